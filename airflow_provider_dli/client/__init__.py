@@ -1,0 +1,1 @@
+"""Huawei Cloud as DLI speaks it: values, signature, conversation, drivers. Never imports Airflow."""
