@@ -1,0 +1,68 @@
+"""Who we are: credentials that prove a request.
+
+Proving is a generator, because some credentials must first ask (IAM for a token, the metadata service for
+keys): it yields requests of its own, is sent their replies, and returns the proven request. Access keys
+ask nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+from airflow_provider_dli.client import signing
+from airflow_provider_dli.client.call import Reply, Request
+
+Proof = Generator[Request, Reply, Request]
+
+
+class Credentials(Protocol):
+    """Anything that can prove a request."""
+
+    def prove(self, request: Request, moment: datetime) -> Proof:
+        """Return ``request`` with its proof added, asking others on the way where needed.
+
+        :param request: complete but for the proof
+        :param moment: the time of proof, aware
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """A permanent access key, or a temporary one with its security token.
+
+    :param access_key: access key id (AK)
+    :param secret_key: secret access key (SK)
+    :param security_token: token of a temporary access key; None for a permanent one
+    """
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    security_token: str | None = field(default=None, repr=False)
+
+    def prove(self, request: Request, moment: datetime) -> Proof:
+        """Sign the request with ``SDK-HMAC-SHA256``; the token, where there is one, is signed too."""
+        yield from ()
+        return sign(request, self, signing.sdk_date(moment))
+
+
+def sign(request: Request, key: AccessKey, date: str) -> Request:
+    """Add date, security token and signature to a request.
+
+    :param request: the request; all its headers are signed
+    :param key: the key to sign with
+    :param date: ``X-Sdk-Date``, see :func:`~airflow_provider_dli.client.signing.sdk_date`
+    """
+    headers = [*request.headers, (signing.DATE_HEADER, date)]
+    if key.security_token:
+        headers.append(("X-Security-Token", key.security_token))
+    url = urlsplit(request.url)
+    query = parse_qsl(url.query, keep_blank_values=True)
+    canonical = signing.canonical_request(request.method, url.path, query, headers, request.body)
+    signed_with = signing.signature(key.secret_key, signing.string_to_sign(date, canonical))
+    proof = signing.authorization(key.access_key, signing.signed_headers(headers), signed_with)
+    return replace(request, headers=(*headers, ("Authorization", proof)))

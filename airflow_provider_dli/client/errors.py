@@ -1,0 +1,146 @@
+"""Everything that can go wrong between us and Huawei Cloud, as one tree.
+
+::
+
+    DliClientError
+    ├── ConfigurationError          nothing was sent: a parameter or a connection field is not usable
+    ├── NoAnswerError               nothing came back
+    │   ├── NotSentError              the request surely never arrived (refused, no such host, TLS)
+    │   └── AnswerLostError           it may have arrived and acted (timeout, cut): the outcome is unknown
+    └── ServiceError                an answer came, and it is no success
+        ├── AuthenticationError       401: who are you? Never repeated with access keys: five lock the key
+        ├── PermissionDeniedError     403 and their kin: you may not
+        ├── ThrottledError            429: not so fast; it surely did nothing
+        ├── RefusedError              other 4xx, or a 200 that says ``is_success: false``
+        ├── UnavailableError          5xx, and DLI's own codes for trouble on its side
+        └── UnexpectedReplyError      an answer that is not what the manual promises
+
+``transient`` says whether asking again later can help without anybody changing anything.
+"""
+
+from __future__ import annotations
+
+
+class DliClientError(Exception):
+    """Root of the tree."""
+
+    #: True where the same request, later, can succeed without anybody changing anything
+    transient = False
+
+
+class ConfigurationError(DliClientError):
+    """A parameter or connection field cannot be used; nothing was sent.
+
+    :param field: the parameter or connection field at fault
+    :param problem: what is wrong with it
+    :param remedy: what would be right
+    """
+
+    def __init__(self, field: str, problem: str, remedy: str) -> None:
+        self.field = field
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"{field}: {problem}; {remedy}")
+
+
+class NoAnswerError(DliClientError):
+    """Nothing came back from the service."""
+
+    transient = True
+
+    def __init__(self, operation: str, host: str, reason: str) -> None:
+        self.operation = operation
+        self.host = host
+        self.reason = reason
+        super().__init__(f"{operation}: {self.summary} {host}: {reason}. {self.advice}")
+
+    summary = "no answer from"
+    advice = "Check that this machine reaches the host."
+
+
+class NotSentError(NoAnswerError):
+    """The request surely never reached the service, so repeating it is safe."""
+
+    summary = "could not reach"
+    advice = "Nothing was sent. Check the endpoint of the connection, DNS, the proxy and the certificates."
+
+
+class AnswerLostError(NoAnswerError):
+    """The request may have reached the service and acted; its answer did not reach us."""
+
+    summary = "lost the answer of"
+    advice = "Whether the service acted is not known."
+
+
+class ServiceError(DliClientError):
+    """The service answered, and the answer is no success.
+
+    :param operation: what was asked
+    :param status: HTTP status
+    :param code: the service's own code, such as ``DLI.29001``, or None
+    :param message: the service's own words, or the beginning of what came instead of them
+    :param request_id: ``X-Request-Id`` of the reply, or None; support asks for it
+    :param advice: what to do about it, where more is known than the class says
+    """
+
+    advice = "See the error codes of the DLI API reference."
+
+    def __init__(
+        self,
+        operation: str,
+        status: int,
+        code: str | None,
+        message: str,
+        request_id: str | None,
+        advice: str | None = None,
+    ) -> None:
+        self.operation = operation
+        self.status = status
+        self.code = code
+        self.message = message
+        self.request_id = request_id
+        named = f" {code}" if code else ""
+        asked = f" (request id {request_id})" if request_id else ""
+        advice = advice or self.advice
+        super().__init__(f"{operation}: HTTP {status}{named}: {message}{asked}. {advice}")
+
+
+class AuthenticationError(ServiceError):
+    """The service does not believe who we are."""
+
+    advice = (
+        "Check login (access key), password (secret key) and security token of the connection, and this "
+        "machine's clock. Do not repeat it unchanged: more than five failures lock the key for 5 minutes."
+    )
+
+
+class PermissionDeniedError(ServiceError):
+    """The service knows us, and we may not."""
+
+    advice = "Ask for the right named above (for exports: dli:jobs:export), or check project_id."
+
+
+class ThrottledError(ServiceError):
+    """Too many requests; this one surely did nothing."""
+
+    transient = True
+    advice = "Wait before asking again."
+
+
+class RefusedError(ServiceError):
+    """The service will not do this, and will not do it later either."""
+
+    advice = "Correct what the message names; repeating the same request will not help."
+
+
+class UnavailableError(ServiceError):
+    """The service, or something before it, is in trouble; whether it acted is not known."""
+
+    transient = True
+    advice = "The trouble is on the service's side, or of a gateway before it; ask again later."
+
+
+class UnexpectedReplyError(ServiceError):
+    """An answer that is not what the manual promises."""
+
+    advice = "Check that the endpoint of the connection is DLI's, with no login page or proxy before it."

@@ -1,0 +1,135 @@
+"""Read an object through ranged GETs, as a seekable binary file."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError
+
+from airflow_provider_dli.client.errors import AnswerLostError, UnexpectedReplyError
+from airflow_provider_dli.client.obs.asking import asked, changed
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from airflow_provider_dli.client.locations import ObsLocation
+    from airflow_provider_dli.client.obs.objects import ObjectFacts
+
+_PARTIAL_CONTENT = 206
+_NOT_FOUND = 404
+_RESUMPTIONS = 5
+
+
+class ObjectReader(io.RawIOBase):
+    """Reads an object through ranged GETs, all of the one version that was looked up.
+
+    Reads forward over one streaming GET; a seek elsewhere opens another. A body cut short is resumed where
+    it broke off. Every range has an explicit start and end: OBS answers any other kind with the whole object.
+
+    :param client: see :func:`~airflow_provider_dli.client.obs.settings.make_client`
+    :param place: bucket and key
+    :param facts: of the version to read, from :func:`~airflow_provider_dli.client.obs.objects.find_object`
+    """
+
+    def __init__(self, client: S3Client, place: ObsLocation, facts: ObjectFacts) -> None:
+        super().__init__()
+        self._client = client
+        self._place = place
+        self._facts = facts
+        self._position = 0
+        self._body: Any = None
+        self._resumptions_left = _RESUMPTIONS
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that it can be positioned."""
+        return True
+
+    def tell(self) -> int:
+        """Tell the position, in bytes."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to a position; asks nothing of OBS until the next read."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._facts.size}[whence]
+        target = max(0, base + offset)
+        if target != self._position:
+            self._drop_body()
+            self._position = target
+        return target
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read ``size`` bytes, fewer only at the end of the object; all the rest by default."""
+        left = self._facts.size - self._position
+        wanted = left if size is None or size < 0 else min(size, left)
+        pieces = []
+        while wanted > 0:
+            piece = self._read_some(wanted)
+            pieces.append(piece)
+            wanted -= len(piece)
+        return b"".join(pieces)
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 -- a writable buffer has no public type before 3.12
+        """Fill a buffer; the number of bytes read."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._drop_body()
+        super().close()
+
+    def _read_some(self, wanted: int) -> bytes:
+        if self._body is None:
+            self._body = self._open()
+        try:
+            piece: bytes = self._body.read(wanted)
+        except BotoCoreError as error:
+            return self._resume(str(error))
+        if not piece:
+            return self._resume(f"the body ended at byte {self._position} of {self._facts.size}")
+        self._position += len(piece)
+        return piece
+
+    def _resume(self, reason: str) -> bytes:
+        self._drop_body()
+        if not self._resumptions_left:
+            raise AnswerLostError("GetObject", self._place.url, f"cut {_RESUMPTIONS + 1} times: {reason}")
+        self._resumptions_left -= 1
+        return b""
+
+    def _open(self) -> object:
+        start, end = self._position, self._facts.size - 1
+        reply = asked(
+            "GetObject",
+            self._place,
+            lambda: self._client.get_object(
+                Bucket=self._place.bucket,
+                Key=self._place.key,
+                Range=f"bytes={start}-{end}",
+                IfMatch=f'"{self._facts.etag}"',
+            ),
+        )
+        if reply is None:
+            raise changed(self._place, _NOT_FOUND, "NoSuchKey")
+        self._check_range(reply, f"bytes {start}-{end}/{self._facts.size}")
+        return reply["Body"]
+
+    def _check_range(self, reply: dict[str, Any], expected: str) -> None:
+        status = reply["ResponseMetadata"]["HTTPStatusCode"]
+        given = reply.get("ContentRange")
+        if status != _PARTIAL_CONTENT or given != expected:
+            reply["Body"].close()
+            raise UnexpectedReplyError(
+                "GetObject", status, None, f"asked for {expected} and got {given or 'the whole object'}", None
+            )
+
+    def _drop_body(self) -> None:
+        if self._body is not None:
+            self._body.close()
+            self._body = None

@@ -1,0 +1,144 @@
+"""From a raw reply to a decoded success or the error that it is.
+
+The shapes an error comes in: DLI's object, the *array* of such objects that a failed batch gives, the API
+gateway's object, IAM's nested one, and the HTML page or nothing at all that a load balancer gives.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_dli.client.call import Reply
+from airflow_provider_dli.client.errors import (
+    AuthenticationError,
+    PermissionDeniedError,
+    RefusedError,
+    ServiceError,
+    ThrottledError,
+    UnavailableError,
+    UnexpectedReplyError,
+)
+
+# Codes that say more than their HTTP status, which is 400 for most of DLI's: its page "Error Codes".
+_BY_CODE: Mapping[str, type[ServiceError]] = {
+    "DLI.0003": PermissionDeniedError,
+    "DLI.0011": PermissionDeniedError,
+    "DLI.0012": UnavailableError,
+    "DLI.0013": AuthenticationError,
+    "DLI.0014": AuthenticationError,
+    "DLI.0015": AuthenticationError,
+    "DLI.0016": PermissionDeniedError,
+    "DLI.0019": UnavailableError,
+    "DLI.0999": UnavailableError,
+    "DLI.10001": UnavailableError,
+}
+_BY_STATUS: Mapping[int, type[ServiceError]] = {
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    429: ThrottledError,
+}
+_EXCERPT = 300
+_OK = range(200, 300)
+_REDIRECT = range(300, 400)
+_SERVER_ERROR = 500
+
+
+def decode(operation: str, reply: Reply) -> Mapping[str, Any]:
+    """Return the JSON object of a success.
+
+    :param operation: what was asked, for messages
+    :param reply: what came back
+    :raises ServiceError: the kind that fits, if this is no success, ``is_success`` included
+    """
+    body = _json(reply.body)
+    if reply.status not in _OK:
+        raise _refusal(operation, reply, body)
+    if not isinstance(body, Mapping):
+        what = _excerpt(reply.body) or "an empty body"
+        raise unexpected(operation, reply, f"a JSON object was expected, not: {what}")
+    if "is_success" not in body:
+        raise unexpected(operation, reply, "the reply does not say is_success")
+    if not is_true(body["is_success"]):
+        code, message = _code_and_message(body)
+        raise _class(reply.status, code, RefusedError)(
+            operation, reply.status, code, message or "is_success is false", request_id(reply)
+        )
+    return body
+
+
+def is_true(value: object) -> bool:
+    """Read ``is_success``, which is a boolean in some editions of the manual and a string in others."""
+    return str(value).strip().lower() == "true"
+
+
+def request_id(reply: Reply) -> str | None:
+    """Return the id that the service gave this request, from the header."""
+    return reply.headers.get("x-request-id")
+
+
+def unexpected(operation: str, reply: Reply, problem: str) -> UnexpectedReplyError:
+    """Make the error for a reply that is not what the manual promises."""
+    return UnexpectedReplyError(operation, reply.status, None, problem, request_id(reply))
+
+
+def _refusal(operation: str, reply: Reply, body: object) -> ServiceError:
+    if reply.status in _REDIRECT:
+        target = reply.headers.get("location", "nowhere")
+        return unexpected(operation, reply, f"redirected to {target!r}, which is not followed")
+    code, message = _code_and_message(body)
+    message = message or _excerpt(reply.body) or "no body"
+    request = request_id(reply) or _text_of(body, "request_id")
+    fallback = UnavailableError if reply.status >= _SERVER_ERROR else RefusedError
+    return _class(reply.status, code, fallback)(operation, reply.status, code, message, request)
+
+
+def _class(status: int, code: str | None, fallback: type[ServiceError]) -> type[ServiceError]:
+    return _BY_CODE.get(code or "") or _BY_STATUS.get(status) or fallback
+
+
+def _code_and_message(body: object) -> tuple[str | None, str | None]:
+    if isinstance(body, list):
+        found = [_code_and_message(element) for element in body]
+        messages = [message for _, message in found if message]
+        return next((code for code, _ in found if code), None), "; ".join(messages) or None
+    if not isinstance(body, Mapping):
+        return None, None
+    if isinstance(nested := body.get("error"), Mapping):
+        return _code_and_message(nested)
+    code = _text_of(body, "error_code") or _text_of(body, "errorCode") or _text_of(body, "code")
+    message = _text_of(body, "error_msg") or _text_of(body, "errorMsg") or _text_of(body, "message")
+    detail = body.get("error_json_opt")
+    if isinstance(detail, Mapping) and (more := _text_of(detail, "error")):
+        message = f"{message} ({more})"
+    return code, message
+
+
+def _text_of(body: object, name: str) -> str | None:
+    value = body.get(name) if isinstance(body, Mapping) else None
+    return _one_line(str(value)) if value not in (None, "") else None
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _excerpt(body: bytes) -> str:
+    """Take the readable beginning of whatever came: text as it is, a page without its tags."""
+    text = body[: 20 * _EXCERPT].decode("utf-8", "replace")
+    if "<" in text:
+        text = html.unescape(re.sub(r"(?is)<(script|style)\b.*?</\1>|<[^>]*>", " ", text))
+    return _one_line(text)
+
+
+def _one_line(text: str) -> str:
+    """Fold white space and escape what could forge a line of a log or drive a terminal."""
+    folded = " ".join(text.split())
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in folded)
+    return shown if len(shown) <= _EXCERPT else f"{shown[:_EXCERPT]}…"
