@@ -47,6 +47,27 @@ EXTRAS: Mapping[str, ExtraField] = {
 }
 
 
+def conn_fields() -> dict[str, Any]:
+    """Describe the extras as ``conn-fields`` of Airflow's connection form (JSON Schema)."""
+    return {
+        name: {
+            "label": extra.label,
+            "description": extra.description,
+            "schema": {"type": ["string", "null"]} | ({"format": "password"} if extra.secret else {}),
+        }
+        for name, extra in EXTRAS.items()
+    }
+
+
+def ui_field_behaviour() -> dict[str, Any]:
+    """Describe the standard fields as ``ui-field-behaviour`` of Airflow's connection form."""
+    return {
+        "hidden-fields": ["host", "schema", "port", "extra"],
+        "relabeling": {"login": "Access key (AK)", "password": "Secret key (SK)"},
+        "placeholders": {},
+    }
+
+
 class AirflowConnection(Protocol):
     """What is read of an Airflow connection."""
 
@@ -146,9 +167,7 @@ def _checked_secret(name: str, value: str | None, meaning: str) -> str:
     if not stripped:
         raise ConfigurationError(name, "is empty", f"give {meaning}")
     if not stripped.isascii() or not stripped.isprintable() or " " in stripped:
-        raise ConfigurationError(
-            name, "has blanks, control or non-ASCII characters", f"give {meaning} as issued"
-        )
+        raise ConfigurationError(name, "has blanks, control or non-ASCII characters", f"give {meaning} as issued")
     return stripped
 
 

@@ -1,0 +1,48 @@
+"""Failures as a DAG author sees them.
+
+::
+
+    AirflowException
+    └── DliException                 a retry of the task may help
+        └── DliFailException           it cannot; also an AirflowFailException, so no retry is spent
+
+What the client found is the ``__cause__``, and :attr:`DliException.error` for short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+from airflow_provider_dli.client.errors import ConfigurationError, DliClientError
+
+
+class DliException(AirflowException):
+    """Something went wrong with DLI or OBS, and a retry of the task may help."""
+
+    @property
+    def error(self) -> DliClientError | None:
+        """What the client found: status, code, request id. None if nothing was asked."""
+        return self.__cause__ if isinstance(self.__cause__, DliClientError) else None
+
+
+class DliFailException(DliException, AirflowFailException):
+    """Something is wrong that no retry of the task can mend; Airflow spends none."""
+
+
+@contextmanager
+def translated(conn_id: str | None = None) -> Iterator[None]:
+    """Turn the client's errors into Airflow's, retryable where asking again can help.
+
+    :param conn_id: the connection whose fields are read meanwhile, for messages about one of them
+    :raises DliException: for an error that may pass
+    :raises DliFailException: for one that will not
+    """
+    try:
+        yield
+    except DliClientError as error:
+        kind = DliException if error.transient else DliFailException
+        of_connection = conn_id and isinstance(error, ConfigurationError)
+        raise kind(f"connection {conn_id!r}: {error}" if of_connection else str(error)) from error

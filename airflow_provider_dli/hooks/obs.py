@@ -1,0 +1,63 @@
+"""ObsHook: objects in OBS, on the same Airflow connection as DLI."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from airflow_provider_dli.client.locations import ObsLocation, parse_archive
+from airflow_provider_dli.exceptions import translated
+from airflow_provider_dli.hooks.base import AccountHook
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from airflow_provider_dli.client.obs.objects import ObjectFacts
+    from airflow_provider_dli.client.obs.reader import ObjectReader
+
+
+class ObsHook(AccountHook):
+    """Read Huawei Cloud Object Storage Service (OBS) through its S3 interface.
+
+    :param dli_conn_id: connection of type ``dli``; its ``obs_endpoint`` follows from the region if not given
+    """
+
+    hook_name = "Huawei Cloud OBS"
+
+    def get_conn(self) -> S3Client:
+        """Return a boto3 S3 client set up for OBS: its whole interface is at hand. Made once."""
+        return self._client
+
+    def find(self, place: ObsLocation | str) -> ObjectFacts | None:
+        """Look an object up.
+
+        :param place: ``bucket/key``, with or without ``obs://``
+        :returns: size, ETag and time of the last write; None if the bucket has no such object
+        :raises DliException: if OBS does not answer
+        :raises DliFailException: if the bucket is missing or may not be read
+        """
+        from airflow_provider_dli.client.obs.objects import find_object
+
+        with translated():
+            return find_object(self._client, _place(place))
+
+    def open(self, place: ObsLocation | str, facts: ObjectFacts) -> ObjectReader:
+        """Open an object as a seekable binary file that is read in ranges, never on disk.
+
+        :param place: ``bucket/key``, with or without ``obs://``
+        :param facts: of the version to read, from :meth:`find`; another version is refused
+        """
+        from airflow_provider_dli.client.obs.reader import ObjectReader
+
+        with translated():
+            return ObjectReader(self._client, _place(place), facts)
+
+    @cached_property
+    def _client(self) -> S3Client:
+        from airflow_provider_dli.client.obs.settings import make_client
+
+        return make_client(self.account)
+
+
+def _place(place: ObsLocation | str) -> ObsLocation:
+    return place if isinstance(place, ObsLocation) else parse_archive("place", place)

@@ -1,0 +1,128 @@
+"""Operators for Huawei Cloud Data Lake Insight (DLI): export Flink jobs, prove the archives whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.connection import DEFAULT_CONN_ID
+from airflow_provider_dli.exceptions import translated
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.parameters import archive_places, selected_jobs
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+
+class DliExportFlinkJobsOperator(BaseOperator):
+    """Export Flink jobs of a DLI project as ZIP archives to OBS.
+
+    Follows *Exporting a Flink Job* of the DLI API reference (dli_02_0254). Every run makes new archives; give
+    each DAG run a directory of its own, so that it is plain which archives are whose.
+
+    Everything is checked once templates are rendered, and before anything is sent.
+
+    Pushes the ``zip_file`` list, each entry ``bucket/key``, as ``return_value`` and under the key ``zip_file``.
+
+    :param obs_dir: where the archives go: ``bucket``, ``bucket/directory`` or ``obs://bucket/directory``, with
+        or without slashes at the ends (templated)
+    :param job_selected: the jobs to export: a list of ids, one id, a text of ids with commas, blanks or newlines
+        between, or the output of another task (templated). By default all jobs of the project; a selection
+        that is given and turns out empty is an error, never "all jobs"
+    :param is_selected: by default it follows from ``job_selected``; if given it must agree with it: True with
+        ids, False without
+    :param dli_conn_id: connection of type ``dli`` (templated)
+    :raises DliFailException: if a parameter or the connection cannot be used, or DLI refuses; no retry is spent
+    :raises DliException: if DLI is out of reach or in trouble, or names no archive; a retry may help
+    """
+
+    template_fields: Sequence[str] = ("obs_dir", "job_selected", "dli_conn_id")
+    ui_color = "#f4d7da"
+
+    def __init__(
+        self,
+        *,
+        obs_dir: str | XComArg,
+        job_selected: Iterable[int | str] | int | str | XComArg | None = None,
+        is_selected: bool | None = None,
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.obs_dir = obs_dir
+        self.job_selected = job_selected
+        self.is_selected = is_selected
+        self.dli_conn_id = dli_conn_id
+        # A template or XCom that renders to None must not turn "some jobs" into "all jobs".
+        self.selection_given = job_selected is not None
+
+    def execute(self, context: Context) -> list[str]:
+        """Export the jobs; the archives, each as ``bucket/key``."""
+        with translated():
+            job_ids = selected_jobs(self.job_selected, self.is_selected, given=self.selection_given)
+            call = flink.export_jobs(self.obs_dir, job_ids)
+        hook = DliHook(self.dli_conn_id)
+        account = hook.account
+        what = "all Flink jobs" if job_ids is None else f"{len(job_ids)} Flink jobs {job_ids}"
+        self.log.info("Exporting %s of project %s in %s.", what, account.project_id, account.region)
+        archives = list(hook.run(call).zip_file)
+        self.log.info("Exported to %d archives: %s", len(archives), ", ".join(archives))
+        if self.do_xcom_push and (task_instance := context.get("ti")):
+            task_instance.xcom_push(key="zip_file", value=archives)
+        return archives
+
+
+class DliVerifyFlinkExportOperator(BaseOperator):
+    """Prove that archives of exported Flink jobs are whole, by reading each of them to its last byte.
+
+    Waits until each archive is in OBS, then reads it in ranges, never on disk: structure, checksums, sizes and
+    that every JSON file in it parses. Green is proof; red lists every defect of every archive.
+
+    Pushes a list of reports as ``return_value``, red or green, one for each archive: ``zip_file``, ``bucket``,
+    ``key``, ``sound``, ``size``, ``etag``, ``sha256``, ``entries`` and ``findings``.
+
+    :param zip_file: the archives: one entry ``bucket/key``, a list of them, or ``export.output`` (templated)
+    :param dli_conn_id: connection of type ``dli`` (templated)
+    :param timeout: seconds to wait, in all, for archives that are not there yet
+    :param poll_interval: seconds between two looks
+    :raises DliFailException: if an archive is damaged, or a parameter, the connection or the bucket cannot be
+        used; no retry is spent
+    :raises DliException: if an archive did not appear in time or OBS is in trouble; a retry may help
+    """
+
+    template_fields: Sequence[str] = ("zip_file", "dli_conn_id")
+    ui_color = "#d9ead3"
+
+    def __init__(
+        self,
+        *,
+        zip_file: Iterable[str] | str | XComArg,
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        timeout: float = 600,
+        poll_interval: float = 10,
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.zip_file = zip_file
+        self.dli_conn_id = dli_conn_id
+        self.timeout = timeout
+        self.poll_interval = poll_interval
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Verify the archives; a report for each."""
+        from airflow_provider_dli.hooks.obs import ObsHook
+        from airflow_provider_dli.verification import Verification, judge
+
+        with translated():
+            places = archive_places(self.zip_file)
+        verification = Verification(ObsHook(self.dli_conn_id), self.timeout, self.poll_interval, self.log)
+        reports = [verification.verify(place) for place in places]
+        results = [report.as_dict() for report in reports]
+        if self.do_xcom_push and (task_instance := context.get("ti")):
+            # Red too: whoever looks into the failure finds the findings here.
+            task_instance.xcom_push(key="return_value", value=results)
+        judge(reports)
+        return results

@@ -1,0 +1,81 @@
+"""From what a DAG author, a template or the trigger form gives to what a call takes.
+
+A template or a form gives text where Python code gives a list: ``"100, 101"``, one id a line, or a list as
+Jinja writes it, ``"[100, 101]"``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+
+from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.flink import checked_job_ids
+from airflow_provider_dli.client.locations import ObsLocation, parse_archive
+
+_JOB_IDS = "give a list of ids, or a text of ids with commas between; leave it out for all jobs"
+
+
+def selected_jobs(job_selected: object, is_selected: object, *, given: bool) -> list[int] | None:
+    """Return the ids of the jobs to export, or None for all jobs of the project.
+
+    :param job_selected: ids as a list, one id, or a text; None for all jobs
+    :param is_selected: None to follow from ``job_selected``; else it must agree with it
+    :param given: whether the author gave a selection, so that one that rendered to nothing is no "all jobs"
+    :raises ConfigurationError: if the selection is empty, is no list of ids, or disagrees with ``is_selected``
+    """
+    if is_selected is not None and not isinstance(is_selected, bool):
+        raise ConfigurationError("is_selected", f"{is_selected!r} is no boolean", "give True, False or None")
+    if job_selected is None and given:
+        raise ConfigurationError("job_selected", "was given and turned out to be None", _JOB_IDS)
+    if job_selected is None:
+        if is_selected:
+            raise ConfigurationError("job_selected", "is missing although is_selected is True", _JOB_IDS)
+        return None
+    if is_selected is False:
+        raise ConfigurationError(
+            "is_selected", "is False although job_selected names jobs", "leave one of the two out"
+        )
+    return checked_job_ids("job_selected", [_job_id(item) for item in _items("job_selected", job_selected)])
+
+
+def archive_places(zip_file: object) -> list[ObsLocation]:
+    """Return the place of each archive, each once, in their order.
+
+    :param zip_file: one entry, a list of them, or a list as a template writes it
+    :raises ConfigurationError: if there is none, or one does not name a bucket and an object
+    """
+    items: Iterable[object] = [zip_file] if _is_one_entry(zip_file) else _items("zip_file", zip_file)
+    places = list(dict.fromkeys(parse_archive("zip_file", item) for item in items))
+    if not places:
+        raise ConfigurationError("zip_file", "names no archive", "give the list that the export returned")
+    return places
+
+
+def _is_one_entry(value: object) -> bool:
+    # A key may hold commas and blanks, so only what looks like a list is taken apart.
+    return isinstance(value, str) and not value.strip().startswith("[")
+
+
+def _items(field: str, value: object) -> list[object]:
+    if isinstance(value, str):
+        return _items_of_text(field, value.strip())
+    if isinstance(value, Iterable) and not isinstance(value, (Mapping, bytes)):
+        return list(value)
+    return [value]
+
+
+def _items_of_text(field: str, text: str) -> list[object]:
+    if not text.startswith("["):
+        return [item for item in re.split(r"[,;\s]+", text) if item]
+    try:
+        items = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        raise ConfigurationError(field, f"{text!r} is not a list", "close the bracket, quote texts") from None
+    return list(items) if isinstance(items, list) else [items]
+
+
+def _job_id(item: object) -> object:
+    is_number = isinstance(item, str) and re.fullmatch(r"[0-9]{1,19}", item.strip())
+    return int(item) if isinstance(item, str) and is_number else item

@@ -1,0 +1,47 @@
+"""What Airflow is told of this provider. Data, no logic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_dli import __version__
+from airflow_provider_dli.connection import CONN_TYPE, conn_fields, ui_field_behaviour
+
+_DLI = "Huawei Cloud Data Lake Insight (DLI)"
+_OBS = "Huawei Cloud Object Storage Service (OBS)"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's description, as ``airflow/provider_info.schema.json`` wants it."""
+    return {
+        "package-name": "airflow-provider-dli",
+        "name": _DLI,
+        "description": "Export Flink jobs of Huawei Cloud DLI to OBS, and prove the archives whole.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": _DLI,
+                "external-doc-url": "https://support.huaweicloud.com/intl/en-us/dli/index.html",
+                "tags": ["service"],
+            },
+            {
+                "integration-name": _OBS,
+                "external-doc-url": "https://support.huaweicloud.com/intl/en-us/obs/index.html",
+                "tags": ["service"],
+            },
+        ],
+        "hooks": [
+            {"integration-name": _DLI, "python-modules": ["airflow_provider_dli.hooks.dli"]},
+            {"integration-name": _OBS, "python-modules": ["airflow_provider_dli.hooks.obs"]},
+        ],
+        "operators": [{"integration-name": _DLI, "python-modules": ["airflow_provider_dli.operators.dli"]}],
+        "connection-types": [
+            {
+                "connection-type": CONN_TYPE,
+                "hook-class-name": "airflow_provider_dli.hooks.dli.DliHook",
+                "hook-name": "Huawei Cloud DLI",
+                "conn-fields": conn_fields(),
+                "ui-field-behaviour": ui_field_behaviour(),
+            }
+        ],
+    }

@@ -1,0 +1,34 @@
+"""Back up all Flink jobs of a DLI project every night, and prove each archive whole.
+
+Needs a connection ``dli_default`` and the name of a bucket, as Airflow variable ``dli_backup_bucket`` or
+environment variable ``AIRFLOW_VAR_DLI_BACKUP_BUCKET``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
+
+with DAG(
+    dag_id="dli_export_flink_jobs",
+    description="Export all Flink jobs to OBS every night and prove the archives whole",
+    schedule="0 2 * * *",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
+    tags=["dli", "flink", "backup"],
+    doc_md=__doc__,
+) as dag:
+    export = DliExportFlinkJobsOperator(
+        task_id="export",
+        # A directory of its own for every run: whatever lies in it was exported by this run. The characters
+        # of a run id that a path may not like are left out.
+        obs_dir="{{ var.value.dli_backup_bucket }}/flink/{{ run_id | replace(':', '') | replace('+', '_') }}",
+    )
+    verify = DliVerifyFlinkExportOperator(task_id="verify", zip_file=export.output)
+
+    export >> verify
