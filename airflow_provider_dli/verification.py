@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     class Logger(Protocol):
         """What is used of a task's log, whichever library Airflow makes it with."""
 
-        def info(self, msg: str, *args: object) -> object:
+        def info(self, msg: str, /, *args: object) -> object:
             """Log at INFO."""
             ...
 

@@ -96,7 +96,5 @@ def _checked_key(field: str, key: str) -> str:
     except UnicodeEncodeError:
         raise ConfigurationError(field, f"{key!r} is not valid Unicode", "give a name that is") from None
     if size > _MAX_KEY_BYTES:
-        raise ConfigurationError(
-            field, f"is {size} bytes long", f"OBS keys have at most {_MAX_KEY_BYTES} bytes"
-        )
+        raise ConfigurationError(field, f"is {size} bytes long", f"OBS keys have at most {_MAX_KEY_BYTES} bytes")
     return key

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.locations import parse_directory
 from airflow_provider_dli.connection import DEFAULT_CONN_ID
 from airflow_provider_dli.exceptions import translated
 from airflow_provider_dli.hooks.dli import DliHook
@@ -63,7 +64,7 @@ class DliExportFlinkJobsOperator(BaseOperator):
         """Export the jobs; the archives, each as ``bucket/key``."""
         with translated():
             job_ids = selected_jobs(self.job_selected, self.is_selected, given=self.selection_given)
-            call = flink.export_jobs(self.obs_dir, job_ids)
+            call = flink.export_jobs(str(parse_directory("obs_dir", self.obs_dir)), job_ids)
         hook = DliHook(self.dli_conn_id)
         account = hook.account
         what = "all Flink jobs" if job_ids is None else f"{len(job_ids)} Flink jobs {job_ids}"

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.util import SKIP_HEADER
 
 from airflow_provider_dli.client.call import Reply, Request
 from airflow_provider_dli.client.errors import AnswerLostError, NoAnswerError, NotSentError
@@ -23,6 +24,9 @@ _BEFORE_SENDING = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidHeader,
 )
+
+# What urllib3 would add of its own: the two drivers send the same bytes.
+_NOT_OURS = {"Accept-Encoding": SKIP_HEADER}
 
 
 class SyncTransport:
@@ -68,13 +72,12 @@ class SyncTransport:
 
     def _send(self, request: Request) -> Reply:
         # Prepared without the session, which would add headers of its own and ~/.netrc's authorization.
-        prepared = requests.Request(
-            request.method, request.url, dict(request.headers), data=request.body or None
-        ).prepare()
+        headers = {**dict(request.headers), **_NOT_OURS}
+        prepared = requests.Request(request.method, request.url, headers, data=request.body or None).prepare()
         settings = self.session.merge_environment_settings(request.url, {}, None, None, None)
         response = self.session.send(prepared, timeout=self._timeout, allow_redirects=False, **settings)
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status_code, headers, response.content)
+        received = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(response.status_code, received, response.content)
 
 
 def _no_answer(operation: str, request: Request, error: requests.RequestException) -> NoAnswerError:

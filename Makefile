@@ -1,0 +1,70 @@
+# The commands of this project; `make help` lists them. Everything they write stays in this folder.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Caches and temporary files stay in the checkout; TMPDIR for pytest, Airflow and the object store.
+export UV_CACHE_DIR := $(CURDIR)/.cache/uv
+export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
+export TMPDIR := $(CURDIR)/.cache/tmp
+# Use the Python and the certificates that this machine has.
+export UV_PYTHON_DOWNLOADS := never
+export UV_SYSTEM_CERTS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Airflow without compiled bytecode takes seconds longer at every start.
+unexport PYTHONDONTWRITEBYTECODE
+# Neither somebody else's Airflow nor its configuration takes part.
+unexport AIRFLOW_HOME PYTHONPATH
+
+.DEFAULT_GOAL := help
+.PHONY: help demo ui test check bench clean constraints
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+demo: $(VENV)/.installed ## export and verify through real Airflow, against the emulator (under 3 minutes)
+	@$(BIN)/python demo/run.py
+
+ui: $(VENV)/.installed ## the same in Airflow's UI, until Ctrl-C
+	@$(BIN)/python demo/ui.py
+
+test: $(VENV)/.installed-dev ## the whole test suite, with coverage
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --fail-under=95
+
+check: $(VENV)/.installed-dev ## ruff, format, mypy strict, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --cache-dir .cache/import-linter
+
+bench: $(VENV)/.installed-dev ## measure; prints ratios from one run
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+constraints: $(VENV)/.installed-dev ## resolve the pinned versions anew
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+		--extra emulator pyproject.toml requirements/dev.txt requirements/airflow.txt -o constraints.txt
+
+clean: ## remove everything the commands made
+	rm -rf $(VENV) .cache .demo .ui .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build
+
+$(BIN)/python:
+	@mkdir -p $(TMPDIR)
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.exit("Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 …")'
+	@echo "Creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@mkdir -p $(TMPDIR)
+	@echo "Installing the provider, Airflow and the emulator"
+	@sh requirements/install.sh $(BIN) -e '.[emulator]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt requirements/dev.txt | $(BIN)/python
+	@mkdir -p $(TMPDIR)
+	@echo "Installing the provider, Airflow, the emulator and the tools"
+	@sh requirements/install.sh $(BIN) -e '.[emulator]' -r requirements/dev.txt
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,131 @@
+"""`make demo`: the main job end to end, through real Airflow, against the emulator; then the proof.
+
+Everything it writes is in ``.demo``; every process it starts ends with it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from world import ROOT, StepFailedError, airflow_environment, emulator, fresh_folder, run_airflow
+
+from airflow_provider_dli.archive import inspect
+from airflow_provider_dli.client.locations import parse_archive
+from airflow_provider_dli.client.obs.settings import make_client
+from airflow_provider_dli.connection import to_account
+
+DAG_ID = "dli_export_flink_jobs"
+
+
+class Steps:
+    """A line for each step, with its time."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        """Say what is being done."""
+        print(f"[{time.monotonic() - self._started:5.1f} s] {text}", flush=True)
+
+
+def main() -> int:
+    """Run the demo; the exit status."""
+    folder = fresh_folder(".demo")
+    step = Steps()
+    try:
+        step("Starting the DLI emulator and an object store")
+        with emulator(folder) as world:
+            results = export_and_verify(folder, world, step)
+            step("Reading the archive back, and damaging a copy of it")
+            show(folder, world, results)
+    except StepFailedError as failure:
+        print(f"\nFAILED: {failure}\n", file=sys.stderr)
+        print("\n".join(failure.log.read_text().splitlines()[-30:]), file=sys.stderr)
+        return 1
+    return 0
+
+
+def export_and_verify(folder: Path, world: dict[str, Any], step: Steps) -> dict[str, Any]:
+    """Run the example DAG in a throw-away Airflow; each task's XCom."""
+    environment = airflow_environment(folder / "airflow", world)
+    step("Preparing a throw-away Airflow (database on SQLite)")
+    run_airflow("preparing Airflow", ["db", "migrate"], environment, folder / "airflow-migrate.log")
+    step(f"Running the DAG {DAG_ID}: export >> verify")
+    run_airflow("the DAG run", ["dags", "test", DAG_ID], environment, folder / "airflow-dag.log")
+    results = xcoms(folder / "airflow" / "airflow.db")
+    if "verify" not in results:
+        raise StepFailedError("the DAG run", folder / "airflow-dag.log")
+    return results
+
+
+def xcoms(database: Path) -> dict[str, Any]:
+    """Read what the tasks returned from Airflow's own database."""
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute("SELECT task_id, value FROM xcom WHERE key = 'return_value'")
+        return {task_id: json.loads(value) for task_id, value in rows}
+
+
+def show(folder: Path, world: dict[str, Any], results: dict[str, Any]) -> None:
+    """Print what was exported and what is proven, and show that damage would have been found."""
+    connection = AsConnection(json.loads(world["airflow_conn"]))
+    client = make_client(to_account(connection))
+    print(f"\nDAG {DAG_ID}: export >> verify, both green.\n")
+    for report in results["verify"]:
+        place = parse_archive("zip_file", report["zip_file"])
+        copy = folder / Path(place.key).name
+        client.download_file(place.bucket, place.key, str(copy))
+        show_archive(report, copy)
+    print("Where to look")
+    print(f"  the task logs           {(folder / 'airflow-dag.log').relative_to(ROOT)}")
+    print(f"  the archive             {copy.relative_to(ROOT)}")
+    print("  the DAG                 example_dags/dli_export_flink_jobs.py")
+    print("How to go on")
+    print("  make ui                 the same in Airflow's UI")
+    print("  README.md               into your own Airflow, against your own project\n")
+
+
+def show_archive(report: dict[str, Any], copy: Path) -> None:
+    """Print one archive: the jobs in it, what was proven, and a damaged copy."""
+    with copy.open("rb") as reader:
+        inspected = inspect(reader)
+    print(f"Archive obs://{report['zip_file']}")
+    print(f"  bytes                   {report['size']:,}")
+    print(f"  SHA-256                 {report['sha256']}")
+    jobs = [entry.name for entry in inspected.entries]
+    print(f"  Flink jobs in it        {len(jobs)}: {', '.join(jobs[:6])}{' …' if len(jobs) > 6 else ''}")
+    print("  proven whole            every entry read to its last byte: structure, checksums, sizes, JSON")
+    same = inspected.sha256 == report["sha256"]
+    print(f"  read again just now     {'the same bytes' if same else 'OTHER BYTES'}")
+    damaged = copy.with_suffix(".damaged.zip")
+    shutil.copyfile(copy, damaged)
+    with damaged.open("r+b") as file:
+        file.seek(report["size"] // 2)
+        byte = file.read(1)
+        file.seek(-1, 1)
+        file.write(bytes([byte[0] ^ 1]))
+        file.seek(0)
+        found = inspect(file).findings
+    print(f"  one bit flipped in it   found: {', '.join(sorted({finding.code for finding in found}))}\n")
+
+
+class AsConnection:
+    """The emulator's connection, read as Airflow would read it."""
+
+    host = schema = port = None
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self.login = fields["login"]
+        self.password = fields["password"]
+        extra = fields["extra"]
+        self.extra_dejson: dict[str, Any] = json.loads(extra) if isinstance(extra, str) else extra
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""`make ui`: the example DAGs in Airflow's own UI, connected to the emulator, until Ctrl-C.
+
+Everything it writes is in ``.ui``; every process it starts ends with it.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+from world import BIN, ROOT, StepFailedError, airflow_environment, emulator, free_port, fresh_folder
+
+_START_SECONDS = 180
+_STOP_SECONDS = 20
+
+
+def main() -> int:
+    """Run the UI until interrupted; the exit status."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    folder = fresh_folder(".ui")
+    try:
+        print("Starting the DLI emulator, an object store and Airflow; this takes about a minute.", flush=True)
+        with emulator(folder) as world:
+            port = free_port()
+            environment = airflow_environment(folder / "airflow", world) | {
+                "AIRFLOW__API__HOST": "127.0.0.1",
+                "AIRFLOW__API__PORT": str(port),
+                "AIRFLOW__API__WORKERS": "1",
+                "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+                "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+                "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+                "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+            }
+            serve(port, environment, folder / "airflow.log")
+    except StepFailedError as failure:
+        print(f"\nFAILED: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.")
+    return 0
+
+
+def serve(port: int, environment: dict[str, str], log: Path) -> None:
+    """Run ``airflow standalone`` until it ends or is interrupted, and stop all of it."""
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [BIN / "airflow", "standalone"],
+            env=environment,
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        wait_until_it_answers(port, process, log)
+        print(
+            f"\nAirflow is at  http://127.0.0.1:{port}\n\n"
+            "  1. Open the DAG  dli_export_flink_jobs  and press Trigger: export and verify turn green.\n"
+            "     Task verify, tab XCom: the report on each archive.\n"
+            "  2. Open  dli_export_selected_flink_jobs , press Trigger, type the job ids 100, 101.\n"
+            "  3. Admin, Connections shows the fields of a connection of type Huawei Cloud DLI.\n\n"
+            f"Logs are in {log.parent.relative_to(ROOT)}. Ctrl-C ends everything.",
+            flush=True,
+        )
+        process.wait()
+        raise StepFailedError("Airflow", log)
+    finally:
+        stop(process)
+
+
+def wait_until_it_answers(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait for the UI.
+
+    :raises StepFailedError: if Airflow ends, or does not answer in time
+    """
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/monitor/health", timeout=5):
+                return
+        except OSError:
+            time.sleep(1)
+    raise StepFailedError("starting Airflow", log)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Stop Airflow and every process it started, also those that left its session."""
+    family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    process.terminate()
+    _, alive = psutil.wait_procs([*family, psutil.Process(process.pid)], timeout=_STOP_SECONDS)
+    for left in alive:
+        left.kill()
+    process.wait()
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

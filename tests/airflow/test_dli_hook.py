@@ -1,0 +1,170 @@
+"""DliHook on an Airflow connection; requests-mock stands for the service."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import requests
+import requests_mock
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.errors import AnswerLostError, NotSentError, RefusedError, UnavailableError
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.hooks.dli import DliHook
+
+JOBS = "https://dli.test/v1.0/48cc2c48765f481480c7db940d6409d1/streaming/jobs"
+ARCHIVE = "obs-test/aggregate_1582677879475.zip"
+EXPORTED = {"is_success": "true", "message": "", "zip_file": [ARCHIVE]}
+
+
+def job(job_id: int) -> dict[str, Any]:
+    return {"job_id": job_id, "name": f"job-{job_id}", "job_type": "flink_sql_job", "status": "job_init"}
+
+
+@pytest.fixture
+def service(connect: Any) -> Any:
+    connect()
+    with requests_mock.Mocker() as mocker:
+        yield mocker
+
+
+def test_export_selected(service: Any) -> None:
+    """The request is the manual's, signed; the result is the archive."""
+    service.post(f"{JOBS}/export", json=EXPORTED)
+    result = DliHook().export_flink_jobs("obs://obs-test/", [100, 101])
+    assert result == flink.ExportResult((ARCHIVE,), "")
+    (sent,) = service.request_history
+    assert sent.json() == {"obs_dir": "obs-test", "is_selected": True, "job_selected": [100, 101]}
+    assert sent.headers["Authorization"].startswith("SDK-HMAC-SHA256 Access=AK, ")
+    assert sent.headers["X-Project-Id"] == "48cc2c48765f481480c7db940d6409d1"
+    assert "X-Security-Token" not in sent.headers
+
+
+def test_export_all_with_a_temporary_key(service: Any, connect: Any) -> None:
+    """The token of a temporary key is sent and signed."""
+    connect(security_token="the-token")
+    service.post(f"{JOBS}/export", json=EXPORTED)
+    DliHook().export_flink_jobs("obs-test")
+    (sent,) = service.request_history
+    assert sent.json() == {"obs_dir": "obs-test", "is_selected": False}
+    assert sent.headers["X-Security-Token"] == "the-token"
+    assert "x-security-token" in sent.headers["Authorization"]
+
+
+def test_list_walks_all_pages_lazily(service: Any) -> None:
+    """Pages of 100 are asked for while the jobs are iterated; filters go along."""
+
+    def page(request: Any, _context: Any) -> dict[str, Any]:
+        offset = int(request.qs["offset"][0])
+        jobs = [job(i) for i in range(250, 0, -1)][offset : offset + 100]
+        return {"is_success": "true", "message": "", "job_list": {"total_count": 250, "jobs": jobs}}
+
+    service.get(JOBS, json=page)
+    jobs = DliHook().list_flink_jobs(status="job_running", tags="a=1", show_detail=True)
+    assert next(jobs).job_id == 250
+    assert service.call_count == 1
+    assert [each.job_id for each in jobs] == list(range(249, 0, -1))
+    assert service.call_count == 3
+    assert service.request_history[0].qs == {
+        "limit": ["100"], "offset": ["0"], "order": ["desc"], "show_detail": ["true"],
+        "status": ["job_running"], "tags": ["a=1"],
+    }  # fmt: skip
+
+
+def test_get_flink_job(service: Any) -> None:
+    """A job by its id; a missing one is DLI's own 400."""
+    service.get(f"{JOBS}/146", json={"is_success": "true", "job_detail": job(146)})
+    assert DliHook().get_flink_job(146).name == "job-146"
+    refusal = {"error_code": "DLI.16001", "error_msg": "The job does not exist."}
+    service.get(f"{JOBS}/147", json=refusal, status_code=400, headers={"X-Request-Id": "r-1"})
+    with pytest.raises(DliFailException, match=r"DLI\.16001: The job does not exist\..*r-1") as caught:
+        DliHook().get_flink_job(147)
+    assert isinstance(caught.value, AirflowFailException)
+    assert isinstance(caught.value.error, RefusedError)
+    assert caught.value.error.code == "DLI.16001"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "cause"),
+    [
+        ({"exc": requests.exceptions.ConnectTimeout("no")}, DliException, NotSentError),
+        ({"exc": requests.exceptions.ReadTimeout("slow")}, DliException, AnswerLostError),
+        ({"status_code": 502, "text": "<html><h1>Bad Gateway</h1></html>"}, DliException, UnavailableError),
+        ({"json": {"is_success": "false", "message": "no agency"}}, DliFailException, RefusedError),
+    ],
+)
+def test_a_retry_is_spent_only_where_it_can_help(
+    answer: dict[str, Any], kind: type[DliException], cause: type[Exception], service: Any
+) -> None:
+    """What may pass is a DliException, what will not is also an AirflowFailException."""
+    service.post(f"{JOBS}/export", **answer)
+    with pytest.raises(DliException) as caught:
+        DliHook().export_flink_jobs("obs-test")
+    assert type(caught.value) is kind
+    assert type(caught.value.error) is cause
+    assert service.call_count == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"region": None}, "region"),
+        ({"project_id": ""}, "project_id"),
+        ({"endpoint": "dli.test"}, "endpoint"),
+        ({"proxies": "x"}, "extra proxies"),
+        ({"login": ""}, "login"),
+    ],
+)
+def test_a_bad_connection_is_refused_by_field_before_anything_is_sent(
+    fields: dict[str, Any], named: str, service: Any, connect: Any
+) -> None:
+    """And by the connection's id."""
+    connect(**fields)
+    with pytest.raises(DliFailException, match=f"^connection 'dli_default': {named}: "):
+        DliHook().export_flink_jobs("obs-test")
+    assert not service.called
+
+
+def test_bad_parameters_name_no_connection(service: Any) -> None:
+    """They are the author's, not the connection's."""
+    with pytest.raises(DliFailException, match=r"^job_selected: "):
+        DliHook().export_flink_jobs("obs-test", [])
+    with pytest.raises(DliFailException, match=r"^job_id: "):
+        DliHook().get_flink_job(-1)
+    assert not service.called
+
+
+def test_making_a_hook_reads_no_connection() -> None:
+    """Only the first use does."""
+    assert DliHook("no_such_connection").dli_conn_id == "no_such_connection"
+
+
+def test_the_connection_test_says_what_it_found(service: Any, connect: Any) -> None:
+    """In one line, green or red, and never by raising."""
+    body = {"is_success": "true", "message": "", "job_list": {"total_count": 26, "jobs": [job(1)]}}
+    service.get(JOBS, json=body)
+    works, message = DliHook().test_connection()
+    assert works
+    assert message == "Project 48cc2c48765f481480c7db940d6409d1 in cn-north-4 has 26 Flink jobs."
+    connect(region="")
+    works, message = DliHook().test_connection()
+    assert not works
+    assert message.startswith("connection 'dli_default': region: ")
+
+
+def test_connections_are_kept_alive(service: Any) -> None:
+    """One hook, one session."""
+    service.post(f"{JOBS}/export", json=EXPORTED)
+    hook = DliHook()
+    assert isinstance(hook.get_conn(), requests.Session)
+    assert hook.get_conn() is hook.get_conn()
+
+
+def test_the_form_is_told_to_airflow() -> None:
+    """Airflow 2 asks the hook class, Airflow 3 the provider info: both from one list."""
+    assert json.dumps(DliHook.get_ui_field_behaviour())
+    assert DliHook.conn_type == "dli"
+    assert DliHook.default_conn_name == "dli_default"

@@ -1,0 +1,125 @@
+"""A server on a raw socket, and drivers to send through: what is on the wire is what is tested."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client.account import Account
+from airflow_provider_dli.client.credentials import AccessKey
+from airflow_provider_dli.client.transport.aio import AsyncTransport
+from airflow_provider_dli.client.transport.sync import SyncTransport
+
+NOON = datetime(2026, 1, 15, 8, 30, 45, tzinfo=UTC)
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+Driver = Callable[[str, Any], Any]
+
+
+class RawServer:
+    """Accepts connections on loopback, keeps the raw request, sends scripted bytes and hangs up."""
+
+    def __init__(self) -> None:
+        self.received: list[bytes] = []
+        self.answer = OK
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                self.received.append(self._read(connection))
+                connection.sendall(self.answer)
+
+    @staticmethod
+    def _read(connection: socket.socket) -> bytes:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += connection.recv(65536)
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = 0
+        for line in head.lower().split(b"\r\n"):
+            if line.startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        while len(body) < length:
+            body += connection.recv(65536)
+        return head + b"\r\n\r\n" + body
+
+
+@pytest.fixture
+def raw_server() -> Iterator[RawServer]:
+    server = RawServer()
+    yield server
+    server.close()
+
+
+def run_sync(operation: str, exchange: Any) -> Any:
+    transport = SyncTransport(connect_timeout=2, read_timeout=2)
+    try:
+        return transport.run(operation, exchange)
+    finally:
+        transport.close()
+
+
+def run_async(operation: str, exchange: Any) -> Any:
+    async def main() -> Any:
+        async with AsyncTransport(connect_timeout=2, read_timeout=2) as transport:
+            return await transport.arun(operation, exchange)
+
+    return asyncio.run(main())
+
+
+DRIVERS: dict[str, Driver] = {"requests": run_sync, "aiohttp": run_async}
+
+
+@pytest.fixture(params=DRIVERS)
+def drive(request: pytest.FixtureRequest) -> Driver:
+    return DRIVERS[request.param]
+
+
+@pytest.fixture
+def both_drivers() -> dict[str, Driver]:
+    return DRIVERS
+
+
+@pytest.fixture
+def clock() -> Callable[[], datetime]:
+    return lambda: NOON
+
+
+@pytest.fixture
+def account_at() -> Callable[..., Account]:
+    def make(endpoint: str, security_token: str | None = None) -> Account:
+        return Account(
+            region="cn-north-4",
+            project_id="48cc2c48765f481480c7db940d6409d1",
+            credentials=AccessKey(
+                "EXAMPLEAK00000000001", "ExampleSecretKey0000000000000000000000001", security_token
+            ),
+            endpoint=endpoint,
+            obs_endpoint=endpoint,
+            iam_endpoint=endpoint,
+        )
+
+    return make

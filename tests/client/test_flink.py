@@ -1,0 +1,93 @@
+"""Operations: what they send, and how their answers are read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.call import Call, Reply
+from airflow_provider_dli.client.errors import ConfigurationError, UnexpectedReplyError
+from airflow_provider_dli.client.exchange import judge
+
+JOB = {"job_id": 146, "name": "n", "job_type": "flink_sql_job", "status": "job_init"}
+
+
+def page(total: int, *ids: int) -> flink.JobPage:
+    return flink.JobPage(total, tuple(flink.FlinkJob(i, f"job {i}", "flink_sql_job", "job_init") for i in ids))
+
+
+def test_paths_and_methods_are_the_manuals() -> None:
+    """One grep leads from the manual to the code."""
+    calls: list[Call[Any]] = [flink.export_jobs("obs-test"), flink.list_jobs({}), flink.show_job(1)]
+    assert [(call.operation, call.method, call.path, call.repeatable) for call in calls] == [
+        ("ExportFlinkJobs", "POST", "/v1.0/{project_id}/streaming/jobs/export", False),
+        ("ListFlinkJobs", "GET", "/v1.0/{project_id}/streaming/jobs", True),
+        ("ShowFlinkJob", "GET", "/v1.0/{project_id}/streaming/jobs/{job_id}", True),
+    ]
+
+
+@pytest.mark.parametrize("ids", [[], ["1"], [True], [0], [-1], [1 << 63], [1.0], [None], [[1]], "12"])
+def test_what_is_no_id_is_refused_before_anything_is_sent(ids: Any) -> None:
+    """The message names the field."""
+    with pytest.raises(ConfigurationError, match="job_selected"):
+        flink.export_jobs("obs-test", ids)
+
+
+def test_ids_are_sent_once_each_in_their_order() -> None:
+    """A duplicate in a form asks for nothing twice."""
+    body = flink.export_jobs("obs-test", iter([3, 1, 3, (1 << 63) - 1])).body
+    assert body == {"obs_dir": "obs-test", "is_selected": True, "job_selected": [3, 1, (1 << 63) - 1]}
+
+
+@pytest.mark.parametrize("job_id", [146, "146"])
+@pytest.mark.parametrize("user", [{"user_name": "ann"}, {"username": "ann"}])
+def test_jobs_are_read_in_both_forms(job_id: object, user: dict[str, str]) -> None:
+    """Ids quoted or not, the user's name of today and of 2021, null for what is unset."""
+    body = {"is_success": "true", "job_detail": {**JOB, **user, "job_id": job_id, "start_time": None}}
+    job = judge(flink.show_job(146), reply_of(body))
+    assert (job.job_id, job.user_name, job.start_time) == (146, "ann", None)
+    assert job.raw == body["job_detail"]
+
+
+@pytest.mark.parametrize("bad", [{}, {"job_detail": None}, {"job_detail": {"name": "n"}}, {"job_detail": [JOB]}])
+def test_a_detail_that_is_none_is_unexpected(bad: dict[str, Any]) -> None:
+    """What cannot be read is an error with the operation's name, not a KeyError."""
+    with pytest.raises(UnexpectedReplyError, match="ShowFlinkJob: HTTP 200: the reply cannot be read"):
+        judge(flink.show_job(146), reply_of({"is_success": "true", **bad}))
+
+
+def test_a_page_is_read() -> None:
+    """total_count and jobs, also where the service writes null for none."""
+    body = {"is_success": "true", "job_list": {"total_count": 26, "jobs": [JOB]}}
+    assert judge(flink.list_jobs({}), reply_of(body)) == flink.JobPage(26, (flink.FlinkJob(146, **NAMED),))
+    empty = {"is_success": "true", "job_list": {"total_count": 0, "jobs": None}}
+    assert judge(flink.list_jobs({}), reply_of(empty)) == flink.JobPage(0, ())
+
+
+def test_pages_are_walked_to_the_end_and_no_job_comes_twice() -> None:
+    """A job made meanwhile shifts the pages; the one seen twice is dropped."""
+    pages = flink.JobPages({"order": "desc"})
+    offsets, seen = [], []
+    answers = iter([page(5, 5, 4), page(6, 4, 3), page(6, 2, 1)])
+    while call := pages.next_call():
+        offsets.append(call.query["offset"])
+        seen += [job.job_id for job in pages.accept(next(answers))]
+    assert offsets == [0, 2, 4]
+    assert seen == [5, 4, 3, 2, 1]
+
+
+def test_an_empty_page_ends_the_walk() -> None:
+    """Even if the count promised more."""
+    pages = flink.JobPages({})
+    assert list(pages.accept(page(10))) == []
+    assert pages.next_call() is None
+
+
+NAMED: dict[str, Any] = {"name": "n", "job_type": "flink_sql_job", "status": "job_init"}
+
+
+def reply_of(body: dict[str, Any]) -> Reply:
+    return Reply(200, {}, json.dumps(body).encode())

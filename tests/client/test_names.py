@@ -1,0 +1,142 @@
+"""Names that people type: OBS places, endpoints, regions."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_dli.client.account import (
+    checked_endpoint,
+    checked_project,
+    checked_region,
+    default_endpoint,
+)
+from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.locations import ObsLocation, parse_archive, parse_directory
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [
+        ("obs-test", "obs-test"),
+        ("obs-test/", "obs-test"),
+        ("/obs-test/dir/", "obs-test/dir"),
+        ("obs://obs-test", "obs-test"),
+        ("OBS://obs-test/dir1/dir2//", "obs-test/dir1/dir2"),
+        ("  obs-test/a b/夜 ", "obs-test/a b/夜"),
+    ],
+)
+def test_a_directory_is_sent_in_its_plain_form(given: str, plain: str) -> None:
+    """Without scheme and without slashes at the ends, however it was given."""
+    place = parse_directory("obs_dir", given)
+    assert str(place) == plain
+    assert place.url == f"obs://{plain}"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "  ",
+        "/",
+        "obs://",
+        "obs:///",
+        "obs:/bucket",
+        "s3://x",
+        "s3://bucket/dir",
+        "https://bucket.obs.cn-north-4.myhuaweicloud.com/dir",
+        "Bucket",
+        "ab",
+        "a" * 64,
+        "-abc",
+        "my..bucket",
+        "{{ var.value.x }}",
+        "bucket//dir",
+        "bucket/../other",
+        "bucket/./x",
+        "bucket/a\nb",
+        "bucket/a\x7f",
+        "bucket/\ud800",
+        "bucket/" + "x" * 1025,
+        None,
+        7,
+        ["bucket"],
+    ],
+)
+def test_what_is_no_place_in_obs_is_refused(given: object) -> None:
+    """The message names the field and what would be right."""
+    with pytest.raises(ConfigurationError, match=r"(?s)^obs_dir: .*; \S"):
+        parse_directory("obs_dir", given)
+
+
+@pytest.mark.parametrize("given", ["obs-test/d/a.zip", "obs://obs-test/d/a.zip", " /obs-test/d/a.zip"])
+def test_an_archive_is_a_bucket_and_a_key(given: str) -> None:
+    """As the export returns it, or with its scheme."""
+    assert parse_archive("zip_file", given) == ObsLocation("obs-test", "d/a.zip")
+
+
+@pytest.mark.parametrize("given", ["", "obs-test", "obs-test/", "obs://obs-test", "s3://b/k.zip", "B/k", None, 3])
+def test_what_names_no_object_is_refused(given: object) -> None:
+    """A bucket alone is no archive."""
+    with pytest.raises(ConfigurationError, match=r"^zip_file: "):
+        parse_archive("zip_file", given)
+
+
+def test_endpoints_follow_from_the_region() -> None:
+    """The sovereign European region stands under .eu."""
+    assert default_endpoint("dli", "cn-north-4") == "https://dli.cn-north-4.myhuaweicloud.com"
+    assert default_endpoint("obs", "eu-west-101") == "https://obs.eu-west-101.myhuaweicloud.eu"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://dli.eu-de.otc.t-systems.com", "http://127.0.0.1:8080/", "https://[::1]:99"]
+)
+def test_an_endpoint_is_scheme_host_and_port(url: str) -> None:
+    """A slash at the end is dropped."""
+    assert checked_endpoint("endpoint", url) == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "dli.cn-north-4.myhuaweicloud.com",
+        "ftp://host",
+        "https://",
+        "https:///x",
+        "https://host/v1.0",
+        "https://host?x=1",
+        "https://user:pw@host",
+        "https://host:0",
+        "https://host:99999",
+        "https://host:abc",
+        "https://[::1",
+        "https://ho st",
+        "https://host\nX: y",
+        "https://hôst",
+    ],
+)
+def test_what_is_no_endpoint_is_refused(url: str) -> None:
+    """By the name of its field."""
+    with pytest.raises(ConfigurationError, match=r"^obs_endpoint: "):
+        checked_endpoint("obs_endpoint", url)
+
+
+@pytest.mark.parametrize(
+    "region", ["", "cn", "https://cn-north-4", "cn north", "cn-north-4\n", "CN-north-4", "é-1"]
+)
+def test_what_is_no_region_is_refused(region: str) -> None:
+    """A URL pasted there is told apart."""
+    with pytest.raises(ConfigurationError, match=r"^region: "):
+        checked_region(region)
+
+
+@pytest.mark.parametrize("region", ["cn-north-4", "eu-west-101", "my-kualalumpur-1", "eu-de", "eu-ch2-x"])
+def test_regions_pass(region: str) -> None:
+    """Those of Huawei Cloud and of clouds with the same API."""
+    assert checked_region(region) == region
+
+
+@pytest.mark.parametrize("project_id", ["", "a/b", "a b", "x" * 65, "é", "a\r\nHost: x"])
+def test_what_is_no_project_id_is_refused(project_id: str) -> None:
+    """It becomes part of a path and of a header."""
+    with pytest.raises(ConfigurationError, match=r"^project_id: "):
+        checked_project(project_id)

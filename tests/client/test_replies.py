@@ -1,0 +1,166 @@
+"""Every shape of reply the API sheet marks, judged."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.call import Reply
+from airflow_provider_dli.client.errors import (
+    AuthenticationError,
+    PermissionDeniedError,
+    RefusedError,
+    ServiceError,
+    ThrottledError,
+    UnavailableError,
+    UnexpectedReplyError,
+)
+from airflow_provider_dli.client.exchange import judge
+
+EXPORT = flink.export_jobs("obs-test")
+ARCHIVE = "obs-test/aggregate_1582677879475.zip"
+
+
+def reply(body: object, status: int = 200, **headers: str) -> Reply:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Reply(status, {"x-request-id": "r-1", **headers}, raw)
+
+
+@pytest.mark.parametrize("is_success", [True, "true", "True", "TRUE", " true "])
+@pytest.mark.parametrize("name", ["zip_file", "zip_files"])
+def test_success_in_all_its_forms(is_success: object, name: str) -> None:
+    """Boolean and string, the array's name of today and of 2020."""
+    body = {"is_success": is_success, "message": "", name: [ARCHIVE]}
+    assert judge(EXPORT, reply(body)) == flink.ExportResult((ARCHIVE,), "")
+
+
+def test_a_success_may_come_without_a_message() -> None:
+    """The manual says that it may be blank; it may be null or missing too."""
+    assert judge(EXPORT, reply({"is_success": "true", "message": None, "zip_file": ARCHIVE})).message == ""
+
+
+@pytest.mark.parametrize("is_success", [False, "false", "False", "", None, 0, 1, "yes"])
+def test_no_success_with_status_200_is_an_error(is_success: object) -> None:
+    """The string "False" is not truthy here."""
+    body = {"is_success": is_success, "message": "no agency", "zip_file": [ARCHIVE]}
+    with pytest.raises(RefusedError, match="ExportFlinkJobs: HTTP 200: no agency \\(request id r-1\\)"):
+        judge(EXPORT, reply(body))
+
+
+def test_a_reply_that_does_not_say_is_success_is_no_proof() -> None:
+    """Absent is not true."""
+    with pytest.raises(UnexpectedReplyError, match="does not say is_success"):
+        judge(EXPORT, reply({"zip_file": [ARCHIVE]}))
+
+
+@pytest.mark.parametrize(
+    "archives", [{}, {"zip_file": []}, {"zip_file": None}, {"zip_file": [""]}, {"zip_file": [7]}]
+)
+def test_a_success_without_an_archive_is_an_error(archives: dict[str, Any]) -> None:
+    """Nothing to restore from is no success."""
+    with pytest.raises(UnexpectedReplyError, match="zip_file should list at least one archive"):
+        judge(EXPORT, reply({"is_success": True, **archives}))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "code", "message"),
+    [
+        (400, {"error_code": "DLI.29001", "error_msg": "bad path"}, RefusedError, "DLI.29001", "bad path"),
+        (400, [{"error_code": "DLI.13024", "error_msg": "No queue."}], RefusedError, "DLI.13024", "No queue."),
+        (
+            400,
+            [{"error_code": "DLI.13024", "error_msg": "a"}, {"error_code": "DLI.13007", "error_msg": "b"}],
+            RefusedError,
+            "DLI.13024",
+            "a; b",
+        ),
+        (400, {"error_code": "DLI.0003", "error_msg": "no right"}, PermissionDeniedError, "DLI.0003", "no right"),
+        (
+            400,
+            {
+                "error_code": "DLI.10001",
+                "error_msg": "internal",
+                "error_json_opt": {"error": "Unexpected exception[NoSuchElementException: None.get]"},
+            },
+            UnavailableError,
+            "DLI.10001",
+            "internal (Unexpected exception[NoSuchElementException: None.get])",
+        ),
+        (400, {"error_code": "DLI.0999", "error_msg": "server"}, UnavailableError, "DLI.0999", "server"),
+        (401, {"error_code": "DLI.0013", "error_msg": "who"}, AuthenticationError, "DLI.0013", "who"),
+        (
+            401,
+            {"error_msg": "verify aksk signature fail", "error_code": "APIGW.0301", "request_id": "g-1"},
+            AuthenticationError,
+            "APIGW.0301",
+            "verify aksk signature fail",
+        ),
+        (403, {"error_msg": "no", "error_code": "APIGW.0302"}, PermissionDeniedError, "APIGW.0302", "no"),
+        (404, {"error_msg": "no API", "error_code": "APIGW.0101"}, RefusedError, "APIGW.0101", "no API"),
+        (429, {"error_msg": "slow", "error_code": "APIGW.0308"}, ThrottledError, "APIGW.0308", "slow"),
+        (401, {"error": {"code": 401, "message": "bad", "title": "U"}}, AuthenticationError, "401", "bad"),
+        (400, {"errorCode": "X.1", "errorMsg": "camel"}, RefusedError, "X.1", "camel"),
+        (500, {"error_code": "APIGW.0601", "error_msg": "oops"}, UnavailableError, "APIGW.0601", "oops"),
+        (503, b"", UnavailableError, None, "no body"),
+        (400, [], RefusedError, None, "[]"),
+        (400, b"\xff\xfe", RefusedError, None, "\ufffd\ufffd"),
+    ],
+)
+def test_errors_keep_status_code_message_and_request_id(
+    status: int, body: object, kind: type[ServiceError], code: str | None, message: str
+) -> None:
+    """Whatever shape they come in, nothing of them is lost."""
+    with pytest.raises(ServiceError) as caught:
+        judge(EXPORT, reply(body, status))
+    error = caught.value
+    assert type(error) is kind
+    assert (error.status, error.code, error.message, error.request_id) == (status, code, message, "r-1")
+    assert message in str(error)
+    assert f"HTTP {status}" in str(error)
+    assert error.advice in str(error)
+
+
+def test_the_request_id_of_a_gateways_body_is_taken_where_the_header_is_missing() -> None:
+    """Support asks for it."""
+    body = json.dumps({"error_code": "APIGW.0301", "error_msg": "no", "request_id": "g-1"}).encode()
+    with pytest.raises(AuthenticationError, match="request id g-1"):
+        judge(EXPORT, Reply(401, {}, body))
+
+
+@pytest.mark.parametrize("status", [502, 200])
+def test_an_html_page_is_never_a_success(status: int) -> None:
+    """A load balancer's page is quoted without its tags, in one line."""
+    page = b"<html><head><style>b {}</style></head>\n<body><h1>Bad&nbsp;Gateway</h1>\x1b[31m</body></html>"
+    kind = UnavailableError if status == 502 else UnexpectedReplyError
+    with pytest.raises(kind, match=r"Bad.Gateway \\x1b\[31m") as caught:
+        judge(EXPORT, reply(page, status))
+    assert "\n" not in str(caught.value)
+    assert "<" not in caught.value.message
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"x"', b"{", b"[" * 100_000])
+def test_a_200_that_is_no_object_is_unexpected(body: bytes) -> None:
+    """Not even one that would overflow a naive parser."""
+    with pytest.raises(UnexpectedReplyError, match="a JSON object was expected"):
+        judge(EXPORT, reply(body))
+
+
+def test_a_long_page_is_cut() -> None:
+    """A megabyte of HTML does not land in the log."""
+    with pytest.raises(UnavailableError) as caught:
+        judge(EXPORT, reply(b"x" * 1_000_000, 500))
+    assert len(str(caught.value)) < 700
+
+
+def test_what_may_pass_is_told_apart_from_what_will_not() -> None:
+    """Retries are spent only where they can help."""
+    assert {kind.__name__ for kind in (UnavailableError, ThrottledError) if kind.transient} == {
+        "UnavailableError",
+        "ThrottledError",
+    }
+    assert not any(
+        kind.transient for kind in (RefusedError, AuthenticationError, PermissionDeniedError, UnexpectedReplyError)
+    )

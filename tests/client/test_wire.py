@@ -1,0 +1,137 @@
+"""What is on the wire: the request of the manual, the same from both drivers, and no answer."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.call import Call
+from airflow_provider_dli.client.errors import AnswerLostError, NotSentError, UnexpectedReplyError
+from airflow_provider_dli.client.exchange import USER_AGENT, converse
+
+EXPORTED = b'{"is_success": true, "message": "The job is successfully exported.", "zip_file": ["b/a.zip"]}'
+
+CALLS: list[Call[Any]] = [
+    flink.export_jobs("obs-test", [100]),
+    flink.export_jobs("obs-test/夜/ü"),
+    flink.list_jobs({"name": "作业 é🙂+&", "show_detail": True, "tags": "a=1,b=2", "status": ""}, limit=100),
+    flink.show_job(104),
+]
+
+
+def answer(body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body
+
+
+def test_the_export_is_the_request_of_the_manual(raw_server: Any, drive: Any, account_at: Any, clock: Any) -> None:
+    """Method, path, headers and body are those of the page, read raw from a socket."""
+    raw_server.answer = answer(EXPORTED)
+    account = account_at(raw_server.url)
+    result = drive("ExportFlinkJobs", converse(flink.export_jobs("obs-test", [100]), account, clock))
+    assert result.zip_file == ("b/a.zip",)
+    head, _, body = raw_server.received[0].partition(b"\r\n\r\n")
+    assert head.decode().split("\r\n")[:-2] == [
+        "POST /v1.0/48cc2c48765f481480c7db940d6409d1/streaming/jobs/export HTTP/1.1",
+        f"Host: 127.0.0.1:{raw_server.port}",
+        "Content-Type: application/json",
+        f"User-Agent: {USER_AGENT}",
+        "X-Project-Id: 48cc2c48765f481480c7db940d6409d1",
+        "X-Sdk-Date: 20260115T083045Z",
+    ]
+    proof, length = head.decode().split("\r\n")[-2:]
+    assert proof.startswith(
+        "Authorization: SDK-HMAC-SHA256 Access=EXAMPLEAK00000000001, "
+        "SignedHeaders=content-type;host;user-agent;x-project-id;x-sdk-date, Signature="
+    )
+    assert length == f"Content-Length: {len(body)}"
+    assert json.loads(body) == {"obs_dir": "obs-test", "is_selected": True, "job_selected": [100]}
+
+
+def test_all_jobs_are_asked_for_without_a_selection() -> None:
+    """Without ids the manual's flag is false and the list is absent."""
+    assert flink.export_jobs("obs://obs-test/dir/").body == {"obs_dir": "obs-test/dir", "is_selected": False}
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.operation)
+@pytest.mark.parametrize("token", [None, "a/token+with=signs"])
+def test_both_drivers_send_the_same_bytes(
+    call: Any, token: str | None, raw_server: Any, both_drivers: Any, account_at: Any, clock: Any
+) -> None:
+    """With the same clock the two requests are equal byte for byte."""
+    for drive in both_drivers.values():
+        with pytest.raises(UnexpectedReplyError):
+            drive(call.operation, converse(call, account_at(raw_server.url, token), clock))
+    first, second = raw_server.received
+    assert first == second
+
+
+def test_nothing_listens(drive: Any, account_at: Any) -> None:
+    """A refused connection is told apart: nothing was sent."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(NotSentError, match=f"ExportFlinkJobs: could not reach 127.0.0.1:{port}.*Nothing was sent"):
+        drive("ExportFlinkJobs", converse(CALLS[0], account_at(f"http://127.0.0.1:{port}")))
+
+
+def test_no_such_host(drive: Any, account_at: Any) -> None:
+    """So is a name that DNS does not know."""
+    with pytest.raises(NotSentError, match=r"could not reach dli\.invalid"):
+        drive("ExportFlinkJobs", converse(CALLS[0], account_at("http://dli.invalid")))
+
+
+def test_no_tls_where_it_is_asked_for(raw_server: Any, drive: Any, account_at: Any) -> None:
+    """So is a server that speaks no TLS: the request was never sent."""
+    raw_server.answer = b""
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+
+        def hang_up() -> None:
+            connection, _ = plain.accept()
+            with connection:
+                connection.recv(100)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        with pytest.raises(NotSentError):
+            drive("ListFlinkJobs", converse(CALLS[2], account_at(f"https://127.0.0.1:{plain.getsockname()[1]}")))
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+    ],
+    ids=["before-status", "in-body", "in-chunk"],
+)
+def test_an_answer_cut_short_is_an_unknown_outcome(
+    cut: bytes, raw_server: Any, drive: Any, account_at: Any
+) -> None:
+    """The request arrived; what became of it is not known, and the error says so."""
+    raw_server.answer = cut
+    with pytest.raises(AnswerLostError, match="Whether the service acted is not known"):
+        drive("ExportFlinkJobs", converse(CALLS[0], account_at(raw_server.url)))
+    assert len(raw_server.received) == 1
+
+
+def test_a_server_that_never_answers(drive: Any, account_at: Any) -> None:
+    """A read timeout is an unknown outcome too."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(AnswerLostError, match="imeout"):
+            drive("ExportFlinkJobs", converse(CALLS[0], account_at(url)))
+
+
+def test_a_redirect_is_refused(raw_server: Any, drive: Any, account_at: Any) -> None:
+    """The signature is never carried to another host."""
+    raw_server.answer = answer(b"", "302 Found", "Location: http://elsewhere.invalid/\r\n")
+    with pytest.raises(UnexpectedReplyError, match=r"redirected to 'http://elsewhere.invalid/'"):
+        drive("ShowFlinkJob", converse(CALLS[3], account_at(raw_server.url)))
+    assert len(raw_server.received) == 1

@@ -1,0 +1,171 @@
+"""What is shipped, what Airflow is told of it, and what it costs to import."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import airflow_provider_dli
+from airflow_provider_dli.provider_info import get_provider_info
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"requests", "aiohttp", "boto3", "botocore", "urllib3", "zipfile", "airflow_provider_dli.archive"}
+
+
+def python(code: str, *, directory: Path = ROOT) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error::DeprecationWarning:airflow_provider_dli", "-c", code],
+        cwd=directory,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_provider_info_fits_airflows_schema() -> None:
+    """Airflow validates it at every start and drops a provider that does not fit."""
+    import airflow
+
+    schema = json.loads((Path(airflow.__file__).parent / "provider_info.schema.json").read_text())
+    jsonschema.validate(get_provider_info(), schema)
+
+
+def test_provider_info_names_what_there_is() -> None:
+    """Every module and class it names can be imported."""
+    import importlib
+
+    info = get_provider_info()
+    for kind in ("hooks", "operators"):
+        for group in info[kind]:
+            for module in group["python-modules"]:
+                importlib.import_module(module)
+    (connection_type,) = info["connection-types"]
+    module, _, name = connection_type["hook-class-name"].rpartition(".")
+    hook = getattr(importlib.import_module(module), name)
+    assert hook.conn_type == connection_type["connection-type"]
+    assert hook.hook_name == connection_type["hook-name"]
+
+
+def test_entry_points() -> None:
+    """Airflow and pytest find us by these."""
+    (provider,) = [each for each in entry_points(group="apache_airflow_provider") if "dli" in each.value]
+    assert provider.load()() == get_provider_info()
+    (plugin,) = [each for each in entry_points(group="pytest11") if each.name == "airflow_provider_dli"]
+    assert plugin.value == "airflow_provider_dli.pytest_plugin"
+
+
+def test_reading_a_dag_file_loads_no_heavy_library() -> None:
+    """Nothing beyond what airflow.sdk itself has loaded, for operators, hooks and provider info."""
+    code = f"""
+import sys
+import airflow.sdk
+from airflow.sdk import BaseOperator, BaseHook
+before = set(sys.modules)
+import airflow_provider_dli.provider_info, airflow_provider_dli.operators.dli
+import airflow_provider_dli.hooks.dli, airflow_provider_dli.hooks.obs
+print(sorted({HEAVY!r} & (set(sys.modules) - before)))
+"""
+    assert python(code).splitlines()[-1] == "[]"
+
+
+def test_the_pytest_plugin_costs_other_suites_nothing() -> None:
+    """It imports what it needs when its fixture is used."""
+    code = """
+import sys, pytest
+before = set(sys.modules)
+import airflow_provider_dli.pytest_plugin
+print(sorted(name for name in set(sys.modules) - before))
+"""
+    new = set(json.loads(python(code).splitlines()[-1].replace("'", '"')))
+    ours = {name for name in new if name.startswith("airflow_provider_dli")}
+    assert ours == {"airflow_provider_dli", "airflow_provider_dli.pytest_plugin"}
+    assert not new & {"aiohttp", "boto3", "botocore", "requests", "airflow"}
+
+
+def test_the_client_works_where_there_is_no_airflow() -> None:
+    """Its whole test suite passes with Airflow's import forbidden."""
+    code = """
+import sys
+class Forbidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "airflow":
+            raise ImportError("Airflow must not be imported here: " + name)
+sys.meta_path.insert(0, Forbidden())
+import pytest
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-x", "tests/client", "tests/archive",
+                      "tests/test_connection.py", "tests/test_parameters.py"]))
+"""
+    assert " passed" in python(code)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT],
+        check=True,
+        capture_output=True,
+    )
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_has_what_it_should_and_nothing_else(wheel: Path) -> None:
+    """Package, type marker, example DAGs and licence; no tests, no demo."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        metadata = next(name for name in names if name.endswith("METADATA"))
+        text = archive.read(metadata).decode()
+    assert wheel.name == f"airflow_provider_dli-{airflow_provider_dli.__version__}-py3-none-any.whl"
+    assert {name.partition("/")[0] for name in names} == {
+        "airflow_provider_dli",
+        f"airflow_provider_dli-{airflow_provider_dli.__version__}.dist-info",
+    }
+    shipped = {Path(name).name for name in names if "/example_dags/" in name}
+    assert shipped == {path.name for path in (ROOT / "example_dags").glob("*.py")}
+    assert "airflow_provider_dli/py.typed" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert "License-Expression: Apache-2.0" in text
+    assert "Requires-Python: <3.14,>=3.11" in text
+
+
+def test_the_wheel_installs_alone_and_its_example_dags_import(wheel: Path, tmp_path: Path) -> None:
+    """In a fresh environment with Airflow and without our development tools."""
+    environment: dict[str, Any] = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    fresh = tmp_path / "venv" / "bin" / "python"
+    subprocess.run(
+        [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", fresh, "--compile-bytecode",
+         "-c", ROOT / "constraints.txt", wheel],
+        check=True,
+        env=environment,
+    )  # fmt: skip
+    code = """
+import airflow_provider_dli.example_dags.dli_export_flink_jobs as nightly
+import airflow_provider_dli.example_dags.dli_export_selected_flink_jobs as selected
+print(sorted(nightly.dag.task_ids), sorted(selected.dag.task_ids), nightly.__file__)
+"""
+    environment |= {"AIRFLOW_HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [fresh, "-W", "error:::airflow_provider_dli", "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "['export', 'verify'] ['export', 'verify']" in done.stdout
+    assert str(tmp_path / "venv") in done.stdout
