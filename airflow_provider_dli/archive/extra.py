@@ -1,0 +1,82 @@
+"""Extra fields: what ZIP64 and the Unicode Path field say of an entry (APPNOTE 4.5.3, 4.6.9)."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+ZIP64 = 0x0001
+UNICODE_PATH = 0x7075
+SENTINEL = 0xFFFFFFFF
+HEADER = struct.Struct("<HH")
+
+
+class ExtraError(ValueError):
+    """An extra field that cannot be right.
+
+    :param code: the finding it makes.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def is_plain(extra: bytes) -> bool:
+    """Tell quickly whether the fields are undamaged and none of them is one of the two that matter here."""
+    at, end = 0, len(extra) - HEADER.size
+    while at <= end:
+        kind, length = HEADER.unpack_from(extra, at)
+        if kind in (ZIP64, UNICODE_PATH):
+            return False
+        at += HEADER.size + length
+    return at <= len(extra)
+
+
+def fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
+    """Give id and data of each field; up to three bytes of padding may follow, as ``zipalign`` leaves them.
+
+    :raises ExtraError: where a field is longer than what is left.
+    """
+    at = 0
+    while at + HEADER.size <= len(extra):
+        kind, length = HEADER.unpack_from(extra, at)
+        at += HEADER.size
+        if at + length > len(extra):
+            message = f"field 0x{kind:04x} is {length} bytes long, {len(extra) - at} are left"
+            raise ExtraError("bad-extra-field", message)
+        yield kind, extra[at : at + length]
+        at += length
+
+
+def resolve(plain: tuple[int, ...], extra: bytes) -> tuple[int, ...]:
+    """Replace each 32-bit field that is all ones by its ZIP64 value (APPNOTE 4.5.3).
+
+    :param plain: size, compressed size and, in the directory, offset, as the header has them.
+    :raises ExtraError: where values are missing, or left over and contradict the plain fields.
+    """
+    found = [data for kind, data in fields(extra) if kind == ZIP64]
+    if len(found) > 1:
+        raise ExtraError("bad-extra-field", "there are two ZIP64 fields")
+    count = len(found[0]) // 8 if found else 0
+    values = list(struct.unpack_from(f"<{count}Q", found[0])) if found else []
+    if plain.count(SENTINEL) > count:
+        raise ExtraError("zip64-missing", f"{plain.count(SENTINEL)} ZIP64 values are needed, {count} are there")
+    resolved = tuple(values.pop(0) if value == SENTINEL else value for value in plain)
+    rest = [value for value in plain if value != SENTINEL][: len(values)]
+    if rest != values[: len(rest)]:
+        raise ExtraError("zip64-mismatch", f"ZIP64 values {values} stand beside plain values {rest}")
+    return resolved
+
+
+def unicode_path(extra: bytes, name: bytes) -> bytes | None:
+    """Give the name of a Unicode Path field that is meant for this ``name``; None where there is none.
+
+    :param name: as the header has it; a field made for another name is void by its CRC.
+    :raises ExtraError: where the extra field is damaged.
+    """
+    for kind, data in fields(extra):
+        if kind == UNICODE_PATH and data[:1] == b"\1" and data[1:5] == struct.pack("<I", zlib.crc32(name)):
+            return data[5:]
+    return None

@@ -1,0 +1,101 @@
+"""Directory headers (APPNOTE 4.3.12) made into entries. Runs once for each of perhaps 500 000: kept short."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from airflow_provider_dli.archive import extra as extras
+from airflow_provider_dli.archive import names
+from airflow_provider_dli.archive.report import Entry, Findings, escape
+from airflow_provider_dli.archive.rules import DEFLATE_BEST, UTF8, Kind, judge, judge_sizes
+from airflow_provider_dli.archive.source import Tail
+
+SIGNATURE = b"PK\1\2"
+HEADER = struct.Struct("<4sHHHHIIIIHHHHHII")
+LOCAL_SIZE = 30
+SENTINEL = extras.SENTINEL
+KINDS_KEPT = 1000
+Fields = tuple[bytes, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int]
+
+
+def parse(tail: Tail, start: int, stop: int, most: int, found: Findings) -> list[Entry]:
+    """Make entries of the headers in ``[start, stop)``, and report what each header gives away by itself.
+
+    :param most: stop after one entry more than this.
+    """
+    entries: list[Entry] = []
+    good: set[tuple[int, ...]] = set()
+    for at, fields in _headers(tail, start, stop, found):
+        _, made, need, flags, method, _, crc, compressed, size, name_size, extra_size, *rest = fields
+        _, disk, _, mode, offset = rest
+        low = at - tail.start + HEADER.size
+        raw = tail.data[low : low + name_size]
+        name = raw.decode("ascii") if raw.isascii() else _decode(raw, flags, at, found)
+        extra = tail.data[low + name_size : low + name_size + extra_size]
+        if (extra and not extras.is_plain(extra)) or SENTINEL in (size, compressed, offset):
+            name, (size, compressed, offset) = _extra(extra, raw, name, (size, compressed, offset), at, found)
+        kind = (made, need, flags, method, disk, mode)
+        if kind not in good and judge(Kind(*kind), name, at, found) and len(good) < KINDS_KEPT:
+            good.add(kind)
+        if size > compressed * DEFLATE_BEST or (size != compressed and not method):
+            judge_sizes((size, compressed), Kind(*kind), name, at, found)
+        entries.append(Entry(name, size, compressed, crc, offset, method, flags, at))
+        if len(entries) > most:
+            break
+    return entries
+
+
+def _headers(tail: Tail, start: int, stop: int, found: Findings) -> Iterator[tuple[int, Fields]]:
+    """Give place and fields of each header, up to the first that is damaged: what follows it cannot be told."""
+    data, origin, unpack = tail.data, tail.start, HEADER.unpack_from
+    at, end = start - origin, stop - origin
+    while at < end:
+        if data[at : at + 4] != SIGNATURE or at + HEADER.size > end:
+            found.add("bad-directory-header", f"{end - at} bytes of the directory are left", offset=at + origin)
+            return
+        fields: Fields = unpack(data, at)
+        following = at + HEADER.size + fields[9] + fields[10] + fields[11]
+        if following > end:
+            message = f"it is {following - at} bytes long, the directory has {end - at} left"
+            found.add("bad-directory-header", message, offset=at + origin)
+            return
+        yield at + origin, fields
+        at = following
+
+
+def _decode(raw: bytes, flags: int, at: int, found: Findings) -> str:
+    """Decode a name that is not ASCII: UTF-8 where the flag says so, else code page 437 (APPNOTE D.1)."""
+    if not flags & UTF8:
+        return raw.decode("cp437")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        name = raw.decode("utf-8", "backslashreplace")
+        found.add("bad-utf8-name", f"byte {error.start} of the name is not UTF-8", offset=at, entry=name)
+        return name
+
+
+def _extra(
+    extra: bytes, raw: bytes, name: str, plain: tuple[int, int, int], at: int, found: Findings
+) -> tuple[str, tuple[int, ...]]:
+    """Let the extra field speak: the name where the header's is a stand-in, and 64-bit values."""
+    try:
+        values = extras.resolve(plain, extra)
+        better = extras.unicode_path(extra, raw)
+    except extras.ExtraError as error:
+        found.add(error.code, str(error), offset=at, entry=name)
+        return name, plain
+    return _better(better, raw, name, at, found), values
+
+
+def _better(better: bytes | None, raw: bytes, name: str, at: int, found: Findings) -> str:
+    """Take a Unicode Path for the name, as readers do; the header's name must then be a mere stand-in for it."""
+    if better is None or better == raw:
+        return name
+    names.check(name, at, found)
+    shown = _decode(better, UTF8, at, found)
+    if better.isascii():
+        message = f"the header's name needs no stand-in, yet the Unicode Path says '{escape(shown)}'"
+        found.add("unicode-path-mismatch", message, offset=at, entry=name)
+    return shown

@@ -1,0 +1,99 @@
+"""Local headers against the directory, and the data descriptors behind the entries (APPNOTE 4.3.7-9)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from airflow_provider_dli.archive import extra as extras
+from airflow_provider_dli.archive.report import Entry, Findings, escape
+from airflow_provider_dli.archive.rules import DESCRIPTOR
+
+SIGNATURE = b"PK\3\4"
+HEADER = struct.Struct("<4sHHHIIIIHH")
+LONGEST = HEADER.size + 2 * 0xFFFF
+DESCRIPTOR_SIGNATURE = b"PK\7\10"
+LONGEST_DESCRIPTOR = 24
+
+
+def compare(head: bytes, entry: Entry, central: bytes, found: Findings) -> int | None:
+    """Compare a local header with the directory's.
+
+    :param head: the file from the entry's offset on, long enough for the header.
+    :param central: the entry's directory header, up to and with the name.
+    :returns: how long the local header is; None where there is none.
+    """
+    if len(head) < HEADER.size or head[:4] != SIGNATURE:
+        found.add("bad-local-header", "no local header begins here", offset=entry.offset, entry=entry.name)
+        return None
+    *_, name_size, extra_size = HEADER.unpack_from(head)
+    for code, message in _differences(head, entry, central):
+        found.add(code, message, offset=entry.offset, entry=entry.name)
+    return HEADER.size + int(name_size) + int(extra_size)
+
+
+def _differences(head: bytes, entry: Entry, central: bytes) -> Iterator[tuple[str, str]]:
+    _, _, flags, method, when, crc, compressed, size, name_size, extra_size = HEADER.unpack_from(head)
+    name = head[HEADER.size : HEADER.size + name_size]
+    extra = head[HEADER.size + name_size : HEADER.size + name_size + extra_size]
+    (central_when,) = struct.unpack_from("<I", central, 12)
+    if name != central[46:]:
+        yield "name-mismatch", f"its local header calls it '{escape(name.decode('utf-8', 'backslashreplace'))}'"
+    if flags != entry.flags:
+        yield "flags-mismatch", f"local header 0x{flags:04x}, directory 0x{entry.flags:04x}"
+    if method != entry.method:
+        yield "method-mismatch", f"local header {method}, directory {entry.method}"
+    if when != central_when:
+        yield "time-mismatch", f"local header 0x{when:08x}, directory 0x{central_when:08x}"
+    try:
+        size, compressed = extras.resolve((size, compressed), extra)
+        better = extras.unicode_path(extra, name)
+    except extras.ExtraError as error:
+        yield error.code, f"in the local header: {error}"
+        return
+    if better not in (None, name) and better != entry.name.encode("utf-8", "surrogateescape"):
+        yield "unicode-path-mismatch", "the local header's Unicode Path is not the name in the directory"
+    yield from _differing_sums((crc, size, compressed), entry, deferred=bool(flags & DESCRIPTOR))
+
+
+def _differing_sums(sums: tuple[int, int, int], entry: Entry, *, deferred: bool) -> Iterator[tuple[str, str]]:
+    """Compare CRC and sizes; a header written before the data may leave each at 0 (APPNOTE 4.4.4, bit 3)."""
+    crc, size, compressed = sums
+    unset = 0 if deferred else None
+    if crc not in (entry.crc32, unset):
+        yield "crc-mismatch", f"local header 0x{crc:08x}, directory 0x{entry.crc32:08x}"
+    if size not in (entry.size, unset):
+        yield "size-mismatch", f"local header {size} bytes, directory {entry.size}"
+    if compressed not in (entry.compressed_size, unset):
+        message = f"local header {compressed} compressed bytes, directory {entry.compressed_size}"
+        yield "size-mismatch", message
+
+
+def descriptors(entry: Entry) -> list[bytes]:
+    """Give the forms a right data descriptor can take: 64 or 32 bits, with or without its signature."""
+    forms = [struct.pack("<IQQ", entry.crc32, entry.compressed_size, entry.size)]
+    if max(entry.compressed_size, entry.size) <= extras.SENTINEL:
+        forms.append(struct.pack("<III", entry.crc32, entry.compressed_size, entry.size))
+    return [signature + form for form in forms for signature in (DESCRIPTOR_SIGNATURE, b"")]
+
+
+def descriptor_length(gap: bytes, size: int, entry: Entry, found: Findings) -> int:
+    """Check the data descriptor and tell how much of the gap behind the entry it takes.
+
+    :param gap: the first 24 bytes of it.
+    :param size: of the whole gap, in bytes.
+    """
+    at = entry.offset
+    if not size:
+        found.add("missing-descriptor", "its flags announce a data descriptor", offset=at, entry=entry.name)
+        return 0
+    fitting = [len(form) for form in descriptors(entry) if gap.startswith(form)]
+    if not fitting:
+        found.add(
+            "bad-descriptor",
+            f"the {size} bytes behind its data are no data descriptor of it",
+            offset=at,
+            entry=entry.name,
+        )
+        return min(size, LONGEST_DESCRIPTOR)
+    return size if size in fitting else fitting[0]

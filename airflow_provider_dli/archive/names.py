@@ -1,0 +1,103 @@
+"""Names that lead out of the target directory, clash, or hide what they are (APPNOTE 4.4.17)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+from airflow_provider_dli.archive.report import Entry, Findings, escape
+
+CHUNK = 4096
+DEEPEST = 64
+DRIVE = re.compile(r"[A-Za-z]:")
+ODD = re.compile(r"[\0-\x09\x0b-\x1f\x7f\\:]|\.\.|\n[\n/]")
+CONTROL = re.compile(r"[\0-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+"""What a chunk of harmless names, each on a line of its own, does not hold."""
+
+
+def check_all(entries: Sequence[Entry], found: Findings) -> None:
+    """Check every name, and all of them against each other."""
+    rest = iter(entries)
+    while chunk := list(islice(rest, CHUNK)):
+        text = "\n" + "\n".join([entry.name for entry in chunk]) + "\n"
+        if not text.isascii() or ODD.search(text) or text.count("\n") != len(chunk) + 1:
+            for entry in chunk:
+                check(entry.name, entry.header, found)
+        if "/\n" in text:
+            _check_directories(chunk, found)
+    _check_clashes(entries, found)
+
+
+def check(name: str, at: int, found: Findings) -> None:
+    """Check one name by itself.
+
+    :param at: where its directory header is.
+    """
+    for code, message in _complaints(name):
+        found.add(code, message, offset=at, entry=name)
+
+
+def _complaints(name: str) -> Iterator[tuple[str, str]]:
+    path = name.replace("\\", "/")
+    if not name:
+        yield "empty-name", "it has no name"
+    if "\0" in name:
+        yield "nul-in-name", f"some readers call it '{escape(name.partition(chr(0))[0])}'"
+    if ".." in path.split("/"):
+        yield "path-traversal", "its path climbs with '..'"
+    if path.startswith("/"):
+        yield "absolute-path", "its path begins at the root"
+    if DRIVE.match(name):
+        yield "drive-path", "its path begins with a drive"
+    if "\\" in name:
+        yield "backslash-in-name", "the backslash separates directories on some systems only"
+    if CONTROL.search(name):
+        yield "control-character-in-name", "it holds characters that are not printed but obeyed"
+
+
+def _check_directories(entries: Sequence[Entry], found: Findings) -> None:
+    for entry in entries:
+        if entry.size and entry.is_directory:
+            message = f"a directory by its name, it holds {entry.size} bytes"
+            found.add("directory-with-data", message, offset=entry.header, entry=entry.name)
+
+
+def _check_clashes(entries: Sequence[Entry], found: Findings) -> None:
+    """Report names that meet: exactly, after folding, or one as the directory of another."""
+    names = {entry.name for entry in entries}
+    if len(names) < len(entries):
+        _report_repeated(entries, str, "duplicate-name", found)
+    if len({_fold(name) for name in names}) < len(names):
+        _report_repeated(entries, _fold, "similar-name", found)
+    for entry in entries:
+        if (parent := _file_above(entry.name, names)) is not None:
+            message = f"'{escape(parent)}' is a file and would have to be its directory"
+            found.add("path-conflict", message, offset=entry.header, entry=entry.name)
+
+
+def _report_repeated(entries: Sequence[Entry], key: Callable[[str], str], code: str, found: Findings) -> None:
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        other = first.setdefault(key(entry.name), entry)
+        if other is not entry and (code == "duplicate-name" or other.name != entry.name):
+            message = f"as the entry '{escape(other.name)}' with its header at byte {other.header}"
+            found.add(code, message, offset=entry.header, entry=entry.name)
+
+
+def _fold(name: str) -> str:
+    """Make names equal that are one on file systems without case or with Unicode normalisation."""
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name.casefold())
+
+
+def _file_above(name: str, names: set[str]) -> str | None:
+    """Find a file on the way to ``name``; in the first 64 levels, so that no name costs more than its length."""
+    slash = name.find("/")
+    for _ in range(DEEPEST):
+        if slash <= 0:
+            return None
+        if (parent := name[:slash]) in names:
+            return parent
+        slash = name.find("/", slash + 1)
+    return None
