@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+import airflow
 import jsonschema
 import pytest
 
@@ -36,16 +38,12 @@ def python(code: str, *, directory: Path = ROOT) -> str:
 
 def test_provider_info_fits_airflows_schema() -> None:
     """Airflow validates it at every start and drops a provider that does not fit."""
-    import airflow
-
     schema = json.loads((Path(airflow.__file__).parent / "provider_info.schema.json").read_text())
     jsonschema.validate(get_provider_info(), schema)
 
 
 def test_provider_info_names_what_there_is() -> None:
     """Every module and class it names can be imported."""
-    import importlib
-
     info = get_provider_info()
     for kind in ("hooks", "operators"):
         for group in info[kind]:

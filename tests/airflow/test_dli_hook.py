@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import requests
 import requests_mock
-
 from airflow.providers.common.compat.sdk import AirflowFailException
+
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.errors import AnswerLostError, NotSentError, RefusedError, UnavailableError
 from airflow_provider_dli.exceptions import DliException, DliFailException

@@ -1,0 +1,288 @@
+"""The operators against the emulator, over real sockets and a real object store: green, and red for a reason."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from threading import Timer
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
+
+
+class TaskInstance:
+    """Takes what a task pushes."""
+
+    def __init__(self) -> None:
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = json.loads(json.dumps(value))
+
+
+def export(**parameters: Any) -> list[str]:
+    return DliExportFlinkJobsOperator(task_id="export", **parameters).execute({})
+
+
+def verify(zip_file: Any, **parameters: Any) -> list[dict[str, Any]]:
+    parameters = {"timeout": 0, "poll_interval": 0.05, **parameters}
+    return DliVerifyFlinkExportOperator(task_id="verify", zip_file=zip_file, **parameters).execute({})
+
+
+@pytest.fixture
+def world(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return the emulator, with its connection in the environment."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.airflow_conn)
+    return dli_emulator
+
+
+@pytest.fixture
+def reconnect(world: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that changes fields of the connection."""
+
+    def change(login: str = "", password: str = "", **extras: Any) -> None:
+        connection = json.loads(world.airflow_conn)
+        extra = connection["extra"] if isinstance(connection["extra"], dict) else json.loads(connection["extra"])
+        connection |= {"login": login or connection["login"], "password": password or connection["password"]}
+        connection["extra"] = {**extra, **extras}
+        monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(connection))
+
+    return change
+
+
+def test_export_all_then_verify(world: Any) -> None:
+    """The main job, with a bare context: the archive is there and whole, and holds all jobs."""
+    archives = export(obs_dir=f"obs://{world.bucket}/nightly/")
+    assert len(archives) == 1
+    assert archives[0].startswith(f"{world.bucket}/nightly/aggregate_")
+    (report,) = verify(archives)
+    stored = world.s3.head_object(Bucket=report["bucket"], Key=report["key"])
+    assert report["sound"]
+    assert report["zip_file"] == archives[0]
+    assert report["size"] == stored["ContentLength"]
+    assert report["etag"] == stored["ETag"].strip('"')
+    assert report["entries"] == 26
+    assert report["findings"] == []
+    assert len(report["sha256"]) == 64
+
+
+def test_xcom_has_the_list_twice_and_the_reports(world: Any) -> None:
+    """return_value for .output, zip_file for the key; each is plain JSON."""
+    instance = TaskInstance()
+    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket, job_selected="100, 101")
+    archives = operator.execute({"ti": instance})
+    assert instance.pushed == {"zip_file": archives}
+    DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives).execute({"ti": instance})
+    assert instance.pushed["return_value"][0]["entries"] == 2
+
+
+def test_nothing_is_pushed_if_the_author_says_so(world: Any) -> None:
+    """do_xcom_push=False is honoured for our own key too."""
+    instance = TaskInstance()
+    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket, do_xcom_push=False)
+    operator.execute({"ti": instance})
+    assert instance.pushed == {}
+
+
+@pytest.mark.parametrize("job_selected", [[101, 103], "101, 103", ["101", "103"], "[101, 103]"])
+def test_export_selected(world: Any, job_selected: Any) -> None:
+    """The archive holds just these jobs."""
+    archives = export(obs_dir=world.bucket, job_selected=job_selected, is_selected=True)
+    bucket, _, key = archives[0].partition("/")
+    body = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        assert sorted(archive.namelist()) == ["101.json", "103.json"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"job_selected": []}, r"^job_selected: "),
+        ({"job_selected": ""}, r"^job_selected: "),
+        ({"job_selected": ["abc"]}, r"^job_selected: 'abc' is not a job id"),
+        (
+            {"job_selected": [100], "is_selected": False},
+            r"^is_selected: is False although job_selected names jobs",
+        ),
+        ({"is_selected": True}, r"^job_selected: is missing although is_selected is True"),
+        ({"is_selected": "yes"}, r"^is_selected: 'yes' is no boolean"),
+        ({"obs_dir": ""}, r"^obs_dir: '' names no bucket"),
+        ({"obs_dir": "obs://"}, r"^obs_dir: 'obs://' names no bucket"),
+        ({"obs_dir": "s3://x"}, r"^obs_dir: 's3://x' is not a place in OBS"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_before_anything_is_sent(
+    world: Any, parameters: dict[str, Any], reason: str
+) -> None:
+    """In one line that names the field; no retry is spent."""
+    with pytest.raises(DliFailException, match=reason) as caught:
+        export(**{"obs_dir": world.bucket, **parameters})
+    assert isinstance(caught.value, AirflowFailException)
+    assert "\n" not in str(caught.value)
+    assert len(world.requests) == 0
+
+
+def test_a_selection_that_rendered_to_none_is_not_all_jobs(world: Any) -> None:
+    """A template or XCom that gave nothing must not export everything."""
+    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket, job_selected="{{ nothing }}")
+    operator.job_selected = None  # what native rendering of an unset value leaves
+    with pytest.raises(DliFailException, match=r"^job_selected: was given and turned out to be None"):
+        operator.execute({})
+    assert len(world.requests) == 0
+
+
+@pytest.mark.parametrize(
+    ("extras", "reason"),
+    [
+        ({"regoin": "x"}, r"^connection 'dli_default': extra regoin: is unknown"),
+        ({"region": ""}, r"^connection 'dli_default': region: is missing"),
+        ({"project_id": None}, r"^connection 'dli_default': project_id: is missing"),
+        ({"endpoint": "dli.example.com"}, r"^connection 'dli_default': endpoint: .*has no scheme"),
+    ],
+)
+def test_a_wrong_connection_is_refused_before_anything_is_sent(
+    world: Any, reconnect: Any, extras: dict[str, Any], reason: str
+) -> None:
+    """By the connection's id and the field."""
+    reconnect(**extras)
+    with pytest.raises(DliFailException, match=reason):
+        export(obs_dir=world.bucket)
+    assert len(world.requests) == 0
+
+
+def test_a_wrong_secret_is_asked_about_once(world: Any, reconnect: Any) -> None:
+    """Repeating it would lock the key."""
+    reconnect(password="wrong")
+    with pytest.raises(DliFailException, match=r"HTTP 401 APIGW\.0301: .*secret key"):
+        export(obs_dir=world.bucket)
+    assert len(world.requests) == 1
+
+
+def test_a_wrong_secret_for_obs(world: Any, reconnect: Any) -> None:
+    """The same keys serve OBS, and it checks them too."""
+    archives = export(obs_dir=world.bucket)
+    reconnect(password="wrong")
+    with pytest.raises(DliFailException, match=r"HeadObject: HTTP 403"):
+        verify(archives)
+
+
+def test_an_unknown_job_is_named_by_the_service(world: Any) -> None:
+    """Its code and its words arrive."""
+    with pytest.raises(DliFailException, match=r"ExportFlinkJobs: HTTP 400 DLI\.\d+: .*999"):
+        export(obs_dir=world.bucket, job_selected=[999])
+
+
+@pytest.mark.parametrize(
+    ("kind", "failure", "reason"),
+    [
+        ("is_success_false", DliFailException, r"ExportFlinkJobs: HTTP 200: "),
+        ("no_zip_file", DliFailException, r"zip_file should list at least one archive"),
+        ("html", DliException, r"ExportFlinkJobs: HTTP 502: .*Bad Gateway"),
+        ("throttled", DliException, r"HTTP 429 APIGW\.0308"),
+        ("cut_after", DliException, r"Whether the service acted is not known"),
+    ],
+)
+def test_an_answer_that_is_no_proof_is_red(
+    world: Any, kind: str, failure: type[DliException], reason: str
+) -> None:
+    """Status 200 alone is not success."""
+    world.fault("ExportFlinkJobs", kind)
+    with pytest.raises(failure, match=reason) as caught:
+        export(obs_dir=world.bucket)
+    assert type(caught.value) is failure
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "failure", "reason"),
+    [
+        ("archive_missing", DliException, r"1 of 1 archives are not proven whole: obs://.*: missing: "),
+        ("archive_cut", DliFailException, r"1 of 1 archives are not proven whole: obs://.*\.zip: \S+"),
+        ("archive_flipped", DliFailException, r"1 of 1 archives are not proven whole: obs://.*\.zip: \S+"),
+    ],
+)
+def test_an_archive_that_is_not_whole_is_red(
+    world: Any, kind: str, failure: type[DliException], reason: str
+) -> None:
+    """The export was green; the proof is not. The report goes to XCom all the same."""
+    world.fault("ExportFlinkJobs", kind)
+    archives = export(obs_dir=world.bucket)
+    instance = TaskInstance()
+    operator = DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives, timeout=0)
+    with pytest.raises(DliException, match=reason) as caught:
+        operator.execute({"ti": instance})
+    assert type(caught.value) is failure
+    assert "\n" not in str(caught.value)
+    (report,) = instance.pushed["return_value"]
+    assert not report["sound"]
+    assert report["findings"]
+
+
+def test_every_defect_of_every_archive_is_listed(world: Any) -> None:
+    """One message tells the whole night."""
+    good = export(obs_dir=world.bucket)
+    world.fault("ExportFlinkJobs", "archive_flipped")
+    flipped = export(obs_dir=world.bucket)
+    missing = f"{world.bucket}/no-such.zip"
+    with pytest.raises(DliFailException) as caught:
+        verify([*good, *flipped, missing])
+    message = str(caught.value)
+    assert message.startswith("2 of 3 archives are not proven whole: ")
+    assert good[0] not in message
+    assert flipped[0] in message
+    assert "no-such.zip: missing" in message
+
+
+def test_an_archive_that_comes_late_is_waited_for(world: Any) -> None:
+    """Green once it is there."""
+    archives = export(obs_dir=world.bucket)
+    bucket, _, key = archives[0].partition("/")
+    body = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    Timer(0.3, lambda: world.s3.put_object(Bucket=bucket, Key="late.zip", Body=body)).start()
+    (report,) = verify(f"{bucket}/late.zip", timeout=20)
+    assert report["sound"]
+
+
+def test_waiting_ends(world: Any) -> None:
+    """After the timeout, and soon after it."""
+    started = time.monotonic()
+    with pytest.raises(DliException, match=r"longer timeout"):
+        verify(f"{world.bucket}/never.zip", timeout=0.5)
+    assert 0.5 <= time.monotonic() - started < 10
+
+
+@pytest.mark.usefixtures("world")
+def test_a_missing_bucket_is_not_waited_for() -> None:
+    """It will not appear by itself."""
+    with pytest.raises(DliFailException, match=r"NoSuchBucket: there is no bucket 'no-such-bucket'"):
+        verify("no-such-bucket/a.zip", timeout=600)
+
+
+@pytest.mark.parametrize("zip_file", [[], "", "bucket", [3], "s3://bucket/a.zip"])
+def test_verifying_nothing_is_red(world: Any, zip_file: Any) -> None:
+    """Named by its field, before anything is asked."""
+    with pytest.raises(DliFailException, match=r"^zip_file: "):
+        verify(zip_file)
+    assert len(world.requests) == 0
+
+
+def test_what_is_no_archive_is_red(world: Any) -> None:
+    """An object of the right name proves nothing."""
+    world.s3.put_object(Bucket=world.bucket, Key="page.zip", Body=b"<html>no zip</html>")
+    with pytest.raises(DliFailException, match=r"page\.zip: \S+"):
+        verify(f"{world.bucket}/page.zip")
+
+
+@pytest.mark.parametrize("operator", [DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator])
+def test_every_template_field_is_a_parameter(operator: Any) -> None:
+    """A field that does not exist would fail when the task runs."""
+    task = operator(task_id="task", **dict.fromkeys(operator.template_fields, "x"))
+    for name in operator.template_fields:
+        assert getattr(task, name) == "x"
+        assert f":param {name}:" in operator.__doc__
