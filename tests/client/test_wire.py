@@ -135,3 +135,28 @@ def test_a_redirect_is_refused(raw_server: Any, drive: Any, account_at: Any) -> 
     with pytest.raises(UnexpectedReplyError, match=r"redirected to 'http://elsewhere.invalid/'"):
         drive("ShowFlinkJob", converse(CALLS[3], account_at(raw_server.url)))
     assert len(raw_server.received) == 1
+
+
+def test_a_netrc_file_takes_no_part(
+    raw_server: Any, drive: Any, account_at: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its password for this very host neither replaces the signature nor breaks the call."""
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login someone password secret\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    with pytest.raises(UnexpectedReplyError):
+        drive("ShowFlinkJob", converse(CALLS[3], account_at(raw_server.url)))
+    assert b"Authorization: SDK-HMAC-SHA256 " in raw_server.received[0]
+
+
+def test_the_proxy_of_the_environment_is_used(
+    raw_server: Any, drive: Any, account_at: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless NO_PROXY names the host."""
+    monkeypatch.setenv("http_proxy", raw_server.url)
+    with pytest.raises(UnexpectedReplyError):
+        drive("ShowFlinkJob", converse(CALLS[3], account_at("http://dli.invalid")))
+    assert raw_server.received[0].startswith(b"GET http://dli.invalid/v1.0/")
+    monkeypatch.setenv("no_proxy", "dli.invalid")
+    with pytest.raises(NotSentError):
+        drive("ShowFlinkJob", converse(CALLS[3], account_at("http://dli.invalid")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
@@ -39,7 +40,6 @@ class AsyncTransport:
             timeout=aiohttp.ClientTimeout(total=None, connect=connect_timeout, sock_read=read_timeout),
             skip_auto_headers=_OWN_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=True,
         )
 
     async def __aenter__(self) -> Self:
@@ -77,9 +77,19 @@ class AsyncTransport:
             headers=dict(request.headers),
             data=request.body or None,
             allow_redirects=False,
+            proxy=_environment_proxy(request.url),
         ) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Reply(response.status, headers, await response.read())
+
+
+def _environment_proxy(url: str) -> str | None:
+    # Not through aiohttp's trust_env, which would also read ~/.netrc and refuse to mix it with our signature.
+    target = urlsplit(url)
+    if proxy_bypass(target.netloc):
+        return None
+    proxies = getproxies()
+    return proxies.get(target.scheme) or proxies.get("all")
 
 
 def _no_answer(operation: str, request: Request, error: Exception) -> NoAnswerError:

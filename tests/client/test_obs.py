@@ -1,0 +1,281 @@
+"""Reading OBS: settings, look-ups and ranged reads, from a store that misbehaves on demand."""
+
+from __future__ import annotations
+
+import io
+import random
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client.errors import (
+    AnswerLostError,
+    AuthenticationError,
+    DliClientError,
+    NotSentError,
+    PermissionDeniedError,
+    RefusedError,
+    ThrottledError,
+    UnavailableError,
+    UnexpectedReplyError,
+)
+from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.client.obs.objects import ObjectFacts, find_object
+from airflow_provider_dli.client.obs.reader import ObjectReader
+from airflow_provider_dli.client.obs.settings import addressing_style, make_client
+
+BYTES = random.Random(7).randbytes(300_000)
+PLACE = ObsLocation("obs-test", "dir/a.zip")
+
+
+class Store(ThreadingHTTPServer):
+    """One object, and what is to go wrong with it."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.requests: list[tuple[str, str, str | None]] = []
+        self.etag = '"e1"'
+        self.cuts = 0
+        self.whole = False
+        self.status: int | None = None
+        self.code = ""
+        self.missing: set[str] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers as S3 does."""
+
+    server: Store
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+    def do_HEAD(self) -> None:
+        self.answer()
+
+    def do_GET(self) -> None:
+        self.answer()
+
+    def answer(self) -> None:
+        store = self.server
+        asked = self.headers.get("Range")
+        store.requests.append((self.command, self.path, asked))
+        if store.status:
+            return self.refuse(store.status, store.code)
+        if self.path.strip("/") in store.missing:
+            return self.refuse(404, "NoSuchBucket" if "/" not in self.path.strip("/") else "NoSuchKey")
+        if self.headers.get("If-Match") not in (None, store.etag):
+            return self.refuse(412, "PreconditionFailed")
+        first, last = 0, len(BYTES) - 1
+        if asked and not store.whole:
+            first, last = (int(n) for n in asked.removeprefix("bytes=").split("-"))
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {first}-{last}/{len(BYTES)}")
+        else:
+            self.send_response(200)
+        self.send_header("ETag", store.etag)
+        self.send_header("Last-Modified", "Thu, 15 Jan 2026 08:30:45 GMT")
+        self.send_header("Content-Length", str(last + 1 - first))
+        self.end_headers()
+        if self.command == "GET":
+            self.send(BYTES[first : last + 1])
+        return None
+
+    def send(self, body: bytes) -> None:
+        if self.server.cuts:
+            self.server.cuts -= 1
+            self.wfile.write(body[: len(body) // 2])
+            self.close_connection = True
+        else:
+            self.wfile.write(body)
+
+    def refuse(self, status: int, code: str) -> None:
+        body = f"<Error><Code>{code}</Code><Message>told {code}</Message></Error>".encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("x-amz-request-id", "r-1")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    server = Store()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def client(store: Store, account_at: Any) -> Iterator[Any]:
+    made = make_client(account_at(store.url, "the-token"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def reader(client: Any) -> Iterator[ObjectReader]:
+    facts = find_object(client, PLACE)
+    assert facts
+    with ObjectReader(client, PLACE, facts) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "style"),
+    [
+        ("https://obs.cn-north-4.myhuaweicloud.com", "virtual"),
+        ("https://obs.eu-de.otc.t-systems.com", "virtual"),
+        ("http://127.0.0.1:9000", "path"),
+        ("http://[::1]:9000", "path"),
+        ("http://localhost:9000", "path"),
+    ],
+)
+def test_buckets_are_addressed_as_obs_wants_it(endpoint: str, style: str, account_at: Any) -> None:
+    """OBS refuses path style; addresses without sub-domains need it."""
+    assert addressing_style(endpoint) == style
+    client = make_client(account_at(endpoint))
+    url = client.generate_presigned_url("get_object", Params={"Bucket": "obs-test", "Key": "a.zip"})
+    host = endpoint.replace("://", "://obs-test.") if style == "virtual" else f"{endpoint}/obs-test"
+    assert url.startswith(f"{host}/a.zip?")
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
+
+
+def test_settings_are_those_of_the_obs_faq(account_at: Any) -> None:
+    """Checksums only when required, payload unsigned, the given keys and no others."""
+    client = make_client(account_at("https://obs.cn-north-4.myhuaweicloud.com", "the-token"))
+    config = client.meta.config
+    assert config.request_checksum_calculation == "when_required"
+    assert config.response_checksum_validation == "when_required"
+    assert config.s3["payload_signing_enabled"] is False
+    keys = client._request_signer._credentials  # noqa: SLF001 -- boto3 shows them nowhere else
+    assert (keys.access_key, keys.token, keys.method) == ("EXAMPLEAK00000000001", "the-token", "explicit")
+
+
+def test_an_object_is_found(client: Any) -> None:
+    """Size, ETag without its quotes, time of the last write."""
+    assert find_object(client, PLACE) == ObjectFacts(len(BYTES), "e1", "2026-01-15T08:30:45+00:00")
+
+
+def test_a_missing_object_is_none_and_a_missing_bucket_an_error(client: Any, store: Store) -> None:
+    """The first may still come, the second will not."""
+    store.missing = {"obs-test/dir/a.zip"}
+    assert find_object(client, PLACE) is None
+    store.missing = {"obs-test/dir/a.zip", "obs-test"}
+    with pytest.raises(RefusedError, match="NoSuchBucket: there is no bucket 'obs-test'"):
+        find_object(client, PLACE)
+
+
+def test_it_reads_forward_in_one_request(reader: ObjectReader, store: Store) -> None:
+    """A sequential pass is one ranged GET with both ends."""
+    assert reader.readable()
+    assert reader.seekable()
+    pieces = iter(lambda: reader.read(70_000), b"")
+    assert b"".join(pieces) == BYTES
+    assert [r for r in store.requests if r[0] == "GET"] == [("GET", "/obs-test/dir/a.zip", "bytes=0-299999")]
+
+
+def test_it_behaves_like_a_file(reader: ObjectReader) -> None:
+    """Against BytesIO, over a thousand random moves and reads."""
+    chance, twin = random.Random(11), io.BytesIO(BYTES)
+    for _ in range(300):
+        whence = chance.choice([io.SEEK_SET, io.SEEK_CUR, io.SEEK_END])
+        low = {io.SEEK_SET: 0, io.SEEK_CUR: -min(1000, twin.tell()), io.SEEK_END: -len(BYTES)}[whence]
+        offset = chance.randint(low, 1000)
+        assert reader.seek(offset, whence) == twin.seek(offset, whence)
+        size = chance.choice([0, 1, 100, 5000])
+        assert reader.read(size) == twin.read(size)
+        assert reader.tell() == twin.tell()
+    reader.seek(len(BYTES) - 10)
+    assert reader.read() == BYTES[-10:]
+    assert reader.read(5) == b""
+    reader.seek(5)
+    buffer = bytearray(7)
+    assert reader.readinto(buffer) == 7
+    assert bytes(buffer) == BYTES[5:12]
+
+
+def test_a_body_cut_short_is_resumed_where_it_broke_off(reader: ObjectReader, store: Store) -> None:
+    """With the rest as its range; the bytes are the same."""
+    store.cuts = 2
+    assert reader.read() == BYTES
+    ranges = [r[2] for r in store.requests if r[0] == "GET"]
+    assert ranges[0] == "bytes=0-299999"
+    assert len(ranges) == 3
+    assert all(r and r.endswith("-299999") for r in ranges)
+
+
+def test_it_does_not_resume_for_ever(reader: ObjectReader, store: Store) -> None:
+    """A store that cuts each body is an error that says so."""
+    store.cuts = 1000
+    with pytest.raises(AnswerLostError, match=r"obs://obs-test/dir/a.zip: cut 6 times"):
+        reader.read()
+
+
+def test_another_version_is_refused(reader: ObjectReader, store: Store) -> None:
+    """What is proven is one version; half of each is none."""
+    assert reader.read(10) == BYTES[:10]
+    store.etag = '"e2"'
+    reader.seek(100)
+    with pytest.raises(UnavailableError, match="replaced or deleted while it was read"):
+        reader.read(10)
+
+
+def test_an_object_deleted_meanwhile_is_told(reader: ObjectReader, store: Store) -> None:
+    """It was there a moment ago."""
+    store.missing = {"obs-test/dir/a.zip"}
+    with pytest.raises(UnavailableError, match="replaced or deleted while it was read"):
+        reader.read(10)
+
+
+def test_an_answer_with_the_whole_object_is_not_taken_for_the_range(reader: ObjectReader, store: Store) -> None:
+    """OBS gives all of it for a range that it does not like."""
+    store.whole = True
+    reader.seek(100)
+    with pytest.raises(UnexpectedReplyError, match="asked for bytes 100-299999/300000 and got the whole object"):
+        reader.read(10)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (403, "InvalidAccessKeyId", AuthenticationError),
+        (403, "SignatureDoesNotMatch", AuthenticationError),
+        (403, "AccessDenied", PermissionDeniedError),
+        (400, "InvalidArgument", RefusedError),
+        (404, "NoSuchBucket", RefusedError),
+        (429, "TooManyRequests", ThrottledError),
+        (503, "SlowDown", ThrottledError),
+        (500, "InternalError", UnavailableError),
+    ],
+)
+def test_refusals_are_of_our_tree(
+    status: int, code: str, kind: type[DliClientError], reader: ObjectReader, store: Store
+) -> None:
+    """With status, code, words and request id."""
+    store.status, store.code = status, code
+    with pytest.raises(
+        kind, match=f"GetObject: HTTP {status} {code}: obs://obs-test/dir/a.zip: told {code}"
+    ) as caught:
+        reader.read(10)
+    assert type(caught.value) is kind
+    assert "r-1" in str(caught.value)
+
+
+def test_nothing_listens(account_at: Any) -> None:
+    """A store out of reach is told apart."""
+    client = make_client(account_at("http://127.0.0.1:1"))
+    with pytest.raises(NotSentError, match=r"could not reach obs://obs-test/dir/a\.zip"):
+        find_object(client, PLACE)
