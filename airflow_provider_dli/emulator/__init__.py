@@ -1,0 +1,27 @@
+"""A DLI to test against: the Flink job API and enough of IAM on one port, beside a real object store.
+
+It verifies signatures, keeps state, answers with the service's own codes, and goes wrong on request. Start it
+in a test with the fixture ``dli_emulator``, in Python with :class:`~airflow_provider_dli.emulator.server.Emulator`,
+or from a shell with ``python -m airflow_provider_dli.emulator``.
+
+The names here are loaded when they are first asked for, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.emulator.faults import Fault
+    from airflow_provider_dli.emulator.server import Emulator
+
+__all__ = ["Emulator", "Fault"]
+
+_HOMES = {"Emulator": "server", "Fault": "faults"}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,67 @@
+"""One operation being carried out: what every handler is given."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from airflow_provider_dli.emulator.faults import Fault
+from airflow_provider_dli.emulator.state import World
+from airflow_provider_dli.emulator.wire import Refusal, Reply, Request
+
+
+class Archives(Protocol):
+    """Where archives go: what the handlers need of an object store. Both calls block."""
+
+    def has_bucket(self, bucket: str) -> bool:
+        """Tell whether the store has that bucket."""
+        ...
+
+    def put(self, bucket: str, key: str, data: bytes) -> None:
+        """Write an object."""
+        ...
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation being carried out.
+
+    :param world: what it acts on
+    :param archives: where archives go
+    :param request: what arrived
+    :param path: placeholders of the route's path, decoded
+    :param fault: the scripted fault it met, if any
+    :param later: runs a blocking function after so many seconds, unless the world is reset meanwhile
+    """
+
+    world: World
+    archives: Archives
+    request: Request
+    path: Mapping[str, str]
+    fault: Fault | None
+    later: Callable[[float, Callable[[], None]], None]
+
+    def json_object(self) -> dict[str, Any]:
+        """Read the body.
+
+        :raises Refusal: ``DLI.0001`` if it is no JSON object
+        """
+        try:
+            body = json.loads(self.request.body)
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise Refusal(400, "DLI.0001", "The request body is not a JSON object.")
+        return body
+
+    def query(self) -> dict[str, str]:
+        """Give the query's parameters; of several with one name, the last."""
+        return dict(self.request.query)
+
+
+Handler = Callable[[Call], Awaitable[Reply]]
+
+blocking = asyncio.to_thread

@@ -1,0 +1,57 @@
+"""The control endpoint, for tests in other languages: faults, request log and reset over HTTP, from this machine only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from ipaddress import ip_address
+from typing import Any
+
+from aiohttp import web
+
+from airflow_provider_dli.emulator.call import blocking
+from airflow_provider_dli.emulator.faults import Fault
+from airflow_provider_dli.emulator.state import World
+
+
+class Control:
+    """Answers under ``/_emulator/``.
+
+    :param world: what is looked at and changed
+    :param reset: makes world and bucket clean; may block
+    """
+
+    def __init__(self, world: World, reset: Callable[[], None]) -> None:
+        self._world = world
+        self._reset = reset
+
+    async def handle(self, incoming: web.Request) -> web.Response:
+        """Answer one request."""
+        if not ip_address(incoming.remote or "").is_loopback:
+            return web.json_response({"error": "the control endpoint is for this machine only"}, status=403)
+        match incoming.method, incoming.match_info["what"]:
+            case "GET", "faults":
+                return web.json_response([fault.as_dict() for fault in self._world.faults])
+            case "POST", "faults":
+                return await self._set(incoming)
+            case "DELETE", "faults":
+                self._world.faults.clear()
+            case "GET", "requests":
+                return web.json_response([asdict(entry) for entry in self._world.log])
+            case "DELETE", "requests":
+                self._world.log.clear()
+            case "POST", "reset":
+                await blocking(self._reset)
+            case _:
+                return web.json_response({"error": "there is no such control"}, status=404)
+        return web.Response(status=204)
+
+    async def _set(self, incoming: web.Request) -> web.Response:
+        try:
+            given = await incoming.json()
+            faults = [Fault.from_dict(item) for item in (given if isinstance(given, list) else [given])]
+            added = [self._world.faults.add(fault) for fault in faults]
+        except (ValueError, TypeError) as flaw:
+            return web.json_response({"error": str(flaw)}, status=400)
+        shown: list[dict[str, Any]] = [fault.as_dict() for fault in added]
+        return web.json_response(shown, status=201)

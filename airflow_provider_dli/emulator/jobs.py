@@ -1,0 +1,159 @@
+"""A Flink job as DLI keeps it, and the shapes in which it shows it (dli_02_0234, dli_02_0235)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+JOB_TYPES = ("flink_sql_job", "flink_opensource_sql_job", "flink_sql_edge_job", "flink_jar_job")
+STATUSES = (
+    "job_init",
+    "job_submitting",
+    "job_submit_fail",
+    "job_running",
+    "job_running_exception",
+    "job_downloading",
+    "job_idle",
+    "job_canceling",
+    "job_cancel_success",
+    "job_cancel_fail",
+    "job_savepointing",
+    "job_arrearage_stopped",
+    "job_arrearage_recovering",
+    "job_finish",
+)
+#: most characters of a job's name
+NAME_LENGTH = 57
+#: ``root_id`` of a job that is no child of an edge job
+NO_ROOT = -1
+
+_ALWAYS = (
+    "job_id",
+    "name",
+    "desc",
+    "job_type",
+    "status",
+    "status_desc",
+    "create_time",
+    "start_time",
+    "graph_editor_enabled",
+    "has_savepoint",
+    "queue_name",
+    "edge_group_ids",
+    "restart_times",
+    "savepoint_path",
+)
+_BRIEF = (*_ALWAYS, "user_name", "duration", "root_id")
+_DETAIL = (
+    *_ALWAYS,
+    "user_id",
+    "project_id",
+    "sql_body",
+    "run_mode",
+    "job_config",
+    "main_class",
+    "entrypoint_args",
+    "execution_graph",
+    "update_time",
+)
+#: every setting of a job, null where it was not set, with the manual's defaults
+_CONFIG: Mapping[str, Any] = dict.fromkeys(
+    (
+        "obs_bucket",
+        "smn_topic",
+        "edge_group_ids",
+        "executor_number",
+        "executor_cu_number",
+        "udf_jar_url",
+        "entrypoint",
+        "dependency_jars",
+        "dependency_files",
+        "execution_agency_urn",
+        "runtime_config",
+        "flink_log_config",
+        "graph_editor_data",
+        "checkpoint_path",
+        "config_url",
+        "tm_cus",
+        "tm_slot_num",
+        "image",
+        "feature",
+        "flink_version",
+        "operator_config",
+        "static_estimator_config",
+        "resource_config",
+    )
+) | {
+    "checkpoint_enabled": False,
+    "checkpoint_mode": "exactly_once",
+    "checkpoint_interval": 10,
+    "log_enabled": False,
+    "root_id": NO_ROOT,
+    "manager_cu_number": 1,
+    "cu_number": 2,
+    "parallel_number": 1,
+    "real_cu_number": 0,
+    "restart_when_exception": False,
+    "idle_state_retention": 3600,
+    "dirty_data_strategy": "0",
+    "resume_checkpoint": False,
+    "resume_max_num": -1,
+    "graph_editor_enabled": False,
+    "resource_config_version": "v1",
+}
+
+
+@dataclass
+class FlinkJob:
+    """One job. The fields bear the manual's names; times are epoch milliseconds; None goes out as null.
+
+    :param job_id: 64-bit id
+    :param name: at most 57 characters
+    :param job_type: one of :data:`JOB_TYPES`
+    :param status: one of :data:`STATUSES`
+    :param create_time: when it was made
+    :param duration: running time in milliseconds
+    :param root_id: edge job it is a child of; -1 if none
+    :param job_config: settings that differ from the defaults
+    :param tags: filtered by, never shown
+    :param enterprise_project: ``sys_enterprise_project_name``; filtered by, never shown
+    """
+
+    job_id: int
+    name: str
+    job_type: str = "flink_opensource_sql_job"
+    status: str = "job_init"
+    desc: str = ""
+    status_desc: str | None = None
+    create_time: int = 0
+    start_time: int | None = None
+    update_time: int | None = None
+    duration: int = 0
+    queue_name: str | None = None
+    user_id: str | None = None
+    user_name: str | None = None
+    project_id: str | None = None
+    sql_body: str | None = None
+    run_mode: str | None = None
+    main_class: str | None = None
+    entrypoint_args: str | None = None
+    execution_graph: str | None = None
+    graph_editor_enabled: bool = False
+    has_savepoint: bool = False
+    edge_group_ids: list[str] | None = None
+    restart_times: int = 0
+    savepoint_path: str | None = None
+    root_id: int = NO_ROOT
+    job_config: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    enterprise_project: str = "default"
+
+    def brief(self) -> dict[str, Any]:
+        """Give the job as the list shows it without ``show_detail``."""
+        return {name: getattr(self, name) for name in _BRIEF}
+
+    def detail(self) -> dict[str, Any]:
+        """Give the job as ``job_detail`` and the list with ``show_detail`` show it."""
+        shown = {name: getattr(self, name) for name in _DETAIL}
+        return shown | {"job_config": {**_CONFIG, "root_id": self.root_id, **self.job_config}}

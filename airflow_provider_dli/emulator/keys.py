@@ -1,0 +1,116 @@
+"""Who may come in: access keys with their lock-outs, users with their passwords, tokens with their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from secrets import token_hex
+
+Clock = Callable[[], float]
+
+#: consecutive failures that a key may have before it is locked
+MAX_FAILURES = 5
+#: seconds for which it is locked then
+LOCK_SECONDS = 300.0
+#: seconds that a token lives
+TOKEN_SECONDS = 24 * 3600.0
+
+
+@dataclass
+class AccessKey:
+    """An access key of the world.
+
+    :param access_key: the id (AK)
+    :param secret_key: the secret (SK)
+    :param security_token: must come along if the key is temporary; None if it is permanent
+    :param failures: consecutive wrong signatures
+    :param locked_until: epoch seconds; 0 if it never was locked
+    """
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    security_token: str | None = field(default=None, repr=False)
+    failures: int = 0
+    locked_until: float = 0.0
+
+
+@dataclass(frozen=True)
+class User:
+    """An IAM user who may sign in with a password.
+
+    :param name: user name
+    :param password: theirs
+    :param domain: account that the user belongs to
+    """
+
+    name: str
+    password: str = field(repr=False)
+    domain: str
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token that IAM gave out.
+
+    :param value: what goes into ``X-Auth-Token``
+    :param user: whose it is
+    :param issued: epoch seconds
+    :param expires: epoch seconds
+    """
+
+    value: str = field(repr=False)
+    user: User
+    issued: float
+    expires: float
+
+
+class KeyRing:
+    """All keys, users and tokens of a world.
+
+    :param clock: gives epoch seconds
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.access_keys: dict[str, AccessKey] = {}
+        self.users: dict[str, User] = {}
+        self.tokens: dict[str, Token] = {}
+        #: seconds that a new token lives
+        self.token_seconds = TOKEN_SECONDS
+
+    def add_key(self, access_key: str, secret_key: str, security_token: str | None = None) -> AccessKey:
+        """Let a key in.
+
+        :param access_key: the id (AK)
+        :param secret_key: the secret (SK)
+        :param security_token: for a temporary key
+        """
+        self.access_keys[access_key] = AccessKey(access_key, secret_key, security_token)
+        return self.access_keys[access_key]
+
+    def is_locked(self, key: AccessKey) -> bool:
+        """Tell whether the key is locked now."""
+        return self._clock() < key.locked_until
+
+    def failed(self, key: AccessKey) -> bool:
+        """Count a wrong signature; the sixth in a row locks the key.
+
+        :param key: whose signature was wrong
+        :returns: whether the key is locked now
+        """
+        key.failures += 1
+        if key.failures <= MAX_FAILURES:
+            return False
+        key.failures = 0
+        key.locked_until = self._clock() + LOCK_SECONDS
+        return True
+
+    def issue_token(self, user: User) -> Token:
+        """Give out a token.
+
+        :param user: whose it is
+        """
+        now = self._clock()
+        token = Token(f"MII{token_hex(48)}", user, now, now + self.token_seconds)
+        self.tokens[token.value] = token
+        return token

