@@ -1,8 +1,9 @@
 """A DLI to test against: the Flink job API and enough of IAM on one port, beside a real object store.
 
 It verifies signatures, keeps state, answers with the service's own codes, and goes wrong on request. Start it
-in a test with the fixture ``dli_emulator``, in Python with :class:`~airflow_provider_dli.emulator.server.Emulator`,
-or from a shell with ``python -m airflow_provider_dli.emulator``.
+in a test with the fixture ``dli_emulator``, in Python with
+:class:`~airflow_provider_dli.emulator.server.Emulator`, or from a shell with
+``python -m airflow_provider_dli.emulator``.
 
 The names here are loaded when they are first asked for, so that importing the package costs nothing.
 """

@@ -48,18 +48,16 @@ def _emulator(options: argparse.Namespace) -> Emulator:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_dli.emulator",
-        description="DLI's Flink job API and enough of IAM on one port, beside an object store. Ctrl-C ends all of it.",
+        description="DLI's Flink job API and enough of IAM on one port, beside an object store.",
     )
-    parser.add_argument(
-        "--port", type=int, default=0, help="TCP port of DLI and IAM; 0, the default, takes a free one"
-    )
+    parser.add_argument("--port", type=int, default=0, help="TCP port; 0, the default, takes a free one")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; default %(default)s")
     parser.add_argument("--json", action="store_true", help="print one JSON object, as the first line")
     parser.add_argument("--jobs", type=_count, default=DEFAULT_COUNT, help="number of jobs; default %(default)s")
     parser.add_argument(
         "--object-store",
         metavar="STORE",
-        help="seaweedfs, moto, or the URL of one that runs: http://AK:SK@host:port/bucket; default: what is installed",
+        help="seaweedfs, moto, or the URL of one that runs: http://AK:SK@host:port/bucket",
     )
     parser.add_argument(
         "--fault",

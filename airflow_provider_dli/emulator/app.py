@@ -91,7 +91,8 @@ class Service:
         route, path = find_route(request) or (None, {})
         fault = self._world.faults.take(route.operation) if route else None
         exchange = Exchange(request, is_whole, route, path, fault)
-        operation, kind = route and route.operation, fault and fault.kind
+        operation = route.operation if route else None
+        kind = fault.kind if fault else None
         self._world.log.arrived(record(request, operation, self._world.clock(), exchange.request_id, kind))
         return exchange
 

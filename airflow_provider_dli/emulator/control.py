@@ -1,4 +1,4 @@
-"""The control endpoint, for tests in other languages: faults, request log and reset over HTTP, from this machine only."""
+"""The control endpoint, for tests in other languages: faults, request log and reset over HTTP."""
 
 from __future__ import annotations
 

@@ -99,9 +99,7 @@ def _selected(call: Call, body: dict[str, Any]) -> list[FlinkJob]:
         return sorted(jobs.values(), key=lambda job: job.job_id)
     ids = body.get("job_selected")
     if not isinstance(ids, list) or not ids or any(type(item) is not int for item in ids):
-        raise Refusal(
-            400, "DLI.0001", "The parameter job_selected must be a list of job ids if is_selected is true."
-        )
+        raise Refusal(400, "DLI.0001", "The parameter job_selected must be a list of job ids.")
     missing = [item for item in ids if item not in jobs]
     if missing:
         raise Refusal(400, "DLI.16001", f"The job {', '.join(map(str, missing))} does not exist.")

@@ -69,7 +69,7 @@ class Fault:
             raise ValueError(f"fault {self.kind!r} has no parameter {', '.join(unknown)}; it has {known}")
         if self.kind in _ONLY_EXPORT and self.operation != _EXPORT:
             raise ValueError(f"fault {self.kind!r} is for operation {_EXPORT}, not {self.operation!r}")
-        if self.times is not None and (not isinstance(self.times, int) or self.times < 1):
+        if self.times is not None and (type(self.times) is not int or self.times < 1):
             raise ValueError(f"times must be a whole number from 1, or None for all requests, not {self.times!r}")
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - each parameter has its type
@@ -99,8 +99,9 @@ class Fault:
             return cls.from_dict(json.loads(text))
         operation, _, rest = text.partition(":")
         kind, _, pairs = rest.partition(":")
-        given = dict(pair.split("=", 1) if "=" in pair else (pair, "true") for pair in pairs.split(",") if pair)
-        return cls.from_dict({"operation": operation, "kind": kind, **{k: _value(v) for k, v in given.items()}})
+        given = (pair.partition("=") for pair in pairs.split(",") if pair)
+        parameters = {name: _value(value) for name, _, value in given}
+        return cls.from_dict({"operation": operation, "kind": kind, **parameters})
 
 
 def _value(text: str) -> Any:  # noqa: ANN401 - number, truth or text

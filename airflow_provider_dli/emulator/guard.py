@@ -58,8 +58,12 @@ def main() -> int:
         stopping.set()
         child.kill()
 
+    def stop_at_end_of_input() -> None:
+        os.read(0, 1)
+        stop()
+
     signal.signal(signal.SIGTERM, stop)
-    threading.Thread(target=lambda: (os.read(0, 1), stop()), daemon=True).start()
+    threading.Thread(target=stop_at_end_of_input, daemon=True).start()
     code = child.wait()
     for file in told.remove if stopping.is_set() else []:
         file.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 
 def s3_client(endpoint: str, access_key: str, secret_key: str, region: str, **settings: Any) -> S3Client:  # noqa: ANN401 - botocore's
@@ -108,6 +109,6 @@ class Bucket:
 
     def _empty(self, bucket: str) -> None:
         for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            keys = [{"Key": found["Key"]} for found in page.get("Contents", [])]
+            keys: list[ObjectIdentifierTypeDef] = [{"Key": found["Key"]} for found in page.get("Contents", [])]
             if keys:
                 self.client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})

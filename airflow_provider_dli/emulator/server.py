@@ -1,4 +1,4 @@
-"""The emulator as one thing to start and stop: a thread that serves DLI and IAM, with an object store beside it."""
+"""The emulator as one thing to start and stop: DLI and IAM in a thread, beside an object store."""
 
 from __future__ import annotations
 
@@ -199,7 +199,5 @@ def _listener(host: str, port: int) -> socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise EmulatorError(
-            f"cannot listen on {host}:{port}: {error.strerror}; port 0 takes a free one"
-        ) from error
+        raise EmulatorError(f"cannot listen on {host}:{port}: {error.strerror}; 0 takes a free one") from error
     return listener

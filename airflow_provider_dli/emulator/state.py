@@ -104,7 +104,7 @@ class World:
         :param fields: those of :class:`~airflow_provider_dli.emulator.jobs.FlinkJob`
         """
         now = int(self.clock() * 1000)
-        given = {
+        given: dict[str, Any] = {
             "job_id": max(self.jobs, default=FIRST_ID - 1) + 1,
             "create_time": now,
             "project_id": self.identity.project_id,

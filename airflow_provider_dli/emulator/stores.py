@@ -7,13 +7,14 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, files
 from importlib.util import find_spec
 from pathlib import Path
 from secrets import choice, token_hex
 from socket import create_connection
 from string import ascii_uppercase, digits
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_dli.emulator.child import Child, free_ports
@@ -86,7 +87,7 @@ class ChildStore:
             self._child = child = Child(self.name)
             port = self._launch(child)
             self.endpoint = f"http://{HOST}:{port}"
-            if self._until(lambda: _answers(port), child):
+            if self._until(partial(_answers, port), child):
                 bucket = self._bucket()
                 if self._until(bucket.prepare, child):
                     return bucket
@@ -140,18 +141,10 @@ class SeaweedFS(ChildStore):
 
     def _launch(self, child: Child) -> int:
         servers = ("master", "volume", "filer", "s3", "admin")
-        ports = dict(
-            zip((f"{s}.port{kind}" for s in servers for kind in ("", ".grpc")), free_ports(10), strict=True)
-        )
-        key = {"accessKey": self.access_key, "secretKey": self.secret_key}
-        identity = {
-            "name": "emulator",
-            "credentials": [key],
-            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-        }
+        names = [f"{server}.port{kind}" for server in servers for kind in ("", ".grpc")]
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
         identities = child.directory / "identities.json"
-        identities.write_text(json.dumps({"identities": [identity]}))
-        identities.chmod(0o600)
+        identities.write_text(json.dumps(self._identities()))
         options = {
             **ports,
             "dir": child.directory,
@@ -173,6 +166,11 @@ class SeaweedFS(ChildStore):
         command = [str(self.program()), "-logtostderr=true", "mini", *arguments]
         child.start(command, {"GOMEMLIMIT": "96MiB"}, remove=sockets)
         return ports["s3.port"]
+
+    def _identities(self) -> dict[str, Any]:
+        key = {"accessKey": self.access_key, "secretKey": self.secret_key}
+        rights = ["Admin", "Read", "Write", "List", "Tagging"]
+        return {"identities": [{"name": "emulator", "credentials": [key], "actions": rights}]}
 
 
 class Moto(ChildStore):
@@ -209,8 +207,8 @@ class Moto(ChildStore):
 class External:
     """A store that runs already. Nothing is removed from it but what the emulator made.
 
-    :param url: its base URL, perhaps with the key and a bucket: ``http://AK:SK@host:port/bucket``. Without a bucket
-        the emulator makes one, and removes it in the end
+    :param url: its base URL, perhaps with the key and a bucket: ``http://AK:SK@host:port/bucket``. Without a
+        bucket the emulator makes one, and removes it in the end
     :param access_key: AK, if not in the URL
     :param secret_key: its SK
     :param region: region to sign for
