@@ -1,7 +1,5 @@
 """Every code a finding can carry, with its severity and meaning: the only list of them."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 Severity = Literal["error", "warning"]

@@ -1,15 +1,12 @@
 """Which jobs an archive must hold. Where a DLI archive keeps them is not documented: the search is wide."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from airflow_provider_dli.archive.report import Entry, escape
 
-WORDS = re.compile(r"[\w-]+")
-NUMBERS = re.compile(r"(?<![0-9A-Za-z])[0-9]+(?![0-9A-Za-z])")
+NUMBERS = r"(?<![0-9A-Za-z])[0-9]+(?![0-9A-Za-z])"
 
 
 class Expectation(NamedTuple):
@@ -71,7 +68,7 @@ class Search:
         pattern = self._expect.entry_pattern
         if pattern is None:
             parts = name.split("/")
-            return {*parts, *(part.split(".")[0] for part in parts), *NUMBERS.findall(name)}
+            return {*parts, *(part.split(".")[0] for part in parts), *re.findall(NUMBERS, name)}
         if not pattern:
             return ()
         return (match["job"] for match in re.finditer(pattern, name))

@@ -55,7 +55,7 @@ def _quick_check() -> Callable[[bytes], bool]:
     def check(data: bytes) -> bool:
         try:
             skip(data)
-            data.decode("utf-8")
+            data.isascii() or data.decode("utf-8")
         except (ValueError, RecursionError):
             return False
         return True

@@ -1,7 +1,5 @@
 """What an archive may cost. All of it is checked before a byte is inflated."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 MIB = 1 << 20

@@ -71,9 +71,11 @@ def _check_clashes(entries: Sequence[Entry], found: Findings) -> None:
         _report_repeated(entries, str, "duplicate-name", found)
     if len({_fold(name) for name in names}) < len(names):
         _report_repeated(entries, _fold, "similar-name", found)
-    for entry in entries:
-        if (parent := _file_above(entry.name, names)) is not None:
-            message = f"'{escape(parent)}' is a file and would have to be its directory"
+    above = {name.rpartition("/")[0] for name in names}
+    files = {parent: file for parent in above if (file := _file_above(f"{parent}/", names)) is not None}
+    for entry in entries if files else ():
+        if file := files.get(entry.name.rpartition("/")[0]):
+            message = f"'{escape(file)}' is a file and would have to be its directory"
             found.add("path-conflict", message, offset=entry.header, entry=entry.name)
 
 

@@ -15,7 +15,7 @@ from airflow_provider_dli.archive.extra import is_plain
 from airflow_provider_dli.archive.headers import LOCAL_SIZE
 from airflow_provider_dli.archive.local import DESCRIPTOR_SIGNATURE, SIGNATURE
 from airflow_provider_dli.archive.report import Entry
-from airflow_provider_dli.archive.rules import DEFLATED, DESCRIPTOR, STORED
+from airflow_provider_dli.archive.rules import DESCRIPTOR
 
 LARGEST = 1 << 18
 UNSET = bytes(12)
@@ -31,49 +31,47 @@ class Quick:
     def __init__(self, directory: Directory, engine: Engine) -> None:
         self._data = directory.data
         self._origin = directory.origin
-        self._engine = engine
+        self._inflater, self._crc32, self._error = engine.inflater, engine.crc32, engine.error
 
-    def prove(self, raw: bytes, entry: Entry) -> bytes | None:
+    def prove(self, file: bytes, low: int, high: int, entry: Entry) -> bytes | None:
         """Give the content of an entry that is whole; None where that is not sure.
 
-        :param raw: the file from the entry's offset to the next entry's, or to the directory.
+        :param file: a part of the file.
+        :param low: the entry's offset in it.
+        :param high: the offset of the next entry, or of the directory.
         """
-        span = self._span(raw, entry)
-        if span is None:
+        if high > len(file):
             return None
-        content: bytes | None = raw[span]
-        if entry.method == DEFLATED:
-            content = self._inflate(raw[span], entry.size)
-        elif entry.method != STORED:
-            return None
-        if content is None or len(content) != entry.size or self._engine.crc32(content, 0) != entry.crc32:
-            return None
-        return content
-
-    def _span(self, raw: bytes, entry: Entry) -> slice | None:
-        """Tell where the data lies, if everything around it is as the directory says."""
-        data, at = self._data, entry.header - self._origin
-        if len(raw) < LOCAL_SIZE or raw[:4] != SIGNATURE:
-            return None
-        name_size, extra_size = LENGTHS(raw, 26)
-        begin = 30 + name_size + extra_size
+        name_size, extra_size = LENGTHS(file, low + 26)
+        begin = low + LOCAL_SIZE + name_size + extra_size
         end = begin + entry.compressed_size
-        if raw[30 : 30 + name_size] != data[at + 46 : at + 46 + name_size]:
+        if not self._agrees(file, low, end, high, entry) or (
+            extra_size and not is_plain(file[begin - extra_size : begin])
+        ):
             return None
-        if extra_size and not is_plain(raw[30 + name_size : begin]):
-            return None
-        if entry.flags & DESCRIPTOR:
-            sums = data[at + 16 : at + 28]
-            same = raw[6:14] + raw[26:28] == data[at + 8 : at + 16] + data[at + 28 : at + 30]
-            same = same and raw[14:26] == UNSET and raw[end:] == DESCRIPTOR_SIGNATURE + sums
-        else:
-            same = raw[6:28] == data[at + 8 : at + 30] and end == len(raw)
-        return slice(begin, end) if same else None
+        content = file[begin:end]
+        if entry.method:
+            inflater = self._inflater(RAW)
+            try:
+                content = inflater.decompress(content, entry.size + 1)
+            except self._error:
+                return None
+            if not inflater.eof or inflater.unused_data:
+                return None
+        return content if len(content) == entry.size and self._crc32(content, 0) == entry.crc32 else None
 
-    def _inflate(self, data: bytes, size: int) -> bytes | None:
-        inflater = self._engine.inflater(RAW)
-        try:
-            content = inflater.decompress(data, size + 1)
-        except self._engine.error:
-            return None
-        return content if inflater.eof and not inflater.unused_data else None
+    def _agrees(self, file: bytes, low: int, end: int, high: int, entry: Entry) -> bool:
+        """Compare local header and data descriptor with the directory."""
+        data, at = self._data, entry.header - self._origin
+        name_size = data[at + 28] | data[at + 29] << 8
+        name = file[low + LOCAL_SIZE : low + LOCAL_SIZE + name_size]
+        if file[low : low + 4] != SIGNATURE or name != data[at + 46 : at + 46 + name_size]:
+            return False
+        if not entry.flags & DESCRIPTOR:
+            return end == high and file[low + 6 : low + 28] == data[at + 8 : at + 30]
+        return (
+            file[low + 14 : low + 26] == UNSET
+            and file[low + 6 : low + 14] == data[at + 8 : at + 16]
+            and file[low + 26 : low + 28] == data[at + 28 : at + 30]
+            and file[end:high] == DESCRIPTOR_SIGNATURE + data[at + 16 : at + 28]
+        )

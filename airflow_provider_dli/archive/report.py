@@ -1,6 +1,7 @@
-"""What an inspection hands back. Named tuples: cheap to import, to make and to keep."""
+"""What an inspection hands back. Named tuples: cheap to import, to make and to keep.
 
-from __future__ import annotations
+No ``from __future__ import annotations`` here: as text, every field would cost a compilation on import.
+"""
 
 from typing import Any, NamedTuple
 

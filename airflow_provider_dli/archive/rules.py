@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import NamedTuple
 
 from airflow_provider_dli.archive.report import Findings
@@ -16,6 +17,7 @@ NEWEST = 63
 """Highest version of the format, times ten, that readers know (APPNOTE 4.4.3.2)."""
 DEFLATE_BEST = 1032
 """No deflate stream is denser: 258 bytes in two bits."""
+KIND = struct.Struct("<HHHHHHI")
 UNIX_HOSTS = (3, 19)
 LINK = 0xA000
 FILE_TYPES = (0, 0x4000, 0x8000)
@@ -29,7 +31,13 @@ class Kind(NamedTuple):
     flags: int
     method: int
     disk: int
+    internal: int
     attributes: int
+
+    @classmethod
+    def of(cls, fields: bytes) -> Kind:
+        """Unpack bytes 4 to 12 and 34 to 42 of a directory header."""
+        return cls._make(KIND.unpack(fields))
 
 
 def judge(kind: Kind, name: str, at: int, found: Findings) -> bool:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 TAIL = 65_633
 """Longest end: comment 65 535, end record 22, ZIP64 locator 20, ZIP64 end record 56 bytes (APPNOTE 4.3.14-16)."""
-BLOCK = 1 << 20
+BLOCK = 1 << 19
 PIECE = 1 << 16
 
 
@@ -77,6 +77,9 @@ class Stream:
     :param reader: is set to 0 once, then only read.
     :param size: how many bytes to read.
     :param digests: get every byte.
+
+    ``buffer`` is the part of the file in memory: the newest block, or, where a range began in the block before,
+    just that range. So nothing is copied that does not have to be.
     """
 
     def __init__(self, reader: Reader, size: int, digests: tuple[Digest, ...]) -> None:
@@ -84,29 +87,25 @@ class Stream:
         self._reader = reader
         self._digests = digests
         self._left = size
-        self._buffer = b""
-        self._start = 0  # of the buffer in the file
-
-    @property
-    def end(self) -> int:
-        """How far the file was read."""
-        return self._start + len(self._buffer)
+        self.buffer = self._newest = b""
+        self._start = self._newest_start = 0  # of both in the file
 
     def window(self, start: int, length: int) -> bytes:
         """Give ``[start, start + length)``, shorter only where the file ends; ``start`` never goes back."""
-        low = start - self._start
-        if low + length > len(self._buffer):
+        low = self.hold(start, length)
+        return self.buffer[low : low + length]
+
+    def hold(self, start: int, length: int) -> int:
+        """Have ``[start, start + length)`` in :attr:`buffer`, as far as there is; tell where in it."""
+        if start + length > self._start + len(self.buffer):
             self._forward(start, length)
-            low = start - self._start
-        return self._buffer[low : low + length]
+        return start - self._start
 
     def pieces(self, start: int, end: int) -> Iterator[memoryview]:
         """Give ``[start, end)`` in pieces of at most 64 KiB, without copying them."""
         while start < end:
-            if start >= self.end:
-                self._forward(start, 1)
-            low = start - self._start
-            piece = memoryview(self._buffer)[low : low + min(PIECE, end - start)]
+            low = self.hold(start, 1)
+            piece = memoryview(self.buffer)[low : low + min(PIECE, end - start)]
             if not piece:
                 return
             yield piece
@@ -114,25 +113,33 @@ class Stream:
 
     def finish(self) -> int:
         """Read what is left, only to hash it; give how many bytes there were."""
-        self._buffer, self._start = b"", self.end
-        while block := self._block():
-            self._start += len(block)
-        return self._start
+        while self._read_block():
+            pass
+        return self._newest_start
 
     def _forward(self, start: int, length: int) -> None:
-        """Read until ``[start, start + length)`` is in the buffer, and drop what lies before ``start``."""
-        parts = [self._buffer[start - self._start :]] if start < self.end else []
-        position = self.end
-        while position < start + length and (block := self._block()):
-            if position + len(block) > start:
-                parts.append(block[max(0, start - position) :])
-            position += len(block)
-        self._buffer = b"".join(parts)
-        self._start = min(start, position)
+        if start >= self._newest_start:
+            self.buffer, self._start = self._newest, self._newest_start
+        while start >= self._start + len(self.buffer) and self._read_block():
+            self.buffer, self._start = self._newest, self._newest_start
+        if start + length > self._start + len(self.buffer):
+            self._join(start, length)
 
-    def _block(self) -> bytes:
-        block = self._reader.read(min(BLOCK, self._left))
-        self._left -= len(block)
+    def _join(self, start: int, length: int) -> None:
+        """Make the buffer of what is left of it and the beginning of what comes next."""
+        parts = [self.buffer[start - self._start :]]
+        at, end = start + len(parts[0]), start + length
+        while at < end and (at < self._newest_start + len(self._newest) or self._read_block()):
+            part = self._newest[at - self._newest_start : end - self._newest_start]
+            parts.append(part)
+            at += len(part)
+        self.buffer, self._start = b"".join(parts), start
+
+    def _read_block(self) -> bytes:
+        """Read the next block; empty at the end."""
+        self._newest_start += len(self._newest)
+        self._newest = self._reader.read(min(BLOCK, self._left))
+        self._left -= len(self._newest)
         for digest in self._digests:
-            digest.update(block)
-        return block
+            digest.update(self._newest)
+        return self._newest

@@ -51,7 +51,8 @@ class Walk:
         length = limit - entry.offset
         if length > LARGEST or entry.size > LARGEST:
             return None
-        return self._quick.prove(self._stream.window(entry.offset, length), entry)
+        low = self._stream.hold(entry.offset, length)
+        return self._quick.prove(self._stream.buffer, low, low + length, entry)
 
     def _prove_carefully(self, entry: Entry, limit: int, *, fit: bool) -> bytes | None:
         """Name all that is wrong with an entry; its content if that is wanted and whole."""

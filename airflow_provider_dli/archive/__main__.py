@@ -1,0 +1,78 @@
+"""``python -m airflow_provider_dli.archive FILE…``: prove archives without Airflow."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from airflow_provider_dli.archive import Expectation, Report, inspect
+from airflow_provider_dli.archive.report import escape
+
+EPILOG = (
+    "exit status: 0 all archives are sound, 1 at least one is not, 2 a file cannot be read or the usage is wrong"
+)
+DEFECTS, UNREADABLE = 1, 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Inspect each file and print a report on it.
+
+    :param arguments: of the command line; default those of the process.
+    :returns: 0, 1 or 2, as :data:`EPILOG` says.
+    """
+    options = _parser().parse_args(arguments)
+    expect = Expectation(tuple(options.expect), options.min_entries)
+    return max([_inspect(path, options, expect) for path in options.files])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_dli.archive", description="Prove ZIP archives whole.", epilog=EPILOG
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--level",
+        choices=("directory", "full"),
+        default="full",
+        help="what to read: the directory at the file's end, or every byte (default)",
+    )
+    parser.add_argument(
+        "--expect",
+        action="append",
+        default=[],
+        metavar="JOB",
+        help="an id or name that must be found in an entry's name or a *.json; may be repeated",
+    )
+    parser.add_argument("--min-entries", type=int, default=1, metavar="N", help="fewest files; default 1")
+    parser.add_argument("--md5", action="store_true", help="also print the MD5 of each file")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a file, each on a line")
+    return parser
+
+
+def _inspect(path: Path, options: argparse.Namespace, expect: Expectation) -> int:
+    try:
+        with path.open("rb") as file:
+            report = inspect(file, options.level, md5=options.md5, expect=expect)
+    except OSError as error:
+        print(f"{escape(str(path))}: cannot be read: {error.strerror or error}", file=sys.stderr)
+        return UNREADABLE
+    if options.json:
+        print(json.dumps({"file": str(path), **report.as_dict()}))
+    else:
+        print("\n".join(_lines(path, report)))
+    return 0 if report.sound else DEFECTS
+
+
+def _lines(path: Path, report: Report) -> list[str]:
+    errors = len(report.errors)
+    verdict = f"{errors} defect{'s' if errors > 1 else ''}" if errors else "sound"
+    facts = f"{len(report.entries)} entries, {report.size} bytes, level {report.level}"
+    hashes = [f"  {name} {value}" for name, value in (("sha256", report.sha256), ("md5", report.md5)) if value]
+    findings = [f"  {finding}" for finding in report.findings]
+    return [f"{escape(str(path))}: {verdict} ({facts})", *hashes, *findings]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
