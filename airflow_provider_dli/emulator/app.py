@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import struct
 from collections.abc import Callable
@@ -15,11 +16,13 @@ from aiohttp import web
 from airflow_provider_dli.emulator.call import Archives, Call, blocking
 from airflow_provider_dli.emulator.control import Control
 from airflow_provider_dli.emulator.faults import Fault
-from airflow_provider_dli.emulator.gateway import identify, scripted_reply, too_large, unknown_api
+from airflow_provider_dli.emulator.gateway import identify, internal_error, scripted_reply, too_large, unknown_api
 from airflow_provider_dli.emulator.records import record
 from airflow_provider_dli.emulator.routes import Route, find_route
 from airflow_provider_dli.emulator.state import World
 from airflow_provider_dli.emulator.wire import Refusal, Reply, Request
+
+_LOG = logging.getLogger(__name__)
 
 #: largest body that the gateway takes, in bytes
 MAX_BODY = 12 * 1024 * 1024
@@ -100,8 +103,13 @@ class Service:
         await asyncio.sleep(exchange.number("slow", "before"))
         try:
             reply = await self._carry_out(exchange)
+        except Cut:
+            raise
         except Refusal as refusal:
             reply = refusal.reply(exchange.request_id)
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer
+            _LOG.exception("request %s broke the emulator", exchange.request_id)
+            reply = internal_error().reply(exchange.request_id)
         await asyncio.sleep(exchange.number("slow", "after"))
         if exchange.meets("cut_after", "reset_after"):
             raise Cut

@@ -12,36 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-ANY_OPERATION = "*"
-_EXPORT = "ExportFlinkJobs"
-_GATEWAY = "The throttling threshold has been reached: policy ip over ratelimit"
+from airflow_provider_dli.emulator.kinds import KINDS, flaw_in
 
-#: kind -> its parameters with their defaults; what each does is told in docs/emulator.md
-KINDS: Mapping[str, Mapping[str, Any]] = {
-    # the answer comes at once and the operation is not carried out
-    "reply": {"status": 200, "headers": {}, "body": ""},
-    "error": {"status": 400, "code": "DLI.0999", "message": "A server-side error occurred."},
-    "html": {"status": 502},
-    "throttled": {"retry_after": None, "message": _GATEWAY},
-    "expired_token": {},
-    "locked": {},
-    "is_success_false": {"message": "The job failed to be exported."},
-    "no_zip_file": {},
-    # time and connection
-    "skewed_clock": {"seconds": 1200.0},
-    "slow": {"before": 0.0, "after": 0.0},
-    "cut_before": {},
-    "cut_during": {},
-    "cut_after": {},
-    "reset_before": {},
-    "reset_after": {},
-    # the operation is carried out, but the archive is not what the answer promises
-    "archive_missing": {},
-    "archive_late": {"seconds": 2.0},
-    "archive_cut": {"keep": None},
-    "archive_flipped": {"at": None},
-}
-_ONLY_EXPORT = {"no_zip_file", "archive_missing", "archive_late", "archive_cut", "archive_flipped"}
+ANY_OPERATION = "*"
 
 
 @dataclass(frozen=True)
@@ -49,7 +22,7 @@ class Fault:
     """One scripted fault.
 
     :param operation: name of the operation, such as ``ExportFlinkJobs``; ``*`` for each
-    :param kind: one of :data:`KINDS`
+    :param kind: one of :data:`~airflow_provider_dli.emulator.kinds.KINDS`
     :param times: how many requests it meets; None for all until it is cleared
     :param parameters: those of the kind
     :raises ValueError: if there is no such kind or parameter, or they do not fit together
@@ -61,14 +34,9 @@ class Fault:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"no fault is called {self.kind!r}; there are {', '.join(KINDS)}")
-        unknown = sorted(set(self.parameters) - set(KINDS[self.kind]))
-        if unknown:
-            known = ", ".join(KINDS[self.kind]) or "none"
-            raise ValueError(f"fault {self.kind!r} has no parameter {', '.join(unknown)}; it has {known}")
-        if self.kind in _ONLY_EXPORT and self.operation != _EXPORT:
-            raise ValueError(f"fault {self.kind!r} is for operation {_EXPORT}, not {self.operation!r}")
+        flaw = flaw_in(self.operation, self.kind, self.parameters)
+        if flaw:
+            raise ValueError(flaw)
         if self.times is not None and (type(self.times) is not int or self.times < 1):
             raise ValueError(f"times must be a whole number from 1, or None for all requests, not {self.times!r}")
 

@@ -20,6 +20,8 @@ from airflow_provider_dli.emulator.wire import Refusal, Reply, Request
 #: how far the clocks of client and service may be apart
 MAX_SKEW = timedelta(minutes=15)
 
+_INTERNAL = "An internal error occurred."
+_NO_AGENCY = {"error": "Unexpected exception[NoSuchElementException: None.get]"}
 _HTML = """<html>
 <head><title>{status} Bad Gateway</title></head>
 <body><center><h1>{status} Bad Gateway</h1></center><hr><center>elb</center></body>
@@ -101,6 +103,11 @@ def token_expired() -> Refusal:
     return Refusal(401, "APIGW.0307", "The token must be updated.")
 
 
+def internal_error() -> Refusal:
+    """Refuse since something broke in here."""
+    return Refusal(500, "APIGW.0601", "Internal server error")
+
+
 def unknown_api() -> Refusal:
     """Refuse a method and path that nothing answers to."""
     return Refusal(404, "APIGW.0101", "The API does not exist or has not been published in the environment")
@@ -134,6 +141,8 @@ def scripted_reply(fault: Fault, world: World) -> Reply | None:
             after = fault["retry_after"]
             headers = {} if after is None else {"Retry-After": str(after)}
             raise Refusal(429, "APIGW.0308", fault["message"], headers)
+        case "no_agency":
+            return Reply(400, {"error_code": "DLI.10001", "error_msg": _INTERNAL, "error_json_opt": _NO_AGENCY})
         case "expired_token":
             raise token_expired()
         case "locked":

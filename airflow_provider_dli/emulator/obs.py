@@ -33,6 +33,10 @@ def s3_client(endpoint: str, access_key: str, secret_key: str, region: str, **se
     return session.client("s3", endpoint_url=endpoint, config=Config(**config))
 
 
+#: what a store says of a bucket that is not there, or is somebody else's
+_NOT_OURS = (403, 404)
+
+
 class Owned(Enum):
     """How much of a store is the emulator's own, to be emptied at will."""
 
@@ -63,14 +67,14 @@ class Bucket:
         self.client.delete_object(Bucket=self.name, Key=".emulator")
 
     def has_bucket(self, bucket: str) -> bool:
-        """Tell whether the store has that bucket.
+        """Tell whether there is such a bucket that we may use.
 
         :param bucket: its name
         """
         try:
             self.client.head_bucket(Bucket=bucket)
         except self.client.exceptions.ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # noqa: PLR2004 - HTTP
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in _NOT_OURS:
                 return False
             raise
         return True

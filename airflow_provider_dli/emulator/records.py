@@ -11,6 +11,8 @@ from typing import Any
 
 from airflow_provider_dli.emulator.wire import Reply, Request
 
+#: how many requests are kept; the oldest go first
+_KEPT = 10_000
 _HIDDEN = "***"
 _SECRET_HEADERS = {
     "authorization",
@@ -100,6 +102,8 @@ class RequestLog:
         """Add a request whose answer is not known yet."""
         with self._lock:
             self._records[entry.request_id] = entry
+            if len(self._records) > _KEPT:
+                del self._records[next(iter(self._records))]
 
     def answered(self, request_id: str, reply: Reply) -> None:
         """Fill in the answer, unless the log was cleared meanwhile."""

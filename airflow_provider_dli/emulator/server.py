@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: seconds that requests under way have when the server stops
 _GRACE = 0.2
+#: bytes that a request line or a header may have, as at the real gateway
+_LONGEST_LINE = 32 * 1024
 
 
 class Emulator:
@@ -175,7 +177,13 @@ class Emulator:
             stack.callback(self._bucket.client.close)
             self._settle(store, listener.getsockname()[1])
             service = Service(self.world, self._bucket, self.reset)
-            runner = AppRunner(service.application(), access_log=None, shutdown_timeout=_GRACE)
+            runner = AppRunner(
+                service.application(),
+                access_log=None,
+                shutdown_timeout=_GRACE,
+                max_line_size=_LONGEST_LINE,
+                max_field_size=_LONGEST_LINE,
+            )
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             await SockSite(runner, listener).start()

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, files
 from importlib.util import find_spec
@@ -151,8 +151,6 @@ class SeaweedFS(ChildStore):
             "ip": HOST,
             "ip.bind": HOST,
             "s3.config": identities,
-            "s3.localSocket": child.directory / "s3.sock",
-            "filer.localSocket": child.directory / "filer.sock",
             "s3.autoCreateBucket": "false",  # a missing bucket is to be an error, as in OBS
             "s3.port.iceberg": 0,
             "s3.port.lance": 0,
@@ -161,11 +159,15 @@ class SeaweedFS(ChildStore):
             "webdav": "false",
         }
         arguments = [f"-{name}={value}" for name, value in options.items()]
-        # it names these itself, and leaves them even when it ends in order
-        sockets = [Path(f"/tmp/seaweedfs-{s}-grpc-{ports[f'{s}.port.grpc']}.sock") for s in servers]  # noqa: S108
         command = [str(self.program()), "-logtostderr=true", "mini", *arguments]
-        child.start(command, {"GOMEMLIMIT": "96MiB"}, remove=sockets)
+        child.start(command, {"GOMEMLIMIT": "96MiB"}, remove=self._sockets(ports))
         return ports["s3.port"]
+
+    @staticmethod
+    def _sockets(ports: Mapping[str, int]) -> list[Path]:
+        # it names these itself, and leaves some of them even when it ends in order
+        parts = [name.replace(".port", "").replace(".", "-") + f"-{port}" for name, port in ports.items()]
+        return [Path(f"/tmp/seaweedfs-{part}.sock") for part in parts]  # noqa: S108 - not our choice
 
     def _identities(self) -> dict[str, Any]:
         key = {"accessKey": self.access_key, "secretKey": self.secret_key}
