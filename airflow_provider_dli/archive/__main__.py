@@ -10,9 +10,7 @@ from pathlib import Path
 from airflow_provider_dli.archive import Expectation, Report, inspect
 from airflow_provider_dli.archive.report import escape
 
-EPILOG = (
-    "exit status: 0 all archives are sound, 1 at least one is not, 2 a file cannot be read or the usage is wrong"
-)
+EPILOG = "exit status: 0 all archives are sound, 1 at least one is not, 2 a file cannot be read or wrong usage"
 DEFECTS, UNREADABLE = 1, 2
 
 

@@ -48,7 +48,7 @@ ERRORS = {
     "unsupported-method": "an entry is neither stored nor deflated",
     "unsupported-version": "an entry needs a newer version of ZIP",
     "symbolic-link": "an entry is a symbolic link",
-    "special-file": "an entry is a device, pipe or socket",
+    "special-file": "an entry is a device or a socket",
     "directory-with-data": "an entry named as a directory has content",
     "stored-size-mismatch": "a stored entry has two different sizes",
     "impossible-size": "no deflate stream of that length inflates to that size",

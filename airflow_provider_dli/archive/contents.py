@@ -24,11 +24,17 @@ class Contents:
         """Tell whether :meth:`check` is to have the content of this entry."""
         return entry.size <= self._limit and is_json_name(entry.name)
 
-    def check(self, entry: Entry, data: bytes) -> None:
-        """Check the content of one ``*.json``.
+    def check(self, entry: Entry, data: bytes | None) -> None:
+        """Check the content of an entry that was proven whole.
 
-        :param data: all of it, proven to be what the directory says.
+        :param data: all of it; may be None where it is not wanted.
         """
+        if not is_json_name(entry.name):
+            return
+        if data is None or entry.size > self._limit:
+            message = f"its {entry.size} bytes are whole but were not parsed, the limit is {self._limit}"
+            self._found.add("json-unchecked", message, offset=entry.offset, entry=entry.name)
+            return
         if not self._parse and is_json(data):
             return
         try:
@@ -40,21 +46,13 @@ class Contents:
             self._search.in_json(document)
 
     def finish(self, entries: tuple[Entry, ...], *, full: bool) -> None:
-        """Report what no content was checked for, and what was not found.
+        """Report what was not found.
 
         :param full: whether contents were read.
         """
-        if full:
-            self._report_unchecked(entries)
         if self._search:
             for code, message in self._search.missing(entries, full=full):
                 self._found.add(code, message)
-
-    def _report_unchecked(self, entries: tuple[Entry, ...]) -> None:
-        for entry in entries:
-            if entry.size > self._limit and is_json_name(entry.name):
-                message = f"its {entry.size} bytes were proven whole, but not parsed: the limit is {self._limit}"
-                self._found.add("json-unchecked", message, offset=entry.offset, entry=entry.name)
 
 
 def is_json_name(name: str) -> bool:

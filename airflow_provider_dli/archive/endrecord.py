@@ -5,11 +5,11 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from airflow_provider_dli.archive.headers import END
 from airflow_provider_dli.archive.report import Findings
 from airflow_provider_dli.archive.source import Tail
 from airflow_provider_dli.archive.zip64 import EndFields, find_zip64
 
-END = b"PK\5\6"
 LOCATOR = b"PK\6\7"
 RECORD = struct.Struct("<4sHHHHIIH")
 SENTINEL_16 = 0xFFFF

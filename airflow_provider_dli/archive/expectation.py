@@ -32,6 +32,9 @@ class Search:
 
     def __init__(self, expect: Expectation) -> None:
         self._expect = expect
+        self._pattern = re.compile(expect.entry_pattern) if expect.entry_pattern else None
+        if self._pattern and "job" not in self._pattern.groupindex:
+            raise ValueError(f"entry_pattern {expect.entry_pattern!r} has no group named 'job'")
         self._missing = {str(job) for job in expect.jobs}
         self._keys = frozenset(expect.json_keys)
 
@@ -65,10 +68,9 @@ class Search:
                 yield "missing-job", f"job '{escape(job)}' was found nowhere"
 
     def _jobs_in(self, name: str) -> Iterable[str]:
-        pattern = self._expect.entry_pattern
-        if pattern is None:
-            parts = name.split("/")
-            return {*parts, *(part.split(".")[0] for part in parts), *re.findall(NUMBERS, name)}
-        if not pattern:
+        if self._pattern:
+            return (match["job"] for match in self._pattern.finditer(name))
+        if self._expect.entry_pattern is not None:
             return ()
-        return (match["job"] for match in re.finditer(pattern, name))
+        parts = name.split("/")
+        return {*parts, *(part.split(".")[0] for part in parts), *re.findall(NUMBERS, name)}

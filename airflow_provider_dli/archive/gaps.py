@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from airflow_provider_dli.archive.headers import END
+from airflow_provider_dli.archive.local import SIGNATURE
 from airflow_provider_dli.archive.report import Findings
 from airflow_provider_dli.archive.source import Stream
 
 SIGNATURES = {
-    b"PK\3\4": ("hidden-entry", "a local header that the directory does not know"),
-    b"PK\5\6": ("second-end-record", "an end record among the entries"),
+    SIGNATURE: ("hidden-entry", "a local header that the directory does not know"),
+    END: ("second-end-record", "an end record among the entries"),
 }
 OVERLAP = 3  # a signature less one byte
 

@@ -13,11 +13,12 @@ from airflow_provider_dli.archive.rules import DEFLATE_BEST, UTF8, Kind, judge, 
 from airflow_provider_dli.archive.source import Tail
 
 SIGNATURE = b"PK\1\2"
-HEADER = struct.Struct("<4s4xHH4xIIIHHH8xI")
+END = b"PK\5\6"
+HEADER = struct.Struct("<8xHH4xIIIHHH8xI")
 LOCAL_SIZE = 30
 SENTINEL = extras.SENTINEL
 KINDS_KEPT = 1000
-Fields = tuple[bytes, int, int, int, int, int, int, int, int, int]
+Fields = tuple[int, int, int, int, int, int, int, int, int]
 
 
 def parse(tail: Tail, start: int, stop: int, most: int, found: Findings) -> list[Entry]:
@@ -28,7 +29,7 @@ def parse(tail: Tail, start: int, stop: int, most: int, found: Findings) -> list
     entries: list[Entry] = []
     data, origin, good = tail.data, tail.start, set[bytes]()
     for at, fields in islice(_headers(tail, start, stop, found), most + 1):
-        _, flags, method, crc, compressed, size, name_size, extra_size, _, offset = fields
+        flags, method, crc, compressed, size, name_size, extra_size, _, offset = fields
         low = at - origin
         name_end = low + HEADER.size + name_size
         raw = data[low + HEADER.size : name_end]
@@ -53,14 +54,15 @@ def _headers(tail: Tail, start: int, stop: int, found: Findings) -> Iterator[tup
     data, origin, unpack = tail.data, tail.start, HEADER.unpack_from
     at, end = start - origin, stop - origin
     while at < end:
-        if at + HEADER.size > end:
-            found.add("bad-directory-header", f"only {end - at} bytes are left for it", offset=at + origin)
+        if data[at : at + 4] == END:
+            found.add("second-end-record", "an end record among the directory headers", offset=at + origin)
+            return
+        if at + HEADER.size > end or data[at : at + 4] != SIGNATURE:
+            message = f"in the {end - at} bytes left of the directory no header begins"
+            found.add("bad-directory-header", message, offset=at + origin)
             return
         fields: Fields = unpack(data, at)
-        if fields[0] != SIGNATURE:
-            found.add("bad-directory-header", "no directory header begins here", offset=at + origin)
-            return
-        following = at + HEADER.size + fields[6] + fields[7] + fields[8]
+        following = at + HEADER.size + fields[5] + fields[6] + fields[7]
         if following > end:
             message = f"it is {following - at} bytes long, the directory has {end - at} left"
             found.add("bad-directory-header", message, offset=at + origin)
@@ -76,7 +78,7 @@ def _decode(raw: bytes, flags: int, at: int, found: Findings) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        name = raw.decode("utf-8", "backslashreplace")
+        name = raw.decode("utf-8", "replace")
         found.add("bad-utf8-name", f"byte {error.start} of the name is not UTF-8", offset=at, entry=name)
         return name
 

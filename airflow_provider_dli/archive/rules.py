@@ -20,7 +20,8 @@ DEFLATE_BEST = 1032
 KIND = struct.Struct("<HHHHHHI")
 UNIX_HOSTS = (3, 19)
 LINK = 0xA000
-FILE_TYPES = (0, 0x4000, 0x8000)
+FILE_TYPES = (0, 0x1000, 0x4000, 0x8000)
+"""None, pipe, directory, file: Info-ZIP calls what came through a pipe a pipe, and no reader makes one of it."""
 
 
 class Kind(NamedTuple):

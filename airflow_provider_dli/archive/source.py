@@ -138,8 +138,8 @@ class Stream:
     def _read_block(self) -> bytes:
         """Read the next block; empty at the end."""
         self._newest_start += len(self._newest)
-        self._newest = self._reader.read(min(BLOCK, self._left))
-        self._left -= len(self._newest)
+        self._newest = self._reader.read(min(BLOCK, self._left)) if self._left else b""
+        self._left -= len(self._newest) or self._left  # nothing is the end, even if it comes early
         for digest in self._digests:
             digest.update(self._newest)
         return self._newest

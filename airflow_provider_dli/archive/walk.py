@@ -9,12 +9,15 @@ from airflow_provider_dli.archive.contents import Contents
 from airflow_provider_dli.archive.directory import Directory
 from airflow_provider_dli.archive.engine import Engine
 from airflow_provider_dli.archive.gaps import check_gap
+from airflow_provider_dli.archive.headers import HEADER, LOCAL_SIZE
 from airflow_provider_dli.archive.inflate import read_content
 from airflow_provider_dli.archive.layout import Layout
 from airflow_provider_dli.archive.quick import LARGEST, Quick
 from airflow_provider_dli.archive.report import Entry, Findings
 from airflow_provider_dli.archive.rules import DEFLATED, DESCRIPTOR, ENCRYPTED, PATCHED, STORED
 from airflow_provider_dli.archive.source import Stream
+
+CENTRAL_SIZE = HEADER.size
 
 
 class Walk:
@@ -43,8 +46,8 @@ class Walk:
             fit = entry.header not in layout.barred and is_readable(entry)
             content = self._prove_quickly(entry, limit) if fit else None
             if content is None:
-                content = self._prove_carefully(entry, limit, fit=fit)
-            if content is not None and self._contents.wants(entry):
+                self._prove_carefully(entry, limit, fit=fit)
+            else:
                 self._contents.check(entry, content)
 
     def _prove_quickly(self, entry: Entry, limit: int) -> bytes | None:
@@ -54,28 +57,35 @@ class Walk:
         low = self._stream.hold(entry.offset, length)
         return self._quick.prove(self._stream.buffer, low, low + length, entry)
 
-    def _prove_carefully(self, entry: Entry, limit: int, *, fit: bool) -> bytes | None:
-        """Name all that is wrong with an entry; its content if that is wanted and whole."""
+    def _prove_carefully(self, entry: Entry, limit: int, *, fit: bool) -> None:
+        """Name all that is wrong with an entry.
+
+        :param fit: whether its content can and may be read.
+        """
         head = self._stream.window(entry.offset, min(limit - entry.offset, local.LONGEST))
-        length = local.compare(head, entry, self._central(entry), self._found)
+        central = self._central(entry)
+        length = local.compare(head, entry, central, self._found)
         if length is None:
-            return None
+            return
         start = entry.offset + length
         end = start + entry.compressed_size
         if end > limit:
-            message = f"its data would end at byte {end}, what follows begins at {limit}"
-            self._found.add("overlap", message, offset=entry.offset, entry=entry.name)
+            if entry.offset + len(central) - CENTRAL_SIZE + LOCAL_SIZE + entry.compressed_size <= limit:
+                # The directory alone did not give it away.
+                message = f"its data would end at byte {end}, what follows begins at {limit}"
+                self._found.add("overlap", message, offset=entry.offset, entry=entry.name)
             end = limit
-        content = self._read(entry, start, end) if fit else None
+        if fit:
+            self._read(entry, start, end)
         self._check_behind(entry, end, limit, head)
-        return content
 
-    def _read(self, entry: Entry, start: int, end: int) -> bytes | None:
+    def _read(self, entry: Entry, start: int, end: int) -> None:
         keep = self._contents.wants(entry)
         content = read_content(self._stream.pieces(start, end), entry, self._engine, keep=keep)
         for code, message in content.problems:
             self._found.add(code, message, offset=start, entry=entry.name)
-        return content.data
+        if not content.problems:
+            self._contents.check(entry, content.data)
 
     def _check_behind(self, entry: Entry, end: int, limit: int, head: bytes) -> None:
         """Account for the bytes from the end of the data to the next entry: a data descriptor or nothing."""
@@ -87,7 +97,7 @@ class Walk:
     def _central(self, entry: Entry) -> bytes:
         """Give the entry's directory header, up to and with the name."""
         data, at = self._directory.data, entry.header - self._directory.origin
-        return data[at : at + 46 + int.from_bytes(data[at + 28 : at + 30], "little")]
+        return data[at : at + CENTRAL_SIZE + int.from_bytes(data[at + 28 : at + 30], "little")]
 
 
 def is_readable(entry: Entry) -> bool:

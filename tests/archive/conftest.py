@@ -1,0 +1,80 @@
+"""The corpus of archives, good and bad, as parameters; deeper fuzzing with ``--hypothesis-profile=deep``."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from airflow_provider_dli.archive.engine import ZLIB, fastest
+
+# The corpus is a package beside the tests; in importlib mode nothing else puts it on the path.
+sys.path.insert(0, str(Path(__file__).parent))
+GOOD = import_module("zip_corpus.good").GOOD
+BAD = import_module("zip_corpus.bad_structure").STRUCTURE | import_module("zip_corpus.bad_entries").ENTRIES
+ENGINES = {engine.name: engine for engine in (ZLIB, fastest())}
+
+settings.register_profile("deep", max_examples=20_000, deadline=None)
+
+
+@cache
+def made(make: Any) -> bytes:
+    """Make an archive once for all tests."""
+    return bytes(make())
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for ``good_name``, ``bad_name`` or ``engine`` with each of them."""
+    for name, values in (("good_name", GOOD), ("bad_name", BAD)):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, list(values))
+    if "engine" in metafunc.fixturenames:
+        metafunc.parametrize("engine", list(ENGINES.values()), ids=list(ENGINES))
+
+
+@pytest.fixture
+def good(good_name: str) -> bytes:
+    """Return one good archive."""
+    return made(GOOD[good_name])
+
+
+@pytest.fixture
+def bad_case(bad_name: str) -> Any:
+    """Return one bad archive's case."""
+    return BAD[bad_name]
+
+
+@pytest.fixture
+def bad(bad_case: Any) -> bytes:
+    """Return one bad archive."""
+    return made(bad_case.make)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Any:
+    """Return the cases of all bad archives."""
+    return BAD
+
+
+@pytest.fixture(scope="session")
+def small_good() -> dict[str, bytes]:
+    """Return the good archives that are small enough to be mutated many times."""
+    archives = {name: made(make) for name, make in GOOD.items()}
+    return {name: data for name, data in archives.items() if len(data) < 4000}
+
+
+@pytest.fixture(scope="session")
+def maker() -> Any:
+    """Return the module that writes archives field by field."""
+    return import_module("zip_corpus.maker")
+
+
+@pytest.fixture(scope="session")
+def writers() -> Any:
+    """Return the module of the good archives, for its writers."""
+    return import_module("zip_corpus.good")

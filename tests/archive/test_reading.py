@@ -1,0 +1,216 @@
+"""How the file is read: few reads, forwards, in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.archive import Limits, inspect
+from airflow_provider_dli.archive.source import BLOCK, TAIL
+
+MIB = 1 << 20
+
+
+class Recorder(io.BytesIO):
+    """Notes what is asked of it."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.reads: list[tuple[int, int]] = []
+        self.seeks: list[tuple[int, int]] = []
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        start = self.tell()
+        data = super().read(size)
+        self.reads.append((start, len(data)))
+        return data
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        self.seeks.append((offset, whence))
+        return super().seek(offset, whence)
+
+
+class Dribble(io.BytesIO):
+    """Gives a few bytes at a time, as a socket may."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(min(size or 0, 37))
+
+
+class Short(io.BytesIO):
+    """Claims more bytes than it has, from the given read on."""
+
+    def __init__(self, data: bytes, size: int) -> None:
+        super().__init__(data)
+        self.size = size
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return super().seek(self.size if whence == io.SEEK_END else offset)
+
+
+class Changing(io.BytesIO):
+    """Is replaced by other bytes, of the same or another length, once it is read from the start."""
+
+    def __init__(self, data: bytes, later: bytes) -> None:
+        super().__init__(data)
+        self.later = later
+        self.tail_read = False
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        if self.tail_read and offset == 0:
+            super().seek(0)
+            self.truncate()
+            self.write(self.later)
+        return super().seek(offset, whence)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.tail_read = True
+        return super().read(size)
+
+
+class Broken(io.BytesIO):
+    """Fails at a read."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise ConnectionResetError(f"the connection was reset before {size} bytes came")
+
+
+def test_directory_level_reads_the_tail_and_the_directory(writers: Any) -> None:
+    """One read of the tail is enough where the directory lies in it; else there is one more, of just the rest."""
+    small = Recorder(writers.zipped({"a.bin": bytes(range(256)) * 8000}, 0))
+    inspect(small, "directory")
+    assert [length for _, length in small.reads] == [TAIL]
+    large = Recorder(writers.zipped({f"{i:060x}": b"" for i in range(2000)}, 0))
+    report = inspect(large, "directory")
+    assert len(large.reads) == 2
+    assert sum(length for _, length in large.reads) == report.size - report.entries[-1].offset - 90
+
+
+def test_bad_directories_cost_no_more_than_three_reads(bad: bytes, bad_case: Any) -> None:
+    """No lie of the end record makes it read more often."""
+    reader = Recorder(bad)
+    inspect(reader, "directory", limits=bad_case.limits)
+    assert len(reader.reads) <= 3
+
+
+def test_full_level_reads_once_forwards_in_large_blocks(good: bytes) -> None:
+    """After the tail, every byte is read once, from the first to the last, without a seek."""
+    reader = Recorder(good)
+    inspect(reader)
+    first = max(i for i, (start, _) in enumerate(reader.reads) if start == 0)
+    passed = reader.reads[first:]
+    assert [start for start, _ in passed] == list(range(0, len(good), BLOCK))
+    assert sum(length for _, length in passed) == len(good)
+    assert reader.seeks[-1] == (0, 0)
+
+
+def test_small_reads_change_nothing(good: bytes) -> None:
+    """A reader may give fewer bytes than it was asked for."""
+    if len(good) < MIB:
+        assert inspect(Dribble(good)) == inspect(io.BytesIO(good))
+
+
+def test_hashes_are_those_of_all_bytes(good: bytes) -> None:
+    """SHA-256 always, MD5 where asked for, at level full only."""
+    report = inspect(io.BytesIO(good), md5=True)
+    assert report.sha256 == hashlib.sha256(good).hexdigest()
+    assert report.md5 == hashlib.md5(good, usedforsecurity=False).hexdigest()
+    assert inspect(io.BytesIO(good)).md5 is None
+    assert inspect(io.BytesIO(good), "directory", md5=True).sha256 is None
+
+
+def test_hashes_are_taken_of_bad_archives_too(bad: bytes, bad_case: Any) -> None:
+    """Whatever is wrong, the whole file was read."""
+    report = inspect(io.BytesIO(bad), limits=bad_case.limits)
+    assert report.sha256 == hashlib.sha256(bad).hexdigest()
+    assert report.size == len(bad)
+
+
+def test_reader_with_fewer_bytes_than_it_claims(maker: Any) -> None:
+    """A file that ends early is a finding, wherever it ends."""
+    data = maker.build(maker.Member())
+    report = inspect(Short(data, len(data) + 9))
+    assert [finding.code for finding in report.findings] == ["cut-short"]
+    assert report.findings[0].offset == len(data)
+
+
+@pytest.mark.parametrize("left", [0, 20, 60, 150, 500])
+def test_file_that_shrinks_while_it_is_read(maker: Any, left: int) -> None:
+    """What is no longer there is reported."""
+    data = maker.build(maker.Member(), maker.Member(b"b", bytes(300), 0))
+    report = inspect(Changing(data, data[:left]))
+    assert "cut-short" in {finding.code for finding in report.findings}
+
+
+def test_directory_that_changes_while_it_is_read(maker: Any) -> None:
+    """The directory that was judged must be the one that was hashed."""
+    data = maker.build(maker.Member(), comment=b"one")
+    report = inspect(Changing(data, maker.build(maker.Member(), comment=b"two")))
+    assert [finding.code for finding in report.findings] == ["changed-while-read"]
+
+
+def test_errors_of_the_reader_pass_through() -> None:
+    """They say nothing of the archive."""
+    with pytest.raises(ConnectionResetError, match="reset"):
+        inspect(Broken(b"PK"))
+
+
+def test_unknown_level_is_refused() -> None:
+    """A slip of the pen must not prove less than was meant."""
+    with pytest.raises(ValueError, match="level must be 'directory' or 'full', not 'fast'"):
+        inspect(io.BytesIO(), "fast")  # type: ignore[arg-type]  # that is the point
+
+
+def peak(data: bytes, **options: Any) -> int:
+    """Return the most memory that an inspection held, beside the file."""
+    inspect(io.BytesIO(data), **options)  # imports, and whatever is made once
+    reader = io.BytesIO(data)
+    tracemalloc.start()
+    inspect(reader, **options)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
+
+
+def test_memory_does_not_grow_with_large_entries(writers: Any) -> None:
+    """Stored, deflated, or a bomb that hides its size: some blocks are enough."""
+    large = {"a.bin": writers.noise(20 * MIB), "b.txt": writers.text(20 * MIB)}
+    assert peak(writers.zipped(large)) < 5 * MIB
+
+
+def test_memory_does_not_grow_with_a_lying_bomb(maker: Any) -> None:
+    """What inflates to more than it says is stopped."""
+    lie = {"size": 1000}
+    assert peak(maker.build(maker.Member(content=bytes(100 * MIB), local=lie, central=lie))) < 3 * MIB
+
+
+def test_memory_grows_with_the_directory(writers: Any) -> None:
+    """An entry costs what the documentation says: its directory header and 400 bytes."""
+    count = 20_000
+    data = writers.zipped({f"jobs/{i}.json": b"1" for i in range(count)}, 0)
+    assert peak(data) < 400 * count + len(data) + 3 * MIB
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * MIB, b"[]," * (MIB // 3), b'{"a":1,' * (MIB // 7), '["€",'.encode() * 150_000]
+)
+def test_memory_of_hostile_json_is_bounded(writers: Any, content: bytes) -> None:
+    """What makes most objects of fewest bytes stays below 25 times its size."""
+    data = writers.zipped({"a.json": b"[" + content[: MIB - 10] + b"1"})
+    assert peak(data) < 25 * MIB + 8 * MIB
+
+
+def test_memory_of_findings_is_bounded(maker: Any) -> None:
+    """Thousands of defects of one kind are counted, not kept."""
+    data = maker.build(*[maker.Member(b"../%d" % i, central={"crc": 1}) for i in range(3000)])
+    report = inspect(io.BytesIO(data), limits=Limits(findings=10))
+    kept = [finding.code for finding in report.findings]
+    assert {code: kept.count(code) for code in kept} == {
+        "path-traversal": 10, "crc-mismatch": 10, "bad-crc": 10, "more-findings": 3
+    }  # fmt: skip
+    assert "2990 more findings of code bad-crc" in {finding.message for finding in report.findings}
+    assert not report.sound

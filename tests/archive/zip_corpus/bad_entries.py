@@ -1,0 +1,179 @@
+"""Bad names, bad headers, bad content."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from airflow_provider_dli.archive import Expectation
+
+from .case import Case, case
+from .good import THREE, noise, text, unicode_path, zipped
+from .maker import DEFLATED, JOB, SENTINEL, STORED, UTF8, Member, build, deflate, zip64_extra
+
+PACKED = deflate(JOB)
+
+
+def named(name: bytes, flags: int = 0) -> bytes:
+    return build(Member(name, flags=flags), *THREE[1:])
+
+
+def two(first: str, second: str) -> bytes:
+    return build(*[Member(name.encode(), flags=UTF8) for name in (first, second)])
+
+
+def both(**fields: int | bytes) -> bytes:
+    """Write the same wrong fields into both headers."""
+    return build(Member(local=dict(fields), central=dict(fields)), *THREE[1:])
+
+
+def central(**fields: int | bytes) -> bytes:
+    return build(Member(central=dict(fields)), *THREE[1:])
+
+
+def local(**fields: int | bytes) -> bytes:
+    return build(Member(local=dict(fields)), *THREE[1:])
+
+
+def content(raw: bytes, **member: int) -> bytes:
+    """Write other data than the headers tell of, of the length they tell."""
+    return build(Member(raw=raw, **member), *THREE[1:])  # type: ignore[arg-type]  # the method
+
+
+def broken_off(data: bytes) -> bytes:
+    """Deflate up to the end of a block, so that the next byte must begin one."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1 :]
+
+
+NAMES: dict[str, Case] = {
+    "climbs": case("path-traversal", lambda: named(b"../../etc/cron.d/x")),
+    "climbs later": case("path-traversal", lambda: named(b"jobs/../../x")),
+    "climbs with backslashes": case("path-traversal backslash-in-name", lambda: named(b"..\\..\\x")),
+    "ends in dots": case("path-traversal", lambda: named(b"jobs/..")),
+    "absolute": case("absolute-path", lambda: named(b"/etc/passwd")),
+    "on another server": case("absolute-path backslash-in-name", lambda: named(b"\\\\server\\share")),
+    "on a drive": case("drive-path backslash-in-name", lambda: named(b"C:\\Windows\\x")),
+    "on the drive's directory": case("drive-path", lambda: named(b"c:x")),
+    "NUL in a name": case("nul-in-name control-character-in-name", lambda: named(b"a.json\0.exe")),
+    "no name": case("empty-name", lambda: named(b"")),
+    "same name": case("duplicate-name", lambda: build(Member(), Member(content=b"{}"))),
+    "name is not UTF-8": case("bad-utf8-name", lambda: named(b"gr\xf6\xdfe", UTF8)),
+    "Unicode Path lies": case(
+        "unicode-path-mismatch", lambda: central(extra=unicode_path(b"jobs/101.json", "jobs/999.json"))
+    ),
+    "Unicode Path climbs": case(
+        "unicode-path-mismatch path-traversal", lambda: central(extra=unicode_path(b"jobs/101.json", "../x"))
+    ),
+    "Unicode Path is not UTF-8": case(
+        "bad-utf8-name",
+        lambda: central(extra=struct.pack("<HHBI", 0x7075, 6, 1, zlib.crc32(b"jobs/101.json")) + b"\xff"),
+    ),
+    "another Unicode Path in front": case(
+        "unicode-path-mismatch", lambda: local(extra=unicode_path(b"jobs/101.json", "ü"))
+    ),
+    "differ in case": case("similar-name", lambda: two("Job.json", "job.JSON")),
+    "differ in Unicode form": case("similar-name", lambda: two("gr\u00f6\u00dfe", "gro\u0308\u00dfe")),
+    "file and directory": case("path-conflict", lambda: two("jobs", "jobs/1/2.json")),
+    "backslash": case("backslash-in-name", lambda: named(b"jobs\\1.json")),
+    "newline": case("control-character-in-name", lambda: named(b"a\nINFO all is well")),
+    "ANSI": case("control-character-in-name", lambda: named(b"a\x1b[2Jb")),
+    "bidi": case("control-character-in-name", lambda: two("a\u202egnp.exe", "b")),
+}  # fmt: skip
+
+HEADERS: dict[str, Case] = {
+    "encrypted": case("encrypted", lambda: both(flags=1)),
+    "strongly encrypted": case("encrypted", lambda: both(flags=0x41)),
+    "headers masked": case("encrypted", lambda: both(flags=0x2001)),
+    "patch": case("patched-data", lambda: both(flags=0x20)),
+    "flags of no meaning": case("unknown-flags", lambda: both(flags=0x8000)),
+    "bzip2": case("unsupported-method", lambda: zipped(method=12)),
+    "LZMA": case("unsupported-method unknown-flags", lambda: build(Member(method=14, flags=0x10))),
+    "method 255": case("unsupported-method", lambda: both(method=255)),
+    "version 9.9": case("unsupported-version", lambda: both(need=99)),
+    "on volume 3": case("split-archive", lambda: central(disk=3)),
+    "link": case("symbolic-link", lambda: build(
+        Member(b"link", b"/etc/passwd", STORED, central={"attributes": 0o120777 << 16}))),
+    "device": case("special-file", lambda: central(attributes=0o060666 << 16)),
+    "socket": case("special-file", lambda: central(attributes=0o140666 << 16)),
+    "directory with data": case("directory-with-data", lambda: named(b"jobs/")),
+    "stored in another size": case("stored-size-mismatch wrong-size", lambda: build(
+        Member(method=STORED, local={"size": 5}, central={"size": 5}))),
+    "impossible size": case("impossible-size wrong-size", lambda: both(size=10**6)),
+    "from nothing": case("impossible-size truncated-deflate", lambda: build(Member(raw=b""))),
+    "extra field damaged": case("bad-extra-field", lambda: central(extra=b"\1\0\x40\0abc")),
+    "extra field damaged in front": case("bad-extra-field", lambda: local(extra=b"UT\x40\0abc")),
+    "two ZIP64 fields": case("bad-extra-field", lambda: central(extra=zip64_extra() * 2)),
+    "ZIP64 field missing": case("zip64-missing impossible-size suspicious-ratio", lambda: build(
+        Member(central={"size": SENTINEL}, local={"size": SENTINEL}))),
+    "ZIP64 field too short": case("zip64-missing overlap suspicious-ratio size-mismatch", lambda: build(
+        Member(central={"size": SENTINEL, "compressed": SENTINEL, "extra": zip64_extra(len(JOB))}))),
+    "ZIP64 field lies": case("zip64-mismatch", lambda: central(extra=zip64_extra(10**12))),
+    "ZIP64 field lies in front": case("zip64-mismatch", lambda: local(extra=zip64_extra(1, 2))),
+    "ZIP64 size is another": case("size-mismatch wrong-size", lambda: central(
+        size=SENTINEL, extra=zip64_extra(len(JOB) + 1))),
+    "no local header": case("bad-local-header", lambda: local(signature=b"PK\3\5")),
+    "names differ": case("name-mismatch", lambda: local(name=b"jobs/999.json")),
+    "names differ in length": case("name-mismatch", lambda: local(name=b"jobs/1011.json")),
+    "flags differ": case("flags-mismatch", lambda: local(flags=2)),
+    "UTF-8 flags differ": case("flags-mismatch", lambda: local(flags=UTF8)),
+    "methods differ": case("method-mismatch", lambda: local(method=STORED)),
+    "times differ": case("time-mismatch", lambda: local(when=0x5C2F0000)),
+    "CRCs differ in front": case("crc-mismatch", lambda: local(crc=1)),
+    "CRCs differ behind": case("crc-mismatch bad-crc", lambda: central(crc=1)),
+    "sizes differ in front": case("size-mismatch", lambda: local(size=1)),
+    "sizes differ behind": case("size-mismatch wrong-size", lambda: central(size=len(JOB) - 1)),
+    "lengths differ in front": case("size-mismatch", lambda: local(compressed=1)),
+    "lengths differ behind": case(
+        "size-mismatch truncated-deflate hidden-data", lambda: central(compressed=len(PACKED) - 2)
+    ),
+    "descriptor missing": case("missing-descriptor", lambda: both(flags=8)),
+    "descriptor of another": case("bad-descriptor", lambda: build(Member(descriptor=b"PK\7\10" + bytes(12)))),
+    "descriptor half": case("bad-descriptor", lambda: build(Member(descriptor=b"PK\7\10"), *THREE[1:])),
+    "descriptor and more": case("hidden-data", lambda: build(Member(descriptor="s32"), between=b"more")),
+    "descriptor not announced": case("hidden-data", lambda: build(
+        THREE[0], Member(b"b", before=Member(descriptor="s32").tail()))),
+    "descriptor's sums in front": case("crc-mismatch", lambda: build(Member(descriptor="s32", local={"crc": 7}))),
+    "bad descriptor and more": case("bad-descriptor hidden-data", lambda: build(Member(descriptor=bytes(90)))),
+}  # fmt: skip
+
+CONTENT: dict[str, Case] = {
+    "bit flipped, stored": case("bad-crc", lambda: content(flipped(JOB, 9), method=STORED)),
+    "bit flipped, deflated": case("bad-crc", lambda: content(flipped(PACKED, 40))),
+    "deflate damaged": case("bad-deflate", lambda: content(b"\x06" + PACKED[1:])),
+    "bit flipped in a large entry": case("bad-crc", lambda: build(
+        Member(b"x", noise(900_000), STORED, raw=flipped(noise(900_000), 700_000)))),
+    "large deflate damaged": case("bad-deflate", lambda: build(
+        Member(b"x", text(900_000), raw=broken_off(text(500_000)) + b"\xff" * 60_000))),
+    "page of zeros": case("bad-crc", lambda: build(
+        Member(b"x", noise(20_000), STORED, raw=noise(8192) + bytes(4096) + noise(20_000)[12288:]))),
+    "deflate cut": case("truncated-deflate", lambda: content(PACKED[:-5])),
+    "large deflate cut": case("truncated-deflate", lambda: build(
+        Member(b"x", text(900_000), raw=deflate(text(900_000))[:200_000]))),
+    "junk behind deflate": case("junk-after-deflate", lambda: content(PACKED + b"hidden")),
+    "junk behind a large deflate": case("junk-after-deflate", lambda: build(
+        Member(b"x", text(900_000), raw=deflate(text(900_000)) + bytes(200_000)))),
+    "empty, but junk": case("junk-after-deflate", lambda: build(Member(b"x", b"", raw=b"\3\0hidden"))),
+    "CRC wrong twice": case("bad-crc", lambda: both(crc=1)),
+    "size wrong twice, less": case("wrong-size", lambda: both(size=len(JOB) - 1)),
+    "size wrong twice, more": case("wrong-size", lambda: both(size=len(JOB) + 1)),
+    "large size wrong twice": case("wrong-size", lambda: build(
+        Member(b"x", text(900_000), local={"size": 899_999}, central={"size": 899_999}))),
+    "stored as deflated": case("bad-deflate", lambda: content(b"\x07" * 50, method=DEFLATED)),
+    "not JSON": case("bad-json", lambda: zipped({"a.json": b'{"job_id": 1'})),
+    "nothing is not JSON": case("bad-json", lambda: zipped({"a.JSON": b""})),
+    "NaN is not JSON": case("bad-json", lambda: zipped({"a.json": b"[NaN]"})),
+    "JSON in Latin-1": case("bad-json", lambda: zipped({"a.json": '"größe"'.encode("latin-1")})),
+    "JSON without end": case("bad-json", lambda: zipped({"a.json": b"[" * 200_000})),
+    "HTML for JSON": case("bad-json", lambda: zipped({"a.json": b"<html></html>"})),
+    "job missing": case("missing-job", lambda: build(*THREE), expect=Expectation((101, 999))),
+    "too few entries": case("too-few-entries", lambda: build(*THREE), expect=Expectation(min_entries=4)),
+    "only directories": case(
+        "too-few-entries", lambda: build(Member(b"jobs/", b"", STORED)), expect=Expectation()),
+}  # fmt: skip
+
+ENTRIES = NAMES | HEADERS | CONTENT
