@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.archive import Finding, Report, inspect
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
+from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,13 +63,20 @@ class ArchiveReport:
             "findings": [_finding(finding) for finding in report.findings] if report else [MISSING],
         }
 
-    def __str__(self) -> str:
-        """Say it in one line."""
+    def lines(self) -> list[str]:
+        """Say it in a few short lines, for the log."""
         if self.report is None or self.facts is None:
+            return [str(self)]
+        entries = counted(len(self.report.entries), "entry", "entries")
+        verdict = "whole" if self.sound else "NOT WHOLE"
+        findings = [f"  {_line(finding)}" for finding in self.report.findings]
+        facts = f"  {verdict}: {entries}, {self.facts.size:,} bytes"
+        return [self.place.url, facts, f"  sha256 {self.report.sha256}", *findings]
+
+    def __str__(self) -> str:
+        """Say what is wrong with it in one line, for the message of a failure."""
+        if self.report is None:
             return f"{self.place.url}: {MISSING['code']}: {MISSING['message']}"
-        if self.sound:
-            seen = f"{len(self.report.entries)} entries, {self.facts.size:,} bytes, sha256 {self.report.sha256}"
-            return f"{self.place.url}: whole: {seen}"
         return f"{self.place.url}: " + "; ".join(_line(finding) for finding in self.report.findings)
 
 
@@ -109,7 +117,8 @@ class Verification:
         else:
             with translated(), self._hook.open(place, facts) as reader:
                 outcome = ArchiveReport(place, facts, inspect(reader, level="full"))
-        self._log.info("%s", outcome)
+        for line in outcome.lines():
+            self._log.info("%s", line)
         return outcome
 
     def _wait_for(self, place: ObsLocation) -> ObjectFacts | None:
@@ -142,7 +151,8 @@ def judge(reports: Sequence[ArchiveReport]) -> None:
         else "Look whether the export wrote to this bucket, or give the task a longer timeout."
     )
     listed = " | ".join(str(report) for report in bad)
-    raise kind(f"{len(bad)} of {len(reports)} archives are not proven whole: {listed}. {advice}")
+    total = counted(len(reports), "archive")
+    raise kind(f"{len(bad)} of {total} not proven whole: {listed}. {advice}")
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

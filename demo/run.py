@@ -17,11 +17,16 @@ from typing import Any
 from world import ROOT, StepFailedError, airflow_environment, emulator, fresh_folder, run_airflow
 
 from airflow_provider_dli.archive import inspect
+from airflow_provider_dli.client.account import Account
+from airflow_provider_dli.client.exchange import converse
+from airflow_provider_dli.client.flink import list_jobs
 from airflow_provider_dli.client.locations import parse_archive
 from airflow_provider_dli.client.obs.settings import make_client
+from airflow_provider_dli.client.transport.sync import SyncTransport
 from airflow_provider_dli.connection import to_account
 
 DAG_ID = "dli_export_flink_jobs"
+SHOWN = 6
 
 
 class Steps:
@@ -74,21 +79,33 @@ def xcoms(database: Path) -> dict[str, Any]:
 
 def show(folder: Path, world: dict[str, Any], results: dict[str, Any]) -> None:
     """Print what was exported and what is proven, and show that damage would have been found."""
-    connection = AsConnection(json.loads(world["airflow_conn"]))
-    client = make_client(to_account(connection))
+    account = to_account(AsConnection(json.loads(world["airflow_conn"])))
+    client = make_client(account)
     print(f"\nDAG {DAG_ID}: export >> verify, both green.\n")
+    show_jobs(account)
+    copies = []
     for report in results["verify"]:
         place = parse_archive("zip_file", report["zip_file"])
         copy = folder / Path(place.key).name
         client.download_file(place.bucket, place.key, str(copy))
         show_archive(report, copy)
+        copies.append(str(copy.relative_to(ROOT)))
     print("Where to look")
     print(f"  the task logs           {(folder / 'airflow-dag.log').relative_to(ROOT)}")
-    print(f"  the archive             {copy.relative_to(ROOT)}")
+    print(f"  the archive             {', '.join(copies)}")
     print("  the DAG                 example_dags/dli_export_flink_jobs.py")
     print("How to go on")
     print("  make ui                 the same in Airflow's UI")
     print("  README.md               into your own Airflow, against your own project\n")
+
+
+def show_jobs(account: Account) -> None:
+    """Print the first of the project's Flink jobs."""
+    page = SyncTransport().run("ListFlinkJobs", converse(list_jobs({"order": "asc"}, limit=100), account))
+    print(f"Flink jobs of project {account.project_id}: {page.total_count}")
+    for job in page.jobs[:SHOWN]:
+        print(f"  {job.job_id:<6} {job.job_type:<26} {job.status:<24} {job.name}")
+    print(f"  … and {page.total_count - SHOWN} more\n")
 
 
 def show_archive(report: dict[str, Any], copy: Path) -> None:
@@ -99,7 +116,7 @@ def show_archive(report: dict[str, Any], copy: Path) -> None:
     print(f"  bytes                   {report['size']:,}")
     print(f"  SHA-256                 {report['sha256']}")
     jobs = [entry.name for entry in inspected.entries]
-    print(f"  Flink jobs in it        {len(jobs)}: {', '.join(jobs[:6])}{' …' if len(jobs) > 6 else ''}")
+    print(f"  entries                 {len(jobs)}: {', '.join(jobs[:SHOWN])}{' …' if len(jobs) > SHOWN else ''}")
     print("  proven whole            every entry read to its last byte: structure, checksums, sizes, JSON")
     same = inspected.sha256 == report["sha256"]
     print(f"  read again just now     {'the same bytes' if same else 'OTHER BYTES'}")

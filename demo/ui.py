@@ -10,18 +10,21 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 from world import BIN, ROOT, StepFailedError, airflow_environment, emulator, free_port, fresh_folder
 
 _START_SECONDS = 180
-_STOP_SECONDS = 20
+_STOP_SECONDS = 10
 
 
 def main() -> int:
     """Run the UI until interrupted; the exit status."""
+    # Both by name: a shell that starts us in the background has SIGINT ignored.
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
     folder = fresh_folder(".ui")
     try:
         print("Starting the DLI emulator, an object store and Airflow; this takes about a minute.", flush=True)
@@ -61,7 +64,7 @@ def serve(port: int, environment: dict[str, str], log: Path) -> None:
         print(
             f"\nAirflow is at  http://127.0.0.1:{port}\n\n"
             "  1. Open the DAG  dli_export_flink_jobs  and press Trigger: export and verify turn green.\n"
-            "     Task verify, tab XCom: the report on each archive.\n"
+            "     Last night's run comes along, as it is scheduled. Task verify, tab Storage, XCom: the report.\n"
             "  2. Open  dli_export_selected_flink_jobs , press Trigger, type the job ids 100, 101.\n"
             "  3. Admin, Connections shows the fields of a connection of type Huawei Cloud DLI.\n\n"
             f"Logs are in {log.parent.relative_to(ROOT)}. Ctrl-C ends everything.",
@@ -90,12 +93,27 @@ def wait_until_it_answers(port: int, process: subprocess.Popen[bytes], log: Path
 
 def stop(process: subprocess.Popen[bytes]) -> None:
     """Stop Airflow and every process it started, also those that left its session."""
-    family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-    process.terminate()
-    _, alive = psutil.wait_procs([*family, psutil.Process(process.pid)], timeout=_STOP_SECONDS)
-    for left in alive:
-        left.kill()
+    parent = psutil.Process(process.pid)
+    family = [parent, *parent.children(recursive=True)] if process.poll() is None else []
+    for member in family:
+        with suppress(psutil.NoSuchProcess):
+            member.terminate()
+    deadline = time.monotonic() + _STOP_SECONDS
+    while any(alive(member) for member in family) and time.monotonic() < deadline:
+        process.poll()
+        time.sleep(0.1)
+    for member in family:
+        if alive(member):
+            member.kill()
     process.wait()
+
+
+def alive(process: psutil.Process) -> bool:
+    """Tell whether a process still does anything; one that only waits to be reaped does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _interrupt(_number: int, _frame: object) -> None:

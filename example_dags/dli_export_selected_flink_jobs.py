@@ -29,8 +29,8 @@ with DAG(
             pattern=r"^\s*[0-9]+([\s,]+[0-9]+)*[\s,]*$",
         ),
         "obs_dir": Param(
-            "",
-            type="string",
+            None,
+            type=["null", "string"],
             title="OBS directory",
             description="bucket or bucket/directory; empty for flink in the bucket of the variable. "
             "Each run gets a directory of its own below it.",

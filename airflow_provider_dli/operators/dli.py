@@ -13,6 +13,7 @@ from airflow_provider_dli.connection import DEFAULT_CONN_ID
 from airflow_provider_dli.exceptions import translated
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.parameters import archive_places, selected_jobs
+from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -67,10 +68,10 @@ class DliExportFlinkJobsOperator(BaseOperator):
             call = flink.export_jobs(str(parse_directory("obs_dir", self.obs_dir)), job_ids)
         hook = DliHook(self.dli_conn_id)
         account = hook.account
-        what = "all Flink jobs" if job_ids is None else f"{len(job_ids)} Flink jobs {job_ids}"
+        what = "all Flink jobs" if job_ids is None else f"{counted(len(job_ids), 'Flink job')} {job_ids}"
         self.log.info("Exporting %s of project %s in %s.", what, account.project_id, account.region)
         archives = list(hook.run(call).zip_file)
-        self.log.info("Exported to %d archives: %s", len(archives), ", ".join(archives))
+        self.log.info("Exported to %s: %s", counted(len(archives), "archive"), ", ".join(archives))
         if self.do_xcom_push and (task_instance := context.get("ti")):
             task_instance.xcom_push(key="zip_file", value=archives)
         return archives

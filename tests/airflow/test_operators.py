@@ -21,6 +21,7 @@ class TaskInstance:
 
     def __init__(self) -> None:
         self.pushed: dict[str, Any] = {}
+        self.context: Any = {"ti": self}
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = json.loads(json.dumps(value))
@@ -76,9 +77,9 @@ def test_xcom_has_the_list_twice_and_the_reports(world: Any) -> None:
     """return_value for .output, zip_file for the key; each is plain JSON."""
     instance = TaskInstance()
     operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket, job_selected="100, 101")
-    archives = operator.execute({"ti": instance})
+    archives = operator.execute(instance.context)
     assert instance.pushed == {"zip_file": archives}
-    DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives).execute({"ti": instance})
+    DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives).execute(instance.context)
     assert instance.pushed["return_value"][0]["entries"] == 2
 
 
@@ -86,7 +87,7 @@ def test_nothing_is_pushed_if_the_author_says_so(world: Any) -> None:
     """do_xcom_push=False is honoured for our own key too."""
     instance = TaskInstance()
     operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket, do_xcom_push=False)
-    operator.execute({"ti": instance})
+    operator.execute(instance.context)
     assert instance.pushed == {}
 
 
@@ -202,9 +203,9 @@ def test_an_answer_that_is_no_proof_is_red(
 @pytest.mark.parametrize(
     ("kind", "failure", "reason"),
     [
-        ("archive_missing", DliException, r"1 of 1 archives are not proven whole: obs://.*: missing: "),
-        ("archive_cut", DliFailException, r"1 of 1 archives are not proven whole: obs://.*\.zip: \S+"),
-        ("archive_flipped", DliFailException, r"1 of 1 archives are not proven whole: obs://.*\.zip: \S+"),
+        ("archive_missing", DliException, r"1 of 1 archive not proven whole: obs://.*: missing: "),
+        ("archive_cut", DliFailException, r"1 of 1 archive not proven whole: obs://.*\.zip: \S+"),
+        ("archive_flipped", DliFailException, r"1 of 1 archive not proven whole: obs://.*\.zip: \S+"),
     ],
 )
 def test_an_archive_that_is_not_whole_is_red(
@@ -216,7 +217,7 @@ def test_an_archive_that_is_not_whole_is_red(
     instance = TaskInstance()
     operator = DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives, timeout=0)
     with pytest.raises(DliException, match=reason) as caught:
-        operator.execute({"ti": instance})
+        operator.execute(instance.context)
     assert type(caught.value) is failure
     assert "\n" not in str(caught.value)
     (report,) = instance.pushed["return_value"]
@@ -233,7 +234,7 @@ def test_every_defect_of_every_archive_is_listed(world: Any) -> None:
     with pytest.raises(DliFailException) as caught:
         verify([*good, *flipped, missing])
     message = str(caught.value)
-    assert message.startswith("2 of 3 archives are not proven whole: ")
+    assert message.startswith("2 of 3 archives not proven whole: ")
     assert good[0] not in message
     assert flipped[0] in message
     assert "no-such.zip: missing" in message

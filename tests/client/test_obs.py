@@ -155,7 +155,7 @@ def test_buckets_are_addressed_as_obs_wants_it(endpoint: str, style: str, accoun
 
 def test_settings_are_those_of_the_obs_faq(account_at: Any) -> None:
     """Checksums only when required, payload unsigned, the given keys and no others."""
-    client = make_client(account_at("https://obs.cn-north-4.myhuaweicloud.com", "the-token"))
+    client: Any = make_client(account_at("https://obs.cn-north-4.myhuaweicloud.com", "the-token"))
     config = client.meta.config
     assert config.request_checksum_calculation == "when_required"
     assert config.response_checksum_validation == "when_required"

@@ -1,0 +1,13 @@
+"""Words for people, in logs and messages."""
+
+from __future__ import annotations
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Write a number with its noun: ``1 archive``, ``2 archives``, ``1,024 entries``.
+
+    :param number: how many
+    :param noun: in the singular
+    :param plural: where it is not the singular with an ``s``
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
