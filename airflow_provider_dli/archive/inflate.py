@@ -58,16 +58,16 @@ def _inflate(pieces: Iterator[memoryview], engine: Engine, problems: list[tuple[
         if inflater.eof:
             junk += len(piece)
             continue
-        while not inflater.eof:
+        while True:
             try:
                 output = inflater.decompress(rest, OUT)
             except engine.error:
                 problems.append(("bad-deflate", f"the compressed data is damaged within its first {taken} bytes"))
                 return
             yield output
-            rest = inflater.unconsumed_tail
-            if not rest and len(output) < OUT:
+            if len(output) < OUT:  # else there may be more of it, even with no input left
                 break
+            rest = inflater.unconsumed_tail
         junk += len(inflater.unused_data)
     if not inflater.eof:
         problems.append(("truncated-deflate", f"the compressed data does not end within its {taken} bytes"))

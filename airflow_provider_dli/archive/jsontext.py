@@ -18,7 +18,7 @@ def is_json(data: bytes) -> bool:
 
     False may also mean that nothing here can tell; then :func:`parse` has the last word.
     """
-    return _quick_check()(data)
+    return quick_check()(data)
 
 
 def parse(data: bytes) -> Any:  # noqa: ANN401 - what JSON holds has no type
@@ -44,7 +44,7 @@ DECODER = JSONDecoder(parse_constant=_refuse, parse_int=str, parse_float=str)
 
 
 @cache
-def _quick_check() -> Callable[[bytes], bool]:
+def quick_check() -> Callable[[bytes], bool]:
     """Take msgspec where it is installed, as it is beside Airflow 3: it can skip over a value, checking it."""
     try:
         msgspec = import_module("msgspec")

@@ -61,11 +61,18 @@ def corpus() -> Any:
     return BAD
 
 
+class Archives(dict[str, bytes]):
+    """Archives by name; not shown when a test fails."""
+
+    def __repr__(self) -> str:
+        return "Archives"
+
+
 @pytest.fixture(scope="session")
-def small_good() -> dict[str, bytes]:
+def small_good() -> Archives:
     """Return the good archives that are small enough to be mutated many times."""
     archives = {name: made(make) for name, make in GOOD.items()}
-    return {name: data for name, data in archives.items() if len(data) < 4000}
+    return Archives((name, data) for name, data in archives.items() if len(data) < 4000)
 
 
 @pytest.fixture(scope="session")

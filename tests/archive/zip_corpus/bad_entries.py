@@ -134,6 +134,9 @@ HEADERS: dict[str, Case] = {
     "descriptor missing": case("missing-descriptor", lambda: both(flags=8)),
     "descriptor of another": case("bad-descriptor", lambda: build(Member(descriptor=b"PK\7\10" + bytes(12)))),
     "descriptor half": case("bad-descriptor", lambda: build(Member(descriptor=b"PK\7\10"), *THREE[1:])),
+    "descriptor of 8 GiB": case("impossible-size suspicious-ratio", lambda: build(Member(
+        b"x", descriptor=struct.pack("<IQQ", zlib.crc32(JOB), len(PACKED), 1 << 33),
+        central={"size": SENTINEL, "extra": zip64_extra(1 << 33)}))),
     "descriptor and more": case("hidden-data", lambda: build(Member(descriptor="s32"), between=b"more")),
     "descriptor not announced": case("hidden-data", lambda: build(
         THREE[0], Member(b"b", before=Member(descriptor="s32").tail()))),

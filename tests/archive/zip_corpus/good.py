@@ -139,6 +139,7 @@ GOOD: dict[str, Callable[[], bytes]] = {
     "directories": lambda: build(
         Member(b"jobs/", b"", STORED, central={"attributes": 0o40755 << 16 | 0x10}), Member(), Member(b"z/", b"")
     ),
+    "deep path": lambda: build(Member(b"d/" * 99 + b"x"), Member(b"d/" * 99 + b"y")),
     "padding in extra fields": lambda: build(
         Member(local={"extra": bytes(3)}), Member(b"b", local={"extra": b"\xfe\xca\0\0" + bytes(8)})
     ),

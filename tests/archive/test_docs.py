@@ -1,0 +1,35 @@
+"""The page tells what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_dli.archive import Expectation, Limits
+from airflow_provider_dli.archive.codes import ERRORS, MORE, WARNINGS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "archive.md").read_text()
+FINDINGS = PAGE[PAGE.index("## Findings") : PAGE.index("## Ours")]
+TABLE = PAGE[PAGE.index("<!-- table: begin -->") :]
+
+
+def test_all_codes_are_listed_with_their_meaning() -> None:
+    """Exactly those of the code, in its words and order."""
+    listed = re.findall(r"^\| `([a-z0-9-]+)` \| (.+) \|$", FINDINGS, re.MULTILINE)
+    assert listed == [*ERRORS.items(), *WARNINGS.items()]
+    assert f"`{MORE}`" in FINDINGS
+
+
+def test_all_options_are_listed() -> None:
+    """Limits and expectations, by their names."""
+    names = set(re.findall(r"`(\w+)`", PAGE))
+    assert {*Limits._fields, *Expectation._fields} <= names
+
+
+def test_the_table_is_of_this_corpus(corpus: dict[str, Any]) -> None:
+    """Every bad archive has its row, with our codes; run ``python tests/archive/compare.py --update`` if not."""
+    rows = [line.strip("| ").split(" | ") for line in TABLE.splitlines() if line.startswith("| ")][2:]
+    assert {row[0]: row[3] for row in rows} == {
+        name: ", ".join(sorted(case.codes)) for name, case in corpus.items()
+    }

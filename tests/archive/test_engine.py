@@ -1,0 +1,25 @@
+"""What inflates: zlib, or the optional ISA-L, to the same end."""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from typing import TYPE_CHECKING
+
+from airflow_provider_dli.archive import engine
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def test_zlib_without_isal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package needs nothing but Python."""
+    monkeypatch.setitem(sys.modules, "isal", None)
+    assert engine.fastest() is engine.ZLIB
+
+
+def test_isal_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module with zlib's interface under that name is taken."""
+    monkeypatch.setitem(sys.modules, "isal", zlib)
+    monkeypatch.setitem(sys.modules, "isal.isal_zlib", zlib)
+    assert engine.fastest() == engine.ZLIB._replace(name="isal")
