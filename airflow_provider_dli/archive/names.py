@@ -9,7 +9,7 @@ from itertools import islice
 
 from airflow_provider_dli.archive.report import Entry, Findings, escape
 
-CHUNK = 4096
+CHUNK = 512
 DEEPEST = 64
 DRIVE = re.compile(r"[A-Za-z]:")
 ODD = re.compile(r"[\0-\x09\x0b-\x1f\x7f\\:]|\.\.|\n[\n/]")
@@ -69,7 +69,7 @@ def _check_clashes(entries: Sequence[Entry], found: Findings) -> None:
     names = {entry.name for entry in entries}
     if len(names) < len(entries):
         _report_repeated(entries, str, "duplicate-name", found)
-    if len({_fold(name) for name in names}) < len(names):
+    if len({hash(_fold(name)) for name in names}) < len(names):  # their hashes, not copies of them all
         _report_repeated(entries, _fold, "similar-name", found)
     above = {name.rpartition("/")[0] for name in names}
     files = {parent: file for parent in above if (file := _file_above(f"{parent}/", names)) is not None}
@@ -80,10 +80,11 @@ def _check_clashes(entries: Sequence[Entry], found: Findings) -> None:
 
 
 def _report_repeated(entries: Sequence[Entry], key: Callable[[str], str], code: str, found: Findings) -> None:
-    first: dict[str, Entry] = {}
+    first: dict[int, Entry] = {}
     for entry in entries:
-        other = first.setdefault(key(entry.name), entry)
-        if other is not entry and (code == "duplicate-name" or other.name != entry.name):
+        other = first.setdefault(hash(key(entry.name)), entry)
+        alike = key(other.name) == key(entry.name)
+        if other is not entry and alike and (code == "duplicate-name" or other.name != entry.name):
             message = f"as the entry '{escape(other.name)}' with its header at byte {other.header}"
             found.add(code, message, offset=entry.header, entry=entry.name)
 
