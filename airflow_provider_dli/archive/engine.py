@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from typing import NamedTuple, Protocol
 
@@ -48,6 +49,7 @@ class Engine(NamedTuple):
 ZLIB = Engine("zlib", zlib.decompressobj, zlib.crc32, zlib.error)
 
 
+@cache
 def fastest() -> Engine:
     """Give ISA-L where it can be imported, else zlib."""
     try:

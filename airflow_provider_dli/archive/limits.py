@@ -9,8 +9,8 @@ GIB = 1 << 30
 class Limits(NamedTuple):
     """Bounds on time and memory.
 
-    Peak memory is some 8 MiB, 500 bytes an entry, 25 times ``json_bytes``, and the directory: once where names are
-    ASCII, up to six times where hostile names blow up in memory.
+    Peak memory is some 24 MiB, 500 bytes an entry, 25 times ``json_bytes``, and the directory: once where names
+    are ASCII, up to six times where hostile names blow up in memory.
 
     :param entries: most entries; default 500 000.
     :param directory_bytes: longest directory; default 64 MiB.

@@ -9,8 +9,9 @@ from itertools import islice
 
 from airflow_provider_dli.archive.report import Entry, Findings, escape
 
-CHUNK = 512
+CHUNK = 64
 DEEPEST = 64
+LONGEST_FOLDED = 1024
 DRIVE = re.compile(r"[A-Za-z]:")
 ODD = re.compile(r"[\0-\x09\x0b-\x1f\x7f\\:]|\.\.|\n[\n/]")
 CONTROL = re.compile(r"[\0-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
@@ -21,7 +22,7 @@ def check_all(entries: Sequence[Entry], found: Findings) -> None:
     """Check every name, and all of them against each other."""
     rest = iter(entries)
     while chunk := list(islice(rest, CHUNK)):
-        text = "\n" + "\n".join([entry.name for entry in chunk]) + "\n"
+        text = "\n".join(["", *[entry.name for entry in chunk], ""])
         if not text.isascii() or ODD.search(text) or text.count("\n") != len(chunk) + 1:
             for entry in chunk:
                 check(entry.name, entry.header, found)
@@ -91,7 +92,10 @@ def _report_repeated(entries: Sequence[Entry], key: Callable[[str], str], code: 
 
 def _fold(name: str) -> str:
     """Make names equal that are one on file systems without case or with Unicode normalisation."""
-    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name.casefold())
+    if name.isascii():
+        return name.lower()
+    # Normalising takes the square of the length where a name piles up accents.
+    return unicodedata.normalize("NFC", name.casefold()) if len(name) <= LONGEST_FOLDED else name.casefold()
 
 
 def _file_above(name: str, names: set[str]) -> str | None:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import sys
 import zlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+
+import pytest
 
 from airflow_provider_dli.archive import engine
 
-if TYPE_CHECKING:
-    import pytest
+
+@pytest.fixture(autouse=True)
+def _forget() -> Iterator[None]:
+    engine.fastest.cache_clear()
+    yield
+    engine.fastest.cache_clear()
 
 
 def test_zlib_without_isal(monkeypatch: pytest.MonkeyPatch) -> None:
     """The package needs nothing but Python."""
-    monkeypatch.setitem(sys.modules, "isal", None)
+    monkeypatch.setitem(sys.modules, "isal.isal_zlib", None)
     assert engine.fastest() is engine.ZLIB
 
 
