@@ -28,8 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, _end)
     try:
         with _emulator(options) as emulator:
-            for fault in options.fault:
-                emulator.faults.add(fault)
+            emulator.faults.add(*options.fault)
             told = emulator.describe()
             print(json.dumps(told) if options.json else _for_people(told), flush=True)
             while True:
@@ -77,9 +76,11 @@ def _count(text: str) -> int:
 
 def _fault(text: str) -> Fault:
     try:
-        return Faults(OPERATIONS).add(Fault.parse(text))
-    except ValueError as flaw:
+        fault = Fault.parse(text)
+        Faults(OPERATIONS).add(fault)
+    except (ValueError, TypeError) as flaw:
         raise argparse.ArgumentTypeError(str(flaw)) from None
+    return fault
 
 
 def _end(*_: object) -> None:

@@ -50,8 +50,8 @@ class Control:
         try:
             given = await incoming.json()
             faults = [Fault.from_dict(item) for item in (given if isinstance(given, list) else [given])]
-            added = [self._world.faults.add(fault) for fault in faults]
+            self._world.faults.add(*faults)
         except (ValueError, TypeError) as flaw:
             return web.json_response({"error": str(flaw)}, status=400)
-        shown: list[dict[str, Any]] = [fault.as_dict() for fault in added]
+        shown: list[dict[str, Any]] = [fault.as_dict() for fault in faults]
         return web.json_response(shown, status=201)

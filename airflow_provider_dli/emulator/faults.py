@@ -53,7 +53,11 @@ class Fault:
         """Make a fault of one flat mapping, as the control endpoint gets it.
 
         :param given: ``kind``, perhaps ``operation`` and ``times``, and the kind's parameters
+        :raises TypeError: if it is no mapping
+        :raises ValueError: as for the class
         """
+        if not isinstance(given, Mapping):
+            raise TypeError(f"a fault is a mapping with its kind, not {given!r}")
         rest = dict(given)
         return cls(rest.pop("operation", ANY_OPERATION), rest.pop("kind", ""), rest.pop("times", 1), rest)
 
@@ -95,18 +99,18 @@ class Faults:
         with self._lock:
             return iter([Fault(f.operation, f.kind, left, f.parameters) for f, left in self._waiting])
 
-    def add(self, fault: Fault) -> Fault:
-        """Set a fault.
+    def add(self, *faults: Fault) -> None:
+        """Set faults: all of them, or none if one is wrong.
 
-        :param fault: what is to go wrong
+        :param faults: what is to go wrong
         :raises ValueError: if there is no such operation
         """
-        if fault.operation not in self._operations:
-            known = ", ".join(sorted(self._operations))
-            raise ValueError(f"no operation is called {fault.operation!r}; there are {known}")
+        for fault in faults:
+            if fault.operation not in self._operations:
+                known = ", ".join(sorted(self._operations))
+                raise ValueError(f"no operation is called {fault.operation!r}; there are {known}")
         with self._lock:
-            self._waiting.append((fault, fault.times))
-        return fault
+            self._waiting.extend((fault, fault.times) for fault in faults)
 
     def take(self, operation: str) -> Fault | None:
         """Use up one turn of the oldest fault that fits.

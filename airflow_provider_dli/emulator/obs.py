@@ -10,13 +10,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 
-def s3_client(endpoint: str, access_key: str, secret_key: str, region: str, **settings: Any) -> S3Client:  # noqa: ANN401 - botocore's
+def s3_client(endpoint: str, access_key: str, secret_key: str, **settings: Any) -> S3Client:  # noqa: ANN401 - botocore's
     """Make a client, set up as the OBS manual asks for, but with path-style addresses.
 
     :param endpoint: base URL of the store
     :param access_key: AK
     :param secret_key: SK
-    :param region: region to sign for
     :param settings: further fields of botocore's ``Config``
     """
     from boto3.session import Session  # noqa: PLC0415 - takes long: the store starts meanwhile
@@ -29,10 +28,12 @@ def s3_client(endpoint: str, access_key: str, secret_key: str, region: str, **se
         "response_checksum_validation": "when_required",
         **settings,
     }
-    session = Session(access_key, secret_key, region_name=region)
+    session = Session(access_key, secret_key, region_name=SIGNING_REGION)
     return session.client("s3", endpoint_url=endpoint, config=Config(**config))
 
 
+#: stand-ins take any region, but in any other than this one some want each new bucket to name it
+SIGNING_REGION = "us-east-1"
 #: what a store says of a bucket that is not there, or is somebody else's
 _NOT_OURS = (403, 404)
 

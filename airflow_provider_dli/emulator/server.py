@@ -84,7 +84,7 @@ class Emulator:
         self.project_id = project_id
         self._address = (host, port)
         self._jobs = jobs
-        self._make_store = partial(make_store, object_store, access_key, secret_key, region)
+        self._make_store = partial(make_store, object_store, access_key, secret_key)
         self._settings = settings
         self._clock = clock
         self._process = os.getpid()
@@ -145,7 +145,9 @@ class Emulator:
         :param parameters: those of the kind
         :raises ValueError: if there is no such operation, kind or parameter
         """
-        return self.world.faults.add(Fault(operation, kind, times, parameters))
+        fault = Fault(operation, kind, times, parameters)
+        self.world.faults.add(fault)
+        return fault
 
     @property
     def airflow_conn(self) -> str:

@@ -1,0 +1,141 @@
+"""The command line: what it prints, how it ends, what it says when it cannot start."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+import pytest
+
+from airflow_provider_dli.emulator import Emulator
+from tests.emulator.conftest import store_url
+from tests.emulator.test_stores import processes
+
+COMMAND = [sys.executable, "-W", "error", "-m", "airflow_provider_dli.emulator"]
+
+
+@contextmanager
+def running(*arguments: str, tmp: Path) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    environment = {**os.environ, "TMPDIR": str(tmp)}
+    with subprocess.Popen(
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout
+        finally:
+            process.kill()
+
+
+def failed(*arguments: str) -> str:
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    return done.stderr
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("store", ["seaweedfs", "moto"])
+def test_json_on_the_first_line_and_a_clean_end(store: str, name: str, tmp_path: Path) -> None:
+    """All of it answers when the line is there; a signal ends all of it within 5 s, with nothing left."""
+    with running("--json", "--jobs", "3", "--object-store", store, tmp=tmp_path) as (process, output):
+        told = json.loads(output.readline())
+        for url in (told["dli"], told["iam"], told["obs"]):
+            connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+            connection.request("GET", "/")
+            assert connection.getresponse().status >= 400  # moto has a 500 for those that do not sign
+            connection.close()
+        assert json.loads(told["airflow_conn"])["password"] == told["secret_key"]
+        (directory,) = tmp_path.iterdir()
+        begun = time.monotonic()
+        process.send_signal(getattr(signal, name))
+        assert process.wait(timeout=5) == 0
+        assert time.monotonic() - begun < 5
+        assert process.stderr is not None
+        assert (output.read(), process.stderr.read()) == ("", "")
+    assert processes(str(directory)) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_for_people_it_prints_a_line_to_paste(dli_emulator: Emulator, tmp_path: Path) -> None:
+    """With the same values, and quoted for the shell."""
+    with running("--object-store", store_url(dli_emulator), tmp=tmp_path) as (process, output):
+        lines = [output.readline() for _ in range(11)]
+        process.terminate()
+        process.wait(timeout=5)
+    assert lines[0] == "DLI emulator is up. Ctrl-C ends it.\n"
+    values = dict(line.split(maxsplit=1) for line in lines[1:9])
+    export, assignment = shlex.split(lines[10])
+    name, conn = assignment.split("=", 1)
+    assert (export, name) == ("export", "AIRFLOW_CONN_DLI_DEFAULT")
+    assert json.loads(conn)["extra"]["endpoint"] == values["dli"].strip()
+
+
+def test_faults_can_be_set(dli_emulator: Emulator, tmp_path: Path) -> None:
+    """They wait for the first request."""
+    store, fault = store_url(dli_emulator), "KeystoneCreateUserTokenByPassword:html:status=503"
+    with running("--json", "--object-store", store, "--fault", fault, "--fault", "*:html", tmp=tmp_path) as (
+        process,
+        output,
+    ):
+        netloc = urlsplit(json.loads(output.readline())["iam"]).netloc
+        statuses = []
+        for _ in range(3):
+            connection = http.client.HTTPConnection(netloc, timeout=5)
+            connection.request("POST", "/v3/auth/tokens", b"{}")
+            statuses.append(connection.getresponse().status)
+            connection.close()
+        process.terminate()
+        process.wait(timeout=5)
+    assert statuses == [503, 502, 400]
+
+
+def test_a_signal_during_the_start_ends_it_too(tmp_path: Path) -> None:
+    """Nothing is left, whenever it comes."""
+    for delay in (0.4, 0.7, 1.0):
+        with running(tmp=tmp_path) as (process, _):
+            time.sleep(delay)
+            process.terminate()
+            assert process.wait(timeout=5) in (0, -signal.SIGTERM)
+        assert processes(str(tmp_path)) == []
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_what_keeps_it_from_starting_is_one_line(dli_emulator: Emulator) -> None:
+    """A taken port, a store that is not there or unknown."""
+    port = str(urlsplit(dli_emulator.dli).port)
+    store = store_url(dli_emulator)
+    taken = failed("--port", port, "--object-store", store)
+    assert taken.startswith(f"dli emulator: cannot listen on 127.0.0.1:{port}: ")
+    absent = failed("--object-store", "http://a:b@127.0.0.1:1")
+    assert absent.startswith("dli emulator: the object store http://127.0.0.1:1 does not take objects: ")
+    unknown = failed("--object-store", "minio")
+    assert "neither seaweedfs nor moto nor an http" in unknown
+    assert [text.count("\n") for text in (taken, absent, unknown)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--fault", "Nothing:html"], "no operation is called 'Nothing'"),
+        (["--fault", "*:nothing"], "no fault is called 'nothing'"),
+        (["--fault", "{"], "--fault"),
+        (["--fault", "*:slow:before=x"], "must be seconds"),
+        (["--jobs", "-1"], "not a number of jobs: '-1'"),
+        (["--port", "x"], "--port"),
+    ],
+)
+def test_arguments_that_will_not_do(arguments: list[str], said: str) -> None:
+    """Refused before anything starts."""
+    assert said in failed(*arguments)

@@ -1,0 +1,98 @@
+"""The control endpoint, as a test in any language uses it."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+import pytest
+
+from tests.emulator.conftest import Asker
+from tests.emulator.test_export import keys
+
+
+def post(asker: Asker, what: str, body: Any = None) -> Any:
+    return asker.send(
+        "POST", f"/_emulator/{what}", {"Content-Type": "application/json"}, json.dumps(body).encode()
+    )
+
+
+def test_faults_are_set_shown_and_cleared(asker: Asker) -> None:
+    """One or a list of them, in the form of the command line's JSON."""
+    one = post(asker, "faults", {"operation": "ListFlinkJobs", "kind": "throttled", "times": 2, "retry_after": 1})
+    assert (one.status, one.body[0]["times"]) == (201, 2)
+    assert post(asker, "faults", [{"kind": "html"}, {"kind": "slow", "before": 0, "times": None}]).status == 201
+    assert asker.jobs().headers["retry-after"] == "1"
+    shown = asker.send("GET", "/_emulator/faults").body
+    assert [(fault["operation"], fault["kind"], fault["times"]) for fault in shown] == [
+        ("ListFlinkJobs", "throttled", 1),
+        ("*", "html", 1),
+        ("*", "slow", None),
+    ]
+    assert asker.send("DELETE", "/_emulator/faults").status == 204
+    assert asker.send("GET", "/_emulator/faults").body == []
+    assert asker.jobs().status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"kind": "nonsense"}, "no fault is called"),
+        ({"operation": "Nothing", "kind": "html"}, "no operation is called"),
+        ([{"kind": "html"}, {}], "no fault is called"),
+        ([1], "a fault is a mapping"),
+        ([{"kind": "html"}, {"kind": "html", "operation": "Nothing"}], "no operation is called"),
+        ("x", "a fault is a mapping"),
+    ],
+)
+def test_nonsense_is_refused(asker: Asker, body: Any, said: str) -> None:
+    """400 with the reason, and nothing of it is set."""
+    answer = post(asker, "faults", body)
+    assert answer.status == 400
+    assert said in answer.body["error"]
+    assert asker.send("GET", "/_emulator/faults").body == []
+    assert asker.send("POST", "/_emulator/faults", body=b"{").status == 400
+
+
+def test_requests_are_shown_and_cleared(asker: Asker) -> None:
+    """What the log has, as JSON; asking for it is not in it."""
+    asker.jobs(limit=3)
+    (entry,) = asker.send("GET", "/_emulator/requests").body
+    assert (entry["operation"], entry["status"], entry["query"]) == ("ListFlinkJobs", 200, [["limit", "3"]])
+    assert entry["headers"]["authorization"].endswith("Signature=***")
+    assert asker.send("DELETE", "/_emulator/requests").status == 204
+    assert asker.send("GET", "/_emulator/requests").body == []
+
+
+def test_reset_makes_all_clean(asker: Asker) -> None:
+    """Jobs, faults, requests and the bucket."""
+    asker.export(100)
+    asker.emulator.world.jobs.clear()
+    post(asker, "faults", {"kind": "html"})
+    assert post(asker, "reset").status == 204
+    assert (asker.emulator.requests, list(asker.emulator.faults), keys(asker)) == ([], [], [])
+    assert len(asker.emulator.world.jobs) == 26
+
+
+@pytest.mark.parametrize(("method", "what"), [("GET", "reset"), ("PUT", "faults"), ("GET", "nothing")])
+def test_other_controls_are_not_found(asker: Asker, method: str, what: str) -> None:
+    """404, in JSON."""
+    answer = asker.send(method, f"/_emulator/{what}")
+    assert (answer.status, list(answer.body)) == (404, ["error"])
+
+
+def test_only_this_machine_may_control(made: Any) -> None:
+    """From any other address of this machine it is forbidden, though DLI answers there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing: asks which address would be used
+        except OSError:
+            pytest.skip("this machine has no address but loopback")
+        outer = probe.getsockname()[0]
+    ours = made(host="0.0.0.0")  # noqa: S104 - that is what is tested
+    assert ours.emulator.dli.startswith("http://127.0.0.1:")
+    assert ours.send("GET", "/_emulator/faults").status == 200
+    ours.emulator.dli = ours.emulator.dli.replace("127.0.0.1", outer)
+    assert ours.send("GET", "/_emulator/faults").status == 403
+    assert ours.jobs().status == 200

@@ -1,0 +1,142 @@
+"""The export: what it refuses, what it answers, and what really lies in the store then."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.emulator.obs import s3_client
+from airflow_provider_dli.emulator.state import Settings
+from tests.emulator.conftest import Asker, Clock
+
+
+def stored_bytes(asker: Asker, entry: str) -> bytes:
+    bucket, key = entry.split("/", 1)
+    return asker.emulator.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+def archive(asker: Asker, entry: str) -> dict[str, Any]:
+    with zipfile.ZipFile(io.BytesIO(stored_bytes(asker, entry))) as opened:
+        assert opened.testzip() is None
+        return {name: json.loads(opened.read(name)) for name in opened.namelist()}
+
+
+def keys(asker: Asker) -> list[str]:
+    found = asker.emulator.s3.list_objects_v2(Bucket=asker.emulator.bucket)
+    return [item["Key"] for item in found.get("Contents", [])]
+
+
+def test_selected_jobs_lie_in_the_store(each_store: Asker) -> None:
+    """One archive where it was asked for, named as DLI names it, with just these jobs as they are shown."""
+    answer = each_store.export(100, 103, obs_dir=f"{each_store.emulator.bucket}/nightly/2026-01-15")
+    assert answer.status == 200
+    assert answer.body["is_success"] == "true"
+    assert answer.body["message"] == "The job is successfully exported."
+    (entry,) = answer.body["zip_file"]
+    assert re.fullmatch(r"obs-test/nightly/2026-01-15/aggregate_\d{13}\.zip", entry)
+    jobs = archive(each_store, entry)
+    assert set(jobs) == {"100.json", "103.json"}
+    assert jobs["103.json"] == each_store.show(103).body["job_detail"]
+
+
+def test_all_jobs_when_none_is_selected(each_store: Asker) -> None:
+    """The whole project; ids that were given beside are passed over. A bucket alone will do as obs_dir."""
+    body = {"obs_dir": each_store.emulator.bucket, "is_selected": False, "job_selected": [1]}
+    (entry,) = each_store.export_body(body).body["zip_file"]
+    assert len(archive(each_store, entry)) == 26
+    assert keys(each_store) == [entry.removeprefix("obs-test/")]
+
+
+def test_one_key_opens_both_dli_and_the_store(each_store: Asker) -> None:
+    """And a wrong secret opens neither."""
+    emulator = each_store.emulator
+    assert each_store.jobs().status == 200
+    assert keys(each_store) == []
+    for key in ((emulator.access_key, "wrong"), ("UNKNOWN", emulator.secret_key)):
+        client = s3_client(emulator.obs, *key, proxies={})
+        with pytest.raises(client.exceptions.ClientError, match=r"40[13]|AccessDenied|InvalidAccess|Signature"):
+            client.list_objects_v2(Bucket=emulator.bucket)
+        client.close()
+        assert each_store.ask("GET", f"/v1.0/{emulator.project_id}/streaming/jobs", key=key).status == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        ([], "DLI.0001", "JSON object"),
+        ({}, "DLI.0001", "obs_dir"),
+        ({"obs_dir": 1}, "DLI.0001", "obs_dir"),
+        ({"obs_dir": ""}, "DLI.29001", "parse"),
+        ({"obs_dir": "obs://obs-test"}, "DLI.29001", "obs://obs-test"),
+        ({"obs_dir": "/obs-test"}, "DLI.29001", "parse"),
+        ({"obs_dir": "obs-test/"}, "DLI.29001", "parse"),
+        ({"obs_dir": "obs-test//a"}, "DLI.29001", "parse"),
+        ({"obs_dir": "Bucket_X"}, "DLI.29001", "parse"),
+        ({"obs_dir": "no-such-bucket/a", "is_selected": False}, "DLI.29001", "no-such-bucket"),
+        ({"obs_dir": "obs-test"}, "DLI.0001", "is_selected"),
+        ({"obs_dir": "obs-test", "is_selected": "true"}, "DLI.0001", "is_selected"),
+        ({"obs_dir": "obs-test", "is_selected": True}, "DLI.0001", "job_selected"),
+        ({"obs_dir": "obs-test", "is_selected": True, "job_selected": []}, "DLI.0001", "job_selected"),
+        ({"obs_dir": "obs-test", "is_selected": True, "job_selected": "100"}, "DLI.0001", "job_selected"),
+        ({"obs_dir": "obs-test", "is_selected": True, "job_selected": ["100"]}, "DLI.0001", "job_selected"),
+        ({"obs_dir": "obs-test", "is_selected": True, "job_selected": [True]}, "DLI.0001", "job_selected"),
+        ({"obs_dir": "obs-test", "is_selected": True, "job_selected": [100, 7, 8]}, "DLI.16001", "7, 8"),
+    ],
+)
+def test_bad_bodies_are_refused_and_nothing_is_written(asker: Asker, body: Any, code: str, said: str) -> None:
+    """HTTP 400, the code, and what is wrong."""
+    answer = asker.export_body(body)
+    assert answer.error == (400, code)
+    assert said in answer.body["error_msg"]
+    assert keys(asker) == []
+    assert not asker.emulator.requests[-1].acted
+
+
+def test_a_body_that_is_no_json_is_refused(asker: Asker) -> None:
+    """Bytes of any kind."""
+    path = f"/v1.0/{asker.emulator.project_id}/streaming/jobs/export"
+    token = asker.emulator.world.keys.issue_token(next(iter(asker.emulator.world.keys.users.values())))
+    assert asker.send("POST", path, {"X-Auth-Token": token.value}, b"\xff{").error == (400, "DLI.0001")
+
+
+def test_exports_at_the_same_moment_do_not_collide(made: Any, clock: Clock) -> None:
+    """Twelve at once while the clock stands still: twelve archives."""
+    ours = made(clock=clock)
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: ours.export(100), range(12)))
+    entries = {answer.body["zip_file"][0] for answer in answers}
+    assert len(entries) == 12
+    assert {f"{ours.emulator.bucket}/{key}" for key in keys(ours)} == entries
+
+
+def test_a_job_given_twice_is_exported_once(asker: Asker) -> None:
+    """The archive names each job once."""
+    (entry,) = asker.export(100, 100).body["zip_file"]
+    assert list(archive(asker, entry)) == ["100.json"]
+
+
+def test_a_project_without_jobs_gives_no_archive(made: Any) -> None:
+    """The emulator's own choice, since the manual does not tell."""
+    empty = made(jobs=0)
+    assert empty.export().body["zip_file"] == []
+    assert keys(empty) == []
+
+
+def test_the_other_editions_of_the_manual(made: Any) -> None:
+    """Booleans for ``is_success``, the names of 2020, and a lenient obs_dir, each by its setting."""
+    ours = made(settings=Settings(boolean_is_success=True, names_2020=True, lenient_obs_dir=True))
+    answer = ours.export(100, obs_dir=f"obs://{ours.emulator.bucket}/a/").body
+    assert answer["is_success"] is True
+    assert answer["zip_files"][0].startswith(f"{ours.emulator.bucket}/a/aggregate_")
+    ours.emulator.fault("ExportFlinkJobs", "is_success_false")
+    assert ours.export(100).body["is_success"] is False
+    ours.emulator.world.settings.boolean_is_success = False
+    assert ours.jobs().body["is_success"] == "true"
+    ours.emulator.reset()
+    assert ours.jobs().body["is_success"] is True

@@ -1,0 +1,283 @@
+"""Scripted faults: what each does to the answer, to the store and to the log, and how they are set."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import time
+import zipfile
+import zlib
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.emulator import Fault
+from airflow_provider_dli.emulator.faults import Faults
+from airflow_provider_dli.emulator.kinds import KINDS
+from tests.emulator.conftest import Answer, Asker
+from tests.emulator.test_export import keys, stored_bytes
+
+
+def met(asker: Asker) -> tuple[str | None, bool]:
+    """Give the last request's fault, and whether it was carried out."""
+    entry = asker.emulator.requests[-1]
+    return entry.fault, entry.acted
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "error"),
+    [
+        ("error", {}, (400, "DLI.0999")),
+        ("error", {"status": 403, "code": "APIGW.0302", "message": "no"}, (403, "APIGW.0302")),
+        ("throttled", {}, (429, "APIGW.0308")),
+        ("expired_token", {}, (401, "APIGW.0307")),
+        ("locked", {}, (401, "APIGW.0301")),
+        ("no_agency", {}, (400, "DLI.10001")),
+        ("skewed_clock", {}, (401, "APIGW.0303")),
+        ("skewed_clock", {"seconds": -1200}, (401, "APIGW.0303")),
+    ],
+)
+def test_refusals(asker: Asker, kind: str, parameters: dict[str, Any], error: tuple[int, str]) -> None:
+    """Refused once with the service's code, nothing done; the next request gets through."""
+    asker.emulator.fault("ExportFlinkJobs", kind, **parameters)
+    answer = asker.export(100)
+    assert answer.error == error
+    assert answer.headers["x-request-id"]
+    assert ("request_id" in answer.body) == error[1].startswith("APIGW.")
+    assert met(asker) == (kind, False)
+    assert keys(asker) == []
+    assert asker.export(100).status == 200
+
+
+def test_throttling_with_and_without_a_time_to_wait(asker: Asker) -> None:
+    """``Retry-After`` in seconds, as a date, or not at all; three times each."""
+    asker.emulator.fault("*", "throttled", times=2, retry_after=1)
+    asker.emulator.fault("ListFlinkJobs", "throttled", retry_after="Thu, 15 Jan 2026 08:30:45 GMT")
+    asker.emulator.fault("ListFlinkJobs", "throttled")
+    answers = [asker.jobs() for _ in range(5)]
+    assert [answer.status for answer in answers] == [429] * 4 + [200]
+    waits = [answer.headers.get("retry-after") for answer in answers]
+    assert waits == ["1", "1", "Thu, 15 Jan 2026 08:30:45 GMT", None, None]
+
+
+def test_an_html_page_of_a_load_balancer(asker: Asker) -> None:
+    """502 and no JSON at all."""
+    asker.emulator.fault("ExportFlinkJobs", "html")
+    answer = asker.export(100)
+    assert (answer.status, answer.headers["content-type"]) == (502, "text/html")
+    assert answer.content.startswith(b"<html>")
+    assert keys(asker) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "content", "content_type"),
+    [
+        ({"a": "ü"}, '{"a": "ü"}', "application/json"),
+        ([{"error_code": "DLI.13024", "error_msg": "m"}], "[{", "application/json"),
+        ('{"cut": ', '{"cut": ', "text/plain"),
+        ("", "", "text/plain"),
+    ],
+)
+def test_a_free_reply(asker: Asker, body: Any, content: str, content_type: str) -> None:
+    """Any status, headers and body."""
+    asker.emulator.fault("ListFlinkJobs", "reply", status=418, body=body, headers={"X-Tea": "pot"})
+    answer = asker.jobs()
+    assert (answer.status, answer.headers["x-tea"]) == (418, "pot")
+    assert answer.content.decode().startswith(content)
+    assert answer.headers["content-type"].startswith(content_type)
+    code = asker.emulator.requests[-1].error_code
+    assert code == ("DLI.13024" if isinstance(body, list) else None)
+
+
+def test_a_success_that_is_none(asker: Asker) -> None:
+    """HTTP 200 with ``is_success`` false, and HTTP 200 without ``zip_file``; nothing is written."""
+    asker.emulator.fault("ExportFlinkJobs", "is_success_false", message="No right to write.")
+    asker.emulator.fault("ExportFlinkJobs", "no_zip_file")
+    assert asker.export(100).body == {"is_success": "false", "message": "No right to write."}
+    assert asker.export(100).body == {"is_success": "true", "message": ""}
+    assert keys(asker) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "acted", "error"),
+    [
+        ("cut_before", False, http.client.RemoteDisconnected),
+        ("cut_after", True, http.client.RemoteDisconnected),
+        ("cut_during", True, http.client.IncompleteRead),
+        ("reset_before", False, ConnectionResetError),
+        ("reset_after", True, ConnectionResetError),
+    ],
+)
+def test_lost_answers(asker: Asker, kind: str, acted: bool, error: type[Exception]) -> None:
+    """The connection ends; the archive is there if, and only if, it ended after the service had acted."""
+    asker.emulator.fault("ExportFlinkJobs", kind)
+    with pytest.raises(error) as caught:
+        asker.export(100)
+    assert type(caught.value) is error
+    assert met(asker) == (kind, acted)
+    assert len(keys(asker)) == acted
+    assert asker.emulator.requests[-1].status == (200 if kind == "cut_during" else None)
+    assert asker.export(100).status == 200
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_slow(asker: Asker, when: str) -> None:
+    """The answer takes its time; the log knows of the request at once."""
+    asker.emulator.fault("ListFlinkJobs", "slow", times=1, **{when: 0.3})
+    begun = time.monotonic()
+    assert asker.jobs().status == 200
+    assert 0.3 <= time.monotonic() - begun < 2
+
+
+def test_archive_missing(asker: Asker) -> None:
+    """The answer names an archive that is not there."""
+    asker.emulator.fault("ExportFlinkJobs", "archive_missing")
+    assert len(asker.export(100).body["zip_file"]) == 1
+    assert met(asker) == ("archive_missing", True)
+    assert keys(asker) == []
+
+
+def test_archive_late(asker: Asker) -> None:
+    """It comes after the answer."""
+    asker.emulator.fault("ExportFlinkJobs", "archive_late", seconds=0.3)
+    (entry,) = asker.export(100).body["zip_file"]
+    assert keys(asker) == []
+    end = time.monotonic() + 5
+    while not keys(asker) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert [f"obs-test/{key}" for key in keys(asker)] == [entry]
+
+
+def test_a_late_archive_does_not_come_into_the_next_world(asker: Asker) -> None:
+    """A reset ends what is still to come."""
+    asker.emulator.fault("ExportFlinkJobs", "archive_late", seconds=0.2)
+    asker.export(100)
+    asker.emulator.reset()
+    time.sleep(0.5)
+    assert keys(asker) == []
+
+
+def test_archive_cut(each_store: Asker) -> None:
+    """Half of it, or as many bytes as wanted."""
+    each_store.emulator.fault("ExportFlinkJobs", "archive_cut")
+    each_store.emulator.fault("ExportFlinkJobs", "archive_cut", keep=10)
+    half, ten, whole = (stored_bytes(each_store, each_store.export(100).body["zip_file"][0]) for _ in range(3))
+    assert (len(half), ten) == (len(whole) // 2, whole[:10])
+    with pytest.raises(zipfile.BadZipFile):
+        zipfile.ZipFile(io.BytesIO(half))
+
+
+def test_archive_flipped(each_store: Asker) -> None:
+    """One byte differs, by default where only inflating tells; or the one that is wanted."""
+    each_store.emulator.fault("ExportFlinkJobs", "archive_flipped")
+    entry = each_store.export(100, 101).body["zip_file"][0]
+    spoiled = stored_bytes(each_store, entry)
+    with zipfile.ZipFile(io.BytesIO(spoiled)) as archive:
+        assert archive.namelist() == ["100.json", "101.json"]
+        with pytest.raises((zipfile.BadZipFile, zlib.error)):
+            archive.read("100.json")
+        archive.read("101.json")
+    each_store.emulator.fault("ExportFlinkJobs", "archive_flipped", at=-1)
+    last = stored_bytes(each_store, each_store.export(100).body["zip_file"][0])
+    assert last[-1] == 0xFF
+
+
+def test_each_request_meets_one_fault_the_oldest_first(asker: Asker) -> None:
+    """Faults for one operation and for all, with turns, until cleared."""
+    asker.emulator.fault("ShowFlinkJob", "error", code="DLI.0001")
+    asker.emulator.fault("*", "error", code="DLI.0002", times=None)
+    asker.emulator.fault("ListFlinkJobs", "error", code="DLI.0003")
+    codes = [answer.body["error_code"] for answer in (asker.jobs(), asker.show(1), asker.show(1), asker.export(1))]
+    assert codes == ["DLI.0002", "DLI.0001", "DLI.0002", "DLI.0002"]
+    assert [fault.times for fault in asker.emulator.faults] == [None, 1]
+    asker.emulator.faults.clear()
+    assert asker.jobs().status == 200
+
+
+def test_a_wrong_signature_is_refused_whatever_the_fault(asker: Asker) -> None:
+    """The gateway looks at the proof before all else."""
+    asker.emulator.fault("ListFlinkJobs", "html", times=None)
+    path = f"/v1.0/{asker.emulator.project_id}/streaming/jobs"
+    wrong: Answer = asker.ask("GET", path, key=(asker.emulator.access_key, "wrong"))
+    assert wrong.error == (401, "APIGW.0301")
+    assert asker.jobs().status == 502
+
+
+def test_the_skewed_clock_shows_in_the_date(asker: Asker) -> None:
+    """A client can tell how far the clocks are apart."""
+    asker.emulator.fault("ListFlinkJobs", "skewed_clock", seconds=86400)
+    told = asker.jobs().headers["date"]
+    right = asker.jobs().headers["date"]
+    assert told[5:7] != right[5:7]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("ExportFlinkJobs", "nonsense"), "no fault is called 'nonsense'; there are reply, error"),
+        (("ListFlinkJobs", "archive_cut"), "is for operation ExportFlinkJobs, not 'ListFlinkJobs'"),
+        (("*", "no_zip_file"), "is for operation ExportFlinkJobs, not '*'"),
+        (("*", "slow", 0), "times must be"),
+        (("*", "slow", True), "times must be"),
+        (("*", "slow", "3"), "times must be"),
+        (("*", "slow", 1, {"delay": 3}), "no parameter delay; it has before, after"),
+        (("*", "locked", 1, {"x": 3}), "no parameter x; it has none"),
+        (("*", "slow", 1, {"before": "x"}), "before of fault 'slow' must be seconds, not 'x'"),
+        (("*", "slow", 1, {"after": -1}), "must be seconds"),
+        (("*", "skewed_clock", 1, {"seconds": True}), "must be seconds"),
+        (("*", "reply", 1, {"status": 99}), "must be an HTTP status"),
+        (("*", "reply", 1, {"headers": {"A": 1}}), "must be a mapping of texts"),
+        (("*", "error", 1, {"code": 1}), "must be a text"),
+        (("*", "error", 1, {"message": None}), "must be a text"),
+        (("*", "throttled", 1, {"retry_after": []}), "must be seconds or an HTTP date"),
+        (("ExportFlinkJobs", "archive_cut", 1, {"keep": -1}), "must be a number of bytes"),
+        (("ExportFlinkJobs", "archive_flipped", 1, {"at": 0.5}), "must be an offset"),
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_refused_when_it_is_set(given: tuple[Any, ...], said: str) -> None:
+    """The text names what is wrong and what there is."""
+    with pytest.raises(ValueError, match=r"fault|times") as caught:
+        Fault(*given)
+    assert said in str(caught.value)
+
+
+def test_an_unknown_operation_is_refused(asker: Asker) -> None:
+    """And the known ones are named."""
+    with pytest.raises(ValueError, match=r"no operation is called 'Export'; there are .*ExportFlinkJobs"):
+        asker.emulator.fault("Export", "html")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            "ExportFlinkJobs:throttled:times=3,retry_after=1",
+            Fault("ExportFlinkJobs", "throttled", 3, {"retry_after": 1}),
+        ),
+        ("*:html", Fault("*", "html")),
+        ("*:slow:before=0.5,times=null", Fault("*", "slow", None, {"before": 0.5})),
+        ("*:error:code=DLI.0003,status=400", Fault("*", "error", 1, {"code": "DLI.0003", "status": 400})),
+        ('{"kind": "reply", "body": "a,b", "times": 2}', Fault("*", "reply", 2, {"body": "a,b"})),
+    ],
+)
+def test_faults_from_the_command_line(text: str, fault: Fault) -> None:
+    """The short form, and JSON where that does not reach."""
+    assert Fault.parse(text) == fault
+    assert Fault.from_dict(json.loads(json.dumps(fault.as_dict()))) == fault
+
+
+def test_every_kind_can_be_set_with_its_defaults() -> None:
+    """The table of kinds is sound in itself."""
+    faults = Faults(["ExportFlinkJobs"])
+    for kind, defaults in KINDS.items():
+        faults.add(Fault("ExportFlinkJobs", kind, 1, dict(defaults)))
+    assert [fault.kind for fault in faults] == list(KINDS)
+
+
+def test_the_emulator_breaking_is_an_answer_too(asker: Asker, caplog: pytest.LogCaptureFixture) -> None:
+    """A job that cannot be written as JSON: the client gets a 500 with the gateway's code, the log the reason."""
+    asker.emulator.world.add_job(job_id=1, name="odd", job_config={"odd": object()})
+    assert asker.export(1).error == (500, "APIGW.0601")
+    assert "broke the emulator" in caplog.text
+    assert "not JSON serializable" in caplog.text

@@ -1,0 +1,149 @@
+"""The emulator as one thing: start, stop, what it tells, what keeps it from starting."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+import airflow_provider_dli.emulator as package
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.emulator.errors import EmulatorError
+from tests.emulator.conftest import Asker, store_url
+
+
+def test_it_tells_all_that_a_client_needs(dli_emulator: Emulator) -> None:
+    """Base URLs, region, project, key, bucket, and an Airflow connection."""
+    told = dli_emulator.describe()
+    assert list(told) == [
+        "dli", "iam", "obs", "region", "project_id", "access_key", "secret_key", "bucket", "airflow_conn",
+    ]  # fmt: skip
+    assert told["dli"] == told["iam"]
+    assert told["region"] == "cn-north-4"
+    assert json.loads(told["airflow_conn"]) == {
+        "conn_type": "dli",
+        "login": told["access_key"],
+        "password": told["secret_key"],
+        "extra": {
+            "region": told["region"],
+            "project_id": told["project_id"],
+            "endpoint": told["dli"],
+            "obs_endpoint": told["obs"],
+            "iam_endpoint": told["iam"],
+        },
+    }
+
+
+def test_it_can_be_told_who_it_is(made: Any) -> None:
+    """Port, region and project."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    ours = made(port=port, region="eu-de", project_id="p1")
+    assert ours.emulator.dli == f"http://127.0.0.1:{port}"
+    assert ours.ask("GET", "/v3/projects", name="eu-de").body["projects"][0]["id"] == "p1"
+    assert ours.show(100).body["job_detail"]["project_id"] == "p1"
+
+
+def test_it_stops_at_once_though_a_request_is_under_way(made: Any) -> None:
+    """A slow answer is cut; the port is free, the thread gone; a second stop does nothing."""
+    ours = made()
+    ours.emulator.fault("ListFlinkJobs", "slow", before=60)
+    failures: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            ours.jobs()
+        except OSError as error:
+            failures.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while not ours.emulator.requests:
+        time.sleep(0.01)
+    assert ours.emulator.requests[0].status is None
+    begun = time.monotonic()
+    ours.emulator.stop()
+    assert time.monotonic() - begun < 5
+    asking.join()
+    assert len(failures) == 1
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((urlsplit(ours.emulator.dli).hostname, urlsplit(ours.emulator.dli).port))
+    ours.emulator.stop()
+    assert "dli-emulator" not in {thread.name for thread in threading.enumerate() if not thread.is_alive()}
+
+
+def test_it_can_be_started_again(dli_emulator: Emulator) -> None:
+    """With a world of its own each time."""
+    emulator = Emulator(object_store=store_url(dli_emulator))
+    for _ in range(2):
+        with emulator:
+            assert Asker(emulator).export(100).status == 200
+            assert len(emulator.requests) == 1
+
+
+def test_two_do_not_disturb_each_other(made: Any) -> None:
+    """Each has its jobs, faults and log."""
+    one, other = made(jobs=1), made(jobs=2)
+    one.emulator.fault("*", "html", times=None)
+    assert (one.jobs().status, other.jobs().status) == (502, 200)
+    assert other.ids() == [101, 100]
+    assert len(one.emulator.requests) == 1
+
+
+def test_a_port_that_is_taken_is_an_error(dli_emulator: Emulator) -> None:
+    """In one line; nothing is left."""
+    port = urlsplit(dli_emulator.dli).port
+    with pytest.raises(EmulatorError, match=rf"cannot listen on 127.0.0.1:{port}: .*in use"):
+        Emulator(port=port or 0, object_store=store_url(dli_emulator)).start()
+    assert [bucket["Name"] for bucket in dli_emulator.s3.list_buckets()["Buckets"]] == [dli_emulator.bucket]
+
+
+def test_it_listens_on_ipv6_too(made: Any) -> None:
+    """Where the machine has it."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    assert made(host="::").emulator.dli.startswith("http://[::1]:")
+
+
+def test_a_fork_does_not_stop_its_parents_emulator(dli_emulator: Emulator) -> None:
+    """A child of fork has the object, but not the thing."""
+    inherited = Emulator(object_store=store_url(dli_emulator))
+    with inherited:
+        inherited._process = os.getpid() + 1  # noqa: SLF001 - as a fork would see it
+        inherited.stop()
+        assert Asker(inherited).jobs().status == 200
+        inherited._process = os.getpid()  # noqa: SLF001 - back in the parent
+
+
+def test_a_script_that_forgets_to_stop_ends_cleanly() -> None:
+    """At the interpreter's end it stops by itself, without a word."""
+    code = "from airflow_provider_dli.emulator import Emulator\nprint(Emulator().start().dli)"
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("http://127.0.0.1:")
+
+
+def test_the_package_offers_two_names_and_costs_nothing() -> None:
+    """They are loaded when asked for; nothing else is offered."""
+    assert sorted(package.__all__) == ["Emulator", "Fault"]
+    assert package.Fault("*", "html").kind == "html"
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        package.Nothing  # noqa: B018 - the access is the test
+    code = (
+        "import sys, airflow_provider_dli.emulator; print(len({'aiohttp', 'boto3', 'asyncio'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"
