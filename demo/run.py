@@ -18,12 +18,12 @@ from world import ROOT, StepFailedError, airflow_environment, emulator, fresh_fo
 
 from airflow_provider_dli.archive import inspect
 from airflow_provider_dli.client.account import Account
-from airflow_provider_dli.client.exchange import converse
+from airflow_provider_dli.client.exchange import converse, utc_now
 from airflow_provider_dli.client.flink import list_jobs
 from airflow_provider_dli.client.locations import parse_archive
 from airflow_provider_dli.client.obs.settings import make_client
 from airflow_provider_dli.client.transport.sync import SyncTransport
-from airflow_provider_dli.connection import to_account
+from airflow_provider_dli.connection.account import to_account
 
 DAG_ID = "dli_export_flink_jobs"
 SHOWN = 6
@@ -80,7 +80,7 @@ def xcoms(database: Path) -> dict[str, Any]:
 def show(folder: Path, world: dict[str, Any], results: dict[str, Any]) -> None:
     """Print what was exported and what is proven, and show that damage would have been found."""
     account = to_account(AsConnection(json.loads(world["airflow_conn"])))
-    client = make_client(account)
+    client = make_client(account, lambda: SyncTransport().run(account.credentials.keys(utc_now)))
     print(f"\nDAG {DAG_ID}: export >> verify, both green.\n")
     show_jobs(account)
     copies = []
@@ -101,8 +101,8 @@ def show(folder: Path, world: dict[str, Any], results: dict[str, Any]) -> None:
 
 def show_jobs(account: Account) -> None:
     """Print the first of the project's Flink jobs."""
-    page = SyncTransport().run("ListFlinkJobs", converse(list_jobs({"order": "asc"}, limit=100), account))
-    print(f"Flink jobs of project {account.project_id}: {page.total_count}")
+    page = SyncTransport().run(converse(list_jobs({"order": "asc"}, limit=100), account))
+    print(f"Flink jobs of project {account.project.given}: {page.total_count}")
     for job in page.jobs[:SHOWN]:
         print(f"  {job.job_id:<6} {job.job_type:<26} {job.status:<24} {job.name}")
     print(f"  … and {page.total_count - SHOWN} more\n")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from airflow_provider_dli.client.account import Account, Network
+from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.connection import EXTRAS, conn_fields, secrets_of, to_account, ui_field_behaviour
+from airflow_provider_dli.connection.account import secrets_of, to_account
+from airflow_provider_dli.connection.fields import EXTRAS, AuthType, conn_fields, ui_field_behaviour
 
 GOOD = {"region": "cn-north-4", "project_id": "48cc2c48765f481480c7db940d6409d1"}
 
@@ -23,40 +27,110 @@ class Connection:
     extra_dejson: dict[str, Any] = field(default_factory=lambda: dict(GOOD))
 
 
+def key_of(account: Account) -> AccessKey:
+    """Give the key of an account that has one at hand: it asks nobody."""
+    with pytest.raises(StopIteration) as done:
+        next(account.credentials.keys(lambda: datetime.now(UTC)))
+    key = done.value.value
+    assert isinstance(key, AccessKey)
+    return key
+
+
 def test_region_and_project_are_enough() -> None:
     """The endpoints follow from the region."""
     account = to_account(Connection())
     assert account.endpoint == "https://dli.cn-north-4.myhuaweicloud.com"
     assert account.obs_endpoint == "https://obs.cn-north-4.myhuaweicloud.com"
     assert account.iam_endpoint == "https://iam.cn-north-4.myhuaweicloud.com"
-    assert account.project_id == GOOD["project_id"]
-    assert account.credentials.security_token is None
+    assert account.project.given == GOOD["project_id"]
+    assert key_of(account) == AccessKey("AK", "SK")
+    assert account.network == Network()
+    assert account.retry.budget == 120
 
 
 def test_every_extra_can_be_set_and_blanks_around_a_pasted_value_are_dropped() -> None:
-    """Each endpoint on its own, and a temporary key's token."""
+    """Each endpoint on its own, a temporary key's token, the network, numbers as texts."""
     extras = {
         **GOOD,
         "endpoint": " https://dli.eu-de.otc.t-systems.com/ ",
         "obs_endpoint": "https://obs.eu-de.otc.t-systems.com",
         "iam_endpoint": "https://iam.eu-de.otc.t-systems.com",
+        "metadata_endpoint": "http://127.0.0.1:1",
+        "auth_type": "access_key",
+        "cloud": "open-telekom-cloud",
         "security_token": "token\n",
+        "domain_name": "",
+        "agency_name": None,
+        "agency_domain_name": " ",
+        "bucket": "obs-test",
+        "ca_bundle": "/etc/ca.pem",
+        "verify": "True",
+        "proxy": "http://user:pw@proxy:3128",
+        "connect_timeout": "5",
+        "read_timeout": 60,
+        "retry_budget": "0",
     }
     assert set(extras) == set(EXTRAS)
     account = to_account(Connection(login=" AK ", extra_dejson=extras))
     assert account.endpoint == "https://dli.eu-de.otc.t-systems.com"
     assert account.obs_endpoint == "https://obs.eu-de.otc.t-systems.com"
     assert account.iam_endpoint == "https://iam.eu-de.otc.t-systems.com"
-    assert account.credentials.access_key == "AK"
-    assert secrets_of(account) == ["SK", "token"]
+    assert key_of(account) == AccessKey("AK", "SK", "token")
+    assert account.network == Network("/etc/ca.pem", "http://user:pw@proxy:3128", 5.0, 60.0)
+    assert account.retry.budget == 0
+
+
+@pytest.mark.parametrize(
+    ("region", "cloud", "host"),
+    [
+        ("cn-north-4", None, "dli.cn-north-4.myhuaweicloud.com"),
+        ("ap-southeast-3", "huaweicloud", "dli.ap-southeast-3.myhuaweicloud.com"),
+        ("eu-west-101", None, "dli.eu-west-101.myhuaweicloud.eu"),
+        ("eu-west-101", "huaweicloud-eu", "dli.eu-west-101.myhuaweicloud.eu"),
+        ("eu-de", "open-telekom-cloud", "dli.eu-de.otc.t-systems.com"),
+    ],
+)
+def test_hosts_follow_from_cloud_and_region(region: str, cloud: str | None, host: str) -> None:
+    """Presets for the clouds that have the same API."""
+    account = to_account(Connection(extra_dejson={**GOOD, "region": region, "cloud": cloud}))
+    assert account.endpoint == f"https://{host}"
+    assert account.obs_endpoint == f"https://{host}".replace("dli.", "obs.", 1)
+
+
+def test_the_environment_is_read_only_where_the_connection_says_so() -> None:
+    """And then nothing else is."""
+    variables = {
+        "HUAWEICLOUD_SDK_AK": "EAK",
+        "HUAWEICLOUD_SDK_SK": "ESK",
+        "HUAWEICLOUD_SDK_SECURITY_TOKEN": "etoken",
+        "HUAWEICLOUD_SDK_PROJECT_ID": "eproject",
+    }
+    extras = {"region": "cn-north-4", "auth_type": "environment"}
+    account = to_account(Connection(login=None, password=None, extra_dejson=extras), variables)
+    assert key_of(account) == AccessKey("EAK", "ESK", "etoken")
+    assert account.project.given == "eproject"
+    plain = to_account(Connection(), variables)
+    assert key_of(plain) == AccessKey("AK", "SK")
+    with pytest.raises(ConfigurationError, match="environment variable HUAWEICLOUD_SDK_AK: is empty"):
+        to_account(Connection(extra_dejson=extras), {})
+
+
+def test_certificates_can_be_left_unchecked() -> None:
+    """Whatever the bundle says."""
+    extras = {**GOOD, "verify": False, "ca_bundle": "/etc/ca.pem"}
+    assert to_account(Connection(extra_dejson=extras)).network.verify is False
 
 
 @pytest.mark.parametrize("empty", ["", None, "  "])
 def test_a_field_left_empty_in_the_form_is_not_set(empty: str | None) -> None:
     """The form sends empty texts or nulls for what was not filled in."""
-    account = to_account(Connection(extra_dejson={**GOOD, "endpoint": empty, "security_token": empty}))
+    extras = {**dict.fromkeys(EXTRAS, empty), **GOOD}
+    if empty == "  ":
+        extras |= {"verify": "", "connect_timeout": "", "read_timeout": "", "retry_budget": ""}
+    account = to_account(Connection(extra_dejson=extras))
     assert account.endpoint == "https://dli.cn-north-4.myhuaweicloud.com"
-    assert account.credentials.security_token is None
+    assert key_of(account).security_token is None
+    assert account.network == Network()
 
 
 @pytest.mark.parametrize(
@@ -67,29 +141,77 @@ def test_a_field_left_empty_in_the_form_is_not_set(empty: str | None) -> None:
         ({"login": "A\nK"}, "login"),
         ({"password": ""}, "password"),
         ({"password": "gehéim"}, "password"),
+        ({"password": "x" * 100_000}, "password"),
         ({"host": "dli.cn-north-4.myhuaweicloud.com"}, "host"),
         ({"schema": "https"}, "schema"),
         ({"port": 443}, "port"),
         ({"extra_dejson": {"project_id": "p"}}, "region"),
-        ({"extra_dejson": {"region": "cn-north-4"}}, "project_id"),
-        ({"extra_dejson": {**GOOD, "region": "https://x"}}, "region"),
-        ({"extra_dejson": {**GOOD, "project_id": "a/b"}}, "project_id"),
-        ({"extra_dejson": {**GOOD, "project_id": 7}}, "project_id"),
-        ({"extra_dejson": {**GOOD, "endpoint": "dli.host"}}, "endpoint"),
-        ({"extra_dejson": {**GOOD, "obs_endpoint": "obs.host"}}, "obs_endpoint"),
-        ({"extra_dejson": {**GOOD, "iam_endpoint": "iam.host"}}, "iam_endpoint"),
-        ({"extra_dejson": {**GOOD, "security_token": "a b"}}, "security_token"),
+        *(
+            ({"extra_dejson": {**GOOD, name: value}}, name)
+            for name, value in [
+                ("region", "https://x"),
+                ("region", "cn-north-4\nX: y"),
+                ("region", "é-1"),
+                ("region", "a-" * 50_000),
+                ("region", ["cn-north-4"]),
+                ("project_id", "a/b"),
+                ("project_id", 7),
+                ("project_id", "x\r\nHost: y"),
+                ("endpoint", "dli.host"),
+                ("endpoint", "x" * 100_000),
+                ("endpoint", {}),
+                ("obs_endpoint", "obs.host"),
+                ("iam_endpoint", "iam.host"),
+                ("security_token", "a b"),
+                ("security_token", "tökén"),
+                ("security_token", "a\x00b"),
+                ("auth_type", "magic"),
+                ("cloud", "aws"),
+                ("proxy", "proxy:3128"),
+                ("proxy", "http://proxy:3128/path"),
+                ("verify", "perhaps"),
+                ("verify", 7),
+                ("ca_bundle", True),
+                ("ca_bundle", "/etc/\nca"),
+                ("connect_timeout", 0),
+                ("connect_timeout", "soon"),
+                ("read_timeout", -1),
+                ("read_timeout", True),
+                ("read_timeout", "nan"),
+                ("retry_budget", "1e99"),
+                ("retry_budget", [1]),
+            ]
+        ),
         ({"extra_dejson": {**GOOD, "regoin": "x", "proxies": {}}}, "extra proxies, regoin"),
+        ({"extra_dejson": {**GOOD, "agency_name": "a"}}, "agency_domain_name"),
+        ({"extra_dejson": {**GOOD, "agency_domain_name": "a"}}, "agency_name"),
+        ({"extra_dejson": {**GOOD, "auth_type": "password"}}, "domain_name"),
+        ({"extra_dejson": {**GOOD, "auth_type": "password", "domain_name": "d"}, "login": ""}, "login"),
+        ({"extra_dejson": {**GOOD, "auth_type": "token"}, "password": ""}, "password"),
+        ({"extra_dejson": {**GOOD, "auth_type": "metadata", "metadata_endpoint": "x"}}, "metadata_endpoint"),
     ],
+    ids=lambda value: repr(value)[:60],
 )
 def test_what_cannot_be_used_is_refused_by_name(wrong: dict[str, Any], field_name: str) -> None:
-    """The message names the field, and shows no secret."""
+    """One short message that names the field and shows no secret."""
     with pytest.raises(ConfigurationError) as caught:
         to_account(Connection(**wrong))
+    message = str(caught.value)
     assert caught.value.field == field_name
-    assert str(caught.value).startswith(f"{field_name}: ")
-    assert "SK" not in str(caught.value).replace("(SK)", "")
-    assert "gehéim" not in str(caught.value)
+    assert message.startswith(f"{field_name}: ")
+    assert len(message) < 700
+    assert "\n" not in message
+    assert "SK" not in message.replace("(SK)", "")
+    assert "gehéim" not in message
+    assert "tökén" not in message
+
+
+@pytest.mark.parametrize("auth_type", list(AuthType))
+def test_no_kind_of_credentials_asks_anybody_while_it_is_read(auth_type: str) -> None:
+    """Reading a connection does no I/O."""
+    environ = {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "SK"}
+    extras = {**GOOD, "auth_type": auth_type, "domain_name": "d", "agency_name": "a", "agency_domain_name": "b"}
+    assert to_account(Connection(extra_dejson=extras), environ).region == "cn-north-4"
 
 
 def test_the_form_has_every_field_and_hides_secrets() -> None:
@@ -98,13 +220,24 @@ def test_the_form_has_every_field_and_hides_secrets() -> None:
     assert list(fields) == list(EXTRAS)
     assert all(each["label"] and each["description"] for each in fields.values())
     assert [name for name, each in fields.items() if each["schema"].get("format") == "password"] == [
-        "security_token"
+        "security_token",
+        "proxy",
     ]
+    assert fields["auth_type"]["schema"]["enum"] == [*AuthType, None]
+    assert fields["verify"]["schema"]["type"] == ["boolean", "null"]
     assert set(ui_field_behaviour()) == {"hidden-fields", "relabeling", "placeholders"}
+
+
+def test_every_secret_is_told_to_the_masker_also_of_a_connection_that_cannot_be_used() -> None:
+    """Before anything is made of it."""
+    extras = {"security_token": " the-token", "proxy": "http://u:pw@p", "region": 7}
+    given = Connection(password="the-secret", extra_dejson=extras)
+    assert secrets_of(given) == ["the-secret", "the-token", "http://u:pw@p"]
 
 
 def test_no_secret_stands_in_the_repr_of_an_account() -> None:
     """Whatever prints it."""
-    account = to_account(Connection(password="the-secret", extra_dejson={**GOOD, "security_token": "the-token"}))
-    assert "the-secret" not in repr(account)
-    assert "the-token" not in repr(account)
+    extras = {**GOOD, "security_token": "the-token", "proxy": "http://u:proxy-pw@p"}
+    account = to_account(Connection(password="the-secret", extra_dejson=extras))
+    shown = repr(account) + repr(key_of(account)) + repr(account.network)
+    assert not [secret for secret in ("the-secret", "the-token", "proxy-pw") if secret in shown]

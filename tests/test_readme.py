@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.connection import EXTRAS
+from airflow_provider_dli.connection.fields import EXTRAS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

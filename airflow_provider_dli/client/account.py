@@ -1,19 +1,67 @@
-"""Where we are: one account in one project and region, with the hosts that serve it."""
+"""Where we are: one account in one project and region, the hosts that serve it, and how they are reached."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
 
-from airflow_provider_dli.client.credentials import AccessKey
+from airflow_provider_dli.client.call import Clock, Conversation
+from airflow_provider_dli.client.credentials import Credentials, iam
+from airflow_provider_dli.client.credentials.cache import Cached, Lasting
 from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.retry import RetryPolicy
 
-_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
-_PROJECT = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
-# The sovereign European region stands under another top-level domain than every other one.
-_EUROPEAN_REGION = "eu-west-101"
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How hosts are reached.
+
+    :param verify: True to check certificates against the system's authorities, a path to check them against
+        others, False to check nothing
+    :param proxy: URL of a proxy; None for the one in the environment, if any
+    :param connect_timeout: seconds until a connection stands
+    :param read_timeout: seconds without a byte of the answer
+    """
+
+    verify: bool | str = True
+    proxy: str | None = field(default=None, repr=False)
+    connect_timeout: float = 10.0
+    read_timeout: float = 120.0
+
+
+class Project:
+    """The project, given by its id or looked up by its name.
+
+    :param project_id: its id; None to look it up
+    :param name: its name: the region
+    :param iam_endpoint: base URL of IAM
+    :param credentials: who looks it up
+    """
+
+    def __init__(self, project_id: str | None, name: str, iam_endpoint: str, credentials: Credentials) -> None:
+        self.given = project_id
+        self._name = name
+        self._iam = iam_endpoint
+        self._credentials = credentials
+        self._found = Cached(self._look_up)
+
+    def id(self, clock: Clock) -> Conversation[str]:
+        """Give the project's id, asking IAM once if it was not given.
+
+        :param clock: tells the time of proof
+        :raises ConfigurationError: if not exactly one project bears the name
+        """
+        return self.given or (yield from self._found.get(clock))
+
+    def _look_up(self, clock: Clock) -> Conversation[Lasting[str]]:
+        found = yield from iam.find_projects(self._iam, self._credentials, self._name, clock)
+        if len(found) != 1:
+            listed = ", ".join(f"{name} ({project_id})" for project_id, name in found) or "none"
+            raise ConfigurationError(
+                "project_id",
+                f"is not given, and IAM lists not one but {len(found)} projects named {self._name!r}: {listed}",
+                "copy the right one from My Credentials in the console",
+            )
+        return Lasting(found[0][0], None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,74 +69,20 @@ class Account:
     """Whose jobs, in which project of which region, reached through which hosts.
 
     :param region: region id, such as ``cn-north-4``
-    :param project_id: id of the project in that region
+    :param project: the project in that region
     :param credentials: proof of identity
     :param endpoint: base URL of DLI
     :param obs_endpoint: base URL of OBS, without a bucket
     :param iam_endpoint: base URL of IAM
+    :param network: how hosts are reached
+    :param retry: how patient calls are
     """
 
     region: str
-    project_id: str
-    credentials: AccessKey
+    project: Project = field(repr=False)
+    credentials: Credentials = field(repr=False)
     endpoint: str
     obs_endpoint: str
     iam_endpoint: str
-
-
-def default_endpoint(service: str, region: str) -> str:
-    """Return the base URL of a service in a region of Huawei Cloud.
-
-    Follows the cloud's *Regions and Endpoints* page.
-
-    :param service: ``dli``, ``obs`` or ``iam``
-    :param region: region id
-    """
-    domain = "myhuaweicloud.eu" if region == _EUROPEAN_REGION else "myhuaweicloud.com"
-    return f"https://{service}.{region}.{domain}"
-
-
-def checked_region(region: str) -> str:
-    """Return ``region`` if it can be one.
-
-    :raises ConfigurationError: if it is a URL, empty, or has characters that no region id has
-    """
-    if not _REGION.fullmatch(region):
-        raise ConfigurationError("region", f"{region!r} is not a region id", "give one such as cn-north-4")
-    return region
-
-
-def checked_project(project_id: str) -> str:
-    """Return ``project_id`` if it can be one.
-
-    :raises ConfigurationError: if it has characters that no project id has
-    """
-    if not _PROJECT.fullmatch(project_id):
-        raise ConfigurationError(
-            "project_id",
-            f"{project_id!r} is not a project id",
-            "copy it from My Credentials in the console: 32 hexadecimal digits",
-        )
-    return project_id
-
-
-def checked_endpoint(field: str, url: str) -> str:
-    """Return the base URL without a slash at its end.
-
-    :param field: the connection field it comes from, for the message
-    :param url: what was given
-    :raises ConfigurationError: if it has no scheme or host, or has a path, query or user of its own
-    """
-    remedy = "give scheme and host, such as https://dli.cn-north-4.myhuaweicloud.com"
-    if not url.isascii() or not url.isprintable() or " " in url:
-        raise ConfigurationError(field, f"{url!r} has characters that no URL has", remedy)
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ConfigurationError(field, f"{url!r} is not a URL ({error})", remedy) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ConfigurationError(field, f"{url!r} has no scheme http:// or https:// and host", remedy)
-    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ConfigurationError(field, f"{url!r} has more than scheme, host and port", remedy)
-    return f"{parts.scheme}://{parts.netloc}"
+    network: Network = field(default_factory=Network)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)

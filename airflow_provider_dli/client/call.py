@@ -1,14 +1,23 @@
-"""What passes between the halves as plain frozen values: a call, the request it becomes, the reply to it."""
+"""What passes between the halves as plain frozen values: a call, the request it becomes, the reply to it.
+
+A conversation is a generator of steps: it yields a :class:`Request` and is sent the :class:`Reply`, or yields a
+:class:`Pause` and is sent None once the time has passed. If no reply comes, the driver throws a
+:class:`~airflow_provider_dli.client.errors.NoAnswerError` into it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
 Scalar = str | int | bool
+
+#: tells the time, aware; passed in, so that a test can set it
+Clock = Callable[[], datetime]
 QueryValue = Scalar | list[str] | list[int]
 
 
@@ -44,6 +53,7 @@ class Request:
     :param url: absolute URL, already percent-encoded
     :param headers: name and value of each header, ``Host`` first
     :param body: the bytes that were hashed for the signature
+    :param operation: what is asked, for messages
     """
 
     method: str
@@ -51,10 +61,11 @@ class Request:
     headers: tuple[tuple[str, str], ...]
     # A body or a header may carry a secret (a password, a token): never in a repr, and so in no traceback.
     body: bytes = field(default=b"", repr=False)
+    operation: str = "the request"
 
     def __repr__(self) -> str:
         """Name what is asked and from whom; header values are kept back."""
-        return f"Request({self.method} {self.url})"
+        return f"Request({self.operation}: {self.method} {self.url})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +80,29 @@ class Reply:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Time that passes before the conversation goes on.
+
+    :param seconds: how long to wait
+    """
+
+    seconds: float
+
+
+Conversation = Generator[Request | Pause, Reply | None, T]
+
+
+def ask(request: Request) -> Conversation[Reply]:
+    """Send one request; its reply."""
+    reply = yield request
+    if reply is None:
+        raise TypeError("a driver answers a request with its reply")
+    return reply
+
+
+def wait(seconds: float) -> Conversation[None]:
+    """Let time pass."""
+    yield Pause(seconds)

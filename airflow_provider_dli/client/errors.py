@@ -124,7 +124,9 @@ class ThrottledError(ServiceError):
     """Too many requests; this one surely did nothing."""
 
     transient = True
-    advice = "Wait before asking again."
+    advice = "Wait before asking again; spread the schedules of DAGs that use the same project."
+    #: seconds that the service asked us to wait, or None if it did not say
+    retry_after: float | None = None
 
 
 class RefusedError(ServiceError):

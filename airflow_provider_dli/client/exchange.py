@@ -1,30 +1,36 @@
-"""One conversation with the service, written once: build the request, prove it, judge the reply.
+"""One conversation with the service, written once: build, prove, judge, perhaps ask again.
 
-A generator without clock, sleep or sockets: it yields requests and is sent replies. If none comes, the
-driver throws a :class:`~airflow_provider_dli.client.errors.NoAnswerError` into it. Both drivers in
+A generator without clock, sleep or sockets (see :mod:`airflow_provider_dli.client.call`). Both drivers in
 :mod:`airflow_provider_dli.client.transport` run this one generator, so they cannot drift apart.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Generator, Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
-from airflow_provider_dli import __version__
 from airflow_provider_dli.client import replies, signing
 from airflow_provider_dli.client.account import Account
-from airflow_provider_dli.client.call import Call, QueryValue, Reply, Request, Scalar
+from airflow_provider_dli.client.building import json_request
+from airflow_provider_dli.client.call import (
+    Call,
+    Clock,
+    Conversation,
+    QueryValue,
+    Reply,
+    Request,
+    Scalar,
+    ask,
+    wait,
+)
+from airflow_provider_dli.client.errors import AuthenticationError, DliClientError
+from airflow_provider_dli.client.retry import Retries, RetryPolicy
 
 T = TypeVar("T")
 
-Exchange = Generator[Request, Reply, T]
-Clock = Callable[[], datetime]
-
-CONTENT_TYPE = "application/json"
-USER_AGENT = f"airflow-provider-dli/{__version__}"
+_log = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
@@ -32,41 +38,61 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def converse(call: Call[T], account: Account, clock: Clock = utc_now) -> Exchange[T]:
+def converse(
+    call: Call[T], account: Account, clock: Clock = utc_now, policy: RetryPolicy | None = None
+) -> Conversation[T]:
     """Hold the conversation that one call is.
+
+    What surely did not happen is asked again; what perhaps happened only if the call is repeatable; a refused
+    proof once, if other proof can be had. Every attempt is proven anew.
 
     :param call: what to ask
     :param account: whom to ask, and as whom
-    :param clock: tells the time of proof
+    :param clock: tells the time of proof, and how long it has taken
+    :param policy: how patient to be; by default as the account says
     :returns: through ``StopIteration``, the parsed result
-    :raises DliClientError: whatever goes wrong
+    :raises DliClientError: whatever goes wrong in the end
     """
-    request = build(call, account)
-    proven = yield from account.credentials.prove(request, clock())
-    reply = yield proven
-    return judge(call, reply)
+    retries = Retries(policy or account.retry, clock())
+    renewed = False
+    while True:
+        sent = False
+        try:
+            request = yield from _proven(call, account, clock)
+            sent = True
+            reply = yield from ask(request)
+            return judge(call, reply)
+        except DliClientError as error:
+            if sent and not renewed and isinstance(error, AuthenticationError) and account.credentials.forget():
+                renewed = True
+                _log.info("%s The proof of identity is renewed once.", error)
+                continue
+            harmless = call.repeatable or not sent
+            pause = retries.pause_after(error, harmless=harmless, now=clock())
+            if pause is None:
+                raise
+            _log.warning("%s Asking again in %.1f s (attempt %d).", error, pause, retries.attempts + 1)
+        yield from wait(pause)
 
 
-def build(call: Call[Any], account: Account) -> Request:
-    """Address a call: everything but its proof. The query is sent exactly as it is signed."""
-    values = {"project_id": account.project_id, **call.path_params}
+def _proven(call: Call[Any], account: Account, clock: Clock) -> Conversation[Request]:
+    project_id = yield from account.project.id(clock)
+    request = build(call, account.endpoint, project_id)
+    return (yield from account.credentials.prove(request, clock))
+
+
+def build(call: Call[Any], endpoint: str, project_id: str) -> Request:
+    """Address a call: everything but its proof. The query is sent exactly as it is signed.
+
+    :param call: what to ask
+    :param endpoint: base URL of DLI
+    :param project_id: the project to ask about
+    """
+    values = {"project_id": project_id, **call.path_params}
     path = call.path.format_map({name: signing.encode(_text(value)) for name, value in values.items()})
     query = signing.canonical_query(_pairs(call.query))
-    headers = (
-        ("Host", urlsplit(account.endpoint).netloc),
-        ("Content-Type", CONTENT_TYPE),
-        ("User-Agent", USER_AGENT),
-        ("X-Project-Id", account.project_id),
-    )
-    url = f"{account.endpoint}{path}{'?' if query else ''}{query}"
-    return Request(call.method, url, headers, encode_body(call.body))
-
-
-def encode_body(body: Mapping[str, Any] | None) -> bytes:
-    """Serialise once, compactly, as UTF-8: what is hashed is what is sent."""
-    if body is None:
-        return b""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    url = f"{endpoint}{path}{'?' if query else ''}{query}"
+    return json_request(call.operation, call.method, url, call.body, [("X-Project-Id", project_id)])
 
 
 def judge(call: Call[T], reply: Reply) -> T:

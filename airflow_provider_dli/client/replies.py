@@ -10,6 +10,7 @@ import html
 import json
 import re
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from airflow_provider_dli.client.call import Reply
@@ -48,18 +49,13 @@ _SERVER_ERROR = 500
 
 
 def decode(operation: str, reply: Reply) -> Mapping[str, Any]:
-    """Return the JSON object of a success.
+    """Return the JSON object of a success of DLI.
 
     :param operation: what was asked, for messages
     :param reply: what came back
     :raises ServiceError: the kind that fits, if this is no success, ``is_success`` included
     """
-    body = _json(reply.body)
-    if reply.status not in _OK:
-        raise _refusal(operation, reply, body)
-    if not isinstance(body, Mapping):
-        what = _excerpt(reply.body) or "an empty body"
-        raise unexpected(operation, reply, f"a JSON object was expected, not: {what}")
+    body = json_object(operation, reply)
     if "is_success" not in body:
         raise unexpected(operation, reply, "the reply does not say is_success")
     if not is_true(body["is_success"]):
@@ -67,6 +63,22 @@ def decode(operation: str, reply: Reply) -> Mapping[str, Any]:
         raise _class(reply.status, code, RefusedError)(
             operation, reply.status, code, message or "is_success is false", request_id(reply)
         )
+    return body
+
+
+def json_object(operation: str, reply: Reply) -> Mapping[str, Any]:
+    """Return the JSON object of a reply whose status is success.
+
+    :param operation: what was asked, for messages
+    :param reply: what came back
+    :raises ServiceError: the kind that fits, if the status is another or the body is no object
+    """
+    body = _json(reply.body)
+    if reply.status not in _OK:
+        raise _refusal(operation, reply, body)
+    if not isinstance(body, Mapping):
+        what = _excerpt(reply.body) or "an empty body"
+        raise unexpected(operation, reply, f"a JSON object was expected, not: {what}")
     return body
 
 
@@ -93,7 +105,26 @@ def _refusal(operation: str, reply: Reply, body: object) -> ServiceError:
     message = message or _excerpt(reply.body) or "no body"
     request = request_id(reply) or _text_of(body, "request_id")
     fallback = UnavailableError if reply.status >= _SERVER_ERROR else RefusedError
-    return _class(reply.status, code, fallback)(operation, reply.status, code, message, request)
+    error = _class(reply.status, code, fallback)(operation, reply.status, code, message, request)
+    if isinstance(error, ThrottledError):
+        error.retry_after = retry_after(reply)
+    return error
+
+
+def retry_after(reply: Reply) -> float | None:
+    """Read ``Retry-After``: seconds, or a date that is held against the reply's own ``Date``.
+
+    :param reply: any reply
+    :returns: seconds, or None if it does not say or cannot be read
+    """
+    text = reply.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    try:
+        asked = parsedate_to_datetime(text) - parsedate_to_datetime(reply.headers.get("date", ""))
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, asked.total_seconds())
 
 
 def _class(status: int, code: str | None, fallback: type[ServiceError]) -> type[ServiceError]:

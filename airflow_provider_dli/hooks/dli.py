@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_dli.client import flink
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_dli.client.account import Account
     from airflow_provider_dli.client.call import Call, QueryValue
-    from airflow_provider_dli.client.transport.sync import SyncTransport
 
 T = TypeVar("T")
 
@@ -46,8 +44,7 @@ class DliHook(AccountHook):
         :raises DliException: if it failed and a retry may help
         :raises DliFailException: if it failed and no retry will help
         """
-        with translated():
-            return self._transport.run(call.operation, converse(call, self.account))
+        return self._hold(converse(call, self.account))
 
     async def arun(self, call: Call[T]) -> T:
         """Make a call without blocking the event loop; otherwise like :meth:`run`."""
@@ -55,8 +52,8 @@ class DliHook(AccountHook):
 
         account = await self._aaccount()
         with translated():
-            async with AsyncTransport() as transport:
-                return await transport.arun(call.operation, converse(call, account))
+            async with AsyncTransport(account.network) as transport:
+                return await transport.arun(converse(call, account))
 
     def export_flink_jobs(self, obs_dir: str, job_ids: Iterable[int] | None = None) -> flink.ExportResult:
         """Export Flink jobs as ZIP archives to OBS (dli_02_0254). Every call makes new archives.
@@ -131,19 +128,11 @@ class DliHook(AccountHook):
             page = self.run(flink.list_jobs({}, limit=1))
         except DliException as error:
             return False, str(error)
-        account = self.account
-        return True, f"Project {account.project_id} in {account.region} has {page.total_count} Flink jobs."
-
-    @cached_property
-    def _transport(self) -> SyncTransport:
-        from airflow_provider_dli.client.transport.sync import SyncTransport
-
-        return SyncTransport()
+        return True, f"Project {self.project_id} in {self.account.region} has {page.total_count} Flink jobs."
 
     async def _aaccount(self) -> Account:
         from airflow.providers.common.compat.connection import get_async_connection
 
-        if "account" not in self.__dict__:
-            connection = await get_async_connection(self.dli_conn_id, hook=self)
-            self.__dict__["account"] = self._read(connection)
-        return self.account
+        if self._account is not None:
+            return self._account
+        return self._adopt(await get_async_connection(self.dli_conn_id, hook=self))

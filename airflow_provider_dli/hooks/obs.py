@@ -12,6 +12,7 @@ from airflow_provider_dli.hooks.base import AccountHook
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+    from airflow_provider_dli.client.credentials import AccessKey
     from airflow_provider_dli.client.obs.objects import ObjectFacts
     from airflow_provider_dli.client.obs.reader import ObjectReader
 
@@ -56,7 +57,12 @@ class ObsHook(AccountHook):
     def _client(self) -> S3Client:
         from airflow_provider_dli.client.obs.settings import make_client
 
-        return make_client(self.account)
+        return make_client(self.account, self._key)
+
+    def _key(self) -> AccessKey:
+        from airflow_provider_dli.client.exchange import utc_now
+
+        return self._hold(self.account.credentials.keys(utc_now))
 
 
 def _place(place: ObsLocation | str) -> ObsLocation:

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.locations import parse_directory
-from airflow_provider_dli.connection import DEFAULT_CONN_ID
+from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.exceptions import translated
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.parameters import archive_places, selected_jobs
@@ -67,9 +67,8 @@ class DliExportFlinkJobsOperator(BaseOperator):
             job_ids = selected_jobs(self.job_selected, self.is_selected, given=self.selection_given)
             call = flink.export_jobs(str(parse_directory("obs_dir", self.obs_dir)), job_ids)
         hook = DliHook(self.dli_conn_id)
-        account = hook.account
         what = "all Flink jobs" if job_ids is None else f"{counted(len(job_ids), 'Flink job')} {job_ids}"
-        self.log.info("Exporting %s of project %s in %s.", what, account.project_id, account.region)
+        self.log.info("Exporting %s of project %s in %s.", what, hook.project_id, hook.account.region)
         archives = list(hook.run(call).zip_file)
         self.log.info("Exported to %s: %s", counted(len(archives), "archive"), ", ".join(archives))
         if self.do_xcom_push and (task_instance := context.get("ti")):

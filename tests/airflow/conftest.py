@@ -22,7 +22,13 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
             "conn_type": "dli",
             "login": login,
             "password": password,
-            "extra": {"region": "cn-north-4", "project_id": PROJECT, "endpoint": "https://dli.test", **extra},
+            "extra": {
+                "region": "cn-north-4",
+                "project_id": PROJECT,
+                "endpoint": "https://dli.test",
+                "retry_budget": 0,
+                **extra,
+            },
         }
         monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(fields))
 

@@ -112,7 +112,7 @@ def test_a_retry_is_spent_only_where_it_can_help(
     ("fields", "named"),
     [
         ({"region": None}, "region"),
-        ({"project_id": ""}, "project_id"),
+        ({"auth_type": "magic"}, "auth_type"),
         ({"endpoint": "dli.test"}, "endpoint"),
         ({"proxies": "x"}, "extra proxies"),
         ({"login": ""}, "login"),

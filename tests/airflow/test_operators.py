@@ -37,21 +37,21 @@ def verify(zip_file: Any, **parameters: Any) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def world(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return the emulator, with its connection in the environment."""
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.airflow_conn)
+def world(dli_emulator: Any, reconnect: Any) -> Any:
+    """Return the emulator, with its connection in the environment; it asks once."""
+    reconnect(retry_budget=0)
     return dli_emulator
 
 
 @pytest.fixture
-def reconnect(world: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def reconnect(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that changes fields of the connection."""
 
     def change(login: str = "", password: str = "", **extras: Any) -> None:
-        connection = json.loads(world.airflow_conn)
+        connection = json.loads(dli_emulator.airflow_conn)
         extra = connection["extra"] if isinstance(connection["extra"], dict) else json.loads(connection["extra"])
         connection |= {"login": login or connection["login"], "password": password or connection["password"]}
-        connection["extra"] = {**extra, **extras}
+        connection["extra"] = {**extra, "retry_budget": 0, **extras}
         monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(connection))
 
     return change
@@ -143,7 +143,8 @@ def test_a_selection_that_rendered_to_none_is_not_all_jobs(world: Any) -> None:
     [
         ({"regoin": "x"}, r"^connection 'dli_default': extra regoin: is unknown"),
         ({"region": ""}, r"^connection 'dli_default': region: is missing"),
-        ({"project_id": None}, r"^connection 'dli_default': project_id: is missing"),
+        ({"project_id": "a/b"}, r"^connection 'dli_default': project_id: 'a/b' is not a project id"),
+        ({"auth_type": "magic"}, r"^connection 'dli_default': auth_type: 'magic' is not possible"),
         ({"endpoint": "dli.example.com"}, r"^connection 'dli_default': endpoint: .*has no scheme"),
     ],
 )

@@ -11,15 +11,17 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.client.account import Account
+from airflow_provider_dli.client.account import Account, Network, Project
 from airflow_provider_dli.client.credentials import AccessKey
+from airflow_provider_dli.client.retry import RetryPolicy
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport
 
 NOON = datetime(2026, 1, 15, 8, 30, 45, tzinfo=UTC)
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
-Driver = Callable[[str, Any], Any]
+Driver = Callable[[Any], Any]
+QUICK = Network(connect_timeout=2, read_timeout=2)
 
 
 class RawServer:
@@ -74,18 +76,18 @@ def raw_server() -> Iterator[RawServer]:
     server.close()
 
 
-def run_sync(operation: str, exchange: Any) -> Any:
-    transport = SyncTransport(connect_timeout=2, read_timeout=2)
+def run_sync(conversation: Any) -> Any:
+    transport = SyncTransport(QUICK)
     try:
-        return transport.run(operation, exchange)
+        return transport.run(conversation)
     finally:
         transport.close()
 
 
-def run_async(operation: str, exchange: Any) -> Any:
+def run_async(conversation: Any) -> Any:
     async def main() -> Any:
-        async with AsyncTransport(connect_timeout=2, read_timeout=2) as transport:
-            return await transport.arun(operation, exchange)
+        async with AsyncTransport(QUICK) as transport:
+            return await transport.arun(conversation)
 
     return asyncio.run(main())
 
@@ -111,15 +113,15 @@ def clock() -> Callable[[], datetime]:
 @pytest.fixture
 def account_at() -> Callable[..., Account]:
     def make(endpoint: str, security_token: str | None = None) -> Account:
+        key = AccessKey("EXAMPLEAK00000000001", "ExampleSecretKey0000000000000000000000001", security_token)
         return Account(
             region="cn-north-4",
-            project_id="48cc2c48765f481480c7db940d6409d1",
-            credentials=AccessKey(
-                "EXAMPLEAK00000000001", "ExampleSecretKey0000000000000000000000001", security_token
-            ),
+            project=Project("48cc2c48765f481480c7db940d6409d1", "cn-north-4", endpoint, key),
+            credentials=key,
             endpoint=endpoint,
             obs_endpoint=endpoint,
             iam_endpoint=endpoint,
+            retry=RetryPolicy(budget=0),
         )
 
     return make

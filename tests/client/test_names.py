@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_dli.client.account import (
+from airflow_provider_dli.client.endpoints import (
     checked_endpoint,
     checked_project,
     checked_region,

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_dli.client import signing
 from airflow_provider_dli.client.call import Reply, Request
-from airflow_provider_dli.client.credentials import AccessKey, sign
+from airflow_provider_dli.client.credentials.keys import AccessKey, sign
 
 CASES = sorted((Path(__file__).parents[1] / "golden" / "signing").glob("*.json"))
 _SCALARS = {True: "true", False: "false"}
@@ -79,7 +79,7 @@ def test_golden_cases_pass_through_both_drivers(path: Path, raw_server: Any, dri
         reply: Reply = yield sign(request, key, case["x_sdk_date"])
         return reply.status
 
-    assert drive("Golden", conversation()) == 200
+    assert drive(conversation()) == 200
     (raw,) = raw_server.received
     head, _, body = raw.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.building import USER_AGENT
 from airflow_provider_dli.client.call import Call
 from airflow_provider_dli.client.errors import AnswerLostError, NotSentError, UnexpectedReplyError
-from airflow_provider_dli.client.exchange import USER_AGENT, converse
+from airflow_provider_dli.client.exchange import converse
 
 EXPORTED = b'{"is_success": true, "message": "The job is successfully exported.", "zip_file": ["b/a.zip"]}'
 
@@ -32,15 +33,15 @@ def test_the_export_is_the_request_of_the_manual(raw_server: Any, drive: Any, ac
     """Method, path, headers and body are those of the page, read raw from a socket."""
     raw_server.answer = answer(EXPORTED)
     account = account_at(raw_server.url)
-    result = drive("ExportFlinkJobs", converse(flink.export_jobs("obs-test", [100]), account, clock))
+    result = drive(converse(flink.export_jobs("obs-test", [100]), account, clock))
     assert result.zip_file == ("b/a.zip",)
     head, _, body = raw_server.received[0].partition(b"\r\n\r\n")
     assert head.decode().split("\r\n")[:-2] == [
         "POST /v1.0/48cc2c48765f481480c7db940d6409d1/streaming/jobs/export HTTP/1.1",
         f"Host: 127.0.0.1:{raw_server.port}",
         "Content-Type: application/json",
-        f"User-Agent: {USER_AGENT}",
         "X-Project-Id: 48cc2c48765f481480c7db940d6409d1",
+        f"User-Agent: {USER_AGENT}",
         "X-Sdk-Date: 20260115T083045Z",
     ]
     proof, length = head.decode().split("\r\n")[-2:]
@@ -65,7 +66,7 @@ def test_both_drivers_send_the_same_bytes(
     """With the same clock the two requests are equal byte for byte."""
     for drive in both_drivers.values():
         with pytest.raises(UnexpectedReplyError):
-            drive(call.operation, converse(call, account_at(raw_server.url, token), clock))
+            drive(converse(call, account_at(raw_server.url, token), clock))
     first, second = raw_server.received
     assert first == second
 
@@ -75,13 +76,13 @@ def test_nothing_listens(drive: Any, account_at: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(NotSentError, match=f"ExportFlinkJobs: could not reach 127.0.0.1:{port}.*Nothing was sent"):
-        drive("ExportFlinkJobs", converse(CALLS[0], account_at(f"http://127.0.0.1:{port}")))
+        drive(converse(CALLS[0], account_at(f"http://127.0.0.1:{port}")))
 
 
 def test_no_such_host(drive: Any, account_at: Any) -> None:
     """So is a name that DNS does not know."""
     with pytest.raises(NotSentError, match=r"could not reach dli\.invalid"):
-        drive("ExportFlinkJobs", converse(CALLS[0], account_at("http://dli.invalid")))
+        drive(converse(CALLS[0], account_at("http://dli.invalid")))
 
 
 def test_no_tls_where_it_is_asked_for(raw_server: Any, drive: Any, account_at: Any) -> None:
@@ -98,7 +99,7 @@ def test_no_tls_where_it_is_asked_for(raw_server: Any, drive: Any, account_at: A
         thread = threading.Thread(target=hang_up)
         thread.start()
         with pytest.raises(NotSentError):
-            drive("ListFlinkJobs", converse(CALLS[2], account_at(f"https://127.0.0.1:{plain.getsockname()[1]}")))
+            drive(converse(CALLS[2], account_at(f"https://127.0.0.1:{plain.getsockname()[1]}")))
         thread.join()
 
 
@@ -117,7 +118,7 @@ def test_an_answer_cut_short_is_an_unknown_outcome(
     """The request arrived; what became of it is not known, and the error says so."""
     raw_server.answer = cut
     with pytest.raises(AnswerLostError, match="Whether the service acted is not known"):
-        drive("ExportFlinkJobs", converse(CALLS[0], account_at(raw_server.url)))
+        drive(converse(CALLS[0], account_at(raw_server.url)))
     assert len(raw_server.received) == 1
 
 
@@ -126,14 +127,14 @@ def test_a_server_that_never_answers(drive: Any, account_at: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(AnswerLostError, match="imeout"):
-            drive("ExportFlinkJobs", converse(CALLS[0], account_at(url)))
+            drive(converse(CALLS[0], account_at(url)))
 
 
 def test_a_redirect_is_refused(raw_server: Any, drive: Any, account_at: Any) -> None:
     """The signature is never carried to another host."""
     raw_server.answer = answer(b"", "302 Found", "Location: http://elsewhere.invalid/\r\n")
     with pytest.raises(UnexpectedReplyError, match=r"redirected to 'http://elsewhere.invalid/'"):
-        drive("ShowFlinkJob", converse(CALLS[3], account_at(raw_server.url)))
+        drive(converse(CALLS[3], account_at(raw_server.url)))
     assert len(raw_server.received) == 1
 
 
@@ -145,7 +146,7 @@ def test_a_netrc_file_takes_no_part(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
     with pytest.raises(UnexpectedReplyError):
-        drive("ShowFlinkJob", converse(CALLS[3], account_at(raw_server.url)))
+        drive(converse(CALLS[3], account_at(raw_server.url)))
     assert b"Authorization: SDK-HMAC-SHA256 " in raw_server.received[0]
 
 
@@ -155,8 +156,8 @@ def test_the_proxy_of_the_environment_is_used(
     """Unless NO_PROXY names the host."""
     monkeypatch.setenv("http_proxy", raw_server.url)
     with pytest.raises(UnexpectedReplyError):
-        drive("ShowFlinkJob", converse(CALLS[3], account_at("http://dli.invalid")))
+        drive(converse(CALLS[3], account_at("http://dli.invalid")))
     assert raw_server.received[0].startswith(b"GET http://dli.invalid/v1.0/")
     monkeypatch.setenv("no_proxy", "dli.invalid")
     with pytest.raises(NotSentError):
-        drive("ShowFlinkJob", converse(CALLS[3], account_at("http://dli.invalid")))
+        drive(converse(CALLS[3], account_at("http://dli.invalid")))

@@ -6,7 +6,22 @@
 task does not pay for the import of the other half's library.
 """
 
-#: seconds until the service accepts a connection
-CONNECT_TIMEOUT = 10.0
-#: seconds without a byte of the answer
-READ_TIMEOUT = 120.0
+from __future__ import annotations
+
+from airflow_provider_dli.client.call import Reply, Request
+from airflow_provider_dli.client.replies import unexpected
+
+#: bytes of the longest answer that is read; a page of 100 jobs with all their SQL stays far below
+LONGEST_ANSWER = 64 * 1024 * 1024
+#: bytes that are read at a time
+PIECE = 64 * 1024
+
+
+def too_long(request: Request, status: int) -> Exception:
+    """Make the error for an answer that is not read to its end.
+
+    :param request: what was asked
+    :param status: HTTP status of the answer
+    """
+    reply = Reply(status, {}, b"")
+    return unexpected(request.operation, reply, f"the answer is longer than {LONGEST_ANSWER:,} bytes")

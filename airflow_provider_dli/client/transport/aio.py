@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
+from contextlib import closing
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
@@ -10,10 +13,10 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
-from airflow_provider_dli.client.call import Reply, Request
+from airflow_provider_dli.client.account import Network
+from airflow_provider_dli.client.call import Conversation, Pause, Reply, Request
 from airflow_provider_dli.client.errors import AnswerLostError, NoAnswerError, NotSentError
-from airflow_provider_dli.client.exchange import Exchange
-from airflow_provider_dli.client.transport import CONNECT_TIMEOUT, READ_TIMEOUT
+from airflow_provider_dli.client.transport import LONGEST_ANSWER, PIECE, too_long
 
 T = TypeVar("T")
 
@@ -31,13 +34,17 @@ _OWN_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 class AsyncTransport:
     """Runs conversations over kept-alive connections of one event loop; an async context manager.
 
-    :param connect_timeout: seconds until a connection stands
-    :param read_timeout: seconds without a byte of the answer
+    :param network: how hosts are reached
     """
 
-    def __init__(self, connect_timeout: float = CONNECT_TIMEOUT, read_timeout: float = READ_TIMEOUT) -> None:
+    def __init__(self, network: Network | None = None) -> None:
+        network = network or Network()
+        self._proxy = network.proxy
         self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=None, connect=connect_timeout, sock_read=read_timeout),
+            connector=aiohttp.TCPConnector(ssl=_tls(verify=network.verify)),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=network.connect_timeout, sock_read=network.read_timeout
+            ),
             skip_auto_headers=_OWN_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
@@ -50,25 +57,29 @@ class AsyncTransport:
     ) -> None:
         await self._session.close()
 
-    async def arun(self, operation: str, exchange: Exchange[T]) -> T:
+    async def arun(self, conversation: Conversation[T]) -> T:
         """Hold a conversation to its end.
 
-        :param operation: what is asked, for messages
-        :param exchange: the conversation
+        :param conversation: what to ask, and what to make of the answers
         :raises DliClientError: whatever the conversation raises
         """
-        try:
-            request = next(exchange)
-            while True:
-                try:
-                    reply = await self._send(request)
-                except (aiohttp.ClientError, TimeoutError) as error:
-                    request = exchange.throw(_no_answer(operation, request, error))
-                else:
-                    request = exchange.send(reply)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+        with closing(conversation):
+            try:
+                step = next(conversation)
+                while True:
+                    if isinstance(step, Pause):
+                        await asyncio.sleep(step.seconds)
+                        step = conversation.send(None)
+                        continue
+                    try:
+                        reply = await self._send(step)
+                    except (aiohttp.ClientError, TimeoutError) as error:
+                        step = conversation.throw(_no_answer(step, error))
+                    else:
+                        step = conversation.send(reply)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
 
     async def _send(self, request: Request) -> Reply:
         async with self._session.request(
@@ -77,10 +88,19 @@ class AsyncTransport:
             headers=dict(request.headers),
             data=request.body or None,
             allow_redirects=False,
-            proxy=_environment_proxy(request.url),
+            proxy=self._proxy or _environment_proxy(request.url),
         ) as response:
+            body = b""
+            async for piece in response.content.iter_chunked(PIECE):
+                body += piece
+                if len(body) > LONGEST_ANSWER:
+                    raise too_long(request, response.status)
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Reply(response.status, headers, await response.read())
+            return Reply(response.status, headers, body)
+
+
+def _tls(*, verify: bool | str) -> ssl.SSLContext | bool:
+    return ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify
 
 
 def _environment_proxy(url: str) -> str | None:
@@ -92,6 +112,6 @@ def _environment_proxy(url: str) -> str | None:
     return proxies.get(target.scheme) or proxies.get("all")
 
 
-def _no_answer(operation: str, request: Request, error: Exception) -> NoAnswerError:
+def _no_answer(request: Request, error: Exception) -> NoAnswerError:
     kind = NotSentError if isinstance(error, _BEFORE_SENDING) else AnswerLostError
-    return kind(operation, urlsplit(request.url).netloc, f"{type(error).__name__}: {error}".strip(": "))
+    return kind(request.operation, urlsplit(request.url).netloc, f"{type(error).__name__}: {error}".strip(": "))

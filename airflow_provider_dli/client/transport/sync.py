@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -9,10 +11,10 @@ import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 from urllib3.util import SKIP_HEADER
 
-from airflow_provider_dli.client.call import Reply, Request
+from airflow_provider_dli.client.account import Network
+from airflow_provider_dli.client.call import Conversation, Pause, Reply, Request
 from airflow_provider_dli.client.errors import AnswerLostError, NoAnswerError, NotSentError
-from airflow_provider_dli.client.exchange import Exchange
-from airflow_provider_dli.client.transport import CONNECT_TIMEOUT, READ_TIMEOUT
+from airflow_provider_dli.client.transport import LONGEST_ANSWER, PIECE, too_long
 
 T = TypeVar("T")
 
@@ -23,48 +25,49 @@ _BEFORE_SENDING = (
     requests.exceptions.ProxyError,
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidProxyURL,
 )
-
 # What urllib3 would add of its own: the two drivers send the same bytes.
 _NOT_OURS = {"Accept-Encoding": SKIP_HEADER}
 
 
 class SyncTransport:
-    """Runs conversations one after the other over kept-alive connections.
+    """Runs conversations over kept-alive connections.
 
-    :param session: a requests session to send through; by default one of its own
-    :param connect_timeout: seconds until a connection stands
-    :param read_timeout: seconds without a byte of the answer
+    :param network: how hosts are reached
     """
 
-    def __init__(
-        self,
-        session: requests.Session | None = None,
-        connect_timeout: float = CONNECT_TIMEOUT,
-        read_timeout: float = READ_TIMEOUT,
-    ) -> None:
-        self.session = session or requests.Session()
-        self._timeout = (connect_timeout, read_timeout)
+    def __init__(self, network: Network | None = None) -> None:
+        network = network or Network()
+        self.session = requests.Session()
+        self.session.verify = network.verify
+        if network.proxy:
+            self.session.proxies = {"http": network.proxy, "https": network.proxy}
+        self._timeout = (network.connect_timeout, network.read_timeout)
 
-    def run(self, operation: str, exchange: Exchange[T]) -> T:
+    def run(self, conversation: Conversation[T]) -> T:
         """Hold a conversation to its end.
 
-        :param operation: what is asked, for messages
-        :param exchange: the conversation
+        :param conversation: what to ask, and what to make of the answers
         :raises DliClientError: whatever the conversation raises
         """
-        try:
-            request = next(exchange)
-            while True:
-                try:
-                    reply = self._send(request)
-                except requests.RequestException as error:
-                    request = exchange.throw(_no_answer(operation, request, error))
-                else:
-                    request = exchange.send(reply)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+        with closing(conversation):
+            try:
+                step = next(conversation)
+                while True:
+                    if isinstance(step, Pause):
+                        time.sleep(step.seconds)
+                        step = conversation.send(None)
+                        continue
+                    try:
+                        reply = self._send(step)
+                    except requests.RequestException as error:
+                        step = conversation.throw(_no_answer(step, error))
+                    else:
+                        step = conversation.send(reply)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
 
     def close(self) -> None:
         """Close the connections."""
@@ -74,22 +77,27 @@ class SyncTransport:
         # Prepared without the session, which would add headers of its own and ~/.netrc's authorization.
         headers = {**dict(request.headers), **_NOT_OURS}
         prepared = requests.Request(request.method, request.url, headers, data=request.body or None).prepare()
-        settings = self.session.merge_environment_settings(request.url, {}, None, None, None)
-        response = self.session.send(prepared, timeout=self._timeout, allow_redirects=False, **settings)
+        settings = self.session.merge_environment_settings(
+            request.url, dict(self.session.proxies), stream=True, verify=self.session.verify, cert=None
+        )
+        with self.session.send(prepared, timeout=self._timeout, allow_redirects=False, **settings) as response:
+            body = b""
+            for piece in response.iter_content(PIECE):
+                body += piece
+                if len(body) > LONGEST_ANSWER:
+                    raise too_long(request, response.status_code)
         received = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status_code, received, response.content)
+        return Reply(response.status_code, received, body)
 
 
-def _no_answer(operation: str, request: Request, error: requests.RequestException) -> NoAnswerError:
+def _no_answer(request: Request, error: requests.RequestException) -> NoAnswerError:
     unsent = isinstance(error, _BEFORE_SENDING) or isinstance(_cause(error), NewConnectionError)
     kind = NotSentError if unsent else AnswerLostError
-    return kind(operation, urlsplit(request.url).netloc, _reason(error))
+    return kind(
+        request.operation, urlsplit(request.url).netloc, f"{type(error).__name__}: {_cause(error) or error}"
+    )
 
 
 def _cause(error: requests.RequestException) -> object:
     inner = error.args[0] if error.args else None
     return inner.reason if isinstance(inner, MaxRetryError) else inner
-
-
-def _reason(error: requests.RequestException) -> str:
-    return f"{type(error).__name__}: {_cause(error) or error}"

@@ -1,34 +1,12 @@
-"""Who we are: credentials that prove a request.
-
-Proving is a generator, because some credentials must first ask (IAM for a token, the metadata service for
-keys): it yields requests of its own, is sent their replies, and returns the proven request. Access keys
-ask nobody.
-"""
+"""Access keys: permanent, or temporary with a security token."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_dli.client import signing
-from airflow_provider_dli.client.call import Reply, Request
-
-Proof = Generator[Request, Reply, Request]
-
-
-class Credentials(Protocol):
-    """Anything that can prove a request."""
-
-    def prove(self, request: Request, moment: datetime) -> Proof:
-        """Return ``request`` with its proof added, asking others on the way where needed.
-
-        :param request: complete but for the proof
-        :param moment: the time of proof, aware
-        """
-        ...
+from airflow_provider_dli.client.call import Clock, Conversation, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +22,20 @@ class AccessKey:
     secret_key: str = field(repr=False)
     security_token: str | None = field(default=None, repr=False)
 
-    def prove(self, request: Request, moment: datetime) -> Proof:
+    def prove(self, request: Request, clock: Clock) -> Conversation[Request]:
         """Sign the request with ``SDK-HMAC-SHA256``; the token, where there is one, is signed too."""
         yield from ()
-        return sign(request, self, signing.sdk_date(moment))
+        return sign(request, self, signing.sdk_date(clock()))
+
+    def keys(self, clock: Clock) -> Conversation[AccessKey]:
+        """Give itself."""
+        del clock
+        yield from ()
+        return self
+
+    def forget(self) -> bool:
+        """Say that there is no other proof: repeating a refused key would lock it."""
+        return False
 
 
 def sign(request: Request, key: AccessKey, date: str) -> Request:

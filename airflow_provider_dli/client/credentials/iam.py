@@ -1,0 +1,167 @@
+"""IAM: tokens, temporary keys, agencies and projects.
+
+Follows the IAM API reference, *Token Management*, *Access Key Management* and *Project Management*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dli.client import replies
+from airflow_provider_dli.client.building import json_request
+from airflow_provider_dli.client.call import Clock, Conversation, Reply, ask
+from airflow_provider_dli.client.credentials.cache import Lasting
+from airflow_provider_dli.client.credentials.keys import AccessKey
+from airflow_provider_dli.client.signing import canonical_query
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.client.credentials import Credentials
+
+TOKEN_HEADER = "X-Auth-Token"  # noqa: S105 -- the name of a header
+_TOKENS = "/v3/auth/tokens?nocatalog=true"
+_SECURITY_TOKENS = "/v3.0/OS-CREDENTIAL/securitytokens"
+_PROJECTS = "/v3/projects"
+
+#: seconds that temporary keys last; IAM gives 900 to 86400
+KEY_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An IAM user with its password.
+
+    :param name: user name
+    :param password: its password
+    :param domain: name of the account that the user belongs to
+    """
+
+    name: str
+    password: str = field(repr=False)
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The project that a token is for.
+
+    :param project_id: its id; None if only its name is known
+    :param project_name: its name: the region, or ``<region>_<sub-project>``
+    """
+
+    project_id: str | None
+    project_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """An agency that another account has given us.
+
+    :param name: its name
+    :param domain: name of the account that gave it
+    """
+
+    name: str
+    domain: str
+
+
+def create_token(endpoint: str, user: User, scope: Scope) -> Conversation[Lasting[str]]:
+    """Get a token for a user's password, scoped to a project.
+
+    :param endpoint: base URL of IAM
+    :param user: who asks
+    :param scope: the project
+    """
+    project = {"id": scope.project_id} if scope.project_id else {"name": scope.project_name}
+    person = {"name": user.name, "password": user.password, "domain": {"name": user.domain}}
+    identity = {"methods": ["password"], "password": {"user": person}}
+    body = {"auth": {"identity": identity, "scope": {"project": project}}}
+    reply = yield from ask(json_request("CreateToken", "POST", endpoint + _TOKENS, body))
+    answer = replies.json_object("CreateToken", reply)
+    token = reply.headers.get("x-subject-token")
+    if not token:
+        raise replies.unexpected("CreateToken", reply, "the reply has no X-Subject-Token")
+    return Lasting(token, _time("CreateToken", reply, answer.get("token")))
+
+
+def keys_of_token(endpoint: str, token: str) -> Conversation[Lasting[AccessKey]]:
+    """Get temporary access keys for a token.
+
+    :param endpoint: base URL of IAM
+    :param token: a token
+    """
+    identity = {"methods": ["token"], "token": {"id": token, "duration_seconds": KEY_SECONDS}}
+    request = json_request(
+        "CreateTemporaryAccessKeyByToken", "POST", endpoint + _SECURITY_TOKENS, {"auth": {"identity": identity}}
+    )
+    reply = yield from ask(request)
+    return read_keys(request.operation, reply)
+
+
+def keys_of_agency(
+    endpoint: str, trusted: Credentials, agency: Agency, clock: Clock
+) -> Conversation[Lasting[AccessKey]]:
+    """Get temporary access keys by assuming an agency.
+
+    :param endpoint: base URL of IAM
+    :param trusted: who we are before
+    :param agency: whom we become
+    :param clock: tells the time of proof
+    """
+    role = {"agency_name": agency.name, "domain_name": agency.domain, "duration_seconds": KEY_SECONDS}
+    identity = {"methods": ["assume_role"], "assume_role": role}
+    request = json_request(
+        "CreateTemporaryAccessKeyByAgency", "POST", endpoint + _SECURITY_TOKENS, {"auth": {"identity": identity}}
+    )
+    proven = yield from trusted.prove(request, clock)
+    reply = yield from ask(proven)
+    return read_keys(request.operation, reply)
+
+
+def find_projects(
+    endpoint: str, credentials: Credentials, name: str, clock: Clock
+) -> Conversation[list[tuple[str, str]]]:
+    """Look up the projects that bear a name; id and name of each.
+
+    :param endpoint: base URL of IAM
+    :param credentials: who asks
+    :param name: the region, or ``<region>_<sub-project>``
+    :param clock: tells the time of proof
+    """
+    url = f"{endpoint}{_PROJECTS}?{canonical_query([('name', name)])}"
+    request = json_request("KeystoneListProjects", "GET", url, None)
+    proven = yield from credentials.prove(request, clock)
+    reply = yield from ask(proven)
+    found = replies.json_object(request.operation, reply).get("projects")
+    try:
+        return [(str(project["id"]), str(project["name"])) for project in found or []]
+    except (KeyError, TypeError) as error:
+        raise replies.unexpected(request.operation, reply, f"the projects cannot be read: {error}") from error
+
+
+def read_keys(operation: str, reply: Reply) -> Lasting[AccessKey]:
+    """Read temporary keys from a reply; they have the same form wherever they come from.
+
+    :param operation: what was asked, for messages
+    :param reply: what came back
+    """
+    credential = replies.json_object(operation, reply).get("credential")
+    try:
+        given: Mapping[str, Any] = credential or {}
+        key = AccessKey(str(given["access"]), str(given["secret"]), str(given["securitytoken"]))
+    except (KeyError, TypeError) as error:
+        raise replies.unexpected(operation, reply, f"the keys cannot be read: no {error}") from None
+    return Lasting(key, _time(operation, reply, given))
+
+
+def _time(operation: str, reply: Reply, given: object) -> datetime:
+    text = given.get("expires_at") if isinstance(given, Mapping) else None
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise replies.unexpected(operation, reply, f"expires_at is no time: {text!r}")
+    return moment

@@ -1,0 +1,46 @@
+"""The metadata service of an ECS, which hands out the keys of the agency that the ECS runs under.
+
+Follows the ECS user guide, *Obtaining Metadata*: version 2 asks for a session token first; version 1, which
+older images have, does without.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_dli.client import replies
+from airflow_provider_dli.client.building import plain_request
+from airflow_provider_dli.client.call import Conversation, Reply, ask
+from airflow_provider_dli.client.credentials import iam
+from airflow_provider_dli.client.credentials.cache import Lasting
+from airflow_provider_dli.client.credentials.keys import AccessKey
+
+ENDPOINT = "http://169.254.169.254"
+_TOKEN = "/meta-data/latest/api/token"  # noqa: S105 -- a path
+_KEYS = "/openstack/latest/securitykey"
+_TOKEN_SECONDS = 21600
+# What a metadata service without version 2 answers to its request for a session token.
+_NO_VERSION_2 = (404, 405)
+_OK = 200
+
+
+def security_key(endpoint: str) -> Conversation[Lasting[AccessKey]]:
+    """Get the temporary keys of the agency of this ECS.
+
+    :param endpoint: base URL of the metadata service
+    """
+    token = yield from _session_token(endpoint)
+    headers = [("X-Metadata-Token", token)] if token else []
+    reply = yield from ask(plain_request("GetSecurityKey", "GET", endpoint + _KEYS, headers))
+    return iam.read_keys("GetSecurityKey", reply)
+
+
+def _session_token(endpoint: str) -> Conversation[str | None]:
+    headers = [("X-Metadata-Token-Ttl-Seconds", str(_TOKEN_SECONDS))]
+    reply: Reply = yield from ask(plain_request("GetMetadataToken", "PUT", endpoint + _TOKEN, headers))
+    if reply.status in _NO_VERSION_2:
+        return None
+    if reply.status != _OK:
+        replies.json_object("GetMetadataToken", reply)
+    text = reply.body.decode("ascii", "replace").strip()
+    if reply.status != _OK or not text.isprintable() or not text:
+        raise replies.unexpected("GetMetadataToken", reply, "the reply is no session token")
+    return text

@@ -1,0 +1,59 @@
+"""Temporary access keys that somebody hands out: the metadata service of an ECS, or IAM for an agency."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from airflow_provider_dli.client.call import Clock, Conversation, Request
+from airflow_provider_dli.client.credentials import iam, metadata
+from airflow_provider_dli.client.credentials.cache import Cached, Lasting
+from airflow_provider_dli.client.credentials.keys import AccessKey
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.client.credentials import Credentials
+
+
+class TemporaryKeys:
+    """Access keys that are fetched, and fetched again before they end.
+
+    :param fetch: the conversation that gets them
+    """
+
+    def __init__(self, fetch: Callable[[Clock], Conversation[Lasting[AccessKey]]]) -> None:
+        self._cached = Cached(fetch)
+
+    def prove(self, request: Request, clock: Clock) -> Conversation[Request]:
+        """Sign with the keys of the moment."""
+        key = yield from self._cached.get(clock)
+        return (yield from key.prove(request, clock))
+
+    def keys(self, clock: Clock) -> Conversation[AccessKey]:
+        """Give the keys of the moment."""
+        return (yield from self._cached.get(clock))
+
+    def forget(self) -> bool:
+        """Forget the keys, and say that the request must not be repeated: a refused key would soon be locked.
+
+        The next call fetches others.
+        """
+        self._cached.forget()
+        return False
+
+
+def metadata_keys(endpoint: str = metadata.ENDPOINT) -> TemporaryKeys:
+    """Use the agency of the ECS that this runs on.
+
+    :param endpoint: base URL of the metadata service
+    """
+    return TemporaryKeys(lambda _clock: metadata.security_key(endpoint))
+
+
+def agency_keys(iam_endpoint: str, trusted: Credentials, agency: iam.Agency) -> TemporaryKeys:
+    """Assume an agency of another account.
+
+    :param iam_endpoint: base URL of IAM
+    :param trusted: who we are before
+    :param agency: whom we become
+    """
+    return TemporaryKeys(lambda clock: iam.keys_of_agency(iam_endpoint, trusted, agency, clock))

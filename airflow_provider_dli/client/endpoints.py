@@ -1,0 +1,103 @@
+"""Which hosts serve a region, and checks of what people type for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from airflow_provider_dli.client.errors import ConfigurationError
+
+_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+_PROJECT = re.compile(r"[0-9A-Za-z_-]{1,64}")
+
+#: cloud -> the pattern of its hosts, as its *Regions and Endpoints* page gives them
+CLOUDS: Mapping[str, str] = {
+    "huaweicloud": "https://{service}.{region}.myhuaweicloud.com",
+    "huaweicloud-eu": "https://{service}.{region}.myhuaweicloud.eu",
+    # DLI's own host there follows the pattern of the others; no official list that names it was found.
+    "open-telekom-cloud": "https://{service}.{region}.otc.t-systems.com",
+}
+DEFAULT_CLOUD = "huaweicloud"
+# The one region of the European sovereign cloud that Huawei Cloud's own clients know.
+_EUROPEAN_REGION = "eu-west-101"
+
+
+def default_endpoint(service: str, region: str, cloud: str | None = None) -> str:
+    """Return the base URL of a service in a region.
+
+    :param service: ``dli``, ``obs`` or ``iam``
+    :param region: region id
+    :param cloud: one of :data:`CLOUDS`; by default it follows from the region
+    :raises ConfigurationError: if there is no such cloud
+    """
+    name = cloud or ("huaweicloud-eu" if region == _EUROPEAN_REGION else DEFAULT_CLOUD)
+    if name not in CLOUDS:
+        raise ConfigurationError("cloud", f"{name!r} is no known cloud", f"give one of {', '.join(CLOUDS)}")
+    return CLOUDS[name].format(service=service, region=region)
+
+
+def checked_region(region: str) -> str:
+    """Return ``region`` if it can be one.
+
+    :raises ConfigurationError: if it is a URL, empty, or has characters that no region id has
+    """
+    if not _REGION.fullmatch(region):
+        raise ConfigurationError("region", f"{region[:80]!r} is not a region id", "give one such as cn-north-4")
+    return region
+
+
+def checked_project(project_id: str) -> str:
+    """Return ``project_id`` if it can be one.
+
+    :raises ConfigurationError: if it has characters that no project id has
+    """
+    if not _PROJECT.fullmatch(project_id):
+        raise ConfigurationError(
+            "project_id",
+            f"{project_id[:80]!r} is not a project id",
+            "copy it from My Credentials in the console: 32 hexadecimal digits",
+        )
+    return project_id
+
+
+def checked_endpoint(field: str, url: str) -> str:
+    """Return the base URL without a slash at its end.
+
+    :param field: the connection field it comes from, for the message
+    :param url: what was given
+    :raises ConfigurationError: if it has no scheme or host, or has a path, query or user of its own
+    """
+    remedy = "give scheme and host, such as https://dli.cn-north-4.myhuaweicloud.com"
+    parts = _split(field, url, remedy)
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ConfigurationError(field, "has more than scheme, host and port", remedy)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def checked_proxy(field: str, url: str) -> str:
+    """Return the URL of a proxy, which may carry a user and password.
+
+    :param field: the connection field it comes from, for the message, which never shows the URL
+    :param url: what was given
+    :raises ConfigurationError: if it is no URL of a proxy
+    """
+    remedy = "give http://host:port or http://user:password@host:port"
+    parts = _split(field, url, remedy)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ConfigurationError(field, "has more than scheme, user, host and port", remedy)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _split(field: str, url: str, remedy: str) -> SplitResult:
+    shown = f"{url[:200]!r} " if "@" not in url else ""
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ConfigurationError(field, f"{shown}has characters that no URL has", remedy)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigurationError(field, f"{shown}is not a URL ({error})", remedy) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ConfigurationError(field, f"{shown}has no scheme http:// or https:// and host", remedy)
+    return parts

@@ -1,0 +1,143 @@
+"""From a connection to an account."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+from airflow_provider_dli.client.account import Account, Network, Project
+from airflow_provider_dli.client.credentials import AccessKey, Credentials, iam, metadata
+from airflow_provider_dli.client.credentials.temporary import agency_keys, metadata_keys
+from airflow_provider_dli.client.credentials.token import password_token, ready_token
+from airflow_provider_dli.client.endpoints import (
+    checked_endpoint,
+    checked_project,
+    checked_proxy,
+    checked_region,
+    default_endpoint,
+)
+from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.retry import RetryPolicy
+from airflow_provider_dli.connection.fields import AuthType
+from airflow_provider_dli.connection.reading import AirflowConnection, Extras, credential
+
+_WEEK = 604800.0
+
+
+def to_account(connection: AirflowConnection, environ: Mapping[str, str] = os.environ) -> Account:
+    """Read a connection.
+
+    :param connection: of type ``dli``
+    :param environ: where authentication ``environment`` looks
+    :raises ConfigurationError: naming the field, if one is missing, unknown or not usable
+    """
+    _refuse_unused(connection)
+    extras = Extras(connection.extra_dejson)
+    region = checked_region(extras.needed("region", "give a region id such as cn-north-4"))
+    project_id = extras.text("project_id") or _project_of_environment(extras, environ)
+    if project_id:
+        checked_project(project_id)
+    iam_endpoint = _endpoint(extras, "iam", region)
+    credentials = _credentials(connection, extras, iam_endpoint, iam.Scope(project_id, region), environ)
+    credentials = _assumed(extras, iam_endpoint, credentials)
+    return Account(
+        region=region,
+        project=Project(project_id, region, iam_endpoint, credentials),
+        credentials=credentials,
+        endpoint=_endpoint(extras, "dli", region),
+        obs_endpoint=_endpoint(extras, "obs", region),
+        iam_endpoint=iam_endpoint,
+        network=_network(extras),
+        retry=RetryPolicy(budget=extras.number("retry_budget", 120.0, 0.0, _WEEK)),
+    )
+
+
+def secrets_of(connection: AirflowConnection) -> list[str]:
+    """Return every text of a connection that no log may show.
+
+    :param connection: of type ``dli``, usable or not
+    """
+    extras = connection.extra_dejson
+    given = [connection.password, extras.get("security_token"), extras.get("proxy")]
+    return [secret.strip() for secret in given if isinstance(secret, str) and secret.strip()]
+
+
+def _refuse_unused(connection: AirflowConnection) -> None:
+    for name in ("host", "schema", "port"):
+        if getattr(connection, name, None):
+            raise ConfigurationError(
+                name, "is not used by a dli connection", "leave it empty; put a URL into the extra 'endpoint'"
+            )
+
+
+def _credentials(
+    connection: AirflowConnection, extras: Extras, iam_endpoint: str, scope: iam.Scope, environ: Mapping[str, str]
+) -> Credentials:
+    makers: dict[str, Callable[[], Credentials]] = {
+        AuthType.ACCESS_KEY: lambda: _access_key(connection, extras),
+        AuthType.PASSWORD: lambda: password_token(iam_endpoint, _user(connection, extras), scope),
+        AuthType.TOKEN: lambda: ready_token(
+            iam_endpoint, credential("password", connection.password, "the token", header=True)
+        ),
+        AuthType.METADATA: lambda: metadata_keys(
+            checked_endpoint("metadata_endpoint", extras.text("metadata_endpoint") or metadata.ENDPOINT)
+        ),
+        AuthType.ENVIRONMENT: lambda: _environment_key(environ),
+    }
+    return makers[extras.text("auth_type") or AuthType.ACCESS_KEY]()
+
+
+def _access_key(connection: AirflowConnection, extras: Extras) -> AccessKey:
+    token = extras.text("security_token")
+    return AccessKey(
+        credential("login", connection.login, "the access key (AK)", header=True),
+        credential("password", connection.password, "the secret key (SK)", header=True),
+        credential("security_token", token, "the token", header=True) if token else None,
+    )
+
+
+def _user(connection: AirflowConnection, extras: Extras) -> iam.User:
+    return iam.User(
+        credential("login", connection.login, "the name of the IAM user", header=False),
+        credential("password", connection.password, "the password of the IAM user", header=False),
+        extras.needed("domain_name", "give the name of the account that the IAM user belongs to"),
+    )
+
+
+def _environment_key(environ: Mapping[str, str]) -> AccessKey:
+    names = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK")
+    access, secret = (
+        credential(f"environment variable {name}", environ.get(name), "the key", header=True) for name in names
+    )
+    return AccessKey(access, secret, environ.get("HUAWEICLOUD_SDK_SECURITY_TOKEN") or None)
+
+
+def _project_of_environment(extras: Extras, environ: Mapping[str, str]) -> str | None:
+    from_environment = extras.text("auth_type") == AuthType.ENVIRONMENT
+    return (environ.get("HUAWEICLOUD_SDK_PROJECT_ID") or None) if from_environment else None
+
+
+def _assumed(extras: Extras, iam_endpoint: str, credentials: Credentials) -> Credentials:
+    name, domain = extras.text("agency_name"), extras.text("agency_domain_name")
+    if name and domain:
+        return agency_keys(iam_endpoint, credentials, iam.Agency(name, domain))
+    if name or domain:
+        missing = "agency_domain_name" if name else "agency_name"
+        raise ConfigurationError(missing, "is missing", "an agency needs its name and the account that gave it")
+    return credentials
+
+
+def _endpoint(extras: Extras, service: str, region: str) -> str:
+    name = "endpoint" if service == "dli" else f"{service}_endpoint"
+    given = extras.text(name)
+    return checked_endpoint(name, given) if given else default_endpoint(service, region, extras.text("cloud"))
+
+
+def _network(extras: Extras) -> Network:
+    proxy = extras.text("proxy")
+    return Network(
+        verify=extras.truth("verify", default=True) and (extras.text("ca_bundle") or True),
+        proxy=checked_proxy("proxy", proxy) if proxy else None,
+        connect_timeout=extras.number("connect_timeout", 10.0, 0.1, 600.0),
+        read_timeout=extras.number("read_timeout", 120.0, 0.1, 3600.0),
+    )

@@ -1,0 +1,143 @@
+"""Read single fields of a connection, each checked, each refused by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.connection.fields import EXTRAS
+
+_LONGEST = 4096
+# The API gateway takes headers up to 32 KiB, tokens among them.
+_LONGEST_SECRET = 32768
+_TRUTHS = {"true": True, "false": False}
+
+
+class AirflowConnection(Protocol):
+    """What is read of an Airflow connection."""
+
+    @property
+    def login(self) -> str | None:
+        """Access key, or name of an IAM user."""
+        ...
+
+    @property
+    def password(self) -> str | None:
+        """Secret key, password or token."""
+        ...
+
+    @property
+    def host(self) -> str | None:
+        """Not used."""
+        ...
+
+    @property
+    def schema(self) -> str | None:
+        """Not used."""
+        ...
+
+    @property
+    def port(self) -> int | None:
+        """Not used."""
+        ...
+
+    @property
+    def extra_dejson(self) -> dict[str, Any]:
+        """The extras, decoded."""
+        ...
+
+
+class Extras:
+    """The extras that are set; a field left empty in the form is not.
+
+    :param given: as Airflow decodes them
+    :raises ConfigurationError: naming those that are unknown, and those that need others
+    """
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        if unknown := sorted(str(name) for name in set(given) - set(EXTRAS)):
+            raise ConfigurationError(
+                f"extra {', '.join(unknown)[:200]}",
+                "is unknown to a dli connection",
+                f"known are {', '.join(EXTRAS)}",
+            )
+        self._set = {name: value for name, value in given.items() if value is not None}
+
+    def text(self, name: str) -> str | None:
+        """Return a text without blanks around it (a pasted value has some), or None."""
+        value = self._set.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise ConfigurationError(name, f"is a {type(value).__name__}", "give a text")
+        stripped = value.strip()
+        if EXTRAS[name].choices and stripped and stripped not in EXTRAS[name].choices:
+            raise ConfigurationError(
+                name, f"{stripped[:80]!r} is not possible", f"give one of {', '.join(EXTRAS[name].choices)}"
+            )
+        longest = _LONGEST_SECRET if EXTRAS[name].secret else _LONGEST
+        return checked_text(name, stripped, longest, secret=EXTRAS[name].secret) if stripped else None
+
+    def needed(self, name: str, remedy: str) -> str:
+        """Return a text that must be set."""
+        value = self.text(name)
+        if value is None:
+            raise ConfigurationError(name, "is missing from the extras of the connection", remedy)
+        return value
+
+    def number(self, name: str, default: float, least: float, most: float) -> float:
+        """Return a number, given as such or as a text."""
+        value = self._set.get(name)
+        if value is None or value == "":
+            return default
+        try:
+            number = float("nan") if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if not least <= number <= most:
+            raise ConfigurationError(name, f"{str(value)[:80]!r} cannot be", f"give {least:g} to {most:g} seconds")
+        return number
+
+    def truth(self, name: str, *, default: bool) -> bool:
+        """Return a boolean, given as such or as a text."""
+        value = self._set.get(name)
+        if value is None or value == "":
+            return default
+        found = _TRUTHS.get(str(value).strip().lower())
+        if found is None:
+            raise ConfigurationError(name, f"{str(value)[:80]!r} is no boolean", "give true or false")
+        return found
+
+
+def checked_text(name: str, value: str, longest: int, *, secret: bool) -> str:
+    """Refuse what no field may hold: control characters, and more text than makes sense.
+
+    :param name: the field, for messages
+    :param value: what was given
+    :param longest: characters
+    :param secret: keep the value out of the message
+    """
+    if len(value) > longest:
+        raise ConfigurationError(name, f"is {len(value):,} characters long", f"give at most {longest:,}")
+    if not value.isprintable():
+        shown = "" if secret else f"{value[:80]!r} "
+        raise ConfigurationError(name, f"{shown}has control characters", "give the value without them")
+    return value
+
+
+def credential(name: str, value: str | None, meaning: str, *, header: bool) -> str:
+    """Return login or password; the message never shows it.
+
+    :param name: the field, for messages
+    :param value: what was given
+    :param meaning: what should be there, for messages
+    :param header: whether it goes into a header as it is, which takes ASCII without blanks
+    """
+    stripped = (value or "").strip()
+    if not stripped:
+        raise ConfigurationError(name, "is empty", f"give {meaning}")
+    checked_text(name, stripped, _LONGEST_SECRET, secret=True)
+    if header and (not stripped.isascii() or " " in stripped):
+        raise ConfigurationError(name, "has blanks or non-ASCII characters", f"give {meaning} as issued")
+    return stripped
