@@ -10,6 +10,7 @@ ZIP64 = 0x0001
 UNICODE_PATH = 0x7075
 SENTINEL = 0xFFFFFFFF
 HEADER = struct.Struct("<HH")
+PATH_HEADER = struct.Struct("<BI")
 
 
 class ExtraError(ValueError):
@@ -74,9 +75,11 @@ def unicode_path(extra: bytes, name: bytes) -> bytes | None:
     """Give the name of a Unicode Path field that is meant for this ``name``; None where there is none.
 
     :param name: as the header has it; a field made for another name is void by its CRC.
-    :raises ExtraError: where the extra field is damaged.
+    :raises ExtraError: where the extra field is damaged or has two of them.
     """
-    for kind, data in fields(extra):
-        if kind == UNICODE_PATH and data[:1] == b"\1" and data[1:5] == struct.pack("<I", zlib.crc32(name)):
-            return data[5:]
-    return None
+    found = [data for kind, data in fields(extra) if kind == UNICODE_PATH]
+    if len(found) > 1 or (found and len(found[0]) < PATH_HEADER.size):
+        raise ExtraError("bad-extra-field", "its Unicode Path is cut short, or there are two")
+    if not found or PATH_HEADER.unpack_from(found[0]) != (1, zlib.crc32(name)):
+        return None
+    return found[0][PATH_HEADER.size :]

@@ -73,6 +73,12 @@ NAMES: dict[str, Case] = {
         "bad-utf8-name",
         lambda: central(extra=struct.pack("<HHBI", 0x7075, 6, 1, zlib.crc32(b"jobs/101.json")) + b"\xff"),
     ),
+    "Unicode Path cut": case("bad-extra-field", lambda: central(extra=b"up\2\0ab")),
+    "two Unicode Paths": case("bad-extra-field", lambda: central(extra=(b"up\5\0" + bytes(5)) * 2)),
+    "Unicode Path of another name": case("path-traversal", lambda: build(
+        Member(b"../x", central={"extra": unicode_path(b"a", "b")}))),
+    "Unicode Path empty": case("empty-name unicode-path-mismatch", lambda: central(
+        extra=unicode_path(b"jobs/101.json", ""))),
     "another Unicode Path in front": case(
         "unicode-path-mismatch", lambda: local(extra=unicode_path(b"jobs/101.json", "ü"))
     ),
