@@ -36,7 +36,9 @@ def parse(tail: Tail, start: int, stop: int, most: int, found: Findings) -> list
         name = raw.decode("ascii") if raw.isascii() else _decode(raw, flags, at, found)
         extra = data[name_end : name_end + extra_size]
         if (extra and not extras.is_plain(extra)) or SENTINEL in (size, compressed, offset):
-            name, (size, compressed, offset) = _extra(extra, raw, name, (size, compressed, offset), at, found)
+            name, (size, compressed, offset) = _extra(
+                extra, raw, flags, name, (size, compressed, offset), at=at, found=found
+            )
         kind = data[low + 4 : low + 12] + data[low + 34 : low + 42]
         if kind not in good and judge(Kind.of(kind), name, at, found) and len(good) < KINDS_KEPT:
             good.add(kind)
@@ -84,7 +86,7 @@ def _decode(raw: bytes, flags: int, at: int, found: Findings) -> str:
 
 
 def _extra(
-    extra: bytes, raw: bytes, name: str, plain: tuple[int, int, int], at: int, found: Findings
+    extra: bytes, raw: bytes, flags: int, name: str, plain: tuple[int, int, int], *, at: int, found: Findings
 ) -> tuple[str, tuple[int, ...]]:
     """Let the extra field speak: the name where the header's is a stand-in, and 64-bit values."""
     try:
@@ -93,16 +95,16 @@ def _extra(
     except extras.ExtraError as error:
         found.add(error.code, str(error), offset=at, entry=name)
         return name, plain
-    return _better(better, raw, name, at, found), values
+    return _better(better, raw, flags, name, at, found), values
 
 
-def _better(better: bytes | None, raw: bytes, name: str, at: int, found: Findings) -> str:
+def _better(better: bytes | None, raw: bytes, flags: int, name: str, at: int, found: Findings) -> str:
     """Take a Unicode Path for the name, as readers do; the header's name must then be a mere stand-in for it."""
     if better is None or better == raw:
         return name
     names.check(name, at, found)
     shown = _decode(better, UTF8, at, found)
-    if better.isascii():
-        message = f"the header's name needs no stand-in, yet the Unicode Path says '{escape(shown)}'"
+    if better.isascii() or flags & UTF8:
+        message = f"the header's name needs no other, yet the Unicode Path says '{escape(shown)}'"
         found.add("unicode-path-mismatch", message, offset=at, entry=name)
     return shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 
 from airflow_provider_dli.archive import extra as extras
 from airflow_provider_dli.archive.report import Entry, Findings, escape
@@ -20,24 +21,25 @@ def compare(head: bytes, entry: Entry, central: bytes, found: Findings) -> int |
     """Compare a local header with the directory's.
 
     :param head: the file from the entry's offset on, long enough for the header.
-    :param central: the entry's directory header, up to and with the name.
+    :param central: the entry's directory header, up to and with the extra field.
     :returns: how long the local header is; None where there is none.
     """
     if len(head) < HEADER.size or head[:4] != SIGNATURE:
         found.add("bad-local-header", "no local header begins here", offset=entry.offset, entry=entry.name)
         return None
     *_, name_size, extra_size = HEADER.unpack_from(head)
-    for code, message in _differences(head, entry, central):
-        found.add(code, message, offset=entry.offset, entry=entry.name)
-    return HEADER.size + int(name_size) + int(extra_size)
+    length = HEADER.size + int(name_size) + int(extra_size)
+    for differences in (_differing_fields, _differing_extras):
+        for code, message in differences(head[:length], entry, central):
+            found.add(code, message, offset=entry.offset, entry=entry.name)
+    return length
 
 
-def _differences(head: bytes, entry: Entry, central: bytes) -> Iterator[tuple[str, str]]:
-    _, _, flags, method, when, crc, compressed, size, name_size, extra_size = HEADER.unpack_from(head)
-    name = head[HEADER.size : HEADER.size + name_size]
-    extra = head[HEADER.size + name_size : HEADER.size + name_size + extra_size]
+def _differing_fields(head: bytes, entry: Entry, central: bytes) -> Iterator[tuple[str, str]]:
+    _, _, flags, method, when, _, _, _, name_size, _ = HEADER.unpack_from(head)
+    name = head[HEADER.size :][:name_size]
     (central_when,) = struct.unpack_from("<I", central, 12)
-    if name != central[46:]:
+    if name != _name(central):
         yield "name-mismatch", f"its local header calls it '{escape(name.decode('utf-8', 'backslashreplace'))}'"
     if flags != entry.flags:
         yield "flags-mismatch", f"local header 0x{flags:04x}, directory 0x{entry.flags:04x}"
@@ -45,21 +47,40 @@ def _differences(head: bytes, entry: Entry, central: bytes) -> Iterator[tuple[st
         yield "method-mismatch", f"local header {method}, directory {entry.method}"
     if when != central_when:
         yield "time-mismatch", f"local header 0x{when:08x}, directory 0x{central_when:08x}"
+
+
+def _differing_extras(head: bytes, entry: Entry, central: bytes) -> Iterator[tuple[str, str]]:
+    """Compare what the extra fields say."""
+    *_, compressed, size, name_size, _ = HEADER.unpack_from(head)
+    name, extra = head[HEADER.size :][:name_size], head[HEADER.size + name_size :]
     try:
         size, compressed = extras.resolve((size, compressed), extra)
-        better = extras.unicode_path(extra, name)
+        path = extras.unicode_path(extra, name) or name
     except extras.ExtraError as error:
         yield error.code, f"in the local header: {error}"
         return
-    if better not in (None, name) and better != entry.name.encode("utf-8", "surrogateescape"):
-        yield "unicode-path-mismatch", "the local header's Unicode Path is not the name in the directory"
-    yield from _differing_sums((crc, size, compressed), entry, deferred=bool(flags & DESCRIPTOR))
+    if name == _name(central) and path != _path(central):
+        yield "unicode-path-mismatch", "local header and directory differ in the Unicode Path"
+    yield from _differing_sums(head, (size, compressed), entry)
 
 
-def _differing_sums(sums: tuple[int, int, int], entry: Entry, *, deferred: bool) -> Iterator[tuple[str, str]]:
+def _name(central: bytes) -> bytes:
+    return central[46:][: central[28] | central[29] << 8]
+
+
+def _path(central: bytes) -> bytes:
+    """Give the name that counts for readers of the Unicode Path; a damaged one has been reported and is none."""
+    name = _name(central)
+    with suppress(extras.ExtraError):
+        return extras.unicode_path(central[46 + len(name) :], name) or name
+    return name
+
+
+def _differing_sums(head: bytes, sizes: tuple[int, int], entry: Entry) -> Iterator[tuple[str, str]]:
     """Compare CRC and sizes; a header written before the data may leave each at 0 (APPNOTE 4.4.4, bit 3)."""
-    crc, size, compressed = sums
-    unset = 0 if deferred else None
+    _, _, flags, _, _, crc, *_ = HEADER.unpack_from(head)
+    size, compressed = sizes
+    unset = 0 if flags & DESCRIPTOR else None
     if crc not in (entry.crc32, unset):
         yield "crc-mismatch", f"local header 0x{crc:08x}, directory 0x{entry.crc32:08x}"
     if size not in (entry.size, unset):

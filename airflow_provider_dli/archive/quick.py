@@ -40,7 +40,7 @@ class Quick:
         :param low: the entry's offset in it.
         :param high: the offset of the next entry, or of the directory.
         """
-        if high > len(file):
+        if high > len(file) or (not entry.name.isascii() and self._has_extra(entry)):
             return None
         name_size, extra_size = LENGTHS(file, low + 26)
         begin = low + LOCAL_SIZE + name_size + extra_size
@@ -59,6 +59,11 @@ class Quick:
             if not inflater.eof or inflater.unused_data:
                 return None
         return content if len(content) == entry.size and self._crc32(content, 0) == entry.crc32 else None
+
+    def _has_extra(self, entry: Entry) -> bool:
+        """Tell whether the name may come from the directory's extra field, and needs its twin in front."""
+        at = entry.header - self._origin + 30
+        return self._data[at : at + 2] != b"\0\0"
 
     def _agrees(self, file: bytes, low: int, end: int, high: int, entry: Entry) -> bool:
         """Compare local header and data descriptor with the directory."""

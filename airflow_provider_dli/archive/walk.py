@@ -12,7 +12,7 @@ from airflow_provider_dli.archive.gaps import check_gap
 from airflow_provider_dli.archive.headers import HEADER, LOCAL_SIZE
 from airflow_provider_dli.archive.inflate import read_content
 from airflow_provider_dli.archive.layout import Layout
-from airflow_provider_dli.archive.quick import LARGEST, Quick
+from airflow_provider_dli.archive.quick import LARGEST, LENGTHS, Quick
 from airflow_provider_dli.archive.report import Entry, Findings
 from airflow_provider_dli.archive.rules import DEFLATED, DESCRIPTOR, ENCRYPTED, PATCHED, STORED
 from airflow_provider_dli.archive.source import Stream
@@ -70,7 +70,7 @@ class Walk:
         start = entry.offset + length
         end = start + entry.compressed_size
         if end > limit:
-            if entry.offset + len(central) - CENTRAL_SIZE + LOCAL_SIZE + entry.compressed_size <= limit:
+            if entry.offset + LOCAL_SIZE + central[28] + (central[29] << 8) + entry.compressed_size <= limit:
                 # The directory alone did not give it away.
                 message = f"its data would end at byte {end}, what follows begins at {limit}"
                 self._found.add("overlap", message, offset=entry.offset, entry=entry.name)
@@ -95,9 +95,10 @@ class Walk:
         check_gap(self._stream, end, limit, self._found)
 
     def _central(self, entry: Entry) -> bytes:
-        """Give the entry's directory header, up to and with the name."""
+        """Give the entry's directory header, up to and with the extra field."""
         data, at = self._directory.data, entry.header - self._directory.origin
-        return data[at : at + CENTRAL_SIZE + int.from_bytes(data[at + 28 : at + 30], "little")]
+        name_size, extra_size = LENGTHS(data, at + 28)
+        return data[at : at + CENTRAL_SIZE + name_size + extra_size]
 
 
 def is_readable(entry: Entry) -> bool:

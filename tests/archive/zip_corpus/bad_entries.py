@@ -70,9 +70,15 @@ NAMES: dict[str, Case] = {
         "unicode-path-mismatch path-traversal", lambda: central(extra=unicode_path(b"jobs/101.json", "../x"))
     ),
     "Unicode Path is not UTF-8": case(
-        "bad-utf8-name",
+        "bad-utf8-name unicode-path-mismatch",
         lambda: central(extra=struct.pack("<HHBI", 0x7075, 6, 1, zlib.crc32(b"jobs/101.json")) + b"\xff"),
     ),
+    "Unicode Path in the directory only": case("unicode-path-mismatch", lambda: build(
+        Member(b"gr\x94sse", central={"extra": unicode_path(b"gr\x94sse", "größe")}))),
+    "Unicode Path beside UTF-8": case("unicode-path-mismatch", lambda: build(
+        Member("ü".encode(), flags=UTF8, central={"extra": unicode_path("ü".encode(), "ö")},
+               local={"extra": unicode_path("ü".encode(), "ö")}))),
+    "Unicode Path cut in front": case("bad-extra-field", lambda: local(extra=b"up\2\0ab")),
     "Unicode Path cut": case("bad-extra-field", lambda: central(extra=b"up\2\0ab")),
     "two Unicode Paths": case("bad-extra-field", lambda: central(extra=(b"up\5\0" + bytes(5)) * 2)),
     "Unicode Path of another name": case("path-traversal", lambda: build(
