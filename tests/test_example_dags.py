@@ -98,8 +98,8 @@ def test_damage_is_red(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
 def test_a_wrong_connection_is_red(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     """The field is named in the log, no retry is spent, and nothing was sent."""
     connection = json.loads(dli_emulator.airflow_conn)
-    connection["extra"] = {"region": "cn-north-4"}
+    connection["extra"] = {"project_id": dli_emulator.project_id}
     run = run_dag("dli_export_flink_jobs", AIRFLOW_CONN_DLI_DEFAULT=json.dumps(connection))
     assert run.states == {"export": "failed", "verify": "upstream_failed"}, run.log
-    assert "connection 'dli_default': project_id: is missing" in run.log
+    assert "connection 'dli_default': region: is missing" in run.log
     assert len(dli_emulator.requests) == 0

@@ -24,6 +24,8 @@ def test_two(dli_emulator):
 
 
 def pytest_in(folder: Path, *arguments: str) -> str:
+    # A configuration of its own, so that none of a folder above, such as ours, is taken.
+    (folder / "pytest.ini").write_text("[pytest]\n")
     command = [
         sys.executable,
         "-m",
