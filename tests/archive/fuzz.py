@@ -1,8 +1,8 @@
 """Coverage-guided fuzzing with atheris, which is not among the project's requirements: ``pip install atheris``.
 
-``python tests/archive/fuzz.py -max_total_time=600`` starts from the corpus, good and bad; arguments go to libFuzzer.
-An input that makes ``inspect`` raise, take more than 5 s or 512 MB, or call sound what Python cannot read, ends the
-run and is left behind as ``crash-…``.
+``python tests/archive/fuzz.py -max_total_time=600`` starts from the corpus, good and bad; libFuzzer gets the
+arguments. An input that makes ``inspect`` raise, take more than 5 s or 512 MB, or call sound what Python cannot
+read, ends the run and is left behind as ``crash-…``.
 """
 
 from __future__ import annotations
