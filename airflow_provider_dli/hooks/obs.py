@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from airflow_provider_dli.client.credentials import AccessKey
-    from airflow_provider_dli.client.obs.objects import ObjectFacts
+    from airflow_provider_dli.client.obs.objects import Listing, ObjectFacts
     from airflow_provider_dli.client.obs.reader import ObjectReader
 
 
@@ -52,6 +52,18 @@ class ObsHook(AccountHook):
 
         with translated():
             return ObjectReader(self._client, _place(place), facts)
+
+    def list_directory(self, directory: ObsLocation) -> Listing:
+        """List the objects of a directory.
+
+        :param directory: bucket, or bucket and directory
+        :raises DliException: if OBS does not answer
+        :raises DliFailException: if the bucket is missing or may not be listed
+        """
+        from airflow_provider_dli.client.obs.objects import list_objects
+
+        with translated():
+            return list_objects(self._client, directory)
 
     @cached_property
     def _client(self) -> S3Client:

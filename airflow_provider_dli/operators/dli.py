@@ -11,7 +11,9 @@ from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.locations import parse_directory
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.exceptions import translated
+from airflow_provider_dli.exporting import Export, Memory
 from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters import archive_places, selected_jobs
 from airflow_provider_dli.wording import counted
 
@@ -37,6 +39,9 @@ class DliExportFlinkJobsOperator(BaseOperator):
     :param is_selected: by default it follows from ``job_selected``; if given it must agree with it: True with
         ids, False without
     :param dli_conn_id: connection of type ``dli`` (templated)
+    :param settling_time: seconds to wait for an archive in ``obs_dir`` when the answer to the export was lost, or
+        an earlier try was killed while asking (known on Airflow 3.3 and later): one that appeared since is
+        adopted, none means asking again, several is an error. Exact if every run has a directory of its own
     :raises DliFailException: if a parameter or the connection cannot be used, or DLI refuses; no retry is spent
     :raises DliException: if DLI is out of reach or in trouble, or names no archive; a retry may help
     """
@@ -51,10 +56,12 @@ class DliExportFlinkJobsOperator(BaseOperator):
         job_selected: Iterable[int | str] | int | str | XComArg | None = None,
         is_selected: bool | None = None,
         dli_conn_id: str = DEFAULT_CONN_ID,
+        settling_time: float = 30,
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
         super().__init__(**kwargs)
         self.obs_dir = obs_dir
+        self.settling_time = settling_time
         self.job_selected = job_selected
         self.is_selected = is_selected
         self.dli_conn_id = dli_conn_id
@@ -65,11 +72,14 @@ class DliExportFlinkJobsOperator(BaseOperator):
         """Export the jobs; the archives, each as ``bucket/key``."""
         with translated():
             job_ids = selected_jobs(self.job_selected, self.is_selected, given=self.selection_given)
-            call = flink.export_jobs(str(parse_directory("obs_dir", self.obs_dir)), job_ids)
+            directory = parse_directory("obs_dir", self.obs_dir)
+            call = flink.export_jobs(str(directory), job_ids)
         hook = DliHook(self.dli_conn_id)
         what = "all Flink jobs" if job_ids is None else f"{counted(len(job_ids), 'Flink job')} {job_ids}"
         self.log.info("Exporting %s of project %s in %s.", what, hook.project_id, hook.account.region)
-        archives = list(hook.run(call).zip_file)
+        memory = Memory(context.get("task_state_store"))
+        export = Export(hook, ObsHook(self.dli_conn_id), directory, memory, self.settling_time, self.log)
+        archives = export.archives(call)
         self.log.info("Exported to %s: %s", counted(len(archives), "archive"), ", ".join(archives))
         if self.do_xcom_push and (task_instance := context.get("ti")):
             task_instance.xcom_push(key="zip_file", value=archives)
@@ -114,7 +124,6 @@ class DliVerifyFlinkExportOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Verify the archives; a report for each."""
-        from airflow_provider_dli.hooks.obs import ObsHook
         from airflow_provider_dli.verification import Verification, judge
 
         with translated():

@@ -1,0 +1,186 @@
+"""An export whose answer is lost: nothing lost, nothing done twice in silence."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
+
+
+class StateStore:
+    """Keeps JSON, as Airflow's task state store does, over the tries of one task instance."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.kept[key]) if key in self.kept else default
+
+    def set(self, key: str, value: Any) -> None:
+        self.kept[key] = json.dumps(value)
+
+    def delete(self, key: str) -> None:
+        self.kept.pop(key, None)
+
+
+Exporting = Callable[..., list[str]]
+
+
+@pytest.fixture
+def store() -> StateStore:
+    return StateStore()
+
+
+@pytest.fixture
+def export(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, store: StateStore) -> Exporting:
+    """Return a function that runs the export operator as one try of a task."""
+    connection = json.loads(dli_emulator.airflow_conn)
+    extra = connection["extra"] if isinstance(connection["extra"], dict) else json.loads(connection["extra"])
+    connection["extra"] = extra | {"retry_budget": 5, "read_timeout": 2}
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(connection))
+
+    def run(obs_dir: str | None = None, settling_time: float = 0.5, *, remembers: bool = True) -> list[str]:
+        operator = DliExportFlinkJobsOperator(
+            task_id="export", obs_dir=obs_dir or f"{dli_emulator.bucket}/run-1", settling_time=settling_time
+        )
+        context: Any = {"task_state_store": store} if remembers else {}
+        return operator.execute(context)
+
+    return run
+
+
+def archives_in(world: Any, directory: str = "run-1") -> list[str]:
+    listing = world.s3.list_objects_v2(Bucket=world.bucket, Prefix=f"{directory}/")
+    return [f"{world.bucket}/{each['Key']}" for each in listing.get("Contents", [])]
+
+
+def exports_asked(world: Any) -> int:
+    return sum(1 for request in world.requests if request.operation == "ExportFlinkJobs")
+
+
+@pytest.mark.parametrize("kind", ["cut_after", "reset_after"])
+def test_it_acted_and_its_answer_was_lost(
+    dli_emulator: Any, export: Exporting, store: StateStore, capsys: Any, kind: str
+) -> None:
+    """The archive is adopted, the log says so, and nothing is asked twice."""
+    dli_emulator.fault("ExportFlinkJobs", kind)
+    archives = export()
+    assert archives == archives_in(dli_emulator)
+    assert len(archives) == 1
+    assert exports_asked(dli_emulator) == 1
+    assert "Adopted" in capsys.readouterr().out
+    assert store.kept == {}
+
+
+@pytest.mark.parametrize("kind", ["cut_before", "reset_before", "html"])
+def test_it_never_acted(dli_emulator: Any, export: Exporting, capsys: Any, kind: str) -> None:
+    """After the settling time it is asked again; one archive."""
+    dli_emulator.fault("ExportFlinkJobs", kind)
+    archives = export()
+    assert archives == archives_in(dli_emulator)
+    assert len(archives) == 1
+    assert exports_asked(dli_emulator) == 2
+    assert "asking again" in capsys.readouterr().out
+
+
+def test_an_archive_that_comes_within_the_settling_time_is_adopted(dli_emulator: Any, export: Exporting) -> None:
+    """The answer timed out; the service was only slow."""
+    dli_emulator.fault("ExportFlinkJobs", "slow", before=3.0)
+    assert export(settling_time=15) == archives_in(dli_emulator)
+    assert exports_asked(dli_emulator) == 1
+
+
+def test_older_archives_in_the_directory_are_not_adopted(dli_emulator: Any, export: Exporting) -> None:
+    """Only one that appeared since."""
+    (older,) = export()
+    time.sleep(4)  # OBS tells times in whole seconds
+    dli_emulator.fault("ExportFlinkJobs", "cut_before")
+    (newer,) = export()
+    assert newer != older
+    assert exports_asked(dli_emulator) == 3
+
+
+def test_several_that_could_be_it_are_an_error_that_names_each(
+    dli_emulator: Any, export: Exporting, store: StateStore
+) -> None:
+    """A guess could restore the wrong jobs."""
+    first, second = export(), export()
+    began = datetime.now(UTC) - timedelta(minutes=1)
+    store.set("dli_export_began", {"obs_dir": f"{dli_emulator.bucket}/run-1", "began": began.isoformat()})
+    with pytest.raises(DliFailException, match="several archives appeared there since") as caught:
+        export()
+    assert first[0] in str(caught.value)
+    assert second[0] in str(caught.value)
+    assert exports_asked(dli_emulator) == 2
+
+
+def test_a_try_that_was_killed_while_asking_is_taken_up(
+    dli_emulator: Any, export: Exporting, store: StateStore, capsys: Any
+) -> None:
+    """The next try finds what the service made of it."""
+    began = datetime.now(UTC)
+    (made,) = export()
+    store.set("dli_export_began", {"obs_dir": f"{dli_emulator.bucket}/run-1", "began": began.isoformat()})
+    assert export() == [made]
+    assert exports_asked(dli_emulator) == 1
+    assert "An earlier try ended while it was asking" in capsys.readouterr().out
+    assert store.kept == {}
+
+
+def test_a_try_that_was_killed_before_the_service_acted(
+    dli_emulator: Any, export: Exporting, store: StateStore
+) -> None:
+    """The next try asks again."""
+    began = datetime.now(UTC)
+    store.set("dli_export_began", {"obs_dir": f"{dli_emulator.bucket}/run-1", "began": began.isoformat()})
+    assert export() == archives_in(dli_emulator)
+    assert exports_asked(dli_emulator) == 1
+
+
+def test_a_memory_of_another_directory_is_none(dli_emulator: Any, export: Exporting, store: StateStore) -> None:
+    """Parameters may change between tries."""
+    store.set("dli_export_began", {"obs_dir": "elsewhere/run-1", "began": datetime.now(UTC).isoformat()})
+    assert export() == archives_in(dli_emulator)
+    assert exports_asked(dli_emulator) == 1
+
+
+def test_a_clear_refusal_is_remembered_as_known(dli_emulator: Any, export: Exporting, store: StateStore) -> None:
+    """The next try need not look for anything."""
+    dli_emulator.fault("ExportFlinkJobs", "is_success_false")
+    with pytest.raises(DliFailException):
+        export()
+    assert store.kept == {}
+
+
+def test_an_outcome_that_stays_unknown_is_red_and_remembered(
+    dli_emulator: Any, export: Exporting, store: StateStore
+) -> None:
+    """Asked three times, no archive: a retry of the task may help, and begins by looking."""
+    dli_emulator.fault("ExportFlinkJobs", "html", times=None)
+    with pytest.raises(DliException, match="HTTP 502"):
+        export(settling_time=0.1)
+    assert exports_asked(dli_emulator) == 3
+    assert archives_in(dli_emulator) == []
+    assert "dli_export_began" in store.kept
+
+
+def test_without_a_state_store_a_lost_answer_is_still_adopted(dli_emulator: Any, export: Exporting) -> None:
+    """Before Airflow 3.3 only a killed try is forgotten."""
+    dli_emulator.fault("ExportFlinkJobs", "cut_after")
+    assert export(remembers=False) == archives_in(dli_emulator)
+    assert exports_asked(dli_emulator) == 1
+
+
+def test_a_throttled_export_succeeds(dli_emulator: Any, export: Exporting) -> None:
+    """Three 429s surely did nothing: asked four times, exported once."""
+    dli_emulator.fault("ExportFlinkJobs", "throttled", times=3, retry_after=0)
+    assert len(export()) == 1
+    assert exports_asked(dli_emulator) == 4
+    assert len(archives_in(dli_emulator)) == 1
