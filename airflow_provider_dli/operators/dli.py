@@ -1,4 +1,7 @@
-"""Operators for Huawei Cloud Data Lake Insight (DLI): export Flink jobs, prove the archives whole."""
+"""Operators for Huawei Cloud Data Lake Insight (DLI): export Flink jobs, prove the archives whole.
+
+What a task needs is imported when it runs: this module is read with every DAG file that uses it.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.locations import parse_directory
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
-from airflow_provider_dli.exceptions import translated
-from airflow_provider_dli.exporting import Export, Memory
-from airflow_provider_dli.hooks.dli import DliHook
-from airflow_provider_dli.hooks.obs import ObsHook
-from airflow_provider_dli.parameters import archive_places, selected_jobs
-from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -70,6 +65,15 @@ class DliExportFlinkJobsOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[str]:
         """Export the jobs; the archives, each as ``bucket/key``."""
+        from airflow_provider_dli.client import flink
+        from airflow_provider_dli.client.locations import parse_directory
+        from airflow_provider_dli.exceptions import translated
+        from airflow_provider_dli.exporting import Export, Memory
+        from airflow_provider_dli.hooks.dli import DliHook
+        from airflow_provider_dli.hooks.obs import ObsHook
+        from airflow_provider_dli.parameters import selected_jobs
+        from airflow_provider_dli.wording import counted
+
         with translated():
             job_ids = selected_jobs(self.job_selected, self.is_selected, given=self.selection_given)
             directory = parse_directory("obs_dir", self.obs_dir)
@@ -124,6 +128,9 @@ class DliVerifyFlinkExportOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Verify the archives; a report for each."""
+        from airflow_provider_dli.exceptions import translated
+        from airflow_provider_dli.hooks.obs import ObsHook
+        from airflow_provider_dli.parameters import archive_places
         from airflow_provider_dli.verification import Verification, judge
 
         with translated():
