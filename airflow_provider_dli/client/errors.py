@@ -20,6 +20,8 @@
 
 from __future__ import annotations
 
+from airflow_provider_dli.client.advice import ADVICE
+
 
 class DliClientError(Exception):
     """Root of the tree."""
@@ -99,10 +101,15 @@ class ServiceError(DliClientError):
         self.code = code
         self.message = message
         self.request_id = request_id
-        named = f" {code}" if code else ""
-        asked = f" (request id {request_id})" if request_id else ""
-        advice = advice or self.advice
-        super().__init__(f"{operation}: HTTP {status}{named}: {message}{asked}. {advice}")
+        self.advice = advice or ADVICE.get(code or "") or type(self).advice
+        super().__init__(operation, status, code, message, request_id)
+
+    def __str__(self) -> str:
+        """Say all of it in one line: what was asked, what came, and what to do."""
+        named = f" {self.code}" if self.code else ""
+        asked = f" (request id {self.request_id})" if self.request_id else ""
+        ended = "" if self.message.endswith((".", "!", "?")) and not asked else "."
+        return f"{self.operation}: HTTP {self.status}{named}: {self.message}{asked}{ended} {self.advice}"
 
 
 class AuthenticationError(ServiceError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from airflow_provider_dli.client import replies, signing
@@ -31,6 +32,9 @@ from airflow_provider_dli.client.retry import Retries, RetryPolicy
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
+
+# "App authentication", which is also what a signature with another time gets.
+_CLOCK_CODE = "APIGW.0303"
 
 
 def utc_now() -> datetime:
@@ -56,13 +60,14 @@ def converse(
     retries = Retries(policy or account.retry, clock())
     renewed = False
     while True:
-        sent = False
+        sent, reply = False, None
         try:
             request = yield from _proven(call, account, clock)
             sent = True
             reply = yield from ask(request)
             return judge(call, reply)
         except DliClientError as error:
+            _tell_clocks(error, reply, clock())
             if sent and not renewed and isinstance(error, AuthenticationError) and account.credentials.forget():
                 renewed = True
                 _log.info("%s The proof of identity is renewed once.", error)
@@ -73,6 +78,21 @@ def converse(
                 raise
             _log.warning("%s Asking again in %.1f s (attempt %d).", error, pause, retries.attempts + 1)
         yield from wait(pause)
+
+
+def _tell_clocks(error: DliClientError, reply: Reply | None, now: datetime) -> None:
+    """Where a signature is refused for its time, say what both clocks show."""
+    if not isinstance(error, AuthenticationError) or error.code != _CLOCK_CODE or reply is None:
+        return
+    try:
+        theirs = parsedate_to_datetime(reply.headers.get("date", ""))
+    except (ValueError, TypeError):
+        return
+    apart = (now - theirs).total_seconds()
+    error.advice += (
+        f" This machine's clock says {now:%Y-%m-%d %H:%M:%S} UTC, the service's {theirs:%Y-%m-%d %H:%M:%S} UTC: "
+        f"{abs(apart):.0f} s {'ahead' if apart > 0 else 'behind'}."
+    )
 
 
 def _proven(call: Call[Any], account: Account, clock: Clock) -> Conversation[Request]:

@@ -17,6 +17,7 @@ from airflow_provider_dli.client.endpoints import (
     default_endpoint,
 )
 from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.locations import parse_directory
 from airflow_provider_dli.client.retry import RetryPolicy
 from airflow_provider_dli.connection.fields import AuthType
 from airflow_provider_dli.connection.reading import AirflowConnection, Extras, credential
@@ -47,6 +48,7 @@ def to_account(connection: AirflowConnection, environ: Mapping[str, str] = os.en
         endpoint=_endpoint(extras, "dli", region),
         obs_endpoint=_endpoint(extras, "obs", region),
         iam_endpoint=iam_endpoint,
+        bucket=_bucket(extras),
         network=_network(extras),
         retry=RetryPolicy(budget=extras.number("retry_budget", 120.0, 0.0, _WEEK)),
     )
@@ -131,6 +133,11 @@ def _endpoint(extras: Extras, service: str, region: str) -> str:
     name = "endpoint" if service == "dli" else f"{service}_endpoint"
     given = extras.text(name)
     return checked_endpoint(name, given) if given else default_endpoint(service, region, extras.text("cloud"))
+
+
+def _bucket(extras: Extras) -> str | None:
+    given = extras.text("bucket")
+    return parse_directory("bucket", given).bucket if given else None
 
 
 def _network(extras: Extras) -> Network:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.exchange import converse
+from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, translated
 from airflow_provider_dli.hooks.base import AccountHook
+from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -123,12 +125,26 @@ class DliHook(AccountHook):
         return self.run(call)
 
     def test_connection(self) -> tuple[bool, str]:
-        """List at most one Flink job, for Airflow's *Test* button."""
+        """Tell, for Airflow's *Test* button, who we are and what we may do.
+
+        :returns: whether Flink jobs may be listed and the connection's ``bucket``, if it names one, be read; and a
+            line that says which
+        """
+        from airflow_provider_dli.hooks.obs import ObsHook
+
         try:
-            page = self.run(flink.list_jobs({}, limit=1))
+            account = self.account
+            jobs = self.run(flink.list_jobs({}, limit=1)).total_count
+            known = f"Project {self.project_id} in {account.region}: {counted(jobs, 'Flink job')} may be listed"
         except DliException as error:
             return False, str(error)
-        return True, f"Project {self.project_id} in {self.account.region} has {page.total_count} Flink jobs."
+        if account.bucket is None:
+            return True, f"{known}; name a bucket in the connection to have that tested too."
+        try:
+            ObsHook(self.dli_conn_id).list_directory(ObsLocation(account.bucket))
+        except DliException as error:
+            return False, f"{known}, but bucket {account.bucket} may not be read: {error}"
+        return True, f"{known}, and bucket {account.bucket} may be read."
 
     async def _aaccount(self) -> Account:
         from airflow.providers.common.compat.connection import get_async_connection

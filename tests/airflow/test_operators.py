@@ -13,6 +13,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 
 
@@ -294,3 +295,24 @@ def test_every_template_field_is_a_parameter(operator: Any) -> None:
     for name in operator.template_fields:
         assert getattr(task, name) == "x"
         assert f":param {name}:" in operator.__doc__
+
+
+def test_the_connection_test_tries_the_bucket_too(world: Any, reconnect: Any) -> None:
+    """In one line: what is permitted, and what is not."""
+    reconnect(bucket=world.bucket)
+    works, message = DliHook().test_connection()
+    assert works
+    assert message.endswith(f"26 Flink jobs may be listed, and bucket {world.bucket} may be read.")
+    reconnect(bucket="no-such-bucket")
+    works, message = DliHook().test_connection()
+    assert not works
+    assert "26 Flink jobs may be listed, but bucket no-such-bucket may not be read: " in message
+
+
+def test_a_wrong_clock_is_told_with_both_times(world: Any) -> None:
+    """Whoever reads it knows which machine to mend."""
+    world.fault("ExportFlinkJobs", "skewed_clock")
+    with pytest.raises(
+        DliFailException, match=r"APIGW\.0303: .*clock says .* UTC, the service's .* UTC: 12\d\d s"
+    ):
+        export(obs_dir=world.bucket)
