@@ -9,8 +9,8 @@ _KEYS = (
     "unchanged: more than five failures lock the key for 5 minutes."
 )
 _AGENCY = (
-    "If it stays so, DLI probably has no agency that may write to the bucket: in the console, Global Configuration, "
-    "Service Authorization (dli_management_agency), and give it rights on OBS."
+    "If it stays so, DLI probably has no agency that may write to the bucket: see Global Configuration, Service "
+    "Authorization in the console (dli_management_agency), and give it rights on OBS."
 )
 _JOB = "Look which jobs the project has: DliHook.list_flink_jobs(), or Job Management in the console."
 _PROJECT = "Check project_id and region of the connection: the key must belong to that project."
@@ -19,7 +19,7 @@ _PROJECT = "Check project_id and region of the connection: the key must belong t
 ADVICE: Mapping[str, str] = {
     "APIGW.0101": "DLI does not offer this API in this region, or the endpoint of the connection is not DLI's.",
     "APIGW.0301": _KEYS,
-    "APIGW.0302": "The IAM user may not call this API; it needs dli:jobs:export, dli:jobs:list, dli:jobs:get.",
+    "APIGW.0302": "The IAM user may not call this API; it needs dli:jobs:export, :list and :get.",
     "APIGW.0303": "Set this machine's clock: a signature may be 15 minutes old at most.",
     "APIGW.0305": _KEYS,
     "APIGW.0307": "The token has ended; put a new one into the connection, or use auth_type password.",

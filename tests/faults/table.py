@@ -1,0 +1,144 @@
+"""Faults, and what must become of a call that meets them: one table for the test and for the docs.
+
+``python tests/faults/table.py`` writes ``docs/faults.md`` anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+
+GREEN, RETRY, FAIL = "result", "DliException", "DliFailException"
+EXPORT, LIST, SHOW = "ExportFlinkJobs", "ListFlinkJobs", "ShowFlinkJob"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fault and what must hold.
+
+    :param operation: the call that meets it
+    :param kind: kind of the emulator's fault
+    :param outcome: what the hook's caller gets
+    :param requests: how many requests the service sees
+    :param exports: how many archives lie in the store afterwards
+    :param message: what the failure says
+    :param parameters: of the fault
+    :param times: how often the fault strikes; None for always
+    :param budget: the connection's ``retry_budget``
+    :param auth_type: how the connection says who it is
+    """
+
+    operation: str
+    kind: str
+    outcome: str
+    requests: int
+    exports: int
+    message: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    times: int | None = 1
+    budget: float = 6
+    auth_type: str = "access_key"
+
+    def __str__(self) -> str:
+        """Name the row in a test's id."""
+        given = "-".join(str(value) for value in self.parameters.values())
+        return f"{self.operation}-{self.kind}-{given}-{self.times}-{self.auth_type}"
+
+
+def refusal(operation: str, status: int, code: str, outcome: str, requests: int, exports: int = 0) -> Row:
+    """Make the row for an error body of the service."""
+    parameters = {"status": status, "code": code}
+    message = f"HTTP {status} {code}" if outcome != GREEN else ""
+    return Row(operation, "error", outcome, requests, exports, message, parameters)
+
+
+ROWS = [
+    # An export has no idempotency token: asked again only if it surely did not happen.
+    Row(EXPORT, "throttled", GREEN, 4, 1, parameters={"retry_after": 0}, times=3),
+    Row(EXPORT, "throttled", GREEN, 2, 1),
+    Row(EXPORT, "throttled", RETRY, 1, 0, "HTTP 429 APIGW.0308", times=None, budget=0),
+    Row(EXPORT, "locked", FAIL, 1, 0, "HTTP 401 APIGW.0301"),
+    Row(EXPORT, "expired_token", FAIL, 1, 0, "HTTP 401 APIGW.0307"),
+    Row(EXPORT, "expired_token", GREEN, 2, 1, auth_type="password"),
+    Row(EXPORT, "expired_token", FAIL, 2, 0, "HTTP 401 APIGW.0307", times=None, auth_type="password"),
+    Row(EXPORT, "skewed_clock", FAIL, 1, 0, "HTTP 401 APIGW.0303"),
+    refusal(EXPORT, 400, "DLI.29001", FAIL, 1),
+    refusal(EXPORT, 400, "DLI.0003", FAIL, 1),
+    refusal(EXPORT, 400, "DLI.10001", RETRY, 1),
+    refusal(EXPORT, 403, "APIGW.0302", FAIL, 1),
+    refusal(EXPORT, 404, "APIGW.0101", FAIL, 1),
+    refusal(EXPORT, 500, "APIGW.0601", RETRY, 1),
+    refusal(EXPORT, 503, "APIGW.0613", RETRY, 1),
+    Row(EXPORT, "html", RETRY, 1, 0, "HTTP 502"),
+    Row(EXPORT, "html", RETRY, 1, 0, "HTTP 504", {"status": 504}),
+    Row(EXPORT, "reply", FAIL, 1, 0, "a JSON object was expected", {"status": 200, "body": "<html>login</html>"}),
+    Row(
+        EXPORT, "reply", FAIL, 1, 0, "redirected to", {"status": 302, "headers": {"Location": "http://x.invalid/"}}
+    ),
+    Row(EXPORT, "is_success_false", FAIL, 1, 0, "HTTP 200"),
+    Row(EXPORT, "no_zip_file", FAIL, 1, 0, "zip_file should list at least one archive"),
+    Row(EXPORT, "cut_before", RETRY, 1, 0, "Whether the service acted is not known"),
+    Row(EXPORT, "reset_before", RETRY, 1, 0, "Whether the service acted is not known"),
+    Row(EXPORT, "cut_after", RETRY, 1, 1, "Whether the service acted is not known"),
+    Row(EXPORT, "reset_after", RETRY, 1, 1, "Whether the service acted is not known"),
+    Row(EXPORT, "slow", RETRY, 1, 1, "Whether the service acted is not known", {"after": 2.5}),
+    # Reading twice does no harm.
+    Row(LIST, "throttled", GREEN, 3, 0, parameters={"retry_after": 0}, times=2),
+    Row(LIST, "html", GREEN, 2, 0),
+    refusal(LIST, 500, "APIGW.0605", GREEN, 2),
+    refusal(LIST, 400, "DLI.0999", GREEN, 2),
+    refusal(LIST, 400, "DLI.23001", FAIL, 1),
+    Row(LIST, "cut_before", GREEN, 2, 0),
+    Row(LIST, "cut_after", GREEN, 2, 0),
+    Row(LIST, "locked", FAIL, 1, 0, "HTTP 401 APIGW.0301"),
+    Row(LIST, "html", RETRY, 1, 0, "HTTP 502", times=None, budget=0),
+    Row(SHOW, "reset_after", GREEN, 2, 0),
+    Row(SHOW, "slow", GREEN, 2, 0, parameters={"before": 2.5}),
+    refusal(SHOW, 400, "DLI.16001", FAIL, 1),
+    Row(SHOW, "expired_token", GREEN, 2, 0, auth_type="password"),
+]
+
+
+def page() -> str:
+    """Write the table as a page of the docs."""
+    lines = [
+        "# Faults",
+        "",
+        "What becomes of a call of the hook that meets a fault, sync and async alike. Each row is a test",
+        "(`tests/faults/test_faults.py`) against the emulator over real sockets; the page is made from the same",
+        "table by `python tests/faults/table.py`.",
+        "",
+        "`DliException`: a retry of the task may help. `DliFailException`: it cannot, and Airflow spends none. What",
+        "the export operator makes of an unknown outcome is told in [lost answers](lost-answers.md).",
+        "",
+        "| operation | fault | strikes | credentials | outcome | requests | archives | the message says |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in ROWS:
+        given = ", ".join(f"{name}={_cell(value)}" for name, value in row.parameters.items())
+        strikes = "always" if row.times is None else f"{row.times}×"
+        patience = "" if row.budget else ", patience 0"
+        cells = [
+            row.operation,
+            f"`{row.kind}`{f' ({given})' if given else ''}",
+            f"{strikes}{patience}",
+            row.auth_type,
+            row.outcome,
+            str(row.requests),
+            str(row.exports) if row.operation == EXPORT else "–",
+            row.message or "–",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
