@@ -144,7 +144,7 @@ def race(*contenders: Callable[[], object]) -> list[float]:
 
 
 def speed(samples: list[Sample], engine: Engine) -> bool:
-    """Print rates and ratios; whether those without JSON keep the limit."""
+    """Print rates and ratios; whether those of zlib without JSON keep the limit."""
     kept = True
     columns = f"{'ours':>8}{'yardstick':>12}{'ratio':>8}{'download+testzip':>19}{'ours is':>10}"
     print(f"\n{'engine ' + engine.name + ', archive MB/s':52}{columns}")
@@ -155,7 +155,7 @@ def speed(samples: list[Sample], engine: Engine) -> bool:
             lambda data=data: download_and_testzip(data),  # type: ignore[misc]  # likewise
         )
         ratio = must / ours
-        kept &= ratio >= WANTED or "JSON" in label
+        kept &= ratio >= WANTED or "JSON" in label or engine is not ZLIB
         rate = len(data) / 1e6
         print(
             f"  {label:36}{entries:>6} entries{rate / ours:>8.0f}{rate / must:>12.0f}{ratio:>8.2f}"
