@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow_provider_dli.emulator.faults import Fault
     from airflow_provider_dli.emulator.server import Emulator
+    from airflow_provider_dli.emulator.state import Settings
+from airflow_provider_dli.emulator.state import Settings
 
-__all__ = ["Emulator", "Fault"]
+__all__ = ["Emulator", "Fault", "Settings"]
 
-_HOMES = {"Emulator": "server", "Fault": "faults"}
+_HOMES = {"Emulator": "server", "Fault": "faults", "Settings": "state"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
