@@ -136,9 +136,9 @@ def test_a_script_that_forgets_to_stop_ends_cleanly() -> None:
     assert done.stdout.startswith("http://127.0.0.1:")
 
 
-def test_the_package_offers_two_names_and_costs_nothing() -> None:
+def test_the_package_offers_three_names_and_costs_nothing() -> None:
     """They are loaded when asked for; nothing else is offered."""
-    assert sorted(package.__all__) == ["Emulator", "Fault"]
+    assert sorted(package.__all__) == ["Emulator", "Fault", "Settings"]
     assert package.Fault("*", "html").kind == "html"
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         package.Nothing  # noqa: B018 - the access is the test
