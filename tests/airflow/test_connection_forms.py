@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import Connection as TaskConnection
 
 from airflow_provider_dli.connection.account import to_account
 from airflow_provider_dli.connection.fields import EXTRAS
+from airflow_provider_dli.connection.reading import AirflowConnection
 
 SECRET = "s/e%c+r&e?t=:@#1"
 EXTRA = {
@@ -31,7 +32,7 @@ EXTRA = {
 }
 
 
-def read(connection: Connection) -> dict[str, Any]:
+def read(connection: AirflowConnection) -> dict[str, Any]:
     """Give all that an account says, and the credentials' own parts."""
     account = to_account(connection)
     shown = {name: getattr(account, name) for name in account.__slots__ if name not in {"project", "credentials"}}
