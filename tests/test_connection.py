@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import certifi
 import pytest
 
 from airflow_provider_dli.client.account import Account, Network
@@ -63,7 +64,7 @@ def test_every_extra_can_be_set_and_blanks_around_a_pasted_value_are_dropped() -
         "agency_name": None,
         "agency_domain_name": " ",
         "bucket": "obs-test",
-        "ca_bundle": "/etc/ca.pem",
+        "ca_bundle": certifi.where(),
         "verify": "True",
         "proxy": "http://user:pw@proxy:3128",
         "connect_timeout": "5",
@@ -76,7 +77,7 @@ def test_every_extra_can_be_set_and_blanks_around_a_pasted_value_are_dropped() -
     assert account.obs_endpoint == "https://obs.eu-de.otc.t-systems.com"
     assert account.iam_endpoint == "https://iam.eu-de.otc.t-systems.com"
     assert key_of(account) == AccessKey("AK", "SK", "token")
-    assert account.network == Network("/etc/ca.pem", "http://user:pw@proxy:3128", 5.0, 60.0)
+    assert account.network == Network(certifi.where(), "http://user:pw@proxy:3128", 5.0, 60.0)
     assert account.retry.budget == 0
 
 
@@ -117,7 +118,7 @@ def test_the_environment_is_read_only_where_the_connection_says_so() -> None:
 
 def test_certificates_can_be_left_unchecked() -> None:
     """Whatever the bundle says."""
-    extras = {**GOOD, "verify": False, "ca_bundle": "/etc/ca.pem"}
+    extras = {**GOOD, "verify": False, "ca_bundle": certifi.where()}
     assert to_account(Connection(extra_dejson=extras)).network.verify is False
 
 
@@ -173,6 +174,9 @@ def test_a_field_left_empty_in_the_form_is_not_set(empty: str | None) -> None:
                 ("verify", 7),
                 ("ca_bundle", True),
                 ("ca_bundle", "/etc/\nca"),
+                ("ca_bundle", "/nowhere/ca.pem"),
+                ("ca_bundle", __file__),
+                ("ca_bundle", "/"),
                 ("connect_timeout", 0),
                 ("connect_timeout", "soon"),
                 ("read_timeout", -1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
@@ -87,6 +88,24 @@ def checked_proxy(field: str, url: str) -> str:
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise ConfigurationError(field, "has more than scheme, user, host and port", remedy)
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def checked_ca_bundle(field: str, path: str) -> str:
+    """Return the path of a file with certificates.
+
+    :param field: the connection field it comes from, for the message
+    :param path: what was given
+    :raises ConfigurationError: if there is no such file here, or no certificate in it
+    """
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except OSError as error:
+        raise ConfigurationError(
+            field,
+            f"{path[:200]!r} cannot be used ({error.strerror or error})",
+            "give the path of a file with certificates in PEM form, on the machine that runs the task",
+        ) from None
+    return path
 
 
 def _split(field: str, url: str, remedy: str) -> SplitResult:

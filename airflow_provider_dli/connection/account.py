@@ -10,6 +10,7 @@ from airflow_provider_dli.client.credentials import AccessKey, Credentials, iam,
 from airflow_provider_dli.client.credentials.temporary import agency_keys, metadata_keys
 from airflow_provider_dli.client.credentials.token import password_token, ready_token
 from airflow_provider_dli.client.endpoints import (
+    checked_ca_bundle,
     checked_endpoint,
     checked_project,
     checked_proxy,
@@ -141,9 +142,10 @@ def _bucket(extras: Extras) -> str | None:
 
 
 def _network(extras: Extras) -> Network:
-    proxy = extras.text("proxy")
+    proxy, bundle = extras.text("proxy"), extras.text("ca_bundle")
+    trusted = checked_ca_bundle("ca_bundle", bundle) if bundle else True
     return Network(
-        verify=extras.truth("verify", default=True) and (extras.text("ca_bundle") or True),
+        verify=extras.truth("verify", default=True) and trusted,
         proxy=checked_proxy("proxy", proxy) if proxy else None,
         connect_timeout=extras.number("connect_timeout", 10.0, 0.1, 600.0),
         read_timeout=extras.number("read_timeout", 120.0, 0.1, 3600.0),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import certifi
 import pytest
 from airflow.models import Connection
 from airflow.providers.common.compat.sdk import Connection as TaskConnection
@@ -23,7 +24,7 @@ EXTRA = {
     "cloud": "open-telekom-cloud",
     "obs_endpoint": "https://obs.example.com:8443",
     "bucket": "obs-test",
-    "ca_bundle": "/etc/ssl/ca.pem",
+    "ca_bundle": certifi.where(),
     "verify": True,
     "proxy": "http://user:p%40ss@proxy:3128",
     "connect_timeout": 2.5,

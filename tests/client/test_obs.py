@@ -44,6 +44,9 @@ class Store(ThreadingHTTPServer):
         self.code = ""
         self.missing: set[str] = set()
 
+    def handle_error(self, *_: object) -> None:
+        """Keep quiet of clients that hang up, as a store does."""
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"

@@ -8,6 +8,9 @@ task does not pay for the import of the other half's library.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from airflow_provider_dli.client.call import Reply, Request
 from airflow_provider_dli.client.replies import unexpected
 
@@ -15,13 +18,43 @@ from airflow_provider_dli.client.replies import unexpected
 LONGEST_ANSWER = 64 * 1024 * 1024
 #: bytes that are read at a time
 PIECE = 64 * 1024
+_USER_INFO = re.compile(r"//[^/@\s]*@")
 
 
-def too_long(request: Request, status: int) -> Exception:
-    """Make the error for an answer that is not read to its end.
+class Answer:
+    """Collects an answer piece by piece, up to a bound.
 
     :param request: what was asked
     :param status: HTTP status of the answer
+    :param headers: of the answer, names in any case
     """
-    reply = Reply(status, {}, b"")
-    return unexpected(request.operation, reply, f"the answer is longer than {LONGEST_ANSWER:,} bytes")
+
+    def __init__(self, request: Request, status: int, headers: Mapping[str, str]) -> None:
+        self._request = request
+        self._status = status
+        self._headers = {name.lower(): value for name, value in headers.items()}
+        self._body = bytearray()
+
+    def add(self, piece: bytes) -> None:
+        """Take a piece of the body.
+
+        :raises UnexpectedReplyError: if the answer gets longer than :data:`LONGEST_ANSWER`
+        """
+        self._body += piece
+        if len(self._body) > LONGEST_ANSWER:
+            reply = Reply(self._status, self._headers, b"")
+            problem = f"the answer is longer than {LONGEST_ANSWER:,} bytes"
+            raise unexpected(self._request.operation, reply, problem)
+
+    def reply(self) -> Reply:
+        """Give the whole."""
+        return Reply(self._status, self._headers, bytes(self._body))
+
+
+def reason(error: Exception, cause: object = None) -> str:
+    """Say why no answer came, without the user and password that a proxy's URL may carry.
+
+    :param error: what the library raised
+    :param cause: what says more than the error, if anything does
+    """
+    return _USER_INFO.sub("//", f"{type(error).__name__}: {cause or error}".strip(": "))

@@ -16,7 +16,7 @@ from yarl import URL
 from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import Conversation, Pause, Reply, Request
 from airflow_provider_dli.client.errors import AnswerLostError, NoAnswerError, NotSentError
-from airflow_provider_dli.client.transport import LONGEST_ANSWER, PIECE, too_long
+from airflow_provider_dli.client.transport import PIECE, Answer, reason
 
 T = TypeVar("T")
 
@@ -90,13 +90,10 @@ class AsyncTransport:
             allow_redirects=False,
             proxy=self._proxy or _environment_proxy(request.url),
         ) as response:
-            body = b""
+            answer = Answer(request, response.status, response.headers)
             async for piece in response.content.iter_chunked(PIECE):
-                body += piece
-                if len(body) > LONGEST_ANSWER:
-                    raise too_long(request, response.status)
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Reply(response.status, headers, body)
+                answer.add(piece)
+            return answer.reply()
 
 
 def _tls(*, verify: bool | str) -> ssl.SSLContext | bool:
@@ -114,4 +111,4 @@ def _environment_proxy(url: str) -> str | None:
 
 def _no_answer(request: Request, error: Exception) -> NoAnswerError:
     kind = NotSentError if isinstance(error, _BEFORE_SENDING) else AnswerLostError
-    return kind(request.operation, urlsplit(request.url).netloc, f"{type(error).__name__}: {error}".strip(": "))
+    return kind(request.operation, urlsplit(request.url).netloc, reason(error))

@@ -14,7 +14,7 @@ from urllib3.util import SKIP_HEADER
 from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import Conversation, Pause, Reply, Request
 from airflow_provider_dli.client.errors import AnswerLostError, NoAnswerError, NotSentError
-from airflow_provider_dli.client.transport import LONGEST_ANSWER, PIECE, too_long
+from airflow_provider_dli.client.transport import PIECE, Answer, reason
 
 T = TypeVar("T")
 
@@ -81,21 +81,16 @@ class SyncTransport:
             request.url, dict(self.session.proxies), stream=True, verify=self.session.verify, cert=None
         )
         with self.session.send(prepared, timeout=self._timeout, allow_redirects=False, **settings) as response:
-            body = b""
+            answer = Answer(request, response.status_code, response.headers)
             for piece in response.iter_content(PIECE):
-                body += piece
-                if len(body) > LONGEST_ANSWER:
-                    raise too_long(request, response.status_code)
-        received = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status_code, received, body)
+                answer.add(piece)
+            return answer.reply()
 
 
 def _no_answer(request: Request, error: requests.RequestException) -> NoAnswerError:
     unsent = isinstance(error, _BEFORE_SENDING) or isinstance(_cause(error), NewConnectionError)
     kind = NotSentError if unsent else AnswerLostError
-    return kind(
-        request.operation, urlsplit(request.url).netloc, f"{type(error).__name__}: {_cause(error) or error}"
-    )
+    return kind(request.operation, urlsplit(request.url).netloc, reason(error, _cause(error)))
 
 
 def _cause(error: requests.RequestException) -> object:

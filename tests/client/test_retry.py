@@ -1,0 +1,208 @@
+"""When a call is asked again, after how long, and what is logged: the conversation alone, step by step."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.account import Account, Project
+from airflow_provider_dli.client.call import Pause, Reply, Request
+from airflow_provider_dli.client.credentials import AccessKey
+from airflow_provider_dli.client.errors import (
+    AnswerLostError,
+    AuthenticationError,
+    DliClientError,
+    NoAnswerError,
+    NotSentError,
+    ThrottledError,
+    UnavailableError,
+)
+from airflow_provider_dli.client.exchange import converse
+from airflow_provider_dli.client.retry import RetryPolicy
+
+EXPORT = flink.export_jobs("obs-test")
+LIST = flink.list_jobs({}, limit=1)
+EXPORTED = Reply(200, {}, b'{"is_success": "true", "zip_file": ["b/a.zip"]}')
+LISTED = Reply(200, {}, b'{"is_success": "true", "job_list": {"total_count": 0, "jobs": []}}')
+SUCCESS = {EXPORT.operation: EXPORTED, LIST.operation: LISTED}
+
+Step = Reply | NoAnswerError
+
+
+def refusal(status: int, code: str, **headers: str) -> Reply:
+    """Make a reply of the gateway."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply(status, named, json.dumps({"error_code": code, "error_msg": "No."}).encode())
+
+
+def lost() -> AnswerLostError:
+    """Make the error for an answer that did not come."""
+    return AnswerLostError("x", "h", "timeout")
+
+
+def unsent() -> NotSentError:
+    """Make the error for a host that is not there."""
+    return NotSentError("x", "h", "refused")
+
+
+@dataclass
+class Stage:
+    """A service that plays its answers in turn, on a clock that only waits move."""
+
+    steps: list[Step]
+    seconds_each: float = 0.0
+    now: datetime = datetime(2026, 1, 15, 8, 30, 45, tzinfo=UTC)
+    pauses: list[float] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def play(self, call: Any, budget: float = 120.0, chance: Callable[[], float] = lambda: 1.0) -> Any:
+        """Hold the conversation; give its result or raise what it raises."""
+        key = AccessKey("AK", "SK")
+        account = Account(
+            region="r-1",
+            project=Project("p", "r-1", "http://iam", key),
+            credentials=key,
+            endpoint="http://dli",
+            obs_endpoint="http://obs",
+            iam_endpoint="http://iam",
+            retry=RetryPolicy(budget=budget, chance=chance),
+        )
+        conversation = converse(call, account, self.clock)
+        try:
+            step = next(conversation)
+            while True:
+                step = self._pass(conversation, step)
+        except StopIteration as stop:
+            return stop.value
+
+    def _pass(self, conversation: Any, step: Request | Pause) -> Any:
+        if isinstance(step, Pause):
+            self.pauses.append(step.seconds)
+            self.now += timedelta(seconds=step.seconds)
+            return conversation.send(None)
+        self.requests.append(step)
+        self.now += timedelta(seconds=self.seconds_each)
+        answer = self.steps.pop(0)
+        if isinstance(answer, Exception):
+            return conversation.throw(answer)
+        return conversation.send(answer)
+
+
+@pytest.mark.parametrize("call", [EXPORT, LIST], ids=lambda call: call.operation)
+@pytest.mark.parametrize(
+    ("headers", "pause"),
+    [
+        ({"retry_after": "7"}, 7.0),
+        ({"retry_after": "0"}, 0.0),
+        ({"retry_after": "3600"}, 60.0),
+        ({"retry_after": "Thu, 15 Jan 2026 08:31:00 GMT", "date": "Thu, 15 Jan 2026 08:30:48 GMT"}, 12.0),
+        ({"retry_after": "Thu, 15 Jan 2026 08:00:00 GMT", "date": "Thu, 15 Jan 2026 08:30:48 GMT"}, 0.0),
+        ({"retry_after": "Thu, 15 Jan 2026 08:31:00 GMT"}, 1.0),
+        ({"retry_after": "soon"}, 1.0),
+        ({"retry_after": "-5"}, 1.0),
+        ({}, 1.0),
+    ],
+    ids=str,
+)
+def test_throttled_calls_wait_as_the_service_says(call: Any, headers: dict[str, str], pause: float) -> None:
+    """Seconds or a date, at most a minute; what cannot be read is as if it were not there."""
+    stage = Stage([refusal(429, "APIGW.0308", **headers), SUCCESS[call.operation]])
+    stage.play(call)
+    assert stage.pauses == [pause]
+
+
+def test_pauses_double_up_to_half_a_minute_and_are_drawn_from_the_whole_range() -> None:
+    """Full jitter: a part of what each may last."""
+    longest = Stage([*(unsent() for _ in range(7)), EXPORTED])
+    longest.play(EXPORT, budget=1000)
+    assert longest.pauses == [1, 2, 4, 8, 16, 30, 30]
+    drawn = iter([0.5, 0.0, 0.25])
+    jittered = Stage([*(unsent() for _ in range(3)), EXPORTED])
+    jittered.play(EXPORT, chance=lambda: next(drawn))
+    assert jittered.pauses == [0.5, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("trouble", [unsent(), refusal(429, "APIGW.0308")], ids=["unsent", "throttled"])
+def test_what_surely_did_not_happen_is_asked_again_whatever_it_is(trouble: Step) -> None:
+    """An export too."""
+    stage = Stage([trouble, trouble, EXPORTED])
+    assert stage.play(EXPORT).zip_file == ("b/a.zip",)
+    assert len(stage.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind"),
+    [(lost(), AnswerLostError), (refusal(503, "APIGW.0613"), UnavailableError)],
+    ids=["lost", "unavailable"],
+)
+def test_what_perhaps_happened_is_asked_again_only_where_that_does_no_harm(
+    trouble: Step, kind: type[DliClientError]
+) -> None:
+    """A list twice, an export never."""
+    reading = Stage([trouble, LISTED])
+    reading.play(LIST)
+    assert len(reading.requests) == 2
+    exporting = Stage([trouble])
+    with pytest.raises(kind):
+        exporting.play(EXPORT)
+    assert len(exporting.requests) == 1
+
+
+@pytest.mark.parametrize("call", [EXPORT, LIST], ids=lambda call: call.operation)
+@pytest.mark.parametrize("code", ["APIGW.0301", "APIGW.0303", "APIGW.0307"])
+def test_a_401_with_access_keys_is_never_repeated(call: Any, code: str) -> None:
+    """More than five failures lock the key."""
+    stage = Stage([refusal(401, code)])
+    with pytest.raises(AuthenticationError, match=code):
+        stage.play(call)
+    assert len(stage.requests) == 1
+
+
+def test_every_attempt_is_signed_anew() -> None:
+    """With the time of its own sending."""
+    stage = Stage([unsent(), LISTED])
+    stage.play(LIST)
+    first, second = (dict(request.headers) for request in stage.requests)
+    assert first["X-Sdk-Date"] == "20260115T083045Z"
+    assert second["X-Sdk-Date"] == "20260115T083046Z"
+    assert first["Authorization"] != second["Authorization"]
+
+
+def test_one_budget_holds_for_all_waits_and_attempts_of_a_call() -> None:
+    """A wait that would end after it is not begun; time spent in requests counts."""
+    stage = Stage([lost() for _ in range(9)], seconds_each=3.0)
+    with pytest.raises(AnswerLostError):
+        stage.play(LIST, budget=20)
+    assert stage.pauses == [1, 2, 4]
+    assert len(stage.requests) == 4
+
+
+def test_without_a_budget_nothing_is_asked_twice() -> None:
+    """Not even what surely did not happen."""
+    stage = Stage([refusal(429, "APIGW.0308", retry_after="0")])
+    with pytest.raises(ThrottledError):
+        stage.play(LIST, budget=0)
+    assert stage.pauses == []
+
+
+def test_each_wait_is_logged_once_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+    """And the attempt that comes next."""
+    stage = Stage([refusal(429, "APIGW.0308", retry_after="2"), unsent(), EXPORTED])
+    with caplog.at_level(logging.INFO):
+        stage.play(EXPORT)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert "APIGW.0308" in told[0]
+    assert told[0].endswith("Asking again in 2.0 s (attempt 2).")
+    assert "could not reach h: refused" in told[1]
+    assert told[1].endswith("Asking again in 2.0 s (attempt 3).")
