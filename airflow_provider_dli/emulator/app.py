@@ -15,6 +15,7 @@ from aiohttp import web
 
 from airflow_provider_dli.emulator.call import Archives, Call, blocking
 from airflow_provider_dli.emulator.control import Control
+from airflow_provider_dli.emulator.door import Door
 from airflow_provider_dli.emulator.faults import Fault
 from airflow_provider_dli.emulator.gateway import identify, internal_error, scripted_reply, too_large, unknown_api
 from airflow_provider_dli.emulator.records import record
@@ -66,9 +67,11 @@ class Service:
     :param world: what they act on
     :param archives: where exports go
     :param reset: makes world and bucket clean; may block
+    :param door: lets those with temporary keys to the object store
     """
 
-    def __init__(self, world: World, archives: Archives, reset: Callable[[], None]) -> None:
+    def __init__(self, world: World, archives: Archives, reset: Callable[[], None], door: Door) -> None:
+        self._door = door
         self._world = world
         self._archives = archives
         self._control = Control(world, reset)
@@ -82,6 +85,8 @@ class Service:
         return app
 
     async def _handle(self, incoming: web.Request) -> web.StreamResponse:
+        if self._door.is_for(incoming):
+            return await self._door.handle(incoming)
         exchange = self._arrived(*await _taken(incoming))
         try:
             reply = await self._answer(exchange)

@@ -36,8 +36,8 @@ def identify(world: World, request: Request, project_id: str | None, skew: float
     :param request: as it arrived
     :param project_id: of the path; None if the API has none
     :param skew: seconds that the service's clock is off
-    :raises Refusal: 401 ``APIGW.0301``, ``APIGW.0303`` or ``APIGW.0307``; for a foreign project 403
-        ``APIGW.0302`` (INVENTED: the answer to that is not established)
+    :raises Refusal: 401 ``APIGW.0301``, ``APIGW.0303`` or ``APIGW.0307``. INVENTED, since neither answer is
+        established: 403 ``APIGW.0302`` for a foreign project, ``APIGW.0301`` for a temporary key that has ended
     """
     authorization = request.header("Authorization")
     if authorization is not None:
@@ -65,12 +65,14 @@ def _check_signature(world: World, request: Request, authorization: str, skew: f
     if not signature_holds(request, proof, key.secret_key):
         raise locked() if world.keys.failed(key) else _unproven("verify aksk signature fail")
     key.failures = 0
-    _check_security_token(request, key)
+    _check_security_token(world, request, key)
 
 
-def _check_security_token(request: Request, key: AccessKey) -> None:
+def _check_security_token(world: World, request: Request, key: AccessKey) -> None:
     if request.header("X-Security-Token") != key.security_token:
         raise _unproven("the security token does not belong to the access key")
+    if world.keys.has_ended(key):
+        raise _unproven("the security token has expired")
 
 
 def _check_token(world: World, request: Request) -> None:

@@ -16,7 +16,7 @@ _DOMAIN_ID = "d78cbac186b744899480f25bd022f468"
 async def list_projects(call: Call) -> Reply:
     """List the projects one may use, by name if one is given (``GET /v3/projects``)."""
     name = call.query().get("name")
-    projects = [_project(call.world)] if name in (None, call.world.identity.region) else []
+    projects = [_project(*known) for known in call.world.projects if name in (None, known[1])]
     links = {"next": None, "previous": None, "self": _own_url(call, "/v3/projects")}
     return Reply(200, {"projects": projects, "links": links})
 
@@ -27,15 +27,16 @@ async def create_token(call: Call) -> Reply:
         auth = call.json_object()["auth"]
         password = auth["identity"]["password"]["user"]
         name, secret, domain = password["name"], password["password"], password["domain"]["name"]
-        project = auth["scope"]["project"]
-    except (Refusal, KeyError, TypeError):
-        return _refused(400, "The request body is invalid", "Bad Request")
+        project = dict(auth["scope"]["project"])
+    except (Refusal, KeyError, TypeError, ValueError):
+        return refused(400, "The request body is invalid", "Bad Request")
     user = call.world.keys.users.get(name)
     if user is None or (user.password, user.domain) != (secret, domain):
-        return _refused(401, "The username or password is wrong.", "Unauthorized")
+        return refused(401, "The username or password is wrong.", "Unauthorized")
     identity = call.world.identity
-    if project not in ({"name": identity.region}, {"id": identity.project_id}):
-        return _refused(401, "The project in the scope does not exist or may not be used.", "Unauthorized")
+    account = project.pop("domain", {"name": domain})
+    if project not in ({"name": identity.region}, {"id": identity.project_id}) or account != {"name": domain}:
+        return refused(401, "The project in the scope does not exist or may not be used.", "Unauthorized")
     token = call.world.keys.issue_token(user)
     return Reply(201, _token_body(call.world, token), {"X-Subject-Token": token.value})
 
@@ -44,18 +45,19 @@ async def show_token(call: Call) -> Reply:
     """Tell what a token is good for (``GET /v3/auth/tokens``)."""
     token = call.world.keys.tokens.get(call.request.header("X-Subject-Token") or "")
     if token is None or token.expires <= call.world.clock():
-        return _refused(404, "The token does not exist or has expired.", "Not Found")
+        return refused(404, "The token does not exist or has expired.", "Not Found")
     return Reply(200, _token_body(call.world, token), {"X-Subject-Token": token.value})
 
 
-def _refused(status: int, message: str, title: str) -> Reply:
+def refused(status: int, message: str, title: str) -> Reply:
+    """Refuse in IAM's own shape."""
     return Reply(status, {"error": {"code": status, "message": message, "title": title}})
 
 
-def _project(world: World) -> dict[str, Any]:
+def _project(project_id: str, name: str) -> dict[str, Any]:
     return {
-        "id": world.identity.project_id,
-        "name": world.identity.region,
+        "id": project_id,
+        "name": name,
         "domain_id": _DOMAIN_ID,
         "parent_id": _DOMAIN_ID,
         "enabled": True,
@@ -70,8 +72,8 @@ def _token_body(world: World, token: Token) -> dict[str, Any]:
     return {
         "token": {
             "methods": ["password"],
-            "issued_at": _iso(token.issued),
-            "expires_at": _iso(token.expires),
+            "issued_at": iso(token.issued),
+            "expires_at": iso(token.expires),
             "project": {"id": world.identity.project_id, "name": world.identity.region, "domain": domain},
             "roles": [{"id": "0", "name": "te_admin"}],
             "user": {**_user(token.user), "domain": domain, "password_expires_at": ""},
@@ -84,7 +86,8 @@ def _user(user: User) -> dict[str, str]:
     return {"id": f"{user.name.encode().hex():0<32.32}", "name": user.name}
 
 
-def _iso(moment: float) -> str:
+def iso(moment: float) -> str:
+    """Write a moment as IAM does."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

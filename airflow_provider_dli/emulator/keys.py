@@ -14,6 +14,8 @@ MAX_FAILURES = 5
 LOCK_SECONDS = 300.0
 #: seconds that a token lives
 TOKEN_SECONDS = 24 * 3600.0
+#: seconds that a temporary key lives if nobody asks for another time
+KEY_SECONDS = 900.0
 
 
 @dataclass
@@ -23,6 +25,7 @@ class AccessKey:
     :param access_key: the id (AK)
     :param secret_key: the secret (SK)
     :param security_token: must come along if the key is temporary; None if it is permanent
+    :param expires: epoch seconds; None if it is permanent
     :param failures: consecutive wrong signatures
     :param locked_until: epoch seconds; 0 if it never was locked
     """
@@ -30,6 +33,7 @@ class AccessKey:
     access_key: str
     secret_key: str = field(repr=False)
     security_token: str | None = field(default=None, repr=False)
+    expires: float | None = None
     failures: int = 0
     locked_until: float = 0.0
 
@@ -64,8 +68,20 @@ class Token:
     expires: float
 
 
+@dataclass(frozen=True)
+class Agency:
+    """An agency that another account has given the world's own.
+
+    :param name: of the agency
+    :param domain: account that gave it
+    """
+
+    name: str
+    domain: str
+
+
 class KeyRing:
-    """All keys, users and tokens of a world.
+    """All keys, users, tokens and agencies of a world.
 
     :param clock: gives epoch seconds
     """
@@ -75,8 +91,11 @@ class KeyRing:
         self.access_keys: dict[str, AccessKey] = {}
         self.users: dict[str, User] = {}
         self.tokens: dict[str, Token] = {}
+        self.agencies: set[Agency] = set()
         #: seconds that a new token lives
         self.token_seconds = TOKEN_SECONDS
+        #: seconds that a new temporary key lives, whatever is asked for; None gives what is asked for
+        self.key_seconds: float | None = None
 
     def add_key(self, access_key: str, secret_key: str, security_token: str | None = None) -> AccessKey:
         """Let a key in.
@@ -87,6 +106,19 @@ class KeyRing:
         """
         self.access_keys[access_key] = AccessKey(access_key, secret_key, security_token)
         return self.access_keys[access_key]
+
+    def issue_key(self, seconds: float = KEY_SECONDS) -> AccessKey:
+        """Give out a temporary key.
+
+        :param seconds: that it shall live, unless :attr:`key_seconds` says otherwise
+        """
+        key = self.add_key(f"HST{token_hex(9).upper()}"[:20], token_hex(20), f"gQpjbi{token_hex(60)}")
+        key.expires = self._clock() + (seconds if self.key_seconds is None else self.key_seconds)
+        return key
+
+    def has_ended(self, key: AccessKey) -> bool:
+        """Tell whether a temporary key's time is over."""
+        return key.expires is not None and key.expires <= self._clock()
 
     def is_locked(self, key: AccessKey) -> bool:
         """Tell whether the key is locked now."""

@@ -19,6 +19,7 @@ _SECRET_HEADERS = {
     "x-auth-token",
     "x-subject-token",
     "x-security-token",
+    "x-metadata-token",
     "cookie",
     "proxy-authorization",
 }

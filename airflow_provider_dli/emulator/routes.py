@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from airflow_provider_dli.emulator import dli, iam
+from airflow_provider_dli.emulator import dli, iam, temporary
 from airflow_provider_dli.emulator.call import Handler
 from airflow_provider_dli.emulator.wire import Request
 
 _JOBS = "/v1.0/{project_id}/streaming/jobs"
+_SECURITY_TOKENS = "/v3.0/OS-CREDENTIAL/securitytokens"
+_METADATA_TOKEN = "/meta-data/latest/api/token"  # noqa: S105 - a path
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,9 @@ ROUTES = (
     Route("KeystoneListProjects", "GET", "/v3/projects", iam.list_projects),
     Route("KeystoneCreateUserTokenByPassword", "POST", "/v3/auth/tokens", iam.create_token, is_open=True),
     Route("KeystoneValidateToken", "GET", "/v3/auth/tokens", iam.show_token),
+    Route("CreateTemporaryAccessKey", "POST", _SECURITY_TOKENS, temporary.create_security_token, is_open=True),
+    Route("GetMetadataToken", "PUT", _METADATA_TOKEN, temporary.create_metadata_token, is_open=True),
+    Route("GetSecurityKey", "GET", "/openstack/latest/securitykey", temporary.show_security_key, is_open=True),
 )
 OPERATIONS = tuple(route.operation for route in ROUTES)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -16,6 +15,8 @@ from aiohttp.web import AppRunner, SockSite
 
 from airflow_provider_dli.emulator.app import Service
 from airflow_provider_dli.emulator.background import Background
+from airflow_provider_dli.emulator.connections import connection
+from airflow_provider_dli.emulator.door import Door
 from airflow_provider_dli.emulator.errors import EmulatorError
 from airflow_provider_dli.emulator.faults import Fault, Faults
 from airflow_provider_dli.emulator.jobs import FlinkJob
@@ -152,16 +153,18 @@ class Emulator:
     @property
     def airflow_conn(self) -> str:
         """An Airflow connection as JSON, to be put into ``AIRFLOW_CONN_DLI_DEFAULT``."""
-        extra = {
-            "region": self.region,
-            "project_id": self.project_id,
-            "endpoint": self.dli,
-            "obs_endpoint": self.obs,
-            "iam_endpoint": self.iam,
-        }
-        return json.dumps(
-            {"conn_type": "dli", "login": self.access_key, "password": self.secret_key, "extra": extra}
-        )
+        return self.connection()
+
+    def connection(self, kind: str = "access_key", *, agency: bool = False, **extra: Any) -> str:  # noqa: ANN401 - any extra
+        """Give an Airflow connection as JSON, with credentials of a kind.
+
+        :param kind: ``access_key``, ``temporary`` (an access key with its security token), ``password``,
+            ``token`` or ``metadata``
+        :param agency: assume the emulator's agency on top
+        :param extra: further extras of the connection; they replace those that would be there
+        :raises ValueError: if there is no such kind
+        """
+        return connection(self.world, self.dli, self.obs, kind, agency=agency, extra=extra)
 
     def describe(self) -> dict[str, str]:
         """Give all that a client needs to know, as texts."""
@@ -178,7 +181,9 @@ class Emulator:
             self._bucket = store.start()
             stack.callback(self._bucket.client.close)
             self._settle(store, listener.getsockname()[1])
-            service = Service(self.world, self._bucket, self.reset)
+            door = Door(self.world, self.obs)
+            await stack.enter_async_context(door.open())
+            service = Service(self.world, self._bucket, self.reset, door)
             runner = AppRunner(
                 service.application(),
                 access_log=None,

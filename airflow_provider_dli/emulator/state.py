@@ -11,13 +11,14 @@ from typing import Any
 
 from airflow_provider_dli.emulator.faults import Faults
 from airflow_provider_dli.emulator.jobs import FlinkJob
-from airflow_provider_dli.emulator.keys import Clock, KeyRing, User
+from airflow_provider_dli.emulator.keys import Agency, Clock, KeyRing, User
 from airflow_provider_dli.emulator.records import RequestLog
 from airflow_provider_dli.emulator.samples import FIRST_ID, sample_jobs
 
 DEFAULT_PROJECT_ID = "48cc2c48765f481480c7db940d6409d1"
 DEFAULT_USER = "emulator-user"
 DEFAULT_DOMAIN = "emulator-domain"
+DEFAULT_AGENCY = Agency("emulator-agency", "granting-domain")
 
 
 @dataclass
@@ -27,11 +28,13 @@ class Settings:
     :param boolean_is_success: job calls answer ``is_success`` as a JSON boolean; the default is a string
     :param names_2020: fields bear the names of 2020, such as ``zip_files``
     :param lenient_obs_dir: ``obs_dir`` may have ``obs://`` before it and slashes at its ends
+    :param metadata_version: 2 hands out keys for a session token only; 1 knows no session tokens
     """
 
     boolean_is_success: bool = False
     names_2020: bool = False
     lenient_obs_dir: bool = False
+    metadata_version: int = 2
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,11 @@ class World:
         self.settings = replace(self._first_settings)
         self.keys = KeyRing(self.clock)
         self.keys.add_key(self.identity.access_key, self.identity.secret_key)
+        self.keys.agencies.add(DEFAULT_AGENCY)
+        #: id and name of each project that IAM lists
+        self.projects = [(self.identity.project_id, self.identity.region)]
+        #: session tokens of the metadata service, and when each ends
+        self.metadata_tokens: dict[str, float] = {}
         user = User(self.identity.user, self.identity.password, self.identity.domain)
         self.keys.users[user.name] = user
         self.jobs = {job.job_id: job for job in self._fresh_jobs()}

@@ -100,6 +100,12 @@ class Asker:
         key = key or (self.emulator.access_key, self.emulator.secret_key)
         return self.send(method, target, signed(method, target, headers, content, key), content)
 
+    def ask_with_token(self, target: str, key: tuple[str, str], token: str) -> Answer:
+        """Send a request signed with a temporary key."""
+        date = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y%m%dT%H%M%SZ")
+        headers = {"Host": urlsplit(self.emulator.dli).netloc, "X-Sdk-Date": date, "X-Security-Token": token}
+        return self.send("GET", target, signed("GET", target, headers, b"", key))
+
     def jobs(self, **query: Any) -> Answer:
         """List jobs."""
         return self.ask("GET", f"/v1.0/{self.emulator.project_id}/streaming/jobs", **query)

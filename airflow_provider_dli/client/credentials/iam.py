@@ -24,6 +24,8 @@ TOKEN_HEADER = "X-Auth-Token"  # noqa: S105 -- the name of a header
 _TOKENS = "/v3/auth/tokens?nocatalog=true"
 _SECURITY_TOKENS = "/v3.0/OS-CREDENTIAL/securitytokens"
 _PROJECTS = "/v3/projects"
+# The operation's name in the service's own client, for messages.
+_CREATE_TOKEN = "KeystoneCreateUserTokenByPassword"  # noqa: S105 -- a name
 
 #: seconds that temporary keys last; IAM gives 900 to 86400
 KEY_SECONDS = 3600
@@ -78,12 +80,12 @@ def create_token(endpoint: str, user: User, scope: Scope) -> Conversation[Lastin
     person = {"name": user.name, "password": user.password, "domain": {"name": user.domain}}
     identity = {"methods": ["password"], "password": {"user": person}}
     body = {"auth": {"identity": identity, "scope": {"project": project}}}
-    reply = yield from ask(json_request("CreateToken", "POST", endpoint + _TOKENS, body))
-    answer = replies.json_object("CreateToken", reply)
+    reply = yield from ask(json_request(_CREATE_TOKEN, "POST", endpoint + _TOKENS, body))
+    answer = replies.json_object(_CREATE_TOKEN, reply)
     token = reply.headers.get("x-subject-token")
     if not token:
-        raise replies.unexpected("CreateToken", reply, "the reply has no X-Subject-Token")
-    return Lasting(token, _time("CreateToken", reply, answer.get("token")))
+        raise replies.unexpected(_CREATE_TOKEN, reply, "the reply has no X-Subject-Token")
+    return Lasting(token, _time(_CREATE_TOKEN, reply, answer.get("token")))
 
 
 def keys_of_token(endpoint: str, token: str) -> Conversation[Lasting[AccessKey]]:
