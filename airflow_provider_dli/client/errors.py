@@ -116,8 +116,9 @@ class AuthenticationError(ServiceError):
     """The service does not believe who we are."""
 
     advice = (
-        "Check login (access key), password (secret key) and security token of the connection, and this "
-        "machine's clock. Do not repeat it unchanged: more than five failures lock the key for 5 minutes."
+        "Check login, password and security token of the connection (access key and secret key, IAM user and "
+        "password, or a token), and this machine's clock. Do not repeat it unchanged: more than five failures "
+        "lock a key for 5 minutes."
     )
 
 

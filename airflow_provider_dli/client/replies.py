@@ -102,6 +102,8 @@ def _refusal(operation: str, reply: Reply, body: object) -> ServiceError:
         target = reply.headers.get("location", "nowhere")
         return unexpected(operation, reply, f"redirected to {target!r}, which is not followed")
     code, message = _code_and_message(body)
+    if code == str(reply.status):  # IAM's errors repeat the status where others have a code
+        code = None
     message = message or _excerpt(reply.body) or "no body"
     request = request_id(reply) or _text_of(body, "request_id")
     fallback = UnavailableError if reply.status >= _SERVER_ERROR else RefusedError

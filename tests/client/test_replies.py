@@ -101,7 +101,7 @@ def test_a_success_without_an_archive_is_an_error(archives: dict[str, Any]) -> N
         (403, {"error_msg": "no", "error_code": "APIGW.0302"}, PermissionDeniedError, "APIGW.0302", "no"),
         (404, {"error_msg": "no API", "error_code": "APIGW.0101"}, RefusedError, "APIGW.0101", "no API"),
         (429, {"error_msg": "slow", "error_code": "APIGW.0308"}, ThrottledError, "APIGW.0308", "slow"),
-        (401, {"error": {"code": 401, "message": "bad", "title": "U"}}, AuthenticationError, "401", "bad"),
+        (401, {"error": {"code": 401, "message": "bad", "title": "U"}}, AuthenticationError, None, "bad"),
         (400, {"errorCode": "X.1", "errorMsg": "camel"}, RefusedError, "X.1", "camel"),
         (500, {"error_code": "APIGW.0601", "error_msg": "oops"}, UnavailableError, "APIGW.0601", "oops"),
         (503, b"", UnavailableError, None, "no body"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,13 +35,8 @@ def connect(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Connect:
     """Return a function that sets the connection as a row wants it."""
 
     def set_connection(row: Any) -> None:
-        connection = json.loads(dli_emulator.airflow_conn)
-        connection["extra"] |= {"retry_budget": row.budget, "read_timeout": 1.5, "auth_type": row.auth_type}
-        if row.auth_type == "password":
-            identity = dli_emulator.world.identity
-            connection |= {"login": identity.user, "password": identity.password}
-            connection["extra"]["domain_name"] = identity.domain
-        monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(connection))
+        connection = dli_emulator.connection(row.auth_type, retry_budget=row.budget, read_timeout=1.5)
+        monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
 
     return set_connection
 

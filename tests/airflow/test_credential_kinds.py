@@ -1,0 +1,258 @@
+"""Each way in that a company gives out, end to end: DLI, IAM and OBS, green, ended, renewed and refused."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.emulator.connections import KINDS
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.hooks.obs import ObsHook
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
+
+TOKEN = "KeystoneCreateUserTokenByPassword"
+KEY = "CreateTemporaryAccessKey"
+SECURITY_KEY = "GetSecurityKey"
+
+Connect = Callable[..., Any]
+
+
+@pytest.fixture
+def connect(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """Return a function that connects with credentials of a kind."""
+
+    def set_connection(kind: str, *, agency: bool = False, **extra: Any) -> Any:
+        connection = dli_emulator.connection(kind, agency=agency, **{"retry_budget": 0, **extra})
+        monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
+        return dli_emulator
+
+    return set_connection
+
+
+def asked(emulator: Any) -> Counter[str]:
+    """Count the requests of each operation."""
+    return Counter(request.operation for request in emulator.requests)
+
+
+@pytest.mark.parametrize("agency", [False, True], ids=["itself", "agency"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_exports_and_verifies(connect: Connect, kind: str, agency: bool) -> None:
+    """The project is looked up on the way; temporary keys are asked for where OBS needs keys."""
+    emulator = connect(kind, agency=agency, project_id=None)
+    export = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{emulator.bucket}/kinds")
+    archives = export.execute({})
+    verify = DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives, timeout=0)
+    (report,) = verify.execute({})
+    assert report["sound"]
+    assert report["entries"] == 26
+    assert {request.status for request in emulator.requests} <= {200, 201}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_serves_async_calls(connect: Connect, kind: str) -> None:
+    """The same conversation, the other driver."""
+    connect(kind)
+    page = asyncio.run(DliHook().arun(flink.list_jobs({}, limit=1)))
+    assert page.total_count == 26
+
+
+def call_for(hook: DliHook, seconds: float, driver: str) -> int:
+    """List jobs again and again; give how often."""
+    call = flink.list_jobs({}, limit=1)
+    deadline = time.monotonic() + seconds
+
+    def in_turn() -> int:
+        count = 0
+        while time.monotonic() < deadline:
+            hook.run(call)
+            count += 1
+            time.sleep(0.05)
+        return count
+
+    async def in_loop() -> int:
+        count = 0
+        while time.monotonic() < deadline:
+            await hook.arun(call)
+            count += 1
+            await asyncio.sleep(0.05)
+        return count
+
+    return in_turn() if driver == "sync" else asyncio.run(in_loop())
+
+
+@pytest.mark.parametrize("driver", ["sync", "async"])
+@pytest.mark.parametrize(
+    ("kind", "agency", "renewed"),
+    [("password", False, TOKEN), ("metadata", False, SECURITY_KEY), ("access_key", True, KEY)],
+    ids=["password", "metadata", "agency"],
+)
+def test_a_long_task_survives_the_end_of_what_it_started_with(
+    connect: Connect,
+    kind: str,
+    agency: bool,
+    renewed: str,
+    driver: str,
+) -> None:
+    """With lives of a second: fetched before each end, and not for each call."""
+    emulator = connect(kind, agency=agency)
+    emulator.world.keys.token_seconds = emulator.world.keys.key_seconds = 1.0
+    calls = call_for(DliHook(), 3.2, driver)
+    seen = asked(emulator)
+    assert seen["ListFlinkJobs"] == calls > 15
+    assert 3 <= seen[renewed] <= 6
+    assert {request.error_code for request in emulator.requests} == {None}
+
+
+def test_a_token_that_ends_early_is_renewed_once(connect: Connect) -> None:
+    """As after a change of permissions: DLI says so, and one new token is fetched."""
+    emulator = connect("password")
+    hook = DliHook()
+    assert len(list(hook.list_flink_jobs())) == 26
+    for token in list(emulator.world.keys.tokens.values()):
+        emulator.world.keys.tokens[token.value] = type(token)(token.value, token.user, token.issued, 0.0)
+    assert hook.get_flink_job(100).job_id == 100
+    seen = asked(emulator)
+    assert (seen[TOKEN], seen["ShowFlinkJob"]) == (2, 2)
+
+
+def test_a_ready_token_that_has_ended_is_told(connect: Connect) -> None:
+    """Nothing renews it, so it is asked about once, and the message says what to do."""
+    emulator = connect("token")
+    emulator.world.keys.tokens.clear()
+    with pytest.raises(DliFailException, match=r"HTTP 401 APIGW\.0301") as caught:
+        DliHook().get_flink_job(100)
+    assert "token" in str(caught.value)
+    assert asked(emulator) == {"ShowFlinkJob": 1}
+
+
+def test_an_older_metadata_service_is_asked_without_a_session(connect: Connect) -> None:
+    """Version 1, found by its answer to the request for a session."""
+    emulator = connect("metadata")
+    emulator.world.settings.metadata_version = 1
+    assert DliHook().get_flink_job(100).job_id == 100
+    assert asked(emulator) == {"GetMetadataToken": 1, SECURITY_KEY: 1, "ShowFlinkJob": 1}
+
+
+def test_keys_of_the_metadata_service_are_shared_by_dli_and_obs_hooks_calls(connect: Connect) -> None:
+    """Asked for once by a hook."""
+    emulator = connect("metadata")
+    hook = ObsHook()
+    for _ in range(3):
+        assert hook.find(f"{emulator.bucket}/none.zip") is None
+    assert asked(emulator) == {"GetMetadataToken": 1, SECURITY_KEY: 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "agency"), [("metadata", False), ("password", False), ("access_key", True)], ids=str
+)
+def test_reading_from_obs_goes_on_with_fresh_keys(connect: Connect, kind: str, agency: bool) -> None:
+    """One client, one open object; its keys end while it is read."""
+    emulator = connect(kind, agency=agency)
+    emulator.world.keys.key_seconds = 0.6
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="a.zip", Body=bytes(range(256)) * 4000)
+    hook = ObsHook()
+    place = f"{emulator.bucket}/a.zip"
+    facts = hook.find(place)
+    assert facts
+    with hook.open(place, facts) as opened:
+        for turn in range(4):
+            opened.seek(1000 * turn)
+            assert opened.read(3) == bytes((1000 * turn + i) % 256 for i in range(3))
+            time.sleep(0.5)
+    seen = asked(emulator)
+    assert seen[KEY] + seen[SECURITY_KEY] >= 2
+
+
+def test_a_wrong_password_costs_one_request(connect: Connect) -> None:
+    """IAM says no; DLI is never asked."""
+    emulator = connect("password")
+    emulator.world.keys.users.clear()
+    with pytest.raises(DliFailException, match=rf"{TOKEN}: HTTP 401: The username or password is wrong"):
+        DliHook().get_flink_job(100)
+    assert asked(emulator) == {TOKEN: 1}
+
+
+def test_an_agency_that_does_not_trust_us_is_told(connect: Connect) -> None:
+    """By IAM's words."""
+    emulator = connect("access_key", agency=True)
+    emulator.world.keys.agencies.clear()
+    with pytest.raises(DliFailException, match=r"CreateTemporaryAccessKeyByAgency: HTTP 404: The agency does not"):
+        DliHook().get_flink_job(100)
+    assert asked(emulator) == {KEY: 1}
+
+
+def test_a_metadata_service_that_is_not_there_is_told(connect: Connect) -> None:
+    """As nothing that was sent: the task does not run on an ECS."""
+    connect("metadata", metadata_endpoint="http://127.0.0.1:9", connect_timeout=0.5)
+    with pytest.raises(DliException, match=r"GetMetadataToken: could not reach 127\.0\.0\.1:9"):
+        DliHook().get_flink_job(100)
+
+
+@pytest.mark.parametrize("code", [403, 500])
+def test_a_metadata_service_in_trouble_is_told(connect: Connect, code: int) -> None:
+    """With its status, and not mistaken for an older one."""
+    emulator = connect("metadata")
+    emulator.fault("GetMetadataToken", "html", status=code)
+    with pytest.raises(DliException, match=f"GetMetadataToken: HTTP {code}"):
+        DliHook().get_flink_job(100)
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "problem"),
+    [
+        (TOKEN, "{}", "the reply has no X-Subject-Token"),
+        ("GetSecurityKey", "{}", "the keys cannot be read: no 'access'"),
+        ("GetSecurityKey", '{"credential": []}', "the keys cannot be read"),
+        (
+            "GetSecurityKey",
+            '{"credential": {"access": "a", "secret": "b", "securitytoken": "c", "expires_at": "soon"}}',
+            "expires_at is no time: 'soon'",
+        ),
+        ("GetMetadataToken", "", "the reply is no session token"),
+        ("GetMetadataToken", "a\nb", "the reply is no session token"),
+    ],
+)
+def test_answers_that_hold_no_credentials_are_no_credentials(
+    connect: Connect, operation: str, body: str, problem: str
+) -> None:
+    """They are told as what they are, without a word of what was in them."""
+    emulator = connect("password" if operation == TOKEN else "metadata")
+    emulator.fault(operation, "reply", status=200, body=body)
+    with pytest.raises(DliException, match=f"{operation}: HTTP 200: .*{problem}"):
+        DliHook().get_flink_job(100)
+
+
+@pytest.mark.parametrize("kind", ["access_key", "password"])
+def test_the_project_is_looked_up_once(connect: Connect, kind: str) -> None:
+    """By the region's name."""
+    emulator = connect(kind, project_id=None)
+    hook = DliHook()
+    assert hook.project_id == emulator.project_id
+    hook.get_flink_job(100)
+    assert asked(emulator)["KeystoneListProjects"] == 1
+
+
+@pytest.mark.parametrize(
+    ("projects", "listed"),
+    [
+        ([], "0 projects named 'cn-north-4': none"),
+        ([("a", "cn-north-4"), ("b", "cn-north-4")], "2 projects .*a.*b"),
+    ],
+    ids=["none", "several"],
+)
+def test_a_project_that_is_not_clear_is_an_error_that_lists_them(
+    connect: Connect, projects: list[tuple[str, str]], listed: str
+) -> None:
+    """Nothing is asked of DLI."""
+    emulator = connect("access_key", project_id=None)
+    emulator.world.projects[:] = projects
+    with pytest.raises(DliFailException, match=rf"project_id: is not given, and IAM lists not one but {listed}"):
+        DliHook().get_flink_job(100)
+    assert asked(emulator) == {"KeystoneListProjects": 1}
