@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 _KEYS = (
     "Check login, password and security token of the connection: access key and secret key, IAM user and "
-    "password, or a token that has not ended. Do not repeat it unchanged: more than five failures lock a key for 5 minutes."
+    "password, or a token that has not ended. Do not repeat it unchanged: "
+    "more than five failures lock a key for 5 minutes."
 )
 _AGENCY = (
     "If it stays so, DLI probably has no agency that may write to the bucket: see Global Configuration, Service "
