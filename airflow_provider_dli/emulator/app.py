@@ -105,6 +105,8 @@ class Service:
         return exchange
 
     async def _answer(self, exchange: Exchange) -> Reply:
+        if exchange.meets("hang"):
+            await asyncio.Event().wait()
         await asyncio.sleep(exchange.number("slow", "before"))
         try:
             reply = await self._carry_out(exchange)

@@ -32,6 +32,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     # time and connection
     "skewed_clock": {"seconds": 1200.0},
     "slow": {"before": 0.0, "after": 0.0},
+    "hang": {},
     "cut_before": {},
     "cut_during": {},
     "cut_after": {},

@@ -1,0 +1,88 @@
+"""A whole Airflow for tests: DAGs are triggered through its API, tasks run in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from standalone import Standalone
+
+T = TypeVar("T")
+
+END_STATES = {"success", "failed"}
+
+
+class LivingAirflow:
+    """Asks an Airflow that runs.
+
+    :param airflow: where it is
+    :param home: its ``AIRFLOW_HOME``
+    """
+
+    def __init__(self, airflow: Standalone, home: Path) -> None:
+        self.process = airflow.process
+        self.url = airflow.url
+        self.home = home
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
+        """Start a run, once the DAG is known; give its id."""
+        until(lambda: self._api("GET", f"/dags/{dag_id}", missing_is_none=True), 60)
+        body = {"logical_date": None, "conf": dict(conf or {})}
+        return str(self._api("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"])
+
+    def tasks(self, dag_id: str, run_id: str) -> dict[str, dict[str, Any]]:
+        """Give the task instances of a run, by task."""
+        listed = self._api("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances")
+        return {task["task_id"]: task for task in listed["task_instances"]}
+
+    def finish(self, dag_id: str, run_id: str, seconds: float = 90) -> dict[str, dict[str, Any]]:
+        """Wait until a run has ended; give its task instances."""
+
+        def ended() -> bool:
+            run = self._api("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id)}")
+            return run["state"] in END_STATES
+
+        until(ended, seconds)
+        return self.tasks(dag_id, run_id)
+
+    def log(self, dag_id: str, run_id: str, task_id: str, attempt: int) -> str:
+        """Give what a try of a task logged."""
+        folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
+        return (folder / f"attempt={attempt}.log").read_text()
+
+    @cached_property
+    def _token(self) -> str:
+        with urllib.request.urlopen(f"{self.url}/auth/token", timeout=10) as reply:  # noqa: S310 -- loopback
+            return str(json.load(reply)["access_token"])
+
+    def _api(self, method: str, path: str, body: Any = None, *, missing_is_none: bool = False) -> Any:
+        request = urllib.request.Request(  # noqa: S310 -- loopback
+            f"{self.url}/api/v2{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310 -- loopback
+                return json.load(reply)
+        except urllib.error.HTTPError as error:
+            if error.code == 404 and missing_is_none:
+                return None
+            raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from None
+
+
+def until(look: Callable[[], T], seconds: float) -> T:
+    """Look again and again until something is there; give it."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        time.sleep(0.2)
+    return found
