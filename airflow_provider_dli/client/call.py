@@ -7,12 +7,14 @@ A conversation is a generator of steps: it yields a :class:`Request` and is sent
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+_BLOT = "***"
 
 Scalar = str | int | bool
 
@@ -54,6 +56,7 @@ class Request:
     :param headers: name and value of each header, ``Host`` first
     :param body: the bytes that were hashed for the signature
     :param operation: what is asked, for messages
+    :param secrets: texts in it that no message may show, should an answer repeat them
     """
 
     method: str
@@ -62,6 +65,7 @@ class Request:
     # A body or a header may carry a secret (a password, a token): never in a repr, and so in no traceback.
     body: bytes = field(default=b"", repr=False)
     operation: str = "the request"
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def __repr__(self) -> str:
         """Name what is asked and from whom; header values are kept back."""
@@ -81,6 +85,19 @@ class Reply:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
+    def without(self, secrets: Iterable[str]) -> Reply:
+        """Blot out texts, as they are and as JSON writes them.
+
+        :param secrets: the texts
+        """
+        body, headers = self.body, self.headers
+        for secret in secrets:
+            for form in {secret, json.dumps(secret)[1:-1]}:
+                body = body.replace(form.encode(), _BLOT.encode())
+            if any(secret in value for value in headers.values()):
+                headers = {name: value.replace(secret, _BLOT) for name, value in headers.items()}
+        return self if body is self.body and headers is self.headers else replace(self, headers=headers, body=body)
+
 
 @dataclass(frozen=True, slots=True)
 class Pause:
@@ -96,11 +113,11 @@ Conversation = Generator[Request | Pause, Reply | None, T]
 
 
 def ask(request: Request) -> Conversation[Reply]:
-    """Send one request; its reply."""
+    """Send one request; its reply, without the secrets of the request, should it repeat them."""
     reply = yield request
     if reply is None:
         raise TypeError("a driver answers a request with its reply")
-    return reply
+    return reply.without(request.secrets)
 
 
 def wait(seconds: float) -> Conversation[None]:

@@ -133,7 +133,7 @@ class Service:
             identify(self._world, exchange.request, exchange.path.get("project_id"), skew)
         if exchange.meets("cut_before", "reset_before"):
             raise Cut
-        scripted = exchange.fault and scripted_reply(exchange.fault, self._world)
+        scripted = exchange.fault and scripted_reply(exchange.fault, self._world, exchange.request)
         if scripted:
             return scripted
         call = Call(self._world, self._archives, exchange.request, exchange.path, exchange.fault, self._later)

@@ -86,6 +86,11 @@ def _check_token(world: World, request: Request) -> None:
         raise token_expired()
 
 
+def _shown(request: Request) -> str:
+    headers = ", ".join(f"{name}: {value}" for name, value in request.headers)
+    return f"{request.method} {request.target} {headers} {request.body.decode(errors='replace')}"
+
+
 def _unproven(why: str) -> Refusal:
     return Refusal(401, "APIGW.0301", f"Incorrect IAM authentication information: {why}")
 
@@ -120,13 +125,16 @@ def too_large() -> Refusal:
     return Refusal(413, "APIGW.0201", "Request entity too large")
 
 
-def scripted_reply(fault: Fault, world: World) -> Reply | None:
+def scripted_reply(fault: Fault, world: World, request: Request) -> Reply | None:
     """Give the answer of a fault that answers instead of the service, or None for any other.
 
     :param fault: the fault that the request met
     :param world: whose settings say how success is written
+    :param request: as it arrived
     :raises Refusal: where the answer is an error of the service
     """
+    if refusal := _scripted_refusal(fault, request):
+        raise refusal
     match fault.kind:
         case "reply":
             return Reply(fault["status"], fault["body"], fault["headers"])
@@ -137,16 +145,23 @@ def scripted_reply(fault: Fault, world: World) -> Reply | None:
             return Reply(200, envelope(world.settings, success=False, message=fault["message"]))
         case "no_zip_file":
             return Reply(200, envelope(world.settings, success=True))
+        case "no_agency":
+            return Reply(400, {"error_code": "DLI.10001", "error_msg": _INTERNAL, "error_json_opt": _NO_AGENCY})
+    return None
+
+
+def _scripted_refusal(fault: Fault, request: Request) -> Refusal | None:
+    match fault.kind:
         case "error":
-            raise Refusal(fault["status"], fault["code"], fault["message"])
+            return Refusal(fault["status"], fault["code"], fault["message"])
+        case "echo":
+            return Refusal(fault["status"], "DLI.0001", f"The request is refused: {_shown(request)}")
         case "throttled":
             after = fault["retry_after"]
             headers = {} if after is None else {"Retry-After": str(after)}
-            raise Refusal(429, "APIGW.0308", fault["message"], headers)
-        case "no_agency":
-            return Reply(400, {"error_code": "DLI.10001", "error_msg": _INTERNAL, "error_json_opt": _NO_AGENCY})
+            return Refusal(429, "APIGW.0308", fault["message"], headers)
         case "expired_token":
-            raise token_expired()
+            return token_expired()
         case "locked":
-            raise locked()
+            return locked()
     return None

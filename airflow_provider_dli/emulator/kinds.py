@@ -23,6 +23,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "reply": {"status": 200, "headers": {}, "body": ""},
     "error": {"status": 400, "code": "DLI.0999", "message": "A server-side error occurred."},
     "html": {"status": 502},
+    "echo": {"status": 400},
     "throttled": {"retry_after": None, "message": _THROTTLED},
     "expired_token": {},
     "no_agency": {},

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from standalone import standalone
+from world import airflow_environment
+
+from tests.airflow.living import LivingAirflow
 
 PROJECT = "48cc2c48765f481480c7db940d6409d1"
 
@@ -33,3 +38,18 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
         monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(fields))
 
     return set_connection
+
+
+@pytest.fixture(scope="session")
+def living_airflow(dli_emulator_session: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingAirflow]:
+    """Run a whole Airflow, at DEBUG, with the DAGs of ``tests/airflow/dags`` and the session's emulator."""
+    home = tmp_path_factory.mktemp("living")
+    environment = airflow_environment(home, dli_emulator_session.describe()) | {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).with_name("dags")),
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+    with standalone(environment, home / "standalone.log") as running:
+        yield LivingAirflow(running, home)

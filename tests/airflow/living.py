@@ -63,6 +63,14 @@ class LivingAirflow:
         with urllib.request.urlopen(f"{self.url}/auth/token", timeout=10) as reply:  # noqa: S310 -- loopback
             return str(json.load(reply)["access_token"])
 
+    def connect(self, conn_id: str, connection: str) -> None:
+        """Save a connection, given as JSON, as the UI's form does; replaces one of that name."""
+        given = json.loads(connection)
+        body = {**given, "connection_id": conn_id, "extra": json.dumps(given["extra"])}
+        if self._api("GET", f"/connections/{conn_id}", missing_is_none=True):
+            self._api("DELETE", f"/connections/{conn_id}")
+        self._api("POST", "/connections", body)
+
     def _api(self, method: str, path: str, body: Any = None, *, missing_is_none: bool = False) -> Any:
         request = urllib.request.Request(  # noqa: S310 -- loopback
             f"{self.url}/api/v2{path}",
@@ -72,7 +80,7 @@ class LivingAirflow:
         )
         try:
             with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310 -- loopback
-                return json.load(reply)
+                return json.loads(reply.read() or b"null")
         except urllib.error.HTTPError as error:
             if error.code == 404 and missing_is_none:
                 return None

@@ -9,51 +9,14 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from standalone import standalone
-from world import airflow_environment
 
 from tests.airflow.living import LivingAirflow, until
-
-DAGS = """
-from datetime import timedelta
-
-from airflow.sdk import DAG
-
-from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
-
-retry = {"retries": 1, "retry_delay": timedelta(seconds=1)}
-with DAG("killed_export", schedule=None, default_args=retry):
-    DliExportFlinkJobsOperator(
-        task_id="export", obs_dir="{{ dag_run.conf['obs_dir'] }}", settling_time=3
-    )
-with DAG("killed_verify", schedule=None, default_args=retry):
-    DliVerifyFlinkExportOperator(task_id="verify", zip_file="{{ dag_run.conf['zip_file'] }}", timeout=60)
-"""
-
-
-@pytest.fixture(scope="module")
-def airflow(dli_emulator_session: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingAirflow]:
-    """Run an Airflow of its own, connected to the session's emulator."""
-    home = tmp_path_factory.mktemp("living")
-    (home / "dags").mkdir()
-    (home / "dags" / "killed.py").write_text(DAGS)
-    told = dli_emulator_session.describe()
-    environment = airflow_environment(home, told) | {
-        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "AIRFLOW__CORE__PARALLELISM": "2",
-        "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
-        "NO_PROXY": "127.0.0.1,localhost",
-    }
-    with standalone(environment, home / "standalone.log") as running:
-        yield LivingAirflow(running, home)
 
 
 def kill_whoever_asks(airflow: LivingAirflow, url: str) -> None:
@@ -89,16 +52,21 @@ def archives_of(emulator: Any, prefix: str) -> list[str]:
     ids=["it-acted", "it-never-acted"],
 )
 def test_an_export_killed_while_it_asked_is_neither_lost_nor_doubled(
-    airflow: LivingAirflow, dli_emulator: Any, kind: str, parameters: dict[str, Any], requests: int, told: str
+    living_airflow: LivingAirflow,
+    dli_emulator: Any,
+    kind: str,
+    parameters: dict[str, Any],
+    requests: int,
+    told: str,
 ) -> None:
     """The second try finds the archive, or finds none and asks again; one archive, and the log says so."""
     dli_emulator.fault("ExportFlinkJobs", kind, **parameters)
-    run = airflow.trigger("killed_export", {"obs_dir": f"{dli_emulator.bucket}/{kind}"})
+    run = living_airflow.trigger("killed_export", {"obs_dir": f"{dli_emulator.bucket}/{kind}"})
     until(lambda: dli_emulator.requests, 60)
     until(lambda: kind == "hang" or archives_of(dli_emulator, kind), 60)
-    kill_whoever_asks(airflow, dli_emulator.dli)
-    task = airflow.finish("killed_export", run)["export"]
-    log = airflow.log("killed_export", run, "export", 2)
+    kill_whoever_asks(living_airflow, dli_emulator.dli)
+    task = living_airflow.finish("killed_export", run)["export"]
+    log = living_airflow.log("killed_export", run, "export", 2)
     assert (task["state"], task["try_number"]) == ("success", 2), log
     (archive,) = archives_of(dli_emulator, kind)
     exports = [request for request in dli_emulator.requests if request.operation == "ExportFlinkJobs"]
@@ -107,16 +75,16 @@ def test_an_export_killed_while_it_asked_is_neither_lost_nor_doubled(
     assert told.format(bucket=dli_emulator.bucket, archive=archive) in log
 
 
-def test_a_verification_that_was_killed_is_done_again(airflow: LivingAirflow, dli_emulator: Any) -> None:
+def test_a_verification_that_was_killed_is_done_again(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
     """Killed while it waits for its archive; the second try finds it and reads it whole."""
     archive = f"{dli_emulator.bucket}/late.zip"
-    run = airflow.trigger("killed_verify", {"zip_file": archive})
-    kill_whoever_asks(airflow, dli_emulator.obs)
+    run = living_airflow.trigger("killed_verify", {"zip_file": archive})
+    kill_whoever_asks(living_airflow, dli_emulator.obs)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as made:
         made.writestr("100.json", "{}")
     dli_emulator.s3.put_object(Bucket=dli_emulator.bucket, Key="late.zip", Body=content.getvalue())
-    task = airflow.finish("killed_verify", run)["verify"]
-    log = airflow.log("killed_verify", run, "verify", 2)
+    task = living_airflow.finish("killed_verify", run)["verify"]
+    log = living_airflow.log("killed_verify", run, "verify", 2)
     assert (task["state"], task["try_number"]) == ("success", 2), log
     assert f"obs://{archive}" in log

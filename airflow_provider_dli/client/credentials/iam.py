@@ -6,7 +6,7 @@ Follows the IAM API reference, *Token Management*, *Access Key Management* and *
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +80,8 @@ def create_token(endpoint: str, user: User, scope: Scope) -> Conversation[Lastin
     person = {"name": user.name, "password": user.password, "domain": {"name": user.domain}}
     identity = {"methods": ["password"], "password": {"user": person}}
     body = {"auth": {"identity": identity, "scope": {"project": project}}}
-    reply = yield from ask(json_request(_CREATE_TOKEN, "POST", endpoint + _TOKENS, body))
+    request = json_request(_CREATE_TOKEN, "POST", endpoint + _TOKENS, body)
+    reply = yield from ask(replace(request, secrets=(user.password,)))
     answer = replies.json_object(_CREATE_TOKEN, reply)
     token = reply.headers.get("x-subject-token")
     if not token:
@@ -98,7 +99,7 @@ def keys_of_token(endpoint: str, token: str) -> Conversation[Lasting[AccessKey]]
     request = json_request(
         "CreateTemporaryAccessKeyByToken", "POST", endpoint + _SECURITY_TOKENS, {"auth": {"identity": identity}}
     )
-    reply = yield from ask(request)
+    reply = yield from ask(replace(request, secrets=(token,)))
     return read_keys(request.operation, reply)
 
 

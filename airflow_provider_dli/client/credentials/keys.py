@@ -53,4 +53,5 @@ def sign(request: Request, key: AccessKey, date: str) -> Request:
     canonical = signing.canonical_request(request.method, url.path, query, headers, request.body)
     signed_with = signing.signature(key.secret_key, signing.string_to_sign(date, canonical))
     proof = signing.authorization(key.access_key, signing.signed_headers(headers), signed_with)
-    return replace(request, headers=(*headers, ("Authorization", proof)))
+    secrets = (*request.secrets, signed_with, *([key.security_token] if key.security_token else []))
+    return replace(request, headers=(*headers, ("Authorization", proof)), secrets=secrets)

@@ -6,6 +6,8 @@ older images have, does without.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from airflow_provider_dli.client import replies
 from airflow_provider_dli.client.building import plain_request
 from airflow_provider_dli.client.call import Conversation, Reply, ask
@@ -29,7 +31,8 @@ def security_key(endpoint: str) -> Conversation[Lasting[AccessKey]]:
     """
     token = yield from _session_token(endpoint)
     headers = [("X-Metadata-Token", token)] if token else []
-    reply = yield from ask(plain_request("GetSecurityKey", "GET", endpoint + _KEYS, headers))
+    request = plain_request("GetSecurityKey", "GET", endpoint + _KEYS, headers)
+    reply = yield from ask(replace(request, secrets=(token,) if token else ()))
     return iam.read_keys("GetSecurityKey", reply)
 
 

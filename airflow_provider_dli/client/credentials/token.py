@@ -30,7 +30,8 @@ class TokenCredentials:
     def prove(self, request: Request, clock: Clock) -> Conversation[Request]:
         """Add the token as ``X-Auth-Token``."""
         token = yield from self._token.get(clock)
-        return replace(request, headers=(*request.headers, (iam.TOKEN_HEADER, token)))
+        headers = (*request.headers, (iam.TOKEN_HEADER, token))
+        return replace(request, headers=headers, secrets=(*request.secrets, token))
 
     def keys(self, clock: Clock) -> Conversation[AccessKey]:
         """Give temporary keys that IAM makes for the token."""

@@ -15,6 +15,8 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 
+from airflow_provider_dli.client.obs.quiet import hush
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -47,6 +49,7 @@ def make_client(account: Account, give: Callable[[], AccessKey]) -> S3Client:
     :param account: which OBS endpoint, and how it is reached
     :param give: gives the access key of the moment; asked at every request
     """
+    hush()
     # Sessions of our own: the default one is shared by the whole process and not thread-safe.
     session: Any = botocore.session.Session()
     session._credentials = LivingCredentials(give)  # noqa: SLF001 -- botocore's only way to bring one's own

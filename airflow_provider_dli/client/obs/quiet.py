@@ -1,0 +1,31 @@
+"""botocore logs at DEBUG what must not stand in a log: signatures, and the security tokens of temporary keys."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+_SECRETS = re.compile(r"(?i)(x-amz-security-token'?:\s*|signature[=:]\s*)[^\s,}]+")
+# The loggers that tell of a request once it is signed.
+_LOGGERS = ("botocore.auth", "botocore.endpoint")
+
+
+class Blot(logging.Filter):
+    """Blots secrets out of records; lets every record pass."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Blot out one record's."""
+        message = record.getMessage()
+        blotted = _SECRETS.sub(r"\1***", message)
+        if blotted != message:
+            record.msg, record.args = blotted, ()
+        return True
+
+
+_BLOT = Blot()
+
+
+def hush() -> None:
+    """Keep secrets out of botocore's logs from now on; for all of this process, as loggers are."""
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_BLOT)

@@ -1,0 +1,26 @@
+"""One DAG with a green and a red way for each kind of credentials."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
+
+CONNECTIONS = ("access_key", "temporary", "password", "token", "metadata", "agency")
+
+with DAG("secrets_of_each_kind", schedule=None, max_active_tasks=4):
+    for name in CONNECTIONS:
+        conn_id = f"dli_{name}"
+        green = DliExportFlinkJobsOperator(
+            task_id=f"export_{name}", obs_dir="{{ dag_run.conf['bucket'] }}/" + name, dli_conn_id=conn_id
+        )
+        DliVerifyFlinkExportOperator(task_id=f"verify_{name}", zip_file=green.output, dli_conn_id=conn_id)
+        DliExportFlinkJobsOperator(
+            task_id=f"unknown_job_{name}",
+            obs_dir="{{ dag_run.conf['bucket'] }}",
+            job_selected=[999999],
+            dli_conn_id=conn_id,
+        )
+        DliVerifyFlinkExportOperator(
+            task_id=f"missing_bucket_{name}", zip_file="no-such-bucket/a.zip", timeout=0, dli_conn_id=conn_id
+        )

@@ -1,0 +1,175 @@
+"""No secret in anything that Airflow keeps: logs at DEBUG, XCom, rendered templates, every row of its database.
+
+A whole Airflow runs a green and a red way with each kind of credentials, and everything it wrote is searched.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+import re
+import sqlite3
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from airflow_provider_dli.client.obs.quiet import hush
+from airflow_provider_dli.emulator.keys import User
+from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.hooks.dli import DliHook
+from tests.airflow.living import LivingAirflow
+
+PASSWORD = "pass/wörd +%&=<'\"> of the IAM user"
+_SIGNATURE = re.compile(rb"(?i)signature[=:]\s*[0-9a-f]{64}")
+
+
+def forms(secret: str) -> set[bytes]:
+    """Give the ways in which a text may be written down, those that are too short to tell left out."""
+    raw = secret.encode()
+    # base64 of a text inside a longer one: three alignments, without the ends that depend on the neighbours
+    shifted = {b64encode(b"\0" * shift + raw)[4 if shift else 0 : -4] for shift in range(3)}
+    texts = {
+        secret,
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+        quote(quote(secret, safe=""), safe=""),
+        json.dumps(secret)[1:-1],
+        repr(secret)[1:-1],
+        html.escape(secret),
+        raw.hex(),
+    }
+    return {form for form in {text.encode() for text in texts} | shifted if len(form) > 11}
+
+
+def test_the_search_finds_what_it_looks_for() -> None:
+    """Each form, wherever it stands."""
+    for secret in (PASSWORD, "AbcdEfghIjklMnopQrst"):
+        hidden = [
+            f"x {secret} y".encode(),
+            quote(f"?a={secret}&").encode(),
+            json.dumps({"a": secret}).encode(),
+            *(b64encode(b"q" * shift + f"user:{secret}".encode() + b"z") for shift in range(3)),
+            secret.encode().hex().encode(),
+        ]
+        assert all(any(form in text for form in forms(secret)) for text in hidden)
+        assert not any(form in b"nothing of it, wherever one looks" for form in forms(secret))
+
+
+def written(home: Path) -> Iterator[tuple[str, bytes]]:
+    """Give everything that Airflow wrote, each with its place: every file, and every row of the database."""
+    for path in home.rglob("*"):
+        if path.is_file():
+            yield str(path.relative_to(home)), path.read_bytes()
+    with closing(sqlite3.connect(f"file:{home / 'airflow.db'}?mode=ro", uri=True)) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            for row in database.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 -- the database's own names
+                cells = [cell if isinstance(cell, bytes) else str(cell).encode() for cell in row]
+                yield f"table {table}", b"\n".join(cells)
+
+
+def secrets_of(emulator: Any) -> dict[str, str]:
+    """Give every secret of the emulator's world, by what it is."""
+    keys, world = emulator.world.keys, emulator.world
+    found = {"password": PASSWORD}
+    for key in keys.access_keys.values():
+        found[f"secret key of {key.access_key}"] = key.secret_key
+        if key.security_token:
+            found[f"security token of {key.access_key}"] = key.security_token
+    found |= {f"token {number}": token for number, token in enumerate(keys.tokens)}
+    return found | {f"metadata session {number}": token for number, token in enumerate(world.metadata_tokens)}
+
+
+def connections(emulator: Any) -> dict[str, str]:
+    """Give a connection for each kind of credentials."""
+    user = User("ops", PASSWORD, emulator.world.identity.domain)
+    emulator.world.keys.users[user.name] = user
+    password = json.loads(emulator.connection("password"))
+    return {
+        "access_key": emulator.connection("access_key"),
+        "temporary": emulator.connection("temporary", project_id=None),
+        "password": json.dumps(password | {"login": user.name, "password": user.password}),
+        "token": emulator.connection("token"),
+        "metadata": emulator.connection("metadata"),
+        "agency": emulator.connection("access_key", agency=True),
+    }
+
+
+def test_nothing_that_airflow_keeps_has_a_secret(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
+    """Green and red, each kind of credentials."""
+    given = connections(dli_emulator)
+    for name, connection in given.items():
+        living_airflow.connect(f"dli_{name}", connection)
+    run = living_airflow.trigger("secrets_of_each_kind", {"bucket": dli_emulator.bucket})
+    tasks = living_airflow.finish("secrets_of_each_kind", run, 240)
+    expected = {
+        f"{task}_{name}": state
+        for name in given
+        for task, state in [
+            ("export", "success"),
+            ("verify", "success"),
+            ("unknown_job", "failed"),
+            ("missing_bucket", "failed"),
+        ]
+    }
+    assert {name: task["state"] for name, task in tasks.items()} == expected
+    kept = list(written(living_airflow.home))
+    assert any(b"botocore" in text for place, text in kept if place.startswith("logs"))
+    for what, secret in secrets_of(dli_emulator).items():
+        found = [place for place, text in kept for form in forms(secret) if form in text]
+        assert found == [], f"{what} is in {found}"
+    assert [place for place, text in kept if _SIGNATURE.search(text)] == []
+
+
+ECHOES = ("access_key", "temporary", "password", "token", "metadata")
+
+
+@pytest.mark.parametrize("kind", ECHOES)
+def test_a_service_that_repeats_the_proof_does_not_bring_it_into_a_message(
+    dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Some gateways show the request that they refuse."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(kind, retry_budget=0))
+    dli_emulator.fault("ShowFlinkJob", "echo", status=400)
+    with pytest.raises(DliException, match="HTTP 400") as caught:
+        DliHook().get_flink_job(100)
+    message = f"{caught.value} {caught.value!r} {caught.value.error!r} {caught.value.error.__dict__}"
+    assert "x-project-id" in message.lower()
+    assert [what for what, secret in secrets_of(dli_emulator).items() if secret in message] == []
+    assert not _SIGNATURE.search(message.encode())
+
+
+def test_a_service_that_repeats_the_password_does_not_bring_it_into_a_message(
+    dli_emulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IAM, asked for a token; its answer as JSON writes it."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connections(dli_emulator)["password"])
+    dli_emulator.fault("KeystoneCreateUserTokenByPassword", "echo", status=400)
+    with pytest.raises(DliException, match="HTTP 400") as caught:
+        DliHook().get_flink_job(100)
+    assert "ops" in str(caught.value)
+    assert not [form for form in forms(PASSWORD) if form.decode() in str(caught.value)]
+
+
+def test_what_botocore_logs_is_blotted(caplog: pytest.LogCaptureFixture) -> None:
+    """Signature and token go, all else stays; a record without them is left as it is."""
+    hush()
+    hush()
+    with caplog.at_level(logging.DEBUG, "botocore.auth"):
+        logger = logging.getLogger("botocore.auth")
+        logger.debug("Signature:\n%s", "ab" * 32)
+        logger.debug("GET\n/b/k\n\nhost:h\nx-amz-security-token:SECRET\n\nhost;x-amz-security-token\nUNSIGNED")
+        logger.debug("headers={'X-Amz-Security-Token': b'SECRET', 'Authorization': b'A Signature=%s'}", "cd" * 32)
+        logger.debug("plain %s", 7)
+    first, second, third, last = (record.getMessage() for record in caplog.records)
+    assert first == "Signature:\n***"
+    assert second.endswith("x-amz-security-token:***\n\nhost;x-amz-security-token\nUNSIGNED")
+    assert third == "headers={'X-Amz-Security-Token': ***, 'Authorization': b'A Signature=***}"
+    assert (last, caplog.records[3].args) == ("plain 7", (7,))
