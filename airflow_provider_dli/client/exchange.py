@@ -60,19 +60,23 @@ def converse(
     retries = Retries(policy or account.retry, clock())
     renewed = False
     while True:
-        sent, reply = False, None
+        sent, reply = None, None
         try:
-            request = yield from _proven(call, account, clock)
-            sent = True
-            reply = yield from ask(request)
+            sent = yield from _proven(call, account, clock)
+            reply = yield from ask(sent)
             return judge(call, reply)
         except DliClientError as error:
             _tell_clocks(error, reply, clock())
-            if sent and not renewed and isinstance(error, AuthenticationError) and account.credentials.forget():
+            if (
+                sent
+                and not renewed
+                and isinstance(error, AuthenticationError)
+                and account.credentials.forget(sent)
+            ):
                 renewed = True
                 _log.info("%s The proof of identity is renewed once.", error)
                 continue
-            harmless = call.repeatable or not sent
+            harmless = call.repeatable or sent is None
             pause = retries.pause_after(error, harmless=harmless, now=clock())
             if pause is None:
                 raise

@@ -32,6 +32,9 @@ class Credentials(Protocol):
         """
         ...
 
-    def forget(self) -> bool:
-        """Forget proof that was not believed; whether fresh proof can be had."""
+    def forget(self, refused: Request) -> bool:
+        """Forget proof that was not believed; whether fresh proof can be had.
+
+        :param refused: the request with that proof
+        """
         ...

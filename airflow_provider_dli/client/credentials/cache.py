@@ -61,9 +61,14 @@ class Cached(Generic[T]):
             self._lock.release()
         return held[0]
 
-    def forget(self) -> None:
-        """Drop the value; the next one to want it fetches it."""
-        self._held = None
+    def forget(self, refused: Callable[[T], bool]) -> None:
+        """Drop the value, so that the next one to want it fetches it.
+
+        :param refused: whether this value is the one that was refused; another may have been fetched since
+        """
+        held = self._held
+        if held and refused(held[0]):
+            self._held = None
 
     def _fresh(self, clock: Clock) -> tuple[T, datetime | None] | None:
         held = self._held

@@ -32,12 +32,13 @@ class TemporaryKeys:
         """Give the keys of the moment."""
         return (yield from self._cached.get(clock))
 
-    def forget(self) -> bool:
-        """Forget the keys, and say that the request must not be repeated: a refused key would soon be locked.
+    def forget(self, refused: Request) -> bool:
+        """Forget the keys that were refused, for the next call to fetch others.
 
-        The next call fetches others.
+        Says that this request must not be repeated: a key that is refused again and again is locked.
         """
-        self._cached.forget()
+        proof = dict(refused.headers).get("Authorization", "")
+        self._cached.forget(lambda key: key.access_key in proof)
         return False
 
 

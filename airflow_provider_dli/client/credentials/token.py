@@ -37,10 +37,9 @@ class TokenCredentials:
         """Give temporary keys that IAM makes for the token."""
         return (yield from self._keys.get(clock))
 
-    def forget(self) -> bool:
-        """Forget token and keys; whether another token can be had."""
-        self._token.forget()
-        self._keys.forget()
+    def forget(self, refused: Request) -> bool:
+        """Forget the token that was refused; whether another can be had."""
+        self._token.forget(lambda token: (iam.TOKEN_HEADER, token) in refused.headers)
         return self._renewable
 
     def _fetch_keys(self, clock: Clock) -> Conversation[Lasting[AccessKey]]:

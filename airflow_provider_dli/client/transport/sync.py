@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from http.cookiejar import DefaultCookiePolicy
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -27,6 +28,8 @@ _BEFORE_SENDING = (
     requests.exceptions.InvalidHeader,
     requests.exceptions.InvalidProxyURL,
 )
+# Connections to one host that are kept open at most.
+_MOST_CONNECTIONS = 256
 # What urllib3 would add of its own: the two drivers send the same bytes.
 _NOT_OURS = {"Accept-Encoding": SKIP_HEADER}
 
@@ -41,6 +44,10 @@ class SyncTransport:
         network = network or Network()
         self.session = requests.Session()
         self.session.verify = network.verify
+        # Threads share the session: no connection is thrown away, and no cookie passes from one call to another.
+        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("http://", "https://"):
+            self.session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=_MOST_CONNECTIONS))
         if network.proxy:
             self.session.proxies = {"http": network.proxy, "https": network.proxy}
         self._timeout = (network.connect_timeout, network.read_timeout)

@@ -1,0 +1,155 @@
+"""One hook shared by many threads and by many tasks of an event loop: one token, and to each its own answer."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.hooks.dli import DliHook
+
+MANY = 200
+JOBS = 26
+TOKEN = "KeystoneCreateUserTokenByPassword"
+
+AskAll = Callable[[DliHook], list[tuple[int, int]]]
+
+
+def job_of(number: int) -> int:
+    """Spread the askers over all jobs."""
+    return 100 + number % JOBS
+
+
+def by_threads(hook: DliHook) -> list[tuple[int, int]]:
+    """Ask from threads that all start at once; what each wanted and got."""
+    start = threading.Barrier(MANY)
+
+    def ask(number: int) -> tuple[int, int]:
+        start.wait()
+        return job_of(number), hook.get_flink_job(job_of(number)).job_id
+
+    with ThreadPoolExecutor(MANY) as pool:
+        return list(pool.map(ask, range(MANY)))
+
+
+def by_tasks(hook: DliHook) -> list[tuple[int, int]]:
+    """Ask from tasks of one event loop, through connections that they share."""
+
+    async def ask(number: int) -> tuple[int, int]:
+        return job_of(number), (await hook.arun(flink.show_job(job_of(number)))).job_id
+
+    async def all_at_once() -> list[tuple[int, int]]:
+        async with hook:
+            return await asyncio.gather(*(ask(number) for number in range(MANY)))
+
+    return asyncio.run(all_at_once())
+
+
+def by_both(hook: DliHook) -> list[tuple[int, int]]:
+    """Ask from threads, and from tasks on another thread, at the same time."""
+    with ThreadPoolExecutor(2) as pool:
+        return [pair for answers in pool.map(lambda way: way(hook), [by_threads, by_tasks]) for pair in answers]
+
+
+@pytest.fixture
+def hook(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> DliHook:
+    """Return a hook that needs a token, and looks its project up."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection("password", project_id=None))
+    return DliHook()
+
+
+def asked(emulator: Any) -> Counter[str]:
+    """Count the requests of each operation."""
+    return Counter(request.operation for request in emulator.requests)
+
+
+@pytest.mark.parametrize("ask_all", [by_threads, by_tasks, by_both])
+def test_many_share_one_token_and_each_gets_its_own_answer(
+    hook: DliHook, dli_emulator: Any, ask_all: AskAll
+) -> None:
+    """The first fetches the token and the project, the others wait for it."""
+    answers = ask_all(hook)
+    assert len(answers) in (MANY, 2 * MANY)
+    assert [pair for pair in answers if pair[0] != pair[1]] == []
+    assert asked(dli_emulator) == {TOKEN: 1, "KeystoneListProjects": 1, "ShowFlinkJob": len(answers)}
+
+
+@pytest.mark.parametrize("ask_all", [by_threads, by_tasks])
+def test_a_token_that_ends_early_is_renewed_once_for_all(
+    hook: DliHook, dli_emulator: Any, ask_all: AskAll
+) -> None:
+    """Each is refused with the old one, and none throws away the new one."""
+    hook.get_flink_job(100)
+    keys = dli_emulator.world.keys
+    for old in list(keys.tokens.values()):
+        keys.tokens[old.value] = type(old)(old.value, old.user, old.issued, 0.0)
+    answers = ask_all(hook)
+    assert [pair for pair in answers if pair[0] != pair[1]] == []
+    assert asked(dli_emulator)[TOKEN] == 2
+    refused = [request for request in dli_emulator.requests if request.error_code == "APIGW.0307"]
+    assert 1 <= len(refused) <= MANY
+
+
+def test_threads_keep_their_connections(hook: DliHook, caplog: pytest.LogCaptureFixture) -> None:
+    """None is thrown away because there are too many."""
+    by_threads(hook)
+    assert "Connection pool is full" not in caplog.text
+
+
+def test_tasks_of_an_open_hook_share_connections_and_leave_none(hook: DliHook, dli_emulator: Any) -> None:
+    """One connection serves calls in turn; outside the block each call has its own; the last block closes it."""
+
+    async def calls() -> tuple[int, int]:
+        async with hook, hook:
+            inside = set()
+            for _ in range(3):
+                await hook.arun(flink.show_job(100))
+                inside |= connections()
+        async with hook:
+            pass
+        await hook.arun(flink.show_job(100))
+        return len(inside), len(connections())
+
+    def connections() -> set[int]:
+        """Give the local ports of connections to the emulator."""
+        port = urlsplit(dli_emulator.dli).port
+        links = psutil.Process().net_connections("tcp")
+        return {
+            link.laddr.port
+            for link in links
+            if getattr(link.raddr, "port", 0) == port and link.status == "ESTABLISHED"
+        }
+
+    inside, after = asyncio.run(calls())
+    assert (inside, after) == (1, 0)
+    assert asked(dli_emulator)["ShowFlinkJob"] == 4
+
+
+@pytest.mark.parametrize("driver", ["sync", "async"])
+def test_a_cookie_of_one_answer_is_in_no_later_request(hook: DliHook, dli_emulator: Any, driver: str) -> None:
+    """A load balancer that wants its clients to stick must not tie one call to another."""
+    headers = {"Set-Cookie": "elb=1; Path=/"}
+    dli_emulator.fault("ShowFlinkJob", "reply", status=200, body="{}", headers=headers)
+
+    async def ask() -> None:
+        async with hook:
+            for _ in range(2):
+                await asyncio.gather(hook.arun(flink.show_job(100)), return_exceptions=True)
+
+    if driver == "async":
+        asyncio.run(ask())
+    else:
+        with pytest.raises(Exception, match="ShowFlinkJob"):
+            hook.get_flink_job(100)
+        hook.get_flink_job(100)
+    shown = [request for request in dli_emulator.requests if request.operation == "ShowFlinkJob"]
+    assert [request.status for request in shown] == [200, 200]
+    assert [request for request in shown if "cookie" in request.headers] == []
