@@ -180,7 +180,8 @@ class DliHook(AccountHook):
         try:
             account = self.account
             jobs = self.run(flink.list_jobs({}, limit=1)).total_count
-            known = f"Project {self.project_id} in {account.region}: {counted(jobs, 'Flink job')} may be listed"
+            where = f"{account.credentials.who}, project {self.project_id} in {account.region}"
+            known = f"You are {where}: {counted(jobs, 'Flink job')} may be listed"
         except DliException as error:
             return False, str(error)
         if account.bucket is None:

@@ -256,3 +256,24 @@ def test_a_project_that_is_not_clear_is_an_error_that_lists_them(
     with pytest.raises(DliFailException, match=rf"project_id: is not given, and IAM lists not one but {listed}"):
         DliHook().get_flink_job(100)
     assert asked(emulator) == {"KeystoneListProjects": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "agency", "who"),
+    [
+        ("access_key", False, "access key {emulator.access_key}, project {emulator.project_id} in cn-north-4"),
+        ("temporary", False, "temporary access key HST"),
+        ("password", False, "IAM user emulator-user of account emulator-domain, project"),
+        ("token", False, "the bearer of a token, project"),
+        ("metadata", False, "the agency of this ECS, project"),
+        ("metadata", True, "agency emulator-agency of account granting-domain, assumed by the agency of this ECS"),
+    ],
+)
+def test_the_connection_test_says_who_one_is(connect: Connect, kind: str, agency: bool, who: str) -> None:
+    """In one line, with what one may do."""
+    emulator = connect(kind, agency=agency)
+    works, message = DliHook().test_connection()
+    assert works
+    assert message.startswith(f"You are {who.format(emulator=emulator)}")
+    assert "26 Flink jobs may be listed" in message
+    assert "\n" not in message

@@ -17,6 +17,11 @@ __all__ = ["AccessKey", "Credentials"]
 class Credentials(Protocol):
     """Anything that can prove who we are."""
 
+    @property
+    def who(self) -> str:
+        """Say who we are, for people; no secret is in it."""
+        ...
+
     def prove(self, request: Request, clock: Clock) -> Conversation[Request]:
         """Give proof: return ``request`` with it, asking others on the way where needed.
 

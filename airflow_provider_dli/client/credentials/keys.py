@@ -22,6 +22,11 @@ class AccessKey:
     secret_key: str = field(repr=False)
     security_token: str | None = field(default=None, repr=False)
 
+    @property
+    def who(self) -> str:
+        """Name the access key, which is no secret."""
+        return f"{'temporary ' if self.security_token else ''}access key {self.access_key}"
+
     def prove(self, request: Request, clock: Clock) -> Conversation[Request]:
         """Sign the request with ``SDK-HMAC-SHA256``; the token, where there is one, is signed too."""
         yield from ()

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 class TemporaryKeys:
     """Access keys that are fetched, and fetched again before they end.
 
+    :param who: who we are with them, for people
     :param fetch: the conversation that gets them
     """
 
-    def __init__(self, fetch: Callable[[Clock], Conversation[Lasting[AccessKey]]]) -> None:
+    def __init__(self, who: str, fetch: Callable[[Clock], Conversation[Lasting[AccessKey]]]) -> None:
+        self.who = who
         self._cached = Cached(fetch)
 
     def prove(self, request: Request, clock: Clock) -> Conversation[Request]:
@@ -47,7 +49,7 @@ def metadata_keys(endpoint: str = metadata.ENDPOINT) -> TemporaryKeys:
 
     :param endpoint: base URL of the metadata service
     """
-    return TemporaryKeys(lambda _clock: metadata.security_key(endpoint))
+    return TemporaryKeys("the agency of this ECS", lambda _clock: metadata.security_key(endpoint))
 
 
 def agency_keys(iam_endpoint: str, trusted: Credentials, agency: iam.Agency) -> TemporaryKeys:
@@ -57,4 +59,5 @@ def agency_keys(iam_endpoint: str, trusted: Credentials, agency: iam.Agency) -> 
     :param trusted: who we are before
     :param agency: whom we become
     """
-    return TemporaryKeys(lambda clock: iam.keys_of_agency(iam_endpoint, trusted, agency, clock))
+    who = f"agency {agency.name} of account {agency.domain}, assumed by {trusted.who}"
+    return TemporaryKeys(who, lambda clock: iam.keys_of_agency(iam_endpoint, trusted, agency, clock))

@@ -15,13 +15,15 @@ class TokenCredentials:
     """A token as proof, and for OBS the temporary keys that IAM makes for it.
 
     :param iam_endpoint: base URL of IAM
+    :param who: whose token it is, for people
     :param fetch: the conversation that gets the token
     :param renewable: whether ``fetch`` gives another one when asked again
     """
 
     def __init__(
-        self, iam_endpoint: str, fetch: Callable[[Clock], Conversation[Lasting[str]]], *, renewable: bool
+        self, iam_endpoint: str, who: str, fetch: Callable[[Clock], Conversation[Lasting[str]]], *, renewable: bool
     ) -> None:
+        self.who = who
         self._iam = iam_endpoint
         self._renewable = renewable
         self._token = Cached(fetch)
@@ -59,7 +61,7 @@ def ready_token(iam_endpoint: str, token: str) -> TokenCredentials:
         yield from ()
         return Lasting(token, None)
 
-    return TokenCredentials(iam_endpoint, fetch, renewable=False)
+    return TokenCredentials(iam_endpoint, "the bearer of a token", fetch, renewable=False)
 
 
 def password_token(iam_endpoint: str, user: iam.User, scope: iam.Scope) -> TokenCredentials:
@@ -69,6 +71,7 @@ def password_token(iam_endpoint: str, user: iam.User, scope: iam.Scope) -> Token
     :param user: who asks
     :param scope: the project that the tokens are for
     """
+    who = f"IAM user {user.name} of account {user.domain}"
     return TokenCredentials(
-        iam_endpoint, lambda _clock: iam.create_token(iam_endpoint, user, scope), renewable=True
+        iam_endpoint, who, lambda _clock: iam.create_token(iam_endpoint, user, scope), renewable=True
     )
