@@ -43,6 +43,7 @@ class Store(ThreadingHTTPServer):
         self.status: int | None = None
         self.code = ""
         self.missing: set[str] = set()
+        self.headers: dict[str, str] = {}
 
     def handle_error(self, *_: object) -> None:
         """Keep quiet of clients that hang up, as a store does."""
@@ -75,7 +76,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.refuse(store.status, store.code)
         if self.path.strip("/") in store.missing:
             return self.refuse(404, "NoSuchBucket" if "/" not in self.path.strip("/") else "NoSuchKey")
-        if self.headers.get("If-Match") not in (None, store.etag):
+        if self.headers.get("If-Match") not in (None, store.headers.get("ETag", store.etag)):
             return self.refuse(412, "PreconditionFailed")
         first, last = 0, len(BYTES) - 1
         if asked and not store.whole:
@@ -84,7 +85,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {first}-{last}/{len(BYTES)}")
         else:
             self.send_response(200)
-        self.send_header("ETag", store.etag)
+        for name, value in ({"ETag": store.etag} | store.headers).items():
+            self.send_header(name, value)
         self.send_header("Last-Modified", "Thu, 15 Jan 2026 08:30:45 GMT")
         self.send_header("Content-Length", str(last + 1 - first))
         self.end_headers()
@@ -185,13 +187,80 @@ def test_a_missing_object_is_none_and_a_missing_bucket_an_error(client: Any, sto
         find_object(client, PLACE)
 
 
-def test_it_reads_forward_in_one_request(reader: ObjectReader, store: Store) -> None:
-    """A sequential pass is one ranged GET with both ends."""
+def test_it_reads_forward_in_two_requests(reader: ObjectReader, store: Store) -> None:
+    """A sequential pass is a GET for the first piece, and one for all the rest; each with both ends."""
     assert reader.readable()
     assert reader.seekable()
     pieces = iter(lambda: reader.read(70_000), b"")
     assert b"".join(pieces) == BYTES
-    assert [r for r in store.requests if r[0] == "GET"] == [("GET", "/obs-test/dir/a.zip", "bytes=0-299999")]
+    assert [r[2] for r in store.requests if r[0] == "GET"] == ["bytes=0-69999", "bytes=70000-299999"]
+
+
+def test_a_short_read_after_a_seek_moves_just_its_bytes(reader: ObjectReader, store: Store) -> None:
+    """So the end of a large archive costs what it is long, and no more."""
+    reader.seek(-1000, io.SEEK_END)
+    assert reader.read(600) == BYTES[-1000:-400]
+    reader.seek(500)
+    assert reader.read(100) == BYTES[500:600]
+    assert [r[2] for r in store.requests if r[0] == "GET"] == ["bytes=299000-299599", "bytes=500-599"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "md5", "readable"),
+    [
+        ({"ETag": '"9e107d9d372bb6826bd81d3542a419d6"'}, "9e107d9d372bb6826bd81d3542a419d6", True),
+        ({"ETag": '"9e107d9d372bb6826bd81d3542a419d6-2"'}, None, True),
+        (
+            {"ETag": '"9e107d9d372bb6826bd81d3542a419d6"', "x-amz-server-side-encryption": "aws:kms"},
+            None,
+            True,
+        ),
+        ({"x-amz-storage-class": "WARM"}, None, True),
+        ({"x-amz-storage-class": "COLD"}, None, False),
+        ({"x-amz-storage-class": "DEEP_ARCHIVE"}, None, False),
+        ({"x-amz-storage-class": "COLD", "x-amz-restore": 'ongoing-request="true"'}, None, False),
+        (
+            {"x-amz-storage-class": "COLD", "x-amz-restore": 'ongoing-request="false", expiry-date="x"'},
+            None,
+            True,
+        ),
+    ],
+    ids=str,
+)
+def test_what_obs_says_of_an_object_is_kept(
+    client: Any, store: Store, headers: dict[str, str], md5: str | None, readable: bool
+) -> None:
+    """Whether its tag is an MD5, and whether it lies where it cannot be read."""
+    store.headers = headers
+    facts = find_object(client, PLACE)
+    assert facts
+    assert (facts.md5, facts.readable) == (md5, readable)
+    if readable:
+        assert ObjectReader(client, PLACE, facts).read(10) == BYTES[:10]
+    else:
+        with pytest.raises(RefusedError, match=r"lies in storage class \w+, where it cannot be read.*Restore it"):
+            ObjectReader(client, PLACE, facts)
+
+
+def test_the_version_that_was_looked_up_is_the_one_that_is_read(client: Any, store: Store) -> None:
+    """By its id, in a bucket that keeps versions."""
+    store.headers = {"x-amz-version-id": "v1"}
+    facts = find_object(client, PLACE)
+    assert facts
+    ObjectReader(client, PLACE, facts).read(10)
+    assert store.requests[-1][1] == "/obs-test/dir/a.zip?versionId=v1"
+    store.headers = {"x-amz-version-id": "null"}
+    assert find_object(client, PLACE) == ObjectFacts(
+        facts.size, facts.etag, facts.last_modified, None, None, encrypted=False, restored=False
+    )
+
+
+def test_a_refusal_of_head_is_explained_by_a_get(client: Any, store: Store) -> None:
+    """Of one byte: the answer to HEAD has no body that could say why."""
+    store.status, store.code = 403, "AccessDenied"
+    with pytest.raises(PermissionDeniedError, match=r"GetObject: HTTP 403 AccessDenied: .*told AccessDenied"):
+        find_object(client, PLACE)
+    assert [r[2] for r in store.requests] == [None, "bytes=0-0"]
 
 
 def test_it_behaves_like_a_file(reader: ObjectReader) -> None:
@@ -251,7 +320,7 @@ def test_an_answer_with_the_whole_object_is_not_taken_for_the_range(reader: Obje
     """OBS gives all of it for a range that it does not like."""
     store.whole = True
     reader.seek(100)
-    with pytest.raises(UnexpectedReplyError, match="asked for bytes 100-299999/300000 and got the whole object"):
+    with pytest.raises(UnexpectedReplyError, match="asked for bytes 100-109/300000 and got the whole object"):
         reader.read(10)
 
 

@@ -29,6 +29,7 @@ _AUTHENTICATION_CODES = {
     "SignatureDoesNotMatch",
     "RequestTimeTooSkewed",
     "InvalidToken",
+    "ExpiredToken",
 }
 
 
@@ -73,9 +74,13 @@ def _kind(status: int, code: str) -> tuple[type[ServiceError], str | None]:
     return RefusedError, None
 
 
-def changed(place: ObsLocation, status: int, code: str, request_id: str | None = None) -> UnavailableError:
+class ReplacedError(UnavailableError):
+    """The object is no longer the version that was looked up."""
+
+
+def changed(place: ObsLocation, status: int, code: str, request_id: str | None = None) -> ReplacedError:
     """Make the error for an object that is no longer the version that was looked up."""
-    return UnavailableError(
+    return ReplacedError(
         "GetObject",
         status,
         code,

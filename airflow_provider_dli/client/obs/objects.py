@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.client.errors import RefusedError
+from airflow_provider_dli.client.errors import AuthenticationError, PermissionDeniedError, RefusedError
 from airflow_provider_dli.client.obs.asking import asked
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.locations import ObsLocation
 
 _NOT_FOUND = 404
+_MD5 = re.compile(r"[0-9a-f]{32}")
+# OBS's own names, and those of the S3 interface.
+_ARCHIVE_TIERS = {"COLD", "DEEP_ARCHIVE", "GLACIER"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +29,29 @@ class ObjectFacts:
     :param size: bytes
     :param etag: entity tag without quotes; the MD5 of the bytes only after a plain, unencrypted PUT
     :param last_modified: time of the last write, ISO 8601
+    :param version_id: of a bucket with versions; None of any other
+    :param storage_class: such as ``COLD``; None for the standard one
+    :param encrypted: whether the service encrypts it
+    :param restored: whether it was taken out of an archive tier, for some days
     """
 
     size: int
     etag: str
     last_modified: str
+    version_id: str | None = None
+    storage_class: str | None = None
+    encrypted: bool = False
+    restored: bool = False
+
+    @property
+    def md5(self) -> str | None:
+        """The MD5 of the bytes, where the entity tag is one (obs_04_0013)."""
+        return self.etag if _MD5.fullmatch(self.etag) and not self.encrypted else None
+
+    @property
+    def readable(self) -> bool:
+        """Whether its bytes can be had: not while they are in an archive tier (obs_04_0080)."""
+        return self.restored or self.storage_class not in _ARCHIVE_TIERS
 
 
 def find_object(client: S3Client, place: ObsLocation) -> ObjectFacts | None:
@@ -39,7 +61,11 @@ def find_object(client: S3Client, place: ObsLocation) -> ObjectFacts | None:
     :param place: bucket and key
     :raises DliClientError: if the bucket is missing, may not be read, or OBS does not answer
     """
-    found = asked("HeadObject", place, lambda: client.head_object(Bucket=place.bucket, Key=place.key))
+    try:
+        found = asked("HeadObject", place, lambda: client.head_object(Bucket=place.bucket, Key=place.key))
+    except (PermissionDeniedError, AuthenticationError):
+        _explain(client, place)
+        raise
     if found is None:
         # HEAD has no body to tell a missing object from a missing bucket.
         if asked("HeadBucket", place, lambda: client.head_bucket(Bucket=place.bucket)) is None:
@@ -52,7 +78,25 @@ def find_object(client: S3Client, place: ObsLocation) -> ObjectFacts | None:
                 "Check the bucket's name and the region and obs_endpoint of the connection.",
             )
         return None
-    return ObjectFacts(found["ContentLength"], found["ETag"].strip('"'), found["LastModified"].isoformat())
+    return ObjectFacts(
+        found["ContentLength"],
+        found["ETag"].strip('"'),
+        found["LastModified"].isoformat(),
+        _version(found.get("VersionId")),
+        found.get("StorageClass"),
+        bool(found.get("ServerSideEncryption") or found.get("SSECustomerAlgorithm")),
+        'ongoing-request="false"' in found.get("Restore", ""),
+    )
+
+
+def _explain(client: S3Client, place: ObsLocation) -> None:
+    """Let the service say why: a refusal of HEAD has no body, one of GET has."""
+    asked("GetObject", place, lambda: client.get_object(Bucket=place.bucket, Key=place.key, Range="bytes=0-0"))
+
+
+def _version(version_id: str | None) -> str | None:
+    # "null" is what a bucket says whose versions were switched off again.
+    return version_id if version_id != "null" else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError
 
-from airflow_provider_dli.client.errors import AnswerLostError, UnexpectedReplyError
+from airflow_provider_dli.client.errors import AnswerLostError, RefusedError, UnexpectedReplyError
 from airflow_provider_dli.client.obs.asking import asked, changed
 
 if TYPE_CHECKING:
@@ -24,21 +24,27 @@ _RESUMPTIONS = 5
 class ObjectReader(io.RawIOBase):
     """Reads an object through ranged GETs, all of the one version that was looked up.
 
-    Reads forward over one streaming GET; a seek elsewhere opens another. A body cut short is resumed where
-    it broke off. Every range has an explicit start and end: OBS answers any other kind with the whole object.
+    The first read after a seek asks for just its bytes; if the next one goes on where it ended, one streaming
+    GET serves it and all that follow. A body cut short is resumed where it broke off. Every range has an
+    explicit start and end: OBS answers any other kind with the whole object.
 
     :param client: see :func:`~airflow_provider_dli.client.obs.settings.make_client`
     :param place: bucket and key
     :param facts: of the version to read, from :func:`~airflow_provider_dli.client.obs.objects.find_object`
+    :raises RefusedError: if it lies in an archive tier and has not been restored
     """
 
     def __init__(self, client: S3Client, place: ObsLocation, facts: ObjectFacts) -> None:
         super().__init__()
+        if not facts.readable:
+            raise _in_archive_tier(place, facts)
         self._client = client
         self._place = place
         self._facts = facts
         self._position = 0
         self._body: Any = None
+        self._body_end = 0
+        self._goes_on = False
         self._resumptions_left = _RESUMPTIONS
 
     def readable(self) -> bool:
@@ -60,6 +66,7 @@ class ObjectReader(io.RawIOBase):
         if target != self._position:
             self._drop_body()
             self._position = target
+            self._goes_on = False
         return target
 
     def read(self, size: int | None = -1) -> bytes:
@@ -71,6 +78,7 @@ class ObjectReader(io.RawIOBase):
             piece = self._read_some(wanted)
             pieces.append(piece)
             wanted -= len(piece)
+        self._goes_on = True
         return b"".join(pieces)
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 -- a writable buffer has no public type before 3.12
@@ -85,8 +93,9 @@ class ObjectReader(io.RawIOBase):
         super().close()
 
     def _read_some(self, wanted: int) -> bytes:
-        if self._body is None:
-            self._body = self._open()
+        if self._body is None or self._position == self._body_end:
+            self._drop_body()
+            self._body = self._open(wanted)
         try:
             piece: bytes = self._body.read(wanted)
         except BotoCoreError as error:
@@ -103,8 +112,11 @@ class ObjectReader(io.RawIOBase):
         self._resumptions_left -= 1
         return b""
 
-    def _open(self) -> object:
-        start, end = self._position, self._facts.size - 1
+    def _open(self, wanted: int) -> object:
+        start = self._position
+        self._body_end = self._facts.size if self._goes_on else start + wanted
+        end = self._body_end - 1
+        version: dict[str, Any] = {"VersionId": self._facts.version_id} if self._facts.version_id else {}
         reply = asked(
             "GetObject",
             self._place,
@@ -113,6 +125,7 @@ class ObjectReader(io.RawIOBase):
                 Key=self._place.key,
                 Range=f"bytes={start}-{end}",
                 IfMatch=f'"{self._facts.etag}"',
+                **version,
             ),
         )
         if reply is None:
@@ -133,3 +146,14 @@ class ObjectReader(io.RawIOBase):
         if self._body is not None:
             self._body.close()
             self._body = None
+
+
+def _in_archive_tier(place: ObsLocation, facts: ObjectFacts) -> RefusedError:
+    return RefusedError(
+        "GetObject",
+        403,
+        "InvalidObjectState",
+        f"{place.url} lies in storage class {facts.storage_class}, where it cannot be read",
+        None,
+        "Restore it in OBS first, or keep archives of exports in the standard class.",
+    )
