@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.flink import ExportResult
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.hooks.obs import ObsHook
-    from airflow_provider_dli.verification import Logger
+    from airflow_provider_dli.verification.progress import Logger
 
 _KEY = "dli_export_began"
 _MOST_ASKS = 3

@@ -7,8 +7,10 @@ Jinja writes it, ``"[100, 101]"``.
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.flink import checked_job_ids
@@ -51,6 +53,38 @@ def archive_places(zip_file: object) -> list[ObsLocation]:
     if not places:
         raise ConfigurationError("zip_file", "names no archive", "give the list that the export returned")
     return places
+
+
+def expected_jobs(jobs: object, *, given: bool) -> tuple[int | str, ...]:
+    """Return ids or names of jobs that must be in an archive; none if none were given.
+
+    :param jobs: a list, one id or name, or a text with commas between
+    :param given: whether the author gave any, so that nothing rendered is no "any jobs"
+    :raises ConfigurationError: if it is empty, or holds what is no id or name
+    """
+    remedy = "give a list of ids or names; leave it out to expect no jobs by name"
+    if jobs is None and not given:
+        return ()
+    items = [] if jobs is None else [_job_id(item) for item in _items("expected_jobs", jobs)]
+    if not items:
+        raise ConfigurationError("expected_jobs", "was given and turned out to be empty", remedy)
+    for item in items:
+        if isinstance(item, bool) or not isinstance(item, (int, str)) or item == "":
+            raise ConfigurationError("expected_jobs", f"holds {str(item)[:80]!r}, no id or name", remedy)
+    return tuple(item for item in items if isinstance(item, (int, str)))
+
+
+def seconds(field: str, value: object) -> float:
+    """Return a length of time in seconds.
+
+    :param field: the parameter it comes from, for the message
+    :param value: seconds, or a timedelta
+    :raises ConfigurationError: if it is neither, or not positive
+    """
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 < number < math.inf:
+        raise ConfigurationError(field, f"{value!r} is no length of time", "give seconds above 0, or a timedelta")
+    return float(number)
 
 
 def _is_one_entry(value: object) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from airflow_provider_dli.emulator.errors import EmulatorError
 from airflow_provider_dli.emulator.faults import Fault, Faults
+from airflow_provider_dli.emulator.kinds import DOOR_OPERATIONS
 from airflow_provider_dli.emulator.routes import OPERATIONS
 from airflow_provider_dli.emulator.samples import DEFAULT_COUNT
 from airflow_provider_dli.emulator.server import Emulator
@@ -77,7 +78,7 @@ def _count(text: str) -> int:
 def _fault(text: str) -> Fault:
     try:
         fault = Fault.parse(text)
-        Faults(OPERATIONS).add(fault)
+        Faults((*OPERATIONS, *DOOR_OPERATIONS)).add(fault)
     except (ValueError, TypeError) as flaw:
         raise argparse.ArgumentTypeError(str(flaw)) from None
     return fault

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from secrets import token_hex
@@ -15,6 +13,7 @@ from aiohttp import web
 
 from airflow_provider_dli.emulator.call import Archives, Call, blocking
 from airflow_provider_dli.emulator.control import Control
+from airflow_provider_dli.emulator.cutting import Cut, cut
 from airflow_provider_dli.emulator.door import Door
 from airflow_provider_dli.emulator.faults import Fault
 from airflow_provider_dli.emulator.gateway import identify, internal_error, scripted_reply, too_large, unknown_api
@@ -57,10 +56,6 @@ class Exchange:
         return float(self.fault[name]) if self.fault is not None and self.fault.kind == kind else 0.0
 
 
-class Cut(Exception):  # noqa: N818 - what happens to the connection
-    """The connection ends without an answer."""
-
-
 class Service:
     """DLI and IAM behind one gateway.
 
@@ -91,7 +86,7 @@ class Service:
         try:
             reply = await self._answer(exchange)
         except Cut:
-            return _cut(incoming, hard=exchange.meets("reset_before", "reset_after"))
+            return cut(incoming, hard=exchange.meets("reset_before", "reset_after"))
         self._world.log.answered(exchange.request_id, reply)
         return await self._send(incoming, exchange, reply)
 
@@ -156,7 +151,7 @@ class Service:
         response.content_length = len(payload)
         await response.prepare(incoming)
         await response.write(payload[: len(payload) // 2])
-        _cut(incoming, hard=False)
+        cut(incoming, hard=False)
         return response
 
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
@@ -184,15 +179,3 @@ def _text(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         return raw.decode("latin-1")
-
-
-def _cut(incoming: web.Request, *, hard: bool) -> web.Response:
-    transport = incoming.transport
-    if transport is not None:
-        if hard:  # closing a socket that lingers for no time sends a reset
-            linger = struct.pack("ii", 1, 0)
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            transport.abort()
-        else:
-            transport.close()
-    return web.Response()

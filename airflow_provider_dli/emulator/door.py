@@ -8,6 +8,7 @@ answer comes back as it is.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -16,9 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
-from aiohttp import ClientSession, DummyCookieJar, web
+from aiohttp import ClientResponse, ClientSession, DummyCookieJar, web
 from yarl import URL
 
+from airflow_provider_dli.emulator.cutting import cut
+from airflow_provider_dli.emulator.faults import Fault
 from airflow_provider_dli.emulator.keys import AccessKey
 from airflow_provider_dli.emulator.obs import SIGNING_REGION
 from airflow_provider_dli.emulator.state import World
@@ -85,9 +88,18 @@ class Door:
         try:
             self._judge(incoming)
         except Refused as refused:
-            page = f"<Error><Code>{refused.code}</Code><Message>{escape(refused.message)}</Message></Error>"
-            return web.Response(status=403, text=page, content_type="application/xml")
-        return await self._forward(incoming)
+            return _error(403, refused.code, refused.message)
+        return await self._answer(incoming, self._world.faults.take(_operation(incoming)))
+
+    async def _answer(self, incoming: web.Request, fault: Fault | None) -> web.StreamResponse:
+        kind = fault.kind if fault else None
+        if fault and kind == "slow":
+            await asyncio.sleep(fault["before"] + fault["after"])
+        if fault and kind in ("error", "html"):
+            return _scripted(fault)
+        if kind in ("cut_before", "reset_before"):
+            return cut(incoming, hard=kind == "reset_before")
+        return await self._forward(incoming, kind)
 
     def _judge(self, incoming: web.Request) -> None:
         proof = _PROOF.fullmatch(incoming.headers["Authorization"])
@@ -102,10 +114,11 @@ class Door:
         if not hmac.compare_digest(expected, proof["signature"]):
             raise Refused("SignatureDoesNotMatch", "The signature is not the one of this request and key.")
 
-    async def _forward(self, incoming: web.Request) -> web.StreamResponse:
+    async def _forward(self, incoming: web.Request, fault: str | None) -> web.StreamResponse:
         url = URL(f"{self._endpoint}{incoming.raw_path}", encoded=True)
         body = await incoming.read()
-        kept = {name: value for name, value in incoming.headers.items() if name.lower() not in _NOT_FORWARDED}
+        dropped = _NOT_FORWARDED | ({"range"} if fault == "range_ignored" else set())
+        kept = {name: value for name, value in incoming.headers.items() if name.lower() not in dropped}
         headers = self._signed(incoming.method, str(url), kept, body)
         async with self._session.request(
             incoming.method, url, headers=headers, data=body or None, allow_redirects=False
@@ -115,15 +128,45 @@ class Door:
                 if name.lower() not in _NOT_RETURNED:
                     response.headers.add(name, value)
             await response.prepare(incoming)
-            async for piece in answer.content.iter_chunked(_PIECE):
-                await response.write(piece)
-            return response
+            return await _passed_on(incoming, response, answer, fault)
 
     def _signed(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
         identity = self._world.identity
         request = _aws_request(method, url, headers, body)
         _signer(identity.access_key, identity.secret_key, SIGNING_REGION).add_auth(request)
         return dict(request.headers.items())
+
+
+async def _passed_on(
+    incoming: web.Request, response: web.StreamResponse, answer: ClientResponse, fault: str | None
+) -> web.StreamResponse:
+    """Pass the body on, or only half of it."""
+    left = (answer.content_length or 0) // 2 if fault == "cut_during" else None
+    async for piece in answer.content.iter_chunked(_PIECE):
+        await response.write(piece[:left])
+        if left is not None:
+            left -= len(piece)
+            if left <= 0:
+                return cut(incoming, hard=False)
+    return response
+
+
+def _operation(incoming: web.Request) -> str:
+    """Name what is asked, as S3 does; the first part of the path is the bucket."""
+    key = incoming.path.strip("/").partition("/")[2]
+    names = {"GET": ("ListObjects", "GetObject"), "HEAD": ("HeadBucket", "HeadObject")}
+    return names.get(incoming.method, ("other", "other"))[bool(key)]
+
+
+def _scripted(fault: Fault) -> web.Response:
+    if fault.kind == "html":
+        return web.Response(status=fault["status"], text="<html>load balancer</html>", content_type="text/html")
+    return _error(fault["status"], fault["code"], fault["message"])
+
+
+def _error(status: int, code: str, message: str) -> web.Response:
+    page = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    return web.Response(status=status, text=page, content_type="application/xml")
 
 
 def _signature(incoming: web.Request, key: AccessKey, region: str, signed: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 _EXPORT = "ExportFlinkJobs"
+_READ = "GetObject"
 _THROTTLED = "The throttling threshold has been reached: policy ip over ratelimit"
 
 
@@ -44,7 +45,11 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "archive_late": {"seconds": 2.0},
     "archive_cut": {"keep": None},
     "archive_flipped": {"at": None},
+    # of the object store, for those who come through the door
+    "range_ignored": {},
 }
+#: what may be scripted for requests to the store that come through the door
+DOOR_OPERATIONS = ("GetObject", "HeadObject", "HeadBucket", "ListObjects")
 #: what a parameter must be; any that is not here may be anything
 _CHECKS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "status": ("an HTTP status", lambda value: type(value) is int and 200 <= value <= 599),  # noqa: PLR2004
@@ -64,6 +69,7 @@ _CHECKS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "keep": ("a number of bytes", lambda value: value is None or (type(value) is int and value >= 0)),
     "at": ("an offset", lambda value: value is None or type(value) is int),
 }
+_AT_THE_DOOR = {"error", "html", "slow", "cut_before", "cut_during", "reset_before", "range_ignored"}
 _ONLY_EXPORT = {"no_zip_file", "archive_missing", "archive_late", "archive_cut", "archive_flipped"}
 
 
@@ -79,8 +85,19 @@ def flaw_in(operation: str, kind: str, parameters: Mapping[str, Any]) -> str | N
     unknown = sorted(set(parameters) - set(KINDS[kind]))
     if unknown:
         return f"fault {kind!r} has no parameter {', '.join(unknown)}; it has {', '.join(KINDS[kind]) or 'none'}"
-    if kind in _ONLY_EXPORT and operation != _EXPORT:
-        return f"fault {kind!r} is for operation {_EXPORT}, not {operation!r}"
+    return _misplaced(operation, kind) or _wrong_value(kind, parameters)
+
+
+def _misplaced(operation: str, kind: str) -> str | None:
+    only = _EXPORT if kind in _ONLY_EXPORT else _READ if kind == "range_ignored" else operation
+    if operation != only:
+        return f"fault {kind!r} is for operation {only}, not {operation!r}"
+    if operation in DOOR_OPERATIONS and kind not in _AT_THE_DOOR:
+        return f"fault {kind!r} is not for the object store; there are {', '.join(sorted(_AT_THE_DOOR))}"
+    return None
+
+
+def _wrong_value(kind: str, parameters: Mapping[str, Any]) -> str | None:
     for name, value in parameters.items():
         wanted, fits = _CHECKS.get(name, ("anything", lambda _: True))
         if not fits(value):

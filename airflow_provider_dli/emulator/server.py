@@ -21,6 +21,7 @@ from airflow_provider_dli.emulator.errors import EmulatorError
 from airflow_provider_dli.emulator.faults import Fault, Faults
 from airflow_provider_dli.emulator.jobs import FlinkJob
 from airflow_provider_dli.emulator.keys import Clock
+from airflow_provider_dli.emulator.kinds import DOOR_OPERATIONS
 from airflow_provider_dli.emulator.records import Recorded
 from airflow_provider_dli.emulator.routes import OPERATIONS
 from airflow_provider_dli.emulator.samples import DEFAULT_COUNT
@@ -204,7 +205,8 @@ class Emulator:
         self.bucket = self._bucket.name
         self.s3 = self._bucket.client
         identity = Identity(self.access_key, self.secret_key, region=self.region, project_id=self.project_id)
-        self.world = World(identity, self._jobs, self._settings, OPERATIONS, self._clock)
+        operations = (*OPERATIONS, *DOOR_OPERATIONS)
+        self.world = World(identity, self._jobs, self._settings, operations, self._clock)
 
 
 def _listener(host: str, port: int) -> socket:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
@@ -12,12 +14,29 @@ from airflow_provider_dli.connection.fields import CONN_TYPE, DEFAULT_CONN_ID, u
 from airflow_provider_dli.exceptions import translated
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from airflow_provider_dli.client.account import Account
     from airflow_provider_dli.client.call import Conversation
+    from airflow_provider_dli.client.transport.aio import AsyncTransport
     from airflow_provider_dli.client.transport.sync import SyncTransport
     from airflow_provider_dli.connection.reading import AirflowConnection
 
 T = TypeVar("T")
+
+
+@dataclass
+class _Open:
+    """The connections of one event loop, and how many blocks keep them open."""
+
+    transport: AsyncTransport
+    users: int = 0
+
+
+def _connected(account: Account) -> AsyncTransport:
+    from airflow_provider_dli.client.transport.aio import AsyncTransport
+
+    return AsyncTransport(account.network)
 
 
 class AccountHook(BaseHook):
@@ -35,6 +54,7 @@ class AccountHook(BaseHook):
         self.dli_conn_id = dli_conn_id
         self._account: Account | None = None
         self._account_lock = threading.Lock()
+        self._open: dict[asyncio.AbstractEventLoop, _Open] = {}
 
     @property
     def account(self) -> Account:
@@ -58,6 +78,39 @@ class AccountHook(BaseHook):
         """Hold a conversation to its end, with errors as a DAG author sees them."""
         with translated(self.dli_conn_id):
             return self._transport.run(conversation)
+
+    async def __aenter__(self) -> Self:
+        """Keep the connections of this event loop open until the end of the block, or of the last of several."""
+        account, loop = await self._aaccount(), asyncio.get_running_loop()
+        if loop not in self._open:
+            self._open[loop] = _Open(_connected(account))
+        self._open[loop].users += 1
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let them go."""
+        loop = asyncio.get_running_loop()
+        self._open[loop].users -= 1
+        if not self._open[loop].users:
+            await self._open.pop(loop).transport.__aexit__(kind, error, trace)
+
+    async def _ahold(self, conversation: Conversation[T]) -> T:
+        """Hold a conversation without blocking the event loop, on open connections if there are any."""
+        with translated(self.dli_conn_id):
+            if open_here := self._open.get(asyncio.get_running_loop()):
+                return await open_here.transport.arun(conversation)
+            async with _connected(self.account) as transport:
+                return await transport.arun(conversation)
+
+    async def _aaccount(self) -> Account:
+        """Give the account, without blocking the event loop while the connection is read."""
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        if self._account is not None:
+            return self._account
+        return self._adopt(await get_async_connection(self.dli_conn_id, hook=self))
 
     @cached_property
     def _transport(self) -> SyncTransport:

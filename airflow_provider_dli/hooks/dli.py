@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.exchange import converse
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.exceptions import DliException, translated
 from airflow_provider_dli.hooks.base import AccountHook
 from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import TracebackType
 
     import requests
 
-    from airflow_provider_dli.client.account import Account
     from airflow_provider_dli.client.call import Call, QueryValue
-    from airflow_provider_dli.client.transport.aio import AsyncTransport
 
 T = TypeVar("T")
-
-
-@dataclass
-class _Open:
-    """The connections of one event loop, and how many blocks keep them open."""
-
-    transport: AsyncTransport
-    users: int = 0
 
 
 class DliHook(AccountHook):
@@ -46,10 +32,6 @@ class DliHook(AccountHook):
     """
 
     hook_name = "Huawei Cloud DLI"
-
-    def __init__(self, dli_conn_id: str = DEFAULT_CONN_ID, **kwargs: Any) -> None:  # noqa: ANN401 -- BaseHook's
-        super().__init__(dli_conn_id, **kwargs)
-        self._open: dict[asyncio.AbstractEventLoop, _Open] = {}
 
     def get_conn(self) -> requests.Session:
         """Return the requests session that calls go through; it holds no credentials."""
@@ -71,36 +53,8 @@ class DliHook(AccountHook):
         Connects anew for each call, unless the hook is open: ``async with hook:`` around many calls keeps the
         connections of its event loop, for all tasks in it that share the hook.
         """
-        if open_here := self._open.get(asyncio.get_running_loop()):
-            return await self._ahold(open_here.transport, call)
-        async with self._connected(await self._aaccount()) as transport:
-            return await self._ahold(transport, call)
-
-    async def __aenter__(self) -> Self:
-        """Keep the connections of this event loop open until the end of the block, or of the last of several."""
-        account, loop = await self._aaccount(), asyncio.get_running_loop()
-        if loop not in self._open:
-            self._open[loop] = _Open(self._connected(account))
-        self._open[loop].users += 1
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        self._open[loop].users -= 1
-        if not self._open[loop].users:
-            await self._open.pop(loop).transport.__aexit__(kind, error, trace)
-
-    async def _ahold(self, transport: AsyncTransport, call: Call[T]) -> T:
-        with translated(self.dli_conn_id):
-            return await transport.arun(converse(call, self.account))
-
-    @staticmethod
-    def _connected(account: Account) -> AsyncTransport:
-        from airflow_provider_dli.client.transport.aio import AsyncTransport
-
-        return AsyncTransport(account.network)
+        account = await self._aaccount()
+        return await self._ahold(converse(call, account))
 
     def export_flink_jobs(self, obs_dir: str, job_ids: Iterable[int] | None = None) -> flink.ExportResult:
         """Export Flink jobs as ZIP archives to OBS (dli_02_0254). Every call makes new archives.
@@ -191,10 +145,3 @@ class DliHook(AccountHook):
         except DliException as error:
             return False, f"{known}, but bucket {account.bucket} may not be read: {error}"
         return True, f"{known}, and bucket {account.bucket} may be read."
-
-    async def _aaccount(self) -> Account:
-        from airflow.providers.common.compat.connection import get_async_connection
-
-        if self._account is not None:
-            return self._account
-        return self._adopt(await get_async_connection(self.dli_conn_id, hook=self))

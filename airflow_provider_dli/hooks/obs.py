@@ -42,6 +42,20 @@ class ObsHook(AccountHook):
         with translated():
             return find_object(self._client, _place(place))
 
+    async def afind(self, place: ObsLocation | str, *, bucket_known: bool = False) -> ObjectFacts | None:
+        """Look an object up without blocking the event loop or taking a thread; otherwise like :meth:`find`.
+
+        :param place: ``bucket/key``, with or without ``obs://``
+        :param bucket_known: True where an earlier look has shown that the bucket is there: one request less
+        """
+        from airflow_provider_dli.client.exchange import utc_now
+        from airflow_provider_dli.client.obs.head import ask_facts
+
+        with translated():
+            checked = _place(place)
+        account = await self._aaccount()
+        return await self._ahold(ask_facts(checked, account, utc_now, bucket_known=bucket_known))
+
     def open(self, place: ObsLocation | str, facts: ObjectFacts) -> ObjectReader:
         """Open an object as a seekable binary file that is read in ranges, never on disk.
 

@@ -171,7 +171,7 @@ def test_a_wrong_secret_for_obs(world: Any, reconnect: Any) -> None:
     """The same keys serve OBS, and it checks them too."""
     archives = export(obs_dir=world.bucket)
     reconnect(password="wrong")
-    with pytest.raises(DliFailException, match=r"HeadObject: HTTP 403"):
+    with pytest.raises(DliFailException, match=r"HTTP 403 SignatureDoesNotMatch"):
         verify(archives)
 
 

@@ -115,6 +115,7 @@ def test_nothing_that_airflow_keeps_has_a_secret(living_airflow: LivingAirflow, 
         for task, state in [
             ("export", "success"),
             ("verify", "success"),
+            ("deferred", "failed"),
             ("unknown_job", "failed"),
             ("missing_bucket", "failed"),
         ]

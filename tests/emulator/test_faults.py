@@ -269,9 +269,10 @@ def test_faults_from_the_command_line(text: str, fault: Fault) -> None:
 
 def test_every_kind_can_be_set_with_its_defaults() -> None:
     """The table of kinds is sound in itself."""
-    faults = Faults(["ExportFlinkJobs"])
+    faults = Faults(["ExportFlinkJobs", "GetObject"])
     for kind, defaults in KINDS.items():
-        faults.add(Fault("ExportFlinkJobs", kind, 1, dict(defaults)))
+        operation = "GetObject" if kind == "range_ignored" else "ExportFlinkJobs"
+        faults.add(Fault(operation, kind, 1, dict(defaults)))
     assert [fault.kind for fault in faults] == list(KINDS)
 
 

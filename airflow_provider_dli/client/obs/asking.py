@@ -57,9 +57,24 @@ def _refuse(operation: str, place: ObsLocation, error: ClientError) -> NoReturn:
     status, code = metadata["HTTPStatusCode"], error.response["Error"].get("Code", "")
     if status == _CHANGED:
         raise changed(place, status, code, metadata.get("RequestId")) from error
-    message = f"{place.url}: {error.response['Error'].get('Message', 'no message')}"
+    message = error.response["Error"].get("Message", "no message")
+    raise refusal(operation, place, status, code, message, metadata.get("RequestId")) from error
+
+
+def refusal(
+    operation: str, place: ObsLocation, status: int, code: str, message: str, request_id: str | None
+) -> ServiceError:
+    """Make the error for an answer that is no success.
+
+    :param operation: what was asked
+    :param place: of what
+    :param status: HTTP status
+    :param code: the service's own code
+    :param message: its words
+    :param request_id: support asks for it
+    """
     kind, advice = _kind(status, code)
-    raise kind(operation, status, code, message, metadata.get("RequestId"), advice) from error
+    return kind(operation, status, code, f"{place.url}: {message}", request_id, advice)
 
 
 def _kind(status: int, code: str) -> tuple[type[ServiceError], str | None]:

@@ -43,6 +43,24 @@ class ObjectFacts:
     encrypted: bool = False
     restored: bool = False
 
+    @classmethod
+    def of(
+        cls,
+        size: int,
+        etag: str,
+        last_modified: str,
+        *,
+        version_id: str | None,
+        storage_class: str | None,
+        encrypted: bool,
+        restore: str | None,
+    ) -> ObjectFacts:
+        """Read what the headers of an answer say, whichever client took them."""
+        # "null" is what a bucket says whose versions were switched off again.
+        version = version_id if version_id != "null" else None
+        restored = 'ongoing-request="false"' in (restore or "")
+        return cls(size, etag.strip('"'), last_modified, version, storage_class, encrypted, restored)
+
     @property
     def md5(self) -> str | None:
         """The MD5 of the bytes, where the entity tag is one (obs_04_0013)."""
@@ -69,34 +87,37 @@ def find_object(client: S3Client, place: ObsLocation) -> ObjectFacts | None:
     if found is None:
         # HEAD has no body to tell a missing object from a missing bucket.
         if asked("HeadBucket", place, lambda: client.head_bucket(Bucket=place.bucket)) is None:
-            raise RefusedError(
-                "HeadBucket",
-                _NOT_FOUND,
-                "NoSuchBucket",
-                f"there is no bucket {place.bucket!r}",
-                None,
-                "Check the bucket's name and the region and obs_endpoint of the connection.",
-            )
+            raise no_bucket(place.bucket)
         return None
-    return ObjectFacts(
+    return ObjectFacts.of(
         found["ContentLength"],
-        found["ETag"].strip('"'),
+        found["ETag"],
         found["LastModified"].isoformat(),
-        _version(found.get("VersionId")),
-        found.get("StorageClass"),
-        bool(found.get("ServerSideEncryption") or found.get("SSECustomerAlgorithm")),
-        'ongoing-request="false"' in found.get("Restore", ""),
+        version_id=found.get("VersionId"),
+        storage_class=found.get("StorageClass"),
+        encrypted=bool(found.get("ServerSideEncryption") or found.get("SSECustomerAlgorithm")),
+        restore=found.get("Restore"),
+    )
+
+
+def no_bucket(bucket: str) -> RefusedError:
+    """Make the error for a bucket that is not there: waiting will not help.
+
+    :param bucket: its name
+    """
+    return RefusedError(
+        "HeadBucket",
+        _NOT_FOUND,
+        "NoSuchBucket",
+        f"there is no bucket {bucket!r}",
+        None,
+        "Check the bucket's name and the region and obs_endpoint of the connection.",
     )
 
 
 def _explain(client: S3Client, place: ObsLocation) -> None:
     """Let the service say why: a refusal of HEAD has no body, one of GET has."""
     asked("GetObject", place, lambda: client.get_object(Bucket=place.bucket, Key=place.key, Range="bytes=0-0"))
-
-
-def _version(version_id: str | None) -> str | None:
-    # "null" is what a bucket says whose versions were switched off again.
-    return version_id if version_id != "null" else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,14 @@ with DAG("secrets_of_each_kind", schedule=None, max_active_tasks=4):
             task_id=f"export_{name}", obs_dir="{{ dag_run.conf['bucket'] }}/" + name, dli_conn_id=conn_id
         )
         DliVerifyFlinkExportOperator(task_id=f"verify_{name}", zip_file=green.output, dli_conn_id=conn_id)
+        DliVerifyFlinkExportOperator(
+            task_id=f"deferred_{name}",
+            zip_file="{{ dag_run.conf['bucket'] }}/never.zip",
+            timeout=2,
+            poll_interval=1,
+            deferrable=True,
+            dli_conn_id=conn_id,
+        )
         DliExportFlinkJobsOperator(
             task_id=f"unknown_job_{name}",
             obs_dir="{{ dag_run.conf['bucket'] }}",

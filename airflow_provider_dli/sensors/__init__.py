@@ -1,0 +1,1 @@
+"""Sensors for what Huawei Cloud Data Lake Insight (DLI) leaves in OBS."""

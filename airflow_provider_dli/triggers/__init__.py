@@ -1,0 +1,1 @@
+"""Triggers: they wait and report facts; tasks judge."""

@@ -1,0 +1,29 @@
+"""What a task makes of the event that a trigger fired."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_dli.exceptions import DliException, DliFailException
+
+
+def checked(event: Any) -> str:  # noqa: ANN401 -- whatever the database gave back
+    """Give the status of an event of :class:`~airflow_provider_dli.triggers.obs.ArchivesTrigger`.
+
+    :param event: as Airflow hands it to the task
+    :returns: ``present`` or ``timeout``
+    :raises DliException: if the trigger failed in a way that may pass
+    :raises DliFailException: if it failed otherwise, or the event is none that this version knows
+    """
+    status = event.get("status") if isinstance(event, Mapping) else None
+    match status:
+        case "present" | "timeout":
+            return str(status)
+        case "error":
+            kind = DliException if event.get("transient") else DliFailException
+            raise kind(str(event.get("message")))
+    raise DliFailException(
+        f"The trigger gave {event!r:.200}, which is no event of this provider. "
+        "Check that the triggerer has the same version of it."
+    )

@@ -1,0 +1,139 @@
+"""Find archives and read them, whatever happens on the way."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_dli.archive import Finding, Report, inspect
+from airflow_provider_dli.client.obs.asking import ReplacedError
+from airflow_provider_dli.exceptions import DliException, translated
+from airflow_provider_dli.verification.judgement import MISSING, together
+from airflow_provider_dli.verification.progress import Logger, Progress
+from airflow_provider_dli.verification.report import ArchiveReport, defect
+from airflow_provider_dli.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_dli.client.locations import ObsLocation
+    from airflow_provider_dli.client.obs.objects import ObjectFacts
+    from airflow_provider_dli.hooks.obs import ObsHook
+    from airflow_provider_dli.verification.demands import Demands
+
+_MOST_TRIES = 3
+
+
+class Verification:
+    """Verifies archives: waits for all of them out of one budget of time, then reads one after the other.
+
+    :param hook: reads OBS
+    :param demands: what is asked of each
+    :param log: where to tell
+    :param tell_every: seconds between two lines about how far it is
+    """
+
+    def __init__(self, hook: ObsHook, demands: Demands, log: Logger, tell_every: float = 10.0) -> None:
+        self._tell_every = tell_every
+        self._hook = hook
+        self._demands = demands
+        self._log = log
+
+    def run(self, places: Sequence[ObsLocation], timeout: float, poll_interval: float) -> list[ArchiveReport]:
+        """Wait for archives and read them.
+
+        :param places: where they should be
+        :param timeout: seconds to wait, in all, for those that are not there yet
+        :param poll_interval: seconds between two looks
+        :returns: a report on each
+        :raises DliException: if OBS does not answer, or an archive is replaced again and again while it is read
+        """
+        found = self._wait_for(places, timeout, poll_interval)
+        size = sum(facts.size for facts in found.values())
+        progress = Progress(self._log, len(found), size, self._tell_every)
+        reports = together([self._verify(place, found.get(place), progress) for place in places])
+        for report in reports:
+            for line in report.lines():
+                self._log.info("%s", line)
+        return reports
+
+    def missing(self, places: Sequence[ObsLocation]) -> list[ObsLocation]:
+        """Give the archives that are not there yet.
+
+        :param places: where they should be
+        """
+        return [place for place in places if self._hook.find(place) is None]
+
+    def _wait_for(
+        self, places: Sequence[ObsLocation], timeout: float, poll_interval: float
+    ) -> dict[ObsLocation, ObjectFacts]:
+        deadline = time.monotonic() + timeout
+        found: dict[ObsLocation, ObjectFacts] = {}
+        told = False
+        while True:
+            found |= {place: facts for place in places if place not in found and (facts := self._hook.find(place))}
+            left = deadline - time.monotonic()
+            if len(found) == len(places) or left <= 0:
+                return found
+            if not told:
+                awaited = [place.url for place in places if place not in found]
+                self._log.info("%s not there yet; waiting at most %.0f s.", _listed(awaited), left)
+                told = True
+            time.sleep(min(poll_interval, left))
+
+    def _verify(self, place: ObsLocation, facts: ObjectFacts | None, progress: Progress) -> ArchiveReport:
+        level, before = self._demands.level, progress.position
+        for tries_left in reversed(range(_MOST_TRIES)):
+            if facts is None:
+                return ArchiveReport(place, level, defects=(_MISSING,))
+            try:
+                report = None if level == "exists" else self._read(place, facts, progress)
+            except DliException as error:
+                if not isinstance(error.error, ReplacedError) or not tries_left:
+                    raise
+                self._log.info("%s Starting again.", error)
+                facts = self._hook.find(place)
+            else:
+                progress.finished(facts.size, before)
+                return ArchiveReport(place, level, facts, report, tuple(self._defects(facts, report)))
+        raise AssertionError("the last try returns or raises")
+
+    def _read(self, place: ObsLocation, facts: ObjectFacts, progress: Progress) -> Report:
+        demands = self._demands
+        with translated(), self._hook.open(place, facts) as reader:
+            return inspect(
+                progress.reading(reader),
+                level="full" if demands.level == "full" else "directory",
+                md5=facts.md5 is not None,
+                expect=demands.expectation,
+                limits=demands.limits,
+            )
+
+    def _defects(self, facts: ObjectFacts, report: Report | None) -> list[Finding]:
+        found = []
+        if not facts.size and report is None:
+            found.append(defect("empty-file", "the object has no bytes"))
+        if report and report.md5 and facts.md5 and report.md5 != facts.md5:
+            found.append(
+                defect("etag-mismatch", f"OBS has the MD5 {facts.md5}, the bytes that were read {report.md5}")
+            )
+        age = (datetime.now(UTC) - datetime.fromisoformat(facts.last_modified)).total_seconds()
+        if self._demands.max_age is not None and age > self._demands.max_age:
+            found.append(
+                defect(
+                    "too-old", f"it was written {age:,.0f} s ago, at most {self._demands.max_age:,.0f} are allowed"
+                )
+            )
+        return found
+
+
+_MISSING = defect(MISSING, "there is no such object in the bucket")
+_SHOWN = 3
+
+
+def _listed(urls: Sequence[str]) -> str:
+    if len(urls) == 1:
+        return f"{urls[0]} is"
+    more = "" if len(urls) <= _SHOWN else " …"
+    return f"{counted(len(urls), 'archive')} ({', '.join(urls[:_SHOWN])}{more}) are"

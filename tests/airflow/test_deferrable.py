@@ -1,0 +1,224 @@
+"""Waiting on the triggerer: what is handed over, what the trigger reports, what the task makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from collections import Counter
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.hooks import shared
+from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
+from airflow_provider_dli.triggers.obs import ArchivesTrigger
+from tests.airflow.living import LivingAirflow, until
+
+
+def archive(*jobs: int) -> bytes:
+    """Make an archive of jobs."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as made:
+        for job in jobs:
+            made.writestr(f"{job}.json", "{}")
+    return content.getvalue()
+
+
+@pytest.fixture
+def world(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return the emulator, connected through its door, where faults can be scripted."""
+    connection = dli_emulator.connection("access_key", obs_endpoint=dli_emulator.dli, retry_budget=0)
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
+    return dli_emulator
+
+
+def put(world: Any, key: str, *jobs: int) -> str:
+    """Write an archive to the store."""
+    world.s3.put_object(Bucket=world.bucket, Key=key, Body=archive(*jobs))
+    return f"{world.bucket}/{key}"
+
+
+def verify(zip_file: Any, **parameters: Any) -> DliVerifyFlinkExportOperator:
+    """Make the task."""
+    given = {"timeout": 30, "poll_interval": 0.1, "deferrable": True, **parameters}
+    return DliVerifyFlinkExportOperator(task_id="verify", zip_file=zip_file, **given)
+
+
+def trigger(zip_file: list[str], **parameters: Any) -> ArchivesTrigger:
+    """Make a trigger that does not wait long."""
+    given = {"poll_interval": 0.1, "deadline": time.time() + 20, **parameters}
+    return ArchivesTrigger(zip_file, "dli_default", **given)
+
+
+async def fired(waiting: ArchivesTrigger) -> dict[str, Any]:
+    """Run a trigger to its event."""
+    async for event in waiting.run():
+        payload: dict[str, Any] = event.payload
+        return payload
+    raise AssertionError("it ended without an event")
+
+
+def test_what_is_there_is_verified_at_once(world: Any) -> None:
+    """No detour through the triggerer."""
+    (report,) = verify(put(world, "a.zip", 1)).execute({})
+    assert report["sound"]
+
+
+def test_what_is_not_there_is_handed_to_the_triggerer(world: Any) -> None:
+    """With plain values and no secret; only what is missing is waited for."""
+    there = put(world, "a.zip", 1)
+    with pytest.raises(TaskDeferred) as deferred:
+        verify([there, f"{world.bucket}/b.zip"]).execute({})
+    path, given = deferred.value.trigger.serialize()
+    assert path == "airflow_provider_dli.triggers.obs.ArchivesTrigger"
+    assert given["zip_file"] == [f"{world.bucket}/b.zip"]
+    assert given["dli_conn_id"] == "dli_default"
+    assert abs(given["deadline"] - time.time() - 30) < 5
+    assert world.secret_key not in repr(given)
+    assert ArchivesTrigger(**given).serialize() == (path, given)
+    assert deferred.value.method_name == "execute_complete"
+
+
+@pytest.mark.parametrize("configured", ["True", "False"])
+def test_airflows_configuration_decides_whether_to_defer(configured: str) -> None:
+    """As for any operator that can."""
+    code = (
+        "from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator as Operator\n"
+        "print(Operator(task_id='verify', zip_file='x').deferrable)"
+    )
+    environment = os.environ | {"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": configured}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == configured
+
+
+async def test_the_trigger_fires_when_all_is_there(world: Any) -> None:
+    """And not before."""
+    first, second = put(world, "a.zip", 1), f"{world.bucket}/b.zip"
+    waiting = asyncio.ensure_future(fired(trigger([first, second])))
+    await asyncio.sleep(0.5)
+    assert not waiting.done()
+    await asyncio.to_thread(put, world, "b.zip", 2)
+    assert await waiting == {"status": "present", "missing": []}
+
+
+async def test_the_trigger_waits_until_an_archive_has_settled(world: Any) -> None:
+    """One that is written again starts anew."""
+    name = put(world, "a.zip", 1)
+    began = time.monotonic()
+    waiting = asyncio.ensure_future(fired(trigger([name], settle_time=1.0)))
+    await asyncio.sleep(0.7)
+    await asyncio.to_thread(put, world, "a.zip", 1, 2)
+    assert (await waiting)["status"] == "present"
+    assert time.monotonic() - began > 1.6
+
+
+async def test_the_trigger_ends_in_time(world: Any) -> None:
+    """And tells what was not there."""
+    names = [put(world, "a.zip", 1), f"{world.bucket}/b.zip"]
+    event = await fired(trigger(names, deadline=time.time() + 0.5))
+    assert event == {"status": "timeout", "missing": [names[1]]}
+
+
+async def test_the_trigger_goes_on_after_what_passes(world: Any) -> None:
+    """Some looks may fail; too many in a row are told."""
+    name = put(world, "a.zip", 1)
+    world.fault("HeadObject", "error", times=3, status=503, code="SlowDown")
+    world.fault("GetObject", "error", times=3, status=503, code="SlowDown")
+    assert (await fired(trigger([name])))["status"] == "present"
+    world.fault("HeadObject", "error", times=None, status=503, code="SlowDown")
+    world.fault("GetObject", "error", times=None, status=503, code="SlowDown")
+    event = await fired(trigger([name]))
+    assert (event["status"], event["transient"]) == ("error", True)
+    assert "HTTP 503 SlowDown" in event["message"]
+
+
+@pytest.mark.parametrize(
+    ("bucket", "told"), [("no-such-bucket", "there is no bucket 'no-such-bucket'"), ("X", "zip_file|place")]
+)
+@pytest.mark.usefixtures("world")
+async def test_the_trigger_does_not_wait_for_what_cannot_come(bucket: str, told: str) -> None:
+    """A bucket that is missing is told at once."""
+    event = await fired(trigger([f"{bucket}/a.zip"]))
+    assert (event["status"], event["transient"]) == ("error", False)
+    assert any(each in event["message"] for each in told.split("|"))
+
+
+async def test_the_trigger_tells_why_it_was_refused(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HEAD has no words for it, so a byte is asked for; the next trigger reads the connection anew."""
+    good = world.connection("access_key", obs_endpoint=world.dli)
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", good.replace(world.secret_key, "wrong-secret"))
+    name = put(world, "a.zip", 1)
+    event = await fired(trigger([name]))
+    assert (event["status"], event["transient"]) == ("error", False)
+    assert "HTTP 403 SignatureDoesNotMatch" in event["message"]
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", good)
+    assert (await fired(trigger([name])))["status"] == "present"
+
+
+@pytest.mark.parametrize("kind", ["temporary", "password", "token", "metadata"])
+async def test_the_trigger_waits_with_every_kind_of_credentials(
+    dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Longer than they live."""
+    dli_emulator.world.keys.key_seconds = 1.0 if kind != "temporary" else None
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(kind))
+    waiting = asyncio.ensure_future(fired(trigger([f"{dli_emulator.bucket}/a.zip"])))
+    await asyncio.sleep(1.6)
+    await asyncio.to_thread(put, dli_emulator, "a.zip", 1)
+    assert await waiting == {"status": "present", "missing": []}
+
+
+async def test_many_triggers_share_one_hook(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One token for all, and nothing is left when the last has fired."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection("password"))
+    waiting = [asyncio.ensure_future(fired(trigger([f"{dli_emulator.bucket}/{n}.zip"]))) for n in range(50)]
+    await asyncio.sleep(0.7)
+    for number in range(50):
+        await asyncio.to_thread(put, dli_emulator, f"{number}.zip", number)
+    assert {event["status"] for event in await asyncio.gather(*waiting)} == {"present"}
+    seen = Counter(request.operation for request in dli_emulator.requests)
+    assert seen == {"KeystoneCreateUserTokenByPassword": 1, "CreateTemporaryAccessKey": 1}
+    assert shared._HOOKS == {}  # noqa: SLF001 -- nothing else shows that nothing is kept
+
+
+def test_the_task_judges_what_the_trigger_reports(world: Any) -> None:
+    """Present: it reads. Time up: what is missing is missing. Error: as it was told."""
+    name = put(world, "a.zip", 1)
+    assert verify(name).execute_complete({}, {"status": "present", "missing": []})[0]["sound"]
+    with pytest.raises(DliException, match="missing: there is no such object") as caught:
+        verify(f"{world.bucket}/b.zip").execute_complete({}, {"status": "timeout", "missing": ["x"]})
+    assert not isinstance(caught.value, DliFailException)
+    with pytest.raises(DliFailException, match="no such bucket"):
+        verify(name).execute_complete({}, {"status": "error", "message": "no such bucket", "transient": False})
+    with pytest.raises(DliException, match="slow down") as caught:
+        verify(name).execute_complete({}, {"status": "error", "message": "slow down", "transient": True})
+    assert not isinstance(caught.value, DliFailException)
+
+
+@pytest.mark.parametrize("event", [None, {}, [], "present", {"status": "whole"}, {"status": None}], ids=repr)
+def test_an_event_that_nobody_knows_is_an_error(world: Any, event: Any) -> None:
+    """It is never taken for success."""
+    with pytest.raises(DliFailException, match="is no event of this provider"):
+        verify(put(world, "a.zip", 1)).execute_complete({}, event)
+
+
+def test_in_a_whole_airflow(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
+    """A real triggerer waits, and the task goes on when the archive is there."""
+    name = f"{dli_emulator.bucket}/deferred.zip"
+    run = living_airflow.trigger("deferred_verify", {"zip_file": name})
+    until(lambda: living_airflow.tasks("deferred_verify", run)["verify"]["state"] == "deferred", 60)
+    put(dli_emulator, "deferred.zip", 1)
+    task = living_airflow.finish("deferred_verify", run)["verify"]
+    log = living_airflow.log("deferred_verify", run, "verify", 1)
+    assert task["state"] == "success", log
+    assert "Waiting on the triggerer for" in log
+    assert "The triggerer has waited: all is there" in log

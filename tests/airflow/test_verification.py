@@ -1,0 +1,320 @@
+"""What is asked of archives, and what goes wrong while they are read: through both stores, over real sockets."""
+
+from __future__ import annotations
+
+import io
+import logging
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from threading import Timer
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.archive import Report
+from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.client.obs.objects import ObjectFacts
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.hooks.obs import ObsHook
+from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
+from airflow_provider_dli.verification.demands import Demands
+from airflow_provider_dli.verification.progress import Progress
+from airflow_provider_dli.verification.verify import Verification
+
+Put = Callable[..., str]
+
+
+@pytest.fixture(scope="module", params=["seaweedfs", "moto"])
+def stored(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    """Return an emulator for each store."""
+    with Emulator(object_store=request.param) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def world(stored: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Return it, clean, and connected through its door, where faults can be scripted."""
+    stored.reset()
+    connection = stored.connection("access_key", obs_endpoint=stored.dli, read_timeout=3)
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
+    return stored
+
+
+@pytest.fixture
+def put(world: Emulator) -> Put:
+    """Return a function that writes an archive of jobs to the store."""
+
+    def write(key: str, *jobs: int, filling: bytes = b"") -> str:
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as made:
+            for job in jobs:
+                made.writestr(f"{job}.json", f'{{"job_id": {job}, "name": "job-{job}"}}')
+            if filling:
+                made.writestr("filling.bin", filling)
+        world.s3.put_object(Bucket=world.bucket, Key=key, Body=content.getvalue())
+        return f"{world.bucket}/{key}"
+
+    return write
+
+
+def verify(zip_file: Any, **parameters: Any) -> list[dict[str, Any]]:
+    """Verify as a task does."""
+    given = {"timeout": 0, "poll_interval": 0.05, **parameters}
+    return DliVerifyFlinkExportOperator(task_id="verify", zip_file=zip_file, **given).execute({})
+
+
+def test_each_level_says_what_it_has_proven(put: Put) -> None:
+    """And reads no more than it must."""
+    archive = put("a.zip", 100, 101)
+    (full,), (directory,), (exists,) = (verify(archive, level=level) for level in ("full", "directory", "exists"))
+    assert (full["level"], full["entries"], len(full["sha256"])) == ("full", 2, 64)
+    assert (directory["level"], directory["entries"], directory["sha256"]) == ("directory", 2, None)
+    assert (exists["level"], exists["entries"], exists["sha256"]) == ("exists", None, None)
+    assert full["sound"]
+    assert directory["sound"]
+    assert exists["sound"]
+    assert full["size"] == exists["size"] > 200
+
+
+def test_a_flipped_byte_is_found_by_reading_it(put: Put, world: Emulator) -> None:
+    """At level full; the others do not look there, and their reports say so."""
+    archive = put("a.zip", 100, filling=b"x" * 1000)
+    data = bytearray(world.s3.get_object(Bucket=world.bucket, Key="a.zip")["Body"].read())
+    data[data.index(b"xxxx") + 500] ^= 1
+    world.s3.put_object(Bucket=world.bucket, Key="a.zip", Body=bytes(data))
+    assert verify(archive, level="directory")[0]["sound"]
+    with pytest.raises(DliFailException, match=r"bad-crc in 'filling\.bin'"):
+        verify(archive)
+
+
+def test_an_object_without_bytes_does_not_pass_for_an_archive(put: Put, world: Emulator) -> None:
+    """Not even at level exists."""
+    put("a.zip")
+    world.s3.put_object(Bucket=world.bucket, Key="a.zip", Body=b"")
+    for level in ("exists", "directory", "full"):
+        with pytest.raises(DliFailException, match="empty-file"):
+            verify(f"{world.bucket}/a.zip", level=level)
+
+
+@pytest.mark.parametrize("expected", [[100, "job-101"], "100, 101", 101, "[100, 101]"], ids=str)
+def test_expected_jobs_that_are_there(put: Put, expected: Any) -> None:
+    """By id or name, however they are given."""
+    assert verify(put("a.zip", 100, 101), expected_jobs=expected)[0]["findings"] == []
+
+
+def test_expected_jobs_that_are_missing_are_named(put: Put) -> None:
+    """All of them."""
+    with pytest.raises(DliFailException, match=r"missing-job: job '102' .*missing-job: job 'orders'"):
+        verify(put("a.zip", 100, 101), expected_jobs=[100, 102, "orders"])
+
+
+def test_an_expected_job_may_be_in_any_of_several_archives(put: Put) -> None:
+    """Only what is in none of them is missing."""
+    archives = [put("a.zip", 100, 101), put("b.zip", 102)]
+    assert [report["findings"] for report in verify(archives, expected_jobs=[100, 101, 102])] == [[], []]
+    with pytest.raises(DliFailException) as caught:
+        verify(archives, expected_jobs=[100, 103])
+    assert "job '103'" in str(caught.value)
+    assert "job '100'" not in str(caught.value)
+
+
+def test_many_missing_jobs_are_not_cut_short(put: Put) -> None:
+    """Else archives could not be held against each other."""
+    archives = [put("a.zip", *range(200, 350)), put("b.zip", *range(350, 500))]
+    assert [report["sound"] for report in verify(archives, expected_jobs=list(range(200, 500)))] == [True, True]
+
+
+def test_too_few_entries(put: Put) -> None:
+    """As many as the author knows there must be."""
+    archive = put("a.zip", 100, 101)
+    assert verify(archive, min_entries=2)[0]["sound"]
+    with pytest.raises(DliFailException, match="too-few-entries"):
+        verify(archive, min_entries=3)
+
+
+def test_an_archive_of_an_earlier_day(put: Put) -> None:
+    """Is told by its age: seconds, or a timedelta."""
+    archive = put("a.zip", 100)
+    assert verify(archive, max_age=timedelta(hours=1))[0]["sound"]
+    time.sleep(1.2)
+    with pytest.raises(DliFailException, match=r"too-old: it was written \d+ s ago, at most 0 are allowed"):
+        verify(archive, max_age=0.01)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ({"level": "half"}, "level: 'half' is no level; give one of exists, directory, full"),
+        ({"level": None}, "level: None is no level"),
+        ({"min_entries": 0}, "min_entries: 0 cannot be"),
+        ({"min_entries": True}, "min_entries: True cannot be"),
+        ({"min_entries": 2, "level": "exists"}, "min_entries: cannot be checked at level 'exists'"),
+        ({"expected_jobs": [1], "level": "exists"}, "expected_jobs: cannot be checked at level 'exists'"),
+        ({"expected_jobs": []}, "expected_jobs: was given and turned out to be empty"),
+        ({"expected_jobs": " , "}, "expected_jobs: was given and turned out to be empty"),
+        ({"expected_jobs": [None]}, "expected_jobs: holds 'None', no id or name"),
+        ({"expected_jobs": [True]}, "expected_jobs: holds 'True', no id or name"),
+        ({"max_age": -1}, "max_age: -1 is no length of time"),
+        ({"max_age": "1h"}, "max_age: '1h' is no length of time"),
+        ({"max_age": float("inf")}, "max_age: inf is no length of time"),
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_is_refused_by_name(world: Emulator, parameters: dict[str, Any], problem: str) -> None:
+    """Before anything is asked."""
+    world.fault("HeadObject", "error", times=None)
+    with pytest.raises(DliFailException) as caught:
+        verify("obs-test/a.zip", **parameters)
+    assert str(caught.value).startswith(problem)
+
+
+def test_an_expectation_that_rendered_to_none_is_no_free_pass() -> None:
+    """As where an XCom was empty."""
+    task = DliVerifyFlinkExportOperator(task_id="verify", zip_file="obs-test/a.zip", expected_jobs="{{ none }}")
+    task.expected_jobs = None
+    with pytest.raises(DliFailException, match="expected_jobs: was given and turned out to be empty"):
+        task.execute({})
+
+
+def test_reading_survives_what_passes(put: Put, world: Emulator) -> None:
+    """A body cut short, a connection that ends, a 503, a slow answer: green, and the bytes are the same."""
+    archive = put("a.zip", 100, filling=bytes(range(256)) * 12_000)
+    (clean,) = verify(archive)
+    troubles: list[tuple[str, dict[str, Any]]] = [
+        ("cut_during", {}),
+        ("cut_before", {}),
+        ("reset_before", {}),
+        ("error", {"status": 503, "code": "SlowDown"}),
+        ("html", {"status": 502}),
+        ("slow", {"before": 0.5}),
+    ]
+    for kind, parameters in troubles:
+        world.fault("GetObject", kind, times=2, **parameters)
+        (report,) = verify(archive)
+        assert report == clean, kind
+        assert list(world.faults) == [], kind
+
+
+def test_reading_gives_up_on_what_does_not_pass(put: Put, world: Emulator) -> None:
+    """In bounded time, as something that a retry of the task may mend."""
+    archive = put("a.zip", 100, filling=b"x" * 300_000)
+    troubles: list[tuple[str, dict[str, Any], str]] = [
+        ("cut_during", {}, "cut 6 times"),
+        ("error", {"status": 503, "code": "SlowDown"}, "HTTP 503 SlowDown"),
+    ]
+    for kind, parameters, told in troubles:
+        world.fault("GetObject", kind, times=None, **parameters)
+        with pytest.raises(DliException, match=told) as caught:
+            verify(archive)
+        assert not isinstance(caught.value, DliFailException)
+        world.faults.clear()
+
+
+def test_a_range_that_is_answered_with_the_whole_object_is_refused(put: Put, world: Emulator) -> None:
+    """Its first bytes must not pass for its last ones."""
+    archive = put("a.zip", 100, filling=b"x" * 300_000)
+    world.fault("GetObject", "range_ignored")
+    with pytest.raises(DliFailException, match=r"asked for bytes .* and got the whole object"):
+        verify(archive)
+
+
+def test_an_archive_replaced_while_it_is_read_is_read_again(
+    put: Put, world: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing of the old one is in the report."""
+    archive = put("a.zip", 100, filling=b"x" * 3_000_000)
+    world.fault("GetObject", "slow")
+    world.fault("GetObject", "slow", before=1.0)
+    replaced = Timer(0.5, put, ["a.zip", 100, 101, 102])
+    replaced.start()
+    with caplog.at_level(logging.INFO):
+        (report,) = verify(archive)
+    replaced.join()
+    assert report["sound"]
+    assert report["entries"] == 3
+
+
+def test_an_archive_replaced_again_and_again_is_red(put: Put, world: Emulator) -> None:
+    """After three tries; a retry of the task may help."""
+    archive = put("a.zip", 100, filling=b"x" * 3_000_000)
+    world.fault("GetObject", "error", times=None, status=412, code="PreconditionFailed", message="changed")
+    with pytest.raises(DliException, match="was replaced or deleted while it was read") as caught:
+        verify(archive)
+    assert not isinstance(caught.value, DliFailException)
+
+
+def test_an_archive_deleted_while_it_is_read_is_missing(put: Put, world: Emulator) -> None:
+    """And told as that."""
+    archive = put("a.zip", 100, filling=b"x" * 3_000_000)
+    world.fault("GetObject", "slow")
+    world.fault("GetObject", "slow", before=1.0)
+    deleted = Timer(0.5, lambda: world.s3.delete_object(Bucket=world.bucket, Key="a.zip"))
+    deleted.start()
+    with pytest.raises(DliException, match="missing: there is no such object"):
+        verify(archive)
+    deleted.join()
+
+
+def test_a_tag_that_is_not_the_md5_of_the_bytes_is_told(put: Put) -> None:
+    """Where the tag is one; what lies between the store and us has changed something."""
+
+    class Lying(ObsHook):
+        """An OBS whose tags are those of other bytes."""
+
+        def find(self, place: ObsLocation | str) -> ObjectFacts | None:
+            self.true = super().find(place)
+            assert self.true
+            return ObjectFacts(self.true.size, "0" * 32, self.true.last_modified)
+
+        def open(self, place: ObsLocation | str, facts: ObjectFacts) -> Any:
+            assert self.true
+            assert facts.etag == "0" * 32
+            return super().open(place, self.true)
+
+    bucket, _, key = put("a.zip", 100).partition("/")
+    verification = Verification(Lying(), Demands(), logging.getLogger())
+    (report,) = verification.run([ObsLocation(bucket, key)], 0, 1)
+    assert [finding.code for finding in report.errors] == ["etag-mismatch"]
+    assert isinstance(report.report, Report)
+
+
+class Lines:
+    """A log that keeps its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, msg: str, /, *args: object) -> None:
+        self.lines.append(msg % args)
+
+
+def test_a_long_verification_tells_how_far_it_is() -> None:
+    """A line now and then, with what is done, the rate and the time that is left."""
+    log, now = Lines(), [0.0]
+    progress = Progress(log, 20, 20_000_000, interval=10, clock=lambda: now[0])
+    for _ in range(20):
+        before = progress.position
+        reader = progress.reading(io.BytesIO(bytes(1_000_000)))
+        for _ in range(10):
+            now[0] += 0.4
+            assert len(reader.read(100_000)) == 100_000
+        assert reader.tell() == 1_000_000
+        progress.finished(1_000_000, before)
+    assert len(log.lines) == 7
+    assert log.lines[0] == "Read 2 of 20 MB, 2 of 20 archives done; 0.2 MB/s, about 70 s left."
+    assert log.lines[-1].endswith("17 of 20 archives done; 0.3 MB/s, about 8 s left.")
+
+
+def test_twenty_archives_in_one_task_show_their_progress(put: Put, world: Emulator) -> None:
+    """Lines on the way, and each archive with its verdict at the end."""
+    places = [ObsLocation(world.bucket, put(f"{n}.zip", n).partition("/")[2]) for n in range(20)]
+    log = Lines()
+    reports = Verification(ObsHook(), Demands(), log, tell_every=0).run(places, 0, 1)
+    assert all(report.sound for report in reports)
+    assert sum(": 1 entry, " in line for line in log.lines) == 20
+    told = [line for line in log.lines if line.startswith("Read ")]
+    assert len(told) >= 20
+    assert "of 20 archives done" in told[-1]
