@@ -42,7 +42,7 @@ check: $(VENV)/.installed-dev ## ruff, format, mypy strict, import contracts
 	@$(BIN)/lint-imports --cache-dir .cache/import-linter
 
 bench: $(VENV)/.installed-dev ## measure; prints ratios from one run
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; AIRFLOW_HOME=$(CURDIR)/.cache/airflow $(BIN)/python $$script || exit 1; done
+	@for script in imports calls archive; do echo "== benchmarks/$$script.py"; AIRFLOW_HOME=$(CURDIR)/.cache/airflow $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 constraints: $(VENV)/.installed-dev ## resolve the pinned versions anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

@@ -35,6 +35,8 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": _OBS, "python-modules": ["airflow_provider_dli.hooks.obs"]},
         ],
         "operators": [{"integration-name": _DLI, "python-modules": ["airflow_provider_dli.operators.dli"]}],
+        "sensors": [{"integration-name": _DLI, "python-modules": ["airflow_provider_dli.sensors.dli"]}],
+        "triggers": [{"integration-name": _OBS, "python-modules": ["airflow_provider_dli.triggers.obs"]}],
         "connection-types": [
             {
                 "connection-type": CONN_TYPE,

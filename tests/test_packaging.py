@@ -93,7 +93,7 @@ print(sorted(name for name in set(sys.modules) - before))
 
 
 def test_the_client_works_where_there_is_no_airflow() -> None:
-    """Its whole test suite passes with Airflow's import forbidden."""
+    """All of its modules import, and the tests that are quick pass, with Airflow's import forbidden."""
     code = """
 import sys
 class Forbidden:
@@ -101,9 +101,15 @@ class Forbidden:
         if name.partition(".")[0] == "airflow":
             raise ImportError("Airflow must not be imported here: " + name)
 sys.meta_path.insert(0, Forbidden())
-import pytest
-sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-x", "tests/client", "tests/archive",
-                      "tests/test_connection.py", "tests/test_parameters.py"]))
+import importlib, pkgutil, pytest
+for package in ("client", "archive", "connection"):
+    home = importlib.import_module("airflow_provider_dli." + package)
+    for module in pkgutil.walk_packages(home.__path__, home.__name__ + "."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+quick = ["flink", "names", "replies", "retry", "signing", "wire"]
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-x", "tests/test_connection.py", "tests/test_parameters.py",
+                      "tests/archive/test_reading.py", *(f"tests/client/test_{name}.py" for name in quick)]))
 """
     assert " passed" in python(code)
 

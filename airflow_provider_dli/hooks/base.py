@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
@@ -55,6 +56,7 @@ class AccountHook(BaseHook):
         self._account: Account | None = None
         self._account_lock = threading.Lock()
         self._open: dict[asyncio.AbstractEventLoop, _Open] = {}
+        self._reading: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
     @property
     def account(self) -> Account:
@@ -108,9 +110,11 @@ class AccountHook(BaseHook):
         """Give the account, without blocking the event loop while the connection is read."""
         from airflow.providers.common.compat.connection import get_async_connection
 
-        if self._account is not None:
-            return self._account
-        return self._adopt(await get_async_connection(self.dli_conn_id, hook=self))
+        if self._account is None:
+            async with self._reading.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+                if self._account is None:
+                    return self._adopt(await get_async_connection(self.dli_conn_id, hook=self))
+        return self.account
 
     @cached_property
     def _transport(self) -> SyncTransport:
@@ -119,10 +123,14 @@ class AccountHook(BaseHook):
         return SyncTransport(self.account.network)
 
     def _adopt(self, connection: AirflowConnection) -> Account:
-        """Read a connection unless another thread or task has: all share one account, and so one token."""
+        """Read a connection unless another thread or task has: all share one account, and so one token.
+
+        Not under the lock: to mask a secret, a triggerer waits for its supervisor and lets other triggers run
+        meanwhile, in this very thread; one that met the lock would stop them all for good.
+        """
+        account = self._read(connection)
         with self._account_lock:
-            if self._account is None:
-                self._account = self._read(connection)
+            self._account = self._account or account
             return self._account
 
     def _read(self, connection: AirflowConnection) -> Account:

@@ -173,18 +173,18 @@ class DliVerifyFlinkExportOperator(BaseOperator):
 
     def _prepared(self) -> tuple[list[ObsLocation], Verification]:
         """Check every parameter, before anything is asked."""
-        from airflow_provider_dli.exceptions import translated
-        from airflow_provider_dli.hooks.obs import ObsHook
-        from airflow_provider_dli.parameters import archive_places, expected_jobs, seconds
-        from airflow_provider_dli.verification.demands import Demands
-        from airflow_provider_dli.verification.verify import Verification
+        from airflow_provider_dli.verification.preparing import prepared
 
-        with translated():
-            places = archive_places(self.zip_file)
-            jobs = expected_jobs(self.expected_jobs, given=self.expectation_given)
-            max_age = None if self.max_age is None else seconds("max_age", self.max_age)
-            demands = Demands(self.level, jobs, self.min_entries, max_age)
-        return places, Verification(ObsHook(self.dli_conn_id), demands, self.log)
+        return prepared(
+            self.zip_file,
+            self.dli_conn_id,
+            self.log,
+            level=self.level,
+            jobs=self.expected_jobs,
+            jobs_given=self.expectation_given,
+            min_entries=self.min_entries,
+            max_age=self.max_age,
+        )
 
     def _verified(
         self, context: Context, places: list[ObsLocation], verification: Verification, timeout: float

@@ -28,8 +28,8 @@ class ArchivesTrigger(BaseTrigger):
     """Waits until archives are in OBS and no longer change.
 
     All triggers of a triggerer on one connection share one client. Fires with plain facts, for the task to judge:
-    ``status`` is ``present``, ``timeout`` or ``error``; ``missing`` lists what is not there; ``message`` and
-    ``transient`` tell of the error.
+    ``status`` is ``present``, ``timeout`` or ``error``; ``missing`` lists what is not there or has not
+    settled; ``message`` and ``transient`` tell of the error.
 
     :param zip_file: the archives, each ``bucket/key``
     :param dli_conn_id: connection of type ``dli``
@@ -91,7 +91,7 @@ class ArchivesTrigger(BaseTrigger):
                 if watch.settled():
                     return {"status": "present", "missing": []}
             if self._left() <= 0:
-                return {"status": "timeout", "missing": watch.missing()}
+                return {"status": "timeout", "missing": watch.unsettled()}
             pause = self.poll_interval * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 -- no secret
             await asyncio.sleep(min(pause, self._left()))
 
@@ -126,11 +126,11 @@ class _Watch:
 
     def settled(self) -> bool:
         """Tell whether all are there and have not changed for long enough."""
-        return all(self._is_settled(archive) for archive in self._archives)
+        return not self.unsettled()
 
-    def missing(self) -> list[str]:
-        """Give those that are not there."""
-        return [archive for archive in self._archives if archive not in self._seen]
+    def unsettled(self) -> list[str]:
+        """Give those that are not there, or have changed a moment ago."""
+        return [archive for archive in self._archives if not self._is_settled(archive)]
 
     def _is_settled(self, archive: str) -> bool:
         seen = self._seen.get(archive)

@@ -65,6 +65,15 @@ class Verification:
         """
         return [place for place in places if self._hook.find(place) is None]
 
+    def unsettled(self, places: Sequence[ObsLocation], settle_time: float) -> list[ObsLocation]:
+        """Give the archives that are not there yet, or were written a moment ago.
+
+        :param places: where they should be
+        :param settle_time: seconds for which they must not have changed
+        """
+        found = {place: self._hook.find(place) for place in places}
+        return [place for place, facts in found.items() if facts is None or _age(facts) < settle_time]
+
     def _wait_for(
         self, places: Sequence[ObsLocation], timeout: float, poll_interval: float
     ) -> dict[ObsLocation, ObjectFacts]:
@@ -118,7 +127,7 @@ class Verification:
             found.append(
                 defect("etag-mismatch", f"OBS has the MD5 {facts.md5}, the bytes that were read {report.md5}")
             )
-        age = (datetime.now(UTC) - datetime.fromisoformat(facts.last_modified)).total_seconds()
+        age = _age(facts)
         if self._demands.max_age is not None and age > self._demands.max_age:
             found.append(
                 defect(
@@ -126,6 +135,11 @@ class Verification:
                 )
             )
         return found
+
+
+def _age(facts: ObjectFacts) -> float:
+    """Seconds since it was written, by this machine's clock."""
+    return (datetime.now(UTC) - datetime.fromisoformat(facts.last_modified)).total_seconds()
 
 
 _MISSING = defect(MISSING, "there is no such object in the bucket")

@@ -63,6 +63,10 @@ class LivingAirflow:
         with urllib.request.urlopen(f"{self.url}/auth/token", timeout=10) as reply:  # noqa: S310 -- loopback
             return str(json.load(reply)["access_token"])
 
+    def create_pool(self, name: str, slots: int) -> None:
+        """Make a pool."""
+        self._api("POST", "/pools", {"name": name, "slots": slots})
+
     def connect(self, conn_id: str, connection: str) -> None:
         """Save a connection, given as JSON, as the UI's form does; replaces one of that name."""
         given = json.loads(connection)

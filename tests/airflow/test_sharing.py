@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -153,3 +155,48 @@ def test_a_cookie_of_one_answer_is_in_no_later_request(hook: DliHook, dli_emulat
     shown = [request for request in dli_emulator.requests if request.operation == "ShowFlinkJob"]
     assert [request.status for request in shown] == [200, 200]
     assert [request for request in shown if "cookie" in request.headers] == []
+
+
+GREENLETS = """
+import asyncio, greenback
+from airflow_provider_dli.hooks.obs import ObsHook
+
+class Masking(ObsHook):
+    def _read(self, connection):
+        greenback.await_(asyncio.sleep(0.1))
+        return super()._read(connection)
+
+async def main():
+    hook = Masking()
+    async def use():
+        await greenback.ensure_portal()
+        return id(hook.account)
+    print(len(set(await asyncio.gather(use(), use(), use()))))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.usefixtures("hook")
+def test_a_task_that_waits_while_it_reads_the_connection_stops_no_other() -> None:
+    """As on a triggerer, where masking a secret lets other triggers run in the same thread."""
+    pytest.importorskip("greenback")
+    command = [sys.executable, "-c", GREENLETS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout.splitlines()[-1:] == ["1"], done.stderr
+
+
+def test_tasks_that_start_together_read_the_connection_once(
+    dli_emulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand triggers must not ask for it a thousand times."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.airflow_conn)
+    reads = []
+
+    class Counting(DliHook):
+        def _read(self, connection: Any) -> Any:
+            reads.append(1)
+            return super()._read(connection)
+
+    assert by_tasks(Counting())
+    assert len(reads) == 1

@@ -1,0 +1,129 @@
+"""The sensor against the emulator: it waits, it settles, it proves the directory."""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from threading import Timer
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+
+from airflow_provider_dli.exceptions import DliFailException
+from airflow_provider_dli.sensors.dli import DliExportArchiveSensor
+
+
+@pytest.fixture
+def world(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return the emulator, connected."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.airflow_conn)
+    return dli_emulator
+
+
+def archive() -> bytes:
+    """Make an archive of one job."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as made:
+        made.writestr("100.json", "{}")
+    return content.getvalue()
+
+
+def put(world: Any, key: str, data: bytes) -> str:
+    """Write an object."""
+    world.s3.put_object(Bucket=world.bucket, Key=key, Body=data)
+    return f"{world.bucket}/{key}"
+
+
+def sensor(zip_file: Any, **parameters: Any) -> DliExportArchiveSensor:
+    """Make the task."""
+    given = {"poke_interval": 0.1, "timeout": 5, **parameters}
+    return DliExportArchiveSensor(task_id="wait", zip_file=zip_file, **given)
+
+
+@pytest.mark.parametrize(("level", "entries"), [("directory", 1), ("exists", None)])
+def test_it_reports_what_is_there(world: Any, level: Any, entries: int | None) -> None:
+    """In the form of the verification's reports."""
+    name = put(world, "a.zip", archive())
+    (report,) = sensor(name, level=level).execute({})
+    assert (report["zip_file"], report["level"], report["entries"]) == (name, level, entries)
+
+
+def test_it_waits_for_all(world: Any) -> None:
+    """Until the last is there."""
+    names = [put(world, "a.zip", archive()), f"{world.bucket}/b.zip"]
+    assert sensor(names).poke({}).is_done is False
+    Timer(0.5, put, [world, "b.zip", archive()]).start()
+    assert [report["zip_file"] for report in sensor(names).execute({})] == names
+
+
+def test_it_waits_until_they_have_settled(world: Any) -> None:
+    """Not written within the last seconds."""
+    name = put(world, "a.zip", archive())
+    began = time.monotonic()
+    assert sensor(name, settle_time=2.5).execute({})
+    assert time.monotonic() - began > 1
+
+
+def test_it_does_not_wait_for_ever(world: Any) -> None:
+    """As any sensor: red, or skipped where the author says so."""
+    with pytest.raises(AirflowSensorTimeout):
+        sensor(f"{world.bucket}/never.zip", timeout=0.3).execute({})
+    with pytest.raises(AirflowSkipException):
+        sensor(f"{world.bucket}/never.zip", timeout=0.3, soft_fail=True).execute({})
+
+
+def test_a_damaged_directory_is_red_at_once(world: Any) -> None:
+    """Waiting would not mend it."""
+    name = put(world, "a.zip", archive()[:-10])
+    with pytest.raises(DliFailException, match=r"no-end-record|comment-cut"):
+        sensor(name).execute({})
+
+
+@pytest.mark.parametrize(
+    ("zip_file", "parameters", "problem"),
+    [
+        ("no-bucket-here/a.zip", {}, "there is no bucket"),
+        ("", {}, "zip_file: "),
+        ("obs-test/a.zip", {"level": "full"}, "level: 'full' is too much for a sensor"),
+        ("obs-test/a.zip", {"level": "some"}, "level: 'some' is no level"),
+    ],
+)
+@pytest.mark.usefixtures("world")
+def test_what_can_never_be_is_red_at_once(zip_file: str, parameters: Any, problem: str) -> None:
+    """Named."""
+    with pytest.raises(DliFailException, match=problem):
+        sensor(zip_file, **parameters).execute({})
+
+
+def test_it_waits_on_the_triggerer(world: Any) -> None:
+    """With its interval, its time and its settling; what is there already is not waited for."""
+    name = f"{world.bucket}/a.zip"
+    waiting = sensor(name, deferrable=True, settle_time=1, poke_interval=7, timeout=70)
+    with pytest.raises(TaskDeferred) as deferred:
+        waiting.execute({})
+    given = deferred.value.trigger.serialize()[1]
+    assert (given["zip_file"], given["poll_interval"], given["settle_time"]) == ([name], 7, 1)
+    assert 60 < given["deadline"] - time.time() <= 70
+    put(world, "a.zip", archive())
+    assert waiting.execute_complete({}, {"status": "present", "missing": []})[0]["sound"]
+    assert sensor(name, deferrable=True).execute({})[0]["sound"]
+
+
+def test_it_judges_what_the_trigger_reports(world: Any) -> None:
+    """Time up is a sensor's timeout; an event that nobody knows is an error."""
+    event = {"status": "timeout", "missing": [f"{world.bucket}/a.zip"]}
+    with pytest.raises(AirflowSensorTimeout, match=r"Not there, or not settled, within 5 s: .*a\.zip"):
+        sensor("obs-test/a.zip").execute_complete({}, event)
+    with pytest.raises(AirflowSkipException):
+        sensor("obs-test/a.zip", soft_fail=True).execute_complete({}, event)
+    with pytest.raises(DliFailException, match="is no event of this provider"):
+        sensor("obs-test/a.zip").execute_complete({}, None)
+
+
+def test_every_template_field_is_a_parameter() -> None:
+    """And documented."""
+    for name in DliExportArchiveSensor.template_fields:
+        assert f":param {name}:" in (DliExportArchiveSensor.__doc__ or "")
+        assert hasattr(sensor("x"), name)

@@ -1,0 +1,37 @@
+"""The page on verification is true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
+from airflow_provider_dli.sensors.dli import DliExportArchiveSensor
+from airflow_provider_dli.verification.demands import LEVELS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "verification.md").read_text(encoding="utf-8")
+
+
+def test_its_examples_are_tasks() -> None:
+    """With the parameters they show."""
+    names: dict[str, object] = {}
+    for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+        exec(compile(code, "verification.md", "exec"), names)  # noqa: S102 -- our own page
+    assert isinstance(names["verify"], DliVerifyFlinkExportOperator)
+    assert names["verify"].deferrable
+    assert isinstance(names["arrived"], DliExportArchiveSensor)
+
+
+def test_it_tells_each_level() -> None:
+    """And no other."""
+    table = PAGE.partition("| `level` |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == set(LEVELS)
+
+
+def test_it_tells_each_code_of_the_object() -> None:
+    """Those that the sources make, and no other."""
+    package = Path(__file__).parents[2] / "airflow_provider_dli" / "verification"
+    sources = "".join(path.read_text(encoding="utf-8") for path in package.glob("*.py"))
+    made = set(re.findall(r'defect\(\s*"([a-z-]+)"', sources)) | {"missing"}
+    table = PAGE.partition("| code |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `([a-z-]+)`", table, re.MULTILINE)) == made
