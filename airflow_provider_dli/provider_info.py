@@ -37,6 +37,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [{"integration-name": _DLI, "python-modules": ["airflow_provider_dli.operators.dli"]}],
         "sensors": [{"integration-name": _DLI, "python-modules": ["airflow_provider_dli.sensors.dli"]}],
         "triggers": [{"integration-name": _OBS, "python-modules": ["airflow_provider_dli.triggers.obs"]}],
+        "filesystems": ["airflow_provider_dli.filesystems.obs"],
         "connection-types": [
             {
                 "connection-type": CONN_TYPE,

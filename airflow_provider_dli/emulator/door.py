@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import io
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -121,7 +122,7 @@ class Door:
         kept = {name: value for name, value in incoming.headers.items() if name.lower() not in dropped}
         headers = self._signed(incoming.method, str(url), kept, body)
         async with self._session.request(
-            incoming.method, url, headers=headers, data=body or None, allow_redirects=False
+            incoming.method, url, headers=headers, data=io.BytesIO(body) if body else None, allow_redirects=False
         ) as answer:
             response = web.StreamResponse(status=answer.status, reason=answer.reason)
             for name, value in answer.headers.items():

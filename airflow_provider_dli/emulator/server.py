@@ -57,7 +57,7 @@ class Emulator:
     dli: str
     #: base URL of IAM
     iam: str
-    #: base URL of the object store
+    #: base URL of the object store; with moto that of the door, since moto wants a region of its own
     obs: str
     access_key: str
     secret_key: str
@@ -182,7 +182,7 @@ class Emulator:
             self._bucket = store.start()
             stack.callback(self._bucket.client.close)
             self._settle(store, listener.getsockname()[1])
-            door = Door(self.world, self.obs)
+            door = Door(self.world, store.endpoint)
             await stack.enter_async_context(door.open())
             service = Service(self.world, self._bucket, self.reset, door)
             runner = AppRunner(
@@ -200,7 +200,8 @@ class Emulator:
     def _settle(self, store: Store, port: int) -> None:
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._address[0], self._address[0])  # noqa: S104 - compared
         self.dli = self.iam = f"http://{host}:{port}"
-        self.obs = store.endpoint
+        # The door signs anew, for the region that the store wants.
+        self.obs = store.endpoint if store.any_region else self.dli
         self.access_key, self.secret_key = store.access_key, store.secret_key
         self.bucket = self._bucket.name
         self.s3 = self._bucket.client

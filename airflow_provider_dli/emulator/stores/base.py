@@ -36,6 +36,8 @@ class Store(Protocol):
     access_key: str
     secret_key: str
     endpoint: str
+    #: whether it takes a signature whatever region it names
+    any_region: bool
 
     def start(self) -> Bucket:
         """Start it; return the bucket when a first object could be written.
@@ -61,6 +63,7 @@ class ChildStore(ABC):
     """
 
     name: str
+    any_region = True
     #: something to ask for to see whether it is up
     probe = "/"
 

@@ -19,6 +19,8 @@ class External:
     :raises EmulatorError: if the URL is none, or there is no key
     """
 
+    any_region = True
+
     def __init__(self, url: str, access_key: str | None, secret_key: str | None) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -20,6 +20,8 @@ class Moto(ChildStore):
     """moto's server. It checks signatures, since it is given a user of its own and then told to."""
 
     name = "moto"
+    #: its users are those of one partition, and a region such as cn-north-4 is of another
+    any_region = False
     probe = "/moto-api/data.json"  # is none of the open calls
 
     @staticmethod

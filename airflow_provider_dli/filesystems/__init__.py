@@ -1,0 +1,1 @@
+"""Filesystems for :class:`airflow.sdk.ObjectStoragePath`."""
