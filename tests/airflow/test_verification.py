@@ -79,6 +79,19 @@ def test_each_level_says_what_it_has_proven(put: Put) -> None:
     assert full["size"] == exists["size"] > 200
 
 
+def test_the_directory_costs_three_requests_at_most(put: Put) -> None:
+    """Beside the one that looks the archive up; and the bytes of the end, whatever the archive's size."""
+    bucket, _, key = put("a.zip", *range(50), filling=bytes(5_000_000)).partition("/")
+    hook, ranges = ObsHook(), []
+    events = hook.get_conn().meta.events
+    events.register("before-send.s3", lambda request, **_: ranges.append(request.headers.get("Range")))
+    (report,) = Verification(hook, Demands("directory"), Lines()).run([ObsLocation(bucket, key)], 0, 1)
+    assert report.sound
+    asked = [bytes(each).decode().removeprefix("bytes=").split("-") for each in ranges if each]
+    assert 1 <= len(asked) <= 3
+    assert sum(int(last) - int(first) + 1 for first, last in asked) <= 0.015 * 5_000_000
+
+
 def test_a_flipped_byte_is_found_by_reading_it(put: Put, world: Emulator) -> None:
     """At level full; the others do not look there, and their reports say so."""
     archive = put("a.zip", 100, filling=b"x" * 1000)
