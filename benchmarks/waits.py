@@ -3,7 +3,7 @@
 A whole Airflow runs. A DAG run has a thousand mapped tasks in a pool without slots, so that none takes a
 worker; each is put into the database as deferred, with a trigger of ours that waits for an archive of its own.
 The triggerer's CPU time is read from the kernel while all of them wait; then the archives are written, and each
-task must be given back to the scheduler. ``python benchmarks/waits.py [WAITS] [MINUTES]``; ``make bench`` leaves
+task must be given back to the scheduler. ``python benchmarks/waits.py [WAITS] [MINUTES] [ours|asleep]``; ``make bench`` leaves
 it out, for it takes a quarter of an hour.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -42,8 +43,15 @@ from airflow_provider_dli.sensors.dli import DliExportArchiveSensor
 with DAG("waits", schedule=None, max_active_tasks=2000):
     DliExportArchiveSensor.partial(task_id="wait", pool="nobody").expand(zip_file=NAMES)
 """
+#: what waits: ours, or for comparison one of Airflow's own that does nothing but sleep
+TRIGGERS = {
+    "ours": 'ArchivesTrigger([names[task.map_index]], "dli_default", INTERVAL, time.time() + 7200)',
+    "asleep": "DateTimeTrigger(datetime.now(UTC) + timedelta(hours=2))",
+}
 DEFER = """
 import json, sys, time
+from datetime import UTC, datetime, timedelta
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.models import TaskInstance, Trigger
 from airflow.utils.session import create_session
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
@@ -51,7 +59,7 @@ from airflow_provider_dli.triggers.obs import ArchivesTrigger
 names = json.load(sys.stdin)
 with create_session() as session:
     for task in session.query(TaskInstance).filter_by(dag_id="waits").all():
-        waiting = ArchivesTrigger([names[task.map_index]], "dli_default", INTERVAL, time.time() + 7200)
+        waiting = TRIGGER
         row = Trigger.from_object(waiting)
         session.add(row)
         session.flush()
@@ -64,17 +72,20 @@ def main() -> int:
     """Run it; 1 if a wake-up was missed or it cost more than it may."""
     waits = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     minutes = float(sys.argv[2]) if len(sys.argv) > 2 else 10
+    which = sys.argv[3] if len(sys.argv) > 3 else "ours"
     home = Path(tempfile.mkdtemp(prefix="waits-"))
     try:
         with Emulator() as emulator:
-            told = measure(emulator, home, waits, minutes)
+            told = measure(emulator, home, waits, minutes, which)
     finally:
         shutil.rmtree(home, ignore_errors=True)
     print(json.dumps({"waits": waits, "minutes": minutes, "interval": INTERVAL, **told}))
-    return int(told["woken"] != waits or told["core"] >= MOST_OF_A_CORE or told["loop_warnings"] > 0)
+    return int(
+        told.get("woken", waits) != waits or told["core"] >= MOST_OF_A_CORE or any(told["loop_warnings"].values())
+    )
 
 
-def measure(emulator: Emulator, home: Path, waits: int, minutes: float) -> dict[str, Any]:
+def measure(emulator: Emulator, home: Path, waits: int, minutes: float, which: str) -> dict[str, Any]:
     """Wait, wake, count."""
     names = [f"{emulator.bucket}/{number}.zip" for number in range(waits)]
     (home / "dags").mkdir()
@@ -91,16 +102,28 @@ def measure(emulator: Emulator, home: Path, waits: int, minutes: float) -> dict[
         airflow.create_pool("nobody", 0)
         airflow.trigger("waits")
         until(lambda: states(home).get("scheduled", 0) == waits, 600)
-        code = DEFER.replace("INTERVAL", str(INTERVAL))
+        code = DEFER.replace("TRIGGER", TRIGGERS[which]).replace("INTERVAL", str(INTERVAL))
         subprocess.run(
             [sys.executable, "-c", code], env=environment, input=json.dumps(names), text=True, check=True
         )
         time.sleep(6 * INTERVAL)
+        started = warnings_in(log)
         told = watch(triggerer(running.process.pid), minutes * 60)
         told["waiting"] = states(home).get("deferred", 0)
-        told |= wake(emulator, home, names)
-        told["loop_warnings"] = log.read_text().count("async thread was blocked")
+        waited = warnings_in(log)
+        if which == "ours":
+            told |= wake(emulator, home, names)
+        told["loop_warnings"] = {
+            "start": started,
+            "wait": waited[len(started) :],
+            "wake": warnings_in(log)[len(waited) :],
+        }
     return told
+
+
+def warnings_in(log: Path) -> list[float]:
+    """Read for how many seconds the triggerer says that its event loop was blocked, each time."""
+    return [float(found) for found in re.findall(r"async thread was blocked for ([0-9.]+) s", log.read_text())]
 
 
 def states(home: Path) -> dict[str, int]:

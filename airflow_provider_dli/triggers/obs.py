@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -22,6 +24,14 @@ if TYPE_CHECKING:
 #: looks that may fail one after the other before the task is told
 _MOST_FAILURES = 5
 _JITTER = 0.25
+_HEAVY = (
+    "airflow_provider_dli.connection.account",
+    "airflow_provider_dli.client.transport.aio",
+    "airflow_provider_dli.client.obs.head",
+)
+
+
+_LOADING: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
 class ArchivesTrigger(BaseTrigger):
@@ -63,8 +73,9 @@ class ArchivesTrigger(BaseTrigger):
         yield TriggerEvent(await self._outcome())  # type: ignore[no-untyped-call]  # likewise
 
     async def _outcome(self) -> dict[str, Any]:
-        # Not on the event loop: the first import of botocore would stop every other trigger.
-        await asyncio.to_thread(import_module, "airflow_provider_dli.client.obs.head")
+        # A triggerer may start a thousand at once: by chance, not all of them begin in the same moment.
+        await asyncio.sleep(min(self._left(), random.uniform(0, _JITTER) * self.poll_interval))  # noqa: S311 -- no secret
+        await _load()
         try:
             async with shared_obs_hook(self.dli_conn_id) as hook:
                 return await self._wait(hook, _Watch(self.zip_file, self.settle_time))
@@ -73,9 +84,8 @@ class ArchivesTrigger(BaseTrigger):
             return _failed(error)
 
     async def _wait(self, hook: ObsHook, watch: _Watch) -> dict[str, Any]:
-        """Look until all is there; the first look at once but for a part of the interval by chance."""
+        """Look until all is there, or time is up."""
         failures = 0
-        await asyncio.sleep(min(self._left(), random.uniform(0, _JITTER) * self.poll_interval))  # noqa: S311 -- no secret
         while True:
             try:
                 await watch.look(hook)
@@ -97,6 +107,16 @@ class ArchivesTrigger(BaseTrigger):
 
     def _left(self) -> float:
         return max(0.0, self.deadline - time.time())
+
+
+async def _load() -> None:
+    """Import what is heavy, once, and not on the event loop, where it would stop every other trigger."""
+    if all(name in sys.modules for name in _HEAVY):
+        return
+    async with _LOADING.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+        for name in _HEAVY:
+            if name not in sys.modules:
+                await asyncio.to_thread(import_module, name)
 
 
 class _Watch:
