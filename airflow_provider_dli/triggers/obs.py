@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_dli.client.errors import AuthenticationError
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.shared import forget_shared, shared_obs_hook
 
@@ -76,12 +77,17 @@ class ArchivesTrigger(BaseTrigger):
         # A triggerer may start a thousand at once: by chance, not all of them begin in the same moment.
         await asyncio.sleep(min(self._left(), random.uniform(0, _JITTER) * self.poll_interval))  # noqa: S311 -- no secret
         await _load()
-        try:
-            async with shared_obs_hook(self.dli_conn_id) as hook:
-                return await self._wait(hook, _Watch(self.zip_file, self.settle_time))
-        except DliException as error:
-            forget_shared(self.dli_conn_id)
-            return _failed(error)
+        watch = _Watch(self.zip_file, self.settle_time)
+        for tries_left in (1, 0):
+            try:
+                async with shared_obs_hook(self.dli_conn_id) as hook:
+                    return await self._wait(hook, watch)
+            except DliException as error:
+                forget_shared(self.dli_conn_id)
+                # A connection with temporary keys may have got fresh ones since: it is read once more.
+                if not tries_left or not isinstance(error.error, AuthenticationError):
+                    return _failed(error)
+        raise AssertionError("the last try returns")
 
     async def _wait(self, hook: ObsHook, watch: _Watch) -> dict[str, Any]:
         """Look until all is there, or time is up."""

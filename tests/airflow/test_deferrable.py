@@ -177,6 +177,22 @@ async def test_the_trigger_waits_with_every_kind_of_credentials(
     assert await waiting == {"status": "present", "missing": []}
 
 
+async def test_the_trigger_takes_fresh_keys_from_a_connection_that_was_renewed(
+    dli_emulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where somebody writes new temporary keys into it every hour; the old ones have ended meanwhile."""
+    keys = dli_emulator.world.keys
+    keys.key_seconds = 1.0
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection("temporary"))
+    waiting = asyncio.ensure_future(fired(trigger([f"{dli_emulator.bucket}/a.zip"])))
+    await asyncio.sleep(0.7)
+    keys.key_seconds = None
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection("temporary"))
+    await asyncio.sleep(0.8)
+    await asyncio.to_thread(put, dli_emulator, "a.zip", 1)
+    assert await waiting == {"status": "present", "missing": []}
+
+
 async def test_many_triggers_share_one_hook(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """One token for all, and nothing is left when the last has fired."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection("password"))
