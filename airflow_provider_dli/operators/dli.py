@@ -196,7 +196,7 @@ class DliVerifyFlinkExportOperator(BaseOperator):
         if self.do_xcom_push and (task_instance := context.get("ti")):
             # Red too: whoever looks into the failure finds the findings here.
             task_instance.xcom_push(key="return_value", value=results)
-        judge(reports)
+        judge(reports, self.log)
         return results
 
     def _defer(self, awaited: list[ObsLocation]) -> None:

@@ -105,7 +105,7 @@ class DliExportArchiveSensor(BaseSensorOperator):
         from airflow_provider_dli.verification.judgement import judge
 
         reports = verification.run(places, 0, 1)
-        judge(reports)
+        judge(reports, self.log)
         return [report.as_dict() for report in reports]
 
     def _defer(self, places: list[ObsLocation]) -> None:

@@ -11,6 +11,7 @@ from airflow_provider_dli.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_provider_dli.verification.progress import Logger
     from airflow_provider_dli.verification.report import ArchiveReport
 
 MISSING = "missing"
@@ -36,10 +37,11 @@ def _without_jobs(report: ArchiveReport, nowhere: set[tuple[str, str]]) -> Archi
     return replace(report, report=report.report._replace(findings=tuple(kept)))
 
 
-def judge(reports: Sequence[ArchiveReport]) -> None:
+def judge(reports: Sequence[ArchiveReport], log: Logger) -> None:
     """Pass if every archive is all that was asked for.
 
     :param reports: of all archives
+    :param log: where to tell what to do, in a line short enough to be seen
     :raises DliFailException: listing every defect of every archive, if one is damaged
     :raises DliException: if some are only missing: they may still come
     """
@@ -53,5 +55,6 @@ def judge(reports: Sequence[ArchiveReport]) -> None:
         if damaged
         else "Look whether the export wrote to this bucket, or give the task a longer timeout."
     )
+    log.info("What to do: %s", advice)
     listed = " | ".join(str(report) for report in bad)
     raise kind(f"{len(bad)} of {counted(len(reports), 'archive')} not proven whole: {listed}. {advice}")
