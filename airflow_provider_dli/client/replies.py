@@ -51,19 +51,45 @@ _SERVER_ERROR = 500
 def decode(operation: str, reply: Reply) -> Mapping[str, Any]:
     """Return the JSON object of a success of DLI.
 
+    Where a batch answers with an array, every element must be a success; the first is returned, with the words of
+    all. How many there are, and which belongs to which id, is not established.
+
     :param operation: what was asked, for messages
     :param reply: what came back
     :raises ServiceError: the kind that fits, if this is no success, ``is_success`` included
     """
-    body = json_object(operation, reply)
-    if "is_success" not in body:
+    envelopes = _envelopes(operation, reply)
+    if not envelopes or any("is_success" not in each for each in envelopes):
         raise unexpected(operation, reply, "the reply does not say is_success")
-    if not is_true(body["is_success"]):
-        code, message = _code_and_message(body)
+    told = [_unfolded(each) for each in envelopes]
+    failed = [each for each in told if not is_true(each["is_success"])]
+    if failed:
+        code, message = _code_and_message(failed)
         raise _class(reply.status, code, RefusedError)(
             operation, reply.status, code, message or "is_success is false", request_id(reply)
         )
-    return body
+    return told[0] if len(told) == 1 else {**told[0], "message": _messages(told)}
+
+
+def _envelopes(operation: str, reply: Reply) -> list[Mapping[str, Any]]:
+    body = _json(reply.body) if reply.status in _OK else None
+    if isinstance(body, list) and body and all(isinstance(each, Mapping) for each in body):
+        return body
+    return [json_object(operation, reply)]
+
+
+def _unfolded(envelope: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Put the envelope that a savepoint's ``message`` is, as JSON text, in the place of that text."""
+    text = envelope.get("message")
+    inner = _json(text.encode()) if isinstance(text, str) and text.lstrip().startswith("{") else None
+    if not isinstance(inner, Mapping) or "is_success" not in inner or not is_true(envelope["is_success"]):
+        return envelope
+    return {**envelope, **inner}
+
+
+def _messages(envelopes: list[Mapping[str, Any]]) -> str:
+    words = dict.fromkeys(str(each["message"]) for each in envelopes if each.get("message"))
+    return "; ".join(words)
 
 
 def json_object(operation: str, reply: Reply) -> Mapping[str, Any]:
@@ -137,7 +163,7 @@ def _code_and_message(body: object) -> tuple[str | None, str | None]:
     if isinstance(body, list):
         found = [_code_and_message(element) for element in body]
         messages = [message for _, message in found if message]
-        return next((code for code, _ in found if code), None), "; ".join(messages) or None
+        return next((code for code, _ in found if code), None), "; ".join(dict.fromkeys(messages)) or None
     if not isinstance(body, Mapping):
         return None, None
     if isinstance(nested := body.get("error"), Mapping):

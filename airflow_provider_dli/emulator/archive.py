@@ -9,8 +9,10 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 from airflow_provider_dli.emulator.faults import Fault
 from airflow_provider_dli.emulator.jobs import FlinkJob
@@ -30,6 +32,26 @@ def archive_of(jobs: Iterable[FlinkJob], moment: float) -> bytes:
             text = json.dumps(job.detail(), ensure_ascii=False, indent=1)
             archive.writestr(entry, text, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
+
+
+class UnreadableError(Exception):
+    """An archive from which no jobs can be read."""
+
+
+def jobs_in(data: bytes) -> list[dict[str, Any]]:
+    """Read the jobs of an archive, each in the shape of ``job_detail``.
+
+    :param data: the archive
+    :raises UnreadableError: if it is none, is damaged, or its entries are no jobs
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            jobs = [json.loads(archive.read(name)) for name in archive.namelist()]
+    except (zipfile.BadZipFile, ValueError, EOFError, zlib.error, NotImplementedError) as flaw:
+        raise UnreadableError(str(flaw)) from None
+    if not jobs or not all(isinstance(job, dict) and "job_id" in job and "name" in job for job in jobs):
+        raise UnreadableError("there are no jobs in it")
+    return jobs
 
 
 def spoiled(data: bytes, fault: Fault | None) -> bytes:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from airflow_provider_dli.emulator.faults import Fault
+from airflow_provider_dli.emulator.project import Project
 from airflow_provider_dli.emulator.state import World
 from airflow_provider_dli.emulator.wire import Refusal, Reply, Request
 
 
 class Archives(Protocol):
-    """Where archives go: what the handlers need of an object store. Both calls block."""
+    """Where archives go: what the handlers need of an object store. All calls block."""
 
     def has_bucket(self, bucket: str) -> bool:
         """Tell whether the store has that bucket."""
@@ -22,6 +23,14 @@ class Archives(Protocol):
 
     def put(self, bucket: str, key: str, data: bytes) -> None:
         """Write an object."""
+        ...
+
+    def get(self, bucket: str, key: str) -> bytes | None:
+        """Read an object; None if there is none."""
+        ...
+
+    def keys(self, bucket: str, prefix: str) -> list[str]:
+        """List the keys that begin so."""
         ...
 
 
@@ -43,6 +52,11 @@ class Call:
     path: Mapping[str, str]
     fault: Fault | None
     later: Callable[[float, Callable[[], None]], None]
+
+    @property
+    def project(self) -> Project:
+        """The project that the path names; the first one if it names none."""
+        return self.world.projects[self.path.get("project_id") or self.world.identity.project_id]
 
     def json_object(self) -> dict[str, Any]:
         """Read the body.

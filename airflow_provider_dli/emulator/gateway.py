@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow_provider_dli.emulator.dli import envelope
+from airflow_provider_dli.emulator.dli.answers import envelope
 from airflow_provider_dli.emulator.faults import Fault
 from airflow_provider_dli.emulator.keys import AccessKey
 from airflow_provider_dli.emulator.signature import (
@@ -44,7 +44,7 @@ def identify(world: World, request: Request, project_id: str | None, skew: float
         _check_signature(world, request, authorization, skew)
     else:
         _check_token(world, request)
-    if project_id not in (None, world.identity.project_id):
+    if project_id is not None and project_id not in world.projects:
         raise Refusal(403, "APIGW.0302", f"The IAM user is not allowed to access project {project_id}.")
 
 

@@ -16,7 +16,11 @@ _DOMAIN_ID = "d78cbac186b744899480f25bd022f468"
 async def list_projects(call: Call) -> Reply:
     """List the projects one may use, by name if one is given (``GET /v3/projects``)."""
     name = call.query().get("name")
-    projects = [_project(*known) for known in call.world.projects if name in (None, known[1])]
+    projects = [
+        _project(project.project_id, project.name)
+        for project in call.world.projects.values()
+        if name in (None, project.name)
+    ]
     links = {"next": None, "previous": None, "self": _own_url(call, "/v3/projects")}
     return Reply(200, {"projects": projects, "links": links})
 
@@ -33,9 +37,10 @@ async def create_token(call: Call) -> Reply:
     user = call.world.keys.users.get(name)
     if user is None or (user.password, user.domain) != (secret, domain):
         return refused(401, "The username or password is wrong.", "Unauthorized")
-    identity = call.world.identity
     account = project.pop("domain", {"name": domain})
-    if project not in ({"name": identity.region}, {"id": identity.project_id}) or account != {"name": domain}:
+    known = call.world.projects.values()
+    scopes = [{"name": each.name} for each in known] + [{"id": each.project_id} for each in known]
+    if project not in scopes or account != {"name": domain}:
         return refused(401, "The project in the scope does not exist or may not be used.", "Unauthorized")
     token = call.world.keys.issue_token(user)
     return Reply(201, _token_body(call.world, token), {"X-Subject-Token": token.value})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,7 +58,7 @@ _DETAIL = (
     "update_time",
 )
 #: every setting of a job, null where it was not set, with the manual's defaults
-_CONFIG: Mapping[str, Any] = dict.fromkeys(
+CONFIG: Mapping[str, Any] = dict.fromkeys(
     (
         "obs_bucket",
         "smn_topic",
@@ -118,6 +118,10 @@ class FlinkJob:
     :param job_config: settings that differ from the defaults
     :param tags: filtered by, never shown
     :param enterprise_project: ``sys_enterprise_project_name``; filtered by, never shown
+    :param plan: statuses to come: epoch seconds and status
+    :param runs: how often it was submitted to run; never shown
+    :param stops: how often it was asked to stop; never shown
+    :param resumed: whether its last run started from a savepoint; never shown
     """
 
     job_id: int
@@ -148,6 +152,33 @@ class FlinkJob:
     job_config: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     enterprise_project: str = "default"
+    plan: list[tuple[float, str]] = field(default_factory=list, repr=False)
+    runs: int = 0
+    stops: int = 0
+    resumed: bool = False
+
+    def begin(self, path: Sequence[str], now: float, step: float) -> None:
+        """Take a way through statuses: the first at once, the others one step of time after the other.
+
+        :param path: statuses
+        :param now: epoch seconds
+        :param step: seconds that each lasts
+        """
+        self.plan = [(now + number * step, status) for number, status in enumerate(path)]
+        self.settle(now)
+
+    def settle(self, now: float) -> None:
+        """Come to the status of this moment.
+
+        :param now: epoch seconds
+        """
+        while self.plan and self.plan[0][0] <= now:
+            moment, status = self.plan.pop(0)
+            if status == "job_running" and self.status == "job_submitting":
+                self.start_time = int(moment * 1000)
+            if self.status == "job_running" and self.start_time:
+                self.duration = int(moment * 1000) - self.start_time
+            self.status = status
 
     def brief(self) -> dict[str, Any]:
         """Give the job as the list shows it without ``show_detail``."""
@@ -156,4 +187,4 @@ class FlinkJob:
     def detail(self) -> dict[str, Any]:
         """Give the job as ``job_detail`` and the list with ``show_detail`` show it."""
         shown = {name: getattr(self, name) for name in _DETAIL}
-        return shown | {"job_config": {**_CONFIG, "root_id": self.root_id, **self.job_config}}
+        return shown | {"job_config": {**CONFIG, "root_id": self.root_id, **self.job_config}}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-_EXPORT = "ExportFlinkJobs"
-_READ = "GetObject"
+from airflow_provider_dli.emulator.jobs import STATUSES
+
 _THROTTLED = "The throttling threshold has been reached: policy ip over ratelimit"
 
 
@@ -45,6 +45,10 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "archive_late": {"seconds": 2.0},
     "archive_cut": {"keep": None},
     "archive_flipped": {"at": None},
+    # the operation is carried out, but what comes of it is not what the answer promises
+    "import_drops": {"job": None, "claims": False},
+    "import_alters": {"job": None, "field": "desc", "value": "altered"},
+    "statuses": {"path": ["job_submitting", "job_submit_fail"]},
     # of the object store, for those who come through the door
     "range_ignored": {},
 }
@@ -67,10 +71,25 @@ _CHECKS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "after": ("seconds", lambda value: _number(value) and value >= 0),
     "seconds": ("seconds", _number),
     "keep": ("a number of bytes", lambda value: value is None or (type(value) is int and value >= 0)),
+    "job": ("a job id", lambda value: type(value) is int),
+    "field": ("the name of a field", _texts),
+    "claims": ("true or false", lambda value: type(value) is bool),
+    "path": (
+        "a list of statuses",
+        lambda value: isinstance(value, list) and bool(value) and set(value) <= set(STATUSES),
+    ),
     "at": ("an offset", lambda value: value is None or type(value) is int),
 }
 _AT_THE_DOOR = {"error", "html", "slow", "cut_before", "cut_during", "reset_before", "range_ignored"}
-_ONLY_EXPORT = {"no_zip_file", "archive_missing", "archive_late", "archive_cut", "archive_flipped"}
+#: kind -> the operations that it is for; any other is for each
+_ONLY: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("no_zip_file", "archive_missing", "archive_late", "archive_cut", "archive_flipped"), ("ExportFlinkJobs",)
+    ),
+    **dict.fromkeys(("import_drops", "import_alters"), ("ImportFlinkJobs",)),
+    "statuses": ("BatchRunFlinkJobs", "BatchStopFlinkJobs", "ExecuteFlinkJobSavepoint"),
+    "range_ignored": ("GetObject",),
+}
 
 
 def flaw_in(operation: str, kind: str, parameters: Mapping[str, Any]) -> str | None:
@@ -89,9 +108,9 @@ def flaw_in(operation: str, kind: str, parameters: Mapping[str, Any]) -> str | N
 
 
 def _misplaced(operation: str, kind: str) -> str | None:
-    only = _EXPORT if kind in _ONLY_EXPORT else _READ if kind == "range_ignored" else operation
-    if operation != only:
-        return f"fault {kind!r} is for operation {only}, not {operation!r}"
+    only = _ONLY.get(kind, (operation,))
+    if operation not in only:
+        return f"fault {kind!r} is for operation {' or '.join(only)}, not {operation!r}"
     if operation in DOOR_OPERATIONS and kind not in _AT_THE_DOOR:
         return f"fault {kind!r} is not for the object store; there are {', '.join(sorted(_AT_THE_DOOR))}"
     return None

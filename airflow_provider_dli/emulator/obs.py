@@ -90,6 +90,26 @@ class Bucket:
         self._written.append((bucket, key))
         self.client.put_object(Bucket=bucket, Key=key, Body=data, ContentType="application/zip")
 
+    def get(self, bucket: str, key: str) -> bytes | None:
+        """Read an object; None if there is none.
+
+        :param bucket: where from
+        :param key: its name
+        """
+        try:
+            return self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except self.client.exceptions.NoSuchKey:
+            return None
+
+    def keys(self, bucket: str, prefix: str) -> list[str]:
+        """List the keys that begin so, in order.
+
+        :param bucket: where
+        :param prefix: how they begin
+        """
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return sorted(found["Key"] for page in pages for found in page.get("Contents", []))
+
     def clean(self) -> None:
         """Remove what is ours, and leave the bucket there."""
         if self._owned is Owned.STORE:

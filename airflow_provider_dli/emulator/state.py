@@ -1,4 +1,4 @@
-"""The world behind the API: one project with its jobs, keys, faults and request log. Knows no HTTP."""
+"""The world behind the API: projects with their jobs, keys, faults and request log. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from airflow_provider_dli.emulator.faults import Faults
 from airflow_provider_dli.emulator.jobs import FlinkJob
 from airflow_provider_dli.emulator.keys import Agency, Clock, KeyRing, User
+from airflow_provider_dli.emulator.project import Project
 from airflow_provider_dli.emulator.records import RequestLog
 from airflow_provider_dli.emulator.samples import FIRST_ID, sample_jobs
 
@@ -29,12 +30,19 @@ class Settings:
     :param names_2020: fields bear the names of 2020, such as ``zip_files``
     :param lenient_obs_dir: ``obs_dir`` may have ``obs://`` before it and slashes at its ends
     :param metadata_version: 2 hands out keys for a session token only; 1 knows no session tokens
+    :param quoted_ids: an import gives ids as texts, as the manual's example does
+    :param batch_answer: a batch is answered with ``each``, one envelope for every id, ``one`` for all of them in an
+        array, or ``object``, one without an array as before 2023
+    :param step_seconds: how long a job stays in each status on its way
     """
 
     boolean_is_success: bool = False
     names_2020: bool = False
     lenient_obs_dir: bool = False
     metadata_version: int = 2
+    quoted_ids: bool = False
+    batch_answer: Literal["each", "one", "object"] = "each"
+    step_seconds: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ class Identity:
     :param secret_key: its secret (SK)
     :param password: of the IAM user
     :param region: region id, also the project's name
-    :param project_id: the one project
+    :param project_id: the first project
     :param user: IAM user name
     :param domain: account name
     """
@@ -96,30 +104,61 @@ class World:
         self.keys = KeyRing(self.clock)
         self.keys.add_key(self.identity.access_key, self.identity.secret_key)
         self.keys.agencies.add(DEFAULT_AGENCY)
-        #: id and name of each project that IAM lists
-        self.projects = [(self.identity.project_id, self.identity.region)]
+        home = Project(self.identity.project_id, self.identity.region, self.clock)
+        #: by id; IAM lists them, and the account may use them all
+        self.projects = {home.project_id: home}
         #: session tokens of the metadata service, and when each ends
         self.metadata_tokens: dict[str, float] = {}
         user = User(self.identity.user, self.identity.password, self.identity.domain)
         self.keys.users[user.name] = user
-        self.jobs = {job.job_id: job for job in self._fresh_jobs()}
+        home.jobs = {job.job_id: job for job in self._fresh_jobs()}
+        self._last_id = max(home.jobs, default=FIRST_ID - 1)
         self.faults.clear()
         self.log.clear()
 
-    def add_job(self, **fields: Any) -> FlinkJob:  # noqa: ANN401 - fields of FlinkJob
-        """Add a job to the project, with the next free id unless one is given.
+    @property
+    def jobs(self) -> dict[int, FlinkJob]:
+        """The jobs of the first project, by id, as they were when they were last looked at."""
+        return self.projects[self.identity.project_id].jobs
 
+    def job(self, job_id: int) -> FlinkJob | None:
+        """Give a job as it is now, of whichever project; None if there is none.
+
+        :param job_id: its id
+        """
+        found = (project.job(job_id) for project in self.projects.values())
+        return next((job for job in found if job is not None), None)
+
+    def add_project(self, name: str, project_id: str | None = None) -> Project:
+        """Add a project that the account may use too.
+
+        :param name: its name; a sub-project of a region is called ``region_name``
+        :param project_id: its id; made from the name if None
+        """
+        number = project_id or f"{name.encode().hex():0<32.32}"
+        self.projects[number] = Project(number, name, self.clock)
+        return self.projects[number]
+
+    def add_job(self, in_project: str | None = None, **fields: Any) -> FlinkJob:  # noqa: ANN401 - fields of FlinkJob
+        """Add a job to a project, with the next free id unless one is given.
+
+        :param in_project: id of the project; None for the first
         :param fields: those of :class:`~airflow_provider_dli.emulator.jobs.FlinkJob`
         """
+        project = self.projects[in_project or self.identity.project_id]
+        number = fields.pop("job_id", None) or self.next_id()
         now = int(self.clock() * 1000)
-        given: dict[str, Any] = {
-            "job_id": max(self.jobs, default=FIRST_ID - 1) + 1,
-            "create_time": now,
-            "project_id": self.identity.project_id,
-        }
+        given: dict[str, Any] = {"job_id": number, "create_time": now, "project_id": project.project_id}
         job = FlinkJob(**given | fields)
-        self.jobs[job.job_id] = job
+        project.jobs[job.job_id] = job
         return job
+
+    def next_id(self) -> int:
+        """Give an id that no job or template has had."""
+        with self._lock:
+            taken = max((job_id for project in self.projects.values() for job_id in project.jobs), default=0)
+            self._last_id = max(self._last_id, taken) + 1
+            return self._last_id
 
     def stamp(self) -> int:
         """Give the present time in epoch milliseconds, and never the same twice."""

@@ -7,24 +7,27 @@ from typing import TYPE_CHECKING, TypeVar
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.exchange import converse
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.exceptions import DliException, translated
+from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.hooks.base import AccountHook
+from airflow_provider_dli.hooks.calling import calling
 from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
     import requests
 
     from airflow_provider_dli.client.call import Call, QueryValue
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 class DliHook(AccountHook):
     """Ask Huawei Cloud Data Lake Insight (DLI).
 
-    Usable by operators, in a ``@task`` and in a plain script alike.
+    Usable by operators, in a ``@task`` and in a plain script alike. There is a method for every Flink operation of
+    DLI; :meth:`run` and :meth:`arun` take the calls that :mod:`airflow_provider_dli.client.flink` makes.
 
     :param dli_conn_id: connection of type ``dli``: login is the access key, password the secret key; extras
         ``region`` and ``project_id``, and where needed ``endpoint``, ``obs_endpoint``, ``iam_endpoint`` and
@@ -56,17 +59,28 @@ class DliHook(AccountHook):
         account = await self._aaccount()
         return await self._ahold(converse(call, account))
 
-    def export_flink_jobs(self, obs_dir: str, job_ids: Iterable[int] | None = None) -> flink.ExportResult:
-        """Export Flink jobs as ZIP archives to OBS (dli_02_0254). Every call makes new archives.
-
-        :param obs_dir: ``bucket``, ``bucket/directory`` or ``obs://bucket/directory``
-        :param job_ids: ids of the jobs; None for all jobs of the project
-        :returns: the archives, each as ``bucket/key``
-        :raises DliException: as for :meth:`run`
-        """
-        with translated():
-            call = flink.export_jobs(obs_dir, job_ids)
-        return self.run(call)
+    export_flink_jobs = calling(flink.export_jobs)
+    import_flink_jobs = calling(flink.import_jobs)
+    get_flink_job = calling(flink.show_job)
+    run_flink_jobs = calling(flink.run_jobs)
+    stop_flink_jobs = calling(flink.stop_jobs)
+    delete_flink_job = calling(flink.delete_job)
+    delete_flink_jobs = calling(flink.delete_jobs)
+    create_flink_sql_job = calling(flink.create_sql_job)
+    update_flink_sql_job = calling(flink.update_sql_job)
+    create_flink_jar_job = calling(flink.create_jar_job)
+    update_flink_jar_job = calling(flink.update_jar_job)
+    get_flink_job_execution_graph = calling(flink.show_execution_graph)
+    create_flink_sql_job_graph = calling(flink.create_sql_job_graph)
+    trigger_flink_job_savepoint = calling(flink.trigger_savepoint)
+    import_flink_job_savepoint = calling(flink.import_savepoint)
+    create_flink_sql_job_template = calling(flink.create_template)
+    update_flink_sql_job_template = calling(flink.update_template)
+    delete_flink_sql_job_template = calling(flink.delete_template)
+    get_flink_metrics = calling(flink.show_metrics)
+    register_bucket = calling(flink.register_bucket)
+    create_dli_agency = calling(flink.create_agency)
+    get_dli_agency = calling(flink.show_agency)
 
     def list_flink_jobs(  # noqa: PLR0913 -- the filters of the manual's page, each optional and by name
         self,
@@ -80,9 +94,12 @@ class DliHook(AccountHook):
         root_job_id: int | None = None,
         sys_enterprise_project_name: str | None = None,
         show_detail: bool = False,
-        order: str = "desc",
+        order: str = "asc",
     ) -> Iterator[flink.FlinkJob]:
-        """List Flink jobs, page after page while they are iterated, none twice (dli_02_0234).
+        """List Flink jobs, page after page while they are iterated (dli_02_0234).
+
+        None comes twice, and none is missed that is there all the time, even if others are made and deleted
+        meanwhile.
 
         :param job_type: ``flink_sql_job``, ``flink_opensource_sql_job``, ``flink_sql_edge_job`` or
             ``flink_jar_job``
@@ -94,7 +111,7 @@ class DliHook(AccountHook):
         :param root_job_id: id of the parent of edge jobs
         :param sys_enterprise_project_name: name of an enterprise project
         :param show_detail: give each job with all its settings
-        :param order: ``desc`` for newest first, or ``asc``
+        :param order: ``asc`` for oldest first, or ``desc``
         :raises DliException: as for :meth:`run`, when a page is asked for
         """
         given: dict[str, QueryValue | None] = {
@@ -109,19 +126,23 @@ class DliHook(AccountHook):
             "show_detail": show_detail,
             "order": order,
         }
-        pages = flink.JobPages({key: value for key, value in given.items() if value is not None})
+        yield from self._walk(flink.job_pages(_given(given)))
+
+    def list_flink_sql_job_templates(
+        self, *, name: str | None = None, tags: str | None = None, order: str | None = None
+    ) -> Iterator[flink.FlinkTemplate]:
+        """List templates of Flink SQL jobs, page after page while they are iterated (dli_02_0248).
+
+        :param name: part of the name
+        :param tags: ``key=value``, several with commas between
+        :param order: ``desc`` for newest first, or ``asc``
+        :raises DliException: as for :meth:`run`, when a page is asked for
+        """
+        yield from self._walk(flink.template_pages(_given({"name": name, "tags": tags, "order": order})))
+
+    def _walk(self, pages: flink.Pages[Item]) -> Iterator[Item]:
         while call := pages.next_call():
             yield from pages.accept(self.run(call))
-
-    def get_flink_job(self, job_id: int) -> flink.FlinkJob:
-        """Show one Flink job with all its settings (dli_02_0235).
-
-        :param job_id: its id
-        :raises DliFailException: with code ``DLI.16001`` if the project has no such job
-        """
-        with translated():
-            call = flink.show_job(job_id)
-        return self.run(call)
 
     def test_connection(self) -> tuple[bool, str]:
         """Tell, for Airflow's *Test* button, who we are and what we may do.
@@ -145,3 +166,7 @@ class DliHook(AccountHook):
         except DliException as error:
             return False, f"{known}, but bucket {account.bucket} may not be read: {error}"
         return True, f"{known}, and bucket {account.bucket} may be read."
+
+
+def _given(filters: Mapping[str, QueryValue | None]) -> dict[str, QueryValue]:
+    return {name: value for name, value in filters.items() if value is not None}

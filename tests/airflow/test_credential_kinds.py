@@ -252,7 +252,9 @@ def test_a_project_that_is_not_clear_is_an_error_that_lists_them(
 ) -> None:
     """Nothing is asked of DLI."""
     emulator = connect("access_key", project_id=None)
-    emulator.world.projects[:] = projects
+    emulator.world.projects.clear()
+    for number, name in projects:
+        emulator.world.add_project(name, number)
     with pytest.raises(DliFailException, match=rf"project_id: is not given, and IAM lists not one but {listed}"):
         DliHook().get_flink_job(100)
     assert asked(emulator) == {"KeystoneListProjects": 1}

@@ -69,7 +69,7 @@ def test_list_walks_all_pages_lazily(service: Any) -> None:
     assert [each.job_id for each in jobs] == list(range(249, 0, -1))
     assert service.call_count == 3
     assert service.request_history[0].qs == {
-        "limit": ["100"], "offset": ["0"], "order": ["desc"], "show_detail": ["true"],
+        "limit": ["100"], "offset": ["0"], "order": ["asc"], "show_detail": ["true"],
         "status": ["job_running"], "tags": ["a=1"],
     }  # fmt: skip
 

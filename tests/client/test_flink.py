@@ -15,10 +15,6 @@ from airflow_provider_dli.client.exchange import judge
 JOB = {"job_id": 146, "name": "n", "job_type": "flink_sql_job", "status": "job_init"}
 
 
-def page(total: int, *ids: int) -> flink.JobPage:
-    return flink.JobPage(total, tuple(flink.FlinkJob(i, f"job {i}", "flink_sql_job", "job_init") for i in ids))
-
-
 def test_paths_and_methods_are_the_manuals() -> None:
     """One grep leads from the manual to the code."""
     calls: list[Call[Any]] = [flink.export_jobs("obs-test"), flink.list_jobs({}), flink.show_job(1)]
@@ -62,28 +58,9 @@ def test_a_detail_that_is_none_is_unexpected(bad: dict[str, Any]) -> None:
 def test_a_page_is_read() -> None:
     """total_count and jobs, also where the service writes null for none."""
     body = {"is_success": "true", "job_list": {"total_count": 26, "jobs": [JOB]}}
-    assert judge(flink.list_jobs({}), reply_of(body)) == flink.JobPage(26, (flink.FlinkJob(146, **NAMED),))
+    assert judge(flink.list_jobs({}), reply_of(body)) == flink.Page(26, (flink.FlinkJob(146, **NAMED),))
     empty = {"is_success": "true", "job_list": {"total_count": 0, "jobs": None}}
-    assert judge(flink.list_jobs({}), reply_of(empty)) == flink.JobPage(0, ())
-
-
-def test_pages_are_walked_to_the_end_and_no_job_comes_twice() -> None:
-    """A job made meanwhile shifts the pages; the one seen twice is dropped."""
-    pages = flink.JobPages({"order": "desc"})
-    offsets, seen = [], []
-    answers = iter([page(5, 5, 4), page(6, 4, 3), page(6, 2, 1)])
-    while call := pages.next_call():
-        offsets.append(call.query["offset"])
-        seen += [job.job_id for job in pages.accept(next(answers))]
-    assert offsets == [0, 2, 4]
-    assert seen == [5, 4, 3, 2, 1]
-
-
-def test_an_empty_page_ends_the_walk() -> None:
-    """Even if the count promised more."""
-    pages = flink.JobPages({})
-    assert list(pages.accept(page(10))) == []
-    assert pages.next_call() is None
+    assert judge(flink.list_jobs({}), reply_of(empty)) == flink.Page(0, ())
 
 
 NAMED: dict[str, Any] = {"name": "n", "job_type": "flink_sql_job", "status": "job_init"}

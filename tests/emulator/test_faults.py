@@ -269,10 +269,16 @@ def test_faults_from_the_command_line(text: str, fault: Fault) -> None:
 
 def test_every_kind_can_be_set_with_its_defaults() -> None:
     """The table of kinds is sound in itself."""
-    faults = Faults(["ExportFlinkJobs", "GetObject"])
+    operations = {
+        "range_ignored": "GetObject",
+        "import_drops": "ImportFlinkJobs",
+        "import_alters": "ImportFlinkJobs",
+        "statuses": "BatchRunFlinkJobs",
+    }
+    faults = Faults(["ExportFlinkJobs", *operations.values()])
     for kind, defaults in KINDS.items():
-        operation = "GetObject" if kind == "range_ignored" else "ExportFlinkJobs"
-        faults.add(Fault(operation, kind, 1, dict(defaults)))
+        given = {**defaults, "job": 100} if "job" in defaults else dict(defaults)
+        faults.add(Fault(operations.get(kind, "ExportFlinkJobs"), kind, 1, given))
     assert [fault.kind for fault in faults] == list(KINDS)
 
 

@@ -1,0 +1,95 @@
+"""DLI's Flink operations: for each a function that makes its call, its result and its parser.
+
+Follows the *Flink Job APIs* of the DLI API reference; every function names its page.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_dli.client.flink.archives import (
+    ExportResult,
+    ImportResult,
+    JobMapping,
+    export_jobs,
+    import_jobs,
+)
+from airflow_provider_dli.client.flink.definitions import (
+    CreatedJob,
+    UpdatedJob,
+    create_jar_job,
+    create_sql_job,
+    settings_of,
+    update_jar_job,
+    update_sql_job,
+)
+from airflow_provider_dli.client.flink.graphs import (
+    ExecutionGraph,
+    StreamGraph,
+    create_sql_job_graph,
+    show_execution_graph,
+)
+from airflow_provider_dli.client.flink.jobs import FlinkJob, job_pages, list_jobs, show_job
+from airflow_provider_dli.client.flink.legacy import (
+    Agency,
+    JobMetrics,
+    create_agency,
+    register_bucket,
+    show_agency,
+    show_metrics,
+)
+from airflow_provider_dli.client.flink.lifecycle import delete_job, delete_jobs, run_jobs, stop_jobs
+from airflow_provider_dli.client.flink.pages import Page, Pages
+from airflow_provider_dli.client.flink.savepoints import import_savepoint, trigger_savepoint
+from airflow_provider_dli.client.flink.templates import (
+    FlinkTemplate,
+    create_template,
+    delete_template,
+    list_templates,
+    template_pages,
+    update_template,
+)
+from airflow_provider_dli.client.flink.values import Done, checked_job_ids
+
+__all__ = [
+    "Agency",
+    "CreatedJob",
+    "Done",
+    "ExecutionGraph",
+    "ExportResult",
+    "FlinkJob",
+    "FlinkTemplate",
+    "ImportResult",
+    "JobMapping",
+    "JobMetrics",
+    "Page",
+    "Pages",
+    "StreamGraph",
+    "UpdatedJob",
+    "checked_job_ids",
+    "create_agency",
+    "create_jar_job",
+    "create_sql_job",
+    "create_sql_job_graph",
+    "create_template",
+    "delete_job",
+    "delete_jobs",
+    "delete_template",
+    "export_jobs",
+    "import_jobs",
+    "import_savepoint",
+    "job_pages",
+    "list_jobs",
+    "list_templates",
+    "register_bucket",
+    "run_jobs",
+    "settings_of",
+    "show_agency",
+    "show_execution_graph",
+    "show_job",
+    "show_metrics",
+    "stop_jobs",
+    "template_pages",
+    "trigger_savepoint",
+    "update_jar_job",
+    "update_sql_job",
+    "update_template",
+]

@@ -1,0 +1,80 @@
+"""Walk through a list that comes in pages and is no snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from airflow_provider_dli.client.call import Call
+
+Item = TypeVar("Item")
+
+#: most items that one page holds (dli_02_0234)
+MAX_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """One page of a list.
+
+    :param total_count: items that fit the filters, on all pages
+    :param items: those on this page
+    """
+
+    total_count: int
+    items: tuple[Item, ...]
+
+
+class Pages(Generic[Item]):
+    """Walk through all pages of a list, no item twice, whoever does the asking.
+
+    Ask ``next_call`` for the next page's call and hand the page to ``accept``; the walk ends when ``next_call`` is
+    None.
+
+    The list is no snapshot: an item that is made or deleted meanwhile moves all that come after it. Ids are
+    remembered, so that none comes twice; and each page begins with the last item of the one before. If a page
+    has nothing on it that was seen before, items were deleted, others may have slipped past, and the walk goes
+    back until it meets something it knows. So nothing is missed that was there all the time, as long as the
+    service keeps the order of what stays.
+
+    :param page_call: makes the call for a page, of a limit and an offset
+    :param id_of: gives the id of an item
+    """
+
+    def __init__(self, page_call: Callable[[int, int], Call[Page[Item]]], id_of: Callable[[Item], int]) -> None:
+        self._page_call = page_call
+        self._id_of = id_of
+        self._offset = 0
+        self._seen: set[int] = set()
+        self._done = False
+        self._retreating = False
+        # A service whose pages never meet must not be walked forever: no second retreat without anything new.
+        self._may_retreat = True
+
+    def next_call(self) -> Call[Page[Item]] | None:
+        """Return the call for the next page, or None after the last one."""
+        return None if self._done else self._page_call(MAX_PAGE, self._offset)
+
+    def accept(self, page: Page[Item]) -> Iterator[Item]:
+        """Take a page, and give the items on it that no page before had."""
+        ids = [self._id_of(item) for item in page.items]
+        if self._has_gap(ids):
+            self._retreating, self._may_retreat = True, False
+            self._offset = max(0, self._offset - MAX_PAGE)
+            return iter(())
+        self._retreating = False
+        fresh = {number: item for number, item in zip(ids, page.items, strict=True) if number not in self._seen}
+        self._may_retreat = self._may_retreat or bool(fresh)
+        self._seen.update(fresh)
+        self._advance(len(page.items), page.total_count)
+        return iter(fresh.values())
+
+    def _has_gap(self, ids: list[int]) -> bool:
+        if not self._offset or not self._seen.isdisjoint(ids):
+            return False
+        return self._retreating or self._may_retreat
+
+    def _advance(self, count: int, total: int) -> None:
+        self._done = not count or self._offset + count >= total
+        self._offset += max(1, count - 1)

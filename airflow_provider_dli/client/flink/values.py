@@ -1,0 +1,103 @@
+"""What the operations share: their path, and how values are checked before they go and after they came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_dli.client.errors import ConfigurationError
+
+#: path of the job operations, as the manual writes it
+JOBS = "/v1.0/{project_id}/streaming/jobs"
+#: most characters of a job's name (dli_02_0228)
+MAX_NAME = 57
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An operation that was carried out, or handed over, and gives nothing but words.
+
+    :param message: the service's words, perhaps empty
+    """
+
+    message: str
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> Done:
+        """Read an envelope."""
+        return cls(message_of(body))
+
+
+def message_of(body: Mapping[str, Any]) -> str:
+    """Give the service's words, perhaps empty.
+
+    :param body: an envelope
+    """
+    return str(body.get("message") or "")
+
+
+def checked_job_ids(name: str, job_ids: Iterable[object]) -> list[int]:
+    """Return the ids, each once, in their order.
+
+    :param name: the parameter they come from, for messages
+    :param job_ids: positive whole numbers
+    :raises ConfigurationError: if there are none, or one is not a positive 64-bit number
+    """
+    ids = list(dict.fromkeys(checked_id(name, job_id) for job_id in job_ids))
+    if not ids:
+        remedy = "name at least one job"
+        if name == "job_selected":
+            remedy += ", or leave it out for all"
+        raise ConfigurationError(name, "holds no job id", remedy)
+    return ids
+
+
+def checked_id(name: str, value: object) -> int:
+    """Return an id.
+
+    :param name: the parameter it comes from, for messages
+    :param value: a positive whole number
+    :raises ConfigurationError: if it is not a positive 64-bit number
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 63:
+        return value
+    kind = "template" if name == "template_id" else "job"
+    raise ConfigurationError(name, f"{value!r} is not a {kind} id", f"{kind} ids are positive whole numbers")
+
+
+def checked_text(name: str, value: object, longest: int) -> str:
+    """Return a text that must not be empty.
+
+    :param name: the parameter it comes from, for messages
+    :param value: the text
+    :param longest: most characters it may have
+    :raises ConfigurationError: if it is no text, empty, or too long
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(name, f"{value!r} is empty or no text", f"give 1 to {longest:,} characters")
+    if len(value) > longest:
+        raise ConfigurationError(name, f"has {len(value):,} characters", f"give at most {longest:,}")
+    return value
+
+
+def object_of(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Give a field of an answer that must be an object.
+
+    :raises TypeError: if it is none
+    """
+    found = body.get(name)
+    if not isinstance(found, Mapping):
+        raise TypeError(f"{name} should be an object and is {found!r}")
+    return found
+
+
+def objects_of(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """Give a field of an answer that must be a list of objects; null stands for none.
+
+    :raises TypeError: if it is no such list
+    """
+    found = body.get(name) or []
+    if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
+        raise TypeError(f"{name} should be a list of objects and is {found!r}")
+    return found

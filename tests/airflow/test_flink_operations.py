@@ -1,0 +1,277 @@
+"""Every operation of the manual through the hook, sync and async, against the emulator: what it does there."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliFailException
+from airflow_provider_dli.hooks.dli import DliHook
+from tests.operations import OPERATIONS, golden, hook_method
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
+
+Do = Callable[..., Any]
+
+
+def by_hook(function: str, *args: Any, **kwargs: Any) -> Any:
+    """Ask by the hook's own method."""
+    return getattr(DliHook(), hook_method(function))(*args, **kwargs)
+
+
+def by_arun(function: str, *args: Any, **kwargs: Any) -> Any:
+    """Ask without blocking; a list is walked to its end."""
+
+    async def ask() -> Any:
+        async with DliHook() as hook:
+            if function in ("list_jobs", "list_templates"):
+                pages: Any = flink.job_pages if function == "list_jobs" else flink.template_pages
+                found: list[Any] = []
+                walk = pages(kwargs)
+                while call := walk.next_call():
+                    found += walk.accept(await hook.arun(call))
+                return found
+            return await hook.arun(getattr(flink, function)(*args, **kwargs))
+
+    return asyncio.run(ask())
+
+
+@pytest.fixture(params=[by_hook, by_arun])
+def do(request: pytest.FixtureRequest) -> Do:
+    asked: Do = request.param
+    return asked
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+    return dli_emulator
+
+
+def status_of(world: Emulator, job_id: int) -> str:
+    job = world.world.job(job_id)
+    assert job is not None
+    return job.status
+
+
+def until(world: Emulator, job_id: int, status: str) -> None:
+    end = time.monotonic() + 10
+    while status_of(world, job_id) != status:
+        assert time.monotonic() < end, status_of(world, job_id)
+        time.sleep(0.01)
+
+
+def exported_and_imported(do: Do, world: Emulator) -> None:
+    (archive,) = do("export_jobs", f"{world.bucket}/a", [100, 101]).zip_file
+    clash = do("import_jobs", archive)
+    assert [(each.old_job_id, each.new_job_id) for each in clash.job_mapping] == [(100, None), (101, None)]
+    do("delete_job", 100)
+    again = do("import_jobs", archive, is_cover=True)
+    assert [(each.old_job_id, each.new_job_id) for each in again.job_mapping] == [(100, 126), (101, 101)]
+    assert status_of(world, 126) == "job_init"
+
+
+def listed(do: Do, world: Emulator) -> None:
+    jobs = list(do("list_jobs", user_name="li.na", show_detail=True))
+    assert [job.job_id for job in jobs] == [100, 103, 106, 109, 112, 115, 118, 121, 124]
+    assert jobs[0].raw["sql_body"] == world.world.jobs[100].sql_body
+
+
+def shown(do: Do, world: Emulator) -> None:
+    job = do("show_job", 104)
+    assert (job.name, job.job_type, job.update_time) == (
+        world.world.jobs[104].name,
+        "flink_jar_job",
+        world.world.jobs[104].update_time,
+    )
+
+
+def ran(do: Do, world: Emulator) -> None:
+    """The status of before is still there for a moment."""
+    assert status_of(world, 100) == "job_init"
+    assert do("run_jobs", [100], resume_savepoint=True).message.startswith("The request for submitting")
+    assert status_of(world, 100) == "job_init"
+    until(world, 100, "job_running")
+    assert (world.world.jobs[100].runs, world.world.jobs[100].resumed) == (1, True)
+
+
+def stopped(do: Do, world: Emulator) -> None:
+    assert status_of(world, 103) == "job_running"
+    do("stop_jobs", [103], trigger_savepoint=True)
+    until(world, 103, "job_cancel_success")
+    assert world.world.jobs[103].has_savepoint
+    with pytest.raises(DliFailException, match=r"DLI\.15002: The job 103 is in status job_cancel_success"):
+        do("stop_jobs", [103])
+
+
+def deleted(do: Do, world: Emulator) -> None:
+    do("delete_job", 103)
+    assert 103 not in world.world.jobs
+
+
+def deleted_as_a_batch(do: Do, world: Emulator) -> None:
+    with pytest.raises(DliFailException, match=r"DLI\.17001: The job 9 does not exist"):
+        do("delete_jobs", [100, 9])
+    do("delete_jobs", [100, 101])
+    assert sorted(world.world.jobs) == list(range(102, 126))
+
+
+def sql_job(do: Do, world: Emulator) -> None:
+    made = do(
+        "create_sql_job",
+        "new",
+        sql_body="insert into a select 1",
+        checkpoint_mode="at_least_once",
+        tags={"a": "b"},
+    )
+    assert (made.job_id, made.status_name) == (126, "job_init")
+    job = world.world.jobs[126]
+    assert (job.job_type, job.job_config["checkpoint_mode"]) == ("flink_opensource_sql_job", "at_least_once")
+    assert job.tags == {"a": "b"}
+    with pytest.raises(DliFailException, match=r"DLI\.0006: .*new already exists"):
+        do("create_sql_job", "new")
+    assert do("update_sql_job", 126, name="newer", parallel_number=4).update_time == job.update_time
+    assert (job.name, job.job_config["parallel_number"]) == ("newer", 4)
+
+
+def jar_job(do: Do, world: Emulator) -> None:
+    made = do("create_jar_job", "new", main_class="a.B", dependency_jars=["obs://b/c.jar"])
+    job = world.world.jobs[made.job_id]
+    assert (job.job_type, job.main_class, job.job_config["dependency_jars"]) == (
+        "flink_jar_job",
+        "a.B",
+        ["obs://b/c.jar"],
+    )
+    do("update_jar_job", made.job_id, main_class="a.C")
+    assert job.main_class == "a.C"
+
+
+def execution_graph(do: Do, world: Emulator) -> None:
+    graph = do("show_execution_graph", 103)
+    assert (graph.name, graph.state, graph.end_time) == (world.world.jobs[103].name, "RUNNING", None)
+    with pytest.raises(DliFailException, match=r"DLI\.14001"):
+        do("show_execution_graph", 100)
+
+
+def sql_graph(do: Do, world: Emulator) -> None:
+    del world
+    assert do("create_sql_job_graph", 100, "insert into a select 1").stream_graph["nodes"]
+    with pytest.raises(DliFailException, match=r"HTTP 200 DLI\.0004: There is no INSERT INTO"):
+        do("create_sql_job_graph", 100, "select 1")
+
+
+def savepoint(do: Do, world: Emulator) -> None:
+    assert do("trigger_savepoint", 103, f"{world.bucket}/s").message == "api.msg.deal_savepoint_success"
+    assert status_of(world, 103) == "job_savepointing"
+    until(world, 103, "job_running")
+    assert world.world.jobs[103].savepoint_path == f"{world.bucket}/s/"
+    with pytest.raises(DliFailException, match=r"DLI\.15002"):
+        do("trigger_savepoint", 100)
+
+
+def imported_savepoint(do: Do, world: Emulator) -> None:
+    do("import_savepoint", 101, f"{world.bucket}/s")
+    job = world.world.jobs[101]
+    assert (job.has_savepoint, job.savepoint_path) == (True, f"obs://{world.bucket}/s")
+
+
+def templates(do: Do, world: Emulator) -> None:
+    made = do("create_template", "one", sql_body="select 1", tags={"a": "b"})
+    other = do("create_template", "two")
+    do("update_template", made.template_id, desc="the first")
+    assert [(each.name, each.desc, each.sql_body) for each in do("list_templates", name="one")] == [
+        ("one", "the first", "select 1")
+    ]
+    assert do("delete_template", made.template_id) == made.template_id
+    assert [each.template_id for each in do("list_templates")] == [other.template_id]
+    with pytest.raises(DliFailException, match=r"DLI\.18005"):
+        do("delete_template", made.template_id)
+    del world
+
+
+def metrics(do: Do, world: Emulator) -> None:
+    del world
+    (told,) = do("show_metrics", [103])
+    assert (told.job_id, told.total_read_rate, told.sources[0].name) == (103, 100.0, "source")
+
+
+def bucket(do: Do, world: Emulator) -> None:
+    do("register_bucket", [world.bucket])
+    with pytest.raises(DliFailException, match=r"DLI\.19005"):
+        do("register_bucket", [world.bucket])
+
+
+def agency(do: Do, world: Emulator) -> None:
+    del world
+    do("create_agency", ["obs_adm", "smn_adm"])
+    assert do("show_agency") == flink.Agency("v2", ("obs_adm", "smn_adm"))
+
+
+STORIES: dict[str, Callable[[Do, Emulator], None]] = {
+    "ExportFlinkJobs": exported_and_imported,
+    "ImportFlinkJobs": exported_and_imported,
+    "ListFlinkJobs": listed,
+    "ShowFlinkJob": shown,
+    "BatchRunFlinkJobs": ran,
+    "BatchStopFlinkJobs": stopped,
+    "DeleteFlinkJob": deleted,
+    "BatchDeleteFlinkJobs": deleted_as_a_batch,
+    "CreateFlinkSqlJob": sql_job,
+    "UpdateFlinkSqlJob": sql_job,
+    "CreateFlinkJarJob": jar_job,
+    "UpdateFlinkJarJob": jar_job,
+    "ShowFlinkJobExecutionGraph": execution_graph,
+    "CreateFlinkSqlJobGraph": sql_graph,
+    "ExecuteFlinkJobSavepoint": savepoint,
+    "ImportFlinkJobSavepoint": imported_savepoint,
+    "CreateFlinkSqlJobTemplate": templates,
+    "UpdateFlinkSqlJobTemplate": templates,
+    "DeleteFlinkSqlJobTemplate": templates,
+    "ListFlinkSqlJobTemplates": templates,
+    "ShowFlinkMetric": metrics,
+    "RegisterBucket": bucket,
+    "CreateDliAgency": agency,
+    "ShowDliAgency": agency,
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_it_does_what_it_says(operation: str, do: Do, world: Emulator) -> None:
+    """The world is changed as it should be, and what is refused is refused by its code."""
+    STORIES[operation](do, world)
+    assert operation in {request.operation for request in world.requests if request.acted}
+
+
+@pytest.mark.parametrize("answer", ["each", "one", "object"])
+@pytest.mark.parametrize("boolean", [True, False])
+def test_the_answer_to_a_batch_may_have_any_form(world: Emulator, answer: Any, boolean: bool) -> None:
+    """An envelope for each id, one for all, and one without an array; none is held against the ids."""
+    settings = world.world.settings
+    settings.batch_answer, settings.boolean_is_success = answer, boolean
+    hook = DliHook()
+    hook.run_flink_jobs([101, 110])
+    assert (world.world.jobs[101].runs, world.world.jobs[110].runs) == (1, 1)
+    hook.delete_flink_jobs([101, 110])
+    assert not {101, 110} & set(world.world.jobs)
+
+
+def test_ids_of_a_mapping_may_be_quoted(world: Emulator) -> None:
+    """As in the manual's example; and the name of 2020."""
+    world.world.settings.quoted_ids = world.world.settings.names_2020 = True
+    hook = DliHook()
+    (archive,) = hook.export_flink_jobs(world.bucket, [100]).zip_file
+    (mapped,) = hook.import_flink_jobs(archive, is_cover=True).job_mapping
+    assert mapped == flink.JobMapping(100, 100, "Job successfully updated")
+
+
+def test_the_words_of_a_method_are_those_of_its_call() -> None:
+    """help() shows parameters, meaning and the manual's page."""
+    for operation in OPERATIONS:
+        method = getattr(DliHook, hook_method(golden(operation)["function"]))
+        assert "dli_02_" in method.__doc__ or "Agency" in method.__doc__, operation
