@@ -7,6 +7,7 @@ Jinja writes it, ``"[100, 101]"``.
 from __future__ import annotations
 
 import ast
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from datetime import timedelta
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.flink import checked_job_ids
 from airflow_provider_dli.client.locations import ObsLocation, parse_archive
+from airflow_provider_dli.selection import Selection
 
 _JOB_IDS = "give a list of ids, or a text of ids with commas between; leave it out for all jobs"
 
@@ -40,6 +42,31 @@ def selected_jobs(job_selected: object, is_selected: object, *, given: bool) -> 
             "is_selected", "is False although job_selected names jobs", "leave one of the two out"
         )
     return checked_job_ids("job_selected", [_job_id(item) for item in _items("job_selected", job_selected)])
+
+
+def selection_of(given: object) -> Selection:
+    """Return which jobs are meant.
+
+    :param given: a mapping, or one as JSON or a template writes it
+    :raises ConfigurationError: naming the field, if one is unknown or cannot be used
+    """
+    remedy = "give a mapping, such as {'name_pattern': 'orders_*'}"
+    value = _literal("selection", given, remedy) if isinstance(given, str) else given
+    if not isinstance(value, Mapping):
+        raise ConfigurationError("selection", f"{given!r} is no mapping", remedy)
+    return Selection.read(value)
+
+
+def job_ids(name: str, given: object) -> list[int]:
+    """Return ids of jobs that must be named.
+
+    :param name: the parameter they come from, for messages
+    :param given: a list, one id, or a text of ids with commas, blanks or newlines between
+    :raises ConfigurationError: if there is none, or one is none
+    """
+    if given is None:
+        raise ConfigurationError(name, "names no job", "give a list of ids, or a text with commas between")
+    return checked_job_ids(name, [_job_id(item) for item in _items(name, given)])
 
 
 def archive_places(zip_file: object) -> list[ObsLocation]:
@@ -103,11 +130,20 @@ def _items(field: str, value: object) -> list[object]:
 def _items_of_text(field: str, text: str) -> list[object]:
     if not text.startswith("["):
         return [item for item in re.split(r"[,;\s]+", text) if item]
-    try:
-        items = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        raise ConfigurationError(field, f"{text!r} is not a list", "close the bracket, quote texts") from None
+    items = _literal(field, text, "close the bracket, quote texts")
     return list(items) if isinstance(items, list) else [items]
+
+
+def _literal(field: str, text: str, remedy: str) -> object:
+    """Read what a template writes: JSON, or Python's own way."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        raise ConfigurationError(field, f"{text!r} cannot be read", remedy) from None
 
 
 def _job_id(item: object) -> object:

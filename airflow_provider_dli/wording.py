@@ -11,3 +11,16 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     :param plural: where it is not the singular with an ``s``
     """
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def lasting(seconds: float) -> str:
+    """Write a length of time: ``8 s``, ``3 min 20 s``, ``2 h 5 min``.
+
+    :param seconds: how long
+    """
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    if not minutes:
+        return f"{whole} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

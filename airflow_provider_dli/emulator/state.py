@@ -31,8 +31,8 @@ class Settings:
     :param lenient_obs_dir: ``obs_dir`` may have ``obs://`` before it and slashes at its ends
     :param metadata_version: 2 hands out keys for a session token only; 1 knows no session tokens
     :param quoted_ids: an import gives ids as texts, as the manual's example does
-    :param batch_answer: a batch is answered with ``each``, one envelope for every id, ``one`` for all of them in an
-        array, or ``object``, one without an array as before 2023
+    :param batch_answer: a batch is answered with ``each``, one envelope for every id, ``one`` for all of them in
+        an array, or ``object``, one without an array as before 2023
     :param step_seconds: how long a job stays in each status on its way
     """
 

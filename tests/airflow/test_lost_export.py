@@ -30,6 +30,12 @@ class StateStore:
         self.kept.pop(key, None)
 
 
+def asking(store: StateStore, obs_dir: str, began: datetime) -> None:
+    """Leave what a try leaves that is killed while it asks."""
+    kept = {"obs_dir": obs_dir, "since": began.isoformat()}
+    store.set("dli_export", {**kept, "asking": {"batch": "all", "began": began.isoformat()}})
+
+
 Exporting = Callable[..., list[str]]
 
 
@@ -113,7 +119,7 @@ def test_several_that_could_be_it_are_an_error_that_names_each(
     """A guess could restore the wrong jobs."""
     first, second = export(), export()
     began = datetime.now(UTC) - timedelta(minutes=1)
-    store.set("dli_export_began", {"obs_dir": f"{dli_emulator.bucket}/run-1", "began": began.isoformat()})
+    asking(store, f"{dli_emulator.bucket}/run-1", began)
     with pytest.raises(DliFailException, match="several archives appeared there since") as caught:
         export()
     assert first[0] in str(caught.value)
@@ -127,7 +133,7 @@ def test_a_try_that_was_killed_while_asking_is_taken_up(
     """The next try finds what the service made of it."""
     began = datetime.now(UTC)
     (made,) = export()
-    store.set("dli_export_began", {"obs_dir": f"{dli_emulator.bucket}/run-1", "began": began.isoformat()})
+    asking(store, f"{dli_emulator.bucket}/run-1", began)
     assert export() == [made]
     assert exports_asked(dli_emulator) == 1
     assert "An earlier try ended while it was asking" in capsys.readouterr().out
@@ -139,14 +145,14 @@ def test_a_try_that_was_killed_before_the_service_acted(
 ) -> None:
     """The next try asks again."""
     began = datetime.now(UTC)
-    store.set("dli_export_began", {"obs_dir": f"{dli_emulator.bucket}/run-1", "began": began.isoformat()})
+    asking(store, f"{dli_emulator.bucket}/run-1", began)
     assert export() == archives_in(dli_emulator)
     assert exports_asked(dli_emulator) == 1
 
 
 def test_a_memory_of_another_directory_is_none(dli_emulator: Any, export: Exporting, store: StateStore) -> None:
     """Parameters may change between tries."""
-    store.set("dli_export_began", {"obs_dir": "elsewhere/run-1", "began": datetime.now(UTC).isoformat()})
+    asking(store, "elsewhere/run-1", datetime.now(UTC))
     assert export() == archives_in(dli_emulator)
     assert exports_asked(dli_emulator) == 1
 
@@ -168,7 +174,7 @@ def test_an_outcome_that_stays_unknown_is_red_and_remembered(
         export(settling_time=0.1)
     assert exports_asked(dli_emulator) == 3
     assert archives_in(dli_emulator) == []
-    assert "dli_export_began" in store.kept
+    assert json.loads(store.kept["dli_export"])["asking"]["batch"] == "all"
 
 
 def test_without_a_state_store_a_lost_answer_is_still_adopted(dli_emulator: Any, export: Exporting) -> None:

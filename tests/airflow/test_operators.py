@@ -79,7 +79,8 @@ def test_xcom_has_the_list_twice_and_the_reports(world: Any) -> None:
     instance = TaskInstance()
     operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket, job_selected="100, 101")
     archives = operator.execute(instance.context)
-    assert instance.pushed == {"zip_file": archives}
+    batch = {"job_ids": [100, 101], "zip_file": archives, "failed": [], "error": None}
+    assert instance.pushed == {"return_value": archives, "zip_file": archives, "batches": [batch], "failed": []}
     DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives).execute(instance.context)
     assert instance.pushed["return_value"][0]["entries"] == 2
 

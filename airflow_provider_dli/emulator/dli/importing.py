@@ -1,8 +1,8 @@
 """Import jobs from archives in the store.
 
-INVENTED, since the manual is silent: an entry is read as the emulator's own export writes it; an archive that cannot
-be read, an object in a directory that is no archive, and a missing one are ``DLI.29002``; several archives of a directory
-with a job of one name are refused as a whole with ``DLI.0006``.
+INVENTED, since the manual is silent: an entry is read as the emulator's own export writes it; an archive that
+cannot be read, an object in a directory that is no archive, and a missing one are ``DLI.29002``; several
+archives of a directory with a job of one name are refused as a whole with ``DLI.0006``.
 """
 
 from __future__ import annotations

@@ -1,0 +1,94 @@
+"""What is known of an export over the tries of its task: what was asked, what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.client.locations import ObsLocation
+    from airflow_provider_dli.memory import TaskMemory
+
+# Whoever clears a task days later wants the jobs of today, not what a failed try exported then.
+_GOOD_FOR = timedelta(hours=24)
+
+
+def name_of(job_ids: Sequence[int] | None) -> str:
+    """Give a name to a batch, by its jobs.
+
+    :param job_ids: ids of the jobs; None for all of the project
+    """
+    if job_ids is None:
+        return "all"
+    return hashlib.sha256(",".join(map(str, job_ids)).encode()).hexdigest()[:16]
+
+
+class Journal:
+    """Written before a batch is asked for and after its outcome is known.
+
+    :param memory: of the task
+    :param directory: where the archives go; what was done for another one is forgotten
+    """
+
+    def __init__(self, memory: TaskMemory, directory: ObsLocation) -> None:
+        self._memory = memory
+        kept = memory.recall()
+        fresh = kept.get("obs_dir") == str(directory) and _moment(kept.get("since")) > _now() - _GOOD_FOR
+        self._state: dict[str, Any] = kept if fresh else {"obs_dir": str(directory), "since": _now().isoformat()}
+
+    @property
+    def selected(self) -> list[int] | None:
+        """The ids that an earlier try selected; None if none did."""
+        found = self._state.get("selected")
+        return list(found) if isinstance(found, list) else None
+
+    def select(self, job_ids: Sequence[int]) -> None:
+        """Keep which jobs are selected: a later try goes on with the same."""
+        self._write(selected=list(job_ids))
+
+    def archives_of(self, batch: str) -> list[str]:
+        """Give the archives that a batch was exported to; none if it was not, or its outcome is not known."""
+        return list(self._state.get("done", {}).get(batch, []))
+
+    @property
+    def archives(self) -> set[str]:
+        """All archives that are known to be of some batch."""
+        return {archive for archives in self._state.get("done", {}).values() for archive in archives}
+
+    def asked(self, batch: str) -> datetime | None:
+        """Tell when a batch was asked for whose outcome is not known; None if there is no such thing."""
+        asking = self._state.get("asking") or {}
+        return _moment(asking.get("began")) if asking.get("batch") == batch else None
+
+    def begin(self, batch: str, began: datetime) -> None:
+        """Write down that a batch is being asked for."""
+        self._write(asking={"batch": batch, "began": began.isoformat()})
+
+    def nothing_came(self) -> None:
+        """Write down that what was being asked for surely did not happen."""
+        self._write(asking=None)
+
+    def finish(self, batch: str, archives: Sequence[str]) -> None:
+        """Write down what a batch was exported to."""
+        self._write(asking=None, done={**self._state.get("done", {}), batch: list(archives)})
+
+    def close(self) -> None:
+        """All is done: another run of the task begins anew."""
+        self._memory.forget()
+
+    def _write(self, **changes: Any) -> None:  # noqa: ANN401 -- JSON values
+        self._state |= changes
+        if any(self._state.get(name) for name in ("selected", "asking", "done")):
+            self._memory.keep(self._state)
+        else:
+            self._memory.forget()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _moment(text: object) -> datetime:
+    return datetime.fromisoformat(text) if isinstance(text, str) else datetime.min.replace(tzinfo=UTC)

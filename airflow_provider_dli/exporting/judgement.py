@@ -1,0 +1,56 @@
+"""Green or red, and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_dli.exporting.batches import Batch
+    from airflow_provider_dli.exporting.plan import Plan
+    from airflow_provider_dli.verification.progress import Logger
+
+
+def judge(batches: Sequence[Batch], plan: Plan, *, allow_partial: bool, log: Logger) -> None:
+    """Pass if every job is in an archive, or, where that is allowed, any.
+
+    :param batches: what became of each
+    :param plan: what was to be done
+    :param allow_partial: whether what succeeded is enough
+    :param log: where to tell
+    :raises DliException: naming what failed and why; the batch's own error where there is but one
+    """
+    archives = [archive for batch in batches for archive in batch.zip_file]
+    bad = [batch for batch in batches if batch.error]
+    if archives:
+        log.info("Exported to %s: %s", counted(len(archives), "archive"), ", ".join(archives))
+    if not bad or (allow_partial and archives):
+        for batch in bad:
+            log.info("Not exported: %s: %s", _named(batch), batch.error)
+        return
+    if len(batches) == 1 and bad[0].cause is not None:
+        raise bad[0].cause
+    raise _failure(bad, plan)
+
+
+def _failure(bad: Sequence[Batch], plan: Plan) -> DliException:
+    failed = sum(len(batch.failed) for batch in bad)
+    why = " | ".join(f"{_named(batch)}: {batch.error}" for batch in bad)
+    # A retry asks only for what is missing.
+    kind = DliException if any(batch.transient for batch in bad) else DliFailException
+    return kind(
+        f"{counted(failed, 'job')} not exported to {plan.directory.url}: {why}. What succeeded is kept: the XCom "
+        "zip_file lists its archives, failed the jobs."
+    )
+
+
+def _named(batch: Batch) -> str:
+    ids = batch.failed
+    return f"jobs {', '.join(map(str, ids[:_SHOWN]))}{' …' if len(ids) > _SHOWN else ''}"
+
+
+_SHOWN = 10

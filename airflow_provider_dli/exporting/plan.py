@@ -1,0 +1,112 @@
+"""What an export is to do: checked before anything is sent, then done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.locations import ObsLocation, parse_directory
+from airflow_provider_dli.exporting.batches import Batch, BatchedExport
+from airflow_provider_dli.exporting.journal import Journal
+from airflow_provider_dli.exporting.single import Export
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.hooks.obs import ObsHook
+from airflow_provider_dli.parameters import selected_jobs, selection_of
+from airflow_provider_dli.selecting import checked_if_empty, select
+from airflow_provider_dli.selection import Selection
+from airflow_provider_dli.wording import counted
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.memory import TaskMemory
+    from airflow_provider_dli.verification.progress import Logger
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which jobs go where, in batches of which size.
+
+    :param directory: where the archives go
+    :param job_ids: the jobs, if they are named; None for all of the project, or those of the selection
+    :param selection: which jobs, if that is told when it runs
+    :param batch_size: most jobs of a batch
+    """
+
+    directory: ObsLocation
+    job_ids: tuple[int, ...] | None
+    selection: Selection | None
+    batch_size: int
+
+    @classmethod
+    def checked(
+        cls,
+        *,
+        obs_dir: object,
+        job_selected: object,
+        is_selected: object,
+        given: bool,
+        selection: Mapping[str, Any] | object,
+        if_empty: object,
+        batch_size: object,
+    ) -> Plan:
+        """Check what an author gives; the parameters are those of the operator.
+
+        :param given: whether the author gave ``job_selected``
+        :raises ConfigurationError: naming the parameter, if one makes no sense
+        """
+        if selection is not None and given:
+            raise ConfigurationError("selection", "stands beside job_selected", "leave one of the two out")
+        if type(batch_size) is not int or batch_size < 1:
+            raise ConfigurationError("batch_size", f"{batch_size!r} cannot be", "give 1 or more")
+        checked_if_empty(if_empty)
+        chosen = None if selection is None else selection_of(selection)
+        ids = selected_jobs(job_selected, is_selected, given=given)
+        directory = parse_directory("obs_dir", obs_dir)
+        return cls(directory, None if ids is None else tuple(ids), chosen, batch_size)
+
+    def run(self, dli_conn_id: str, memory: TaskMemory, settling_time: float, log: Logger) -> list[Batch]:
+        """Export.
+
+        :param dli_conn_id: connection of type ``dli``
+        :param memory: of the task
+        :param settling_time: seconds in which an archive may still appear after its answer was lost
+        :param log: where to tell
+        :returns: what became of each batch; nothing if no job is selected
+        :raises DliException: if the jobs cannot be listed
+        """
+        dli, obs, journal = DliHook(dli_conn_id), ObsHook(dli_conn_id), Journal(memory, self.directory)
+        ids = self._ids(dli, journal, log)
+        batches = (
+            [None]
+            if ids is None
+            else [ids[at : at + self.batch_size] for at in range(0, len(ids), self.batch_size)]
+        )
+        self._tell(dli, ids, len(batches), log)
+        export = Export(dli, obs, journal, settling_time, log)
+        outcome = list(BatchedExport(export, dli, obs, self.directory, journal, log).run(batches))
+        if all(batch.error is None for batch in outcome):
+            journal.close()
+        return outcome
+
+    def _ids(self, dli: DliHook, journal: Journal, log: Logger) -> tuple[int, ...] | None:
+        if self.selection is None:
+            return self.job_ids
+        if journal.selected is not None:
+            log.info("Going on with the %s that an earlier try selected.", counted(len(journal.selected), "job"))
+            return tuple(journal.selected)
+        chosen = [job.job_id for job in select(dli, self.selection, log)]
+        journal.select(chosen)
+        return tuple(chosen)
+
+    def _tell(self, dli: DliHook, ids: Sequence[int] | None, batches: int, log: Logger) -> None:
+        if ids is not None and not ids:
+            return
+        what = "all Flink jobs" if ids is None else counted(len(ids), "Flink job")
+        if ids is not None and self.selection is None:
+            what += f" {list(ids[:_SHOWN])}{' …' if len(ids) > _SHOWN else ''}"
+        how = f", in {counted(batches, 'batch', 'batches')}" if batches > 1 else ""
+        log.info("Exporting %s of project %s in %s%s.", what, dli.project_id, dli.account.region, how)
+
+
+_SHOWN = 20

@@ -1,0 +1,125 @@
+"""Export Flink jobs to archives in OBS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_dli.exporting.batches import Batch
+    from airflow_provider_dli.selecting import IfEmpty
+
+_BATCH_SIZE = 100
+
+
+class DliExportFlinkJobsOperator(BaseOperator):
+    """Export Flink jobs of a DLI project as ZIP archives to OBS.
+
+    Follows *Exporting a Flink Job* of the DLI API reference (dli_02_0254). Every run makes new archives; give
+    each DAG run a directory of its own, so that it is plain which archives are whose.
+
+    Everything is checked once templates are rendered, and before anything is sent.
+
+    Many jobs are exported in batches, each into a directory ``batch-0001`` and so on below ``obs_dir``. A batch
+    that fails does not stop the others. What succeeded is kept: a later try, or one after a killed worker, goes on
+    with the same jobs and asks only for what is missing (known on Airflow 3.3 and later, for a day).
+
+    Pushes, red or green, the ``zip_file`` list, each entry ``bucket/key``, as ``return_value`` and under the key
+    ``zip_file``; under ``batches``, for each batch, its ``job_ids``, ``zip_file``, ``failed`` ids and
+    ``error``; under ``failed`` the ids of all jobs that are in no archive.
+
+    :param obs_dir: where the archives go: ``bucket``, ``bucket/directory`` or ``obs://bucket/directory``, with
+        or without slashes at the ends (templated)
+    :param job_selected: the jobs to export: a list of ids, one id, a text of ids with commas, blanks or newlines
+        between, or the output of another task (templated). By default all jobs of the project; a selection
+        that is given and turns out empty is an error, never "all jobs"
+    :param is_selected: by default it follows from ``job_selected``; if given it must agree with it: True with
+        ids, False without
+    :param selection: instead of ``job_selected``, which jobs are meant when the task runs: a mapping with the
+        names ``name_pattern``, ``job_type``, ``status``, ``queue_name``, ``user_name``, ``tags``,
+        ``changed_since`` and ``exclude``, see
+        :class:`~airflow_provider_dli.operators.jobs.DliListFlinkJobsOperator` (templated)
+    :param if_empty: what to do where ``selection`` selects nothing: ``fail``, ``skip`` or ``succeed``. It never
+        means "all jobs"
+    :param batch_size: most jobs that are asked for at once, where they are named or selected. How many the service
+        takes is not documented
+    :param allow_partial: True to be green with what succeeded, as long as anything did
+    :param dli_conn_id: connection of type ``dli`` (templated)
+    :param settling_time: seconds to wait for an archive in ``obs_dir`` when the answer to the export was lost, or
+        an earlier try was killed while asking (known on Airflow 3.3 and later): one that appeared since is
+        adopted, none means asking again, several is an error. Exact if every run has a directory of its own
+    :raises DliFailException: if a parameter or the connection cannot be used, or DLI refuses; no retry is spent
+    :raises DliException: if DLI is out of reach or in trouble, or names no archive; a retry may help
+    """
+
+    template_fields: Sequence[str] = ("obs_dir", "job_selected", "selection", "dli_conn_id")
+    template_fields_renderers = {"selection": "json"}  # noqa: RUF012 -- as Airflow declares it
+    ui_color = "#f4d7da"
+
+    def __init__(
+        self,
+        *,
+        obs_dir: str | XComArg,
+        job_selected: Iterable[int | str] | int | str | XComArg | None = None,
+        is_selected: bool | None = None,
+        selection: Mapping[str, Any] | XComArg | None = None,
+        if_empty: IfEmpty = "fail",
+        batch_size: int = _BATCH_SIZE,
+        allow_partial: bool = False,
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        settling_time: float = 30,
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.obs_dir = obs_dir
+        self.job_selected = job_selected
+        self.is_selected = is_selected
+        self.selection = selection
+        self.if_empty = if_empty
+        self.batch_size = batch_size
+        self.allow_partial = allow_partial
+        self.dli_conn_id = dli_conn_id
+        self.settling_time = settling_time
+        # A template or XCom that renders to None must not turn "some jobs" into "all jobs".
+        self.selection_given = job_selected is not None
+
+    def execute(self, context: Context) -> list[str]:
+        """Export the jobs; the archives, each as ``bucket/key``."""
+        from airflow_provider_dli.exceptions import translated
+        from airflow_provider_dli.exporting.judgement import judge
+        from airflow_provider_dli.exporting.plan import Plan
+        from airflow_provider_dli.memory import TaskMemory
+        from airflow_provider_dli.selecting import nothing
+
+        with translated():
+            plan = Plan.checked(
+                obs_dir=self.obs_dir,
+                job_selected=self.job_selected,
+                is_selected=self.is_selected,
+                given=self.selection_given,
+                selection=self.selection,
+                if_empty=self.if_empty,
+                batch_size=self.batch_size,
+            )
+        outcome = plan.run(self.dli_conn_id, TaskMemory(context, "dli_export"), self.settling_time, self.log)
+        if not outcome:
+            nothing(self.if_empty, str(plan.selection))
+        archives = self._push(context, outcome)
+        judge(outcome, plan, allow_partial=self.allow_partial, log=self.log)
+        return archives
+
+    def _push(self, context: Context, batches: Sequence[Batch]) -> list[str]:
+        """Push what came of it, red or green."""
+        archives = [archive for batch in batches for archive in batch.zip_file]
+        if self.do_xcom_push and (task_instance := context.get("ti")):
+            task_instance.xcom_push(key="zip_file", value=archives)
+            task_instance.xcom_push(key="batches", value=[batch.as_dict() for batch in batches])
+            task_instance.xcom_push(key="failed", value=[job for batch in batches for job in batch.failed])
+            task_instance.xcom_push(key="return_value", value=archives)
+        return archives

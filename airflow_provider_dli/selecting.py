@@ -1,0 +1,81 @@
+"""Select jobs at one moment: by ids, told as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, get_args
+
+from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.flink import FlinkJob, job_pages
+from airflow_provider_dli.exceptions import DliFailException
+from airflow_provider_dli.tables import text_table
+from airflow_provider_dli.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_dli.hooks.dli import DliHook
+    from airflow_provider_dli.selection import Selection
+    from airflow_provider_dli.verification.progress import Logger
+
+#: what to do where nothing is selected
+IfEmpty = Literal["fail", "skip", "succeed"]
+_SHOWN = 50
+
+
+def select(hook: DliHook, selection: Selection, log: Logger) -> list[FlinkJob]:
+    """Select jobs, oldest first.
+
+    :param hook: asks the service
+    :param selection: which are meant
+    :param log: where to tell, as a table
+    :raises DliException: if the service does not answer or refuses
+    """
+    pages = job_pages(selection.filters())
+    chosen: list[FlinkJob] = []
+    while call := pages.next_call():
+        chosen += (job for job in pages.accept(hook.run(call)) if selection.fits(job))
+    log.info("Selected %s of project %s by: %s", counted(len(chosen), "Flink job"), hook.project_id, selection)
+    if chosen:
+        tell(chosen, log)
+    return chosen
+
+
+def tell(jobs: Sequence[FlinkJob], log: Logger) -> None:
+    """Tell jobs as a table.
+
+    :param jobs: the jobs
+    :param log: where to tell
+    """
+    rows = [(job.job_id, job.name, job.job_type, job.status, job.queue_name) for job in jobs[:_SHOWN]]
+    for line in text_table(("id", "name", "type", "status", "queue"), rows):
+        log.info("  %s", line)
+    if len(jobs) > _SHOWN:
+        log.info("  … and %s more", counted(len(jobs) - _SHOWN, "job"))
+
+
+def checked_if_empty(value: object) -> None:
+    """Check what is to be done where nothing is selected.
+
+    :raises ConfigurationError: if it is none of :data:`IfEmpty`
+    """
+    if value not in get_args(IfEmpty):
+        raise ConfigurationError(
+            "if_empty", f"{value!r} is not possible", f"give one of {', '.join(get_args(IfEmpty))}"
+        )
+
+
+def nothing(if_empty: IfEmpty, what: str) -> None:
+    """Do what is to be done where nothing is selected: return only where that is a success.
+
+    :param if_empty: ``fail``, ``skip`` or ``succeed``
+    :param what: which jobs were meant, for the message
+    :raises DliFailException: for ``fail``
+    :raises AirflowSkipException: for ``skip``
+    """
+    from airflow.providers.common.compat.sdk import AirflowSkipException  # noqa: PLC0415 -- needed only here
+
+    message = f"No Flink job is selected by: {what}"
+    if if_empty == "fail":
+        raise DliFailException(f"{message}. Correct the selection, or say if_empty='skip' or 'succeed'.")
+    if if_empty == "skip":
+        raise AirflowSkipException(message)

@@ -1,0 +1,171 @@
+"""The official client drives every operation of the emulator, and reads the same answers as ours, value for
+value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import huaweicloudsdkdli.v1 as sdk  # type: ignore[import-untyped]  # it has no types
+import pytest
+from huaweicloudsdkcore.exceptions.exceptions import (  # type: ignore[import-untyped]  # likewise
+    ClientRequestException,
+)
+
+from airflow_provider_dli.client.call import Reply
+from airflow_provider_dli.client.errors import RefusedError
+from airflow_provider_dli.client.exchange import judge
+from tests.client.test_operations import plain
+from tests.emulator.conftest import Asker
+from tests.emulator.test_sdk import client
+from tests.operations import OPERATIONS, golden, make_call
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
+
+
+def asked(asker: Asker, operation: str, body: dict[str, Any] | None = None, **parameters: Any) -> Any:
+    """Ask by the official client."""
+    request_class = getattr(sdk, f"{operation}Request")
+    if body is not None:
+        parameters["body"] = getattr(sdk, request_class.openapi_types["body"])(**body)
+    method = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+    return getattr(client(asker.emulator), method)(request_class(**parameters))
+
+
+def archive(asker: Asker) -> str:
+    body = {"obs_dir": asker.emulator.bucket, "is_selected": True, "job_selected": [100, 101]}
+    entry: str = asked(asker, "ExportFlinkJobs", body).zip_file[0]
+    return entry
+
+
+def template(asker: Asker) -> int:
+    made = asked(asker, "CreateFlinkSqlJobTemplate", {"name": "one", "desc": "first", "sql_body": "select 1"})
+    number: int = made.template.template_id
+    return number
+
+
+#: what each operation is asked with
+ASKED: dict[str, Callable[[Asker], Any]] = {
+    "ExportFlinkJobs": lambda a: asked(a, "ExportFlinkJobs", {"obs_dir": a.emulator.bucket, "is_selected": False}),
+    "ImportFlinkJobs": lambda a: asked(a, "ImportFlinkJobs", {"zip_file": archive(a), "is_cover": True}),
+    "ListFlinkJobs": lambda a: asked(a, "ListFlinkJobs", limit=26, show_detail=True),
+    "ShowFlinkJob": lambda a: asked(a, "ShowFlinkJob", job_id=104),
+    "BatchRunFlinkJobs": lambda a: asked(
+        a, "BatchRunFlinkJobs", {"job_ids": [100, 101], "resume_savepoint": True}
+    ),
+    "BatchStopFlinkJobs": lambda a: asked(a, "BatchStopFlinkJobs", {"job_ids": [103], "trigger_savepoint": True}),
+    "DeleteFlinkJob": lambda a: asked(a, "DeleteFlinkJob", job_id=104),
+    "BatchDeleteFlinkJobs": lambda a: asked(a, "BatchDeleteFlinkJobs", {"job_ids": [100, 101]}),
+    "CreateFlinkSqlJob": lambda a: asked(
+        a, "CreateFlinkSqlJob", {"name": "n", "sql_body": "insert into a select 1", "checkpoint_mode": 2}
+    ),
+    "UpdateFlinkSqlJob": lambda a: asked(a, "UpdateFlinkSqlJob", {"name": "n2"}, job_id=100),
+    "CreateFlinkJarJob": lambda a: asked(a, "CreateFlinkJarJob", {"name": "n", "main_class": "a.B"}),
+    "UpdateFlinkJarJob": lambda a: asked(a, "UpdateFlinkJarJob", {"name": "n2"}, job_id=104),
+    "ShowFlinkJobExecutionGraph": lambda a: asked(a, "ShowFlinkJobExecutionGraph", job_id=103),
+    "CreateFlinkSqlJobGraph": lambda a: asked(
+        a, "CreateFlinkSqlJobGraph", {"sql_body": "insert into a select 1"}, job_id="100"
+    ),
+    "ExecuteFlinkJobSavepoint": lambda a: asked(
+        a, "ExecuteFlinkJobSavepoint", {"action": "TRIGGER", "savepoint_path": "obs-test/s/"}, job_id="103"
+    ),
+    "ImportFlinkJobSavepoint": lambda a: asked(
+        a, "ImportFlinkJobSavepoint", {"job_id": 100, "savepoint_path": "obs://obs-test/s"}, job_id="100"
+    ),
+    "CreateFlinkSqlJobTemplate": lambda a: asked(a, "CreateFlinkSqlJobTemplate", {"name": "one"}),
+    "UpdateFlinkSqlJobTemplate": lambda a: asked(
+        a, "UpdateFlinkSqlJobTemplate", {"name": "two"}, template_id=template(a)
+    ),
+    "DeleteFlinkSqlJobTemplate": lambda a: asked(a, "DeleteFlinkSqlJobTemplate", template_id=template(a)),
+    "ListFlinkSqlJobTemplates": lambda a: (template(a), asked(a, "ListFlinkSqlJobTemplates"))[1],
+    "ShowFlinkMetric": lambda a: asked(a, "ShowFlinkMetric", {"job_ids": [103]}),
+    "RegisterBucket": lambda a: asked(a, "RegisterBucket", {"obs_buckets": ["b-1"]}),
+    "CreateDliAgency": lambda a: asked(a, "CreateDliAgency", {"roles": ["obs_adm"]}),
+    "ShowDliAgency": lambda a: (asked(a, "CreateDliAgency", {"roles": ["obs_adm"]}), asked(a, "ShowDliAgency"))[1],
+}
+
+
+def taken(theirs: Any, ours: Any) -> Any:
+    """Take from the official client's answer what ours has, by the same names."""
+    if isinstance(ours, dict):
+        return {name: taken(theirs.get(name), value) for name, value in ours.items()}
+    if isinstance(ours, list):
+        assert len(theirs) == len(ours)
+        return [taken(each, mine) for each, mine in zip(theirs, ours, strict=True)]
+    return theirs
+
+
+def payload(operation: str, answer: dict[str, Any]) -> Any:
+    """Bring the official client's answer into the shape of ours."""
+    match operation:
+        case "ListFlinkJobs":
+            return {**answer["job_list"], "items": answer["job_list"]["jobs"]}
+        case "ListFlinkSqlJobTemplates":
+            return {**answer["template_list"], "items": answer["template_list"]["templates"]}
+        case "ShowFlinkMetric":
+            return [{"job_id": each["job_id"], **each["metrics"]} for each in answer["metrics"]["jobs"]]
+        case "DeleteFlinkSqlJobTemplate":
+            return answer["template"]["template_id"]
+        case "BatchRunFlinkJobs" | "BatchStopFlinkJobs" | "BatchDeleteFlinkJobs":
+            return answer["body"][0]
+    inner = ("job_detail", "job", "execute_graph", "template")
+    return next((answer[name] for name in inner if isinstance(answer.get(name), dict)), answer)
+
+
+def test_it_has_them_all() -> None:
+    """None is left out."""
+    assert list(ASKED) == OPERATIONS
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_it_drives_the_operation_and_reads_what_we_read(operation: str, asker: Asker) -> None:
+    """Every value of our result is in its model too, out of the same bytes."""
+    answer = ASKED[operation](asker)
+    ours = plain(judge(make_call(golden(operation)), Reply(200, {}, answer.raw_content)))
+    theirs = payload(operation, answer.to_dict())
+    match operation:
+        case "ExecuteFlinkJobSavepoint":  # ours reads the envelope within the message
+            assert ours == {"message": "api.msg.deal_savepoint_success"}
+            assert "api.msg.deal_savepoint_success" in theirs["message"]
+        case "CreateFlinkSqlJobGraph":  # ours reads the JSON text
+            assert theirs["stream_graph"].startswith("{")
+            assert ours["stream_graph"]["nodes"]
+        case "ImportFlinkJobs":
+            assert taken(theirs["job_mapping"], ours["job_mapping"]) == ours["job_mapping"]
+        case "ShowFlinkJobExecutionGraph":  # ours has None for the end of what runs, and its own spelling
+            renamed = {**theirs, "is_stoppable": theirs["is_stoppable"], "end_time": None}
+            assert theirs["end_time"] == -1
+            assert taken(renamed, ours) == ours
+        case _:
+            assert taken(theirs, ours) == ours
+
+
+def test_its_false_is_true(asker: Asker) -> None:
+    """A trap: its model makes the text ``'False'`` of a JSON false, which is true in Python. Ours is an error."""
+    asker.emulator.world.settings.boolean_is_success = True
+    asker.emulator.fault("ListFlinkJobs", "is_success_false")
+    answer = asked(asker, "ListFlinkJobs")
+    assert answer.is_success == "False"
+    assert bool(answer.is_success)
+    with pytest.raises(RefusedError):
+        judge(make_call(golden("ListFlinkJobs")), Reply(200, {}, answer.raw_content))
+
+
+def test_it_loses_the_code_of_a_failed_batch(asker: Asker) -> None:
+    """A trap: of the array of errors it makes code 400 and the raw text. Ours has code and words."""
+    with pytest.raises(ClientRequestException) as caught:
+        asked(asker, "BatchRunFlinkJobs", {"job_ids": [9]})
+    assert caught.value.error_code == "400"
+    raw = caught.value.error_msg.encode()
+    with pytest.raises(RefusedError) as ours:
+        judge(make_call(golden("BatchRunFlinkJobs")), Reply(400, {}, raw))
+    assert (ours.value.code, ours.value.message) == ("DLI.13007", "The job 9 does not exist.")
+
+
+def test_it_takes_an_error_within_a_success_for_one(asker: Asker) -> None:
+    """A trap: the graph of a wrong text is HTTP 200, and only fields of the answer say no."""
+    answer = asked(asker, "CreateFlinkSqlJobGraph", {"sql_body": "select 1"}, job_id="100")
+    assert (answer.is_success, answer.error_code) == (False, "DLI.0004")
+    with pytest.raises(RefusedError, match=r"DLI\.0004"):
+        judge(make_call(golden("CreateFlinkSqlJobGraph")), Reply(200, {}, answer.raw_content))
