@@ -16,7 +16,14 @@ from contextlib import contextmanager
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_dli.client.errors import ConfigurationError, DliClientError
+from airflow_provider_dli.client.errors import (
+    AnswerLostError,
+    ConfigurationError,
+    DliClientError,
+    UnavailableError,
+)
+
+_SERVER_ERROR = 500
 
 
 class DliException(AirflowException):
@@ -26,6 +33,14 @@ class DliException(AirflowException):
     def error(self) -> DliClientError | None:
         """What the client found: status, code, request id. None if nothing was asked."""
         return self.__cause__ if isinstance(self.__cause__, DliClientError) else None
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """Whether the service may have done what it was asked: no answer came, or one of a server in trouble."""
+        cause = self.error
+        if isinstance(cause, UnavailableError):
+            return cause.status >= _SERVER_ERROR
+        return isinstance(cause, AnswerLostError)
 
 
 class DliFailException(DliException, AirflowFailException):

@@ -69,6 +69,14 @@ def job_ids(name: str, given: object) -> list[int]:
     return checked_job_ids(name, [_job_id(item) for item in _items(name, given)])
 
 
+def is_empty(given: object) -> bool:
+    """Tell whether a list of jobs names none, in whatever form.
+
+    :param given: a list, a text, or None
+    """
+    return given is None or (not isinstance(given, int) and not _items("job_ids", given))
+
+
 def archive_places(zip_file: object) -> list[ObsLocation]:
     """Return the place of each archive, each once, in their order.
 
@@ -82,22 +90,39 @@ def archive_places(zip_file: object) -> list[ObsLocation]:
     return places
 
 
-def expected_jobs(jobs: object, *, given: bool) -> tuple[int | str, ...]:
+def one_place(zip_file: object) -> str:
+    """Return the one archive or directory to import from.
+
+    :param zip_file: one entry, or a list with one, as an export returns it
+    :raises ConfigurationError: if it is neither
+    """
+    items = [zip_file] if _is_one_entry(zip_file) else _items("zip_file", zip_file)
+    if len(items) != 1 or not isinstance(items[0], str):
+        raise ConfigurationError(
+            "zip_file",
+            f"names {len(items)} archives",
+            "give one archive, or the directory of several; expand the operator over a list",
+        )
+    return items[0]
+
+
+def expected_jobs(jobs: object, *, given: bool, name: str = "expected_jobs") -> tuple[int | str, ...]:
     """Return ids or names of jobs that must be in an archive; none if none were given.
 
     :param jobs: a list, one id or name, or a text with commas between
     :param given: whether the author gave any, so that nothing rendered is no "any jobs"
+    :param name: the parameter they come from, for messages
     :raises ConfigurationError: if it is empty, or holds what is no id or name
     """
     remedy = "give a list of ids or names; leave it out to expect no jobs by name"
     if jobs is None and not given:
         return ()
-    items = [] if jobs is None else [_job_id(item) for item in _items("expected_jobs", jobs)]
+    items = [] if jobs is None else [_job_id(item) for item in _items(name, jobs)]
     if not items:
-        raise ConfigurationError("expected_jobs", "was given and turned out to be empty", remedy)
+        raise ConfigurationError(name, "was given and turned out to be empty", remedy)
     for item in items:
         if isinstance(item, bool) or not isinstance(item, (int, str)) or item == "":
-            raise ConfigurationError("expected_jobs", f"holds {str(item)[:80]!r}, no id or name", remedy)
+            raise ConfigurationError(name, f"holds {str(item)[:80]!r}, no id or name", remedy)
     return tuple(item for item in items if isinstance(item, (int, str)))
 
 

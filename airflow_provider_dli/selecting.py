@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.selection import Selection
-    from airflow_provider_dli.verification.progress import Logger
+    from airflow_provider_dli.wording import Logger
 
 #: what to do where nothing is selected
 IfEmpty = Literal["fail", "skip", "succeed"]

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
+
+class Logger(Protocol):
+    """What is used of a task's log, whichever library Airflow makes it with."""
+
+    def info(self, msg: str, /, *args: object) -> object:
+        """Log at INFO."""
+        ...
+
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Write a number with its noun: ``1 archive``, ``2 archives``, ``1,024 entries``.

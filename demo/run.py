@@ -103,7 +103,7 @@ def show_jobs(account: Account) -> None:
     """Print the first of the project's Flink jobs."""
     page = SyncTransport().run(converse(list_jobs({"order": "asc"}, limit=100), account))
     print(f"Flink jobs of project {account.project.given}: {page.total_count}")
-    for job in page.jobs[:SHOWN]:
+    for job in page.items[:SHOWN]:
         print(f"  {job.job_id:<6} {job.job_type:<26} {job.status:<24} {job.name}")
     print(f"  … and {page.total_count - SHOWN} more\n")
 

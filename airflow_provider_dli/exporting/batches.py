@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.exporting.single import Export
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.hooks.obs import ObsHook
-    from airflow_provider_dli.verification.progress import Logger
+    from airflow_provider_dli.wording import Logger
 
 
 @dataclass(frozen=True, slots=True)

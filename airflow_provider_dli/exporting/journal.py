@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.memory import TaskMemory
-
-# Whoever clears a task days later wants the jobs of today, not what a failed try exported then.
-_GOOD_FOR = timedelta(hours=24)
 
 
 def name_of(job_ids: Sequence[int] | None) -> str:
@@ -35,8 +32,8 @@ class Journal:
     def __init__(self, memory: TaskMemory, directory: ObsLocation) -> None:
         self._memory = memory
         kept = memory.recall()
-        fresh = kept.get("obs_dir") == str(directory) and _moment(kept.get("since")) > _now() - _GOOD_FOR
-        self._state: dict[str, Any] = kept if fresh else {"obs_dir": str(directory), "since": _now().isoformat()}
+        is_ours = kept.get("obs_dir") == str(directory)
+        self._state: dict[str, Any] = kept if is_ours else {"obs_dir": str(directory)}
 
     @property
     def selected(self) -> list[int] | None:
@@ -60,7 +57,7 @@ class Journal:
     def asked(self, batch: str) -> datetime | None:
         """Tell when a batch was asked for whose outcome is not known; None if there is no such thing."""
         asking = self._state.get("asking") or {}
-        return _moment(asking.get("began")) if asking.get("batch") == batch else None
+        return datetime.fromisoformat(asking["began"]) if asking.get("batch") == batch else None
 
     def begin(self, batch: str, began: datetime) -> None:
         """Write down that a batch is being asked for."""
@@ -84,11 +81,3 @@ class Journal:
             self._memory.keep(self._state)
         else:
             self._memory.forget()
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _moment(text: object) -> datetime:
-    return datetime.fromisoformat(text) if isinstance(text, str) else datetime.min.replace(tzinfo=UTC)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dli.exporting.batches import Batch
     from airflow_provider_dli.exporting.plan import Plan
-    from airflow_provider_dli.verification.progress import Logger
+    from airflow_provider_dli.wording import Logger
 
 
 def judge(batches: Sequence[Batch], plan: Plan, *, allow_partial: bool, log: Logger) -> None:

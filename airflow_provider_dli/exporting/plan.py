@@ -20,7 +20,7 @@ from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
     from airflow_provider_dli.memory import TaskMemory
-    from airflow_provider_dli.verification.progress import Logger
+    from airflow_provider_dli.wording import Logger
 
 
 @dataclass(frozen=True, slots=True)

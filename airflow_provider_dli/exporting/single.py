@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.errors import AnswerLostError, UnavailableError
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.exporting.journal import name_of
@@ -24,13 +23,12 @@ if TYPE_CHECKING:
     from airflow_provider_dli.exporting.journal import Journal
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.hooks.obs import ObsHook
-    from airflow_provider_dli.verification.progress import Logger
+    from airflow_provider_dli.wording import Logger
 
 _MOST_ASKS = 3
 _GLANCE = 2.0
 # OBS tells times in whole seconds, and clocks of workers differ a little.
 _TOLERANCE = timedelta(seconds=2)
-_SERVER_ERROR = 500
 
 
 class Export:
@@ -80,7 +78,7 @@ class Export:
         try:
             return list(self._dli.run(call).zip_file)
         except DliException as error:
-            if not _outcome_unknown(error):
+            if not error.outcome_unknown:
                 self._journal.nothing_came()
                 raise
             self._log.info("%s Looking in OBS for what became of it.", error)
@@ -117,10 +115,3 @@ class Export:
         while not (found := look()) and time.monotonic() < deadline:
             time.sleep(min(_GLANCE, max(0.0, deadline - time.monotonic())))
         return found
-
-
-def _outcome_unknown(error: DliException) -> bool:
-    cause = error.error
-    if isinstance(cause, UnavailableError):
-        return cause.status >= _SERVER_ERROR
-    return isinstance(cause, AnswerLostError)

@@ -10,6 +10,8 @@ from airflow_provider_dli.exceptions import translated
 from airflow_provider_dli.hooks.base import AccountHook
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from mypy_boto3_s3 import S3Client
 
     from airflow_provider_dli.client.credentials import AccessKey
@@ -78,6 +80,47 @@ class ObsHook(AccountHook):
 
         with translated():
             return list_objects(self._client, directory)
+
+    def put(self, place: ObsLocation | str, data: bytes, content_type: str) -> None:
+        """Write an object.
+
+        :param place: ``bucket/key``, with or without ``obs://``
+        :param data: its bytes
+        :param content_type: such as ``text/markdown; charset=utf-8``
+        :raises DliException: if OBS does not answer
+        :raises DliFailException: if the bucket is missing or may not be written to
+        """
+        from airflow_provider_dli.client.obs.writing import put_object
+
+        with translated():
+            put_object(self._client, _place(place), data, content_type)
+
+    def copy(self, source: ObsLocation, facts: ObjectFacts, target: ObsLocation) -> None:
+        """Copy an object within the service; nothing of it passes this machine.
+
+        :param source: what to copy; these keys must be allowed to read it
+        :param facts: of the version to copy, from :meth:`find`; another version is refused
+        :param target: where to
+        :raises DliException: if OBS does not answer
+        :raises DliFailException: if the source may not be read or the target not be written
+        """
+        from airflow_provider_dli.client.obs.writing import copy_object
+
+        with translated():
+            copy_object(self._client, source, facts, target)
+
+    def stream(self, reader: BinaryIO, target: ObsLocation) -> None:
+        """Write an object out of a binary file, in pieces.
+
+        :param reader: such as another hook's :meth:`open` gives
+        :param target: where to
+        :raises DliException: if OBS does not answer
+        :raises DliFailException: if the bucket is missing or may not be written to
+        """
+        from airflow_provider_dli.client.obs.writing import upload
+
+        with translated():
+            upload(self._client, reader, target)
 
     @cached_property
     def _client(self) -> S3Client:

@@ -6,6 +6,24 @@ What a task needs is imported when it runs: this module is read with every DAG f
 from __future__ import annotations
 
 from airflow_provider_dli.operators.export import DliExportFlinkJobsOperator
+from airflow_provider_dli.operators.jobs import (
+    DliDeleteFlinkJobsOperator,
+    DliRunFlinkJobsOperator,
+    DliSavepointFlinkJobsOperator,
+    DliStopFlinkJobsOperator,
+)
+from airflow_provider_dli.operators.listing import DliListFlinkJobsOperator
+from airflow_provider_dli.operators.restore import DliCompareFlinkJobsOperator, DliImportFlinkJobsOperator
 from airflow_provider_dli.operators.verify import DliVerifyFlinkExportOperator
 
-__all__ = ["DliExportFlinkJobsOperator", "DliVerifyFlinkExportOperator"]
+__all__ = [
+    "DliCompareFlinkJobsOperator",
+    "DliDeleteFlinkJobsOperator",
+    "DliExportFlinkJobsOperator",
+    "DliImportFlinkJobsOperator",
+    "DliListFlinkJobsOperator",
+    "DliRunFlinkJobsOperator",
+    "DliSavepointFlinkJobsOperator",
+    "DliStopFlinkJobsOperator",
+    "DliVerifyFlinkExportOperator",
+]

@@ -44,7 +44,7 @@ class DliExportFlinkJobsOperator(BaseOperator):
     :param selection: instead of ``job_selected``, which jobs are meant when the task runs: a mapping with the
         names ``name_pattern``, ``job_type``, ``status``, ``queue_name``, ``user_name``, ``tags``,
         ``changed_since`` and ``exclude``, see
-        :class:`~airflow_provider_dli.operators.jobs.DliListFlinkJobsOperator` (templated)
+        :class:`~airflow_provider_dli.operators.listing.DliListFlinkJobsOperator` (templated)
     :param if_empty: what to do where ``selection`` selects nothing: ``fail``, ``skip`` or ``succeed``. It never
         means "all jobs"
     :param batch_size: most jobs that are asked for at once, where they are named or selected. How many the service

@@ -11,8 +11,8 @@ from airflow_provider_dli.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_dli.verification.progress import Logger
     from airflow_provider_dli.verification.report import ArchiveReport
+    from airflow_provider_dli.wording import Logger
 
 MISSING = "missing"
 _JOB_CODES = ("missing-job", "job-unproven")

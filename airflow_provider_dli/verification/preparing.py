@@ -13,7 +13,7 @@ from airflow_provider_dli.verification.verify import Verification
 if TYPE_CHECKING:
     from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.verification.demands import Level
-    from airflow_provider_dli.verification.progress import Logger
+    from airflow_provider_dli.wording import Logger
 
 
 def prepared(

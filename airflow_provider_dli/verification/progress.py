@@ -5,22 +5,14 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from airflow_provider_dli.wording import counted
+from airflow_provider_dli.wording import Logger, counted
 
 if TYPE_CHECKING:
     from airflow_provider_dli.archive.source import Reader
 
 _MEGA = 1_000_000
-
-
-class Logger(Protocol):
-    """What is used of a task's log, whichever library Airflow makes it with."""
-
-    def info(self, msg: str, /, *args: object) -> object:
-        """Log at INFO."""
-        ...
 
 
 class Progress:

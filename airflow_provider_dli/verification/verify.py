@@ -10,9 +10,9 @@ from airflow_provider_dli.archive import Finding, Report, inspect
 from airflow_provider_dli.client.obs.asking import ReplacedError
 from airflow_provider_dli.exceptions import DliException, translated
 from airflow_provider_dli.verification.judgement import MISSING, together
-from airflow_provider_dli.verification.progress import Logger, Progress
+from airflow_provider_dli.verification.progress import Progress
 from airflow_provider_dli.verification.report import ArchiveReport, defect
-from airflow_provider_dli.wording import counted
+from airflow_provider_dli.wording import Logger, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

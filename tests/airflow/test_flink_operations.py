@@ -93,7 +93,6 @@ def shown(do: Do, world: Emulator) -> None:
 
 
 def ran(do: Do, world: Emulator) -> None:
-    """The status of before is still there for a moment."""
     assert status_of(world, 100) == "job_init"
     assert do("run_jobs", [100], resume_savepoint=True).message.startswith("The request for submitting")
     assert status_of(world, 100) == "job_init"

@@ -32,7 +32,7 @@ class StateStore:
 
 def asking(store: StateStore, obs_dir: str, began: datetime) -> None:
     """Leave what a try leaves that is killed while it asks."""
-    kept = {"obs_dir": obs_dir, "since": began.isoformat()}
+    kept = {"obs_dir": obs_dir, "since": datetime.now(UTC).isoformat()}
     store.set("dli_export", {**kept, "asking": {"batch": "all", "began": began.isoformat()}})
 
 

@@ -1,5 +1,4 @@
-"""The official client drives every operation of the emulator, and reads the same answers as ours, value for
-value."""
+"""The official client drives every operation of the emulator, and reads what ours reads, value for value."""
 
 from __future__ import annotations
 

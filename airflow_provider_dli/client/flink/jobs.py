@@ -27,6 +27,7 @@ class FlinkJob:
     :param create_time: epoch milliseconds
     :param start_time: epoch milliseconds; None or 0 if it never started
     :param duration: running time in milliseconds; only in a list without details
+    :param savepoint_path: where its newest savepoint is
     :param update_time: epoch milliseconds; only in detail and a list with details
     :param raw: everything that came, as it came
     """
@@ -42,6 +43,7 @@ class FlinkJob:
     create_time: int | None = None
     start_time: int | None = None
     duration: int | None = None
+    savepoint_path: str | None = None
     update_time: int | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -101,6 +103,7 @@ def _job(job: Mapping[str, Any]) -> FlinkJob:
         create_time=job.get("create_time"),
         start_time=job.get("start_time"),
         duration=job.get("duration"),
+        savepoint_path=job.get("savepoint_path"),
         update_time=job.get("update_time"),
         raw=job,
     )

@@ -1,0 +1,56 @@
+"""Look at jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from airflow_provider_dli.client.errors import RefusedError
+from airflow_provider_dli.exceptions import DliException, DliFailException
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.client.flink import FlinkJob
+    from airflow_provider_dli.hooks.dli import DliHook
+
+#: what DLI says of a job that does not exist, when it is looked at, run and deleted
+MISSING = ("DLI.16001", "DLI.13007", "DLI.17001")
+
+
+def is_missing(error: DliException) -> bool:
+    """Tell whether an error says that a job does not exist.
+
+    :param error: as the hook raised it
+    """
+    return isinstance(error.error, RefusedError) and error.error.code in MISSING
+
+
+def find(hook: DliHook, job_id: int) -> FlinkJob | None:
+    """Show a job; None if the project has none of that id.
+
+    :param hook: asks the service
+    :param job_id: its id
+    """
+    try:
+        return hook.get_flink_job(job_id)
+    except DliException as error:
+        if is_missing(error):
+            return None
+        raise
+
+
+def all_of(hook: DliHook, job_ids: Sequence[int], name: str = "job_ids") -> dict[int, FlinkJob]:
+    """Show jobs that must all be there.
+
+    :param hook: asks the service
+    :param job_ids: their ids
+    :param name: the parameter they come from, for the message
+    :raises DliFailException: naming those that are not
+    """
+    found = {job_id: find(hook, job_id) for job_id in job_ids}
+    missing = [str(job_id) for job_id, job in found.items() if job is None]
+    if missing:
+        raise DliFailException(
+            f"{name}: project {hook.project_id} has no job {', '.join(missing)}; name jobs that it has. "
+            "Nothing was asked of the others."
+        )
+    return {job_id: job for job_id, job in found.items() if job is not None}

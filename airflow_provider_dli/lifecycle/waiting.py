@@ -1,0 +1,119 @@
+"""Wait for jobs here, and judge where they have come to."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dli.client.flink.states import Verdict
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.lifecycle.looking import find
+from airflow_provider_dli.tables import text_table
+from airflow_provider_dli.wording import Logger, counted, lasting
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.client.flink.watching import Watch
+    from airflow_provider_dli.hooks.dli import DliHook
+
+_TELL_EVERY = 10.0
+_FEW = 20
+
+
+def look(hook: DliHook, watch: Watch) -> None:
+    """Look at each job that is on its way still.
+
+    :param hook: asks the service
+    :param watch: takes down what is seen
+    """
+    for job_id in watch.waiting(time.time()):
+        watch.see(job_id, find(hook, job_id))
+
+
+def wait(hook: DliHook, watch: Watch, timeout: float, poll_interval: float, log: Logger) -> None:
+    """Wait until all have come to the goal, one has failed, or time is up.
+
+    :param hook: asks the service
+    :param watch: takes down what is seen
+    :param timeout: seconds
+    :param poll_interval: seconds between two looks
+    :param log: where to tell how it stands, now and then
+    """
+    began, told = time.monotonic(), 0.0
+    while True:
+        look(hook, watch)
+        waiting = watch.waiting(time.time())
+        spent = time.monotonic() - began
+        if not waiting or spent >= timeout:
+            return
+        if spent - told >= _TELL_EVERY:
+            told = spent
+            log.info("%s after %s: %s", watch.goal, lasting(spent), standing(watch))
+        time.sleep(min(poll_interval, timeout - spent))
+
+
+def standing(watch: Watch) -> str:
+    """Say how many jobs are in which status.
+
+    :param watch: what was seen
+    """
+    seen = [job.status if job else "gone" for job in watch.seen.values()]
+    return ", ".join(f"{counted(seen.count(status), 'job')} {status}" for status in dict.fromkeys(seen))
+
+
+def judge(watch: Watch, timeout: float, log: Logger) -> list[dict[str, Any]]:
+    """Pass if all have come to the goal.
+
+    :param watch: what was seen
+    :param timeout: seconds that were waited, for the message
+    :param log: where to tell, as a table
+    :returns: id, name, status, and start time of each job
+    :raises DliFailException: naming each job that failed and how
+    :raises DliException: naming each that is on its way still
+    """
+    tell(watch, log)
+    now = time.time()
+    if failures := watch.failures(now):
+        listed = ", ".join(f"job {job_id} is {how}" for job_id, how in failures.items())
+        raise DliFailException(
+            f"{len(failures)} of {counted(len(watch.job_ids), 'job')} cannot be {watch.goal} any more: {listed}. "
+            "Look at the job's log in the DLI console."
+        )
+    late = [job_id for job_id in watch.job_ids if watch.verdict(job_id, now) is Verdict.WAIT]
+    if late:
+        listed = ", ".join(map(str, late[:_FEW]))
+        raise DliException(
+            f"{len(late)} of {counted(len(watch.job_ids), 'job')} not {watch.goal} within {lasting(timeout)}: "
+            f"{listed}{' …' if len(late) > _FEW else ''}. Look at the job in the DLI console, or give the task a "
+            "longer timeout."
+        )
+    return shown(watch)
+
+
+def shown(watch: Watch) -> list[dict[str, Any]]:
+    """Give what was seen as plain JSON values.
+
+    :param watch: what was seen
+    """
+    names = ("job_id", "name", "job_type", "status", "start_time", "savepoint_path")
+    return [{name: getattr(job, name) for name in names} for job in watch.seen.values() if job]
+
+
+def tell(watch: Watch, log: Logger) -> None:
+    """Tell as a table where jobs have come to.
+
+    :param watch: what was seen
+    :param log: where to tell
+    """
+    rows = [
+        (
+            job_id,
+            job.name if job else None,
+            job.status if job else "gone",
+            (job.status_desc or None) if job else None,
+        )
+        for job_id, job in list(watch.seen.items())[:_FEW]
+    ]
+    for line in text_table(("id", "name", "status", "words"), rows):
+        log.info("  %s", line)
+    if len(watch.seen) > _FEW:
+        log.info("  … in all: %s", standing(watch))

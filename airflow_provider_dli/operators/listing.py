@@ -1,0 +1,103 @@
+"""Select Flink jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_dli.selecting import IfEmpty
+
+
+class DliListFlinkJobsOperator(BaseOperator):
+    """Select Flink jobs of a DLI project, at one moment, by their ids.
+
+    Follows *Querying the List of Flink Jobs* of the DLI API reference (dli_02_0234). Without any filter, all jobs.
+
+    Pushes a list of jobs, oldest first, as ``return_value``: ``job_id``, ``name``, ``job_type``, ``status``,
+    ``queue_name``, ``create_time`` and ``update_time`` (epoch milliseconds; the latter only with
+    ``changed_since``); and under ``job_ids`` their ids alone, for ``job_selected`` of an export.
+
+    :param name_pattern: wildcards for the name: ``*``, ``?`` and ``[...]``; a list, or a text with commas
+        between, of which one must fit (templated)
+    :param job_type: ``flink_sql_job``, ``flink_opensource_sql_job``, ``flink_sql_edge_job`` or ``flink_jar_job``
+        (templated)
+    :param status: one or several statuses, such as ``job_running`` (templated)
+    :param queue_name: name of a queue (templated)
+    :param user_name: name of the user who made the jobs (templated)
+    :param tags: a mapping, or ``key=value,key=value``; each must fit (templated)
+    :param changed_since: jobs made or changed since then: a datetime or ISO 8601, such as
+        ``{{ data_interval_start }}`` (templated)
+    :param exclude: ids, or wildcards for names, of jobs that are not meant (templated)
+    :param if_empty: what to do where no job fits: ``fail``, ``skip`` or ``succeed``
+    :param dli_conn_id: connection of type ``dli`` (templated)
+    :raises DliFailException: if a filter or the connection cannot be used, or no job fits; no retry is spent
+    :raises DliException: if DLI is out of reach or in trouble; a retry may help
+    """
+
+    template_fields: Sequence[str] = (
+        "name_pattern",
+        "job_type",
+        "status",
+        "queue_name",
+        "user_name",
+        "tags",
+        "changed_since",
+        "exclude",
+        "dli_conn_id",
+    )
+    ui_color = "#e6f1f2"
+
+    def __init__(  # noqa: PLR0913 -- the filters, by name
+        self,
+        *,
+        name_pattern: Iterable[str] | str | XComArg | None = None,
+        job_type: str | None = None,
+        status: Iterable[str] | str | XComArg | None = None,
+        queue_name: str | None = None,
+        user_name: str | None = None,
+        tags: Mapping[str, str] | str | XComArg | None = None,
+        changed_since: datetime | str | XComArg | None = None,
+        exclude: Iterable[int | str] | int | str | XComArg | None = None,
+        if_empty: IfEmpty = "fail",
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name_pattern = name_pattern
+        self.job_type = job_type
+        self.status = status
+        self.queue_name = queue_name
+        self.user_name = user_name
+        self.tags = tags
+        self.changed_since = changed_since
+        self.exclude = exclude
+        self.if_empty = if_empty
+        self.dli_conn_id = dli_conn_id
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """List the jobs that fit."""
+        from airflow_provider_dli.exceptions import translated
+        from airflow_provider_dli.hooks.dli import DliHook
+        from airflow_provider_dli.parameters import selection_of
+        from airflow_provider_dli.selecting import checked_if_empty, nothing, select
+
+        names = [name for name in self.template_fields if name != "dli_conn_id"]
+        with translated():
+            checked_if_empty(self.if_empty)
+            selection = selection_of({name: getattr(self, name) for name in names})
+        jobs = select(DliHook(self.dli_conn_id), selection, self.log)
+        if not jobs:
+            nothing(self.if_empty, str(selection))
+        if self.do_xcom_push and (task_instance := context.get("ti")):
+            task_instance.xcom_push(key="job_ids", value=[job.job_id for job in jobs])
+        shown = ("job_id", "name", "job_type", "status", "queue_name", "create_time", "update_time")
+        return [{name: getattr(job, name) for name in shown} for job in jobs]

@@ -1,0 +1,178 @@
+"""Import Flink jobs from archives, and prove that they came back as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_dli.restoring.importing import ImportOutcome
+
+
+class DliImportFlinkJobsOperator(BaseOperator):
+    """Import the Flink jobs of an archive into a DLI project, in which they are drafts then.
+
+    Follows *Importing a Flink Job* of the DLI API reference (dli_02_0255). The archive is proven whole first. What
+    became of each job is judged from the service's answer and from the project's list afterwards. When an
+    answer is lost, or a task killed while it imports, the next try knows by that list which jobs came since.
+
+    Pushes, red or green, a list of jobs as ``return_value``: ``old_job_id``, ``new_job_id``, ``name``, ``created``
+    (False if it replaced one), ``adopted`` and ``remark``; under ``created`` the ids of all jobs that were not
+    there before, for whoever clears up; under ``job_ids`` the new ids.
+
+    :param zip_file: an archive as the export returned it, ``bucket/key``, or a directory that holds archives and
+        nothing else; a list must have one entry (templated)
+    :param is_cover: True to replace jobs of the same names
+    :param expect: ids (those of the archive) or names of jobs that must be imported (templated)
+    :param on_clash: where a job of the same name exists and is not replaced: ``fail``, or ``accept`` to leave
+        it as it is
+    :param verify: False to import from an archive that is not proven whole
+    :param dli_conn_id: connection of type ``dli`` of the project to import into (templated)
+    :param source_conn_id: connection that may read the archive, if it is another one: that of another project,
+        account or region (templated)
+    :param copy_to: directory in OBS that the archives are copied to first, where the target project can read them
+        (templated): within OBS where the keys of ``dli_conn_id`` may read the source, else through the worker. The
+        copies are proven
+    :param dry_run: True to import nothing: prove the archive, and tell which of the expected names exist
+    :param settling_time: seconds in which jobs may still appear after an answer was lost
+    :raises DliFailException: if a parameter or a connection cannot be used, the archive is damaged, DLI
+        refuses, or a job was not imported; no retry is spent
+    :raises DliException: if DLI or OBS is out of reach or in trouble; a retry may help
+    """
+
+    template_fields: Sequence[str] = ("zip_file", "expect", "dli_conn_id", "source_conn_id", "copy_to")
+    ui_color = "#d9ead3"
+
+    def __init__(  # noqa: PLR0913 -- by name, as Airflow's
+        self,
+        *,
+        zip_file: Iterable[str] | str | XComArg,
+        is_cover: bool = False,
+        expect: Iterable[int | str] | int | str | XComArg | None = None,
+        on_clash: Literal["fail", "accept"] = "fail",
+        verify: bool = True,
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        source_conn_id: str | None = None,
+        copy_to: str | XComArg | None = None,
+        dry_run: bool = False,
+        settling_time: float = 60,
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.zip_file = zip_file
+        self.is_cover = is_cover
+        self.expect = expect
+        self.on_clash = on_clash
+        self.verify = verify
+        self.dli_conn_id = dli_conn_id
+        self.source_conn_id = source_conn_id
+        self.copy_to = copy_to
+        # Not ``dry_run``: that is a method of Airflow's own.
+        self.is_dry_run = dry_run
+        self.settling_time = settling_time
+        # A template or XCom that renders to None must not turn "these jobs" into "any jobs".
+        self.expectation_given = expect is not None
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Import the jobs; what became of each."""
+        from airflow_provider_dli.hooks.dli import DliHook
+        from airflow_provider_dli.hooks.obs import ObsHook
+        from airflow_provider_dli.memory import TaskMemory
+        from airflow_provider_dli.restoring.restore import Restore
+
+        restore = Restore.checked(
+            zip_file=self.zip_file,
+            is_cover=self.is_cover,
+            expect=self.expect,
+            expectation_given=self.expectation_given,
+            on_clash=self.on_clash,
+            verify=self.verify,
+            target=DliHook(self.dli_conn_id),
+            archives=ObsHook(self.source_conn_id or self.dli_conn_id),
+            copy_to=self.copy_to,
+            log=self.log,
+        )
+        if self.is_dry_run:
+            restore.try_out()
+            return []
+        outcome = restore.run(TaskMemory(context, "dli_import"), self.settling_time)
+        result = self._push(context, outcome)
+        restore.judge(outcome)
+        return result
+
+    def _push(self, context: Context, outcome: ImportOutcome) -> list[dict[str, Any]]:
+        """Push what became of it, red or green."""
+        result = [job.as_dict() for job in outcome.jobs]
+        if self.do_xcom_push and (task_instance := context.get("ti")):
+            task_instance.xcom_push(key="return_value", value=result)
+            task_instance.xcom_push(key="created", value=list(outcome.created))
+            task_instance.xcom_push(
+                key="job_ids", value=[job.new_job_id for job in outcome.jobs if job.new_job_id]
+            )
+        return result
+
+
+class DliCompareFlinkJobsOperator(BaseOperator):
+    """Prove that restored Flink jobs are as their sources: each setting of each job is held against the other.
+
+    Ids, people, times and state are a job's own and not compared; see
+    :mod:`airflow_provider_dli.client.flink.diff`.
+
+    Pushes, red or green, a list as ``return_value``: ``old_job_id``, ``new_job_id``, ``name``, ``same``,
+    ``flaw`` and ``differences``; under ``report`` the same as Markdown; under ``report_file`` the place of that
+    in OBS.
+
+    :param job_mapping: what the import pushed, or a mapping of old to new ids (templated)
+    :param source_conn_id: connection of the project that the jobs were exported from (templated)
+    :param dli_conn_id: connection of the project that they were imported into (templated)
+    :param report_to: directory in OBS, of ``source_conn_id``, that the report is written to (templated)
+    :raises DliFailException: if a job differs, is missing, or its source is; no retry is spent
+    :raises DliException: if DLI or OBS is out of reach or in trouble; a retry may help
+    """
+
+    template_fields: Sequence[str] = ("job_mapping", "source_conn_id", "dli_conn_id", "report_to")
+    template_fields_renderers = {"job_mapping": "json"}  # noqa: RUF012 -- as Airflow declares it
+    ui_color = "#d9ead3"
+
+    def __init__(
+        self,
+        *,
+        job_mapping: Iterable[Mapping[str, Any]] | Mapping[int, int] | XComArg,
+        source_conn_id: str = DEFAULT_CONN_ID,
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        report_to: str | XComArg | None = None,
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_mapping = job_mapping
+        self.source_conn_id = source_conn_id
+        self.dli_conn_id = dli_conn_id
+        self.report_to = report_to
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Compare the jobs."""
+        from airflow_provider_dli.client.locations import parse_directory
+        from airflow_provider_dli.exceptions import translated
+        from airflow_provider_dli.hooks.dli import DliHook
+        from airflow_provider_dli.restoring import comparing
+        from airflow_provider_dli.restoring.report import write_report
+
+        with translated():
+            mapping = comparing.read_mapping(self.job_mapping)
+            directory = None if self.report_to is None else parse_directory("report_to", self.report_to)
+        pairs = comparing.compare(DliHook(self.source_conn_id), DliHook(self.dli_conn_id), mapping, self.log)
+        report = comparing.markdown(pairs, "Restored Flink jobs held against their sources")
+        file = write_report(self.source_conn_id, directory, report, self.log) if directory else None
+        result = [pair.as_dict() for pair in pairs]
+        if self.do_xcom_push and (task_instance := context.get("ti")):
+            task_instance.xcom_push(key="return_value", value=result)
+            task_instance.xcom_push(key="report", value=report)
+            task_instance.xcom_push(key="report_file", value=file)
+        comparing.judge(pairs)
+        return result

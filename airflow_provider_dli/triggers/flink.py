@@ -1,0 +1,80 @@
+"""Wait on the triggerer for Flink jobs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dli.client.errors import RefusedError
+from airflow_provider_dli.client.flink import show_job
+from airflow_provider_dli.client.flink.watching import Watch
+from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.triggers.waiting import WaitingTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_provider_dli.client.flink import FlinkJob
+    from airflow_provider_dli.client.flink.states import Goal
+
+_MISSING = "DLI.16001"
+
+
+class FlinkJobsTrigger(WaitingTrigger):
+    """Waits until Flink jobs have come to a goal, or one of them has failed.
+
+    :param job_ids: the jobs
+    :param goal: ``running``, ``finished`` or ``stopped``
+    :param dli_conn_id: connection of type ``dli``
+    :param poll_interval: seconds between two looks, a quarter more or less by chance
+    :param deadline: epoch seconds at which to stop waiting
+    :param before: marks of the jobs before they were asked to move, by id as text
+    :param asked: epoch seconds at which they were asked
+    :param grace: seconds after that in which a job may be as it was before
+    """
+
+    hook_class = DliHook
+
+    def __init__(
+        self,
+        job_ids: Sequence[int],
+        goal: Goal,
+        *,
+        dli_conn_id: str,
+        poll_interval: float,
+        deadline: float,
+        before: Mapping[str, list[Any]] | None = None,
+        asked: float = 0.0,
+        grace: float = 0.0,
+    ) -> None:
+        super().__init__(dli_conn_id, poll_interval, deadline)
+        self.job_ids = list(job_ids)
+        self.goal: Goal = goal
+        self.before = dict(before or {})
+        self.asked = asked
+        self.grace = grace
+        marks = {int(job_id): mark for job_id, mark in self.before.items()}
+        self._watch = Watch(self.job_ids, goal, marks, asked, grace)
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Give what it takes to make it again on another triggerer."""
+        names = ("job_ids", "goal", "dli_conn_id", "poll_interval", "deadline", "before", "asked", "grace")
+        return "airflow_provider_dli.triggers.flink.FlinkJobsTrigger", {
+            name: getattr(self, name) for name in names
+        }
+
+    async def look(self, hook: DliHook) -> None:
+        """Look at each job that is on its way still."""
+        for job_id in self._watch.waiting(time.time()):
+            try:
+                job: FlinkJob | None = await hook.arun(show_job(job_id))
+            except DliException as error:
+                if not isinstance(error.error, RefusedError) or error.error.code != _MISSING:
+                    raise
+                job = None
+            self._watch.see(job_id, job)
+
+    def missing(self) -> list[Any]:
+        """Give the jobs that are on their way still."""
+        return self._watch.waiting(time.time())

@@ -1,0 +1,34 @@
+"""Stand-ins for what Airflow hands to a task."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+class StateStore:
+    """Keeps JSON, as Airflow's task state store does, over the tries of one task instance."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.kept[key]) if key in self.kept else default
+
+    def set(self, key: str, value: Any) -> None:
+        self.kept[key] = json.dumps(value)
+
+    def delete(self, key: str) -> None:
+        self.kept.pop(key, None)
+
+
+class TaskInstance:
+    """Takes what a task pushes; its context remembers over the tries."""
+
+    def __init__(self) -> None:
+        self.pushed: dict[str, Any] = {}
+        self.store = StateStore()
+        self.context: Any = {"ti": self, "task_state_store": self.store}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = json.loads(json.dumps(value))

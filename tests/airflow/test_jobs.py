@@ -1,0 +1,317 @@
+"""Run, stop, save and delete jobs: green, red for a reason, and each job asked once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, TaskDeferred
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.operators.dli import (
+    DliDeleteFlinkJobsOperator,
+    DliRunFlinkJobsOperator,
+    DliSavepointFlinkJobsOperator,
+    DliStopFlinkJobsOperator,
+)
+from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
+from tests.airflow.stores import TaskInstance
+
+QUICK: dict[str, Any] = {"poll_interval": 0.02, "timeout": 10, "settling_time": 2}
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0, read_timeout=2))
+    dli_emulator.world.settings.step_seconds = 0.05
+    return dli_emulator
+
+
+def run(job_ids: Any, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
+    operator = DliRunFlinkJobsOperator(task_id="run", job_ids=job_ids, **{**QUICK, **parameters})
+    return operator.execute((instance or TaskInstance()).context)
+
+
+def stop(job_ids: Any, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
+    operator = DliStopFlinkJobsOperator(task_id="stop", job_ids=job_ids, **{**QUICK, **parameters})
+    return operator.execute((instance or TaskInstance()).context)
+
+
+def job(world: Emulator, job_id: int) -> Any:
+    found = world.world.job(job_id)
+    assert found is not None
+    return found
+
+
+def asked(world: Emulator, operation: str) -> int:
+    return sum(request.operation == operation for request in world.requests)
+
+
+def test_jobs_are_run_and_waited_for(world: Emulator) -> None:
+    """Through the moment in which they still read as before; each by a call of its own."""
+    instance = TaskInstance()
+    result = run("100, 114", instance)
+    assert [(each["job_id"], each["status"]) for each in result] == [(100, "job_running"), (114, "job_running")]
+    assert all(each["start_time"] for each in result)
+    assert [json.loads(r.body)["job_ids"] for r in world.requests if r.operation == "BatchRunFlinkJobs"] == [
+        [100],
+        [114],
+    ]
+    assert instance.store.kept == {}
+
+
+def test_a_job_that_runs_is_not_run_twice(world: Emulator) -> None:
+    """Running, and on its way."""
+    world.world.jobs[101].status = "job_submitting"
+    world.world.jobs[101].plan = [(time.time() + 0.2, "job_running")]
+    run([103, 101])
+    assert (job(world, 103).runs, job(world, 101).runs) == (0, 0)
+    assert asked(world, "BatchRunFlinkJobs") == 0
+
+
+def test_a_job_that_ran_before_is_run_again(world: Emulator) -> None:
+    """Its last end is still shown for a while, and is no failure."""
+    world.world.jobs[100].status = "job_cancel_success"
+    world.world.jobs[100].start_time = 1
+    assert run([100], resume_savepoint=True)[0]["status"] == "job_running"
+    assert job(world, 100).resumed
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        (
+            ["job_submitting", "job_submit_fail"],
+            r"1 of 1 job cannot be running any more: job 100 is job_submit_fail",
+        ),
+        (["job_submitting", "job_running_exception"], r"job 100 is job_running_exception"),
+        (["job_submitting", "job_canceling", "job_cancel_success"], r"job 100 is job_cancel_success"),
+        (["job_init"], r"job 100 is still job_init, 0 s after it was asked to run"),
+    ],
+)
+def test_a_job_that_does_not_start_is_red(world: Emulator, path: list[str], reason: str) -> None:
+    """With its status; no retry is spent, and whoever clears the task has it asked anew."""
+    world.fault("BatchRunFlinkJobs", "statuses", path=path)
+    instance = TaskInstance()
+    with pytest.raises(DliFailException, match=reason) as caught:
+        run([100], instance, settling_time=0.3)
+    assert isinstance(caught.value, AirflowFailException)
+    assert instance.store.kept == {}
+    assert run([100], instance)[0]["status"] == "job_running"
+
+
+def test_a_job_that_may_come_back_from_an_exception_is_waited_for(world: Emulator) -> None:
+    """One with ``restart_when_exception``."""
+    world.world.jobs[100].job_config["restart_when_exception"] = True
+    path = ["job_submitting", "job_running_exception", "job_running_exception", "job_running"]
+    world.fault("BatchRunFlinkJobs", "statuses", path=path)
+    assert run([100])[0]["status"] == "job_running"
+
+
+def test_a_job_with_an_end_is_waited_for_to_it(world: Emulator) -> None:
+    """``wait_for='finished'``."""
+    world.fault("BatchRunFlinkJobs", "statuses", path=["job_submitting", "job_running", "job_finish"])
+    assert run([100], wait_for="finished")[0]["status"] == "job_finish"
+
+
+def test_nothing_is_waited_for_where_none_is_wanted(world: Emulator) -> None:
+    """``wait_for=None``: asked, and told how it stands."""
+    assert run([100], wait_for=None)[0]["status"] == "job_init"
+    assert stop([103], wait=False)[0]["status"] == "job_canceling"
+    del world
+
+
+def test_time_is_up(world: Emulator) -> None:
+    """A retry may help, and goes on waiting without asking again."""
+    world.fault("BatchRunFlinkJobs", "statuses", path=["job_submitting"] * 40 + ["job_running"])
+    instance = TaskInstance()
+    with pytest.raises(DliException, match=r"1 of 1 job not running within 0 s: 100\. .*longer timeout") as caught:
+        run([100], instance, timeout=0.2)
+    assert not isinstance(caught.value, AirflowFailException)
+    assert run([100], instance)[0]["status"] == "job_running"
+    assert job(world, 100).runs == 1
+
+
+def test_jobs_are_stopped(world: Emulator) -> None:
+    """With a savepoint, and those that do not run are left alone."""
+    result = stop([103, 100], trigger_savepoint=True)
+    assert [(each["job_id"], each["status"]) for each in result] == [
+        (103, "job_cancel_success"),
+        (100, "job_init"),
+    ]
+    assert job(world, 103).has_savepoint
+    assert asked(world, "BatchStopFlinkJobs") == 1
+
+
+def test_a_stop_that_fails_is_red(world: Emulator) -> None:
+    """``job_cancel_fail`` is the failure of a stop."""
+    world.fault("BatchStopFlinkJobs", "statuses", path=["job_canceling", "job_cancel_fail"])
+    with pytest.raises(
+        DliFailException, match=r"1 of 1 job cannot be stopped any more: job 103 is job_cancel_fail"
+    ):
+        stop([103])
+
+
+def test_savepoints_are_made(world: Emulator) -> None:
+    """Of running jobs; the job runs on."""
+    operator = DliSavepointFlinkJobsOperator(task_id="save", job_ids=103, savepoint_path="obs-test/s", **QUICK)
+    (result,) = operator.execute(TaskInstance().context)
+    assert (result["status"], result["savepoint_path"]) == ("job_running", "obs-test/s/")
+    with pytest.raises(DliFailException, match=r"DLI\.15002"):
+        DliSavepointFlinkJobsOperator(task_id="save", job_ids=100, **QUICK).execute(TaskInstance().context)
+    assert asked(world, "ExecuteFlinkJobSavepoint") == 2
+
+
+@pytest.mark.parametrize("operator", [DliRunFlinkJobsOperator, DliStopFlinkJobsOperator])
+@pytest.mark.parametrize("job_ids", [[], "", None, "abc", [0], "[1, 'x']"])
+def test_no_jobs_are_never_all_jobs(world: Emulator, operator: Any, job_ids: Any) -> None:
+    """Named by the field, before anything is sent."""
+    with pytest.raises(DliFailException, match=r"^job_ids: "):
+        operator(task_id="task", job_ids=job_ids).execute(TaskInstance().context)
+    assert len(world.requests) == 0
+
+
+def test_a_job_that_does_not_exist_stops_all_before_any_is_asked(world: Emulator) -> None:
+    """Nothing is half done."""
+    with pytest.raises(DliFailException, match=r"job_ids: project \S+ has no job 7, 8; .*Nothing was asked"):
+        run([100, 7, 8])
+    assert job(world, 100).runs == 0
+
+
+def test_one_that_fails_does_not_stop_the_others(world: Emulator) -> None:
+    """It is named, and what happened to the others is said."""
+    with pytest.raises(DliFailException, match=r"run: 1 of 3 jobs failed: job 116: .*DLI\.13024.*the other 2\.$"):
+        run([100, 116, 114])
+    assert (job(world, 100).runs, job(world, 114).runs, job(world, 116).runs) == (1, 1, 0)
+
+
+def test_a_wrong_secret_is_not_tried_job_by_job(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would lock the key."""
+    connection = json.loads(world.airflow_conn) | {"password": "wrong"}
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(connection))
+    with pytest.raises(DliFailException, match=r"APIGW\.0301"):
+        run([100, 101, 102])
+    assert len(world.requests) == 1
+
+
+@pytest.mark.parametrize("kind", ["cut_after", "reset_after", "cut_during"])
+def test_a_lost_answer_of_a_run_that_happened(world: Emulator, kind: str) -> None:
+    """The job shows it; it is not asked again."""
+    world.fault("BatchRunFlinkJobs", kind)
+    assert run([100])[0]["status"] == "job_running"
+    assert job(world, 100).runs == 1
+
+
+@pytest.mark.parametrize("kind", ["cut_before", "html"])
+def test_a_lost_answer_of_a_run_that_did_not(world: Emulator, kind: str) -> None:
+    """The job shows nothing for the settling time; it is asked again."""
+    world.fault("BatchRunFlinkJobs", kind)
+    assert run([100], settling_time=0.3)[0]["status"] == "job_running"
+    assert job(world, 100).runs == 1
+    assert asked(world, "BatchRunFlinkJobs") == 2
+
+
+@pytest.mark.parametrize("acted", [True, False])
+def test_a_try_that_was_killed_while_it_asked(world: Emulator, acted: bool) -> None:
+    """The next one sees by the job whether the service acted."""
+    instance = TaskInstance()
+    world.fault("BatchRunFlinkJobs", "cut_after" if acted else "cut_before")
+    operator = DliRunFlinkJobsOperator(task_id="run", job_ids=[100], **{**QUICK, "settling_time": 0.0})
+    operator.log.info("the try that is killed")
+    instance.store.set(
+        "dli_run",
+        {
+            "deed": "run",
+            "jobs": {"100": [["job_init", None, None], time.time()]},
+            "since": "2999-01-01T00:00:00+00:00",
+        },
+    )
+    if acted:
+        world.faults.clear()
+        world.world.jobs[100].runs = 1
+        world.world.jobs[100].begin(("job_init", "job_submitting", "job_running"), time.time(), 0.1)
+    assert run([100], instance, settling_time=1)[0]["status"] == "job_running"
+    assert job(world, 100).runs == 1
+
+
+def test_jobs_are_deleted(world: Emulator) -> None:
+    """One that is gone is told, and no failure: a later try may find it so."""
+    operator = DliDeleteFlinkJobsOperator(task_id="delete", job_ids="103, 9")
+    assert operator.execute(TaskInstance().context) == [103]
+    assert 103 not in world.world.jobs
+
+
+@pytest.mark.parametrize("job_ids", [[], "", None, "[]"])
+def test_deleting_nothing(world: Emulator, job_ids: Any) -> None:
+    """An error, unless it is said to be none; never all."""
+    with pytest.raises(DliFailException, match=r"^job_ids: "):
+        DliDeleteFlinkJobsOperator(task_id="delete", job_ids=job_ids).execute(TaskInstance().context)
+    with pytest.raises(AirflowSkipException):
+        DliDeleteFlinkJobsOperator(task_id="d", job_ids=job_ids, if_empty="skip").execute(TaskInstance().context)
+    quiet = DliDeleteFlinkJobsOperator(task_id="d", job_ids=job_ids, if_empty="succeed")
+    assert quiet.execute(TaskInstance().context) == []
+    assert len(world.world.jobs) == 26
+
+
+def test_a_lost_answer_of_a_deletion(world: Emulator) -> None:
+    """The job is gone; that is all that was wanted."""
+    world.fault("DeleteFlinkJob", "cut_after")
+    operator = DliDeleteFlinkJobsOperator(task_id="delete", job_ids=[103])
+    assert operator.execute(TaskInstance().context) == [103]
+    assert asked(world, "DeleteFlinkJob") == 1
+
+
+def deferred(operator: Any, instance: TaskInstance) -> Any:
+    """Run a task to its wait and let its trigger fire, as a triggerer would; the result of the task."""
+    with pytest.raises(TaskDeferred) as caught:
+        operator.execute(instance.context)
+    waiting = caught.value
+    assert isinstance(waiting.trigger, FlinkJobsTrigger)
+    name, fields = waiting.trigger.serialize()
+    assert name.endswith("FlinkJobsTrigger")
+    remade = FlinkJobsTrigger(**json.loads(json.dumps(fields)))
+
+    async def fire() -> Any:
+        async for event in remade.run():
+            return event.payload
+        return None
+
+    event = asyncio.run(fire())
+    fresh = type(operator)(task_id="again", job_ids=operator.job_ids, **QUICK)
+    return fresh.execute_complete(instance.context, event=event, **json.loads(json.dumps(waiting.kwargs)))
+
+
+def test_waiting_on_the_triggerer(world: Emulator) -> None:
+    """The trigger is made again from its row, and the task judges by the same table."""
+    instance = TaskInstance()
+    operator = DliRunFlinkJobsOperator(task_id="run", job_ids=[100, 114], deferrable=True, **QUICK)
+    assert [each["status"] for each in deferred(operator, instance)] == ["job_running", "job_running"]
+    assert instance.store.kept == {}
+    assert job(world, 100).runs == 1
+
+
+def test_a_failure_on_the_triggerer(world: Emulator) -> None:
+    """It fires as soon as one has failed, and the task is red."""
+    world.fault("BatchRunFlinkJobs", "statuses", path=["job_submitting", "job_submit_fail"])
+    operator = DliRunFlinkJobsOperator(task_id="run", job_ids=[100], deferrable=True, **QUICK)
+    with pytest.raises(DliFailException, match="job 100 is job_submit_fail"):
+        deferred(operator, TaskInstance())
+
+
+@pytest.mark.parametrize("event", [None, {}, {"status": "success"}, "present"])
+def test_an_unknown_event_is_red(event: Any) -> None:
+    """Never success."""
+    operator = DliRunFlinkJobsOperator(task_id="run", job_ids=[100])
+    with pytest.raises(DliFailException, match="no event of this provider"):
+        operator.execute_complete({}, event=event, watch={})
+
+
+def test_a_wrong_goal_is_refused(world: Emulator) -> None:
+    """By its field, before anything is sent."""
+    with pytest.raises(DliFailException, match=r"^wait_for: 'done' is not possible"):
+        run([100], wait_for="done")
+    assert len(world.requests) == 0

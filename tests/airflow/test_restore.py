@@ -1,0 +1,313 @@
+"""Import, compare, copy: what became of each job is known, and what differs is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.operators.dli import (
+    DliCompareFlinkJobsOperator,
+    DliExportFlinkJobsOperator,
+    DliImportFlinkJobsOperator,
+)
+from tests.airflow.stores import TaskInstance
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Return the emulator with two projects, each with a connection."""
+    scratch = dli_emulator.world.add_project("cn-north-4_scratch")
+    given: dict[str, Any] = {"retry_budget": 0, "read_timeout": 2}
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(**given))
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_SCRATCH", dli_emulator.connection(project_id=scratch.project_id, **given))
+    return dli_emulator
+
+
+def scratch_jobs(world: Emulator) -> dict[int, Any]:
+    return next(each for each in world.world.projects.values() if "scratch" in each.name).jobs
+
+
+def exported(world: Emulator, job_ids: Any = None, directory: str = "night") -> str:
+    operator = DliExportFlinkJobsOperator(
+        task_id="export", obs_dir=f"{world.bucket}/{directory}", job_selected=job_ids
+    )
+    return operator.execute({})[0]
+
+
+def restore(zip_file: Any, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
+    given = {"dli_conn_id": "dli_scratch", "settling_time": 1.5, **parameters}
+    operator = DliImportFlinkJobsOperator(task_id="import", zip_file=zip_file, **given)
+    return operator.execute((instance or TaskInstance()).context)
+
+
+def compare(mapping: Any, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
+    operator = DliCompareFlinkJobsOperator(
+        task_id="compare",
+        job_mapping=mapping,
+        source_conn_id="dli_default",
+        dli_conn_id="dli_scratch",
+        **parameters,
+    )
+    return operator.execute((instance or TaskInstance()).context)
+
+
+def asked(world: Emulator, operation: str) -> int:
+    return sum(request.operation == operation for request in world.requests)
+
+
+def test_jobs_come_back_as_they_were(world: Emulator) -> None:
+    """All types, in another project; the report is a table, Markdown in XCom, and a file beside the archive."""
+    instance = TaskInstance()
+    jobs = restore([exported(world)], instance)
+    assert len(jobs) == len(scratch_jobs(world)) == 26
+    assert {each["created"] for each in jobs} == {True}
+    assert instance.pushed["created"] == instance.pushed["job_ids"] == sorted(scratch_jobs(world))
+    assert instance.store.kept == {}
+    result = compare(jobs, instance, report_to=f"{world.bucket}/night")
+    assert all(each["same"] for each in result)
+    assert "**All 26 jobs came back as they were.**" in instance.pushed["report"]
+    bucket, _, key = instance.pushed["report_file"].partition("/")
+    assert key.startswith("night/restore-report-")
+    stored = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    assert stored == instance.pushed["report"]
+    assert stored.count("\n| 1") == 26
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("desc", "altered", r"job 105 \S+_05: desc is 'altered' and was 'sample job 5'"),
+        ("queue_name", "other", r"queue_name is 'other' and was 'flink_test'"),
+        ("parallel_number", 7, r"job_config\.parallel_number is 7 and was 1"),
+        ("name", "renamed", r"name is 'renamed' and was '\S+_05'"),
+        ("sql_body", None, r"sql_body is None and was .create table"),
+    ],
+)
+def test_a_job_that_came_back_another_is_red(world: Emulator, field: str, value: Any, reason: str) -> None:
+    """Job and field are named."""
+    world.fault("ImportFlinkJobs", "import_alters", job=105, field=field, value=value)
+    jobs = restore(exported(world))
+    with pytest.raises(DliFailException, match=rf"1 of 26 jobs did not come back as they were: .*{reason}"):
+        compare(jobs)
+
+
+def test_a_job_that_was_dropped_is_red(world: Emulator) -> None:
+    """Left out of the answer, it is missed where it is expected."""
+    world.fault("ImportFlinkJobs", "import_drops", job=105)
+    with pytest.raises(
+        DliFailException, match=r"expected in the archive, and not there: 105\. What was done: 25 jobs"
+    ):
+        restore(exported(world), expect=list(range(100, 126)))
+
+
+def test_a_job_that_is_said_to_be_imported_and_is_not_is_red(world: Emulator) -> None:
+    """The project's list is the proof, not the answer."""
+    world.fault("ImportFlinkJobs", "import_drops", job=105, claims=True)
+    instance = TaskInstance()
+    with pytest.raises(
+        DliFailException, match=r"DLI says that it imported what the project does not have: 105 as \d+"
+    ):
+        restore(exported(world), instance)
+    assert len(instance.pushed["created"]) == 25
+
+
+def test_clashes_are_listed(world: Emulator) -> None:
+    """And what was imported all the same is said, and pushed for whoever clears up."""
+    archive = exported(world, [100, 103, 106])
+    restore(exported(world, [103], "other"))
+    instance = TaskInstance()
+    with pytest.raises(
+        DliFailException, match=r"1 of 3 jobs not imported.*: 103 \(say is_cover=True.*What was done: 2"
+    ):
+        restore(archive, instance)
+    assert len(instance.pushed["created"]) == 2
+    assert [each["new_job_id"] for each in restore(archive, on_clash="accept")] == [None, None, None]
+    covered = restore(archive, is_cover=True)
+    assert {each["created"] for each in covered} == {False}
+
+
+def test_a_directory_of_archives(world: Emulator) -> None:
+    """All of them; something else in it is refused before anything is sent, and so are two archives of one job."""
+    exported(world, [100])
+    exported(world, [103])
+    assert len(restore(f"obs://{world.bucket}/night/")) == 2
+    exported(world, [100])
+    with pytest.raises(DliFailException, match=r"DLI\.0006: The job name already exists"):
+        restore(f"{world.bucket}/night", is_cover=True)
+    world.s3.put_object(Bucket=world.bucket, Key="night/readme.txt", Body=b"x")
+    before = asked(world, "ImportFlinkJobs")
+    with pytest.raises(DliFailException, match=r"holds what is no archive: night/readme\.txt"):
+        restore(f"{world.bucket}/night")
+    assert asked(world, "ImportFlinkJobs") == before
+
+
+def test_a_damaged_archive_is_not_imported(world: Emulator) -> None:
+    """It is proven first, unless the author says not to."""
+    world.fault("ExportFlinkJobs", "archive_flipped")
+    archive = exported(world)
+    with pytest.raises(DliFailException, match="1 of 1 archive not proven whole"):
+        restore(archive)
+    assert asked(world, "ImportFlinkJobs") == 0
+    with pytest.raises(DliFailException, match=r"DLI\.29002"):
+        restore(archive, verify=False)
+
+
+def test_a_missing_right(world: Emulator) -> None:
+    """One clear message, and nothing is done."""
+    archive = exported(world)
+    words = "Permission denied for resource 'jobs.flink', User = 'u', Action = 'CREATE'."
+    world.fault("ImportFlinkJobs", "error", code="DLI.0003", message=words)
+    with pytest.raises(DliFailException, match=r"DLI\.0003: Permission denied.*Action = 'CREATE'"):
+        restore(archive)
+    assert scratch_jobs(world) == {}
+
+
+@pytest.mark.parametrize(
+    ("zip_file", "parameters", "reason"),
+    [
+        ("", {}, r"^zip_file: "),
+        ("bucket", {}, r"^zip_file: bucket/|^zip_file: |NoSuchBucket"),
+        (["obs-test/a.zip", "obs-test/b.zip"], {}, r"^zip_file: names 2 archives"),
+        ("s3://obs-test/a.zip", {}, r"^zip_file: "),
+        ("obs-test/no-such.zip", {}, r"^zip_file: obs://obs-test/no-such\.zip is no archive"),
+        ("obs-test/a.zip", {"on_clash": "skip"}, r"^on_clash: 'skip' is not possible"),
+        ("obs-test/a.zip", {"expect": []}, r"^expect: was given and turned out to be empty"),
+        ("obs-test/a.zip", {"copy_to": "s3://x"}, r"^copy_to: "),
+    ],
+)
+def test_a_wrong_parameter_is_refused(world: Emulator, zip_file: Any, parameters: Any, reason: str) -> None:
+    """Named, before DLI is asked anything."""
+    with pytest.raises(DliFailException, match=reason):
+        restore(zip_file, **parameters)
+    assert len(world.requests) == 0
+
+
+@pytest.mark.parametrize("kind", ["cut_after", "reset_after", "cut_during"])
+def test_a_lost_answer_of_an_import_that_happened(world: Emulator, kind: str) -> None:
+    """It is asked again, clashes with itself, and is known to be our own doing; nothing is there twice."""
+    archive = exported(world)
+    world.fault("ImportFlinkJobs", kind)
+    instance = TaskInstance()
+    jobs = restore(archive, instance)
+    assert {each["adopted"] for each in jobs} == {True}
+    assert len(scratch_jobs(world)) == 26
+    assert sorted(instance.pushed["created"]) == sorted(scratch_jobs(world))
+    assert all(each["same"] for each in compare(jobs))
+
+
+def test_a_lost_answer_of_an_import_that_did_not_happen(world: Emulator) -> None:
+    """It is asked again after the settling time."""
+    archive = exported(world)
+    world.fault("ImportFlinkJobs", "cut_before")
+    jobs = restore(archive)
+    assert {each["adopted"] for each in jobs} == {False}
+    assert len(scratch_jobs(world)) == 26
+
+
+@pytest.mark.parametrize("acted", [True, False])
+def test_a_try_that_was_killed_while_it_imported(world: Emulator, acted: bool) -> None:
+    """The next one knows by the project's list what came since."""
+    archive = exported(world)
+    instance = TaskInstance()
+    instance.store.set("dli_import", {"zip_file": archive, "before": [], "since": "2999-01-01T00:00:00+00:00"})
+    if acted:
+        DliHook("dli_scratch").import_flink_jobs(archive)
+    jobs = restore(archive, instance)
+    assert {each["adopted"] for each in jobs} == {acted}
+    assert len(scratch_jobs(world)) == 26
+
+
+def test_a_true_clash_is_not_taken_for_our_own(world: Emulator) -> None:
+    """Where fewer jobs appeared than clash."""
+    archive = exported(world, [100, 103])
+    restore(exported(world, [103], "other"))
+    world.fault("ImportFlinkJobs", "cut_after")
+    with pytest.raises(DliFailException, match=r"2 of 2 jobs not imported.*new in the project: \d+\.$"):
+        restore(archive)
+
+
+def test_an_outcome_that_stays_unknown(world: Emulator) -> None:
+    """A retry may help, and goes on from what was there before."""
+    archive = exported(world, [100])
+    world.fault("ImportFlinkJobs", "html", times=3)
+    instance = TaskInstance()
+    with pytest.raises(DliException, match="HTTP 502"):
+        restore(archive, instance, settling_time=0.2)
+    assert "dli_import" in instance.store.kept
+    assert [each["old_job_id"] for each in restore(archive, instance, settling_time=0.2)] == [100]
+
+
+def test_a_dry_run_imports_nothing(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """It proves the archive and tells which of the expected names exist."""
+    archive = exported(world, [100])
+    name = world.world.jobs[100].name
+    assert restore(archive, dry_run=True, expect=[name, "other"], dli_conn_id="dli_default") == []
+    assert restore(archive, dry_run=True) == []
+    assert asked(world, "ImportFlinkJobs") == 0
+    told = capsys.readouterr().out
+    assert f"Of the expected names, 1 exist and would be left out: {name}" in told
+    assert told.count(f"{archive.partition('/')[2]}") >= 2
+
+
+@pytest.fixture
+def abroad(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """Return a second emulator with a store of its own: another account in another region."""
+    del world
+    with Emulator(jobs=0, region="eu-west-101") as other:
+        monkeypatch.setenv("AIRFLOW_CONN_DLI_ABROAD", other.connection(retry_budget=0))
+        yield other
+
+
+def test_an_archive_is_carried_to_another_region(
+    world: Emulator, abroad: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Through the worker, in pieces, proven to be the same byte for byte."""
+    archive = exported(world)
+    given: dict[str, Any] = {"dli_conn_id": "dli_abroad", "source_conn_id": "dli_default"}
+    jobs = restore(archive, copy_to=f"{abroad.bucket}/from-north", **given)
+    assert len(jobs) == len(abroad.world.jobs) == 26
+    told = capsys.readouterr().out
+    assert "through this machine" in told
+    assert "1 copy proven to be the same, byte for byte." in told
+
+
+def test_an_archive_is_copied_within_the_service_where_that_can_be(
+    world: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing of it passes this machine but the proof."""
+    world.s3.create_bucket(Bucket="scratch-bucket")
+    jobs = restore(exported(world, [100]), copy_to="scratch-bucket", source_conn_id="dli_default")
+    assert len(jobs) == 1
+    assert "within OBS" in capsys.readouterr().out
+
+
+def test_a_target_without_a_bucket_to_copy_to(world: Emulator, abroad: Emulator) -> None:
+    """Named, and nothing is imported."""
+    given: dict[str, Any] = {"dli_conn_id": "dli_abroad", "source_conn_id": "dli_default"}
+    with pytest.raises(DliFailException, match=r"NoSuchBucket|no bucket 'no-such-bucket'"):
+        restore(exported(world), copy_to="no-such-bucket/x", **given)
+    assert abroad.world.jobs == {}
+
+
+@pytest.mark.parametrize("mapping", [None, "", [], {}, [1], "abc", {"a": "b"}, [{"new_job_id": 1}]])
+def test_comparing_nothing_is_red(world: Emulator, mapping: Any) -> None:
+    """Named by its field."""
+    with pytest.raises(DliFailException, match=r"^job_mapping: "):
+        compare(mapping)
+    assert len(world.requests) == 0
+
+
+def test_a_source_that_is_gone_is_no_proof(world: Emulator) -> None:
+    """Nor is a job that was not restored."""
+    jobs = restore(exported(world, [100, 103]))
+    del world.world.jobs[100]
+    del scratch_jobs(world)[jobs[1]["new_job_id"]]
+    with pytest.raises(
+        DliFailException, match=r"2 of 2 jobs .*job 100 : its source is gone.* \| job 103 \S+: not restored"
+    ):
+        compare({job["old_job_id"]: job["new_job_id"] for job in jobs})
