@@ -57,6 +57,20 @@ def selection_of(given: object) -> Selection:
     return Selection.read(value)
 
 
+def texts_of(name: str, given: object) -> Mapping[str, str]:
+    """Return a mapping of texts to texts; an empty one for nothing.
+
+    :param name: the parameter it comes from, for messages
+    :param given: a mapping, or one as JSON or a template writes it
+    :raises ConfigurationError: if it is none
+    """
+    remedy = "give a mapping of texts to texts"
+    value = _literal(name, given, remedy) if isinstance(given, str) and given.strip() else given or {}
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(name, f"{given!r} is no mapping", remedy)
+    return value
+
+
 def job_ids(name: str, given: object) -> list[int]:
     """Return ids of jobs that must be named.
 

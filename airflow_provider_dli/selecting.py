@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.flink import FlinkJob, job_pages
 from airflow_provider_dli.exceptions import DliFailException
+from airflow_provider_dli.parameters import is_empty, job_ids
 from airflow_provider_dli.tables import text_table
 from airflow_provider_dli.wording import counted
 
@@ -79,3 +80,18 @@ def nothing(if_empty: IfEmpty, what: str) -> None:
         raise DliFailException(f"{message}. Correct the selection, or say if_empty='skip' or 'succeed'.")
     if if_empty == "skip":
         raise AirflowSkipException(message)
+
+
+def named_jobs(given: object, if_empty: IfEmpty) -> list[int]:
+    """Return ids of jobs that an author names; none only where that is a success.
+
+    :param given: a list, one id, or a text of ids with commas, blanks or newlines between
+    :param if_empty: ``fail``, ``skip`` or ``succeed``
+    :raises ConfigurationError: if one is none, or none is named and that is to fail
+    :raises AirflowSkipException: if none is named and that is to be skipped
+    """
+    checked_if_empty(if_empty)
+    if if_empty == "fail" or not is_empty(given):
+        return job_ids("job_ids", given)
+    nothing(if_empty, "job_ids, which names none")
+    return []

@@ -68,6 +68,22 @@ def run_dag(environment: dict[str, str], airflow_home: Path, dli_emulator: Any) 
     return run
 
 
+@dataclass
+class Scratch:
+    """A second project: its id, its jobs and a connection to it."""
+
+    project_id: str
+    jobs: dict[int, Any]
+    connection: str
+
+
+@pytest.fixture
+def scratch(dli_emulator: Any) -> Scratch:
+    """Return a second, empty project of the emulator."""
+    project = dli_emulator.world.add_project("cn-north-4_scratch")
+    return Scratch(project.project_id, project.jobs, dli_emulator.connection(project_id=project.project_id))
+
+
 def test_nightly(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     """Green: all jobs exported into a directory of the run's own, the archive proven whole."""
     run = run_dag("dli_export_flink_jobs")
@@ -104,3 +120,107 @@ def test_a_wrong_connection_is_red(run_dag: Callable[..., Run], dli_emulator: An
     assert run.states == {"export": "failed", "verify": "upstream_failed"}, run.log
     assert "connection 'dli_default': region: is missing" in run.log
     assert len(dli_emulator.requests) == 0
+
+
+def test_changed(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
+    """Green: the jobs that changed, in batches of twenty, each archive proven and each job found in one."""
+    run = run_dag("dli_export_changed_flink_jobs")
+    assert run.states == {"changed": "success", "export": "success", "verify": "success"}, run.log
+    assert len(run.xcoms["export", "return_value"]) == 2
+    assert [report["entries"] for report in run.xcoms["verify", "return_value"]] == [20, 6]
+    assert "Batch 2 of 2: 6 jobs -> " in run.log
+    dli_emulator.world.jobs.clear()
+    run = run_dag("dli_export_changed_flink_jobs")
+    assert run.states == {"changed": "skipped", "export": "skipped", "verify": "skipped"}, run.log
+
+
+def test_restart(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
+    """Green: saved, stopped, run on from the savepoint."""
+    run = run_dag("dli_restart_flink_jobs", {"job_ids": "103"})
+    assert set(run.states.values()) == {"success"}, run.log
+    job = dli_emulator.world.job(103)
+    assert (job.status, job.runs, job.stops, job.resumed) == ("job_running", 1, 1, True)
+    assert job.savepoint_path == f"{dli_emulator.bucket}/savepoints/"
+
+
+def test_restore(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
+    """Green after an accident; red, with the jobs listed, where they are there still."""
+    (archive,) = run_dag("dli_export_flink_jobs").xcoms["export", "return_value"]
+    before = {job.name: job.detail() for job in dli_emulator.world.jobs.values()}
+    run = run_dag("dli_restore_flink_jobs", {"zip_file": archive})
+    assert run.states == {"restore": "failed"}, run.log
+    assert "26 of 26 jobs not imported, for jobs of their names exist" in run.log
+    dli_emulator.world.jobs.clear()
+    run = run_dag("dli_restore_flink_jobs", {"zip_file": archive})
+    assert run.states == {"restore": "success"}, run.log
+    after = {job.name: job.detail() for job in dli_emulator.world.jobs.values()}
+    assert {name: job["sql_body"] for name, job in after.items()} == {
+        name: job["sql_body"] for name, job in before.items()
+    }
+
+
+def test_drill(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> None:
+    """Green on 26 jobs of all types; the scratch project is empty again; the report lies beside the archive."""
+    run = run_dag("dli_restore_drill", AIRFLOW_CONN_DLI_SCRATCH=scratch.connection)
+    assert set(run.states.values()) == {"success"}, run.log
+    assert len(run.xcoms["compare", "return_value"]) == 26
+    assert scratch.jobs == {}
+    bucket, _, key = run.xcoms["compare", "report_file"].partition("/")
+    report = dli_emulator.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    assert "**All 26 jobs came back as they were.**" in report
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "reason"),
+    [
+        (
+            "import_alters",
+            {"job": 107, "field": "parallel_number", "value": 9},
+            "job 107 cdc.customers_07: job_config.parallel_number is 9 and was 1",
+        ),
+        (
+            "import_drops",
+            {"job": 107, "claims": True},
+            "DLI says that it imported what the project does not have: 107 as ",
+        ),
+    ],
+)
+def test_a_drill_that_fails(
+    run_dag: Callable[..., Run],
+    scratch: Any,
+    dli_emulator: Any,
+    kind: str,
+    parameters: dict[str, Any],
+    reason: str,
+) -> None:
+    """Red, naming job and field, and cleared up all the same: only what it created."""
+    mine = dli_emulator.world.add_job(in_project=scratch.project_id, name="somebody's own").job_id
+    dli_emulator.fault("ImportFlinkJobs", kind, **parameters)
+    run = run_dag("dli_restore_drill", AIRFLOW_CONN_DLI_SCRATCH=scratch.connection)
+    expected = ("success", "failed") if kind == "import_alters" else ("failed", "upstream_failed")
+    assert (run.states["restore"], run.states["compare"], run.states["clear_up"]) == (*expected, "success"), (
+        run.log
+    )
+    assert reason in run.log
+    assert list(scratch.jobs) == [mine]
+
+
+def test_promote(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> None:
+    """Green: one job is created, one that runs in production is stopped, changed and run on."""
+    world = dli_emulator.world
+    given = {"in_project": scratch.project_id, "queue_name": "flink_test"}
+    new = world.add_job(name="new", sql_body="insert into a select * from 'kafka-test:9092'", **given).job_id
+    known = world.add_job(name="known", sql_body="insert into b select * from 'kafka-test:9092'", **given).job_id
+    there = world.add_job(name="known", sql_body="old", queue_name="flink_prod", status="job_running").job_id
+    conf = {
+        "job_ids": f"{new}, {known}",
+        "queues": {"flink_test": "flink_prod"},
+        "replacements": {"kafka-test:9092": "kafka-prod:9092"},
+    }
+    run = run_dag("dli_promote_flink_jobs", conf, AIRFLOW_CONN_DLI_TEST=scratch.connection)
+    assert set(run.states.values()) == {"success"}, run.log
+    actions = {each["name"]: each["action"] for each in run.xcoms["promote", "return_value"]}
+    assert actions == {"new": "create", "known": "update"}
+    job = world.job(there)
+    assert (job.sql_body, job.status) == ("insert into b select * from 'kafka-prod:9092'", "job_running")
+    assert (job.stops, job.runs, job.resumed) == (1, 1, True)

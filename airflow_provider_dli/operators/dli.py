@@ -13,6 +13,7 @@ from airflow_provider_dli.operators.jobs import (
     DliStopFlinkJobsOperator,
 )
 from airflow_provider_dli.operators.listing import DliListFlinkJobsOperator
+from airflow_provider_dli.operators.promote import DliPromoteFlinkJobsOperator
 from airflow_provider_dli.operators.restore import DliCompareFlinkJobsOperator, DliImportFlinkJobsOperator
 from airflow_provider_dli.operators.verify import DliVerifyFlinkExportOperator
 
@@ -22,6 +23,7 @@ __all__ = [
     "DliExportFlinkJobsOperator",
     "DliImportFlinkJobsOperator",
     "DliListFlinkJobsOperator",
+    "DliPromoteFlinkJobsOperator",
     "DliRunFlinkJobsOperator",
     "DliSavepointFlinkJobsOperator",
     "DliStopFlinkJobsOperator",

@@ -33,6 +33,7 @@ class FlinkJobsOperator(BaseOperator):
 
     :param job_ids: the jobs: a list of ids, one id, a text of ids with commas, blanks or newlines between, or the
         output of another task (templated). Never all: name them
+    :param if_empty: what to do where ``job_ids`` names none: ``fail``, ``skip`` or ``succeed``
     :param dli_conn_id: connection of type ``dli`` (templated)
     :param timeout: seconds to wait
     :param poll_interval: seconds between two looks
@@ -50,6 +51,7 @@ class FlinkJobsOperator(BaseOperator):
         self,
         *,
         job_ids: Iterable[int | str] | int | str | XComArg,
+        if_empty: IfEmpty = "fail",
         dli_conn_id: str = DEFAULT_CONN_ID,
         timeout: float = 1200,
         poll_interval: float = 10,
@@ -59,6 +61,7 @@ class FlinkJobsOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.job_ids = job_ids
+        self.if_empty = if_empty
         self.dli_conn_id = dli_conn_id
         self.timeout = timeout
         self.poll_interval = poll_interval
@@ -81,10 +84,12 @@ class FlinkJobsOperator(BaseOperator):
         from airflow_provider_dli.lifecycle.doing import Doing, checked
         from airflow_provider_dli.lifecycle.looking import all_of
         from airflow_provider_dli.memory import TaskMemory
-        from airflow_provider_dli.parameters import job_ids
+        from airflow_provider_dli.selecting import named_jobs
 
         with translated():
-            ids, deed, goal = job_ids("job_ids", self.job_ids), self._deed(), self._goal()
+            ids, deed, goal = named_jobs(self.job_ids, self.if_empty), self._deed(), self._goal()
+        if not ids:
+            return []
         hook = DliHook(self.dli_conn_id)
         doing = Doing(hook, deed, TaskMemory(context, f"dli_{deed.name}"), self.settling_time, self.log)
         done = doing.do(all_of(hook, ids))
@@ -298,15 +303,11 @@ class DliDeleteFlinkJobsOperator(BaseOperator):
         from airflow_provider_dli.lifecycle.doing import Doing, checked
         from airflow_provider_dli.lifecycle.looking import find
         from airflow_provider_dli.memory import TaskMemory
-        from airflow_provider_dli.parameters import is_empty, job_ids
-        from airflow_provider_dli.selecting import checked_if_empty, nothing
+        from airflow_provider_dli.selecting import named_jobs
 
         with translated():
-            checked_if_empty(self.if_empty)
-            empty = is_empty(self.job_ids) and self.if_empty != "fail"
-            ids = [] if empty else job_ids("job_ids", self.job_ids)
-        if empty:
-            nothing(self.if_empty, "job_ids, which names none")
+            ids = named_jobs(self.job_ids, self.if_empty)
+        if not ids:
             return []
         hook, deed = DliHook(self.dli_conn_id), deeds.delete()
         found = {job_id: find(hook, job_id) for job_id in ids}

@@ -35,7 +35,7 @@ class DliListFlinkJobsOperator(BaseOperator):
     :param user_name: name of the user who made the jobs (templated)
     :param tags: a mapping, or ``key=value,key=value``; each must fit (templated)
     :param changed_since: jobs made or changed since then: a datetime or ISO 8601, such as
-        ``{{ data_interval_start }}`` (templated)
+        ``{{ prev_start_date_success }}`` (templated)
     :param exclude: ids, or wildcards for names, of jobs that are not meant (templated)
     :param if_empty: what to do where no job fits: ``fail``, ``skip`` or ``succeed``
     :param dli_conn_id: connection of type ``dli`` (templated)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
@@ -31,7 +31,7 @@ class DliImportFlinkJobsOperator(BaseOperator):
     :param is_cover: True to replace jobs of the same names
     :param expect: ids (those of the archive) or names of jobs that must be imported (templated)
     :param on_clash: where a job of the same name exists and is not replaced: ``fail``, or ``accept`` to leave
-        it as it is
+        it as it is (templated)
     :param verify: False to import from an archive that is not proven whole
     :param dli_conn_id: connection of type ``dli`` of the project to import into (templated)
     :param source_conn_id: connection that may read the archive, if it is another one: that of another project,
@@ -46,7 +46,7 @@ class DliImportFlinkJobsOperator(BaseOperator):
     :raises DliException: if DLI or OBS is out of reach or in trouble; a retry may help
     """
 
-    template_fields: Sequence[str] = ("zip_file", "expect", "dli_conn_id", "source_conn_id", "copy_to")
+    template_fields: Sequence[str] = ("zip_file", "expect", "on_clash", "dli_conn_id", "source_conn_id", "copy_to")
     ui_color = "#d9ead3"
 
     def __init__(  # noqa: PLR0913 -- by name, as Airflow's
@@ -55,7 +55,7 @@ class DliImportFlinkJobsOperator(BaseOperator):
         zip_file: Iterable[str] | str | XComArg,
         is_cover: bool = False,
         expect: Iterable[int | str] | int | str | XComArg | None = None,
-        on_clash: Literal["fail", "accept"] = "fail",
+        on_clash: str = "fail",
         verify: bool = True,
         dli_conn_id: str = DEFAULT_CONN_ID,
         source_conn_id: str | None = None,

@@ -90,7 +90,7 @@ def test_a_job_that_ran_before_is_run_again(world: Emulator) -> None:
         ),
         (["job_submitting", "job_running_exception"], r"job 100 is job_running_exception"),
         (["job_submitting", "job_canceling", "job_cancel_success"], r"job 100 is job_cancel_success"),
-        (["job_init"], r"job 100 is still job_init, 0 s after it was asked to run"),
+        (["job_init"], r"job 100 is still job_init after 0 s"),
     ],
 )
 def test_a_job_that_does_not_start_is_red(world: Emulator, path: list[str], reason: str) -> None:

@@ -5,6 +5,7 @@ Follows the *Flink Job APIs* of the DLI API reference; every function names its 
 
 from __future__ import annotations
 
+from airflow_provider_dli.client.call import Call
 from airflow_provider_dli.client.flink.archives import (
     ExportResult,
     ImportResult,
@@ -51,6 +52,7 @@ from airflow_provider_dli.client.flink.values import Done, checked_job_ids
 
 __all__ = [
     "Agency",
+    "Call",
     "CreatedJob",
     "Done",
     "ExecutionGraph",

@@ -78,7 +78,7 @@ class Watch:
             return "the project has no such job"
         words = f" ({job.status_desc})" if job.status_desc else ""
         if self.goal != "stopped" and self._unmoved(job):
-            return f"still {job.status}{words}, {self.grace:.0f} s after it was asked to run"
+            return f"still {job.status}{words} after {self.grace:.0f} s"
         return f"{job.status}{words}"
 
     def _unmoved(self, job: FlinkJob) -> bool:

@@ -1,0 +1,220 @@
+"""Bring jobs of one project into another, with what must be otherwise there: queues, buckets, endpoints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.flink.definitions import JAR_JOB
+from airflow_provider_dli.client.flink.states import PHASES, Phase
+from airflow_provider_dli.exceptions import DliException, DliFailException, translated
+from airflow_provider_dli.lifecycle.looking import all_of
+from airflow_provider_dli.tables import text_table
+from airflow_provider_dli.wording import Logger, counted
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.hooks.dli import DliHook
+
+_MOST_ASKS = 3
+_AT_REST = (Phase.REST, Phase.ENDED, Phase.BROKEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What must be otherwise in the target.
+
+    :param queues: queue of the source to queue of the target
+    :param replacements: text to text, in every setting that is text: the SQL, paths, endpoints in it
+    """
+
+    queues: Mapping[str, str] = field(default_factory=dict)
+    replacements: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("queues", "replacements"):
+            given = getattr(self, name)
+            if not isinstance(given, Mapping) or not all(
+                isinstance(each, str) and each for each in [*given, *given.values()]
+            ):
+                raise ConfigurationError(
+                    name, f"{given!r} cannot be", "give a mapping of texts to texts, none empty"
+                )
+
+    def apply(self, settings: Mapping[str, Any], used: Counter[str]) -> dict[str, Any]:
+        """Give settings as they shall be in the target.
+
+        :param settings: of the source
+        :param used: counts how often each was found
+        """
+        changed = {name: self._replaced(value, used) for name, value in settings.items()}
+        queue = str(settings.get("queue_name"))
+        if queue in self.queues:
+            used[f"queues {queue}"] += 1
+            changed["queue_name"] = self.queues[queue]
+        return changed
+
+    def _replaced(self, value: Any, used: Counter[str]) -> Any:  # noqa: ANN401 -- any JSON
+        if isinstance(value, list):
+            return [self._replaced(each, used) for each in value]
+        if not isinstance(value, str):
+            return value
+        for old, new in self.replacements.items():
+            used[f"replacements {old}"] += value.count(old)
+            value = value.replace(old, new)
+        return value
+
+    def unused(self, used: Counter[str]) -> list[str]:
+        """Give what was found nowhere: a slip of the pen, or a job that is not the one that was meant.
+
+        :param used: how often each was found
+        """
+        names = [
+            *(f"queues {queue}" for queue in self.queues),
+            *(f"replacements {old}" for old in self.replacements),
+        ]
+        return [name for name in names if not used[name]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is to be done for one job.
+
+    :param source: the job
+    :param settings: those that it shall have in the target
+    :param target: the job of its name there; None if there is none
+    :param changed: names of the settings that differ there; all of them if there is no such job
+    """
+
+    source: flink.FlinkJob
+    settings: Mapping[str, Any]
+    target: flink.FlinkJob | None
+    changed: tuple[str, ...]
+
+    @property
+    def action(self) -> str:
+        """``create``, ``update`` or ``same``."""
+        if self.target is None:
+            return "create"
+        return "update" if self.changed else "same"
+
+    def as_dict(self, job_id: int | None) -> dict[str, Any]:
+        """Give it as plain JSON values."""
+        return {
+            "source_job_id": self.source.job_id,
+            "job_id": job_id,
+            "name": self.source.name,
+            "action": self.action,
+            "changed": list(self.changed) if self.target else [],
+        }
+
+
+def plan(source: DliHook, target: DliHook, job_ids: Sequence[int], mapped: Mapped, log: Logger) -> list[Step]:
+    """Look at both projects and tell what is to be done.
+
+    :param source: of the project to take from
+    :param target: of the project to bring into
+    :param job_ids: ids of the jobs in the source
+    :param mapped: what must be otherwise
+    :param log: where to tell, as a table
+    :raises DliFailException: if a job does not exist, or something of ``mapped`` is found in none of them
+    """
+    used: Counter[str] = Counter()
+    jobs = all_of(source, job_ids)
+    there = {job.name: job.job_id for job in target.list_flink_jobs()}
+    steps = [_step(target, job, mapped.apply(flink.settings_of(job), used), there) for job in jobs.values()]
+    rows = [
+        (step.source.job_id, step.source.name, step.action, ", ".join(step.changed) if step.target else None)
+        for step in steps
+    ]
+    for line in text_table(("id", "name", "action", "changed settings"), rows):
+        log.info("  %s", line)
+    if unused := mapped.unused(used):
+        raise DliFailException(f"found in none of the jobs: {', '.join(unused)}; correct the mapping or the jobs")
+    return steps
+
+
+def carry_out(target: DliHook, steps: Sequence[Step], log: Logger) -> list[dict[str, Any]]:
+    """Create and update.
+
+    :param target: of the project to bring into
+    :param steps: what is to be done
+    :param log: where to tell
+    :raises DliFailException: before anything is changed, if a job runs that is to be updated
+    :raises DliException: naming what was done before it failed
+    """
+    busy = [step.target for step in steps if step.action == "update" and step.target and not _rests(step.target)]
+    if busy:
+        listed = ", ".join(f"{job.job_id} {job.name} ({job.status})" for job in busy)
+        raise DliFailException(f"a job that runs cannot be changed: {listed}; stop it first. Nothing was changed.")
+    done: list[dict[str, Any]] = []
+    for step in steps:
+        try:
+            done.append(step.as_dict(_carried_out(target, step, log)))
+        except DliException as error:
+            before = ", ".join(f"{each['action']} {each['name']}" for each in done) or "nothing"
+            raise type(error)(f"{step.action} {step.source.name}: {error} Done before it: {before}.") from error
+    log.info("Promoted %s into project %s.", counted(len(done), "job"), target.project_id)
+    return done
+
+
+def _step(target: DliHook, job: flink.FlinkJob, settings: Mapping[str, Any], there: Mapping[str, int]) -> Step:
+    known = target.get_flink_job(there[job.name]) if job.name in there else None
+    if known is None:
+        return Step(job, settings, None, tuple(settings))
+    if known.job_type != job.job_type:
+        raise DliFailException(
+            f"job {job.name} is a {job.job_type}, and the target has one of that name that is a {known.job_type}"
+        )
+    has = flink.settings_of(known)
+    return Step(job, settings, known, tuple(name for name in settings if has.get(name) != settings[name]))
+
+
+def _carried_out(target: DliHook, step: Step, log: Logger) -> int:
+    if step.target is not None:
+        if step.changed:
+            update = flink.update_jar_job if step.source.job_type == JAR_JOB else flink.update_sql_job
+            with translated():
+                call = update(step.target.job_id, **{name: step.settings[name] for name in step.changed})
+            target.run(call)
+        return step.target.job_id
+    with translated():
+        create = _creation(step)
+    return _created(target, step.source.name, create, log)
+
+
+def _creation(step: Step) -> flink.Call[flink.CreatedJob]:
+    settings: Any = step.settings
+    if step.source.job_type == JAR_JOB:
+        return flink.create_jar_job(step.source.name, **settings)
+    return flink.create_sql_job(step.source.name, job_type=step.source.job_type, **settings)
+
+
+def _created(target: DliHook, name: str, call: flink.Call[flink.CreatedJob], log: Logger) -> int:
+    """Create a job; where the answer is lost, its name tells whether it is there."""
+    for asks_left in reversed(range(_MOST_ASKS)):
+        try:
+            return target.run(call).job_id
+        except DliException as error:
+            if not error.outcome_unknown or not asks_left:
+                raise
+            log.info("%s Looking for the job by its name.", error)
+            if found := next((job.job_id for job in target.list_flink_jobs() if job.name == name), None):
+                return found
+    raise AssertionError("the last try returns or raises")
+
+
+def _rests(job: flink.FlinkJob) -> bool:
+    return PHASES.get(job.status, Phase.RUNNING) in _AT_REST
+
+
+def to_stop(steps: Sequence[Step]) -> list[int]:
+    """Give the jobs of the target that must be stopped before they can be updated.
+
+    :param steps: what is to be done
+    """
+    targets = [step.target for step in steps if step.action == "update" and step.target]
+    return [job.job_id for job in targets if not _rests(job)]

@@ -1,0 +1,124 @@
+"""Wait for archives of exported Flink jobs.
+
+What a task needs is imported when it runs: this module is read with every DAG file that uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
+
+from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_dli.client.locations import ObsLocation
+    from airflow_provider_dli.verification.demands import Level
+    from airflow_provider_dli.verification.verify import Verification
+
+
+class DliExportArchiveSensor(BaseSensorOperator):
+    """Wait until archives of exported Flink jobs are in OBS, have settled, and have a whole directory.
+
+    For exports that somebody else makes, or that take long. It reads two or three ranges of each archive and
+    proves its directory; every byte is proven by
+    :class:`~airflow_provider_dli.operators.dli.DliVerifyFlinkExportOperator`.
+
+    Pushes a list of reports as ``return_value``, in the form of that operator's.
+
+    :param zip_file: the archives: one entry ``bucket/key``, a list of them, or ``export.output`` (templated)
+    :param dli_conn_id: connection of type ``dli`` (templated)
+    :param level: what is proven of each in the end: ``directory``, or ``exists`` for nothing but that it is there
+    :param settle_time: seconds for which an archive must not have changed
+    :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says. The
+        parameters of all sensors, such as ``poke_interval``, ``timeout``, ``mode`` and ``soft_fail``, do as usual
+    :raises DliFailException: if an archive is damaged, or a parameter, the connection or the bucket cannot be used
+    :raises DliException: if OBS is in trouble
+    :raises AirflowSensorTimeout: if an archive did not appear in time
+    """
+
+    template_fields: Sequence[str] = ("zip_file", "dli_conn_id")
+    ui_color = "#e6f1f2"
+
+    def __init__(
+        self,
+        *,
+        zip_file: Iterable[str] | str | XComArg,
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        level: Level = "directory",
+        settle_time: float = 0,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,  # noqa: ANN401 -- BaseSensorOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.zip_file = zip_file
+        self.dli_conn_id = dli_conn_id
+        self.level = level
+        self.settle_time = settle_time
+        self.deferrable = deferrable
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look once; all settled archives are proven, and their reports are the result."""
+        del context
+        places, verification = self._prepared()
+        if awaited := verification.unsettled(places, self.settle_time):
+            self.log.info("Not there yet, or not settled: %s", ", ".join(place.url for place in awaited))
+            return PokeReturnValue(is_done=False)
+        return PokeReturnValue(is_done=True, xcom_value=self._proven(places, verification))
+
+    def execute(self, context: Context) -> Any:  # noqa: ANN401 -- BaseSensorOperator's
+        """Wait here, or on the triggerer."""
+        if not self.deferrable:
+            return super().execute(context)
+        places, verification = self._prepared()
+        if verification.unsettled(places, self.settle_time):
+            self._defer(places)
+        return self._proven(places, verification)
+
+    def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
+        """Go on after the triggerer has waited."""
+        from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
+
+        from airflow_provider_dli.triggers.events import checked
+
+        del context
+        if checked(event) == "timeout":
+            message = f"Not there, or not settled, within {self.timeout:.0f} s: {', '.join(event['missing'])}"
+            raise AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)
+        return self._proven(*self._prepared())
+
+    def _prepared(self) -> tuple[list[ObsLocation], Verification]:
+        """Check every parameter, before anything is asked."""
+        from airflow_provider_dli.exceptions import DliFailException
+        from airflow_provider_dli.verification.preparing import prepared
+
+        if self.level == "full":
+            raise DliFailException(
+                "level: 'full' is too much for a sensor; use DliVerifyFlinkExportOperator after it"
+            )
+        return prepared(self.zip_file, self.dli_conn_id, self.log, level=self.level)
+
+    def _proven(self, places: list[ObsLocation], verification: Verification) -> list[dict[str, Any]]:
+        from airflow_provider_dli.verification.judgement import judge
+
+        reports = verification.run(places, 0, 1)
+        judge(reports, self.log)
+        return [report.as_dict() for report in reports]
+
+    def _defer(self, places: list[ObsLocation]) -> None:
+        import time
+
+        from airflow_provider_dli.triggers.obs import ArchivesTrigger
+
+        self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in places))
+        trigger = ArchivesTrigger(
+            [str(place) for place in places],
+            self.dli_conn_id,
+            self.poke_interval,
+            time.time() + self.timeout,
+            self.settle_time,
+        )
+        self.defer(trigger=trigger, method_name="execute_complete")

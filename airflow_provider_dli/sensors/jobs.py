@@ -1,0 +1,155 @@
+"""Wait for Flink jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
+
+from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_dli.client.flink.states import Goal
+    from airflow_provider_dli.client.flink.watching import Watch
+
+
+class DliFlinkJobSensor(BaseSensorOperator):
+    """Wait until Flink jobs run, have finished, or are stopped, whoever asked them to.
+
+    Follows *Querying Job Details* of the DLI API reference (dli_02_0235). A job that cannot come to the goal any
+    more is a failure, once ``settling_time`` is over: after a run DLI goes on showing the end of the run before
+    for a while.
+
+    Pushes a list of the jobs as ``return_value``: ``job_id``, ``name``, ``job_type``, ``status``, ``start_time``
+    (epoch milliseconds) and ``savepoint_path``.
+
+    :param job_ids: the jobs: a list of ids, one id, a text of ids, or the output of another task (templated)
+    :param goal: ``running``, ``finished`` or ``stopped``
+    :param settling_time: seconds, from the beginning of the task, in which a bad end may still be that of before
+    :param dli_conn_id: connection of type ``dli`` (templated)
+    :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says. The
+        parameters of all sensors, such as ``poke_interval``, ``timeout``, ``mode`` and ``soft_fail``, do as usual
+    :raises DliFailException: if a job has failed or does not exist, or a parameter or the connection cannot be
+        used
+    :raises DliException: if DLI is in trouble
+    :raises AirflowSensorTimeout: if a job did not come to the goal in time
+    """
+
+    template_fields: Sequence[str] = ("job_ids", "dli_conn_id")
+    ui_color = "#e6f1f2"
+
+    def __init__(
+        self,
+        *,
+        job_ids: Iterable[int | str] | int | str | XComArg,
+        goal: Goal = "running",
+        settling_time: float = 60,
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,  # noqa: ANN401 -- BaseSensorOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_ids = job_ids
+        self.goal: Goal = goal
+        self.settling_time = settling_time
+        self.dli_conn_id = dli_conn_id
+        self.deferrable = deferrable
+        self._first_look: float | None = None
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look once; where all have come to the goal, the jobs are the result."""
+        import time
+
+        from airflow_provider_dli.lifecycle.waiting import standing
+
+        watch = self._looked(self._began(context))
+        if watch.waiting(time.time()):
+            self.log.info("Not all %s: %s", self.goal, standing(watch))
+            return PokeReturnValue(is_done=False)
+        return PokeReturnValue(is_done=True, xcom_value=self._judged(watch))
+
+    def execute(self, context: Context) -> Any:  # noqa: ANN401 -- BaseSensorOperator's
+        """Wait here, or on the triggerer."""
+        import time
+
+        if not self.deferrable:
+            return super().execute(context)
+        watch = self._looked(time.time())
+        if watch.waiting(time.time()):
+            self._defer(watch)
+        return self._judged(watch)
+
+    def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
+        """Go on after the triggerer has waited."""
+        import time
+
+        from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
+
+        from airflow_provider_dli.lifecycle.waiting import standing
+        from airflow_provider_dli.triggers.events import checked
+
+        del context
+        checked(event)
+        watch = self._looked(0)
+        if watch.waiting(time.time()):
+            message = f"Not all {self.goal} within {self.timeout:.0f} s: {standing(watch)}"
+            raise AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)
+        return self._judged(watch)
+
+    def _began(self, context: Context) -> float:
+        """Tell when the task began, epoch seconds; in mode ``reschedule`` it begins anew for every look."""
+        import time
+
+        if self._first_look is None:
+            self._first_look = time.time()
+        instance = context.get("ti")
+        first = instance.get_first_reschedule_date(context) if self.reschedule and instance else None
+        return first.timestamp() if first else self._first_look
+
+    def _looked(self, began: float) -> Watch:
+        """Check every parameter, then look at each job."""
+        from airflow_provider_dli.client.errors import ConfigurationError
+        from airflow_provider_dli.client.flink.states import GOALS
+        from airflow_provider_dli.client.flink.watching import Watch, mark_of
+        from airflow_provider_dli.exceptions import translated
+        from airflow_provider_dli.hooks.dli import DliHook
+        from airflow_provider_dli.lifecycle.waiting import look
+        from airflow_provider_dli.parameters import job_ids
+
+        with translated():
+            if self.goal not in GOALS:
+                raise ConfigurationError(
+                    "goal", f"{self.goal!r} is not possible", f"give one of {', '.join(GOALS)}"
+                )
+            watch = Watch(job_ids("job_ids", self.job_ids), self.goal)
+        look(DliHook(self.dli_conn_id), watch)
+        # What is seen in the beginning may be the end of the run before.
+        watch.before = {job.job_id: mark_of(job) for job in watch.seen.values() if job}
+        watch.asked, watch.grace = began, self.settling_time
+        return watch
+
+    def _judged(self, watch: Watch) -> list[dict[str, Any]]:
+        from airflow_provider_dli.lifecycle.waiting import judge
+
+        return judge(watch, self.timeout, self.log)
+
+    def _defer(self, watch: Watch) -> None:
+        import time
+
+        from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
+
+        self.log.info("Waiting on the triggerer until jobs %s are %s.", list(watch.job_ids), self.goal)
+        trigger = FlinkJobsTrigger(
+            list(watch.job_ids),
+            self.goal,
+            dli_conn_id=self.dli_conn_id,
+            poll_interval=self.poke_interval,
+            deadline=time.time() + self.timeout,
+            before={str(job_id): mark for job_id, mark in watch.before.items()},
+            asked=watch.asked,
+            grace=watch.grace,
+        )
+        self.defer(trigger=trigger, method_name="execute_complete")

@@ -1,0 +1,76 @@
+"""Bring Flink jobs from test to production: back up, stop with a savepoint, change, run on.
+
+Press Trigger and name the jobs of the test project and what must be otherwise in production. Production's own jobs
+are exported and proven first, so that there is a way back.
+
+Needs a connection ``dli_default`` of production, a connection ``dli_test``, and the name of a bucket, as Airflow
+variable ``dli_backup_bucket`` or environment variable ``AIRFLOW_VAR_DLI_BACKUP_BUCKET``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, Param, XComArg
+
+from airflow_provider_dli.operators.dli import (
+    DliExportFlinkJobsOperator,
+    DliPromoteFlinkJobsOperator,
+    DliRunFlinkJobsOperator,
+    DliStopFlinkJobsOperator,
+    DliVerifyFlinkExportOperator,
+)
+
+WHAT: dict[str, Any] = {
+    "job_ids": "{{ params.job_ids }}",
+    "queues": "{{ params.queues | tojson }}",
+    "replacements": "{{ params.replacements | tojson }}",
+    "source_conn_id": "dli_test",
+}
+
+with DAG(
+    dag_id="dli_promote_flink_jobs",
+    description="Bring Flink jobs from test to production",
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    tags=["dli", "flink"],
+    doc_md=__doc__,
+    params={
+        "job_ids": Param(
+            "",
+            type="string",
+            title="Flink job ids",
+            description="Ids of the jobs in the test project, with commas between or one a line.",
+            pattern=r"^\s*[0-9]+([\s,]+[0-9]+)*[\s,]*$",
+        ),
+        "queues": Param({}, type="object", title="Queues", description='Such as {"flink_test": "flink_prod"}.'),
+        "replacements": Param(
+            {},
+            type="object",
+            title="Replacements",
+            description="Text to text, in the SQL and all other texts: buckets, endpoints. Each must be found.",
+        ),
+    },
+) as dag:
+    backup = DliExportFlinkJobsOperator(
+        task_id="backup",
+        obs_dir="{{ var.value.dli_backup_bucket }}/promote/{{ run_id | replace(':', '') | replace('+', '_') }}",
+    )
+    proven = DliVerifyFlinkExportOperator(task_id="proven", zip_file=backup.output)
+    plan = DliPromoteFlinkJobsOperator(task_id="plan", dry_run=True, **WHAT)
+    stop = DliStopFlinkJobsOperator(
+        task_id="stop",
+        job_ids=XComArg(plan, key="to_stop"),
+        trigger_savepoint=True,
+        if_empty="succeed",
+        poll_interval=5,
+    )
+    promote = DliPromoteFlinkJobsOperator(task_id="promote", **WHAT)
+    run = DliRunFlinkJobsOperator(
+        task_id="run", job_ids=XComArg(promote, key="job_ids"), resume_savepoint=True, poll_interval=5
+    )
+
+    backup >> proven >> plan >> stop >> promote >> run

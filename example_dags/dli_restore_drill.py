@@ -1,0 +1,62 @@
+"""Prove that an archive brings the jobs back: restore them into a scratch project and compare each setting.
+
+Export, verify, import into the scratch project, hold every job against its source, write a report beside the
+archive, and remove from the scratch project what was put there, whatever happened.
+
+Needs a connection ``dli_default``, a connection ``dli_scratch`` of a project that nobody works in, and the name
+of a bucket, as Airflow variable ``dli_backup_bucket`` or environment variable ``AIRFLOW_VAR_DLI_BACKUP_BUCKET``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.providers.common.compat.sdk import DAG, XComArg
+
+from airflow_provider_dli.operators.dli import (
+    DliCompareFlinkJobsOperator,
+    DliDeleteFlinkJobsOperator,
+    DliExportFlinkJobsOperator,
+    DliImportFlinkJobsOperator,
+    DliVerifyFlinkExportOperator,
+)
+
+# A directory of its own for every run, without the characters of a run id that a path may not like.
+DIRECTORY = "{{ var.value.dli_backup_bucket }}/drill/{{ run_id | replace(':', '') | replace('+', '_') }}"
+
+with DAG(
+    dag_id="dli_restore_drill",
+    description="Restore all Flink jobs into a scratch project, compare them with their sources, and clear up",
+    schedule="0 4 * * 0",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
+    tags=["dli", "flink", "restore"],
+    doc_md=__doc__,
+) as dag:
+    export = DliExportFlinkJobsOperator(task_id="export", obs_dir=DIRECTORY)
+    verify = DliVerifyFlinkExportOperator(task_id="verify", zip_file=export.output)
+    restore = DliImportFlinkJobsOperator(
+        task_id="restore",
+        zip_file=export.output,
+        dli_conn_id="dli_scratch",
+        source_conn_id="dli_default",
+        verify=False,  # the task before has done it
+    )
+    compare = DliCompareFlinkJobsOperator(
+        task_id="compare",
+        job_mapping=restore.output,
+        source_conn_id="dli_default",
+        dli_conn_id="dli_scratch",
+        report_to=DIRECTORY,
+    )
+    clear_up = DliDeleteFlinkJobsOperator(
+        task_id="clear_up",
+        # Only what this run created, red or green.
+        job_ids=XComArg(restore, key="created"),
+        if_empty="succeed",
+        dli_conn_id="dli_scratch",
+    ).as_teardown()
+
+    export >> verify >> restore >> compare >> clear_up

@@ -1,0 +1,43 @@
+"""Bring Flink jobs back from an archive: press Trigger and name it.
+
+The archive is proven whole first. The jobs are drafts then; run them when you are sure. Needs a connection
+``dli_default`` of the project to restore into.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from airflow.providers.common.compat.sdk import DAG, Param
+
+from airflow_provider_dli.operators.dli import DliImportFlinkJobsOperator
+
+with DAG(
+    dag_id="dli_restore_flink_jobs",
+    description="Import the Flink jobs of an archive in OBS",
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    tags=["dli", "flink", "restore"],
+    doc_md=__doc__,
+    params={
+        "zip_file": Param(
+            "",
+            type="string",
+            minLength=5,
+            title="Archive",
+            description="bucket/key of an archive as the export returned it, or bucket/directory of several.",
+            pattern=r"^\s*(obs://)?[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+$",
+        ),
+        "on_clash": Param(
+            "fail",
+            type="string",
+            enum=["fail", "accept"],
+            title="Where a job of the same name exists",
+            description="fail: the task is red and lists those jobs. accept: they stay as they are.",
+        ),
+    },
+) as dag:
+    restore = DliImportFlinkJobsOperator(
+        task_id="restore", zip_file="{{ params.zip_file }}", on_clash="{{ params.on_clash }}"
+    )
