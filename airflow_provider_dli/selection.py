@@ -141,7 +141,7 @@ def _statuses(name: str, value: object) -> tuple[str, ...]:
 
 def _tags(name: str, value: object) -> tuple[tuple[str, str], ...]:
     if isinstance(value, str):
-        pairs = [pair.partition("=")[::2] for pair in value.split(",")]
+        pairs = [pair.partition("=")[::2] if "=" in pair else ("", "") for pair in value.split(",")]
     else:
         pairs = list(value.items()) if isinstance(value, Mapping) else []
     tags = tuple((str(key).strip(), str(text).strip()) for key, text in pairs)

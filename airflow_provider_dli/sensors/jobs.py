@@ -58,6 +58,7 @@ class DliFlinkJobSensor(BaseSensorOperator):
         self.dli_conn_id = dli_conn_id
         self.deferrable = deferrable
         self._first_look: float | None = None
+        self._before: dict[int, list[Any]] = {}
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once; where all have come to the goal, the jobs are the result."""
@@ -127,8 +128,8 @@ class DliFlinkJobSensor(BaseSensorOperator):
             watch = Watch(job_ids("job_ids", self.job_ids), self.goal)
         look(DliHook(self.dli_conn_id), watch)
         # What is seen in the beginning may be the end of the run before.
-        watch.before = {job.job_id: mark_of(job) for job in watch.seen.values() if job}
-        watch.asked, watch.grace = began, self.settling_time
+        self._before = self._before or {job.job_id: mark_of(job) for job in watch.seen.values() if job}
+        watch.before, watch.asked, watch.grace, watch.must_move = self._before, began, self.settling_time, False
         return watch
 
     def _judged(self, watch: Watch) -> list[dict[str, Any]]:
@@ -151,5 +152,6 @@ class DliFlinkJobSensor(BaseSensorOperator):
             before={str(job_id): mark for job_id, mark in watch.before.items()},
             asked=watch.asked,
             grace=watch.grace,
+            must_move=False,
         )
         self.defer(trigger=trigger, method_name="execute_complete")

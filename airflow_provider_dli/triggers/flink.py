@@ -32,6 +32,7 @@ class FlinkJobsTrigger(WaitingTrigger):
     :param before: marks of the jobs before they were asked to move, by id as text
     :param asked: epoch seconds at which they were asked
     :param grace: seconds after that in which a job may be as it was before
+    :param must_move: whether it is a failure to be so for longer
     """
 
     hook_class = DliHook
@@ -47,6 +48,7 @@ class FlinkJobsTrigger(WaitingTrigger):
         before: Mapping[str, list[Any]] | None = None,
         asked: float = 0.0,
         grace: float = 0.0,
+        must_move: bool = True,
     ) -> None:
         super().__init__(dli_conn_id, poll_interval, deadline)
         self.job_ids = list(job_ids)
@@ -54,15 +56,24 @@ class FlinkJobsTrigger(WaitingTrigger):
         self.before = dict(before or {})
         self.asked = asked
         self.grace = grace
+        self.must_move = must_move
         marks = {int(job_id): mark for job_id, mark in self.before.items()}
-        self._watch = Watch(self.job_ids, goal, marks, asked, grace)
+        self._watch = Watch(self.job_ids, goal, marks, asked, grace, must_move)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give what it takes to make it again on another triggerer."""
-        names = ("job_ids", "goal", "dli_conn_id", "poll_interval", "deadline", "before", "asked", "grace")
-        return "airflow_provider_dli.triggers.flink.FlinkJobsTrigger", {
-            name: getattr(self, name) for name in names
-        }
+        names = (
+            "job_ids",
+            "goal",
+            "dli_conn_id",
+            "poll_interval",
+            "deadline",
+            "before",
+            "asked",
+            "grace",
+            "must_move",
+        )
+        return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def look(self, hook: DliHook) -> None:
         """Look at each job that is on its way still."""

@@ -28,6 +28,7 @@ class Watch:
         moved: DLI goes on showing the status of before for a while
     :param asked: epoch seconds at which they were asked
     :param grace: seconds after that in which a job may bear its mark still
+    :param must_move: whether it is a failure to bear it for longer, though its status may be no bad one
     """
 
     job_ids: Sequence[int]
@@ -35,6 +36,7 @@ class Watch:
     before: Mapping[int, list[Any]] = field(default_factory=dict)
     asked: float = 0.0
     grace: float = 0.0
+    must_move: bool = True
     seen: dict[int, FlinkJob | None] = field(default_factory=dict)
 
     def see(self, job_id: int, job: FlinkJob | None) -> None:
@@ -57,7 +59,10 @@ class Watch:
         if job is None:
             return Verdict.FAILED
         if self.goal != "stopped" and self._unmoved(job):
-            return Verdict.WAIT if now < self.asked + self.grace else Verdict.FAILED
+            if now < self.asked + self.grace:
+                return Verdict.WAIT
+            if self.must_move:
+                return Verdict.FAILED
         return verdict(job.status, self.goal, restarts=_restarts(job))
 
     def waiting(self, now: float) -> list[int]:
@@ -77,7 +82,7 @@ class Watch:
         if job is None:
             return "the project has no such job"
         words = f" ({job.status_desc})" if job.status_desc else ""
-        if self.goal != "stopped" and self._unmoved(job):
+        if self.must_move and self.goal != "stopped" and self._unmoved(job):
             return f"still {job.status}{words} after {self.grace:.0f} s"
         return f"{job.status}{words}"
 

@@ -1,0 +1,119 @@
+"""Waiting for jobs, whoever asked them to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliFailException
+from airflow_provider_dli.sensors.dli import DliFlinkJobSensor
+from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+    return dli_emulator
+
+
+def sensor(job_ids: Any, **parameters: Any) -> DliFlinkJobSensor:
+    given = {"poke_interval": 0.05, "timeout": 5, "settling_time": 0.2, **parameters}
+    return DliFlinkJobSensor(task_id="wait", job_ids=job_ids, **given)
+
+
+def begin(world: Emulator, job_id: int, *path: str) -> None:
+    world.world.jobs[job_id].begin(path, time.time(), 0.1)
+
+
+def test_jobs_are_waited_for(world: Emulator) -> None:
+    """Past the end of the run before, which is still shown in the beginning."""
+    begin(world, 108, "job_cancel_success", "job_submitting", "job_running")
+    result = sensor("108, 103").execute({})
+    assert [(each["job_id"], each["status"]) for each in result] == [(108, "job_running"), (103, "job_running")]
+
+
+@pytest.mark.parametrize(
+    ("goal", "path", "status"),
+    [
+        ("stopped", ("job_canceling", "job_cancel_success"), "job_cancel_success"),
+        ("finished", ("job_running", "job_finish"), "job_finish"),
+    ],
+)
+def test_every_goal(world: Emulator, goal: Any, path: tuple[str, ...], status: str) -> None:
+    """By the one table of statuses."""
+    begin(world, 103, *path)
+    assert sensor(103, goal=goal).execute({})[0]["status"] == status
+
+
+def test_a_job_that_ends_badly_is_red(world: Emulator) -> None:
+    """Once the settling time is over; one that changes to a bad end is so at once."""
+    with pytest.raises(DliFailException, match="job 102 is job_submit_fail"):
+        sensor(102).execute({})
+    begin(world, 100, "job_submitting", "job_submit_fail")
+    started = time.monotonic()
+    with pytest.raises(DliFailException, match="job 100 is job_submit_fail"):
+        sensor(100, settling_time=60).execute({})
+    assert time.monotonic() - started < 5
+
+
+def test_a_job_that_does_not_exist_is_red(world: Emulator) -> None:
+    """It will not come."""
+    with pytest.raises(DliFailException, match="job 9 is the project has no such job"):
+        sensor([9]).execute({})
+    del world
+
+
+def test_time_is_up(world: Emulator) -> None:
+    """As for every sensor."""
+    with pytest.raises(AirflowSensorTimeout):
+        sensor(101, timeout=0.3).execute({})
+    del world
+
+
+@pytest.mark.parametrize(("parameters", "field"), [({"goal": "done"}, "goal"), ({"job_ids": ""}, "job_ids")])
+def test_a_wrong_parameter_is_refused(world: Emulator, parameters: dict[str, Any], field: str) -> None:
+    """By its name, before anything is sent."""
+    with pytest.raises(DliFailException, match=rf"^{field}: "):
+        sensor(**{"job_ids": 100, **parameters}).execute({})
+    assert len(world.requests) == 0
+
+
+def fire(waiting: TaskDeferred) -> Any:
+    """Make the trigger again from its row, and let it fire."""
+    name, fields = waiting.trigger.serialize()
+    assert name.endswith("FlinkJobsTrigger")
+    remade = FlinkJobsTrigger(**json.loads(json.dumps(fields)))
+
+    async def event() -> Any:
+        async for each in remade.run():
+            return each.payload
+        return None
+
+    return asyncio.run(event())
+
+
+def test_on_the_triggerer(world: Emulator) -> None:
+    """It waits there, and judges here."""
+    begin(world, 108, "job_cancel_success", "job_submitting", "job_running")
+    with pytest.raises(TaskDeferred) as caught:
+        sensor([108], deferrable=True).execute({})
+    assert sensor([108]).execute_complete({}, fire(caught.value))[0]["status"] == "job_running"
+
+
+def test_time_is_up_on_the_triggerer(world: Emulator) -> None:
+    """A timeout, or a skip with ``soft_fail``."""
+    world.world.jobs[101].plan = []
+    with pytest.raises(TaskDeferred) as caught:
+        sensor([101], deferrable=True, timeout=0.2).execute({})
+    event = fire(caught.value)
+    assert event["status"] == "timeout"
+    with pytest.raises(AirflowSensorTimeout, match=r"Not all running within 5 s: 1 job job_submitting"):
+        sensor([101]).execute_complete({}, event)
+    with pytest.raises(AirflowSkipException):
+        sensor([101], soft_fail=True).execute_complete({}, event)

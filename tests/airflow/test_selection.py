@@ -1,0 +1,270 @@
+"""Which jobs are meant: every filter, nothing selected, and many jobs in batches."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliListFlinkJobsOperator
+from tests.airflow.stores import TaskInstance
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0, read_timeout=2))
+    return dli_emulator
+
+
+def listed(**filters: Any) -> list[int]:
+    operator = DliListFlinkJobsOperator(task_id="list", **filters)
+    return [job["job_id"] for job in operator.execute(TaskInstance().context)]
+
+
+def export(world: Emulator, instance: TaskInstance | None = None, **parameters: Any) -> list[str]:
+    given = {"obs_dir": f"{world.bucket}/night", "settling_time": 0.3, **parameters}
+    operator = DliExportFlinkJobsOperator(task_id="export", **given)
+    return operator.execute((instance or TaskInstance()).context)
+
+
+def jobs_in(world: Emulator, archives: list[str]) -> list[int]:
+    found = []
+    for archive in archives:
+        bucket, _, key = archive.partition("/")
+        body = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        with zipfile.ZipFile(io.BytesIO(body)) as opened:
+            found += [int(name.removesuffix(".json")) for name in opened.namelist()]
+    return sorted(found)
+
+
+def asked(world: Emulator, operation: str = "ExportFlinkJobs") -> int:
+    return sum(request.operation == operation for request in world.requests)
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, list(range(100, 126))),
+        ({"name_pattern": "orders_*"}, [100, 109, 118]),
+        ({"name_pattern": ["orders_*", "fraud*"]}, [100, 102, 109, 111, 118, 120]),
+        ({"name_pattern": "orders_*, fraud*"}, [100, 102, 109, 111, 118, 120]),
+        ({"name_pattern": "ORDERS_*", "if_empty": "succeed"}, []),
+        ({"job_type": "flink_jar_job", "queue_name": "flink_prod"}, [101, 110, 119]),
+        ({"status": "job_running"}, [103, 117]),
+        ({"status": ["job_running", "job_init"]}, [100, 103, 114, 117]),
+        ({"user_name": "li.na", "exclude": "100, *_dedup*"}, [103, 106, 109, 112, 115, 118, 121, 124]),
+        ({"tags": {"team": "risk", "tier": "gold"}}, [108, 120]),
+        ({"tags": "team=risk,tier=gold"}, [108, 120]),
+        ({"exclude": list(range(101, 126))}, [100]),
+        ({"exclude": "*_0?,*_1?"}, [120, 121, 122, 123, 124, 125]),
+        ({"changed_since": datetime(2026, 1, 16, 8, 0, 30, tzinfo=UTC)}, [124, 125]),
+        ({"changed_since": "2026-01-16T08:00:30Z"}, [124, 125]),
+        ({"changed_since": "2026-01-16T09:00"}, [125]),
+    ],
+)
+def test_jobs_are_listed_by_every_filter(world: Emulator, filters: dict[str, Any], expected: list[int]) -> None:
+    """Those of the service and our own, oldest first."""
+    assert listed(**filters) == expected
+    del world
+
+
+def test_what_is_pushed(world: Emulator) -> None:
+    """Jobs, and their ids alone, for an export."""
+    instance = TaskInstance()
+    operator = DliListFlinkJobsOperator(task_id="list", name_pattern="orders_*_00")
+    (job,) = operator.execute(instance.context)
+    assert instance.pushed == {"job_ids": [100]}
+    assert set(job) == {
+        "job_id", "name", "job_type", "status", "queue_name", "create_time", "update_time",
+    }  # fmt: skip
+    del world
+
+
+def test_a_job_of_which_nobody_knows_when_it_changed_is_meant(world: Emulator) -> None:
+    """Rather one too many than one too few."""
+    world.world.jobs[100].update_time = None
+    assert listed(changed_since="2030-01-01") == [100]
+
+
+@pytest.mark.parametrize(
+    ("filters", "field"),
+    [
+        ({"job_type": "sql"}, "job_type"),
+        ({"status": "running"}, "status"),
+        ({"tags": "team"}, "tags"),
+        ({"tags": {"a": "b,c"}}, "tags"),
+        ({"tags": ["a"]}, "tags"),
+        ({"changed_since": "yesterday"}, "changed_since"),
+        ({"changed_since": 5}, "changed_since"),
+        ({"name_pattern": 5}, "name_pattern"),
+        ({"queue_name": 5}, "queue_name"),
+        ({"exclude": {"a": 1}}, "exclude"),
+        ({"if_empty": "ignore"}, "if_empty"),
+    ],
+)
+def test_a_wrong_filter_is_refused(world: Emulator, filters: dict[str, Any], field: str) -> None:
+    """By its name, before anything is sent."""
+    with pytest.raises(DliFailException, match=rf"^{field}: "):
+        listed(**filters)
+    assert len(world.requests) == 0
+
+
+@pytest.mark.parametrize("name", ["list", "export"])
+def test_nothing_selected(world: Emulator, name: str) -> None:
+    """Failure, skip or success, as the author says; never all jobs."""
+
+    def select(if_empty: str) -> Any:
+        if name == "list":
+            return listed(name_pattern="no*such", if_empty=if_empty)
+        return export(world, selection={"name_pattern": "no*such"}, if_empty=if_empty)
+
+    with pytest.raises(DliFailException, match=r"No Flink job is selected by: name_pattern=no\*such"):
+        select("fail")
+    with pytest.raises(AirflowSkipException, match="No Flink job is selected"):
+        select("skip")
+    assert select("succeed") == []
+    assert asked(world) == 0
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"selection": {"nam": "x"}}, r"^selection\.nam: is unknown; there are name_pattern"),
+        ({"selection": "orders"}, r"^selection: 'orders' cannot be read"),
+        ({"selection": ["x"]}, r"^selection: \['x'\] is no mapping"),
+        ({"selection": {}, "job_selected": [1]}, r"^selection: stands beside job_selected"),
+        ({"batch_size": 0}, r"^batch_size: 0 cannot be"),
+        ({"batch_size": "5"}, r"^batch_size: '5' cannot be"),
+        ({"if_empty": None}, r"^if_empty: None is not possible"),
+    ],
+)
+def test_a_wrong_parameter_of_the_export(world: Emulator, parameters: dict[str, Any], reason: str) -> None:
+    """By its name, before anything is sent."""
+    with pytest.raises(DliFailException, match=reason):
+        export(world, **parameters)
+    assert len(world.requests) == 0
+
+
+@pytest.mark.parametrize(
+    "selection", [{"queue_name": "flink_prod"}, "{'queue_name': 'flink_prod'}", '{"queue_name": "flink_prod"}']
+)
+def test_a_selection_is_exported(world: Emulator, selection: Any) -> None:
+    """As a mapping, and as a template or a form writes one."""
+    archives = export(world, selection=selection)
+    assert jobs_in(world, archives) == listed(queue_name="flink_prod")
+
+
+def test_batches(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each in a directory of its own, with a line for each, and what is left."""
+    instance = TaskInstance()
+    archives = export(world, instance, selection={}, batch_size=10)
+    assert [archive.split("/")[2] for archive in archives] == ["batch-0001", "batch-0002", "batch-0003"]
+    assert jobs_in(world, archives) == list(range(100, 126))
+    assert [len(batch["job_ids"]) for batch in instance.pushed["batches"]] == [10, 10, 6]
+    assert instance.pushed["failed"] == []
+    assert instance.store.kept == {}
+    told = capsys.readouterr().out
+    assert "Batch 3 of 3: 6 jobs -> obs-test/night/batch-0003/aggregate_" in told
+    assert "20 of 26 jobs done in" in told
+    assert "id   name" in told
+
+
+def test_a_batch_that_fails_does_not_stop_the_others(world: Emulator) -> None:
+    """What succeeded is kept, what did not is named, in XCom both; a retry asks only for that."""
+    instance = TaskInstance()
+    world.fault("ExportFlinkJobs", "slow", times=1, before=0)
+    world.fault("ExportFlinkJobs", "throttled", times=1, retry_after=0)
+    with pytest.raises(DliException, match=r"10 jobs not exported to .*: jobs 110, 111.*HTTP 429") as caught:
+        export(world, instance, selection={}, batch_size=10)
+    assert not isinstance(caught.value, AirflowFailException)
+    assert len(instance.pushed["zip_file"]) == 2
+    assert instance.pushed["failed"] == list(range(110, 120))
+    before = asked(world)
+    world.world.add_job(name="made since")
+    archives = export(world, instance, selection={}, batch_size=10)
+    assert asked(world) - before == 1
+    assert jobs_in(world, archives) == list(range(100, 126))
+    assert instance.store.kept == {}
+
+
+def test_what_succeeded_may_be_enough(world: Emulator) -> None:
+    """Where the author says so; the XCom names what is missing."""
+    instance = TaskInstance()
+    world.fault("ExportFlinkJobs", "error", code="DLI.0999")
+    archives = export(world, instance, job_selected="100,101,102", batch_size=1, allow_partial=True)
+    assert jobs_in(world, archives) == [101, 102]
+    assert instance.pushed["failed"] == [100]
+    world.fault("ExportFlinkJobs", "error", times=None, code="DLI.0001")
+    with pytest.raises(DliFailException, match=r"2 jobs not exported"):
+        export(world, job_selected="100,101", batch_size=1, allow_partial=True)
+
+
+def test_a_job_that_was_deleted_meanwhile_is_left_out_and_named(world: Emulator) -> None:
+    """The others of its batch are exported all the same."""
+    instance = TaskInstance()
+    with pytest.raises(DliFailException, match=r"1 job not exported .*: jobs 999: the project has no job 999"):
+        export(world, instance, job_selected=[100, 999, 101, 102], batch_size=3)
+    assert jobs_in(world, instance.pushed["zip_file"]) == [100, 101, 102]
+    assert instance.pushed["failed"] == [999]
+
+
+def test_a_refused_identity_ends_it_at_once(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batch after batch would lock the key."""
+    connection = json.loads(world.airflow_conn) | {"password": "wrong"}
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(connection))
+    with pytest.raises(DliFailException, match=r"APIGW\.0301"):
+        export(world, job_selected=[100, 101, 102], batch_size=1)
+    assert asked(world) == 1
+
+
+def test_archives_of_an_earlier_try_that_are_gone_are_made_anew(world: Emulator) -> None:
+    """Kept is only what is there."""
+    instance = TaskInstance()
+    world.fault("ExportFlinkJobs", "throttled", times=1, retry_after=0)
+    with pytest.raises(DliException):
+        export(world, instance, job_selected=[100, 101], batch_size=1)
+    (archive,) = instance.pushed["zip_file"]
+    bucket, _, key = archive.partition("/")
+    world.s3.delete_object(Bucket=bucket, Key=key)
+    assert jobs_in(world, export(world, instance, job_selected=[100, 101], batch_size=1)) == [100, 101]
+
+
+def test_what_is_a_day_old_is_not_gone_on_with(world: Emulator) -> None:
+    """Whoever clears the task later wants the jobs as they are then."""
+    instance = TaskInstance()
+    world.fault("ExportFlinkJobs", "throttled", times=1, retry_after=0)
+    with pytest.raises(DliException):
+        export(world, instance, job_selected=[100, 101], batch_size=1)
+    kept = instance.store.get("dli_export") | {"since": "2026-01-01T00:00:00+00:00"}
+    instance.store.set("dli_export", kept)
+    before = asked(world)
+    export(world, instance, job_selected=[100, 101], batch_size=1)
+    assert asked(world) - before == 2
+
+
+def test_a_thousand_jobs_with_a_fault_in_every_tenth_call(world: Emulator) -> None:
+    """Answers lost before and after the service acts, 502 and 429: in the store is what was asked for."""
+    for number in range(1000):
+        world.world.add_job(name=f"many_{number:04d}")
+    kinds = ["cut_after", "throttled", "cut_before", "html"]
+    for number in range(40):
+        world.fault("ExportFlinkJobs", "slow", times=9, before=0)
+        parameters = {"retry_after": 0} if kinds[number % 4] == "throttled" else {}
+        world.fault("ExportFlinkJobs", kinds[number % 4], times=1, **parameters)
+    instance = TaskInstance()
+    archives: list[str] = []
+    for _ in range(5):
+        try:
+            archives = export(world, instance, selection={"name_pattern": "many_*"}, batch_size=20)
+            break
+        except DliException:
+            assert instance.pushed["failed"]
+    assert len(archives) == 50
+    assert jobs_in(world, archives) == [job.job_id for job in world.world.jobs.values() if "many" in job.name]
