@@ -71,13 +71,22 @@ class Journal:
         """Write down what a batch was exported to."""
         self._write(asking=None, done={**self._state.get("done", {}), batch: list(archives)})
 
+    @property
+    def superseded(self) -> list[str]:
+        """The archives of an earlier try that exported everything.
+
+        Either the task was cleared, or its process was killed before Airflow knew that it had succeeded. Nobody
+        can tell which; so it is done anew, and told.
+        """
+        return list(self._state.get("superseded", []))
+
     def close(self) -> None:
-        """All is done: another run of the task begins anew."""
-        self._memory.forget()
+        """All is done: another run of the task begins anew, and knows of these archives."""
+        self._memory.keep({"obs_dir": self._state["obs_dir"], "superseded": sorted(self.archives)})
 
     def _write(self, **changes: Any) -> None:  # noqa: ANN401 -- JSON values
         self._state |= changes
-        if any(self._state.get(name) for name in ("selected", "asking", "done")):
+        if any(self._state.get(name) for name in ("selected", "asking", "done", "superseded")):
             self._memory.keep(self._state)
         else:
             self._memory.forget()

@@ -76,6 +76,11 @@ class Plan:
         :raises DliException: if the jobs cannot be listed
         """
         dli, obs, journal = DliHook(dli_conn_id), ObsHook(dli_conn_id), Journal(memory, self.directory)
+        if journal.superseded:
+            log.info(
+                "An earlier try exported everything, to %s. Exporting anew; those archives stay where they are.",
+                ", ".join(journal.superseded),
+            )
         ids = self._ids(dli, journal, log)
         batches = (
             [None]

@@ -91,8 +91,9 @@ class Restore:
         found = self._ready()
         self.log.info("Importing %s into project %s.", found.place.url, self.target.project_id)
         importing = Importing(self.target, memory, settling_time, self.log)
+        # What is remembered stays: should the process die before Airflow knows of the success, the next try must
+        # know that the jobs it finds there are those of this one.
         outcome = importing.run(found.place, is_cover=self.is_cover)
-        memory.forget()
         self.log.info("%s in %s:", counted(len(outcome.jobs), "job"), found.place.url)
         tell(outcome.jobs, self.log)
         return outcome

@@ -21,6 +21,10 @@ class StateStore:
     def delete(self, key: str) -> None:
         self.kept.pop(key, None)
 
+    def left(self, key: str) -> frozenset[str]:
+        """Name what is kept under a key, but for the time."""
+        return frozenset(self.get(key, {})) - {"since"}
+
 
 class TaskInstance:
     """Takes what a task pushes; its context remembers over the tries."""

@@ -12,22 +12,7 @@ import pytest
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
-
-
-class StateStore:
-    """Keeps JSON, as Airflow's task state store does, over the tries of one task instance."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return json.loads(self.kept[key]) if key in self.kept else default
-
-    def set(self, key: str, value: Any) -> None:
-        self.kept[key] = json.dumps(value)
-
-    def delete(self, key: str) -> None:
-        self.kept.pop(key, None)
+from tests.airflow.stores import StateStore
 
 
 def asking(store: StateStore, obs_dir: str, began: datetime) -> None:
@@ -82,7 +67,7 @@ def test_it_acted_and_its_answer_was_lost(
     assert len(archives) == 1
     assert exports_asked(dli_emulator) == 1
     assert "Adopted" in capsys.readouterr().out
-    assert store.kept == {}
+    assert store.left("dli_export") == {"obs_dir", "superseded"}
 
 
 @pytest.mark.parametrize("kind", ["cut_before", "reset_before", "html"])
@@ -137,7 +122,7 @@ def test_a_try_that_was_killed_while_asking_is_taken_up(
     assert export() == [made]
     assert exports_asked(dli_emulator) == 1
     assert "An earlier try ended while it was asking" in capsys.readouterr().out
-    assert store.kept == {}
+    assert store.left("dli_export") == {"obs_dir", "superseded"}
 
 
 def test_a_try_that_was_killed_before_the_service_acted(
@@ -190,3 +175,13 @@ def test_a_throttled_export_succeeds(dli_emulator: Any, export: Exporting) -> No
     assert len(export()) == 1
     assert exports_asked(dli_emulator) == 4
     assert len(archives_in(dli_emulator)) == 1
+
+
+def test_a_try_after_one_that_succeeded_exports_anew_and_tells(
+    dli_emulator: Any, export: Exporting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its task was cleared, or killed before Airflow knew of the success: nobody can tell, so it is told."""
+    (first,) = export()
+    (second,) = export()
+    assert archives_in(dli_emulator) == sorted([first, second])
+    assert f"An earlier try exported everything, to {first}. Exporting anew" in capsys.readouterr().out

@@ -169,7 +169,7 @@ def test_batches(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     assert jobs_in(world, archives) == list(range(100, 126))
     assert [len(batch["job_ids"]) for batch in instance.pushed["batches"]] == [10, 10, 6]
     assert instance.pushed["failed"] == []
-    assert instance.store.kept == {}
+    assert instance.store.left("dli_export") == {"obs_dir", "superseded"}
     told = capsys.readouterr().out
     assert "Batch 3 of 3: 6 jobs -> obs-test/night/batch-0003/aggregate_" in told
     assert "20 of 26 jobs done in" in told
@@ -191,7 +191,7 @@ def test_a_batch_that_fails_does_not_stop_the_others(world: Emulator) -> None:
     archives = export(world, instance, selection={}, batch_size=10)
     assert asked(world) - before == 1
     assert jobs_in(world, archives) == list(range(100, 126))
-    assert instance.store.kept == {}
+    assert instance.store.left("dli_export") == {"obs_dir", "superseded"}
 
 
 def test_what_succeeded_may_be_enough(world: Emulator) -> None:

@@ -1,0 +1,72 @@
+"""A project with five thousand jobs."""
+
+from __future__ import annotations
+
+import threading
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.hooks.dli import DliHook
+
+COUNT = 5000
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Return the emulator with five thousand jobs, none of the samples."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+    dli_emulator.world.jobs.clear()
+    for number in range(COUNT):
+        dli_emulator.world.add_job(name=f"job_{number:05d}", create_time=number)
+    return dli_emulator
+
+
+def test_all_are_listed_in_fifty_one_requests_and_flat_memory(world: Emulator) -> None:
+    """Nothing is kept of a job that has been handed on but its id."""
+    jobs = DliHook().list_flink_jobs()
+    ids = [next(jobs).job_id]
+    tracemalloc.start()
+    try:
+        first, peak = tracemalloc.get_traced_memory()[0], 0
+        for job in jobs:
+            ids.append(job.job_id)
+            peak = max(peak, tracemalloc.get_traced_memory()[0] - first)
+    finally:
+        tracemalloc.stop()
+    assert len(ids) == len(set(ids)) == COUNT
+    assert len(world.requests) == 51
+    # The emulator, in this process too, and the ids take some; five thousand jobs with all they have take 20 MB.
+    assert peak < 6_000_000
+
+
+def test_none_twice_and_none_missed_while_others_come_and_go(world: Emulator) -> None:
+    """Jobs are made and deleted all the time while the list is walked."""
+    ids = sorted(world.world.jobs)
+    doomed, ended = ids[::7], threading.Event()
+
+    def churn() -> None:
+        for number, job_id in enumerate(doomed):
+            if ended.wait(0.001):
+                return
+            world.world.jobs.pop(job_id)
+            world.world.add_job(name=f"new_{number}")
+
+    changing = threading.Thread(target=churn)
+    changing.start()
+    try:
+        listed = [job.job_id for job in DliHook().list_flink_jobs()]
+    finally:
+        ended.set()
+        changing.join()
+    assert len(listed) == len(set(listed))
+    assert set(ids) - set(doomed) <= set(listed)
+
+
+def test_a_few_of_many_are_found_by_a_filter_of_the_service(world: Emulator) -> None:
+    """One request is enough."""
+    filters: dict[str, Any] = {"name": "job_0499"}
+    assert len(list(DliHook().list_flink_jobs(**filters))) == 10
+    assert len(world.requests) == 1
