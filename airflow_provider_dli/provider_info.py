@@ -16,7 +16,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-dli",
         "name": _DLI,
-        "description": "Export Flink jobs of Huawei Cloud DLI to OBS, and prove the archives whole.",
+        "description": "Export Flink jobs of Huawei Cloud DLI to OBS, prove the archives whole, and bring them back.",
         "versions": [__version__],
         "integrations": [
             {
@@ -36,7 +36,10 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "operators": [{"integration-name": _DLI, "python-modules": ["airflow_provider_dli.operators.dli"]}],
         "sensors": [{"integration-name": _DLI, "python-modules": ["airflow_provider_dli.sensors.dli"]}],
-        "triggers": [{"integration-name": _OBS, "python-modules": ["airflow_provider_dli.triggers.obs"]}],
+        "triggers": [
+            {"integration-name": _DLI, "python-modules": ["airflow_provider_dli.triggers.flink"]},
+            {"integration-name": _OBS, "python-modules": ["airflow_provider_dli.triggers.obs"]},
+        ],
         "filesystems": ["airflow_provider_dli.filesystems.obs"],
         "connection-types": [
             {

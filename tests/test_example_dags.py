@@ -159,6 +159,19 @@ def test_restore(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     }
 
 
+def test_verify(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
+    """Green for archives that are whole; a form without any is refused before the DAG runs."""
+    for _ in range(2):
+        run_dag("dli_export_flink_jobs")
+    listed = dli_emulator.s3.list_objects_v2(Bucket=dli_emulator.bucket)["Contents"]
+    archives = [f"{dli_emulator.bucket}/{found['Key']}" for found in listed]
+    run = run_dag("dli_verify_archives", {"zip_file": archives})
+    assert run.states == {"arrived": "success", "verify": "success"}, run.log
+    assert sorted(report["zip_file"] for report in run.xcoms["verify", "return_value"]) == sorted(archives)
+    refused = run_dag("dli_verify_archives", {"zip_file": []})
+    assert "Invalid input for param zip_file" in refused.log
+
+
 def test_drill(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> None:
     """Green on 26 jobs of all types; the scratch project is empty again; the report lies beside the archive."""
     run = run_dag("dli_restore_drill", AIRFLOW_CONN_DLI_SCRATCH=scratch.connection)

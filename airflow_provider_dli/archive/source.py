@@ -6,6 +6,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Protocol
 
+from airflow_provider_dli.archive.hashing import Digest, Hashing
+
 TAIL = 65_633
 """Longest end: comment 65 535, end record 22, ZIP64 locator 20, ZIP64 end record 56 bytes (APPNOTE 4.3.14-16)."""
 BLOCK = 1 << 19
@@ -23,13 +25,6 @@ class Reader(Protocol):
 
     def tell(self) -> int:
         """Tell the place."""
-
-
-class Digest(Protocol):
-    """A hash of :mod:`hashlib`."""
-
-    def update(self, data: bytes, /) -> None:
-        """Add data."""
 
 
 def read_range(reader: Reader, start: int, end: int) -> bytes:
@@ -72,7 +67,7 @@ class Tail:
 
 
 class Stream:
-    """One pass from byte 0 to the end, in large blocks, each hashed as it comes; never backwards.
+    """One pass from byte 0 to the end, in large blocks, each hashed when it has come; never backwards.
 
     :param reader: is set to 0 once, then only read.
     :param size: how many bytes to read.
@@ -85,7 +80,7 @@ class Stream:
     def __init__(self, reader: Reader, size: int, digests: tuple[Digest, ...]) -> None:
         reader.seek(0)
         self._reader = reader
-        self._digests = digests
+        self._hashing = Hashing(digests, size)
         self._left = size
         self.buffer = self._newest = b""
         self._start = self._newest_start = 0  # of both in the file
@@ -115,6 +110,7 @@ class Stream:
         """Read what is left, only to hash it; give how many bytes there were."""
         while self._read_block():
             pass
+        self._hashing.finish()
         return self._newest_start
 
     def _forward(self, start: int, length: int) -> None:
@@ -140,6 +136,5 @@ class Stream:
         self._newest_start += len(self._newest)
         self._newest = self._reader.read(min(BLOCK, self._left)) if self._left else b""
         self._left -= len(self._newest) or self._left  # nothing is the end, even if it comes early
-        for digest in self._digests:
-            digest.update(self._newest)
+        self._hashing.update(self._newest)
         return self._newest

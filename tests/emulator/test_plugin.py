@@ -65,7 +65,7 @@ def test_the_example_of_the_docs_runs(tmp_path: Path) -> None:
     """As a test of somebody who only has the package."""
     example = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "test_it.py").write_text("".join(example))
-    assert "1 passed" in pytest_in(tmp_path)
+    assert "2 passed" in pytest_in(tmp_path)
 
 
 def test_the_plugin_costs_other_suites_nothing() -> None:

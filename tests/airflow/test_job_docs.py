@@ -1,0 +1,75 @@
+"""The pages on jobs and on restoring are true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client.flink.states import GOALS, PHASES, Verdict, verdict
+from airflow_provider_dli.operators import dli
+from airflow_provider_dli.operators.dli import DliListFlinkJobsOperator
+from airflow_provider_dli.sensors import dli as sensors
+
+DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLES = Path(__file__).parents[2] / "example_dags"
+WORDS = {Verdict.REACHED: "reached", Verdict.WAIT: "wait", Verdict.FAILED: "failed"}
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["jobs.md", "restore.md"])
+def test_the_examples_are_tasks(name: str) -> None:
+    """With the parameters that they show."""
+    names: dict[str, Any] = {}
+    for code in re.findall(r"```python\n(.*?)```", page(name), re.DOTALL):
+        exec(compile(code, name, "exec"), names)  # noqa: S102 -- our own page
+    tasks = [value for value in names.values() if hasattr(value, "task_id")]
+    assert len(tasks) >= 2
+
+
+def test_the_table_of_statuses_is_the_one_that_is_used() -> None:
+    """Every status, for a run and for a stop."""
+    table = page("jobs.md").partition("| status | for a run")[2]
+    told: dict[str, tuple[str, str]] = {}
+    for statuses, run, stop in re.findall(r"^\| (`job_[^|]*) \| ([^|]*) \| ([^|]*) \|$", table, re.MULTILINE):
+        told |= dict.fromkeys(re.findall(r"`(\w+)`", statuses), (run.split()[0].strip(",;"), stop))
+    used = {status: tuple(WORDS[verdict(status, goal)] for goal in ("running", "stopped")) for status in PHASES}
+    for row in told.values():
+        assert len(row) == 2
+    assert {status: (run.rstrip(";"), stop) for status, (run, stop) in told.items()} == used
+    assert GOALS == ("running", "finished", "stopped")
+
+
+def test_every_filter_is_told() -> None:
+    """And no other."""
+    table = page("jobs.md").partition("| filter |")[2].partition("\n\n")[0]
+    told = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| ([^|]*) \|", table, re.MULTILINE)))
+    assert set(told) == set(DliListFlinkJobsOperator.template_fields) - {"dli_conn_id"}
+
+
+@pytest.mark.parametrize("name", [*dli.__all__, *sensors.__all__])
+def test_every_operator_has_an_example_that_runs_in_the_tests(name: str) -> None:
+    """Somebody who looks for one finds it."""
+    assert any(f"{name}(" in path.read_text(encoding="utf-8") for path in EXAMPLES.glob("*.py"))
+
+
+@pytest.mark.parametrize("name", [*dli.__all__, *sensors.__all__])
+def test_every_operator_is_told_of(name: str) -> None:
+    """On one of the pages."""
+    assert any(name in path.read_text(encoding="utf-8") for path in DOCS.glob("*.md"))
+
+
+@pytest.mark.parametrize("name", [*dli.__all__, *sensors.__all__])
+def test_every_templated_field_is_a_parameter_that_is_told_of(name: str) -> None:
+    """A field that does not exist would fail when the task runs."""
+    kind = getattr(dli, name, None) or getattr(sensors, name)
+    words = "".join(
+        each.__doc__ or "" for each in kind.__mro__ if each.__module__.startswith("airflow_provider_dli")
+    )
+    for field in kind.template_fields:
+        assert f":param {field}:" in words
