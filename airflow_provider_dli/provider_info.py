@@ -16,7 +16,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-dli",
         "name": _DLI,
-        "description": "Export Flink jobs of Huawei Cloud DLI to OBS, prove the archives whole, and bring them back.",
+        "description": "Export Flink jobs of Huawei Cloud DLI to OBS, prove the archives whole, bring them back.",
         "versions": [__version__],
         "integrations": [
             {

@@ -43,7 +43,7 @@ def until(condition: Any, seconds: float = 5.0) -> None:
 def sockets_of(pid: int) -> list[Path]:
     """Name the socket files of a process; SeaweedFS puts some into /tmp."""
     found = psutil.Process(pid).net_connections("unix")
-    return [Path(each.laddr) for each in found if each.laddr and str(each.laddr).startswith("/")]
+    return [Path(name) for each in found if (name := str(each.laddr)).startswith("/")]
 
 
 class TestChildStores:
