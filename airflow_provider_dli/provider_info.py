@@ -40,6 +40,18 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": _DLI, "python-modules": ["airflow_provider_dli.triggers.flink"]},
             {"integration-name": _OBS, "python-modules": ["airflow_provider_dli.triggers.obs"]},
         ],
+        "extra-links": [
+            "airflow_provider_dli.links.dli.ObsBucketLink",
+            "airflow_provider_dli.links.dli.DliConsoleLink",
+        ],
+        "asset-uris": [
+            {
+                "schemes": ["obs"],
+                "handler": "airflow_provider_dli.assets.obs.sanitize_uri",
+                "factory": "airflow_provider_dli.assets.obs.create_asset",
+                "to_openlineage_converter": "airflow_provider_dli.assets.obs.convert_asset_to_openlineage",
+            }
+        ],
         "filesystems": ["airflow_provider_dli.filesystems.obs"],
         "connection-types": [
             {

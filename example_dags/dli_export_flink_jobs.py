@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, AssetAlias
 
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 
@@ -29,6 +29,9 @@ with DAG(
         # of a run id that a path may not like are left out.
         obs_dir="{{ var.value.dli_backup_bucket }}/flink/{{ run_id | replace(':', '') | replace('+', '_') }}",
     )
-    verify = DliVerifyFlinkExportOperator(task_id="verify", zip_file=export.output)
+    # A DAG with schedule=[AssetAlias("verified_flink_archives")] starts when this is green.
+    verify = DliVerifyFlinkExportOperator(
+        task_id="verify", zip_file=export.output, outlets=[AssetAlias("verified_flink_archives")]
+    )
 
     export >> verify

@@ -49,7 +49,8 @@ with DAG(
         job_mapping=restore.output,
         source_conn_id="dli_default",
         dli_conn_id="dli_scratch",
-        report_to=DIRECTORY,
+        # One directory for all drills: the report shows how the last ones went.
+        report_to="{{ var.value.dli_backup_bucket }}/drill/reports",
     )
     clear_up = DliDeleteFlinkJobsOperator(
         task_id="clear_up",

@@ -13,7 +13,6 @@ from typing import Any
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Call
 from airflow_provider_dli.emulator.routes import ROUTES
-from airflow_provider_dli.hooks.dli import DliHook
 
 GOLDEN = Path(__file__).parent / "golden"
 PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
@@ -39,6 +38,8 @@ def make_call(case: dict[str, Any]) -> Call[Any]:
 
 def hook_method(function: str) -> str:
     """Give the name of the hook's method for a function of the client."""
+    from airflow_provider_dli.hooks.dli import DliHook  # noqa: PLC0415 -- the rest is of use without Airflow
+
     wanted = getattr(flink, function)
     found = [name for name, value in vars(DliHook).items() if getattr(value, "__wrapped__", None) is wanted]
     return _WALKS.get(function) or found[0]

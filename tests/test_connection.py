@@ -57,6 +57,7 @@ def test_every_extra_can_be_set_and_blanks_around_a_pasted_value_are_dropped() -
         "obs_endpoint": "https://obs.eu-de.otc.t-systems.com",
         "iam_endpoint": "https://iam.eu-de.otc.t-systems.com",
         "metadata_endpoint": "http://127.0.0.1:1",
+        "console_endpoint": "https://console-intl.huaweicloud.com/",
         "auth_type": "access_key",
         "cloud": "open-telekom-cloud",
         "security_token": "token\n",
@@ -76,6 +77,7 @@ def test_every_extra_can_be_set_and_blanks_around_a_pasted_value_are_dropped() -
     assert account.endpoint == "https://dli.eu-de.otc.t-systems.com"
     assert account.obs_endpoint == "https://obs.eu-de.otc.t-systems.com"
     assert account.iam_endpoint == "https://iam.eu-de.otc.t-systems.com"
+    assert account.console == "https://console-intl.huaweicloud.com"
     assert key_of(account) == AccessKey("AK", "SK", "token")
     assert account.network == Network(certifi.where(), "http://user:pw@proxy:3128", 5.0, 60.0)
     assert account.retry.budget == 0

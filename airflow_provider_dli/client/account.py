@@ -74,6 +74,7 @@ class Account:
     :param endpoint: base URL of DLI
     :param obs_endpoint: base URL of OBS, without a bucket
     :param iam_endpoint: base URL of IAM
+    :param console: base URL of the console; None if it is not known
     :param bucket: a bucket to try when the connection is tested
     :param network: how hosts are reached
     :param retry: how patient calls are
@@ -85,6 +86,7 @@ class Account:
     endpoint: str
     obs_endpoint: str
     iam_endpoint: str
+    console: str | None = None
     bucket: str | None = None
     network: Network = field(default_factory=Network)
     retry: RetryPolicy = field(default_factory=RetryPolicy)

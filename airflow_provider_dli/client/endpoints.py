@@ -24,6 +24,19 @@ DEFAULT_CLOUD = "huaweicloud"
 _EUROPEAN_REGION = "eu-west-101"
 
 
+#: cloud -> its console; of the others no page was found that says how its addresses are made
+_CONSOLES: Mapping[str, str] = {DEFAULT_CLOUD: "https://console.huaweicloud.com"}
+
+
+def default_console(region: str, cloud: str | None = None) -> str | None:
+    """Return the base URL of the console of a cloud; None if it is not known.
+
+    :param region: region id
+    :param cloud: one of :data:`CLOUDS`; by default it follows from the region
+    """
+    return _CONSOLES.get(cloud or _cloud_of(region))
+
+
 def default_endpoint(service: str, region: str, cloud: str | None = None) -> str:
     """Return the base URL of a service in a region.
 
@@ -32,10 +45,14 @@ def default_endpoint(service: str, region: str, cloud: str | None = None) -> str
     :param cloud: one of :data:`CLOUDS`; by default it follows from the region
     :raises ConfigurationError: if there is no such cloud
     """
-    name = cloud or ("huaweicloud-eu" if region == _EUROPEAN_REGION else DEFAULT_CLOUD)
+    name = cloud or _cloud_of(region)
     if name not in CLOUDS:
         raise ConfigurationError("cloud", f"{name!r} is no known cloud", f"give one of {', '.join(CLOUDS)}")
     return CLOUDS[name].format(service=service, region=region)
+
+
+def _cloud_of(region: str) -> str:
+    return "huaweicloud-eu" if region == _EUROPEAN_REGION else DEFAULT_CLOUD
 
 
 def checked_region(region: str) -> str:

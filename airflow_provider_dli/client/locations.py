@@ -29,6 +29,13 @@ class ObsLocation:
         """``bucket`` or ``bucket/key``: the plain form that DLI takes and gives."""
         return f"{self.bucket}/{self.key}" if self.key else self.bucket
 
+    def below(self, name: str) -> ObsLocation:
+        """Give a place in this directory.
+
+        :param name: of the object or directory in it
+        """
+        return ObsLocation(self.bucket, f"{self.key}/{name}" if self.key else name)
+
     @property
     def url(self) -> str:
         """The same with its scheme, as people and other tools write it."""

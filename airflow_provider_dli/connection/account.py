@@ -15,6 +15,7 @@ from airflow_provider_dli.client.endpoints import (
     checked_project,
     checked_proxy,
     checked_region,
+    default_console,
     default_endpoint,
 )
 from airflow_provider_dli.client.errors import ConfigurationError
@@ -49,6 +50,7 @@ def to_account(connection: AirflowConnection, environ: Mapping[str, str] = os.en
         endpoint=_endpoint(extras, "dli", region),
         obs_endpoint=_endpoint(extras, "obs", region),
         iam_endpoint=iam_endpoint,
+        console=_console(extras, region),
         bucket=_bucket(extras),
         network=_network(extras),
         retry=RetryPolicy(budget=extras.number("retry_budget", 120.0, 0.0, _WEEK)),
@@ -134,6 +136,11 @@ def _endpoint(extras: Extras, service: str, region: str) -> str:
     name = "endpoint" if service == "dli" else f"{service}_endpoint"
     given = extras.text(name)
     return checked_endpoint(name, given) if given else default_endpoint(service, region, extras.text("cloud"))
+
+
+def _console(extras: Extras, region: str) -> str | None:
+    given = extras.text("console_endpoint")
+    return checked_endpoint("console_endpoint", given) if given else default_console(region, extras.text("cloud"))
 
 
 def _bucket(extras: Extras) -> str | None:

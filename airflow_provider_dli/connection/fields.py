@@ -77,6 +77,9 @@ EXTRAS: Mapping[str, ExtraField] = {
     "obs_endpoint": ExtraField("OBS endpoint", "Only if it does not follow from cloud and region."),
     "iam_endpoint": ExtraField("IAM endpoint", "Only if it does not follow from cloud and region."),
     "metadata_endpoint": ExtraField("Metadata endpoint", "Only if it is not http://169.254.169.254."),
+    "console_endpoint": ExtraField(
+        "Console", "Links of tasks lead there: https://console.huaweicloud.com, or the international or other one."
+    ),
     "bucket": ExtraField("Bucket to test", "The Test button tells whether this bucket may be read."),
     "ca_bundle": ExtraField("CA bundle", "Path of a file with certificate authorities to trust instead."),
     "verify": ExtraField("Check certificates", "Switch off only for a test; a warning is logged.", kind="boolean"),

@@ -84,7 +84,7 @@ class BatchedExport:
         began, done, asked = time.monotonic(), 0, 0
         total = sum(len(job_ids or ()) for job_ids in batches)
         for number, job_ids in enumerate(batches, 1):
-            place = self._directory if len(batches) == 1 else _room(self._directory, number)
+            place = self._directory if len(batches) == 1 else self._directory.below(f"batch-{number:04d}")
             result, known = self._one(place, job_ids)
             done += len(job_ids or ())
             asked += 0 if known else len(job_ids or ())
@@ -149,8 +149,3 @@ class BatchedExport:
 
 def _failed(job_ids: tuple[int, ...] | None, error: DliException) -> Batch:
     return Batch(job_ids, error=str(error), transient=not isinstance(error, DliFailException), cause=error)
-
-
-def _room(directory: ObsLocation, number: int) -> ObsLocation:
-    name = f"batch-{number:04d}"
-    return ObsLocation(directory.bucket, f"{directory.key}/{name}" if directory.key else name)

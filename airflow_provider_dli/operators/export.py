@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -33,6 +34,8 @@ class DliExportFlinkJobsOperator(BaseOperator):
     Pushes, red or green, the ``zip_file`` list, each entry ``bucket/key``, as ``return_value`` and under the key
     ``zip_file``; under ``batches``, for each batch, its ``job_ids``, ``zip_file``, ``failed`` ids and
     ``error``; under ``failed`` the ids of all jobs that are in no archive.
+
+    An outlet that is an asset ``obs://bucket/directory``, or an alias, gets the archives in its event.
 
     :param obs_dir: where the archives go: ``bucket``, ``bucket/directory`` or ``obs://bucket/directory``, with
         or without slashes at the ends (templated)
@@ -60,6 +63,7 @@ class DliExportFlinkJobsOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("obs_dir", "job_selected", "selection", "dli_conn_id")
     template_fields_renderers = {"selection": "json"}  # noqa: RUF012 -- as Airflow declares it
+    operator_extra_links = (ObsBucketLink(), DliConsoleLink())
     ui_color = "#f4d7da"
 
     def __init__(
@@ -94,6 +98,7 @@ class DliExportFlinkJobsOperator(BaseOperator):
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.exporting.judgement import judge
         from airflow_provider_dli.exporting.plan import Plan
+        from airflow_provider_dli.lineage import tell_assets
         from airflow_provider_dli.memory import TaskMemory
         from airflow_provider_dli.selecting import nothing
 
@@ -107,10 +112,12 @@ class DliExportFlinkJobsOperator(BaseOperator):
                 if_empty=self.if_empty,
                 batch_size=self.batch_size,
             )
+        persist(context, self, self.dli_conn_id, plan.directory.bucket)
         outcome = plan.run(self.dli_conn_id, TaskMemory(context, "dli_export"), self.settling_time, self.log)
         if not outcome:
             nothing(self.if_empty, str(plan.selection))
         archives = self._push(context, outcome)
+        tell_assets(context, self.outlets, {archive: {"verified": False} for archive in archives})
         judge(outcome, plan, allow_partial=self.allow_partial, log=self.log)
         return archives
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.links.dli import DliConsoleLink, persist
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -45,6 +46,7 @@ class FlinkJobsOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("job_ids", "dli_conn_id")
+    operator_extra_links = (DliConsoleLink(),)
     ui_color = "#fff2cc"
 
     def __init__(
@@ -90,6 +92,7 @@ class FlinkJobsOperator(BaseOperator):
             ids, deed, goal = named_jobs(self.job_ids, self.if_empty), self._deed(), self._goal()
         if not ids:
             return []
+        persist(context, self, self.dli_conn_id)
         hook = DliHook(self.dli_conn_id)
         doing = Doing(hook, deed, TaskMemory(context, f"dli_{deed.name}"), self.settling_time, self.log)
         done = doing.do(all_of(hook, ids))
@@ -280,6 +283,7 @@ class DliDeleteFlinkJobsOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("job_ids", "dli_conn_id")
+    operator_extra_links = (DliConsoleLink(),)
     ui_color = "#fff2cc"
 
     def __init__(
@@ -309,6 +313,7 @@ class DliDeleteFlinkJobsOperator(BaseOperator):
             ids = named_jobs(self.job_ids, self.if_empty)
         if not ids:
             return []
+        persist(context, self, self.dli_conn_id)
         hook, deed = DliHook(self.dli_conn_id), deeds.delete()
         found = {job_id: find(hook, job_id) for job_id in ids}
         for job_id in [job_id for job_id, job in found.items() if job is None]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.links.dli import DliConsoleLink, persist
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -54,6 +55,7 @@ class DliListFlinkJobsOperator(BaseOperator):
         "exclude",
         "dli_conn_id",
     )
+    operator_extra_links = (DliConsoleLink(),)
     ui_color = "#e6f1f2"
 
     def __init__(  # noqa: PLR0913 -- the filters, by name
@@ -94,6 +96,7 @@ class DliListFlinkJobsOperator(BaseOperator):
         with translated():
             checked_if_empty(self.if_empty)
             selection = selection_of({name: getattr(self, name) for name in names})
+        persist(context, self, self.dli_conn_id)
         jobs = select(DliHook(self.dli_conn_id), selection, self.log)
         if not jobs:
             nothing(self.if_empty, str(selection))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.links.dli import DliConsoleLink, persist
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -40,6 +41,7 @@ class DliPromoteFlinkJobsOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("job_ids", "source_conn_id", "dli_conn_id", "queues", "replacements")
     template_fields_renderers = {"queues": "json", "replacements": "json"}  # noqa: RUF012 -- as Airflow declares it
+    operator_extra_links = (DliConsoleLink(),)
     ui_color = "#fff2cc"
 
     def __init__(
@@ -72,6 +74,7 @@ class DliPromoteFlinkJobsOperator(BaseOperator):
         with translated():
             ids = job_ids("job_ids", self.job_ids)
             mapped = promoting.Mapped(texts_of("queues", self.queues), texts_of("replacements", self.replacements))
+        persist(context, self, self.dli_conn_id)
         target = DliHook(self.dli_conn_id)
         steps = promoting.plan(DliHook(self.source_conn_id), target, ids, mapped, self.log)
         if self.is_dry_run:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.links.dli import DliConsoleLink, persist
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -47,6 +48,7 @@ class DliImportFlinkJobsOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("zip_file", "expect", "on_clash", "dli_conn_id", "source_conn_id", "copy_to")
+    operator_extra_links = (DliConsoleLink(),)
     ui_color = "#d9ead3"
 
     def __init__(  # noqa: PLR0913 -- by name, as Airflow's
@@ -101,6 +103,7 @@ class DliImportFlinkJobsOperator(BaseOperator):
         if self.is_dry_run:
             restore.try_out()
             return []
+        persist(context, self, self.dli_conn_id)
         outcome = restore.run(TaskMemory(context, "dli_import"), self.settling_time)
         result = self._push(context, outcome)
         restore.judge(outcome)
@@ -125,19 +128,21 @@ class DliCompareFlinkJobsOperator(BaseOperator):
     :mod:`airflow_provider_dli.client.flink.diff`.
 
     Pushes, red or green, a list as ``return_value``: ``old_job_id``, ``new_job_id``, ``name``, ``same``,
-    ``flaw`` and ``differences``; under ``report`` the same as Markdown; under ``report_file`` the place of that
-    in OBS.
+    ``flaw`` and ``differences``; under ``report`` the same as Markdown; under ``report_file`` the place of the
+    HTML page in OBS.
 
     :param job_mapping: what the import pushed, or a mapping of old to new ids (templated)
     :param source_conn_id: connection of the project that the jobs were exported from (templated)
     :param dli_conn_id: connection of the project that they were imported into (templated)
-    :param report_to: directory in OBS, of ``source_conn_id``, that the report is written to (templated)
+    :param report_to: directory in OBS, of ``source_conn_id``, that a report to look at is written to, one HTML
+        file (templated). Give all runs the same: the page shows how the last ones went
     :raises DliFailException: if a job differs, is missing, or its source is; no retry is spent
     :raises DliException: if DLI or OBS is out of reach or in trouble; a retry may help
     """
 
     template_fields: Sequence[str] = ("job_mapping", "source_conn_id", "dli_conn_id", "report_to")
     template_fields_renderers = {"job_mapping": "json"}  # noqa: RUF012 -- as Airflow declares it
+    operator_extra_links = (DliConsoleLink(),)
     ui_color = "#d9ead3"
 
     def __init__(
@@ -160,19 +165,30 @@ class DliCompareFlinkJobsOperator(BaseOperator):
         from airflow_provider_dli.client.locations import parse_directory
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.dli import DliHook
+        from airflow_provider_dli.hooks.obs import ObsHook
+        from airflow_provider_dli.reporting.filing import file_report
         from airflow_provider_dli.restoring import comparing
-        from airflow_provider_dli.restoring.report import write_report
+        from airflow_provider_dli.restoring.report import report_of
 
         with translated():
             mapping = comparing.read_mapping(self.job_mapping)
             directory = None if self.report_to is None else parse_directory("report_to", self.report_to)
-        pairs = comparing.compare(DliHook(self.source_conn_id), DliHook(self.dli_conn_id), mapping, self.log)
-        report = comparing.markdown(pairs, "Restored Flink jobs held against their sources")
-        file = write_report(self.source_conn_id, directory, report, self.log) if directory else None
+        persist(context, self, self.dli_conn_id)
+        source, target = DliHook(self.source_conn_id), DliHook(self.dli_conn_id)
+        pairs = comparing.compare(source, target, mapping, self.log)
+        file = None
+        if directory:
+            facts = {
+                "From project": source.project_id,
+                "Into project": target.project_id,
+                "Run": context.get("run_id"),
+            }
+            page = report_of(pairs, comparing.verdict_on(pairs), facts)
+            file = file_report(ObsHook(self.source_conn_id), directory, "drill", page, self.log)
         result = [pair.as_dict() for pair in pairs]
         if self.do_xcom_push and (task_instance := context.get("ti")):
             task_instance.xcom_push(key="return_value", value=result)
-            task_instance.xcom_push(key="report", value=report)
+            task_instance.xcom_push(key="report", value=comparing.markdown(pairs, "Restored Flink jobs"))
             task_instance.xcom_push(key="report_file", value=file)
         comparing.judge(pairs)
         return result

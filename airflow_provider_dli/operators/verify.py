@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.links.dli import ObsBucketLink, persist
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.verification.demands import Level
+    from airflow_provider_dli.verification.report import ArchiveReport
     from airflow_provider_dli.verification.verify import Verification
 
 
@@ -30,6 +32,9 @@ class DliVerifyFlinkExportOperator(BaseOperator):
     ``key``, ``sound``, ``level``, ``size``, ``etag``, ``version_id``, ``last_modified``, ``sha256``, ``entries``
     and ``findings``.
 
+    An outlet that is an asset ``obs://bucket/directory``, or an alias, gets in its event what was proven of each
+    archive: so a DAG can be scheduled by "a verified archive exists".
+
     :param zip_file: the archives: one entry ``bucket/key``, a list of them, or ``export.output`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
     :param level: how much is read: ``full``, every byte; ``directory``, two or three ranges at the end;
@@ -39,6 +44,8 @@ class DliVerifyFlinkExportOperator(BaseOperator):
         searched, see docs/archive.md
     :param min_entries: fewest entries of each archive, directories not counted
     :param max_age: seconds, or a timedelta, since an archive was written, at most; None for any age
+    :param report_to: directory in OBS that a report to look at is written to, one HTML file (templated). Give all
+        runs the same: the page shows how the last ones went
     :param timeout: seconds to wait, in all, for archives that are not there yet
     :param poll_interval: seconds between two looks
     :param deferrable: wait on the triggerer, and take a worker only to read; by default as Airflow's
@@ -48,10 +55,11 @@ class DliVerifyFlinkExportOperator(BaseOperator):
     :raises DliException: if an archive did not appear in time or OBS is in trouble; a retry may help
     """
 
-    template_fields: Sequence[str] = ("zip_file", "dli_conn_id", "expected_jobs")
+    template_fields: Sequence[str] = ("zip_file", "dli_conn_id", "expected_jobs", "report_to")
+    operator_extra_links = (ObsBucketLink(),)
     ui_color = "#d9ead3"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- by name, as Airflow's
         self,
         *,
         zip_file: Iterable[str] | str | XComArg,
@@ -60,6 +68,7 @@ class DliVerifyFlinkExportOperator(BaseOperator):
         expected_jobs: Iterable[int | str] | int | str | XComArg | None = None,
         min_entries: int = 1,
         max_age: float | timedelta | None = None,
+        report_to: str | None = None,
         timeout: float = 600,
         poll_interval: float = 10,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -72,6 +81,7 @@ class DliVerifyFlinkExportOperator(BaseOperator):
         self.expected_jobs = expected_jobs
         self.min_entries = min_entries
         self.max_age = max_age
+        self.report_to = report_to
         self.timeout = timeout
         self.poll_interval = poll_interval
         self.deferrable = deferrable
@@ -112,15 +122,35 @@ class DliVerifyFlinkExportOperator(BaseOperator):
     def _verified(
         self, context: Context, places: list[ObsLocation], verification: Verification, timeout: float
     ) -> list[dict[str, Any]]:
+        from airflow_provider_dli.lineage import tell_assets
         from airflow_provider_dli.verification.judgement import judge
 
         reports = verification.run(places, timeout, self.poll_interval)
         results = [report.as_dict() for report in reports]
+        persist(context, self, self.dli_conn_id, places[0].bucket)
         if self.do_xcom_push and (task_instance := context.get("ti")):
             # Red too: whoever looks into the failure finds the findings here.
             task_instance.xcom_push(key="return_value", value=results)
+        if self.report_to is not None:
+            self._file(context, reports)
         judge(reports, self.log)
+        tell_assets(context, self.outlets, {str(report.place): report.proof for report in reports})
         return results
+
+    def _file(self, context: Context, reports: Sequence[ArchiveReport]) -> None:
+        """Write the report to look at, green or red."""
+        from airflow_provider_dli.client.locations import parse_directory
+        from airflow_provider_dli.exceptions import translated
+        from airflow_provider_dli.hooks.obs import ObsHook
+        from airflow_provider_dli.reporting.filing import file_report
+        from airflow_provider_dli.verification.page import page_of
+
+        with translated():
+            directory = parse_directory("report_to", self.report_to)
+        page = page_of(reports, {"Run": context.get("run_id"), "Level": self.level})
+        place = file_report(ObsHook(self.dli_conn_id), directory, "verify", page, self.log)
+        if self.do_xcom_push and (task_instance := context.get("ti")):
+            task_instance.xcom_push(key="report_file", value=place)
 
     def _defer(self, awaited: list[ObsLocation]) -> None:
         import time

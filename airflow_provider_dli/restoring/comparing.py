@@ -108,15 +108,20 @@ def markdown(pairs: Sequence[Pair], title: str) -> str:
     :param pairs: the jobs
     :param title: its first line
     """
-    bad = sum(pair.flaw is not None for pair in pairs)
-    verdict = (
-        f"**{bad} of {counted(len(pairs), 'job')} did not come back as they were.**"
-        if bad
-        else (f"**All {counted(len(pairs), 'job')} came back as they were.**")
-    )
     table = markdown_table(("old id", "new id", "name", "result"), _rows(pairs))
     own = "Ids, people, times and state are a job's own and not compared."
-    return f"# {title}\n\n{verdict}\n\n{table}\n{own}\n"
+    return f"# {title}\n\n**{verdict_on(pairs)}**\n\n{table}\n{own}\n"
+
+
+def verdict_on(pairs: Sequence[Pair]) -> str:
+    """Say in a sentence how it went.
+
+    :param pairs: the jobs
+    """
+    bad = sum(pair.flaw is not None for pair in pairs)
+    if bad:
+        return f"{bad} of {counted(len(pairs), 'job')} did not come back as they were."
+    return f"All {counted(len(pairs), 'job')} came back as they were."
 
 
 def judge(pairs: Sequence[Pair]) -> None:

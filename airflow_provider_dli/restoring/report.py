@@ -1,29 +1,35 @@
-"""Put a report beside the archives."""
+"""The report of a drill, to look at."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.hooks.obs import ObsHook
+from airflow_provider_dli.reporting.page import Report, Table
 
 if TYPE_CHECKING:
-    from airflow_provider_dli.wording import Logger
+    from airflow_provider_dli.restoring.comparing import Pair
 
 
-def write_report(dli_conn_id: str, directory: ObsLocation, text: str, log: Logger) -> str:
-    """Write a report to OBS.
+def report_of(pairs: Sequence[Pair], verdict: str, facts: Mapping[str, object]) -> Report:
+    """Make the report on restored jobs.
 
-    :param dli_conn_id: connection of type ``dli``
-    :param directory: where to
-    :param text: Markdown
-    :param log: where to tell
-    :returns: its place, as ``bucket/key``
-    :raises DliException: if it cannot be written
+    :param pairs: the jobs and their sources
+    :param verdict: one sentence
+    :param facts: name to value: when, which projects
     """
-    name = f"restore-report-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.md"
-    place = ObsLocation(directory.bucket, f"{directory.key}/{name}" if directory.key else name)
-    ObsHook(dli_conn_id).put(place, text.encode(), "text/markdown; charset=utf-8")
-    log.info("The report is %s", place.url)
-    return str(place)
+    ordered = sorted(pairs, key=lambda pair: pair.flaw is None)
+    bad = frozenset(number for number, pair in enumerate(ordered) if pair.flaw)
+    rows = [(pair.old_job_id, pair.new_job_id, pair.name, pair.flaw or "same") for pair in ordered]
+    jobs = Table("Jobs", ("Old id", "New id", "Name", "Result"), rows, bad)
+    fields = [
+        (pair.old_job_id, pair.name, each.field, each.source, each.restored)
+        for pair in ordered
+        for each in pair.differences
+    ]
+    head = ("Old id", "Name", "Setting", "Was", "Is")
+    differences = [Table("Settings that differ", head, fields, frozenset(range(len(fields))))] if fields else []
+    data = {"value": len(pairs), "good": not bad, "jobs": [pair.as_dict() for pair in ordered]}
+    return Report(
+        "Restored Flink jobs held against their sources", not bad, verdict, facts, [jobs, *differences], data
+    )

@@ -98,7 +98,7 @@ def copied(
     :param log: where to tell
     :raises DliFailException: if a copy is not what was copied
     """
-    places = tuple(_below(directory, archive) for archive in source.archives)
+    places = tuple(directory.below(archive.key.rpartition("/")[2]) for archive in source.archives)
     for archive, place in zip(source.archives, places, strict=True):
         facts = hook.find(archive)
         if facts is None:
@@ -139,8 +139,3 @@ def _compare(
                 f"{copy.place.url} is no copy of {report.place.url}: their SHA-256 differ; delete it and try again"
             )
     log.info("%s proven to be the same, byte for byte.", counted(len(copies), "copy", "copies"))
-
-
-def _below(directory: ObsLocation, archive: ObsLocation) -> ObsLocation:
-    name = archive.key.rpartition("/")[2]
-    return ObsLocation(directory.bucket, f"{directory.key}/{name}" if directory.key else name)

@@ -43,6 +43,14 @@ class ArchiveReport:
     defects: tuple[Finding, ...] = ()
 
     @property
+    def proof(self) -> dict[str, Any]:
+        """What was proven, for an asset's event."""
+        size = self.facts.size if self.facts else None
+        sha256 = self.report.sha256 if self.report else None
+        entries = len(self.report.entries) if self.report else None
+        return {"verified": self.sound, "level": self.level, "size": size, "sha256": sha256, "entries": entries}
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """All that was found, of the object first."""
         return self.defects + (self.report.findings if self.report else ())

@@ -53,6 +53,20 @@ class LivingAirflow:
         until(ended, seconds)
         return self.tasks(dag_id, run_id)
 
+    def runs(self, dag_id: str) -> list[str]:
+        """Give the ids of all runs of a DAG."""
+        return [run["dag_run_id"] for run in self._api("GET", f"/dags/{dag_id}/dagRuns")["dag_runs"]]
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
+        """Give what a task pushed."""
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/xcomEntries/{key}?deserialize=true"
+        return self._api("GET", path)["value"]
+
+    def link(self, dag_id: str, run_id: str, task_id: str, name: str) -> str:
+        """Give the address of a task's link."""
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/links"
+        return str(self._api("GET", path)["extra_links"][name])
+
     def log(self, dag_id: str, run_id: str, task_id: str, attempt: int) -> str:
         """Give what a try of a task logged."""
         folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"

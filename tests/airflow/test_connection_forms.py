@@ -23,6 +23,7 @@ EXTRA = {
     "domain_name": "Konto Süd/1",
     "cloud": "open-telekom-cloud",
     "obs_endpoint": "https://obs.example.com:8443",
+    "console_endpoint": "https://console-intl.huaweicloud.com",
     "bucket": "obs-test",
     "ca_bundle": certifi.where(),
     "verify": True,

@@ -13,7 +13,7 @@ from airflow_provider_dli.client import flink
 from airflow_provider_dli.emulator import Emulator
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
-from tests.operations import OPERATIONS, golden, hook_method
+from tests.operations import OPERATIONS, PAGE, golden, hook_method, page_with
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
 
@@ -274,3 +274,10 @@ def test_the_words_of_a_method_are_those_of_its_call() -> None:
     for operation in OPERATIONS:
         method = getattr(DliHook, hook_method(golden(operation)["function"]))
         assert "dli_02_" in method.__doc__ or "Agency" in method.__doc__, operation
+
+
+def test_the_page_is_made_from_the_code() -> None:
+    """The table names every operation, its call and its place on the hook; ``python -m tests.operations``."""
+    text = PAGE.read_text(encoding="utf-8")
+    assert text == page_with(text)
+    assert text.count("`flink.") >= 24

@@ -14,7 +14,7 @@ from airflow_provider_dli.client.call import Reply
 from airflow_provider_dli.client.errors import ConfigurationError, ServiceError
 from airflow_provider_dli.client.exchange import build, judge
 from airflow_provider_dli.client.flink import settings
-from tests.operations import ENDPOINTS, OPERATIONS, PAGE, golden, make_call, page_with
+from tests.operations import ENDPOINTS, OPERATIONS, golden, make_call
 
 PROJECT = "48cc2c48765f481480c7db940d6409d1"
 ENDPOINT = "https://dli.example.com"
@@ -32,13 +32,6 @@ def plain(value: Any) -> Any:
 def test_there_are_as_many_as_the_manual_has() -> None:
     """None is left out."""
     assert len(OPERATIONS) == len(set(OPERATIONS)) == 24
-
-
-def test_the_page_is_made_from_the_code() -> None:
-    """The table names every operation, its call and its place on the hook; ``python -m tests.operations``."""
-    text = PAGE.read_text(encoding="utf-8")
-    assert text == page_with(text)
-    assert text.count("`flink.") >= 24
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

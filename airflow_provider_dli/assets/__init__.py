@@ -1,0 +1,1 @@
+"""What Airflow calls assets: archives and directories in OBS."""

@@ -1,0 +1,53 @@
+"""Assets of the scheme ``obs``: ``obs://bucket``, ``obs://bucket/directory`` or ``obs://bucket/key``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import Asset
+
+from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.locations import parse_directory
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+    from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
+
+
+def create_asset(*, bucket: str, key: str = "", extra: dict[str, Any] | None = None) -> Asset:
+    """Make an asset of a bucket, a directory or an object.
+
+    :param bucket: name of the bucket
+    :param key: directory or key in it; empty for the bucket itself
+    :param extra: of the asset
+    """
+    return Asset(uri=f"obs://{bucket}/{key}".rstrip("/"), extra=extra)
+
+
+def sanitize_uri(uri: SplitResult) -> SplitResult:
+    """Bring a URI into its one form: no slash at the end, neither query nor fragment.
+
+    :param uri: as an author wrote it
+    :raises ValueError: if it names no bucket, or has something that no place in OBS has
+    """
+    if uri.query or uri.fragment:
+        raise ValueError(f"{uri.geturl()!r} must have neither query nor fragment: obs://bucket/key")
+    try:
+        place = parse_directory("uri", f"obs://{uri.netloc}{uri.path}")
+    except ConfigurationError as flaw:
+        raise ValueError(str(flaw)) from None
+    return uri._replace(netloc=place.bucket, path=f"/{place.key}" if place.key else "")
+
+
+def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLineageDataset:  # noqa: ANN401 -- whatever Airflow gives
+    """Say of an asset what OpenLineage calls it.
+
+    :param asset: of this scheme
+    :param lineage_context: not needed
+    """
+    from airflow.providers.common.compat.openlineage.facet import Dataset  # noqa: PLC0415 -- only where it is used
+
+    del lineage_context
+    bucket, _, key = asset.uri.removeprefix("obs://").partition("/")
+    return Dataset(namespace=f"obs://{bucket}", name=key or "/")

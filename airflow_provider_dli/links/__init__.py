@@ -1,0 +1,1 @@
+"""Links of tasks into Huawei Cloud's console."""

@@ -1,0 +1,110 @@
+"""Assets of the scheme ``obs``: their one form, and what their events tell."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from airflow.sdk import Asset, AssetAlias
+from airflow.sdk.execution_time.context import OutletEventAccessors
+
+from airflow_provider_dli.assets.obs import create_asset, sanitize_uri
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
+from tests.airflow.living import LivingAirflow, until
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+    return dli_emulator
+
+
+@pytest.mark.parametrize(
+    ("uri", "normal"),
+    [
+        ("obs://bucket", "obs://bucket"),
+        ("obs://bucket/", "obs://bucket"),
+        ("obs://bucket/a/b/", "obs://bucket/a/b"),
+        ("OBS://bucket/a.zip", "obs://bucket/a.zip"),
+        ("obs://bucket/夜/ü.zip", "obs://bucket/夜/ü.zip"),
+    ],
+)
+def test_a_uri_has_one_form(uri: str, normal: str) -> None:
+    """However it was written, and where it is asked for: through Airflow itself."""
+    assert Asset(uri).uri == normal
+    assert sanitize_uri(urlsplit(uri)).geturl() == normal
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["obs://", "obs:///a", "obs://Bucket_X/a", "obs://bucket/a//b", "obs://bucket/../b", "obs://bucket/a?b=c"],
+)
+def test_what_is_no_place_in_obs_is_refused(uri: str) -> None:
+    """By Airflow, when the DAG file is read."""
+    with pytest.raises(ValueError, match=r"obs:|uri:"):
+        sanitize_uri(urlsplit(uri))
+
+
+def test_an_asset_is_made_of_bucket_and_key() -> None:
+    """The factory that Airflow is told of."""
+    assert create_asset(bucket="bucket", key="a/b.zip", extra={"x": 1}) == Asset(
+        "obs://bucket/a/b.zip", extra={"x": 1}
+    )
+    assert create_asset(bucket="bucket").uri == "obs://bucket"
+
+
+def test_the_events_of_export_and_verify(world: Emulator) -> None:
+    """The export's names the archives; the verification's says what was proven of each."""
+    events: Any = OutletEventAccessors()
+    directory, elsewhere, alias = (
+        Asset(f"obs://{world.bucket}/night"),
+        Asset("obs://other/x"),
+        AssetAlias("archives"),
+    )
+    outlets = [directory, elsewhere, alias, Asset("s3://bucket/night")]
+    context: Any = {"outlet_events": events}
+    export = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{world.bucket}/night", outlets=outlets)
+    (archive,) = export.execute(context)
+    assert events[directory].extra == {"archives": {archive: {"verified": False}}}
+    verify = DliVerifyFlinkExportOperator(task_id="verify", zip_file=archive, outlets=outlets)
+    (report,) = verify.execute(context)
+    proof = {"verified": True, "level": "full", "size": report["size"], "sha256": report["sha256"], "entries": 26}
+    assert events[directory].extra == {"archives": {archive: proof}}
+    assert events[elsewhere].extra == {}
+    (last,) = events[alias].asset_alias_events[-1:]
+    assert (last.dest_asset_key.uri, last.extra) == (f"obs://{archive}", proof)
+
+
+def test_nothing_is_told_of_an_archive_that_is_damaged(world: Emulator) -> None:
+    """Whoever is scheduled by a verified archive is not scheduled."""
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as made:
+        made.writestr("a.json", "{}")
+    world.s3.put_object(Bucket=world.bucket, Key="night/a.zip", Body=body.getvalue()[:-5])
+    events: Any = OutletEventAccessors()
+    directory = Asset(f"obs://{world.bucket}/night")
+    verify = DliVerifyFlinkExportOperator(
+        task_id="verify", zip_file=f"{world.bucket}/night/a.zip", outlets=[directory]
+    )
+    with pytest.raises(Exception, match="not proven whole"):
+        verify.execute({"outlet_events": events})
+    assert len(events) == 0
+
+
+def test_a_dag_is_scheduled_by_a_verified_archive(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
+    """In a whole Airflow: it starts by itself, and reads from the event what was proven."""
+    run = living_airflow.trigger("assets_upstream", {"obs_dir": f"{dli_emulator.bucket}/assets"})
+    tasks = living_airflow.finish("assets_upstream", run)
+    assert {task["state"] for task in tasks.values()} == {"success"}
+    downstream = until(lambda: living_airflow.runs("assets_downstream"), 60)
+    tasks = living_airflow.finish("assets_downstream", downstream[0])
+    assert tasks["read"]["state"] == "success", living_airflow.log("assets_downstream", downstream[0], "read", 1)
+    (told,) = living_airflow.xcom("assets_downstream", downstream[0], "read").values()
+    assert (told["verified"], told["entries"]) == (True, 26)
+    assert living_airflow.link("assets_upstream", run, "export", "OBS bucket").endswith(
+        f"/console/?region=cn-north-4#/obs/manage/{dli_emulator.bucket}/object/list"
+    )

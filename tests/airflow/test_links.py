@@ -1,0 +1,89 @@
+"""Links of tasks into the console."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliFailException
+from airflow_provider_dli.links import console
+from airflow_provider_dli.links.dli import KEY, DliConsoleLink, ObsBucketLink
+from airflow_provider_dli.operators import dli
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
+from tests.airflow.stores import TaskInstance
+
+CN = "https://console.huaweicloud.com"
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+    return dli_emulator
+
+
+def link_of(link: Any, stored: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give the address that Airflow would show for what a task stored."""
+    from airflow.providers.common.compat.sdk import XCom  # noqa: PLC0415 -- the one thing that is Airflow's
+
+    monkeypatch.setattr(XCom, "get_value", lambda **_: stored)
+    address: str = link.get_link(None, ti_key=None)
+    return address
+
+
+def test_the_addresses_are_those_that_are_known() -> None:
+    """And nothing in them can lead elsewhere."""
+    assert console.obs_bucket(CN, "cn-north-4", "obs-test") == (
+        f"{CN}/console/?region=cn-north-4#/obs/manage/obs-test/object/list"
+    )
+    assert console.dli(CN, "cn-north-4") == f"{CN}/dli/?region=cn-north-4"
+    assert (
+        console.obs_bucket(CN, "x&y", "a/../b") == f"{CN}/console/?region=x%26y#/obs/manage/a%2F..%2Fb/object/list"
+    )
+
+
+def test_what_a_task_stores_makes_its_links(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Console, region and bucket, green or red."""
+    instance = TaskInstance()
+    DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{world.bucket}/a").execute(instance.context)
+    stored = instance.pushed[KEY]
+    assert stored == {"console": CN, "region": "cn-north-4", "bucket": world.bucket}
+    assert link_of(ObsBucketLink(), stored, monkeypatch) == console.obs_bucket(CN, "cn-north-4", world.bucket)
+    assert link_of(DliConsoleLink(), stored, monkeypatch) == console.dli(CN, "cn-north-4")
+    red = TaskInstance()
+    world.fault("ExportFlinkJobs", "is_success_false")
+    with pytest.raises(DliFailException):
+        DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{world.bucket}/a").execute(red.context)
+    assert red.pushed[KEY] == stored
+
+
+@pytest.mark.parametrize("stored", [None, {}, "x", {"region": "cn-north-4"}])
+@pytest.mark.parametrize("link", [ObsBucketLink(), DliConsoleLink()])
+def test_without_what_it_needs_a_link_is_empty(link: Any, stored: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow shows none then."""
+    assert link_of(link, stored, monkeypatch) == ""
+
+
+@pytest.mark.parametrize(
+    ("extra", "stored"),
+    [
+        ({"console_endpoint": "https://console-intl.huaweicloud.com/"}, "https://console-intl.huaweicloud.com"),
+        ({"cloud": "open-telekom-cloud"}, None),
+        ({"cloud": "huaweicloud-eu"}, None),
+    ],
+)
+def test_the_console_is_that_of_the_connection(
+    world: Emulator, monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any], stored: str | None
+) -> None:
+    """Where it is not known there are no links, rather than wrong ones."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0, **extra))
+    archives = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket).execute({})
+    instance = TaskInstance()
+    DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives).execute(instance.context)
+    assert instance.pushed.get(KEY, {}).get("console") == stored
+
+
+def test_every_operator_that_asks_dli_has_its_link() -> None:
+    """One click leads from the task to where the jobs are."""
+    assert [name for name in dli.__all__ if not getattr(dli, name).operator_extra_links] == []
