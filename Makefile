@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport AIRFLOW_HOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test check bench clean constraints
+.PHONY: help demo ui test e2e check bench clean constraints
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,9 +31,13 @@ ui: $(VENV)/.installed ## the same in Airflow's UI, until Ctrl-C
 
 test: $(VENV)/.installed-dev ## the whole test suite, with coverage
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest -n 3 --dist worksteal
+	@$(BIN)/coverage run -m pytest -n 2 --dist worksteal
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --fail-under=95
+
+e2e: $(VENV)/.installed-dev ## Airflow's UI in a real browser; needs chromium, leaves pictures in .cache/e2e
+	@sh requirements/install.sh $(BIN) -r requirements/e2e.txt
+	@$(BIN)/python -m pytest -q tests/e2e
 
 check: $(VENV)/.installed-dev ## ruff, format, mypy strict, import contracts
 	@$(BIN)/ruff check .

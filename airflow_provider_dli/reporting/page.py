@@ -12,15 +12,18 @@ from airflow_provider_dli.reporting.trend import Point, picture
 
 _MARKS = ('<script type="application/json" id="report">', "</script>")
 _STYLE = """
-:root { color-scheme: light dark; --good: #176f2c; --bad: #b3261e; --line: #c4c7cc; --soft: #f4f5f7; }
-@media (prefers-color-scheme: dark) { :root { --good: #7ddb92; --bad: #ffb4ab; --line: #4a4d52; --soft: #26282c;
-} } body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
+:root { color-scheme: light dark; --good: #176f2c; --bad: #b3261e; --line: #c4c7cc; --soft: #f4f5f7;
+  --page: #fff; --text: #1b1b1f; }
+@media (prefers-color-scheme: dark) {
+  :root { --good: #7ddb92; --bad: #ffb4ab; --line: #4a4d52; --soft: #26282c; --page: #121212; --text: #ececee; } }
+html { background: var(--page); color: var(--text); }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 .verdict { border-left: .4rem solid; padding: .5rem 1rem; background: var(--soft); font-weight: 600; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left; vertical-align: top; }
-td { overflow-wrap: anywhere; } th { white-space: nowrap; }
+td { overflow-wrap: break-word; max-width: 40rem; } th { white-space: nowrap; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; } dt { font-weight: 600; } dd {
 margin: 0; }
 """

@@ -89,6 +89,10 @@ class LivingAirflow:
             self._api("DELETE", f"/connections/{conn_id}")
         self._api("POST", "/connections", body)
 
+    def connection(self, conn_id: str) -> Any:
+        """Give a connection as it was saved; None if there is none."""
+        return self._api("GET", f"/connections/{conn_id}", missing_is_none=True)
+
     def _api(self, method: str, path: str, body: Any = None, *, missing_is_none: bool = False) -> Any:
         request = urllib.request.Request(  # noqa: S310 -- loopback
             f"{self.url}/api/v2{path}",

@@ -80,7 +80,7 @@ def test_what_is_pushed(world: Emulator) -> None:
     instance = TaskInstance()
     operator = DliListFlinkJobsOperator(task_id="list", name_pattern="orders_*_00")
     (job,) = operator.execute(instance.context)
-    assert instance.pushed == {"job_ids": [100]}
+    assert instance.pushed["job_ids"] == [100]
     assert set(job) == {
         "job_id", "name", "job_type", "status", "queue_name", "create_time", "update_time",
     }  # fmt: skip

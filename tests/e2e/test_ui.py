@@ -1,0 +1,182 @@
+"""Airflow's own UI in a real browser, as somebody uses it who has never seen our code. ``make e2e``.
+
+The pictures go to ``.cache/e2e``; look at them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from standalone import standalone
+from world import ROOT, airflow_environment
+
+from airflow_provider_dli.connection.fields import EXTRAS
+from tests.airflow.living import LivingAirflow, until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+else:
+    pytest.importorskip("playwright", reason="only make e2e installs a browser's driver")
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+PICTURES = ROOT / ".cache" / "e2e"
+SELECTED = "dli_export_selected_flink_jobs"
+
+
+@pytest.fixture(scope="module")
+def airflow(dli_emulator_session: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingAirflow]:
+    """Run Airflow with the example DAGs and without any connection: it is made in the form."""
+    home = tmp_path_factory.mktemp("e2e")
+    environment = airflow_environment(home, dli_emulator_session.describe()) | {
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+    }
+    del environment["AIRFLOW_CONN_DLI_DEFAULT"]
+    with standalone(environment, home / "standalone.log") as running:
+        yield LivingAirflow(running, home)
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """Open a browser."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 -- see above
+
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        opened = browser.new_page(viewport={"width": 1500, "height": 1000})
+        opened.set_default_timeout(30_000)
+        yield opened
+        browser.close()
+
+
+def picture(page: Page, name: str) -> None:
+    """Take a picture, once nothing moves any more."""
+    page.wait_for_timeout(1500)
+    page.screenshot(path=PICTURES / f"{name}.png")
+
+
+def dialog(page: Page) -> Locator:
+    """Give the form that is open."""
+    return page.get_by_role("dialog")
+
+
+def triggered(page: Page, airflow: LivingAirflow, dag_id: str, **fields: str) -> str:
+    """Trigger a DAG by its form; the id of its run."""
+    before = set(airflow.runs(dag_id))
+    open_form(page, airflow, dag_id, **fields)
+    picture(page, f"form-{dag_id}")
+    dialog(page).get_by_role("button", name=re.compile("Trigger")).last.click()
+    (run,) = until(lambda: set(airflow.runs(dag_id)) - before, 30)
+    return run
+
+
+def open_form(page: Page, airflow: LivingAirflow, dag_id: str, **fields: str) -> None:
+    """Open the form that triggers a DAG, and fill it in."""
+    page.goto(f"{airflow.url}/dags/{dag_id}")
+    page.get_by_role("button", name=re.compile("Trigger")).first.click()
+    for name, value in fields.items():
+        page.locator(f"[name=element_{name}]").first.fill(value)
+        page.keyboard.press("Tab")
+
+
+def test_the_connection_form_has_every_field(
+    page: Page, airflow: LivingAirflow, dli_emulator_session: Any
+) -> None:
+    """Filled in by hand and saved; secrets are dots; the Test button says who one is."""
+    given = json.loads(dli_emulator_session.airflow_conn)
+    page.goto(f"{airflow.url}/connections")
+    page.get_by_role("button", name=re.compile("Add Connection")).click()
+    form = dialog(page)
+    form.locator("input[name=connection_id]").fill("dli_default")
+    form.get_by_role("combobox").first.click()
+    page.get_by_role("option", name="dli", exact=True).click()
+    for label in ("Access key (AK) or IAM user", "Secret key (SK), password or token"):
+        assert form.get_by_text(label).count() >= 1
+    form.locator("input[name=login]").fill(given["login"])
+    password = form.locator("input[name=password]")
+    password.fill(given["password"])
+    assert password.get_attribute("type") == "password"
+    form.get_by_role("button", name=re.compile("Extra Fields$|^Extra Fields")).first.click()
+    page.wait_for_timeout(1000)
+    for name, extra in EXTRAS.items():
+        field = form.locator(f"[name=element_{name}], [id*=element_{name}]")
+        assert field.count() >= 1, name
+        if extra.secret:
+            assert field.first.get_attribute("type") == "password", name
+    for name in ("region", "project_id", "endpoint", "obs_endpoint", "iam_endpoint"):
+        form.locator(f"[name=element_{name}]").first.fill(given["extra"][name])
+        page.keyboard.press("Tab")
+    picture(page, "connection-form")
+    form.get_by_role("button", name="Save").click()
+    until(lambda: airflow.connection("dli_default"), 20)
+    page.goto(f"{airflow.url}/connections")
+    page.get_by_role("button", name=re.compile("Test Connection")).first.click()
+    page.get_by_text(re.compile("26 Flink jobs may be listed")).first.wait_for()
+    picture(page, "connection-tested")
+
+
+def test_the_jobs_of_the_form_are_exported_and_proven(page: Page, airflow: LivingAirflow) -> None:
+    """Trigger, green, the list in XCom, the link into the console."""
+    run = triggered(page, airflow, SELECTED, job_selected="100, 101")
+    tasks = airflow.finish(SELECTED, run)
+    assert {name: task["state"] for name, task in tasks.items()} == {"export": "success", "verify": "success"}
+    page.goto(f"{airflow.url}/dags/{SELECTED}/runs/{run}")
+    picture(page, "run-green")
+    page.goto(f"{airflow.url}/dags/{SELECTED}/runs/{run}/tasks/export")
+    link = page.get_by_role("link", name="OBS bucket")
+    assert (link.get_attribute("href") or "").startswith(
+        "https://console.huaweicloud.com/console/?region=cn-north-4#"
+    )
+    picture(page, "task-export")
+    page.goto(f"{airflow.url}/dags/{SELECTED}/runs/{run}/tasks/verify")
+    page.get_by_text(re.compile("proven whole|whole: 2 entries")).first.wait_for()
+    picture(page, "task-verify")
+
+
+def test_a_form_that_is_filled_in_wrongly_is_refused(page: Page, airflow: LivingAirflow) -> None:
+    """By the form: it cannot be triggered."""
+    open_form(page, airflow, SELECTED, job_selected="orders")
+    page.wait_for_timeout(1500)
+    picture(page, "form-refused")
+    assert dialog(page).get_by_role("button", name=re.compile("Trigger")).last.is_disabled()
+    before = len(airflow.runs(SELECTED))
+    page.keyboard.press("Escape")
+    assert len(airflow.runs(SELECTED)) == before
+
+
+def test_the_nightly_export_tells_the_assets(page: Page, airflow: LivingAirflow) -> None:
+    """Its archive is an asset, with an event that says that it is proven."""
+    run = triggered(page, airflow, "dli_export_flink_jobs")
+    tasks = airflow.finish("dli_export_flink_jobs", run)
+    assert {task["state"] for task in tasks.values()} == {"success"}
+    (archive,) = airflow.xcom("dli_export_flink_jobs", run, "export")
+    page.goto(f"{airflow.url}/assets")
+    page.get_by_text(archive.rpartition("/")[2]).first.wait_for()
+    picture(page, "assets")
+
+
+def test_a_damaged_archive_is_red_and_says_why(
+    page: Page, airflow: LivingAirflow, dli_emulator_session: Any
+) -> None:
+    """The log has place, finding, and what to do."""
+    dli_emulator_session.fault("ExportFlinkJobs", "archive_flipped")
+    run = triggered(page, airflow, SELECTED, job_selected="100, 101")
+    tasks = airflow.finish(SELECTED, run)
+    assert (tasks["export"]["state"], tasks["verify"]["state"]) == ("success", "failed")
+    page.goto(f"{airflow.url}/dags/{SELECTED}/runs/{run}/tasks/verify")
+    page.get_by_text("What to do: Keep what is there as evidence, and export again.").first.wait_for()
+    picture(page, "task-red")
