@@ -1,0 +1,76 @@
+"""When a task is tried again."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.sdk.definitions.retry_policy import RetryAction
+
+from airflow_provider_dli.client.errors import AnswerLostError, NotSentError, ThrottledError, UnavailableError
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
+from airflow_provider_dli.retry_policy import DliRetryPolicy
+
+
+def caused_by(cause: Exception) -> DliException:
+    """Make the error that a DAG author sees."""
+    error = DliException(str(cause))
+    error.__cause__ = cause
+    return error
+
+
+def throttled(retry_after: float | None) -> ThrottledError:
+    error = ThrottledError("Export", 429, "APIGW.0308", "slow", None)
+    error.retry_after = retry_after
+    return error
+
+
+@pytest.mark.parametrize(
+    ("cause", "attempt", "seconds"),
+    [
+        (throttled(None), 1, 120),
+        (throttled(None), 2, 240),
+        (throttled(600), 1, 600),
+        (throttled(None), 9, 1800),
+        (throttled(None), 100_000, 1800),
+        (NotSentError("Export", "host", "refused"), 1, 30),
+        (AnswerLostError("Export", "host", "cut"), 3, 120),
+        (UnavailableError("Export", 502, None, "bad gateway", None), 1, 30),
+    ],
+)
+def test_what_passes_is_tried_again_when_it_may_have_passed(
+    cause: Exception, attempt: int, seconds: float
+) -> None:
+    """Later after too many requests, and later with every try, but not for ever."""
+    decision = DliRetryPolicy().evaluate(caused_by(cause), attempt, 5)
+    assert (decision.action, decision.retry_delay) == (RetryAction.RETRY, timedelta(seconds=seconds))
+    assert decision.reason
+
+
+@pytest.mark.parametrize("error", [DliException("not there yet"), ValueError("somebody else's")])
+def test_anything_else_is_as_the_task_says(error: Exception) -> None:
+    """An archive that is not there yet, or an error that is not ours."""
+    assert DliRetryPolicy().evaluate(error, 1, 5).action is RetryAction.DEFAULT
+
+
+def test_it_survives_being_written_down() -> None:
+    """Airflow keeps it as JSON."""
+    policy = DliRetryPolicy(throttled=timedelta(seconds=5), longest=timedelta(hours=1))
+    again = DliRetryPolicy.deserialize(json.loads(json.dumps(policy.serialize())))
+    assert vars(again) == vars(policy)
+
+
+def test_it_reads_what_a_task_really_raises(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service's own ``Retry-After``."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+    dli_emulator.fault("ExportFlinkJobs", "throttled", retry_after=300)
+    given: dict[str, Any] = {"retries": 3, "retry_policy": DliRetryPolicy()}
+    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=dli_emulator.bucket, **given)
+    with pytest.raises(DliException) as caught:
+        operator.execute({})
+    assert operator.retry_policy is not None
+    assert operator.retry_policy.evaluate(caught.value, 1, 3).retry_delay == timedelta(seconds=300)
