@@ -93,6 +93,12 @@ class LivingAirflow:
         """Give a connection as it was saved; None if there is none."""
         return self._api("GET", f"/connections/{conn_id}", missing_is_none=True)
 
+    def tested(self, conn_id: str) -> Any:
+        """Test a saved connection; whether it works, and what it says."""
+        saved = self.connection(conn_id)
+        names = ("connection_id", "conn_type", "login", "password", "extra")
+        return self._api("POST", "/connections/test", {name: saved[name] for name in names})
+
     def _api(self, method: str, path: str, body: Any = None, *, missing_is_none: bool = False) -> Any:
         request = urllib.request.Request(  # noqa: S310 -- loopback
             f"{self.url}/api/v2{path}",

@@ -39,9 +39,7 @@ SELECTED = "dli_export_selected_flink_jobs"
 def airflow(dli_emulator_session: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingAirflow]:
     """Run Airflow with the example DAGs and without any connection: it is made in the form."""
     home = tmp_path_factory.mktemp("e2e")
-    environment = airflow_environment(home, dli_emulator_session.describe()) | {
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-    }
+    environment = airflow_environment(home, dli_emulator_session.describe())
     del environment["AIRFLOW_CONN_DLI_DEFAULT"]
     with standalone(environment, home / "standalone.log") as running:
         yield LivingAirflow(running, home)
@@ -96,25 +94,30 @@ def open_form(page: Page, airflow: LivingAirflow, dag_id: str, **fields: str) ->
 def test_the_connection_form_has_every_field(
     page: Page, airflow: LivingAirflow, dli_emulator_session: Any
 ) -> None:
-    """Filled in by hand and saved; secrets are dots; the Test button says who one is."""
+    """Filled in by hand and saved; secrets are dots; its test says who one is.
+
+    The Test button of Airflow 3.3.2 asks with port 0 where a connection has none, and is refused by Airflow's own
+    API ("Bad Request"), whatever the type of the connection; so the test is asked for as the button should.
+    """
     given = json.loads(dli_emulator_session.airflow_conn)
     page.goto(f"{airflow.url}/connections")
     page.get_by_role("button", name=re.compile("Add Connection")).click()
     form = dialog(page)
     form.locator("input[name=connection_id]").fill("dli_default")
     form.get_by_role("combobox").first.click()
-    page.get_by_role("option", name="dli", exact=True).click()
+    page.keyboard.type("dli")
+    page.get_by_role("option", name="Huawei Cloud DLI").click()
     for label in ("Access key (AK) or IAM user", "Secret key (SK), password or token"):
         assert form.get_by_text(label).count() >= 1
     form.locator("input[name=login]").fill(given["login"])
     password = form.locator("input[name=password]")
     password.fill(given["password"])
     assert password.get_attribute("type") == "password"
-    form.get_by_role("button", name=re.compile("Extra Fields$|^Extra Fields")).first.click()
-    page.wait_for_timeout(1000)
+    form.get_by_role("button", name="Extra Fields", exact=True).click()
+    form.locator("[name=element_region]").wait_for()
     for name, extra in EXTRAS.items():
-        field = form.locator(f"[name=element_{name}], [id*=element_{name}]")
-        assert field.count() >= 1, name
+        field = form.locator(f"[name=element_{name}]")
+        assert field.count() == 1, name
         if extra.secret:
             assert field.first.get_attribute("type") == "password", name
     for name in ("region", "project_id", "endpoint", "obs_endpoint", "iam_endpoint"):
@@ -123,10 +126,9 @@ def test_the_connection_form_has_every_field(
     picture(page, "connection-form")
     form.get_by_role("button", name="Save").click()
     until(lambda: airflow.connection("dli_default"), 20)
-    page.goto(f"{airflow.url}/connections")
-    page.get_by_role("button", name=re.compile("Test Connection")).first.click()
-    page.get_by_text(re.compile("26 Flink jobs may be listed")).first.wait_for()
-    picture(page, "connection-tested")
+    tested = airflow.tested("dli_default")
+    assert tested["status"], tested["message"]
+    assert "26 Flink jobs may be listed" in tested["message"]
 
 
 def test_the_jobs_of_the_form_are_exported_and_proven(page: Page, airflow: LivingAirflow) -> None:
@@ -136,7 +138,7 @@ def test_the_jobs_of_the_form_are_exported_and_proven(page: Page, airflow: Livin
     assert {name: task["state"] for name, task in tasks.items()} == {"export": "success", "verify": "success"}
     page.goto(f"{airflow.url}/dags/{SELECTED}/runs/{run}")
     picture(page, "run-green")
-    page.goto(f"{airflow.url}/dags/{SELECTED}/runs/{run}/tasks/export")
+    page.goto(f"{airflow.url}/dags/{SELECTED}/runs/{run}/tasks/export/details")
     link = page.get_by_role("link", name="OBS bucket")
     assert (link.get_attribute("href") or "").startswith(
         "https://console.huaweicloud.com/console/?region=cn-north-4#"
@@ -148,25 +150,24 @@ def test_the_jobs_of_the_form_are_exported_and_proven(page: Page, airflow: Livin
 
 
 def test_a_form_that_is_filled_in_wrongly_is_refused(page: Page, airflow: LivingAirflow) -> None:
-    """By the form: it cannot be triggered."""
+    """At once, with the field's name; nothing runs."""
+    before = airflow.runs(SELECTED)
     open_form(page, airflow, SELECTED, job_selected="orders")
-    page.wait_for_timeout(1500)
+    dialog(page).get_by_role("button", name=re.compile("Trigger")).last.click()
+    page.get_by_text(re.compile("Invalid input for param job_selected")).first.wait_for()
     picture(page, "form-refused")
-    assert dialog(page).get_by_role("button", name=re.compile("Trigger")).last.is_disabled()
-    before = len(airflow.runs(SELECTED))
-    page.keyboard.press("Escape")
-    assert len(airflow.runs(SELECTED)) == before
+    assert airflow.runs(SELECTED) == before
 
 
 def test_the_nightly_export_tells_the_assets(page: Page, airflow: LivingAirflow) -> None:
     """Its archive is an asset, with an event that says that it is proven."""
     run = triggered(page, airflow, "dli_export_flink_jobs")
-    tasks = airflow.finish("dli_export_flink_jobs", run)
+    tasks = airflow.finish("dli_export_flink_jobs", run, 180)
     assert {task["state"] for task in tasks.values()} == {"success"}
     (archive,) = airflow.xcom("dli_export_flink_jobs", run, "export")
-    page.goto(f"{airflow.url}/assets")
-    page.get_by_text(archive.rpartition("/")[2]).first.wait_for()
-    picture(page, "assets")
+    page.goto(f"{airflow.url}/dags/dli_export_flink_jobs/runs/{run}/tasks/verify/asset_events")
+    page.get_by_text(re.compile(archive.rpartition("/")[2])).first.wait_for()
+    picture(page, "asset-event")
 
 
 def test_a_damaged_archive_is_red_and_says_why(
