@@ -2,170 +2,21 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.operators.asking import FlinkJobsOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_dli.client.flink.states import Goal
-    from airflow_provider_dli.client.flink.watching import Watch
-    from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lifecycle.deeds import Deed
-    from airflow_provider_dli.memory import TaskMemory
     from airflow_provider_dli.selecting import IfEmpty
-
-
-class FlinkJobsOperator(BaseOperator):
-    """Asks something of Flink jobs, each once, and waits for what comes of it; base of those that follow.
-
-    Each job is asked by a call of its own, since the answer to a batch does not say which is whose. All must exist
-    before any is asked; one that fails does not stop the others. A later try, or one after a killed worker,
-    sees by the job itself whether it was asked already (exact on Airflow 3.3 and later).
-
-    Pushes a list of the jobs as ``return_value``: ``job_id``, ``name``, ``job_type``, ``status``, ``start_time``
-    (epoch milliseconds) and ``savepoint_path``.
-
-    :param job_ids: the jobs: a list of ids, one id, a text of ids with commas, blanks or newlines between, or the
-        output of another task (templated). Never all: name them
-    :param if_empty: what to do where ``job_ids`` names none: ``fail``, ``skip`` or ``succeed``
-    :param dli_conn_id: connection of type ``dli`` (templated)
-    :param timeout: seconds to wait
-    :param poll_interval: seconds between two looks
-    :param settling_time: seconds for which a job may still read as before after it was asked
-    :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says
-    :raises DliFailException: if a parameter or the connection cannot be used, a job does not exist, DLI
-        refuses, or a job comes to an end that is not the one waited for; no retry is spent
-    :raises DliException: if DLI is out of reach or in trouble, or time is up; a retry may help
-    """
-
-    template_fields: Sequence[str] = ("job_ids", "dli_conn_id")
-    operator_extra_links = (DliConsoleLink(),)
-    ui_color = "#fff2cc"
-
-    def __init__(
-        self,
-        *,
-        job_ids: Iterable[int | str] | int | str | XComArg,
-        if_empty: IfEmpty = "fail",
-        dli_conn_id: str = DEFAULT_CONN_ID,
-        timeout: float = 1200,
-        poll_interval: float = 10,
-        settling_time: float = 60,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
-    ) -> None:
-        super().__init__(**kwargs)
-        self.job_ids = job_ids
-        self.if_empty = if_empty
-        self.dli_conn_id = dli_conn_id
-        self.timeout = timeout
-        self.poll_interval = poll_interval
-        self.settling_time = settling_time
-        self.deferrable = deferrable
-
-    @abstractmethod
-    def _deed(self) -> Deed:
-        """Give what is asked, its parameters checked."""
-
-    @abstractmethod
-    def _goal(self) -> Goal | None:
-        """Give what is waited for; None not to wait."""
-
-    def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Ask each job, and wait."""
-        from airflow_provider_dli.client.flink.watching import Watch
-        from airflow_provider_dli.exceptions import translated
-        from airflow_provider_dli.hooks.dli import DliHook
-        from airflow_provider_dli.lifecycle.doing import Doing, checked
-        from airflow_provider_dli.lifecycle.looking import all_of
-        from airflow_provider_dli.memory import TaskMemory
-        from airflow_provider_dli.selecting import named_jobs
-
-        with translated():
-            ids, deed, goal = named_jobs(self.job_ids, self.if_empty), self._deed(), self._goal()
-        if not ids:
-            return []
-        persist(context, self, self.dli_conn_id)
-        hook = DliHook(self.dli_conn_id)
-        doing = Doing(hook, deed, TaskMemory(context, f"dli_{deed.name}"), self.settling_time, self.log)
-        done = doing.do(all_of(hook, ids))
-        checked(done, ids, deed)
-        watch = Watch(ids, goal or "stopped", done.marks, done.asked, self.settling_time)
-        return self._come_to(hook, watch, goal, doing.memory)
-
-    def execute_complete(self, context: Context, event: Any, watch: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
-        """Go on after the triggerer has waited: look once more, and judge."""
-        from airflow_provider_dli.client.flink.watching import Watch
-        from airflow_provider_dli.hooks.dli import DliHook
-        from airflow_provider_dli.memory import TaskMemory
-        from airflow_provider_dli.triggers.events import checked
-
-        checked(event)
-        marks = {int(job_id): mark for job_id, mark in watch["before"].items()}
-        seen = Watch(watch["job_ids"], watch["goal"], marks, watch["asked"], watch["grace"])
-        memory = TaskMemory(context, f"dli_{self._deed().name}")
-        return self._judged(DliHook(self.dli_conn_id), seen, 0, memory)
-
-    def _come_to(self, hook: DliHook, watch: Watch, goal: Goal | None, memory: TaskMemory) -> list[dict[str, Any]]:
-        import time
-
-        from airflow_provider_dli.lifecycle.looking import find
-        from airflow_provider_dli.lifecycle.waiting import look, shown, tell
-
-        if goal is None:
-            for job_id in watch.job_ids:
-                watch.see(job_id, find(hook, job_id))
-            tell(watch, self.log)
-            memory.forget()
-            return shown(watch)
-        if self.deferrable:
-            look(hook, watch)
-            if watch.waiting(time.time()):
-                self._defer(watch)
-        return self._judged(hook, watch, self.timeout, memory)
-
-    def _judged(self, hook: DliHook, watch: Watch, timeout: float, memory: TaskMemory) -> list[dict[str, Any]]:
-        from airflow_provider_dli.exceptions import DliFailException
-        from airflow_provider_dli.lifecycle.waiting import judge, wait
-
-        wait(hook, watch, timeout, self.poll_interval, self.log)
-        try:
-            result = judge(watch, self.timeout, self.log)
-        except DliFailException:
-            memory.forget()  # it has come to an end, if a bad one: whoever clears the task wants it asked anew
-            raise
-        memory.forget()
-        return result
-
-    def _defer(self, watch: Watch) -> None:
-        import time
-
-        from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
-        from airflow_provider_dli.wording import counted
-
-        waiting = watch.waiting(time.time())
-        self.log.info("Waiting on the triggerer until %s %s.", counted(len(waiting), "job"), watch.goal)
-        state: dict[str, Any] = {
-            "job_ids": list(watch.job_ids),
-            "goal": watch.goal,
-            "before": {str(job_id): mark for job_id, mark in watch.before.items()},
-            "asked": watch.asked,
-            "grace": watch.grace,
-        }
-        trigger = FlinkJobsTrigger(
-            dli_conn_id=self.dli_conn_id,
-            poll_interval=self.poll_interval,
-            deadline=time.time() + self.timeout,
-            **state,
-        )
-        self.defer(trigger=trigger, method_name="execute_complete", kwargs={"watch": state})
 
 
 class DliRunFlinkJobsOperator(FlinkJobsOperator):
@@ -174,7 +25,8 @@ class DliRunFlinkJobsOperator(FlinkJobsOperator):
     Follows *Running Flink Jobs in Batches* of the DLI API reference (dli_02_0233). A job that runs already, or
     is on its way, is not run once more.
 
-    Parameters and result beside these are those of :class:`FlinkJobsOperator`.
+    Parameters and result beside these are those of
+    :class:`~airflow_provider_dli.operators.asking.FlinkJobsOperator`.
 
     :param job_ids: the jobs (templated)
     :param resume_savepoint: True to start from the newest savepoint
@@ -217,7 +69,8 @@ class DliStopFlinkJobsOperator(FlinkJobsOperator):
     Follows *Stopping Flink Jobs in Batches* of the DLI API reference (dli_02_0241). A job that does not run is
     left as it is.
 
-    Parameters and result beside these are those of :class:`FlinkJobsOperator`.
+    Parameters and result beside these are those of
+    :class:`~airflow_provider_dli.operators.asking.FlinkJobsOperator`.
 
     :param job_ids: the jobs (templated)
     :param trigger_savepoint: True to make a savepoint first, for a run with ``resume_savepoint``
@@ -243,7 +96,8 @@ class DliSavepointFlinkJobsOperator(FlinkJobsOperator):
 
     Follows *Triggering a Savepoint of a Flink Job* of the DLI API reference (dli_02_0392).
 
-    Parameters and result beside these are those of :class:`FlinkJobsOperator`.
+    Parameters and result beside these are those of
+    :class:`~airflow_provider_dli.operators.asking.FlinkJobsOperator`.
 
     :param job_ids: the jobs, each of them running (templated)
     :param savepoint_path: directory for the savepoints: ``bucket/directory``, with or without ``obs://``; each
