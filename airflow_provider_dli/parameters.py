@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.flink import checked_job_ids
@@ -50,11 +51,7 @@ def selection_of(given: object) -> Selection:
     :param given: a mapping, or one as JSON or a template writes it
     :raises ConfigurationError: naming the field, if one is unknown or cannot be used
     """
-    remedy = "give a mapping, such as {'name_pattern': 'orders_*'}"
-    value = _literal("selection", given, remedy) if isinstance(given, str) else given
-    if not isinstance(value, Mapping):
-        raise ConfigurationError("selection", f"{given!r} is no mapping", remedy)
-    return Selection.read(value)
+    return Selection.read(_mapping("selection", given, "give a mapping, such as {'name_pattern': 'orders_*'}"))
 
 
 def texts_of(name: str, given: object) -> Mapping[str, str]:
@@ -64,11 +61,8 @@ def texts_of(name: str, given: object) -> Mapping[str, str]:
     :param given: a mapping, or one as JSON or a template writes it
     :raises ConfigurationError: if it is none
     """
-    remedy = "give a mapping of texts to texts"
-    value = _literal(name, given, remedy) if isinstance(given, str) and given.strip() else given or {}
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(name, f"{given!r} is no mapping", remedy)
-    return value
+    is_nothing = not given or (isinstance(given, str) and not given.strip())
+    return {} if is_nothing else _mapping(name, given, "give a mapping of texts to texts")
 
 
 def job_ids(name: str, given: object) -> list[int]:
@@ -171,6 +165,13 @@ def _items_of_text(field: str, text: str) -> list[object]:
         return [item for item in re.split(r"[,;\s]+", text) if item]
     items = _literal(field, text, "close the bracket, quote texts")
     return list(items) if isinstance(items, list) else [items]
+
+
+def _mapping(field: str, given: object, remedy: str) -> Mapping[str, Any]:
+    value = _literal(field, given, remedy) if isinstance(given, str) else given
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(field, f"{given!r} is no mapping", remedy)
+    return value
 
 
 def _literal(field: str, text: str, remedy: str) -> object:

@@ -31,10 +31,7 @@ def select(hook: DliHook, selection: Selection, log: Logger) -> list[FlinkJob]:
     :param log: where to tell, as a table
     :raises DliException: if the service does not answer or refuses
     """
-    pages = job_pages(selection.filters())
-    chosen: list[FlinkJob] = []
-    while call := pages.next_call():
-        chosen += (job for job in pages.accept(hook.run(call)) if selection.fits(job))
+    chosen = [job for job in hook.walk(job_pages(selection.filters())) if selection.fits(job)]
     log.info("Selected %s of project %s by: %s", counted(len(chosen), "Flink job"), hook.project_id, selection)
     if chosen:
         tell(chosen, log)

@@ -11,14 +11,14 @@ from airflow_provider_dli.client.locations import ObsLocation, parse_directory
 from airflow_provider_dli.exporting.batches import Batch, BatchedExport
 from airflow_provider_dli.exporting.journal import Journal
 from airflow_provider_dli.exporting.single import Export
-from airflow_provider_dli.hooks.dli import DliHook
-from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters import selected_jobs, selection_of
 from airflow_provider_dli.selecting import checked_if_empty, select
 from airflow_provider_dli.selection import Selection
 from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
+    from airflow_provider_dli.hooks.dli import DliHook
+    from airflow_provider_dli.hooks.obs import ObsHook
     from airflow_provider_dli.memory import TaskMemory
     from airflow_provider_dli.wording import Logger
 
@@ -65,17 +65,20 @@ class Plan:
         directory = parse_directory("obs_dir", obs_dir)
         return cls(directory, None if ids is None else tuple(ids), chosen, batch_size)
 
-    def run(self, dli_conn_id: str, memory: TaskMemory, settling_time: float, log: Logger) -> list[Batch]:
+    def run(
+        self, dli: DliHook, obs: ObsHook, memory: TaskMemory, settling_time: float, log: Logger
+    ) -> list[Batch]:
         """Export.
 
-        :param dli_conn_id: connection of type ``dli``
+        :param dli: asks for the exports
+        :param obs: looks for what became of them
         :param memory: of the task
         :param settling_time: seconds in which an archive may still appear after its answer was lost
         :param log: where to tell
         :returns: what became of each batch; nothing if no job is selected
         :raises DliException: if the jobs cannot be listed
         """
-        dli, obs, journal = DliHook(dli_conn_id), ObsHook(dli_conn_id), Journal(memory, self.directory)
+        journal = Journal(memory, self.directory)
         if journal.superseded:
             log.info(
                 "An earlier try exported everything, to %s. Exporting anew; those archives stay where they are.",

@@ -126,7 +126,7 @@ class DliHook(AccountHook):
             "show_detail": show_detail,
             "order": order,
         }
-        yield from self._walk(flink.job_pages(_given(given)))
+        yield from self.walk(flink.job_pages(_given(given)))
 
     def list_flink_sql_job_templates(
         self, *, name: str | None = None, tags: str | None = None, order: str | None = None
@@ -138,9 +138,14 @@ class DliHook(AccountHook):
         :param order: ``desc`` for newest first, or ``asc``
         :raises DliException: as for :meth:`run`, when a page is asked for
         """
-        yield from self._walk(flink.template_pages(_given({"name": name, "tags": tags, "order": order})))
+        yield from self.walk(flink.template_pages(_given({"name": name, "tags": tags, "order": order})))
 
-    def _walk(self, pages: flink.Pages[Item]) -> Iterator[Item]:
+    def walk(self, pages: flink.Pages[Item]) -> Iterator[Item]:
+        """Walk through all pages of a list, asking for each when it is needed.
+
+        :param pages: from :mod:`airflow_provider_dli.client.flink`, such as ``job_pages``
+        :raises DliException: as for :meth:`run`, when a page is asked for
+        """
         while call := pages.next_call():
             yield from pages.accept(self.run(call))
 

@@ -29,13 +29,11 @@ class Done:
 
     :param marks: each job that was asked, and how it was before
     :param asked: epoch seconds of the last time one was asked
-    :param left_alone: jobs that did not need it
     :param failed: why it failed, for each job that it did
     """
 
     marks: dict[int, Mark] = field(default_factory=dict)
     asked: float = 0.0
-    left_alone: list[int] = field(default_factory=list)
     failed: dict[int, DliException] = field(default_factory=dict)
 
 
@@ -90,7 +88,6 @@ class Doing:
                 return
         elif not self._deed.needed(job):
             self._log.info("Job %d %s %s: %s.", job_id, job.name, self._deed.done, job.status)
-            done.left_alone.append(job_id)
             return
         mark = mark_of(job)
         done.marks[job_id] = mark

@@ -5,23 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.client.errors import RefusedError
+from airflow_provider_dli.client.flink import is_missing
 from airflow_provider_dli.exceptions import DliException, DliFailException
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.flink import FlinkJob
     from airflow_provider_dli.hooks.dli import DliHook
-
-#: what DLI says of a job that does not exist, when it is looked at, run and deleted
-MISSING = ("DLI.16001", "DLI.13007", "DLI.17001")
-
-
-def is_missing(error: DliException) -> bool:
-    """Tell whether an error says that a job does not exist.
-
-    :param error: as the hook raised it
-    """
-    return isinstance(error.error, RefusedError) and error.error.code in MISSING
 
 
 def find(hook: DliHook, job_id: int) -> FlinkJob | None:
@@ -33,7 +22,7 @@ def find(hook: DliHook, job_id: int) -> FlinkJob | None:
     try:
         return hook.get_flink_job(job_id)
     except DliException as error:
-        if is_missing(error):
+        if is_missing(error.error):
             return None
         raise
 

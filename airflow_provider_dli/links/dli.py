@@ -12,6 +12,8 @@ from airflow_provider_dli.links import console
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context
 
+    from airflow_provider_dli.hooks.base import AccountHook
+
 #: under which a task stores what its links are made of
 KEY = "dli_console"
 
@@ -52,21 +54,19 @@ class DliConsoleLink(_ConsoleLink):
         return console.dli(stored["console"], stored["region"])
 
 
-def persist(context: Context, operator: BaseOperator, dli_conn_id: str, bucket: str | None = None) -> None:
+def persist(context: Context, operator: BaseOperator, hook: AccountHook, bucket: str | None = None) -> None:
     """Store what the links of a task are made of; no links where the console of the cloud is not known.
 
     :param context: of the task
     :param operator: the task; one that pushes no XCom has no links
-    :param dli_conn_id: connection that says which console, in which region
+    :param hook: that the task asks with anyway: its connection says which console, in which region
     :param bucket: of the archives, if there are any
     :raises DliFailException: if the connection cannot be used
     """
-    from airflow_provider_dli.hooks.base import AccountHook
-
     task_instance = context.get("ti")
     if not task_instance or not operator.do_xcom_push:
         return
-    account = AccountHook(dli_conn_id).account
+    account = hook.account
     if account.console:
         stored = {"console": account.console, "region": account.region, "bucket": bucket}
         task_instance.xcom_push(key=KEY, value={name: value for name, value in stored.items() if value})

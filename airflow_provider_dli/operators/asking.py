@@ -92,8 +92,8 @@ class FlinkJobsOperator(BaseOperator):
             ids, deed, goal = named_jobs(self.job_ids, self.if_empty), self._deed(), self._goal()
         if not ids:
             return []
-        persist(context, self, self.dli_conn_id)
         hook = DliHook(self.dli_conn_id)
+        persist(context, self, hook)
         doing = Doing(hook, deed, TaskMemory(context, f"dli_{deed.name}"), self.settling_time, self.log)
         done = doing.do(all_of(hook, ids))
         checked(done, ids, deed)

@@ -98,6 +98,8 @@ class DliExportFlinkJobsOperator(BaseOperator):
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.exporting.judgement import judge
         from airflow_provider_dli.exporting.plan import Plan
+        from airflow_provider_dli.hooks.dli import DliHook
+        from airflow_provider_dli.hooks.obs import ObsHook
         from airflow_provider_dli.lineage import tell_assets
         from airflow_provider_dli.memory import TaskMemory
         from airflow_provider_dli.selecting import nothing
@@ -112,8 +114,9 @@ class DliExportFlinkJobsOperator(BaseOperator):
                 if_empty=self.if_empty,
                 batch_size=self.batch_size,
             )
-        persist(context, self, self.dli_conn_id, plan.directory.bucket)
-        outcome = plan.run(self.dli_conn_id, TaskMemory(context, "dli_export"), self.settling_time, self.log)
+        dli, obs = DliHook(self.dli_conn_id), ObsHook(self.dli_conn_id)
+        persist(context, self, dli, plan.directory.bucket)
+        outcome = plan.run(dli, obs, TaskMemory(context, "dli_export"), self.settling_time, self.log)
         if not outcome:
             nothing(self.if_empty, str(plan.selection))
         archives = self._push(context, outcome)

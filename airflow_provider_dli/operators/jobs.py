@@ -167,8 +167,8 @@ class DliDeleteFlinkJobsOperator(BaseOperator):
             ids = named_jobs(self.job_ids, self.if_empty)
         if not ids:
             return []
-        persist(context, self, self.dli_conn_id)
         hook, deed = DliHook(self.dli_conn_id), deeds.delete()
+        persist(context, self, hook)
         found = {job_id: find(hook, job_id) for job_id in ids}
         for job_id in [job_id for job_id, job in found.items() if job is None]:
             self.log.info("Job %d is gone already, or never was in project %s.", job_id, hook.project_id)

@@ -96,8 +96,9 @@ class DliListFlinkJobsOperator(BaseOperator):
         with translated():
             checked_if_empty(self.if_empty)
             selection = selection_of({name: getattr(self, name) for name in names})
-        persist(context, self, self.dli_conn_id)
-        jobs = select(DliHook(self.dli_conn_id), selection, self.log)
+        hook = DliHook(self.dli_conn_id)
+        persist(context, self, hook)
+        jobs = select(hook, selection, self.log)
         if not jobs:
             nothing(self.if_empty, str(selection))
         if self.do_xcom_push and (task_instance := context.get("ti")):

@@ -74,8 +74,8 @@ class DliPromoteFlinkJobsOperator(BaseOperator):
         with translated():
             ids = job_ids("job_ids", self.job_ids)
             mapped = promoting.Mapped(texts_of("queues", self.queues), texts_of("replacements", self.replacements))
-        persist(context, self, self.dli_conn_id)
         target = DliHook(self.dli_conn_id)
+        persist(context, self, target)
         steps = promoting.plan(DliHook(self.source_conn_id), target, ids, mapped, self.log)
         if self.is_dry_run:
             self.log.info("Dry run: nothing is changed.")

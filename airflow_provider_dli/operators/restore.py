@@ -103,7 +103,7 @@ class DliImportFlinkJobsOperator(BaseOperator):
         if self.is_dry_run:
             restore.try_out()
             return []
-        persist(context, self, self.dli_conn_id)
+        persist(context, self, restore.target)
         outcome = restore.run(TaskMemory(context, "dli_import"), self.settling_time)
         result = self._push(context, outcome)
         restore.judge(outcome)
@@ -173,8 +173,8 @@ class DliCompareFlinkJobsOperator(BaseOperator):
         with translated():
             mapping = comparing.read_mapping(self.job_mapping)
             directory = None if self.report_to is None else parse_directory("report_to", self.report_to)
-        persist(context, self, self.dli_conn_id)
         source, target = DliHook(self.source_conn_id), DliHook(self.dli_conn_id)
+        persist(context, self, target)
         pairs = comparing.compare(source, target, mapping, self.log)
         file = None
         if directory:

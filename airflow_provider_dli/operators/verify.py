@@ -127,7 +127,7 @@ class DliVerifyFlinkExportOperator(BaseOperator):
 
         reports = verification.run(places, timeout, self.poll_interval)
         results = [report.as_dict() for report in reports]
-        persist(context, self, self.dli_conn_id, places[0].bucket)
+        persist(context, self, verification.hook, places[0].bucket)
         if self.do_xcom_push and (task_instance := context.get("ti")):
             # Red too: whoever looks into the failure finds the findings here.
             task_instance.xcom_push(key="return_value", value=results)

@@ -146,7 +146,7 @@ def carry_out(target: DliHook, steps: Sequence[Step], log: Logger) -> list[dict[
     :raises DliFailException: before anything is changed, if a job runs that is to be updated
     :raises DliException: naming what was done before it failed
     """
-    busy = [step.target for step in steps if step.action == "update" and step.target and not _rests(step.target)]
+    busy = _busy(steps)
     if busy:
         listed = ", ".join(f"{job.job_id} {job.name} ({job.status})" for job in busy)
         raise DliFailException(f"a job that runs cannot be changed: {listed}; stop it first. Nothing was changed.")
@@ -207,14 +207,14 @@ def _created(target: DliHook, name: str, call: flink.Call[flink.CreatedJob], log
     raise AssertionError("the last try returns or raises")
 
 
-def _rests(job: flink.FlinkJob) -> bool:
-    return PHASES.get(job.status, Phase.RUNNING) in _AT_REST
-
-
 def to_stop(steps: Sequence[Step]) -> list[int]:
     """Give the jobs of the target that must be stopped before they can be updated.
 
     :param steps: what is to be done
     """
+    return [job.job_id for job in _busy(steps)]
+
+
+def _busy(steps: Sequence[Step]) -> list[flink.FlinkJob]:
     targets = [step.target for step in steps if step.action == "update" and step.target]
-    return [job.job_id for job in targets if not _rests(job)]
+    return [job for job in targets if PHASES.get(job.status, Phase.RUNNING) not in _AT_REST]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.client.errors import RefusedError
-from airflow_provider_dli.client.flink import show_job
+from airflow_provider_dli.client.flink import is_missing, show_job
 from airflow_provider_dli.client.flink.watching import Watch
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.hooks.dli import DliHook
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_dli.client.flink import FlinkJob
     from airflow_provider_dli.client.flink.states import Goal
-
-_MISSING = "DLI.16001"
 
 
 class FlinkJobsTrigger(WaitingTrigger):
@@ -81,7 +78,7 @@ class FlinkJobsTrigger(WaitingTrigger):
             try:
                 job: FlinkJob | None = await hook.arun(show_job(job_id))
             except DliException as error:
-                if not isinstance(error.error, RefusedError) or error.error.code != _MISSING:
+                if not is_missing(error.error):
                     raise
                 job = None
             self._watch.see(job_id, job)

@@ -19,7 +19,8 @@ def page_of(reports: Sequence[ArchiveReport], facts: Mapping[str, object]) -> Re
     :param facts: name to value: when, at which level
     """
     bad = frozenset(number for number, report in enumerate(reports) if not report.sound)
-    rows = [(each["zip_file"], each["size"], each["entries"], each["sha256"]) for each in map(_plain, reports)]
+    plain = [report.as_dict() for report in reports]
+    rows = [(each["zip_file"], each["size"], each["entries"], each["sha256"]) for each in plain]
     archives = Table("Archives", ("Archive", "Bytes", "Entries", "SHA-256"), rows, bad)
     findings = [
         (str(report.place), finding.code, finding.severity, finding.entry, finding.offset, finding.message)
@@ -33,9 +34,5 @@ def page_of(reports: Sequence[ArchiveReport], facts: Mapping[str, object]) -> Re
         if bad
         else f"{counted(len(reports), 'archive')} proven whole."
     )
-    data = {"value": len(reports), "good": not bad, "archives": [_plain(report) for report in reports]}
+    data = {"value": len(reports), "good": not bad, "archives": plain}
     return Report("Archives of exported Flink jobs", not bad, verdict, facts, [archives, *found], data)
-
-
-def _plain(report: ArchiveReport) -> dict[str, object]:
-    return report.as_dict()

@@ -36,7 +36,7 @@ class Verification:
 
     def __init__(self, hook: ObsHook, demands: Demands, log: Logger, tell_every: float = 10.0) -> None:
         self._tell_every = tell_every
-        self._hook = hook
+        self.hook = hook
         self._demands = demands
         self._log = log
 
@@ -63,7 +63,7 @@ class Verification:
 
         :param places: where they should be
         """
-        return [place for place in places if self._hook.find(place) is None]
+        return [place for place in places if self.hook.find(place) is None]
 
     def unsettled(self, places: Sequence[ObsLocation], settle_time: float) -> list[ObsLocation]:
         """Give the archives that are not there yet, or were written a moment ago.
@@ -71,7 +71,7 @@ class Verification:
         :param places: where they should be
         :param settle_time: seconds for which they must not have changed
         """
-        found = {place: self._hook.find(place) for place in places}
+        found = {place: self.hook.find(place) for place in places}
         return [place for place, facts in found.items() if facts is None or _age(facts) < settle_time]
 
     def _wait_for(
@@ -81,7 +81,7 @@ class Verification:
         found: dict[ObsLocation, ObjectFacts] = {}
         told = False
         while True:
-            found |= {place: facts for place in places if place not in found and (facts := self._hook.find(place))}
+            found |= {place: facts for place in places if place not in found and (facts := self.hook.find(place))}
             left = deadline - time.monotonic()
             if len(found) == len(places) or left <= 0:
                 return found
@@ -102,7 +102,7 @@ class Verification:
                 if not isinstance(error.error, ReplacedError) or not tries_left:
                     raise
                 self._log.info("%s Starting again.", error)
-                facts = self._hook.find(place)
+                facts = self.hook.find(place)
             else:
                 progress.finished(facts.size, before)
                 return ArchiveReport(place, level, facts, report, tuple(self._defects(facts, report)))
@@ -110,7 +110,7 @@ class Verification:
 
     def _read(self, place: ObsLocation, facts: ObjectFacts, progress: Progress) -> Report:
         demands = self._demands
-        with translated(), self._hook.open(place, facts) as reader:
+        with translated(), self.hook.open(place, facts) as reader:
             return inspect(
                 progress.reading(reader),
                 level="full" if demands.level == "full" else "directory",

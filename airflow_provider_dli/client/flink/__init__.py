@@ -28,7 +28,7 @@ from airflow_provider_dli.client.flink.graphs import (
     create_sql_job_graph,
     show_execution_graph,
 )
-from airflow_provider_dli.client.flink.jobs import FlinkJob, job_pages, list_jobs, show_job
+from airflow_provider_dli.client.flink.jobs import FlinkJob, is_missing, job_pages, list_jobs, show_job
 from airflow_provider_dli.client.flink.legacy import (
     Agency,
     JobMetrics,
@@ -78,6 +78,7 @@ __all__ = [
     "export_jobs",
     "import_jobs",
     "import_savepoint",
+    "is_missing",
     "job_pages",
     "list_jobs",
     "list_templates",

@@ -8,8 +8,11 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_dli.client.call import Call, QueryValue
+from airflow_provider_dli.client.errors import RefusedError
 from airflow_provider_dli.client.flink.pages import MAX_PAGE, Page, Pages
 from airflow_provider_dli.client.flink.values import JOBS, checked_id, object_of, objects_of
+
+_MISSING = "DLI.16001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,14 @@ def job_pages(filters: Mapping[str, QueryValue]) -> Pages[FlinkJob]:
     """
     # Jobs that are made meanwhile come last, and move nothing.
     return Pages(partial(list_jobs, {"order": "asc", **filters}), lambda job: job.job_id)
+
+
+def is_missing(error: Exception | None) -> bool:
+    """Tell whether an error of :func:`show_job` says that the project has no such job.
+
+    :param error: as the client raised it
+    """
+    return isinstance(error, RefusedError) and error.code == _MISSING
 
 
 def _job_page(body: Mapping[str, Any]) -> Page[FlinkJob]:
