@@ -15,17 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
-
-
-class TaskInstance:
-    """Takes what a task pushes."""
-
-    def __init__(self) -> None:
-        self.pushed: dict[str, Any] = {}
-        self.context: Any = {"ti": self}
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        self.pushed[key] = json.loads(json.dumps(value))
+from tests.airflow.stores import TaskInstance
 
 
 def export(**parameters: Any) -> list[str]:
