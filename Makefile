@@ -21,7 +21,7 @@ unexport AIRFLOW_HOME PYTHONPATH
 .PHONY: help demo ui test e2e check bench clean constraints
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/.installed ## export and verify through real Airflow, against the emulator (under 3 minutes)
 	@$(BIN)/python demo/run.py
