@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_dli.exporting.batches import Batch
+    from airflow_provider_dli.hooks.dli import DliHook
+    from airflow_provider_dli.lineage.trace import Trace
     from airflow_provider_dli.selecting import IfEmpty
 
 _BATCH_SIZE = 100
 
 
-class DliExportFlinkJobsOperator(BaseOperator):
+class DliExportFlinkJobsOperator(Traced, BaseOperator):
     """Export Flink jobs of a DLI project as ZIP archives to OBS.
 
     Follows *Exporting a Flink Job* of the DLI API reference (dli_02_0254). Every run makes new archives; give
@@ -100,7 +103,7 @@ class DliExportFlinkJobsOperator(BaseOperator):
         from airflow_provider_dli.exporting.plan import Plan
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.hooks.obs import ObsHook
-        from airflow_provider_dli.lineage import tell_assets
+        from airflow_provider_dli.lineage.assets import tell_assets
         from airflow_provider_dli.memory import TaskMemory
         from airflow_provider_dli.selecting import nothing
 
@@ -120,6 +123,7 @@ class DliExportFlinkJobsOperator(BaseOperator):
         if not outcome:
             nothing(self.if_empty, str(plan.selection))
         archives = self._push(context, outcome)
+        self.trace = _trace(dli, outcome)
         tell_assets(context, self.outlets, {archive: {"verified": False} for archive in archives})
         judge(outcome, plan, allow_partial=self.allow_partial, log=self.log)
         return archives
@@ -133,3 +137,20 @@ class DliExportFlinkJobsOperator(BaseOperator):
             task_instance.xcom_push(key="failed", value=[job for batch in batches for job in batch.failed])
             task_instance.xcom_push(key="return_value", value=archives)
         return archives
+
+
+def _trace(dli: DliHook, batches: Sequence[Batch]) -> Trace:
+    """Tell which jobs went into which archives."""
+    from airflow_provider_dli.lineage.trace import Trace, jobs_of, object_of
+
+    ids = [job for batch in batches for job in batch.job_ids or () if job not in batch.failed]
+    return Trace(
+        inputs=[jobs_of(dli)],
+        outputs=[object_of(archive) for batch in batches for archive in batch.zip_file],
+        facts={
+            "region": dli.account.region,
+            "projectId": dli.project_id,
+            "jobIds": ids or None,
+            "failedJobIds": [job for batch in batches for job in batch.failed],
+        },
+    )

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
+    from airflow_provider_dli.hooks.dli import DliHook
+    from airflow_provider_dli.lineage.trace import Trace
     from airflow_provider_dli.restoring.importing import ImportOutcome
 
 
-class DliImportFlinkJobsOperator(BaseOperator):
+class DliImportFlinkJobsOperator(Traced, BaseOperator):
     """Import the Flink jobs of an archive into a DLI project, in which they are drafts then.
 
     Follows *Importing a Flink Job* of the DLI API reference (dli_02_0255). The archive is proven whole first. What
@@ -106,6 +109,7 @@ class DliImportFlinkJobsOperator(BaseOperator):
         persist(context, self, restore.target)
         outcome = restore.run(TaskMemory(context, "dli_import"), self.settling_time)
         result = self._push(context, outcome)
+        self.trace = _trace(restore.target, outcome)
         restore.judge(outcome)
         return result
 
@@ -121,7 +125,7 @@ class DliImportFlinkJobsOperator(BaseOperator):
         return result
 
 
-class DliCompareFlinkJobsOperator(BaseOperator):
+class DliCompareFlinkJobsOperator(Traced, BaseOperator):
     """Prove that restored Flink jobs are as their sources: each setting of each job is held against the other.
 
     Ids, people, times and state are a job's own and not compared; see
@@ -166,6 +170,7 @@ class DliCompareFlinkJobsOperator(BaseOperator):
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.hooks.obs import ObsHook
+        from airflow_provider_dli.lineage.trace import Trace, jobs_of, object_of
         from airflow_provider_dli.reporting.filing import file_report
         from airflow_provider_dli.restoring import comparing
         from airflow_provider_dli.restoring.report import report_of
@@ -185,6 +190,7 @@ class DliCompareFlinkJobsOperator(BaseOperator):
             }
             page = report_of(pairs, comparing.verdict_on(pairs), facts)
             file = file_report(ObsHook(self.source_conn_id), directory, "drill", page, self.log)
+        self.trace = Trace([jobs_of(source), jobs_of(target)], [object_of(file)] if file else [])
         result = [pair.as_dict() for pair in pairs]
         if self.do_xcom_push and (task_instance := context.get("ti")):
             task_instance.xcom_push(key="return_value", value=result)
@@ -192,3 +198,21 @@ class DliCompareFlinkJobsOperator(BaseOperator):
             task_instance.xcom_push(key="report_file", value=file)
         comparing.judge(pairs)
         return result
+
+
+def _trace(target: DliHook, outcome: ImportOutcome) -> Trace:
+    """Tell which archives the jobs of a project came from."""
+    from airflow_provider_dli.lineage.trace import Trace, jobs_of, object_of
+
+    mapping = {str(job.old_job_id): job.new_job_id for job in outcome.jobs if job.new_job_id}
+    return Trace(
+        inputs=[object_of(archive) for archive in outcome.archives],
+        outputs=[jobs_of(target)],
+        facts={
+            "region": target.account.region,
+            "projectId": target.project_id,
+            "jobIds": list(mapping.values()) or None,
+            "failedJobIds": [job.old_job_id for job in outcome.jobs if job.new_job_id is None and not job.adopted],
+            "jobMapping": mapping,
+        },
+    )

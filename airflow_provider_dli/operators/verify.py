@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import ObsBucketLink, persist
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.verification.verify import Verification
 
 
-class DliVerifyFlinkExportOperator(BaseOperator):
+class DliVerifyFlinkExportOperator(Traced, BaseOperator):
     """Prove that archives of exported Flink jobs are whole, by reading each of them to its last byte.
 
     Waits until each archive is in OBS, then reads it in ranges, never on disk: structure, checksums, sizes and
@@ -122,11 +123,13 @@ class DliVerifyFlinkExportOperator(BaseOperator):
     def _verified(
         self, context: Context, places: list[ObsLocation], verification: Verification, timeout: float
     ) -> list[dict[str, Any]]:
-        from airflow_provider_dli.lineage import tell_assets
+        from airflow_provider_dli.lineage.assets import tell_assets
+        from airflow_provider_dli.lineage.trace import Trace
         from airflow_provider_dli.verification.judgement import judge
 
         reports = verification.run(places, timeout, self.poll_interval)
         results = [report.as_dict() for report in reports]
+        self.trace = Trace(inputs=[report.dataset for report in reports])
         persist(context, self, verification.hook, places[0].bucket)
         if self.do_xcom_push and (task_instance := context.get("ti")):
             # Red too: whoever looks into the failure finds the findings here.
@@ -142,6 +145,7 @@ class DliVerifyFlinkExportOperator(BaseOperator):
         from airflow_provider_dli.client.locations import parse_directory
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.obs import ObsHook
+        from airflow_provider_dli.lineage.trace import Trace, object_of
         from airflow_provider_dli.reporting.filing import file_report
         from airflow_provider_dli.verification.page import page_of
 
@@ -149,6 +153,7 @@ class DliVerifyFlinkExportOperator(BaseOperator):
             directory = parse_directory("report_to", self.report_to)
         page = page_of(reports, {"Run": context.get("run_id"), "Level": self.level})
         place = file_report(ObsHook(self.dli_conn_id), directory, "verify", page, self.log)
+        self.trace = Trace(inputs=[report.dataset for report in reports], outputs=[object_of(place)])
         if self.do_xcom_push and (task_instance := context.get("ti")):
             task_instance.xcom_push(key="report_file", value=place)
 

@@ -57,10 +57,12 @@ class ImportOutcome:
 
     :param jobs: each job of the archives
     :param created: ids of the jobs that the project did not have before, those without a place in ``jobs`` too
+    :param archives: what it imported from, each ``bucket/key``
     """
 
     jobs: tuple[Imported, ...]
     created: tuple[int, ...]
+    archives: tuple[str, ...] = ()
 
 
 class Importing:

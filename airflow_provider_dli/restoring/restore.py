@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.errors import ConfigurationError
@@ -96,7 +96,7 @@ class Restore:
         outcome = importing.run(found.place, is_cover=self.is_cover)
         self.log.info("%s in %s:", counted(len(outcome.jobs), "job"), found.place.url)
         tell(outcome.jobs, self.log)
-        return outcome
+        return replace(outcome, archives=tuple(str(archive) for archive in found.archives))
 
     def try_out(self) -> None:
         """Prove the archives and tell what an import would meet; nothing is copied or imported.

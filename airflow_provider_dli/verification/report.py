@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.archive import Finding, Report
+from airflow_provider_dli.lineage.trace import Check, Dataset, object_of
 from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
@@ -49,6 +50,19 @@ class ArchiveReport:
         sha256 = self.report.sha256 if self.report else None
         entries = len(self.report.entries) if self.report else None
         return {"verified": self.sound, "level": self.level, "size": size, "sha256": sha256, "entries": entries}
+
+    @property
+    def dataset(self) -> Dataset:
+        """The archive and what was proven or disproven of it, for lineage."""
+        facts = self.facts
+        proven = (Check(_CHECKS[self.level], success=True),) if self.sound else ()
+        failed = tuple(Check(finding.code, success=False, description=_line(finding)) for finding in self.errors)
+        return object_of(
+            str(self.place),
+            version=facts and (facts.version_id or facts.etag),
+            size=facts and facts.size,
+            checks=proven + failed,
+        )
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -98,7 +112,9 @@ class ArchiveReport:
         return f"{self.place.url}: " + "; ".join(_line(finding) for finding in self.errors or self.findings)
 
 
-#: what is proven of a sound archive, by level
+#: the name of what is proven of a sound archive, by level
+_CHECKS = {"full": "whole", "directory": "directory_whole", "exists": "exists"}
+#: the same in words
 _PROVEN = {"full": "whole", "directory": "its directory is whole", "exists": "it exists"}
 
 

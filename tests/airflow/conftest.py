@@ -49,6 +49,9 @@ def living_airflow(dli_emulator_session: Any, tmp_path_factory: pytest.TempPathF
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
+            {"type": "file", "log_file_path": str(home / "lineage.jsonl"), "append": True}
+        ),
         "NO_PROXY": "127.0.0.1,localhost",
     }
     with standalone(environment, home / "standalone.log") as running:

@@ -1,0 +1,1 @@
+"""Where archives came from and what became of them: asset events, and OpenLineage."""

@@ -1,0 +1,131 @@
+"""What OpenLineage is told: by its real provider, in a whole Airflow, through its transport into a file."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+from openlineage.client.serde import Serde
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.lineage.openlineage import FACET, told
+from airflow_provider_dli.lineage.trace import Check, Dataset, Trace, object_of
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
+from tests.airflow.living import LivingAirflow, until
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+    return dli_emulator
+
+
+def names(datasets: list[Any]) -> list[tuple[str, str]]:
+    """Name datasets of an event."""
+    return [(dataset["namespace"], dataset["name"]) for dataset in datasets]
+
+
+def event(airflow: LivingAirflow, run: str, task: str, kind: str) -> Any:
+    """Wait for the event of a task, as OpenLineage's transport wrote it."""
+
+    def found() -> Any:
+        lines = (airflow.home / "lineage.jsonl").read_text().splitlines()
+        events = [json.loads(line) for line in lines]
+        for each in events:
+            known = (each["eventType"], each["job"]["name"].rpartition(".")[2])
+            if known == (kind, task) and each["run"]["facets"]["airflow"]["dagRun"]["run_id"] == run:
+                return each
+        return None
+
+    return until(found, 60)
+
+
+def test_what_export_verify_and_import_tell(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
+    """Jobs into archives, proof of archives, archives into jobs."""
+    run = living_airflow.trigger("lineage", {"obs_dir": f"{dli_emulator.bucket}/lineage"})
+    tasks = living_airflow.finish("lineage", run)
+    assert {task["state"] for task in tasks.values()} == {"success"}
+    (archive,) = living_airflow.xcom("lineage", run, "export")
+    (report,) = living_airflow.xcom("lineage", run, "verify")
+    place = (f"obs://{dli_emulator.bucket}", archive.partition("/")[2])
+    jobs = (f"dli://{dli_emulator.dli.removeprefix('http://')}", f"{dli_emulator.project_id}/streaming/jobs")
+
+    export = event(living_airflow, run, "export", "COMPLETE")
+    assert (names(export["inputs"]), names(export["outputs"])) == ([jobs], [place])
+    facet = export["run"]["facets"][FACET]
+    assert (facet["region"], facet["projectId"]) == ("cn-north-4", dli_emulator.project_id)
+    assert (facet["jobIds"], facet["failedJobIds"]) == ([100, 101], [])
+    assert export["outputs"][0]["facets"]["datasetType"]["datasetType"] == "FILE"
+
+    verify = event(living_airflow, run, "verify", "COMPLETE")
+    assert names(verify["inputs"]) == [place]
+    facets = verify["inputs"][0]["inputFacets"]
+    assert facets["inputStatistics"]["size"] == report["size"]
+    (assertion,) = facets["dataQualityAssertions"]["assertions"]
+    assert (assertion["assertion"], assertion["success"]) == ("whole", True)
+    assert verify["inputs"][0]["facets"]["version"]["datasetVersion"] == report["etag"]
+    written = living_airflow.xcom("lineage", run, "verify", "report_file")
+    assert names(verify["outputs"]) == [(place[0], written.partition("/")[2])]
+
+    restore = event(living_airflow, run, "restore", "COMPLETE")
+    assert (names(restore["inputs"]), names(restore["outputs"])) == ([place], [jobs])
+    assert set(restore["run"]["facets"][FACET]["jobMapping"]) == {"100", "101"}
+    assert names(event(living_airflow, run, "compare", "COMPLETE")["inputs"]) == [jobs, jobs]
+
+
+def test_a_verification_that_waited_elsewhere_tells_the_same(
+    living_airflow: LivingAirflow, dli_emulator: Any
+) -> None:
+    """Deferred, resumed in another process; red, so the finding is told as an assertion that failed."""
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as made:
+        made.writestr("a.json", "{}")
+    name = f"{dli_emulator.bucket}/lineage-deferred.zip"
+    run = living_airflow.trigger("deferred_verify", {"zip_file": name})
+    until(lambda: living_airflow.tasks("deferred_verify", run)["verify"]["state"] == "deferred", 60)
+    dli_emulator.s3.put_object(Bucket=dli_emulator.bucket, Key="lineage-deferred.zip", Body=body.getvalue()[:-5])
+    assert living_airflow.finish("deferred_verify", run)["verify"]["state"] == "failed"
+    failed = event(living_airflow, run, "verify", "FAIL")
+    assert names(failed["inputs"]) == [(f"obs://{dli_emulator.bucket}", "lineage-deferred.zip")]
+    assertions = failed["inputs"][0]["inputFacets"]["dataQualityAssertions"]["assertions"]
+    assert assertions
+    assert not any(each["success"] for each in assertions)
+    assert all(each["description"] for each in assertions)
+
+
+def test_an_export_that_keeps_a_part_tells_both(world: Emulator) -> None:
+    """What is in an archive, and what is in none."""
+    operator = DliExportFlinkJobsOperator(
+        task_id="export", obs_dir=world.bucket, job_selected=[100, 999999], batch_size=1, allow_partial=True
+    )
+    operator.execute({})
+    assert operator.trace
+    assert len(operator.trace.outputs) == 1
+    assert (operator.trace.facts["jobIds"], operator.trace.facts["failedJobIds"]) == ([100], [999999])
+
+
+def test_nothing_is_told_of_what_did_not_come_about(world: Emulator) -> None:
+    """A task that failed before it read or wrote has no lineage, and no error for that."""
+    world.fault("ExportFlinkJobs", "error", status=403, code="DLI.0003")
+    operator = DliVerifyFlinkExportOperator(task_id="verify", zip_file="no-such-bucket/a.zip", timeout=0)
+    with pytest.raises(Exception, match="no bucket"):
+        operator.execute({})
+    assert operator.get_openlineage_facets_on_complete(None) is None
+
+
+def test_names_and_facets() -> None:
+    """As OpenLineage names what lies in object stores; what is not known is left out."""
+    assert object_of("bucket/a/b.zip") == Dataset("obs://bucket", "a/b.zip")
+    assert object_of("bucket") == Dataset("obs://bucket", "/")
+    trace = Trace(
+        [object_of("b/k", version="v", size=3, checks=(Check("whole", success=True),))], [object_of("b/r.html")]
+    )
+    lineage = told(trace)
+    assert lineage.run_facets == {}
+    written = json.loads(Serde.to_json(lineage.inputs[0]))
+    assert set(written["facets"]) == {"datasetType", "version"}
+    assert set(written["inputFacets"]) == {"inputStatistics", "dataQualityAssertions"}
+    assert set(json.loads(Serde.to_json(lineage.outputs[0]))["facets"]) == {"datasetType"}
