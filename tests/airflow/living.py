@@ -6,7 +6,8 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -55,7 +56,21 @@ class LivingAirflow:
 
     def runs(self, dag_id: str) -> list[str]:
         """Give the ids of all runs of a DAG."""
-        return [run["dag_run_id"] for run in self._api("GET", f"/dags/{dag_id}/dagRuns")["dag_runs"]]
+        return [run["dag_run_id"] for run in self.described_runs(dag_id)]
+
+    def described_runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """Give what Airflow says of all runs of a DAG."""
+        return list(self._api("GET", f"/dags/{dag_id}/dagRuns")["dag_runs"])
+
+    @contextmanager
+    def unpaused(self, dag_id: str) -> Iterator[None]:
+        """Have the scheduler run a DAG."""
+        until(lambda: self._api("GET", f"/dags/{dag_id}", missing_is_none=True), 60)
+        self._api("PATCH", f"/dags/{dag_id}", {"is_paused": False})
+        try:
+            yield
+        finally:
+            self._api("PATCH", f"/dags/{dag_id}", {"is_paused": True})
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """Give what a task pushed."""

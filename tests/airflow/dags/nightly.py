@@ -1,0 +1,43 @@
+"""Nightly exports, as a scheduler runs them; paused, until a test wants them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, Asset, task
+
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
+
+VERIFIED = Asset(name="verified_nights", uri="obs://obs-test/nightly_caught_up")
+FIRST = datetime(2026, 1, 1, 2, tzinfo=UTC)
+
+
+def nightly(dag_id: str, **kwargs: Any) -> None:
+    """Define a DAG with a directory for each night, verified by way of the triggerer."""
+    with DAG(
+        dag_id,
+        schedule="0 2 * * *",
+        start_date=FIRST,
+        is_paused_upon_creation=True,
+        default_args={"retries": 2, "retry_delay": timedelta(seconds=1)},
+        **kwargs,
+    ):
+        export = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"obs-test/{dag_id}/" + "{{ ds_nodash }}")
+        DliVerifyFlinkExportOperator(
+            task_id="verify", zip_file=export.output, outlets=[VERIFIED], deferrable=True, poll_interval=1
+        )
+
+
+nightly("nightly_caught_up", catchup=True, max_active_runs=1, end_date=FIRST + timedelta(days=2))
+nightly("nightly_latest", catchup=False)
+
+with DAG("after_the_nights", schedule=[VERIFIED], is_paused_upon_creation=True):
+
+    @task
+    def read(triggering_asset_events: Any = None) -> list[str]:
+        """Give the archives of which it is told that they are whole."""
+        told = [event.extra["archives"] for event in triggering_asset_events[VERIFIED]]
+        return [name for archives in told for name, proof in archives.items() if proof["verified"]]
+
+    read()
