@@ -19,6 +19,7 @@ from airflow_provider_dli.client.flink import checked_job_ids
 from airflow_provider_dli.client.locations import ObsLocation, parse_archive
 from airflow_provider_dli.selection import Selection
 
+_FLAGS = {"true": True, "false": False}
 _JOB_IDS = "give a list of ids, or a text of ids with commas between; leave it out for all jobs"
 
 
@@ -132,6 +133,21 @@ def expected_jobs(jobs: object, *, given: bool, name: str = "expected_jobs") -> 
         if isinstance(item, bool) or not isinstance(item, (int, str)) or item == "":
             raise ConfigurationError(name, f"holds {str(item)[:80]!r}, no id or name", remedy)
     return tuple(item for item in items if isinstance(item, (int, str)))
+
+
+def flag(field: str, value: object) -> bool:
+    """Return a yes or no.
+
+    :param field: the parameter it comes from, for the message
+    :param value: a boolean, or one as a template writes it
+    :raises ConfigurationError: if it is neither
+    """
+    if isinstance(value, bool):
+        return value
+    text = value.strip().lower() if isinstance(value, str) else None
+    if text not in _FLAGS:
+        raise ConfigurationError(field, f"{value!r} is neither yes nor no", "give True or False")
+    return _FLAGS[text]
 
 
 def seconds(field: str, value: object) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.providers.common.compat.sdk import DAG, AssetAlias
+from airflow.providers.common.compat.sdk import DAG, AssetAlias, Param
 
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 
@@ -22,16 +22,36 @@ with DAG(
     default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
     tags=["dli", "flink", "backup"],
     doc_md=__doc__,
+    params={
+        "obs_dir": Param(
+            None,
+            type=["null", "string"],
+            title="OBS directory",
+            description="bucket or bucket/directory; empty for flink in the bucket of the variable. "
+            "Each run gets a directory of its own below it.",
+        ),
+        "level": Param(
+            "full",
+            type="string",
+            enum=["full", "directory", "exists"],
+            title="How much of each archive is read",
+            description="full: every byte, which is proof. directory: the list of its entries. exists: nothing.",
+        ),
+    },
 ) as dag:
     export = DliExportFlinkJobsOperator(
         task_id="export",
         # A directory of its own for every run: whatever lies in it was exported by this run. The characters
         # of a run id that a path may not like are left out.
-        obs_dir="{{ var.value.dli_backup_bucket }}/flink/{{ run_id | replace(':', '') | replace('+', '_') }}",
+        obs_dir="{{ params.obs_dir or var.value.dli_backup_bucket ~ '/flink' }}"
+        "/{{ run_id | replace(':', '') | replace('+', '_') }}",
     )
     # A DAG with schedule=[AssetAlias("verified_flink_archives")] starts when this is green.
     verify = DliVerifyFlinkExportOperator(
-        task_id="verify", zip_file=export.output, outlets=[AssetAlias("verified_flink_archives")]
+        task_id="verify",
+        zip_file=export.output,
+        level="{{ params.level }}",
+        outlets=[AssetAlias("verified_flink_archives")],
     )
 
     export >> verify

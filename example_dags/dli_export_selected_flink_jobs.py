@@ -24,6 +24,7 @@ with DAG(
         "job_selected": Param(
             "",
             type="string",
+            format="multiline",
             title="Flink job ids",
             description="Ids of the jobs to export, with commas between or one a line. At least one.",
             pattern=r"^\s*[0-9]+([\s,]+[0-9]+)*[\s,]*$",

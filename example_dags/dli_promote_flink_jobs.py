@@ -42,6 +42,7 @@ with DAG(
         "job_ids": Param(
             "",
             type="string",
+            format="multiline",
             title="Flink job ids",
             description="Ids of the jobs in the test project, with commas between or one a line.",
             pattern=r"^\s*[0-9]+([\s,]+[0-9]+)*[\s,]*$",

@@ -31,6 +31,7 @@ with DAG(
         "job_ids": Param(
             "",
             type="string",
+            format="multiline",
             title="Flink job ids",
             description="Ids of the jobs to restart, with commas between or one a line. Each must be running.",
             pattern=r"^\s*[0-9]+([\s,]+[0-9]+)*[\s,]*$",

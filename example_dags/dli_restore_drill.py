@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.providers.common.compat.sdk import DAG, XComArg
+from airflow.providers.common.compat.sdk import DAG, Param, XComArg
 
 from airflow_provider_dli.operators.dli import (
     DliCompareFlinkJobsOperator,
@@ -21,6 +21,7 @@ from airflow_provider_dli.operators.dli import (
     DliVerifyFlinkExportOperator,
 )
 
+SOURCE, SCRATCH = "{{ params.source_conn_id }}", "{{ params.scratch_conn_id }}"
 # A directory of its own for every run, without the characters of a run id that a path may not like.
 DIRECTORY = "{{ var.value.dli_backup_bucket }}/drill/{{ run_id | replace(':', '') | replace('+', '_') }}"
 
@@ -34,21 +35,33 @@ with DAG(
     default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
     tags=["dli", "flink", "restore"],
     doc_md=__doc__,
+    params={
+        "source_conn_id": Param(
+            "dli_default", type="string", minLength=1, title="Connection", description="Of the project to drill."
+        ),
+        "scratch_conn_id": Param(
+            "dli_scratch",
+            type="string",
+            minLength=1,
+            title="Scratch connection",
+            description="Of a project that nobody works in, another one: names would clash.",
+        ),
+    },
 ) as dag:
-    export = DliExportFlinkJobsOperator(task_id="export", obs_dir=DIRECTORY)
-    verify = DliVerifyFlinkExportOperator(task_id="verify", zip_file=export.output)
+    export = DliExportFlinkJobsOperator(task_id="export", obs_dir=DIRECTORY, dli_conn_id=SOURCE)
+    verify = DliVerifyFlinkExportOperator(task_id="verify", zip_file=export.output, dli_conn_id=SOURCE)
     restore = DliImportFlinkJobsOperator(
         task_id="restore",
         zip_file=export.output,
-        dli_conn_id="dli_scratch",
-        source_conn_id="dli_default",
+        dli_conn_id=SCRATCH,
+        source_conn_id=SOURCE,
         verify=False,  # the task before has done it
     )
     compare = DliCompareFlinkJobsOperator(
         task_id="compare",
         job_mapping=restore.output,
-        source_conn_id="dli_default",
-        dli_conn_id="dli_scratch",
+        source_conn_id=SOURCE,
+        dli_conn_id=SCRATCH,
         # One directory for all drills: the report shows how the last ones went.
         report_to="{{ var.value.dli_backup_bucket }}/drill/reports",
     )
@@ -57,7 +70,7 @@ with DAG(
         # Only what this run created, red or green.
         job_ids=XComArg(restore, key="created"),
         if_empty="succeed",
-        dli_conn_id="dli_scratch",
+        dli_conn_id=SCRATCH,
     ).as_teardown()
 
     export >> verify >> restore >> compare >> clear_up

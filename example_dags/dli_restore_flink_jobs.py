@@ -29,6 +29,13 @@ with DAG(
             description="bucket/key of an archive as the export returned it, or bucket/directory of several.",
             pattern=r"^\s*(obs://)?[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+$",
         ),
+        "dli_conn_id": Param(
+            "dli_default",
+            type="string",
+            title="Connection",
+            description="Of the project to restore into.",
+            minLength=1,
+        ),
         "on_clash": Param(
             "fail",
             type="string",
@@ -36,8 +43,25 @@ with DAG(
             title="Where a job of the same name exists",
             description="fail: the task is red and lists those jobs. accept: they stay as they are.",
         ),
+        "is_cover": Param(
+            default=False,
+            type="boolean",
+            title="Replace jobs of the same names",
+            description="On: jobs of the same names are replaced by those of the archive. There is no way back.",
+        ),
+        "dry_run": Param(
+            default=False,
+            type="boolean",
+            title="Dry run",
+            description="On: the archive is proven whole, and nothing is imported.",
+        ),
     },
 ) as dag:
     restore = DliImportFlinkJobsOperator(
-        task_id="restore", zip_file="{{ params.zip_file }}", on_clash="{{ params.on_clash }}"
+        task_id="restore",
+        zip_file="{{ params.zip_file }}",
+        dli_conn_id="{{ params.dli_conn_id }}",
+        on_clash="{{ params.on_clash }}",
+        is_cover="{{ params.is_cover }}",
+        dry_run="{{ params.dry_run }}",
     )

@@ -159,6 +159,29 @@ def test_restore(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     }
 
 
+def test_restore_by_the_form(run_dag: Callable[..., Run], scratch: Any) -> None:
+    """Another project, a dry run, jobs replaced: all of it from the form's fields."""
+    (archive,) = run_dag("dli_export_flink_jobs").xcoms["export", "return_value"]
+    form = {"zip_file": archive, "dli_conn_id": "dli_scratch"}
+    other = {"AIRFLOW_CONN_DLI_SCRATCH": scratch.connection}
+    run = run_dag("dli_restore_flink_jobs", {**form, "dry_run": True}, **other)
+    assert run.states == {"restore": "success"}, run.log
+    assert "Dry run: nothing is imported." in run.log
+    assert scratch.jobs == {}
+    for covers in (False, True):
+        run = run_dag("dli_restore_flink_jobs", {**form, "is_cover": covers}, **other)
+        assert run.states == {"restore": "success"}, run.log
+        assert len(scratch.jobs) == 26
+
+
+def test_nightly_by_the_form(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
+    """Another directory, and a quicker look."""
+    run = run_dag("dli_export_flink_jobs", {"obs_dir": f"{dli_emulator.bucket}/by-hand", "level": "directory"})
+    assert run.states == {"export": "success", "verify": "success"}, run.log
+    (report,) = run.xcoms["verify", "return_value"]
+    assert (report["level"], report["key"].split("/")[0]) == ("directory", "by-hand")
+
+
 def test_verify(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     """Green for archives that are whole; a form without any is refused before the DAG runs."""
     for _ in range(2):

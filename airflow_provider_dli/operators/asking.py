@@ -6,9 +6,8 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 
 if TYPE_CHECKING:
@@ -23,26 +22,9 @@ if TYPE_CHECKING:
 
 
 class FlinkJobsOperator(BaseOperator):
-    """Asks something of Flink jobs, each once, and waits for what comes of it; base of those that follow.
+    """Asks something of Flink jobs, each once, and waits for what comes of it; base of run, stop and save.
 
-    Each job is asked by a call of its own, since the answer to a batch does not say which is whose. All must exist
-    before any is asked; one that fails does not stop the others. A later try, or one after a killed worker,
-    sees by the job itself whether it was asked already (exact on Airflow 3.3 and later).
-
-    Pushes a list of the jobs as ``return_value``: ``job_id``, ``name``, ``job_type``, ``status``, ``start_time``
-    (epoch milliseconds) and ``savepoint_path``.
-
-    :param job_ids: the jobs: a list of ids, one id, a text of ids with commas, blanks or newlines between, or the
-        output of another task (templated). Never all: name them
-    :param if_empty: what to do where ``job_ids`` names none: ``fail``, ``skip`` or ``succeed``
-    :param dli_conn_id: connection of type ``dli`` (templated)
-    :param timeout: seconds to wait
-    :param poll_interval: seconds between two looks
-    :param settling_time: seconds for which a job may still read as before after it was asked
-    :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says
-    :raises DliFailException: if a parameter or the connection cannot be used, a job does not exist, DLI
-        refuses, or a job comes to an end that is not the one waited for; no retry is spent
-    :raises DliException: if DLI is out of reach or in trouble, or time is up; a retry may help
+    Parameters, result and errors are told by those that follow.
     """
 
     template_fields: Sequence[str] = ("job_ids", "dli_conn_id")
@@ -53,12 +35,12 @@ class FlinkJobsOperator(BaseOperator):
         self,
         *,
         job_ids: Iterable[int | str] | int | str | XComArg,
-        if_empty: IfEmpty = "fail",
-        dli_conn_id: str = DEFAULT_CONN_ID,
-        timeout: float = 1200,
-        poll_interval: float = 10,
-        settling_time: float = 60,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        if_empty: IfEmpty,
+        dli_conn_id: str,
+        timeout: float,
+        poll_interval: float,
+        settling_time: float,
+        deferrable: bool,
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
         super().__init__(**kwargs)

@@ -32,7 +32,7 @@ class DliImportFlinkJobsOperator(Traced, BaseOperator):
 
     :param zip_file: an archive as the export returned it, ``bucket/key``, or a directory that holds archives and
         nothing else; a list must have one entry (templated)
-    :param is_cover: True to replace jobs of the same names
+    :param is_cover: True to replace jobs of the same names (templated)
     :param expect: ids (those of the archive) or names of jobs that must be imported (templated)
     :param on_clash: where a job of the same name exists and is not replaced: ``fail``, or ``accept`` to leave
         it as it is (templated)
@@ -44,13 +44,23 @@ class DliImportFlinkJobsOperator(Traced, BaseOperator):
         (templated): within OBS where the keys of ``dli_conn_id`` may read the source, else through the worker. The
         copies are proven
     :param dry_run: True to import nothing: prove the archive, and tell which of the expected names exist
+        (templated, as ``is_dry_run``)
     :param settling_time: seconds in which jobs may still appear after an answer was lost
     :raises DliFailException: if a parameter or a connection cannot be used, the archive is damaged, DLI
         refuses, or a job was not imported; no retry is spent
     :raises DliException: if DLI or OBS is out of reach or in trouble; a retry may help
     """
 
-    template_fields: Sequence[str] = ("zip_file", "expect", "on_clash", "dli_conn_id", "source_conn_id", "copy_to")
+    template_fields: Sequence[str] = (
+        "zip_file",
+        "is_cover",
+        "expect",
+        "on_clash",
+        "dli_conn_id",
+        "source_conn_id",
+        "copy_to",
+        "is_dry_run",
+    )
     operator_extra_links = (DliConsoleLink(),)
     ui_color = "#d9ead3"
 
@@ -58,14 +68,14 @@ class DliImportFlinkJobsOperator(Traced, BaseOperator):
         self,
         *,
         zip_file: Iterable[str] | str | XComArg,
-        is_cover: bool = False,
+        is_cover: bool | str = False,
         expect: Iterable[int | str] | int | str | XComArg | None = None,
         on_clash: str = "fail",
         verify: bool = True,
         dli_conn_id: str = DEFAULT_CONN_ID,
         source_conn_id: str | None = None,
         copy_to: str | XComArg | None = None,
-        dry_run: bool = False,
+        dry_run: bool | str = False,
         settling_time: float = 60,
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
@@ -98,12 +108,13 @@ class DliImportFlinkJobsOperator(Traced, BaseOperator):
             expectation_given=self.expectation_given,
             on_clash=self.on_clash,
             verify=self.verify,
+            dry_run=self.is_dry_run,
             target=DliHook(self.dli_conn_id),
             archives=ObsHook(self.source_conn_id or self.dli_conn_id),
             copy_to=self.copy_to,
             log=self.log,
         )
-        if self.is_dry_run:
+        if restore.dry_run:
             restore.try_out()
             return []
         persist(context, self, restore.target)

@@ -39,7 +39,7 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
     :param zip_file: the archives: one entry ``bucket/key``, a list of them, or ``export.output`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
     :param level: how much is read: ``full``, every byte; ``directory``, two or three ranges at the end;
-        ``exists``, nothing
+        ``exists``, nothing (templated)
     :param expected_jobs: ids or names of jobs, as ``job_selected`` of the export takes them; each must be found in
         one of the archives (templated). Where a DLI archive keeps them is not documented: entry names and JSON are
         searched, see docs/archive.md
@@ -56,7 +56,7 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
     :raises DliException: if an archive did not appear in time or OBS is in trouble; a retry may help
     """
 
-    template_fields: Sequence[str] = ("zip_file", "dli_conn_id", "expected_jobs", "report_to")
+    template_fields: Sequence[str] = ("zip_file", "dli_conn_id", "level", "expected_jobs", "report_to")
     operator_extra_links = (ObsBucketLink(),)
     ui_color = "#d9ead3"
 
@@ -65,7 +65,7 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
         *,
         zip_file: Iterable[str] | str | XComArg,
         dli_conn_id: str = DEFAULT_CONN_ID,
-        level: Level = "full",
+        level: Level | str = "full",
         expected_jobs: Iterable[int | str] | int | str | XComArg | None = None,
         min_entries: int = 1,
         max_age: float | timedelta | None = None,

@@ -10,7 +10,7 @@ from airflow_provider_dli.client.locations import ObsLocation, parse_directory
 from airflow_provider_dli.exceptions import translated
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
-from airflow_provider_dli.parameters import expected_jobs, one_place
+from airflow_provider_dli.parameters import expected_jobs, flag, one_place
 from airflow_provider_dli.restoring import judgement, source
 from airflow_provider_dli.restoring.importing import Importing, ImportOutcome, tell
 from airflow_provider_dli.wording import Logger, counted
@@ -35,6 +35,7 @@ class Restore:
 
     zip_file: str
     is_cover: bool
+    dry_run: bool
     expect: tuple[int | str, ...]
     accept_clashes: bool
     verify: bool
@@ -48,7 +49,8 @@ class Restore:
         cls,
         *,
         zip_file: object,
-        is_cover: bool,
+        is_cover: object,
+        dry_run: object,
         expect: Any,  # noqa: ANN401 -- checked here
         expectation_given: bool,
         on_clash: str,
@@ -66,12 +68,14 @@ class Restore:
         with translated():
             if on_clash not in _ON_CLASH:
                 raise ConfigurationError("on_clash", f"{on_clash!r} is not possible", "give 'fail' or 'accept'")
+            covers, dry = flag("is_cover", is_cover), flag("dry_run", dry_run)
             expected = expected_jobs(expect, given=expectation_given, name="expect")
             place = one_place(zip_file)
             directory = None if copy_to is None else parse_directory("copy_to", copy_to)
         return cls(
             place,
-            is_cover,
+            covers,
+            dry,
             expected,
             on_clash == "accept",
             verify,

@@ -24,7 +24,7 @@ class Demands:
     :raises ConfigurationError: naming the field, if one makes no sense, or asks for what the level does not read
     """
 
-    level: Level = "full"
+    level: Level | str = "full"
     expected_jobs: tuple[int | str, ...] = ()
     min_entries: int = 1
     max_age: float | None = None

@@ -21,7 +21,7 @@ def prepared(
     dli_conn_id: str,
     log: Logger,
     *,
-    level: Level,
+    level: Level | str,
     jobs: object = None,
     jobs_given: bool = False,
     min_entries: int = 1,

@@ -62,14 +62,3 @@ def test_every_operator_has_an_example_that_runs_in_the_tests(name: str) -> None
 def test_every_operator_is_told_of(name: str) -> None:
     """On one of the pages."""
     assert any(name in path.read_text(encoding="utf-8") for path in DOCS.glob("*.md"))
-
-
-@pytest.mark.parametrize("name", [*dli.__all__, *sensors.__all__])
-def test_every_templated_field_is_a_parameter_that_is_told_of(name: str) -> None:
-    """A field that does not exist would fail when the task runs."""
-    kind = getattr(dli, name, None) or getattr(sensors, name)
-    words = "".join(
-        each.__doc__ or "" for each in kind.__mro__ if each.__module__.startswith("airflow_provider_dli")
-    )
-    for field in kind.template_fields:
-        assert f":param {field}:" in words

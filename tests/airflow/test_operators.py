@@ -280,15 +280,6 @@ def test_what_is_no_archive_is_red(world: Any) -> None:
         verify(f"{world.bucket}/page.zip")
 
 
-@pytest.mark.parametrize("operator", [DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator])
-def test_every_template_field_is_a_parameter(operator: Any) -> None:
-    """A field that does not exist would fail when the task runs."""
-    task = operator(task_id="task", **dict.fromkeys(operator.template_fields, "x"))
-    for name in operator.template_fields:
-        assert getattr(task, name) == "x"
-        assert f":param {name}:" in operator.__doc__
-
-
 def test_the_connection_test_tries_the_bucket_too(world: Any, reconnect: Any) -> None:
     """In one line: what is permitted, and what is not."""
     reconnect(bucket=world.bucket)

@@ -243,6 +243,29 @@ def test_an_outcome_that_stays_unknown(world: Emulator) -> None:
     assert [each["old_job_id"] for each in restore(archive, instance, settling_time=0.2)] == [100]
 
 
+@pytest.mark.parametrize(
+    ("given", "replaced"), [("True", True), ("true", True), (" False ", False), (False, False)]
+)
+def test_a_flag_may_come_from_a_template(world: Emulator, given: Any, replaced: bool) -> None:
+    """As Jinja writes a boolean of the form."""
+    archive = exported(world, [100])
+    if replaced:
+        (job,) = restore(archive, is_cover=given, dry_run="False", dli_conn_id="dli_default")
+        assert (job["old_job_id"], job["created"]) == (100, False)
+    else:
+        with pytest.raises(DliFailException, match="1 of 1 job not imported"):
+            restore(archive, is_cover=given, dli_conn_id="dli_default")
+
+
+@pytest.mark.parametrize("field", ["is_cover", "dry_run"])
+@pytest.mark.parametrize("given", ["yes", "", "None", None, 1])
+def test_what_is_no_flag_is_refused(world: Emulator, field: str, given: Any) -> None:
+    """Never taken for one of the two; nothing is sent."""
+    with pytest.raises(DliFailException, match=f"{field}: .* is neither yes nor no; give True or False"):
+        restore(f"{world.bucket}/a.zip", **{field: given})
+    assert not world.requests
+
+
 def test_a_dry_run_imports_nothing(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """It proves the archive and tells which of the expected names exist."""
     archive = exported(world, [100])

@@ -1,0 +1,91 @@
+"""Run Flink jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.operators.asking import FlinkJobsOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import XComArg
+
+    from airflow_provider_dli.client.flink.states import Goal
+    from airflow_provider_dli.lifecycle.deeds import Deed
+    from airflow_provider_dli.selecting import IfEmpty
+
+
+class DliRunFlinkJobsOperator(FlinkJobsOperator):
+    """Run Flink jobs of a DLI project, and wait until they run.
+
+    Follows *Running Flink Jobs in Batches* of the DLI API reference (dli_02_0233). A job that runs already, or
+    is on its way, is not run once more.
+
+    Each job is asked by a call of its own; all must exist before any is asked, and one that fails does not stop
+    the others. A later try, or one after a killed worker, sees by the job itself whether it was asked already
+    (exact on Airflow 3.3 and later).
+
+    Pushes a list of the jobs as ``return_value``: ``job_id``, ``name``, ``job_type``, ``status``, ``start_time``
+    (epoch milliseconds) and ``savepoint_path``.
+
+    :param job_ids: the jobs: a list of ids, one id, a text of ids with commas, blanks or newlines between, or the
+        output of another task (templated). Never all: name them
+    :param resume_savepoint: True to start from the newest savepoint
+    :param wait_for: ``running``, until each runs or has finished; ``finished``, for jobs with an end, until
+        each has come to it; None, until each was asked. A job that fails, is stopped meanwhile, or shows for
+        ``settling_time`` seconds no sign that it was asked, is a failure. One with ``restart_when_exception``
+        may come back from an exception
+    :param if_empty: what to do where ``job_ids`` names none: ``fail``, ``skip`` or ``succeed``
+    :param dli_conn_id: connection of type ``dli`` (templated)
+    :param timeout: seconds to wait
+    :param poll_interval: seconds between two looks
+    :param settling_time: seconds for which a job may still read as before after it was asked
+    :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says
+    :raises DliFailException: if a parameter or the connection cannot be used, a job does not exist, DLI
+        refuses, or a job comes to an end that is not the one waited for; no retry is spent
+    :raises DliException: if DLI is out of reach or in trouble, or time is up; a retry may help
+    """
+
+    def __init__(
+        self,
+        *,
+        job_ids: Iterable[int | str] | int | str | XComArg,
+        resume_savepoint: bool = False,
+        wait_for: Literal["running", "finished"] | None = "running",
+        if_empty: IfEmpty = "fail",
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        timeout: float = 600,
+        poll_interval: float = 10,
+        settling_time: float = 60,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(
+            job_ids=job_ids,
+            if_empty=if_empty,
+            dli_conn_id=dli_conn_id,
+            timeout=timeout,
+            poll_interval=poll_interval,
+            settling_time=settling_time,
+            deferrable=deferrable,
+            **kwargs,
+        )
+        self.resume_savepoint = resume_savepoint
+        self.wait_for = wait_for
+
+    def _deed(self) -> Deed:
+        from airflow_provider_dli.lifecycle import deeds
+
+        return deeds.run(resume_savepoint=self.resume_savepoint)
+
+    def _goal(self) -> Goal | None:
+        from airflow_provider_dli.client.errors import ConfigurationError
+
+        if self.wait_for not in ("running", "finished", None):
+            raise ConfigurationError(
+                "wait_for", f"{self.wait_for!r} is not possible", "give 'running', 'finished' or None"
+            )
+        return self.wait_for

@@ -1,0 +1,82 @@
+"""Stop Flink jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.operators.asking import FlinkJobsOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import XComArg
+
+    from airflow_provider_dli.client.flink.states import Goal
+    from airflow_provider_dli.lifecycle.deeds import Deed
+    from airflow_provider_dli.selecting import IfEmpty
+
+
+class DliStopFlinkJobsOperator(FlinkJobsOperator):
+    """Stop Flink jobs of a DLI project, and wait until they are stopped.
+
+    Follows *Stopping Flink Jobs in Batches* of the DLI API reference (dli_02_0241). A job that does not run is
+    left as it is.
+
+    Each job is asked by a call of its own; all must exist before any is asked, and one that fails does not stop
+    the others. A later try, or one after a killed worker, sees by the job itself whether it was asked already
+    (exact on Airflow 3.3 and later).
+
+    Pushes a list of the jobs as ``return_value``: ``job_id``, ``name``, ``job_type``, ``status``, ``start_time``
+    (epoch milliseconds) and ``savepoint_path``.
+
+    :param job_ids: the jobs: a list of ids, one id, a text of ids with commas, blanks or newlines between, or the
+        output of another task (templated). Never all: name them
+    :param trigger_savepoint: True to make a savepoint first, for a run with ``resume_savepoint``
+    :param wait: False to return as soon as each was asked
+    :param if_empty: what to do where ``job_ids`` names none: ``fail``, ``skip`` or ``succeed``
+    :param dli_conn_id: connection of type ``dli`` (templated)
+    :param timeout: seconds to wait
+    :param poll_interval: seconds between two looks
+    :param settling_time: seconds for which a job may still read as before after it was asked
+    :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says
+    :raises DliFailException: if a parameter or the connection cannot be used, a job does not exist, DLI
+        refuses, or a job comes to an end that is not the one waited for; no retry is spent
+    :raises DliException: if DLI is out of reach or in trouble, or time is up; a retry may help
+    """
+
+    def __init__(
+        self,
+        *,
+        job_ids: Iterable[int | str] | int | str | XComArg,
+        trigger_savepoint: bool = False,
+        wait: bool = True,
+        if_empty: IfEmpty = "fail",
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        timeout: float = 1200,
+        poll_interval: float = 10,
+        settling_time: float = 60,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(
+            job_ids=job_ids,
+            if_empty=if_empty,
+            dli_conn_id=dli_conn_id,
+            timeout=timeout,
+            poll_interval=poll_interval,
+            settling_time=settling_time,
+            deferrable=deferrable,
+            **kwargs,
+        )
+        self.trigger_savepoint = trigger_savepoint
+        self.wait = wait
+
+    def _deed(self) -> Deed:
+        from airflow_provider_dli.lifecycle import deeds
+
+        return deeds.stop(trigger_savepoint=self.trigger_savepoint)
+
+    def _goal(self) -> Goal | None:
+        return "stopped" if self.wait else None

@@ -1,0 +1,83 @@
+"""Templated fields: each exists, says so in its docstring, is rendered, and shows well in the UI."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG, BaseOperator
+
+from airflow_provider_dli.operators import dli as operators
+from airflow_provider_dli.sensors import dli as sensors
+
+CLASSES: list[type[BaseOperator]] = [
+    getattr(module, name) for module in (operators, sensors) for name in module.__all__
+]
+#: attributes that cannot bear the parameter's name, since Airflow has a method of that name
+RENAMED = {"is_dry_run": "dry_run"}
+
+
+def documented(operator: type) -> dict[str, str]:
+    """Give what a docstring says of each parameter."""
+    parts = re.split(r"\n\s*:(param \w+|raises \w+):", inspect.getdoc(operator) or "")
+    return {
+        name.removeprefix("param "): text
+        for name, text in zip(parts[1::2], parts[2::2], strict=True)
+        if name.startswith("param ")
+    }
+
+
+def own_parameters(operator: type) -> dict[str, inspect.Parameter]:
+    """Give the parameters of a constructor that are not Airflow's: those that an editor completes."""
+    found = inspect.signature(vars(operator)["__init__"]).parameters
+    return {name: each for name, each in found.items() if name not in {"self", "kwargs"}}
+
+
+@pytest.mark.parametrize("operator", CLASSES, ids=lambda each: str(each.__name__))
+def test_the_docstring_names_every_parameter_and_what_is_templated(operator: type[BaseOperator]) -> None:
+    """No more and no less, each by name only, so that an editor completes it."""
+    told, taken = documented(operator), own_parameters(operator)
+    assert list(told) == list(taken)
+    assert all(each.kind is inspect.Parameter.KEYWORD_ONLY for each in taken.values())
+    own = [field for field in operator.template_fields if RENAMED.get(field, field) in taken]
+    assert {RENAMED.get(field, field) for field in own} == {
+        name for name, text in told.items() if "templated" in text
+    }
+
+
+@pytest.mark.parametrize("operator", CLASSES, ids=lambda each: str(each.__name__))
+def test_every_templated_field_is_rendered(operator: type[BaseOperator]) -> None:
+    """Also those that are texts only in a template: a flag, a mapping, a list."""
+    fields = [RENAMED.get(field, field) for field in operator.template_fields]
+    needed: dict[str, Any] = {
+        name: "{{ params.given }}"
+        for name, each in own_parameters(operator).items()
+        if name in fields or each.default is inspect.Parameter.empty
+    }
+    with DAG("templates", schedule=None, params={"given": "rendered"}) as dag:
+        made: Any = operator(task_id="task", **needed)
+    made.render_template_fields({"params": dag.params.dump(), "ti": None})
+    for field in operator.template_fields:
+        assert getattr(made, field) == "rendered", field
+
+
+@pytest.mark.parametrize("operator", CLASSES, ids=lambda each: str(each.__name__))
+def test_renderers_are_of_fields_that_exist(operator: type[BaseOperator]) -> None:
+    """A renderer for a field that is none is never used."""
+    assert set(operator.template_fields_renderers) <= set(operator.template_fields)
+
+
+@pytest.mark.parametrize("operator", CLASSES, ids=lambda each: str(each.__name__))
+def test_help_reads_as_documentation(operator: type[BaseOperator]) -> None:
+    """What it does, what it pushes, units, errors, and where the manual tells of it or what it follows."""
+    text = inspect.getdoc(operator) or ""
+    told = documented(operator)
+    for name in {"timeout", "poll_interval", "settling_time", "settle_time", "max_age"} & set(told):
+        assert "seconds" in told[name], name
+    for error in ("DliFailException", "DliException"):
+        assert f":raises {error}:" in text
+    assert "Pushes" in text or "return_value" in text
+    first = text.splitlines()[0]
+    assert first.endswith(".")
