@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport AIRFLOW_HOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test e2e check bench clean constraints
+.PHONY: help demo ui test e2e pictures check bench clean constraints
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -37,7 +37,10 @@ test: $(VENV)/.installed-dev ## the whole test suite, with coverage
 
 e2e: $(VENV)/.installed-dev ## Airflow's UI in a real browser; needs chromium, leaves pictures in .cache/e2e
 	@sh requirements/install.sh $(BIN) -r requirements/e2e.txt
-	@$(BIN)/python -m pytest -q tests/e2e
+	@DLI_E2E=1 $(BIN)/python -m pytest -q tests/e2e
+
+pictures: ## take the pictures of the docs anew, by way of make e2e; look at them before you commit
+	@DLI_PICTURES=$(CURDIR)/docs/pictures $(MAKE) --no-print-directory e2e
 
 check: $(VENV)/.installed-dev ## ruff, format, mypy strict, import contracts
 	@$(BIN)/ruff check .
@@ -46,7 +49,7 @@ check: $(VENV)/.installed-dev ## ruff, format, mypy strict, import contracts
 	@$(BIN)/lint-imports --cache-dir .cache/import-linter
 
 bench: $(VENV)/.installed-dev ## measure; prints ratios from one run
-	@for script in imports calls archive; do echo "== benchmarks/$$script.py"; AIRFLOW_HOME=$(CURDIR)/.cache/airflow $(BIN)/python benchmarks/$$script.py || exit 1; done
+	@for script in imports calls archive emulator; do echo "== benchmarks/$$script.py"; AIRFLOW_HOME=$(CURDIR)/.cache/airflow $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 constraints: $(VENV)/.installed-dev ## resolve the pinned versions anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

@@ -27,7 +27,23 @@ _SERVER_ERROR = 500
 
 
 class DliException(AirflowException):
-    """Something went wrong with DLI or OBS, and a retry of the task may help."""
+    """Something went wrong with DLI or OBS, and a retry of the task may help.
+
+    :param message: what went wrong
+    :param advice: what to do about it; the last words of the message
+    """
+
+    def __init__(self, message: str = "", *, advice: str | None = None) -> None:
+        self._advice = advice
+        super().__init__(f"{message} {advice}" if advice else message)
+
+    @property
+    def advice(self) -> str | None:
+        """What to do about it, if there is something; the last words of the message."""
+        error = self.error
+        if isinstance(error, ConfigurationError):
+            return error.remedy
+        return self._advice or getattr(error, "advice", None)
 
     @property
     def error(self) -> DliClientError | None:

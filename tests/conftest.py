@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
 _HOME = Path(tempfile.mkdtemp(prefix="airflow-home-"))
 
 for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
@@ -27,6 +30,22 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 def airflow_home() -> Path:
     """Return the home of the tests' own Airflow."""
     return _HOME
+
+
+@pytest.fixture(scope="session")
+def airflow_environ(airflow_home: Path) -> dict[str, str]:
+    """Migrate the tests' own Airflow, once."""
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(airflow_home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
+    }
+    subprocess.run(
+        [Path(sys.executable).parent / "airflow", "db", "migrate"],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
+    return environment
 
 
 @pytest.fixture(scope="session", autouse=True)

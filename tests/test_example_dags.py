@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -28,21 +27,10 @@ class Run:
     log: str
 
 
-@pytest.fixture(scope="session")
-def environment(airflow_home: Path) -> dict[str, str]:
-    """Migrate the tests' own Airflow, once."""
-    environment = os.environ | {
-        "AIRFLOW_HOME": str(airflow_home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
-    }
-    subprocess.run([AIRFLOW, "db", "migrate"], env=environment, check=True, capture_output=True)
-    return environment
-
-
 @pytest.fixture
-def run_dag(environment: dict[str, str], airflow_home: Path, dli_emulator: Any) -> Callable[..., Run]:
+def run_dag(airflow_environ: dict[str, str], airflow_home: Path, dli_emulator: Any) -> Callable[..., Run]:
     """Return a function that runs a DAG from the command line, as a user would."""
-    connected = environment | {
+    connected = airflow_environ | {
         "AIRFLOW_CONN_DLI_DEFAULT": dli_emulator.airflow_conn,
         "AIRFLOW_VAR_DLI_BACKUP_BUCKET": dli_emulator.bucket,
     }
@@ -180,6 +168,17 @@ def test_nightly_by_the_form(run_dag: Callable[..., Run], dli_emulator: Any) -> 
     assert run.states == {"export": "success", "verify": "success"}, run.log
     (report,) = run.xcoms["verify", "return_value"]
     assert (report["level"], report["key"].split("/")[0]) == ("directory", "by-hand")
+
+
+def test_projects(run_dag: Callable[..., Run], scratch: Scratch, dli_emulator: Any) -> None:
+    """Green: a group of tasks for each project, each archive in a directory of its own."""
+    dli_emulator.world.add_job(in_project=scratch.project_id, name="theirs")
+    connections = ["dli_default", "dli_scratch", "dli_default"]
+    run = run_dag("dli_export_projects", {"connections": connections}, AIRFLOW_CONN_DLI_SCRATCH=scratch.connection)
+    assert set(run.states) == {"projects", "backup.export", "backup.verify"}
+    assert set(run.states.values()) == {"success"}, run.log
+    listed = dli_emulator.s3.list_objects_v2(Bucket=dli_emulator.bucket, Prefix="projects/")["Contents"]
+    assert [found["Key"].split("/")[1] for found in listed] == ["dli_default", "dli_scratch"]
 
 
 def test_verify(run_dag: Callable[..., Run], dli_emulator: Any) -> None:

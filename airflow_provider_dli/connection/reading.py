@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, Protocol
 
 from airflow_provider_dli.client.errors import ConfigurationError
@@ -48,6 +49,11 @@ class AirflowConnection(Protocol):
         ...
 
 
+def _meant(unknown: list[str]) -> str:
+    close = [name for each in unknown for name in get_close_matches(each, EXTRAS, 1)]
+    return f"did you mean {', '.join(close)}? " if close else ""
+
+
 class Extras:
     """The extras that are set; a field left empty in the form is not.
 
@@ -60,7 +66,7 @@ class Extras:
             raise ConfigurationError(
                 f"extra {', '.join(unknown)[:200]}",
                 "is unknown to a dli connection",
-                f"known are {', '.join(EXTRAS)}",
+                f"{_meant(unknown)}known are {', '.join(EXTRAS)}",
             )
         self._set = {name: value for name, value in given.items() if value is not None}
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakKeyDictionary
 
-from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
 
 from airflow_provider_dli.connection.fields import CONN_TYPE, DEFAULT_CONN_ID, ui_field_behaviour
-from airflow_provider_dli.exceptions import translated
+from airflow_provider_dli.exceptions import DliException, translated
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -63,8 +65,13 @@ class AccountHook(BaseHook):
         """The account that the connection gives; read when first asked for.
 
         :raises DliFailException: naming the field, if one is missing, unknown or not usable
+        :raises DliException: if there is no such connection
         """
-        return self._account or self._adopt(self.get_connection(self.dli_conn_id))
+        if self._account:
+            return self._account
+        with self._existing():
+            connection = self.get_connection(self.dli_conn_id)
+        return self._adopt(connection)
 
     @property
     def project_id(self) -> str:
@@ -113,8 +120,22 @@ class AccountHook(BaseHook):
         if self._account is None:
             async with self._reading.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
                 if self._account is None:
-                    return self._adopt(await get_async_connection(self.dli_conn_id, hook=self))
+                    with self._existing():
+                        connection = await get_async_connection(self.dli_conn_id, hook=self)
+                    return self._adopt(connection)
         return self.account
+
+    @contextmanager
+    def _existing(self) -> Iterator[None]:
+        """Say what to do where there is no such connection. It may come yet, so a retry may help."""
+        try:
+            yield
+        except AirflowNotFoundException as error:
+            raise DliException(
+                f"connection {self.dli_conn_id!r} does not exist; create it in Airflow (Admin, Connections) with "
+                f"the type Huawei Cloud DLI, or give it to workers and triggerer in the environment variable "
+                f"AIRFLOW_CONN_{self.dli_conn_id.upper()}"
+            ) from error
 
     @cached_property
     def _transport(self) -> SyncTransport:

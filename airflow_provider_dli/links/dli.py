@@ -42,7 +42,8 @@ class ObsBucketLink(_ConsoleLink):
     def _address(self, stored: dict[str, str]) -> str:
         if not stored.get("bucket"):
             return ""
-        return console.obs_bucket(stored["console"], stored["region"], stored["bucket"])
+        region = stored.get("bucket_region") or stored["region"]
+        return console.obs_bucket(stored["console"], region, stored["bucket"])
 
 
 class DliConsoleLink(_ConsoleLink):
@@ -54,13 +55,20 @@ class DliConsoleLink(_ConsoleLink):
         return console.dli(stored["console"], stored["region"])
 
 
-def persist(context: Context, operator: BaseOperator, hook: AccountHook, bucket: str | None = None) -> None:
+def persist(
+    context: Context,
+    operator: BaseOperator,
+    hook: AccountHook,
+    bucket: str | None = None,
+    bucket_region: str | None = None,
+) -> None:
     """Store what the links of a task are made of; no links where the console of the cloud is not known.
 
     :param context: of the task
     :param operator: the task; one that pushes no XCom has no links
     :param hook: that the task asks with anyway: its connection says which console, in which region
-    :param bucket: of the archives, if there are any
+    :param bucket: of the archives or the report, if there is one
+    :param bucket_region: where it is not the connection's
     :raises DliFailException: if the connection cannot be used
     """
     task_instance = context.get("ti")
@@ -68,5 +76,10 @@ def persist(context: Context, operator: BaseOperator, hook: AccountHook, bucket:
         return
     account = hook.account
     if account.console:
-        stored = {"console": account.console, "region": account.region, "bucket": bucket}
+        stored = {
+            "console": account.console,
+            "region": account.region,
+            "bucket": bucket,
+            "bucket_region": bucket_region if bucket and bucket_region != account.region else None,
+        }
         task_instance.xcom_push(key=KEY, value={name: value for name, value in stored.items() if value})

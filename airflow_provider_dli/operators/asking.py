@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.telling import tells_failures
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -60,6 +61,7 @@ class FlinkJobsOperator(BaseOperator):
     def _goal(self) -> Goal | None:
         """Give what is waited for; None not to wait."""
 
+    @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Ask each job, and wait."""
         from airflow_provider_dli.client.flink.watching import Watch
@@ -82,6 +84,7 @@ class FlinkJobsOperator(BaseOperator):
         watch = Watch(ids, goal or "stopped", done.marks, done.asked, self.settling_time)
         return self._come_to(hook, watch, goal, doing.memory)
 
+    @tells_failures
     def execute_complete(self, context: Context, event: Any, watch: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited: look once more, and judge."""
         from airflow_provider_dli.client.flink.watching import Watch

@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.telling import tells_failures
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -48,6 +49,7 @@ class DliDeleteFlinkJobsOperator(BaseOperator):
         self.if_empty = if_empty
         self.dli_conn_id = dli_conn_id
 
+    @tells_failures
     def execute(self, context: Context) -> list[int]:
         """Delete each job."""
         from airflow_provider_dli.exceptions import translated

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
+from airflow_provider_dli.telling import tells_failures
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -96,6 +97,7 @@ class DliExportFlinkJobsOperator(Traced, BaseOperator):
         # A template or XCom that renders to None must not turn "some jobs" into "all jobs".
         self.selection_given = job_selected is not None
 
+    @tells_failures
     def execute(self, context: Context) -> list[str]:
         """Export the jobs; the archives, each as ``bucket/key``."""
         from airflow_provider_dli.exceptions import translated

@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.telling import tells_failures
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -64,6 +65,7 @@ class DliPromoteFlinkJobsOperator(BaseOperator):
         # Not ``dry_run``: that is a method of Airflow's own.
         self.is_dry_run = dry_run
 
+    @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Bring the jobs over; what was done for each."""
         from airflow_provider_dli.exceptions import translated

@@ -9,7 +9,8 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
-from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
+from airflow_provider_dli.telling import tells_failures
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -94,6 +95,7 @@ class DliImportFlinkJobsOperator(Traced, BaseOperator):
         # A template or XCom that renders to None must not turn "these jobs" into "any jobs".
         self.expectation_given = expect is not None
 
+    @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Import the jobs; what became of each."""
         from airflow_provider_dli.hooks.dli import DliHook
@@ -157,7 +159,7 @@ class DliCompareFlinkJobsOperator(Traced, BaseOperator):
 
     template_fields: Sequence[str] = ("job_mapping", "source_conn_id", "dli_conn_id", "report_to")
     template_fields_renderers = {"job_mapping": "json"}  # noqa: RUF012 -- as Airflow declares it
-    operator_extra_links = (DliConsoleLink(),)
+    operator_extra_links = (ObsBucketLink(), DliConsoleLink())
     ui_color = "#d9ead3"
 
     def __init__(
@@ -175,6 +177,7 @@ class DliCompareFlinkJobsOperator(Traced, BaseOperator):
         self.dli_conn_id = dli_conn_id
         self.report_to = report_to
 
+    @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Compare the jobs."""
         from airflow_provider_dli.client.locations import parse_directory
@@ -190,7 +193,7 @@ class DliCompareFlinkJobsOperator(Traced, BaseOperator):
             mapping = comparing.read_mapping(self.job_mapping)
             directory = None if self.report_to is None else parse_directory("report_to", self.report_to)
         source, target = DliHook(self.source_conn_id), DliHook(self.dli_conn_id)
-        persist(context, self, target)
+        persist(context, self, target, directory.bucket if directory else None, source.account.region)
         pairs = comparing.compare(source, target, mapping, self.log)
         file = None
         if directory:

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import ObsBucketLink, persist
+from airflow_provider_dli.telling import tells_failures
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -89,6 +90,7 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
         # A template or XCom that renders to None must not turn "these jobs" into "any jobs".
         self.expectation_given = expected_jobs is not None
 
+    @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Verify the archives; a report for each."""
         places, verification = self._prepared()
@@ -96,6 +98,7 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
             self._defer(awaited)
         return self._verified(context, places, verification, self.timeout)
 
+    @tells_failures
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited; what is missing now stays missing."""
         from airflow_provider_dli.triggers.events import checked
@@ -136,7 +139,7 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
             task_instance.xcom_push(key="return_value", value=results)
         if self.report_to is not None:
             self._file(context, reports)
-        judge(reports, self.log)
+        judge(reports)
         tell_assets(context, self.outlets, {str(report.place): report.proof for report in reports})
         return results
 

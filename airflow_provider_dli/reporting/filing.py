@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ def file_report(hook: ObsHook, directory: ObsLocation, kind: str, report: Report
     :raises DliException: if it cannot be written
     """
     now = datetime.now(UTC)
+    report = replace(report, facts={"When": f"{now:%Y-%m-%d %H:%M} UTC", **report.facts})
     points = [*_earlier(hook, directory, kind, log), _point(f"{now:%Y-%m-%d %H:%M}", report.data)]
     place = directory.below(f"{kind}-report-{now:%Y%m%dT%H%M%S%f}.html")
     hook.put(place, report.html(points).encode(), "text/html; charset=utf-8")

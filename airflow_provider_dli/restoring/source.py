@@ -73,7 +73,7 @@ def proven(hook: ObsHook, source: Source, log: Logger) -> list[ArchiveReport]:
     :raises DliFailException: if one is damaged
     """
     reports = Verification(hook, Demands(), log).run(source.archives, 0, 1)
-    judge(reports, log)
+    judge(reports)
     return reports
 
 
@@ -132,7 +132,7 @@ def _compare(
 ) -> None:
     """Read every copy to its last byte, and hold it against its source."""
     copies = Verification(target, Demands(), log).run(places, 0, 1)
-    judge(copies, log)
+    judge(copies)
     for report, copy in zip(reports, copies, strict=False):
         if report.report and copy.report and report.report.sha256 != copy.report.sha256:
             raise DliFailException(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.telling import tells_failures
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -69,6 +70,7 @@ class DliExportArchiveSensor(BaseSensorOperator):
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._proven(places, verification))
 
+    @tells_failures
     def execute(self, context: Context) -> Any:  # noqa: ANN401 -- BaseSensorOperator's
         """Wait here, or on the triggerer."""
         if not self.deferrable:
@@ -78,6 +80,7 @@ class DliExportArchiveSensor(BaseSensorOperator):
             self._defer(places)
         return self._proven(places, verification)
 
+    @tells_failures
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited."""
         from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
@@ -105,7 +108,7 @@ class DliExportArchiveSensor(BaseSensorOperator):
         from airflow_provider_dli.verification.judgement import judge
 
         reports = verification.run(places, 0, 1)
-        judge(reports, self.log)
+        judge(reports)
         return [report.as_dict() for report in reports]
 
     def _defer(self, places: list[ObsLocation]) -> None:

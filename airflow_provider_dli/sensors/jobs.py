@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.telling import tells_failures
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -72,6 +73,7 @@ class DliFlinkJobSensor(BaseSensorOperator):
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._judged(watch))
 
+    @tells_failures
     def execute(self, context: Context) -> Any:  # noqa: ANN401 -- BaseSensorOperator's
         """Wait here, or on the triggerer."""
         import time
@@ -83,6 +85,7 @@ class DliFlinkJobSensor(BaseSensorOperator):
             self._defer(watch)
         return self._judged(watch)
 
+    @tells_failures
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited."""
         import time

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_dli.verification.report import ArchiveReport
-    from airflow_provider_dli.wording import Logger
 
 MISSING = "missing"
 _JOB_CODES = ("missing-job", "job-unproven")
@@ -37,11 +36,10 @@ def _without_jobs(report: ArchiveReport, nowhere: set[tuple[str, str]]) -> Archi
     return replace(report, report=report.report._replace(findings=tuple(kept)))
 
 
-def judge(reports: Sequence[ArchiveReport], log: Logger) -> None:
+def judge(reports: Sequence[ArchiveReport]) -> None:
     """Pass if every archive is all that was asked for.
 
     :param reports: of all archives
-    :param log: where to tell what to do, in a line short enough to be seen
     :raises DliFailException: listing every defect of every archive, if one is damaged
     :raises DliException: if some are only missing: they may still come
     """
@@ -55,6 +53,5 @@ def judge(reports: Sequence[ArchiveReport], log: Logger) -> None:
         if damaged
         else "Look whether the export wrote to this bucket, or give the task a longer timeout."
     )
-    log.info("What to do: %s", advice)
     listed = " | ".join(str(report) for report in bad)
-    raise kind(f"{len(bad)} of {counted(len(reports), 'archive')} not proven whole: {listed}. {advice}")
+    raise kind(f"{len(bad)} of {counted(len(reports), 'archive')} not proven whole: {listed}.", advice=advice)

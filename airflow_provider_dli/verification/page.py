@@ -20,10 +20,17 @@ def page_of(reports: Sequence[ArchiveReport], facts: Mapping[str, object]) -> Re
     """
     bad = frozenset(number for number, report in enumerate(reports) if not report.sound)
     plain = [report.as_dict() for report in reports]
-    rows = [(each["zip_file"], each["size"], each["entries"], each["sha256"]) for each in plain]
+    rows = [(each["zip_file"], _grouped(each["size"]), each["entries"], each["sha256"]) for each in plain]
     archives = Table("Archives", ("Archive", "Bytes", "Entries", "SHA-256"), rows, bad)
     findings = [
-        (str(report.place), finding.code, finding.severity, finding.entry, finding.offset, finding.message)
+        (
+            str(report.place),
+            finding.code,
+            finding.severity,
+            finding.entry,
+            _grouped(finding.offset),
+            finding.message,
+        )
         for report in reports
         for finding in report.findings
     ]
@@ -36,3 +43,7 @@ def page_of(reports: Sequence[ArchiveReport], facts: Mapping[str, object]) -> Re
     )
     data = {"value": len(reports), "good": not bad, "archives": plain}
     return Report("Archives of exported Flink jobs", not bad, verdict, facts, [archives, *found], data)
+
+
+def _grouped(number: int | None) -> str | None:
+    return None if number is None else f"{number:,}"

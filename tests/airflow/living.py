@@ -41,8 +41,14 @@ class LivingAirflow:
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, dict[str, Any]]:
         """Give the task instances of a run, by task."""
-        listed = self._api("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances")
-        return {task["task_id"]: task for task in listed["task_instances"]}
+        return {task["task_id"]: task for task in self._instances(dag_id, run_id)}
+
+    def instances(self, dag_id: str, run_id: str, task_id: str) -> list[dict[str, Any]]:
+        """Give the instances of a mapped task."""
+        return [task for task in self._instances(dag_id, run_id) if task["task_id"] == task_id]
+
+    def _instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        return list(self._api("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances")["task_instances"])
 
     def finish(self, dag_id: str, run_id: str, seconds: float = 90) -> dict[str, dict[str, Any]]:
         """Wait until a run has ended; give its task instances."""
@@ -100,9 +106,12 @@ class LivingAirflow:
         """Save a connection, given as JSON, as the UI's form does; replaces one of that name."""
         given = json.loads(connection)
         body = {**given, "connection_id": conn_id, "extra": json.dumps(given["extra"])}
-        if self._api("GET", f"/connections/{conn_id}", missing_is_none=True):
-            self._api("DELETE", f"/connections/{conn_id}")
+        self.disconnect(conn_id)
         self._api("POST", "/connections", body)
+
+    def disconnect(self, conn_id: str) -> None:
+        """Delete a connection, if there is one of that name."""
+        self._api("DELETE", f"/connections/{conn_id}", missing_is_none=True)
 
     def connection(self, conn_id: str) -> Any:
         """Give a connection as it was saved; None if there is none."""

@@ -11,7 +11,11 @@ from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.links import console
 from airflow_provider_dli.links.dli import KEY, DliConsoleLink, ObsBucketLink
 from airflow_provider_dli.operators import dli
-from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
+from airflow_provider_dli.operators.dli import (
+    DliCompareFlinkJobsOperator,
+    DliExportFlinkJobsOperator,
+    DliVerifyFlinkExportOperator,
+)
 from tests.airflow.stores import TaskInstance
 
 CN = "https://console.huaweicloud.com"
@@ -82,6 +86,22 @@ def test_the_console_is_that_of_the_connection(
     instance = TaskInstance()
     DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives).execute(instance.context)
     assert instance.pushed.get(KEY, {}).get("console") == stored
+
+
+def test_the_link_of_a_comparison_leads_to_its_report(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the source's region, where the report lies; DLI in the target's. Without a report there is none."""
+    other = world.connection(region="cn-east-3", project_id=world.project_id, obs_endpoint=world.obs)
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_SOURCE", other)
+    stored = []
+    for report_to in (f"{world.bucket}/reports", None):
+        instance = TaskInstance()
+        DliCompareFlinkJobsOperator(
+            task_id="compare", job_mapping={100: 100}, source_conn_id="dli_source", report_to=report_to
+        ).execute(instance.context)
+        stored.append(instance.pushed[KEY])
+    assert link_of(ObsBucketLink(), stored[0], monkeypatch) == console.obs_bucket(CN, "cn-east-3", world.bucket)
+    assert link_of(DliConsoleLink(), stored[0], monkeypatch) == console.dli(CN, "cn-north-4")
+    assert stored[1] == {"console": CN, "region": "cn-north-4"}
 
 
 def test_every_operator_that_asks_dli_has_its_link() -> None:

@@ -1,94 +1,19 @@
-"""Airflow's own UI in a real browser, as somebody uses it who has never seen our code. ``make e2e``.
-
-The pictures go to ``.cache/e2e``; look at them.
-"""
+"""Airflow's own UI in a real browser, as somebody uses it who has never seen our code. ``make e2e``."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import pytest
-from standalone import standalone
-from world import ROOT, airflow_environment
 
 from airflow_provider_dli.connection.fields import EXTRAS
 from tests.airflow.living import LivingAirflow, until
+from tests.e2e.conftest import dialog, open_form, picture, triggered
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
-else:
-    pytest.importorskip("playwright", reason="only make e2e installs a browser's driver")
+    from playwright.sync_api import Page
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
-PICTURES = ROOT / ".cache" / "e2e"
 SELECTED = "dli_export_selected_flink_jobs"
-
-
-@pytest.fixture(scope="module")
-def airflow(dli_emulator_session: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingAirflow]:
-    """Run Airflow with the example DAGs and without any connection: it is made in the form."""
-    home = tmp_path_factory.mktemp("e2e")
-    environment = airflow_environment(home, dli_emulator_session.describe())
-    del environment["AIRFLOW_CONN_DLI_DEFAULT"]
-    with standalone(environment, home / "standalone.log") as running:
-        yield LivingAirflow(running, home)
-
-
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    """Open a browser."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 -- see above
-
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        opened = browser.new_page(viewport={"width": 1500, "height": 1000})
-        opened.set_default_timeout(30_000)
-        yield opened
-        browser.close()
-
-
-def picture(page: Page, name: str) -> None:
-    """Take a picture, once nothing moves any more."""
-    page.wait_for_timeout(1500)
-    page.screenshot(path=PICTURES / f"{name}.png")
-
-
-def dialog(page: Page) -> Locator:
-    """Give the form that is open."""
-    return page.get_by_role("dialog")
-
-
-def triggered(page: Page, airflow: LivingAirflow, dag_id: str, **fields: str) -> str:
-    """Trigger a DAG by its form; the id of its run."""
-    before = set(airflow.runs(dag_id))
-    open_form(page, airflow, dag_id, **fields)
-    picture(page, f"form-{dag_id}")
-    dialog(page).get_by_role("button", name=re.compile("Trigger")).last.click()
-    (run,) = until(lambda: set(airflow.runs(dag_id)) - before, 30)
-    return run
-
-
-def open_form(page: Page, airflow: LivingAirflow, dag_id: str, **fields: str) -> None:
-    """Open the form that triggers a DAG, and fill it in."""
-    page.goto(f"{airflow.url}/dags/{dag_id}")
-    page.get_by_role("button", name=re.compile("Trigger")).first.click()
-    for name, value in fields.items():
-        page.locator(f"[name=element_{name}]").first.fill(value)
-        page.keyboard.press("Tab")
 
 
 def test_the_connection_form_has_every_field(
@@ -100,6 +25,7 @@ def test_the_connection_form_has_every_field(
     API ("Bad Request"), whatever the type of the connection; so the test is asked for as the button should.
     """
     given = json.loads(dli_emulator_session.airflow_conn)
+    airflow.disconnect("dli_default")
     page.goto(f"{airflow.url}/connections")
     page.get_by_role("button", name=re.compile("Add Connection")).click()
     form = dialog(page)
@@ -123,6 +49,8 @@ def test_the_connection_form_has_every_field(
     for name in ("region", "project_id", "endpoint", "obs_endpoint", "iam_endpoint"):
         form.locator(f"[name=element_{name}]").first.fill(given["extra"][name])
         page.keyboard.press("Tab")
+    form.get_by_text("Region", exact=True).first.scroll_into_view_if_needed()
+    page.mouse.wheel(0, 300)
     picture(page, "connection-form")
     form.get_by_role("button", name="Save").click()
     until(lambda: airflow.connection("dli_default"), 20)
@@ -133,7 +61,7 @@ def test_the_connection_form_has_every_field(
 
 def test_the_jobs_of_the_form_are_exported_and_proven(page: Page, airflow: LivingAirflow) -> None:
     """Trigger, green, the list in XCom, the link into the console."""
-    run = triggered(page, airflow, SELECTED, job_selected="100, 101")
+    run = triggered(page, airflow, SELECTED, "form-selected", job_selected="100\n101")
     tasks = airflow.finish(SELECTED, run)
     assert {name: task["state"] for name, task in tasks.items()} == {"export": "success", "verify": "success"}
     page.goto(f"{airflow.url}/dags/{SELECTED}/runs/{run}")
@@ -159,15 +87,35 @@ def test_a_form_that_is_filled_in_wrongly_is_refused(page: Page, airflow: Living
     assert airflow.runs(SELECTED) == before
 
 
+def test_a_restore_is_tried_out(page: Page, airflow: LivingAirflow) -> None:
+    """The form of the restore, with its dry run."""
+    dag_id = "dli_restore_flink_jobs"
+    (archive,) = airflow.xcom(SELECTED, airflow.runs(SELECTED)[0], "export")
+    open_form(page, airflow, dag_id, zip_file=archive)
+    page.get_by_text("On: the archive is proven whole, and nothing is imported.").scroll_into_view_if_needed()
+    # The box itself lies below the switch that is seen.
+    dialog(page).locator("[name=element_dry_run]").locator("xpath=..").click()
+    picture(page, "form-restore")
+    before = set(airflow.runs(dag_id))
+    dialog(page).get_by_role("button", name=re.compile("Trigger")).last.click()
+    (run,) = until(lambda: set(airflow.runs(dag_id)) - before, 30)
+    assert airflow.finish(dag_id, run)["restore"]["state"] == "success"
+    assert "Dry run: nothing is imported." in airflow.log(dag_id, run, "restore", 1)
+
+
 def test_the_nightly_export_tells_the_assets(page: Page, airflow: LivingAirflow) -> None:
     """Its archive is an asset, with an event that says that it is proven."""
-    run = triggered(page, airflow, "dli_export_flink_jobs")
+    run = triggered(page, airflow, "dli_export_flink_jobs", "form-nightly")
     tasks = airflow.finish("dli_export_flink_jobs", run, 180)
     assert {task["state"] for task in tasks.values()} == {"success"}
     (archive,) = airflow.xcom("dli_export_flink_jobs", run, "export")
     page.goto(f"{airflow.url}/dags/dli_export_flink_jobs/runs/{run}/tasks/verify/asset_events")
     page.get_by_text(re.compile(archive.rpartition("/")[2])).first.wait_for()
+    page.locator(".monaco-editor .codicon-folding-collapsed").first.click()
     picture(page, "asset-event")
+    page.get_by_role("link", name=re.compile(archive.rpartition("/")[2])).first.click()
+    page.wait_for_url("**/assets/*")
+    picture(page, "asset")
 
 
 def test_a_damaged_archive_is_red_and_says_why(
@@ -180,4 +128,12 @@ def test_a_damaged_archive_is_red_and_says_why(
     assert (tasks["export"]["state"], tasks["verify"]["state"]) == ("success", "failed")
     page.goto(f"{airflow.url}/dags/{SELECTED}/runs/{run}/tasks/verify")
     page.get_by_text("What to do: Keep what is there as evidence, and export again.").first.wait_for()
-    picture(page, "task-red")
+
+
+def test_the_graph_of_a_drill(page: Page, airflow: LivingAirflow) -> None:
+    """Five tasks in a row; the last is a teardown."""
+    page.goto(f"{airflow.url}/dags/dli_restore_drill")
+    page.get_by_role("button", name=re.compile("Graph")).click()
+    for task in ("export", "verify", "restore", "compare", "clear_up"):
+        page.get_by_text(task, exact=True).first.wait_for()
+    picture(page, "graph")

@@ -1,0 +1,51 @@
+"""How quickly the emulator starts, and how quickly a test gets a clean world.
+
+``python benchmarks/emulator.py``. A world is made clean after an export of 26 jobs, with its archive in the store.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+from airflow_provider_dli.emulator import Emulator
+
+STARTS, RESETS = 5, 50
+
+
+def seconds(what: Callable[[], object]) -> float:
+    """Measure one call."""
+    began = time.perf_counter()
+    what()
+    return time.perf_counter() - began
+
+
+def measured(store: str) -> tuple[list[float], list[float]]:
+    """Measure starts and resets with one kind of store."""
+    starts, resets = [], []
+    for _ in range(STARTS):
+        emulator = Emulator(object_store=store)
+        starts.append(seconds(emulator.start))
+        for _ in range(RESETS // STARTS):
+            emulator.s3.put_object(Bucket=emulator.bucket, Key="flink/a.zip", Body=b"x" * 20_000)
+            emulator.world.add_job(name="of a test")
+            emulator.fault("ExportFlinkJobs", "throttled", times=None)
+            resets.append(seconds(emulator.reset))
+        emulator.stop()
+    return starts, resets
+
+
+def main() -> None:
+    """Print a line for each store."""
+    print(f"{'store':10} {'start, median':>14} {'slowest':>9} {'clean world, median':>20} {'slowest':>9}")
+    for store in ("seaweedfs", "moto"):
+        starts, resets = measured(store)
+        print(
+            f"{store:10} {statistics.median(starts):12.2f} s {max(starts):7.2f} s "
+            f"{1000 * statistics.median(resets):17.1f} ms {1000 * max(resets):6.1f} ms"
+        )
+
+
+if __name__ == "__main__":
+    main()

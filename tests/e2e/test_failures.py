@@ -1,0 +1,44 @@
+"""What somebody sees whose task is red: the log says why, to its right edge and last line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.airflow.living import LivingAirflow
+from tests.e2e.conftest import picture
+from tests.failures.dags.failures import MAKE
+from tests.failures.page import told
+from tests.failures.scenarios import SCENARIOS, connected
+
+if TYPE_CHECKING:
+    from playwright.sync_api import FloatRect, Page
+
+
+#: the part of the screen in which the log stands
+LOG: FloatRect = {"x": 335, "y": 60, "width": 965, "height": 740}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_red_task_says_why(name: str, page: Page, airflow: LivingAirflow, dli_emulator: Any) -> None:
+    """In lines that the log view shows whole."""
+    scenario = SCENARIOS[name]
+    connections = scenario.connections(dli_emulator)
+    for conn_id, connection in connections.items():
+        airflow.connect(conn_id, connection)
+    with connected(connections):
+        scenario.set_up(dli_emulator)
+    dag_id, task_id = f"failure_{name}", MAKE[name]().task_id
+    with airflow.unpaused(dag_id):
+        run = airflow.trigger(dag_id)
+        assert airflow.finish(dag_id, run)[task_id]["state"] == "failed"
+    page.goto(f"{airflow.url}/dags/{dag_id}/runs/{run}/tasks/{task_id}")
+    page.get_by_text("Task failed with exception").wait_for()
+    # The reason is in lines of its own, the first of them on the screen.
+    lines = page.get_by_text(told()[name][:20])
+    assert lines.count() >= 2
+    box = lines.first.bounding_box()
+    assert box
+    assert 0 < box["y"] < 800
+    picture(page, f"failure-{name}", LOG)

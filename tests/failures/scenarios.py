@@ -1,0 +1,205 @@
+"""The failures that are most likely: how each comes about, and what a page tells of it beside the message."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.hooks.dli import DliHook
+from tests.failures.dags.failures import BUCKET, MAKE
+
+
+def _nothing(world: Emulator) -> None:
+    del world
+
+
+def _damage(world: Emulator) -> None:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("orders.json", json.dumps({"sql": "select 1;" * 50}))
+    damaged = bytearray(body.getvalue())
+    damaged[60] ^= 1
+    world.s3.put_object(Bucket=BUCKET, Key="flink/damaged.zip", Body=bytes(damaged))
+
+
+def _export(world: Emulator) -> None:
+    """Put an archive where the import looks for it; its jobs are still there."""
+    (made,) = DliHook("dli_default").export_flink_jobs(f"{BUCKET}/first", [100, 101]).zip_file
+    world.s3.copy_object(
+        Bucket=BUCKET, Key="flink/again.zip", CopySource={"Bucket": BUCKET, "Key": made.partition("/")[2]}
+    )
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One failure.
+
+    :param title: how somebody would say it who sees it
+    :param remedy: what to do, in more words than the message has
+    :param conn_id: a connection of its own, if it has one
+    :param changed: fields of that connection that are otherwise
+    :param fault: operation, kind and parameters of the emulator's fault
+    :param prepare: what must be there
+    :param retried: whether Airflow retries it, where the task has retries
+    """
+
+    title: str
+    remedy: str
+    conn_id: str | None = None
+    changed: Mapping[str, Any] = field(default_factory=dict)
+    fault: tuple[str, str, dict[str, Any]] | None = None
+    prepare: Callable[[Emulator], None] = _nothing
+    retried: bool = False
+
+    def connections(self, world: Emulator) -> dict[str, str]:
+        """Give the connections that must be there, as JSON."""
+        given = world.connection(retry_budget=0)
+        if self.conn_id is None:
+            return {"dli_default": given}
+        fields = json.loads(given)
+        for name, value in self.changed.items():
+            (fields if name in fields else fields["extra"])[name] = value
+        return {"dli_default": given, self.conn_id: json.dumps(fields)}
+
+    def set_up(self, world: Emulator) -> None:
+        """Have the emulator go this way; the connections must be there already."""
+        self.prepare(world)
+        if self.fault:
+            operation, kind, parameters = self.fault
+            world.fault(operation, kind, times=None, **parameters)
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "no_connection": Scenario(
+        "The connection does not exist",
+        "Create a connection of type *Huawei Cloud DLI* under the id that the message names, or give the task "
+        "the id of one that exists as `dli_conn_id`. See [connections](connection.md).",
+        retried=True,
+    ),
+    "wrong_field": Scenario(
+        "A field of the connection is not known",
+        "Correct its name. Unknown fields are refused, since a misspelt one would go unnoticed: [all "
+        "fields](connection.md).",
+        conn_id="dli_wrong_field",
+        changed={"projectid": "48cc2c48765f481480c7db940d6409d1"},
+    ),
+    "wrong_secret": Scenario(
+        "The key or the secret is wrong",
+        "Enter both anew; a secret is shown once, when its key is made. [Test](connection.md#testing-it) it "
+        "before you run the task again: five failures lock the key for five minutes, so the provider never "
+        "repeats such a request.",
+        conn_id="dli_wrong_secret",
+        changed={"password": "not-the-secret"},
+    ),
+    "out_of_reach": Scenario(
+        "DLI is out of reach",
+        "Look whether the worker may reach the host: a proxy (`proxy`), a private endpoint (`endpoint`), the "
+        "region, a security group. Nothing was sent, so nothing can have happened twice.",
+        conn_id="dli_out_of_reach",
+        changed={"endpoint": "http://127.0.0.1:9"},
+        retried=True,
+    ),
+    "no_permission": Scenario(
+        "The user lacks a right",
+        "Have it granted: `dli:jobs:export`, or the privilege EXPORT on the job; which of them the message "
+        "names. Restoring needs `dli:jobs:create`, running `dli:jobs:startFlinkJob`, stopping "
+        "`dli:jobs:stopFlinkJob`.",
+        fault=(
+            "ExportFlinkJobs",
+            "error",
+            {"status": 403, "code": "DLI.0003", "message": "Permission denied: EXPORT on job 100."},
+        ),
+    ),
+    "no_agency": Scenario(
+        "DLI itself may not write to the bucket",
+        "DLI writes the archive, not the worker. It needs an agency with rights on OBS, and the bucket must "
+        "be in the project's region. A retry may help: a new agency takes some minutes to become known.",
+        fault=("ExportFlinkJobs", "no_agency", {}),
+        retried=True,
+    ),
+    "throttled": Scenario(
+        "Too many requests",
+        "The provider has waited as long as `retry_budget` of the connection allows. Raise it, spread the "
+        "schedules, or put the tasks of one project into a pool. [`DliRetryPolicy`](airflow.md#retries) "
+        "retries the task later.",
+        conn_id="dli_impatient",
+        fault=("ExportFlinkJobs", "throttled", {}),
+        retried=True,
+    ),
+    "wrong_job_ids": Scenario(
+        "A job id is none",
+        "Ids are numbers, with commas, blanks or newlines between. Nothing was sent. To export by name, use "
+        "`selection`: [which jobs](jobs.md).",
+    ),
+    "unknown_job": Scenario(
+        "A job does not exist",
+        "It was deleted, or it belongs to another project or region than the connection's. In a batch of "
+        "several, the others are exported: the XCom `failed` names those that were not.",
+    ),
+    "no_bucket": Scenario(
+        "The bucket does not exist",
+        "Look at its name, and at the region of the connection. A bucket that is missing is an error at once; "
+        "an archive that is missing is waited for.",
+    ),
+    "archive_missing": Scenario(
+        "The archive has not appeared",
+        "Look whether the export was green, and into the directory. If it comes later than `timeout`, raise "
+        "that: [verification](verification.md).",
+        retried=True,
+    ),
+    "archive_damaged": Scenario(
+        "The archive is damaged",
+        "Keep it as evidence, and export again: the jobs are there still. The XCom of the task has every "
+        "finding with entry and byte; [what they mean](archive.md).",
+        prepare=_damage,
+    ),
+    "clash": Scenario(
+        "The jobs to restore exist already",
+        "Nothing was changed. Restore into another project (`dli_conn_id`), replace them (`is_cover=True`), or "
+        'leave those that exist as they are (`on_clash="accept"`): [restoring](restore.md).',
+        prepare=_export,
+    ),
+}
+
+
+@contextmanager
+def connected(connections: Mapping[str, str]) -> Iterator[None]:
+    """Put connections into the environment."""
+    given = {f"AIRFLOW_CONN_{conn_id.upper()}": value for conn_id, value in connections.items()}
+    before = {name: os.environ.get(name) for name in given}
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def message_of(name: str) -> str:
+    """Run the task of a scenario that is set up; give what its failure says."""
+    try:
+        MAKE[name]().execute({})
+    except Exception as error:  # noqa: BLE001 -- whatever a user would see
+        return _plain(str(error))
+    raise AssertionError(f"{name} is green")
+
+
+def _plain(message: str) -> str:
+    """Give a message with what differs from run to run as a user's cloud would have it."""
+    for pattern, plain in (
+        (r"\(request id [^)]*\)", "(request id 5c1ab5…)"),
+        (r"127\.0\.0\.1", "dli.cn-north-4.myhuaweicloud.com"),
+    ):
+        message = re.sub(pattern, plain, message)
+    return message

@@ -1,0 +1,95 @@
+"""The pages on what is to be done: what they quote is what runs, what they show is there."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.hooks.dli import DliHook
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted((DOCS / "howto").glob("*.md"))
+
+
+def quotes() -> Iterator[Any]:
+    """Give every quotation: page, file, text."""
+    for page in PAGES:
+        pattern = r"<!-- quoted from (\S+) -->\n```python\n(.*?)```"
+        for file, text in re.findall(pattern, page.read_text(encoding="utf-8"), re.DOTALL):
+            yield pytest.param(file, text, id=f"{page.stem}-{Path(file).stem}")
+
+
+@pytest.mark.parametrize(("file", "text"), list(quotes()))
+def test_what_is_quoted_stands_in_the_file(file: str, text: str) -> None:
+    """Word for word, but for the indentation; and the file runs whole in the tests of the examples."""
+    assert textwrap.indent(text, "    ") in (ROOT / file).read_text(encoding="utf-8")
+
+
+def test_every_picture_is_shown() -> None:
+    """And every one that is shown is there: the test of the links looks for that."""
+    pages = [*DOCS.rglob("*.md"), ROOT / "README.md"]
+    shown = set(
+        re.findall(r"\(\S*pictures/([\w-]+\.png)\)", "".join(p.read_text(encoding="utf-8") for p in pages))
+    )
+    assert shown == {path.name for path in (DOCS / "pictures").iterdir()}
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    """By a link."""
+    contents = (DOCS / "README.md").read_text(encoding="utf-8")
+    for page in [*PAGES, *DOCS.glob("*.md")]:
+        assert page.name == "README.md" or f"{page.name})" in contents
+
+
+CONNECTIONS = re.findall(
+    r"```json\n(.*?)```", (DOCS / "howto" / "connect.md").read_text(encoding="utf-8"), re.DOTALL
+)
+
+
+@pytest.mark.parametrize("text", CONNECTIONS)
+def test_every_connection_works(text: str, dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the emulator's own values where the page has placeholders, and its addresses."""
+    shown = json.loads(text)
+    extra = shown["extra"]
+    kind = extra.get("auth_type", "temporary" if "security_token" in extra else "access_key")
+    is_environment = kind == "environment"
+    given = json.loads(
+        dli_emulator.connection("access_key" if is_environment else kind, agency="agency_name" in extra)
+    )
+    if is_environment:
+        monkeypatch.setenv("HUAWEICLOUD_SDK_AK", given.pop("login"))
+        monkeypatch.setenv("HUAWEICLOUD_SDK_SK", given.pop("password"))
+        given["extra"]["auth_type"] = kind
+    endpoints = {"endpoint", "obs_endpoint", "iam_endpoint", "metadata_endpoint"}
+    assert set(shown) == set(given)
+    assert set(extra) == set(given["extra"]) - endpoints
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(given))
+    assert DliHook().test_connection()[0]
+
+
+def test_a_users_own_test_suite(airflow_environ: dict[str, str], tmp_path: Path) -> None:
+    """The page's tests, copied as they stand into a folder of somebody who has only the package."""
+    text = (DOCS / "howto" / "test-your-dag.md").read_text(encoding="utf-8")
+    code = "\n\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    (tmp_path / "test_my_backup.py").write_text(code)
+    (tmp_path / "dags").mkdir()
+    shutil.copy(ROOT / "example_dags" / "dli_export_flink_jobs.py", tmp_path / "dags" / "my_backup.py")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--rootdir", tmp_path, "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env=airflow_environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "3 passed" in done.stdout, done.stdout
