@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+#: seconds below which tenths are told
+_SHORT = 10
+
 
 class Logger(Protocol):
     """What is used of a task's log, whichever library Airflow makes it with."""
@@ -24,10 +27,12 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def lasting(seconds: float) -> str:
-    """Write a length of time: ``8 s``, ``3 min 20 s``, ``2 h 5 min``.
+    """Write a length of time: ``0.8 s``, ``42 s``, ``3 min 20 s``, ``2 h 5 min``.
 
     :param seconds: how long
     """
+    if seconds < _SHORT:
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     minutes, rest = divmod(whole, 60)
     if not minutes:

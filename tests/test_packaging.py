@@ -145,17 +145,24 @@ def test_the_wheel_has_what_it_should_and_nothing_else(wheel: Path) -> None:
     assert "Requires-Python: <3.14,>=3.11" in text
 
 
-def test_the_wheel_installs_alone_and_its_example_dags_import(wheel: Path, tmp_path: Path) -> None:
-    """In a fresh environment with Airflow and without our development tools."""
-    environment: dict[str, Any] = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
-    fresh = tmp_path / "venv" / "bin" / "python"
+@pytest.fixture(scope="module")
+def fresh(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the Python of an environment with the wheel and Airflow, and without our development tools."""
+    folder = tmp_path_factory.mktemp("fresh")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    installed = folder / "venv" / "bin" / "python"
     subprocess.run(
-        [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", fresh, "--compile-bytecode",
+        [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", installed, "--compile-bytecode",
          "-c", ROOT / "constraints.txt", wheel],
         check=True,
         env=environment,
     )  # fmt: skip
+    return installed
+
+
+def test_the_wheel_installs_alone_and_its_example_dags_import(fresh: Path, tmp_path: Path) -> None:
+    """And run no deprecated code of ours."""
     code = """
 import importlib, pkgutil
 import airflow_provider_dli.example_dags as examples
@@ -163,6 +170,7 @@ for found in pkgutil.iter_modules(examples.__path__):
     module = importlib.import_module(f"{examples.__name__}.{found.name}")
     print(module.dag.dag_id, len(module.dag.task_ids), module.__file__)
 """
+    environment: dict[str, Any] = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment |= {"AIRFLOW_HOME": str(tmp_path / "home")}
     done = subprocess.run(
         [fresh, "-W", "error:::airflow_provider_dli", "-c", code],
@@ -175,4 +183,40 @@ for found in pkgutil.iter_modules(examples.__path__):
     assert done.returncode == 0, done.stderr
     names = [path.stem for path in (ROOT / "example_dags").glob("*.py")]
     assert [line.split()[0] for line in done.stdout.splitlines()] == sorted(names)
-    assert done.stdout.count(str(tmp_path / "venv")) == len(names)
+    assert done.stdout.count(str(fresh.parents[1])) == len(names)
+
+
+USERS_CODE = """
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
+
+jobs = DliHook("dli_default").list_flink_jobs(status="job_running")
+for job in jobs:
+    reveal_type(job.job_id)
+reveal_type(DliHook().export_flink_jobs("b-1", [job.job_id for job in jobs]).zip_file)
+DliExportFlinkJobsOperator(task_id="export", obs_dir="b-1", batch_sise=5)  # misspelt
+DliVerifyFlinkExportOperator(task_id="verify", zip_file="b-1/a.zip", timeout="soon")  # no number
+"""
+
+
+def test_a_users_type_checker_knows_all(fresh: Path, tmp_path: Path) -> None:
+    """The examples pass mypy's strict mode as somebody's own code; types are told, and mistakes found."""
+    for example in (ROOT / "example_dags").glob("*.py"):
+        (tmp_path / example.name).write_text(example.read_text())
+    (tmp_path / "users.py").write_text(USERS_CODE)
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--config-file=", "--python-executable",
+         fresh, *(path.name for path in sorted(tmp_path.glob("*.py")))],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    found = [
+        line.partition(":")[2].partition(": ")[::2] for line in done.stdout.splitlines() if "users.py" in line
+    ]
+    told = [message for _, message in found]
+    assert 'note: Revealed type is "builtins.int"' in told
+    assert 'note: Revealed type is "builtins.tuple[builtins.str, ...]"' in told
+    assert sorted(line.split(":")[0] for line, message in found if message.startswith("error")) == ["10", "9"]
+    assert not [line for line in done.stdout.splitlines() if "users.py" not in line]

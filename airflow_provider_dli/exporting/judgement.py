@@ -26,8 +26,6 @@ def judge(batches: Sequence[Batch], plan: Plan, *, allow_partial: bool, log: Log
     """
     archives = [archive for batch in batches for archive in batch.zip_file]
     bad = [batch for batch in batches if batch.error]
-    if archives:
-        log.info("Exported to %s: %s", counted(len(archives), "archive"), ", ".join(archives))
     if not bad or (allow_partial and archives):
         for batch in bad:
             log.info("Not exported: %s: %s", _named(batch), batch.error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from airflow_provider_dli.exporting.single import Export
 from airflow_provider_dli.parameters import selected_jobs, selection_of
 from airflow_provider_dli.selecting import checked_if_empty, select
 from airflow_provider_dli.selection import Selection
-from airflow_provider_dli.wording import counted
+from airflow_provider_dli.wording import counted, lasting
 
 if TYPE_CHECKING:
     from airflow_provider_dli.hooks.dli import DliHook
@@ -92,7 +93,9 @@ class Plan:
         )
         self._tell(dli, ids, len(batches), log)
         export = Export(dli, obs, journal, settling_time, log)
+        began = time.monotonic()
         outcome = list(BatchedExport(export, dli, obs, self.directory, journal, log).run(batches))
+        self._tell_end(outcome, time.monotonic() - began, log)
         if all(batch.error is None for batch in outcome):
             journal.close()
         return outcome
@@ -111,10 +114,20 @@ class Plan:
         if ids is not None and not ids:
             return
         what = "all Flink jobs" if ids is None else counted(len(ids), "Flink job")
-        if ids is not None and self.selection is None:
-            what += f" {list(ids[:_SHOWN])}{' …' if len(ids) > _SHOWN else ''}"
         how = f", in {counted(batches, 'batch', 'batches')}" if batches > 1 else ""
         log.info("Exporting %s of project %s in %s%s.", what, dli.project_id, dli.account.region, how)
+        listed = f": {', '.join(map(str, ids[:_SHOWN]))}{' …' if len(ids) > _SHOWN else ''}" if ids else ""
+        log.info("  by connection %s%s", dli.dli_conn_id, listed)
+
+    def _tell_end(self, outcome: Sequence[Batch], seconds: float, log: Logger) -> None:
+        archives = [archive for batch in outcome for archive in batch.zip_file]
+        if not archives:
+            return
+        log.info("Exported to %s, in %s.", counted(len(archives), "archive"), lasting(seconds))
+        # Of several batches each has told of its own.
+        for archive in archives[:_SHOWN] if len(outcome) == 1 else ():
+            log.info("  %s", archive)
 
 
-_SHOWN = 20
+#: how many ids a line has
+_SHOWN = 12

@@ -52,6 +52,11 @@ class ArchiveReport:
         return {"verified": self.sound, "level": self.level, "size": size, "sha256": sha256, "entries": entries}
 
     @property
+    def proven(self) -> str:
+        """What a sound archive of this level is known to be."""
+        return _PROVEN[self.level]
+
+    @property
     def dataset(self) -> Dataset:
         """The archive and what was proven or disproven of it, for lineage."""
         facts = self.facts
@@ -101,7 +106,7 @@ class ArchiveReport:
         """Say it in a few short lines, for the log."""
         if self.facts is None:
             return [str(self)]
-        verdict = _PROVEN[self.level] if self.sound else "NOT WHOLE"
+        verdict = self.proven if self.sound else "NOT WHOLE"
         entries = f"{counted(len(self.report.entries), 'entry', 'entries')}, " if self.report else ""
         hashed = [f"  sha256 {self.report.sha256}"] if self.report and self.report.sha256 else []
         findings = [f"  {_line(finding)}" for finding in self.findings]
@@ -115,7 +120,7 @@ class ArchiveReport:
 #: the name of what is proven of a sound archive, by level
 _CHECKS = {"full": "whole", "directory": "directory_whole", "exists": "exists"}
 #: the same in words
-_PROVEN = {"full": "whole", "directory": "its directory is whole", "exists": "it exists"}
+_PROVEN = {"full": "whole", "directory": "with a whole directory", "exists": "there, not read"}
 
 
 def _line(finding: Finding) -> str:

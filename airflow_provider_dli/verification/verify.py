@@ -12,6 +12,7 @@ from airflow_provider_dli.exceptions import DliException, translated
 from airflow_provider_dli.verification.judgement import MISSING, together
 from airflow_provider_dli.verification.progress import Progress
 from airflow_provider_dli.verification.report import ArchiveReport, defect
+from airflow_provider_dli.verification.telling import tell
 from airflow_provider_dli.wording import Logger, counted
 
 if TYPE_CHECKING:
@@ -50,12 +51,11 @@ class Verification:
         :raises DliException: if OBS does not answer, or an archive is replaced again and again while it is read
         """
         found = self._wait_for(places, timeout, poll_interval)
+        began = time.monotonic()
         size = sum(facts.size for facts in found.values())
         progress = Progress(self._log, len(found), size, self._tell_every)
         reports = together([self._verify(place, found.get(place), progress) for place in places])
-        for report in reports:
-            for line in report.lines():
-                self._log.info("%s", line)
+        tell(reports, time.monotonic() - began, self._log)
         return reports
 
     def missing(self, places: Sequence[ObsLocation]) -> list[ObsLocation]:

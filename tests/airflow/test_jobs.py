@@ -129,7 +129,9 @@ def test_time_is_up(world: Emulator) -> None:
     """A retry may help, and goes on waiting without asking again."""
     world.fault("BatchRunFlinkJobs", "statuses", path=["job_submitting"] * 40 + ["job_running"])
     instance = TaskInstance()
-    with pytest.raises(DliException, match=r"1 of 1 job not running within 0 s: 100\. .*longer timeout") as caught:
+    with pytest.raises(
+        DliException, match=r"1 of 1 job not running within 0.2 s: 100\. .*longer timeout"
+    ) as caught:
         run([100], instance, timeout=0.2)
     assert not isinstance(caught.value, AirflowFailException)
     assert run([100], instance)[0]["status"] == "job_running"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from airflow_provider_dli.client.obs.objects import ObjectFacts
 from airflow_provider_dli.emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.obs import ObsHook
-from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from airflow_provider_dli.verification.demands import Demands
 from airflow_provider_dli.verification.progress import Progress
 from airflow_provider_dli.verification.verify import Verification
@@ -331,3 +332,32 @@ def test_twenty_archives_in_one_task_show_their_progress(put: Put, world: Emulat
     told = [line for line in log.lines if line.startswith("Read ")]
     assert len(told) >= 20
     assert "of 20 archives done" in told[-1]
+
+
+def test_the_log_tells_the_story(world: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who, which project, which archive, what was proven, how long: in ten lines; many are folded."""
+    archives = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{world.bucket}/one").execute({})
+    DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives).execute({})
+    story = [line.partition("]")[2].partition(" [airflow")[0].strip() for line in infos(capsys)]
+    (archive,) = archives
+    assert len(story) <= 10
+    assert story[:2] == [
+        f"Exporting all Flink jobs of project {world.project_id} in cn-north-4.",
+        "by connection dli_default",
+    ]
+    assert re.fullmatch(r"Exported to 1 archive, in \d+\.\d s\.", story[2])
+    assert story[3:5] == [archive, f"obs://{archive}"]
+    assert re.fullmatch(r"1 of 1 archive whole: 26 entries, [\d,]+ bytes, in \d+\.\d s\.", story[-1])
+    many = DliExportFlinkJobsOperator(
+        task_id="export", obs_dir=f"{world.bucket}/many", job_selected=range(100, 105), batch_size=1
+    ).execute({})
+    capsys.readouterr()
+    DliVerifyFlinkExportOperator(task_id="verify", zip_file=many).execute({})
+    told = "\n".join(infos(capsys))
+    assert told.index("::group::5 sound archives") < told.index(many[0]) < told.index("::endgroup::")
+    assert told.index("::endgroup::") < told.index("5 of 5 archives whole: 5 entries")
+
+
+def infos(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Give what was logged at INFO."""
+    return [line for line in capsys.readouterr().out.splitlines() if "[info" in line]
