@@ -93,3 +93,24 @@ def test_a_users_own_test_suite(airflow_environ: dict[str, str], tmp_path: Path)
         check=False,
     )
     assert "3 passed" in done.stdout, done.stdout
+
+
+def test_the_newcomers_dag(airflow_environ: dict[str, str], dli_emulator: Any, tmp_path: Path) -> None:
+    """The page's DAG is green, and red after the page's own damage."""
+    text = (DOCS / "howto" / "try-without-an-account.md").read_text(encoding="utf-8")
+    (dag,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (damage,) = re.findall(r"python - <<'END'\n(.*?)\nEND", text, re.DOTALL)
+    (tmp_path / "mine.py").write_text(dag)
+    environment = airflow_environ | {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path),
+        "AIRFLOW_CONN_DLI_DEFAULT": dli_emulator.airflow_conn,
+        "AIRFLOW_VAR_DLI_BACKUP_BUCKET": dli_emulator.bucket,
+    }
+    command = [str(Path(sys.executable).parent / "airflow"), "dags", "test", "mine"]
+    green = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert green.returncode == 0, green.stdout
+    assert "1 of 1 archive whole: 3 entries" in green.stdout
+    subprocess.run([sys.executable, "-c", damage], env=environment, check=True)
+    red = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert red.returncode != 0
+    assert "What to do: Keep what is there as evidence, and export again." in red.stdout

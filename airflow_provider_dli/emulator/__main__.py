@@ -92,8 +92,9 @@ def _end(*_: object) -> None:
 
 def _for_people(told: dict[str, str]) -> str:
     rows = [f"  {name:<12} {value}" for name, value in told.items() if name != "airflow_conn"]
-    conn = f"export AIRFLOW_CONN_DLI_DEFAULT={shlex.quote(told['airflow_conn'])}"
-    return "\n".join(["DLI emulator is up. Ctrl-C ends it.", *rows, "", conn])
+    given = {"AIRFLOW_CONN_DLI_DEFAULT": told["airflow_conn"], "AIRFLOW_VAR_DLI_BACKUP_BUCKET": told["bucket"]}
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in given.items()]
+    return "\n".join(["DLI emulator is up. Ctrl-C ends it.", *rows, "", *exports])
 
 
 if __name__ == "__main__":

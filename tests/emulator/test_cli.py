@@ -68,18 +68,20 @@ def test_json_on_the_first_line_and_a_clean_end(store: str, name: str, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_for_people_it_prints_a_line_to_paste(dli_emulator: Emulator, tmp_path: Path) -> None:
+def test_for_people_it_prints_lines_to_paste(dli_emulator: Emulator, tmp_path: Path) -> None:
     """With the same values, and quoted for the shell."""
     with running("--object-store", store_url(dli_emulator), tmp=tmp_path) as (process, output):
-        lines = [output.readline() for _ in range(11)]
+        lines = [output.readline() for _ in range(12)]
         process.terminate()
         process.wait(timeout=5)
     assert lines[0] == "DLI emulator is up. Ctrl-C ends it.\n"
     values = dict(line.split(maxsplit=1) for line in lines[1:9])
-    export, assignment = shlex.split(lines[10])
-    name, conn = assignment.split("=", 1)
-    assert (export, name) == ("export", "AIRFLOW_CONN_DLI_DEFAULT")
-    assert json.loads(conn)["extra"]["endpoint"] == values["dli"].strip()
+    given = [shlex.split(line) for line in lines[10:]]
+    assert [export for export, _ in given] == ["export", "export"]
+    exported = dict(assignment.split("=", 1) for _, assignment in given)
+    assert set(exported) == {"AIRFLOW_CONN_DLI_DEFAULT", "AIRFLOW_VAR_DLI_BACKUP_BUCKET"}
+    assert json.loads(exported["AIRFLOW_CONN_DLI_DEFAULT"])["extra"]["endpoint"] == values["dli"].strip()
+    assert exported["AIRFLOW_VAR_DLI_BACKUP_BUCKET"] == values["bucket"].strip()
 
 
 def test_faults_can_be_set(dli_emulator: Emulator, tmp_path: Path) -> None:
