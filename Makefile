@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport AIRFLOW_HOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test e2e pictures check bench clean constraints
+.PHONY: help demo ui test e2e pictures check bench matrix clean constraints
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,9 @@ check: $(VENV)/.installed-dev ## ruff, format, mypy strict, import contracts
 
 bench: $(VENV)/.installed-dev ## measure; prints ratios from one run
 	@for script in imports calls archive emulator; do echo "== benchmarks/$$script.py"; AIRFLOW_HOME=$(CURDIR)/.cache/airflow $(BIN)/python benchmarks/$$script.py || exit 1; done
+
+matrix: $(VENV)/.installed-dev ## the wheel on every Airflow and Python that it is for; takes an hour, writes docs/matrix.md
+	@$(BIN)/python matrix/matrix.py $(CELLS)
 
 constraints: $(VENV)/.installed-dev ## resolve the pinned versions anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from airflow_provider_dli.hooks.dli import DliHook
+from tests.airflow_cli import AirflowCli
+from tests.failures.scenarios import connected
 
 ROOT = Path(__file__).parents[1]
 AIRFLOW = Path(sys.executable).parent / "airflow"
@@ -27,8 +30,18 @@ class Run:
     log: str
 
 
+@pytest.fixture(scope="module")
+def cli(airflow_environ: dict[str, str]) -> Iterator[AirflowCli]:
+    """Return Airflow's command line, without its start-up."""
+    started = AirflowCli(airflow_environ)
+    yield started
+    started.close()
+
+
 @pytest.fixture
-def run_dag(airflow_environ: dict[str, str], airflow_home: Path, dli_emulator: Any) -> Callable[..., Run]:
+def run_dag(
+    cli: AirflowCli, airflow_environ: dict[str, str], airflow_home: Path, tmp_path: Path, dli_emulator: Any
+) -> Callable[..., Run]:
     """Return a function that runs a DAG from the command line, as a user would."""
     connected = airflow_environ | {
         "AIRFLOW_CONN_DLI_DEFAULT": dli_emulator.airflow_conn,
@@ -36,12 +49,9 @@ def run_dag(airflow_environ: dict[str, str], airflow_home: Path, dli_emulator: A
     }
 
     def run(dag_id: str, conf: dict[str, Any] | None = None, **changed: str) -> Run:
-        done = subprocess.run(
-            [AIRFLOW, "dags", "test", dag_id, *(["--conf", json.dumps(conf)] if conf else [])],
-            env=connected | changed,
-            capture_output=True,
-            text=True,
-            check=False,
+        log = tmp_path / "log"
+        cli.run(
+            ["dags", "test", dag_id, *(["--conf", json.dumps(conf)] if conf else [])], connected | changed, log
         )
         with closing(sqlite3.connect(airflow_home / "airflow.db")) as database:
             (run_id,) = database.execute("SELECT run_id FROM dag_run ORDER BY id DESC LIMIT 1").fetchone()
@@ -50,7 +60,7 @@ def run_dag(airflow_environ: dict[str, str], airflow_home: Path, dli_emulator: A
             return Run(
                 dict(states.fetchall()),
                 {(task, key): json.loads(value) for task, key, value in xcoms.fetchall()},
-                done.stdout + done.stderr,
+                log.read_text(encoding="utf-8"),
             )
 
     return run
@@ -70,6 +80,13 @@ def scratch(dli_emulator: Any) -> Scratch:
     """Return a second, empty project of the emulator."""
     project = dli_emulator.world.add_project("cn-north-4_scratch")
     return Scratch(project.project_id, project.jobs, dli_emulator.connection(project_id=project.project_id))
+
+
+def exported(world: Any, directory: str) -> str:
+    """Export all jobs, as somebody did before the DAG runs; give the archive."""
+    with connected({"dli_default": world.airflow_conn}):
+        (archive,) = DliHook().export_flink_jobs(f"{world.bucket}/{directory}").zip_file
+    return archive
 
 
 def test_nightly(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
@@ -133,7 +150,7 @@ def test_restart(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
 
 def test_restore(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     """Green after an accident; red, with the jobs listed, where they are there still."""
-    (archive,) = run_dag("dli_export_flink_jobs").xcoms["export", "return_value"]
+    archive = exported(dli_emulator, "flink")
     before = {job.name: job.detail() for job in dli_emulator.world.jobs.values()}
     run = run_dag("dli_restore_flink_jobs", {"zip_file": archive})
     assert run.states == {"restore": "failed"}, run.log
@@ -147,19 +164,19 @@ def test_restore(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     }
 
 
-def test_restore_by_the_form(run_dag: Callable[..., Run], scratch: Any) -> None:
+def test_restore_by_the_form(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> None:
     """Another project, a dry run, jobs replaced: all of it from the form's fields."""
-    (archive,) = run_dag("dli_export_flink_jobs").xcoms["export", "return_value"]
+    archive = exported(dli_emulator, "flink")
     form = {"zip_file": archive, "dli_conn_id": "dli_scratch"}
     other = {"AIRFLOW_CONN_DLI_SCRATCH": scratch.connection}
     run = run_dag("dli_restore_flink_jobs", {**form, "dry_run": True}, **other)
     assert run.states == {"restore": "success"}, run.log
     assert "Dry run: nothing is imported." in run.log
     assert scratch.jobs == {}
-    for covers in (False, True):
-        run = run_dag("dli_restore_flink_jobs", {**form, "is_cover": covers}, **other)
-        assert run.states == {"restore": "success"}, run.log
-        assert len(scratch.jobs) == 26
+    dli_emulator.world.add_job(in_project=scratch.project_id, name=dli_emulator.world.job(100).name)
+    run = run_dag("dli_restore_flink_jobs", {**form, "is_cover": True}, **other)
+    assert run.states == {"restore": "success"}, run.log
+    assert len(scratch.jobs) == 26
 
 
 def test_nightly_by_the_form(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
@@ -183,10 +200,7 @@ def test_projects(run_dag: Callable[..., Run], scratch: Scratch, dli_emulator: A
 
 def test_verify(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     """Green for archives that are whole; a form without any is refused before the DAG runs."""
-    for _ in range(2):
-        run_dag("dli_export_flink_jobs")
-    listed = dli_emulator.s3.list_objects_v2(Bucket=dli_emulator.bucket)["Contents"]
-    archives = [f"{dli_emulator.bucket}/{found['Key']}" for found in listed]
+    archives = [exported(dli_emulator, directory) for directory in ("one", "two")]
     run = run_dag("dli_verify_archives", {"zip_file": archives})
     assert run.states == {"arrived": "success", "verify": "success"}, run.log
     assert sorted(report["zip_file"] for report in run.xcoms["verify", "return_value"]) == sorted(archives)

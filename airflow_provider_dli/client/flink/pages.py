@@ -35,8 +35,13 @@ class Pages(Generic[Item]):
     The list is no snapshot: an item that is made or deleted meanwhile moves all that come after it. Ids are
     remembered, so that none comes twice; and each page begins with the last item of the one before. If a page
     has nothing on it that was seen before, items were deleted, others may have slipped past, and the walk goes
-    back until it meets something it knows. So nothing is missed that was there all the time, as long as the
-    service keeps the order of what stays.
+    back until it meets something that it knew before that page. So nothing is missed that was there all the time,
+    as long as the service keeps the order of what stays.
+
+    Items come in the service's order, but for those that moved meanwhile.
+
+    It ends, whatever the service does: it goes back only from a page that has something new, or from beyond the
+    end of a list that has become shorter.
 
     :param page_call: makes the call for a page, of a limit and an offset
     :param id_of: gives the id of an item
@@ -48,9 +53,8 @@ class Pages(Generic[Item]):
         self._offset = 0
         self._seen: set[int] = set()
         self._done = False
-        self._retreating = False
-        # A service whose pages never meet must not be walked forever: no second retreat without anything new.
-        self._may_retreat = True
+        # While it goes back: what it knew before the page from which it does.
+        self._known: frozenset[int] | None = None
 
     def next_call(self) -> Call[Page[Item]] | None:
         """Return the call for the next page, or None after the last one."""
@@ -59,21 +63,23 @@ class Pages(Generic[Item]):
     def accept(self, page: Page[Item]) -> Iterator[Item]:
         """Take a page, and give the items on it that no page before had."""
         ids = [self._id_of(item) for item in page.items]
-        if self._has_gap(ids):
-            self._retreating, self._may_retreat = True, False
-            self._offset = max(0, self._offset - MAX_PAGE)
-            return iter(())
-        self._retreating = False
         fresh = {number: item for number, item in zip(ids, page.items, strict=True) if number not in self._seen}
-        self._may_retreat = self._may_retreat or bool(fresh)
+        if self._has_gap(ids, page.total_count):
+            self._known = frozenset(self._seen) if self._known is None else self._known
+            self._offset = max(0, self._offset - MAX_PAGE)
+        else:
+            self._known = None
+            self._advance(len(page.items), page.total_count)
         self._seen.update(fresh)
-        self._advance(len(page.items), page.total_count)
         return iter(fresh.values())
 
-    def _has_gap(self, ids: list[int]) -> bool:
-        if not self._offset or not self._seen.isdisjoint(ids):
+    def _has_gap(self, ids: list[int], total: int) -> bool:
+        """Tell whether items may have slipped past before this page."""
+        if not self._offset:
             return False
-        return self._retreating or self._may_retreat
+        if not ids:
+            return total <= self._offset
+        return (self._seen if self._known is None else self._known).isdisjoint(ids)
 
     def _advance(self, count: int, total: int) -> None:
         self._done = not count or self._offset + count >= total

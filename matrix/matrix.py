@@ -1,0 +1,93 @@
+"""``make matrix``: the wheel on every Airflow and Python that it is for; writes ``docs/matrix.md``.
+
+``python matrix/matrix.py [AIRFLOW[-PYTHON] …]`` runs some cells; the page keeps what is known of the others.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cell import ROOT, Cell
+
+AIRFLOWS = ("2.11.2", "3.0.6", "3.1.8", "3.2.2", "3.3.2")
+PYTHONS = ("3.11", "3.12", "3.13")
+FOLDER = ROOT / ".cache" / "matrix"
+KNOWN = ROOT / "matrix" / "results.json"
+PAGE = ROOT / "docs" / "matrix.md"
+COLUMNS = ("install", "providers CLI", "unit", "example DAGs")
+
+
+def cells(wanted: list[str]) -> list[Cell]:
+    """Give the cells that are wanted; all of them, if none is named."""
+    every = [Cell(airflow, python) for airflow in AIRFLOWS for python in PYTHONS]
+    every.append(Cell(AIRFLOWS[0], PYTHONS[0], lowest=True))
+    return [each for each in every if not wanted or any(each.name.startswith(name) for name in wanted)]
+
+
+def build() -> Path:
+    """Build the wheel."""
+    folder = FOLDER / "dist"
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT],
+        check=True,
+        capture_output=True,
+    )
+    return max(folder.glob("*.whl"), key=lambda path: path.stat().st_mtime)
+
+
+def page(results: dict[str, Any]) -> str:
+    """Write the page.
+
+    :param results: of the cells, by name
+    """
+    rows = [
+        f"| {each['airflow']} | {each['python']}{', lowest' if each['lowest'] else ''} | "
+        + " | ".join(str(each["results"].get(column, "-")).replace("|", "/") for column in COLUMNS)
+        + f" | {each['when']} |"
+        for each in results.values()
+    ]
+    return "\n".join(
+        [
+            "# On which versions it runs",
+            "",
+            "The wheel, installed beside each Airflow on each Python, with the unit tests of client, archive,",
+            "hooks and operators, the example DAGs run whole by `airflow dags test` against the emulator, and",
+            "`airflow providers get` without a warning that names this package. Made by `make matrix`; *lowest*",
+            "has the lowest version of everything that the package depends on.",
+            "",
+            f"| Airflow | Python | {' | '.join(COLUMNS)} | when |",
+            "|---|---|" + "---|" * (len(COLUMNS) + 1),
+            *rows,
+            "",
+        ]
+    )
+
+
+def main() -> int:
+    """Run the cells; 1 if any has a failure."""
+    wheel = build()
+    results: dict[str, Any] = json.loads(KNOWN.read_text()) if KNOWN.exists() else {}
+    bad = False
+    for each in cells(sys.argv[1:]):
+        print(f"{each.name} …", flush=True)
+        found = {**each.run(wheel, FOLDER), "when": f"{datetime.now(UTC):%Y-%m-%d}"}
+        print(f"  {found['results']} in {found['seconds']} s", flush=True)
+        results[each.name] = found
+        bad |= not all(good(found["results"].get(column, "")) for column in COLUMNS)
+        KNOWN.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
+        PAGE.write_text(page(dict(sorted(results.items()))), encoding="utf-8")
+    return int(bad)
+
+
+def good(said: str) -> bool:
+    """Tell whether a column is green."""
+    return said == "ok" or ("passed" in said and "failed" not in said and "error" not in said)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
