@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import FloatRect, Page
 
 
-#: the part of the screen in which the log stands
-LOG: FloatRect = {"x": 335, "y": 60, "width": 965, "height": 740}
-
-
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_red_task_says_why(name: str, page: Page, airflow: LivingAirflow, dli_emulator: Any) -> None:
     """In lines that the log view shows whole."""
@@ -41,4 +37,11 @@ def test_a_red_task_says_why(name: str, page: Page, airflow: LivingAirflow, dli_
     box = lines.first.bounding_box()
     assert box
     assert 0 < box["y"] < 800
-    picture(page, f"failure-{name}", LOG)
+    picture(page, f"failure-{name}", down_to(page, "Task failed with exception"))
+
+
+def down_to(page: Page, text: str) -> FloatRect:
+    """Give the part of the screen in which the log stands, down to a line and the one below it."""
+    box = page.get_by_text(text).bounding_box()
+    assert box
+    return {"x": 335, "y": 60, "width": 965, "height": box["y"] + 2 * box["height"] + 10 - 60}
