@@ -44,4 +44,4 @@ def down_to(page: Page, text: str) -> FloatRect:
     """Give the part of the screen in which the log stands, down to a line and the one below it."""
     box = page.get_by_text(text).bounding_box()
     assert box
-    return {"x": 335, "y": 60, "width": 965, "height": box["y"] + 2 * box["height"] + 10 - 60}
+    return {"x": 335, "y": 60, "width": 965, "height": box["y"] + 2 * box["height"] + 1 - 60}
