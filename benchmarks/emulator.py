@@ -1,6 +1,6 @@
 """How quickly the emulator starts, and how quickly a test gets a clean world.
 
-``python benchmarks/emulator.py``. A world is made clean after an export of 26 jobs, with its archive in the store.
+``python benchmarks/emulator.py``. Before a world is made clean, an object, a job and a fault are put into it.
 """
 
 from __future__ import annotations

@@ -54,8 +54,7 @@ def serve() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     import airflow.cli.commands.dag_command  # noqa: PLC0415 -- after standard output is out of its way
-    import airflow.models  # noqa: PLC0415
-    import airflow.sdk  # noqa: F401, PLC0415
+    import airflow.models  # noqa: F401, PLC0415
 
     for line in sys.stdin:
         order = json.loads(line)

@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_dli.hooks.dli import DliHook
 from tests.airflow_cli import AirflowCli
-from tests.failures.scenarios import connected
+from tests.connections import connected
 
 ROOT = Path(__file__).parents[1]
 AIRFLOW = Path(sys.executable).parent / "airflow"

@@ -24,9 +24,8 @@ def judge(batches: Sequence[Batch], plan: Plan, *, allow_partial: bool, log: Log
     :param log: where to tell
     :raises DliException: naming what failed and why; the batch's own error where there is but one
     """
-    archives = [archive for batch in batches for archive in batch.zip_file]
     bad = [batch for batch in batches if batch.error]
-    if not bad or (allow_partial and archives):
+    if not bad or (allow_partial and any(batch.zip_file for batch in batches)):
         for batch in bad:
             log.info("Not exported: %s: %s", _named(batch), batch.error)
         return

@@ -125,7 +125,7 @@ class Plan:
             return
         log.info("Exported to %s, in %s.", counted(len(archives), "archive"), lasting(seconds))
         # Of several batches each has told of its own.
-        for archive in archives[:_SHOWN] if len(outcome) == 1 else ():
+        for archive in archives if len(outcome) == 1 else ():
             log.info("  %s", archive)
 
 

@@ -88,10 +88,15 @@ def triggered(page: Page, airflow: LivingAirflow, dag_id: str, shown: str | None
 
     :param shown: name of the form's picture, if one is taken
     """
-    before = set(airflow.runs(dag_id))
     open_form(page, airflow, dag_id, **fields)
     if shown:
         picture(page, shown)
+    return pressed(page, airflow, dag_id)
+
+
+def pressed(page: Page, airflow: LivingAirflow, dag_id: str) -> str:
+    """Press Trigger in the form that is open; the id of the run."""
+    before = set(airflow.runs(dag_id))
     dialog(page).get_by_role("button", name=re.compile("Trigger")).last.click()
 
     def started() -> set[str]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.airflow.living import LivingAirflow
+from tests.connections import connected
 from tests.e2e.conftest import picture
 from tests.failures.dags.failures import MAKE
 from tests.failures.page import told
-from tests.failures.scenarios import SCENARIOS, connected
+from tests.failures.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from playwright.sync_api import FloatRect, Page

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.connection.fields import EXTRAS
 from tests.airflow.living import LivingAirflow, until
-from tests.e2e.conftest import dialog, open_form, picture, triggered
+from tests.e2e.conftest import dialog, open_form, picture, pressed, triggered
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -96,9 +96,7 @@ def test_a_restore_is_tried_out(page: Page, airflow: LivingAirflow) -> None:
     # The box itself lies below the switch that is seen.
     dialog(page).locator("[name=element_dry_run]").locator("xpath=..").click()
     picture(page, "form-restore")
-    before = set(airflow.runs(dag_id))
-    dialog(page).get_by_role("button", name=re.compile("Trigger")).last.click()
-    (run,) = until(lambda: set(airflow.runs(dag_id)) - before, 30)
+    run = pressed(page, airflow, dag_id)
     assert airflow.finish(dag_id, run)["restore"]["state"] == "success"
     assert "Dry run: nothing is imported." in airflow.log(dag_id, run, "restore", 1)
 

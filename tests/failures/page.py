@@ -9,7 +9,8 @@ import re
 from pathlib import Path
 
 from airflow_provider_dli.emulator import Emulator
-from tests.failures.scenarios import SCENARIOS, connected, message_of
+from tests.connections import connected
+from tests.failures.scenarios import SCENARIOS, message_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 _HEAD = """# Troubleshooting

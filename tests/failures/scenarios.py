@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -168,22 +166,6 @@ SCENARIOS: dict[str, Scenario] = {
         prepare=_export,
     ),
 }
-
-
-@contextmanager
-def connected(connections: Mapping[str, str]) -> Iterator[None]:
-    """Put connections into the environment."""
-    given = {f"AIRFLOW_CONN_{conn_id.upper()}": value for conn_id, value in connections.items()}
-    before = {name: os.environ.get(name) for name in given}
-    os.environ.update(given)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def message_of(name: str) -> str:

@@ -10,9 +10,10 @@ import pytest
 from airflow_provider_dli.emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.telling import lines_of
+from tests.connections import connected
 from tests.failures.dags.failures import MAKE
 from tests.failures.page import PAGE, page, told
-from tests.failures.scenarios import SCENARIOS, connected, message_of
+from tests.failures.scenarios import SCENARIOS, message_of
 
 
 @pytest.fixture

@@ -40,8 +40,8 @@ class Pages(Generic[Item]):
 
     Items come in the service's order, but for those that moved meanwhile.
 
-    It ends, whatever the service does: it goes back only from a page that has something new, or from beyond the
-    end of a list that has become shorter.
+    It goes back only from a page that has something new, or from beyond the end of a list that has become
+    shorter; so it ends once the list holds still.
 
     :param page_call: makes the call for a page, of a limit and an offset
     :param id_of: gives the id of an item

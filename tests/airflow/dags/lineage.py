@@ -1,8 +1,6 @@
-"""Export, verify on the triggerer, import over what is there: every task that OpenLineage is told of."""
+"""Export, verify, import over what is there, compare: every task that OpenLineage is told of."""
 
 from __future__ import annotations
-
-from datetime import timedelta
 
 from airflow.sdk import DAG
 
@@ -13,8 +11,7 @@ from airflow_provider_dli.operators.dli import (
     DliVerifyFlinkExportOperator,
 )
 
-# Under load Airflow's scheduler now and then takes the end of a deferred task's first half for that of the second.
-with DAG("lineage", schedule=None, default_args={"retries": 2, "retry_delay": timedelta(seconds=1)}):
+with DAG("lineage", schedule=None):
     export = DliExportFlinkJobsOperator(
         task_id="export", obs_dir="{{ dag_run.conf['obs_dir'] }}", job_selected=[100, 101]
     )

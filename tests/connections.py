@@ -1,0 +1,23 @@
+"""Connections for what runs outside a test's own fixtures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+
+@contextmanager
+def connected(connections: Mapping[str, str]) -> Iterator[None]:
+    """Put connections into the environment."""
+    given = {f"AIRFLOW_CONN_{conn_id.upper()}": value for conn_id, value in connections.items()}
+    before = {name: os.environ.get(name) for name in given}
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
