@@ -14,7 +14,17 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
-TOOLS = ("hypothesis", "psutil", "pytest", "pytest-asyncio", "pytest-xdist", "requests-mock", "trustme")
+TOOLS = (
+    "huaweicloudsdkdli",
+    "hypothesis",
+    "moto[s3,server]",
+    "psutil",
+    "pytest",
+    "pytest-asyncio",
+    "pytest-xdist",
+    "requests-mock",
+    "trustme",
+)
 #: what the tests need beside themselves; not the package, which comes from the wheel
 NEEDED = ("tests", "demo", "example_dags", "docs", "README.md", "CONTRIBUTING.md")
 UNIT = (
@@ -31,7 +41,7 @@ UNIT = (
     *(f"tests/airflow/test_{name}.py" for name in ("selection", "restore", "promote", "links", "many_jobs")),
 )
 #: of the tests above, those that want a whole Airflow 3, or tools that are only for development
-NOT_HERE = "not in_a_whole_airflow and not test_signing_conformance and not compare"
+NOT_HERE = "not in_a_whole_airflow and not compare"
 EXAMPLES = ("tests/test_example_dags.py",)
 
 
@@ -135,6 +145,9 @@ class Cell:
 
 
 def _python(version: str) -> Path | None:
-    """Find a Python, as uv finds it."""
+    """Find a Python: as uv finds it, or among pyenv's, whether or not they are on the path."""
     done = subprocess.run([BIN / "uv", "python", "find", version], capture_output=True, text=True, check=False)
-    return Path(done.stdout.strip()) if done.returncode == 0 else None
+    if done.returncode == 0:
+        return Path(done.stdout.strip())
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    return max(root.glob(f"versions/{version}.*/bin/python"), default=None)
