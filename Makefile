@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport AIRFLOW_HOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test e2e pictures check bench matrix clean constraints
+.PHONY: help demo ui test e2e pictures check conformance bench matrix clean constraints
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,12 @@ check: $(VENV)/.installed-dev ## ruff, format, mypy strict, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --cache-dir .cache/import-linter
+
+conformance: $(VENV)/.installed-dev ## emulator, signature and client against independent oracles; needs Node, two minutes
+	@command -v npm >/dev/null || { echo "make conformance needs node and npm, for the second official signer"; exit 1; }
+	@mkdir -p .cache/node && cp tests/conformance/node/package.json .cache/node
+	@npm install --prefix .cache/node --cache .cache/npm --no-audit --no-fund --no-update-notifier --loglevel=error
+	@DLI_CONFORMANCE=1 $(BIN)/python -m pytest -q tests/conformance
 
 bench: $(VENV)/.installed-dev ## measure; prints ratios from one run
 	@for script in imports calls archive emulator; do echo "== benchmarks/$$script.py"; AIRFLOW_HOME=$(CURDIR)/.cache/airflow $(BIN)/python benchmarks/$$script.py || exit 1; done

@@ -127,7 +127,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_has_what_it_should_and_nothing_else(wheel: Path) -> None:
-    """Package, type marker, example DAGs and licence; no tests, no demo."""
+    """Package, type marker, description of the emulator, example DAGs and licence; no tests, no demo."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         metadata = next(name for name in names if name.endswith("METADATA"))
@@ -140,6 +140,7 @@ def test_the_wheel_has_what_it_should_and_nothing_else(wheel: Path) -> None:
     shipped = {Path(name).name for name in names if "/example_dags/" in name}
     assert shipped == {path.name for path in (ROOT / "example_dags").glob("*.py")}
     assert "airflow_provider_dli/py.typed" in names
+    assert "airflow_provider_dli/emulator/openapi.json" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert "License-Expression: Apache-2.0" in text
     assert "Requires-Python: <3.14,>=3.11" in text

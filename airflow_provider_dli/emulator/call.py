@@ -64,8 +64,10 @@ class Call:
         :raises Refusal: ``DLI.0001`` if it is no JSON object
         """
         try:
-            body = json.loads(self.request.body)
-        except ValueError:
+            body = json.loads(self.request.body, parse_constant=_no_number)
+            if b"\\u" in self.request.body:
+                json.dumps(body, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):  # half of a character is a ValueError too
             body = None
         if not isinstance(body, dict):
             raise Refusal(400, "DLI.0001", "The request body is not a JSON object.")
@@ -74,6 +76,10 @@ class Call:
     def query(self) -> dict[str, str]:
         """Give the query's parameters; of several with one name, the last."""
         return dict(self.request.query)
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
 
 
 Handler = Callable[[Call], Awaitable[Reply]]

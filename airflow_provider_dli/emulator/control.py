@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -12,6 +14,9 @@ from aiohttp import web
 from airflow_provider_dli.emulator.call import blocking
 from airflow_provider_dli.emulator.faults import Fault
 from airflow_provider_dli.emulator.state import World
+
+#: what the emulator answers, as an OpenAPI description
+DESCRIPTION = Path(__file__).parent / "openapi.json"
 
 
 class Control:
@@ -30,14 +35,12 @@ class Control:
         if not ip_address(incoming.remote or "").is_loopback:
             return web.json_response({"error": "the control endpoint is for this machine only"}, status=403)
         match incoming.method, incoming.match_info["what"]:
-            case "GET", "faults":
-                return web.json_response([fault.as_dict() for fault in self._world.faults])
+            case "GET", ("faults" | "requests" | "openapi.json") as what:
+                return web.json_response(self._shown(what))
             case "POST", "faults":
                 return await self._set(incoming)
             case "DELETE", "faults":
                 self._world.faults.clear()
-            case "GET", "requests":
-                return web.json_response([asdict(entry) for entry in self._world.log])
             case "DELETE", "requests":
                 self._world.log.clear()
             case "POST", "reset":
@@ -45,6 +48,13 @@ class Control:
             case _:
                 return web.json_response({"error": "there is no such control"}, status=404)
         return web.Response(status=204)
+
+    def _shown(self, what: str) -> Any:  # noqa: ANN401 - any JSON
+        if what == "openapi.json":
+            return json.loads(DESCRIPTION.read_text(encoding="utf-8"))
+        if what == "faults":
+            return [fault.as_dict() for fault in self._world.faults]
+        return [asdict(entry) for entry in self._world.log]
 
     async def _set(self, incoming: web.Request) -> web.Response:
         try:

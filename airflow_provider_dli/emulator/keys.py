@@ -60,12 +60,16 @@ class Token:
     :param user: whose it is
     :param issued: epoch seconds
     :param expires: epoch seconds
+    :param project_id: that it is scoped to; None for the world's first
+    :param methods: what it was given for
     """
 
     value: str = field(repr=False)
     user: User
     issued: float
     expires: float
+    project_id: str | None = None
+    methods: tuple[str, ...] = ("password",)
 
 
 @dataclass(frozen=True)
@@ -137,12 +141,16 @@ class KeyRing:
         key.locked_until = self._clock() + LOCK_SECONDS
         return True
 
-    def issue_token(self, user: User) -> Token:
+    def issue_token(self, user: User, project_id: str | None = None, former: Token | None = None) -> Token:
         """Give out a token.
 
         :param user: whose it is
+        :param project_id: that it is scoped to; None for the world's first
+        :param former: the token that it is exchanged for; it ends no later than that
         """
         now = self._clock()
-        token = Token(f"MII{token_hex(48)}", user, now, now + self.token_seconds)
+        ends = former.expires if former else now + self.token_seconds
+        methods = ("token",) if former else ("password",)
+        token = Token(f"MII{token_hex(48)}", user, now, ends, project_id, methods)
         self.tokens[token.value] = token
         return token

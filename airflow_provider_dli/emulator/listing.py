@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from airflow_provider_dli.emulator.wire import Refusal
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 100
 
+_WHOLE = re.compile(r"-?[0-9]{1,19}")
+_LARGEST = 1 << 63
 _TRUTHS = {"true": True, "false": False}
 
 
@@ -84,10 +87,9 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
     text = query.get(name)
     if text is None:
         return default
-    try:
-        return int(text)
-    except ValueError:
-        raise Refusal(400, "DLI.0001", f"The {name} {text!r} is not a whole number.") from None
+    if not _WHOLE.fullmatch(text) or not -_LARGEST <= int(text) < _LARGEST:
+        raise Refusal(400, "DLI.0001", f"The {name} {text!r} is not a whole number of 64 bits.")
+    return int(text)
 
 
 def _choice(query: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str | None:

@@ -5,6 +5,7 @@ IAM API, *Obtaining a Temporary Access Key*; ECS user guide, *Obtaining Metadata
 
 from __future__ import annotations
 
+import re
 from secrets import token_urlsafe
 from typing import Any
 
@@ -29,10 +30,13 @@ async def create_security_token(call: Call) -> Reply:
         identity = call.json_object()["auth"]["identity"]
         (method,) = identity["methods"]
         given = dict(identity.get(method) or {})
+        names = [given.get(name, "") for name in ("id", "agency_name", "domain_name")]
+        if not all(isinstance(name, str) for name in (method, *names)):
+            raise TypeError(method)  # noqa: TRY301 - caught with its like
     except (Refusal, KeyError, TypeError, ValueError):
         return refused(400, "The request body is invalid", "Bad Request")
-    seconds = given.get("duration_seconds", KEY_SECONDS)
-    if seconds not in _LIVES:
+    seconds = given.get("duration_seconds", int(KEY_SECONDS))
+    if type(seconds) is not int or seconds not in _LIVES:
         return refused(400, "The duration_seconds is not between 900 and 86400", "Bad Request")
     refusal = {"token": _check_token, "assume_role": _check_agency}.get(method, _unknown_method)(call, given)
     return refusal or Reply(201, {"credential": _credential(call.world.keys.issue_key(seconds))})
@@ -62,7 +66,7 @@ async def create_metadata_token(call: Call) -> Reply:
     if call.world.settings.metadata_version < 2:  # noqa: PLR2004 - the version that has sessions
         return Reply(404, "Not Found")
     text = call.request.header("X-Metadata-Token-Ttl-Seconds") or ""
-    if not text.isdecimal() or int(text) not in _SESSIONS:
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) not in _SESSIONS:
         return Reply(400, "Bad Request")
     token = token_urlsafe(32)
     call.world.metadata_tokens[token] = call.world.clock() + int(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from keystoneauth1.exceptions import Unauthorized
+from keystoneauth1.exceptions import NotFound, Unauthorized
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
@@ -46,7 +46,84 @@ def test_a_token_that_ends_is_renewed(dli_emulator: Emulator) -> None:
     assert ours.get_token() != first
 
 
-@pytest.mark.parametrize("changes", [{"password": "wrong"}, {"project_domain_name": "elsewhere"}])
+def test_a_scope_is_named_by_id_too(dli_emulator: Emulator) -> None:
+    """Instead of the project's name and account."""
+    ours = session(dli_emulator, project_name=None, project_domain_name=None, project_id=dli_emulator.project_id)
+    assert ours.get_project_id() == dli_emulator.project_id
+
+
+@pytest.mark.parametrize("by", ["name", "id"])
+def test_a_token_is_of_the_project_that_its_scope_names(dli_emulator: Emulator, by: str) -> None:
+    """Not of the first of the account."""
+    other = dli_emulator.world.add_project("cn-north-4_scratch")
+    by_id = {"project_name": None, "project_domain_name": None, "project_id": other.project_id}
+    ours = session(dli_emulator, **(by_id if by == "id" else {"project_name": other.name}))
+    assert isinstance(ours.auth, v3.Password)
+    access = ours.auth.get_access(ours)
+    assert (access.project_id, access.project_name, access.project_scoped) == (other.project_id, other.name, True)
+    assert ours.get(f"{dli_emulator.dli}/v1.0/{other.project_id}/streaming/jobs").json()["job_list"]["jobs"] == []
+
+
+def exchanged(emulator: Emulator, token: str, **changes: Any) -> Session:
+    """Make a session of a token that is given, scoped anew."""
+    given = {"project_name": emulator.region, "project_domain_name": DEFAULT_DOMAIN} | changes
+    return Session(auth=v3.Token(f"{emulator.iam}/v3", token, **given))
+
+
+def test_a_token_is_exchanged_for_one_of_another_project(dli_emulator: Emulator) -> None:
+    """It ends when the first one ends, and DLI takes it."""
+    other = dli_emulator.world.add_project("cn-north-4_scratch")
+    first = session(dli_emulator)
+    ours = exchanged(dli_emulator, str(first.get_token()), project_name=other.name)
+    assert isinstance(ours.auth, v3.Token)
+    assert isinstance(first.auth, v3.Password)
+    access = ours.auth.get_access(ours)
+    assert access.auth_token != first.get_token()
+    assert access.project_id == other.project_id
+    assert access.expires == first.auth.get_access(first).expires
+    assert ours.get(f"{dli_emulator.dli}/v1.0/{other.project_id}/streaming/jobs").status_code == 200
+
+
+def test_a_token_that_is_wrong_or_has_ended_is_not_exchanged(dli_emulator: Emulator) -> None:
+    """As by the real one."""
+    dli_emulator.world.keys.token_seconds = 0.0
+    for token in (str(session(dli_emulator).get_token()), "wrong"):
+        with pytest.raises(Unauthorized):
+            exchanged(dli_emulator, token).get_token()
+
+
+def test_a_token_is_told_of_until_it_ends(dli_emulator: Emulator) -> None:
+    """To whom asks with a token of their own."""
+    asking, asked = session(dli_emulator), session(dli_emulator)
+    url = f"{dli_emulator.iam}/v3/auth/tokens"
+    told = asking.get(url, headers={"X-Subject-Token": str(asked.get_token())}).json()["token"]
+    assert told["project"]["id"] == dli_emulator.project_id
+    assert told["methods"] == ["password"]
+    with pytest.raises(NotFound):
+        asking.get(url, headers={"X-Subject-Token": "wrong"})
+
+
+def test_dli_refuses_what_has_ended_and_the_session_asks_anew(dli_emulator: Emulator) -> None:
+    """On a 401 it gets itself another token, once."""
+    ours = session(dli_emulator)
+    first = ours.get_token()
+    dli_emulator.world.keys.tokens.clear()
+    answer = ours.get(f"{dli_emulator.dli}/v1.0/{dli_emulator.project_id}/streaming/jobs")
+    assert answer.status_code == 200
+    assert ours.get_token() != first
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"password": "wrong"},
+        {"username": "nobody"},
+        {"user_domain_name": "elsewhere"},
+        {"project_domain_name": "elsewhere"},
+        {"project_name": "nothing"},
+        {"project_name": None, "project_domain_name": None, "project_id": "0" * 32},
+    ],
+)
 def test_it_is_refused(dli_emulator: Emulator, changes: dict[str, str]) -> None:
     """As by the real one."""
     with pytest.raises(Unauthorized):

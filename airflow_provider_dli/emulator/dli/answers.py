@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +11,7 @@ from airflow_provider_dli.emulator.jobs import FlinkJob
 from airflow_provider_dli.emulator.state import Settings
 from airflow_provider_dli.emulator.wire import Refusal, Reply
 
+_ID = re.compile(r"[0-9]{1,19}")
 #: words for what a field may be
 _KINDS: dict[type, str] = {
     str: "a string",
@@ -104,6 +106,19 @@ def text_field(body: dict[str, Any], name: str, longest: int) -> str | None:
     return str(value) if value is not None else None
 
 
+def list_field(body: dict[str, Any], name: str, kind: type, *, required: bool = False) -> list[Any] | None:
+    """Give a list of a body whose items are all of one kind; None if it is not there.
+
+    :param kind: what each item must be
+    :param required: whether it must be there
+    :raises Refusal: ``DLI.0001`` if it is missing, no list, or an item is of another kind
+    """
+    items: list[Any] | None = field(body, name, list, required=required)
+    if any(type(item) is not kind for item in items or []):
+        raise Refusal(400, "DLI.0001", f"Each item of the parameter {name} must be {_KINDS[kind]}.")
+    return items
+
+
 def job_ids(body: dict[str, Any], name: str = "job_ids") -> list[int]:
     """Give the ids of a batch, each once.
 
@@ -115,6 +130,14 @@ def job_ids(body: dict[str, Any], name: str = "job_ids") -> list[int]:
     return list(dict.fromkeys(ids))
 
 
+def id_of(text: str) -> int | None:
+    """Read an id out of a path; None if it can be none.
+
+    :param text: decoded
+    """
+    return int(text) if _ID.fullmatch(text) else None
+
+
 def job_of_path(call: Call, code: str) -> FlinkJob:
     """Give the job whose id is in the path.
 
@@ -122,7 +145,8 @@ def job_of_path(call: Call, code: str) -> FlinkJob:
     :raises Refusal: with that code
     """
     text = call.path["job_id"]
-    job = call.project.job(int(text)) if text.isascii() and text.isdecimal() else None
+    number = id_of(text)
+    job = None if number is None else call.project.job(number)
     if job is None:
         raise Refusal(400, code, f"The job {text} does not exist.")
     return job

@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow_provider_dli.emulator.call import Call
 from airflow_provider_dli.emulator.dli.answers import done, field, job_of_path, text_field
+from airflow_provider_dli.emulator.dli.settings import checked_settings, checked_tags
 from airflow_provider_dli.emulator.jobs import CONFIG, NAME_LENGTH, FlinkJob
 from airflow_provider_dli.emulator.wire import Refusal, Reply
 
@@ -21,7 +22,6 @@ _ANY_TIME = {
     "checkpoint_path",
     "obs_bucket",
 }
-_LONGEST_SQL = 1024 * 1024
 _SQL_TYPES = ("flink_sql_job", "flink_opensource_sql_job", "flink_sql_edge_job")
 
 
@@ -34,7 +34,6 @@ async def create_sql_job(call: Call) -> Reply:
     template = call.project.templates.get(field(body, "template_id", int) or 0)
     if template and not body.get("sql_body"):
         body["sql_body"] = template.sql_body
-    text_field(body, "sql_body", _LONGEST_SQL)
     return _created(call, body, job_type)
 
 
@@ -54,8 +53,7 @@ async def update_jar_job(call: Call) -> Reply:
 
 
 def _created(call: Call, body: dict[str, Any], job_type: str) -> Reply:
-    name = _name(call, body, required=True)
-    tags = {tag["key"]: tag["value"] for tag in field(body, "tags", list) or []}
+    name, settings, tags = _name(call, body, required=True), checked_settings(body), checked_tags(body)
     job = call.world.add_job(
         name=name,
         job_type=job_type,
@@ -63,19 +61,20 @@ def _created(call: Call, body: dict[str, Any], job_type: str) -> Reply:
         user_name=call.world.identity.user,
         in_project=call.project.project_id,
     )
-    _apply(job, body)
+    _apply(job, settings)
     return done(call, job={"job_id": job.job_id, "status_name": job.status, "status_desc": ""})
 
 
 def _updated(call: Call, job: FlinkJob) -> Reply:
     """Change it. INVENTED: a field that may not be changed while a job runs is refused with ``DLI.0007``."""
     body = call.json_object()
+    settings = checked_settings(body)
     fixed = sorted(set(body) - _ANY_TIME)
     if job.status in _RUNNING and fixed:
         raise Refusal(400, "DLI.0007", f"The job {job.job_id} runs: {', '.join(fixed)} cannot be changed now.")
-    if "name" in body:
+    if body.get("name") is not None:
         job.name = _name(call, body, required=True, but=job.job_id)
-    _apply(job, body)
+    _apply(job, settings)
     job.update_time = call.world.stamp()
     return done(call, job={"update_time": job.update_time})
 
@@ -91,13 +90,10 @@ def _name(call: Call, body: dict[str, Any], *, required: bool, but: int | None =
     return name
 
 
-def _apply(job: FlinkJob, body: dict[str, Any]) -> None:
-    mode = field(body, "checkpoint_mode", int)
-    if mode is not None and mode not in _MODES:
-        raise Refusal(400, "DLI.0001", "The parameter checkpoint_mode must be 1 or 2.")
+def _apply(job: FlinkJob, settings: dict[str, Any]) -> None:
     for name in _OWN:
-        if name in body:
-            setattr(job, name, body[name])
-    job.job_config |= {name: body[name] for name in CONFIG if name in body}
-    if mode is not None:
-        job.job_config["checkpoint_mode"] = _MODES[mode]
+        if name in settings:
+            setattr(job, name, settings[name])
+    job.job_config |= {name: settings[name] for name in CONFIG if name in settings}
+    if "checkpoint_mode" in settings:
+        job.job_config["checkpoint_mode"] = _MODES[settings["checkpoint_mode"]]

@@ -11,6 +11,9 @@ from airflow_provider_dli.emulator.dli.answers import done, job_ids
 from airflow_provider_dli.emulator.jobs import FlinkJob
 from airflow_provider_dli.emulator.wire import Refusal, Reply
 
+#: bytes, as at OBS; an archive's own name takes part of them
+_LONGEST_KEY = 1024 - len("/aggregate_1582677879475.zip")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -49,9 +52,18 @@ def _place(body: dict[str, Any], *, lenient: bool) -> tuple[str, str]:
     if lenient:
         obs_dir = obs_dir.removeprefix("obs://").strip("/")
     bucket, *folders = obs_dir.split("/")
-    if not _BUCKET.fullmatch(bucket) or not all(folders):
+    if not all(folders) or not is_place(bucket, obs_dir):
         raise _unparseable(obs_dir)
     return bucket, "".join(f"{folder}/" for folder in folders)
+
+
+def is_place(bucket: str, key: str) -> bool:
+    """Tell whether these can be a bucket and a key. INVENTED: that a key has no control characters.
+
+    :param bucket: its name
+    :param key: of an object, or the beginning of one
+    """
+    return bool(_BUCKET.fullmatch(bucket)) and len(key.encode()) <= _LONGEST_KEY and not _CONTROL.search(key)
 
 
 def _unparseable(why: str) -> Refusal:

@@ -12,6 +12,7 @@ from typing import Any
 from airflow_provider_dli.emulator.archive import UnreadableError, jobs_in
 from airflow_provider_dli.emulator.call import Call, blocking
 from airflow_provider_dli.emulator.dli.answers import done, field
+from airflow_provider_dli.emulator.dli.exporting import is_place
 from airflow_provider_dli.emulator.jobs import FlinkJob
 from airflow_provider_dli.emulator.wire import Refusal, Reply
 
@@ -38,7 +39,7 @@ async def import_flink_jobs(call: Call) -> Reply:
 
 def _archives(call: Call, zip_file: str) -> list[bytes]:
     bucket, _, key = zip_file.partition("/")
-    if "://" in zip_file or not key or not call.archives.has_bucket(bucket):
+    if "://" in zip_file or not key or not is_place(bucket, key) or not call.archives.has_bucket(bucket):
         raise _wrong_path(zip_file)
     single = call.archives.get(bucket, key)
     keys = [key] if single is not None else call.archives.keys(bucket, f"{key.rstrip('/')}/")

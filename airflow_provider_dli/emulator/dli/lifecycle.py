@@ -98,7 +98,11 @@ async def trigger_savepoint(call: Call) -> Reply:
 async def import_savepoint(call: Call) -> Reply:
     """Tell a job which savepoint to start from (dli_02_0393)."""
     job = job_of_path(call, "DLI.16001")
-    path = field(call.json_object(), "savepoint_path", str, required=True)
+    body = call.json_object()
+    path = field(body, "savepoint_path", str, required=True)
+    number = field(body, "job_id", int)
+    if number is not None and not 0 < number < 1 << 63:
+        raise Refusal(400, "DLI.0001", "The parameter job_id is no id.")
     if not path.startswith("obs://"):
         raise Refusal(400, "DLI.0001", "The parameter savepoint_path must be obs://bucket/directory.")
     job.has_savepoint, job.savepoint_path = True, path

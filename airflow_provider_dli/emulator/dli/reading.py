@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_provider_dli.emulator.call import Call
 from airflow_provider_dli.emulator.dli.answers import done, field, job_ids, job_of_path, plainly_done
+from airflow_provider_dli.emulator.dli.settings import checked_graph_settings
 from airflow_provider_dli.emulator.jobs import FlinkJob
 from airflow_provider_dli.emulator.listing import read_listing
 from airflow_provider_dli.emulator.wire import Refusal, Reply
@@ -63,7 +64,9 @@ async def create_sql_job_graph(call: Call) -> Reply:
     INVENTED: a text without ``insert into`` is wrong, which is told with HTTP 200; the form of the graph.
     """
     job_of_path(call, "DLI.16001")
-    sql = field(call.json_object(), "sql_body", str, required=True)
+    body = call.json_object()
+    sql = field(body, "sql_body", str, required=True)
+    checked_graph_settings(body)
     if "insert into" not in sql.lower():
         failure = {"is_success": False, "message": "There is no INSERT INTO.", "error_code": "DLI.0004"}
         return Reply(200, {**failure, "stream_graph": None})

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from airflow_provider_dli.emulator.call import Call
-from airflow_provider_dli.emulator.dli.answers import field, plainly_done
+from airflow_provider_dli.emulator.dli.answers import list_field, plainly_done
 from airflow_provider_dli.emulator.wire import Refusal, Reply
 
 
 async def register_bucket(call: Call) -> Reply:
     """Let DLI use buckets (dli_02_0225)."""
-    buckets = field(call.json_object(), "obs_buckets", list, required=True)
-    known = call.project.buckets & set(buckets)
+    buckets = set(list_field(call.json_object(), "obs_buckets", str, required=True) or [])
+    known = call.project.buckets & buckets
     if known:
         raise Refusal(400, "DLI.19005", f"The bucket {', '.join(sorted(known))} is authorized already.")
-    call.project.buckets |= set(buckets)
+    call.project.buckets |= buckets
     return plainly_done("The authorization is successful.")
 
 
 async def create_agency(call: Call) -> Reply:
     """Let DLI act under an agency with these roles."""
-    call.project.roles = list(field(call.json_object(), "roles", list, required=True))
+    call.project.roles = list_field(call.json_object(), "roles", str, required=True) or []
     return plainly_done()
 
 

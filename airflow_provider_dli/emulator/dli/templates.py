@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from airflow_provider_dli.emulator.call import Call
-from airflow_provider_dli.emulator.dli.answers import field, plainly_done, text_field
+from airflow_provider_dli.emulator.dli.answers import field, id_of, plainly_done, text_field
+from airflow_provider_dli.emulator.dli.settings import checked_tags
 from airflow_provider_dli.emulator.project import Template
 from airflow_provider_dli.emulator.wire import Refusal, Reply
 
@@ -11,6 +12,8 @@ _NAME, _DESC, _SQL = 64, 512, 10_000
 #: most templates of a user
 MOST = 100
 _DEFAULT_LIMIT = "10"
+_MOST_LISTED = 100
+_TYPES = ("flink_sql_job", "flink_opensource_sql_job")
 
 
 async def create_template(call: Call) -> Reply:
@@ -21,12 +24,16 @@ async def create_template(call: Call) -> Reply:
         raise Refusal(400, "DLI.18006", "The template name must not be empty.")
     if len(call.project.templates) >= MOST:
         raise Refusal(400, "DLI.1028", f"There are {MOST} templates already.")
+    job_type = field(body, "job_type", str) or _TYPES[0]
+    if job_type not in _TYPES:
+        raise Refusal(400, "DLI.0001", f"The job_type {job_type!r} is none of {', '.join(_TYPES)}.")
+    checked_tags(body)
     template = Template(
         call.world.next_id(),
         name,
         text_field(body, "desc", _DESC) or "",
         text_field(body, "sql_body", _SQL) or "",
-        field(body, "job_type", str) or "flink_sql_job",
+        job_type,
         call.world.stamp(),
     )
     call.project.templates[template.template_id] = template
@@ -54,20 +61,22 @@ async def delete_template(call: Call) -> Reply:
 
 
 async def list_templates(call: Call) -> Reply:
-    """List templates, newest first, by any part of the name (dli_02_0248)."""
+    """List templates, newest first, by any part of the name (dli_02_0248). INVENTED: the code of a bad order."""
     query = call.query()
-    limit, offset = query.get("limit", _DEFAULT_LIMIT), query.get("offset", "0")
-    if not limit.isdecimal() or not offset.isdecimal():
+    limit, offset = id_of(query.get("limit", _DEFAULT_LIMIT)), id_of(query.get("offset", "0"))
+    if limit is None or offset is None or limit > _MOST_LISTED:
         raise Refusal(400, "DLI.1206", "The limit or the offset is wrong.")
+    if query.get("order", "desc") not in ("asc", "desc"):
+        raise Refusal(400, "DLI.0001", "The order must be asc or desc.")
     fitting = [each for each in call.project.templates.values() if query.get("name", "") in each.name]
     fitting.sort(key=lambda each: each.template_id, reverse=query.get("order") != "asc")
-    page = fitting[int(offset) : int(offset) + int(limit)]
+    page = fitting[offset : offset + limit]
     return plainly_done(template_list={"total_count": len(fitting), "templates": [each.shown() for each in page]})
 
 
 def _of_path(call: Call, code: str) -> Template:
     text = call.path["template_id"]
-    template = call.project.templates.get(int(text)) if text.isascii() and text.isdecimal() else None
+    template = call.project.templates.get(id_of(text) or 0)
     if template is None:
         raise Refusal(400, code, f"The template {text} does not exist.")
     return template

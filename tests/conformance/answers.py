@@ -1,0 +1,91 @@
+"""Answers of the service, varied within what the editions of its manual allow."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+_LETTERS = "abcXYZ019 -_./:'\"\\{}[]<>&%ü作业🙂\u2028\n\t"
+#: what an answer cannot do without: our client says so if it is missing, where the official one has None
+_NEEDED = {
+    "is_success",
+    "message",
+    "job_id",
+    "name",
+    "job_type",
+    "status",
+    "total_count",
+    "template_id",
+    "jid",
+    "state",
+    "start-time",
+    "end-time",
+    "duration",
+    "version",
+    "zip_file",
+    "old_job_id",
+    "new_job_id",
+    "stream_graph",
+    "job_list",
+    "job_detail",
+    "job",
+    "execute_graph",
+    "template",
+    "template_list",
+    "metrics",
+    "job_mapping",
+}
+#: texts that mean something
+_WORDS = {"is_success", "message", "state", "zip_file", "stream_graph", "status", "job_type", "version"}
+
+
+def varied(answer: Any, chance: random.Random) -> Any:
+    """Vary an answer: nulls and missing fields, other texts and numbers, more fields, lists of another length.
+
+    :param answer: decoded JSON
+    :param chance: where the variation comes from
+    """
+    if isinstance(answer, list):
+        longer = answer * chance.choice([1, 1, 2]) if answer and isinstance(answer[0], dict) else answer
+        return [varied(each, chance) for each in longer]
+    if not isinstance(answer, dict):
+        return answer
+    kept = {name: value for name, value in answer.items() if name in _NEEDED or chance.random() < 0.9}
+    new = {name: _value(name, value, chance) for name, value in kept.items()}
+    if chance.random() < 0.3:
+        new["a_field_of_tomorrow"] = {"or": [1, None]}
+    items = list(new.items())
+    chance.shuffle(items)
+    return dict(items)
+
+
+def _value(name: str, value: Any, chance: random.Random) -> Any:
+    if name == "is_success":
+        return _success(value, chance)
+    if name not in _NEEDED and chance.random() < 0.15:
+        return None
+    if name in ("old_job_id", "new_job_id"):
+        number = chance.choice([value, -1 if name == "new_job_id" else 7, (1 << 63) - 1])
+        return str(number) if chance.random() < 0.5 else number
+    if isinstance(value, str) and name not in _WORDS:
+        return "x" + "".join(chance.choices(_LETTERS, k=chance.randrange(60)))
+    if type(value) is int and value >= 0:
+        return chance.choice([value, value + 1, chance.randrange(1, 1 << 63), (1 << 63) - 1])
+    return varied(value, chance)
+
+
+def _success(value: Any, chance: random.Random) -> Any:
+    """Write a success in one of the forms that the official client's model takes too."""
+    return chance.choice([True, "true"]) if isinstance(value, str) else value
+
+
+def refusal(chance: random.Random) -> tuple[int, dict[str, str]]:
+    """Draw an error of DLI or of the gateway: its status and body."""
+    gateway = chance.random() < 0.4
+    code = f"APIGW.{chance.randrange(100, 9999):04}" if gateway else f"DLI.{chance.randrange(1, 99999):04}"
+    words = "".join(chance.choices("abcdefXYZ:.,'ü作🙂", k=chance.randrange(1, 60)))
+    body = {"error_code": code, "error_msg": words}
+    body |= {"request_id": f"{chance.randrange(1 << 64):x}"} if gateway else {}
+    items = list(body.items())
+    chance.shuffle(items)
+    return chance.choice([400, 401, 403, 404, 500, 503]), dict(items)

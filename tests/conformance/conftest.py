@@ -1,0 +1,51 @@
+"""Counts of the conformance tests, told at the end; and how much is tried: a little in ``make test``.
+
+``make conformance`` sets ``DLI_CONFORMANCE``; what needs Node is collected only then.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from airflow_provider_dli.emulator import Emulator
+from tests.emulator.conftest import Asker
+
+#: whether this is `make conformance`
+THOROUGH = bool(os.environ.get("DLI_CONFORMANCE"))
+#: what all that is drawn is drawn from
+SEED = 20260115
+
+collect_ignore_glob = [] if THOROUGH else ["test_node_signer.py"]
+
+_COUNTS = pytest.StashKey[dict[str, Counter[str]]]()
+Tell = Callable[[str, int, int], None]
+
+
+@pytest.fixture
+def tell(pytestconfig: pytest.Config) -> Tell:
+    """Return a function that takes what was compared, how many, and how many of them differ; it adds them up."""
+    counts = pytestconfig.stash.setdefault(_COUNTS, {})
+
+    def add(what: str, cases: int, different: int) -> None:
+        counts.setdefault(what, Counter()).update(cases=cases, different=different)
+
+    return add
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the counts."""
+    counts = config.stash.get(_COUNTS, {})
+    if counts:
+        terminalreporter.section("conformance")
+    for what, count in counts.items():
+        terminalreporter.line(f"{count['different']:>5,} of {count['cases']:>6,}  {what}")
+
+
+@pytest.fixture
+def asker(dli_emulator: Emulator) -> Asker:
+    """Return a client of the session's emulator, which is clean."""
+    return Asker(dli_emulator)

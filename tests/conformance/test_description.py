@@ -1,0 +1,95 @@
+"""The emulator's OpenAPI description: valid, with every operation, and with how far each part can be trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from airflow_provider_dli.emulator.routes import ROUTES
+from tests.conformance.explorer import description
+from tests.emulator.conftest import Asker
+from tests.operations import ENDPOINTS
+
+TRUST = {"documented", "captured", "clients", "inferred", "open"}
+METHODS = ("get", "put", "post", "delete")
+#: a status that the emulator's faults or size limit give; the manual's pages of operations do not repeat them
+GENERAL = {"401", "403", "413", "429"}
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, Any]:
+    return description()
+
+
+def operations(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Give method, path and operation of each."""
+    for path, item in described["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield method.upper(), path, item[method]
+
+
+def body_of(operation: dict[str, Any]) -> dict[str, Any]:
+    """Give the schema of an operation's body."""
+    content = operation.get("requestBody", {}).get("content", {})
+    schema: dict[str, Any] = content.get("application/json", {}).get("schema", {})
+    return schema
+
+
+def by_name(described: dict[str, Any], name: str) -> dict[str, Any]:
+    """Give the operation of a name."""
+    (found,) = (operation for _, _, operation in operations(described) if operation["operationId"] == name)
+    return found
+
+
+def test_it_is_a_valid_description(described: dict[str, Any]) -> None:
+    """By the judgement of openapi-spec-validator, for version 3.1."""
+    OpenAPIV31SpecValidator(described).validate()
+
+
+def test_it_has_every_operation_of_the_emulator(described: dict[str, Any]) -> None:
+    """No more, no fewer, with method and path; those that need no proof say so."""
+    known = {(route.method, route.path, route.operation) for route in ROUTES}
+    assert {(method, path, each["operationId"]) for method, path, each in operations(described)} == known
+    proofs = {each["operationId"]: each.get("security") for _, _, each in operations(described)}
+    free = {name for name, proof in proofs.items() if proof == [] or {} in (proof or [])}
+    assert free == {route.operation for route in ROUTES if route.is_open}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint["operation"])
+def test_it_has_what_the_manual_has(described: dict[str, Any], endpoint: dict[str, Any]) -> None:
+    """Query parameters, fields of the body, mandatory ones, statuses, and what is deprecated."""
+    operation = by_name(described, endpoint["operation"])
+    query = {each["name"] for each in operation["parameters"] if each.get("in") == "query"}
+    assert query == {each["name"] for each in endpoint["query"]}
+    body = body_of(operation)
+    assert set(body.get("properties", {})) == {each["name"] for each in endpoint["body"] or []}
+    wanted = {each["name"] for each in endpoint["body"] or [] if each["required"]}
+    if endpoint["operation"] == "ExecuteFlinkJobSavepoint":  # clients in use leave the path out
+        wanted -= {"savepoint_path"}
+    assert set(body.get("required", [])) == wanted
+    assert set(operation["responses"]) - GENERAL == {str(status) for status in endpoint["documented_statuses"]}
+    assert operation.get("deprecated", False) is endpoint.get("deprecated", False)
+
+
+def test_it_says_of_each_part_how_far_it_can_be_trusted(described: dict[str, Any]) -> None:
+    """Operations, answers and schemas; what the emulator had to choose is told with the choice."""
+    parts = [each for _, _, each in operations(described)]
+    parts += [answer for each in parts for answer in each["responses"].values() if "$ref" not in answer]
+    parts += [*described["components"]["responses"].values(), *described["components"]["schemas"].values()]
+    assert {part.get("x-trust") for part in parts} <= TRUST
+    assert {"documented", "open"} <= {part["x-trust"] for part in parts}
+    chosen = {each["operationId"] for _, _, each in operations(described) if each.get("x-open")}
+    assert {"ExportFlinkJobs", "ImportFlinkJobs", "ListFlinkJobs", "BatchRunFlinkJobs"} <= chosen
+
+
+def test_the_emulator_serves_it(asker: Asker, described: dict[str, Any]) -> None:
+    """Beside its other routes of its own."""
+    answer = asker.send("GET", "/_emulator/openapi.json")
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith("application/json")
+    assert json.loads(answer.content) == described

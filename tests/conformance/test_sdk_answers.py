@@ -1,0 +1,125 @@
+"""What the official client's models read out of an answer our client reads too, value for value."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from typing import Any
+
+import pytest
+from huaweicloudsdkcore.exceptions.exceptions import (  # type: ignore[import-untyped]  # it has no types
+    ServiceResponseException,
+)
+
+from airflow_provider_dli.client.call import Reply
+from airflow_provider_dli.client.errors import ServiceError
+from airflow_provider_dli.client.exchange import judge
+from airflow_provider_dli.emulator import Emulator
+from tests.client.test_operations import plain
+from tests.conformance.answers import refusal, varied
+from tests.conformance.conftest import SEED, THOROUGH, Tell
+from tests.conformance.inputs import draw, sdk_method, sdk_request
+from tests.emulator.conftest import Asker
+from tests.emulator.test_sdk import client
+from tests.emulator.test_sdk_operations import ASKED, payload
+from tests.operations import OPERATIONS, golden, make_call
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
+
+EACH = 60 if THOROUGH else 4
+
+
+def same(ours: Any, theirs: Any) -> bool:
+    """Tell whether the official client's answer has what ours has, by the same names.
+
+    Known deviations: where the official client has None, ours has the empty value of a field that is never None;
+    where it has -1 for "none" (the id of what was not imported, the end of what runs still) ours has None.
+    """
+    if isinstance(ours, dict):
+        return isinstance(theirs, dict) and all(same(value, theirs.get(name)) for name, value in ours.items())
+    if isinstance(ours, list):
+        theirs = theirs or []
+        return len(ours) == len(theirs) and all(same(mine, each) for mine, each in zip(ours, theirs, strict=True))
+    if theirs is None:
+        return not ours
+    return bool(ours == theirs) or (ours is None and theirs == -1)
+
+
+def comparable(operation: str, theirs: Any) -> Any:
+    """Bring the official client's answer into the shape of ours, where ours reads more out of it."""
+    if operation == "ShowFlinkMetric" and theirs["metrics"]["jobs"] is None:
+        return []
+    answer = payload(operation, theirs)
+    match operation:
+        case "ExecuteFlinkJobSavepoint":  # ours reads the envelope within the message
+            return {"message": json.loads(answer["message"])["message"]}
+        case "CreateFlinkSqlJobGraph":  # ours reads the JSON text
+            return {**answer, "stream_graph": json.loads(answer["stream_graph"])}
+    return answer
+
+
+def recorded(operation: str, asker: Asker) -> list[Any]:
+    """Give the answers that are varied: the manual's example, and the emulator's."""
+    answer = json.loads(ASKED[operation](asker).raw_content)
+    asker.emulator.reset()
+    return [golden(operation)["ok"]["body"], answer]
+
+
+def in_official_form(operation: str, body: Any) -> Any:
+    """Write a batch as an array: the one object of before 2023 is nothing that the official client reads."""
+    is_batch = operation in ("BatchRunFlinkJobs", "BatchStopFlinkJobs", "BatchDeleteFlinkJobs")
+    return [body] if is_batch and isinstance(body, dict) else body
+
+
+def told(emulator: Emulator, operation: str, status: int, body: Any) -> Any:
+    """Have the official client told an answer, over a socket."""
+    emulator.fault(operation, "reply", status=status, body=body)
+    request = sdk_request(draw(operation, random.Random(SEED)))
+    return getattr(client(emulator), sdk_method(operation))(request)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [({"a": 1}, {"a": 2}), ({"a": 1}, {}), ([1], [1, 2]), ({"a": [None]}, {"a": [5]}), (["x"], None), ("", "x")],
+)
+def test_what_differs_is_seen(ours: Any, theirs: Any) -> None:
+    """Or the tests below would prove nothing."""
+    assert not same(ours, theirs)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_both_clients_read_the_same(operation: str, asker: Asker, tell: Tell) -> None:
+    """Out of the same bytes: nulls, missing and new fields, large numbers, any text, each form of success."""
+    chance = random.Random(f"{SEED} {operation}")
+    bases = recorded(operation, asker)
+    different = []
+    for _ in range(EACH):
+        body = in_official_form(operation, varied(copy.deepcopy(chance.choice(bases)), chance))
+        theirs = told(asker.emulator, operation, 200, body)
+        ours = plain(judge(make_call(golden(operation)), Reply(200, {}, theirs.raw_content)))
+        if not same(ours, comparable(operation, theirs.to_dict())):
+            different.append((body, ours))
+    tell("answers are read otherwise than by the Python SDK", EACH, len(different))
+    assert different == []
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_both_clients_read_the_same_refusal(operation: str, asker: Asker, tell: Tell) -> None:
+    """Status, code, words and request id."""
+    chance = random.Random(f"{SEED} no {operation}")
+    different = []
+    for _ in range(EACH // 4):
+        status, body = refusal(chance)
+        with pytest.raises(ServiceResponseException) as caught:
+            told(asker.emulator, operation, status, body)
+        theirs = caught.value
+        reply = Reply(status, {"x-request-id": theirs.request_id}, json.dumps(body).encode())
+        with pytest.raises(ServiceError) as mine:
+            judge(make_call(golden(operation)), reply)
+        ours = mine.value
+        known = (theirs.status_code, theirs.error_code, theirs.error_msg, theirs.request_id)
+        if known != (ours.status, ours.code, ours.message, ours.request_id):
+            different.append((known, ours))
+    tell("refusals are read otherwise than by the Python SDK", EACH // 4, len(different))
+    assert different == []
