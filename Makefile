@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport AIRFLOW_HOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test e2e pictures check conformance bench matrix clean constraints
+.PHONY: help demo ui test e2e pictures check conformance bench compare matrix clean constraints
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,9 @@ conformance: $(VENV)/.installed-dev ## emulator, signature and client against in
 
 bench: $(VENV)/.installed-dev ## measure; prints ratios from one run
 	@for script in imports calls archive emulator; do echo "== benchmarks/$$script.py"; AIRFLOW_HOME=$(CURDIR)/.cache/airflow $(BIN)/python benchmarks/$$script.py || exit 1; done
+
+compare: $(VENV)/.installed-dev ## the nightly export in four ways, while things go wrong; half an hour, writes docs/comparison.md
+	@$(BIN)/python comparison/compare.py $(WAYS)
 
 matrix: $(VENV)/.installed-dev ## the wheel on every Airflow and Python that it is for; takes an hour, writes docs/matrix.md
 	@$(BIN)/python matrix/matrix.py $(CELLS)
