@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import asdict, dataclass, field
+from email.parser import Parser
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +38,14 @@ UNIT = (
     "tests/faults",
     *(
         f"tests/airflow/test_{name}.py"
-        for name in ("dli_hook", "operators", "verification", "deferrable", "sensor", "jobs", "job_sensor")
+        for name in ("dli_hook", "masking", "operators", "verification", "deferrable", "sensor", "jobs", "job_sensor")
     ),
     *(f"tests/airflow/test_{name}.py" for name in ("selection", "restore", "promote", "links", "many_jobs")),
 )
 #: of the tests above, those that want a whole Airflow 3, or tools that are only for development
 NOT_HERE = "not in_a_whole_airflow and not compare"
+#: said of a Python for which there is no such Airflow
+NOT_OFFERED = "no such Airflow"
 EXAMPLES = ("tests/test_example_dags.py",)
 
 
@@ -50,14 +54,18 @@ class Cell:
     """One Airflow on one Python.
 
     :param airflow: version of Airflow
+    :param day: on which it came out, as YYYY-MM-DD
     :param python: version of Python
     :param lowest: with the lowest versions of all that the package depends on
+    :param versions: of Python and of what the package needs, as they were installed
     :param results: what was run, and how it ended
     """
 
     airflow: str
+    day: str
     python: str
     lowest: bool = False
+    versions: dict[str, str] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -89,14 +97,35 @@ class Cell:
             self.results["install"] = f"no Python {self.python} here"
             return False
         subprocess.run([python, "-m", "venv", "--without-pip", home / "venv"], check=True)
-        lowest = ["--resolution", "lowest-direct"] if self.lowest else []
-        done = self._call(
-            [BIN / "uv", "pip", "install", "--quiet", "--compile-bytecode", *lowest, "--python",
-             home / "venv" / "bin" / "python", f"apache-airflow=={self.airflow}", f"{wheel}[emulator]", *TOOLS],
-            home,
-        )  # fmt: skip
+        airflow = f"apache-airflow=={self.airflow}"
+        # As a user's Airflow is: with what there was on the day it came out, which is what its constraints
+        # are made of. A newer pydantic breaks Airflow 3.0 and 3.2 themselves.
+        if self._pip(home, "install", "--exclude-newer", self.day, airflow).returncode:
+            self.results["install"] = NOT_OFFERED
+            return False
+        lowest = [line.replace(">=", "==") for line in needed(wheel)] if self.lowest else []
+        done = self._pip(home, "install", airflow, f"{wheel}[emulator]", *lowest)
+        if done.returncode == 0:
+            # The tools come last and move nothing: what is tested is what Airflow and the wheel asked for.
+            (home / "installed.txt").write_text(_named(self._pip(home, "freeze").stdout))
+            self.versions = self._versions(home, wheel)
+            done = self._pip(home, "install", "--constraint", home / "installed.txt", *TOOLS)
         self.results["install"] = "ok" if done.returncode == 0 else done.stderr.strip().splitlines()[-1][:200]
         return done.returncode == 0
+
+    def _pip(self, home: Path, command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        flags = ["--compile-bytecode"] if command == "install" else []
+        python = home / "venv" / "bin" / "python"
+        done = self._call([BIN / "uv", "pip", command, "--quiet", *flags, "--python", python, *arguments], home)
+        with (home / "install.log").open("a") as log:
+            log.write(done.stderr)
+        return done
+
+    def _versions(self, home: Path, wheel: Path) -> dict[str, str]:
+        installed = dict(line.split("==") for line in (home / "installed.txt").read_text().split())
+        python = self._call([home / "venv" / "bin" / "python", "-V"], home).stdout.split()[-1]
+        names = [line.split(">=")[0] for line in needed(wheel)]
+        return {"python": python, **{name: installed[name] for name in names}}
 
     def _prepare(self, home: Path) -> None:
         for name in NEEDED:
@@ -142,6 +171,23 @@ class Cell:
             text=True,
             check=False,
         )
+
+
+def needed(wheel: Path) -> list[str]:
+    """Read from a wheel what it needs beside Airflow, without its extras.
+
+    :param wheel: the file
+    """
+    with zipfile.ZipFile(wheel) as content:
+        (name,) = (name for name in content.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = Parser().parsestr(content.read(name).decode())
+    every = [line for line in metadata.get_all("Requires-Dist", []) if ";" not in line]
+    return [line for line in every if not line.startswith("apache-airflow>")]
+
+
+def _named(frozen: str) -> str:
+    """Keep what has a version; the wheel itself comes as a path."""
+    return "\n".join(line for line in frozen.splitlines() if "==" in line) + "\n"
 
 
 def _python(version: str) -> Path | None:

@@ -11,10 +11,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakKeyDictionary
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_dli.connection.fields import CONN_TYPE, DEFAULT_CONN_ID, ui_field_behaviour
 from airflow_provider_dli.exceptions import DliException, translated
+from airflow_provider_dli.hooks.masking import mask_secret
 
 if TYPE_CHECKING:
     from types import TracebackType
