@@ -79,7 +79,7 @@ def page(results: dict[str, Any]) -> str:
 
 def _with(found: dict[str, Any]) -> str:
     """Name the versions that were installed."""
-    versions: dict[str, str] = found["versions"] or {"python": found["python"]}
+    versions: dict[str, str] = found.get("versions") or {"python": found["python"]}
     return ", ".join(f"{name.removeprefix('apache-airflow-')} {version}" for name, version in versions.items())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -60,10 +61,15 @@ def run_dag(
             return Run(
                 dict(states.fetchall()),
                 {(task, key): json.loads(value) for task, key, value in xcoms.fetchall()},
-                log.read_text(encoding="utf-8"),
+                _plain(log.read_text(encoding="utf-8")),
             )
 
     return run
+
+
+def _plain(log: str) -> str:
+    """Take colours and line breaks out of a log: Airflow 3.0 wraps what it prints of an exception."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", log).split())
 
 
 @dataclass

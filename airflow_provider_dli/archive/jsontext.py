@@ -56,7 +56,7 @@ def quick_check() -> Callable[[bytes], bool]:
         try:
             skip(data)
             data.isascii() or data.decode("utf-8")
-        except (ValueError, RecursionError):
+        except (msgspec.DecodeError, ValueError, RecursionError):  # older msgspec: no ValueError
             return False
         return True
 
