@@ -116,13 +116,13 @@ class AccountHook(BaseHook):
 
     async def _aaccount(self) -> Account:
         """Give the account, without blocking the event loop while the connection is read."""
-        from airflow.providers.common.compat.connection import get_async_connection
+        from airflow_provider_dli.hooks.looking_up import alook_up
 
         if self._account is None:
             async with self._reading.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
                 if self._account is None:
                     with self._existing():
-                        connection = await get_async_connection(self.dli_conn_id, hook=self)
+                        connection = await alook_up(self, self.dli_conn_id)
                     return self._adopt(connection)
         return self.account
 
