@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport AIRFLOW_HOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test e2e pictures check conformance bench compare matrix clean constraints
+.PHONY: help demo ui test e2e pictures check conformance bench compare live matrix clean constraints
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -59,6 +59,9 @@ bench: $(VENV)/.installed-dev ## measure; prints ratios from one run
 
 compare: $(VENV)/.installed-dev ## the nightly export in four ways, while things go wrong; half an hour, writes docs/comparison.md
 	@$(BIN)/python comparison/compare.py $(WAYS)
+
+live: $(VENV)/.installed ## ask your own account what the manual leaves open; reads only, unless told otherwise (LIVE="--write --scratch …")
+	@$(BIN)/python live/live.py $(LIVE)
 
 matrix: $(VENV)/.installed-dev ## the wheel on every Airflow and Python that it is for; takes an hour, writes docs/matrix.md
 	@$(BIN)/python matrix/matrix.py $(CELLS)

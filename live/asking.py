@@ -1,0 +1,128 @@
+"""Ask the service and keep the raw answer: through the client's own conversations, signatures and drivers."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from guard import Guard
+from masking import Mask
+
+from airflow_provider_dli.client.account import Account
+from airflow_provider_dli.client.call import Call, Conversation, QueryValue, Reply, ask, wait
+from airflow_provider_dli.client.errors import ServiceError
+from airflow_provider_dli.client.exchange import build, utc_now
+from airflow_provider_dli.client.flink.values import JOBS
+from airflow_provider_dli.client.replies import is_true, json_object, retry_after
+from airflow_provider_dli.client.transport.sync import SyncTransport
+
+_TRIES = 4
+_LONGEST_PAUSE = 30.0
+_THROTTLED, _UNAVAILABLE = 429, 503
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer, whatever it says.
+
+    :param status: HTTP status
+    :param body: decoded JSON; None if it is none
+    :param code: the service's own error code; None if it gave none
+    :param message: the service's words, if it refused
+    :param headers: names in lower case
+    """
+
+    status: int
+    body: Any
+    code: str | None
+    message: str
+    headers: Mapping[str, str] = field(repr=False)
+
+    @property
+    def taken(self) -> bool:
+        """Whether the service did what was asked."""
+        first = self.body[0] if isinstance(self.body, list) and self.body else self.body
+        told = first.get("is_success", True) if isinstance(first, Mapping) else False
+        return self.code is None and self.status in range(200, 300) and is_true(told)
+
+
+class Asker:
+    """Asks one account.
+
+    :param account: whom, and as whom
+    :param guard: what may be asked
+    :param mask: learns from every answer
+    """
+
+    def __init__(self, account: Account, guard: Guard, mask: Mask) -> None:
+        self.account = account
+        self.guard = guard
+        self.mask = mask
+        #: every answer's status with its ``is_success``, and every header that speaks of rates
+        self.seen: Counter[str] = Counter()
+        self.rates: dict[str, str] = {}
+        self._transport = SyncTransport(account.network)
+
+    def send(self, call: Call[Any]) -> Answer:
+        """Send a call; a refusal is an answer too.
+
+        :param call: what to ask
+        :raises ForbiddenError: if the guard does not allow it
+        :raises NoAnswerError: if nothing came back
+        """
+        self.guard.check(call)
+        reply = self._transport.run(_asked(call, self.account))
+        answer = _read(call.operation, reply)
+        self.mask.learn_from(answer.body)
+        told = answer.body.get("is_success", "absent") if isinstance(answer.body, Mapping) else "array or no JSON"
+        self.seen[f"{reply.status}, is_success {json.dumps(told)}"] += 1
+        self.rates |= {
+            name: self.mask.text(value) for name, value in reply.headers.items() if "ratelimit" in name.lower()
+        }
+        return answer
+
+    def get(self, path: str = "", **query: QueryValue) -> Answer:
+        """Read below the jobs' path.
+
+        :param path: such as ``/100``
+        :param query: parameters as they are sent
+        """
+        return self.send(Call("ListFlinkJobs", "GET", f"{JOBS}{path}", dict, query=query, repeatable=True))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+
+def _asked(call: Call[Any], account: Account) -> Conversation[Reply]:
+    """Ask until it is not throttled; what reads only, also while the service is away."""
+    tries = 0
+    while True:
+        tries += 1
+        project_id = yield from account.project.id(utc_now)
+        request = build(call, account.endpoint, project_id)
+        reply = yield from ask((yield from account.credentials.prove(request, utc_now)))
+        again = reply.status == _THROTTLED or (reply.status == _UNAVAILABLE and call.method == "GET")
+        if not again or tries == _TRIES:
+            return reply
+        told = retry_after(reply)
+        yield from wait(min(2.0**tries if told is None else told, _LONGEST_PAUSE))
+
+
+def _read(operation: str, reply: Reply) -> Answer:
+    try:
+        body: Any = json.loads(reply.body)
+    except ValueError:
+        body = None
+    code, message = None, ""
+    try:
+        json_object(operation, reply)
+    except ServiceError as error:
+        array = isinstance(body, list) and reply.status in range(200, 300)
+        code, message = (None, "") if array else (error.code or "no code", error.message)
+    if isinstance(body, Mapping) and not message and not is_true(body.get("is_success", True)):
+        message = str(body.get("message", ""))
+    return Answer(reply.status, body, code, message, reply.headers)

@@ -1,0 +1,158 @@
+"""``make live``: ask an account what the manual leaves open, and write a report that may be sent back.
+
+Reads only, unless ``--write --scratch BUCKET/PREFIX`` is given. The account is the Airflow connection
+``dli_default``, most easily the environment variable ``AIRFLOW_CONN_DLI_DEFAULT``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import reading
+import report
+from asking import Asker
+from drafts import Drafts
+from exports import Exports
+from guard import Guard
+from masking import Mask
+from points import Finding, Question, skipped
+
+from airflow_provider_dli import __version__
+from airflow_provider_dli.client.errors import DliClientError
+from airflow_provider_dli.client.locations import parse_directory
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.hooks.obs import ObsHook
+
+CONNECTION, DENIED = "dli_default", "dli_denied"
+_DRAFTS = "needs --jobs as well: drafts of its own, never run, deleted at the end"
+_WRITING = "needs --write --scratch BUCKET/PREFIX: it exports"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Ask everything that is allowed.
+
+    :param arguments: of the command line; None takes those of the process
+    :returns: 0; 1 if a question had no answer or something was left behind; 2 if nothing was asked
+    """
+    options = _options(arguments)
+    mask = Mask()
+    try:
+        asker = _asker(CONNECTION, options, mask)
+    except (DliException, DliFailException, DliClientError) as error:
+        print(
+            f"live: {error}\nSet AIRFLOW_CONN_DLI_DEFAULT; docs/howto/connect.md has each form.", file=sys.stderr
+        )
+        return 2
+    findings, left = _ask(asker, options, mask)
+    about = _about(asker, options)
+    for each in findings:
+        print(f"{each.point:>2}  {each.outcome:<8} {each.question}: {each.said}")
+    files = report.write(options.out, about, findings, mask)
+    print(f"\n{report.summary(findings)}. To send back: {', '.join(map(str, files))}")
+    if left:
+        print(f"LEFT BEHIND, delete by hand: {left}", file=sys.stderr)
+    return int(bool(left) or any(each.outcome == "failed" for each in findings))
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make live", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="also export, below --scratch")
+    parser.add_argument("--scratch", metavar="BUCKET/PREFIX", help="where exports may go")
+    parser.add_argument("--jobs", action="store_true", help="also make drafts, and delete them")
+    parser.add_argument("--keep", action="store_true", help="leave the exported archives where they are")
+    parser.add_argument("--out", type=Path, default=Path("live-report"), help="folder of the report")
+    options = parser.parse_args(arguments)
+    options.run = f"live-{datetime.now(UTC):%Y%m%dt%H%M%S}-{token_hex(3)}"
+    if (options.write or options.jobs) and not (options.write and options.scratch):
+        parser.error("--write and --jobs need --write --scratch BUCKET/PREFIX")
+    if options.scratch:
+        try:
+            place = parse_directory("--scratch", options.scratch)
+        except DliClientError as error:
+            parser.error(str(error))
+        if not place.key:
+            parser.error(f"--scratch: {options.scratch!r} is a whole bucket; give BUCKET/PREFIX")
+        options.scratch = f"{place.bucket}/{place.key}"
+    return options
+
+
+def _asker(conn_id: str, options: argparse.Namespace, mask: Mask) -> Asker:
+    hook = DliHook(conn_id)
+    account = hook.account
+    connection = hook.get_connection(conn_id)
+    for kind, value in (("key", connection.login), ("secret", connection.password)):
+        mask.learn(kind, value)
+    for name, value in connection.extra_dejson.items():
+        if name not in {"region", "cloud", "auth_type"}:
+            mask.learn(name, value)
+    if options.scratch:
+        mask.learn("bucket", options.scratch.partition("/")[0])
+    guard = Guard(
+        folder=f"{options.scratch}/{options.run}" if options.write else None,
+        nowhere=f"{options.run}-nowhere" if options.write else None,
+        jobs=options.jobs,
+    )
+    asker = Asker(account, guard, mask)
+    mask.learn("project", hook.project_id)
+    return asker
+
+
+def _ask(asker: Asker, options: argparse.Namespace, mask: Mask) -> tuple[list[Finding], str]:
+    """Ask; what is left behind in words, though nothing should be."""
+    findings = [question.answer() for question in reading.questions(asker)]
+    findings.append(_denied(options, mask).answer())
+    left: list[str] = []
+    if options.write:
+        exports = Exports(asker, ObsHook(CONNECTION), asker.guard.folder or "", asker.guard.nowhere or "")
+        findings += _and_clear_up(exports.questions(), lambda: options.keep or exports.clear_up(), left)
+    else:
+        findings += [skipped(point, "all of it", _WRITING).answer() for point in (1, 2, 3, 4, 5)]
+    if options.jobs:
+        drafts = Drafts(asker, options.run)
+        findings += _and_clear_up(drafts.questions(), drafts.clear_up, left)
+        left += [f"job {job_id}" for job_id in drafts.made]
+    else:
+        findings.append(skipped(11, "all of it", _DRAFTS).answer())
+    findings += [question.answer() for question in reading.closing_questions(asker)]
+    return sorted(findings, key=lambda finding: finding.point), "; ".join(left)
+
+
+def _and_clear_up(questions: list[Question], clear_up: Callable[[], object], left: list[str]) -> list[Finding]:
+    try:
+        return [question.answer() for question in questions]
+    finally:
+        try:
+            clear_up()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the report is still to be written
+            left.append(f"clearing up failed with {type(error).__name__}")
+
+
+def _denied(options: argparse.Namespace, mask: Mask) -> Question:
+    text = "a list, asked by somebody without the right"
+    try:
+        asker = _asker(DENIED, options, mask)
+    except (DliException, DliFailException, DliClientError):
+        return skipped(9, text, "needs AIRFLOW_CONN_DLI_DENIED: a user of the account without rights on DLI")
+    return Question(9, text, lambda: reading.denied(asker))
+
+
+def _about(asker: Asker, options: argparse.Namespace) -> dict[str, Any]:
+    parts = ["read", *(["write"] if options.write else []), *(["jobs"] if options.jobs else [])]
+    return {
+        "airflow-provider-dli": __version__,
+        "asked on": f"{datetime.now(UTC):%Y-%m-%d}",
+        "region": asker.account.region,
+        "parts": ", ".join(parts),
+        "answers": sum(asker.seen.values()),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

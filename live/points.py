@@ -1,0 +1,92 @@
+"""What DLI's manual leaves open, point by point, and what a question can find out about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_dli.client.errors import DliClientError
+
+POINTS = {
+    1: "How an exported archive is laid out, and how its files are named",
+    2: "Whether one export can give more than one archive",
+    3: "Which forms of obs_dir an export takes",
+    4: "How many ids one call takes",
+    5: "What an export says of ids and places that are not there, and what it makes of a partly right list",
+    6: "Whether an answer of status 200 ever says is_success: false",
+    7: "How the list's filters status and name and its limit behave at their edges",
+    8: "How many requests DLI takes, and how it tells",
+    9: "What DLI says to somebody whom IAM gives no right",
+    10: "Where the console shows a Flink job",
+    11: "How the arrays that a batch answers with relate to its ids",
+    12: "Whether the error codes of the 2020 manual are still in use",
+}
+
+
+class Outcome(StrEnum):
+    """How a question ended."""
+
+    SETTLED = "settled"  #: the answer decides the point, for this account and today
+    SEEN = "seen"  #: something was seen that does not decide it
+    SKIPPED = "skipped"  #: not asked; the reason is said
+    FAILED = "failed"  #: asked, and there was no usable answer
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a question found.
+
+    :param point: number in :data:`POINTS`
+    :param question: what was asked, in words
+    :param outcome: how it ended
+    :param said: what was found, in words, masked
+    :param evidence: statuses, codes, counts and shapes; nothing that is somebody's own
+    """
+
+    point: int
+    question: str
+    outcome: Outcome
+    said: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it as JSON takes it."""
+        return asdict(self)
+
+
+#: a question: its point, its words, and what asks it and returns outcome, words and evidence
+Told = tuple[Outcome, str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question.
+
+    :param point: number in :data:`POINTS`
+    :param text: in words
+    :param put: asks, and tells outcome, words and evidence
+    """
+
+    point: int
+    text: str
+    put: Callable[[], Told]
+
+    def answer(self) -> Finding:
+        """Ask; that there is no answer is a finding too, without the words of the error, which name hosts."""
+        try:
+            return Finding(self.point, self.text, *self.put())
+        except (DliClientError, LookupError, TypeError, ValueError) as error:
+            said = f"no usable answer: {type(error).__name__}"
+            return Finding(self.point, self.text, Outcome.FAILED, said)
+
+
+def skipped(point: int, text: str, why: str) -> Question:
+    """Make a question that is not asked.
+
+    :param point: number in :data:`POINTS`
+    :param text: in words
+    :param why: the reason, and what would have to be done
+    """
+    return Question(point, text, lambda: (Outcome.SKIPPED, why, {}))

@@ -1,0 +1,201 @@
+"""The live suite, whole and as a process, against the emulator as if it were the cloud."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.hooks.obs import ObsHook
+from tests.connections import connected
+
+ROOT = Path(__file__).parents[2]
+READING = {"GET"}
+
+
+class Run:
+    """What a run printed and wrote."""
+
+    def __init__(self, done: subprocess.CompletedProcess[str], out: Path) -> None:
+        self.code, self.printed, self.errors = done.returncode, done.stdout, done.stderr
+        self.written = {path.name: path.read_text(encoding="utf-8") for path in sorted(out.glob("*"))}
+        self.findings: list[dict[str, Any]] = json.loads(self.written.get("report.json", '{"findings": []}'))[
+            "findings"
+        ]
+
+    def of(self, point: int, outcome: str | None = None) -> list[str]:
+        """Give what was said to a point."""
+        return [
+            each["said"] for each in self.findings if each["point"] == point and outcome in {None, each["outcome"]}
+        ]
+
+
+Live = Callable[..., Run]
+
+
+@pytest.fixture
+def live(dli_emulator: Any, airflow_home: Path, tmp_path: Path) -> Live:
+    """Return the command, for the emulator's account."""
+
+    def run(*arguments: str, **environment: str) -> Run:
+        out = tmp_path / "out"
+        done = subprocess.run(
+            [sys.executable, ROOT / "live" / "live.py", "--out", out, *arguments],
+            env=os.environ
+            | {"AIRFLOW_HOME": str(airflow_home), "AIRFLOW_CONN_DLI_DEFAULT": dli_emulator.airflow_conn}
+            | environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Run(done, out)
+
+    return run
+
+
+def asked(dli_emulator: Any) -> set[str]:
+    """Give the methods of all that DLI was asked."""
+    return {each.method for each in dli_emulator.requests if "/streaming/" in each.path}
+
+
+def keys(dli_emulator: Any) -> list[str]:
+    """List the emulator's bucket."""
+    client = store(dli_emulator)
+    return [each["Key"] for each in client.list_objects(Bucket=dli_emulator.bucket).get("Contents", [])]
+
+
+def store(dli_emulator: Any) -> Any:
+    """Give a client of the emulator's object store."""
+    with connected({"dli_default": dli_emulator.airflow_conn}):
+        return ObsHook().get_conn()
+
+
+def test_it_only_reads(live: Live, dli_emulator: Any) -> None:
+    """Without flags nothing but GET is sent, and every point has an answer or a reason."""
+    run = live()
+    assert (run.code, run.errors) == (0, ""), run.printed
+    assert asked(dli_emulator) == READING
+    assert {each["point"] for each in run.findings} == set(range(1, 13))
+    assert all("--write" in said for point in (1, 2, 3, 4, 5) for said in run.of(point))
+    assert "--jobs" in run.of(11)[0]
+
+
+def test_every_point(live: Live, dli_emulator: Any) -> None:
+    """With all flags, what the emulator does is what the report says."""
+    before = dict(dli_emulator.world.jobs)
+    run = live("--write", "--scratch", f"obs://{dli_emulator.bucket}/scratch/", "--jobs")
+    assert (run.code, run.errors) == (0, ""), run.printed
+    assert run.of(1) == ["26 x {job_id}.json deflated"]
+    assert run.of(2, "seen") == ["1 for 26 jobs of 3 kinds"]
+    assert run.of(3, "settled") == ["taken: bucket/a/b"]
+    assert run.of(4) == ["26 ids: taken"]
+    assert run.of(5) == ["alone: refused; beside one that is: refused", "refused: 400 DLI.29001"]
+    assert run.of(6)[0].startswith("not in ")
+    assert "limit=0: 0 of 26 jobs; limit=100: 26 of 26 jobs; limit=101: refused; limit=1000: refused" in run.of(7)
+    assert "found by: whole, beginning, middle" in run.of(7)
+    assert run.of(11, "settled") == ["2 ids, status 400: an array of 2", "3 ids, status 400: an array of 1"]
+    assert run.of(12) == ["codes seen: DLI.0001, DLI.16001, DLI.23001"]
+    assert dli_emulator.world.jobs == before
+    assert keys(dli_emulator) == []
+
+
+def test_the_archives_can_be_kept(live: Live, dli_emulator: Any) -> None:
+    """With --keep they stay, below a folder of the run's own."""
+    live("--write", "--scratch", f"{dli_emulator.bucket}/scratch", "--keep")
+    kept = keys(dli_emulator)
+    assert kept
+    assert all(key.startswith("scratch/live-") for key in kept)
+
+
+def test_somebody_elses_objects_stay(live: Live, dli_emulator: Any) -> None:
+    """What was in the scratch folder before is there afterwards."""
+    store(dli_emulator).put_object(Bucket=dli_emulator.bucket, Key="scratch/mine.txt", Body=b"mine")
+    live("--write", "--scratch", f"{dli_emulator.bucket}/scratch")
+    assert keys(dli_emulator) == ["scratch/mine.txt"]
+
+
+def test_the_report_gives_nothing_away(live: Live, dli_emulator: Any) -> None:
+    """No key, no id, no name of a bucket, a job, a user or a host."""
+    run = live("--write", "--scratch", f"{dli_emulator.bucket}/scratch", "--jobs")
+    account = json.loads(dli_emulator.airflow_conn)
+    own = [account["login"], account["password"], dli_emulator.project_id, dli_emulator.bucket, "127.0.0.1"]
+    own += [job.name for job in dli_emulator.world.jobs.values()]
+    for text in (*run.written.values(), run.printed):
+        assert [value for value in own if value in text] == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "fault", "point"),
+    [
+        ("ListFlinkJobs", {"kind": "error", "status": 401, "code": "APIGW.0301"}, 7),
+        ("ListFlinkJobs", {"kind": "error", "status": 403, "code": "DLI.0003"}, 7),
+        ("ListFlinkJobs", {"kind": "html"}, 7),
+        ("ExportFlinkJobs", {"kind": "no_agency"}, 1),
+    ],
+)
+def test_refusals_are_findings(
+    live: Live, dli_emulator: Any, operation: str, fault: dict[str, Any], point: int
+) -> None:
+    """An account that may not is told so point by point, and the rest goes on."""
+    dli_emulator.fault(operation, times=None, **fault)
+    run = live("--write", "--scratch", f"{dli_emulator.bucket}/scratch")
+    assert run.code == 1
+    assert run.of(point, "failed")
+    assert {each["point"] for each in run.findings} == set(range(1, 13))
+
+
+def test_throttling_is_waited_for(live: Live, dli_emulator: Any) -> None:
+    """What is throttled is asked again; the findings are the same."""
+    dli_emulator.fault("ListFlinkJobs", "throttled", times=2, retry_after=0)
+    run = live()
+    assert run.code == 0
+    assert len(run.of(7, "settled")) == 3
+
+
+def test_a_draft_whose_answer_was_lost_is_deleted(live: Live, dli_emulator: Any) -> None:
+    """It was made, though nobody was told its id: it is found by its name."""
+    before = dict(dli_emulator.world.jobs)
+    dli_emulator.fault("CreateFlinkSqlJob", "cut_after")
+    run = live("--write", "--scratch", f"{dli_emulator.bucket}/scratch", "--jobs")
+    assert run.of(11, "failed") == ["no usable answer: AnswerLostError"]
+    assert dli_emulator.world.jobs == before
+
+
+def test_a_user_without_rights(live: Live, dli_emulator: Any) -> None:
+    """A second connection shows how DLI refuses; one that is let in is said to show nothing."""
+    run = live(AIRFLOW_CONN_DLI_DENIED=dli_emulator.airflow_conn)
+    assert run.of(9) == ["AIRFLOW_CONN_DLI_DENIED may list jobs, so it shows no refusal"]
+    wrong = json.loads(dli_emulator.airflow_conn) | {"password": "wrong-secret-key"}
+    run = live(AIRFLOW_CONN_DLI_DENIED=json.dumps(wrong))
+    assert run.of(9, "settled") == ["401 APIGW.0301"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--write"], "--write and --jobs need --write --scratch BUCKET/PREFIX"),
+        (["--jobs"], "--write and --jobs need --write --scratch BUCKET/PREFIX"),
+        (["--write", "--scratch", "bucket"], "'bucket' is a whole bucket; give BUCKET/PREFIX"),
+        (["--write", "--scratch", "Not A Bucket/x"], "--scratch: "),
+    ],
+)
+def test_wrong_arguments_ask_nothing(live: Live, dli_emulator: Any, arguments: list[str], said: str) -> None:
+    """The argument is named, and nothing is sent."""
+    run = live(*arguments)
+    assert run.code == 2
+    assert said in run.errors
+    assert len(dli_emulator.requests) == 0
+
+
+def test_no_account(live: Live) -> None:
+    """It says what to set."""
+    run = live(AIRFLOW_CONN_DLI_DEFAULT="")
+    assert run.code == 2
+    assert "Set AIRFLOW_CONN_DLI_DEFAULT" in run.errors
