@@ -1,0 +1,72 @@
+"""Hold a conversation with answers from a script: no server, no driver, no clock but the one that is given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_dli.client.call import Pause, Reply, Request
+from airflow_provider_dli.client.errors import DliClientError
+
+NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+
+
+def noon() -> datetime:
+    """Tell the time: it is always noon."""
+    return NOON
+
+
+@dataclass
+class Talk:
+    """What a conversation came to.
+
+    :param result: what it returned; None if it raised
+    :param error: what it raised, if it did
+    :param requests: what it asked
+    :param pauses: how long it waited, in seconds
+    """
+
+    result: Any = None
+    error: Any = None
+    requests: list[Request] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+
+
+def answer(status: int = 200, body: object = None, **headers: str) -> Reply:
+    """Make a reply; underscores of header names stand for hyphens.
+
+    :param status: HTTP status
+    :param body: bytes as they are, anything else as JSON
+    """
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
+
+
+def talk(conversation: Any, *answers: Reply | DliClientError) -> Talk:
+    """Hold a conversation; every answer must be asked for, and none beyond them.
+
+    :param conversation: the generator
+    :param answers: in order; an error is thrown into it, as a driver does that had no answer
+    """
+    told = Talk()
+    left: Sequence[Reply | DliClientError] = answers
+    given: Reply | DliClientError | None = None
+    try:
+        while True:
+            step = conversation.throw(given) if isinstance(given, DliClientError) else conversation.send(given)
+            if isinstance(step, Pause):
+                told.pauses.append(step.seconds)
+                given = None
+                continue
+            told.requests.append(step)
+            assert left, f"one request too many: {step!r}"
+            given, left = left[0], left[1:]
+    except StopIteration as stop:
+        told.result = stop.value
+    except DliClientError as error:
+        told.error = error
+    assert not left, f"not asked for: {left!r}"
+    return told

@@ -1,0 +1,436 @@
+"""Tokens, temporary keys and project look-ups: what is asked, byte for byte, and what is made of each answer."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client.account import Project
+from airflow_provider_dli.client.building import USER_AGENT, plain_request
+from airflow_provider_dli.client.credentials import AccessKey, iam, metadata
+from airflow_provider_dli.client.credentials.cache import Cached, Lasting
+from airflow_provider_dli.client.credentials.temporary import agency_keys, metadata_keys
+from airflow_provider_dli.client.credentials.token import password_token, ready_token
+from airflow_provider_dli.client.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    RefusedError,
+    UnexpectedReplyError,
+)
+from tests.client.talking import NOON, Talk, answer, noon, talk
+
+IAM = "https://iam.example.com"
+USER = iam.User("ann", "pass-word", "acme")
+SCOPE = iam.Scope(None, "cn-north-4")
+KEY = AccessKey("AK", "SK")
+END = NOON + timedelta(hours=1)
+CREDENTIAL = {"access": "TAK", "secret": "TSK", "securitytoken": "T" * 40, "expires_at": END.isoformat()}
+TOKEN = {"token": {"expires_at": END.isoformat()}}
+JSON = ("Content-Type", "application/json")
+OURS = ("User-Agent", USER_AGENT)
+ASKED = plain_request("Anything", "GET", "https://dli.example.com/v1", [])
+
+
+def body_of(told: Talk) -> Any:
+    """Give the JSON of the one request."""
+    (request,) = told.requests
+    return json.loads(request.body)
+
+
+def test_a_token_is_asked_for() -> None:
+    """KeystoneCreateUserTokenByPassword, scoped by name; the password is a secret of the request."""
+    told = talk(iam.create_token(IAM, USER, SCOPE), answer(201, TOKEN, x_subject_token="the-token"))
+    (request,) = told.requests
+    assert (request.operation, request.method) == ("KeystoneCreateUserTokenByPassword", "POST")
+    assert request.url == f"{IAM}/v3/auth/tokens?nocatalog=true"
+    assert request.headers == (("Host", "iam.example.com"), JSON, OURS)
+    assert request.secrets == ("pass-word",)
+    assert body_of(told) == {
+        "auth": {
+            "identity": {
+                "methods": ["password"],
+                "password": {"user": {"name": "ann", "password": "pass-word", "domain": {"name": "acme"}}},
+            },
+            "scope": {"project": {"name": "cn-north-4"}},
+        }
+    }
+    assert told.result == Lasting("the-token", END)
+
+
+def test_a_known_project_scopes_by_its_id() -> None:
+    """Where the id is known the name is not sent."""
+    scope = iam.Scope("p1", "cn-north-4")
+    told = talk(iam.create_token(IAM, USER, scope), answer(201, TOKEN, x_subject_token="t"))
+    assert body_of(told)["auth"]["scope"] == {"project": {"id": "p1"}}
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (answer(201, TOKEN), "the reply has no X-Subject-Token"),
+        (answer(201, {}, x_subject_token="t"), "expires_at is no time: None"),
+        (answer(201, {"token": []}, x_subject_token="t"), "expires_at is no time: None"),
+        (answer(201, {"token": {"expires_at": "soon"}}, x_subject_token="t"), "expires_at is no time: 'soon'"),
+        (
+            answer(201, {"token": {"expires_at": "2026-01-15T12:00:00"}}, x_subject_token="t"),
+            "expires_at is no time: '2026-01-15T12:00:00'",
+        ),
+        (answer(201, b"Welcome", x_subject_token="t"), "a JSON object was expected, not: Welcome"),
+    ],
+)
+def test_what_is_no_token(reply: Any, said: str) -> None:
+    """The operation is named, and what is wrong with the answer."""
+    error = talk(iam.create_token(IAM, USER, SCOPE), reply).error
+    assert isinstance(error, UnexpectedReplyError)
+    assert (error.operation, error.status, error.message) == ("KeystoneCreateUserTokenByPassword", 201, said)
+
+
+def test_keys_of_a_token() -> None:
+    """CreateTemporaryAccessKeyByToken for an hour; the token is a secret of the request."""
+    told = talk(iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": CREDENTIAL}))
+    (request,) = told.requests
+    assert (request.operation, request.method) == ("CreateTemporaryAccessKeyByToken", "POST")
+    assert request.url == f"{IAM}/v3.0/OS-CREDENTIAL/securitytokens"
+    assert request.headers == (("Host", "iam.example.com"), JSON, OURS)
+    assert request.secrets == ("the-token",)
+    token = {"id": "the-token", "duration_seconds": 3600}
+    assert body_of(told) == {"auth": {"identity": {"methods": ["token"], "token": token}}}
+    assert told.result == Lasting(AccessKey("TAK", "TSK", "T" * 40), END)
+
+
+def test_keys_of_an_agency() -> None:
+    """CreateTemporaryAccessKeyByAgency, signed by whom we were before."""
+    agency = iam.Agency("backup", "other")
+    told = talk(iam.keys_of_agency(IAM, KEY, agency, noon), answer(201, {"credential": CREDENTIAL}))
+    (request,) = told.requests
+    assert (request.operation, request.method) == ("CreateTemporaryAccessKeyByAgency", "POST")
+    assert request.url == f"{IAM}/v3.0/OS-CREDENTIAL/securitytokens"
+    assert dict(request.headers)["Authorization"].startswith("SDK-HMAC-SHA256 Access=AK, ")
+    assert dict(request.headers)["X-Sdk-Date"] == "20260115T120000Z"
+    role = {"agency_name": "backup", "domain_name": "other", "duration_seconds": 3600}
+    assert body_of(told) == {"auth": {"identity": {"methods": ["assume_role"], "assume_role": role}}}
+    assert told.result.value == AccessKey("TAK", "TSK", "T" * 40)
+
+
+@pytest.mark.parametrize("missing", ["access", "secret", "securitytoken"])
+def test_keys_with_a_part_missing(missing: str) -> None:
+    """The part is named, and no other is in the message."""
+    given = {name: value for name, value in CREDENTIAL.items() if name != missing}
+    error = talk(iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": given})).error
+    assert isinstance(error, UnexpectedReplyError)
+    assert (error.operation, error.message) == (
+        "CreateTemporaryAccessKeyByToken",
+        f"the keys cannot be read: no {missing!r}",
+    )
+
+
+@pytest.mark.parametrize("credential", [None, [], 7, "text"])
+def test_keys_that_are_none(credential: object) -> None:
+    """Whatever stands in their place is an unexpected answer, no TypeError."""
+    error = talk(iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": credential})).error
+    assert isinstance(error, UnexpectedReplyError)
+    assert error.message.startswith("the keys cannot be read: no ")
+
+
+def test_keys_need_an_end() -> None:
+    """Keys whose end is not known would be used beyond it."""
+    error = talk(
+        iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": CREDENTIAL | {"expires_at": ""}})
+    ).error
+    assert (error.operation, error.message) == ("CreateTemporaryAccessKeyByToken", "expires_at is no time: ''")
+
+
+def test_projects_are_looked_up() -> None:
+    """By the name, which is encoded; signed; ids and names come back."""
+    found = {"projects": [{"id": "p1", "name": "cn-north-4"}, {"id": "p2", "name": "cn-north-4_a"}]}
+    told = talk(iam.find_projects(IAM, KEY, "cn-north-4 a", noon), answer(200, found))
+    (request,) = told.requests
+    assert (request.operation, request.method) == ("KeystoneListProjects", "GET")
+    assert request.url == f"{IAM}/v3/projects?name=cn-north-4%20a"
+    assert request.body == b""
+    assert "Authorization" in dict(request.headers)
+    assert told.result == [("p1", "cn-north-4"), ("p2", "cn-north-4_a")]
+
+
+@pytest.mark.parametrize(
+    ("projects", "said"),
+    [
+        ([{"id": "p"}], "the projects cannot be read: 'name'"),
+        ([{"name": "n"}], "the projects cannot be read: 'id'"),
+        ([7], "the projects cannot be read: 'int' object is not subscriptable"),
+        (7, "the projects cannot be read: 'int' object is not iterable"),
+    ],
+)
+def test_projects_that_are_none(projects: object, said: str) -> None:
+    """They are an unexpected answer."""
+    error = talk(iam.find_projects(IAM, KEY, "n", noon), answer(200, {"projects": projects})).error
+    assert isinstance(error, UnexpectedReplyError)
+    assert (error.operation, error.message) == ("KeystoneListProjects", said)
+
+
+def project(given: str | None = None) -> Project:
+    """Make a project that is looked up unless its id is given."""
+    return Project(given, "cn-north-4", IAM, KEY)
+
+
+def test_a_given_project_is_not_looked_up() -> None:
+    """Nothing is asked."""
+    assert talk(project("p0").id(noon)).result == "p0"
+
+
+def test_a_project_is_looked_up_once() -> None:
+    """The second time nothing is asked."""
+    one = project()
+    found = answer(200, {"projects": [{"id": "p1", "name": "cn-north-4"}]})
+    told = talk(one.id(noon), found)
+    assert told.result == "p1"
+    assert told.requests[0].url == f"{IAM}/v3/projects?name=cn-north-4"
+    assert talk(one.id(noon)).result == "p1"
+
+
+@pytest.mark.parametrize(
+    ("projects", "said"),
+    [
+        (None, "is not given, and IAM lists not one but 0 projects named 'cn-north-4': none"),
+        (
+            [{"id": "p1", "name": "a"}, {"id": "p2", "name": "b"}],
+            "is not given, and IAM lists not one but 2 projects named 'cn-north-4': a (p1), b (p2)",
+        ),
+    ],
+)
+def test_a_project_must_be_one(projects: object, said: str) -> None:
+    """None or several: the field, what was found, and where the right one stands."""
+    error = talk(project().id(noon), answer(200, {"projects": projects})).error
+    assert isinstance(error, ConfigurationError)
+    assert (error.field, error.problem, error.remedy) == (
+        "project_id",
+        said,
+        "copy the right one from My Credentials in the console",
+    )
+
+
+def test_metadata_keys() -> None:
+    """Version 2: a session token of six hours first, then the keys with it."""
+    credential = {"credential": CREDENTIAL}
+    told = talk(metadata.security_key("http://meta"), answer(200, b" session \n"), answer(200, credential))
+    first, second = told.requests
+    assert (first.operation, first.method, first.url) == (
+        "GetMetadataToken",
+        "PUT",
+        "http://meta/meta-data/latest/api/token",
+    )
+    assert first.headers == (("Host", "meta"), ("X-Metadata-Token-Ttl-Seconds", "21600"), OURS)
+    assert (second.operation, second.method, second.url) == (
+        "GetSecurityKey",
+        "GET",
+        "http://meta/openstack/latest/securitykey",
+    )
+    assert second.headers == (("Host", "meta"), ("X-Metadata-Token", "session"), OURS)
+    assert (first.secrets, second.secrets) == ((), ("session",))
+    assert told.result == Lasting(AccessKey("TAK", "TSK", "T" * 40), END)
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_metadata_without_version_2(status: int) -> None:
+    """An older image has no session tokens: the keys are asked for without."""
+    told = talk(metadata.security_key("http://meta"), answer(status), answer(200, {"credential": CREDENTIAL}))
+    assert told.requests[1].headers == (("Host", "meta"), OURS)
+    assert told.requests[1].secrets == ()
+    assert told.result.value.access_key == "TAK"
+
+
+@pytest.mark.parametrize("text", [b"", b"  \n", b"a\x00b"])
+def test_a_session_token_that_is_none(text: bytes) -> None:
+    """It is never put into a header."""
+    error = talk(metadata.security_key("http://meta"), answer(200, text)).error
+    assert isinstance(error, UnexpectedReplyError)
+    assert (error.operation, error.message) == ("GetMetadataToken", "the reply is no session token")
+
+
+def test_metadata_in_trouble() -> None:
+    """Other statuses are what they are everywhere; a 2xx that is not 200 gives no token either."""
+    error = talk(metadata.security_key("http://meta"), answer(400, {"message": "no"})).error
+    assert isinstance(error, RefusedError)
+    assert (error.operation, error.message) == ("GetMetadataToken", "no")
+    error = talk(metadata.security_key("http://meta"), answer(204, {"a": 1})).error
+    assert (error.operation, error.message) == ("GetMetadataToken", "the reply is no session token")
+
+
+def test_keys_of_the_metadata_service_name_themselves_in_errors() -> None:
+    """The operation is that of the metadata service, not IAM's."""
+    error = talk(metadata.security_key("http://meta"), answer(404), answer(200, {})).error
+    assert error.operation == "GetSecurityKey"
+
+
+def test_a_ready_token_proves() -> None:
+    """As X-Auth-Token, after the other headers, and as a secret of the request; nothing is asked."""
+    credentials = ready_token(IAM, "the-token")
+    proven = talk(credentials.prove(ASKED, noon)).result
+    assert proven.headers == (*ASKED.headers, ("X-Auth-Token", "the-token"))
+    assert proven.secrets == ("the-token",)
+    assert credentials.who == "the bearer of a token"
+
+
+def test_a_ready_token_gives_keys_once() -> None:
+    """For OBS, by way of IAM; the second time from memory."""
+    credentials = ready_token(IAM, "the-token")
+    told = talk(credentials.keys(noon), answer(201, {"credential": CREDENTIAL}))
+    assert told.requests[0].url == f"{IAM}/v3.0/OS-CREDENTIAL/securitytokens"
+    assert body_of(told)["auth"]["identity"]["token"]["id"] == "the-token"
+    assert told.result == talk(credentials.keys(noon)).result == AccessKey("TAK", "TSK", "T" * 40)
+
+
+def test_a_ready_token_that_is_refused_cannot_be_renewed() -> None:
+    """There is no other one."""
+    credentials = ready_token(IAM, "the-token")
+    proven = talk(credentials.prove(ASKED, noon)).result
+    assert credentials.forget(proven) is False
+    assert talk(credentials.prove(ASKED, noon)).result == proven
+
+
+def test_a_password_gets_a_token_once_and_again_when_refused() -> None:
+    """One request for two proofs; after a refusal of that very token another is fetched."""
+    credentials = password_token(IAM, USER, SCOPE)
+    assert credentials.who == "IAM user ann of account acme"
+    told = talk(credentials.prove(ASKED, noon), answer(201, TOKEN, x_subject_token="t1"))
+    assert told.requests[0].operation == "KeystoneCreateUserTokenByPassword"
+    first = told.result
+    assert talk(credentials.prove(ASKED, noon)).result == first
+    assert credentials.forget(ASKED) is True
+    assert talk(credentials.prove(ASKED, noon)).result == first, "another request's refusal forgets nothing"
+    assert credentials.forget(first) is True
+    second = talk(credentials.prove(ASKED, noon), answer(201, TOKEN, x_subject_token="t2")).result
+    assert second.headers[-1] == ("X-Auth-Token", "t2")
+
+
+def test_a_wrong_password_is_an_authentication_error() -> None:
+    """IAM's own words, without the password should it repeat it."""
+    reply = answer(401, {"error": {"code": 401, "message": "not pass-word", "title": "Unauthorized"}})
+    error = talk(password_token(IAM, USER, SCOPE).prove(ASKED, noon), reply).error
+    assert isinstance(error, AuthenticationError)
+    assert (error.code, error.message) == (None, "not ***")
+
+
+def test_temporary_keys_prove() -> None:
+    """Fetched once; they sign, and give themselves for OBS."""
+    credentials = metadata_keys("http://meta")
+    assert credentials.who == "the agency of this ECS"
+    told = talk(credentials.prove(ASKED, noon), answer(404), answer(200, {"credential": CREDENTIAL}))
+    headers = dict(told.result.headers)
+    assert headers["Authorization"].startswith("SDK-HMAC-SHA256 Access=TAK, ")
+    assert headers["X-Security-Token"] == "T" * 40
+    assert headers["X-Sdk-Date"] == "20260115T120000Z"
+    assert talk(credentials.keys(noon)).result == AccessKey("TAK", "TSK", "T" * 40)
+
+
+def test_temporary_keys_that_are_refused_are_fetched_anew_by_the_next_call() -> None:
+    """This call is not repeated: a key that is refused again and again is locked."""
+    credentials = metadata_keys("http://meta")
+    proven = talk(credentials.prove(ASKED, noon), answer(404), answer(200, {"credential": CREDENTIAL})).result
+    assert credentials.forget(ASKED) is False
+    assert talk(credentials.keys(noon)).result.access_key == "TAK"
+    assert credentials.forget(proven) is False
+    other = {"credential": CREDENTIAL | {"access": "NEW"}}
+    assert talk(credentials.keys(noon), answer(404), answer(200, other)).result.access_key == "NEW"
+
+
+def test_the_metadata_service_of_an_ecs() -> None:
+    """Where every ECS has it."""
+    told = talk(metadata_keys().keys(noon), answer(404), answer(200, {"credential": CREDENTIAL}))
+    assert told.requests[0].url == "http://169.254.169.254/meta-data/latest/api/token"
+
+
+def test_an_agency_is_assumed() -> None:
+    """It says who it is and by whom; its keys are IAM's."""
+    credentials = agency_keys(IAM, KEY, iam.Agency("backup", "other"))
+    assert credentials.who == "agency backup of account other, assumed by access key AK"
+    told = talk(credentials.keys(noon), answer(201, {"credential": CREDENTIAL}))
+    assert told.requests[0].operation == "CreateTemporaryAccessKeyByAgency"
+    assert told.result.access_key == "TAK"
+
+
+def test_an_access_key_names_itself_and_gives_itself() -> None:
+    """Without its secret; a temporary one says so."""
+    temporary = AccessKey("AK", "SK", "ST")
+    assert (KEY.who, temporary.who) == ("access key AK", "temporary access key AK")
+    assert talk(temporary.keys(noon)).result is temporary
+    assert temporary.forget(ASKED) is False
+    assert repr(temporary) == "AccessKey(access_key='AK')"
+
+
+def test_what_an_access_key_signs_is_secret() -> None:
+    """The signature and the security token; nothing of a plain key beside its signature."""
+    plain = talk(KEY.prove(ASKED, noon)).result
+    signature = dict(plain.headers)["Authorization"].rpartition("Signature=")[2]
+    assert plain.secrets == (signature,)
+    assert [name for name, _ in plain.headers] == ["Host", "User-Agent", "X-Sdk-Date", "Authorization"]
+    temporary = talk(AccessKey("AK", "SK", "ST").prove(ASKED, noon)).result
+    assert temporary.secrets[1:] == ("ST",)
+    assert [name for name, _ in temporary.headers][2:] == ["X-Sdk-Date", "X-Security-Token", "Authorization"]
+
+
+class Clock:
+    """Tells the time that it is set to."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        """Tell it."""
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("lasts", "early"),
+    [(timedelta(hours=24), timedelta(minutes=5)), (timedelta(minutes=10), timedelta(minutes=2))],
+)
+def test_a_value_is_fetched_again_before_it_ends(lasts: timedelta, early: timedelta) -> None:
+    """Five minutes before, or a fifth of a short life."""
+    clock, fetched = Clock(), []
+
+    def fetch(now: Any) -> Any:
+        yield from ()
+        fetched.append(now())
+        return Lasting(len(fetched), NOON + lasts)
+
+    cached = Cached(fetch)
+    assert talk(cached.get(clock)).result == 1
+    clock.now = NOON + lasts - early - timedelta(seconds=1)
+    assert talk(cached.get(clock)).result == 1
+    clock.now = NOON + lasts - early
+    assert talk(cached.get(clock)).result == 2
+    assert fetched == [NOON, clock.now]
+
+
+def test_a_second_one_waits_while_the_first_fetches() -> None:
+    """In glances of ten milliseconds, without blocking; it takes what the first fetched."""
+
+    def fetch(_clock: Any) -> Any:
+        reply = yield ASKED
+        return Lasting(reply.body, None)
+
+    cached = Cached(fetch)
+    first, second = cached.get(noon), cached.get(noon)
+    assert next(first) == ASKED
+    assert [next(second).seconds, next(second).seconds] == [0.01, 0.01]  # type: ignore[union-attr]
+    with pytest.raises(StopIteration) as stop:
+        first.send(answer(200, b"value"))
+    assert stop.value.value == b"value"
+    with pytest.raises(StopIteration) as stop:
+        next(second)
+    assert stop.value.value == b"value"
+
+
+def test_a_fetch_that_fails_lets_the_next_one_try() -> None:
+    """The lock is given back."""
+    credentials = password_token(IAM, USER, SCOPE)
+    assert talk(credentials.prove(ASKED, noon), answer(500)).error is not None
+    assert talk(credentials.prove(ASKED, noon), answer(201, TOKEN, x_subject_token="t")).error is None
+
+
+def test_forgetting_what_was_never_fetched() -> None:
+    """Is nothing."""
+    Cached(lambda _clock: iter(())).forget(lambda _: True)  # type: ignore[arg-type, return-value]

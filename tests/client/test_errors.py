@@ -1,0 +1,86 @@
+"""Every error says what was asked, what came and what to do, and passes whole from process to process."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client import errors
+from airflow_provider_dli.client.advice import ADVICE
+from airflow_provider_dli.client.errors import (
+    AnswerLostError,
+    ConfigurationError,
+    NoAnswerError,
+    NotSentError,
+    RefusedError,
+    ServiceError,
+    ThrottledError,
+)
+
+SERVICE = sorted(
+    (kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ServiceError)),
+    key=lambda kind: kind.__name__,
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((400, "DLI.0001", "wrong.", None), f"Op: HTTP 400 DLI.0001: wrong. {ADVICE['DLI.0001']}"),
+        ((400, "X.1", "wrong", None), f"Op: HTTP 400 X.1: wrong. {RefusedError.advice}"),
+        ((400, None, "wrong!", None), f"Op: HTTP 400: wrong! {RefusedError.advice}"),
+        ((400, None, "wrong?", None), f"Op: HTTP 400: wrong? {RefusedError.advice}"),
+        ((400, None, "wrong.", "r-1"), f"Op: HTTP 400: wrong. (request id r-1). {RefusedError.advice}"),
+        ((400, "", "wrong", "r-1"), f"Op: HTTP 400: wrong (request id r-1). {RefusedError.advice}"),
+        ((400, "DLI.0001", "wrong", None, "Do this."), "Op: HTTP 400 DLI.0001: wrong. Do this."),
+    ],
+)
+def test_an_answer_in_one_line(given: tuple[Any, ...], said: str) -> None:
+    """Operation, status, code, words, request id, advice: the code's before the kind's, one's own before both."""
+    assert str(RefusedError("Op", *given)) == said
+
+
+@pytest.mark.parametrize("kind", SERVICE)
+def test_answers_keep_what_came(kind: type[ServiceError]) -> None:
+    """By name, also after a journey through pickle, as a task's error takes it."""
+    error = kind("Op", 418, "C.1", "words", "r-1")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own
+    for each in (error, again):
+        found = (each.operation, each.status, each.code, each.message, each.request_id, each.advice)
+        assert found == ("Op", 418, "C.1", "words", "r-1", kind.advice)
+    assert str(again) == str(error)
+    assert type(again) is kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (NoAnswerError, "Op: no answer from h:1: cut. Check that this machine reaches the host."),
+        (
+            NotSentError,
+            f"Op: could not reach h:1: cut. {NotSentError.advice}",
+        ),
+        (AnswerLostError, "Op: lost the answer of h:1: cut. Whether the service acted is not known."),
+    ],
+)
+def test_no_answer_in_one_line(kind: type[NoAnswerError], said: str) -> None:
+    """What was asked of whom, why, and what that means."""
+    error = kind("Op", "h:1", "cut")
+    assert (error.operation, error.host, error.reason, str(error)) == ("Op", "h:1", "cut", said)
+    assert error.transient
+
+
+def test_a_field_in_one_line() -> None:
+    """Its name, what is wrong, what would be right."""
+    error = ConfigurationError("region", "is missing", "give one")
+    assert (error.field, error.problem, error.remedy) == ("region", "is missing", "give one")
+    assert str(error) == "region: is missing; give one"
+    assert not error.transient
+
+
+def test_what_may_pass_by_itself() -> None:
+    """Throttling and trouble on the other side; nothing else."""
+    assert {kind.__name__ for kind in SERVICE if kind.transient} == {"ThrottledError", "UnavailableError"}
+    assert ThrottledError("Op", 429, None, "m", None).retry_after is None

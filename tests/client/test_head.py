@@ -1,0 +1,239 @@
+"""Looking an object up as a conversation: what is asked, and what is made of each answer."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client.account import Account, Project
+from airflow_provider_dli.client.building import USER_AGENT
+from airflow_provider_dli.client.credentials import AccessKey
+from airflow_provider_dli.client.errors import (
+    AuthenticationError,
+    PermissionDeniedError,
+    RefusedError,
+    ServiceError,
+    ThrottledError,
+    UnavailableError,
+    UnexpectedReplyError,
+)
+from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.client.obs.asking import ReplacedError, changed, refusal
+from airflow_provider_dli.client.obs.head import ask_facts
+from airflow_provider_dli.client.obs.objects import ObjectFacts, no_bucket
+from airflow_provider_dli.client.obs.quiet import Blot
+from tests.client.talking import Talk, answer, noon, talk
+
+PLACE = ObsLocation("obs-test", "dir one/ä~.zip")
+FOUND = {
+    "content_length": "7",
+    "etag": '"0123456789abcdef0123456789abcdef"',
+    "last_modified": "Thu, 15 Jan 2026 13:00:00 +0100",
+}
+FACTS = ObjectFacts(7, "0123456789abcdef0123456789abcdef", "2026-01-15T12:00:00+00:00")
+ERROR = b"<Error><Code> %s </Code><Message> %s </Message></Error>"
+
+
+def account(endpoint: str = "http://127.0.0.1:9000", token: str | None = None) -> Account:
+    """Make an account whose OBS is at an endpoint."""
+    key = AccessKey("AK", "SK", token)
+    return Account("cn-north-4", Project("p", "cn-north-4", endpoint, key), key, endpoint, endpoint, endpoint)
+
+
+def look(*answers: Any, bucket_known: bool = False, **about: Any) -> Talk:
+    """Look the object up."""
+    return talk(ask_facts(PLACE, account(**about), noon, bucket_known=bucket_known), *answers)
+
+
+def test_what_is_asked() -> None:
+    """HEAD of the encoded key, signed as S3 v4 for the region, and nothing else that is not needed."""
+    told = look(answer(200, b"", **FOUND))
+    (request,) = told.requests
+    assert (request.operation, request.method) == ("HeadObject", "HEAD")
+    assert request.url == "http://127.0.0.1:9000/obs-test/dir%20one/%C3%A4~.zip"
+    headers = dict(request.headers)
+    assert (headers["Host"], headers["User-Agent"]) == ("127.0.0.1:9000", USER_AGENT)
+    assert "/cn-north-4/s3/aws4_request" in headers["Authorization"]
+    assert headers["X-Amz-Content-SHA256"] == "UNSIGNED-PAYLOAD"
+    assert request.secrets == (headers["Authorization"].rpartition("=")[2],)
+    assert len(request.secrets[0]) == 64
+    assert told.result == FACTS
+
+
+def test_a_security_token_is_sent_and_secret() -> None:
+    """Of temporary keys."""
+    (request,) = look(answer(200, b"", **FOUND), token="the-token").requests
+    assert dict(request.headers)["X-Amz-Security-Token"] == "the-token"
+    assert request.secrets[1:] == ("the-token",)
+
+
+def test_the_bucket_is_part_of_the_host_in_the_cloud() -> None:
+    """OBS takes virtual-hosted addresses only."""
+    told = look(answer(404), answer(404), endpoint="https://obs.cn-north-4.myhuaweicloud.com")
+    assert [request.url for request in told.requests] == [
+        "https://obs-test.obs.cn-north-4.myhuaweicloud.com/dir%20one/%C3%A4~.zip",
+        "https://obs-test.obs.cn-north-4.myhuaweicloud.com/",
+    ]
+    assert dict(told.requests[0].headers)["Host"] == "obs-test.obs.cn-north-4.myhuaweicloud.com"
+
+
+@pytest.mark.parametrize(
+    ("headers", "changes"),
+    [
+        ({"x_amz_version_id": "v1"}, {"version_id": "v1"}),
+        ({"x_amz_version_id": "null"}, {}),
+        ({"x_amz_storage_class": "COLD"}, {"storage_class": "COLD"}),
+        ({"x_amz_server_side_encryption": "aws:kms"}, {"encrypted": True}),
+        ({"x_amz_server_side_encryption_customer_algorithm": "AES256"}, {"encrypted": True}),
+        ({"x_amz_restore": 'ongoing-request="false"'}, {"restored": True}),
+        ({"x_amz_restore": 'ongoing-request="true"'}, {}),
+    ],
+)
+def test_what_the_headers_tell(headers: dict[str, str], changes: dict[str, Any]) -> None:
+    """Version, tier, encryption, whether it was taken out of an archive tier."""
+    assert look(answer(200, b"", **FOUND, **headers)).result == replace(FACTS, **changes)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"content_length": "many"}, "the answer tells no object: ValueError("),
+        ({"etag": None}, "the answer tells no object: KeyError('etag')"),
+        ({"last_modified": "yesterday"}, "the answer tells no object: "),
+    ],
+)
+def test_headers_that_tell_no_object(wrong: dict[str, Any], said: str) -> None:
+    """Are an unexpected answer of HeadObject."""
+    headers = {name: value for name, value in (FOUND | wrong).items() if value is not None}
+    error = look(answer(200, b"", **headers)).error
+    assert isinstance(error, UnexpectedReplyError)
+    assert (error.operation, error.status) == ("HeadObject", 200)
+    assert error.message.startswith(said)
+
+
+def test_what_is_not_there_yet() -> None:
+    """The bucket is asked for, so that a missing one is told from a missing object."""
+    told = look(answer(404), answer(200))
+    assert (told.result, told.error) == (None, None)
+    assert [(request.operation, request.method, request.url) for request in told.requests][1:] == [
+        ("HeadBucket", "HEAD", "http://127.0.0.1:9000/obs-test")
+    ]
+
+
+def test_a_bucket_that_is_known_is_not_asked_for() -> None:
+    """One request less for each of a thousand waits."""
+    assert look(answer(404), bucket_known=True).result is None
+
+
+def test_a_bucket_that_is_not_there() -> None:
+    """Waiting will not help."""
+    error = look(answer(404), answer(404)).error
+    assert isinstance(error, RefusedError)
+    assert str(error) == (
+        "HeadBucket: HTTP 404 NoSuchBucket: there is no bucket 'obs-test'. "
+        "Check the bucket's name and the region and obs_endpoint of the connection."
+    )
+    assert (error.operation, error.status, error.code, error.request_id) == (
+        "HeadBucket",
+        404,
+        "NoSuchBucket",
+        None,
+    )
+    assert str(no_bucket("obs-test")) == str(error)
+
+
+def test_a_refusal_is_asked_why() -> None:
+    """HEAD has no body that could say it: one byte is asked for, and its refusal is told."""
+    why = answer(403, ERROR % (b"AccessDenied", b"no right"), x_amz_request_id="r1")
+    told = look(answer(403), why)
+    assert [(request.operation, request.method) for request in told.requests][1:] == [("GetObject", "GET")]
+    assert dict(told.requests[1].headers)["Range"] == "bytes=0-0"
+    error = told.error
+    assert isinstance(error, PermissionDeniedError)
+    assert (error.operation, error.status, error.code, error.request_id) == (
+        "HeadObject",
+        403,
+        "AccessDenied",
+        "r1",
+    )
+    assert error.message == "obs://obs-test/dir one/ä~.zip: no right"
+    assert error.advice == "The access key needs the right to read this bucket and its objects."
+
+
+@pytest.mark.parametrize("status", [200, 206])
+def test_a_refusal_that_is_none_the_second_time(status: int) -> None:
+    """The first is told: what a byte says cannot explain it."""
+    error = look(answer(403), answer(status, b"P")).error
+    assert (error.status, error.code) == (403, "403")
+    assert error.message.endswith(": no message")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (403, b"InvalidAccessKeyId", AuthenticationError),
+        (403, b"SignatureDoesNotMatch", AuthenticationError),
+        (403, b"RequestTimeTooSkewed", AuthenticationError),
+        (400, b"InvalidToken", AuthenticationError),
+        (400, b"ExpiredToken", AuthenticationError),
+        (401, b"Whatever", PermissionDeniedError),
+        (403, b"AccessDenied", PermissionDeniedError),
+        (429, b"Whatever", ThrottledError),
+        (503, b"SlowDown", ThrottledError),
+        (503, b"TooManyRequests", ThrottledError),
+        (500, b"InternalError", UnavailableError),
+        (503, b"ServiceUnavailable", UnavailableError),
+        (499, b"Whatever", RefusedError),
+        (400, b"BadDigest", RefusedError),
+    ],
+)
+def test_refusals_have_their_kinds(status: int, code: bytes, kind: type[ServiceError]) -> None:
+    """By the service's code first, by the status else."""
+    error = look(answer(status), answer(status, ERROR % (code, b"words"))).error
+    assert type(error) is kind
+    assert (error.status, error.code) == (status, code.decode())
+
+
+def test_only_a_missing_right_has_advice_of_its_own() -> None:
+    """Everything else says what its kind says."""
+    said = {
+        status: refusal("HeadObject", PLACE, status, "X", "m", None).advice for status in (401, 403, 429, 500, 400)
+    }
+    right = "The access key needs the right to read this bucket and its objects."
+    assert said == {
+        401: right,
+        403: right,
+        429: ThrottledError.advice,
+        500: UnavailableError.advice,
+        400: RefusedError.advice,
+    }
+
+
+def test_an_object_that_was_replaced() -> None:
+    """It says which, and what to do."""
+    error = changed(PLACE, 412, "PreconditionFailed", "r1")
+    assert isinstance(error, ReplacedError)
+    assert str(error) == (
+        "GetObject: HTTP 412 PreconditionFailed: obs://obs-test/dir one/ä~.zip was replaced or deleted while it "
+        "was read (request id r1). Verify again, and find out who writes to this directory."
+    )
+
+
+@pytest.mark.parametrize(
+    ("logged", "arguments", "shown"),
+    [
+        ("Signature:\nabc", (), "Signature:\n***"),
+        ("x-amz-security-token:%s", ("abc",), "x-amz-security-token:***"),
+        ("{'X-Amz-Security-Token': b'abc', 'a': 1}", (), "{'X-Amz-Security-Token': ***, 'a': 1}"),
+        ("nothing %s", ("secret",), "nothing secret"),
+    ],
+)
+def test_botocores_logs_are_blotted(logged: str, arguments: tuple[str, ...], shown: str) -> None:
+    """And every record passes, the harmless ones untouched."""
+    record = logging.LogRecord("botocore.auth", logging.DEBUG, "f", 1, logged, arguments, None)
+    assert Blot().filter(record) is True
+    assert record.getMessage() == shown
+    assert record.args == (() if "***" in shown else arguments)
