@@ -134,6 +134,8 @@ def _split(field: str, url: str, remedy: str) -> SplitResult:
         port = parts.port
     except ValueError as error:
         raise ConfigurationError(field, f"{shown}is not a URL ({error})", remedy) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+    if port == 0:
+        raise ConfigurationError(field, f"{shown}has port 0, which nothing listens on", remedy)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(field, f"{shown}has no scheme http:// or https:// and host", remedy)
     return parts

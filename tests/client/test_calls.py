@@ -1,0 +1,229 @@
+"""What every call is beside its wire form: what may be repeated, what its path is filled with, what it reads."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.call import Call, Reply, Request, ask
+from airflow_provider_dli.client.errors import UnexpectedReplyError
+from airflow_provider_dli.client.exchange import build, judge
+from airflow_provider_dli.client.flink.legacy import Throughput
+from tests.client.talking import answer, talk
+from tests.operations import OPERATIONS, golden, make_call
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
+
+#: asking these twice does no more than asking once; of the others nobody can be sure
+REPEATABLE = {
+    "CreateDliAgency",
+    "CreateFlinkSqlJobGraph",
+    "ImportFlinkJobSavepoint",
+    "ListFlinkJobs",
+    "ListFlinkSqlJobTemplates",
+    "ShowDliAgency",
+    "ShowFlinkJob",
+    "ShowFlinkJobExecutionGraph",
+    "ShowFlinkMetric",
+    "UpdateFlinkJarJob",
+    "UpdateFlinkSqlJob",
+    "UpdateFlinkSqlJobTemplate",
+}
+
+
+def test_what_may_be_asked_again() -> None:
+    """Reading, and writing what is there already; never what makes, moves or deletes."""
+    golden_import = {"ImportFlinkJobs"}  # with is_cover
+    assert {name for name in OPERATIONS if make_call(golden(name)).repeatable} == REPEATABLE | golden_import
+    assert flink.import_jobs("bucket/a", is_cover=True).repeatable
+    assert not flink.import_jobs("bucket/a").repeatable
+
+
+def result(call: Call[Any], **body: Any) -> Any:
+    """Read an answer of success."""
+    return judge(call, answer(200, {"is_success": "true", **body}))
+
+
+def test_a_bare_job_is_read() -> None:
+    """All that the list leaves out is None."""
+    bare = {"job_id": 1, "name": "n", "job_type": "t", "status": "s"}
+    found = result(flink.show_job(1), job_detail=bare)
+    full = bare | {
+        "status_desc": "d", "queue_name": "q", "user_name": "u", "create_time": 5, "start_time": 6,
+        "savepoint_path": "b/s", "desc": "words",
+    }  # fmt: skip
+    whole = result(flink.show_job(1), job_detail=full)
+    shown = ("status_desc", "queue_name", "user_name", "start_time", "savepoint_path")
+    assert [getattr(found, name) for name in shown] == [None] * 5
+    assert [getattr(whole, name) for name in shown] == ["d", "q", "u", 6, "b/s"]
+
+
+def test_metrics_are_read() -> None:
+    """Rates and counts that are missing or null are zero; sources and sinks apart."""
+    one = {"name": "in", "records": 7, "corrupted_records": 2}
+    metrics = {"total_read_rate": 1.5, "total_write_rate": None, "sources": [one], "sinks": [{"name": "out"}]}
+    (found,) = result(flink.show_metrics([3]), metrics={"jobs": [{"job_id": 3, "metrics": metrics}]})
+    assert (found.job_id, found.total_read_rate, found.total_write_rate) == (3, 1.5, 0.0)
+    assert found.sources == (Throughput("in", 7, 2),)
+    assert found.sinks == (Throughput("out", 0, 0),)
+    (empty,) = result(flink.show_metrics([3]), metrics={"jobs": [{"job_id": 3, "metrics": {}}]})
+    assert (empty.total_read_rate, empty.total_write_rate, empty.sources, empty.sinks) == (0.0, 0.0, (), ())
+
+
+@pytest.mark.parametrize(("end", "read"), [(-1, None), (0, 0), (9, 9)])
+@pytest.mark.parametrize(("stoppable", "told"), [({"isStoppable": True}, True), ({}, False)])
+def test_execution_graphs_are_read(end: int, read: int | None, stoppable: Any, told: bool) -> None:
+    """One that runs still has no end."""
+    raw = {
+        "jid": "j",
+        "name": "n",
+        "state": "RUNNING",
+        "start-time": 4,
+        "end-time": end,
+        "duration": 5,
+        **stoppable,
+    }
+    graph = result(flink.show_execution_graph(1), execute_graph=raw)
+    assert (graph.jid, graph.name, graph.state, graph.is_stoppable) == ("j", "n", "RUNNING", told)
+    assert (graph.start_time, graph.end_time, graph.duration, graph.raw) == (4, read, 5, raw)
+
+
+@pytest.mark.parametrize("graph", ['{"nodes": []}', {"nodes": []}])
+def test_stream_graphs_are_read(graph: object) -> None:
+    """As text, and as an object."""
+    found = result(flink.create_sql_job_graph(1, "a"), stream_graph=graph, message="ok")
+    assert (found.stream_graph, found.message) == ({"nodes": []}, "ok")
+
+
+@pytest.mark.parametrize("graph", [None, "[]", 7])
+def test_a_stream_graph_that_is_none(graph: object) -> None:
+    """Is said to be none."""
+    with pytest.raises(UnexpectedReplyError, match="stream_graph should be a JSON object and is "):
+        result(flink.create_sql_job_graph(1, "a"), stream_graph=graph)
+
+
+def test_agencies_are_read() -> None:
+    """Roles that are missing are none."""
+    agency = result(flink.show_agency(), version="v2", current_roles=["obs_adm"])
+    assert (agency.version, agency.current_roles) == ("v2", ("obs_adm",))
+    assert result(flink.show_agency(), version="v1").current_roles == ()
+
+
+@pytest.mark.parametrize("name", ["zip_file", "zip_files"])
+@pytest.mark.parametrize("archives", ["b/a.zip", ["b/a.zip"]])
+def test_archives_are_read(name: str, archives: object) -> None:
+    """In both editions' names, as a list and as one text."""
+    found = result(flink.export_jobs("bucket"), **{name: archives}, message="done")
+    assert (found.zip_file, found.message) == (("b/a.zip",), "done")
+
+
+@pytest.mark.parametrize("archives", [None, [], "", [""], [7]])
+def test_no_archive_is_no_success(archives: object) -> None:
+    """What stood there is told."""
+    with pytest.raises(UnexpectedReplyError) as raised:
+        result(flink.export_jobs("bucket"), zip_file=archives)
+    assert raised.value.message == (
+        f"the reply cannot be read: zip_file should list at least one archive and is {archives!r}"
+    )
+
+
+@pytest.mark.parametrize("name", ["job_mapping", "jobs_mapping"])
+def test_mappings_are_read(name: str) -> None:
+    """In both editions' names; ids quoted or not; -1 is none; a remark that is missing is empty."""
+    mapping = [{"old_job_id": "100", "new_job_id": "7", "remark": "ok"}, {"old_job_id": 101, "new_job_id": -1}]
+    found = result(flink.import_jobs("bucket/a"), **{name: mapping})
+    assert [(each.old_job_id, each.new_job_id, each.remark) for each in found.job_mapping] == [
+        (100, 7, "ok"),
+        (101, None, ""),
+    ]
+
+
+def test_no_mapping_is_no_success() -> None:
+    """What stood there is told."""
+    with pytest.raises(UnexpectedReplyError) as raised:
+        result(flink.import_jobs("bucket/a"), job_mapping=[])
+    assert raised.value.message == ("the reply cannot be read: job_mapping should name at least one job and is []")
+
+
+def test_templates_are_written_and_read() -> None:
+    """What is None stays out; what the service leaves out is None."""
+    full = flink.create_template("n", desc="d", sql_body="s", job_type="t", tags={"k": "v"})
+    assert full.body == {
+        "name": "n", "desc": "d", "sql_body": "s", "job_type": "t", "tags": [{"key": "k", "value": "v"}],
+    }  # fmt: skip
+    assert flink.create_template("n", tags={}).body == {"name": "n"}
+    assert flink.update_template(5, name="n").body == {"name": "n"}
+    assert flink.update_template(5, desc="").body == {"desc": ""}
+    assert flink.update_template(5).path_params == flink.delete_template(5).path_params == {"template_id": 5}
+    found = result(
+        full, template={"template_id": "5", "name": "n", "desc": "d", "job_type": "t", "create_time": 9}
+    )
+    assert (found.template_id, found.name, found.desc, found.job_type) == (5, "n", "d", "t")
+    assert (found.sql_body, found.create_time, found.update_time) == (None, 9, None)
+    assert result(flink.delete_template(5), template={"template_id": "5"}) == 5
+    page = result(
+        flink.list_templates({"name": "x"}),
+        template_list={"total_count": "1", "templates": [{"template_id": 5, "name": "n", "update_time": 3}]},
+    )
+    assert (page.total_count, page.items[0].update_time) == (1, 3)
+
+
+def test_paths_are_filled_and_encoded() -> None:
+    """The project from the account, the rest from the call; the query sorted and encoded; truths in lower case."""
+    call: Call[Any] = Call(
+        "X", "GET", "/v1/{project_id}/{a}", dict, path_params={"a": "x y/z"},
+        query={"b": ["1", "2"], "a": True, "n": 3, "s": "ä&"},
+    )  # fmt: skip
+    request = build(call, "https://h", "p/1")
+    assert request.url == "https://h/v1/p%2F1/x%20y%2Fz?a=true&b=1&b=2&n=3&s=%C3%A4%26"
+    assert request.headers[:3] == (("Host", "h"), ("Content-Type", "application/json"), ("X-Project-Id", "p/1"))
+    assert (request.operation, request.method, request.body) == ("X", "GET", b"")
+    assert (
+        build(Call("X", "POST", "/v1", dict, body={"ä": [1, "b"]}), "https://h", "p").body
+        == '{"ä":[1,"b"]}'.encode()
+    )
+
+
+SECRET = Request("GET", "https://h", (), secrets=('s3c"ret', "tok"))
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b'a s3c"ret here', b"a *** here"),
+        (json.dumps({"m": 's3c"ret'}).encode(), b'{"m": "***"}'),
+        (b"tok tok", b"*** ***"),
+        (b"nothing", b"nothing"),
+    ],
+)
+def test_secrets_are_blotted_out_of_bodies(body: bytes, shown: bytes) -> None:
+    """As they are and as JSON writes them, wherever they stand."""
+    assert talk(ask(SECRET), Reply(400, {"a": "b"}, body)).result == Reply(400, {"a": "b"}, shown)
+
+
+def test_secrets_are_blotted_out_of_headers() -> None:
+    """In every header, each of them; the others stay."""
+    headers = {"location": 'https://x?t=tok&s=s3c"ret', "b": "tok", "c": "d"}
+    cleaned = talk(ask(SECRET), Reply(302, headers, b"tok")).result
+    assert cleaned == Reply(302, {"location": "https://x?t=***&s=***", "b": "***", "c": "d"}, b"***")
+    untouched = Reply(200, {"c": "d"}, b"x")
+    assert untouched.without(["tok"]) is untouched
+
+
+def test_a_driver_that_gives_nothing() -> None:
+    """Is told at once that it must answer."""
+    conversation = ask(SECRET)
+    next(conversation)
+    with pytest.raises(TypeError, match=r"^a driver answers a request with its reply$"):
+        conversation.send(None)
+
+
+def test_the_time_of_where_no_clock_is_given() -> None:
+    """Is aware, and now."""
+    from airflow_provider_dli.client.exchange import utc_now  # noqa: PLC0415 -- only here
+
+    assert abs((utc_now() - datetime.now(UTC)).total_seconds()) < 5
