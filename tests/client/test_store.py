@@ -1,0 +1,239 @@
+"""Listing, writing and copying in OBS: what boto3 is asked, and what is made of its answers and errors."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.stub import ANY, Stubber
+
+from airflow_provider_dli.client.errors import (
+    AnswerLostError,
+    NotSentError,
+    PermissionDeniedError,
+    RefusedError,
+    UnavailableError,
+)
+from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.client.obs.asking import ReplacedError, asked
+from airflow_provider_dli.client.obs.objects import Listing, ObjectFacts, find_object, list_objects
+from airflow_provider_dli.client.obs.writing import copy_object, put_object, upload
+
+PLACE = ObsLocation("obs-test", "dir/a.zip")
+TIME = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+DATE = {"HTTPHeaders": {"date": "Thu, 15 Jan 2026 12:30:00 GMT"}, "HTTPStatusCode": 200}
+
+
+@pytest.fixture
+def client() -> Any:
+    """Return a client that reaches nobody."""
+    return boto3.client("s3", region_name="r-1", aws_access_key_id="AK", aws_secret_access_key="SK")
+
+
+@pytest.fixture
+def store(client: Any) -> Iterator[Stubber]:
+    """Return its script; all of it must be played."""
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def test_a_directory_is_listed_page_by_page(client: Any, store: Stubber) -> None:
+    """Below its name with a slash, not deeper; the moment is the store's on the first page."""
+    asked_for = {"Bucket": "obs-test", "Prefix": "dir/", "Delimiter": "/"}
+    one = {"Key": "dir/a", "LastModified": TIME, "Size": 1}
+    two = {"Key": "dir/b", "LastModified": TIME, "Size": 1}
+    later = DATE | {"HTTPHeaders": {"date": "Thu, 15 Jan 2026 12:31:00 GMT"}}
+    first = {"Contents": [one], "IsTruncated": True, "NextMarker": "dir/a", "ResponseMetadata": DATE}
+    store.add_response("list_objects", first, asked_for)
+    second = {"Contents": [two], "IsTruncated": False, "ResponseMetadata": later}
+    store.add_response("list_objects", second, asked_for | {"Marker": "dir/a"})
+    listing = list_objects(client, ObsLocation("obs-test", "dir"))
+    assert listing == Listing((("dir/a", TIME), ("dir/b", TIME)), TIME + timedelta(minutes=30))
+
+
+def test_a_whole_bucket_is_listed(client: Any, store: Stubber) -> None:
+    """Without a prefix; one that is empty has no objects; without a date the moment is now."""
+    metadata = {"HTTPHeaders": {}, "HTTPStatusCode": 200}
+    store.add_response(
+        "list_objects",
+        {"IsTruncated": False, "ResponseMetadata": metadata},
+        {"Bucket": "obs-test", "Prefix": "", "Delimiter": "/"},
+    )
+    listing = list_objects(client, ObsLocation("obs-test"))
+    assert listing.objects == ()
+    assert abs((listing.moment - datetime.now(UTC)).total_seconds()) < 5
+
+
+def test_a_bucket_that_may_not_be_listed(client: Any, store: Stubber) -> None:
+    """The operation and the place are named."""
+    store.add_client_error("list_objects", "AccessDenied", "no", 403)
+    with pytest.raises(
+        PermissionDeniedError, match=r"^ListObjects: HTTP 403 AccessDenied: obs://obs-test/dir: no\. "
+    ):
+        list_objects(client, ObsLocation("obs-test", "dir"))
+
+
+def test_an_object_is_written(client: Any, store: Stubber) -> None:
+    """Its bytes, under its key, with its type."""
+    expected = {"Bucket": "obs-test", "Key": "dir/a.zip", "Body": b"PK", "ContentType": "text/plain"}
+    store.add_response("put_object", {}, expected)
+    put_object(client, PLACE, b"PK", "text/plain")
+
+
+def test_an_object_is_copied_if_it_is_the_one_that_was_seen(client: Any, store: Stubber) -> None:
+    """Held to its ETag, within the service."""
+    expected = {
+        "Bucket": "obs-other", "Key": "b.zip", "CopySource": {"Bucket": "obs-test", "Key": "dir/a.zip"},
+        "CopySourceIfMatch": "e1",
+    }  # fmt: skip
+    store.add_response("copy_object", {}, expected)
+    copy_object(client, PLACE, ObjectFacts(1, "e1", "t"), ObsLocation("obs-other", "b.zip"))
+
+
+def test_an_object_that_was_replaced_is_not_copied(client: Any, store: Stubber) -> None:
+    """412: it is another by now."""
+    store.add_client_error("copy_object", "PreconditionFailed", "x", 412, response_meta={"RequestId": "r1"})
+    with pytest.raises(ReplacedError) as raised:
+        copy_object(client, PLACE, ObjectFacts(1, "e1", "t"), ObsLocation("obs-other", "b.zip"))
+    error = raised.value
+    assert (error.status, error.code, error.request_id) == (412, "PreconditionFailed", "r1")
+    assert error.message.startswith("obs://obs-other/b.zip was replaced")
+
+
+def test_a_file_is_uploaded(client: Any, store: Stubber) -> None:
+    """As a ZIP; a small one at once."""
+    store.add_response(
+        "put_object",
+        {},
+        {"Bucket": "obs-test", "Key": "dir/a.zip", "Body": ANY, "ContentType": "application/zip",
+         "ChecksumAlgorithm": ANY},
+    )  # fmt: skip
+    upload(client, io.BytesIO(b"PK"), PLACE)
+
+
+WRITES: dict[str, tuple[str, Any]] = {
+    "PutObject": ("put_object", lambda client: put_object(client, PLACE, b"", "a/b")),
+    "CopyObject": ("copy_object", lambda client: copy_object(client, PLACE, ObjectFacts(1, "e", "t"), PLACE)),
+}
+
+
+@pytest.mark.parametrize("operation", WRITES)
+@pytest.mark.parametrize("code", ["404", "NotFound", "NoSuchKey"])
+def test_a_bucket_that_is_not_there(client: Any, store: Stubber, operation: str, code: str) -> None:
+    """Whatever is written, the bucket is named."""
+    method, write = WRITES[operation]
+    store.add_client_error(method, code, "x", 404)
+    with pytest.raises(RefusedError, match="there is no bucket 'obs-test'"):
+        write(client)
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_refusal_to_write(client: Any, store: Stubber, operation: str) -> None:
+    """Operation, place, code, words and the request's id."""
+    method, write = WRITES[operation]
+    store.add_client_error(method, "InternalError", "oops", 500, response_meta={"RequestId": "r1"})
+    with pytest.raises(UnavailableError) as raised:
+        write(client)
+    error = raised.value
+    found = (error.operation, error.status, error.code, error.message, error.request_id)
+    assert found == (operation, 500, "InternalError", "obs://obs-test/dir/a.zip: oops", "r1")
+
+
+def test_a_missing_bucket_by_another_name_is_a_refusal(client: Any, store: Stubber) -> None:
+    """404 with a code that is not a key's is told as it is."""
+    store.add_client_error("put_object", "NoSuchBucket", "x", 404)
+    with pytest.raises(RefusedError, match=r"^PutObject: HTTP 404 NoSuchBucket: obs://obs-test/dir/a\.zip: x\. "):
+        put_object(client, PLACE, b"", "a/b")
+
+
+def test_an_object_is_found(client: Any, store: Stubber) -> None:
+    """With all that its headers tell."""
+    told = {
+        "ContentLength": 7, "ETag": '"e1"', "LastModified": TIME, "VersionId": "v1", "StorageClass": "COLD",
+        "ServerSideEncryption": "aws:kms", "Restore": 'ongoing-request="false"',
+    }  # fmt: skip
+    store.add_response("head_object", told, {"Bucket": "obs-test", "Key": "dir/a.zip"})
+    facts = ObjectFacts(7, "e1", TIME.isoformat(), "v1", "COLD", encrypted=True, restored=True)
+    assert find_object(client, PLACE) == facts
+    assert facts.readable
+    assert facts.md5 is None
+    store.add_response("head_object", {"ContentLength": 7, "ETag": "e1", "LastModified": TIME})
+    assert find_object(client, PLACE) == ObjectFacts(7, "e1", TIME.isoformat())
+    customers = {"ContentLength": 7, "ETag": "e1", "LastModified": TIME, "SSECustomerAlgorithm": "AES256"}
+    store.add_response("head_object", customers)
+    assert find_object(client, PLACE) == ObjectFacts(7, "e1", TIME.isoformat(), encrypted=True)
+
+
+def test_an_object_that_is_not_there_yet(client: Any, store: Stubber) -> None:
+    """Its bucket is asked for."""
+    store.add_client_error("head_object", "404", "", 404)
+    store.add_response("head_bucket", {}, {"Bucket": "obs-test"})
+    assert find_object(client, PLACE) is None
+    store.add_client_error("head_object", "404", "", 404)
+    store.add_client_error("head_bucket", "404", "", 404)
+    with pytest.raises(RefusedError, match="there is no bucket 'obs-test'"):
+        find_object(client, PLACE)
+
+
+@pytest.mark.parametrize("code", ["403", "InvalidAccessKeyId"])
+def test_a_refused_look_is_asked_why(client: Any, store: Stubber, code: str) -> None:
+    """By one byte, whose refusal has words; if it has none, the look's own is told."""
+    store.add_client_error("head_object", code, "", 403)
+    expected = {"Bucket": "obs-test", "Key": "dir/a.zip", "Range": "bytes=0-0"}
+    store.add_client_error("get_object", "AccessDenied", "why", 403, expected_params=expected)
+    with pytest.raises(PermissionDeniedError, match=r"^GetObject: HTTP 403 AccessDenied: .*: why\. "):
+        find_object(client, PLACE)
+    store.add_client_error("head_object", "403", "", 403)
+    store.add_response("get_object", {})
+    with pytest.raises(PermissionDeniedError, match=r"^HeadObject: HTTP 403 403: "):
+        find_object(client, PLACE)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (EndpointConnectionError(endpoint_url="http://h"), NotSentError),
+        (ConnectTimeoutError(endpoint_url="http://h"), NotSentError),
+        (ReadTimeoutError(endpoint_url="http://h"), AnswerLostError),
+    ],
+)
+def test_no_answer(error: Exception, kind: type[NotSentError]) -> None:
+    """What was never sent is told from what may have acted; operation, place and reason are kept."""
+
+    def ask() -> Any:
+        raise error
+
+    with pytest.raises(kind) as raised:
+        asked("PutObject", PLACE, ask)
+    found = (raised.value.operation, raised.value.host, raised.value.reason)
+    assert found == ("PutObject", "obs://obs-test/dir/a.zip", str(error))
+
+
+@pytest.mark.parametrize(
+    ("facts", "readable"),
+    [
+        (ObjectFacts(1, "e", "t"), True),
+        (ObjectFacts(1, "e", "t", storage_class="STANDARD_IA"), True),
+        (ObjectFacts(1, "e", "t", storage_class="COLD"), False),
+        (ObjectFacts(1, "e", "t", storage_class="GLACIER"), False),
+        (ObjectFacts(1, "e", "t", storage_class="DEEP_ARCHIVE"), False),
+        (ObjectFacts(1, "e", "t", storage_class="COLD", restored=True), True),
+    ],
+)
+def test_what_can_be_read(facts: ObjectFacts, readable: bool) -> None:
+    """Not what lies in an archive tier, unless it was taken out."""
+    assert facts.readable is readable
+
+
+def test_the_md5() -> None:
+    """Is the ETag of a plain object, and not of an encrypted one or one of pieces."""
+    digest = "0123456789abcdef" * 2
+    assert ObjectFacts(1, digest, "t").md5 == digest
+    assert ObjectFacts(1, digest, "t", encrypted=True).md5 is None
+    assert ObjectFacts(1, f"{digest}-2", "t").md5 is None
