@@ -76,10 +76,11 @@ class Cell:
         """Name it, for folders and tables."""
         return f"{self.airflow}-{self.python}{'-lowest' if self.lowest else ''}"
 
-    def run(self, wheel: Path, folder: Path) -> dict[str, Any]:
+    def run(self, wheel: Path, source: Path, folder: Path) -> dict[str, Any]:
         """Make the environment and run everything in it; what became of it.
 
         :param wheel: of the package
+        :param source: the tests and what they need, see :func:`snapshot`
         :param folder: for the environment and all that is written
         """
         home = folder / self.name
@@ -87,7 +88,7 @@ class Cell:
         home.mkdir(parents=True)
         began = time.monotonic()
         if self._install(wheel, home):
-            self._prepare(home)
+            shutil.copytree(source, home, dirs_exist_ok=True)
             self._provider(home)
             self._tests("unit", UNIT, home)
             self._tests("example DAGs", EXAMPLES, home)
@@ -130,15 +131,6 @@ class Cell:
         names = [line.split(">=")[0] for line in needed(wheel)]
         return {"python": python, **{name: installed[name] for name in names}}
 
-    def _prepare(self, home: Path) -> None:
-        for name in NEEDED:
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, home / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, home)
-        shutil.copy(ROOT / "matrix" / "pytest.ini", home)
-
     def _provider(self, home: Path) -> None:
         """Ask Airflow what it knows of the provider; a warning that names it is a failure."""
         done = self._call([home / "venv" / "bin" / "airflow", "providers", "get", "airflow-provider-dli"], home)
@@ -174,6 +166,23 @@ class Cell:
             text=True,
             check=False,
         )
+
+
+def snapshot(folder: Path) -> Path:
+    """Copy the tests and what they need, so that all cells run the same ones while others work on.
+
+    :param folder: where to; what is there is removed
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in NEEDED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder)
+    shutil.copy(ROOT / "matrix" / "pytest.ini", folder)
+    return folder
 
 
 def needed(wheel: Path) -> list[str]:

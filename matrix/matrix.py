@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cell import NOT_OFFERED, ROOT, Cell
+from cell import NOT_OFFERED, ROOT, Cell, snapshot
 
 #: the last of every minor version, with the day after it came out
 AIRFLOWS = {
@@ -85,12 +85,12 @@ def _with(found: dict[str, Any]) -> str:
 
 def main() -> int:
     """Run the cells; 1 if any has a failure."""
-    wheel = build()
+    wheel, source = build(), snapshot(FOLDER / "source")
     results: dict[str, Any] = json.loads(KNOWN.read_text()) if KNOWN.exists() else {}
     bad = False
     for each in cells(sys.argv[1:]):
         print(f"{each.name} …", flush=True)
-        found = {**each.run(wheel, FOLDER), "when": f"{datetime.now(UTC):%Y-%m-%d}"}
+        found = {**each.run(wheel, source, FOLDER), "when": f"{datetime.now(UTC):%Y-%m-%d}"}
         print(f"  {found['results']} in {found['seconds']} s", flush=True)
         results[each.name] = found
         bad |= not all(good(said) for said in found["results"].values())
