@@ -53,7 +53,7 @@ def test_all_json_is_accepted(value: Any) -> None:
 
 
 @given(VALUES, st.integers(0, 200), st.sampled_from([*b'{}[]",:0e.-\\u tn\x00\x80\xff']), st.booleans())
-def testquick_check_is_as_strict(value: Any, at: int, byte: int, insert: bool) -> None:
+def test_quick_check_is_as_strict(value: Any, at: int, byte: int, insert: bool) -> None:
     """It accepts nothing that the parser refuses."""
     data = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
     at %= len(data)
