@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport AIRFLOW_HOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test e2e pictures check conformance bench compare live matrix clean constraints
+.PHONY: help demo ui test e2e pictures check conformance bench compare live matrix package audit mutants clean constraints
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -65,6 +65,19 @@ live: $(VENV)/.installed ## ask your own account what the manual leaves open; re
 
 matrix: $(VENV)/.installed-dev ## the wheel on every Airflow and Python that it is for; takes an hour, writes docs/matrix.md
 	@$(BIN)/python matrix/matrix.py $(CELLS)
+
+package: $(VENV)/.installed-dev ## wheel and sdist as they could be published, and the proof that they can; into dist
+	@sh requirements/install.sh $(BIN) -r requirements/package.txt
+	@$(BIN)/python release/package.py
+
+audit: $(VENV)/.installed-dev ## known weaknesses: bandit, and pip-audit where its service can be reached
+	@sh requirements/install.sh $(BIN) -r requirements/package.txt
+	@$(BIN)/python release/audit.py
+
+mutants: $(VENV)/.installed-dev ## change client and archive in thousands of ways: do the tests notice? An hour or two
+	@sh requirements/install.sh $(BIN) -r requirements/mutation.txt
+	@$(BIN)/mutmut run
+	@$(BIN)/python release/mutants.py
 
 constraints: $(VENV)/.installed-dev ## resolve the pinned versions anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

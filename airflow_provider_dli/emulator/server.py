@@ -198,7 +198,8 @@ class Emulator:
             yield
 
     def _settle(self, store: Store, port: int) -> None:
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._address[0], self._address[0])  # noqa: S104 - compared
+        given = self._address[0]
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(given, given)  # noqa: S104 - compared # nosec B104
         self.dli = self.iam = f"http://{host}:{port}"
         # The door signs anew, for the region that the store wants.
         self.obs = store.endpoint if store.any_region else self.dli

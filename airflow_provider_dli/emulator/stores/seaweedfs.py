@@ -56,7 +56,7 @@ class SeaweedFS(ChildStore):
     def _sockets(ports: Mapping[str, int]) -> list[Path]:
         # it names these itself, and leaves some of them even when it ends in order
         parts = [name.replace(".port", "").replace(".", "-") + f"-{port}" for name, port in ports.items()]
-        return [Path(f"/tmp/seaweedfs-{part}.sock") for part in parts]  # noqa: S108 - not our choice
+        return [Path(f"/tmp/seaweedfs-{part}.sock") for part in parts]  # noqa: S108 - not our choice # nosec B108
 
     def _identities(self) -> dict[str, Any]:
         key = {"accessKey": self.access_key, "secretKey": self.secret_key}

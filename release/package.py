@@ -1,0 +1,134 @@
+"""``make package``: wheel and sdist as they could be published, and the proof that they can.
+
+Built twice, in two folders and from two sources (this tree, and the sdist made of it), and compared byte by byte;
+held against the index's own rules; the sdist installed by plain pip into an empty environment and asked who it is;
+a bill of materials of all that comes with the wheel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DIST = ROOT / "dist"
+ASK = """
+from importlib.metadata import entry_points, version
+ours = [each for each in entry_points(group="apache_airflow_provider") if each.dist.name == "airflow-provider-dli"]
+(entry,) = ours
+assert entry.load()()["versions"] == [version("airflow-provider-dli")]
+import airflow_provider_dli.operators.dli
+print(version("airflow-provider-dli"), "with Airflow", version("apache-airflow"))
+"""
+
+
+def main() -> int:
+    """Build and prove; 1 if anything is not as it should be."""
+    os.environ["SOURCE_DATE_EPOCH"] = epoch()
+    shutil.rmtree(DIST, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        wheel, sdist = build(ROOT, DIST)
+        again = build(unpacked(sdist, scratch / "source"), scratch / "again")
+        for one, other in zip((wheel, sdist), again, strict=True):
+            if one.read_bytes() != other.read_bytes():
+                print(f"not reproducible: {one.name}", file=sys.stderr)
+                return 1
+            print(f"sha256 {hashlib.sha256(one.read_bytes()).hexdigest()}  {one.name}")
+        print("built twice, from this tree and from its sdist: the same bytes")
+        run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist)
+        run(Path(sys.executable).parent / "check-wheel-contents", wheel)
+        python = environment(scratch / "venv")
+        # By name, so that the environment does not remember where on this machine the file lay.
+        name, version = "airflow-provider-dli", wheel.name.split("-")[1]
+        given = ("--find-links", DIST, "--no-binary", name, "--constraint", ROOT / "constraints.txt")
+        run(python, "-m", "pip", "install", "--quiet", *given, f"{name}=={version}")
+        run(python, "-c", ASK, cwd=scratch)
+        bill(python, wheel)
+    return 0
+
+
+def epoch() -> str:
+    """Give the time that files in the archives bear: of the last commit, or what is set; 2020 where neither is."""
+    if given := os.environ.get("SOURCE_DATE_EPOCH"):
+        return given
+    done = subprocess.run(
+        ["git", "-C", ROOT, "log", "-1", "--format=%ct"],  # noqa: S607 -- the git of whoever builds
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or "1580601600"
+
+
+def build(source: Path, target: Path) -> tuple[Path, Path]:
+    """Build wheel and sdist.
+
+    :param source: the tree
+    :param target: where they go
+    :returns: the two files
+    """
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", target, source, quiet=True)
+    (wheel,), (sdist,) = target.glob("*.whl"), target.glob("*.tar.gz")
+    return wheel, sdist
+
+
+def unpacked(sdist: Path, target: Path) -> Path:
+    """Unpack an sdist; its one folder.
+
+    :param sdist: the file
+    :param target: where to
+    """
+    with tarfile.open(sdist) as archive:
+        archive.extractall(target, filter="data")
+    (folder,) = target.iterdir()
+    return folder
+
+
+def environment(folder: Path) -> Path:
+    """Make an environment with nothing but pip; its Python.
+
+    :param folder: where
+    """
+    run(sys.executable, "-m", "venv", folder)
+    return folder / "bin" / "python"
+
+
+def bill(python: Path, wheel: Path) -> None:
+    """Write the bill of materials beside the wheel: CycloneDX, reproducible, of all that pip installed.
+
+    :param python: of the environment
+    :param wheel: whose bill it is
+    """
+    target = wheel.with_suffix(".cdx.json")
+    cyclonedx = Path(sys.executable).parent / "cyclonedx-py"
+    run(cyclonedx, "environment", "--output-reproducible", "--of", "JSON", "--output-file", target, python)
+    text = target.read_text(encoding="utf-8")
+    for place in (str(ROOT), tempfile.gettempdir()):
+        if place in text:
+            raise SystemExit(f"{target.name} names a place of this machine: {place}")
+    print(f"bill of materials: {target.relative_to(ROOT)}")
+
+
+def run(*command: object, cwd: Path | None = None, quiet: bool = False) -> None:
+    """Run a command; end with its words if it fails.
+
+    :param command: its parts
+    :param cwd: where
+    :param quiet: to show its output only if it fails
+    """
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
+    if not quiet and done.stdout.strip():
+        print(done.stdout.strip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

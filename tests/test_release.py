@@ -1,0 +1,169 @@
+"""What stands between the code and a user: schemas of each Airflow, the changelog, the archives, how things go."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import warnings
+import zipfile
+from email.message import Message
+from email.parser import Parser
+from pathlib import Path
+
+import jsonschema
+import pytest
+from airflow.exceptions import AirflowProviderDeprecationWarning
+
+from airflow_provider_dli import __version__
+from airflow_provider_dli.deprecation import warn_deprecated
+from airflow_provider_dli.provider_info import get_provider_info
+
+ROOT = Path(__file__).parents[1]
+SCHEMAS = ROOT / "tests" / "golden" / "provider_schemas"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+@pytest.mark.parametrize("airflow", ["2.11.2", "3.0.6", "3.2.2", "3.3.2"])
+def test_provider_info_fits_every_airflow(airflow: str) -> None:
+    """Each drops a provider that does not fit its schema; 3.1.8 has the one of 3.0.6."""
+    schema = json.loads((SCHEMAS / f"{airflow}.json").read_text(encoding="utf-8"))
+    jsonschema.validate(get_provider_info(), schema)
+
+
+def test_the_schemas_refuse_something() -> None:
+    """So that fitting them says something."""
+    for file in SCHEMAS.glob("*.json"):
+        wrong = get_provider_info() | {"connection-types": "dli"}
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, json.loads(file.read_text(encoding="utf-8")))
+
+
+def build(source: Path, target: Path, epoch: str = "1700000000") -> tuple[Path, Path]:
+    """Build wheel and sdist."""
+    subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", target, source],
+        check=True,
+        capture_output=True,
+        env=os.environ | {"SOURCE_DATE_EPOCH": epoch},
+    )
+    (wheel,), (sdist,) = target.glob("*.whl"), target.glob("*.tar.gz")
+    return wheel, sdist
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return wheel and sdist of this tree."""
+    return build(ROOT, tmp_path_factory.mktemp("dist"))
+
+
+def test_the_sdist_builds_the_same_bytes(built: tuple[Path, Path], tmp_path: Path) -> None:
+    """Whoever builds from it has what was published; and the time that is set is in there."""
+    with tarfile.open(built[1]) as archive:
+        archive.extractall(tmp_path, filter="data")
+    source = tmp_path / f"airflow_provider_dli-{__version__}"
+    again = build(source, tmp_path / "again")
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in built]
+    other = build(source, tmp_path / "other", epoch="1600000000")
+    assert other[0].read_bytes() != built[0].read_bytes()
+
+
+def test_the_sdist_has_what_it_should(built: tuple[Path, Path]) -> None:
+    """Code, examples, docs, words on security and changes; no tests, whose data would make up most of it."""
+    with tarfile.open(built[1]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    top = {name.partition("/")[0] for name in names}
+    assert top == {
+        "airflow_provider_dli", "example_dags", "docs", "README.md", "CHANGELOG.md", "CONTRIBUTING.md",
+        "SECURITY.md", "LICENSE", "pyproject.toml", "PKG-INFO", ".gitignore",
+    }  # fmt: skip
+    assert "docs/README.md" in names
+
+
+def metadata(wheel: Path) -> Message:
+    """Read a wheel's metadata."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return Parser().parsestr(archive.read(name).decode())
+
+
+def test_the_metadata_is_whole(built: tuple[Path, Path]) -> None:
+    """What the index shows; the Pythons are those that are tested; nothing is said that is not so."""
+    told = metadata(built[0])
+    assert (told["Name"], told["Version"], told["License-Expression"]) == (
+        "airflow-provider-dli",
+        __version__,
+        "Apache-2.0",
+    )
+    assert told["Summary"] == PROJECT["description"]
+    assert told["Description-Content-Type"] == "text/markdown"
+    assert "# airflow-provider-dli" in str(told.get_payload())[:2000]
+    classifiers = set(told.get_all("Classifier", []))
+    pythons = {name.rpartition(" ")[2] for name in classifiers if re.search(r":: 3\.\d+$", name)}
+    assert pythons == {"3.11", "3.12", "3.13"}
+    assert {"Framework :: Apache Airflow :: Provider", "Typing :: Typed"} <= classifiers
+    stable = int(__version__.partition(".")[0]) >= 1
+    assert ("Development Status :: 5 - Production/Stable" in classifiers) is stable
+    assert {"emulator", "isal"} == set(told.get_all("Provides-Extra", []))
+
+
+def test_everything_that_is_needed_has_a_lowest_version(built: tuple[Path, Path]) -> None:
+    """It is what the matrix installs in its lowest cell."""
+    needed = [line for line in metadata(built[0]).get_all("Requires-Dist", []) if "extra ==" not in line]
+    assert len(needed) == 5
+    assert all(re.fullmatch(r"[a-z0-9-]+>=\d+\.\d+\.\d+", line) for line in needed), needed
+
+
+def sections() -> list[tuple[str, str]]:
+    """Read version and date of each section of the changelog."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    return re.findall(r"^## (\S+) \((.+)\)$", text, flags=re.MULTILINE)
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    """Newest first, none twice, each with its date; only the first may be unreleased."""
+    versions = [tuple(map(int, version.split("."))) for version, _ in sections()]
+    assert sections()[0][0] == __version__
+    assert versions == sorted(set(versions), reverse=True)
+    dates = [date for _, date in sections()]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", date) for date in dates[1:])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d|unreleased", dates[0])
+
+
+def test_every_change_has_words() -> None:
+    """No section is empty."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        assert re.search(r"^- \S", section, flags=re.MULTILINE), section
+
+
+def old_name() -> str:
+    """Stand for something that goes."""
+    warn_deprecated("old_name()", "new_name()", removal="2.0.0")
+    return "done"
+
+
+def test_what_goes_warns_where_it_is_used() -> None:
+    """With Airflow's category, at the user's line, with what to use and how long it stays; and works still."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert old_name() == "done"
+    (warning,) = caught
+    assert warning.category is AirflowProviderDeprecationWarning
+    assert str(warning.message) == (
+        "old_name() is deprecated and goes in airflow-provider-dli 2.0.0; use new_name()."
+    )
+    assert warning.filename == __file__
+    line = Path(__file__).read_text(encoding="utf-8").splitlines()[warning.lineno - 1]
+    assert line.strip() == 'assert old_name() == "done"'
+
+
+@pytest.mark.parametrize("removal", ["2.1.0", "2.0.1", "2", "soon", ""])
+def test_only_a_major_version_takes_away(removal: str) -> None:
+    """Anything else is a mistake of ours, and found at once."""
+    with pytest.raises(ValueError, match=f"removal: '{removal}' is no major version"):
+        warn_deprecated("a", "b", removal=removal)
