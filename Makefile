@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport AIRFLOW_HOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test e2e pictures check conformance bench compare live matrix package audit mutants clean constraints
+.PHONY: help demo ui test e2e pictures check conformance bench compare live matrix package audit mutants docs clean constraints
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -78,6 +78,10 @@ mutants: $(VENV)/.installed-dev ## change client and archive in thousands of way
 	@sh requirements/install.sh $(BIN) -r requirements/mutation.txt
 	@$(BIN)/mutmut run
 	@$(BIN)/python release/mutants.py
+
+docs: $(VENV)/.installed-dev ## the site, into .cache/site; LINKS=1 checks the links that lead outside instead
+	@sh requirements/install.sh $(BIN) -r requirements/docs.txt
+	@AIRFLOW_HOME=$(CURDIR)/.cache/airflow $(BIN)/python site/build.py $(if $(LINKS),--links)
 
 constraints: $(VENV)/.installed-dev ## resolve the pinned versions anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

@@ -26,7 +26,7 @@ class DliExportArchiveSensor(BaseSensorOperator):
 
     For exports that somebody else makes, or that take long. It reads two or three ranges of each archive and
     proves its directory; every byte is proven by
-    :class:`~airflow_provider_dli.operators.dli.DliVerifyFlinkExportOperator`.
+    :class:`~airflow_provider_dli.operators.verify.DliVerifyFlinkExportOperator`.
 
     Pushes a list of reports as ``return_value``, in the form of that operator's.
 

@@ -1,0 +1,57 @@
+"""The pages of the reference: one for each public package, of its modules' docstrings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+#: package -> title and modules, the package itself as a hyphen; what is public is said in docs/versions.md
+PAGES = {
+    "operators": ("Operators", "export verify run stop savepoint delete restore listing"),
+    "sensors": ("Sensors", "archives jobs"),
+    "hooks": ("Hooks", "dli obs base"),
+    "triggers": ("Triggers", "flink obs"),
+    "client": (
+        "Client",
+        (
+            "account call credentials credentials.iam credentials.token credentials.temporary endpoints errors "
+            "exchange locations retry signing transport transport.sync transport.aio"
+        ),
+    ),
+    "client.flink": (
+        "Flink operations",
+        "- archives jobs pages watching lifecycle savepoints definitions settings graphs templates states diff",
+    ),
+    "client.obs": ("OBS", "settings objects reader writing"),
+    "archive": ("Archives", "- codes expectation report engine limits"),
+    "": ("Exceptions and helpers", "exceptions retry_policy selection pytest_plugin deprecation"),
+    "links": ("Links", "dli"),
+    "assets": ("Assets", "obs"),
+    "filesystems": ("Filesystem", "obs"),
+    "emulator": ("Emulator", "server faults kinds records errors"),
+}
+ROOT = "airflow_provider_dli"
+#: packages that give on what their modules have: only their own words are shown
+_FRONTS = {f"{ROOT}.client.flink", f"{ROOT}.client.transport"}
+
+
+def reference(folder: Path) -> None:
+    """Write the pages.
+
+    :param folder: where
+    """
+    folder.mkdir(parents=True)
+    names = []
+    for package, (title, modules) in PAGES.items():
+        name = package.replace(".", "-") or "package"
+        names.append(name)
+        parts = [(ROOT, package, module.strip("-")) for module in modules.split()]
+        sections = "\n".join(_section(".".join(part for part in each if part)) for each in parts)
+        (folder / f"{name}.rst").write_text(f"{title}\n{'=' * len(title)}\n\n{sections}", encoding="utf-8")
+    entries = "\n".join(f"   {name}" for name in names)
+    text = "Reference\n=========\n\nEvery public class and function, from its docstring.\n\n"
+    (folder / "index.rst").write_text(f"{text}.. toctree::\n   :maxdepth: 1\n\n{entries}\n", encoding="utf-8")
+
+
+def _section(module: str) -> str:
+    members = "   :no-members:\n" if module in _FRONTS else ""
+    return f"{module}\n{'-' * len(module)}\n\n.. automodule:: {module}\n{members}"
