@@ -54,8 +54,9 @@ conformance: $(VENV)/.installed-dev ## emulator, signature and client against in
 	@npm install --prefix .cache/node --cache .cache/npm --no-audit --no-fund --no-update-notifier --loglevel=error
 	@DLI_CONFORMANCE=1 $(BIN)/python -m pytest -q tests/conformance
 
-bench: $(VENV)/.installed-dev ## measure; prints ratios from one run
-	@for script in imports calls archive emulator; do echo "== benchmarks/$$script.py"; AIRFLOW_HOME=$(CURDIR)/.cache/airflow $(BIN)/python benchmarks/$$script.py || exit 1; done
+bench: $(VENV)/.installed-dev ## measure, each against its peers in one run; writes the ratios into docs/benchmarks.md. CHECK=1 compares with them
+	@sh requirements/install.sh $(BIN) -r requirements/bench.txt
+	@AIRFLOW_HOME=$(CURDIR)/.cache/airflow $(BIN)/python benchmarks/bench.py $(if $(CHECK),--check)
 
 compare: $(VENV)/.installed-dev ## the nightly export in four ways, while things go wrong; half an hour, writes docs/comparison.md
 	@$(BIN)/python comparison/compare.py $(WAYS)

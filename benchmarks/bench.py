@@ -1,0 +1,102 @@
+"""``make bench``: every benchmark, one after the other; ratios into ``results.json`` and docs/benchmarks.md.
+
+``python benchmarks/bench.py --check`` writes nothing and compares with what is written: 1 if a ratio has become
+worse by more than a quarter. On a machine that does other things besides it proves nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from figures import VARIABLE
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results.json"
+PAGE = HERE.parent / "docs" / "benchmarks.md"
+MARKS = ("<!-- ratios: begin -->\n", "<!-- ratios: end -->\n")
+SCRIPTS = ("imports", "calls", "listing", "archive", "memory", "emulator")
+#: a ratio may be worse by this part before it counts: the machine is noisy
+SLACK = 0.25
+
+
+def main() -> int:
+    """Run all; 1 if one misses its own limit or, with ``--check``, a ratio has become worse."""
+    failed, figures = run_all()
+    if "--check" in sys.argv:
+        worse = compare(json.loads(RESULTS.read_text(encoding="utf-8"))["figures"], figures)
+        print(*worse or [f"no ratio is worse than {RESULTS.name} says by more than {SLACK:.0%}"], sep="\n")
+        return int(failed or bool(worse))
+    told = {"machine": machine(), "when": f"{datetime.now(UTC):%Y-%m-%d}", "figures": figures}
+    RESULTS.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    head, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
+    PAGE.write_text(head + MARKS[0] + table(told) + MARKS[1] + rest.partition(MARKS[1])[2], encoding="utf-8")
+    return int(failed)
+
+
+def run_all() -> tuple[bool, list[dict[str, Any]]]:
+    """Run the scripts; whether one failed, and the figures of all."""
+    failed = False
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "figures")
+        file.touch()
+        for script in SCRIPTS:
+            print(f"== benchmarks/{script}.py", flush=True)
+            done = subprocess.run(
+                [sys.executable, HERE / f"{script}.py"], env=os.environ | {VARIABLE: str(file)}, check=False
+            )
+            failed |= done.returncode != 0
+        return failed, [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def compare(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[str]:
+    """Name the ratios that have become worse.
+
+    :param before: figures of the run that is written down
+    :param now: figures of this run
+    """
+    known = {each["name"]: each["ratio"] for each in before}
+    worse = []
+    for each in now:
+        old, new = known.get(each["name"]), each["ratio"]
+        bound = (1 - SLACK) if each["higher_is_better"] else (1 + SLACK)
+        if old is not None and (new < old * bound if each["higher_is_better"] else new > old * bound):
+            worse.append(f"worse: {each['name']}: {new:.2f} of {each['of']}, was {old:.2f}")
+    return worse
+
+
+def machine() -> str:
+    """Describe what was measured on, without its name."""
+    cpus = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.*)", cpus.read_text()) if cpus.exists() else None
+    model = found[1] if found else platform.machine()
+    system = f"{platform.system()} {platform.release().partition('-')[0]}"
+    python = f"Python {platform.python_version()}, Airflow {version('apache-airflow')}"
+    return f"{os.cpu_count()} cores ({model}), {system}, {python}"
+
+
+def table(told: dict[str, Any]) -> str:
+    """Write the table of the page.
+
+    :param told: what is in ``results.json``
+    """
+    better = {True: "higher", False: "lower"}
+    rows = [
+        f"| {each['name']} | {each['ratio']:.3g} | {each['of']} | {better[each['higher_is_better']]} |"
+        for each in told["figures"]
+    ]
+    head = "| | ratio | of | better is |\n|---|---|---|---|\n"
+    return f"\nOn {told['machine']}; {told['when']}.\n\n{head}" + "\n".join(rows) + "\n\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

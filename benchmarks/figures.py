@@ -1,0 +1,24 @@
+"""Figures of one run. A ratio can be compared from run to run and from machine to machine; a time cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+#: where a script of ``make bench`` leaves its figures; nowhere if it is run alone
+VARIABLE = "DLI_BENCH_FIGURES"
+
+
+def note(name: str, ratio: float, *, of: str, higher_is_better: bool = False) -> None:
+    """Keep a ratio.
+
+    :param name: what was measured
+    :param ratio: how it stands to ``of``
+    :param of: what it is held against, measured in the same run
+    :param higher_is_better: as of a speed; False as of a time
+    """
+    if file := os.environ.get(VARIABLE):
+        line = {"name": name, "ratio": round(ratio, 4), "of": of, "higher_is_better": higher_is_better}
+        with Path(file).open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(line) + "\n")
