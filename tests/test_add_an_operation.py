@@ -1,0 +1,114 @@
+"""The page on how to add an operation, done: each block goes where it says, in a copy of the project; it works."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "howto" / "add-an-operation.md").read_text(encoding="utf-8")
+COPIED = ("airflow_provider_dli", "demo", "docs", "example_dags", "tests", "pyproject.toml")
+_BLOCK = re.compile(r"<!-- (new|in): (\S+) ?(.*?) ?-->\n```(\w+)\n(.*?)```", re.DOTALL)
+
+
+@dataclass
+class Block:
+    """A block of the page.
+
+    :param is_new: whether it is a file of its own
+    :param path: of the file
+    :param where: in it
+    :param language: that it is written in
+    :param text: what is put there
+    """
+
+    is_new: bool
+    path: str
+    where: str
+    language: str
+    text: str
+
+    def put(self, root: Path) -> None:
+        """Put it where it says."""
+        file = root / self.path
+        if self.is_new:
+            file.write_text(self.text, encoding="utf-8")
+        elif self.language == "json":
+            self._put_json(file)
+        else:
+            self._put_lines(file)
+
+    def _put_json(self, file: Path) -> None:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        if self.where == "under paths":
+            told["paths"] |= json.loads(self.text)
+        else:
+            assert self.where == "at the end of the list"
+            told.append(json.loads(self.text))
+        file.write_text(json.dumps(told), encoding="utf-8")
+
+    def _put_lines(self, file: Path) -> None:
+        side, _, anchor = self.where.partition(": ")
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        (at,) = (number for number, line in enumerate(lines) if line.startswith(anchor))
+        lines.insert(at + (side == "after"), self.text)
+        file.write_text("".join(lines), encoding="utf-8")
+
+
+BLOCKS = [Block(kind == "new", *rest) for kind, *rest in _BLOCK.findall(PAGE)]
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in the copy: it comes before what is installed."""
+    # Not the coverage of a copy that is gone when it is reported.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    environment = kept | {"PYTHONPATH": str(folder), "AIRFLOW_HOME": str(folder / "airflow")}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the copy with the blocks in it."""
+    folder = tmp_path_factory.mktemp("copy")
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "pictures"))
+        else:
+            shutil.copy(source, folder)
+    for block in BLOCKS:
+        block.put(folder)
+    return folder
+
+
+def test_no_block_is_left_out() -> None:
+    """Each has its place; the last is the command."""
+    assert len(BLOCKS) == PAGE.count("```") // 2 - 1
+
+
+def test_it_is_as_many_lines_as_the_page_says() -> None:
+    """Of the package, docstrings and imports among them; blank ones are not counted."""
+    code = "".join(block.text for block in BLOCKS if re.match(r"airflow_provider_dli/.*\.py$", block.path))
+    (said,) = set(re.findall(r"in (\d+) lines", PAGE))
+    assert len([line for line in code.splitlines() if line.strip()]) == int(said)
+
+
+def test_the_operation_works_as_all_others(copy: Path) -> None:
+    """The tests of all operations are green with it, and its row comes into the table."""
+    assert run(copy, "-m", "tests.operations").returncode == 0
+    assert "| ListQueues | (SDK) |" in (copy / "docs" / "operations.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"```sh\npython -m (pytest .*?)```", PAGE, re.DOTALL)
+    wanted = command.replace("\\\n", " ").split()
+    done = run(copy, "-m", *wanted, "-k", "not as_many_as_the_manual_has", "-v", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout
+    assert len(re.findall(r"\[.*ListQueues.*\] PASSED", done.stdout)) >= 15
