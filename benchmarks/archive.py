@@ -1,13 +1,16 @@
 """How fast archives are proven; all ratios come from one run.
 
 The yardstick is what cannot be saved: inflating, CRC-32 and SHA-256 of the same bytes, in memory, by the same
-engine, entry after entry and nothing else.
+engine, entry after entry and nothing else. It keeps one core busy; ours takes SHA-256 beside inflating, if there
+is a second one. ``--one-core`` forbids that.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import io
+import os
 import shutil
 import sys
 import tempfile
@@ -119,7 +122,7 @@ def race(*contenders: Callable[[], object]) -> list[float]:
     return best
 
 
-def speed(samples: list[Sample], engine: Engine) -> bool:
+def speed(samples: list[Sample], engine: Engine, where: str) -> bool:
     """Print rates and ratios; whether those of zlib without JSON keep the limit."""
     kept = True
     columns = f"{'ours':>8}{'yardstick':>12}{'ratio':>8}{'download+testzip':>19}{'ours is':>10}"
@@ -133,8 +136,8 @@ def speed(samples: list[Sample], engine: Engine) -> bool:
         ratio = must / ours
         kept &= ratio >= WANTED or "JSON" in label or engine is not ZLIB
         rate = len(data) / 1e6
-        name = f"{engine.name}, {label}"
-        note(f"proof by {name}", ratio, of="inflate, CRC-32 and SHA-256 on one core", higher_is_better=True)
+        name = f"{engine.name}{where}, {label}"
+        note(f"proof by {name}", ratio, of="inflate, CRC-32 and SHA-256", higher_is_better=True)
         note(f"proof in place by {name}", theirs / ours, of="download and testzip", higher_is_better=True)
         print(
             f"  {label:36}{entries:>6} entries{rate / ours:>8.0f}{rate / must:>12.0f}{ratio:>8.2f}"
@@ -152,11 +155,17 @@ def directory_level(data: bytes) -> bool:
     share = reader.moved / len(data)
     print(f"\ndirectory level of {len(data) / 1e6:.0f} MB, {len(report.entries)} entries: {reader.reads} reads, "
           f"{reader.moved} bytes ({share:.2%}), {took * 1000:.1f} ms")  # fmt: skip
+    note("bytes that level directory reads", share, of="the file's size")
     return reader.reads <= 3 and share <= WANTED_SHARE
 
 
 def main() -> int:
     """Print everything; the exit status says whether the limits are kept."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--one-core", action="store_true", help="leave one processor to it; on Linux")
+    one_core = parser.parse_args().one_core
+    if one_core:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     samples = [
         sample("small entries, 16 KiB", 4000, 16 * KIB, ".txt"),
         sample("small entries, to a pipe", 4000, 16 * KIB, ".txt", pipe=True),
@@ -164,10 +173,11 @@ def main() -> int:
         sample("large entries, 12 MiB", 8, 12 * MIB, ".txt"),
     ]
     engines = dict.fromkeys((ZLIB, fastest()))
-    kept = [speed(samples, engine) for engine in engines]
+    kept = [speed(samples, engine, " on one core" if one_core else "") for engine in engines]
     if len(engines) == 1:
         print("\nisal is not installed: its engine is not measured")
-    kept.append(directory_level(samples[-1].data))
+    if not one_core:
+        kept.append(directory_level(samples[-1].data))
     return 0 if all(kept) else 1
 
 

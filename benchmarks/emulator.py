@@ -9,6 +9,8 @@ import statistics
 import time
 from collections.abc import Callable
 
+from figures import note
+
 from airflow_provider_dli.emulator import Emulator
 
 STARTS, RESETS = 5, 50
@@ -41,6 +43,11 @@ def main() -> None:
     print(f"{'store':10} {'start, median':>14} {'slowest':>9} {'clean world, median':>20} {'slowest':>9}")
     for store in ("seaweedfs", "moto"):
         starts, resets = measured(store)
+        note(
+            f"a clean world, {store}",
+            statistics.median(resets) / statistics.median(starts),
+            of="a new emulator, until all of it answers",
+        )
         print(
             f"{store:10} {statistics.median(starts):12.2f} s {max(starts):7.2f} s "
             f"{1000 * statistics.median(resets):17.1f} ms {1000 * max(resets):6.1f} ms"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 #: where a script of ``make bench`` leaves its figures; nowhere if it is run alone
@@ -19,6 +20,7 @@ def note(name: str, ratio: float, *, of: str, higher_is_better: bool = False) ->
     :param higher_is_better: as of a speed; False as of a time
     """
     if file := os.environ.get(VARIABLE):
-        line = {"name": name, "ratio": round(ratio, 4), "of": of, "higher_is_better": higher_is_better}
+        command = " ".join([f"python benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+        line = {"name": name, "ratio": ratio, "of": of, "higher_is_better": higher_is_better, "command": command}
         with Path(file).open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(line) + "\n")

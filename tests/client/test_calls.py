@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Call, Reply, Request, ask
-from airflow_provider_dli.client.errors import UnexpectedReplyError
+from airflow_provider_dli.client.errors import RefusedError, UnexpectedReplyError
 from airflow_provider_dli.client.exchange import build, judge
 from airflow_provider_dli.client.flink.legacy import Throughput
 from tests.client.talking import answer, talk
@@ -227,3 +228,70 @@ def test_the_time_of_where_no_clock_is_given() -> None:
     from airflow_provider_dli.client.exchange import utc_now  # noqa: PLC0415 -- only here
 
     assert abs((utc_now() - datetime.now(UTC)).total_seconds()) < 5
+
+
+@pytest.mark.parametrize(
+    ("pages", "filters", "item"),
+    [
+        (flink.job_pages, {"order": "asc", "name": "a"}, "job_id"),
+        (flink.template_pages, {"name": "a"}, "template_id"),
+    ],
+)
+def test_walks_ask_for_pages_of_a_hundred(pages: Any, filters: dict[str, Any], item: str) -> None:
+    """With the filters that were given, jobs oldest first; by their ids none comes twice."""
+    walk = pages({"name": "a"})
+    call = walk.next_call()
+    assert call.query == {**filters, "limit": 100, "offset": 0}
+    listed = [{item: number, "name": "n", "job_type": "t", "status": "s"} for number in (1, 2, 2)]
+    lists = {
+        "job_list": {"total_count": 3, "jobs": listed},
+        "template_list": {"total_count": 3, "templates": listed},
+    }
+    found = list(walk.accept(result(call, **lists)))
+    assert [getattr(each, item) for each in found] == [1, 2]
+    assert found[0].raw == listed[0]
+    assert walk.next_call() is None
+
+
+def test_the_order_of_jobs_can_be_given() -> None:
+    """Newest first, if somebody wants that."""
+    call = flink.job_pages({"order": "desc"}).next_call()
+    assert call
+    assert call.query["order"] == "desc"
+
+
+def test_a_missing_job_is_known_by_its_code() -> None:
+    """And by nothing else."""
+    refused = RefusedError("ShowFlinkJob", 400, "DLI.16001", "no such job", None)
+    assert flink.is_missing(refused)
+    assert not flink.is_missing(RefusedError("ShowFlinkJob", 400, "DLI.0001", "wrong", None))
+    assert not flink.is_missing(None)
+    assert not flink.is_missing(ValueError("DLI.16001"))
+
+
+@pytest.mark.parametrize(
+    ("make", "instead"),
+    [
+        (lambda: flink.show_metrics([1]), "use the metrics that Cloud Eye keeps of DLI."),
+        (lambda: flink.register_bucket(["obs-test"]), "give DLI an agency with rights on OBS in IAM, "),
+        (lambda: flink.create_agency(["obs_adm"]), "give DLI an agency with rights on OBS in IAM, "),
+        (flink.show_agency, "give DLI an agency with rights on OBS in IAM, "),
+    ],
+)
+def test_what_is_deprecated_says_what_to_use(make: Any, instead: str) -> None:
+    """At the line that uses it, here the one that pytest calls the lambda from or the lambda itself."""
+    with pytest.warns(DeprecationWarning, match=f" is deprecated; {instead}") as caught:
+        make()
+    assert Path(caught[0].filename) == Path(__file__)
+
+
+def test_a_text_in_a_query_keeps_its_letters() -> None:
+    """Only true and false are written small."""
+    request = build(flink.list_jobs({"name": "ABC", "show_detail": True}), "https://h", "p")
+    assert request.url.endswith("?limit=100&name=ABC&offset=0&show_detail=true")
+
+
+def test_a_template_keeps_what_is_not_changed() -> None:
+    """Only what is given is sent."""
+    assert flink.update_template(1, desc="d", sql_body="select 1").body == {"desc": "d", "sql_body": "select 1"}
+    assert flink.update_template(1, desc="d").body == {"desc": "d"}

@@ -8,6 +8,7 @@ from airflow_provider_dli.client.endpoints import (
     checked_endpoint,
     checked_project,
     checked_region,
+    default_console,
     default_endpoint,
 )
 from airflow_provider_dli.client.errors import ConfigurationError
@@ -140,3 +141,24 @@ def test_what_is_no_project_id_is_refused(project_id: str) -> None:
     """It becomes part of a path and of a header."""
     with pytest.raises(ConfigurationError, match=r"^project_id: "):
         checked_project(project_id)
+
+
+def test_what_is_below_a_directory() -> None:
+    """Joined by a slash; in a bucket itself without one."""
+    assert ObsLocation("obs-test", "dir").below("a.zip") == ObsLocation("obs-test", "dir/a.zip")
+    assert ObsLocation("obs-test").below("a.zip") == ObsLocation("obs-test", "a.zip")
+
+
+def test_letters_like_those_of_a_scheme_are_kept() -> None:
+    """Slashes go at the ends, and nothing else."""
+    assert parse_directory("obs_dir", "obs-test/XX/").key == "XX"
+    assert parse_archive("zip_file", "/xxb/a.zip").bucket == "xxb"
+
+
+def test_consoles_are_those_that_are_known() -> None:
+    """Of a cloud that is named, or of that of the region; else there is none."""
+    known = "https://console.huaweicloud.com"
+    assert default_console("cn-north-4") == known
+    assert default_console("eu-west-101") is None
+    assert default_console("eu-west-101", "huaweicloud") == known
+    assert default_console("cn-north-4", "open-telekom-cloud") is None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import sys
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,9 @@ import trustme
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.account import Network
-from airflow_provider_dli.client.errors import NotSentError, UnexpectedReplyError
+from airflow_provider_dli.client.errors import AnswerLostError, NotSentError, UnexpectedReplyError
 from airflow_provider_dli.client.exchange import converse
-from airflow_provider_dli.client.transport import LONGEST_ANSWER
+from airflow_provider_dli.client.transport import LONGEST_ANSWER, reason
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport
 
@@ -209,3 +211,53 @@ def test_an_answer_without_end_is_not_read_to_its_end(drive: Any, account_at: An
     finally:
         server.close()
     assert server.sent < 2 * LONGEST_ANSWER
+
+
+def test_who_does_not_answer_is_given_up(drive: Any, account_at: Any) -> None:
+    """After the read timeout of the connection; what became of the request is not known."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        account = account_at(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(AnswerLostError, match="imeout"):
+            drive(converse(LIST, account), Network(connect_timeout=5, read_timeout=0.2))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse what waits in a full queue")
+def test_who_does_not_accept_is_given_up(drive: Any, account_at: Any) -> None:
+    """After the connect timeout; nothing was sent."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as busy, ExitStack() as waiting:
+        for _ in range(4):
+            first = waiting.enter_context(socket.socket())
+            first.setblocking(False)
+            first.connect_ex(busy.getsockname())
+        account = account_at(f"http://127.0.0.1:{busy.getsockname()[1]}")
+        with pytest.raises(NotSentError):
+            drive(converse(LIST, account), Network(connect_timeout=0.2, read_timeout=5))
+
+
+def test_no_cookie_passes_from_one_call_to_the_next(raw_server: Any, drive: Any, account_at: Any) -> None:
+    """Of a service that sets one, though it is the same session."""
+    body = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: %d\r\n\r\n%b" % (len(LISTED), LISTED)
+    raw_server.answer = body
+    account = account_at(f"http://localhost:{raw_server.port}")
+
+    def both() -> Any:
+        yield from converse(LIST, account)
+        return (yield from converse(LIST, account))
+
+    drive(both(), Network())
+    assert len(raw_server.received) == 2
+    assert b"cookie" not in raw_server.received[1].lower()
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "told"),
+    [
+        (ValueError("why"), None, "ValueError: why"),
+        (ValueError("why"), OSError("because"), "ValueError: because"),
+        (ValueError(), None, "ValueError"),
+        (ValueError("at http://someone:secret@host:1/x:"), None, "ValueError: at http://host:1/x"),
+    ],
+)
+def test_the_reason_is_told_without_passwords(error: Exception, cause: object, told: str) -> None:
+    """The kind, and the words of the cause or its own."""
+    assert reason(error, cause) == told

@@ -355,3 +355,34 @@ def test_nothing_listens(account_at: Any) -> None:
     client = obs_client(account_at("http://127.0.0.1:1"))
     with pytest.raises(NotSentError, match=r"could not reach obs://obs-test/dir/a\.zip"):
         find_object(client, PLACE)
+
+
+def test_it_fills_a_buffer(reader: ObjectReader) -> None:
+    """As a file does; the number of bytes is what there was."""
+    buffer = bytearray(b"....")
+    assert reader.seek(-3, io.SEEK_END) == len(BYTES) - 3
+    assert reader.readinto(buffer) == 3
+    assert bytes(buffer) == BYTES[-3:] + b"."
+
+
+def test_what_cannot_be_read_at_all(client: Any) -> None:
+    """An archive tier is told before anything is asked, with what to do."""
+    with pytest.raises(RefusedError) as raised:
+        ObjectReader(client, PLACE, ObjectFacts(1, "e", "t", storage_class="COLD"))
+    error = raised.value
+    assert (error.operation, error.status, error.code) == ("GetObject", 403, "InvalidObjectState")
+    assert error.message == f"{PLACE.url} lies in storage class COLD, where it cannot be read"
+    assert str(error).endswith("Restore it in OBS first, or keep archives of exports in the standard class.")
+
+
+def test_errors_of_reading_name_the_operation(reader: ObjectReader, store: Store) -> None:
+    """Whether a body was cut again and again, or the range was not kept to."""
+    store.cuts = 100
+    with pytest.raises(AnswerLostError) as lost:
+        reader.read()
+    assert (lost.value.operation, lost.value.host) == ("GetObject", PLACE.url)
+    store.cuts, store.whole = 0, True
+    reader.seek(1)
+    with pytest.raises(UnexpectedReplyError) as whole:
+        reader.read(5)
+    assert (whole.value.operation, whole.value.status) == ("GetObject", 200)

@@ -155,3 +155,34 @@ def test_none_twice_and_none_missed_that_was_there_throughout(
     assert len(found) == len(set(found))
     assert throughout <= set(found)
     assert MAX_PAGE == 100
+
+
+def test_going_back_ends_at_what_was_known_before() -> None:
+    """Not at items of the very page from which it goes back, which have moved up meanwhile."""
+    service = Service(list(range(600)))
+
+    def nothing(ids: list[int]) -> None:
+        del ids[:0]
+
+    def delete(below: int) -> Change:
+        return lambda ids: ids.__setitem__(slice(None), [each for each in ids if each >= below])
+
+    found = walked(service, iter([nothing, nothing, delete(250), delete(310), delete(370)]))
+    assert set(range(370, 600)) <= set(found)
+
+
+def test_a_list_that_ends_where_the_next_page_would_begin() -> None:
+    """What is left has moved up before it."""
+    service = Service(list(range(300)))
+    found = walked(service, iter([lambda ids: ids.__delitem__(slice(0, 201))]))
+    assert found == [*range(100), *range(201, 300)]
+
+
+def test_a_service_that_gives_one_item_a_page() -> None:
+    """Takes more requests, and misses none."""
+
+    class Sparing(Service):
+        def page(self, limit: int, offset: int) -> flink.Page[int]:
+            return flink.Page(len(self.ids), super().page(min(limit, 1), offset).items)
+
+    assert walked(Sparing(list(range(7)))) == list(range(7))

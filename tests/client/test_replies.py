@@ -164,3 +164,43 @@ def test_what_may_pass_is_told_apart_from_what_will_not() -> None:
     assert not any(
         kind.transient for kind in (RefusedError, AuthenticationError, PermissionDeniedError, UnexpectedReplyError)
     )
+
+
+def test_a_batch_says_what_each_of_it_says() -> None:
+    """The words of all, each once; one alone is told as it is."""
+    each = [{"is_success": "true", "message": words} for words in ("first", "", "second", "first")]
+    assert judge(flink.delete_jobs([1, 2]), reply(each)).message == "first; second"
+    assert judge(flink.delete_jobs([1]), reply(each[:1])).message == "first"
+
+
+def test_an_error_of_a_batch_within_a_success_has_its_class() -> None:
+    """By its code, with the status that came and words where it has none."""
+    with pytest.raises(PermissionDeniedError) as raised:
+        judge(EXPORT, reply({"is_success": "false", "error_code": "DLI.0003"}))
+    error = raised.value
+    assert (error.operation, error.status, error.code, error.message, error.request_id) == (
+        "ExportFlinkJobs", 200, "DLI.0003", "is_success is false", "r-1",
+    )  # fmt: skip
+
+
+def test_what_cannot_be_read_names_operation_and_request() -> None:
+    """A success that does not say so, a body that is empty, a redirect to nowhere."""
+    told = {
+        (200, b"{}"): "the reply does not say is_success",
+        (200, b""): "an empty body",
+        (302, b""): "redirected to 'nowhere', which is not followed",
+    }
+    for (status, body), words in told.items():
+        with pytest.raises(UnexpectedReplyError) as raised:
+            judge(EXPORT, reply(body, status))
+        error = raised.value
+        assert (error.operation, error.request_id) == ("ExportFlinkJobs", "r-1")
+        assert words in error.message
+
+
+@pytest.mark.parametrize("name", ["error_code", "errorCode", "code"])
+def test_the_code_may_have_three_names(name: str) -> None:
+    """Of DLI, of IAM, of a gateway."""
+    with pytest.raises(RefusedError) as raised:
+        judge(EXPORT, reply({name: "X.1", "message": "no"}, 400))
+    assert raised.value.code == "X.1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -120,6 +121,7 @@ def test_a_file_is_uploaded(client: Any, store: Stubber) -> None:
 WRITES: dict[str, tuple[str, Any]] = {
     "PutObject": ("put_object", lambda client: put_object(client, PLACE, b"", "a/b")),
     "CopyObject": ("copy_object", lambda client: copy_object(client, PLACE, ObjectFacts(1, "e", "t"), PLACE)),
+    "upload": ("put_object", lambda client: upload(client, io.BytesIO(b"PK"), PLACE)),
 }
 
 
@@ -142,7 +144,8 @@ def test_a_refusal_to_write(client: Any, store: Stubber, operation: str) -> None
         write(client)
     error = raised.value
     found = (error.operation, error.status, error.code, error.message, error.request_id)
-    assert found == (operation, 500, "InternalError", "obs://obs-test/dir/a.zip: oops", "r1")
+    told = "PutObject" if operation == "upload" else operation
+    assert found == (told, 500, "InternalError", "obs://obs-test/dir/a.zip: oops", "r1")
 
 
 def test_a_missing_bucket_by_another_name_is_a_refusal(client: Any, store: Stubber) -> None:
@@ -237,3 +240,20 @@ def test_the_md5() -> None:
     assert ObjectFacts(1, digest, "t").md5 == digest
     assert ObjectFacts(1, digest, "t", encrypted=True).md5 is None
     assert ObjectFacts(1, f"{digest}-2", "t").md5 is None
+
+
+def test_an_upload_reads_in_the_thread_that_asked_for_it(client: Any, store: Stubber) -> None:
+    """Its source is one connection, read from front to back."""
+    threads = set()
+
+    class Source(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            threads.add(threading.get_ident())
+            return super().read(size)
+
+    store.add_response("put_object", {})
+    upload(client, Source(b"PK"), PLACE)
+    assert threads == {threading.get_ident()}
