@@ -238,7 +238,8 @@ def test_every_secret_is_told_to_the_masker_also_of_a_connection_that_cannot_be_
     """Before anything is made of it."""
     extras = {"security_token": " the-token", "proxy": "http://u:pw@p", "region": 7}
     given = Connection(password="the-secret", extra_dejson=extras)
-    assert secrets_of(given) == ["the-secret", "the-token", "http://u:pw@p"]
+    keys = {"HUAWEICLOUD_SDK_AK": "ak", "HUAWEICLOUD_SDK_SK": "sk", "HUAWEICLOUD_SDK_SECURITY_TOKEN": "token"}
+    assert secrets_of(given, keys) == ["the-secret", "the-token", "http://u:pw@p"]
 
 
 def test_no_secret_stands_in_the_repr_of_an_account() -> None:

@@ -25,6 +25,7 @@ from airflow_provider_dli.connection.fields import AuthType
 from airflow_provider_dli.connection.reading import AirflowConnection, Extras, credential
 
 _WEEK = 604800.0
+_SECRET_VARIABLES = ("HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
 
 
 def to_account(connection: AirflowConnection, environ: Mapping[str, str] = os.environ) -> Account:
@@ -57,13 +58,16 @@ def to_account(connection: AirflowConnection, environ: Mapping[str, str] = os.en
     )
 
 
-def secrets_of(connection: AirflowConnection) -> list[str]:
+def secrets_of(connection: AirflowConnection, environ: Mapping[str, str]) -> list[str]:
     """Return every text of a connection that no log may show.
 
     :param connection: of type ``dli``, usable or not
+    :param environ: the variables of the environment, from which the keys come if the connection says so
     """
     extras = connection.extra_dejson
     given = [connection.password, extras.get("security_token"), extras.get("proxy")]
+    if extras.get("auth_type") == AuthType.ENVIRONMENT:
+        given += [environ.get(name) for name in _SECRET_VARIABLES]
     return [secret.strip() for secret in given if isinstance(secret, str) and secret.strip()]
 
 
@@ -110,11 +114,12 @@ def _user(connection: AirflowConnection, extras: Extras) -> iam.User:
 
 
 def _environment_key(environ: Mapping[str, str]) -> AccessKey:
-    names = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK")
+    secret_name, token_name = _SECRET_VARIABLES
     access, secret = (
-        credential(f"environment variable {name}", environ.get(name), "the key", header=True) for name in names
+        credential(f"environment variable {name}", environ.get(name), "the key", header=True)
+        for name in ("HUAWEICLOUD_SDK_AK", secret_name)
     )
-    return AccessKey(access, secret, environ.get("HUAWEICLOUD_SDK_SECURITY_TOKEN") or None)
+    return AccessKey(access, secret, environ.get(token_name) or None)
 
 
 def _project_of_environment(extras: Extras, environ: Mapping[str, str]) -> str | None:

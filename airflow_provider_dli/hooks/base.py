@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -158,7 +159,7 @@ class AccountHook(BaseHook):
     def _read(self, connection: AirflowConnection) -> Account:
         from airflow_provider_dli.connection.account import secrets_of, to_account
 
-        for secret in secrets_of(connection):
+        for secret in secrets_of(connection, os.environ):
             mask_secret(secret)
         with translated(self.dli_conn_id):
             account = to_account(connection)

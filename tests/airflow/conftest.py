@@ -44,7 +44,8 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
 def living_airflow(dli_emulator_session: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingAirflow]:
     """Run a whole Airflow, at DEBUG, with the DAGs of ``tests/airflow/dags`` and the session's emulator."""
     home = tmp_path_factory.mktemp("living")
-    environment = airflow_environment(home, dli_emulator_session.describe()) | {
+    described = dli_emulator_session.describe()
+    environment = airflow_environment(home, described) | {
         "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).with_name("dags")),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",
@@ -55,6 +56,8 @@ def living_airflow(dli_emulator_session: Any, tmp_path_factory: pytest.TempPathF
             {"type": "file", "log_file_path": str(home / "lineage.jsonl"), "append": True}
         ),
         "NO_PROXY": "127.0.0.1,localhost",
+        "HUAWEICLOUD_SDK_AK": described["access_key"],
+        "HUAWEICLOUD_SDK_SK": described["secret_key"],
     }
     with standalone(environment, home / "standalone.log") as running:
         yield LivingAirflow(running, home)

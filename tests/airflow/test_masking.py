@@ -26,17 +26,20 @@ for place in _PLACES:
 """
 
 
-def test_the_secret_key_is_masked_in_this_airflow(airflow_environ: dict[str, str]) -> None:
-    """What the connection keeps secret is starred out by Airflow itself once the connection was read."""
-    connection = {
-        "conn_type": "dli",
-        "login": "AK",
-        "password": "sk-to-be-masked",
-        "extra": {"region": "cn-north-4", "project_id": "0" * 32},
+@pytest.mark.parametrize("auth_type", ["access_key", "environment"])
+def test_the_secret_key_is_masked_in_this_airflow(auth_type: str, airflow_environ: dict[str, str]) -> None:
+    """What a connection keeps secret, or names, is starred out by Airflow itself once the connection was read."""
+    extra = {"auth_type": auth_type, "region": "cn-north-4", "project_id": "0" * 32}
+    key = {"login": "AK", "password": "sk-to-be-masked"} if auth_type == "access_key" else {}
+    connection = {"conn_type": "dli", **key, "extra": extra}
+    environment = {
+        "AIRFLOW_CONN_DLI_DEFAULT": json.dumps(connection),
+        "HUAWEICLOUD_SDK_AK": "AK",
+        "HUAWEICLOUD_SDK_SK": "sk-to-be-masked",
     }
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
-        env=airflow_environ | {"AIRFLOW_CONN_DLI_DEFAULT": json.dumps(connection)},
+        env=airflow_environ | environment,
         capture_output=True,
         text=True,
         check=True,

@@ -92,12 +92,14 @@ def connections(emulator: Any) -> dict[str, str]:
     user = User("ops", PASSWORD, emulator.world.identity.domain)
     emulator.world.keys.users[user.name] = user
     password = json.loads(emulator.connection("password"))
+    keyless = json.loads(emulator.connection("access_key", auth_type="environment"))
     return {
         "access_key": emulator.connection("access_key"),
         "temporary": emulator.connection("temporary", project_id=None),
         "password": json.dumps(password | {"login": user.name, "password": user.password}),
         "token": emulator.connection("token"),
         "metadata": emulator.connection("metadata"),
+        "environment": json.dumps({"conn_type": "dli", "extra": keyless["extra"]}),
         "agency": emulator.connection("access_key", agency=True),
     }
 

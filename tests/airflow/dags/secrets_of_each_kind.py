@@ -6,7 +6,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 
-CONNECTIONS = ("access_key", "temporary", "password", "token", "metadata", "agency")
+CONNECTIONS = ("access_key", "temporary", "password", "token", "metadata", "environment", "agency")
 
 with DAG("secrets_of_each_kind", schedule=None, max_active_tasks=4):
     for name in CONNECTIONS:
