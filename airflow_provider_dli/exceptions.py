@@ -21,8 +21,10 @@ from airflow_provider_dli.client.errors import (
     ConfigurationError,
     DliClientError,
     UnavailableError,
+    UnexpectedReplyError,
 )
 
+_REDIRECT = 300
 _SERVER_ERROR = 500
 
 
@@ -52,7 +54,21 @@ class DliException(AirflowException):
 
     @property
     def outcome_unknown(self) -> bool:
-        """Whether the service may have done what it was asked: no answer came, or one of a server in trouble."""
+        """Whether the service may have done what it was asked.
+
+        No answer came, or one of a service in trouble, or one of success that cannot be read.
+        """
+        cause = self.error
+        if isinstance(cause, UnexpectedReplyError):
+            return cause.status < _REDIRECT
+        return isinstance(cause, AnswerLostError | UnavailableError)
+
+    @property
+    def worth_repeating(self) -> bool:
+        """Whether to ask again in the same try, where nothing shows that the service acted.
+
+        Not after words of the service itself: those are for the log, and for Airflow's retry.
+        """
         cause = self.error
         if isinstance(cause, UnavailableError):
             return cause.status >= _SERVER_ERROR

@@ -128,9 +128,13 @@ class Service:
             identify(self._world, exchange.request, exchange.path.get("project_id"), skew)
         if exchange.meets("cut_before", "reset_before"):
             raise Cut
-        scripted = exchange.fault and scripted_reply(exchange.fault, self._world, exchange.request)
-        if scripted:
+        fault = exchange.fault
+        reply = await self._act(exchange, route) if fault is None or fault.acts else None
+        if fault and (scripted := scripted_reply(fault, self._world, exchange.request)):
             return scripted
+        return reply or await self._act(exchange, route)
+
+    async def _act(self, exchange: Exchange, route: Route) -> Reply:
         call = Call(self._world, self._archives, exchange.request, exchange.path, exchange.fault, self._later)
         reply = await route.handler(call)
         self._world.log.acted(exchange.request_id)

@@ -44,6 +44,11 @@ class Fault:
         """Give a parameter, or its default."""
         return self.parameters.get(name, KINDS[self.kind][name])
 
+    @property
+    def acts(self) -> bool:
+        """Whether the operation is carried out before the answer that is no answer to it."""
+        return bool(self.parameters.get("acts"))
+
     def as_dict(self) -> dict[str, Any]:
         """Give the fault in the form :meth:`from_dict` takes."""
         return {"operation": self.operation, "kind": self.kind, "times": self.times, **self.parameters}

@@ -20,10 +20,10 @@ def _number(value: object) -> bool:
 
 #: kind -> its parameters with their defaults; what each does is told in docs/emulator.md
 KINDS: Mapping[str, Mapping[str, Any]] = {
-    # the answer comes at once and the operation is not carried out
-    "reply": {"status": 200, "headers": {}, "body": ""},
-    "error": {"status": 400, "code": "DLI.0999", "message": "A server-side error occurred."},
-    "html": {"status": 502},
+    # the answer comes at once and the operation is not carried out, unless the fault has ``acts``
+    "reply": {"status": 200, "headers": {}, "body": "", "acts": False},
+    "error": {"status": 400, "code": "DLI.0999", "message": "A server-side error occurred.", "acts": False},
+    "html": {"status": 502, "acts": False},
     "echo": {"status": 400},
     "throttled": {"retry_after": None, "message": _THROTTLED},
     "expired_token": {},
@@ -74,6 +74,7 @@ _CHECKS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "job": ("a job id", lambda value: type(value) is int),
     "field": ("the name of a field", _texts),
     "claims": ("true or false", lambda value: type(value) is bool),
+    "acts": ("true or false", lambda value: type(value) is bool),
     "path": (
         "a list of statuses",
         lambda value: isinstance(value, list) and bool(value) and set(value) <= set(STATUSES),

@@ -70,7 +70,10 @@ class Export:
         if began is None:
             return []
         self._log.info("An earlier try ended while it was asking, since %s.", began.isoformat(" ", "seconds"))
-        return self._adopt(directory, began)
+        found = self._adopt(directory, began)
+        if not found:
+            self._log.info("Asking again.")
+        return found
 
     def _asked(self, call: Call[ExportResult], directory: ObsLocation, batch: str, asks_left: int) -> list[str]:
         began = datetime.now(UTC)
@@ -83,8 +86,10 @@ class Export:
                 raise
             self._log.info("%s Looking in OBS for what became of it.", error)
             adopted = self._adopt(directory, began)
-            if not adopted and not asks_left:
-                raise
+            if not adopted:
+                if not (asks_left and error.worth_repeating):
+                    raise
+                self._log.info("Asking again.")
             return adopted
 
     def _adopt(self, directory: ObsLocation, began: datetime) -> list[str]:
@@ -92,7 +97,7 @@ class Export:
         found = self._wait(lambda: self._appeared_since(directory, began))
         place = directory.url
         if not found:
-            self._log.info("No archive appeared in %s within %.0f s; asking again.", place, self._settling_time)
+            self._log.info("No archive appeared in %s within %.0f s.", place, self._settling_time)
             return []
         if len(found) > 1:
             raise DliFailException(

@@ -106,7 +106,7 @@ class Doing:
                 self._log.info("%s Looking at the job for what became of it.", error)
                 if self._shows(job_id, mark, done.asked):
                     return
-                if not asks_left:
+                if not (asks_left and error.worth_repeating):
                     raise
             else:
                 return

@@ -199,11 +199,13 @@ def _created(target: DliHook, name: str, call: flink.Call[flink.CreatedJob], log
         try:
             return target.run(call).job_id
         except DliException as error:
-            if not error.outcome_unknown or not asks_left:
+            if not error.outcome_unknown:
                 raise
             log.info("%s Looking for the job by its name.", error)
             if found := next((job.job_id for job in target.list_flink_jobs() if job.name == name), None):
                 return found
+            if not (asks_left and error.worth_repeating):
+                raise
     raise AssertionError("the last try returns or raises")
 
 

@@ -78,7 +78,47 @@ def test_it_never_acted(dli_emulator: Any, export: Exporting, capsys: Any, kind:
     assert archives == archives_in(dli_emulator)
     assert len(archives) == 1
     assert exports_asked(dli_emulator) == 2
-    assert "asking again" in capsys.readouterr().out
+    assert "Asking again" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        ("error", {"status": 400, "code": "DLI.0019"}),
+        ("error", {"status": 400, "code": "DLI.0999"}),
+        ("html", {"status": 504}),
+        ("reply", {"body": '{"is_success": "true", "zip_fi'}),
+        ("reply", {"body": {"is_success": "true", "message": ""}}),
+    ],
+)
+def test_it_acted_and_its_answer_says_nothing_of_that(
+    dli_emulator: Any, export: Exporting, kind: str, answer: dict[str, Any]
+) -> None:
+    """Trouble on the service's side, or a success that cannot be read: the archive is adopted all the same."""
+    dli_emulator.fault("ExportFlinkJobs", kind, acts=True, **answer)
+    assert export() == archives_in(dli_emulator)
+    assert exports_asked(dli_emulator) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "failure"),
+    [
+        ("error", {"code": "DLI.0019"}, DliException),
+        ("no_zip_file", {}, DliFailException),
+        ("reply", {"body": "<html>login</html>"}, DliFailException),
+    ],
+)
+def test_an_answer_that_says_nothing_is_told_where_nothing_appeared(
+    dli_emulator: Any, export: Exporting, store: StateStore, kind: str, answer: dict[str, Any], failure: Any
+) -> None:
+    """Not asked again in the same try; the next one looks before it asks."""
+    dli_emulator.fault("ExportFlinkJobs", kind, **answer)
+    with pytest.raises(DliException) as caught:
+        export()
+    assert type(caught.value) is failure
+    assert exports_asked(dli_emulator) == 1
+    assert "asking" in store.left("dli_export")
+    assert export() == archives_in(dli_emulator)
 
 
 def test_an_archive_that_comes_within_the_settling_time_is_adopted(dli_emulator: Any, export: Exporting) -> None:
