@@ -14,7 +14,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from world import ROOT, StepFailedError, airflow_environment, emulator, fresh_folder, run_airflow
+from world import (
+    ROOT,
+    StepFailedError,
+    airflow_environment,
+    emulator,
+    end_as_interrupted,
+    fresh_folder,
+    run_airflow,
+)
 
 from airflow_provider_dli.archive import inspect
 from airflow_provider_dli.client.account import Account
@@ -42,6 +50,7 @@ class Steps:
 
 def main() -> int:
     """Run the demo; the exit status."""
+    end_as_interrupted()
     folder = fresh_folder(".demo")
     step = Steps()
     try:
@@ -53,6 +62,9 @@ def main() -> int:
     except StepFailedError as failure:
         print(f"\nFAILED: {failure}\n", file=sys.stderr)
         print("\n".join(failure.log.read_text().splitlines()[-30:]), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
         return 1
     return 0
 

@@ -5,19 +5,16 @@ Everything it writes is in ``.ui``; every process it starts ends with it.
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 
 from standalone import Standalone, standalone
-from world import ROOT, StepFailedError, airflow_environment, emulator, fresh_folder
+from world import ROOT, StepFailedError, airflow_environment, emulator, end_as_interrupted, fresh_folder
 
 
 def main() -> int:
     """Run the UI until interrupted; the exit status."""
-    # Both by name: a shell that starts us in the background has SIGINT ignored.
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, _interrupt)
+    end_as_interrupted()
     folder = fresh_folder(".ui")
     try:
         print("Starting the DLI emulator, an object store and Airflow; this takes about a minute.", flush=True)
@@ -53,10 +50,6 @@ def tell(airflow: Standalone) -> None:
         f"Logs are in {airflow.log.parent.relative_to(ROOT)}. Ctrl-C ends everything.",
         flush=True,
     )
-
-
-def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def fresh_folder(name: str) -> Path:
 def emulator(folder: Path) -> Iterator[dict[str, Any]]:
     """Run the emulator as a stranger would, from its command line; what its first line says."""
     log = folder / "emulator.log"
-    with log.open("w") as errors, started("emulator", "--json", errors=errors) as process:
+    with log.open("w") as errors, started("--json", errors=errors) as process:
         line = process.stdout.readline() if process.stdout else ""
         if not line:
             raise StepFailedError("starting the emulator", log)
@@ -47,7 +47,7 @@ def emulator(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def started(_name: str, *arguments: str, errors: IO[str]) -> Iterator[subprocess.Popen[str]]:
+def started(*arguments: str, errors: IO[str]) -> Iterator[subprocess.Popen[str]]:
     """Start the emulator's command line, and stop it with everything it started."""
     process = subprocess.Popen(
         [sys.executable, "-m", "airflow_provider_dli.emulator", *arguments],
@@ -59,8 +59,25 @@ def started(_name: str, *arguments: str, errors: IO[str]) -> Iterator[subprocess
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(_STOP_SECONDS)
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def end_as_interrupted() -> None:
+    """Have SIGTERM and SIGINT end this process as Ctrl-C does, so that what it started ends too.
+
+    Both by name: a shell that starts us in the background has SIGINT ignored.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def airflow_environment(home: Path, world: dict[str, Any]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from guard import Guard
 from masking import Mask
@@ -66,6 +66,14 @@ class Asker:
         self.rates: dict[str, str] = {}
         self._transport = SyncTransport(account.network)
 
+    def __enter__(self) -> Self:
+        """Keep the connections open until the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self._transport.close()
+
     def send(self, call: Call[Any]) -> Answer:
         """Send a call; a refusal is an answer too.
 
@@ -91,10 +99,6 @@ class Asker:
         :param query: parameters as they are sent
         """
         return self.send(Call("ListFlinkJobs", "GET", f"{JOBS}{path}", dict, query=query, repeatable=True))
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._transport.close()
 
 
 def _asked(call: Call[Any], account: Account) -> Conversation[Reply]:

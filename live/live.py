@@ -21,7 +21,7 @@ from drafts import Drafts
 from exports import Exports
 from guard import Guard
 from masking import Mask
-from points import Finding, Question, skipped
+from points import Finding, Question, Told, skipped
 
 from airflow_provider_dli import __version__
 from airflow_provider_dli.client.errors import DliClientError
@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"live: {error}\nSet AIRFLOW_CONN_DLI_DEFAULT; docs/howto/connect.md has each form.", file=sys.stderr
         )
         return 2
-    findings, left = _ask(asker, options, mask)
+    with asker:
+        findings, left = _ask(asker, options, mask)
     about = _about(asker, options)
     for each in findings:
         print(f"{each.point:>2}  {each.outcome:<8} {each.question}: {each.said}")
@@ -140,7 +141,12 @@ def _denied(options: argparse.Namespace, mask: Mask) -> Question:
         asker = _asker(DENIED, options, mask)
     except (DliException, DliFailException, DliClientError):
         return skipped(9, text, "needs AIRFLOW_CONN_DLI_DENIED: a user of the account without rights on DLI")
-    return Question(9, text, lambda: reading.denied(asker))
+
+    def put() -> Told:
+        with asker:
+            return reading.denied(asker)
+
+    return Question(9, text, put)
 
 
 def _about(asker: Asker, options: argparse.Namespace) -> dict[str, Any]:

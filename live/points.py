@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
+from zipfile import BadZipFile
 
 from airflow_provider_dli.client.errors import DliClientError
+from airflow_provider_dli.exceptions import DliException
 
 POINTS = {
     1: "How an exported archive is laid out, and how its files are named",
@@ -77,7 +79,7 @@ class Question:
         """Ask; that there is no answer is a finding too, without the words of the error, which name hosts."""
         try:
             return Finding(self.point, self.text, *self.put())
-        except (DliClientError, LookupError, TypeError, ValueError) as error:
+        except (DliClientError, DliException, BadZipFile, LookupError, TypeError, ValueError) as error:
             said = f"no usable answer: {type(error).__name__}"
             return Finding(self.point, self.text, Outcome.FAILED, said)
 

@@ -49,6 +49,8 @@ UNIT = (
 NOT_HERE = "not in_a_whole_airflow and not compare"
 #: said of a Python for which there is no such Airflow
 NOT_OFFERED = "no such Airflow"
+#: what uv says where there is none; anything else is trouble of ours or of the network
+_NO_SUCH = ("No solution found", "Requires-Python")
 EXAMPLES = ("tests/test_example_dags.py",)
 
 
@@ -104,8 +106,10 @@ class Cell:
         airflow = f"apache-airflow=={self.airflow}"
         # As a user's Airflow is: with what there was on the day it came out, which is what its constraints
         # are made of. A newer pydantic breaks Airflow 3.0 and 3.2 themselves.
-        if self._pip(home, "install", "--exclude-newer", self.day, airflow).returncode:
-            self.results["install"] = NOT_OFFERED
+        first = self._pip(home, "install", "--exclude-newer", self.day, airflow)
+        if first.returncode:
+            offered = not any(words in first.stderr for words in _NO_SUCH)
+            self.results["install"] = _last_line(first.stderr) if offered else NOT_OFFERED
             return False
         lowest = [line.replace(">=", "==") for line in needed(wheel)] if self.lowest else []
         done = self._pip(home, "install", airflow, f"{wheel}[emulator]", *lowest)
@@ -114,7 +118,7 @@ class Cell:
             (home / "installed.txt").write_text(_named(self._pip(home, "freeze").stdout))
             self.versions = self._versions(home, wheel)
             done = self._pip(home, "install", "--constraint", home / "installed.txt", *TOOLS)
-        self.results["install"] = "ok" if done.returncode == 0 else done.stderr.strip().splitlines()[-1][:200]
+        self.results["install"] = "ok" if done.returncode == 0 else _last_line(done.stderr)
         return done.returncode == 0
 
     def _pip(self, home: Path, command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -195,6 +199,10 @@ def needed(wheel: Path) -> list[str]:
         metadata = Parser().parsestr(content.read(name).decode())
     every = [line for line in metadata.get_all("Requires-Dist", []) if ";" not in line]
     return [line for line in every if not line.startswith("apache-airflow>")]
+
+
+def _last_line(said: str) -> str:
+    return (said.strip().splitlines() or ["failed without a word"])[-1][:200]
 
 
 def _named(frozen: str) -> str:

@@ -194,6 +194,8 @@ def test_a_field_left_empty_in_the_form_is_not_set(empty: str | None) -> None:
         ({"extra_dejson": {**GOOD, "auth_type": "password"}}, "domain_name"),
         ({"extra_dejson": {**GOOD, "auth_type": "password", "domain_name": "d"}, "login": ""}, "login"),
         ({"extra_dejson": {**GOOD, "auth_type": "token"}, "password": ""}, "password"),
+        ({"extra_dejson": ["region"]}, "extra"),
+        ({"extra_dejson": {**GOOD, "retry_budget": 10**400}}, "retry_budget"),
         ({"extra_dejson": {**GOOD, "auth_type": "metadata", "metadata_endpoint": "x"}}, "metadata_endpoint"),
     ],
     ids=lambda value: repr(value)[:60],
@@ -240,6 +242,21 @@ def test_every_secret_is_told_to_the_masker_also_of_a_connection_that_cannot_be_
     given = Connection(password="the-secret", extra_dejson=extras)
     keys = {"HUAWEICLOUD_SDK_AK": "ak", "HUAWEICLOUD_SDK_SK": "sk", "HUAWEICLOUD_SDK_SECURITY_TOKEN": "token"}
     assert secrets_of(given, keys) == ["the-secret", "the-token", "http://u:pw@p"]
+    named = Connection(password=None, extra_dejson={"auth_type": "environment"})
+    assert secrets_of(named, keys) == ["sk", "token"]
+    broken: Any = ["no", "mapping"]
+    assert secrets_of(Connection(password="the-secret", extra_dejson=broken), keys) == ["the-secret"]
+
+
+@pytest.mark.parametrize("token", ["line\nbreak", "tökén", "with blank"])
+def test_a_token_of_the_environment_that_no_header_takes(token: str) -> None:
+    """Is refused by the name of its variable, and not shown."""
+    environ = {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN": token}
+    with pytest.raises(
+        ConfigurationError, match=r"^environment variable HUAWEICLOUD_SDK_SECURITY_TOKEN: "
+    ) as caught:
+        to_account(Connection(extra_dejson={**GOOD, "auth_type": "environment"}), environ)
+    assert token not in str(caught.value)
 
 
 def test_no_secret_stands_in_the_repr_of_an_account() -> None:

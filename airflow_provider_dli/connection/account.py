@@ -64,7 +64,9 @@ def secrets_of(connection: AirflowConnection, environ: Mapping[str, str]) -> lis
     :param connection: of type ``dli``, usable or not
     :param environ: the variables of the environment, from which the keys come if the connection says so
     """
-    extras = connection.extra_dejson
+    # Whatever JSON it is: a connection that cannot be used may hold secrets all the same.
+    decoded: object = connection.extra_dejson
+    extras = decoded if isinstance(decoded, Mapping) else {}
     given = [connection.password, extras.get("security_token"), extras.get("proxy")]
     if extras.get("auth_type") == AuthType.ENVIRONMENT:
         given += [environ.get(name) for name in _SECRET_VARIABLES]
@@ -114,12 +116,12 @@ def _user(connection: AirflowConnection, extras: Extras) -> iam.User:
 
 
 def _environment_key(environ: Mapping[str, str]) -> AccessKey:
+    def variable(name: str) -> str:
+        return credential(f"environment variable {name}", environ.get(name), "the key", header=True)
+
     secret_name, token_name = _SECRET_VARIABLES
-    access, secret = (
-        credential(f"environment variable {name}", environ.get(name), "the key", header=True)
-        for name in ("HUAWEICLOUD_SDK_AK", secret_name)
-    )
-    return AccessKey(access, secret, environ.get(token_name) or None)
+    token = variable(token_name) if environ.get(token_name) else None
+    return AccessKey(variable("HUAWEICLOUD_SDK_AK"), variable(secret_name), token)
 
 
 def _project_of_environment(extras: Extras, environ: Mapping[str, str]) -> str | None:

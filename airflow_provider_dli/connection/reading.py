@@ -58,10 +58,12 @@ class Extras:
     """The extras that are set; a field left empty in the form is not.
 
     :param given: as Airflow decodes them
-    :raises ConfigurationError: naming those that are unknown, and those that need others
+    :raises ConfigurationError: if they are no mapping, and naming those that are unknown
     """
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
+    def __init__(self, given: object) -> None:
+        if not isinstance(given, Mapping):
+            raise ConfigurationError("extra", f"is a {type(given).__name__}", "give a JSON object of fields")
         if unknown := sorted(str(name) for name in set(given) - set(EXTRAS)):
             raise ConfigurationError(
                 f"extra {', '.join(unknown)[:200]}",
@@ -71,7 +73,11 @@ class Extras:
         self._set = {name: value for name, value in given.items() if value is not None}
 
     def text(self, name: str) -> str | None:
-        """Return a text without blanks around it (a pasted value has some), or None."""
+        """Return a text without blanks around it (a pasted value has some), or None.
+
+        :param name: of the extra
+        :raises ConfigurationError: if it is no text, none of its choices, or has what no field may hold
+        """
         value = self._set.get(name)
         if value is None:
             return None
@@ -86,27 +92,44 @@ class Extras:
         return checked_text(name, stripped, longest, secret=EXTRAS[name].secret) if stripped else None
 
     def needed(self, name: str, remedy: str) -> str:
-        """Return a text that must be set."""
+        """Return a text that must be set.
+
+        :param name: of the extra
+        :param remedy: what to do if it is not
+        :raises ConfigurationError: if it is not set, or as for :meth:`text`
+        """
         value = self.text(name)
         if value is None:
             raise ConfigurationError(name, "is missing from the extras of the connection", remedy)
         return value
 
     def number(self, name: str, default: float, least: float, most: float) -> float:
-        """Return a number, given as such or as a text."""
+        """Return a number, given as such or as a text.
+
+        :param name: of the extra
+        :param default: if it is not set
+        :param least: the smallest that it may be, in seconds
+        :param most: the largest
+        :raises ConfigurationError: if it is no number, or out of these bounds
+        """
         value = self._set.get(name)
         if value is None or value == "":
             return default
         try:
             number = float("nan") if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = float("nan")
         if not least <= number <= most:
             raise ConfigurationError(name, f"{str(value)[:80]!r} cannot be", f"give {least:g} to {most:g} seconds")
         return number
 
     def truth(self, name: str, *, default: bool) -> bool:
-        """Return a boolean, given as such or as a text."""
+        """Return a boolean, given as such or as a text.
+
+        :param name: of the extra
+        :param default: if it is not set
+        :raises ConfigurationError: if it is none
+        """
         value = self._set.get(name)
         if value is None or value == "":
             return default
@@ -123,6 +146,7 @@ def checked_text(name: str, value: str, longest: int, *, secret: bool) -> str:
     :param value: what was given
     :param longest: characters
     :param secret: keep the value out of the message
+    :raises ConfigurationError: naming the field
     """
     if len(value) > longest:
         raise ConfigurationError(name, f"is {len(value):,} characters long", f"give at most {longest:,}")
@@ -139,6 +163,7 @@ def credential(name: str, value: str | None, meaning: str, *, header: bool) -> s
     :param value: what was given
     :param meaning: what should be there, for messages
     :param header: whether it goes into a header as it is, which takes ASCII without blanks
+    :raises ConfigurationError: naming the field, if it is empty or cannot be one
     """
     stripped = (value or "").strip()
     if not stripped:

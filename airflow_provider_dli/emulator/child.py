@@ -14,8 +14,6 @@ from socket import AF_INET, SOCK_STREAM, socket
 
 from airflow_provider_dli.emulator import guard
 
-#: seconds in which the guard has to clear up
-_CLEARING = 3.0
 #: below the ports that systems give to outgoing connections, so that none of those gets in between
 _PORTS = range(15_000, 32_000)
 

@@ -159,6 +159,22 @@ def test_throttling_is_waited_for(live: Live, dli_emulator: Any) -> None:
     assert len(run.of(7, "settled")) == 3
 
 
+@pytest.mark.parametrize(
+    ("operation", "kind", "error"),
+    [("ExportFlinkJobs", "archive_cut", "BadZipFile"), ("GetObject", "error", "")],
+)
+def test_an_archive_that_cannot_be_read_is_a_finding(
+    live: Live, dli_emulator: Any, operation: str, kind: str, error: str
+) -> None:
+    """Cut short, or not for these keys: the report is written, and all is cleared up."""
+    dli_emulator.fault(operation, kind, times=None)
+    through_the_door = dli_emulator.connection("access_key", obs_endpoint=dli_emulator.dli)
+    scratch = f"{dli_emulator.bucket}/scratch"
+    run = live("--write", "--scratch", scratch, AIRFLOW_CONN_DLI_DEFAULT=through_the_door)
+    assert any(f"no usable answer: {error}" in each for each in run.of(1, "failed"))
+    assert not dli_emulator.s3.list_objects_v2(Bucket=dli_emulator.bucket).get("Contents")
+
+
 def test_a_draft_whose_answer_was_lost_is_deleted(live: Live, dli_emulator: Any) -> None:
     """It was made, though nobody was told its id: it is found by its name."""
     before = dict(dli_emulator.world.jobs)
