@@ -1,0 +1,108 @@
+"""Bounds, each from both sides: just what is allowed passes, one more does not. Found by changing the code."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterable
+
+import pytest
+
+from airflow_provider_dli.archive import Expectation, Limits, Report, inspect
+from airflow_provider_dli.archive.report import SHOWN, escape
+
+LONG = "d/" * 140 + "name.txt"
+
+
+def packed(entries: Iterable[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Write an archive; names may repeat."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", method) as archive:
+        for name, data in entries:
+            if name in archive.namelist():
+                with pytest.warns(UserWarning, match="Duplicate name"):
+                    archive.writestr(name, data)
+            else:
+                archive.writestr(name, data)
+    return target.getvalue()
+
+
+def seen(data: bytes, limits: Limits | None = None) -> list[tuple[str, str | None]]:
+    """Give code and entry of each finding."""
+    report: Report = inspect(io.BytesIO(data), limits=limits or Limits())
+    return [(each.code, each.entry) for each in report.findings]
+
+
+def test_an_entry_may_be_as_large_as_the_limit() -> None:
+    """And no larger; what is too large is not inflated."""
+    data = packed([("a.txt", b"x" * 1000), ("b.txt", b"y")])
+    assert seen(data, Limits(entry_bytes=1000)) == []
+    assert seen(data, Limits(entry_bytes=999)) == [("entry-too-large", "a.txt")]
+    broken = bytearray(data)
+    broken[data.index(b"a.txt") + 6] ^= 0xFF
+    assert seen(bytes(broken), Limits(entry_bytes=999)) == [("entry-too-large", "a.txt")]
+
+
+def test_an_entry_may_inflate_as_far_as_the_ratio() -> None:
+    """Beyond it is called a bomb, unless it is small."""
+    data = packed([("a.txt", b"x" * 100_000)])
+    (entry,) = inspect(io.BytesIO(data)).entries
+    ratio, rest = divmod(entry.size, entry.compressed_size)
+    assert rest
+    assert seen(data, Limits(ratio=ratio + 1, ratio_floor=0)) == []
+    assert seen(data, Limits(ratio=ratio, ratio_floor=0)) == [("suspicious-ratio", "a.txt")]
+    assert seen(data, Limits(ratio=1, ratio_floor=100_000)) == []
+    assert seen(data, Limits(ratio=1, ratio_floor=99_999)) == [("suspicious-ratio", "a.txt")]
+
+
+def test_json_is_parsed_up_to_the_limit() -> None:
+    """At the limit it is; beyond it is said that it was not."""
+    document = json.dumps({"a": "b" * 500}).encode()
+    whole, broken = packed([("a.json", document)]), packed([("a.json", document[:-1] + b"!")])
+    assert seen(broken, Limits(json_bytes=len(document))) == [("bad-json", "a.json")]
+    assert seen(whole, Limits(json_bytes=len(document))) == []
+    assert seen(whole, Limits(json_bytes=len(document) - 1)) == [("json-unchecked", "a.json")]
+
+
+def test_every_name_that_repeats_is_told_with_the_one_it_repeats() -> None:
+    """Not only of the first name; those that differ in case alone too."""
+    data = packed([("a", b"1"), ("b", b"2"), ("b", b"3"), ("c", b"4"), ("C", b"5")])
+    report = inspect(io.BytesIO(data))
+    told = [(each.code, each.entry, each.message.partition(" with ")[0]) for each in report.findings]
+    assert told == [("duplicate-name", "b", "as the entry 'b'"), ("similar-name", "C", "as the entry 'c'")]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_names_longer_than_a_byte_can_count(method: int) -> None:
+    """Are compared to their last byte."""
+    data = packed([(LONG, b"content")], method)
+    assert seen(data) == []
+    local = bytearray(data)
+    last = data.index(b"name.txt") + len(b"name.txt") - 1
+    local[last] ^= 1
+    assert [code for code, _ in seen(bytes(local))] == ["name-mismatch"]
+
+
+def test_a_name_is_shown_up_to_two_hundred_characters() -> None:
+    """As it is, where it can be printed; what cannot stands beside what can."""
+    assert SHOWN == 200
+    assert escape("x" * 200) == "x" * 200
+    assert escape("x" * 201) == "x" * 200 + "…"
+    assert escape("tä\n\\b") == "tä\\n\\\\b"
+
+
+def test_a_name_with_nul_is_told_as_others_read_it() -> None:
+    """Up to the first one."""
+    data = packed([("abcdefg", b"1")]).replace(b"abcdefg", b"ab\0cd\0e")
+    (told,) = [each.message for each in inspect(io.BytesIO(data)).findings if each.code == "nul-in-name"]
+    assert told == "some readers call it 'ab'"
+
+
+def test_json_that_is_nested_too_deeply_says_so() -> None:
+    """It is not said to be wrong."""
+    deep = packed([("a.json", b'{"job_id": 1, "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}")])
+    report = inspect(io.BytesIO(deep), expect=Expectation(jobs=("1",), json_keys=("job_id",)))
+    assert [each.message for each in report.findings if each.code == "bad-json"] == [
+        "it is not JSON: it is nested too deeply"
+    ]
