@@ -1,49 +1,84 @@
-"""Count what mutation testing found, by part; what survived is listed. Run by ``make mutants``."""
+"""Count what mutation testing found, by part, and list what survived, each with why. Run by ``make mutants``.
+
+Writes ``docs/mutation.md`` and ``release/mutation.json``.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
 from pathlib import Path
 
+from reasons import why
+from survivors import KILLED, Mutant, mutants
+
 ROOT = Path(__file__).resolve().parents[1]
-#: mutmut's exit codes: a test failed or would never end; all passed; no test came by
-_KILLED, _SURVIVED, _UNTESTED = "killed", "survived", "untested"
+PAGE = ROOT / "docs" / "mutation.md"
+RESULT = ROOT / "release" / "mutation.json"
+MARKS = ("<!-- mutants: begin -->\n", "<!-- mutants: end -->\n")
 _LEAST = 90.0
+_SHOWN = 110
 
 
 def main() -> int:
-    """Print the table; 1 if fewer than 90 % were killed in a part."""
-    counts: dict[str, Counter[str]] = {}
-    left: list[str] = []
-    for file in sorted((ROOT / "mutants").rglob("*.meta")):
-        for name, code in json.loads(file.read_text(encoding="utf-8"))["exit_code_by_key"].items():
-            part = name.split(".")[1]
-            kind = outcome(code)
-            counts.setdefault(part, Counter())[kind] += 1
-            if kind != _KILLED:
-                left.append(f"{kind} {name}")
-    for part, found in sorted(counts.items()):
-        print(f"{part}: {found.total()} mutants, {share(found):.1f} % killed; {dict(found)}")
-    if "--list" in sys.argv:
-        print(*left, sep="\n")
-    return int(any(share(found) < _LEAST for found in counts.values()))
+    """Print the counts and write the page; 1 if fewer than 90 % were killed in a part."""
+    found = list(mutants(ROOT / "mutants"))
+    parts: dict[str, Counter[str]] = defaultdict(Counter)
+    for each in found:
+        parts[each.part][each.outcome] += 1
+    for part, counts in parts.items():
+        print(f"{part}: {counts.total()} mutants, {share(counts):.1f} % killed; {dict(counts)}")
+    told = {
+        "when": f"{datetime.now(UTC):%Y-%m-%d}",
+        "parts": {part: {"mutants": counts.total(), "killed": counts[KILLED]} for part, counts in parts.items()},
+    }
+    RESULT.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    before, rest = PAGE.read_text(encoding="utf-8").split(MARKS[0])
+    text = table(parts, told["when"]) + listing([each for each in found if each.outcome != KILLED])
+    PAGE.write_text(before + MARKS[0] + text + MARKS[1] + rest.split(MARKS[1])[1], encoding="utf-8")
+    return int(any(share(counts) < _LEAST for counts in parts.values()))
 
 
-def outcome(code: int | None) -> str:
-    """Tell how a mutant ended.
-
-    :param code: as mutmut keeps it; None if it was not tried
-    """
-    if code is None:
-        return "not tried"
-    return {0: _SURVIVED, 33: _UNTESTED, 34: "skipped", 5: _UNTESTED}.get(code, _KILLED)
-
-
-def share(found: Counter[str]) -> float:
+def share(counts: Counter[str]) -> float:
     """Give the percentage that was killed."""
-    return 100.0 * found[_KILLED] / found.total()
+    return 100.0 * counts[KILLED] / counts.total()
+
+
+def table(parts: dict[str, Counter[str]], when: object) -> str:
+    """Write how many were killed.
+
+    :param parts: outcomes by part
+    :param when: the day
+    """
+    rows = [
+        f"| `{part}` | {counts.total():,} | {counts[KILLED]:,} | {share(counts):.1f} % |"
+        for part, counts in parts.items()
+    ]
+    return "\n".join([f"\nOn {when}.\n", "| | mutants | killed | |", "|---|---|---|---|", *rows, "", ""])
+
+
+def listing(left: list[Mutant]) -> str:
+    """Write what was not killed, by function.
+
+    :param left: those mutants
+    """
+    by_reason = Counter(why(each) for each in left)
+    lines = ["## What survived\n", "| why | how many |", "|---|---|"]
+    lines += [f"| {reason} | {count} |" for reason, count in by_reason.most_common()]
+    lines += ["", "| where | was | became | why |", "|---|---|---|---|"]
+    for each in left:
+        was, became = (_cell(text) for text in each.change)
+        lines.append(f"| `{each.function}` {each.number} | {was} | {became} | {why(each)} |")
+    return "\n".join([*lines, "", ""])
+
+
+def _cell(text: str) -> str:
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return (
+        f"<code>{shown.replace('&', '&amp;').replace('<', '&lt;').replace('|', '&#124;')}</code>" if shown else ""
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,60 @@
+"""The boto3 client for OBS: every setting of the connection is in it, keys are those of the moment."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client.account import Network
+from airflow_provider_dli.client.credentials import AccessKey
+from airflow_provider_dli.client.obs.quiet import Blot, hush
+from airflow_provider_dli.client.obs.settings import make_client
+
+ENDPOINT = "https://obs.cn-north-4.myhuaweicloud.com"
+
+
+def client(account: Any, **network: Any) -> Any:
+    return make_client(replace(account, network=Network(**network)), lambda: account.credentials)
+
+
+def test_the_network_is_that_of_the_connection(account_at: Any) -> None:
+    """Timeouts and proxy; and retries of which each waits longer."""
+    config = client(
+        account_at(ENDPOINT), connect_timeout=3.0, read_timeout=4.0, proxy="http://proxy:1"
+    ).meta.config
+    assert (config.connect_timeout, config.read_timeout) == (3.0, 4.0)
+    assert config.proxies == {"http": "http://proxy:1", "https": "http://proxy:1"}
+    assert config.retries["mode"] == "standard"
+    assert config.signature_version == "s3v4"
+    assert client(account_at(ENDPOINT)).meta.config.proxies is None
+
+
+def test_the_region_is_that_of_the_connection(account_at: Any) -> None:
+    """Whatever the environment says."""
+    made = client(account_at(ENDPOINT))
+    assert (made.meta.region_name, made.meta.endpoint_url) == ("cn-north-4", ENDPOINT)
+
+
+def test_a_key_that_is_renewed_signs_the_next_request(account_at: Any) -> None:
+    """With its own secret and token."""
+    keys = [AccessKey("ONE", "1", "token-1"), AccessKey("TWO", "2", "token-2")]
+    made: Any = make_client(account_at(ENDPOINT), lambda: keys[0])
+    urls = []
+    for _ in range(2):
+        parameters = {"Bucket": "obs-test", "Key": "a"}
+        urls.append(made.generate_presigned_url("get_object", Params=parameters))
+        keys.reverse()
+    assert ["ONE" in url and "token-1" in url for url in urls] == [True, False]
+    assert ["TWO" in url and "token-2" in url for url in urls] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["botocore.auth", "botocore.endpoint"])
+def test_what_botocore_logs_is_blotted_from_then_on(name: str) -> None:
+    """In the loggers that tell of signed requests, once."""
+    hush()
+    hush()
+    assert [type(each) for each in logging.getLogger(name).filters].count(Blot) == 1
+    assert not [each for each in logging.getLogger().filters if isinstance(each, Blot)]
