@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import airflow_provider_dli
 from airflow_provider_dli.connection.fields import EXTRAS
+from airflow_provider_dli.emulator.kinds import KINDS, flaw_in
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DAG_CODE, HOOK_CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
 def test_the_first_dag_is_a_dag() -> None:
@@ -51,12 +54,91 @@ def test_every_field_of_the_connection_is_documented() -> None:
     assert re.findall(r"^\| `(\w+)` \|", page.partition("## Extras")[2], re.MULTILINE) == list(EXTRAS)
 
 
+def text_of(page: Path) -> str:
+    """Give a page without its code, in which what looks like a link or a heading is none."""
+    return re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors_of(page: Path) -> set[str]:
+    """Give the anchors of a page's headings, as GitHub makes them.
+
+    Small letters; nothing but letters, digits, hyphens and underscores; a blank is a hyphen; the second of a name
+    has a number.
+    """
+    anchors: set[str] = set()
+    for heading in re.findall(r"^#{1,6} +(.+?) *#*$", text_of(page), re.MULTILINE):
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        slug = re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
+        numbered = (f"{slug}-{number}" for number in range(1, 100))
+        anchors.add(slug if slug not in anchors else next(each for each in numbered if each not in anchors))
+    return anchors
+
+
+def test_anchors_are_those_of_github(tmp_path: Path) -> None:
+    """Marks go, blanks are hyphens, code is no heading, and the second of a name has a number."""
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# DLI's agency: `a_b`, and C-D\n\n## [A link](x.md) – so\n## Twice\n```sh\n# no heading\n```\n### Twice\n"
+    )
+    assert anchors_of(page) == {"dlis-agency-a_b-and-c-d", "a-link--so", "twice", "twice-1"}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(document: Path) -> None:
-    """Every relative link of every page."""
-    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
-        if not target.startswith(("http://", "https://")):
-            assert (document.parent / target).exists(), target
+    """Every relative link of every page, to its very heading."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(document)):
+        file, _, anchor = target.partition("#")
+        if file.startswith(("http://", "https://")):
+            continue
+        page = document.parent / file if file else document
+        assert page.exists(), target
+        assert not anchor or anchor in anchors_of(page), target
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("table", "containers"), [("package", None), ("client", ["airflow_provider_dli.client"])])
+def test_the_layers_are_those_that_are_checked(table: str, containers: list[str] | None) -> None:
+    """The architecture's tables have each layer of the contracts, from the highest to the lowest."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (contract,) = (
+        each
+        for each in settings["tool"]["importlinter"]["contracts"]
+        if each["type"] == "layers" and each.get("containers") == containers
+    )
+    held = [[name.strip().rpartition(".")[2] for name in layer.split("|")] for layer in contract["layers"]]
+    shown = ARCHITECTURE.partition(f"| | layer of the {table} | |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (\d+) \| ([^|]*) \|", shown, re.MULTILINE)
+    assert [number for number, _ in rows] == [str(number) for number in range(1, len(held) + 1)]
+    assert [re.findall(r"`(\w+)`", names) for _, names in rows] == held
+
+
+def test_every_module_has_its_place_in_the_architecture() -> None:
+    """Packages and modules of the package itself, and those of the client."""
+    tree = ARCHITECTURE.partition("```\nairflow_provider_dli/\n")[2].partition("```")[0]
+    home = Path(airflow_provider_dli.__file__).parent
+    for folder in (home, home / "client"):
+        for path in folder.iterdir():
+            if path.name.startswith("__") or path.name in ("py.typed", "example_dags"):
+                continue
+            name = f"{path.name}/" if path.is_dir() else path.name
+            assert re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", tree), name
+
+
+def test_each_fault_tells_which_operations_it_is_for() -> None:
+    """In the emulator's table: ``any`` takes ``*`` too; the others take those that they name."""
+    page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
+    table = page.partition("| kind | parameters | for |")[2].partition("\n\n")[0]
+    told: dict[str, str] = {}
+    for kinds, operations in re.findall(r"^\| (`[^|]+) \| [^|]*\| ([^|]+) \|", table, re.MULTILINE):
+        told |= dict.fromkeys(re.findall(r"`(\w+)`", kinds), operations)
+    assert set(told) == set(KINDS)
+    for kind, operations in told.items():
+        named = re.findall(r"`(\w+)`", operations)
+        assert (operations == "any") is not bool(named)
+        assert bool(named) is bool(flaw_in("*", kind, {}))
+        assert not any(flaw_in(operation, kind, {}) for operation in named or ["ShowFlinkJob"])
 
 
 def test_the_commands_are_there() -> None:

@@ -1,0 +1,81 @@
+"""The pages on operators and their rights, and on ObsHook, are true."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.hooks.obs import ObsHook
+from tests.operators import KINDS, MORE, PAGE, is_templated, page, parameters_of, told_by
+
+DOCS = Path(__file__).parents[2] / "docs"
+#: the actions that DLI's manual names
+ACTIONS = {"create", "delete", "export", "get", "list", "startFlinkJob", "stopFlinkJob", "update"}
+
+
+def test_the_page_is_made_of_the_code() -> None:
+    """``python -m tests.operators`` makes it anew."""
+    assert PAGE.read_text(encoding="utf-8").rstrip() == page().rstrip()
+    assert list(MORE) == [kind.__name__ for kind in KINDS]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_docstring_tells_each_parameter_and_no_other(kind: Any) -> None:
+    """And of each whether it is templated."""
+    assert set(told_by(kind).parameters) == set(parameters_of(kind))
+    fields = re.findall(r"^:param (\w+): (.*?)(?=^:)", inspect.cleandoc(kind.__doc__), re.MULTILINE | re.DOTALL)
+    for name, meaning in fields:
+        assert ("(templated" in " ".join(meaning.split())) is is_templated(kind, name), name
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_template_field_is_a_parameter(kind: Any) -> None:
+    """So that none is left out of the page; one has another name, since ``dry_run`` is a method of Airflow's."""
+    fields = {"dry_run" if name == "is_dry_run" else name for name in kind.template_fields}
+    assert fields <= set(parameters_of(kind))
+
+
+def test_the_page_on_rights_has_each_operator_and_only_actions_of_the_manual() -> None:
+    """In the table, in its order of operators; and in the policy all that the table names."""
+    text = (DOCS / "rights.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(Dli\w+)` \| ([^|]*) \|", text, re.MULTILINE)
+    assert {name for name, _ in rows} == {kind.__name__ for kind in KINDS}
+    words = {word for _, cell in rows for word in re.findall(r"`(\w+)`", cell)}
+    parameters = {"dli_conn_id", "is_cover", "selection", "source_conn_id", "trigger_savepoint"}
+    assert words - parameters == ACTIONS
+    assert set(re.findall(r'"dli:jobs:(\w+)"', text)) == ACTIONS
+
+
+def test_every_method_of_the_hook_is_told() -> None:
+    """In the table of the page on verification, with its parameters; and no other."""
+    text = (DOCS / "verification.md").read_text(encoding="utf-8").partition("## ObsHook")[2].partition("\n## ")[0]
+    told = dict(re.findall(r"^\| `(?:await )?(\w+)\(([^)]*)\)` \|", text, re.MULTILINE))
+    own = {name for name, value in vars(ObsHook).items() if inspect.isfunction(value) and not name.startswith("_")}
+    assert set(told) == own
+    for name, given in told.items():
+        parameters = [each for each in given.split(", ") if each]
+        assert parameters == list(inspect.signature(getattr(ObsHook, name)).parameters)[1:][: len(parameters)]
+        required = [
+            each.name
+            for each in inspect.signature(getattr(ObsHook, name)).parameters.values()
+            if each.default is inspect.Parameter.empty and each.name != "self"
+        ]
+        assert parameters == required
+
+
+def test_the_example_of_the_hook_works(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against the emulator and its store."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.airflow_conn)
+    text = (DOCS / "verification.md").read_text(encoding="utf-8").partition("## ObsHook")[2]
+    (code,) = re.findall(r"```python\n(.*?)```", text.partition("\n## ")[0], re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(code, "verification.md", "exec"), names)  # noqa: S102 -- our own page
+    (archive,) = DliHook().export_flink_jobs(f"{dli_emulator.bucket}/flink", [100]).zip_file
+    name = archive.rpartition("/")[2]
+    kept = names["keep"](archive, f"{dli_emulator.bucket}/kept/before")
+    assert kept == [f"kept/before/{name}", f"kept/before/{name}.txt"]

@@ -1,0 +1,138 @@
+"""All operators and sensors: their parameters, as signatures and docstrings have them.
+
+``python -m tests.operators`` writes docs/operators.md.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_dli.operators import dli as operators
+from airflow_provider_dli.sensors import dli as sensors
+
+PAGE = Path(__file__).parents[1] / "docs" / "operators.md"
+KINDS: list[Any] = [getattr(module, name) for module in (operators, sensors) for name in module.__all__]
+#: where the page leads to, for what docstrings do not tell
+MORE = {
+    "DliCompareFlinkJobsOperator": "[drill](restore.md#drill)",
+    "DliDeleteFlinkJobsOperator": "[jobs](jobs.md#running-stopping-saving-deleting)",
+    "DliExportFlinkJobsOperator": "[exporting many](jobs.md#exporting-many), [lost answers](lost-answers.md)",
+    "DliImportFlinkJobsOperator": "[restoring](restore.md#restore)",
+    "DliListFlinkJobsOperator": "[selecting](jobs.md#selecting)",
+    "DliPromoteFlinkJobsOperator": "[promotion](restore.md#promotion)",
+    "DliRunFlinkJobsOperator": "[jobs](jobs.md#running-stopping-saving-deleting)",
+    "DliSavepointFlinkJobsOperator": "[jobs](jobs.md#running-stopping-saving-deleting)",
+    "DliStopFlinkJobsOperator": "[jobs](jobs.md#running-stopping-saving-deleting)",
+    "DliVerifyFlinkExportOperator": "[verification](verification.md), [archives](archive.md)",
+    "DliExportArchiveSensor": "[the sensor](verification.md#the-sensor)",
+    "DliFlinkJobSensor": "[jobs](jobs.md#running-stopping-saving-deleting)",
+}
+_HEAD = """# Operators and sensors: every parameter
+
+Each takes the parameters below by name, and beside them those that every operator of Airflow takes, such as
+`retries`, `pool` or `outlets`; a sensor those of every sensor, such as `poke_interval`, `timeout`, `mode` and
+`soft_fail`. A parameter that is *templated* takes Jinja templates, and the output of other tasks (`XComArg`).
+What is *deferrable* can wait on the triggerer. [Which rights](rights.md) each needs stands on a page of its own;
+the [example DAGs](example-dags.md) show each at work.
+
+The page is made from the code by `python -m tests.operators`, and a test holds it against the code.
+"""
+_WIDTH = 140
+#: parameters that many have, which come last
+_SHARED = ("if_empty", "dli_conn_id", "timeout", "poll_interval", "settling_time", "deferrable")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a docstring tells.
+
+    :param prose: its paragraphs: what it does, and what it pushes to XCom
+    :param parameters: the meaning of each, by name
+    """
+
+    prose: list[str]
+    parameters: dict[str, str]
+
+
+def told_by(kind: Any) -> Told:
+    """Read the docstring of an operator or sensor."""
+    text = inspect.cleandoc(kind.__doc__)
+    prose, _, fields = text.partition("\n:param ")
+    paragraphs = [_plain(paragraph) for paragraph in prose.strip().split("\n\n")]
+    found = re.findall(r"^:param (\w+): (.*?)(?=^:|\Z)", f":param {fields}", re.MULTILINE | re.DOTALL)
+    return Told(paragraphs, {name: _plain(meaning) for name, meaning in found})
+
+
+def parameters_of(kind: Any) -> dict[str, Any]:
+    """Give its parameters with their defaults, ``inspect.Parameter.empty`` for none; what many have comes last."""
+    given = inspect.signature(kind.__init__).parameters.values()
+    named = [each for each in given if each.kind is inspect.Parameter.KEYWORD_ONLY]
+    return {each.name: each.default for each in sorted(named, key=lambda each: each.name in _SHARED)}
+
+
+def is_templated(kind: Any, name: str) -> bool:
+    """Tell whether a parameter is a template field, under its own name or as a flag, such as ``is_dry_run``."""
+    return name in kind.template_fields or f"is_{name}" in kind.template_fields
+
+
+def page() -> str:
+    """Write the whole page."""
+    return "\n".join([_HEAD, *_contents(), "", *(line for kind in KINDS for line in _section(kind))])
+
+
+def _contents() -> Iterator[str]:
+    yield from ("| | | deferrable |", "|---|---|---|")
+    for kind in KINDS:
+        deferrable = "yes" if "deferrable" in parameters_of(kind) else "no"
+        yield f"| [`{kind.__name__}`](#{kind.__name__.lower()}) | {_cell(told_by(kind).prose[0])} | {deferrable} |"
+
+
+def _section(kind: Any) -> Iterator[str]:
+    told = told_by(kind)
+    module = "sensors" if kind.__name__ in sensors.__all__ else "operators"
+    yield from (f"## {kind.__name__}", "")
+    yield from ("```python", f"from airflow_provider_dli.{module}.dli import {kind.__name__}", "```", "")
+    for paragraph in told.prose:
+        yield from (_wrapped(paragraph), "")
+    yield from ("| parameter | default | templated | |", "|---|---|---|---|")
+    for name, default in parameters_of(kind).items():
+        templated = "yes" if is_templated(kind, name) else ""
+        cells = (f"`{name}`", _default(name, default), templated, _cell(told.parameters[name]))
+        yield f"| {' | '.join(cells)} |".replace("|  |", "| |")
+    yield from ("", f"More: {MORE[kind.__name__]}.", "")
+
+
+def _default(name: str, default: Any) -> str:
+    if default is inspect.Parameter.empty:
+        return "must be given"
+    if name == "deferrable":
+        return "Airflow's"
+    shown = json.dumps(default) if isinstance(default, str) else repr(default)
+    return f"`{shown}`"
+
+
+def _plain(text: str) -> str:
+    """Turn a paragraph of reST into one of Markdown, on one line."""
+    text = " ".join(text.split())
+    text = re.sub(r":\w+:`~?[\w.]*?(\w+)`", r"`\1`", text).replace("``", "`")
+    text = re.sub(r" \(templated\)", "", text)
+    return re.sub(r"docs/([\w-]+)\.md", r"[\1](\1.md)", text)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page().rstrip("\n") + "\n", encoding="utf-8")
