@@ -92,8 +92,8 @@ SCENARIOS: dict[str, Scenario] = {
     "wrong_secret": Scenario(
         "The key or the secret is wrong",
         "Enter both anew; a secret is shown once, when its key is made. [Test](connection.md#testing-it) it "
-        "before you run the task again: five failures lock the key for five minutes, so the provider never "
-        "repeats such a request.",
+        "before you run the task again: more than five failures lock the key for five minutes, so the provider "
+        "never repeats such a request.",
         conn_id="dli_wrong_secret",
         changed={"password": "not-the-secret"},
     ),
@@ -119,7 +119,7 @@ SCENARIOS: dict[str, Scenario] = {
     "no_agency": Scenario(
         "DLI itself may not write to the bucket",
         "DLI writes the archive, not the worker. It needs an agency with rights on OBS, and the bucket must "
-        "be in the project's region. A retry may help: a new agency takes some minutes to become known.",
+        "be in the project's region. A retry may help: a new agency takes a while to become known.",
         fault=("ExportFlinkJobs", "no_agency", {}),
         retried=True,
     ),
