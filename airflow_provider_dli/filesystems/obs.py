@@ -6,17 +6,23 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fsspec import AbstractFileSystem  # type: ignore[import-untyped]  # it has no types
-from fsspec.spec import AbstractBufferedFile  # type: ignore[import-untyped]  # likewise
 
-from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
-from airflow_provider_dli.exceptions import translated
+from airflow_provider_dli.filesystems.file import ObsFile
+from airflow_provider_dli.filesystems.places import (
+    directory_info,
+    info_of,
+    infos,
+    is_directory,
+    looking,
+    object_of,
+    place_of,
+)
 from airflow_provider_dli.hooks.obs import ObsHook
 
 if TYPE_CHECKING:
@@ -24,10 +30,10 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
+    from airflow_provider_dli.client.obs.objects import ObjectFacts
+
 #: what Airflow asks this module about
 schemes = ["obs"]
-#: bytes that a write keeps in memory before it goes to a temporary file
-_IN_MEMORY = 16 * 1024 * 1024
 
 
 def get_fs(conn_id: str | None, storage_options: Mapping[str, Any] | None = None) -> ObsFileSystem:
@@ -43,6 +49,10 @@ class ObsFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no 
     """OBS over its S3 interface, as fsspec sees a filesystem: directories are what keys have in common.
 
     What is read is one version of an object: if it is replaced while it is open, reading fails.
+
+    What is not there is a :class:`FileNotFoundError`. That is said of nothing else: where OBS does not answer, or
+    refuses, every method raises :class:`~airflow_provider_dli.exceptions.DliException`, of the kind that no retry
+    helps where none does. A bucket that is missing is both, except to what writes.
 
     :param conn_id: connection of type ``dli``
     """
@@ -62,16 +72,37 @@ class ObsFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no 
     def info(self, path: str, **_kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 -- fsspec's
         """Tell of one object, or of a directory.
 
+        :param path: bucket, or bucket and key or directory
         :raises FileNotFoundError: if there is neither
         """
-        bucket, key = _split(self._strip_protocol(path))
-        if key and (facts := self.hook.find(ObsLocation(bucket, key))):
-            written = datetime.fromisoformat(facts.last_modified)
-            name = f"{bucket}/{key}"
-            return {"name": name, "size": facts.size, "type": "file", "ETag": facts.etag, "LastModified": written}
-        if key and not self._listed(bucket, f"{key}/", 1):
-            raise FileNotFoundError(path)
-        return {"name": f"{bucket}/{key}".rstrip("/"), "size": 0, "type": "directory"}
+        place = place_of(self._strip_protocol(path))
+        with looking():
+            if place.key and (facts := self.hook.find(place)):
+                return info_of(place, facts)
+            if not self.hook.has_objects(place) and place.key:
+                raise FileNotFoundError(path)
+        return directory_info(place)
+
+    def exists(self, path: str, **_kwargs: Any) -> bool:  # noqa: ANN401 -- fsspec's
+        """Tell whether there is an object or a directory.
+
+        :param path: bucket, or bucket and key or directory
+        """
+        try:
+            self.info(path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def isfile(self, path: str) -> bool:
+        """Tell whether there is an object.
+
+        :param path: bucket and key
+        """
+        try:
+            return bool(self.info(path)["type"] == "file")
+        except FileNotFoundError:
+            return False
 
     def ls(self, path: str, detail: bool = True, **_kwargs: Any) -> list[Any]:  # noqa: ANN401, FBT001, FBT002 -- fsspec's
         """List a directory, or the one object.
@@ -80,34 +111,98 @@ class ObsFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no 
         :param detail: give what :meth:`info` gives of each, and not the names alone
         :raises FileNotFoundError: if there is no such directory or object
         """
-        bucket, key = _split(self._strip_protocol(path))
-        found = self._listed(bucket, f"{key}/" if key else "")
-        if not found and key:
-            found = [self.info(path)]
+        place = place_of(self._strip_protocol(path))
+        with looking():
+            listed = self.hook.list_entries(place)
+        found = [self.info(path)] if listed is None else infos(place.bucket, listed)
         return found if detail else [each["name"] for each in found]
 
+    def facts(self, path: str) -> ObjectFacts:
+        """Look an object up.
+
+        :param path: bucket and key
+        :raises FileNotFoundError: if there is none
+        :raises IsADirectoryError: if it is a directory
+        """
+        place = place_of(self._strip_protocol(path))
+        with looking():
+            if place.key and (facts := self.hook.find(place)):
+                return facts
+            if self.hook.has_objects(place) or not place.key:
+                raise is_directory(place)
+        raise FileNotFoundError(path)
+
     def modified(self, path: str) -> datetime:
-        """Tell when an object was last written."""
-        written: datetime = self.info(path)["LastModified"]
-        return written.astimezone(UTC)
+        """Tell when an object was last written.
+
+        :param path: bucket and key
+        :raises FileNotFoundError: if there is none
+        :raises IsADirectoryError: if it is a directory
+        """
+        return datetime.fromisoformat(self.facts(path).last_modified).astimezone(UTC)
 
     def ukey(self, path: str) -> str:
-        """Give what changes whenever the object does."""
-        return str(self.info(path)["ETag"])
+        """Give what changes whenever the object does.
+
+        :param path: bucket and key
+        :raises FileNotFoundError: if there is none
+        :raises IsADirectoryError: if it is a directory
+        """
+        return self.facts(path).etag
 
     def cp_file(self, path1: str, path2: str, **_kwargs: Any) -> None:  # noqa: ANN401 -- fsspec's
-        """Copy an object within OBS; its bytes do not come here.
+        """Copy an object within OBS; its bytes do not come here. Of a directory there is nothing to copy.
 
-        :raises OSError: if OBS answers 200 without an ETag, which is no success (obs_04_0082)
+        :param path1: bucket and key of what is there
+        :param path2: bucket and key of the copy
+        :raises FileNotFoundError: if there is no such object
+        :raises IsADirectoryError: if the copy is to be a bucket
         """
-        (bucket, key), (to_bucket, to_key) = (_split(self._strip_protocol(path)) for path in (path1, path2))
-        answer = self.client.copy_object(Bucket=to_bucket, Key=to_key, CopySource={"Bucket": bucket, "Key": key})
-        if not answer.get("CopyObjectResult", {}).get("ETag"):
-            raise OSError(f"OBS did not copy {path1} to {path2}")
+        try:
+            facts = self.facts(path1)
+        except IsADirectoryError:
+            return
+        source, target = (object_of(self._strip_protocol(path)) for path in (path1, path2))
+        self.hook.copy(source, facts, target)
 
-    def _rm(self, path: str) -> None:
-        bucket, key = _split(self._strip_protocol(path))
-        self.client.delete_object(Bucket=bucket, Key=key)
+    def rm_file(self, path: str) -> None:
+        """Remove an object; one that is not there is as good as removed.
+
+        :param path: bucket and key
+        :raises IsADirectoryError: if it names a bucket alone
+        """
+        self.hook.delete(object_of(self._strip_protocol(path)))
+
+    def rm(self, path: str | list[str], recursive: bool = False, maxdepth: int | None = None) -> None:  # noqa: FBT001, FBT002
+        """Remove objects; nothing before all of them are found.
+
+        :param path: bucket and key, or a pattern, or several
+        :param recursive: remove directories with all that lies in them
+        :param maxdepth: how deep at most
+        :raises FileNotFoundError: if there is no such object or directory
+        :raises IsADirectoryError: if it is a directory, and ``recursive`` is not said
+        """
+        doomed: dict[ObsLocation, None] = {}
+        for each in self.expand_path(path):
+            doomed |= dict.fromkeys(self._tree(each, maxdepth) if recursive else [self._leaf(each)])
+        # What stands for a directory goes after what lies in it.
+        for place in sorted(doomed, key=str, reverse=True):
+            self.hook.delete(place)
+
+    def _leaf(self, path: str) -> ObsLocation:
+        self.facts(path)
+        return object_of(path)
+
+    def _tree(self, path: str, maxdepth: int | None) -> list[ObsLocation]:
+        place = place_of(path)
+        with looking():
+            keys = self.hook.list_keys(place)
+            found = [place] if place.key and self.hook.find(place) else []
+        if place.key and not keys and not found:
+            raise FileNotFoundError(path)
+        begin = len(place.key) + 1 if place.key else 0
+        near = [key for key in keys if maxdepth is None or key.count("/", begin) < maxdepth]
+        return found + [ObsLocation(place.bucket, key) for key in near]
 
     def mkdir(self, path: str, create_parents: bool = True, **_kwargs: Any) -> None:  # noqa: ANN401, FBT001, FBT002
         """Do nothing: a directory is there when an object in it is."""
@@ -117,67 +212,3 @@ class ObsFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no 
 
     def _open(self, path: str, mode: str = "rb", **kwargs: Any) -> ObsFile:  # noqa: ANN401 -- fsspec's
         return ObsFile(self, path, mode, **kwargs)
-
-    def _listed(self, bucket: str, prefix: str, most: int | None = None) -> list[dict[str, Any]]:
-        bound: Any = {"PaginationConfig": {"MaxItems": most}} if most else {}
-        pages = self.client.get_paginator("list_objects").paginate(
-            Bucket=bucket, Prefix=prefix, Delimiter="/", **bound
-        )
-        found: list[dict[str, Any]] = []
-        for page in pages:
-            found += [
-                {"name": f"{bucket}/{each['Prefix'].rstrip('/')}", "size": 0, "type": "directory"}
-                for each in page.get("CommonPrefixes", [])
-            ]
-            found += [
-                {
-                    "name": f"{bucket}/{each['Key']}",
-                    "size": each["Size"],
-                    "type": "file",
-                    "ETag": each["ETag"].strip('"'),
-                    "LastModified": each["LastModified"],
-                }
-                for each in page.get("Contents", [])
-            ]
-        return found
-
-
-class ObsFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no types
-    """An object that is open to be read in ranges, or to be written as a whole when it is closed."""
-
-    def _fetch_range(self, start: int, end: int) -> bytes:
-        bucket, key = _split(self.path)
-        place = ObsLocation(bucket, key)
-        if not hasattr(self, "_facts"):
-            self._facts = self.fs.hook.find(place)
-            if self._facts is None:
-                raise FileNotFoundError(self.path)
-        with translated(), self.fs.hook.open(place, self._facts) as reader:
-            reader.seek(start)
-            data: bytes = reader.read(end - start)
-            return data
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        """Close it; what was written before something failed is not half an object, but none."""
-        if kind is not None and self.mode != "rb":
-            self.closed = True
-        super().__exit__(kind, *rest)
-
-    def _initiate_upload(self) -> None:
-        self._spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 -- closed when uploaded
-
-    def _upload_chunk(self, final: bool = False) -> bool:  # noqa: FBT001, FBT002 -- fsspec's
-        self._spool.write(self.buffer.getvalue())
-        if final:
-            bucket, key = _split(self.path)
-            self._spool.seek(0)
-            with self._spool:
-                self.fs.client.upload_fileobj(self._spool, bucket, key)
-        return True
-
-
-def _split(path: str) -> tuple[str, str]:
-    bucket, _, key = path.strip("/").partition("/")
-    if not bucket:
-        raise ConfigurationError("path", "names no bucket", "give obs://bucket/key")
-    return bucket, key

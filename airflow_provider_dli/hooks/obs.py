@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from airflow_provider_dli.client.credentials import AccessKey
+    from airflow_provider_dli.client.obs.listing import Directory
     from airflow_provider_dli.client.obs.objects import Listing, ObjectFacts
     from airflow_provider_dli.client.obs.reader import ObjectReader
 
@@ -28,7 +29,11 @@ class ObsHook(AccountHook):
     hook_name = "Huawei Cloud OBS"
 
     def get_conn(self) -> S3Client:
-        """Return a boto3 S3 client set up for OBS: its whole interface is at hand. Made once."""
+        """Return a boto3 S3 client set up for OBS: its whole interface is at hand. Made once.
+
+        :raises DliException: if there is no such connection, or its keys cannot be had
+        :raises DliFailException: if the connection is not usable
+        """
         return self._client
 
     def find(self, place: ObsLocation | str) -> ObjectFacts | None:
@@ -49,6 +54,8 @@ class ObsHook(AccountHook):
 
         :param place: ``bucket/key``, with or without ``obs://``
         :param bucket_known: True where an earlier look has shown that the bucket is there: one request less
+        :raises DliException: if OBS does not answer
+        :raises DliFailException: if the bucket is missing or may not be read
         """
         from airflow_provider_dli.client.exchange import utc_now
         from airflow_provider_dli.client.obs.head import ask_facts
@@ -63,6 +70,8 @@ class ObsHook(AccountHook):
 
         :param place: ``bucket/key``, with or without ``obs://``
         :param facts: of the version to read, from :meth:`find`; another version is refused
+        :raises DliFailException: if it lies in an archive tier. What goes wrong later, while it is read, is a
+            :class:`~airflow_provider_dli.client.errors.DliClientError`
         """
         from airflow_provider_dli.client.obs.reader import ObjectReader
 
@@ -70,7 +79,7 @@ class ObsHook(AccountHook):
             return ObjectReader(self._client, _place(place), facts)
 
     def list_directory(self, directory: ObsLocation) -> Listing:
-        """List the objects of a directory.
+        """List the objects of a directory, and not the directories in it.
 
         :param directory: bucket, or bucket and directory
         :raises DliException: if OBS does not answer
@@ -80,6 +89,43 @@ class ObsHook(AccountHook):
 
         with translated():
             return list_objects(self._client, directory)
+
+    def list_entries(self, directory: ObsLocation) -> Directory | None:
+        """List the objects of a directory, and the directories in it.
+
+        :param directory: bucket, or bucket and directory
+        :returns: what lies in it; None if there is no such directory
+        :raises DliException: if OBS does not answer
+        :raises DliFailException: if the bucket is missing or may not be listed
+        """
+        from airflow_provider_dli.client.obs.listing import list_entries
+
+        with translated():
+            return list_entries(self._client, directory)
+
+    def list_keys(self, directory: ObsLocation) -> list[str]:
+        """List the keys of all objects below a directory, at any depth.
+
+        :param directory: bucket, or bucket and directory
+        :raises DliException: if OBS does not answer
+        :raises DliFailException: if the bucket is missing or may not be listed
+        """
+        from airflow_provider_dli.client.obs.listing import list_keys
+
+        with translated():
+            return list_keys(self._client, directory)
+
+    def has_objects(self, directory: ObsLocation) -> bool:
+        """Tell whether there is an object below a directory, which is what makes it one.
+
+        :param directory: bucket, or bucket and directory
+        :raises DliException: if OBS does not answer
+        :raises DliFailException: if the bucket is missing or may not be listed
+        """
+        from airflow_provider_dli.client.obs.listing import has_objects
+
+        with translated():
+            return has_objects(self._client, directory)
 
     def put(self, place: ObsLocation | str, data: bytes, content_type: str) -> None:
         """Write an object.
@@ -101,8 +147,8 @@ class ObsHook(AccountHook):
         :param source: what to copy; these keys must be allowed to read it
         :param facts: of the version to copy, from :meth:`find`; another version is refused
         :param target: where to
-        :raises DliException: if OBS does not answer
-        :raises DliFailException: if the source may not be read or the target not be written
+        :raises DliException: if OBS does not answer, or the source is another by now, or gone
+        :raises DliFailException: if the source may not be read, or the target not be written
         """
         from airflow_provider_dli.client.obs.writing import copy_object
 
@@ -122,11 +168,39 @@ class ObsHook(AccountHook):
         with translated():
             upload(self._client, reader, target)
 
+    def upload(self, file: BinaryIO, target: ObsLocation, content_type: str) -> None:
+        """Write an object out of a file on this machine, in pieces, several at once.
+
+        :param file: read from its beginning to its end
+        :param target: where to
+        :param content_type: such as ``text/plain``
+        :raises DliException: if OBS does not answer
+        :raises DliFailException: if the bucket is missing or may not be written to
+        """
+        from airflow_provider_dli.client.obs.writing import upload
+
+        with translated():
+            upload(self._client, file, target, content_type, threads=True)
+
+    def delete(self, place: ObsLocation) -> None:
+        """Remove an object; one that is not there is as good as removed.
+
+        :param place: bucket and key
+        :raises DliException: if OBS does not answer
+        :raises DliFailException: if the bucket is missing or its objects may not be deleted
+        """
+        from airflow_provider_dli.client.obs.writing import delete_object
+
+        with translated():
+            delete_object(self._client, place)
+
     @cached_property
     def _client(self) -> S3Client:
         from airflow_provider_dli.client.obs.settings import make_client
 
-        return make_client(self.account, self._key)
+        account = self.account
+        with translated(self.dli_conn_id):
+            return make_client(account, self._key)
 
     def _key(self) -> AccessKey:
         from airflow_provider_dli.client.exchange import utc_now

@@ -45,6 +45,7 @@ def test_airflow_knows_the_scheme(home: Any) -> None:
     """From the provider's description."""
     assert schemes == ["obs"]
     assert isinstance(home.fs, ObsFileSystem)
+    assert home.fs.client is home.fs.hook.get_conn()
     assert get_fs(None).hook.dli_conn_id == "dli_default"
     assert get_fs("other").hook.dli_conn_id == "other"
 
@@ -127,6 +128,128 @@ def test_an_object_that_is_replaced_while_it_is_open_is_not_mixed(home: Any) -> 
         path.write_bytes(b"b" * 100)
         with pytest.raises(DliException, match="was replaced or deleted while it was read"):
             source.read(10)
+
+
+@pytest.mark.parametrize("new", [b"NEW-AND-LONGER", b"N", None])
+def test_what_is_read_is_what_was_opened(home: Any, new: bytes | None) -> None:
+    """An object that is replaced or deleted between opening and reading is not cut to the size of the old one."""
+    path = home / "a.bin"
+    path.write_bytes(b"OLD")
+    with path.open("rb") as source:
+        path.unlink() if new is None else path.write_bytes(new)
+        with pytest.raises(DliException, match="was replaced or deleted while it was read"):
+            source.read()
+
+
+def test_an_open_file_knows_what_it_reads(home: Any) -> None:
+    """Size and version are of one look, whatever size somebody says."""
+    (home / "a.bin").write_bytes(b"12345")
+    with home.fs.open((home / "a.bin").path, "rb", size=3) as source:
+        (home / "a.bin").write_bytes(b"1234567")
+        assert source.size == source.info()["size"] == 5
+
+
+def test_directories_are_copied(home: Any) -> None:
+    """Whole, to a new place, as a task writes it; one that is not there is not found."""
+    for key in ("a.zip", "deep/er/b.zip"):
+        (home / "from" / key).write_bytes(key.encode())
+    (home / "from").copy(home / "to", recursive=True)
+    assert (home / "to" / "a.zip").read_bytes() == b"a.zip"
+    assert (home / "to" / "deep" / "er" / "b.zip").read_bytes() == b"deep/er/b.zip"
+    (home / "to").move(home / "moved", recursive=True)
+    assert not (home / "to").exists()
+    assert (home / "moved" / "deep" / "er" / "b.zip").read_bytes() == b"deep/er/b.zip"
+    with pytest.raises(FileNotFoundError):
+        home.fs.copy(f"{home.bucket}/{home.name}/none", f"{home.bucket}/{home.name}/x", recursive=True)
+    with pytest.raises(FileNotFoundError):
+        home.fs.cp_file(f"{home.bucket}/{home.name}/none", f"{home.bucket}/{home.name}/x")
+
+
+def test_an_object_that_stands_for_a_directory(home: Any, world: Emulator) -> None:
+    """As the console makes one: the directory is there, holds nothing, is copied, and goes when it is removed."""
+    world.s3.put_object(Bucket=world.bucket, Key=f"{home.name}/made/", Body=b"")
+    made = home / "made"
+    assert (made.is_dir(), list(made.iterdir())) == (True, [])
+    (made / "a.zip").write_bytes(b"1")
+    assert [path.name for path in made.iterdir()] == ["a.zip"]
+    made.copy(home / "copy", recursive=True)
+    assert [path.name for path in (home / "copy").iterdir()] == ["a.zip"]
+    home.fs.rm(made.path, recursive=True)
+    assert world.s3.list_objects(Bucket=world.bucket, Prefix=f"{home.name}/made").get("Contents", []) == []
+
+
+def test_what_is_removed(home: Any) -> None:
+    """One object; a directory only if that is said, to the depth that is said; not what is not there."""
+    for key in ("a", "b", "c/d", "c/e/f"):
+        (home / key).write_bytes(b"1")
+    root = f"{home.bucket}/{home.name}"
+    with pytest.raises(IsADirectoryError, match="c is a directory"):
+        home.fs.rm([f"{root}/a", f"{root}/c"])
+    assert len(home.fs.find(root)) == 4
+    home.fs.rm(f"{root}/c", recursive=True, maxdepth=1)
+    home.fs.rm_file(f"{root}/b")
+    assert home.fs.find(root) == [f"{root}/a", f"{root}/c/e/f"]
+    home.fs.rm(f"{root}/*", recursive=True)
+    assert home.fs.find(root) == []
+    for recursive in (True, False):
+        with pytest.raises(FileNotFoundError):
+            home.fs.rm(f"{root}/a", recursive=recursive)
+
+
+def test_what_only_objects_have(home: Any) -> None:
+    """Time, version and content: a directory is not one, and what is not there is not found."""
+    (home / "d" / "a").write_bytes(b"1")
+    for path in (f"{home.bucket}/{home.name}/d", home.bucket):
+        for ask in (home.fs.modified, home.fs.ukey, home.fs.open):
+            with pytest.raises(IsADirectoryError, match=f"{path} is a directory"):
+                ask(path)
+    for ask in (home.fs.modified, home.fs.ukey, home.fs.open):
+        with pytest.raises(FileNotFoundError):
+            ask(f"{home.bucket}/{home.name}/none")
+
+
+def test_a_bucket_that_is_not_there(home: Any) -> None:
+    """Is not found, and a task that looks into it fails for good."""
+    fs = home.fs
+    for path in ("obs://no-such-bucket", "obs://no-such-bucket/a"):
+        assert (fs.exists(path), fs.isdir(path), fs.isfile(path), fs.find(path)) == (False, False, False, [])
+        for ask in (fs.ls, fs.info, fs.open, fs.modified):
+            with pytest.raises(FileNotFoundError, match="there is no bucket 'no-such-bucket'") as raised:
+                ask(path)
+            assert isinstance(raised.value, DliFailException)
+            assert raised.value.advice
+
+
+@pytest.mark.parametrize(
+    ("write", "told"),
+    [
+        (lambda fs, _: fs.pipe_file("obs://no-such-bucket/a", b"1"), "there is no bucket 'no-such-bucket'"),
+        (lambda fs, _: fs.rm_file("obs://no-such-bucket/a"), "there is no bucket 'no-such-bucket'"),
+        # SeaweedFS answers 500 to these.
+        (lambda fs, source: fs.copy(f"{source}/a", "obs://no-such-bucket/a"), "no-such-bucket"),
+        (lambda fs, source: fs.copy(source, "obs://no-such-bucket/d", recursive=True), "no-such-bucket"),
+    ],
+)
+def test_what_is_written_to_no_bucket(home: Any, write: Any, told: str) -> None:
+    """Is never lost in silence, as what fsspec takes for not found may be."""
+    (home / "d" / "a").write_bytes(b"1")
+    with pytest.raises(DliException, match=told) as raised:
+        write(home.fs, f"{home.bucket}/{home.name}/d")
+    assert not isinstance(raised.value, FileNotFoundError)
+
+
+def test_what_cannot_be_written(home: Any) -> None:
+    """A bucket is no object, objects are not appended to, and one that is to be new is not replaced."""
+    with pytest.raises(IsADirectoryError):
+        home.fs.open(f"obs://{home.bucket}", "wb")
+    (home / "a").write_bytes(b"1")
+    with pytest.raises(NotImplementedError, match="appended"):
+        (home / "a").open("ab")
+    with pytest.raises(FileExistsError):
+        (home / "a").open("xb")
+    with (home / "b").open("xb") as target:
+        target.write(b"2")
+    assert ((home / "a").read_bytes(), (home / "b").read_bytes()) == (b"1", b"2")
 
 
 def test_a_failed_write_leaves_nothing(home: Any) -> None:

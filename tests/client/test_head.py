@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.stub import Stubber
 
 from airflow_provider_dli.client.account import Account, Project
 from airflow_provider_dli.client.building import USER_AGENT
+from airflow_provider_dli.client.call import Request
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import (
     AuthenticationError,
@@ -21,9 +29,9 @@ from airflow_provider_dli.client.errors import (
     UnexpectedReplyError,
 )
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.client.obs.asking import ReplacedError, changed, refusal
+from airflow_provider_dli.client.obs.asking import ReplacedError, changed, no_bucket, refusal
 from airflow_provider_dli.client.obs.head import ask_facts
-from airflow_provider_dli.client.obs.objects import ObjectFacts, no_bucket
+from airflow_provider_dli.client.obs.objects import ObjectFacts, find_object
 from airflow_provider_dli.client.obs.quiet import Blot
 from tests.client.talking import Talk, answer, noon, talk
 
@@ -61,6 +69,26 @@ def test_what_is_asked() -> None:
     assert request.secrets == (headers["Authorization"].rpartition("=")[2],)
     assert len(request.secrets[0]) == 64
     assert told.result == FACTS
+
+
+def signature_of(request: Request, secret: str) -> str:
+    """Sign a request as botocore's own client would have, at the moment that it names."""
+    headers = {name: value for name, value in request.headers if name != "Authorization"}
+    twin = AWSRequest(method=request.method, url=request.url, headers=headers)
+    twin.context |= {
+        "timestamp": headers["X-Amz-Date"],
+        "client_config": Config(s3={"payload_signing_enabled": False}),
+    }
+    signer = S3SigV4Auth(Credentials("AK", secret), "s3", "cn-north-4")
+    proof = signer.signature(signer.string_to_sign(twin, signer.canonical_request(twin)), twin)
+    return str(proof)
+
+
+def test_it_is_signed_with_the_secret_key() -> None:
+    """As botocore signs; another secret gives another signature."""
+    (request,) = look(answer(200, b"", **FOUND)).requests
+    assert request.secrets == (signature_of(request, "SK"),)
+    assert request.secrets != (signature_of(request, "another"),)
 
 
 def test_a_security_token_is_sent_and_secret() -> None:
@@ -114,6 +142,31 @@ def test_headers_that_tell_no_object(wrong: dict[str, Any], said: str) -> None:
     assert error.message.startswith(said)
 
 
+@pytest.mark.parametrize(
+    "written", ["Thu, 15 Jan 2026 12:00:00 GMT", "Thu, 15 Jan 2026 13:00:00 +0100", "Thu, 15 Jan 2026 12:00:00"]
+)
+def test_the_time_of_the_last_write_is_utc(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever this machine is; a time without a zone is UTC too, as HTTP has no other."""
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        told = look(answer(200, b"", **(FOUND | {"last_modified": written})))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert told.result == FACTS
+
+
+@pytest.mark.parametrize(
+    ("key", "path"), [("a/b~c/d.zip", "a/b~c/d.zip"), ("a b+c%d?e#f", "a%20b%2Bc%25d%3Fe%23f"), ("a//b", "a//b")]
+)
+def test_keys_are_encoded_as_s3_does(key: str, path: str) -> None:
+    """All but letters, digits, hyphens, dots, underscores, tildes, and the slashes between directories."""
+    place = ObsLocation("obs-test", key)
+    told = talk(ask_facts(place, account(), noon), answer(200, b"", **FOUND))
+    assert told.requests[0].url == f"http://127.0.0.1:9000/obs-test/{path}"
+
+
 def test_what_is_not_there_yet() -> None:
     """The bucket is asked for, so that a missing one is told from a missing object."""
     told = look(answer(404), answer(200))
@@ -143,6 +196,37 @@ def test_a_bucket_that_is_not_there() -> None:
         None,
     )
     assert str(no_bucket("obs-test")) == str(error)
+
+
+def test_a_bucket_is_asked_for_unless_it_is_known() -> None:
+    """Who says nothing has not seen it."""
+    told = talk(ask_facts(PLACE, account(), noon), answer(404), answer(200))
+    assert [request.operation for request in told.requests] == ["HeadObject", "HeadBucket"]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (403, PermissionDeniedError),
+        (301, RefusedError),
+        (429, ThrottledError),
+        (500, UnavailableError),
+        (503, UnavailableError),
+    ],
+)
+def test_a_bucket_that_is_refused_is_not_known(status: int, kind: type[ServiceError]) -> None:
+    """Nobody waits for an object in it; boto3's way says the same."""
+    error = look(answer(404), answer(status, b"", x_amz_request_id="r1")).error
+    assert type(error) is kind
+    assert (error.operation, error.status, error.request_id) == ("HeadBucket", status, "r1")
+    assert error.message.startswith("obs://obs-test: ")
+    client = boto3.client("s3", region_name="r-1", aws_access_key_id="AK", aws_secret_access_key="SK")
+    with Stubber(client) as store:
+        store.add_client_error("head_object", "404", "", 404)
+        store.add_client_error("head_bucket", str(status), "", status)
+        with pytest.raises(kind) as raised:
+            find_object(client, PLACE)
+    assert (type(raised.value), raised.value.operation) == (kind, "HeadBucket")
 
 
 def test_a_refusal_is_asked_why() -> None:

@@ -6,7 +6,9 @@ import io
 import random
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from airflow_provider_dli.client.errors import (
     AnswerLostError,
     AuthenticationError,
+    ConfigurationError,
     DliClientError,
     NotSentError,
     PermissionDeniedError,
@@ -173,6 +176,67 @@ def test_settings_are_those_of_the_obs_faq(account_at: Any) -> None:
     assert (keys.access_key, keys.token, keys.method) == ("EXAMPLEAK00000000001", "the-token", "explicit")
 
 
+AWS_CONFIG = """[default]
+region = eu-west-1
+endpoint_url = http://127.0.0.1:9
+max_attempts = 1
+s3 =
+    addressing_style = virtual
+    use_accelerate_endpoint = true
+    use_dualstack_endpoint = true
+"""
+AWS = {
+    "AWS_PROFILE": "nope",
+    "AWS_DEFAULT_PROFILE": "nope",
+    "AWS_REGION": "eu-west-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+    "AWS_REQUEST_CHECKSUM_CALCULATION": "when_supported",
+    "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_supported",
+    "AWS_USE_FIPS_ENDPOINT": "true",
+    "AWS_USE_DUALSTACK_ENDPOINT": "true",
+    "AWS_DEFAULTS_MODE": "nonsense",
+    "AWS_MAX_ATTEMPTS": "1",
+    "AWS_RETRY_MODE": "adaptive",
+    "AWS_CA_BUNDLE": "/nowhere",
+    "AWS_S3_USE_ARN_REGION": "true",
+    "AWS_SDK_UA_APP_ID": "somebody",
+    "AWS_DATA_PATH": "/nowhere",
+}
+
+
+def settings_of(client: Any) -> dict[str, Any]:
+    """Give all that a client was set up with."""
+    return {**vars(client.meta.config), "endpoint": client.meta.endpoint_url}
+
+
+@pytest.mark.parametrize("name", [*AWS, "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "HOME"])
+def test_what_is_meant_for_aws_changes_nothing(
+    name: str, account_at: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, store: Store
+) -> None:
+    """Neither its variables nor its files are ours: what is set up is what the connection says."""
+    account = account_at(store.url)
+    plain = settings_of(obs_client(account))
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text(AWS_CONFIG)
+    (tmp_path / "broken").write_text("[default\nno = config")
+    files = {"AWS_SHARED_CREDENTIALS_FILE": tmp_path / "broken", "AWS_CONFIG_FILE": tmp_path / "broken"}
+    monkeypatch.setenv(name, AWS.get(name, str(files.get(name, tmp_path))))
+    client = obs_client(account)
+    assert settings_of(client) == plain
+    assert find_object(client, PLACE)
+
+
+def test_what_no_client_can_be_made_of_is_of_our_tree(account_at: Any) -> None:
+    """A region or an endpoint that boto3 does not take."""
+    good = account_at("http://127.0.0.1:9000")
+    with pytest.raises(ConfigurationError, match=r"^obs_endpoint: .*no region.*; check region and obs_endpoint"):
+        obs_client(replace(good, region="no region"))
+    with pytest.raises(ConfigurationError, match=r"^obs_endpoint: .*a\.\.b; check region and obs_endpoint"):
+        obs_client(replace(good, obs_endpoint="http://a..b"))
+
+
 def test_an_object_is_found(client: Any) -> None:
     """Size, ETag without its quotes, time of the last write."""
     assert find_object(client, PLACE) == ObjectFacts(len(BYTES), "e1", "2026-01-15T08:30:45+00:00")
@@ -203,6 +267,16 @@ def test_a_short_read_after_a_seek_moves_just_its_bytes(reader: ObjectReader, st
     reader.seek(500)
     assert reader.read(100) == BYTES[500:600]
     assert [r[2] for r in store.requests if r[0] == "GET"] == ["bytes=299000-299599", "bytes=500-599"]
+
+
+def test_it_goes_back_to_the_beginning(reader: ObjectReader, store: Store) -> None:
+    """Byte 0 included; there is nothing before it."""
+    assert reader.read(10) == BYTES[:10]
+    assert reader.seek(0) == 0
+    assert reader.read(10) == BYTES[:10]
+    assert reader.seek(-5, io.SEEK_SET) == 0
+    assert reader.read(1) == BYTES[:1]
+    assert [r[2] for r in store.requests if r[0] == "GET"] == ["bytes=0-9", "bytes=0-9", "bytes=0-0"]
 
 
 @pytest.mark.parametrize(
@@ -331,7 +405,6 @@ def test_an_answer_with_the_whole_object_is_not_taken_for_the_range(reader: Obje
         (403, "SignatureDoesNotMatch", AuthenticationError),
         (403, "AccessDenied", PermissionDeniedError),
         (400, "InvalidArgument", RefusedError),
-        (404, "NoSuchBucket", RefusedError),
         (429, "TooManyRequests", ThrottledError),
         (503, "SlowDown", ThrottledError),
         (500, "InternalError", UnavailableError),
@@ -348,6 +421,13 @@ def test_refusals_are_of_our_tree(
         reader.read(10)
     assert type(caught.value) is kind
     assert "r-1" in str(caught.value)
+
+
+def test_a_bucket_deleted_meanwhile_is_told(reader: ObjectReader, store: Store) -> None:
+    """As a bucket that is not there, and not as an object that was replaced."""
+    store.status, store.code = 404, "NoSuchBucket"
+    with pytest.raises(RefusedError, match=r"^GetObject: HTTP 404 NoSuchBucket: there is no bucket 'obs-test' "):
+        reader.read(10)
 
 
 def test_nothing_listens(account_at: Any) -> None:

@@ -23,7 +23,7 @@ from airflow_provider_dli.client.errors import (
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.asking import ReplacedError, asked
 from airflow_provider_dli.client.obs.objects import Listing, ObjectFacts, find_object, list_objects
-from airflow_provider_dli.client.obs.writing import copy_object, put_object, upload
+from airflow_provider_dli.client.obs.writing import copy_object, delete_object, put_object, upload
 
 PLACE = ObsLocation("obs-test", "dir/a.zip")
 TIME = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -75,7 +75,9 @@ def test_a_bucket_that_may_not_be_listed(client: Any, store: Stubber) -> None:
     """The operation and the place are named."""
     store.add_client_error("list_objects", "AccessDenied", "no", 403)
     with pytest.raises(
-        PermissionDeniedError, match=r"^ListObjects: HTTP 403 AccessDenied: obs://obs-test/dir: no\. "
+        PermissionDeniedError,
+        match=r"^ListObjects: HTTP 403 AccessDenied: obs://obs-test/dir: no\. "
+        r"The access key needs the right to list the objects of this bucket\.$",
     ):
         list_objects(client, ObsLocation("obs-test", "dir"))
 
@@ -93,18 +95,43 @@ def test_an_object_is_copied_if_it_is_the_one_that_was_seen(client: Any, store: 
         "Bucket": "obs-other", "Key": "b.zip", "CopySource": {"Bucket": "obs-test", "Key": "dir/a.zip"},
         "CopySourceIfMatch": "e1",
     }  # fmt: skip
-    store.add_response("copy_object", {}, expected)
+    store.add_response("copy_object", {"CopyObjectResult": {"ETag": '"e2"'}}, expected)
     copy_object(client, PLACE, ObjectFacts(1, "e1", "t"), ObsLocation("obs-other", "b.zip"))
 
 
-def test_an_object_that_was_replaced_is_not_copied(client: Any, store: Stubber) -> None:
-    """412: it is another by now."""
-    store.add_client_error("copy_object", "PreconditionFailed", "x", 412, response_meta={"RequestId": "r1"})
+@pytest.mark.parametrize(("status", "code"), [(412, "PreconditionFailed"), (404, "NoSuchKey"), (404, "404")])
+def test_an_object_that_is_another_or_gone_is_not_copied(
+    client: Any, store: Stubber, status: int, code: str
+) -> None:
+    """Told of what was to be copied, and not of where to."""
+    store.add_client_error("copy_object", code, "x", status, response_meta={"RequestId": "r1"})
     with pytest.raises(ReplacedError) as raised:
         copy_object(client, PLACE, ObjectFacts(1, "e1", "t"), ObsLocation("obs-other", "b.zip"))
     error = raised.value
-    assert (error.status, error.code, error.request_id) == (412, "PreconditionFailed", "r1")
-    assert error.message.startswith("obs://obs-other/b.zip was replaced")
+    assert (error.operation, error.status, error.code, error.request_id) == ("CopyObject", status, code, "r1")
+    assert error.message == "obs://obs-test/dir/a.zip was replaced or deleted before it was copied"
+
+
+@pytest.mark.parametrize("answer", [{}, {"CopyObjectResult": {}}])
+def test_a_copy_without_a_tag_is_none(client: Any, store: Stubber, answer: Any) -> None:
+    """OBS may say 200 before it has copied, and fail then (obs_04_0082); a retry may help."""
+    store.add_response("copy_object", answer)
+    with pytest.raises(UnavailableError) as raised:
+        copy_object(client, PLACE, ObjectFacts(1, "e1", "t"), ObsLocation("obs-other", "b.zip"))
+    error = raised.value
+    assert (error.operation, error.status, error.code) == ("CopyObject", 200, None)
+    assert error.message == "obs://obs-test/dir/a.zip was not copied to obs://obs-other/b.zip: no ETag came back"
+
+
+def test_an_object_is_removed(client: Any, store: Stubber) -> None:
+    """One that is gone already is no error; a missing bucket is."""
+    store.add_response("delete_object", {}, {"Bucket": "obs-test", "Key": "dir/a.zip"})
+    delete_object(client, PLACE)
+    store.add_client_error("delete_object", "NoSuchKey", "x", 404)
+    delete_object(client, PLACE)
+    store.add_client_error("delete_object", "NoSuchBucket", "x", 404)
+    with pytest.raises(RefusedError, match=r"^DeleteObject: HTTP 404 NoSuchBucket: there is no bucket 'obs-test'"):
+        delete_object(client, PLACE)
 
 
 def test_a_file_is_uploaded(client: Any, store: Stubber) -> None:
@@ -118,6 +145,14 @@ def test_a_file_is_uploaded(client: Any, store: Stubber) -> None:
     upload(client, io.BytesIO(b"PK"), PLACE)
 
 
+def test_a_file_of_any_type_is_uploaded(client: Any, store: Stubber) -> None:
+    """As what it is said to be."""
+    expected = {"Bucket": "obs-test", "Key": "dir/a.zip", "Body": ANY, "ContentType": "text/plain",
+                "ChecksumAlgorithm": ANY}  # fmt: skip
+    store.add_response("put_object", {}, expected)
+    upload(client, io.BytesIO(b"PK"), PLACE, "text/plain", threads=True)
+
+
 WRITES: dict[str, tuple[str, Any]] = {
     "PutObject": ("put_object", lambda client: put_object(client, PLACE, b"", "a/b")),
     "CopyObject": ("copy_object", lambda client: copy_object(client, PLACE, ObjectFacts(1, "e", "t"), PLACE)),
@@ -126,12 +161,34 @@ WRITES: dict[str, tuple[str, Any]] = {
 
 
 @pytest.mark.parametrize("operation", WRITES)
-@pytest.mark.parametrize("code", ["404", "NotFound", "NoSuchKey"])
-def test_a_bucket_that_is_not_there(client: Any, store: Stubber, operation: str, code: str) -> None:
-    """Whatever is written, the bucket is named."""
+def test_a_bucket_that_is_not_there(client: Any, store: Stubber, operation: str) -> None:
+    """Whatever is written, the bucket is named, and what was asked."""
     method, write = WRITES[operation]
-    store.add_client_error(method, code, "x", 404)
-    with pytest.raises(RefusedError, match="there is no bucket 'obs-test'"):
+    store.add_client_error(method, "NoSuchBucket", "x", 404, response_meta={"RequestId": "r1"})
+    told = "PutObject" if operation == "upload" else operation
+    with pytest.raises(RefusedError) as raised:
+        write(client)
+    assert str(raised.value) == (
+        f"{told}: HTTP 404 NoSuchBucket: there is no bucket 'obs-test' (request id r1). "
+        "Check the bucket's name and the region and obs_endpoint of the connection."
+    )
+
+
+def test_the_bucket_that_a_copy_misses_is_that_of_the_target(client: Any, store: Stubber) -> None:
+    """That of the source was there a moment ago."""
+    store.add_client_error("copy_object", "NoSuchBucket", "x", 404)
+    with pytest.raises(RefusedError, match="there is no bucket 'obs-other'"):
+        copy_object(client, PLACE, ObjectFacts(1, "e", "t"), ObsLocation("obs-other", "b.zip"))
+
+
+@pytest.mark.parametrize("operation", ["PutObject", "upload"])
+def test_a_404_of_a_write_that_names_no_bucket_is_told_as_it_is(
+    client: Any, store: Stubber, operation: str
+) -> None:
+    """Of a proxy, say: nobody knows that the bucket is missing."""
+    method, write = WRITES[operation]
+    store.add_client_error(method, "404", "Not Found", 404)
+    with pytest.raises(RefusedError, match=r"^PutObject: HTTP 404 404: obs://obs-test/dir/a\.zip: Not Found\. "):
         write(client)
 
 
@@ -148,11 +205,20 @@ def test_a_refusal_to_write(client: Any, store: Stubber, operation: str) -> None
     assert found == (told, 500, "InternalError", "obs://obs-test/dir/a.zip: oops", "r1")
 
 
-def test_a_missing_bucket_by_another_name_is_a_refusal(client: Any, store: Stubber) -> None:
-    """404 with a code that is not a key's is told as it is."""
-    store.add_client_error("put_object", "NoSuchBucket", "x", 404)
-    with pytest.raises(RefusedError, match=r"^PutObject: HTTP 404 NoSuchBucket: obs://obs-test/dir/a\.zip: x\. "):
-        put_object(client, PLACE, b"", "a/b")
+@pytest.mark.parametrize(
+    ("operation", "right"),
+    [
+        ("PutObject", "to write to this bucket"),
+        ("CopyObject", "to read the source, and to write to the bucket of the copy"),
+    ],
+)
+def test_a_missing_right_is_named(client: Any, store: Stubber, operation: str, right: str) -> None:
+    """By what was to be done: who may not write is not helped by a right to read."""
+    method, write = WRITES[operation]
+    store.add_client_error(method, "AccessDenied", "no", 403)
+    with pytest.raises(PermissionDeniedError) as raised:
+        write(client)
+    assert raised.value.advice == f"The access key needs the right {right}."
 
 
 def test_an_object_is_found(client: Any, store: Stubber) -> None:
@@ -181,6 +247,10 @@ def test_an_object_that_is_not_there_yet(client: Any, store: Stubber) -> None:
     store.add_client_error("head_object", "404", "", 404)
     store.add_client_error("head_bucket", "404", "", 404)
     with pytest.raises(RefusedError, match="there is no bucket 'obs-test'"):
+        find_object(client, PLACE)
+    store.add_client_error("head_object", "404", "", 404)
+    store.add_client_error("head_bucket", "403", "Forbidden", 403)
+    with pytest.raises(PermissionDeniedError, match=r"^HeadBucket: HTTP 403 403: obs://obs-test: Forbidden\. "):
         find_object(client, PLACE)
 
 

@@ -7,8 +7,6 @@ async transport that serves DLI; botocore signs.
 from __future__ import annotations
 
 import re
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -19,8 +17,9 @@ from botocore.credentials import Credentials
 
 from airflow_provider_dli.client.building import USER_AGENT
 from airflow_provider_dli.client.call import Reply, Request, ask
-from airflow_provider_dli.client.obs.asking import refusal
-from airflow_provider_dli.client.obs.objects import ObjectFacts, no_bucket
+from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.client.obs.asking import no_bucket, refusal
+from airflow_provider_dli.client.obs.objects import ObjectFacts, utc
 from airflow_provider_dli.client.obs.quiet import hush
 from airflow_provider_dli.client.obs.settings import addressing_style
 from airflow_provider_dli.client.replies import unexpected
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.account import Account
     from airflow_provider_dli.client.call import Clock, Conversation
     from airflow_provider_dli.client.credentials import AccessKey
-    from airflow_provider_dli.client.locations import ObsLocation
 
 _OK, _PARTIAL, _NOT_FOUND = 200, 206, 404
 _CODE = re.compile(rb"<Code>\s*([^<]{1,100}?)\s*</Code>")
@@ -59,10 +57,17 @@ def ask_facts(
         told = yield from ask(_request("GetObject", "GET", place, account, key, {"Range": "bytes=0-0"}))
         raise _refusal("HeadObject", place, told if told.status not in (_OK, _PARTIAL) else reply)
     if not bucket_known:
-        bucket = type(place)(place.bucket)
-        if (yield from ask(_request("HeadBucket", "HEAD", bucket, account, key))).status == _NOT_FOUND:
-            raise no_bucket(place.bucket)
+        yield from _ask_bucket(ObsLocation(place.bucket), account, key)
     return None
+
+
+def _ask_bucket(bucket: ObsLocation, account: Account, key: AccessKey) -> Conversation[None]:
+    reply = yield from ask(_request("HeadBucket", "HEAD", bucket, account, key))
+    if reply.status == _NOT_FOUND:
+        raise no_bucket(bucket.bucket)
+    # Nothing else shows that it is there: one that is refused, or in trouble, may never have the object.
+    if reply.status != _OK:
+        raise _refusal("HeadBucket", bucket, reply)
 
 
 def _request(
@@ -88,7 +93,7 @@ def _request(
 
 
 def _url(endpoint: str, place: ObsLocation) -> str:
-    path = quote(place.key, safe="/~")
+    path = quote(place.key)
     if addressing_style(endpoint) == "path":
         return f"{endpoint}/{place.bucket}/{path}" if path else f"{endpoint}/{place.bucket}"
     scheme, _, host = endpoint.partition("://")
@@ -98,7 +103,7 @@ def _url(endpoint: str, place: ObsLocation) -> str:
 def _facts(reply: Reply) -> ObjectFacts:
     headers: dict[str, Any] = dict(reply.headers)
     try:
-        written = parsedate_to_datetime(headers["last-modified"]).astimezone(UTC).isoformat()
+        written = utc(headers["last-modified"]).isoformat()
         return ObjectFacts.of(
             int(headers["content-length"]),
             headers["etag"],

@@ -8,15 +8,14 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.client.errors import AuthenticationError, PermissionDeniedError, RefusedError
-from airflow_provider_dli.client.obs.asking import asked
+from airflow_provider_dli.client.errors import AuthenticationError, PermissionDeniedError
+from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.client.obs.asking import looked_up, no_bucket
+from airflow_provider_dli.client.obs.listing import pages
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from airflow_provider_dli.client.locations import ObsLocation
-
-_NOT_FOUND = 404
 _MD5 = re.compile(r"[0-9a-f]{32}")
 # OBS's own names, and those of the S3 interface.
 _ARCHIVE_TIERS = {"COLD", "DEEP_ARCHIVE", "GLACIER"}
@@ -55,7 +54,16 @@ class ObjectFacts:
         encrypted: bool,
         restore: str | None,
     ) -> ObjectFacts:
-        """Read what the headers of an answer say, whichever client took them."""
+        """Read what the headers of an answer say, whichever client took them.
+
+        :param size: bytes
+        :param etag: entity tag, with its quotes or without
+        :param last_modified: time of the last write, ISO 8601
+        :param version_id: of the version, as the answer says it; None if it does not
+        :param storage_class: such as ``COLD``; None if the answer names none
+        :param encrypted: whether the answer says that the service encrypts it
+        :param restore: what the answer says of its being taken out of an archive tier; None if it does not
+        """
         # "null" is what a bucket says whose versions were switched off again.
         version = version_id if version_id != "null" else None
         restored = 'ongoing-request="false"' in (restore or "")
@@ -80,13 +88,14 @@ def find_object(client: S3Client, place: ObsLocation) -> ObjectFacts | None:
     :raises DliClientError: if the bucket is missing, may not be read, or OBS does not answer
     """
     try:
-        found = asked("HeadObject", place, lambda: client.head_object(Bucket=place.bucket, Key=place.key))
+        found = looked_up("HeadObject", place, lambda: client.head_object(Bucket=place.bucket, Key=place.key))
     except (PermissionDeniedError, AuthenticationError):
         _explain(client, place)
         raise
     if found is None:
         # HEAD has no body to tell a missing object from a missing bucket.
-        if asked("HeadBucket", place, lambda: client.head_bucket(Bucket=place.bucket)) is None:
+        bucket = ObsLocation(place.bucket)
+        if looked_up("HeadBucket", bucket, lambda: client.head_bucket(Bucket=bucket.bucket)) is None:
             raise no_bucket(place.bucket)
         return None
     return ObjectFacts.of(
@@ -100,24 +109,19 @@ def find_object(client: S3Client, place: ObsLocation) -> ObjectFacts | None:
     )
 
 
-def no_bucket(bucket: str) -> RefusedError:
-    """Make the error for a bucket that is not there: waiting will not help.
+def utc(date: str) -> datetime:
+    """Read a time as HTTP writes it, in UTC; one that names no zone is UTC too, wherever this machine is.
 
-    :param bucket: its name
+    :param date: such as ``Thu, 15 Jan 2026 12:00:00 GMT``
+    :raises ValueError: if it is none
     """
-    return RefusedError(
-        "HeadBucket",
-        _NOT_FOUND,
-        "NoSuchBucket",
-        f"there is no bucket {bucket!r}",
-        None,
-        "Check the bucket's name and the region and obs_endpoint of the connection.",
-    )
+    read = parsedate_to_datetime(date)
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def _explain(client: S3Client, place: ObsLocation) -> None:
     """Let the service say why: a refusal of HEAD has no body, one of GET has."""
-    asked("GetObject", place, lambda: client.get_object(Bucket=place.bucket, Key=place.key, Range="bytes=0-0"))
+    looked_up("GetObject", place, lambda: client.get_object(Bucket=place.bucket, Key=place.key, Range="bytes=0-0"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +143,10 @@ def list_objects(client: S3Client, directory: ObsLocation) -> Listing:
     :param directory: bucket, or bucket and directory
     :raises DliClientError: if the bucket is missing, may not be listed, or OBS does not answer
     """
-    prefix = f"{directory.key}/" if directory.key else ""
-    # The first edition of the call: every store with an S3 interface has it.
-    pages = iter(
-        client.get_paginator("list_objects").paginate(Bucket=directory.bucket, Prefix=prefix, Delimiter="/")
-    )
     objects: list[tuple[str, datetime]] = []
     moment = None
-    while page := asked("ListObjects", directory, lambda: next(pages, None)):
+    for page in pages(client, directory, Delimiter="/"):
         date = page["ResponseMetadata"]["HTTPHeaders"].get("date")
-        moment = moment or (parsedate_to_datetime(date) if date else None)
+        moment = moment or (utc(date) if date else None)
         objects += [(each["Key"], each["LastModified"]) for each in page.get("Contents", [])]
     return Listing(tuple(objects), moment or datetime.now(UTC))

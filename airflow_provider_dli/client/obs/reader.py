@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError
 
 from airflow_provider_dli.client.errors import AnswerLostError, RefusedError, UnexpectedReplyError
-from airflow_provider_dli.client.obs.asking import asked, changed
+from airflow_provider_dli.client.obs.asking import changed, looked_up
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_s3 import S3Client
 
     from airflow_provider_dli.client.locations import ObsLocation
@@ -32,6 +34,9 @@ class ObjectReader(io.RawIOBase):
     :param place: bucket and key
     :param facts: of the version to read, from :func:`~airflow_provider_dli.client.obs.objects.find_object`
     :raises RefusedError: if it lies in an archive tier and has not been restored
+
+    Reading raises :class:`~airflow_provider_dli.client.errors.DliClientError`: if the object is another by now or
+    gone, may not be read, or OBS does not answer.
     """
 
     def __init__(self, client: S3Client, place: ObsLocation, facts: ObjectFacts) -> None:
@@ -117,7 +122,7 @@ class ObjectReader(io.RawIOBase):
         self._body_end = self._facts.size if self._goes_on else start + wanted
         end = self._body_end - 1
         version: dict[str, Any] = {"VersionId": self._facts.version_id} if self._facts.version_id else {}
-        reply = asked(
+        reply = looked_up(
             "GetObject",
             self._place,
             lambda: self._client.get_object(
@@ -133,7 +138,7 @@ class ObjectReader(io.RawIOBase):
         self._check_range(reply, f"bytes {start}-{end}/{self._facts.size}")
         return reply["Body"]
 
-    def _check_range(self, reply: dict[str, Any], expected: str) -> None:
+    def _check_range(self, reply: Mapping[str, Any], expected: str) -> None:
         status = reply["ResponseMetadata"]["HTTPStatusCode"]
         given = reply.get("ContentRange")
         if status != _PARTIAL_CONTENT or given != expected:

@@ -1,20 +1,25 @@
 """A boto3 client set up for OBS.
 
 Follows the OBS FAQ on boto3 (obs_faq_0274): virtual-host addressing, unsigned payload, checksums only when
-required, and credentials given outright, so that boto's default chain is never asked.
+required, and credentials given outright, so that boto's default chain is never asked. Nor are variables and files
+that set up AWS clients: they are meant for another cloud.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import os
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.configprovider import ConfigValueStore, ConstantProvider
 from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError
 
+from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.obs.quiet import hush
 
 if TYPE_CHECKING:
@@ -48,27 +53,46 @@ def make_client(account: Account, give: Callable[[], AccessKey]) -> S3Client:
 
     :param account: which OBS endpoint, and how it is reached
     :param give: gives the access key of the moment; asked at every request
+    :raises ConfigurationError: if boto3 does not take the region or the endpoint
     """
     hush()
+    session = boto3.session.Session(botocore_session=_session(LivingCredentials(give)))
+    try:
+        return session.client(
+            "s3",
+            region_name=account.region,
+            endpoint_url=account.obs_endpoint,
+            verify=account.network.verify,
+            config=_config(account),
+        )
+    except (BotoCoreError, ValueError) as error:
+        problem = f"no client for OBS can be made of it: {error}"
+        raise ConfigurationError("obs_endpoint", problem, "check region and obs_endpoint") from error
+
+
+def _session(credentials: Credentials) -> Any:  # noqa: ANN401 -- its private parts are used
     # Sessions of our own: the default one is shared by the whole process and not thread-safe.
     session: Any = botocore.session.Session()
-    session._credentials = LivingCredentials(give)  # noqa: SLF001 -- botocore's only way to bring one's own
-    proxy = account.network.proxy
-    return boto3.session.Session(botocore_session=session).client(
-        "s3",
-        region_name=account.region,
-        endpoint_url=account.obs_endpoint,
-        verify=account.network.verify,
-        config=Config(
-            signature_version="s3v4",
-            s3={"addressing_style": addressing_style(account.obs_endpoint), "payload_signing_enabled": False},
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            retries={"mode": "standard"},
-            connect_timeout=account.network.connect_timeout,
-            read_timeout=account.network.read_timeout,
-            proxies={"http": proxy, "https": proxy} if proxy else None,
-        ),
+    session._credentials = credentials  # noqa: SLF001 -- botocore's only way to bring one's own
+    # Every setting has botocore's own default, whatever the environment and ~/.aws say.
+    settings = {name: default for name, (_, _, default, _) in session.SESSION_VARIABLES.items()}
+    settings |= {"config_file": os.devnull, "credentials_file": os.devnull}
+    store = ConfigValueStore({name: ConstantProvider(default) for name, default in settings.items()})
+    session.register_component("config_store", store)
+    return session
+
+
+def _config(account: Account) -> Config:
+    network = account.network
+    return Config(
+        signature_version="s3v4",
+        s3={"addressing_style": addressing_style(account.obs_endpoint), "payload_signing_enabled": False},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        retries={"mode": "standard"},
+        connect_timeout=network.connect_timeout,
+        read_timeout=network.read_timeout,
+        proxies={"http": network.proxy, "https": network.proxy} if network.proxy else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Write objects: small ones at once, large ones in pieces, and copies within the service."""
+"""Write objects: small ones at once, large ones in pieces, and copies within the service; remove them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from boto3.s3.transfer import TransferConfig
 
-from airflow_provider_dli.client.obs.asking import asked
-from airflow_provider_dli.client.obs.objects import no_bucket
+from airflow_provider_dli.client.errors import UnavailableError
+from airflow_provider_dli.client.obs.asking import MissingError, ReplacedError, asked, changed, looked_up
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -31,8 +31,7 @@ def put_object(client: S3Client, place: ObsLocation, data: bytes, content_type: 
     def write() -> object:
         return client.put_object(Bucket=place.bucket, Key=place.key, Body=data, ContentType=content_type)
 
-    if asked("PutObject", place, write) is None:
-        raise no_bucket(place.bucket)
+    asked("PutObject", place, write)
 
 
 def copy_object(client: S3Client, source: ObsLocation, facts: ObjectFacts, target: ObsLocation) -> None:
@@ -42,37 +41,55 @@ def copy_object(client: S3Client, source: ObsLocation, facts: ObjectFacts, targe
     :param source: bucket and key
     :param facts: of the version to copy
     :param target: bucket and key
-    :raises DliClientError: if either is missing or may not be used, the source has changed, or OBS does not answer
+    :raises DliClientError: if the source is another by now or gone, a bucket is missing or may not be used, or OBS
+        does not answer or does not copy
     """
-
-    def copy() -> object:
-        return client.copy_object(
-            Bucket=target.bucket,
-            Key=target.key,
-            CopySource={"Bucket": source.bucket, "Key": source.key},
-            CopySourceIfMatch=facts.etag,
-        )
-
-    if asked("CopyObject", target, copy) is None:
-        raise no_bucket(target.bucket)
+    try:
+        tag = asked("CopyObject", target, lambda: _copy(client, source, facts, target))
+    except (MissingError, ReplacedError) as error:
+        # Nothing but the source can be missing or another: what the target was before is not asked.
+        raise changed(source, error.status, error.code or "", error.request_id, copying=True) from error
+    if not tag:
+        # OBS may say 200 before it copies, and fail then (obs_04_0082).
+        message = f"{source.url} was not copied to {target.url}: no ETag came back"
+        raise UnavailableError("CopyObject", 200, None, message, None)
 
 
-def upload(client: S3Client, reader: BinaryIO, target: ObsLocation) -> None:
+def _copy(client: S3Client, source: ObsLocation, facts: ObjectFacts, target: ObsLocation) -> str | None:
+    answer = client.copy_object(
+        Bucket=target.bucket,
+        Key=target.key,
+        CopySource={"Bucket": source.bucket, "Key": source.key},
+        CopySourceIfMatch=facts.etag,
+    )
+    return answer.get("CopyObjectResult", {}).get("ETag")
+
+
+def upload(
+    client: S3Client, reader: BinaryIO, target: ObsLocation, content_type: str = _ZIP, *, threads: bool = False
+) -> None:
     """Write an object out of a binary file, in pieces, in bounded memory.
 
     :param client: may write the target
     :param reader: read from its beginning to its end
     :param target: bucket and key
+    :param content_type: of what is in the file
+    :param threads: whether several may send at once; not for a reader that is one connection, read front to back
     :raises DliClientError: if the bucket is missing or may not be written to, or OBS does not answer
     """
-    # One thread: the reader is one connection, read from front to back.
-    one_thread = TransferConfig(use_threads=False)
+    extra, config = {"ContentType": content_type}, TransferConfig(use_threads=threads)
 
-    def write() -> object:
-        client.upload_fileobj(
-            reader, target.bucket, target.key, ExtraArgs={"ContentType": _ZIP}, Config=one_thread
-        )
-        return target
+    def write() -> None:
+        client.upload_fileobj(reader, target.bucket, target.key, ExtraArgs=extra, Config=config)
 
-    if asked("PutObject", target, write) is None:
-        raise no_bucket(target.bucket)
+    asked("PutObject", target, write)
+
+
+def delete_object(client: S3Client, place: ObsLocation) -> None:
+    """Remove an object; one that is not there is as good as removed.
+
+    :param client: may delete it
+    :param place: bucket and key
+    :raises DliClientError: if the bucket is missing or its objects may not be deleted, or OBS does not answer
+    """
+    looked_up("DeleteObject", place, lambda: client.delete_object(Bucket=place.bucket, Key=place.key))
