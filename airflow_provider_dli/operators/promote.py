@@ -23,7 +23,7 @@ class DliPromoteFlinkJobsOperator(BaseOperator):
 
     Pushes a list as ``return_value``: ``source_job_id``, ``job_id`` (None where a dry run would create it),
     ``name``, ``action`` (``create``, ``update`` or ``same``) and ``changed``; under ``job_ids`` the ids in the
-    target; under ``to_stop`` those of them that must be stopped before they can be updated.
+    target; under ``to_stop``, red or green, those of them that must be stopped before they can be updated.
 
     Follows *Creating* and *Updating a SQL Job* and *a Flink Jar Job* of the DLI API reference (dli_02_0228 to
     dli_02_0231). Tags are not brought along, for the service does not show them with a job.
@@ -34,13 +34,20 @@ class DliPromoteFlinkJobsOperator(BaseOperator):
     :param queues: queue in the source to queue in the target (templated)
     :param replacements: text to text, in every setting that is text: SQL, buckets, endpoints (templated). One
         that is found in none of the jobs is an error
-    :param dry_run: True to change nothing: tell what would be done
+    :param dry_run: True to change nothing: tell what would be done (templated, as ``is_dry_run``)
     :raises DliFailException: if a parameter or a connection cannot be used, a job runs that is to be updated,
         or DLI refuses; no retry is spent
     :raises DliException: if DLI is out of reach or in trouble; a retry may help
     """
 
-    template_fields: Sequence[str] = ("job_ids", "source_conn_id", "dli_conn_id", "queues", "replacements")
+    template_fields: Sequence[str] = (
+        "job_ids",
+        "source_conn_id",
+        "dli_conn_id",
+        "queues",
+        "replacements",
+        "is_dry_run",
+    )
     template_fields_renderers = {"queues": "json", "replacements": "json"}  # noqa: RUF012 -- as Airflow declares it
     operator_extra_links = (DliConsoleLink(),)
     ui_color = "#fff2cc"
@@ -53,7 +60,7 @@ class DliPromoteFlinkJobsOperator(BaseOperator):
         dli_conn_id: str = DEFAULT_CONN_ID,
         queues: Mapping[str, str] | str | None = None,
         replacements: Mapping[str, str] | str | None = None,
-        dry_run: bool = False,
+        dry_run: bool | str = False,
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
         super().__init__(**kwargs)
@@ -70,21 +77,27 @@ class DliPromoteFlinkJobsOperator(BaseOperator):
         """Bring the jobs over; what was done for each."""
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.dli import DliHook
-        from airflow_provider_dli.parameters import job_ids, texts_of
+        from airflow_provider_dli.parameters import flag, job_ids, texts_of
         from airflow_provider_dli.restoring import promoting
+        from airflow_provider_dli.restoring.mapped import Mapped
 
         with translated():
             ids = job_ids("job_ids", self.job_ids)
-            mapped = promoting.Mapped(texts_of("queues", self.queues), texts_of("replacements", self.replacements))
+            mapped = Mapped(texts_of("queues", self.queues), texts_of("replacements", self.replacements))
+            is_dry_run = flag("dry_run", self.is_dry_run)
         target = DliHook(self.dli_conn_id)
         persist(context, self, target)
         steps = promoting.plan(DliHook(self.source_conn_id), target, ids, mapped, self.log)
-        if self.is_dry_run:
+        # Before anything is changed: where a job that runs is in the way, the task is red, and this says which.
+        self._push(context, "to_stop", promoting.to_stop(steps))
+        if is_dry_run:
             self.log.info("Dry run: nothing is changed.")
             result = [step.as_dict(step.target.job_id if step.target else None) for step in steps]
         else:
             result = promoting.carry_out(target, steps, self.log)
-        if self.do_xcom_push and (task_instance := context.get("ti")):
-            task_instance.xcom_push(key="job_ids", value=[each["job_id"] for each in result if each["job_id"]])
-            task_instance.xcom_push(key="to_stop", value=promoting.to_stop(steps))
+        self._push(context, "job_ids", [each["job_id"] for each in result if each["job_id"]])
         return result
+
+    def _push(self, context: Context, key: str, value: list[int]) -> None:
+        if self.do_xcom_push and (task_instance := context.get("ti")):
+            task_instance.xcom_push(key=key, value=value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -15,9 +16,11 @@ from airflow_provider_dli.telling import tells_failures
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
+    from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lineage.trace import Trace
-    from airflow_provider_dli.restoring.importing import ImportOutcome
+    from airflow_provider_dli.restoring.outcome import ImportOutcome
+    from airflow_provider_dli.restoring.pair import Pair
 
 
 class DliImportFlinkJobsOperator(Traced, BaseOperator):
@@ -28,8 +31,8 @@ class DliImportFlinkJobsOperator(Traced, BaseOperator):
     answer is lost, or a task killed while it imports, the next try knows by that list which jobs came since.
 
     Pushes, red or green, a list of jobs as ``return_value``: ``old_job_id``, ``new_job_id``, ``name``, ``created``
-    (False if it replaced one), ``adopted`` and ``remark``; under ``created`` the ids of all jobs that were not
-    there before, for whoever clears up; under ``job_ids`` the new ids.
+    (False if it replaced one), ``adopted`` (imported by a request whose answer was lost) and ``remark``; under
+    ``created`` the ids of the jobs that it made, for whoever clears up; under ``job_ids`` the new ids.
 
     :param zip_file: an archive as the export returned it, ``bucket/key``, or a directory that holds archives and
         nothing else; a list must have one entry (templated)
@@ -43,7 +46,8 @@ class DliImportFlinkJobsOperator(Traced, BaseOperator):
         account or region (templated)
     :param copy_to: directory in OBS that the archives are copied to first, where the target project can read them
         (templated): within OBS where the keys of ``dli_conn_id`` may read the source, else through the worker. The
-        copies are proven
+        copies are proven. Runs may share it: each set of archives gets a directory of its own in it, whose name
+        follows from the archives, so that no copies of another run are imported
     :param dry_run: True to import nothing: prove the archive, and tell which of the expected names exist
         (templated, as ``is_dry_run``)
     :param settling_time: seconds in which jobs may still appear after an answer was lost
@@ -120,10 +124,11 @@ class DliImportFlinkJobsOperator(Traced, BaseOperator):
             restore.try_out()
             return []
         persist(context, self, restore.target)
-        outcome = restore.run(TaskMemory(context, "dli_import"), self.settling_time)
+        memory = TaskMemory(context, "dli_import")
+        outcome = restore.run(memory, self.settling_time)
         result = self._push(context, outcome)
         self.trace = _trace(restore.target, outcome)
-        restore.judge(outcome)
+        restore.judge(outcome, memory)
         return result
 
     def _push(self, context: Context, outcome: ImportOutcome) -> list[dict[str, Any]]:
@@ -148,7 +153,8 @@ class DliCompareFlinkJobsOperator(Traced, BaseOperator):
     ``flaw`` and ``differences``; under ``report`` the same as Markdown; under ``report_file`` the place of the
     HTML page in OBS.
 
-    :param job_mapping: what the import pushed, or a mapping of old to new ids (templated)
+    :param job_mapping: what the import pushed, or a mapping of old to new ids, or either as a text (templated). A
+        job that was left out did not come back; one that is its own source proves nothing
     :param source_conn_id: connection of the project that the jobs were exported from (templated)
     :param dli_conn_id: connection of the project that they were imported into (templated)
     :param report_to: directory in OBS, of ``source_conn_id``, that a report to look at is written to, one HTML
@@ -180,38 +186,51 @@ class DliCompareFlinkJobsOperator(Traced, BaseOperator):
     @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Compare the jobs."""
-        from airflow_provider_dli.client.locations import parse_directory
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.dli import DliHook
-        from airflow_provider_dli.hooks.obs import ObsHook
-        from airflow_provider_dli.lineage.trace import Trace, jobs_of, object_of
-        from airflow_provider_dli.reporting.filing import file_report
+        from airflow_provider_dli.lineage.trace import Trace, jobs_of
+        from airflow_provider_dli.reporting.telling import directory_of, file_and_judge
         from airflow_provider_dli.restoring import comparing
-        from airflow_provider_dli.restoring.report import report_of
+        from airflow_provider_dli.restoring.mapping import read_mapping
 
         with translated():
-            mapping = comparing.read_mapping(self.job_mapping)
-            directory = None if self.report_to is None else parse_directory("report_to", self.report_to)
+            mapping = read_mapping(self.job_mapping)
+        directory = directory_of(self.report_to)
         source, target = DliHook(self.source_conn_id), DliHook(self.dli_conn_id)
         persist(context, self, target, directory.bucket if directory else None, source.account.region)
         pairs = comparing.compare(source, target, mapping, self.log)
+        self.trace = Trace([jobs_of(source), jobs_of(target)])
+        result = [pair.as_dict() for pair in pairs]
+        self._push(context, "return_value", result)
+        self._push(context, "report", comparing.markdown(pairs, "Restored Flink jobs"))
+        projects = {"From project": source.project_id, "Into project": target.project_id}
+        file_and_judge(lambda: self._file(context, directory, pairs, projects), lambda: comparing.judge(pairs))
+        return result
+
+    def _file(
+        self,
+        context: Context,
+        directory: ObsLocation | None,
+        pairs: Sequence[Pair],
+        projects: Mapping[str, object],
+    ) -> None:
+        """Write the report to look at, green or red."""
+        from airflow_provider_dli.hooks.obs import ObsHook
+        from airflow_provider_dli.lineage.trace import object_of
+        from airflow_provider_dli.reporting.filing import file_report
+        from airflow_provider_dli.restoring.comparing import verdict_on
+        from airflow_provider_dli.restoring.report import report_of
+
         file = None
         if directory:
-            facts = {
-                "From project": source.project_id,
-                "Into project": target.project_id,
-                "Run": context.get("run_id"),
-            }
-            page = report_of(pairs, comparing.verdict_on(pairs), facts)
+            page = report_of(pairs, verdict_on(pairs), {**projects, "Run": context.get("run_id")})
             file = file_report(ObsHook(self.source_conn_id), directory, "drill", page, self.log)
-        self.trace = Trace([jobs_of(source), jobs_of(target)], [object_of(file)] if file else [])
-        result = [pair.as_dict() for pair in pairs]
+            self.trace = self.trace and replace(self.trace, outputs=[object_of(file)])
+        self._push(context, "report_file", file)
+
+    def _push(self, context: Context, key: str, value: object) -> None:
         if self.do_xcom_push and (task_instance := context.get("ti")):
-            task_instance.xcom_push(key="return_value", value=result)
-            task_instance.xcom_push(key="report", value=comparing.markdown(pairs, "Restored Flink jobs"))
-            task_instance.xcom_push(key="report_file", value=file)
-        comparing.judge(pairs)
-        return result
+            task_instance.xcom_push(key=key, value=value)
 
 
 def _trace(target: DliHook, outcome: ImportOutcome) -> Trace:

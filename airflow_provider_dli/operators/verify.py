@@ -110,8 +110,10 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
 
     def _prepared(self) -> tuple[list[ObsLocation], Verification]:
         """Check every parameter, before anything is asked."""
+        from airflow_provider_dli.reporting.telling import directory_of
         from airflow_provider_dli.verification.preparing import prepared
 
+        directory_of(self.report_to)
         return prepared(
             self.zip_file,
             self.dli_conn_id,
@@ -128,6 +130,7 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
     ) -> list[dict[str, Any]]:
         from airflow_provider_dli.lineage.assets import tell_assets
         from airflow_provider_dli.lineage.trace import Trace
+        from airflow_provider_dli.reporting.telling import file_and_judge
         from airflow_provider_dli.verification.judgement import judge
 
         reports = verification.run(places, timeout, self.poll_interval)
@@ -137,23 +140,21 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
         if self.do_xcom_push and (task_instance := context.get("ti")):
             # Red too: whoever looks into the failure finds the findings here.
             task_instance.xcom_push(key="return_value", value=results)
-        if self.report_to is not None:
-            self._file(context, reports)
-        judge(reports)
+        file_and_judge(lambda: self._file(context, reports), lambda: judge(reports))
         tell_assets(context, self.outlets, {str(report.place): report.proof for report in reports})
         return results
 
     def _file(self, context: Context, reports: Sequence[ArchiveReport]) -> None:
         """Write the report to look at, green or red."""
-        from airflow_provider_dli.client.locations import parse_directory
-        from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.obs import ObsHook
         from airflow_provider_dli.lineage.trace import Trace, object_of
         from airflow_provider_dli.reporting.filing import file_report
+        from airflow_provider_dli.reporting.telling import directory_of
         from airflow_provider_dli.verification.page import page_of
 
-        with translated():
-            directory = parse_directory("report_to", self.report_to)
+        directory = directory_of(self.report_to)
+        if directory is None:
+            return
         page = page_of(reports, {"Run": context.get("run_id"), "Level": self.level})
         place = file_report(ObsHook(self.dli_conn_id), directory, "verify", page, self.log)
         self.trace = Trace(inputs=[report.dataset for report in reports], outputs=[object_of(place)])

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.exceptions import DliException, translated
 from airflow_provider_dli.reporting.page import Report, data_of
 from airflow_provider_dli.reporting.trend import Point
 
@@ -55,7 +55,7 @@ def _data(hook: ObsHook, place: ObsLocation) -> dict[str, Any] | None:
     facts = hook.find(place)
     if facts is None or facts.size > _LARGEST:
         return None
-    with hook.open(place, facts) as reader:
+    with translated(), hook.open(place, facts) as reader:
         return data_of(reader.read(facts.size).decode("utf-8", "replace"))
 
 

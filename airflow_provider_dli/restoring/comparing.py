@@ -3,99 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.client.flink.diff import Difference, differences
+from airflow_provider_dli.client.flink.diff import differences
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.lifecycle.looking import find
+from airflow_provider_dli.restoring.pair import Pair
 from airflow_provider_dli.tables import markdown_table, text_table
 from airflow_provider_dli.wording import Logger, counted
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.flink import FlinkJob
     from airflow_provider_dli.hooks.dli import DliHook
+    from airflow_provider_dli.restoring.mapping import Restored
 
 _SHOWN = 20
-_LONGEST = 60
+_EVIDENCE = "Do not rely on this archive: keep it as evidence, and export again."
+_ELSEWHERE = (
+    "Nothing is proven of these: import them into a project that has no jobs of their names, and compare while "
+    "their sources are there."
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A job, and the one that was restored from it.
-
-    :param old_job_id: id of the source
-    :param new_job_id: id of the restored one; None if there is none
-    :param name: of the source; None if it is gone
-    :param differences: the settings in which they differ; nothing if one of them is missing
-    """
-
-    old_job_id: int
-    new_job_id: int | None
-    name: str | None
-    differences: tuple[Difference, ...] = ()
-
-    @property
-    def flaw(self) -> str | None:
-        """What is wrong, or None."""
-        if self.name is None:
-            return "its source is gone, so that nothing can be compared"
-        if self.new_job_id is None:
-            return "not restored"
-        fields = [
-            f"{each.field} is {_short(each.restored)} and was {_short(each.source)}" for each in self.differences
-        ]
-        return "; ".join(fields) or None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give it as plain JSON values."""
-        fields = [
-            {"field": each.field, "source": each.source, "restored": each.restored} for each in self.differences
-        ]
-        ids = {"old_job_id": self.old_job_id, "new_job_id": self.new_job_id, "name": self.name}
-        return {**ids, "same": self.flaw is None, "flaw": self.flaw, "differences": fields}
-
-
-def read_mapping(given: object) -> list[tuple[int, int | None]]:
-    """Read which job was restored from which.
-
-    :param given: what the import pushed, or a mapping of old to new ids
-    :raises ConfigurationError: if it is neither, or empty
-    """
-    remedy = "give the output of the import, or a mapping of old to new ids"
-    items: list[Any]
-    if isinstance(given, Mapping):
-        items = [{"old_job_id": old, "new_job_id": new} for old, new in given.items()]
-    else:
-        items = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else []
-    if not items or not all(isinstance(item, Mapping) and "old_job_id" in item for item in items):
-        raise ConfigurationError("job_mapping", f"{str(given)[:80]!r} names no restored job", remedy)
-    try:
-        return [(int(item["old_job_id"]), _id(item.get("new_job_id"))) for item in items]
-    except (TypeError, ValueError):
-        raise ConfigurationError("job_mapping", f"{str(given)[:80]!r} has what is no id", remedy) from None
-
-
-def compare(
-    source: DliHook, target: DliHook, mapping: Sequence[tuple[int, int | None]], log: Logger
-) -> list[Pair]:
+def compare(source: DliHook, target: DliHook, mapping: Sequence[Restored], log: Logger) -> list[Pair]:
     """Hold each restored job against its source, all their settings.
 
-    A job whose new id is not known is looked for by the name of its source.
+    A job that the import has adopted is looked for by the name of its source: its new id is not known.
 
     :param source: of the connection that the jobs were exported from
     :param target: of the connection that they were imported by
-    :param mapping: old and new ids
+    :param mapping: which was restored from which
     :param log: where to tell
     """
-    is_told = all(new is not None for _, new in mapping)
-    names = {} if is_told else {job.name: job.job_id for job in target.list_flink_jobs()}
+    names = _names(target) if any(each.adopted for each in mapping) else {}
+    is_one_project = _project(source) == _project(target)
     pairs: list[Pair] = []
-    for old, new in mapping:
-        original = find(source, old)
-        number = new if new is not None else names.get(original.name if original else "")
-        pairs.append(_pair(old, original, number, None if number is None else find(target, number)))
+    for each in mapping:
+        original = find(source, each.old_job_id)
+        number = _new_id(each, original, names)
+        if is_one_project and number == each.old_job_id:
+            pairs.append(Pair(number, number, original.name if original else None, is_itself=True))
+        else:
+            pairs.append(_pair(each.old_job_id, original, number, target))
     log.info("Compared %s:", counted(len(pairs), "job"))
     for line in text_table(("old id", "new id", "name", "result"), _rows(pairs)[:_SHOWN]):
         log.info("  %s", line)
@@ -134,13 +83,29 @@ def judge(pairs: Sequence[Pair]) -> None:
     if bad:
         listed = " | ".join(f"job {pair.old_job_id} {pair.name or ''}: {pair.flaw}" for pair in bad[:_SHOWN])
         more = f" … and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+        advice = _EVIDENCE if any(pair.differences for pair in bad) else _ELSEWHERE
         raise DliFailException(
-            f"{len(bad)} of {counted(len(pairs), 'job')} did not come back as they were: {listed}{more}. "
-            "Do not rely on this archive: keep it as evidence, and export again."
+            f"{len(bad)} of {counted(len(pairs), 'job')} did not come back as they were: {listed}{more}.",
+            advice=advice,
         )
 
 
-def _pair(old: int, original: FlinkJob | None, number: int | None, restored: FlinkJob | None) -> Pair:
+def _names(hook: DliHook) -> dict[str, int]:
+    return {job.name: job.job_id for job in hook.list_flink_jobs()}
+
+
+def _project(hook: DliHook) -> tuple[str, str]:
+    return hook.account.endpoint, hook.project_id
+
+
+def _new_id(told: Restored, original: FlinkJob | None, names: Mapping[str, int]) -> int | None:
+    if told.new_job_id is None and told.adopted and original:
+        return names.get(original.name)
+    return told.new_job_id
+
+
+def _pair(old: int, original: FlinkJob | None, number: int | None, target: DliHook) -> Pair:
+    restored = None if number is None else find(target, number)
     name = original.name if original else None
     if original is None or restored is None:
         return Pair(old, number if restored else None, name)
@@ -151,12 +116,3 @@ def _rows(pairs: Sequence[Pair]) -> list[tuple[object, ...]]:
     # Those that are not well come first: a table may be cut.
     ordered = sorted(pairs, key=lambda pair: pair.flaw is None)
     return [(pair.old_job_id, pair.new_job_id, pair.name, pair.flaw or "same") for pair in ordered]
-
-
-def _id(value: object) -> int | None:
-    return None if value is None else int(str(value))
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

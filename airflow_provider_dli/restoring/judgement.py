@@ -10,7 +10,7 @@ from airflow_provider_dli.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from airflow_provider_dli.restoring.importing import Imported, ImportOutcome
+    from airflow_provider_dli.restoring.outcome import Imported, ImportOutcome
 
 _SHOWN = 20
 
@@ -19,7 +19,7 @@ def judge(outcome: ImportOutcome, expected: Collection[int | str], *, accept_cla
     """Pass if every job was imported, and is there.
 
     :param outcome: what became of the import
-    :param expected: ids or names of jobs that must be among them
+    :param expected: ids or names of jobs that must be imported
     :param accept_clashes: whether jobs that exist may be left out
     :raises DliFailException: naming each job that is not as it should be, what was done all the same, and what
         to do
@@ -46,9 +46,13 @@ def _flaws(outcome: ImportOutcome, expected: Collection[int | str], *, accept_cl
     if ghosts:
         pairs = [f"{each.old_job_id} as {each.new_job_id}" for each in ghosts]
         yield f"DLI says that it imported what the project does not have: {_listed(pairs)}"
-    missing = [wanted for wanted in expected if not any(_is(each, wanted) for each in outcome.jobs)]
+    imported = [each for each in outcome.jobs if not each.clashes]
+    told = [] if accept_clashes else [each.old_job_id for each in clashes]
+    missing = [
+        wanted for wanted in expected if wanted not in told and not any(_is(each, wanted) for each in imported)
+    ]
     if missing:
-        yield f"expected in the archive, and not there: {_listed(missing)}"
+        yield f"expected, and not imported: {_listed(missing)}"
 
 
 def _is(job: Imported, wanted: int | str) -> bool:

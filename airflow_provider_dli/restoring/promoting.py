@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.flink.definitions import JAR_JOB
 from airflow_provider_dli.client.flink.states import PHASES, Phase
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
@@ -18,65 +17,10 @@ from airflow_provider_dli.wording import Logger, counted
 
 if TYPE_CHECKING:
     from airflow_provider_dli.hooks.dli import DliHook
+    from airflow_provider_dli.restoring.mapped import Mapped
 
 _MOST_ASKS = 3
 _AT_REST = (Phase.REST, Phase.ENDED, Phase.BROKEN)
-
-
-@dataclass(frozen=True, slots=True)
-class Mapped:
-    """What must be otherwise in the target.
-
-    :param queues: queue of the source to queue of the target
-    :param replacements: text to text, in every setting that is text: the SQL, paths, endpoints in it
-    """
-
-    queues: Mapping[str, str] = field(default_factory=dict)
-    replacements: Mapping[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name in ("queues", "replacements"):
-            given = getattr(self, name)
-            if not isinstance(given, Mapping) or not all(
-                isinstance(each, str) and each for each in [*given, *given.values()]
-            ):
-                raise ConfigurationError(
-                    name, f"{given!r} cannot be", "give a mapping of texts to texts, none empty"
-                )
-
-    def apply(self, settings: Mapping[str, Any], used: Counter[str]) -> dict[str, Any]:
-        """Give settings as they shall be in the target.
-
-        :param settings: of the source
-        :param used: counts how often each was found
-        """
-        changed = {name: self._replaced(value, used) for name, value in settings.items()}
-        queue = str(settings.get("queue_name"))
-        if queue in self.queues:
-            used[f"queues {queue}"] += 1
-            changed["queue_name"] = self.queues[queue]
-        return changed
-
-    def _replaced(self, value: Any, used: Counter[str]) -> Any:  # noqa: ANN401 -- any JSON
-        if isinstance(value, list):
-            return [self._replaced(each, used) for each in value]
-        if not isinstance(value, str):
-            return value
-        for old, new in self.replacements.items():
-            used[f"replacements {old}"] += value.count(old)
-            value = value.replace(old, new)
-        return value
-
-    def unused(self, used: Counter[str]) -> list[str]:
-        """Give what was found nowhere: a slip of the pen, or a job that is not the one that was meant.
-
-        :param used: how often each was found
-        """
-        names = [
-            *(f"queues {queue}" for queue in self.queues),
-            *(f"replacements {old}" for old in self.replacements),
-        ]
-        return [name for name in names if not used[name]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +99,17 @@ def carry_out(target: DliHook, steps: Sequence[Step], log: Logger) -> list[dict[
         try:
             done.append(step.as_dict(_carried_out(target, step, log)))
         except DliException as error:
-            before = ", ".join(f"{each['action']} {each['name']}" for each in done) or "nothing"
-            raise type(error)(f"{step.action} {step.source.name}: {error} Done before it: {before}.") from error
+            raise _failed(step, error, done) from error.error or error
     log.info("Promoted %s into project %s.", counted(len(done), "job"), target.project_id)
     return done
+
+
+def _failed(step: Step, error: DliException, done: Sequence[Mapping[str, Any]]) -> DliException:
+    before = ", ".join(f"{each['action']} {each['name']}" for each in done) or "nothing"
+    advice = error.advice
+    # What to do stands at the end, also where the client's error has told it already.
+    why = str(error).removesuffix(advice or "").rstrip(" ;.")
+    return type(error)(f"{step.action} {step.source.name}: {why}. Done before it: {before}.", advice=advice)
 
 
 def _step(target: DliHook, job: flink.FlinkJob, settings: Mapping[str, Any], there: Mapping[str, int]) -> Step:

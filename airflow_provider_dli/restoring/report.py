@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_dli.reporting.page import Report, Table
 
 if TYPE_CHECKING:
-    from airflow_provider_dli.restoring.comparing import Pair
+    from airflow_provider_dli.restoring.pair import Pair
 
 
 def report_of(pairs: Sequence[Pair], verdict: str, facts: Mapping[str, object]) -> Report:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import ObsLocation, parse_directory
-from airflow_provider_dli.exceptions import translated
+from airflow_provider_dli.exceptions import DliFailException, translated
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters import expected_jobs, flag, one_place
-from airflow_provider_dli.restoring import judgement, source
-from airflow_provider_dli.restoring.importing import Importing, ImportOutcome, tell
+from airflow_provider_dli.restoring import journal, judgement, source
+from airflow_provider_dli.restoring.copying import copied
+from airflow_provider_dli.restoring.importing import Importing
+from airflow_provider_dli.restoring.outcome import ImportOutcome, tell
 from airflow_provider_dli.wording import Logger, counted
 
 if TYPE_CHECKING:
@@ -95,9 +97,7 @@ class Restore:
         found = self._ready()
         self.log.info("Importing %s into project %s.", found.place.url, self.target.project_id)
         importing = Importing(self.target, memory, settling_time, self.log)
-        # What is remembered stays: should the process die before Airflow knows of the success, the next try must
-        # know that the jobs it finds there are those of this one.
-        outcome = importing.run(found.place, is_cover=self.is_cover)
+        outcome = importing.run(found.place, found.version, is_cover=self.is_cover)
         self.log.info("%s in %s:", counted(len(outcome.jobs), "job"), found.place.url)
         tell(outcome.jobs, self.log)
         return replace(outcome, archives=tuple(str(archive) for archive in found.archives))
@@ -125,12 +125,18 @@ class Restore:
                 "Which names are in a DLI archive is not documented; give expect to have them looked up."
             )
 
-    def judge(self, outcome: ImportOutcome) -> None:
+    def judge(self, outcome: ImportOutcome, memory: TaskMemory) -> None:
         """Pass if every job was imported; see :func:`~airflow_provider_dli.restoring.judgement.judge`.
 
         :param outcome: what became of it
+        :param memory: of the task
         """
-        judgement.judge(outcome, self.expect, accept_clashes=self.accept_clashes)
+        try:
+            judgement.judge(outcome, self.expect, accept_clashes=self.accept_clashes)
+        except DliFailException:
+            memory.forget()  # it has come to an end, if a bad one: whoever clears the task wants it asked anew
+            raise
+        journal.close(memory)
 
     def _ready(self) -> source.Source:
         """Have the archives proven, and where the target can read them."""
@@ -140,4 +146,4 @@ class Restore:
         if self.copy_to is None:
             return found
         target = ObsHook(self.target.dli_conn_id)
-        return source.copied(self.archives, found, target, self.copy_to, reports, self.log)
+        return copied(self.archives, found, target, self.copy_to, reports, self.log)

@@ -1,28 +1,28 @@
-"""The archives of an import: found, proven whole, and where the target can read them."""
+"""The archives of an import: found, and proven whole."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.client.errors import PermissionDeniedError
+from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import ObsLocation, parse_directory
-from airflow_provider_dli.exceptions import DliException, DliFailException
-from airflow_provider_dli.hooks.obs import ObsHook
+from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.verification.demands import Demands
 from airflow_provider_dli.verification.judgement import judge
 from airflow_provider_dli.verification.verify import Verification
-from airflow_provider_dli.wording import Logger, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from airflow_provider_dli.client.obs.objects import ObjectFacts
+    from airflow_provider_dli.hooks.obs import ObsHook
     from airflow_provider_dli.verification.report import ArchiveReport
+    from airflow_provider_dli.wording import Logger
 
 _ZIP = ".zip"
-_PIECE = 1024 * 1024
+#: of a version: enough that no two are the same
+_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,12 @@ class Source:
 
     :param place: the archive, or the directory that holds them
     :param archives: each of them
+    :param version: tells them from others that are under the same names at another time
     """
 
     place: ObsLocation
     archives: tuple[ObsLocation, ...]
+    version: str
 
 
 def find(hook: ObsHook, zip_file: object) -> Source:
@@ -46,22 +48,32 @@ def find(hook: ObsHook, zip_file: object) -> Source:
     :raises DliFailException: if there is no such archive, or something else lies in the directory
     """
     place = parse_directory("zip_file", zip_file)
-    if place.key and hook.find(place):
-        return Source(place, (place,))
-    listing = hook.list_directory(place)
-    keys = sorted(key for key, _ in listing.objects)
-    if not keys:
+    if not place.key:
+        remedy = "give bucket/key of an archive, or a directory"
+        raise ConfigurationError("zip_file", f"{zip_file!r} is a whole bucket", remedy)
+    if facts := hook.find(place):
+        return Source(place, (place,), _version({str(place): facts.etag}))
+    listed = _listed(hook, place)
+    archives = tuple(ObsLocation(place.bucket, key) for key in sorted(listed))
+    return Source(place, archives, _version({str(each): listed[each.key] for each in archives}))
+
+
+def _listed(hook: ObsHook, place: ObsLocation) -> dict[str, str]:
+    """Give the archives of a directory: key, and when it was written."""
+    # A directory that was made by hand has an object of its own name, with a slash at the end and no bytes.
+    objects = [each for each in hook.list_directory(place).objects if each[0] != f"{place.key}/"]
+    if not objects:
         raise DliFailException(
             f"zip_file: {place.url} is no archive, and no directory with archives in it; "
             "give the bucket/key that the export returned"
         )
-    others = [key for key in keys if not key.lower().endswith(_ZIP)]
+    others = sorted(key for key, _ in objects if not key.lower().endswith(_ZIP))
     if others:
         raise DliFailException(
             f"zip_file: {place.url} holds what is no archive: {', '.join(others[:3])}; "
             "a directory to import from must hold archives and nothing else"
         )
-    return Source(place, tuple(ObsLocation(place.bucket, key) for key in keys))
+    return {key: moment.isoformat() for key, moment in objects}
 
 
 def proven(hook: ObsHook, source: Source, log: Logger) -> list[ArchiveReport]:
@@ -77,65 +89,6 @@ def proven(hook: ObsHook, source: Source, log: Logger) -> list[ArchiveReport]:
     return reports
 
 
-def copied(
-    hook: ObsHook,
-    source: Source,
-    target: ObsHook,
-    directory: ObsLocation,
-    reports: Sequence[ArchiveReport],
-    log: Logger,
-) -> Source:
-    """Copy archives to where the target can read them, and prove the copies.
-
-    Within the service where the target's keys may read the source, else through this machine, in pieces and
-    never on disk.
-
-    :param hook: of the connection that may read the source
-    :param source: the archives
-    :param target: of the connection that imports
-    :param directory: where to
-    :param reports: what is known of the archives; nothing if they were not verified
-    :param log: where to tell
-    :raises DliFailException: if a copy is not what was copied
-    """
-    places = tuple(directory.below(archive.key.rpartition("/")[2]) for archive in source.archives)
-    for archive, place in zip(source.archives, places, strict=True):
-        facts = hook.find(archive)
-        if facts is None:
-            raise DliFailException(f"{archive.url} is gone; export again")
-        within = _copied_within(target, archive, facts, place)
-        if not within:
-            with hook.open(archive, facts) as raw, io.BufferedReader(raw, _PIECE) as reader:
-                target.stream(reader, place)
-        how = "within OBS" if within else "through this machine"
-        log.info("Copied %s to %s, %s.", archive.url, place.url, how)
-    _compare(target, places, reports, log)
-    is_one = source.place in source.archives
-    return Source(places[0] if is_one else directory, places)
-
-
-def _copied_within(target: ObsHook, archive: ObsLocation, facts: ObjectFacts, place: ObsLocation) -> bool:
-    try:
-        seen = target.find(archive)
-    except DliException as error:
-        if isinstance(error, DliFailException) or isinstance(error.error, PermissionDeniedError):
-            return False  # another account, or another region: its keys do not open this bucket
-        raise
-    if seen is None or seen.etag != facts.etag:
-        return False
-    target.copy(archive, facts, place)
-    return True
-
-
-def _compare(
-    target: ObsHook, places: tuple[ObsLocation, ...], reports: Sequence[ArchiveReport], log: Logger
-) -> None:
-    """Read every copy to its last byte, and hold it against its source."""
-    copies = Verification(target, Demands(), log).run(places, 0, 1)
-    judge(copies)
-    for report, copy in zip(reports, copies, strict=False):
-        if report.report and copy.report and report.report.sha256 != copy.report.sha256:
-            raise DliFailException(
-                f"{copy.place.url} is no copy of {report.place.url}: their SHA-256 differ; delete it and try again"
-            )
-    log.info("%s proven to be the same, byte for byte.", counted(len(copies), "copy", "copies"))
+def _version(seen: Mapping[str, str]) -> str:
+    text = "\n".join(f"{archive} {mark}" for archive, mark in seen.items())
+    return sha256(text.encode()).hexdigest()[:_DIGITS]

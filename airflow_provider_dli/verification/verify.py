@@ -13,7 +13,8 @@ from airflow_provider_dli.verification.judgement import MISSING, together
 from airflow_provider_dli.verification.progress import Progress
 from airflow_provider_dli.verification.report import ArchiveReport, defect
 from airflow_provider_dli.verification.telling import tell
-from airflow_provider_dli.wording import Logger, counted
+from airflow_provider_dli.verification.waiting import Found, look, wait_for
+from airflow_provider_dli.wording import Logger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,7 @@ class Verification:
         :returns: a report on each
         :raises DliException: if OBS does not answer, or an archive is replaced again and again while it is read
         """
-        found = self._wait_for(places, timeout, poll_interval)
+        found = wait_for(self.hook, places, timeout, poll_interval, self._log)
         began = time.monotonic()
         size = sum(facts.size for facts in found.values())
         progress = Progress(self._log, len(found), size, self._tell_every)
@@ -59,11 +60,14 @@ class Verification:
         return reports
 
     def missing(self, places: Sequence[ObsLocation]) -> list[ObsLocation]:
-        """Give the archives that are not there yet.
+        """Give the archives that are not there yet, or not known to be since a look failed.
 
         :param places: where they should be
+        :raises DliFailException: if no other look can go better
         """
-        return [place for place in places if self.hook.find(place) is None]
+        found: Found = {}
+        look(self.hook, places, found, self._log)
+        return [place for place in places if place not in found]
 
     def unsettled(self, places: Sequence[ObsLocation], settle_time: float) -> list[ObsLocation]:
         """Give the archives that are not there yet, or were written a moment ago.
@@ -73,23 +77,6 @@ class Verification:
         """
         found = {place: self.hook.find(place) for place in places}
         return [place for place, facts in found.items() if facts is None or _age(facts) < settle_time]
-
-    def _wait_for(
-        self, places: Sequence[ObsLocation], timeout: float, poll_interval: float
-    ) -> dict[ObsLocation, ObjectFacts]:
-        deadline = time.monotonic() + timeout
-        found: dict[ObsLocation, ObjectFacts] = {}
-        told = False
-        while True:
-            found |= {place: facts for place in places if place not in found and (facts := self.hook.find(place))}
-            left = deadline - time.monotonic()
-            if len(found) == len(places) or left <= 0:
-                return found
-            if not told:
-                awaited = [place.url for place in places if place not in found]
-                self._log.info("%s not there yet; waiting at most %.0f s.", _listed(awaited), left)
-                told = True
-            time.sleep(min(poll_interval, left))
 
     def _verify(self, place: ObsLocation, facts: ObjectFacts | None, progress: Progress) -> ArchiveReport:
         level, before = self._demands.level, progress.position
@@ -143,11 +130,3 @@ def _age(facts: ObjectFacts) -> float:
 
 
 _MISSING = defect(MISSING, "there is no such object in the bucket")
-_SHOWN = 3
-
-
-def _listed(urls: Sequence[str]) -> str:
-    if len(urls) == 1:
-        return f"{urls[0]} is"
-    more = "" if len(urls) <= _SHOWN else " …"
-    return f"{counted(len(urls), 'archive')} ({', '.join(urls[:_SHOWN])}{more}) are"

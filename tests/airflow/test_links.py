@@ -89,15 +89,16 @@ def test_the_console_is_that_of_the_connection(
 
 
 def test_the_link_of_a_comparison_leads_to_its_report(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the source's region, where the report lies; DLI in the target's. Without a report there is none."""
+    """Red or green: in the source's region, where the report lies; DLI in the target's. Without a report none."""
     other = world.connection(region="cn-east-3", project_id=world.project_id, obs_endpoint=world.obs)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_SOURCE", other)
     stored = []
     for report_to in (f"{world.bucket}/reports", None):
         instance = TaskInstance()
-        DliCompareFlinkJobsOperator(
-            task_id="compare", job_mapping={100: 100}, source_conn_id="dli_source", report_to=report_to
-        ).execute(instance.context)
+        with pytest.raises(DliFailException, match="the source itself"):
+            DliCompareFlinkJobsOperator(
+                task_id="compare", job_mapping={100: 100}, source_conn_id="dli_source", report_to=report_to
+            ).execute(instance.context)
         stored.append(instance.pushed[KEY])
     assert link_of(ObsBucketLink(), stored[0], monkeypatch) == console.obs_bucket(CN, "cn-east-3", world.bucket)
     assert link_of(DliConsoleLink(), stored[0], monkeypatch) == console.dli(CN, "cn-north-4")

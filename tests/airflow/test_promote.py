@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dli.client.errors import ThrottledError
 from airflow_provider_dli.emulator import Emulator
-from airflow_provider_dli.exceptions import DliFailException
+from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliPromoteFlinkJobsOperator
 from tests.airflow.stores import TaskInstance
 
@@ -65,8 +66,10 @@ def test_a_job_that_runs_is_not_changed(world: Emulator) -> None:
     plan = promote("100, 101", instance, dry_run=True)
     assert [each["action"] for each in plan] == ["update", "update"]
     assert instance.pushed["to_stop"] == [jar.job_id]
+    instance = TaskInstance()
     with pytest.raises(DliFailException, match=rf"{jar.job_id} \S+ \(job_running\); stop it first\. Nothing was"):
-        promote("100, 101")
+        promote("100, 101", instance)
+    assert instance.pushed["to_stop"] == [jar.job_id]
     assert sql.desc != "changed"
 
 
@@ -74,6 +77,21 @@ def test_a_dry_run_changes_nothing(world: Emulator) -> None:
     """It tells what would be done."""
     assert [(each["action"], each["job_id"]) for each in promote([100], dry_run=True)] == [("create", None)]
     assert production(world) == {}
+
+
+@pytest.mark.parametrize(("given", "made"), [("False", 1), (" false ", 1), ("True", 0), (True, 0)])
+def test_a_dry_run_may_come_from_a_template(world: Emulator, given: Any, made: int) -> None:
+    """As Jinja writes a boolean of the form."""
+    promote([100], dry_run=given)
+    assert len(production(world)) == made
+
+
+@pytest.mark.parametrize("given", ["no", "", "None", None, 0])
+def test_what_is_no_flag_is_refused(world: Emulator, given: Any) -> None:
+    """Never taken for one of the two; nothing is sent."""
+    with pytest.raises(DliFailException, match=r"^dry_run: .* is neither yes nor no; give True or False"):
+        promote([100], dry_run=given)
+    assert not world.requests
 
 
 @pytest.mark.parametrize(
@@ -119,3 +137,13 @@ def test_what_was_done_before_it_failed_is_told(world: Emulator) -> None:
         DliFailException, match=r"create \S+_01: .*DLI\.12002.*Done before it: create orders_to_dws_00"
     ):
         promote([100, 101])
+
+
+def test_why_it_failed_is_known_to_those_who_retry_it(world: Emulator) -> None:
+    """The service's own error is the cause: how soon to try again depends on it. What to do is told at the end."""
+    world.fault("CreateFlinkJarJob", "throttled", retry_after=300)
+    with pytest.raises(DliException, match=r"HTTP 429.*Done before it: create \S+_00\. Too many req") as caught:
+        promote([100, 101])
+    assert not isinstance(caught.value, DliFailException)
+    assert isinstance(caught.value.error, ThrottledError)
+    assert caught.value.error.retry_after == 300

@@ -9,55 +9,14 @@ import pytest
 
 from airflow_provider_dli.emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
-from airflow_provider_dli.hooks.dli import DliHook
-from airflow_provider_dli.operators.dli import (
-    DliCompareFlinkJobsOperator,
-    DliExportFlinkJobsOperator,
-    DliImportFlinkJobsOperator,
-)
+from tests.airflow.restores import asked, compare, exported, restore, scratch_jobs, two_projects
 from tests.airflow.stores import TaskInstance
 
 
 @pytest.fixture
 def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator with two projects, each with a connection."""
-    scratch = dli_emulator.world.add_project("cn-north-4_scratch")
-    given: dict[str, Any] = {"retry_budget": 0, "read_timeout": 2}
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(**given))
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_SCRATCH", dli_emulator.connection(project_id=scratch.project_id, **given))
-    return dli_emulator
-
-
-def scratch_jobs(world: Emulator) -> dict[int, Any]:
-    return next(each for each in world.world.projects.values() if "scratch" in each.name).jobs
-
-
-def exported(world: Emulator, job_ids: Any = None, directory: str = "night") -> str:
-    operator = DliExportFlinkJobsOperator(
-        task_id="export", obs_dir=f"{world.bucket}/{directory}", job_selected=job_ids
-    )
-    return operator.execute({})[0]
-
-
-def restore(zip_file: Any, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
-    given = {"dli_conn_id": "dli_scratch", "settling_time": 1.5, **parameters}
-    operator = DliImportFlinkJobsOperator(task_id="import", zip_file=zip_file, **given)
-    return operator.execute((instance or TaskInstance()).context)
-
-
-def compare(mapping: Any, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
-    operator = DliCompareFlinkJobsOperator(
-        task_id="compare",
-        job_mapping=mapping,
-        source_conn_id="dli_default",
-        dli_conn_id="dli_scratch",
-        **parameters,
-    )
-    return operator.execute((instance or TaskInstance()).context)
-
-
-def asked(world: Emulator, operation: str) -> int:
-    return sum(request.operation == operation for request in world.requests)
+    return two_projects(dli_emulator, monkeypatch)
 
 
 def test_jobs_come_back_as_they_were(world: Emulator) -> None:
@@ -67,7 +26,7 @@ def test_jobs_come_back_as_they_were(world: Emulator) -> None:
     assert len(jobs) == len(scratch_jobs(world)) == 26
     assert {each["created"] for each in jobs} == {True}
     assert instance.pushed["created"] == instance.pushed["job_ids"] == sorted(scratch_jobs(world))
-    assert instance.store.left("dli_import") == {"zip_file", "before"}
+    assert instance.store.left("dli_import") == {"zip_file", "version", "before", "unknown", "answer"}
     result = compare(jobs, instance, report_to=f"{world.bucket}/night")
     assert all(each["same"] for each in result)
     assert "**All 26 jobs came back as they were.**" in instance.pushed["report"]
@@ -100,9 +59,7 @@ def test_a_job_that_came_back_another_is_red(world: Emulator, field: str, value:
 def test_a_job_that_was_dropped_is_red(world: Emulator) -> None:
     """Left out of the answer, it is missed where it is expected."""
     world.fault("ImportFlinkJobs", "import_drops", job=105)
-    with pytest.raises(
-        DliFailException, match=r"expected in the archive, and not there: 105\. What was done: 25 jobs"
-    ):
+    with pytest.raises(DliFailException, match=r"expected, and not imported: 105\. What was done: 25 jobs"):
         restore(exported(world), expect=list(range(100, 126)))
 
 
@@ -130,6 +87,20 @@ def test_clashes_are_listed(world: Emulator) -> None:
     assert [each["new_job_id"] for each in restore(archive, on_clash="accept")] == [None, None, None]
     covered = restore(archive, is_cover=True)
     assert {each["created"] for each in covered} == {False}
+
+
+@pytest.mark.parametrize("expect", ["id", "name"])
+def test_what_is_expected_must_be_imported(world: Emulator, expect: str) -> None:
+    """A job that was left out is none that came back, though the others' names may be in use."""
+    archive = exported(world, [100, 103])
+    restore(exported(world, [103], "other"))
+    wanted: Any = 103 if expect == "id" else world.world.jobs[103].name
+    with pytest.raises(DliFailException, match=rf"^expected, and not imported: {wanted}\. What was done: 1 job"):
+        restore(archive, on_clash="accept", expect=[100, wanted])
+    with pytest.raises(DliFailException, match=r"^2 of 2 jobs not imported[^;]*as they are\)\. What was done: 0"):
+        restore(archive, expect=[100, 103])
+    left_out = restore(exported(world, [103, 106], "third"), on_clash="accept", expect=[106])
+    assert [job["new_job_id"] is None for job in left_out] == [True, False]
 
 
 def test_a_directory_of_archives(world: Emulator) -> None:
@@ -211,13 +182,13 @@ def test_a_lost_answer_of_an_import_that_did_not_happen(world: Emulator) -> None
 
 
 @pytest.mark.parametrize("acted", [True, False])
-def test_a_try_that_was_killed_while_it_imported(world: Emulator, acted: bool) -> None:
+def test_a_try_that_lost_every_answer(world: Emulator, acted: bool) -> None:
     """The next one knows by the project's list what came since."""
     archive = exported(world)
+    world.fault("ImportFlinkJobs", "cut_after" if acted else "cut_before", times=3)
     instance = TaskInstance()
-    instance.store.set("dli_import", {"zip_file": archive, "before": [], "since": "2999-01-01T00:00:00+00:00"})
-    if acted:
-        DliHook("dli_scratch").import_flink_jobs(archive)
+    with pytest.raises(DliException, match="lost the answer"):
+        restore(archive, instance, settling_time=0.2)
     jobs = restore(archive, instance)
     assert {each["adopted"] for each in jobs} == {acted}
     assert len(scratch_jobs(world)) == 26
@@ -316,22 +287,3 @@ def test_a_target_without_a_bucket_to_copy_to(world: Emulator, abroad: Emulator)
     with pytest.raises(DliFailException, match=r"NoSuchBucket|no bucket 'no-such-bucket'"):
         restore(exported(world), copy_to="no-such-bucket/x", **given)
     assert abroad.world.jobs == {}
-
-
-@pytest.mark.parametrize("mapping", [None, "", [], {}, [1], "abc", {"a": "b"}, [{"new_job_id": 1}]])
-def test_comparing_nothing_is_red(world: Emulator, mapping: Any) -> None:
-    """Named by its field."""
-    with pytest.raises(DliFailException, match=r"^job_mapping: "):
-        compare(mapping)
-    assert len(world.requests) == 0
-
-
-def test_a_source_that_is_gone_is_no_proof(world: Emulator) -> None:
-    """Nor is a job that was not restored."""
-    jobs = restore(exported(world, [100, 103]))
-    del world.world.jobs[100]
-    del scratch_jobs(world)[jobs[1]["new_job_id"]]
-    with pytest.raises(
-        DliFailException, match=r"2 of 2 jobs .*job 100 : its source is gone.* \| job 103 \S+: not restored"
-    ):
-        compare({job["old_job_id"]: job["new_job_id"] for job in jobs})

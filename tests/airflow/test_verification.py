@@ -13,6 +13,7 @@ from threading import Timer
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_dli.archive import Report
 from airflow_provider_dli.client.locations import ObsLocation
@@ -26,6 +27,9 @@ from airflow_provider_dli.verification.progress import Progress
 from airflow_provider_dli.verification.verify import Verification
 
 Put = Callable[..., str]
+
+#: of one look that fails: the client has patience of its own
+REQUESTS = 3
 
 
 @pytest.fixture(scope="module", params=["seaweedfs", "moto"])
@@ -225,6 +229,35 @@ def test_reading_gives_up_on_what_does_not_pass(put: Put, world: Emulator) -> No
             verify(archive)
         assert not isinstance(caught.value, DliFailException)
         world.faults.clear()
+
+
+def test_a_wait_goes_on_after_looks_that_failed(put: Put, world: Emulator) -> None:
+    """As on the triggerer: no try is spent for what passes."""
+    archive = put("a.zip", 100)
+    world.fault("HeadObject", "error", times=4 * REQUESTS, status=503, code="SlowDown")
+    assert verify(archive, timeout=60)[0]["sound"]
+    assert list(world.faults) == []
+
+
+@pytest.mark.parametrize(("timeout", "looks"), [(60, 5), (0, 1)])
+def test_looks_that_fail_are_told_in_the_end(put: Put, world: Emulator, timeout: float, looks: int) -> None:
+    """Five of them in a row, or the last one in time: what it has not found may be there."""
+    archive = put("a.zip", 100)
+    world.fault("HeadObject", "error", times=looks * REQUESTS, status=503, code="SlowDown")
+    with pytest.raises(DliException, match="HTTP 503") as caught:
+        verify(archive, timeout=timeout)
+    assert not isinstance(caught.value, DliFailException)
+    assert list(world.faults) == []
+
+
+def test_a_look_that_failed_is_no_reason_not_to_wait_on_the_triggerer(put: Put, world: Emulator) -> None:
+    """It looks again there; what can never be is told at once."""
+    archive = put("a.zip", 100)
+    world.fault("HeadObject", "error", times=REQUESTS, status=503, code="SlowDown")
+    with pytest.raises(TaskDeferred):
+        verify(archive, deferrable=True, timeout=30)
+    with pytest.raises(DliFailException, match="no bucket 'no-such-bucket'"):
+        verify("no-such-bucket/a.zip", deferrable=True, timeout=30)
 
 
 def test_a_range_that_is_answered_with_the_whole_object_is_refused(put: Put, world: Emulator) -> None:

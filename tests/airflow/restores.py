@@ -1,0 +1,80 @@
+"""What tests of restoring share: two projects, and the tasks as a DAG has them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.operators.dli import (
+    DliCompareFlinkJobsOperator,
+    DliExportFlinkJobsOperator,
+    DliImportFlinkJobsOperator,
+)
+from tests.airflow.stores import TaskInstance
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def two_projects(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Give the emulator two projects, each with a connection."""
+    scratch = emulator.world.add_project("cn-north-4_scratch")
+    given: dict[str, Any] = {"retry_budget": 0, "read_timeout": 2}
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(**given))
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_SCRATCH", emulator.connection(project_id=scratch.project_id, **given))
+    return emulator
+
+
+def scratch_of(world: Emulator) -> Any:
+    return next(each for each in world.world.projects.values() if "scratch" in each.name)
+
+
+def scratch_jobs(world: Emulator) -> dict[int, Any]:
+    jobs: dict[int, Any] = scratch_of(world).jobs
+    return jobs
+
+
+def made_by_somebody(world: Emulator, name: str = "made by somebody else") -> int:
+    """Have somebody else make a job in the scratch project; its id."""
+    return world.world.add_job(in_project=scratch_of(world).project_id, name=name).job_id
+
+
+def exported(world: Emulator, job_ids: Any = None, directory: str = "night") -> str:
+    operator = DliExportFlinkJobsOperator(
+        task_id="export", obs_dir=f"{world.bucket}/{directory}", job_selected=job_ids
+    )
+    return operator.execute({})[0]
+
+
+def restore(zip_file: Any, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
+    given = {"dli_conn_id": "dli_scratch", "settling_time": 1.5, **parameters}
+    operator = DliImportFlinkJobsOperator(task_id="import", zip_file=zip_file, **given)
+    return operator.execute((instance or TaskInstance()).context)
+
+
+def compare(mapping: Any, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
+    given = {"source_conn_id": "dli_default", "dli_conn_id": "dli_scratch", **parameters}
+    operator = DliCompareFlinkJobsOperator(task_id="compare", job_mapping=mapping, **given)
+    return operator.execute((instance or TaskInstance()).context)
+
+
+def asked(world: Emulator, operation: str) -> int:
+    return sum(request.operation == operation for request in world.requests)
+
+
+def meanwhile(world: Emulator, operation: str, act: Callable[[], object]) -> Thread:
+    """Have something happen while the next request of an operation is under way."""
+    before = asked(world, operation)
+    world.fault(operation, "slow", after=0.7)
+
+    def wait() -> None:
+        while asked(world, operation) == before:
+            time.sleep(0.01)
+        act()
+
+    waiting = Thread(target=wait, daemon=True)
+    waiting.start()
+    return waiting

@@ -1,0 +1,233 @@
+"""What an import takes for its own: only what a request of its own, whose answer was lost, can have imported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from tests.airflow.restores import (
+    asked,
+    exported,
+    made_by_somebody,
+    meanwhile,
+    restore,
+    scratch_jobs,
+    two_projects,
+)
+from tests.airflow.stores import StateStore, TaskInstance
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Return the emulator with two projects, each with a connection."""
+    return two_projects(dli_emulator, monkeypatch)
+
+
+class KilledError(BaseException):
+    """The process was killed."""
+
+
+class Killing(StateStore):
+    """A store in whose place the process is killed once, as it is about to keep something for the nth time."""
+
+    def __init__(self, nth: int) -> None:
+        super().__init__()
+        self._left = nth
+
+    def set(self, key: str, value: Any) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise KilledError
+        super().set(key, value)
+
+
+def killed_at(nth: int) -> TaskInstance:
+    instance = TaskInstance()
+    instance.store = Killing(nth)
+    instance.context["task_state_store"] = instance.store
+    return instance
+
+
+def imports(world: Emulator) -> int:
+    return asked(world, "ImportFlinkJobs")
+
+
+def test_a_clash_is_none_of_ours_where_no_answer_was_lost(world: Emulator) -> None:
+    """Though somebody makes a job meanwhile, which could account for it."""
+    archive = exported(world, [100])
+    restore(archive)
+    somebody = meanwhile(world, "ImportFlinkJobs", lambda: made_by_somebody(world))
+    instance = TaskInstance()
+    with pytest.raises(DliFailException, match=r"1 of 1 job not imported.*new in the project: none"):
+        restore(archive, instance)
+    somebody.join()
+    assert [job["adopted"] for job in instance.pushed["return_value"]] == [False]
+    assert instance.pushed["created"] == []
+
+
+def test_a_red_judgement_is_the_end_of_it(world: Emulator) -> None:
+    """Whoever clears the task wants it asked anew: what others made since does not account for its clashes."""
+    archive = exported(world, [100])
+    restore(archive)
+    instance = TaskInstance()
+    for _ in range(2):
+        with pytest.raises(DliFailException, match="1 of 1 job not imported"):
+            restore(archive, instance)
+        assert instance.store.kept == {}
+        made_by_somebody(world)
+
+
+def test_what_others_made_meanwhile_is_not_told_as_created(world: Emulator) -> None:
+    """It would be deleted by whoever clears up."""
+    somebody = meanwhile(world, "ImportFlinkJobs", lambda: made_by_somebody(world))
+    instance = TaskInstance()
+    (job,) = restore(exported(world, [100]), instance)
+    somebody.join()
+    assert len(scratch_jobs(world)) == 2
+    assert instance.pushed["created"] == [job["new_job_id"]]
+
+
+def test_a_lost_request_that_did_nothing_has_created_nothing(world: Emulator) -> None:
+    """The one after it, whose answer came, imported all; what others made meanwhile is theirs."""
+    archive = exported(world, [100])
+    world.fault("ImportFlinkJobs", "cut_before")
+    somebody = meanwhile(world, "ImportFlinkJobs", lambda: made_by_somebody(world))
+    instance = TaskInstance()
+    (job,) = restore(archive, instance, settling_time=0.2)
+    somebody.join()
+    assert not job["adopted"]
+    assert instance.pushed["created"] == [job["new_job_id"]]
+
+
+def test_an_answer_that_came_is_not_asked_for_again(world: Emulator) -> None:
+    """The list of jobs afterwards failed, and the next try knows the answer still: nothing is replaced twice."""
+    archive = exported(world, [100, 103])
+    world.fault("ListFlinkJobs", "slow")
+    world.fault("ListFlinkJobs", "error", status=503, code="APIGW.0602", message="trouble")
+    instance = TaskInstance()
+    with pytest.raises(DliException, match="HTTP 503"):
+        restore(archive, instance, is_cover=True)
+    jobs = restore(archive, instance, is_cover=True)
+    assert imports(world) == 1
+    assert [job["new_job_id"] for job in jobs] == sorted(scratch_jobs(world))
+    assert {(job["created"], job["adopted"]) for job in jobs} == {(True, False)}
+
+
+def test_an_answer_holds_only_for_what_it_was_given_to(world: Emulator) -> None:
+    """Not for another wish, for jobs that were deleted since, or for an archive that was written anew."""
+    archive, other = exported(world, [100]), exported(world, [100, 103], "other")
+    world.fault("ListFlinkJobs", "slow")
+    world.fault("ListFlinkJobs", "error", status=503, code="APIGW.0602", message="trouble")
+    instance = TaskInstance()
+    with pytest.raises(DliException, match="HTTP 503"):
+        restore(archive, instance)
+    kept = instance.store.get("dli_import")
+    (covered,) = restore(archive, instance, is_cover=True)
+    assert (imports(world), covered["remark"]) == (2, "Job successfully updated")
+    scratch_jobs(world).clear()
+    instance.store.set("dli_import", kept)
+    (again,) = restore(archive, instance)
+    assert (imports(world), list(scratch_jobs(world))) == (3, [again["new_job_id"]])
+    body = world.s3.get_object(Bucket=world.bucket, Key=other.partition("/")[2])["Body"].read()
+    world.s3.put_object(Bucket=world.bucket, Key=archive.partition("/")[2], Body=body)
+    instance.store.set("dli_import", kept)
+    with pytest.raises(DliFailException, match="1 of 2 jobs not imported"):
+        restore(archive, instance)
+
+
+def test_a_green_task_that_is_cleared_asks_anew(world: Emulator) -> None:
+    """Jobs are replaced again where that is the wish, and those that are there still are known as our own."""
+    archive = exported(world, [100, 103])
+    instance = TaskInstance()
+    first = restore(archive, instance)
+    del scratch_jobs(world)[first[1]["new_job_id"]]
+    second = restore(archive, instance)
+    assert second[0] == first[0]
+    assert [job["new_job_id"] for job in second] == instance.pushed["created"] == sorted(scratch_jobs(world))
+    assert {job["remark"] for job in restore(archive, instance, is_cover=True)} == {"Job successfully updated"}
+    assert {job["remark"] for job in restore(archive, instance, is_cover=True)} == {"Job successfully updated"}
+    assert imports(world) == 4
+
+
+def test_a_part_that_was_imported_is_ours_in_a_later_try(world: Emulator) -> None:
+    """After an import that left jobs out, and is content, the next one tells the new ids of the others still."""
+    archive = exported(world, [100, 103])
+    restore(exported(world, [103], "other"))
+    instance = TaskInstance()
+    first = restore(archive, instance, on_clash="accept")
+    created = instance.pushed["created"]
+    assert restore(archive, instance, on_clash="accept") == first
+    assert [job["new_job_id"] for job in first] == [*created, None]
+    assert instance.pushed["created"] == created
+
+
+def test_killed_before_the_answer_was_kept(world: Emulator) -> None:
+    """The jobs that came since are ours."""
+    archive, instance = exported(world, [100, 103]), killed_at(2)
+    with pytest.raises(KilledError):
+        restore(archive, instance)
+    jobs = restore(archive, instance)
+    assert {job["adopted"] for job in jobs} == {True}
+    assert instance.pushed["created"] == sorted(scratch_jobs(world))
+    assert len(scratch_jobs(world)) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        ("error", {"status": 400, "code": "DLI.0999", "message": "A server-side error occurred."}),
+        ("reply", {"status": 200, "body": '{"is_success": true}'}),
+        ("reply", {"status": 200, "body": "<html>"}),
+    ],
+)
+def test_an_answer_that_tells_nothing_of_an_import_that_happened(
+    world: Emulator, kind: str, answer: dict[str, Any]
+) -> None:
+    """Trouble in the service's own words, or a success that cannot be read: the project shows what it did."""
+    archive = exported(world, [100, 103])
+    world.fault("ImportFlinkJobs", kind, acts=True, **answer)
+    instance = TaskInstance()
+    jobs = restore(archive, instance)
+    assert {job["adopted"] for job in jobs} == {True}
+    assert imports(world) == 2
+    assert instance.pushed["created"] == sorted(scratch_jobs(world))
+
+
+@pytest.mark.parametrize(("status", "told"), [(400, "A server-side error occurred"), (200, "is_success")])
+def test_an_answer_that_tells_nothing_of_an_import_that_did_not_happen(
+    world: Emulator, status: int, told: str
+) -> None:
+    """It is told, and not asked again at once; the next try knows that it is not known."""
+    archive = exported(world, [100])
+    words = '{"error_code": "DLI.0999", "error_msg": "A server-side error occurred."}'
+    world.fault("ImportFlinkJobs", "reply", status=status, body=words)
+    instance = TaskInstance()
+    with pytest.raises(DliException, match=told):
+        restore(archive, instance, settling_time=0.2)
+    assert imports(world) == 1
+    assert "dli_import" in instance.store.kept
+    assert [job["created"] for job in restore(archive, instance, settling_time=0.2)] == [True]
+
+
+def test_a_refusal_after_a_lost_answer_is_no_answer_to_that(world: Emulator) -> None:
+    """What the lost request imported is known as our own by the next try."""
+    archive = exported(world, [100])
+    world.fault("ImportFlinkJobs", "cut_after")
+    world.fault("ImportFlinkJobs", "throttled")
+    instance = TaskInstance()
+    with pytest.raises(DliException, match="HTTP 429"):
+        restore(archive, instance)
+    assert [job["adopted"] for job in restore(archive, instance)] == [True]
+
+
+def test_a_refusal_leaves_nothing_to_resume(world: Emulator) -> None:
+    """Where every answer came, and none was a success, nothing that appears later is ours."""
+    archive = exported(world, [100])
+    world.fault("ImportFlinkJobs", "throttled")
+    instance = TaskInstance()
+    with pytest.raises(DliException, match="HTTP 429"):
+        restore(archive, instance)
+    assert instance.store.kept == {}

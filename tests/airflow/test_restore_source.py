@@ -1,0 +1,74 @@
+"""Which archives an import takes: those that are meant, all of them proven, and no others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliFailException
+from tests.airflow.restores import asked, exported, restore, scratch_jobs, two_projects
+
+ACROSS: dict[str, Any] = {"source_conn_id": "dli_default"}
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Return the emulator with two projects, each with a connection."""
+    return two_projects(dli_emulator, monkeypatch)
+
+
+def directory(archive: str) -> str:
+    return archive.rpartition("/")[0]
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_the_copies_of_another_day_are_not_imported(world: Emulator, single: bool) -> None:
+    """Though all days copy to the same directory: each set of archives has one of its own in it."""
+    first, second = exported(world, [100], "day1"), exported(world, [103], "day2")
+    given = {"copy_to": f"{world.bucket}/copies", **ACROSS}
+    for archive, job_id in ((first, 100), (second, 103)):
+        (job,) = restore(archive if single else directory(archive), **given)
+        assert job["old_job_id"] == job_id
+    assert len(scratch_jobs(world)) == 2
+
+
+def test_a_directory_that_changed_is_copied_to_another(world: Emulator) -> None:
+    """What was taken out of it since is not imported from its copies."""
+    first = exported(world, [100])
+    exported(world, [103])
+    given = {"copy_to": f"{world.bucket}/copies", "is_cover": True, **ACROSS}
+    assert len(restore(directory(first), **given)) == 2
+    world.s3.delete_object(Bucket=world.bucket, Key=first.partition("/")[2])
+    assert [job["old_job_id"] for job in restore(directory(first), **given)] == [103]
+
+
+def test_archives_may_be_copied_into_a_bucket(world: Emulator) -> None:
+    """Several of them too: DLI takes no whole bucket, and gets a directory."""
+    world.s3.create_bucket(Bucket="scratch-bucket")
+    exported(world, [100])
+    archive = exported(world, [103])
+    assert len(restore(directory(archive), copy_to="scratch-bucket", **ACROSS)) == 2
+
+
+def test_the_mark_of_a_directory_is_no_archive(world: Emulator) -> None:
+    """It is what OBS's console puts there, and says nothing of what lies in the directory."""
+    archive = exported(world, [100])
+    world.s3.put_object(Bucket=world.bucket, Key="night/", Body=b"")
+    assert restore(directory(archive), dry_run=True) == []
+    (job,) = restore(directory(archive), copy_to=f"{world.bucket}/copies", **ACROSS)
+    assert job["old_job_id"] == 100
+    world.s3.put_object(Bucket=world.bucket, Key="made-by-hand/", Body=b"")
+    with pytest.raises(DliFailException, match="is no archive, and no directory with archives in it"):
+        restore(f"{world.bucket}/made-by-hand")
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_whole_bucket_is_refused(world: Emulator, dry_run: bool) -> None:
+    """DLI takes none; a dry run says so too."""
+    exported(world, [100], "")
+    before = asked(world, "ListFlinkJobs")
+    with pytest.raises(DliFailException, match=r"^zip_file: 'obs-test' is a whole bucket; give bucket/key of"):
+        restore(world.bucket, dry_run=dry_run)
+    assert asked(world, "ListFlinkJobs") == before
