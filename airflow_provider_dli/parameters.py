@@ -21,6 +21,9 @@ from airflow_provider_dli.selection import Selection
 
 _FLAGS = {"true": True, "false": False}
 _JOB_IDS = "give a list of ids, or a text of ids with commas between; leave it out for all jobs"
+_SELECTION = "give a mapping, such as {'name_pattern': 'orders_*'}"
+#: most characters of a text that a message shows
+_SHOWN = 80
 
 
 def selected_jobs(job_selected: object, is_selected: object, *, given: bool) -> list[int] | None:
@@ -43,7 +46,8 @@ def selected_jobs(job_selected: object, is_selected: object, *, given: bool) -> 
         raise ConfigurationError(
             "is_selected", "is False although job_selected names jobs", "leave one of the two out"
         )
-    return checked_job_ids("job_selected", [_job_id(item) for item in _items("job_selected", job_selected)])
+    ids = [_job_id(item) for item in _items("job_selected", job_selected)]
+    return checked_job_ids("job_selected", ids, or_all=True)
 
 
 def selection_of(given: object) -> Selection:
@@ -52,7 +56,30 @@ def selection_of(given: object) -> Selection:
     :param given: a mapping, or one as JSON or a template writes it
     :raises ConfigurationError: naming the field, if one is unknown or cannot be used
     """
-    return Selection.read(_mapping("selection", given, "give a mapping, such as {'name_pattern': 'orders_*'}"))
+    return Selection.read(_mapping("selection", given, _SELECTION), within="selection.")
+
+
+def exported_selection(selection: object, *, given: bool) -> Selection | None:
+    """Return which jobs to export, or None where no selection says so.
+
+    :param selection: a mapping, or one as JSON or a template writes it
+    :param given: whether the author gave one, so that one that rendered to nothing is no "all jobs"
+    :raises ConfigurationError: if it is None though given, has nothing in any of its fields, or cannot be used
+    """
+    if selection is None and given:
+        raise ConfigurationError(
+            "selection", "was given and turned out to be None", f"{_SELECTION}; leave it out for all jobs"
+        )
+    if selection is None:
+        return None
+    fields = _mapping("selection", selection, _SELECTION)
+    chosen = selection_of(fields)
+    # A form that nobody filled in: whoever means all jobs says so.
+    if fields and chosen == Selection():
+        raise ConfigurationError(
+            "selection", f"has nothing in {', '.join(fields)}", "fill one in; for all jobs give selection={}"
+        )
+    return chosen
 
 
 def texts_of(name: str, given: object) -> Mapping[str, str]:
@@ -194,12 +221,13 @@ def _literal(field: str, text: str, remedy: str) -> object:
     """Read what a template writes: JSON, or Python's own way."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        raise ConfigurationError(field, f"{text!r} cannot be read", remedy) from None
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        shown = f"{text[:_SHOWN]!r}{' …' if len(text) > _SHOWN else ''}"
+        raise ConfigurationError(field, f"{shown} cannot be read", remedy) from None
 
 
 def _job_id(item: object) -> object:

@@ -28,7 +28,7 @@ class DliRetryPolicy(RetryPolicy):
 
     :param throttled: delay after the first 429
     :param trouble: delay after the first answer that did not come, or came from a server in trouble
-    :param longest: most that either grows to
+    :param longest: most that is waited, whatever the service asks for
     """
 
     def __init__(
@@ -53,7 +53,8 @@ class DliRetryPolicy(RetryPolicy):
         cause = exception.error if isinstance(exception, DliException) else None
         if isinstance(cause, ThrottledError):
             asked = timedelta(seconds=cause.retry_after or 0)
-            return RetryDecision.retry(max(asked, self._grown(self.throttled, try_number)), "too many requests")
+            delay = max(asked, self._grown(self.throttled, try_number))
+            return RetryDecision.retry(min(delay, self.longest), "too many requests")
         if isinstance(cause, NoAnswerError | UnavailableError):
             return RetryDecision.retry(self._grown(self.trouble, try_number), "no answer, or a server in trouble")
         return RetryDecision.default()

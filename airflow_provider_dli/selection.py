@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -41,18 +41,21 @@ class Selection:
     exclude: tuple[int | str, ...] = ()
 
     @classmethod
-    def read(cls, given: Mapping[str, Any]) -> Selection:
-        """Read what an author or the trigger form gives; what is None or empty filters nothing.
+    def read(cls, given: Mapping[str, Any], within: str = "") -> Selection:
+        """Read what an author or the trigger form gives; what is None, empty or blank filters nothing.
 
         :param given: by the names of the parameters above; texts where a template can only give text
+        :param within: what stands before a name in messages: ``selection.`` where the mapping is a parameter
         :raises ConfigurationError: naming the field, if one is unknown or cannot be used
         """
         known = [field.name for field in fields(cls)]
         for name in given:
             if name not in known:
-                raise ConfigurationError(f"selection.{name}", "is unknown", f"there are {', '.join(known)}")
+                raise ConfigurationError(f"{within}{name}", "is unknown", f"there are {', '.join(known)}")
         read: dict[str, Any] = {
-            name: _READERS[name](name, value) for name, value in given.items() if value not in (None, "", [])
+            name: _READERS[name](f"{within}{name}", value)
+            for name, value in given.items()
+            if not _is_nothing(value)
         }
         return cls(**read)
 
@@ -84,7 +87,8 @@ class Selection:
         if self.changed_since is None:
             return True
         moments = [moment for moment in (job.create_time, job.update_time) if moment]
-        return job.update_time is None or max(moments) >= self.changed_since.timestamp() * 1000
+        # Of a job without either nobody knows: rather one too many than one too few.
+        return job.update_time is None or not moments or max(moments) >= self.changed_since.timestamp() * 1000
 
     def _excluded(self, job: FlinkJob) -> bool:
         return any(
@@ -105,6 +109,12 @@ def _said(value: object) -> str:
     if isinstance(value, tuple):
         return "|".join("=".join(each) if isinstance(each, tuple) else str(each) for each in value)
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _is_nothing(value: object) -> bool:
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, Sized) and not value)
 
 
 def _text(name: str, value: object) -> str:
@@ -170,7 +180,7 @@ def _exclusions(name: str, value: object) -> tuple[int | str, ...]:
         items = items.split(",")
     if not isinstance(items, Iterable) or isinstance(items, Mapping):
         raise ConfigurationError(name, f"{value!r} is no list", "give ids, or wildcards for names")
-    return tuple(_exclusion(name, item) for item in items)
+    return tuple(found for item in items if (found := _exclusion(name, item)) != "")
 
 
 def _exclusion(name: str, item: object) -> int | str:

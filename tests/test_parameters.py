@@ -6,7 +6,8 @@ import pytest
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.parameters import archive_places, selected_jobs
+from airflow_provider_dli.parameters import archive_places, job_ids, selected_jobs, selection_of
+from airflow_provider_dli.selection import Selection
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,8 @@ def test_ids_and_is_selected_agree() -> None:
 
 @pytest.mark.parametrize(
     "given", [[], (), "", "  ", ",", "[]", None, ["abc"], "abc", "None", [None], [True], [1.5], "1.5", "-1", [0],
-              "[1", "[x]", {}, {"a": 1}, b"1", "１２", [[1]], "9" * 20, "[" * 500]
+              "[1", "[x]", {}, {"a": 1}, b"1", "１２", [[1]], "9" * 20, "[" * 500,
+              "[" * 5000, "[" * 100_000, "[{[1]: 2}]", "{['a']: 1}", "[{{1}}]"]
 )  # fmt: skip
 def test_a_selection_that_is_none_is_never_all_jobs(given: object) -> None:
     """Given and empty, or no ids: an error that names the field."""
@@ -101,3 +103,25 @@ def test_what_names_no_archive_is_refused(given: object) -> None:
     """Verifying nothing must not turn green."""
     with pytest.raises(ConfigurationError, match=r"^zip_file: "):
         archive_places(given)
+
+
+@pytest.mark.parametrize("given", ["[" * 5000, "[{[1]: 2}]", "[{{1}}]"])
+def test_a_text_that_cannot_be_read_is_named_and_cut(given: str) -> None:
+    """However deep it nests, and though Python could not hold it: one line with the field."""
+    with pytest.raises(ConfigurationError, match=r"^job_ids: .* cannot be read; ") as caught:
+        job_ids("job_ids", given)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("given", ["{['a']: 1}", "{{'a'}}", "{" * 5000, "{'a': " * 5000])
+def test_a_selection_that_cannot_be_read_is_named(given: str) -> None:
+    """In one line with the field."""
+    with pytest.raises(ConfigurationError, match=r"^selection: .* cannot be read; "):
+        selection_of(given)
+
+
+def test_what_is_blank_filters_nothing() -> None:
+    """Nothing of it is sent, and nothing looked at."""
+    blank = {"queue_name": " ", "user_name": "", "name_pattern": " , ", "tags": {}, "exclude": ", ", "status": ()}
+    assert Selection.read(blank) == Selection()
+    assert Selection.read(blank).filters() == {}

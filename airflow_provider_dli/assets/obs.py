@@ -8,6 +8,7 @@ from airflow.providers.common.compat.sdk import Asset
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import parse_directory
+from airflow_provider_dli.lineage.uris import place_of, uri_of
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
@@ -19,10 +20,10 @@ def create_asset(*, bucket: str, key: str = "", extra: dict[str, Any] | None = N
     """Make an asset of a bucket, a directory or an object.
 
     :param bucket: name of the bucket
-    :param key: directory or key in it; empty for the bucket itself
+    :param key: directory or key in it, as OBS has it; empty for the bucket itself
     :param extra: of the asset
     """
-    return Asset(uri=f"obs://{bucket}/{key}".rstrip("/"), extra=extra)
+    return Asset(uri=uri_of(f"{bucket}/{key}".rstrip("/")), extra=extra)
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
@@ -32,7 +33,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     :raises ValueError: if it names no bucket, or has something that no place in OBS has
     """
     if uri.query or uri.fragment:
-        raise ValueError(f"{uri.geturl()!r} must have neither query nor fragment: obs://bucket/key")
+        raise ValueError(f"{uri.geturl()!r} must have neither query nor fragment: write %3F for ?, %23 for #")
     try:
         place = parse_directory("uri", f"obs://{uri.netloc}{uri.path}")
     except ConfigurationError as flaw:
@@ -49,5 +50,5 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLine
     from airflow.providers.common.compat.openlineage.facet import Dataset  # noqa: PLC0415 -- only where it is used
 
     del lineage_context
-    bucket, _, key = asset.uri.removeprefix("obs://").partition("/")
+    bucket, _, key = place_of(asset.uri).partition("/")
     return Dataset(namespace=f"obs://{bucket}", name=key or "/")

@@ -56,20 +56,20 @@ class Journal:
 
     def asked(self, batch: str) -> datetime | None:
         """Tell when a batch was asked for whose outcome is not known; None if there is no such thing."""
-        asking = self._state.get("asking") or {}
-        return datetime.fromisoformat(asking["began"]) if asking.get("batch") == batch else None
+        began = self._asking.get(batch)
+        return datetime.fromisoformat(began) if began else None
 
     def begin(self, batch: str, began: datetime) -> None:
-        """Write down that a batch is being asked for."""
-        self._write(asking={"batch": batch, "began": began.isoformat()})
+        """Write down that a batch is being asked for; what is written of others stays."""
+        self._write(asking={**self._asking, batch: began.isoformat()})
 
-    def nothing_came(self) -> None:
-        """Write down that what was being asked for surely did not happen."""
-        self._write(asking=None)
+    def nothing_came(self, batch: str) -> None:
+        """Write down that a batch that was being asked for was surely not exported."""
+        self._write(asking=self._asking_but(batch))
 
     def finish(self, batch: str, archives: Sequence[str]) -> None:
         """Write down what a batch was exported to."""
-        self._write(asking=None, done={**self._state.get("done", {}), batch: list(archives)})
+        self._write(asking=self._asking_but(batch), done={**self._state.get("done", {}), batch: list(archives)})
 
     @property
     def superseded(self) -> list[str]:
@@ -83,6 +83,16 @@ class Journal:
     def close(self) -> None:
         """All is done: another run of the task begins anew, and knows of these archives."""
         self._memory.keep({"obs_dir": self._state["obs_dir"], "superseded": sorted(self.archives)})
+
+    @property
+    def _asking(self) -> dict[str, str]:
+        """Each batch whose outcome is not known, and when it was asked for."""
+        asking = self._state.get("asking") or {}
+        # An earlier version had room for one: an upgrade between two tries must not forget it.
+        return {asking["batch"]: asking["began"]} if "began" in asking else dict(asking)
+
+    def _asking_but(self, batch: str) -> dict[str, str]:
+        return {name: began for name, began in self._asking.items() if name != batch}
 
     def _write(self, **changes: Any) -> None:  # noqa: ANN401 -- JSON values
         self._state |= changes

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import ObsLocation, parse_directory
-from airflow_provider_dli.exporting.batches import Batch, BatchedExport
+from airflow_provider_dli.exporting.batch import Batch
+from airflow_provider_dli.exporting.batches import BatchedExport
 from airflow_provider_dli.exporting.journal import Journal
 from airflow_provider_dli.exporting.single import Export
-from airflow_provider_dli.parameters import selected_jobs, selection_of
+from airflow_provider_dli.parameters import exported_selection, selected_jobs
 from airflow_provider_dli.selecting import checked_if_empty, select
 from airflow_provider_dli.selection import Selection
 from airflow_provider_dli.wording import counted, lasting
@@ -47,13 +48,15 @@ class Plan:
         job_selected: object,
         is_selected: object,
         given: bool,
-        selection: Mapping[str, Any] | object,
+        selection: object,
+        selection_given: bool,
         if_empty: object,
         batch_size: object,
     ) -> Plan:
         """Check what an author gives; the parameters are those of the operator.
 
         :param given: whether the author gave ``job_selected``
+        :param selection_given: whether the author gave ``selection``
         :raises ConfigurationError: naming the parameter, if one makes no sense
         """
         if selection is not None and given:
@@ -61,7 +64,7 @@ class Plan:
         if type(batch_size) is not int or batch_size < 1:
             raise ConfigurationError("batch_size", f"{batch_size!r} cannot be", "give 1 or more")
         checked_if_empty(if_empty)
-        chosen = None if selection is None else selection_of(selection)
+        chosen = exported_selection(selection, given=selection_given)
         ids = selected_jobs(job_selected, is_selected, given=given)
         directory = parse_directory("obs_dir", obs_dir)
         return cls(directory, None if ids is None else tuple(ids), chosen, batch_size)

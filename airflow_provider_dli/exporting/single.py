@@ -82,7 +82,7 @@ class Export:
             return list(self._dli.run(call).zip_file)
         except DliException as error:
             if not error.outcome_unknown:
-                self._journal.nothing_came()
+                self._journal.nothing_came(batch)
                 raise
             self._log.info("%s Looking in OBS for what became of it.", error)
             adopted = self._adopt(directory, began)

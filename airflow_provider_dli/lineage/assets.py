@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from airflow_provider_dli.lineage.uris import place_of, uri_of
 
-    from airflow.providers.common.compat.sdk import Context
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from airflow.providers.common.compat.sdk import Asset, Context
 
 _SCHEME = "obs://"
+
+_log = logging.getLogger(__name__)
 
 
 def tell_assets(context: Context, outlets: Iterable[Any], archives: Mapping[str, Mapping[str, Any]]) -> None:
@@ -29,14 +34,25 @@ def tell_assets(context: Context, outlets: Iterable[Any], archives: Mapping[str,
         return
     for outlet in outlets:
         if isinstance(outlet, AssetAlias):
-            for archive, known in archives.items():
-                events[outlet].add(Asset(f"{_SCHEME}{archive}"), extra=dict(known))
+            for archive, asset in _assets(archives):
+                events[outlet].add(asset, extra=dict(archives[archive]))
         elif isinstance(outlet, Asset) and outlet.uri.startswith(_SCHEME):
             inside = {name: dict(known) for name, known in archives.items() if _lies_in(name, outlet.uri)}
             if inside:
                 events[outlet].extra = {"archives": inside}
 
 
+def _assets(archives: Iterable[str]) -> Iterator[tuple[str, Asset]]:
+    """Make an asset of each archive that can be one; what is proven stays proven where one cannot."""
+    from airflow.providers.common.compat.sdk import Asset  # noqa: PLC0415 -- when a task runs
+
+    for archive in archives:
+        try:
+            yield archive, Asset(uri_of(archive))
+        except ValueError as flaw:
+            _log.warning("No asset event tells of %s%s: %s", _SCHEME, archive, flaw)
+
+
 def _lies_in(archive: str, uri: str) -> bool:
-    place = uri.removeprefix(_SCHEME)
+    place = place_of(uri)
     return archive == place or archive.startswith(f"{place}/")

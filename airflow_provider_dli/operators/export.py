@@ -15,7 +15,7 @@ from airflow_provider_dli.telling import tells_failures
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_dli.exporting.batches import Batch
+    from airflow_provider_dli.exporting.batch import Batch
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lineage.trace import Trace
     from airflow_provider_dli.selecting import IfEmpty
@@ -51,18 +51,24 @@ class DliExportFlinkJobsOperator(Traced, BaseOperator):
     :param selection: instead of ``job_selected``, which jobs are meant when the task runs: a mapping with the
         names ``name_pattern``, ``job_type``, ``status``, ``queue_name``, ``user_name``, ``tags``,
         ``changed_since`` and ``exclude``, see
-        :class:`~airflow_provider_dli.operators.listing.DliListFlinkJobsOperator` (templated)
+        :class:`~airflow_provider_dli.operators.listing.DliListFlinkJobsOperator` (templated). ``{}`` means all
+        jobs; one whose every filter is empty, as a form leaves them that nobody filled in, is an error, and so is
+        one that turns out to be None
     :param if_empty: what to do where ``selection`` selects nothing: ``fail``, ``skip`` or ``succeed``. It never
         means "all jobs"
     :param batch_size: most jobs that are asked for at once, where they are named or selected. How many the service
         takes is not documented
-    :param allow_partial: True to be green with what succeeded, as long as anything did
+    :param allow_partial: True to be green with what succeeded, as long as anything did; the log and the XCom
+        ``failed`` name the rest
     :param dli_conn_id: connection of type ``dli`` (templated)
-    :param settling_time: seconds to wait for an archive in ``obs_dir`` when the answer to the export was lost, or
-        an earlier try was killed while asking (known on Airflow 3.3 and later): one that appeared since is
-        adopted, none means asking again, several is an error. Exact if every run has a directory of its own
-    :raises DliFailException: if a parameter or the connection cannot be used, or DLI refuses; no retry is spent
-    :raises DliException: if DLI is out of reach or in trouble, or names no archive; a retry may help
+    :param settling_time: seconds to wait for an archive in ``obs_dir`` when the answer to the export was lost or
+        says nothing of it, or an earlier try was killed while asking (known on Airflow 3.3 and later): one that
+        appeared since is adopted, several is an error. None means asking again, but for words of the service
+        itself: those make the task red. Exact if every run has a directory of its own
+    :raises DliFailException: if a parameter or the connection cannot be used, or DLI refuses, or it answers with a
+        success that names no archive or cannot be read and none appears in ``obs_dir``; no retry is spent
+    :raises DliException: if DLI is out of reach or in trouble; a retry may help, and begins by looking in
+        ``obs_dir`` for what became of what was asked
     """
 
     template_fields: Sequence[str] = ("obs_dir", "job_selected", "selection", "dli_conn_id")
@@ -95,7 +101,8 @@ class DliExportFlinkJobsOperator(Traced, BaseOperator):
         self.dli_conn_id = dli_conn_id
         self.settling_time = settling_time
         # A template or XCom that renders to None must not turn "some jobs" into "all jobs".
-        self.selection_given = job_selected is not None
+        self.job_selected_given = job_selected is not None
+        self.selection_given = selection is not None
 
     @tells_failures
     def execute(self, context: Context) -> list[str]:
@@ -114,8 +121,9 @@ class DliExportFlinkJobsOperator(Traced, BaseOperator):
                 obs_dir=self.obs_dir,
                 job_selected=self.job_selected,
                 is_selected=self.is_selected,
-                given=self.selection_given,
+                given=self.job_selected_given,
                 selection=self.selection,
+                selection_given=self.selection_given,
                 if_empty=self.if_empty,
                 batch_size=self.batch_size,
             )

@@ -91,13 +91,13 @@ class DliListFlinkJobsOperator(BaseOperator):
         """List the jobs that fit."""
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.dli import DliHook
-        from airflow_provider_dli.parameters import selection_of
         from airflow_provider_dli.selecting import checked_if_empty, nothing, select
+        from airflow_provider_dli.selection import Selection
 
         names = [name for name in self.template_fields if name != "dli_conn_id"]
         with translated():
             checked_if_empty(self.if_empty)
-            selection = selection_of({name: getattr(self, name) for name in names})
+            selection = Selection.read({name: getattr(self, name) for name in names})
         hook = DliHook(self.dli_conn_id)
         persist(context, self, hook)
         jobs = select(hook, selection, self.log)

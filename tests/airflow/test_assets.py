@@ -11,8 +11,10 @@ import pytest
 from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
-from airflow_provider_dli.assets.obs import create_asset, sanitize_uri
+from airflow_provider_dli.assets.obs import convert_asset_to_openlineage, create_asset, sanitize_uri
 from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.lineage.assets import tell_assets
+from airflow_provider_dli.lineage.trace import object_of
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from tests.airflow.living import LivingAirflow, until
 
@@ -77,6 +79,42 @@ def test_the_events_of_export_and_verify(world: Emulator) -> None:
     assert events[elsewhere].extra == {}
     (last,) = events[alias].asset_alias_events[-1:]
     assert (last.dest_asset_key.uri, last.extra) == (f"obs://{archive}", proof)
+
+
+@pytest.mark.parametrize(
+    ("directory", "written"),
+    [("night#1", "night%231"), ("what?", "what%3F"), ("50%23", "50%2523"), ("夜 1/ü", "夜 1/ü")],
+)
+def test_what_a_uri_would_take_apart_is_encoded(world: Emulator, directory: str, written: str) -> None:
+    """Each archive is told by a URI that is its own; an asset of its directory learns of it."""
+    events: Any = OutletEventAccessors()
+    whole, alias = create_asset(bucket=world.bucket, key=directory), AssetAlias("archives")
+    assert whole.uri == f"obs://{world.bucket}/{written}"
+    export = DliExportFlinkJobsOperator(
+        task_id="export", obs_dir=f"{world.bucket}/{directory}", outlets=[whole, alias]
+    )
+    (archive,) = export.execute({"outlet_events": events})
+    name = archive.rpartition("/")[2]
+    (told,) = events[alias].asset_alias_events
+    assert told.dest_asset_key.uri == f"obs://{world.bucket}/{written}/{name}"
+    assert events[whole].extra == {"archives": {archive: {"verified": False}}}
+    known = convert_asset_to_openlineage(Asset(told.dest_asset_key.uri), None)
+    assert (known.namespace, known.name) == (object_of(archive).namespace, object_of(archive).name)
+
+
+def test_a_blank_at_the_end_of_a_key_is_kept() -> None:
+    """Two keys are two assets."""
+    assert create_asset(bucket="bucket", key="a/b ").uri == "obs://bucket/a/b%20"
+
+
+def test_a_key_that_cannot_be_an_asset_does_not_undo_a_proof(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged; of the others there are events."""
+    events: Any = OutletEventAccessors()
+    alias = AssetAlias("archives")
+    context: Any = {"outlet_events": events}
+    tell_assets(context, [alias], {"bucket/a//x.zip": {"verified": True}, "bucket/b.zip": {"verified": True}})
+    assert [each.dest_asset_key.uri for each in events[alias].asset_alias_events] == ["obs://bucket/b.zip"]
+    assert "No asset event tells of obs://bucket/a//x.zip: " in caplog.text
 
 
 def test_nothing_is_told_of_an_archive_that_is_damaged(world: Emulator) -> None:

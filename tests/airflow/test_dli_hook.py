@@ -130,7 +130,7 @@ def test_a_bad_connection_is_refused_by_field_before_anything_is_sent(
 
 def test_bad_parameters_name_no_connection(service: Any) -> None:
     """They are the author's, not the connection's."""
-    with pytest.raises(DliFailException, match=r"^job_selected: "):
+    with pytest.raises(DliFailException, match=r"^job_ids: "):
         DliHook().export_flink_jobs("obs-test", [])
     with pytest.raises(DliFailException, match=r"^job_id: "):
         DliHook().get_flink_job(-1)

@@ -12,13 +12,30 @@ import pytest
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
-from tests.airflow.stores import StateStore
+from tests.airflow.stores import StateStore, TaskInstance
 
 
-def asking(store: StateStore, obs_dir: str, began: datetime) -> None:
-    """Leave what a try leaves that is killed while it asks."""
+class Killed(BaseException):
+    """Ends a try as a kill does: nothing of ours may stop it."""
+
+
+class Dying(StateStore):
+    """Its worker is killed, once, when it would write down what a batch was exported to."""
+
+    dead = False
+
+    def set(self, key: str, value: Any) -> None:
+        if value.get("done") and not self.dead:
+            self.dead = True
+            raise Killed
+        super().set(key, value)
+
+
+def asking(store: StateStore, obs_dir: str, began: datetime, *, old: bool = False) -> None:
+    """Leave what a try leaves that is killed while it asks; an old one had room for a single batch."""
     kept = {"obs_dir": obs_dir, "since": datetime.now(UTC).isoformat()}
-    store.set("dli_export", {**kept, "asking": {"batch": "all", "began": began.isoformat()}})
+    note = {"batch": "all", "began": began.isoformat()} if old else {"all": began.isoformat()}
+    store.set("dli_export", {**kept, "asking": note})
 
 
 Exporting = Callable[..., list[str]]
@@ -152,13 +169,14 @@ def test_several_that_could_be_it_are_an_error_that_names_each(
     assert exports_asked(dli_emulator) == 2
 
 
+@pytest.mark.parametrize("old", [False, True])
 def test_a_try_that_was_killed_while_asking_is_taken_up(
-    dli_emulator: Any, export: Exporting, store: StateStore, capsys: Any
+    dli_emulator: Any, export: Exporting, store: StateStore, capsys: Any, old: bool
 ) -> None:
-    """The next try finds what the service made of it."""
+    """The next try finds what the service made of it, from a note of an earlier version too."""
     began = datetime.now(UTC)
     (made,) = export()
-    asking(store, f"{dli_emulator.bucket}/run-1", began)
+    asking(store, f"{dli_emulator.bucket}/run-1", began, old=old)
     assert export() == [made]
     assert exports_asked(dli_emulator) == 1
     assert "An earlier try ended while it was asking" in capsys.readouterr().out
@@ -199,7 +217,7 @@ def test_an_outcome_that_stays_unknown_is_red_and_remembered(
         export(settling_time=0.1)
     assert exports_asked(dli_emulator) == 3
     assert archives_in(dli_emulator) == []
-    assert json.loads(store.kept["dli_export"])["asking"]["batch"] == "all"
+    assert json.loads(store.kept["dli_export"])["asking"].keys() == {"all"}
 
 
 def test_without_a_state_store_a_lost_answer_is_still_adopted(dli_emulator: Any, export: Exporting) -> None:
@@ -225,3 +243,46 @@ def test_a_try_after_one_that_succeeded_exports_anew_and_tells(
     (second,) = export()
     assert archives_in(dli_emulator) == sorted([first, second])
     assert f"An earlier try exported everything, to {first}. Exporting anew" in capsys.readouterr().out
+
+
+@pytest.fixture
+def two_batches(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[TaskInstance], list[str]]:
+    """Return a function that exports two batches of two jobs, as one try of a task; each call asks once."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+
+    def run(instance: TaskInstance) -> list[str]:
+        parameters: dict[str, Any] = {"job_selected": [100, 101, 102, 103], "batch_size": 2, "settling_time": 1}
+        operator = DliExportFlinkJobsOperator(
+            task_id="export", obs_dir=f"{dli_emulator.bucket}/run-1", **parameters
+        )
+        return operator.execute(instance.context)
+
+    return run
+
+
+def test_a_batch_that_is_asked_anew_does_not_hide_one_that_was_killed(
+    dli_emulator: Any, two_batches: Callable[[TaskInstance], list[str]]
+) -> None:
+    """Batch 1 got a 429, the worker was killed while batch 2 was asked: the next try adopts what became of it."""
+    instance = TaskInstance()
+    instance.context["task_state_store"] = Dying()
+    dli_emulator.fault("ExportFlinkJobs", "throttled", retry_after=0)
+    with pytest.raises(Killed):
+        two_batches(instance)
+    assert two_batches(instance) == archives_in(dli_emulator)
+    acted = [request.json()["job_selected"] for request in dli_emulator.requests if request.acted]
+    assert acted == [[102, 103], [100, 101]]
+
+
+def test_a_batch_whose_outcome_is_unknown_is_remembered_while_others_are_asked(
+    dli_emulator: Any, two_batches: Callable[[TaskInstance], list[str]]
+) -> None:
+    """Its archive came after the settling time: the next try adopts it."""
+    instance = TaskInstance()
+    dli_emulator.fault("ExportFlinkJobs", "error", code="DLI.0019")
+    with pytest.raises(DliException, match="2 jobs not exported"):
+        two_batches(instance)
+    late = f"{dli_emulator.bucket}/run-1/batch-0001/late.zip"
+    dli_emulator.s3.put_object(Bucket=dli_emulator.bucket, Key="run-1/batch-0001/late.zip", Body=b"late")
+    assert two_batches(instance) == [late, *instance.pushed["batches"][1]["zip_file"]]
+    assert exports_asked(dli_emulator) == 2

@@ -35,6 +35,7 @@ def throttled(retry_after: float | None) -> ThrottledError:
         (throttled(None), 1, 120),
         (throttled(None), 2, 240),
         (throttled(600), 1, 600),
+        (throttled(999_999_999), 1, 1800),
         (throttled(None), 9, 1800),
         (throttled(None), 100_000, 1800),
         (NotSentError("Export", "host", "refused"), 1, 30),
@@ -74,3 +75,37 @@ def test_it_reads_what_a_task_really_raises(dli_emulator: Emulator, monkeypatch:
         operator.execute({})
     assert operator.retry_policy is not None
     assert operator.retry_policy.evaluate(caught.value, 1, 3).retry_delay == timedelta(seconds=300)
+
+
+@pytest.mark.parametrize("before", [[], ["cut_before"], ["html"], ["error"]])
+def test_it_reads_the_worst_of_several_batches(
+    dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch, before: list[str]
+) -> None:
+    """The longest ``Retry-After`` of them, whatever else went wrong."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+    for kind in before:
+        dli_emulator.fault("ExportFlinkJobs", kind, times=1 if kind == "error" else 3)
+    for seconds in (300, 600, 20):
+        dli_emulator.fault("ExportFlinkJobs", "throttled", retry_after=seconds)
+    operator = DliExportFlinkJobsOperator(
+        task_id="export", obs_dir=dli_emulator.bucket, job_selected=[100, 101, 102, 103], batch_size=1,
+        settling_time=0,
+    )  # fmt: skip
+    with pytest.raises(DliException, match="jobs not exported") as caught:
+        operator.execute({})
+    assert DliRetryPolicy().evaluate(caught.value, 1, 3).retry_delay == timedelta(seconds=600)
+
+
+def test_what_no_retry_can_mend_does_not_hide_what_one_can(
+    dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job is refused for good, another for now: the retry comes for that, and when that may have passed."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+    dli_emulator.fault("ExportFlinkJobs", "error", code="DLI.0001")
+    dli_emulator.fault("ExportFlinkJobs", "error", code="DLI.0999")
+    operator = DliExportFlinkJobsOperator(
+        task_id="export", obs_dir=dli_emulator.bucket, job_selected=[100, 101], batch_size=1, settling_time=0
+    )
+    with pytest.raises(DliException, match=r"DLI\.0001.*DLI\.0999") as caught:
+        operator.execute({})
+    assert DliRetryPolicy().evaluate(caught.value, 1, 3).retry_delay == timedelta(seconds=30)

@@ -90,7 +90,17 @@ def test_what_is_pushed(world: Emulator) -> None:
 def test_a_job_of_which_nobody_knows_when_it_changed_is_meant(world: Emulator) -> None:
     """Rather one too many than one too few."""
     world.world.jobs[100].update_time = None
-    assert listed(changed_since="2030-01-01") == [100]
+    world.world.jobs[101].update_time = world.world.jobs[101].create_time = 0
+    assert listed(changed_since="2030-01-01") == [101, 100]
+
+
+def test_a_job_that_never_changed_is_judged_by_when_it_was_made(world: Emulator) -> None:
+    """Its time of change is 0; and numbers may come quoted."""
+    made: Any = str(int(datetime(2026, 2, 1, tzinfo=UTC).timestamp() * 1000))
+    world.world.jobs[100].create_time, world.world.jobs[100].update_time = int(made), 0
+    world.world.jobs[101].update_time = made
+    assert listed(changed_since="2026-01-31") == [101, 100]
+    assert listed(changed_since="2026-02-02", if_empty="succeed") == []
 
 
 @pytest.mark.parametrize(
@@ -139,6 +149,10 @@ def test_nothing_selected(world: Emulator, name: str) -> None:
         ({"selection": {"nam": "x"}}, r"^selection\.nam: is unknown; there are name_pattern"),
         ({"selection": "orders"}, r"^selection: 'orders' cannot be read"),
         ({"selection": ["x"]}, r"^selection: \['x'\] is no mapping"),
+        ({"selection": "{['a']: 1}"}, r"^selection: .* cannot be read"),
+        ({"selection": "{{'a'}}"}, r"^selection: .* cannot be read"),
+        ({"selection": {"status": "running"}}, r"^selection\.status: 'running' is no status"),
+        ({"selection": {"tags": "team"}}, r"^selection\.tags: 'team' cannot be"),
         ({"selection": {}, "job_selected": [1]}, r"^selection: stands beside job_selected"),
         ({"batch_size": 0}, r"^batch_size: 0 cannot be"),
         ({"batch_size": "5"}, r"^batch_size: '5' cannot be"),
@@ -153,12 +167,55 @@ def test_a_wrong_parameter_of_the_export(world: Emulator, parameters: dict[str, 
 
 
 @pytest.mark.parametrize(
+    "selection",
+    [
+        {"name_pattern": ""},
+        {"name_pattern": " , ", "queue_name": " "},
+        {"name_pattern": None, "status": [], "tags": {}, "exclude": ","},
+        '{"name_pattern": "", "changed_since": ""}',
+    ],
+)
+def test_an_untouched_form_is_not_all_jobs(world: Emulator, selection: Any) -> None:
+    """A selection whose every filter is empty is refused; all jobs are meant by one without a filter."""
+    with pytest.raises(DliFailException, match=r"^selection: has nothing in name_pattern.*selection=\{\}"):
+        export(world, selection=selection)
+    assert len(world.requests) == 0
+
+
+def test_a_selection_that_rendered_to_none_is_not_all_jobs(world: Emulator) -> None:
+    """A template or XCom that gave nothing must not export everything."""
+    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket, selection="{{ nothing }}")  # type: ignore[arg-type]  # a template
+    operator.selection = None  # what native rendering of an unset value leaves
+    with pytest.raises(DliFailException, match=r"^selection: was given and turned out to be None"):
+        operator.execute({})
+    assert len(world.requests) == 0
+
+
+@pytest.mark.parametrize("blank", ["", " ", None])
+def test_a_filter_that_is_blank_filters_nothing(world: Emulator, blank: str | None) -> None:
+    """An empty field of a form beside one that is filled in."""
+    archives = export(world, selection={"queue_name": "flink_prod", "user_name": blank, "name_pattern": blank})
+    assert jobs_in(world, archives) == listed(queue_name="flink_prod", user_name=blank)
+
+
+@pytest.mark.parametrize(
     "selection", [{"queue_name": "flink_prod"}, "{'queue_name': 'flink_prod'}", '{"queue_name": "flink_prod"}']
 )
 def test_a_selection_is_exported(world: Emulator, selection: Any) -> None:
     """As a mapping, and as a template or a form writes one."""
     archives = export(world, selection=selection)
     assert jobs_in(world, archives) == listed(queue_name="flink_prod")
+
+
+def test_a_list_that_ends_early_exports_nothing(world: Emulator) -> None:
+    """Some of the jobs are not all of them; a retry may help."""
+    world.fault("ListFlinkJobs", "reply", times=None, body={
+        "is_success": "true", "job_list": {"total_count": 26, "jobs": []},
+    })  # fmt: skip
+    with pytest.raises(DliException, match=r"ListFlinkJobs: HTTP 200: the list of 26 ended at 0\.") as caught:
+        export(world, selection={"name_pattern": "*"}, if_empty="skip")
+    assert not isinstance(caught.value, AirflowFailException)
+    assert asked(world) == 0
 
 
 def test_batches(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
@@ -221,6 +278,97 @@ def test_a_refused_identity_ends_it_at_once(world: Emulator, monkeypatch: pytest
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(connection))
     with pytest.raises(DliFailException, match=r"APIGW\.0301"):
         export(world, job_selected=[100, 101, 102], batch_size=1)
+    assert asked(world) == 1
+
+
+@pytest.mark.parametrize("code", ["DLI.0003", "DLI.0011"])
+def test_a_right_that_is_missing_on_one_job_does_not_stop_the_others(world: Emulator, code: str) -> None:
+    """EXPORT is a privilege of single jobs too."""
+    instance = TaskInstance()
+    world.fault("ExportFlinkJobs", "slow", before=0)
+    world.fault("ExportFlinkJobs", "error", status=403, code=code, message="no EXPORT on jobs.flink.102")
+    told = r"2 jobs not exported .*: jobs 102, 103: .*jobs\.flink\.102.*[a-z]\. What succeeded"
+    with pytest.raises(DliFailException, match=told):
+        export(world, instance, job_selected=range(100, 106), batch_size=2)
+    assert jobs_in(world, instance.pushed["zip_file"]) == [100, 101, 104, 105]
+    assert instance.pushed["failed"] == [102, 103]
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "APIGW.0301"), (403, "APIGW.0302")])
+@pytest.mark.parametrize("allow_partial", [True, False])
+def test_what_is_not_asked_for_is_named(
+    world: Emulator, capsys: pytest.CaptureFixture[str], status: int, code: str, allow_partial: bool
+) -> None:
+    """After a refusal that holds for all batches; in the XCom, and in the message or the log."""
+    instance = TaskInstance()
+    world.fault("ExportFlinkJobs", "slow", before=0)
+    world.fault("ExportFlinkJobs", "error", status=status, code=code)
+    parameters: dict[str, Any] = {"job_selected": range(100, 106), "batch_size": 2}
+    told = ""
+    if allow_partial:
+        archives = export(world, instance, allow_partial=True, **parameters)
+        assert jobs_in(world, archives) == [100, 101]
+        told = capsys.readouterr().out
+    else:
+        with pytest.raises(DliFailException, match=rf"4 jobs not exported .*: jobs 102, 103: .*{code}") as caught:
+            export(world, instance, **parameters)
+        told = str(caught.value)
+    assert "jobs 104, 105: not asked: it would be refused as batch 2 was" in told
+    assert instance.pushed["failed"] == [102, 103, 104, 105]
+    assert [batch["job_ids"] for batch in instance.pushed["batches"]] == [[100, 101], [102, 103], [104, 105]]
+    assert asked(world) == 2
+
+
+def test_after_a_refusal_that_holds_for_all_what_an_earlier_try_exported_is_kept(world: Emulator) -> None:
+    """Only what is missing is named as missing."""
+    instance = TaskInstance()
+    world.fault("ExportFlinkJobs", "throttled", retry_after=0)
+    with pytest.raises(DliException):
+        export(world, instance, job_selected=[100, 101, 102], batch_size=1)
+    kept = instance.pushed["zip_file"]
+    world.fault("ExportFlinkJobs", "error", status=403, code="APIGW.0302")
+    with pytest.raises(DliFailException, match=r"1 job not exported"):
+        export(world, instance, job_selected=[100, 101, 102], batch_size=1)
+    assert (instance.pushed["zip_file"], instance.pushed["failed"]) == (kept, [100])
+
+
+def test_a_refused_batch_whose_jobs_cannot_be_looked_up(world: Emulator) -> None:
+    """Its own refusal is told, and what succeeded is kept."""
+    instance = TaskInstance()
+    world.fault("ListFlinkJobs", "error", status=403, code="APIGW.0302", message="may not list", times=None)
+    with pytest.raises(DliFailException, match=r"2 jobs not exported .*: jobs 102, 999: .*DLI\.16001: .*999"):
+        export(world, instance, job_selected=[100, 101, 102, 999, 103, 104], batch_size=2)
+    assert jobs_in(world, instance.pushed["zip_file"]) == [100, 101, 103, 104]
+    assert instance.pushed["failed"] == [102, 999]
+
+
+def test_an_archive_of_an_earlier_try_that_cannot_be_looked_up(
+    world: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its batch has failed; the others go on, and are told of."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection("temporary", retry_budget=0))
+    instance = TaskInstance()
+    world.fault("ExportFlinkJobs", "slow", before=0)
+    world.fault("ExportFlinkJobs", "throttled", retry_after=0)
+    with pytest.raises(DliException):
+        export(world, instance, job_selected=[100, 101], batch_size=1)
+    world.fault("HeadObject", "error", status=403, code="AccessDenied", times=None)
+    with pytest.raises(DliFailException, match=r"1 job not exported .*: jobs 100: HeadObject: HTTP 403"):
+        export(world, instance, job_selected=[100, 101], batch_size=1)
+    assert jobs_in(world, instance.pushed["zip_file"]) == [101]
+    assert instance.pushed["failed"] == [100]
+
+
+def test_a_batch_whose_outcome_is_unknown_is_not_asked_for_in_part(
+    world: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though a job of it is gone: the service may have exported them all."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection("temporary", retry_budget=0))
+    world.fault("ExportFlinkJobs", "error", code="DLI.0019")
+    world.fault("ListObjects", "error", status=400, code="InvalidRequest", times=None)
+    instance = TaskInstance()
+    with pytest.raises(DliFailException, match=r"ListObjects.*: HTTP 400"):
+        export(world, instance, job_selected=[100, 999])
     assert asked(world) == 1
 
 

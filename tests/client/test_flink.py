@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -27,9 +28,16 @@ def test_paths_and_methods_are_the_manuals() -> None:
 
 @pytest.mark.parametrize("ids", [[], ["1"], [True], [0], [-1], [1 << 63], [1.0], [None], [[1]], "12"])
 def test_what_is_no_id_is_refused_before_anything_is_sent(ids: Any) -> None:
-    """The message names the field."""
-    with pytest.raises(ConfigurationError, match="job_selected"):
+    """The message names the parameter."""
+    with pytest.raises(ConfigurationError, match=r"^job_ids: "):
         flink.export_jobs("obs-test", ids)
+
+
+@pytest.mark.parametrize("ids", [100, None, b"12", {1: 2}])
+def test_what_is_no_list_of_ids_is_refused(ids: Any) -> None:
+    """By the parameter, with what it should be."""
+    with pytest.raises(ConfigurationError, match=r"^job_ids: .* is no list of job ids; give a list"):
+        flink.run_jobs(ids)
 
 
 def test_ids_are_sent_once_each_in_their_order() -> None:
@@ -46,6 +54,17 @@ def test_jobs_are_read_in_both_forms(job_id: object, user: dict[str, str]) -> No
     job = judge(flink.show_job(146), reply_of(body))
     assert (job.job_id, job.user_name, job.start_time) == (146, "ann", None)
     assert job.raw == body["job_detail"]
+
+
+def test_numbers_are_read_in_both_forms() -> None:
+    """Quoted or not; what cannot be read, of what a job may lack, is as good as missing."""
+    times = {"create_time": "1578466221525", "update_time": 1578467395713, "start_time": "0", "duration": "7"}
+    job = judge(flink.show_job(146), reply_of({"is_success": "true", "job_detail": {**JOB, **times}}))
+    assert (job.create_time, job.update_time) == (1578466221525, 1578467395713)
+    assert (job.start_time, job.duration) == (0, 7)
+    odd = {"create_time": "", "update_time": "2020-01-08", "start_time": [], "duration": math.inf}
+    job = judge(flink.show_job(146), reply_of({"is_success": "true", "job_detail": {**JOB, **odd}}))
+    assert (job.create_time, job.update_time, job.start_time, job.duration) == (None, None, None, None)
 
 
 @pytest.mark.parametrize("bad", [{}, {"job_detail": None}, {"job_detail": {"name": "n"}}, {"job_detail": [JOB]}])

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.call import Call
+from airflow_provider_dli.client.errors import UnavailableError
 from airflow_provider_dli.client.flink.pages import MAX_PAGE
+from tests.client.talking import answer
+from tests.client.test_exchange import hold
 
 Change = Callable[[list[int]], None]
 
@@ -30,17 +35,15 @@ class Service:
 
 def walked(service: Service, changes: Iterator[Change] | None = None) -> list[int]:
     """Walk; between two requests the list may change."""
-    calls: list[tuple[int, int]] = []
 
-    def page_call(limit: int, offset: int) -> object:
-        calls.append((limit, offset))
-        return calls[-1]
+    def page_call(limit: int, offset: int) -> Call[flink.Page[int]]:
+        return Call("ListNumbers", "GET", "/numbers", lambda _: service.page(limit, offset))
 
-    pages: flink.Pages[int] = flink.Pages(page_call, lambda item: item)  # type: ignore[arg-type]  # not a Call, but as good
+    pages = flink.Pages(page_call, lambda item: item)
     found: list[int] = []
-    while pages.next_call():
-        assert len(calls) < 1000
-        found += pages.accept(service.page(*calls[-1]))
+    while call := pages.next_call():
+        assert len(service.requests) < 1000
+        found += pages.accept(call.parse({}))
         if changes and (change := next(changes, None)):
             change(service.ids)
     return found
@@ -61,17 +64,107 @@ def test_nothing_is_walked_in_one_request() -> None:
     assert service.requests == [0]
 
 
-def test_a_count_that_promises_too_much_does_not_keep_one_walking() -> None:
-    """The walk ends at the page that has nothing more on it."""
+class Boasting(Service):
+    """Its count promises too much."""
 
-    class Boasting(Service):
+    def page(self, limit: int, offset: int) -> flink.Page[int]:
+        found = super().page(limit, offset)
+        return flink.Page(1_000_000, found.items)
+
+
+@pytest.mark.parametrize("count", [1, 2, 99, 100, 101, 250])
+def test_a_count_that_promises_too_much_does_not_keep_one_walking(count: int) -> None:
+    """The walk ends behind a page that has the last known item on it and nothing more."""
+    service = Boasting(list(range(count)))
+    assert walked(service) == list(range(count))
+    assert len(service.requests) < 10
+
+
+class Failing(Service):
+    """Answers with empty pages, though the count stays: from a place on, and so many times."""
+
+    def __init__(self, count: int, ends_at: int, times: int = 1000) -> None:
+        super().__init__(list(range(count)))
+        self._ends_at = ends_at
+        self._left = times
+
+    def page(self, limit: int, offset: int) -> flink.Page[int]:
+        found = super().page(limit, offset)
+        if offset < self._ends_at or not self._left:
+            return found
+        self._left -= 1
+        return flink.Page(found.total_count, ())
+
+
+@pytest.mark.parametrize(
+    ("count", "ends_at", "told"),
+    [(250, 1, "the list of 250 ended at 100"), (26, 0, "the list of 26 ended at 0"),
+     (5000, 150, "the list of 5,000 ended at 199")],
+)  # fmt: skip
+def test_a_list_that_ends_early_is_not_taken_for_whole(count: int, ends_at: int, told: str) -> None:
+    """Asked once more; if its page stays empty, an error that may pass says where the list ended."""
+    service = Failing(count, ends_at)
+    with pytest.raises(UnavailableError, match=f"^ListNumbers: HTTP 200: {told}. ") as caught:
+        walked(service)
+    assert caught.value.transient
+    assert len(service.requests) <= 5
+
+
+def test_a_first_page_that_was_a_slip_is_asked_for_once_more() -> None:
+    """It had one item of many, and the next was empty."""
+
+    class Waking(Service):
         def page(self, limit: int, offset: int) -> flink.Page[int]:
             found = super().page(limit, offset)
-            return flink.Page(1_000_000, found.items)
+            shown = found.items if len(self.requests) > 2 else found.items[: 0 if offset else 1]
+            return flink.Page(found.total_count, shown)
 
-    service = Boasting(list(range(250)))
-    assert walked(service) == list(range(250))
-    assert len(service.requests) < 10
+    assert walked(Waking(list(range(26)))) == list(range(26))
+
+
+@pytest.mark.parametrize("ends_at", [0, 1, 150, 240])
+def test_an_empty_page_that_was_a_slip_is_asked_for_once_more(ends_at: int) -> None:
+    """Nothing is missing then."""
+    assert walked(Failing(250, ends_at, times=1)) == list(range(250))
+
+
+def test_slips_in_two_places_are_no_list_that_ended() -> None:
+    """Between them the walk has come on."""
+
+    class Slipping(Service):
+        def page(self, limit: int, offset: int) -> flink.Page[int]:
+            found = super().page(limit, offset)
+            return flink.Page(found.total_count, () if len(self.requests) in {2, 6} else found.items)
+
+    assert walked(Slipping(list(range(350)))) == list(range(350))
+
+
+def test_a_call_is_patient_with_a_list_that_ends_early() -> None:
+    """It asks for the page again, as after any trouble of the service."""
+    walk = flink.job_pages({})
+    cut = answer(200, {"is_success": "true", "job_list": {"total_count": 1, "jobs": []}})
+    job = {"job_id": 1, "name": "n", "job_type": "t", "status": "s"}
+    whole = answer(200, {"is_success": "true", "job_list": {"total_count": 1, "jobs": [job]}})
+    first = walk.next_call()
+    assert first
+    assert list(walk.accept(hold(first, cut).result)) == []
+    second = walk.next_call()
+    assert second
+    told = hold(second, cut, cut, whole)
+    assert [found.job_id for found in walk.accept(told.result)] == [1]
+    assert len(told.pauses) == 2
+    assert walk.next_call() is None
+
+
+def test_a_count_that_lags_behind_deletions_hides_nothing() -> None:
+    """What has moved up before the empty page is found, and the list is not red for that."""
+
+    class Lagging(Service):
+        def page(self, limit: int, offset: int) -> flink.Page[int]:
+            return flink.Page(150, super().page(limit, offset).items)
+
+    found = walked(Lagging(list(range(150))), iter([lambda ids: ids.__delitem__(slice(0, 61))]))
+    assert sorted(found) == list(range(150))
 
 
 def test_a_service_that_passes_over_no_offset_ends() -> None:

@@ -65,7 +65,7 @@ def export_jobs(obs_dir: str, job_ids: Iterable[int] | None = None) -> Call[Expo
         "is_selected": job_ids is not None,
     }
     if job_ids is not None:
-        body["job_selected"] = checked_job_ids("job_selected", job_ids)
+        body["job_selected"] = checked_job_ids("job_ids", job_ids, or_all=True)
     return Call("ExportFlinkJobs", "POST", f"{JOBS}/export", _export_result, body=body)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_dli.client.call import Call, QueryValue
 from airflow_provider_dli.client.errors import RefusedError
 from airflow_provider_dli.client.flink.pages import MAX_PAGE, Page, Pages
-from airflow_provider_dli.client.flink.values import JOBS, checked_id, object_of, objects_of
+from airflow_provider_dli.client.flink.values import JOBS, checked_id, number_of, object_of, objects_of
 
 _MISSING = "DLI.16001"
 
@@ -111,10 +111,10 @@ def _job(job: Mapping[str, Any]) -> FlinkJob:
         queue_name=job.get("queue_name"),
         # "username" stood in editions up to 2021.
         user_name=job.get("user_name", job.get("username")),
-        create_time=job.get("create_time"),
-        start_time=job.get("start_time"),
-        duration=job.get("duration"),
+        create_time=number_of(job.get("create_time")),
+        start_time=number_of(job.get("start_time")),
+        duration=number_of(job.get("duration")),
         savepoint_path=job.get("savepoint_path"),
-        update_time=job.get("update_time"),
+        update_time=number_of(job.get("update_time")),
         raw=job,
     )

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from airflow_provider_dli.client.call import Call
+from airflow_provider_dli.client.errors import UnavailableError
 
 Item = TypeVar("Item")
 
 #: most items that one page holds (dli_02_0234)
 MAX_PAGE = 100
+_OK = 200
+_CUT = (
+    "A list that ends before its count is not taken for whole. Ask again later; if it stays so, tell the service."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,13 @@ class Pages(Generic[Item]):
     It goes back only from a page that has something new, or from beyond the end of a list that has become
     shorter; so it ends once the list holds still.
 
+    ``total_count`` decides where a list ends only as far as pages bear it out. It may be too high, and stay so, as
+    a count does that lags behind deletions: an empty page below it is the end where the page before had the last
+    known item alone, and so has shown that nothing follows. Any other empty page below the count stands where an
+    item was seen, or is the first: the service contradicts itself. Then the walk goes back once, which finds what
+    has moved up meanwhile; if it comes to an empty page again before it has found something new, part of the list
+    is hidden, and that page's call is an error.
+
     :param page_call: makes the call for a page, of a limit and an offset
     :param id_of: gives the id of an item
     """
@@ -55,16 +68,40 @@ class Pages(Generic[Item]):
         self._done = False
         # While it goes back: what it knew before the page from which it does.
         self._known: frozenset[int] | None = None
+        # Whether the last page with items has shown that nothing follows; whether it went back from an empty one.
+        self._at_end = False
+        self._doubted = False
 
     def next_call(self) -> Call[Page[Item]] | None:
-        """Return the call for the next page, or None after the last one."""
-        return None if self._done else self._page_call(MAX_PAGE, self._offset)
+        """Return the call for the next page, or None after the last one.
+
+        Running it raises, beside what any call does, an ``UnavailableError`` if the list ends before its count.
+        """
+        if self._done:
+            return None
+        call = self._page_call(MAX_PAGE, self._offset)
+        return replace(call, parse=partial(self._read, call))
+
+    def _read(self, call: Call[Page[Item]], body: Mapping[str, Any]) -> Page[Item]:
+        page = call.parse(body)
+        if self._doubted and self._is_cut(page):
+            told = f"the list of {page.total_count:,} ended at {len(self._seen):,}"
+            # An error that passes: the page is asked for as long as the account is patient, the task retried.
+            raise UnavailableError(call.operation, _OK, None, told, None, _CUT)
+        return page
+
+    def _is_cut(self, page: Page[Item]) -> bool:
+        return not page.items and page.total_count > self._offset and not self._at_end
 
     def accept(self, page: Page[Item]) -> Iterator[Item]:
         """Take a page, and give the items on it that no page before had."""
         ids = [self._id_of(item) for item in page.items]
         fresh = {number: item for number, item in zip(ids, page.items, strict=True) if number not in self._seen}
-        if self._has_gap(ids, page.total_count):
+        is_cut = self._is_cut(page)
+        self._doubted = is_cut or (self._doubted and not fresh)
+        if ids:
+            self._at_end = len(ids) == 1 and not fresh
+        if is_cut or self._has_gap(ids, page.total_count):
             self._known = frozenset(self._seen) if self._known is None else self._known
             self._offset = max(0, self._offset - MAX_PAGE)
         else:

@@ -37,18 +37,20 @@ def message_of(body: Mapping[str, Any]) -> str:
     return str(body.get("message") or "")
 
 
-def checked_job_ids(name: str, job_ids: Iterable[object]) -> list[int]:
+def checked_job_ids(name: str, job_ids: object, *, or_all: bool = False) -> list[int]:
     """Return the ids, each once, in their order.
 
     :param name: the parameter they come from, for messages
     :param job_ids: positive whole numbers
-    :raises ConfigurationError: if there are none, or one is not a positive 64-bit number
+    :param or_all: whether all jobs are meant where the parameter is left out, for messages
+    :raises ConfigurationError: if it is no list, there are none, or one is not a positive 64-bit number
     """
+    # Of bytes and mappings the items are numbers too, and nobody means those.
+    if not isinstance(job_ids, Iterable) or isinstance(job_ids, bytes | Mapping):
+        raise ConfigurationError(name, f"{job_ids!r} is no list of job ids", "give a list, such as [100, 101]")
     ids = list(dict.fromkeys(checked_id(name, job_id) for job_id in job_ids))
     if not ids:
-        remedy = "name at least one job"
-        if name == "job_selected":
-            remedy += ", or leave it out for all"
+        remedy = f"name at least one job{', or leave it out for all' if or_all else ''}"
         raise ConfigurationError(name, "holds no job id", remedy)
     return ids
 
@@ -79,6 +81,17 @@ def checked_text(name: str, value: object, longest: int) -> str:
     if len(value) > longest:
         raise ConfigurationError(name, f"has {len(value):,} characters", f"give at most {longest:,}")
     return value
+
+
+def number_of(value: object) -> int | None:
+    """Read a number that an answer may lack, quoted or not; None if there is none, or it cannot be read.
+
+    :param value: what stands in its place
+    """
+    try:
+        return int(value)  # type: ignore[call-overload, no-any-return]  # whatever JSON holds
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def object_of(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
