@@ -57,6 +57,7 @@ class Request:
     :param body: the bytes that were hashed for the signature
     :param operation: what is asked, for messages
     :param secrets: texts in it that no message may show, should an answer repeat them
+    :param direct: True where no proxy may come between: the host is one that only this machine reaches
     """
 
     method: str
@@ -66,6 +67,7 @@ class Request:
     body: bytes = field(default=b"", repr=False)
     operation: str = "the request"
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    direct: bool = False
 
     def __repr__(self) -> str:
         """Name what is asked and from whom; header values are kept back."""

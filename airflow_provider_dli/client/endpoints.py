@@ -87,7 +87,7 @@ def checked_endpoint(field: str, url: str) -> str:
     :raises ConfigurationError: if it has no scheme or host, or has a path, query or user of its own
     """
     remedy = "give scheme and host, such as https://dli.cn-north-4.myhuaweicloud.com"
-    parts = _split(field, url, remedy)
+    parts = _split(field, url, remedy, secret="@" in url)
     if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
         raise ConfigurationError(field, "has more than scheme, host and port", remedy)
     return f"{parts.scheme}://{parts.netloc}"
@@ -101,7 +101,7 @@ def checked_proxy(field: str, url: str) -> str:
     :raises ConfigurationError: if it is no URL of a proxy
     """
     remedy = "give http://host:port or http://user:password@host:port"
-    parts = _split(field, url, remedy)
+    parts = _split(field, url, remedy, secret=True)
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise ConfigurationError(field, "has more than scheme, user, host and port", remedy)
     return f"{parts.scheme}://{parts.netloc}"
@@ -125,17 +125,39 @@ def checked_ca_bundle(field: str, path: str) -> str:
     return path
 
 
-def _split(field: str, url: str, remedy: str) -> SplitResult:
-    shown = f"{url[:200]!r} " if "@" not in url else ""
+def _split(field: str, url: str, remedy: str, *, secret: bool) -> SplitResult:
+    shown = "" if secret else f"{url[:200]!r} "
     if not url.isascii() or not url.isprintable() or " " in url:
         raise ConfigurationError(field, f"{shown}has characters that no URL has", remedy)
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise ConfigurationError(field, f"{shown}is not a URL ({error})", remedy) from None
+    except ValueError:
+        raise ConfigurationError(field, f"{shown}is not a URL{_why(url, secret=secret)}", remedy) from None
     if port == 0:
         raise ConfigurationError(field, f"{shown}has port 0, which nothing listens on", remedy)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(field, f"{shown}has no scheme http:// or https:// and host", remedy)
+    if not _encodable(parts.hostname):
+        raise ConfigurationError(field, f"{shown}has a host with a part that is empty or too long", remedy)
     return parts
+
+
+def _why(url: str, *, secret: bool) -> str:
+    """Quote the library on what stands after a user and password: its words show what it stumbles over."""
+    scheme, slashes, rest = url.partition("//")
+    _, at, public = rest.rpartition("@")
+    try:
+        urlsplit(f"{scheme}{slashes}{public}").port  # noqa: B018 -- reading it is the check
+    except ValueError as error:
+        return f" ({error})" if at or not secret else ""
+    return ""
+
+
+def _encodable(host: str) -> bool:
+    """Say whether a name can be looked up, whatever it is."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True

@@ -9,12 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from airflow_provider_dli.client import replies, signing
 from airflow_provider_dli.client.account import Account
-from airflow_provider_dli.client.building import json_request
+from airflow_provider_dli.client.building import encodable, json_request
 from airflow_provider_dli.client.call import (
     Call,
     Clock,
@@ -88,11 +87,10 @@ def _tell_clocks(error: DliClientError, reply: Reply | None, now: datetime) -> N
     """Where a signature is refused for its time, say what both clocks show."""
     if not isinstance(error, AuthenticationError) or error.code != _CLOCK_CODE or reply is None:
         return
-    try:
-        theirs = parsedate_to_datetime(reply.headers.get("date", ""))
-    except (ValueError, TypeError):
+    theirs = replies.moment(reply.headers.get("date", ""))
+    if theirs is None:
         return
-    apart = (now - theirs).total_seconds()
+    apart, now = (now - theirs).total_seconds(), now.astimezone(UTC)
     error.advice += (
         f" This machine's clock says {now:%Y-%m-%d %H:%M:%S} UTC, the service's {theirs:%Y-%m-%d %H:%M:%S} UTC: "
         f"{abs(apart):.0f} s {'ahead' if apart > 0 else 'behind'}."
@@ -111,9 +109,10 @@ def build(call: Call[Any], endpoint: str, project_id: str) -> Request:
     :param call: what to ask
     :param endpoint: base URL of DLI
     :param project_id: the project to ask about
+    :raises ConfigurationError: naming the parameter or field that no UTF-8 can write
     """
     values = {"project_id": project_id, **call.path_params}
-    path = call.path.format_map({name: signing.encode(_text(value)) for name, value in values.items()})
+    path = call.path.format_map({name: signing.encode(_text(name, value)) for name, value in values.items()})
     query = signing.canonical_query(_pairs(call.query))
     url = f"{endpoint}{path}{'?' if query else ''}{query}"
     return json_request(call.operation, call.method, url, call.body, [("X-Project-Id", project_id)])
@@ -122,20 +121,21 @@ def build(call: Call[Any], endpoint: str, project_id: str) -> Request:
 def judge(call: Call[T], reply: Reply) -> T:
     """Turn a reply into the call's result.
 
+    :param call: what was asked
+    :param reply: what came back
     :raises ServiceError: if the reply is no success, or not of the form that the manual promises
     """
-    body = replies.decode(call.operation, reply)
     try:
-        return call.parse(body)
-    except (KeyError, TypeError, ValueError) as error:
+        return call.parse(replies.decode(call.operation, reply))
+    except replies.UNREADABLE as error:
         raise replies.unexpected(call.operation, reply, f"the reply cannot be read: {error}") from error
 
 
 def _pairs(query: Mapping[str, QueryValue]) -> Iterator[tuple[str, str]]:
     for name, value in query.items():
         for element in value if isinstance(value, list) else [value]:
-            yield name, _text(element)
+            yield name, _text(name, element)
 
 
-def _text(value: Scalar) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _text(name: str, value: Scalar) -> str:
+    return encodable(name, str(value).lower() if isinstance(value, bool) else str(value))

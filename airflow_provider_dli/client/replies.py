@@ -10,6 +10,7 @@ import html
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -42,7 +43,10 @@ _BY_STATUS: Mapping[int, type[ServiceError]] = {
     403: PermissionDeniedError,
     429: ThrottledError,
 }
+#: what code raises on values of another kind, size or depth than it was made for
+UNREADABLE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
 _EXCERPT = 300
+_PROBLEM = 1000
 _OK = range(200, 300)
 _REDIRECT = range(300, 400)
 _SERVER_ERROR = 500
@@ -115,17 +119,17 @@ def is_true(value: object) -> bool:
 
 def request_id(reply: Reply) -> str | None:
     """Return the id that the service gave this request, from the header."""
-    return reply.headers.get("x-request-id")
+    return _text_of(reply.headers, "x-request-id")
 
 
 def unexpected(operation: str, reply: Reply, problem: str) -> UnexpectedReplyError:
     """Make the error for a reply that is not what the manual promises."""
-    return UnexpectedReplyError(operation, reply.status, None, problem, request_id(reply))
+    return UnexpectedReplyError(operation, reply.status, None, _one_line(problem, _PROBLEM), request_id(reply))
 
 
 def _refusal(operation: str, reply: Reply, body: object) -> ServiceError:
     if reply.status in _REDIRECT:
-        target = reply.headers.get("location", "nowhere")
+        target = reply.headers.get("location", "nowhere")[:_EXCERPT]
         return unexpected(operation, reply, f"redirected to {target!r}, which is not followed")
     code, message = _code_and_message(body)
     if code == str(reply.status):  # IAM's errors repeat the status where others have a code
@@ -148,11 +152,21 @@ def retry_after(reply: Reply) -> float | None:
     text = reply.headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         return float(text)
+    asked, told = moment(text), moment(reply.headers.get("date", ""))
+    return max(0.0, (asked - told).total_seconds()) if asked and told else None
+
+
+def moment(text: str) -> datetime | None:
+    """Read a date of a header, in UTC, which is meant where no zone is told.
+
+    :param text: its value
+    :returns: an aware time, or None if it is no date
+    """
     try:
-        asked = parsedate_to_datetime(text) - parsedate_to_datetime(reply.headers.get("date", ""))
-    except (ValueError, TypeError):
+        read = parsedate_to_datetime(text)
+        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError):
         return None
-    return max(0.0, asked.total_seconds())
 
 
 def _class(status: int, code: str | None, fallback: type[ServiceError]) -> type[ServiceError]:
@@ -160,25 +174,28 @@ def _class(status: int, code: str | None, fallback: type[ServiceError]) -> type[
 
 
 def _code_and_message(body: object) -> tuple[str | None, str | None]:
-    if isinstance(body, list):
-        found = [_code_and_message(element) for element in body]
-        messages = [message for _, message in found if message]
-        return next((code for code, _ in found if code), None), "; ".join(dict.fromkeys(messages)) or None
-    if not isinstance(body, Mapping):
-        return None, None
-    if isinstance(nested := body.get("error"), Mapping):
-        return _code_and_message(nested)
+    # What is nested deeper than any error is may be nested beyond what can be walked.
+    found = [
+        _of_object(each) for each in (body if isinstance(body, list) else [body]) if isinstance(each, Mapping)
+    ]
+    messages = [message for _, message in found if message]
+    return next((code for code, _ in found if code), None), "; ".join(dict.fromkeys(messages)) or None
+
+
+def _of_object(body: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    nested = body.get("error")
+    body = nested if isinstance(nested, Mapping) else body
     code = _text_of(body, "error_code") or _text_of(body, "errorCode") or _text_of(body, "code")
     message = _text_of(body, "error_msg") or _text_of(body, "errorMsg") or _text_of(body, "message")
     detail = body.get("error_json_opt")
     if isinstance(detail, Mapping) and (more := _text_of(detail, "error")):
-        message = f"{message} ({more})"
+        message = f"{message} ({more})" if message else more
     return code, message
 
 
 def _text_of(body: object, name: str) -> str | None:
     value = body.get(name) if isinstance(body, Mapping) else None
-    return _one_line(str(value)) if value not in (None, "") else None
+    return _one_line(str(value)) if isinstance(value, str | int | float) and value != "" else None
 
 
 def _json(body: bytes) -> object:
@@ -196,8 +213,8 @@ def _excerpt(body: bytes) -> str:
     return _one_line(text)
 
 
-def _one_line(text: str) -> str:
-    """Fold white space and escape what could forge a line of a log or drive a terminal."""
+def _one_line(text: str, longest: int = _EXCERPT) -> str:
+    """Fold white space, cut, and escape what could forge a line of a log or drive a terminal."""
     folded = " ".join(text.split())
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in folded)
-    return shown if len(shown) <= _EXCERPT else f"{shown[:_EXCERPT]}…"
+    return shown if len(shown) <= longest else f"{shown[:longest]}…"

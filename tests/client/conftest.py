@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from airflow_provider_dli.client.account import Account, Network, Project
 from airflow_provider_dli.client.credentials import AccessKey
@@ -19,9 +23,27 @@ from airflow_provider_dli.client.transport.sync import SyncTransport
 
 NOON = datetime(2026, 1, 15, 8, 30, 45, tzinfo=UTC)
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+LISTED = b'{"is_success": "true", "job_list": {"total_count": 0, "jobs": []}}'
 
-Driver = Callable[[Any], Any]
+Driver = Callable[..., Any]
 QUICK = Network(connect_timeout=2, read_timeout=2)
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """Read one request to its end, as its Content-Length says, or as much as came."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        if not (piece := connection.recv(65536)):
+            return data
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = 0
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    while len(body) < length and (piece := connection.recv(65536)):
+        body += piece
+    return head + b"\r\n\r\n" + body
 
 
 class RawServer:
@@ -51,22 +73,8 @@ class RawServer:
             except OSError:
                 return
             with connection:
-                self.received.append(self._read(connection))
+                self.received.append(read_request(connection))
                 connection.sendall(self.answer)
-
-    @staticmethod
-    def _read(connection: socket.socket) -> bytes:
-        data = b""
-        while b"\r\n\r\n" not in data:
-            data += connection.recv(65536)
-        head, _, body = data.partition(b"\r\n\r\n")
-        length = 0
-        for line in head.lower().split(b"\r\n"):
-            if line.startswith(b"content-length:"):
-                length = int(line.split(b":")[1])
-        while len(body) < length:
-            body += connection.recv(65536)
-        return head + b"\r\n\r\n" + body
 
 
 @pytest.fixture
@@ -76,17 +84,69 @@ def raw_server() -> Iterator[RawServer]:
     server.close()
 
 
-def run_sync(conversation: Any) -> Any:
-    transport = SyncTransport(QUICK)
+class Handler(BaseHTTPRequestHandler):
+    """Answers with a page of jobs."""
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(LISTED)))
+        self.end_headers()
+        self.wfile.write(LISTED)
+
+
+class TlsServer(HTTPServer):
+    """Serves over TLS."""
+
+    def __init__(self, authority: trustme.CA) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+
+    def handle_error(self, *_: object) -> None:
+        """Keep quiet of clients that do not trust us."""
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """Return a private certificate authority."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def bundle(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the path of its certificate."""
+    path: Path = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def tls_url(authority: trustme.CA) -> Iterator[str]:
+    """Return the address of a server with a certificate of that authority."""
+    server = TlsServer(authority)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"https://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def run_sync(conversation: Any, network: Network = QUICK) -> Any:
+    transport = SyncTransport(network)
     try:
         return transport.run(conversation)
     finally:
         transport.close()
 
 
-def run_async(conversation: Any) -> Any:
+def run_async(conversation: Any, network: Network = QUICK) -> Any:
     async def main() -> Any:
-        async with AsyncTransport(QUICK) as transport:
+        async with AsyncTransport(network) as transport:
             return await transport.arun(conversation)
 
     return asyncio.run(main())

@@ -17,6 +17,7 @@ from airflow_provider_dli.client.credentials.token import password_token, ready_
 from airflow_provider_dli.client.errors import (
     AuthenticationError,
     ConfigurationError,
+    PermissionDeniedError,
     RefusedError,
     UnexpectedReplyError,
 )
@@ -135,6 +136,26 @@ def test_keys_that_are_none(credential: object) -> None:
     assert error.message.startswith("the keys cannot be read: no ")
 
 
+@pytest.mark.parametrize("name", ["access", "secret", "securitytoken"])
+@pytest.mark.parametrize("value", ["k\ud800", "ké", "k\n"])
+def test_keys_that_could_neither_sign_nor_be_sent(name: str, value: str) -> None:
+    """They are an unexpected answer, which does not show them."""
+    error = talk(
+        iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": CREDENTIAL | {name: value}})
+    ).error
+    assert isinstance(error, UnexpectedReplyError)
+    assert error.message == "the keys cannot be read: they have characters that no key has"
+
+
+@pytest.mark.parametrize("depth", [900, 980, 990])
+@pytest.mark.parametrize("name", ["access", "expires_at"])
+def test_keys_that_are_nested_without_end(name: str, depth: int) -> None:
+    """JSON's parser may take more than what writes it out can."""
+    nested = json.dumps({"credential": CREDENTIAL | {name: "HERE"}}).replace('"HERE"', "[" * depth + "]" * depth)
+    told = talk(iam.keys_of_token(IAM, "the-token"), answer(201, nested.encode()))
+    assert isinstance(told.error, UnexpectedReplyError) or told.result.value.access_key.startswith("[[")
+
+
 def test_keys_need_an_end() -> None:
     """Keys whose end is not known would be used beyond it."""
     error = talk(
@@ -152,6 +173,8 @@ def test_projects_are_looked_up() -> None:
     assert request.url == f"{IAM}/v3/projects?name=cn-north-4%20a"
     assert request.body == b""
     assert "Authorization" in dict(request.headers)
+    assert dict(request.headers)["X-Sdk-Date"] == "20260115T120000Z"
+    assert not request.direct
     assert told.result == [("p1", "cn-north-4"), ("p2", "cn-north-4_a")]
 
 
@@ -169,6 +192,28 @@ def test_projects_that_are_none(projects: object, said: str) -> None:
     error = talk(iam.find_projects(IAM, KEY, "n", noon), answer(200, {"projects": projects})).error
     assert isinstance(error, UnexpectedReplyError)
     assert (error.operation, error.message) == ("KeystoneListProjects", said)
+
+
+def test_proof_that_is_refused_on_the_way_is_forgotten() -> None:
+    """Of whoever looks up projects or assumes an agency, and for keys of a token: the next one fetches other."""
+    fetched = answer(201, TOKEN, x_subject_token="t")
+
+    def lookups() -> list[tuple[Any, Any]]:
+        agency, one, other, third = (
+            iam.Agency("backup", "other"),
+            *(password_token(IAM, USER, SCOPE) for _ in "123"),
+        )
+        return [
+            (one, lambda: iam.find_projects(IAM, one, "n", noon)),
+            (other, lambda: iam.keys_of_agency(IAM, other, agency, noon)),
+            (third, lambda: third.keys(noon)),
+        ]
+
+    for credentials, ask in lookups():
+        assert isinstance(talk(ask(), fetched, answer(401)).error, AuthenticationError)
+        assert talk(credentials.prove(ASKED, noon), fetched).error is None, "fetched anew"
+        assert isinstance(talk(ask(), answer(403)).error, PermissionDeniedError)
+        assert talk(credentials.prove(ASKED, noon)).error is None, "believed, and kept"
 
 
 def project(given: str | None = None) -> Project:
@@ -230,6 +275,7 @@ def test_metadata_keys() -> None:
     )
     assert second.headers == (("Host", "meta"), ("X-Metadata-Token", "session"), OURS)
     assert (first.secrets, second.secrets) == ((), ("session",))
+    assert (first.direct, second.direct) == (True, True), "a proxy would ask for metadata of its own machine"
     assert told.result == Lasting(AccessKey("TAK", "TSK", "T" * 40), END)
 
 
@@ -242,7 +288,7 @@ def test_metadata_without_version_2(status: int) -> None:
     assert told.result.value.access_key == "TAK"
 
 
-@pytest.mark.parametrize("text", [b"", b"  \n", b"a\x00b"])
+@pytest.mark.parametrize("text", [b"", b"  \n", b"a\x00b", b"\xff\xfe", "夜".encode()])
 def test_a_session_token_that_is_none(text: bytes) -> None:
     """It is never put into a header."""
     error = talk(metadata.security_key("http://meta"), answer(200, text)).error

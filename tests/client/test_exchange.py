@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from datetime import timedelta, timezone
 from typing import Any
 
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.account import Account, Project
 from airflow_provider_dli.client.advice import ADVICE
-from airflow_provider_dli.client.call import Request
-from airflow_provider_dli.client.credentials import AccessKey
-from airflow_provider_dli.client.errors import AuthenticationError, NotSentError, RefusedError
+from airflow_provider_dli.client.call import Clock, Request
+from airflow_provider_dli.client.credentials import AccessKey, iam
+from airflow_provider_dli.client.credentials.token import password_token
+from airflow_provider_dli.client.errors import AuthenticationError, ConfigurationError, NotSentError, RefusedError
 from airflow_provider_dli.client.exchange import converse
 from airflow_provider_dli.client.retry import RetryPolicy
 from tests.client.talking import Talk, answer, noon, talk
@@ -51,13 +53,18 @@ class Proof:
         return self.renewable
 
 
-def hold(call: Any, *answers: Any, credentials: Any = None, policy: RetryPolicy | None = None) -> Talk:
-    """Hold the conversation at noon."""
-    key = credentials or AccessKey("AK", "SK")
-    account = Account(
-        "r-1", Project("p", "r-1", "https://iam", key), key, "https://dli", "https://obs", "https://iam"
-    )
-    return talk(converse(call, account, noon, policy), *answers)
+def account_of(credentials: Any, project_id: str | None = "p") -> Account:
+    """Make an account."""
+    project = Project(project_id, "r-1", "https://iam", credentials)
+    return Account("r-1", project, credentials, "https://dli", "https://obs", "https://iam")
+
+
+def hold(
+    call: Any, *answers: Any, credentials: Any = None, policy: RetryPolicy | None = None, clock: Clock = noon
+) -> Talk:
+    """Hold the conversation, at noon if nothing else is said."""
+    account = account_of(credentials or AccessKey("AK", "SK"))
+    return talk(converse(call, account, clock, policy), *answers)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +78,17 @@ def hold(call: Any, *answers: Any, credentials: Any = None, policy: RetryPolicy 
             "Thu, 15 Jan 2026 12:20:00 GMT",
             f"{OURS}, the service's 2026-01-15 12:20:00 UTC: 1200 s behind.",
         ),
+        (
+            "Thu, 15 Jan 2026 11:40:00 -0000",
+            f"{OURS}, the service's 2026-01-15 11:40:00 UTC: 1200 s ahead.",
+        ),
+        (
+            "Thu, 15 Jan 2026 20:20:00 +0800",
+            f"{OURS}, the service's 2026-01-15 12:20:00 UTC: 1200 s behind.",
+        ),
         ("yesterday", ""),
+        ("Thu, 15 Jan 2026 11:40:00 +99999999999999999999", ""),
+        ("Fri, 31 Dec 9999 23:59:59 -0500", ""),
         (None, ""),
     ],
 )
@@ -81,6 +98,14 @@ def test_two_clocks_are_shown(date: str | None, said: str) -> None:
     error = hold(flink.delete_job(1), answer(401, CLOCK, **headers)).error
     assert isinstance(error, AuthenticationError)
     assert error.advice == ADVICE["APIGW.0303"] + said
+
+
+def test_our_clock_is_shown_in_utc_too() -> None:
+    """Whatever zone it tells."""
+    shanghai = noon().astimezone(timezone(timedelta(hours=8)))
+    refused = answer(401, CLOCK, date="Thu, 15 Jan 2026 11:40:00 GMT")
+    error = hold(flink.delete_job(1), refused, clock=lambda: shanghai).error
+    assert f"{OURS}, the service's 2026-01-15 11:40:00 UTC: 1200 s ahead." in error.advice
 
 
 @pytest.mark.parametrize(("status", "body"), [(401, REFUSED), (400, CLOCK)])
@@ -144,3 +169,57 @@ def test_the_accounts_patience_holds_where_none_is_given() -> None:
     """And the caller's where it is."""
     assert hold(flink.delete_job(1), answer(429), policy=RetryPolicy(budget=0)).error.status == 429
     assert hold(flink.delete_job(1), answer(429, {}, retry_after="0"), DONE).result.message == "done"
+
+
+TOKEN = {"token": {"expires_at": "2026-01-16T12:00:00Z"}}
+PROJECTS = {"projects": [{"id": "p", "name": "r-1"}]}
+
+
+def test_a_token_that_is_refused_when_the_project_is_looked_up_is_forgotten() -> None:
+    """The next call gets a new one, and goes on to its end."""
+    credentials = password_token("https://iam", iam.User("ann", "pass-word", "acme"), iam.Scope(None, "r-1"))
+    account = account_of(credentials, project_id=None)
+    first = talk(
+        converse(flink.delete_job(1), account, noon),
+        answer(201, TOKEN, x_subject_token="t1"),
+        answer(401, REFUSED),
+    )
+    assert isinstance(first.error, AuthenticationError)
+    second = talk(
+        converse(flink.delete_job(1), account, noon),
+        answer(201, TOKEN, x_subject_token="t2"),
+        answer(200, PROJECTS),
+        DONE,
+    )
+    assert second.result.message == "done"
+    assert [dict(request.headers).get("X-Auth-Token") for request in second.requests] == [None, "t2", "t2"]
+
+
+def test_the_project_is_looked_up_at_the_time_of_the_clock_that_is_given() -> None:
+    """As all that is signed in the conversation."""
+    told = talk(
+        converse(flink.delete_job(1), account_of(AccessKey("AK", "SK"), None), noon), answer(200, PROJECTS), DONE
+    )
+    assert [dict(request.headers)["X-Sdk-Date"] for request in told.requests] == ["20260115T120000Z"] * 2
+
+
+@pytest.mark.parametrize(
+    ("call", "field"),
+    [
+        (flink.list_jobs({"name": "a\ud800"}), "name"),
+        (flink.list_jobs({"tags": "\udc00=b"}), "tags"),
+        (replace(flink.show_job(1), path_params={"job_id": "\ud800"}), "job_id"),
+        (flink.create_sql_job("a\ud800"), "name"),
+        (flink.create_sql_job("a", sql_body="select '\ud83d'"), "sql_body"),
+        (replace(flink.delete_jobs([1]), body={"a": [1, {"b": ["\ud800"]}]}), "b"),
+        (replace(flink.delete_jobs([1]), body={"a": {"\ud800": 1}}), "a name in a"),
+        (replace(flink.delete_jobs([1]), body={"\ud800": 1}), "a name in the body"),
+    ],
+    ids=lambda each: getattr(each, "operation", None),
+)
+def test_half_a_character_is_refused_before_anything_is_sent(call: Any, field: str) -> None:
+    """No UTF-8 can write it, so it can be neither signed nor sent; the field is named."""
+    told = hold(call)
+    assert isinstance(told.error, ConfigurationError)
+    assert str(told.error) == f"{field}: is not valid Unicode; give a text that is"
+    assert told.requests == []

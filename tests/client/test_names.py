@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_provider_dli.client.endpoints import (
     checked_endpoint,
     checked_project,
+    checked_proxy,
     checked_region,
     default_console,
     default_endpoint,
@@ -89,7 +92,14 @@ def test_endpoints_follow_from_the_region() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://dli.eu-de.otc.t-systems.com", "http://127.0.0.1:8080/", "https://[::1]:99"]
+    "url",
+    [
+        "https://dli.eu-de.otc.t-systems.com",
+        "http://127.0.0.1:8080/",
+        "https://[::1]:99",
+        "https://under_score.a.",
+        f"https://{'a' * 63}.com",
+    ],
 )
 def test_an_endpoint_is_scheme_host_and_port(url: str) -> None:
     """A slash at the end is dropped."""
@@ -113,6 +123,10 @@ def test_an_endpoint_is_scheme_host_and_port(url: str) -> None:
         "https://ho st",
         "https://host\nX: y",
         "https://hôst",
+        "https://a..b",
+        "https://.a",
+        "https://.",
+        f"https://{'a' * 64}.com",
     ],
 )
 def test_what_is_no_endpoint_is_refused(url: str) -> None:
@@ -162,3 +176,49 @@ def test_consoles_are_those_that_are_known() -> None:
     assert default_console("eu-west-101") is None
     assert default_console("eu-west-101", "huaweicloud") == known
     assert default_console("cn-north-4", "open-telekom-cloud") is None
+
+
+def test_an_endpoint_with_a_host_that_cannot_be_looked_up() -> None:
+    """What is wrong with it is told."""
+    with pytest.raises(ConfigurationError) as caught:
+        checked_endpoint("endpoint", "https://a..b")
+    assert caught.value.problem == "'https://a..b' has a host with a part that is empty or too long"
+
+
+SECRETIVE = [
+    "http://ops:hunter2#x@proxy:3128",
+    "http://ops:hunter2/x@proxy:3128",
+    "http://ops:hunter2?x@proxy:3128",
+    "http://ops:[hunter2]@proxy:3128",
+    "http://ops:hunter2@[proxy]:3128",
+    "http://ops:hunter2@proxy:no",
+    "http://ops:hunter2@pro..xy",
+    "http://ops:hunter2@pro xy",
+    "http://hunter2",
+    "http://ops:hunter2",
+    "http://[hunter2",
+    "ops:hunter2@proxy:3128",
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "url"),
+    [
+        *((checked_proxy, url) for url in SECRETIVE),
+        *((checked_endpoint, url) for url in SECRETIVE if "@" in url),
+    ],
+)
+def test_a_refused_url_is_told_without_a_password(check: Any, url: str) -> None:
+    """Not even in the words of the library, which quote what they stumble over."""
+    try:
+        check("field", url)
+    except ConfigurationError as error:
+        assert "hunter2" not in str(error)  # noqa: PT017 -- one of them is a URL
+
+
+def test_why_a_proxy_is_none_is_told_where_it_shows_nothing() -> None:
+    """A port that is none, after the user and password."""
+    with pytest.raises(ConfigurationError, match=r"^proxy: is not a URL \(Port could not be cast .* 'no'\); give"):
+        checked_proxy("proxy", "http://ops:hunter2@proxy:no")
+    with pytest.raises(ConfigurationError, match=r"^proxy: is not a URL; give"):
+        checked_proxy("proxy", "http://ops:hunter2")

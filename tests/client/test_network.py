@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-import ssl
 import sys
 import threading
 from base64 import b64encode
-from collections.abc import Iterator
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,86 +18,17 @@ from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.errors import AnswerLostError, NotSentError, UnexpectedReplyError
 from airflow_provider_dli.client.exchange import converse
 from airflow_provider_dli.client.transport import LONGEST_ANSWER, reason
-from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport
+from tests.client.conftest import LISTED
 
 LIST = flink.list_jobs({}, limit=1)
-LISTED = b'{"is_success": "true", "job_list": {"total_count": 0, "jobs": []}}'
-
-
-def run_sync(conversation: Any, network: Network) -> Any:
-    transport = SyncTransport(network)
-    try:
-        return transport.run(conversation)
-    finally:
-        transport.close()
-
-
-def run_async(conversation: Any, network: Network) -> Any:
-    async def main() -> Any:
-        async with AsyncTransport(network) as transport:
-            return await transport.arun(conversation)
-
-    return asyncio.run(main())
-
-
-@pytest.fixture(params=[run_sync, run_async], ids=["requests", "aiohttp"])
-def drive(request: pytest.FixtureRequest) -> Any:
-    """Return a driver that takes a network."""
-    return request.param
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Answers with a page of jobs."""
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(LISTED)))
-        self.end_headers()
-        self.wfile.write(LISTED)
-
-
-class TlsServer(HTTPServer):
-    """Serves over TLS."""
-
-    def __init__(self, authority: trustme.CA) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1").configure_cert(context)
-        self.socket = context.wrap_socket(self.socket, server_side=True)
-
-    def handle_error(self, *_: object) -> None:
-        """Keep quiet of clients that do not trust us."""
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    """Return a private certificate authority."""
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def tls_url(authority: trustme.CA) -> Iterator[str]:
-    """Return the address of a server with a certificate of that authority."""
-    server = TlsServer(authority)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"https://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def test_a_private_authority_is_trusted_where_it_is_named(
-    drive: Any, account_at: Any, tls_url: str, authority: trustme.CA, tmp_path: Path
+    drive: Any, account_at: Any, tls_url: str, bundle: str
 ) -> None:
     """Its file is the connection's ca_bundle."""
-    bundle = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(bundle))
-    page = drive(converse(LIST, account_at(tls_url)), Network(verify=str(bundle)))
+    page = drive(converse(LIST, account_at(tls_url)), Network(verify=bundle))
     assert page.total_count == 0
 
 
@@ -200,11 +127,19 @@ class Endless:
 
 
 @pytest.mark.parametrize(
-    "length", [b"", b"Content-Length: 9999999999\r\n"], ids=["without-length", "with-a-length"]
+    ("status", "headers"),
+    [
+        (b"200 OK", b""),
+        (b"200 OK", b"Content-Length: 9999999999\r\n"),
+        (b"302 Found", b"Location: /login\r\n"),
+    ],
+    ids=["without-length", "with-a-length", "redirect"],
 )
-def test_an_answer_without_end_is_not_read_to_its_end(drive: Any, account_at: Any, length: bytes) -> None:
+def test_an_answer_without_end_is_not_read_to_its_end(
+    drive: Any, account_at: Any, status: bytes, headers: bytes
+) -> None:
     """It is no success, and the message says how much is too much."""
-    server = Endless(b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + length + b"\r\n")
+    server = Endless(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n" + headers + b"\r\n")
     try:
         with pytest.raises(UnexpectedReplyError, match="longer than 67,108,864 bytes"):
             drive(converse(LIST, account_at(server.url)), Network(read_timeout=10))
@@ -236,8 +171,8 @@ def test_who_does_not_accept_is_given_up(drive: Any, account_at: Any) -> None:
 
 def test_no_cookie_passes_from_one_call_to_the_next(raw_server: Any, drive: Any, account_at: Any) -> None:
     """Of a service that sets one, though it is the same session."""
-    body = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: %d\r\n\r\n%b" % (len(LISTED), LISTED)
-    raw_server.answer = body
+    head = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    raw_server.answer = head % len(LISTED) + LISTED
     account = account_at(f"http://localhost:{raw_server.port}")
 
     def both() -> Any:
@@ -256,8 +191,19 @@ def test_no_cookie_passes_from_one_call_to_the_next(raw_server: Any, drive: Any,
         (ValueError("why"), OSError("because"), "ValueError: because"),
         (ValueError(), None, "ValueError"),
         (ValueError("at http://someone:secret@host:1/x:"), None, "ValueError: at http://host:1/x"),
+        (ValueError("at http://someone:se/cr@et@host"), None, "ValueError: at http://host"),
+        (ValueError("It ends."), None, "ValueError: It ends"),
     ],
 )
 def test_the_reason_is_told_without_passwords(error: Exception, cause: object, told: str) -> None:
     """The kind, and the words of the cause or its own."""
     assert reason(error, cause) == told
+
+
+@pytest.mark.parametrize("scheme", ["http://", "https://"])
+def test_as_many_connections_are_kept_as_threads_may_share_a_transport(scheme: str) -> None:
+    """Of either scheme: ten, which is what requests keeps, would be made anew for most."""
+    transport = SyncTransport()
+    adapter: Any = transport.session.get_adapter(f"{scheme}host")
+    assert adapter.poolmanager.connection_pool_kw["maxsize"] == 256
+    transport.close()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.call import Reply
+from airflow_provider_dli.client.call import Call, Reply
 from airflow_provider_dli.client.errors import (
     AuthenticationError,
     PermissionDeniedError,
@@ -19,6 +19,7 @@ from airflow_provider_dli.client.errors import (
     UnexpectedReplyError,
 )
 from airflow_provider_dli.client.exchange import judge
+from airflow_provider_dli.client.replies import retry_after
 
 EXPORT = flink.export_jobs("obs-test")
 ARCHIVE = "obs-test/aggregate_1582677879475.zip"
@@ -89,6 +90,22 @@ def test_a_success_without_an_archive_is_an_error(archives: dict[str, Any]) -> N
             "DLI.10001",
             "internal (Unexpected exception[NoSuchElementException: None.get])",
         ),
+        (
+            400,
+            {"error_code": "DLI.10001", "error_json_opt": {"error": "None.get"}},
+            UnavailableError,
+            "DLI.10001",
+            "None.get",
+        ),
+        (
+            400,
+            {"error_code": "X.1", "error_msg": ["a"]},
+            RefusedError,
+            "X.1",
+            '{"error_code": "X.1", "error_msg": ["a"]}',
+        ),
+        (400, [[{"error_code": "X.1"}]], RefusedError, None, '[[{"error_code": "X.1"}]]'),
+        (500, {"error_code": 7, "error_msg": 1.5}, UnavailableError, "7", "1.5"),
         (400, {"error_code": "DLI.0999", "error_msg": "server"}, UnavailableError, "DLI.0999", "server"),
         (401, {"error_code": "DLI.0013", "error_msg": "who"}, AuthenticationError, "DLI.0013", "who"),
         (
@@ -204,3 +221,87 @@ def test_the_code_may_have_three_names(name: str) -> None:
     with pytest.raises(RefusedError) as raised:
         judge(EXPORT, reply({name: "X.1", "message": "no"}, 400))
     assert raised.value.code == "X.1"
+
+
+DEPTHS = [10, 400, 700, 900, 950, 980, 990, 1000, 5000, 100_000]
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"[", b"]"),
+        (b'{"error":', b"}"),
+        (b'{"error_msg":', b"}"),
+        (b'{"is_success":', b"}"),
+        (b'[{"is_success":"true","message":', b"}]"),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 200])
+def test_what_is_nested_without_end_is_refused_like_anything_else(
+    status: int, before: bytes, after: bytes, depth: int
+) -> None:
+    """JSON's parser may take more than what walks through it can."""
+    with pytest.raises(RefusedError if status == 400 else (UnexpectedReplyError, RefusedError)):
+        judge(EXPORT, reply(before * depth + b"1" + after * depth, status))
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_what_is_nested_in_the_place_of_words(depth: int) -> None:
+    """However deep, a success or an error of ours comes of it."""
+    inner = b"[" * depth + b"]" * depth
+    for body in (
+        b'{"is_success":' + inner + b"}",
+        b'[{"is_success":"true","message":' + inner + b',"zip_file":["b/a.zip"]},{"is_success":"true"}]',
+        b'{"is_success":"true","zip_file":' + inner + b"}",
+    ):
+        try:
+            judge(EXPORT, reply(body))
+        except ServiceError as error:
+            assert len(str(error)) < 3000  # noqa: PT017 -- or it is a success
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", '"many"', "{}", "[]"])
+def test_a_number_that_is_none_is_an_unexpected_answer(number: str) -> None:
+    """Infinity included, which JSON's parser makes of a number that is too large."""
+    body = f'{{"is_success": "true", "job_list": {{"total_count": {number}, "jobs": []}}}}'.encode()
+    with pytest.raises(UnexpectedReplyError, match="ListFlinkJobs: HTTP 200: the reply cannot be read: "):
+        judge(flink.list_jobs({}), reply(body))
+
+
+@pytest.mark.parametrize("error", [KeyError("a"), AttributeError("a"), IndexError("a"), ZeroDivisionError("a")])
+def test_whatever_a_parser_stumbles_over_is_an_unexpected_answer(error: Exception) -> None:
+    """An answer of another form than the manual's never ends in an error of Python's."""
+
+    def stumble(_body: Any) -> Any:
+        raise error
+
+    with pytest.raises(UnexpectedReplyError, match=r"the reply cannot be read: '?a'?"):
+        judge(Call("Anything", "GET", "/", stumble), reply({"is_success": True}))
+
+
+def test_nothing_of_an_answer_can_drive_a_terminal() -> None:
+    """Not its headers either."""
+    for status, headers in (
+        (200, {"x-request-id": "r\x1b[2J"}),
+        (302, {"location": "\x1b[2J\udcff"}),
+        (429, {"x-request-id": "r\u202e" + "1" * 9999}),
+    ):
+        with pytest.raises(ServiceError) as caught:
+            judge(EXPORT, reply({"is_success": "false"}, status, **headers))
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("asked", "date", "seconds"),
+    [
+        ("Thu, 15 Jan 2026 08:31:00 GMT", "Thu, 15 Jan 2026 08:30:48 -0000", 12.0),
+        ("Thu, 15 Jan 2026 08:31:00", "Thu, 15 Jan 2026 16:30:48 +0800", 12.0),
+        ("Thu, 15 Jan 2026 08:31:00 +9999999999999999999", "Thu, 15 Jan 2026 08:30:48 GMT", None),
+        ("Thu, 15 Jan 2026 08:31:00 GMT", "", None),
+    ],
+)
+def test_dates_without_a_zone_are_utc(asked: str, date: str, seconds: float | None) -> None:
+    """In Retry-After and in Date alike."""
+    assert retry_after(reply({}, 429, **{"retry-after": asked, "date": date})) == seconds

@@ -12,7 +12,13 @@ import pytest
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.building import USER_AGENT
 from airflow_provider_dli.client.call import Call
-from airflow_provider_dli.client.errors import AnswerLostError, NotSentError, UnexpectedReplyError
+from airflow_provider_dli.client.credentials import iam
+from airflow_provider_dli.client.errors import (
+    AnswerLostError,
+    ConfigurationError,
+    NotSentError,
+    UnexpectedReplyError,
+)
 from airflow_provider_dli.client.exchange import converse
 
 EXPORTED = b'{"is_success": true, "message": "The job is successfully exported.", "zip_file": ["b/a.zip"]}'
@@ -136,6 +142,48 @@ def test_a_redirect_is_refused(raw_server: Any, drive: Any, account_at: Any) -> 
     with pytest.raises(UnexpectedReplyError, match=r"redirected to 'http://elsewhere.invalid/'"):
         drive(converse(CALLS[3], account_at(raw_server.url)))
     assert len(raw_server.received) == 1
+
+
+def test_a_long_token_of_iam_arrives(raw_server: Any, drive: Any) -> None:
+    """A header of many thousand bytes is no wrong answer."""
+    body = b'{"token": {"expires_at": "2026-01-16T12:00:00Z"}}'
+    raw_server.answer = answer(body, "201 Created", f"X-Subject-Token: {'t' * 40_000}\r\n")
+    user, scope = iam.User("ann", "pass-word", "acme"), iam.Scope(None, "cn-north-4")
+    assert drive(iam.create_token(raw_server.url, user, scope)).value == "t" * 40_000
+
+
+@pytest.mark.parametrize(
+    "place", [b"http://[", b"http://a b:xx/", b"\xff\xfe://", b"http://host:99999999/", b"x" * 9999]
+)
+def test_a_redirect_to_a_place_that_is_none_is_refused(
+    place: bytes, raw_server: Any, drive: Any, account_at: Any
+) -> None:
+    """Nobody looks where it would lead; what is told can be printed, and is not without end."""
+    raw_server.answer = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + place + b"\r\n\r\n"
+    with pytest.raises(UnexpectedReplyError, match=r"redirected to .*, which is not followed") as caught:
+        drive(converse(CALLS[3], account_at(raw_server.url)))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    "token", ["to\nken", "token\r\nX: y", "tok\u20acn", "tok\xe9n", " token", "token\n", "to\x00ken"]
+)
+def test_what_no_header_can_carry_is_named_by_its_header(
+    token: str, raw_server: Any, drive: Any, account_at: Any
+) -> None:
+    """Before anything is sent; no part of the value is told."""
+    with pytest.raises(ConfigurationError, match=r"^header X-Security-Token: cannot carry") as caught:
+        drive(converse(CALLS[0], account_at(raw_server.url, token)))
+    assert "tok" not in str(caught.value)
+    assert raw_server.received == []
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.invalid", "."])
+def test_a_host_that_can_be_none_is_not_reached(host: str, drive: Any, account_at: Any) -> None:
+    """However it came to be asked for: each library has an error of its own for it."""
+    with pytest.raises(NotSentError, match="Nothing was sent"):
+        drive(converse(CALLS[0], account_at(f"http://{host}")))
 
 
 def test_a_netrc_file_takes_no_part(

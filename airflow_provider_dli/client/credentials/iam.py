@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client import replies
 from airflow_provider_dli.client.building import json_request
-from airflow_provider_dli.client.call import Clock, Conversation, Reply, ask
+from airflow_provider_dli.client.call import Clock, Conversation, Reply, Request, ask
 from airflow_provider_dli.client.credentials.cache import Lasting
 from airflow_provider_dli.client.credentials.keys import AccessKey
 from airflow_provider_dli.client.signing import canonical_query
@@ -75,6 +76,7 @@ def create_token(endpoint: str, user: User, scope: Scope) -> Conversation[Lastin
     :param endpoint: base URL of IAM
     :param user: who asks
     :param scope: the project
+    :raises ServiceError: if IAM does not give one
     """
     project = {"id": scope.project_id} if scope.project_id else {"name": scope.project_name}
     person = {"name": user.name, "password": user.password, "domain": {"name": user.domain}}
@@ -94,6 +96,7 @@ def keys_of_token(endpoint: str, token: str) -> Conversation[Lasting[AccessKey]]
 
     :param endpoint: base URL of IAM
     :param token: a token
+    :raises ServiceError: if IAM does not give them
     """
     identity = {"methods": ["token"], "token": {"id": token, "duration_seconds": KEY_SECONDS}}
     request = json_request(
@@ -112,14 +115,14 @@ def keys_of_agency(
     :param trusted: who we are before
     :param agency: whom we become
     :param clock: tells the time of proof
+    :raises ServiceError: if IAM does not give them
     """
     role = {"agency_name": agency.name, "domain_name": agency.domain, "duration_seconds": KEY_SECONDS}
     identity = {"methods": ["assume_role"], "assume_role": role}
     request = json_request(
         "CreateTemporaryAccessKeyByAgency", "POST", endpoint + _SECURITY_TOKENS, {"auth": {"identity": identity}}
     )
-    proven = yield from trusted.prove(request, clock)
-    reply = yield from ask(proven)
+    reply = yield from _ask_as(trusted, request, clock)
     return read_keys(request.operation, reply)
 
 
@@ -132,16 +135,25 @@ def find_projects(
     :param credentials: who asks
     :param name: the region, or ``<region>_<sub-project>``
     :param clock: tells the time of proof
+    :raises ServiceError: if IAM does not list them
     """
     url = f"{endpoint}{_PROJECTS}?{canonical_query([('name', name)])}"
     request = json_request("KeystoneListProjects", "GET", url, None)
-    proven = yield from credentials.prove(request, clock)
-    reply = yield from ask(proven)
+    reply = yield from _ask_as(credentials, request, clock)
     found = replies.json_object(request.operation, reply).get("projects")
     try:
         return [(str(project["id"]), str(project["name"])) for project in found or []]
-    except (KeyError, TypeError) as error:
+    except replies.UNREADABLE as error:
         raise replies.unexpected(request.operation, reply, f"the projects cannot be read: {error}") from error
+
+
+def _ask_as(credentials: Credentials, request: Request, clock: Clock) -> Conversation[Reply]:
+    """Ask with proof; if that is not believed, whoever asks next gets other proof."""
+    proven = yield from credentials.prove(request, clock)
+    reply = yield from ask(proven)
+    if reply.status == HTTPStatus.UNAUTHORIZED:
+        credentials.forget(proven)
+    return reply
 
 
 def read_keys(operation: str, reply: Reply) -> Lasting[AccessKey]:
@@ -149,22 +161,26 @@ def read_keys(operation: str, reply: Reply) -> Lasting[AccessKey]:
 
     :param operation: what was asked, for messages
     :param reply: what came back
+    :raises ServiceError: if it holds none
     """
     credential = replies.json_object(operation, reply).get("credential")
     try:
         given: Mapping[str, Any] = credential or {}
-        key = AccessKey(str(given["access"]), str(given["secret"]), str(given["securitytoken"]))
-    except (KeyError, TypeError) as error:
+        parts = [str(given[name]) for name in ("access", "secret", "securitytoken")]
+    except replies.UNREADABLE as error:
         raise replies.unexpected(operation, reply, f"the keys cannot be read: no {error}") from None
-    return Lasting(key, _time(operation, reply, given))
+    if not all(part.isascii() and part.isprintable() for part in parts):
+        raise replies.unexpected(operation, reply, "the keys cannot be read: they have characters that no key has")
+    return Lasting(AccessKey(*parts), _time(operation, reply, given))
 
 
 def _time(operation: str, reply: Reply, given: object) -> datetime:
     text = given.get("expires_at") if isinstance(given, Mapping) else None
+    told = text if text is None or isinstance(text, str) else type(text)
     try:
-        moment = datetime.fromisoformat(str(text))
+        moment = datetime.fromisoformat(str(told))
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise replies.unexpected(operation, reply, f"expires_at is no time: {text!r}")
+        raise replies.unexpected(operation, reply, f"expires_at is no time: {told!r}")
     return moment

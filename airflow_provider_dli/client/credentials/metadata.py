@@ -1,7 +1,7 @@
 """The metadata service of an ECS, which hands out the keys of the agency that the ECS runs under.
 
 Follows the ECS user guide, *Obtaining Metadata*: version 2 asks for a session token first; version 1, which
-older images have, does without.
+older images have, does without. No proxy may come between: it would ask for its own machine's metadata.
 """
 
 from __future__ import annotations
@@ -28,22 +28,24 @@ def security_key(endpoint: str) -> Conversation[Lasting[AccessKey]]:
     """Get the temporary keys of the agency of this ECS.
 
     :param endpoint: base URL of the metadata service
+    :raises ServiceError: if there are none
     """
     token = yield from _session_token(endpoint)
     headers = [("X-Metadata-Token", token)] if token else []
-    request = plain_request("GetSecurityKey", "GET", endpoint + _KEYS, headers)
+    request = plain_request("GetSecurityKey", "GET", endpoint + _KEYS, headers, direct=True)
     reply = yield from ask(replace(request, secrets=(token,) if token else ()))
     return iam.read_keys("GetSecurityKey", reply)
 
 
 def _session_token(endpoint: str) -> Conversation[str | None]:
     headers = [("X-Metadata-Token-Ttl-Seconds", str(_TOKEN_SECONDS))]
-    reply: Reply = yield from ask(plain_request("GetMetadataToken", "PUT", endpoint + _TOKEN, headers))
+    request = plain_request("GetMetadataToken", "PUT", endpoint + _TOKEN, headers, direct=True)
+    reply: Reply = yield from ask(request)
     if reply.status in _NO_VERSION_2:
         return None
     if reply.status != _OK:
         replies.json_object("GetMetadataToken", reply)
     text = reply.body.decode("ascii", "replace").strip()
-    if reply.status != _OK or not text.isprintable() or not text:
+    if reply.status != _OK or not (text and text.isascii() and text.isprintable()):
         raise replies.unexpected("GetMetadataToken", reply, "the reply is no session token")
     return text

@@ -9,6 +9,7 @@ from airflow_provider_dli.client.call import Clock, Conversation, Request
 from airflow_provider_dli.client.credentials import iam
 from airflow_provider_dli.client.credentials.cache import Cached, Lasting
 from airflow_provider_dli.client.credentials.keys import AccessKey
+from airflow_provider_dli.client.errors import AuthenticationError
 
 
 class TokenCredentials:
@@ -46,7 +47,11 @@ class TokenCredentials:
 
     def _fetch_keys(self, clock: Clock) -> Conversation[Lasting[AccessKey]]:
         token = yield from self._token.get(clock)
-        return (yield from iam.keys_of_token(self._iam, token))
+        try:
+            return (yield from iam.keys_of_token(self._iam, token))
+        except AuthenticationError:
+            self._token.forget(lambda held: held == token)
+            raise
 
 
 def ready_token(iam_endpoint: str, token: str) -> TokenCredentials:

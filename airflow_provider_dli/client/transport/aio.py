@@ -8,27 +8,24 @@ from contextlib import closing
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
 from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import Conversation, Pause, Reply, Request
-from airflow_provider_dli.client.errors import AnswerLostError, NoAnswerError, NotSentError
-from airflow_provider_dli.client.transport import PIECE, Answer, reason
+from airflow_provider_dli.client.errors import NoAnswerError, NotSentError
+from airflow_provider_dli.client.transport import PIECE, Answer, headers_of, no_answer
+from airflow_provider_dli.client.transport.traced import Progress, watching
+from airflow_provider_dli.client.transport.ways import authorities, context_of, encrypted, proxy_of
 
 T = TypeVar("T")
 
-# Raised before a byte of the request has left: no connection, no TLS, no such proxy, no such URL.
-_BEFORE_SENDING = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.ClientHttpProxyError,
-    aiohttp.InvalidURL,
-)
 # What aiohttp would add of its own: the two drivers send the same bytes.
 _OWN_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+_READING = ("GET", "HEAD")
+# bytes; what the other driver takes. A token of IAM may be longer than the eight thousand of aiohttp.
+_LONGEST_HEADER = 65536
 
 
 class AsyncTransport:
@@ -38,15 +35,16 @@ class AsyncTransport:
     """
 
     def __init__(self, network: Network | None = None) -> None:
-        network = network or Network()
-        self._proxy = network.proxy
+        self._network = network or Network()
+        self._trusted: ssl.SSLContext | bool | None = None
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=_tls(verify=network.verify)),
             timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=network.connect_timeout, sock_read=network.read_timeout
+                total=None, sock_connect=self._network.connect_timeout, sock_read=self._network.read_timeout
             ),
             skip_auto_headers=_OWN_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
+            max_field_size=_LONGEST_HEADER,
+            trace_configs=[watching()],
         )
 
     async def __aenter__(self) -> Self:
@@ -73,8 +71,8 @@ class AsyncTransport:
                         continue
                     try:
                         reply = await self._send(step)
-                    except (aiohttp.ClientError, TimeoutError) as error:
-                        step = conversation.throw(_no_answer(step, error))
+                    except NoAnswerError as error:
+                        step = conversation.throw(error)
                     else:
                         step = conversation.send(reply)
             except StopIteration as stop:
@@ -82,33 +80,44 @@ class AsyncTransport:
                 return result
 
     async def _send(self, request: Request) -> Reply:
-        async with self._session.request(
-            request.method,
-            URL(request.url, encoded=True),
-            headers=dict(request.headers),
-            data=request.body or None,
-            allow_redirects=False,
-            proxy=self._proxy or _environment_proxy(request.url),
-        ) as response:
-            answer = Answer(request, response.status, response.headers)
-            async for piece in response.content.iter_chunked(PIECE):
-                answer.add(piece)
-            return answer.reply()
+        headers, progress = headers_of(request), Progress(reading=request.method in _READING)
+        try:
+            proxy = _spoken(request, proxy_of(request, self._network))
+            trusted = await self._trust() if encrypted(request, proxy) else True
+            async with self._session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=headers,
+                data=request.body or None,
+                allow_redirects=False,
+                proxy=proxy,
+                ssl=trusted,
+                trace_request_ctx=progress,
+            ) as response:
+                return await _read(request, response)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise no_answer(request, error, left=progress.left) from error
+
+    async def _trust(self) -> ssl.SSLContext | bool:
+        if self._trusted is None:
+            named = authorities(self._network.verify)
+            # Other triggers go on while certificates are read.
+            self._trusted = await asyncio.to_thread(context_of, named) if isinstance(named, str) else named
+        return self._trusted
 
 
-def _tls(*, verify: bool | str) -> ssl.SSLContext | bool:
-    return ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify
+async def _read(request: Request, response: aiohttp.ClientResponse) -> Reply:
+    answer = Answer(request, response.status, response.headers)
+    async for piece in response.content.iter_chunked(PIECE):
+        answer.add(piece)
+    return answer.reply()
 
 
-def _environment_proxy(url: str) -> str | None:
-    # Not through aiohttp's trust_env, which would also read ~/.netrc and refuse to mix it with our signature.
-    target = urlsplit(url)
-    if proxy_bypass(target.netloc):
-        return None
-    proxies = getproxies()
-    return proxies.get(target.scheme) or proxies.get("all")
-
-
-def _no_answer(request: Request, error: Exception) -> NoAnswerError:
-    kind = NotSentError if isinstance(error, _BEFORE_SENDING) else AnswerLostError
-    return kind(request.operation, urlsplit(request.url).netloc, reason(error))
+def _spoken(request: Request, proxy: str | None) -> str | None:
+    """Refuse a proxy to which aiohttp would speak plain HTTP though it asks for another language."""
+    scheme = urlsplit(proxy or "http:").scheme
+    if scheme not in ("http", "https"):
+        problem = f"a proxy of {scheme}:// cannot be used where calls are asynchronous"
+        remedy = "give an http:// proxy in the connection, or name the host in NO_PROXY"
+        raise NotSentError(request.operation, urlsplit(request.url).netloc, f"{problem}; {remedy}")
+    return proxy

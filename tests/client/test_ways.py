@@ -1,0 +1,214 @@
+"""By which way a host is reached: both drivers take the same proxy and trust the same authorities."""
+
+from __future__ import annotations
+
+import ssl
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.account import Network
+from airflow_provider_dli.client.call import Request
+from airflow_provider_dli.client.credentials import metadata
+from airflow_provider_dli.client.errors import ConfigurationError, NotSentError, UnexpectedReplyError
+from airflow_provider_dli.client.exchange import converse
+from airflow_provider_dli.client.transport.ways import authorities, context_of, proxy_of
+from tests.client.conftest import DRIVERS, QUICK
+
+SHOW = flink.show_job(104)
+LIST = flink.list_jobs({}, limit=1)
+PROXY = "http://proxy:3128"
+VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin without proxies and authorities of the machine."""
+    for name in (*VARIABLES, *(name.upper() for name in VARIABLES), "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def way(url: str, network: Network | None = None, *, direct: bool = False) -> str | None:
+    """Give the proxy on the way to a URL."""
+    return proxy_of(Request("GET", url, (), direct=direct), network or Network())
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("form", ["http://127.0.0.1:{}", "127.0.0.1:{}", "http://127.0.0.1:{}/"])
+def test_the_environments_proxy_is_used_in_all_its_forms(
+    name: str, form: str, drive: Any, raw_server: Any, account_at: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a scheme or without, for one scheme or for all, by both drivers."""
+    monkeypatch.setenv(name, form.format(raw_server.port))
+    with pytest.raises(UnexpectedReplyError):
+        drive(converse(SHOW, account_at("http://dli.invalid")))
+    assert raw_server.received[0].startswith(b"GET http://dli.invalid/v1.0/")
+
+
+def test_a_schemes_own_proxy_comes_before_that_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the connection's before both."""
+    monkeypatch.setenv("all_proxy", "http://all:1")
+    monkeypatch.setenv("https_proxy", "http://tls:1")
+    assert way("https://dli.test") == "http://tls:1"
+    assert way("http://dli.test") == "http://all:1"
+    assert way("https://dli.test", Network(proxy=PROXY)) == PROXY
+
+
+def test_without_a_proxy_there_is_none() -> None:
+    """Nothing is made up."""
+    assert way("https://dli.test") is None
+
+
+@pytest.mark.parametrize(
+    ("listed", "spared", "not_spared"),
+    [
+        ("dli.test", "https://dli.test", "https://obs.test"),
+        (".test", "https://dli.test:8443", "https://dli.testing"),
+        ("test", "https://dli.test", "https://dli.testing"),
+        ("dli.test:8443", "https://dli.test:8443", "https://dli.test"),
+        ("other, dli.test ,", "https://dli.test", "https://other.test"),
+        ("10.0.0.0/8", "http://10.1.2.3:80", "http://11.1.2.3:80"),
+        ("10.1.2.3", "http://10.1.2.3:80", "http://10.1.2.30:80"),
+        ("dli.test,10.0.0.0/8", "http://10.1.2.3", "http://11.1.2.3"),
+        ("fd00::/8", "http://[fd00::1]", "http://[fe00::1]"),
+        ("3", "http://dli3", "http://10.1.2.33"),
+        ("*", "https://dli.test", None),
+    ],
+)
+def test_hosts_that_no_proxy_names_are_spared(
+    listed: str, spared: str, not_spared: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names, their ends, ports, addresses and networks, as requests has it; not the connection's own proxy."""
+    monkeypatch.setenv("all_proxy", PROXY)
+    monkeypatch.setenv("no_proxy", listed)
+    assert way(spared) is None
+    assert not_spared is None or way(not_spared) == PROXY
+    assert way(spared, Network(proxy="http://own:1")) == "http://own:1"
+
+
+@pytest.mark.parametrize("name", ["all_proxy", "http_proxy"])
+def test_no_plain_http_is_spoken_to_a_socks_proxy(
+    name: str, raw_server: Any, account_at: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trigger cannot speak SOCKS: it says so, and what to do."""
+    monkeypatch.setenv(name, f"socks5h://ops:pass@127.0.0.1:{raw_server.port}")
+    with pytest.raises(NotSentError) as caught:
+        DRIVERS["aiohttp"](converse(SHOW, account_at("http://dli.invalid")))
+    assert caught.value.reason == (
+        "a proxy of socks5h:// cannot be used where calls are asynchronous; "
+        "give an http:// proxy in the connection, or name the host in NO_PROXY"
+    )
+    assert caught.value.host == "dli.invalid"
+    assert raw_server.received == []
+
+
+@pytest.mark.skipif(find_spec("socks") is not None, reason="here requests speaks SOCKS")
+def test_socks_that_requests_has_not_learnt(
+    raw_server: Any, account_at: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was sent."""
+    monkeypatch.setenv("all_proxy", f"socks5h://127.0.0.1:{raw_server.port}")
+    with pytest.raises(NotSentError, match=r"SOCKS support\. Nothing was sent"):
+        DRIVERS["requests"](converse(SHOW, account_at("http://dli.invalid")))
+    assert raw_server.received == []
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://ops:hunter2#x@proxy:3128",
+        "socks5://ops:hunter2#x@proxy:3128",
+        "ops:hunter2#x@proxy:3128",
+        "http://ops:hun/ter2@proxy:no",
+        "http://ops:hunter2@pro xy",
+        "http://",
+    ],
+)
+def test_a_proxy_that_is_no_url_is_told_without_its_password(
+    proxy: str, drive: Any, account_at: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable is named, and nothing was sent."""
+    monkeypatch.setenv("all_proxy", proxy)
+    with pytest.raises(ConfigurationError, match=r"^environment variable all_proxy: ") as caught:
+        drive(converse(SHOW, account_at("http://dli.invalid")))
+    assert not [part for part in ("hun", "ter2") if part in str(caught.value)]
+
+
+def test_a_direct_request_goes_through_no_proxy(
+    drive: Any, raw_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the connection's nor the environment's: the metadata are those of this very machine."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    raw_server.answer = b"HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"
+    for network in (Network(), Network(proxy="http://127.0.0.1:9")):
+        with pytest.raises(Exception, match="GetMetadataToken: HTTP 400"):
+            drive(metadata.security_key(raw_server.url), network)
+    assert [request.split(b" ")[1] for request in raw_server.received] == [b"/meta-data/latest/api/token"] * 2
+    assert way("http://169.254.169.254", Network(proxy=PROXY), direct=True) is None
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> str:
+    """Return the path of another authority's certificate."""
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    return str(tmp_path / "other.pem")
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_environments_authorities_are_trusted(  # noqa: PLR0917 -- fixtures
+    name: str, drive: Any, tls_url: str, bundle: str, other: str, account_at: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By both drivers; those of the connection come before them."""
+    with pytest.raises(NotSentError, match=r"(?i)certificate"):
+        drive(converse(LIST, account_at(tls_url)))
+    monkeypatch.setenv(name, bundle)
+    assert drive(converse(LIST, account_at(tls_url))).total_count == 0
+    with pytest.raises(NotSentError, match=r"(?i)certificate"):
+        drive(converse(LIST, account_at(tls_url)), Network(verify=other))
+
+
+def test_whose_authorities_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection's, then those for requests, then curl's; False checks nothing."""
+    assert authorities(verify=True) is True
+    monkeypatch.setenv("CURL_CA_BUNDLE", "/curl")
+    assert authorities(verify=True) == "/curl"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/requests")
+    assert authorities(verify=True) == "/requests"
+    assert authorities(verify="/own") == "/own"
+    assert authorities(verify=False) is False
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "of-something-else"])
+def test_authorities_that_cannot_be_read(
+    content: str | None, drive: Any, account_at: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Are named before anything is sent, with where to look; it is no matter of trying again."""
+    path = tmp_path / "authorities.pem"
+    if content:
+        path.write_text(content)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
+    with pytest.raises(ConfigurationError) as caught:
+        drive(converse(SHOW, account_at("https://dli.invalid")))
+    assert caught.value.field == "trusted certificates"
+    assert caught.value.problem.startswith(f"{str(path)!r} cannot be used (")
+    assert "REQUESTS_CA_BUNDLE" in caught.value.remedy
+    with pytest.raises(ConfigurationError):
+        drive(converse(SHOW, account_at("https://dli.invalid")), Network(verify=str(path)))
+
+
+def test_authorities_play_no_part_without_tls(
+    drive: Any, raw_server: Any, account_at: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An emulator is reached whatever stands there."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file")
+    with pytest.raises(UnexpectedReplyError):
+        drive(converse(SHOW, account_at(raw_server.url)), QUICK)
+
+
+def test_authorities_may_be_a_directory(tmp_path: Path) -> None:
+    """As OpenSSL has them."""
+    assert context_of(str(tmp_path)).verify_mode is ssl.CERT_REQUIRED
