@@ -1,0 +1,101 @@
+"""Whatever comes back, of every operation: a result, or an error of our tree. Never anything else."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_dli.client.call import Reply
+from airflow_provider_dli.client.errors import DliClientError
+from airflow_provider_dli.client.exchange import judge
+from tests.operations import OPERATIONS, golden, make_call
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**20), 10**20),
+    st.floats(),
+    st.text(max_size=12),
+    st.sampled_from(["true", "false", "-1", "1e999", "0x10", "\ud800", "\x1b[2J", "9" * 5000, math.inf]),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+HEADERS = st.dictionaries(
+    st.sampled_from(["retry-after", "date", "location", "x-request-id", "content-type"]),
+    st.sampled_from(["", "0", "-5", "1e400", "soon", "Thu, 15 Jan 2026 08:30:45 -0000", "http://[", "é\x1b"]),
+)
+STATUSES = st.sampled_from([200, 201, 204, 302, 400, 401, 403, 404, 409, 413, 429, 500, 502, 503])
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Give the way to each part of an answer."""
+    inner: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for name, each in inner for place in places(each, (*path, name)))]
+
+
+def altered(data: st.DataObject, body: Any) -> Any:
+    """Put something else, or nothing, in one to three places of an answer."""
+    changed = {"whole": copy.deepcopy(body)}
+    for _ in range(data.draw(st.integers(1, 3))):
+        path = data.draw(st.sampled_from(places(changed)[1:]))
+        parent: Any = changed
+        for name in path[:-1]:
+            parent = parent[name]
+        if len(path) > 1 and data.draw(st.booleans()):
+            del parent[path[-1]]
+        else:
+            parent[path[-1]] = data.draw(VALUES)
+        if not places(changed)[1:]:
+            break
+    return changed["whole"]
+
+
+def judged(operation: str, status: int, headers: dict[str, str], raw: bytes) -> None:
+    """Judge it; what our tree has is told in one line that can be printed."""
+    told = ""
+    try:
+        judge(make_call(golden(operation)), Reply(status, headers, raw))
+    except DliClientError as error:
+        told = str(error)
+    assert told.isprintable(), repr(told)
+    assert len(told) < 3000
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@settings(max_examples=60)
+@given(data=st.data(), status=STATUSES, headers=HEADERS)
+def test_answers_that_are_not_quite_right(
+    operation: str, data: st.DataObject, status: int, headers: dict[str, str]
+) -> None:
+    """Fields of a wrong kind, missing ones, numbers that are none, texts that obey nobody."""
+    case = golden(operation)[data.draw(st.sampled_from(["ok", "refused"]))]
+    body = json.dumps(altered(data, case["body"])).encode()
+    judged(operation, data.draw(st.sampled_from([status, case["status"]])), headers, body)
+
+
+@settings(max_examples=300)
+@given(operation=st.sampled_from(OPERATIONS), status=STATUSES, headers=HEADERS, raw=st.binary(max_size=200))
+def test_answers_that_are_anything(operation: str, status: int, headers: dict[str, str], raw: bytes) -> None:
+    """Bytes that are no JSON."""
+    judged(operation, status, headers, raw)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("opening", ["[", '{"a":', '{"error":'])
+@pytest.mark.parametrize("depth", [500, 900, 1500, 100_000])
+def test_answers_nested_deeply(operation: str, opening: str, depth: int) -> None:
+    """As deep as a parser goes, and deeper."""
+    closing = ("]" if opening == "[" else "}") * depth
+    for status in (200, 400):
+        judged(operation, status, {}, f"{opening * depth}1{closing}".encode())
