@@ -11,19 +11,25 @@ What the client found is the ``__cause__``, and :attr:`DliException.error` for s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_dli.client.errors import (
     AnswerLostError,
+    AuthenticationError,
     ConfigurationError,
     DliClientError,
+    NoAnswerError,
+    PermissionDeniedError,
+    ThrottledError,
     UnavailableError,
     UnexpectedReplyError,
 )
 
+#: how codes of the gateway begin that say who may come in; it knows nothing of single jobs
+_AT_THE_GATE = "APIGW.03"
 _REDIRECT = 300
 _SERVER_ERROR = 500
 
@@ -74,9 +80,38 @@ class DliException(AirflowException):
             return cause.status >= _SERVER_ERROR
         return isinstance(cause, AnswerLostError)
 
+    @property
+    def refuses_identity(self) -> bool:
+        """Whether it is who we are that was refused, so that all else would be refused too.
+
+        So it is where the identity is not believed, and where the gateway does not let it in. A right that DLI
+        itself misses may be one on a single job (such as EXPORT on ``jobs.flink.{id}``), or on a place in OBS.
+        """
+        cause = self.error
+        if isinstance(cause, PermissionDeniedError):
+            return (cause.code or "").startswith(_AT_THE_GATE)
+        return isinstance(cause, AuthenticationError)
+
 
 class DliFailException(DliException, AirflowFailException):
     """Something is wrong that no retry of the task can mend; Airflow spends none."""
+
+
+def worst(failures: Iterable[DliException]) -> DliClientError | None:
+    """Give, of several, what decides when to try again and what to do; None if nothing was asked.
+
+    Of errors that pass, if there are some, the one that takes longest: throttled with the longest ``Retry-After``,
+    then a service in trouble.
+
+    :param failures: what failed
+    """
+    return max((error for each in failures if (error := each.error)), key=_weight, default=None)
+
+
+def _weight(error: DliClientError) -> tuple[bool, int, float]:
+    if isinstance(error, ThrottledError):
+        return True, 2, error.retry_after or 0.0
+    return error.transient, int(isinstance(error, NoAnswerError | UnavailableError)), 0.0
 
 
 @contextmanager

@@ -206,25 +206,31 @@ def _items(field: str, value: object) -> list[object]:
 def _items_of_text(field: str, text: str) -> list[object]:
     if not text.startswith("["):
         return [item for item in re.split(r"[,;\s]+", text) if item]
-    items = _literal(field, text, "close the bracket, quote texts")
+    items = literal(field, text, "close the bracket, quote texts")
     return list(items) if isinstance(items, list) else [items]
 
 
 def _mapping(field: str, given: object, remedy: str) -> Mapping[str, Any]:
-    value = _literal(field, given, remedy) if isinstance(given, str) else given
+    value = literal(field, given, remedy) if isinstance(given, str) else given
     if not isinstance(value, Mapping):
         raise ConfigurationError(field, f"{given!r} is no mapping", remedy)
     return value
 
 
-def _literal(field: str, text: str, remedy: str) -> object:
-    """Read what a template writes: JSON, or Python's own way."""
+def literal(field: str, text: str, remedy: str) -> object:
+    """Read what a template writes: JSON, or Python's own way.
+
+    :param field: the parameter it comes from, for the message
+    :param text: what was written
+    :param remedy: what would be right
+    :raises ConfigurationError: if it is neither
+    """
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         pass
     try:
-        return ast.literal_eval(text)
+        return ast.literal_eval(text.strip())
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         shown = f"{text[:_SHOWN]!r}{' …' if len(text) > _SHOWN else ''}"
         raise ConfigurationError(field, f"{shown} cannot be read", remedy) from None

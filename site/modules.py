@@ -21,12 +21,12 @@ PAGES = {
         "Flink operations",
         "- archives jobs pages watching lifecycle savepoints definitions settings graphs templates states diff",
     ),
-    "client.obs": ("OBS", "settings objects reader writing"),
+    "client.obs": ("OBS", "settings objects listing reader writing"),
     "archive": ("Archives", "- codes expectation report engine limits"),
     "": ("Exceptions and helpers", "exceptions retry_policy selection pytest_plugin deprecation"),
     "links": ("Links", "dli"),
     "assets": ("Assets", "obs"),
-    "filesystems": ("Filesystem", "obs"),
+    "filesystems": ("Filesystem", "obs file places"),
     "emulator": ("Emulator", "server faults kinds records errors"),
 }
 ROOT = "airflow_provider_dli"

@@ -8,7 +8,7 @@
     │   ├── NotSentError              the request surely never arrived (refused, no such host, TLS)
     │   └── AnswerLostError           it may have arrived and acted (timeout, cut): the outcome is unknown
     └── ServiceError                an answer came, and it is no success
-        ├── AuthenticationError       401: who are you? Never repeated with access keys: more than five lock the key
+        ├── AuthenticationError       401: who are you? Never repeated with access keys: failures lock the key
         ├── PermissionDeniedError     403 and their kin: you may not
         ├── ThrottledError            429: not so fast; it surely did nothing
         ├── RefusedError              other 4xx, or a 200 that says ``is_success: false``

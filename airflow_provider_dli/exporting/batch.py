@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_dli.client.errors import AuthenticationError, PermissionDeniedError
 from airflow_provider_dli.exceptions import DliException, DliFailException
-
-#: how codes of the gateway begin that say who may come in; it knows nothing of single jobs
-_AT_THE_GATE = "APIGW.03"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +45,3 @@ class Batch:
         """Give it as plain JSON values."""
         ids = None if self.job_ids is None else list(self.job_ids)
         return {"job_ids": ids, "zip_file": list(self.zip_file), "failed": list(self.failed), "error": self.error}
-
-
-def holds_for_all(refusal: DliException) -> bool:
-    """Tell whether every other batch would be refused like this one.
-
-    So it is where the identity is refused, and where the gateway does not let it in. A right that DLI itself
-    misses may be one on a single job (EXPORT on jobs.flink.{id}), or on the place in OBS.
-
-    :param refusal: of one batch
-    """
-    error = refusal.error
-    if isinstance(error, PermissionDeniedError):
-        return (error.code or "").startswith(_AT_THE_GATE)
-    return isinstance(error, AuthenticationError)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_dli.client.errors import AuthenticationError, RefusedError
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException
-from airflow_provider_dli.exporting.batch import Batch, holds_for_all
+from airflow_provider_dli.exporting.batch import Batch
 from airflow_provider_dli.exporting.journal import name_of
 from airflow_provider_dli.wording import counted, lasting
 
@@ -60,7 +60,7 @@ class BatchedExport:
             if result is None:
                 result = self._asked(place, job_ids)
                 asked += len(job_ids or ())
-            if result.cause and not self._ended and holds_for_all(result.cause):
+            if result.cause and not self._ended and result.cause.refuses_identity:
                 self._ended = (result.cause, number)
             done += len(job_ids or ())
             if len(batches) > 1:

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.client.errors import (
-    DliClientError,
-    NoAnswerError,
-    ThrottledError,
-    UnavailableError,
-)
-from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.exceptions import DliException, DliFailException, worst
 from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
@@ -37,7 +31,7 @@ def judge(batches: Sequence[Batch], plan: Plan, *, allow_partial: bool, log: Log
         return
     if len(batches) == 1 and bad[0].cause is not None:
         raise bad[0].cause
-    raise _failure(bad, plan) from _worst(bad)
+    raise _failure(bad, plan) from worst(batch.cause for batch in bad if batch.cause)
 
 
 def _failure(bad: Sequence[Batch], plan: Plan) -> DliException:
@@ -49,19 +43,6 @@ def _failure(bad: Sequence[Batch], plan: Plan) -> DliException:
         f"{counted(failed, 'job')} not exported to {plan.directory.url}: {why.rstrip('.')}. "
         "What succeeded is kept: the XCom zip_file lists its archives, failed the jobs."
     )
-
-
-def _worst(bad: Sequence[Batch]) -> DliClientError | None:
-    """Give what decides when to try again, and what to do: of errors that pass the one that takes longest."""
-    passing = any(batch.transient for batch in bad)
-    causes = [batch.cause.error for batch in bad if batch.cause and batch.transient == passing]
-    return max((cause for cause in causes if cause), key=_weight, default=None)
-
-
-def _weight(error: DliClientError) -> tuple[int, float]:
-    if isinstance(error, ThrottledError):
-        return 2, error.retry_after or 0.0
-    return int(isinstance(error, NoAnswerError | UnavailableError)), 0.0
 
 
 def _named(batch: Batch) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.parameters import literal
 
 _REMEDY = "give the output of the import, or a mapping of old to new ids"
 
@@ -33,7 +32,7 @@ def read_mapping(given: object) -> list[Restored]:
     :param given: what the import pushed, or a mapping of old to new ids; either as JSON or a template writes it
     :raises ConfigurationError: if it is neither, or empty
     """
-    items = _items(_read(given) if isinstance(given, str) else given)
+    items = _items(literal("job_mapping", given, _REMEDY) if isinstance(given, str) else given)
     if not items or not all(isinstance(item, Mapping) and "old_job_id" in item for item in items):
         raise ConfigurationError("job_mapping", f"{str(given)[:80]!r} names no restored job", _REMEDY)
     try:
@@ -54,15 +53,3 @@ def _restored(item: Mapping[str, Any]) -> Restored:
     return Restored(
         int(str(item["old_job_id"])), None if new is None else int(str(new)), item.get("adopted") is True
     )
-
-
-def _read(text: str) -> object:
-    """Read what a template writes: JSON, or Python's own way."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return ast.literal_eval(text.strip())
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        raise ConfigurationError("job_mapping", f"{text[:80]!r} cannot be read", _REMEDY) from None

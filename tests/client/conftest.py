@@ -12,8 +12,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import trustme
+from botocore.stub import Stubber
 
 from airflow_provider_dli.client.account import Account, Network, Project
 from airflow_provider_dli.client.credentials import AccessKey
@@ -185,3 +187,17 @@ def account_at() -> Callable[..., Account]:
         )
 
     return make
+
+
+@pytest.fixture
+def s3_client() -> Any:
+    """Return a boto3 client that reaches nobody."""
+    return boto3.client("s3", region_name="r-1", aws_access_key_id="AK", aws_secret_access_key="SK")
+
+
+@pytest.fixture
+def s3_script(s3_client: Any) -> Iterator[Stubber]:
+    """Return its script; all of it must be played."""
+    with Stubber(s3_client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()

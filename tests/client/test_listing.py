@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from airflow_provider_dli.client.errors import PermissionDeniedError, RefusedError
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.listing import Directory, Entry, has_objects, list_entries, list_keys
+
+if TYPE_CHECKING:
+    from botocore.stub import Stubber
 
 PLACE = ObsLocation("obs-test", "dir")
 BELOW = {"Bucket": "obs-test", "Prefix": "dir/"}
@@ -24,68 +24,54 @@ def listed(key: str) -> dict[str, Any]:
     return {"Key": key, "Size": 7, "ETag": f'"{key}"', "LastModified": TIME}
 
 
-@pytest.fixture
-def client() -> Any:
-    """Return a client that reaches nobody."""
-    return boto3.client("s3", region_name="r-1", aws_access_key_id="AK", aws_secret_access_key="SK")
-
-
-@pytest.fixture
-def store(client: Any) -> Iterator[Stubber]:
-    """Return its script; all of it must be played."""
-    with Stubber(client) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
-
-
-def test_a_directory_holds_objects_and_directories(client: Any, store: Stubber) -> None:
+def test_a_directory_holds_objects_and_directories(s3_client: Any, s3_script: Stubber) -> None:
     """Of every page, without the object that stands for the directory itself."""
     first = {
         "Contents": [listed("dir/"), listed("dir/a")], "CommonPrefixes": [{"Prefix": "dir/b/"}],
         "IsTruncated": True, "NextMarker": "dir/b/",
     }  # fmt: skip
-    store.add_response("list_objects", first, BELOW | {"Delimiter": "/"})
-    store.add_response(
+    s3_script.add_response("list_objects", first, BELOW | {"Delimiter": "/"})
+    s3_script.add_response(
         "list_objects", {"Contents": [listed("dir/c")]}, BELOW | {"Delimiter": "/", "Marker": "dir/b/"}
     )
-    assert list_entries(client, PLACE) == Directory(
+    assert list_entries(s3_client, PLACE) == Directory(
         ("dir/b",), (Entry("dir/a", 7, "dir/a", TIME), Entry("dir/c", 7, "dir/c", TIME))
     )
 
 
-def test_a_directory_that_is_not_there(client: Any, store: Stubber) -> None:
+def test_a_directory_that_is_not_there(s3_client: Any, s3_script: Stubber) -> None:
     """Is told from one that is empty, which an object of its name stands for; a bucket may be empty without."""
-    store.add_response("list_objects", {})
-    assert list_entries(client, PLACE) is None
-    store.add_response("list_objects", {"Contents": [listed("dir/")]})
-    assert list_entries(client, PLACE) == Directory((), ())
-    store.add_response("list_objects", {}, {"Bucket": "obs-test", "Prefix": "", "Delimiter": "/"})
-    assert list_entries(client, ObsLocation("obs-test")) == Directory((), ())
+    s3_script.add_response("list_objects", {})
+    assert list_entries(s3_client, PLACE) is None
+    s3_script.add_response("list_objects", {"Contents": [listed("dir/")]})
+    assert list_entries(s3_client, PLACE) == Directory((), ())
+    s3_script.add_response("list_objects", {}, {"Bucket": "obs-test", "Prefix": "", "Delimiter": "/"})
+    assert list_entries(s3_client, ObsLocation("obs-test")) == Directory((), ())
 
 
-def test_all_keys_of_a_directory_are_listed(client: Any, store: Stubber) -> None:
+def test_all_keys_of_a_directory_are_listed(s3_client: Any, s3_script: Stubber) -> None:
     """At any depth, and those that stand for directories too."""
-    store.add_response("list_objects", {"Contents": [listed("dir/")], "IsTruncated": True}, BELOW)
-    store.add_response("list_objects", {"Contents": [listed("dir/a/b")]}, BELOW | {"Marker": "dir/"})
-    assert list_keys(client, PLACE) == ["dir/", "dir/a/b"]
+    s3_script.add_response("list_objects", {"Contents": [listed("dir/")], "IsTruncated": True}, BELOW)
+    s3_script.add_response("list_objects", {"Contents": [listed("dir/a/b")]}, BELOW | {"Marker": "dir/"})
+    assert list_keys(s3_client, PLACE) == ["dir/", "dir/a/b"]
 
 
-def test_one_key_shows_that_there_is_a_directory(client: Any, store: Stubber) -> None:
+def test_one_key_shows_that_there_is_a_directory(s3_client: Any, s3_script: Stubber) -> None:
     """More are not asked for."""
-    store.add_response(
+    s3_script.add_response(
         "list_objects", {"Contents": [listed("dir/a")], "IsTruncated": True}, BELOW | {"MaxKeys": 1}
     )
-    assert has_objects(client, PLACE)
-    store.add_response("list_objects", {})
-    assert not has_objects(client, PLACE)
+    assert has_objects(s3_client, PLACE)
+    s3_script.add_response("list_objects", {})
+    assert not has_objects(s3_client, PLACE)
 
 
 @pytest.mark.parametrize("ask", [list_entries, list_keys, has_objects])
-def test_what_cannot_be_listed_is_of_our_tree(client: Any, store: Stubber, ask: Any) -> None:
+def test_what_cannot_be_listed_is_of_our_tree(s3_client: Any, s3_script: Stubber, ask: Any) -> None:
     """A bucket that is missing, or may not be listed."""
-    store.add_client_error("list_objects", "NoSuchBucket", "x", 404)
+    s3_script.add_client_error("list_objects", "NoSuchBucket", "x", 404)
     with pytest.raises(RefusedError, match=r"^ListObjects: HTTP 404 NoSuchBucket: there is no bucket 'obs-test'"):
-        ask(client, PLACE)
-    store.add_client_error("list_objects", "AccessDenied", "no", 403)
+        ask(s3_client, PLACE)
+    s3_script.add_client_error("list_objects", "AccessDenied", "no", 403)
     with pytest.raises(PermissionDeniedError, match="the right to list the objects of this bucket"):
-        ask(client, PLACE)
+        ask(s3_client, PLACE)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from botocore.stub import ANY, Stubber
@@ -30,175 +28,164 @@ TIME = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 DATE = {"HTTPHeaders": {"date": "Thu, 15 Jan 2026 12:30:00 GMT"}, "HTTPStatusCode": 200}
 
 
-@pytest.fixture
-def client() -> Any:
-    """Return a client that reaches nobody."""
-    return boto3.client("s3", region_name="r-1", aws_access_key_id="AK", aws_secret_access_key="SK")
-
-
-@pytest.fixture
-def store(client: Any) -> Iterator[Stubber]:
-    """Return its script; all of it must be played."""
-    with Stubber(client) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
-
-
-def test_a_directory_is_listed_page_by_page(client: Any, store: Stubber) -> None:
+def test_a_directory_is_listed_page_by_page(s3_client: Any, s3_script: Stubber) -> None:
     """Below its name with a slash, not deeper; the moment is the store's on the first page."""
     asked_for = {"Bucket": "obs-test", "Prefix": "dir/", "Delimiter": "/"}
     one = {"Key": "dir/a", "LastModified": TIME, "Size": 1}
     two = {"Key": "dir/b", "LastModified": TIME, "Size": 1}
     later = DATE | {"HTTPHeaders": {"date": "Thu, 15 Jan 2026 12:31:00 GMT"}}
     first = {"Contents": [one], "IsTruncated": True, "NextMarker": "dir/a", "ResponseMetadata": DATE}
-    store.add_response("list_objects", first, asked_for)
+    s3_script.add_response("list_objects", first, asked_for)
     second = {"Contents": [two], "IsTruncated": False, "ResponseMetadata": later}
-    store.add_response("list_objects", second, asked_for | {"Marker": "dir/a"})
-    listing = list_objects(client, ObsLocation("obs-test", "dir"))
+    s3_script.add_response("list_objects", second, asked_for | {"Marker": "dir/a"})
+    listing = list_objects(s3_client, ObsLocation("obs-test", "dir"))
     assert listing == Listing((("dir/a", TIME), ("dir/b", TIME)), TIME + timedelta(minutes=30))
 
 
-def test_a_whole_bucket_is_listed(client: Any, store: Stubber) -> None:
+def test_a_whole_bucket_is_listed(s3_client: Any, s3_script: Stubber) -> None:
     """Without a prefix; one that is empty has no objects; without a date the moment is now."""
     metadata = {"HTTPHeaders": {}, "HTTPStatusCode": 200}
-    store.add_response(
+    s3_script.add_response(
         "list_objects",
         {"IsTruncated": False, "ResponseMetadata": metadata},
         {"Bucket": "obs-test", "Prefix": "", "Delimiter": "/"},
     )
-    listing = list_objects(client, ObsLocation("obs-test"))
+    listing = list_objects(s3_client, ObsLocation("obs-test"))
     assert listing.objects == ()
     assert abs((listing.moment - datetime.now(UTC)).total_seconds()) < 5
 
 
-def test_a_bucket_that_may_not_be_listed(client: Any, store: Stubber) -> None:
+def test_a_bucket_that_may_not_be_listed(s3_client: Any, s3_script: Stubber) -> None:
     """The operation and the place are named."""
-    store.add_client_error("list_objects", "AccessDenied", "no", 403)
+    s3_script.add_client_error("list_objects", "AccessDenied", "no", 403)
     with pytest.raises(
         PermissionDeniedError,
         match=r"^ListObjects: HTTP 403 AccessDenied: obs://obs-test/dir: no\. "
         r"The access key needs the right to list the objects of this bucket\.$",
     ):
-        list_objects(client, ObsLocation("obs-test", "dir"))
+        list_objects(s3_client, ObsLocation("obs-test", "dir"))
 
 
-def test_an_object_is_written(client: Any, store: Stubber) -> None:
+def test_an_object_is_written(s3_client: Any, s3_script: Stubber) -> None:
     """Its bytes, under its key, with its type."""
     expected = {"Bucket": "obs-test", "Key": "dir/a.zip", "Body": b"PK", "ContentType": "text/plain"}
-    store.add_response("put_object", {}, expected)
-    put_object(client, PLACE, b"PK", "text/plain")
+    s3_script.add_response("put_object", {}, expected)
+    put_object(s3_client, PLACE, b"PK", "text/plain")
 
 
-def test_an_object_is_copied_if_it_is_the_one_that_was_seen(client: Any, store: Stubber) -> None:
+def test_an_object_is_copied_if_it_is_the_one_that_was_seen(s3_client: Any, s3_script: Stubber) -> None:
     """Held to its ETag, within the service."""
     expected = {
         "Bucket": "obs-other", "Key": "b.zip", "CopySource": {"Bucket": "obs-test", "Key": "dir/a.zip"},
         "CopySourceIfMatch": "e1",
     }  # fmt: skip
-    store.add_response("copy_object", {"CopyObjectResult": {"ETag": '"e2"'}}, expected)
-    copy_object(client, PLACE, ObjectFacts(1, "e1", "t"), ObsLocation("obs-other", "b.zip"))
+    s3_script.add_response("copy_object", {"CopyObjectResult": {"ETag": '"e2"'}}, expected)
+    copy_object(s3_client, PLACE, ObjectFacts(1, "e1", "t"), ObsLocation("obs-other", "b.zip"))
 
 
 @pytest.mark.parametrize(("status", "code"), [(412, "PreconditionFailed"), (404, "NoSuchKey"), (404, "404")])
 def test_an_object_that_is_another_or_gone_is_not_copied(
-    client: Any, store: Stubber, status: int, code: str
+    s3_client: Any, s3_script: Stubber, status: int, code: str
 ) -> None:
     """Told of what was to be copied, and not of where to."""
-    store.add_client_error("copy_object", code, "x", status, response_meta={"RequestId": "r1"})
+    s3_script.add_client_error("copy_object", code, "x", status, response_meta={"RequestId": "r1"})
     with pytest.raises(ReplacedError) as raised:
-        copy_object(client, PLACE, ObjectFacts(1, "e1", "t"), ObsLocation("obs-other", "b.zip"))
+        copy_object(s3_client, PLACE, ObjectFacts(1, "e1", "t"), ObsLocation("obs-other", "b.zip"))
     error = raised.value
     assert (error.operation, error.status, error.code, error.request_id) == ("CopyObject", status, code, "r1")
     assert error.message == "obs://obs-test/dir/a.zip was replaced or deleted before it was copied"
 
 
 @pytest.mark.parametrize("answer", [{}, {"CopyObjectResult": {}}])
-def test_a_copy_without_a_tag_is_none(client: Any, store: Stubber, answer: Any) -> None:
+def test_a_copy_without_a_tag_is_none(s3_client: Any, s3_script: Stubber, answer: Any) -> None:
     """OBS may say 200 before it has copied, and fail then (obs_04_0082); a retry may help."""
-    store.add_response("copy_object", answer)
+    s3_script.add_response("copy_object", answer)
     with pytest.raises(UnavailableError) as raised:
-        copy_object(client, PLACE, ObjectFacts(1, "e1", "t"), ObsLocation("obs-other", "b.zip"))
+        copy_object(s3_client, PLACE, ObjectFacts(1, "e1", "t"), ObsLocation("obs-other", "b.zip"))
     error = raised.value
     assert (error.operation, error.status, error.code) == ("CopyObject", 200, None)
     assert error.message == "obs://obs-test/dir/a.zip was not copied to obs://obs-other/b.zip: no ETag came back"
 
 
-def test_an_object_is_removed(client: Any, store: Stubber) -> None:
+def test_an_object_is_removed(s3_client: Any, s3_script: Stubber) -> None:
     """One that is gone already is no error; a missing bucket is."""
-    store.add_response("delete_object", {}, {"Bucket": "obs-test", "Key": "dir/a.zip"})
-    delete_object(client, PLACE)
-    store.add_client_error("delete_object", "NoSuchKey", "x", 404)
-    delete_object(client, PLACE)
-    store.add_client_error("delete_object", "NoSuchBucket", "x", 404)
+    s3_script.add_response("delete_object", {}, {"Bucket": "obs-test", "Key": "dir/a.zip"})
+    delete_object(s3_client, PLACE)
+    s3_script.add_client_error("delete_object", "NoSuchKey", "x", 404)
+    delete_object(s3_client, PLACE)
+    s3_script.add_client_error("delete_object", "NoSuchBucket", "x", 404)
     with pytest.raises(RefusedError, match=r"^DeleteObject: HTTP 404 NoSuchBucket: there is no bucket 'obs-test'"):
-        delete_object(client, PLACE)
+        delete_object(s3_client, PLACE)
 
 
-def test_a_file_is_uploaded(client: Any, store: Stubber) -> None:
+def test_a_file_is_uploaded(s3_client: Any, s3_script: Stubber) -> None:
     """As a ZIP; a small one at once."""
-    store.add_response(
+    s3_script.add_response(
         "put_object",
         {},
         {"Bucket": "obs-test", "Key": "dir/a.zip", "Body": ANY, "ContentType": "application/zip",
          "ChecksumAlgorithm": ANY},
     )  # fmt: skip
-    upload(client, io.BytesIO(b"PK"), PLACE)
+    upload(s3_client, io.BytesIO(b"PK"), PLACE)
 
 
-def test_a_file_of_any_type_is_uploaded(client: Any, store: Stubber) -> None:
+def test_a_file_of_any_type_is_uploaded(s3_client: Any, s3_script: Stubber) -> None:
     """As what it is said to be."""
     expected = {"Bucket": "obs-test", "Key": "dir/a.zip", "Body": ANY, "ContentType": "text/plain",
                 "ChecksumAlgorithm": ANY}  # fmt: skip
-    store.add_response("put_object", {}, expected)
-    upload(client, io.BytesIO(b"PK"), PLACE, "text/plain", threads=True)
+    s3_script.add_response("put_object", {}, expected)
+    upload(s3_client, io.BytesIO(b"PK"), PLACE, "text/plain", threads=True)
 
 
 WRITES: dict[str, tuple[str, Any]] = {
-    "PutObject": ("put_object", lambda client: put_object(client, PLACE, b"", "a/b")),
-    "CopyObject": ("copy_object", lambda client: copy_object(client, PLACE, ObjectFacts(1, "e", "t"), PLACE)),
-    "upload": ("put_object", lambda client: upload(client, io.BytesIO(b"PK"), PLACE)),
+    "PutObject": ("put_object", lambda s3_client: put_object(s3_client, PLACE, b"", "a/b")),
+    "CopyObject": (
+        "copy_object",
+        lambda s3_client: copy_object(s3_client, PLACE, ObjectFacts(1, "e", "t"), PLACE),
+    ),
+    "upload": ("put_object", lambda s3_client: upload(s3_client, io.BytesIO(b"PK"), PLACE)),
 }
 
 
 @pytest.mark.parametrize("operation", WRITES)
-def test_a_bucket_that_is_not_there(client: Any, store: Stubber, operation: str) -> None:
+def test_a_bucket_that_is_not_there(s3_client: Any, s3_script: Stubber, operation: str) -> None:
     """Whatever is written, the bucket is named, and what was asked."""
     method, write = WRITES[operation]
-    store.add_client_error(method, "NoSuchBucket", "x", 404, response_meta={"RequestId": "r1"})
+    s3_script.add_client_error(method, "NoSuchBucket", "x", 404, response_meta={"RequestId": "r1"})
     told = "PutObject" if operation == "upload" else operation
     with pytest.raises(RefusedError) as raised:
-        write(client)
+        write(s3_client)
     assert str(raised.value) == (
         f"{told}: HTTP 404 NoSuchBucket: there is no bucket 'obs-test' (request id r1). "
         "Check the bucket's name and the region and obs_endpoint of the connection."
     )
 
 
-def test_the_bucket_that_a_copy_misses_is_that_of_the_target(client: Any, store: Stubber) -> None:
+def test_the_bucket_that_a_copy_misses_is_that_of_the_target(s3_client: Any, s3_script: Stubber) -> None:
     """That of the source was there a moment ago."""
-    store.add_client_error("copy_object", "NoSuchBucket", "x", 404)
+    s3_script.add_client_error("copy_object", "NoSuchBucket", "x", 404)
     with pytest.raises(RefusedError, match="there is no bucket 'obs-other'"):
-        copy_object(client, PLACE, ObjectFacts(1, "e", "t"), ObsLocation("obs-other", "b.zip"))
+        copy_object(s3_client, PLACE, ObjectFacts(1, "e", "t"), ObsLocation("obs-other", "b.zip"))
 
 
 @pytest.mark.parametrize("operation", ["PutObject", "upload"])
 def test_a_404_of_a_write_that_names_no_bucket_is_told_as_it_is(
-    client: Any, store: Stubber, operation: str
+    s3_client: Any, s3_script: Stubber, operation: str
 ) -> None:
     """Of a proxy, say: nobody knows that the bucket is missing."""
     method, write = WRITES[operation]
-    store.add_client_error(method, "404", "Not Found", 404)
+    s3_script.add_client_error(method, "404", "Not Found", 404)
     with pytest.raises(RefusedError, match=r"^PutObject: HTTP 404 404: obs://obs-test/dir/a\.zip: Not Found\. "):
-        write(client)
+        write(s3_client)
 
 
 @pytest.mark.parametrize("operation", WRITES)
-def test_a_refusal_to_write(client: Any, store: Stubber, operation: str) -> None:
+def test_a_refusal_to_write(s3_client: Any, s3_script: Stubber, operation: str) -> None:
     """Operation, place, code, words and the request's id."""
     method, write = WRITES[operation]
-    store.add_client_error(method, "InternalError", "oops", 500, response_meta={"RequestId": "r1"})
+    s3_script.add_client_error(method, "InternalError", "oops", 500, response_meta={"RequestId": "r1"})
     with pytest.raises(UnavailableError) as raised:
-        write(client)
+        write(s3_client)
     error = raised.value
     found = (error.operation, error.status, error.code, error.message, error.request_id)
     told = "PutObject" if operation == "upload" else operation
@@ -212,60 +199,60 @@ def test_a_refusal_to_write(client: Any, store: Stubber, operation: str) -> None
         ("CopyObject", "to read the source, and to write to the bucket of the copy"),
     ],
 )
-def test_a_missing_right_is_named(client: Any, store: Stubber, operation: str, right: str) -> None:
+def test_a_missing_right_is_named(s3_client: Any, s3_script: Stubber, operation: str, right: str) -> None:
     """By what was to be done: who may not write is not helped by a right to read."""
     method, write = WRITES[operation]
-    store.add_client_error(method, "AccessDenied", "no", 403)
+    s3_script.add_client_error(method, "AccessDenied", "no", 403)
     with pytest.raises(PermissionDeniedError) as raised:
-        write(client)
+        write(s3_client)
     assert raised.value.advice == f"The access key needs the right {right}."
 
 
-def test_an_object_is_found(client: Any, store: Stubber) -> None:
+def test_an_object_is_found(s3_client: Any, s3_script: Stubber) -> None:
     """With all that its headers tell."""
     told = {
         "ContentLength": 7, "ETag": '"e1"', "LastModified": TIME, "VersionId": "v1", "StorageClass": "COLD",
         "ServerSideEncryption": "aws:kms", "Restore": 'ongoing-request="false"',
     }  # fmt: skip
-    store.add_response("head_object", told, {"Bucket": "obs-test", "Key": "dir/a.zip"})
+    s3_script.add_response("head_object", told, {"Bucket": "obs-test", "Key": "dir/a.zip"})
     facts = ObjectFacts(7, "e1", TIME.isoformat(), "v1", "COLD", encrypted=True, restored=True)
-    assert find_object(client, PLACE) == facts
+    assert find_object(s3_client, PLACE) == facts
     assert facts.readable
     assert facts.md5 is None
-    store.add_response("head_object", {"ContentLength": 7, "ETag": "e1", "LastModified": TIME})
-    assert find_object(client, PLACE) == ObjectFacts(7, "e1", TIME.isoformat())
+    s3_script.add_response("head_object", {"ContentLength": 7, "ETag": "e1", "LastModified": TIME})
+    assert find_object(s3_client, PLACE) == ObjectFacts(7, "e1", TIME.isoformat())
     customers = {"ContentLength": 7, "ETag": "e1", "LastModified": TIME, "SSECustomerAlgorithm": "AES256"}
-    store.add_response("head_object", customers)
-    assert find_object(client, PLACE) == ObjectFacts(7, "e1", TIME.isoformat(), encrypted=True)
+    s3_script.add_response("head_object", customers)
+    assert find_object(s3_client, PLACE) == ObjectFacts(7, "e1", TIME.isoformat(), encrypted=True)
 
 
-def test_an_object_that_is_not_there_yet(client: Any, store: Stubber) -> None:
+def test_an_object_that_is_not_there_yet(s3_client: Any, s3_script: Stubber) -> None:
     """Its bucket is asked for."""
-    store.add_client_error("head_object", "404", "", 404)
-    store.add_response("head_bucket", {}, {"Bucket": "obs-test"})
-    assert find_object(client, PLACE) is None
-    store.add_client_error("head_object", "404", "", 404)
-    store.add_client_error("head_bucket", "404", "", 404)
+    s3_script.add_client_error("head_object", "404", "", 404)
+    s3_script.add_response("head_bucket", {}, {"Bucket": "obs-test"})
+    assert find_object(s3_client, PLACE) is None
+    s3_script.add_client_error("head_object", "404", "", 404)
+    s3_script.add_client_error("head_bucket", "404", "", 404)
     with pytest.raises(RefusedError, match="there is no bucket 'obs-test'"):
-        find_object(client, PLACE)
-    store.add_client_error("head_object", "404", "", 404)
-    store.add_client_error("head_bucket", "403", "Forbidden", 403)
+        find_object(s3_client, PLACE)
+    s3_script.add_client_error("head_object", "404", "", 404)
+    s3_script.add_client_error("head_bucket", "403", "Forbidden", 403)
     with pytest.raises(PermissionDeniedError, match=r"^HeadBucket: HTTP 403 403: obs://obs-test: Forbidden\. "):
-        find_object(client, PLACE)
+        find_object(s3_client, PLACE)
 
 
 @pytest.mark.parametrize("code", ["403", "InvalidAccessKeyId"])
-def test_a_refused_look_is_asked_why(client: Any, store: Stubber, code: str) -> None:
+def test_a_refused_look_is_asked_why(s3_client: Any, s3_script: Stubber, code: str) -> None:
     """By one byte, whose refusal has words; if it has none, the look's own is told."""
-    store.add_client_error("head_object", code, "", 403)
+    s3_script.add_client_error("head_object", code, "", 403)
     expected = {"Bucket": "obs-test", "Key": "dir/a.zip", "Range": "bytes=0-0"}
-    store.add_client_error("get_object", "AccessDenied", "why", 403, expected_params=expected)
+    s3_script.add_client_error("get_object", "AccessDenied", "why", 403, expected_params=expected)
     with pytest.raises(PermissionDeniedError, match=r"^GetObject: HTTP 403 AccessDenied: .*: why\. "):
-        find_object(client, PLACE)
-    store.add_client_error("head_object", "403", "", 403)
-    store.add_response("get_object", {})
+        find_object(s3_client, PLACE)
+    s3_script.add_client_error("head_object", "403", "", 403)
+    s3_script.add_response("get_object", {})
     with pytest.raises(PermissionDeniedError, match=r"^HeadObject: HTTP 403 403: "):
-        find_object(client, PLACE)
+        find_object(s3_client, PLACE)
 
 
 @pytest.mark.parametrize(
@@ -312,7 +299,7 @@ def test_the_md5() -> None:
     assert ObjectFacts(1, f"{digest}-2", "t").md5 is None
 
 
-def test_an_upload_reads_in_the_thread_that_asked_for_it(client: Any, store: Stubber) -> None:
+def test_an_upload_reads_in_the_thread_that_asked_for_it(s3_client: Any, s3_script: Stubber) -> None:
     """Its source is one connection, read from front to back."""
     threads = set()
 
@@ -324,6 +311,6 @@ def test_an_upload_reads_in_the_thread_that_asked_for_it(client: Any, store: Stu
             threads.add(threading.get_ident())
             return super().read(size)
 
-    store.add_response("put_object", {})
-    upload(client, Source(b"PK"), PLACE)
+    s3_script.add_response("put_object", {})
+    upload(s3_client, Source(b"PK"), PLACE)
     assert threads == {threading.get_ident()}
