@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.flink.states import may_run, may_stop
-from airflow_provider_dli.client.flink.watching import mark_of
+from airflow_provider_dli.client.flink.states import SAVING, may_run, may_stop
+from airflow_provider_dli.client.flink.watching import mark_of, restarts
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.call import Call
     from airflow_provider_dli.client.flink import Done, FlinkJob
+    from airflow_provider_dli.client.flink.watching import Mark
 
-Mark = list[Any]
+#: the state of the job does not allow it
+_UNTIMELY = frozenset({"DLI.15002"})
+#: there is no such job, to whom shows it and to whom deletes it
+_GONE = frozenset({"DLI.16001", "DLI.17001"})
+
+
+def _never(_: FlinkJob) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,12 @@ class Deed:
     :param call: asks for it; one job for each call, so that each has an answer of its own
     :param needed: whether it is to be asked for, as the job is
     :param happened: whether it shows that it was asked for, given the mark the job had before
-    :param done: words for a job that needs it no more
+    :param done: words for a job that does not need it, or not now
+    :param refusals: codes by which the service says that the job is not in the state for it: it is looked at anew
+    :param later: whether a job of which that is true comes into that state by itself
+    :param patient: whether there will be somebody to ask it then
+    :param under_way: whether somebody else has asked for it
+    :param fleeting: whether what shows that it was asked for may be gone soon
     """
 
     name: str
@@ -33,6 +46,11 @@ class Deed:
     needed: Callable[[FlinkJob], bool]
     happened: Callable[[FlinkJob | None, Mark], bool]
     done: str
+    refusals: frozenset[str] = frozenset()
+    later: Callable[[FlinkJob], bool] = _never
+    patient: bool = False
+    under_way: Callable[[FlinkJob], bool] = _never
+    fleeting: bool = False
 
 
 def run(*, resume_savepoint: bool) -> Deed:
@@ -49,31 +67,45 @@ def run(*, resume_savepoint: bool) -> Deed:
     )
 
 
-def stop(*, trigger_savepoint: bool) -> Deed:
-    """Ask a job to stop. One that does not run is left alone.
+def stop(*, trigger_savepoint: bool, patient: bool) -> Deed:
+    """Ask a job to stop. One that does not run, and will not by itself, is left alone.
 
     :param trigger_savepoint: whether to make a savepoint first
+    :param patient: whether one that starts again by itself is waited for, where it cannot be stopped before
     """
     return Deed(
         "stop",
         lambda job_id: flink.stop_jobs([job_id], trigger_savepoint=trigger_savepoint),
-        lambda job: may_stop(job.status),
-        lambda job, _: job is None or not may_stop(job.status),
+        _to_stop,
+        lambda job, _: job is None or not _to_stop(job),
         "does not run",
+        refusals=_UNTIMELY,
+        later=lambda job: restarts(job) and _to_stop(job),
+        patient=patient,
+        under_way=lambda job: job.status == "job_canceling",
     )
 
 
-def save(savepoint_path: str | None) -> Deed:
-    """Make a savepoint of a job.
+def _to_stop(job: FlinkJob) -> bool:
+    return may_stop(job.status, restarts=restarts(job))
+
+
+def save(savepoint_path: str | None, *, patient: bool) -> Deed:
+    """Make a savepoint of a job. Where somebody else's is made, the job is asked after that.
 
     :param savepoint_path: directory for it; None leaves it to the service
+    :param patient: whether the end of another savepoint is waited for
     """
     return Deed(
         "savepoint",
         lambda job_id: flink.trigger_savepoint(job_id, savepoint_path),
-        lambda job: job.status != "job_savepointing",
-        lambda job, mark: job is not None and (job.status == "job_savepointing" or mark_of(job) != mark),
-        "is making one already",
+        lambda job: job.status != SAVING,
+        lambda job, mark: job is not None and (job.status == SAVING or mark_of(job) != mark),
+        "is being saved already",
+        refusals=_UNTIMELY,
+        later=lambda job: job.status == SAVING,
+        patient=patient,
+        fleeting=True,
     )
 
 
@@ -84,5 +116,6 @@ def delete() -> Deed:
         flink.delete_job,
         lambda _: True,
         lambda job, _: job is None,
-        "is gone",
+        "is gone already",
+        refusals=_GONE,
     )

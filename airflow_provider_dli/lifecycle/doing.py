@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_provider_dli.client.errors import AuthenticationError, PermissionDeniedError
-from airflow_provider_dli.client.flink.watching import mark_of
-from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.client.flink.watching import mark_after, mark_of
+from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.lifecycle.looking import find
-from airflow_provider_dli.wording import Logger, counted
+from airflow_provider_dli.lifecycle.notes import Notes
+from airflow_provider_dli.lifecycle.outcome import Done, checked
+from airflow_provider_dli.wording import Logger
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.flink import FlinkJob
+    from airflow_provider_dli.client.flink.watching import Mark
     from airflow_provider_dli.hooks.dli import DliHook
-    from airflow_provider_dli.lifecycle.deeds import Deed, Mark
+    from airflow_provider_dli.lifecycle.deeds import Deed
     from airflow_provider_dli.memory import TaskMemory
+
+__all__ = ["Doing", "Done", "checked"]
 
 _MOST_ASKS = 3
 _GLANCE = 0.5
-
-
-@dataclass
-class Done:
-    """What came of a deed.
-
-    :param marks: each job that was asked, and how it was before
-    :param asked: epoch seconds of the last time one was asked
-    :param failed: why it failed, for each job that it did
-    """
-
-    marks: dict[int, Mark] = field(default_factory=dict)
-    asked: float = 0.0
-    failed: dict[int, DliException] = field(default_factory=dict)
 
 
 class Doing:
@@ -45,7 +33,7 @@ class Doing:
 
     :param hook: asks the service
     :param deed: what is asked
-    :param memory: of the task
+    :param memory: of the task, under a key of the deed's own
     :param settling_time: seconds in which a job may still show no sign of a request whose answer was lost
     :param log: where to tell
     """
@@ -56,96 +44,112 @@ class Doing:
         self.memory = memory
         self._settling_time = settling_time
         self._log = log
-        kept = memory.recall()
-        self._kept: dict[str, Any] = kept if kept.get("deed") == deed.name else {"deed": deed.name, "jobs": {}}
+        self.notes = Notes(memory)
 
     def do(self, jobs: dict[int, FlinkJob]) -> Done:
         """Do it to each job that needs it; a job that fails does not stop the others.
 
+        Where the identity itself is refused, the others are not asked: each would be refused, and a key be locked.
+
         :param jobs: as they are
-        :raises DliException: if the identity is refused or a right is missing: all others would fail too
         """
-        done = Done()
-        for job_id, job in jobs.items():
+        done, ids = Done(), list(jobs)
+        for number, job_id in enumerate(ids):
             try:
-                self._do_one(job_id, job, done)
+                self._do_one(job_id, jobs[job_id], done)
             except DliException as error:
-                if isinstance(error.error, AuthenticationError | PermissionDeniedError):
-                    raise
-                done.failed[job_id] = error
+                if done.fail(job_id, error, ids[number + 1 :]):
+                    break
         return done
 
     def _do_one(self, job_id: int, job: FlinkJob, done: Done) -> None:
-        asked_before = self._kept["jobs"].get(str(job_id))
-        if asked_before:
-            mark, moment = asked_before
+        if noted := self.notes.of(job_id):
+            mark, moment = noted
             done.asked = max(done.asked, moment)
-            if self._shows(job_id, mark, moment):
+            if self._shows(job_id, mark, moment, done):
                 self._log.info(
                     "Job %d %s: an earlier try has asked for it (%s).", job_id, job.name, self._deed.name
                 )
-                done.marks[job_id] = mark
                 return
+            self._log.info(
+                "Job %d %s shows nothing of what an earlier try may have asked; asking again.", job_id, job.name
+            )
         elif not self._deed.needed(job):
-            self._log.info("Job %d %s %s: %s.", job_id, job.name, self._deed.done, job.status)
+            self._leave_alone(job, done)
             return
-        mark = mark_of(job)
-        done.marks[job_id] = mark
-        self._ask(job_id, mark, done)
+        self._ask(job, done)
 
-    def _ask(self, job_id: int, mark: Mark, done: Done) -> None:
+    def _leave_alone(self, job: FlinkJob, done: Done) -> None:
+        told = f"Job {job.job_id} {job.name} {self._deed.done}: {job.status}."
+        if self._deed.later(job):
+            self._put_off(job.job_id, told, done)
+            return
+        self._log.info("%s", told)
+        if self._deed.under_way(job):
+            done.marks[job.job_id] = mark_of(job)
+
+    def _put_off(self, job_id: int, why: str, done: Done) -> None:
+        """Leave a job to whoever waits for it; where nobody does, it has failed."""
+        if not self._deed.patient:
+            raise DliException(f"{why} It was not asked; try again, or have the task wait.")
+        done.later.append(job_id)
+        self._log.info("%s It is asked as soon as it can be.", why)
+
+    def _ask(self, job: FlinkJob, done: Done) -> None:
+        job_id, mark = job.job_id, mark_of(job)
         for asks_left in reversed(range(_MOST_ASKS)):
-            done.asked = time.time()
-            self._keep(job_id, mark, done.asked)
+            done.marks[job_id], done.asked = mark, time.time()
+            self.notes.keep(job_id, mark, done.asked)
             try:
                 self._hook.run(self._deed.call(job_id))
             except DliException as error:
                 if not error.outcome_unknown:
-                    self._drop(job_id)
+                    self.notes.drop(job_id)
+                    if self._is_untimely(job_id, mark, error, done):
+                        return
                     raise
                 self._log.info("%s Looking at the job for what became of it.", error)
-                if self._shows(job_id, mark, done.asked):
+                if self._shows(job_id, mark, done.asked, done):
                     return
                 if not (asks_left and error.worth_repeating):
                     raise
             else:
+                self._catch_sight(job_id, mark, done)
                 return
 
-    def _shows(self, job_id: int, mark: Mark, asked: float) -> bool:
+    def _catch_sight(self, job_id: int, mark: Mark, done: Done) -> None:
+        """Stay with a job until it shows what will be gone at the next look, which may be in a minute."""
+        if not self._deed.fleeting:
+            return
+        try:
+            self._shows(job_id, mark, done.asked, done)
+        except DliException as error:
+            self._log.info("%s It was asked all the same.", error)
+
+    def _is_untimely(self, job_id: int, mark: Mark, error: DliException, done: Done) -> bool:
+        """Tell whether a job was refused for having changed since it was looked at, and is dealt with."""
+        if getattr(error.error, "code", None) not in self._deed.refusals:
+            return False
+        job = find(self._hook, job_id)
+        if job and self._deed.later(job):
+            del done.marks[job_id]
+            self._put_off(job_id, f"Job {job_id} {job.name} is {job.status}. {error}", done)
+            return True
+        over = self._deed.happened(None, mark) if job is None else not self._deed.needed(job)
+        if over:
+            self._log.info("Job %d %s. %s", job_id, self._deed.done, error)
+        return over
+
+    def _shows(self, job_id: int, mark: Mark, asked: float, done: Done) -> bool:
         """Tell whether a job shows that it was asked; wait for it as long as it may take."""
         while True:
-            if self._deed.happened(find(self._hook, job_id), mark):
+            job = find(self._hook, job_id)
+            if self._deed.happened(job, mark):
+                done.marks[job_id] = mark_after(mark, job) if job and self._deed.fleeting else mark
+                if done.marks[job_id] != mark:
+                    self.notes.keep(job_id, done.marks[job_id], asked)
                 return True
             left = asked + self._settling_time - time.time()
             if left <= 0:
                 return False
             time.sleep(min(_GLANCE, left))
-
-    def _keep(self, job_id: int, mark: Mark, asked: float) -> None:
-        self._kept["jobs"][str(job_id)] = [mark, asked]
-        self.memory.keep(self._kept)
-
-    def _drop(self, job_id: int) -> None:
-        del self._kept["jobs"][str(job_id)]
-        self.memory.keep(self._kept)
-
-
-def checked(done: Done, jobs: Sequence[int], deed: Deed) -> None:
-    """Pass if the deed was done to every job.
-
-    :param done: what came of it
-    :param jobs: all that it was for
-    :param deed: what it was
-    :raises DliException: naming each that failed and why, and what was done to the others
-    """
-    if not done.failed:
-        return
-    if len(jobs) == 1:
-        raise next(iter(done.failed.values()))
-    listed = " | ".join(f"job {job_id}: {error}" for job_id, error in done.failed.items())
-    kind = DliFailException if all(isinstance(e, DliFailException) for e in done.failed.values()) else DliException
-    rest = len(jobs) - len(done.failed)
-    raise kind(
-        f"{deed.name}: {len(done.failed)} of {counted(len(jobs), 'job')} failed: {listed}. "
-        f"It was asked of, or is not needed by, the other {rest:,}."
-    )

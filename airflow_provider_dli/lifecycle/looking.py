@@ -27,19 +27,18 @@ def find(hook: DliHook, job_id: int) -> FlinkJob | None:
         raise
 
 
-def all_of(hook: DliHook, job_ids: Sequence[int], name: str = "job_ids") -> dict[int, FlinkJob]:
+def all_of(hook: DliHook, job_ids: Sequence[int]) -> dict[int, FlinkJob]:
     """Show jobs that must all be there.
 
     :param hook: asks the service
     :param job_ids: their ids
-    :param name: the parameter they come from, for the message
     :raises DliFailException: naming those that are not
     """
     found = {job_id: find(hook, job_id) for job_id in job_ids}
     missing = [str(job_id) for job_id, job in found.items() if job is None]
     if missing:
         raise DliFailException(
-            f"{name}: project {hook.project_id} has no job {', '.join(missing)}; name jobs that it has. "
+            f"job_ids: project {hook.project_id} has no job {', '.join(missing)}; name jobs that it has. "
             "Nothing was asked of the others."
         )
     return {job_id: job for job_id, job in found.items() if job is not None}

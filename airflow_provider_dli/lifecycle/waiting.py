@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.client.flink.states import Verdict
+from airflow_provider_dli.client.flink.states import RESTARTS, Verdict
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.lifecycle.looking import find
 from airflow_provider_dli.tables import text_table
+from airflow_provider_dli.triggers.patience import Patience
 from airflow_provider_dli.wording import Logger, counted, lasting
 
 if TYPE_CHECKING:
@@ -16,34 +17,51 @@ if TYPE_CHECKING:
     from airflow_provider_dli.hooks.dli import DliHook
 
 _TELL_EVERY = 10.0
+_SOON = 10.0
 _FEW = 20
 
 
-def look(hook: DliHook, watch: Watch) -> None:
+def look(hook: DliHook, watch: Watch) -> DliException | None:
     """Look at each job that is on its way still.
 
     :param hook: asks the service
     :param watch: takes down what is seen
+    :returns: what went wrong, where another look may go better
+    :raises DliFailException: if none can
     """
     for job_id in watch.waiting(time.time()):
-        watch.see(job_id, find(hook, job_id))
+        try:
+            watch.see(job_id, find(hook, job_id))
+        except DliFailException:
+            raise
+        except DliException as error:
+            hook.log.warning("%s Looking again.", error)
+            return error
+    return None
 
 
 def wait(hook: DliHook, watch: Watch, timeout: float, poll_interval: float, log: Logger) -> None:
-    """Wait until all have come to the goal, one has failed, or time is up.
+    """Wait until all have come to the goal, one has failed or is due to be asked, or time is up.
 
     :param hook: asks the service
     :param watch: takes down what is seen
     :param timeout: seconds
     :param poll_interval: seconds between two looks
     :param log: where to tell how it stands, now and then
+    :raises DliException: if looks fail, one after the other
     """
-    began, told = time.monotonic(), 0.0
+    began, told, patience = time.monotonic(), 0.0, Patience()
     while True:
-        look(hook, watch)
-        waiting = watch.waiting(time.time())
+        failure = look(hook, watch)
         spent = time.monotonic() - began
-        if not waiting or spent >= timeout:
+        if failure:
+            patience.bear(failure)
+            # The last look must have gone well, even if time is up: without it there is nothing to judge.
+            time.sleep(min(poll_interval, max(timeout - spent, _SOON)))
+            continue
+        patience.recover()
+        now = time.time()
+        if not watch.waiting(now) or watch.due(now) or spent >= timeout:
             return
         if spent - told >= _TELL_EVERY:
             told = spent
@@ -83,19 +101,30 @@ def judge(watch: Watch, timeout: float, log: Logger) -> list[dict[str, Any]]:
         listed = ", ".join(map(str, late[:_FEW]))
         raise DliException(
             f"{len(late)} of {counted(len(watch.job_ids), 'job')} not {watch.goal} within {lasting(timeout)}: "
-            f"{listed}{' …' if len(late) > _FEW else ''}. Look at the job in the DLI console, or give the task a "
-            "longer timeout."
+            f"{listed}{' …' if len(late) > _FEW else ''}. {_restarting(watch, late)}Look at the job in the DLI "
+            "console, or give the task a longer timeout."
         )
     return shown(watch)
 
 
+def _restarting(watch: Watch, late: list[int]) -> str:
+    """Say what may be done about jobs that cannot be stopped since they come back by themselves."""
+    jobs = [job for job_id in late if watch.goal == "stopped" and (job := watch.seen.get(job_id))]
+    ids = [str(job.job_id) for job in jobs if job.status == RESTARTS]
+    if not ids:
+        return ""
+    listed = ", ".join(ids[:_FEW])
+    return f"Job {listed} is {RESTARTS} and may start again by itself; switch its restart_when_exception off. "
+
+
 def shown(watch: Watch) -> list[dict[str, Any]]:
-    """Give what was seen as plain JSON values.
+    """Give what was seen as plain JSON values, in the order of the ids.
 
     :param watch: what was seen
     """
     names = ("job_id", "name", "job_type", "status", "start_time", "savepoint_path")
-    return [{name: getattr(job, name) for name in names} for job in watch.seen.values() if job]
+    jobs = [job for job_id in watch.job_ids if (job := watch.seen.get(job_id))]
+    return [{name: getattr(job, name) for name in names} for job in jobs]
 
 
 def tell(watch: Watch, log: Logger) -> None:

@@ -23,7 +23,8 @@ class DliDeleteFlinkJobsOperator(BaseOperator):
     Follows *Deleting a Flink Job* of the DLI API reference (dli_02_0242). Jobs are named one by one: nothing named
     is never "all jobs". A job that does not exist is none to delete, and told.
 
-    Pushes the ids that were deleted as ``return_value``.
+    Pushes the ids that were deleted as ``return_value``, by this try or by one before (exact on Airflow 3.3 and
+    later).
 
     :param job_ids: the jobs: a list of ids, one id, a text of ids, or the output of another task (templated)
     :param if_empty: what to do where ``job_ids`` names none: ``fail``, ``skip`` or ``succeed``
@@ -70,8 +71,10 @@ class DliDeleteFlinkJobsOperator(BaseOperator):
         for job_id in [job_id for job_id, job in found.items() if job is None]:
             self.log.info("Job %d is gone already, or never was in project %s.", job_id, hook.project_id)
         there = {job_id: job for job_id, job in found.items() if job is not None}
-        done = Doing(hook, deed, TaskMemory(context, "dli_delete"), 0, self.log).do(there)
-        checked(done, ids, deed)
+        doing = Doing(hook, deed, TaskMemory(context, "dli_delete"), 0, self.log)
+        before = doing.notes.job_ids
+        checked(doing.do(there), ids, deed)
         for job in there.values():
             self.log.info("Deleted job %d %s, which was %s.", job.job_id, job.name, job.status)
-        return list(there)
+        doing.memory.forget()
+        return [job_id for job_id in ids if job_id in there or job_id in before]

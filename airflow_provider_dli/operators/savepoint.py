@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
@@ -11,17 +11,24 @@ from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.operators.asking import FlinkJobsOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import XComArg
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_dli.client.flink.states import Goal
+    from airflow_provider_dli.client.flink.watching import Watch
+    from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lifecycle.deeds import Deed
+    from airflow_provider_dli.memory import TaskMemory
     from airflow_provider_dli.selecting import IfEmpty
 
 
 class DliSavepointFlinkJobsOperator(FlinkJobsOperator):
-    """Make savepoints of running Flink jobs, and wait until they run on.
+    """Make savepoints of running Flink jobs, and wait until they are made.
 
-    Follows *Triggering a Savepoint of a Flink Job* of the DLI API reference (dli_02_0392).
+    Follows *Triggering a Savepoint of a Flink Job* of the DLI API reference (dli_02_0392). A job shows by another
+    ``savepoint_path`` that one was made. What becomes of that where a savepoint is made in the directory of the
+    one before, the manual does not say: so a job that went through ``job_savepointing`` and runs on is saved too.
+    A job that ends, or shows neither, is a failure. While somebody else's savepoint is made, the job is not asked;
+    it is as soon as that has ended.
 
     Each job is asked by a call of its own; all must exist before any is asked, and one that fails does not stop
     the others. A later try, or one after a killed worker, sees by the job itself whether it was asked already
@@ -34,12 +41,13 @@ class DliSavepointFlinkJobsOperator(FlinkJobsOperator):
         output of another task (templated). Never all: name them
     :param savepoint_path: directory for the savepoints: ``bucket/directory``, with or without ``obs://``; each
         job's is kept in a directory of its own in it (templated). None leaves it to the service
-    :param wait: False to return as soon as each was asked
+    :param wait: False to return as soon as each was asked; a job that cannot be asked yet is a failure then
     :param if_empty: what to do where ``job_ids`` names none: ``fail``, ``skip`` or ``succeed``
     :param dli_conn_id: connection of type ``dli`` (templated)
     :param timeout: seconds to wait
     :param poll_interval: seconds between two looks
-    :param settling_time: seconds for which a job may still read as before after it was asked
+    :param settling_time: seconds for which a job may still read as before after it was asked; as long as it does,
+        the worker stays with it, ``deferrable`` or not
     :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says
     :raises DliFailException: if a parameter or the connection cannot be used, a job does not exist, DLI
         refuses, or a job comes to an end that is not the one waited for; no retry is spent
@@ -47,6 +55,8 @@ class DliSavepointFlinkJobsOperator(FlinkJobsOperator):
     """
 
     template_fields: Sequence[str] = (*FlinkJobsOperator.template_fields, "savepoint_path")
+    #: epoch seconds at which a wait on the triggerer is to end
+    _until = 0.0
 
     def __init__(
         self,
@@ -78,7 +88,24 @@ class DliSavepointFlinkJobsOperator(FlinkJobsOperator):
     def _deed(self) -> Deed:
         from airflow_provider_dli.lifecycle import deeds
 
-        return deeds.save(self.savepoint_path)
+        return deeds.save(self.savepoint_path, patient=self.wait)
 
     def _goal(self) -> Goal | None:
-        return "running" if self.wait else None
+        return "saved" if self.wait else None
+
+    def execute_complete(self, context: Context, event: Any, watch: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
+        """Go on after the triggerer has waited: ask what can be asked now and wait on, or judge."""
+        from airflow_provider_dli.lifecycle.again import carried_over
+
+        self._until, state = carried_over(event, watch)
+        return super().execute_complete(context, event, state)
+
+    def _judged(self, hook: DliHook, watch: Watch, timeout: float, memory: TaskMemory) -> list[dict[str, Any]]:
+        from airflow_provider_dli.lifecycle.again import Again
+
+        again = Again(hook, self._deed(), memory, self.settling_time, self.log)
+        again.wait(watch, timeout, self.poll_interval)
+        if left := again.asked_in_time(watch, self._until):
+            self.timeout = left
+            self._defer(watch)
+        return super()._judged(hook, watch, 0, memory)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
@@ -11,10 +11,13 @@ from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.operators.asking import FlinkJobsOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import XComArg
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_dli.client.flink.states import Goal
+    from airflow_provider_dli.client.flink.watching import Watch
+    from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lifecycle.deeds import Deed
+    from airflow_provider_dli.memory import TaskMemory
     from airflow_provider_dli.selecting import IfEmpty
 
 
@@ -22,7 +25,8 @@ class DliStopFlinkJobsOperator(FlinkJobsOperator):
     """Stop Flink jobs of a DLI project, and wait until they are stopped.
 
     Follows *Stopping Flink Jobs in Batches* of the DLI API reference (dli_02_0241). A job that does not run is
-    left as it is.
+    left as it is; but one with ``restart_when_exception`` that is ``job_running_exception`` may run again by
+    itself: it is asked to stop, once more when it runs again, and the task is green only when it is stopped.
 
     Each job is asked by a call of its own; all must exist before any is asked, and one that fails does not stop
     the others. A later try, or one after a killed worker, sees by the job itself whether it was asked already
@@ -33,8 +37,10 @@ class DliStopFlinkJobsOperator(FlinkJobsOperator):
 
     :param job_ids: the jobs: a list of ids, one id, a text of ids with commas, blanks or newlines between, or the
         output of another task (templated). Never all: name them
-    :param trigger_savepoint: True to make a savepoint first, for a run with ``resume_savepoint``
-    :param wait: False to return as soon as each was asked
+    :param trigger_savepoint: True to make a savepoint first, for a run with ``resume_savepoint``. How one shows
+        after a stop, the manual does not say: a job whose ``savepoint_path`` is as before is warned of. One that
+        was being stopped already when the task came, and shows no new savepoint, is a failure
+    :param wait: False to return as soon as each was asked; a job that cannot be asked yet is a failure then
     :param if_empty: what to do where ``job_ids`` names none: ``fail``, ``skip`` or ``succeed``
     :param dli_conn_id: connection of type ``dli`` (templated)
     :param timeout: seconds to wait
@@ -45,6 +51,9 @@ class DliStopFlinkJobsOperator(FlinkJobsOperator):
         refuses, or a job comes to an end that is not the one waited for; no retry is spent
     :raises DliException: if DLI is out of reach or in trouble, or time is up; a retry may help
     """
+
+    #: epoch seconds at which a wait on the triggerer is to end
+    _until = 0.0
 
     def __init__(
         self,
@@ -76,7 +85,28 @@ class DliStopFlinkJobsOperator(FlinkJobsOperator):
     def _deed(self) -> Deed:
         from airflow_provider_dli.lifecycle import deeds
 
-        return deeds.stop(trigger_savepoint=self.trigger_savepoint)
+        return deeds.stop(trigger_savepoint=self.trigger_savepoint, patient=self.wait)
 
     def _goal(self) -> Goal | None:
         return "stopped" if self.wait else None
+
+    def execute_complete(self, context: Context, event: Any, watch: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
+        """Go on after the triggerer has waited: ask what can be asked now and wait on, or judge."""
+        from airflow_provider_dli.lifecycle.again import carried_over
+
+        self._until, state = carried_over(event, watch)
+        return super().execute_complete(context, event, state)
+
+    def _judged(self, hook: DliHook, watch: Watch, timeout: float, memory: TaskMemory) -> list[dict[str, Any]]:
+        from airflow_provider_dli.lifecycle.again import Again
+        from airflow_provider_dli.lifecycle.savepoints import prove
+
+        again = Again(hook, self._deed(), memory, self.settling_time, self.log)
+        again.wait(watch, timeout, self.poll_interval)
+        if left := again.asked_in_time(watch, self._until):
+            self.timeout = left
+            self._defer(watch)
+        result = super()._judged(hook, watch, 0, memory)
+        if self.trigger_savepoint:
+            prove(watch, self.log)
+        return result

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.sensors.failing import as_usual, patience_of
 from airflow_provider_dli.telling import tells_failures
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_dli.client.locations import ObsLocation
+    from airflow_provider_dli.triggers.patience import Patience
     from airflow_provider_dli.verification.demands import Level
     from airflow_provider_dli.verification.verify import Verification
 
@@ -33,7 +35,7 @@ class DliExportArchiveSensor(BaseSensorOperator):
     :param zip_file: the archives: one entry ``bucket/key``, a list of them, or ``export.output`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
     :param level: what is proven of each in the end: ``directory``, or ``exists`` for nothing but that it is there
-    :param settle_time: seconds for which an archive must not have changed
+    :param settle_time: seconds for which an archive must not have changed, by the time of its last write
     :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says. The
         parameters of all sensors, such as ``poke_interval``, ``timeout``, ``mode`` and ``soft_fail``, do as usual
     :raises DliFailException: if an archive is damaged, or a parameter, the connection or the bucket cannot be used
@@ -60,12 +62,13 @@ class DliExportArchiveSensor(BaseSensorOperator):
         self.level = level
         self.settle_time = settle_time
         self.deferrable = deferrable
+        self._patience: Patience | None = None
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once; all settled archives are proven, and their reports are the result."""
         del context
         places, verification = self._prepared()
-        if awaited := verification.unsettled(places, self.settle_time):
+        if awaited := self._awaited(places, verification):
             self.log.info("Not there yet, or not settled: %s", ", ".join(place.url for place in awaited))
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._proven(places, verification))
@@ -75,10 +78,11 @@ class DliExportArchiveSensor(BaseSensorOperator):
         """Wait here, or on the triggerer."""
         if not self.deferrable:
             return super().execute(context)
-        places, verification = self._prepared()
-        if verification.unsettled(places, self.settle_time):
-            self._defer(places)
-        return self._proven(places, verification)
+        with as_usual(self):
+            places, verification = self._prepared()
+            if self._awaited(places, verification):
+                self._defer(places)
+            return self._proven(places, verification)
 
     @tells_failures
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
@@ -103,6 +107,22 @@ class DliExportArchiveSensor(BaseSensorOperator):
                 "level: 'full' is too much for a sensor; use DliVerifyFlinkExportOperator after it"
             )
         return prepared(self.zip_file, self.dli_conn_id, self.log, level=self.level)
+
+    def _awaited(self, places: list[ObsLocation], verification: Verification) -> list[ObsLocation]:
+        """Give those that are not there, or not settled; all of them after a look that failed, and may pass."""
+        from airflow_provider_dli.exceptions import DliException
+
+        self._patience = self._patience or patience_of(self, deferrable=self.deferrable)
+        # Where it need not settle, it may even be written in the future, by a clock that is ahead of ours.
+        settle_time = self.settle_time or float("-inf")
+        try:
+            awaited = verification.unsettled(places, settle_time)
+        except DliException as failure:
+            self._patience.bear(failure)
+            self.log.warning("%s Looking again.", failure)
+            return places
+        self._patience.recover()
+        return awaited
 
     def _proven(self, places: list[ObsLocation], verification: Verification) -> list[dict[str, Any]]:
         from airflow_provider_dli.verification.judgement import judge

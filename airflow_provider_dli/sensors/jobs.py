@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.sensors.failing import as_usual, patience_of
 from airflow_provider_dli.telling import tells_failures
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_dli.client.flink.states import Goal
+    from airflow_provider_dli.client.flink.states import SeenGoal
     from airflow_provider_dli.client.flink.watching import Watch
+    from airflow_provider_dli.hooks.dli import DliHook
+    from airflow_provider_dli.triggers.patience import Patience
 
 
 class DliFlinkJobSensor(BaseSensorOperator):
@@ -46,7 +49,7 @@ class DliFlinkJobSensor(BaseSensorOperator):
         self,
         *,
         job_ids: Iterable[int | str] | int | str | XComArg,
-        goal: Goal = "running",
+        goal: SeenGoal = "running",
         settling_time: float = 60,
         dli_conn_id: str = DEFAULT_CONN_ID,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -54,12 +57,13 @@ class DliFlinkJobSensor(BaseSensorOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.job_ids = job_ids
-        self.goal: Goal = goal
+        self.goal: SeenGoal = goal
         self.settling_time = settling_time
         self.dli_conn_id = dli_conn_id
         self.deferrable = deferrable
         self._first_look: float | None = None
         self._before: dict[int, list[Any]] = {}
+        self._patience: Patience | None = None
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once; where all have come to the goal, the jobs are the result."""
@@ -67,7 +71,8 @@ class DliFlinkJobSensor(BaseSensorOperator):
 
         from airflow_provider_dli.lifecycle.waiting import standing
 
-        watch = self._looked(self._began(context))
+        hook, watch = self._prepared(self._began(context))
+        self._look(hook, watch)
         if watch.waiting(time.time()):
             self.log.info("Not all %s: %s", self.goal, standing(watch))
             return PokeReturnValue(is_done=False)
@@ -80,10 +85,12 @@ class DliFlinkJobSensor(BaseSensorOperator):
 
         if not self.deferrable:
             return super().execute(context)
-        watch = self._looked(time.time())
-        if watch.waiting(time.time()):
-            self._defer(watch)
-        return self._judged(watch)
+        with as_usual(self):
+            hook, watch = self._prepared(time.time())
+            self._look(hook, watch)
+            if watch.waiting(time.time()):
+                self._defer(watch)
+            return self._judged(watch)
 
     @tells_failures
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
@@ -92,12 +99,13 @@ class DliFlinkJobSensor(BaseSensorOperator):
 
         from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
 
-        from airflow_provider_dli.lifecycle.waiting import standing
+        from airflow_provider_dli.lifecycle.waiting import standing, wait
         from airflow_provider_dli.triggers.events import checked
 
         del context
         checked(event)
-        watch = self._looked(0)
+        hook, watch = self._prepared(0)
+        wait(hook, watch, 0, self.poke_interval, self.log)
         if watch.waiting(time.time()):
             message = f"Not all {self.goal} within {self.timeout:.0f} s: {standing(watch)}"
             raise AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)
@@ -113,14 +121,13 @@ class DliFlinkJobSensor(BaseSensorOperator):
         first = instance.get_first_reschedule_date(context) if self.reschedule and instance else None
         return first.timestamp() if first else self._first_look
 
-    def _looked(self, began: float) -> Watch:
-        """Check every parameter, then look at each job."""
+    def _prepared(self, began: float) -> tuple[DliHook, Watch]:
+        """Check every parameter, before anything is asked."""
         from airflow_provider_dli.client.errors import ConfigurationError
         from airflow_provider_dli.client.flink.states import GOALS
-        from airflow_provider_dli.client.flink.watching import Watch, mark_of
+        from airflow_provider_dli.client.flink.watching import Watch
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.dli import DliHook
-        from airflow_provider_dli.lifecycle.waiting import look
         from airflow_provider_dli.parameters import job_ids
 
         with translated():
@@ -128,12 +135,20 @@ class DliFlinkJobSensor(BaseSensorOperator):
                 raise ConfigurationError(
                     "goal", f"{self.goal!r} is not possible", f"give one of {', '.join(GOALS)}"
                 )
-            watch = Watch(job_ids("job_ids", self.job_ids), self.goal)
-        look(DliHook(self.dli_conn_id), watch)
-        # What is seen in the beginning may be the end of the run before.
-        self._before = self._before or {job.job_id: mark_of(job) for job in watch.seen.values() if job}
-        watch.before, watch.asked, watch.grace, watch.must_move = self._before, began, self.settling_time, False
-        return watch
+            ids = job_ids("job_ids", self.job_ids)
+        return DliHook(self.dli_conn_id), Watch(
+            ids, self.goal, self._before, began, self.settling_time, must_move=False
+        )
+
+    def _look(self, hook: DliHook, watch: Watch) -> None:
+        """Look at each job; where that fails, and may pass, some are not seen, and so waited for."""
+        from airflow_provider_dli.lifecycle.waiting import look
+
+        self._patience = self._patience or patience_of(self, deferrable=self.deferrable)
+        if failure := look(hook, watch):
+            self._patience.bear(failure)
+        else:
+            self._patience.recover()
 
     def _judged(self, watch: Watch) -> list[dict[str, Any]]:
         from airflow_provider_dli.lifecycle.waiting import judge

@@ -9,10 +9,10 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 
 
 def checked(event: Any) -> str:  # noqa: ANN401 -- whatever the database gave back
-    """Give the status of an event of :class:`~airflow_provider_dli.triggers.obs.ArchivesTrigger`.
+    """Give the status of an event of a :class:`~airflow_provider_dli.triggers.waiting.WaitingTrigger`.
 
     :param event: as Airflow hands it to the task
-    :returns: ``present`` or ``timeout``
+    :returns: ``present`` if there is something to judge or to do, or ``timeout``
     :raises DliException: if the trigger failed in a way that may pass
     :raises DliFailException: if it failed otherwise, or the event is none that this version knows
     """

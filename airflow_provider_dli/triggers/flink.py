@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 
 class FlinkJobsTrigger(WaitingTrigger):
-    """Waits until Flink jobs have come to a goal, or one of them has failed.
+    """Waits until Flink jobs have come to a goal, one has failed, or one can be asked that could not before.
+
+    Tells the task ``before`` besides, the marks with what was seen on the way, and ``deadline``.
 
     :param job_ids: the jobs
-    :param goal: ``running``, ``finished`` or ``stopped``
+    :param goal: ``running``, ``finished``, ``stopped`` or ``saved``
     :param dli_conn_id: connection of type ``dli``
     :param poll_interval: seconds between two looks, a quarter more or less by chance
     :param deadline: epoch seconds at which to stop waiting
@@ -86,3 +88,12 @@ class FlinkJobsTrigger(WaitingTrigger):
     def missing(self) -> list[Any]:
         """Give the jobs that are on their way still."""
         return self._watch.waiting(time.time())
+
+    def is_over(self) -> bool:
+        """Tell whether none is on its way, or one is due to be asked."""
+        return not self.missing() or bool(self._watch.due(time.time()))
+
+    def facts(self) -> dict[str, Any]:
+        """Give what a later look no longer shows."""
+        before = {str(job_id): mark for job_id, mark in self._watch.before.items()}
+        return {"before": before, "deadline": self.deadline}

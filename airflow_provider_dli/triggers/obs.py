@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.hooks.obs import ObsHook
@@ -60,28 +61,25 @@ class _Watch:
         self._settle_time = settle_time
         self._archives = archives
         self._buckets: set[str] = set()
-        #: each archive that is there, and since when it is as it is
-        self._seen: dict[str, tuple[ObjectFacts, float]] = {}
+        self._settled: set[str] = set()
 
     async def look(self, hook: ObsHook) -> None:
         """Look each one up that is not settled yet."""
-        for archive in self._archives:
-            if not self._is_settled(archive):
-                await self._look_at(hook, archive)
+        for archive in self.unsettled():
+            await self._look_at(hook, archive)
 
     async def _look_at(self, hook: ObsHook, archive: str) -> None:
         bucket = archive.partition("/")[0]
         facts = await hook.afind(archive, bucket_known=bucket in self._buckets)
         self._buckets.add(bucket)
-        if facts is None:
-            self._seen.pop(archive, None)
-        elif archive not in self._seen or self._seen[archive][0] != facts:
-            self._seen[archive] = (facts, time.monotonic())
+        if facts and self._has_settled(facts):
+            self._settled.add(archive)
 
     def unsettled(self) -> list[str]:
-        """Give those that are not there, or have changed a moment ago."""
-        return [archive for archive in self._archives if not self._is_settled(archive)]
+        """Give those that were not there, or had changed a moment before, when they were looked at."""
+        return [archive for archive in self._archives if archive not in self._settled]
 
-    def _is_settled(self, archive: str) -> bool:
-        seen = self._seen.get(archive)
-        return seen is not None and time.monotonic() - seen[1] >= self._settle_time
+    def _has_settled(self, facts: ObjectFacts) -> bool:
+        """Judge by the time of the last write, as the sensor does on a worker."""
+        age = time.time() - datetime.fromisoformat(facts.last_modified).timestamp()
+        return not self._settle_time or age >= self._settle_time

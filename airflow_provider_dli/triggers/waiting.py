@@ -16,15 +16,15 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_dli.client.errors import AuthenticationError
 from airflow_provider_dli.exceptions import DliException, DliFailException
-from airflow_provider_dli.hooks.shared import forget_shared, shared_hook
+from airflow_provider_dli.hooks.shared import forget_shared, has_other_credentials, shared_hook
+from airflow_provider_dli.triggers.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_provider_dli.hooks.base import AccountHook
+    from airflow_provider_dli.hooks.shared import SharedHook
 
-#: looks that may fail one after the other before the task is told
-_MOST_FAILURES = 5
 _JITTER = 0.25
 _HEAVY = (
     "airflow_provider_dli.connection.account",
@@ -63,6 +63,14 @@ class WaitingTrigger(BaseTrigger):
     def missing(self) -> list[Any]:
         """Give what is waited for still; nothing ends the wait."""
 
+    def is_over(self) -> bool:
+        """Tell whether the task is to be told, whatever is missing still."""
+        return not self.missing()
+
+    def facts(self) -> dict[str, Any]:
+        """Give what else the task is told."""
+        return {}
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire once."""
         yield TriggerEvent(await self._outcome())  # type: ignore[no-untyped-call]  # likewise
@@ -73,34 +81,35 @@ class WaitingTrigger(BaseTrigger):
         await _load()
         for tries_left in (1, 0):
             try:
-                async with shared_hook(self.hook_class, self.dli_conn_id) as hook:
-                    return await self._wait(hook)
+                async with shared_hook(self.hook_class, self.dli_conn_id) as shared:
+                    return await self._wait(shared)
             except DliException as error:
                 forget_shared(self.hook_class, self.dli_conn_id)
-                # A connection with temporary keys may have got fresh ones since: it is read once more.
-                if not tries_left or not isinstance(error.error, AuthenticationError):
+                # A connection with temporary keys may have got fresh ones since: it is read once more. With the
+                # same ones nothing is asked again: a key that is refused a few times is locked for everybody.
+                if not (tries_left and await self._may_go_on(error)):
                     return _failed(error)
         raise AssertionError("the last try returns")
 
-    async def _wait(self, hook: AccountHook) -> dict[str, Any]:
-        """Look until nothing is waited for, or time is up."""
-        failures = 0
+    async def _may_go_on(self, error: DliException) -> bool:
+        refused = isinstance(error.error, AuthenticationError)
+        return refused and await has_other_credentials(self.hook_class, self.dli_conn_id)
+
+    async def _wait(self, shared: SharedHook[AccountHook]) -> dict[str, Any]:
+        """Look until it is over, or time is up."""
+        patience = Patience()
         while True:
             try:
-                await self.look(hook)
-            except DliFailException:
-                raise
+                await shared.look(self.look)
             except DliException as error:
-                failures += 1
-                if failures >= _MOST_FAILURES:
-                    raise
+                patience.bear(error)
                 self.log.warning("%s Looking again in %.0f s.", error, self.poll_interval)
             else:
-                failures = 0
-                if not self.missing():
-                    return {"status": "present", "missing": []}
+                patience.recover()
+                if self.is_over():
+                    return {"status": "present", "missing": self.missing(), **self.facts()}
             if self._left() <= 0:
-                return {"status": "timeout", "missing": self.missing()}
+                return {"status": "timeout", "missing": self.missing(), **self.facts()}
             pause = self.poll_interval * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 -- no secret
             await asyncio.sleep(min(pause, self._left()))
 
@@ -110,15 +119,20 @@ class WaitingTrigger(BaseTrigger):
 
 async def _load() -> None:
     """Import what is heavy, once, and not on the event loop, where it would stop every other trigger."""
-    if all(name in sys.modules for name in _HEAVY):
+    if _is_loaded():
         return
     async with _LOADING.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+        if _is_loaded():  # by one that had the lock before
+            return
         for name in _HEAVY:
-            if name not in sys.modules:
-                await asyncio.to_thread(import_module, name)
+            await asyncio.to_thread(import_module, name)
         # What is imported stays for good. Left to the garbage collector, it is gone through every other minute
         # while many triggers wait, and the event loop stands still for a fifth of a second each time.
         gc.freeze()
+
+
+def _is_loaded() -> bool:
+    return all(name in sys.modules for name in _HEAVY)
 
 
 def _failed(error: Exception) -> dict[str, Any]:

@@ -111,14 +111,23 @@ async def test_the_trigger_fires_when_all_is_there(world: Any) -> None:
 
 
 async def test_the_trigger_waits_until_an_archive_has_settled(world: Any) -> None:
-    """One that is written again starts anew."""
+    """One that is written again starts anew; OBS tells whole seconds."""
     name = put(world, "a.zip", 1)
     began = time.monotonic()
-    waiting = asyncio.ensure_future(fired(trigger([name], settle_time=1.0)))
-    await asyncio.sleep(0.7)
+    waiting = asyncio.ensure_future(fired(trigger([name], settle_time=2.5)))
+    await asyncio.sleep(1.4)
     await asyncio.to_thread(put, world, "a.zip", 1, 2)
     assert (await waiting)["status"] == "present"
-    assert time.monotonic() - began > 1.6
+    assert time.monotonic() - began > 2.8
+
+
+async def test_an_archive_that_is_old_has_settled(world: Any) -> None:
+    """By the time of its last write, and not since the trigger saw it."""
+    name = put(world, "a.zip", 1)
+    await asyncio.sleep(1.1)
+    began = time.monotonic()
+    assert (await fired(trigger([name], settle_time=1.0)))["status"] == "present"
+    assert time.monotonic() - began < 1
 
 
 async def test_the_trigger_ends_in_time(world: Any) -> None:

@@ -279,9 +279,15 @@ def test_a_missing_job_is_known_by_its_code() -> None:
     ],
 )
 def test_what_is_deprecated_says_what_to_use(make: Any, instead: str) -> None:
-    """At the line that uses it, here the one that pytest calls the lambda from or the lambda itself."""
-    with pytest.warns(DeprecationWarning, match=f" is deprecated; {instead}") as caught:
+    """In its words."""
+    with pytest.warns(DeprecationWarning, match=f" is deprecated; {instead}"):
         make()
+
+
+def test_what_is_deprecated_warns_at_the_line_that_uses_it() -> None:
+    """So that one finds it."""
+    with pytest.warns(DeprecationWarning) as caught:
+        flink.show_agency()
     assert Path(caught[0].filename) == Path(__file__)
 
 

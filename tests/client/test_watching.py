@@ -53,11 +53,20 @@ def test_a_status_that_is_new(goal: Any) -> None:
     assert (may_run("job_brand_new"), may_stop("job_brand_new")) == (False, True)
 
 
-def test_a_job_that_restarts_itself_may_come_back() -> None:
-    """From an exception only; it is stopped then in any case."""
-    assert verdict("job_running_exception", "running", restarts=True) is Verdict.WAIT
+@pytest.mark.parametrize("goal", [*GOALS, "saved"])
+def test_a_job_that_restarts_itself_may_come_back(goal: Any) -> None:
+    """From an exception, whatever one waits for, a stop included; any other bad end stays one."""
+    assert verdict("job_running_exception", goal, restarts=True) is Verdict.WAIT
     assert verdict("job_submit_fail", "running", restarts=True) is Verdict.FAILED
-    assert verdict("job_running_exception", "stopped", restarts=True) is Verdict.REACHED
+    assert verdict("job_submit_fail", "stopped", restarts=True) is Verdict.REACHED
+    assert [may_stop(status, restarts=True) for status in ("job_running_exception", "job_finish")] == [True, False]
+
+
+def test_no_status_says_that_a_job_was_saved() -> None:
+    """One that does not run cannot be; any other is waited for."""
+    ended = {status for status in PHASES if verdict(status, "saved") is Verdict.FAILED}
+    assert ended == {status for status in PHASES if may_run(status)}
+    assert {verdict(status, "saved") for status in PHASES} == {Verdict.FAILED, Verdict.WAIT}
 
 
 def test_the_mark_of_a_job() -> None:
@@ -174,6 +183,93 @@ def test_a_job_that_restarts_is_known_by_its_settings(raw: dict[str, Any], expec
     watch = Watch([1], "running")
     watch.see(1, job("job_running_exception", raw=raw))
     assert watch.verdict(1, 0) is expected
+
+
+def saved(before: FlinkJob, *seen: FlinkJob) -> Watch:
+    """Watch a job that was asked for a savepoint at 100, and has ten seconds to show it."""
+    watch = Watch([1], "saved", {1: mark_of(before)}, asked=100, grace=10)
+    for each in seen:
+        watch.see(1, each)
+    return watch
+
+
+def test_another_savepoint_path_shows_a_savepoint() -> None:
+    """Also of a job that has ended since; not while it is made still."""
+    before = job("job_running", savepoint_path="b/old")
+    for status, expected in (
+        ("job_running", Verdict.REACHED),
+        ("job_finish", Verdict.REACHED),
+        ("job_savepointing", Verdict.WAIT),
+    ):
+        assert saved(before, job(status, savepoint_path="b/new")).verdict(1, 100) is expected
+
+
+@pytest.mark.parametrize("path", [None, "", "b/old"])
+def test_a_job_that_was_saved_and_runs_on_is_saved(path: str | None) -> None:
+    """Whatever its path; one that ends after it, or came to an exception, shows nothing."""
+    running, saving, ended, thrown = (
+        job(status, savepoint_path=path, raw={"job_config": {"restart_when_exception": True}})
+        for status in ("job_running", "job_savepointing", "job_finish", "job_running_exception")
+    )
+    assert saved(running, saving, running).verdict(1, 100) is Verdict.REACHED
+    assert saved(running, saving).verdict(1, 200) is Verdict.WAIT
+    assert saved(running, saving, ended).failures(100) == {1: "job_finish, and shows no new savepoint"}
+    assert saved(running, saving, thrown, running).verdict(1, 100) is Verdict.WAIT
+    told = {1: "still job_running after 10 s, and shows no new savepoint"}
+    assert saved(running, saving, thrown, running).failures(110) == told
+
+
+def test_a_job_that_shows_no_savepoint_has_time_for_it() -> None:
+    """To the second."""
+    running = job("job_running")
+    assert saved(running, running).verdict(1, 109.9) is Verdict.WAIT
+    assert saved(running, running).failures(110) == {1: "still job_running after 10 s, and shows no new savepoint"}
+
+
+def test_a_job_is_due_for_its_savepoint_when_it_runs_again() -> None:
+    """It was not asked while somebody else's was made."""
+    watch = Watch([1, 2], "saved", {2: mark_of(job("job_running", 2))}, asked=100, grace=10)
+    watch.see(1, job("job_savepointing"))
+    watch.see(2, job("job_running", 2))
+    assert (watch.waiting(100), watch.due(100)) == ([1, 2], [])
+    watch.see(1, job("job_running"))
+    assert watch.due(100) == [1]
+    watch.see(2, job("job_finish", 2))
+    assert watch.due(100) == [], "one failure ends the wait for all"
+
+
+RESTARTING: dict[str, Any] = {"raw": {"job_config": {"restart_when_exception": True}}}
+
+
+def test_a_job_is_due_for_its_stop_when_it_comes_back() -> None:
+    """One that could not be asked, and one whose request ended with its run; no other job is."""
+    asked = {each: ["job_running", None, None] for each in (2, 3)}
+    watch = Watch([1, 2, 3], "stopped", asked, asked=100, grace=10)
+    for status, due in (("job_running_exception", []), ("job_submitting", [1, 2]), ("job_canceling", [])):
+        watch.see(1, job(status, 1, **RESTARTING))
+        watch.see(2, job(status, 2, **RESTARTING))
+        watch.see(3, job("job_running", 3))
+        assert watch.due(100) == due
+    watch.see(1, job("job_running", 1))
+    assert watch.due(100) == [], "it does not restart by itself"
+
+
+def test_nobody_is_due_for_who_did_not_ask() -> None:
+    """Nor for who asked for something else."""
+    for goal, must_move in (("stopped", False), ("running", True), ("finished", True)):
+        watch = Watch([1], goal, must_move=must_move)  # type: ignore[arg-type]  # of the list above
+        watch.see(1, job("job_submitting", **RESTARTING))
+        assert watch.due(0) == []
+
+
+def test_who_did_not_ask_takes_the_first_sight_for_the_mark() -> None:
+    """Whenever that is; who asked has the marks of before, and changes none for a run."""
+    seen_only, asked = Watch([1], "running", must_move=False), Watch([1], "running", {1: ["job_init", None, None]})
+    for watch in (seen_only, asked):
+        watch.see(1, job("job_running_exception"))
+        watch.see(1, job("job_submitting"))
+    assert seen_only.before == {1: ["job_running_exception", None, None]}
+    assert asked.before == {1: ["job_init", None, None]}
 
 
 def differ(source: dict[str, Any], restored: dict[str, Any]) -> list[tuple[str, Any, Any]]:

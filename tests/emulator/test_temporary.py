@@ -213,3 +213,25 @@ def test_a_proof_that_cannot_be_read_is_refused(dli_emulator: Emulator) -> None:
     answer = Asker(dli_emulator).send("GET", "/", {"Authorization": "AWS4-HMAC-SHA256 x"})
     assert answer.status == 403
     assert b"<Code>InvalidAccessKeyId</Code>" in answer.content
+
+
+def test_a_fault_that_the_door_cannot_show_waits_for_dli(asker: Asker) -> None:
+    """It is not used up in silence; one set after it that the door can show is met."""
+    emulator = asker.emulator
+    client = s3(emulator)
+    emulator.fault("*", "throttled", retry_after=0)
+    emulator.fault("HeadBucket", "error", status=503)
+    with pytest.raises(ClientError, match="503"):
+        client.head_bucket(Bucket=emulator.bucket)
+    client.head_bucket(Bucket=emulator.bucket)
+    assert [fault.kind for fault in emulator.faults] == ["throttled"]
+    assert asker.jobs().error == (429, "APIGW.0308")
+    assert asker.jobs().status == 200
+
+
+def test_a_fault_for_each_operation_is_met_at_the_door_too(asker: Asker) -> None:
+    """If it is one that the door can show."""
+    asker.emulator.fault("*", "error", status=503)
+    with pytest.raises(ClientError, match="503"):
+        s3(asker.emulator).head_bucket(Bucket=asker.emulator.bucket)
+    assert not list(asker.emulator.faults)

@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Literal, get_args
 
-#: what one may wait for
-Goal = Literal["running", "finished", "stopped"]
-GOALS: tuple[Goal, ...] = get_args(Goal)
+#: what anybody may wait for, whoever asked
+SeenGoal = Literal["running", "finished", "stopped"]
+GOALS: tuple[SeenGoal, ...] = get_args(SeenGoal)
+#: ``saved``: a savepoint was made; by its status alone a job does not tell, see
+#: :mod:`~airflow_provider_dli.client.flink.watching`
+Goal = Literal["running", "finished", "stopped", "saved"]
 
 
 class Verdict(Enum):
@@ -62,6 +65,7 @@ _REACHED: Mapping[Goal, frozenset[str]] = {
         {"job_init", "job_submit_fail", "job_running_exception", "job_cancel_success", "job_arrearage_stopped"}
         | {"job_finish"}
     ),
+    "saved": frozenset(),
 }
 _FAILED: Mapping[Goal, frozenset[str]] = {
     "running": frozenset(
@@ -73,6 +77,10 @@ _FAILED: Mapping[Goal, frozenset[str]] = {
         | {"job_arrearage_stopped"}
     ),
     "stopped": frozenset({"job_cancel_fail"}),
+    "saved": frozenset(
+        {"job_init", "job_submit_fail", "job_running_exception", "job_cancel_success", "job_cancel_fail"}
+        | {"job_arrearage_stopped", "job_finish"}
+    ),
 }
 #: those that run, may come to run, or failed to stop
 _STOPPABLE = frozenset(
@@ -80,7 +88,9 @@ _STOPPABLE = frozenset(
     | {"job_arrearage_recovering", "job_cancel_fail"}
 )
 #: what a job with ``restart_when_exception`` may leave by itself
-_RESTARTS = "job_running_exception"
+RESTARTS = "job_running_exception"
+#: in which a job is while its savepoint is made
+SAVING = "job_savepointing"
 
 
 def verdict(status: str, goal: Goal, *, restarts: bool = False) -> Verdict:
@@ -93,10 +103,11 @@ def verdict(status: str, goal: Goal, *, restarts: bool = False) -> Verdict:
     :param goal: what is waited for
     :param restarts: whether the job has ``restart_when_exception``, and so may come back from an exception
     """
+    # Before all else: such a job has come to no end. It may run again, and cost, whatever one waits for.
+    if restarts and status == RESTARTS:
+        return Verdict.WAIT
     if status in _REACHED[goal]:
         return Verdict.REACHED
-    if restarts and status == _RESTARTS:
-        return Verdict.WAIT
     return Verdict.FAILED if status in _FAILED[goal] else Verdict.WAIT
 
 
@@ -108,9 +119,10 @@ def may_run(status: str) -> bool:
     return PHASES.get(status, Phase.MOVING) in (Phase.REST, Phase.ENDED, Phase.BROKEN)
 
 
-def may_stop(status: str) -> bool:
+def may_stop(status: str, *, restarts: bool = False) -> bool:
     """Tell whether a job of this status is to be asked to stop; False if it has ended, never ran, or is stopping.
 
     :param status: of a job; one that this version does not know may be stopped
+    :param restarts: whether the job has ``restart_when_exception``: then an exception is no end
     """
-    return status not in PHASES or status in _STOPPABLE
+    return status not in PHASES or status in _STOPPABLE or (restarts and status == RESTARTS)

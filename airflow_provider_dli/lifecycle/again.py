@@ -1,0 +1,86 @@
+"""Ask again: jobs that could not be asked when the task began, or came back after they were asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dli.lifecycle.doing import Doing, checked
+from airflow_provider_dli.lifecycle.waiting import wait
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.client.flink.watching import Watch
+    from airflow_provider_dli.hooks.dli import DliHook
+    from airflow_provider_dli.lifecycle.deeds import Deed
+    from airflow_provider_dli.memory import TaskMemory
+    from airflow_provider_dli.wording import Logger
+
+
+class Again:
+    """Asks jobs as soon as they can be asked.
+
+    :param hook: asks the service
+    :param deed: what is asked
+    :param memory: of the task
+    :param settling_time: seconds in which a job may still show no sign that it was asked
+    :param log: where to tell
+    """
+
+    def __init__(self, hook: DliHook, deed: Deed, memory: TaskMemory, settling_time: float, log: Logger) -> None:
+        self._hook = hook
+        self._deed = deed
+        self._memory = memory
+        self._settling_time = settling_time
+        self._log = log
+
+    def wait(self, watch: Watch, timeout: float, poll_interval: float) -> None:
+        """Wait, as :func:`~airflow_provider_dli.lifecycle.waiting.wait` does, and ask on the way.
+
+        :param watch: takes down what is seen
+        :param timeout: seconds
+        :param poll_interval: seconds between two looks
+        """
+        end = time.monotonic() + timeout
+        while True:
+            wait(self._hook, watch, max(0.0, end - time.monotonic()), poll_interval, self._log)
+            left = end - time.monotonic()
+            if left <= 0 or not self._ask(watch):
+                return
+            if watch.due(time.time()):
+                time.sleep(min(poll_interval, left))
+
+    def asked_in_time(self, watch: Watch, until: float) -> float:
+        """Ask those that can be asked now, after a wait on the triggerer; seconds that are left to wait on there.
+
+        :param watch: what was seen
+        :param until: epoch seconds at which the wait is to end
+        :returns: 0 if there were none, or time is up
+        :raises DliException: if one could not be asked
+        """
+        left = max(0.0, until - time.time())
+        return left if left and self._ask(watch) else 0.0
+
+    def _ask(self, watch: Watch) -> bool:
+        jobs = {job_id: job for job_id in watch.due(time.time()) if (job := watch.seen[job_id])}
+        if not jobs:
+            return False
+        doing = Doing(self._hook, self._deed, self._memory, self._settling_time, self._log)
+        done = doing.do(jobs)
+        checked(done, watch.job_ids, self._deed)
+        watch.before |= done.marks
+        watch.asked = max(watch.asked, done.asked)
+        for job_id in done.marks:
+            del watch.seen[job_id]  # what was seen before it was asked tells nothing any more
+        return True
+
+
+def carried_over(event: Any, watch: Mapping[str, Any]) -> tuple[float, dict[str, Any]]:  # noqa: ANN401 -- whatever the database gave back
+    """Give when the wait is to end, epoch seconds, and the state of a wait with what the trigger has seen.
+
+    :param event: of :class:`~airflow_provider_dli.triggers.flink.FlinkJobsTrigger`; an earlier version's tells
+        neither
+    :param watch: the state as the trigger was given it
+    """
+    seen = event if isinstance(event, Mapping) else {}
+    return seen.get("deadline", 0.0), {**watch, "before": seen.get("before", watch.get("before", {}))}

@@ -1,0 +1,157 @@
+"""Of many jobs some fail: what becomes of the others, and what is told of all."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client.errors import ServiceError, ThrottledError
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.operators.dli import DliDeleteFlinkJobsOperator, DliStopFlinkJobsOperator
+from tests.airflow.halves import both_halves, carried_through
+from tests.airflow.stores import TaskInstance
+
+FOUR = [103, 117, 106, 101]
+LATER = "2999-01-01T00:00:00+00:00"
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+    dli_emulator.world.settings.step_seconds = 0.05
+    return dli_emulator
+
+
+def stop(*job_ids: int, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
+    given = {"poll_interval": 0.05, "timeout": 10, "settling_time": 0.2, **parameters}
+    operator = DliStopFlinkJobsOperator(task_id="stop", job_ids=list(job_ids), **given)
+    return operator.execute((instance or TaskInstance()).context)
+
+
+def delete(*job_ids: int, instance: TaskInstance) -> list[int]:
+    return DliDeleteFlinkJobsOperator(task_id="delete", job_ids=list(job_ids)).execute(instance.context)
+
+
+def stops(world: Emulator) -> list[int]:
+    return [world.world.jobs[job_id].stops for job_id in FOUR]
+
+
+def asked(world: Emulator, operation: str) -> int:
+    return sum(request.operation == operation for request in world.requests)
+
+
+def test_a_right_that_one_job_lacks_does_not_stop_the_others(world: Emulator) -> None:
+    """DLI.0003 is of the job; who reads it learns which others were stopped."""
+    world.fault("BatchStopFlinkJobs", "slow")
+    world.fault("BatchStopFlinkJobs", "error", code="DLI.0003", message="no right to jobs.flink.117")
+    told = r"stop: 1 of 4 jobs failed: job 117: .*DLI\.0003.*the other 3: 103, 106, 101\.$"
+    with pytest.raises(DliFailException, match=told):
+        stop(*FOUR)
+    assert stops(world) == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [("locked", {}), ("error", {"status": 403, "code": "APIGW.0302", "message": "You may not."})],
+)
+def test_who_is_refused_altogether_asks_no_more(world: Emulator, kind: str, given: dict[str, Any]) -> None:
+    """It would lock the key; all that was done is told, and no retry is spent, though one failed by chance."""
+    world.fault("BatchStopFlinkJobs", "throttled", retry_after=0)
+    world.fault("BatchStopFlinkJobs", kind, **given)
+    with pytest.raises(DliFailException) as red:
+        stop(*FOUR)
+    told = str(red.value)
+    assert told.startswith("stop: 4 of 4 jobs failed: job 103: ")
+    assert "jobs 106, 101: not asked, since it would be refused as job 117 was" in told
+    assert told.endswith("It was asked of no other.")
+    assert (stops(world), asked(world, "BatchStopFlinkJobs")) == ([0, 0, 0, 0], 2)
+
+
+def test_a_retry_is_timed_by_the_worst(world: Emulator) -> None:
+    """Too many requests before trouble; the message tells both."""
+    world.fault("BatchStopFlinkJobs", "html", times=3, status=503)
+    world.fault("BatchStopFlinkJobs", "throttled", retry_after=1800)
+    with pytest.raises(DliException, match=r"2 of 4 jobs failed.* 503.* 429") as red:
+        stop(*FOUR)
+    assert not isinstance(red.value, DliFailException)
+    assert isinstance(red.value.error, ThrottledError)
+    assert red.value.error.retry_after == 1800
+
+
+def test_what_cannot_be_helped_has_its_cause_too(world: Emulator) -> None:
+    """Status, code and request id are at hand."""
+    world.fault("BatchStopFlinkJobs", "error", times=2, code="DLI.0003", message="no right")
+    with pytest.raises(DliFailException) as red:
+        stop(*FOUR)
+    assert isinstance(red.value.error, ServiceError)
+    assert red.value.error.code == "DLI.0003"
+
+
+@both_halves
+@pytest.mark.parametrize("failures", [4, 5])
+def test_looks_may_fail_a_few_times_in_a_row(world: Emulator, deferrable: bool, failures: int) -> None:
+    """As many on a worker as on the triggerer; the look after that is told."""
+    operator = DliStopFlinkJobsOperator(
+        task_id="stop", job_ids=[103], poll_interval=0.05, settling_time=0.2, deferrable=deferrable
+    )
+    world.fault("ShowFlinkJob", "slow")
+    # The look before the wait on the triggerer is one more, which nothing depends on.
+    world.fault("ShowFlinkJob", "html", times=failures + deferrable, status=503)
+    if failures < 5:
+        assert carried_through(operator)[0]["status"] == "job_cancel_success"
+    else:
+        with pytest.raises(DliException, match="503") as red:
+            carried_through(operator)
+        assert not isinstance(red.value, DliFailException)
+
+
+def test_the_last_look_may_fail_as_well(world: Emulator) -> None:
+    """After a wait on the triggerer: it is made again, and not taken for time that is up."""
+    operator = DliStopFlinkJobsOperator(task_id="stop", job_ids=[100], poll_interval=0.05)
+    world.fault("ShowFlinkJob", "html", times=4, status=503)
+    watch = {"job_ids": [100], "goal": "stopped", "before": {}, "asked": 0.0, "grace": 1.0}
+    event = {"status": "present", "missing": []}
+    assert operator.execute_complete(TaskInstance().context, event, watch)[0]["status"] == "job_init"
+
+
+def noted(*job_ids: int) -> TaskInstance:
+    """Give a task instance whose try before was killed after it asked for these to be deleted."""
+    instance = TaskInstance()
+    jobs = {str(job_id): [["job_running", None, None], time.time()] for job_id in job_ids}
+    instance.store.set("dli_delete", {"deed": "delete", "jobs": jobs, "since": LATER})
+    return instance
+
+
+def test_what_a_killed_try_deleted_is_told(world: Emulator) -> None:
+    """By the next one, which forgets it then; a note of an earlier version is read."""
+    instance = noted(102)
+    del world.world.jobs[102]
+    assert delete(102, 104, 9, instance=instance) == [102, 104]
+    assert instance.store.kept == {}
+
+
+def test_a_killed_try_whose_request_did_not_arrive(world: Emulator) -> None:
+    """The job is there still, and deleted now."""
+    instance = noted(102)
+    assert delete(102, instance=instance) == [102]
+    assert 102 not in world.world.jobs
+    assert instance.store.kept == {}
+
+
+def test_a_job_that_others_delete_meanwhile(world: Emulator) -> None:
+    """It is gone, which is all that was wanted."""
+    told = json.dumps({"error_code": "DLI.17001", "error_msg": "There is no job 102."})
+    world.fault("DeleteFlinkJob", "reply", status=400, body=told, acts=True)
+    assert delete(102, 104, instance=TaskInstance()) == [102, 104]
+    assert asked(world, "DeleteFlinkJob") == 2
+
+
+def test_a_job_that_is_said_to_be_gone_and_is_there(world: Emulator) -> None:
+    """It was not deleted: red."""
+    world.fault("DeleteFlinkJob", "error", code="DLI.17001", message="There is no job 102.")
+    with pytest.raises(DliFailException, match=r"DLI\.17001"):
+        delete(102, instance=TaskInstance())

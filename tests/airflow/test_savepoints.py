@@ -1,0 +1,153 @@
+"""Savepoints: green means that the job shows one, by its own operator and by a stop."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.operators.dli import DliSavepointFlinkJobsOperator, DliStopFlinkJobsOperator
+from tests.airflow.halves import both_halves, carried_through
+from tests.airflow.stores import TaskInstance
+
+QUICK: dict[str, Any] = {"poll_interval": 0.05, "timeout": 20, "settling_time": 1.0}
+TAKEN = json.dumps({"is_success": "true", "message": '{"is_success": "true", "message": "api.msg.deal"}'})
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Return the emulator, connected; a savepoint takes half a second."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+    dli_emulator.world.settings.step_seconds = 0.5
+    return dli_emulator
+
+
+def save(*job_ids: int, **parameters: Any) -> DliSavepointFlinkJobsOperator:
+    given = {**QUICK, "savepoint_path": "obs-test/ours", **parameters}
+    return DliSavepointFlinkJobsOperator(task_id="save", job_ids=list(job_ids), **given)
+
+
+def stop(*job_ids: int, **parameters: Any) -> DliStopFlinkJobsOperator:
+    given = {**QUICK, "trigger_savepoint": True, **parameters}
+    return DliStopFlinkJobsOperator(task_id="stop", job_ids=list(job_ids), **given)
+
+
+def asked(world: Emulator) -> int:
+    return sum(request.operation == "ExecuteFlinkJobSavepoint" for request in world.requests)
+
+
+def plan(world: Emulator, job_id: int, after: float, *path: str) -> None:
+    """Have a job go through statuses by itself, from some seconds on."""
+    steps = [(time.time() + after + 0.2 * number, status) for number, status in enumerate(path)]
+    world.world.jobs[job_id].plan = steps
+
+
+@both_halves
+def test_a_job_that_ends_instead_is_red(world: Emulator, deferrable: bool) -> None:
+    """The service took the request, and nothing came of it."""
+    world.fault("ExecuteFlinkJobSavepoint", "reply", status=200, body=TAKEN)
+    plan(world, 103, 0.4, "job_finish")
+    with pytest.raises(DliFailException, match="job 103 is job_finish, and shows no new savepoint"):
+        carried_through(save(103, deferrable=deferrable))
+    assert world.world.jobs[103].savepoint_path is None
+
+
+@both_halves
+def test_a_job_that_shows_nothing_is_red(world: Emulator, deferrable: bool) -> None:
+    """Once the settling time is over."""
+    world.fault("ExecuteFlinkJobSavepoint", "reply", status=200, body=TAKEN)
+    with pytest.raises(DliFailException, match="103 is still job_running after 1 s, and shows no new savepoint"):
+        carried_through(save(103, deferrable=deferrable))
+
+
+@both_halves
+@pytest.mark.parametrize("before", [None, "obs-test/ours/"])
+def test_a_savepoint_in_the_same_directory_as_before(
+    world: Emulator, deferrable: bool, before: str | None
+) -> None:
+    """What the path becomes is not established: a job that was saved and runs on is saved."""
+    world.world.jobs[103].savepoint_path = before
+    (result,) = carried_through(save(103, deferrable=deferrable, poll_interval=2))
+    assert (result["status"], result["savepoint_path"], asked(world)) == ("job_running", "obs-test/ours/", 1)
+
+
+@both_halves
+def test_somebody_elses_savepoint_is_waited_for(world: Emulator, deferrable: bool) -> None:
+    """The job is asked after it; where it was saved before is not where it is to be."""
+    world.world.jobs[110].savepoint_path = "obs-test/theirs/"
+    plan(world, 110, 0.6, "job_running")
+    result = carried_through(save(110, 103, deferrable=deferrable))
+    assert [each["savepoint_path"] for each in result] == ["obs-test/ours/", "obs-test/ours/"]
+    assert asked(world) == 2
+
+
+@both_halves
+def test_somebody_elses_savepoint_that_does_not_end(world: Emulator, deferrable: bool) -> None:
+    """Time is up; a retry may help."""
+    with pytest.raises(DliException, match=r"not saved within 0.5 s: 110\.") as red:
+        carried_through(save(110, timeout=0.5, deferrable=deferrable))
+    assert (isinstance(red.value, DliFailException), asked(world)) == (False, 0)
+
+
+def test_not_to_wait_for_somebody_elses(world: Emulator) -> None:
+    """With ``wait=False`` nobody would ask after it."""
+    with pytest.raises(
+        DliException, match=r"Job 110 .*is being saved already: .*It was not asked; try again"
+    ) as red:
+        save(110, wait=False).execute({})
+    assert (isinstance(red.value, DliFailException), asked(world)) == (False, 0)
+
+
+def test_a_retry_does_not_save_again(world: Emulator) -> None:
+    """What the try before has seen is remembered, though the job shows it no more."""
+    world.world.jobs[103].savepoint_path = "obs-test/ours/"
+    instance = TaskInstance()
+    with pytest.raises(DliException, match="not saved within"):
+        save(103, timeout=0.1).execute(instance.context)
+    time.sleep(0.6)
+    assert save(103).execute(instance.context)[0]["status"] == "job_running"
+    assert asked(world) == 1
+
+
+def test_a_look_that_fails_after_the_request_is_no_failure(world: Emulator) -> None:
+    """It was asked; the next look tells."""
+    world.fault("ShowFlinkJob", "slow")
+    world.fault("ShowFlinkJob", "html", status=503)
+    assert save(103).execute({})[0]["savepoint_path"] == "obs-test/ours/"
+    assert asked(world) == 1
+
+
+@both_halves
+def test_a_stop_that_was_under_way_is_red(world: Emulator, deferrable: bool) -> None:
+    """Nobody knows whether it makes a savepoint, and none shows."""
+    plan(world, 107, 0.4, "job_cancel_success")
+    with pytest.raises(DliFailException, match=r"job 107 is stopped, but was being stopped .*no new savepoint"):
+        carried_through(stop(107, 100, deferrable=deferrable))
+
+
+def test_a_stop_that_was_under_way_and_shows_a_savepoint(world: Emulator) -> None:
+    """That is what was wanted, whoever asked."""
+    plan(world, 107, 0.5, "job_cancel_success")
+    threading.Timer(0.2, setattr, [world.world.jobs[107], "savepoint_path", "obs-test/theirs/"]).start()
+    assert stop(107).execute({})[0]["savepoint_path"] == "obs-test/theirs/"
+
+
+def test_a_stop_that_shows_no_savepoint_is_warned_of(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """It was asked for, and how it shows the manual does not say."""
+    body = json.dumps({"is_success": "true", "message": "delivered"})
+    world.fault("BatchStopFlinkJobs", "reply", status=200, body=body)
+    plan(world, 103, 0.2, "job_canceling", "job_cancel_success")
+    assert stop(103).execute({})[0]["status"] == "job_cancel_success"
+    assert "Job 103 was asked to stop with a savepoint, and shows none" in capsys.readouterr().out
+
+
+def test_a_stop_that_shows_one_is_not_warned_of(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor is a job that did not run, which has nothing to save."""
+    world.world.settings.step_seconds = 0.05
+    assert [each["status"] for each in stop(103, 100).execute({})] == ["job_cancel_success", "job_init"]
+    assert "shows none" not in capsys.readouterr().out

@@ -1,0 +1,119 @@
+"""Sensors and failures: a look on a worker and one before or on the triggerer mean the same."""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJobSensor
+from tests.airflow.halves import both_halves, carried_through
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Return the emulator, connected through its door, where faults can be scripted."""
+    connection = dli_emulator.connection("temporary", obs_endpoint=dli_emulator.dli, retry_budget=0)
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
+    return dli_emulator
+
+
+def put(world: Emulator, data: bytes | None = None) -> str:
+    """Write an archive of one job, or something else."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as made:
+        made.writestr("100.json", "{}")
+    world.s3.put_object(Bucket=world.bucket, Key="a.zip", Body=data or content.getvalue())
+    return f"{world.bucket}/a.zip"
+
+
+def archives(zip_file: str, **parameters: Any) -> DliExportArchiveSensor:
+    return DliExportArchiveSensor(
+        task_id="wait", zip_file=zip_file, **{"poke_interval": 0.05, "timeout": 20, **parameters}
+    )
+
+
+def jobs(*job_ids: int, **parameters: Any) -> DliFlinkJobSensor:
+    given = {"poke_interval": 0.05, "timeout": 20, "settling_time": 0.2, **parameters}
+    return DliFlinkJobSensor(task_id="wait", job_ids=list(job_ids), **given)
+
+
+@both_halves
+@pytest.mark.parametrize("parameter", ["soft_fail", "never_fail"])
+def test_what_can_never_be_is_skipped_where_the_author_says_so(
+    world: Emulator, deferrable: bool, parameter: str
+) -> None:
+    """A damaged archive, a job that does not exist, a parameter that makes no sense: at the first look."""
+    given: dict[str, Any] = {"deferrable": deferrable, parameter: True}
+    bad = put(world, b"no archive at all" * 9)
+    for sensor in (archives(bad, **given), archives("", **given), jobs(9, **given), jobs(103, goal="x", **given)):
+        with pytest.raises(AirflowSkipException, match=parameter) as skipped:
+            sensor.execute({})
+        assert isinstance(skipped.value.__cause__, DliFailException)
+
+
+@both_halves
+def test_what_may_pass_is_skipped_by_never_fail_only(world: Emulator, deferrable: bool) -> None:
+    """With ``soft_fail`` a retry is what helps, as with any sensor."""
+    world.fault("GetObject", "error", times=None, status=503, code="ServiceUnavailable")
+    name = put(world)
+    with pytest.raises(AirflowSkipException, match="never_fail"):
+        archives(name, never_fail=True, deferrable=deferrable).execute({})
+    with pytest.raises(DliException, match="503"):
+        archives(name, soft_fail=True, deferrable=deferrable).execute({})
+
+
+@both_halves
+@pytest.mark.parametrize("failures", [4, 5])
+def test_looks_may_fail_a_few_times_in_a_row(world: Emulator, deferrable: bool, failures: int) -> None:
+    """As many on a worker as on the triggerer, for archives and for jobs."""
+    name = put(world)
+    for sensor in (archives(name, deferrable=deferrable), jobs(103, deferrable=deferrable)):
+        world.faults.clear()
+        # The look before the wait on the triggerer is one more.
+        times = failures + (deferrable and failures == 5)
+        # A status that boto does not ask again for.
+        world.fault("HeadObject", "error", times=times, status=501, code="NotNow")
+        world.fault("ShowFlinkJob", "html", times=times, status=503)
+        if failures < 5:
+            assert carried_through(sensor)
+        else:
+            with pytest.raises(DliException, match=r"HTTP 50\d") as red:
+                carried_through(sensor)
+            assert not isinstance(red.value, DliFailException)
+
+
+def test_where_nobody_counts_the_first_failure_is_told(world: Emulator) -> None:
+    """In mode ``reschedule`` each look is a process of its own."""
+    world.fault("ShowFlinkJob", "html", times=None, status=503)
+    with pytest.raises(DliException, match="503"):
+        jobs(103, mode="reschedule").poke({})
+    world.fault("HeadObject", "error", status=501, code="NotNow")
+    with pytest.raises(DliException, match="501"):
+        archives(put(world), mode="reschedule").poke({})
+
+
+@both_halves
+def test_a_first_look_that_fails_knows_nothing_of_the_run_before(world: Emulator, deferrable: bool) -> None:
+    """What the second shows may be its end still, and is not taken for the end of this one."""
+    world.fault("ShowFlinkJob", "html", status=503)
+    world.world.jobs[108].begin(("job_cancel_success", "job_submitting", "job_running"), time.time(), 0.4)
+    assert carried_through(jobs(108, deferrable=deferrable, settling_time=10))[0]["status"] == "job_running"
+
+
+@both_halves
+def test_an_archive_has_settled_by_the_time_of_its_last_write(world: Emulator, deferrable: bool) -> None:
+    """Not since somebody saw it: one that is old is not waited for, and all count from the same moment."""
+    name = put(world)
+    written = time.time()
+    carried_through(archives(name, settle_time=3, deferrable=deferrable))
+    assert 2 <= time.time() - written < 4.5
+    began = time.monotonic()
+    carried_through(archives(name, settle_time=2, deferrable=deferrable))
+    assert time.monotonic() - began < 2

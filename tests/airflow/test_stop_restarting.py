@@ -1,0 +1,134 @@
+"""Stop jobs with ``restart_when_exception``: an exception is no end of them."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.operators.dli import DliStopFlinkJobsOperator
+from airflow_provider_dli.sensors.dli import DliFlinkJobSensor
+from tests.airflow.halves import both_halves, carried_through
+
+DONE = json.dumps(
+    {"is_success": "true", "message": "The request for stopping DLI jobs is successfully delivered."}
+)
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Return the emulator, connected, with a job 104 that may come back from an exception."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+    dli_emulator.world.settings.step_seconds = 0.1
+    for job_id in (103, 104):
+        dli_emulator.world.jobs[job_id].job_config["restart_when_exception"] = True
+    return dli_emulator
+
+
+def stop(*job_ids: int, **parameters: Any) -> DliStopFlinkJobsOperator:
+    given = {"poll_interval": 0.05, "timeout": 20, "settling_time": 0.3, **parameters}
+    return DliStopFlinkJobsOperator(task_id="stop", job_ids=list(job_ids), **given)
+
+
+def plan(world: Emulator, job_id: int, after: float, *path: str) -> None:
+    """Have a job go through statuses by itself, from some seconds on."""
+    steps = [(time.time() + after + 0.1 * number, status) for number, status in enumerate(path)]
+    world.world.jobs[job_id].plan = steps
+
+
+def refusals(world: Emulator) -> list[str | None]:
+    """Give the code of each answer to a stop; None of one that was taken."""
+    return [request.error_code for request in world.requests if request.operation == "BatchStopFlinkJobs"]
+
+
+@both_halves
+def test_one_that_comes_back_is_stopped_then(world: Emulator, deferrable: bool) -> None:
+    """It is asked at once, refused, and asked again when it runs; the others are stopped meanwhile."""
+    plan(world, 104, 0.5, "job_submitting", "job_running")
+    world.world.jobs[104].plan.pop(0)
+    result = carried_through(stop(104, 117, deferrable=deferrable))
+    assert [(each["job_id"], each["status"]) for each in result] == [
+        (104, "job_cancel_success"),
+        (117, "job_cancel_success"),
+    ]
+    assert (world.world.jobs[104].stops, world.world.jobs[117].stops) == (1, 1)
+    assert refusals(world) == ["DLI.15002", None, None]
+
+
+@both_halves
+def test_one_that_does_not_come_back_is_not_green(world: Emulator, deferrable: bool) -> None:
+    """It may run tomorrow; the message says what to do about it."""
+    with pytest.raises(DliException, match=r"104\. Job 104 is job_running_exception and may start again.*switch"):
+        carried_through(stop(104, timeout=0.4, deferrable=deferrable))
+    assert refusals(world) == ["DLI.15002"]
+
+
+@both_halves
+def test_one_that_lets_itself_be_stopped_at_once(world: Emulator, deferrable: bool) -> None:
+    """Where the service takes the request, it is enough."""
+    world.fault("BatchStopFlinkJobs", "reply", status=200, body=DONE)
+    plan(world, 104, 0.4, "job_canceling", "job_cancel_success")
+    (result,) = carried_through(stop(104, deferrable=deferrable))
+    assert result["status"] == "job_cancel_success"
+    assert refusals(world) == [None]
+
+
+@both_halves
+def test_one_that_comes_back_after_it_was_asked(world: Emulator, deferrable: bool) -> None:
+    """The exception has ended the run that was to be stopped; the next one is stopped too."""
+    path = ["job_canceling", *["job_running_exception"] * 6, "job_running"]
+    world.fault("BatchStopFlinkJobs", "statuses", path=path)
+    (result,) = carried_through(stop(103, deferrable=deferrable))
+    assert (result["status"], world.world.jobs[103].stops) == ("job_cancel_success", 2)
+
+
+def test_not_to_wait_for_it_is_no_success(world: Emulator) -> None:
+    """With ``wait=False`` nobody would ask it again; a later try may."""
+    with pytest.raises(
+        DliException, match=r"Job 104 .*is job_running_exception\. .*It was not asked; try again"
+    ) as red:
+        stop(104, wait=False).execute({})
+    assert not isinstance(red.value, DliFailException)
+    assert world.world.jobs[104].stops == 0
+
+
+def test_any_other_job_is_done_with_an_exception(world: Emulator) -> None:
+    """It does not run, and is not asked."""
+    assert stop(118).execute({})[0]["status"] == "job_running_exception"
+    assert refusals(world) == []
+
+
+def test_one_that_ends_while_it_is_asked(world: Emulator) -> None:
+    """The refusal tells that it needs no stop any more."""
+    world.fault("BatchStopFlinkJobs", "slow", before=0.6)
+    plan(world, 117, 0.3, "job_finish")
+    assert stop(117).execute({})[0]["status"] == "job_finish"
+    assert refusals(world) == ["DLI.15002"]
+
+
+def test_one_that_runs_and_is_refused_is_red(world: Emulator) -> None:
+    """No time mends that."""
+    world.fault("BatchStopFlinkJobs", "error", code="DLI.15002", message="Not this one.")
+    with pytest.raises(DliFailException, match="Not this one"):
+        stop(117).execute({})
+
+
+@both_halves
+def test_the_sensor_waits_too(world: Emulator, deferrable: bool) -> None:
+    """``goal="stopped"`` is not reached by an exception that is no end."""
+
+    def sensor(timeout: float) -> DliFlinkJobSensor:
+        given: dict[str, Any] = {"poke_interval": 0.05, "timeout": timeout, "settling_time": 0.1}
+        return DliFlinkJobSensor(task_id="w", job_ids=[104], goal="stopped", deferrable=deferrable, **given)
+
+    with pytest.raises(AirflowSensorTimeout):
+        carried_through(sensor(0.4))
+    threading.Timer(0.5, plan, [world, 104, 0, "job_canceling", "job_cancel_success"]).start()
+    assert carried_through(sensor(20))[0]["status"] == "job_cancel_success"
+    assert refusals(world) == []
