@@ -31,7 +31,7 @@ ui: $(VENV)/.installed ## the same in Airflow's UI, until Ctrl-C
 
 test: $(VENV)/.installed-dev ## the whole test suite, with coverage
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest -n 2 --dist worksteal
+	@$(BIN)/coverage run -m pytest -n 4 --dist worksteal
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --fail-under=95
 

@@ -151,3 +151,32 @@ class FlinkJobsOperator(BaseOperator):
             **state,
         )
         self.defer(trigger=trigger, method_name="execute_complete", kwargs={"watch": state})
+
+
+class InTurnOperator(FlinkJobsOperator):
+    """Asks jobs that cannot be asked yet as soon as they can be, in the same time; base of stop and save."""
+
+    #: epoch seconds at which a wait on the triggerer is to end
+    _until = 0.0
+
+    def _prove(self, watch: Watch) -> None:
+        """Fail, or warn, where a job came to the goal and does not show what it was asked for besides."""
+
+    def execute_complete(self, context: Context, event: Any, watch: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
+        """Go on after the triggerer has waited: ask what can be asked now and wait on, or judge."""
+        from airflow_provider_dli.lifecycle.again import carried_over
+
+        self._until, state = carried_over(event, watch)
+        return super().execute_complete(context, event, state)
+
+    def _judged(self, hook: DliHook, watch: Watch, timeout: float, memory: TaskMemory) -> list[dict[str, Any]]:
+        from airflow_provider_dli.lifecycle.again import Again
+
+        again = Again(hook, self._deed(), memory, self.settling_time, self.log)
+        again.wait(watch, timeout, self.poll_interval)
+        if left := again.asked_in_time(watch, self._until):
+            self.timeout = left
+            self._defer(watch)
+        result = super()._judged(hook, watch, 0, memory)
+        self._prove(watch)
+        return result

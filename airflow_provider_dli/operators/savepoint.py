@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
-from airflow_provider_dli.operators.asking import FlinkJobsOperator
+from airflow_provider_dli.operators.asking import InTurnOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, XComArg
+    from airflow.providers.common.compat.sdk import XComArg
 
     from airflow_provider_dli.client.flink.states import Goal
-    from airflow_provider_dli.client.flink.watching import Watch
-    from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lifecycle.deeds import Deed
-    from airflow_provider_dli.memory import TaskMemory
     from airflow_provider_dli.selecting import IfEmpty
 
 
-class DliSavepointFlinkJobsOperator(FlinkJobsOperator):
+class DliSavepointFlinkJobsOperator(InTurnOperator):
     """Make savepoints of running Flink jobs, and wait until they are made.
 
     Follows *Triggering a Savepoint of a Flink Job* of the DLI API reference (dli_02_0392). A job shows by another
@@ -54,9 +51,7 @@ class DliSavepointFlinkJobsOperator(FlinkJobsOperator):
     :raises DliException: if DLI is out of reach or in trouble, or time is up; a retry may help
     """
 
-    template_fields: Sequence[str] = (*FlinkJobsOperator.template_fields, "savepoint_path")
-    #: epoch seconds at which a wait on the triggerer is to end
-    _until = 0.0
+    template_fields: Sequence[str] = (*InTurnOperator.template_fields, "savepoint_path")
 
     def __init__(
         self,
@@ -92,20 +87,3 @@ class DliSavepointFlinkJobsOperator(FlinkJobsOperator):
 
     def _goal(self) -> Goal | None:
         return "saved" if self.wait else None
-
-    def execute_complete(self, context: Context, event: Any, watch: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
-        """Go on after the triggerer has waited: ask what can be asked now and wait on, or judge."""
-        from airflow_provider_dli.lifecycle.again import carried_over
-
-        self._until, state = carried_over(event, watch)
-        return super().execute_complete(context, event, state)
-
-    def _judged(self, hook: DliHook, watch: Watch, timeout: float, memory: TaskMemory) -> list[dict[str, Any]]:
-        from airflow_provider_dli.lifecycle.again import Again
-
-        again = Again(hook, self._deed(), memory, self.settling_time, self.log)
-        again.wait(watch, timeout, self.poll_interval)
-        if left := again.asked_in_time(watch, self._until):
-            self.timeout = left
-            self._defer(watch)
-        return super()._judged(hook, watch, 0, memory)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
-from airflow_provider_dli.operators.asking import FlinkJobsOperator
+from airflow_provider_dli.operators.asking import InTurnOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, XComArg
+    from airflow.providers.common.compat.sdk import XComArg
 
     from airflow_provider_dli.client.flink.states import Goal
     from airflow_provider_dli.client.flink.watching import Watch
-    from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lifecycle.deeds import Deed
-    from airflow_provider_dli.memory import TaskMemory
     from airflow_provider_dli.selecting import IfEmpty
 
 
-class DliStopFlinkJobsOperator(FlinkJobsOperator):
+class DliStopFlinkJobsOperator(InTurnOperator):
     """Stop Flink jobs of a DLI project, and wait until they are stopped.
 
     Follows *Stopping Flink Jobs in Batches* of the DLI API reference (dli_02_0241). A job that does not run is
@@ -51,9 +49,6 @@ class DliStopFlinkJobsOperator(FlinkJobsOperator):
         refuses, or a job comes to an end that is not the one waited for; no retry is spent
     :raises DliException: if DLI is out of reach or in trouble, or time is up; a retry may help
     """
-
-    #: epoch seconds at which a wait on the triggerer is to end
-    _until = 0.0
 
     def __init__(
         self,
@@ -90,23 +85,8 @@ class DliStopFlinkJobsOperator(FlinkJobsOperator):
     def _goal(self) -> Goal | None:
         return "stopped" if self.wait else None
 
-    def execute_complete(self, context: Context, event: Any, watch: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
-        """Go on after the triggerer has waited: ask what can be asked now and wait on, or judge."""
-        from airflow_provider_dli.lifecycle.again import carried_over
-
-        self._until, state = carried_over(event, watch)
-        return super().execute_complete(context, event, state)
-
-    def _judged(self, hook: DliHook, watch: Watch, timeout: float, memory: TaskMemory) -> list[dict[str, Any]]:
-        from airflow_provider_dli.lifecycle.again import Again
+    def _prove(self, watch: Watch) -> None:
         from airflow_provider_dli.lifecycle.savepoints import prove
 
-        again = Again(hook, self._deed(), memory, self.settling_time, self.log)
-        again.wait(watch, timeout, self.poll_interval)
-        if left := again.asked_in_time(watch, self._until):
-            self.timeout = left
-            self._defer(watch)
-        result = super()._judged(hook, watch, 0, memory)
         if self.trigger_savepoint:
             prove(watch, self.log)
-        return result

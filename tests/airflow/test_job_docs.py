@@ -37,7 +37,8 @@ def test_the_table_of_statuses_is_the_one_that_is_used() -> None:
     table = page("jobs.md").partition("| status | for a run")[2]
     told: dict[str, tuple[str, str]] = {}
     for statuses, run, stop in re.findall(r"^\| (`job_[^|]*) \| ([^|]*) \| ([^|]*) \|$", table, re.MULTILINE):
-        told |= dict.fromkeys(re.findall(r"`(\w+)`", statuses), (run.split()[0].strip(",;"), stop))
+        first = tuple(words.split()[0].strip(",;") for words in (run, stop))
+        told |= dict.fromkeys(re.findall(r"`(\w+)`", statuses), first)
     used = {status: tuple(WORDS[verdict(status, goal)] for goal in ("running", "stopped")) for status in PHASES}
     for row in told.values():
         assert len(row) == 2

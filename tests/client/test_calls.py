@@ -286,7 +286,7 @@ def test_what_is_deprecated_says_what_to_use(make: Any, instead: str) -> None:
 
 def test_what_is_deprecated_warns_at_the_line_that_uses_it() -> None:
     """So that one finds it."""
-    with pytest.warns(DeprecationWarning) as caught:
+    with pytest.warns(DeprecationWarning, match="ShowDliAgency is deprecated") as caught:
         flink.show_agency()
     assert Path(caught[0].filename) == Path(__file__)
 
