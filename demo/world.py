@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -80,9 +80,11 @@ def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def airflow_environment(home: Path, world: dict[str, Any]) -> dict[str, str]:
+def airflow_environment(
+    home: Path, world: dict[str, Any], environ: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     """Give an Airflow of its own in ``home``, with the example DAGs and the connection in place."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    inherited = {name: value for name, value in environ.items() if not name.startswith("AIRFLOW")}
     return {
         **inherited,
         "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.processes import untraced
+
 ROOT = Path(__file__).parents[1]
 _HOME = Path(tempfile.mkdtemp(prefix="airflow-home-"))
 
@@ -40,7 +42,7 @@ def airflow_home() -> Path:
 @pytest.fixture(scope="session")
 def airflow_environ(airflow_home: Path) -> dict[str, str]:
     """Migrate the tests' own Airflow, once."""
-    environment = os.environ | {
+    environment = untraced() | {
         "AIRFLOW_HOME": str(airflow_home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.processes import untraced
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "howto" / "add-an-operation.md").read_text(encoding="utf-8")
@@ -68,9 +69,8 @@ BLOCKS = [Block(kind == "new", *rest) for kind, *rest in _BLOCK.findall(PAGE)]
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Python in the copy: it comes before what is installed."""
-    # Not the coverage of a copy that is gone when it is reported.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-    environment = kept | {"PYTHONPATH": str(folder), "AIRFLOW_HOME": str(folder / "airflow")}
+    # Nor is the copy there any more when its coverage would be reported.
+    environment = untraced() | {"PYTHONPATH": str(folder), "AIRFLOW_HOME": str(folder / "airflow")}
     return subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

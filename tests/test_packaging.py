@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import subprocess
 import sys
 import zipfile
@@ -18,6 +17,7 @@ import pytest
 
 import airflow_provider_dli
 from airflow_provider_dli.provider_info import get_provider_info
+from tests.processes import untraced
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"requests", "aiohttp", "boto3", "botocore", "urllib3", "zipfile", "airflow_provider_dli.archive"}
@@ -27,7 +27,7 @@ def python(code: str, *, directory: Path = ROOT) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning:airflow_provider_dli", "-c", code],
         cwd=directory,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=untraced() | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
@@ -150,7 +150,7 @@ def test_the_wheel_has_what_it_should_and_nothing_else(wheel: Path) -> None:
 def fresh(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the Python of an environment with the wheel and Airflow, and without our development tools."""
     folder = tmp_path_factory.mktemp("fresh")
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment = {key: value for key, value in untraced().items() if key != "PYTHONPATH"}
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
     installed = folder / "venv" / "bin" / "python"
     subprocess.run(
@@ -171,7 +171,7 @@ for found in pkgutil.iter_modules(examples.__path__):
     module = importlib.import_module(f"{examples.__name__}.{found.name}")
     print(module.dag.dag_id, len(module.dag.task_ids), module.__file__)
 """
-    environment: dict[str, Any] = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment: dict[str, Any] = {key: value for key, value in untraced().items() if key != "PYTHONPATH"}
     environment |= {"AIRFLOW_HOME": str(tmp_path / "home")}
     done = subprocess.run(
         [fresh, "-W", "error:::airflow_provider_dli", "-c", code],

@@ -12,6 +12,7 @@ from standalone import standalone
 from world import airflow_environment
 
 from tests.airflow.living import LivingAirflow
+from tests.processes import untraced
 
 PROJECT = "48cc2c48765f481480c7db940d6409d1"
 
@@ -45,7 +46,7 @@ def living_airflow(dli_emulator_session: Any, tmp_path_factory: pytest.TempPathF
     """Run a whole Airflow, at DEBUG, with the DAGs of ``tests/airflow/dags`` and the session's emulator."""
     home = tmp_path_factory.mktemp("living")
     described = dli_emulator_session.describe()
-    environment = airflow_environment(home, described) | {
+    environment = airflow_environment(home, described, untraced()) | {
         "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).with_name("dags")),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",

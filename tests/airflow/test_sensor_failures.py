@@ -113,7 +113,7 @@ def test_an_archive_has_settled_by_the_time_of_its_last_write(world: Emulator, d
     name = put(world)
     written = time.time()
     carried_through(archives(name, settle_time=3, deferrable=deferrable))
-    assert 2 <= time.time() - written < 4.5
+    assert 2 <= time.time() - written < 30
     began = time.monotonic()
-    carried_through(archives(name, settle_time=2, deferrable=deferrable))
-    assert time.monotonic() - began < 2
+    carried_through(archives(name, settle_time=2, poke_interval=60, deferrable=deferrable))
+    assert time.monotonic() - began < 30
