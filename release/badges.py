@@ -1,0 +1,99 @@
+"""The badges of the README, of facts that stand in the project: ``python release/badges.py`` draws them anew.
+
+Pictures in the project and not from a service: nobody is told who reads the page, and each says what was measured.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from html import escape
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "badges"
+_GREY, _GREEN, _RED, _BLUE = "#555", "#2a7d2e", "#b3261e", "#1d5fa8"
+# Of a letter of 11 px, on average; the text is stretched to what is reckoned, whatever the font.
+_LETTER = 6.0
+_SVG = """<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width}" height="20">
+<title>{what}: {said}</title>
+<rect width="{width}" height="20" rx="3" fill="{colour}"/><rect width="{left}" height="20" rx="3" fill="{grey}"/>
+<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle">
+<text x="{at_what}" y="14" textLength="{long_what}">{what}</text>
+<text x="{at_said}" y="14" textLength="{long_said}">{said}</text></g></svg>
+"""
+
+
+def badges() -> dict[str, str]:
+    """Draw all: by name of the file."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    cells = list(_read("matrix/results.json").values())
+    green = sum(all(_green(said) for said in cell["results"].values()) for cell in cells)
+    drawn = {
+        "airflow": badge("Airflow", ", ".join(_minors(cells, "airflow")), _BLUE),
+        "python": badge("Python", ", ".join(_minors(cells, "python")), _BLUE),
+        "matrix": badge("cells of the matrix green", f"{green} of {len(cells)}", _judged(green == len(cells))),
+        "license": badge("license", project["license"], _BLUE),
+    }
+    if not (ROOT / "release" / "mutation.json").exists():  # before the first `make mutants`
+        return drawn
+    parts = _read("release/mutation.json")["parts"]
+    shares = {name: 100 * part["killed"] / part["mutants"] for name, part in parts.items()}
+    told = ", ".join(f"{name} {share:.0f} %" for name, share in shares.items())
+    drawn["mutation"] = badge("mutants killed", told, _judged(min(shares.values()) >= 90))
+    return drawn
+
+
+def badge(what: str, said: str, colour: str) -> str:
+    """Draw one.
+
+    :param what: on the left
+    :param said: on the right
+    :param colour: of the right
+    """
+    long_what, long_said = (round(len(text) * _LETTER) for text in (what, said))
+    left = long_what + 12
+    return _SVG.format(
+        what=escape(what),
+        said=escape(said),
+        colour=colour,
+        grey=_GREY,
+        left=left,
+        width=left + long_said + 12,
+        at_what=left / 2,
+        at_said=left + long_said / 2 + 6,
+        long_what=long_what,
+        long_said=long_said,
+    )
+
+
+def main() -> int:
+    """Write them."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, drawn in badges().items():
+        (FOLDER / f"{name}.svg").write_text(drawn, encoding="utf-8")
+    return 0
+
+
+def _read(path: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / path).read_text(encoding="utf-8"))
+    return found
+
+
+def _green(said: str) -> bool:
+    return said == "ok" or ("passed" in said and "failed" not in said and "error" not in said)
+
+
+def _minors(cells: list[dict[str, Any]], name: str) -> list[str]:
+    found = {tuple(map(int, cell[name].split(".")[:2])) for cell in cells}
+    return [".".join(map(str, minor)) for minor in sorted(found)]
+
+
+def _judged(good: object) -> str:
+    return _GREEN if good else _RED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
