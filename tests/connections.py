@@ -5,6 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+GOOD = {"region": "cn-north-4", "project_id": "48cc2c48765f481480c7db940d6409d1"}
+
+
+@dataclass
+class Connection:
+    """What is read of an Airflow connection."""
+
+    login: str | None = "AK"
+    password: str | None = "SK"
+    host: str | None = None
+    schema: str | None = None
+    port: int | None = None
+    extra_dejson: Any = field(default_factory=lambda: dict(GOOD))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,18 +13,7 @@ from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.connection.account import secrets_of, to_account
 from airflow_provider_dli.connection.fields import EXTRAS, AuthType, conn_fields, ui_field_behaviour
-
-GOOD = {"region": "cn-north-4", "project_id": "48cc2c48765f481480c7db940d6409d1"}
-
-
-@dataclass
-class Connection:
-    login: str | None = "AK"
-    password: str | None = "SK"
-    host: str | None = None
-    schema: str | None = None
-    port: int | None = None
-    extra_dejson: dict[str, Any] = field(default_factory=lambda: dict(GOOD))
+from tests.connections import GOOD, Connection
 
 
 def key_of(account: Account) -> AccessKey:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import given, settings
@@ -11,8 +10,8 @@ from hypothesis import strategies as st
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.connection.account import secrets_of, to_account
 from airflow_provider_dli.connection.fields import EXTRAS
+from tests.connections import GOOD, Connection
 
-GOOD = {"region": "cn-north-4", "project_id": "48cc2c48765f481480c7db940d6409d1"}
 _ODD = ("", " ", "true", "http://", "https://[", "http://a..b", "https://u:p@h:99999", "1e999", "\ud800", "a\nb")
 _KNOWN = ("access_key", "password", "token", "metadata", "environment", "huaweicloud", "cn-north-4", "é" * 5000)
 TEXTS = st.one_of(st.text(max_size=30), st.sampled_from(_ODD + _KNOWN))
@@ -27,18 +26,6 @@ VALUES = st.one_of(
     st.dictionaries(TEXTS, TEXTS, max_size=2),
 )
 EXTRA = st.dictionaries(st.sampled_from(list(EXTRAS)) | st.text(max_size=9), VALUES, max_size=5)
-
-
-@dataclass
-class Connection:
-    """What is read of an Airflow connection."""
-
-    login: str | None = "AK"
-    password: str | None = "SK"
-    host: str | None = None
-    schema: str | None = None
-    port: int | None = None
-    extra_dejson: Any = field(default_factory=dict)
 
 
 @settings(max_examples=1500)

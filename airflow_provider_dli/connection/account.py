@@ -21,11 +21,10 @@ from airflow_provider_dli.client.endpoints import (
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import parse_directory
 from airflow_provider_dli.client.retry import RetryPolicy
-from airflow_provider_dli.connection.fields import AuthType
+from airflow_provider_dli.connection.fields import KEY_VARIABLES, AuthType
 from airflow_provider_dli.connection.reading import AirflowConnection, Extras, credential
 
 _WEEK = 604800.0
-_SECRET_VARIABLES = ("HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
 
 
 def to_account(connection: AirflowConnection, environ: Mapping[str, str] = os.environ) -> Account:
@@ -69,7 +68,7 @@ def secrets_of(connection: AirflowConnection, environ: Mapping[str, str]) -> lis
     extras = decoded if isinstance(decoded, Mapping) else {}
     given = [connection.password, extras.get("security_token"), extras.get("proxy")]
     if extras.get("auth_type") == AuthType.ENVIRONMENT:
-        given += [environ.get(name) for name in _SECRET_VARIABLES]
+        given += [environ.get(name) for name in KEY_VARIABLES[1:]]
     return [secret.strip() for secret in given if isinstance(secret, str) and secret.strip()]
 
 
@@ -119,9 +118,9 @@ def _environment_key(environ: Mapping[str, str]) -> AccessKey:
     def variable(name: str) -> str:
         return credential(f"environment variable {name}", environ.get(name), "the key", header=True)
 
-    secret_name, token_name = _SECRET_VARIABLES
+    key_name, secret_name, token_name = KEY_VARIABLES
     token = variable(token_name) if environ.get(token_name) else None
-    return AccessKey(variable("HUAWEICLOUD_SDK_AK"), variable(secret_name), token)
+    return AccessKey(variable(key_name), variable(secret_name), token)
 
 
 def _project_of_environment(extras: Extras, environ: Mapping[str, str]) -> str | None:

@@ -22,9 +22,9 @@ from aiohttp import ClientResponse, ClientSession, DummyCookieJar, web
 from yarl import URL
 
 from airflow_provider_dli.emulator.cutting import cut
-from airflow_provider_dli.emulator.faults import ANY_OPERATION, Fault
+from airflow_provider_dli.emulator.faults import Fault
 from airflow_provider_dli.emulator.keys import AccessKey
-from airflow_provider_dli.emulator.kinds import _AT_THE_DOOR
+from airflow_provider_dli.emulator.kinds import AT_THE_DOOR
 from airflow_provider_dli.emulator.obs import SIGNING_REGION
 from airflow_provider_dli.emulator.state import World
 
@@ -91,17 +91,8 @@ class Door:
             self._judge(incoming)
         except Refused as refused:
             return _error(403, refused.code, refused.message)
-        return await self._answer(incoming, self._fault(_operation(incoming)))
-
-    def _fault(self, operation: str) -> Fault | None:
-        """Use up the oldest fault that can be met here; any other that is for each operation waits for DLI's."""
-        faults = self._world.faults
-        with faults._lock:  # noqa: SLF001 - of the same package; take() knows operations only
-            for place, (fault, left) in enumerate(faults._waiting):  # noqa: SLF001 - likewise
-                if fault.operation in (operation, ANY_OPERATION) and fault.kind in _AT_THE_DOOR:
-                    faults._use(place, left)  # noqa: SLF001 - likewise
-                    return fault
-        return None
+        # A fault for each operation that the store cannot meet waits for a request to DLI.
+        return await self._answer(incoming, self._world.faults.take(_operation(incoming), AT_THE_DOOR))
 
     async def _answer(self, incoming: web.Request, fault: Fault | None) -> web.StreamResponse:
         kind = fault.kind if fault else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,14 +117,15 @@ class Faults:
         with self._lock:
             self._waiting.extend((fault, fault.times) for fault in faults)
 
-    def take(self, operation: str) -> Fault | None:
+    def take(self, operation: str, kinds: Container[str] = KINDS) -> Fault | None:
         """Use up one turn of the oldest fault that fits.
 
         :param operation: of the request that has come
+        :param kinds: those that it can meet; any other waits for another request
         """
         with self._lock:
             for place, (fault, left) in enumerate(self._waiting):
-                if fault.operation in (operation, ANY_OPERATION):
+                if fault.operation in (operation, ANY_OPERATION) and fault.kind in kinds:
                     self._use(place, left)
                     return fault
         return None

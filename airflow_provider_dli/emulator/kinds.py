@@ -81,7 +81,8 @@ _CHECKS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     ),
     "at": ("an offset", lambda value: value is None or type(value) is int),
 }
-_AT_THE_DOOR = {"error", "html", "slow", "cut_before", "cut_during", "reset_before", "range_ignored"}
+#: those of them that it can meet
+AT_THE_DOOR = {"error", "html", "slow", "cut_before", "cut_during", "reset_before", "range_ignored"}
 #: kind -> the operations that it is for; any other is for each
 _ONLY: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
@@ -112,8 +113,8 @@ def _misplaced(operation: str, kind: str) -> str | None:
     only = _ONLY.get(kind, (operation,))
     if operation not in only:
         return f"fault {kind!r} is for operation {' or '.join(only)}, not {operation!r}"
-    if operation in DOOR_OPERATIONS and kind not in _AT_THE_DOOR:
-        return f"fault {kind!r} is not for the object store; there are {', '.join(sorted(_AT_THE_DOOR))}"
+    if operation in DOOR_OPERATIONS and kind not in AT_THE_DOOR:
+        return f"fault {kind!r} is not for the object store; there are {', '.join(sorted(AT_THE_DOOR))}"
     return None
 
 

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_provider_dli.client.errors import AuthenticationError
+from airflow_provider_dli.connection.fields import KEY_VARIABLES
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.hooks.base import AccountHook
 from airflow_provider_dli.hooks.looking_up import alook_up
@@ -21,14 +22,13 @@ if TYPE_CHECKING:
 
 Hook = TypeVar("Hook", bound=AccountHook)
 _Key = tuple[type[AccountHook], str]
+_Refusal = tuple[int, DliException, float]
 
 #: seconds for which credentials that were refused are not tried again: for as long a key is locked
 _REFUSED_FOR = 300.0
-_VARIABLES = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
 _HOOKS: dict[tuple[asyncio.AbstractEventLoop, _Key], SharedHook[Any]] = {}
 #: the last refusal of a connection's credentials: their fingerprint, the failure, and when
-_REFUSALS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Key, tuple[int, DliException, float]]]
-_REFUSALS = WeakKeyDictionary()
+_REFUSALS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Key, _Refusal]] = WeakKeyDictionary()
 
 
 class SharedHook(Generic[Hook]):
@@ -137,7 +137,7 @@ async def has_other_credentials(kind: type[AccountHook], dli_conn_id: str) -> bo
     return refusal is None or refusal[0] != await _fingerprint(kind(dli_conn_id))
 
 
-def _refusal(key: _Key) -> tuple[int, DliException, float] | None:
+def _refusal(key: _Key) -> _Refusal | None:
     return _REFUSALS.get(asyncio.get_running_loop(), {}).get(key)
 
 
@@ -147,4 +147,4 @@ async def _fingerprint(hook: AccountHook) -> int:
         connection: Any = await alook_up(hook, hook.dli_conn_id)
     except AirflowNotFoundException:
         return 0  # the hook says so when it reads it
-    return hash((connection.login, connection.password, connection.extra, *map(os.environ.get, _VARIABLES)))
+    return hash((connection.login, connection.password, connection.extra, *map(os.environ.get, KEY_VARIABLES)))
