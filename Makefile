@@ -30,11 +30,11 @@ ui: $(VENV)/.installed ## the same in Airflow's UI, until Ctrl-C
 	@$(BIN)/python demo/ui.py
 
 test: $(VENV)/.installed-dev ## the whole test suite
-	@$(BIN)/python -m pytest -n 4 --dist worksteal
+	@$(BIN)/python -m pytest -n 4 --dist loadgroup
 
 coverage: $(VENV)/.installed-dev ## the same with coverage, which takes half as long again; at least 97 %
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest -n 4 --dist worksteal
+	@$(BIN)/coverage run -m pytest -n 4 --dist loadgroup
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --fail-under=97
 
@@ -69,6 +69,7 @@ live: $(VENV)/.installed ## ask your own account what the manual leaves open; re
 
 matrix: $(VENV)/.installed-dev ## the wheel on every Airflow and Python that it is for; takes an hour and a half, writes docs/matrix.md
 	@$(BIN)/python matrix/matrix.py $(CELLS)
+	@$(BIN)/python release/badges.py
 
 package: $(VENV)/.installed-dev ## wheel and sdist as they could be published, and the proof that they can; into dist
 	@sh requirements/install.sh $(BIN) -r requirements/package.txt
@@ -82,6 +83,7 @@ mutants: $(VENV)/.installed-dev ## change client and archive in thousands of way
 	@sh requirements/install.sh $(BIN) -r requirements/mutation.txt
 	@$(BIN)/mutmut run
 	@$(BIN)/python release/mutants.py
+	@$(BIN)/python release/badges.py
 
 docs: $(VENV)/.installed-dev ## the site, into .cache/site; LINKS=1 checks the links that lead outside instead
 	@sh requirements/install.sh $(BIN) -r requirements/docs.txt

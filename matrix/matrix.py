@@ -92,8 +92,9 @@ def main() -> int:
         print(f"{each.name} …", flush=True)
         found = {**each.run(wheel, source, FOLDER), "when": f"{datetime.now(UTC):%Y-%m-%d}"}
         print(f"  {found['results']} in {found['seconds']} s", flush=True)
+        found["green"] = all(good(said) for said in found["results"].values())
         results[each.name] = found
-        bad |= not all(good(said) for said in found["results"].values())
+        bad |= not found["green"]
         KNOWN.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
         PAGE.write_text(page(dict(sorted(results.items()))), encoding="utf-8")
     return int(bad)

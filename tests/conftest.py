@@ -67,3 +67,16 @@ def airflow_environ(airflow_home: Path) -> dict[str, str]:
 def _clean_up() -> Iterator[None]:
     yield
     shutil.rmtree(_HOME, ignore_errors=True)
+
+
+#: what takes long to start: the tests that want one share it, so they run on one worker
+_COSTLY = ("living_airflow", "airflow_environ")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Send the tests that share a costly fixture to one worker, see ``--dist loadgroup``."""
+    for item in items:
+        for name in _COSTLY:
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(name))

@@ -167,3 +167,13 @@ def test_only_a_major_version_takes_away(removal: str) -> None:
     """Anything else is a mistake of ours, and found at once."""
     with pytest.raises(ValueError, match=f"removal: '{removal}' is no major version"):
         warn_deprecated("a", "b", removal=removal)
+
+
+def test_the_badges_say_what_was_measured(tmp_path: Path) -> None:
+    """They are as they would be drawn from the results of today, and the README shows each."""
+    subprocess.run([sys.executable, ROOT / "release" / "badges.py", tmp_path], check=True)
+    drawn = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    shown = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "badges").iterdir()}
+    assert shown == drawn
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"docs/badges/(\S+?\.svg)", readme)) == set(shown)

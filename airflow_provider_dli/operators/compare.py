@@ -1,0 +1,110 @@
+"""Prove that restored Flink jobs came back as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.lineage.traced import Traced
+from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
+from airflow_provider_dli.telling import tells_failures
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_dli.client.locations import ObsLocation
+    from airflow_provider_dli.restoring.pair import Pair
+
+
+class DliCompareFlinkJobsOperator(Traced, BaseOperator):
+    """Prove that restored Flink jobs are as their sources: each setting of each job is held against the other.
+
+    Ids, people, times and state are a job's own and not compared; see
+    :mod:`airflow_provider_dli.client.flink.diff`.
+
+    Pushes, red or green, a list as ``return_value``: ``old_job_id``, ``new_job_id``, ``name``, ``same``,
+    ``flaw`` and ``differences``; under ``report`` the same as Markdown; under ``report_file`` the place of the
+    HTML page in OBS.
+
+    :param job_mapping: what the import pushed, or a mapping of old to new ids, or either as a text (templated). A
+        job that was left out did not come back; one that is its own source proves nothing
+    :param source_conn_id: connection of the project that the jobs were exported from (templated)
+    :param dli_conn_id: connection of the project that they were imported into (templated)
+    :param report_to: directory in OBS, of ``source_conn_id``, that a report to look at is written to, one HTML
+        file (templated). Give all runs the same: the page shows how the last ones went
+    :raises DliFailException: if a job differs, is missing, or its source is; no retry is spent
+    :raises DliException: if DLI or OBS is out of reach or in trouble; a retry may help
+    """
+
+    template_fields: Sequence[str] = ("job_mapping", "source_conn_id", "dli_conn_id", "report_to")
+    template_fields_renderers = {"job_mapping": "json"}  # noqa: RUF012 -- as Airflow declares it
+    operator_extra_links = (ObsBucketLink(), DliConsoleLink())
+    ui_color = "#d9ead3"
+
+    def __init__(
+        self,
+        *,
+        job_mapping: Iterable[Mapping[str, Any]] | Mapping[int, int] | XComArg,
+        source_conn_id: str = DEFAULT_CONN_ID,
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        report_to: str | XComArg | None = None,
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_mapping = job_mapping
+        self.source_conn_id = source_conn_id
+        self.dli_conn_id = dli_conn_id
+        self.report_to = report_to
+
+    @tells_failures
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Compare the jobs."""
+        from airflow_provider_dli.exceptions import translated
+        from airflow_provider_dli.hooks.dli import DliHook
+        from airflow_provider_dli.lineage.trace import Trace, jobs_of
+        from airflow_provider_dli.reporting.telling import directory_of, file_and_judge
+        from airflow_provider_dli.restoring import comparing
+        from airflow_provider_dli.restoring.mapping import read_mapping
+
+        with translated():
+            mapping = read_mapping(self.job_mapping)
+        directory = directory_of(self.report_to)
+        source, target = DliHook(self.source_conn_id), DliHook(self.dli_conn_id)
+        persist(context, self, target, directory.bucket if directory else None, source.account.region)
+        pairs = comparing.compare(source, target, mapping, self.log)
+        self.trace = Trace([jobs_of(source), jobs_of(target)])
+        result = [pair.as_dict() for pair in pairs]
+        self._push(context, "return_value", result)
+        self._push(context, "report", comparing.markdown(pairs, "Restored Flink jobs"))
+        projects = {"From project": source.project_id, "Into project": target.project_id}
+        file_and_judge(lambda: self._file(context, directory, pairs, projects), lambda: comparing.judge(pairs))
+        return result
+
+    def _file(
+        self,
+        context: Context,
+        directory: ObsLocation | None,
+        pairs: Sequence[Pair],
+        projects: Mapping[str, object],
+    ) -> None:
+        """Write the report to look at, green or red."""
+        from airflow_provider_dli.hooks.obs import ObsHook
+        from airflow_provider_dli.lineage.trace import object_of
+        from airflow_provider_dli.reporting.filing import file_report
+        from airflow_provider_dli.restoring.comparing import verdict_on
+        from airflow_provider_dli.restoring.report import report_of
+
+        file = None
+        if directory:
+            page = report_of(pairs, verdict_on(pairs), {**projects, "Run": context.get("run_id")})
+            file = file_report(ObsHook(self.source_conn_id), directory, "drill", page, self.log)
+            self.trace = self.trace and replace(self.trace, outputs=[object_of(file)])
+        self._push(context, "report_file", file)
+
+    def _push(self, context: Context, key: str, value: object) -> None:
+        if self.do_xcom_push and (task_instance := context.get("ti")):
+            task_instance.xcom_push(key=key, value=value)
