@@ -145,7 +145,7 @@ class Cell:
 
     def _tests(self, what: str, paths: tuple[str, ...], home: Path) -> None:
         done = self._call(
-            [home / "venv" / "bin" / "python", "-m", "pytest", "-n", "2", "-k", NOT_HERE, *paths], home
+            [home / "venv" / "bin" / "python", "-m", "pytest", "-n", "4", "-k", NOT_HERE, *paths], home
         )
         (home / f"{what.replace(' ', '-')}.log").write_text(done.stdout + done.stderr)
         lines = done.stdout.strip().splitlines()
