@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.archive import inspect
-from airflow_provider_dli.archive.__main__ import main
+from airflow_provider_dli.archive.__main__ import EPILOG, main
 
 
 @pytest.fixture
@@ -77,6 +77,15 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
     assert capsys.readouterr().err.startswith("usage: python -m airflow_provider_dli.archive")
+
+
+def test_the_help_tells_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
+    """Scripts go by it."""
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert EPILOG in told
+    assert "Prove ZIP archives whole." in told
 
 
 def test_as_a_process(broken: Path) -> None:

@@ -1,0 +1,164 @@
+"""Small things that hold, each found by changing the code and seeing that no other test noticed."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client.account import Network
+from airflow_provider_dli.client.call import Reply, Request
+from airflow_provider_dli.client.credentials import AccessKey
+from airflow_provider_dli.client.errors import (
+    AuthenticationError,
+    PermissionDeniedError,
+    RefusedError,
+)
+from airflow_provider_dli.client.flink import FlinkJob
+from airflow_provider_dli.client.flink.definitions import settings_of
+from airflow_provider_dli.client.flink.diff import differences
+from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.client.obs.asking import MissingError, _kind
+from airflow_provider_dli.client.obs.listing import has_objects, list_entries, list_keys
+from airflow_provider_dli.client.obs.settings import LivingCredentials, make_client
+from airflow_provider_dli.client.replies import decode, moment
+from airflow_provider_dli.client.transport.ways import encrypted
+
+
+@pytest.fixture
+def _in_shanghai(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Asia/Shanghai")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_in_shanghai")
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
+def test_a_date_is_read_in_utc_wherever_the_worker_is(zone: str) -> None:
+    """``-0000`` says that no zone is told."""
+    read = moment(f"Wed, 25 Nov 2026 01:02:03 {zone}")
+    assert read == datetime(2026, 11, 25, 1, 2, 3, tzinfo=UTC)
+    assert read.utcoffset() == datetime.now(UTC).utcoffset()
+
+
+def test_an_error_passes_between_processes() -> None:
+    """With all that it says: Airflow hands exceptions over pickled."""
+    error = AuthenticationError("ExportFlinkJobs", 401, "APIG.0301", "no such key", "r-1")
+    passed = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own
+    assert (type(passed), str(passed), vars(passed)) == (AuthenticationError, str(error), vars(error))
+
+
+def test_a_refusal_in_a_success_is_of_the_kind_of_its_status() -> None:
+    """What has no code of its own goes by the HTTP status, which is a success here."""
+    with pytest.raises(RefusedError) as refused:
+        decode("ExportFlinkJobs", Reply(200, {}, b'{"is_success": false, "message": "no"}'))
+    assert type(refused.value) is RefusedError
+    assert refused.value.status == 200
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t"])
+def test_an_envelope_in_a_message_may_have_blanks_around_it(blank: str) -> None:
+    """It is JSON all the same."""
+    inner = blank.encode("unicode_escape").decode() + '{\\"is_success\\": \\"true\\", \\"path\\": \\"p\\"}'
+    told = decode(
+        "ExecuteFlinkJobSavepoint", Reply(200, {}, f'{{"is_success": true, "message": "{inner}"}}'.encode())
+    )
+    assert told["path"] == "p"
+
+
+def test_the_words_of_one_are_its_own() -> None:
+    """An array of one is that one, its message untouched, be it missing."""
+    assert decode("RunFlinkJobs", Reply(200, {}, b'[{"is_success": "true"}]')) == {"is_success": "true"}
+
+
+def job(job_type: str, **raw: Any) -> FlinkJob:
+    return FlinkJob(1, "a", job_type, "job_init", raw=raw)
+
+
+def test_the_settings_of_a_jar_job_are_its_own() -> None:
+    """And those of a SQL job its own."""
+    given = {"entrypoint": "a.jar", "sql_body": "select 1", "parallel_number": 2}
+    assert settings_of(job("flink_jar_job", job_config=given)) == {"entrypoint": "a.jar", "parallel_number": 2}
+    assert settings_of(job("flink_sql_job", job_config=given)) == {"sql_body": "select 1", "parallel_number": 2}
+
+
+def test_what_follows_a_job_s_own_setting_is_compared() -> None:
+    """The owner of a job is its own, and stands among others."""
+    one, other = (job("flink_sql_job", user_name=name, parallel_number=at) for at, name in enumerate("ab"))
+    assert [each.field for each in differences(one, other)] == ["parallel_number"]
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy", "tls"),
+    [
+        ("http://a", None, False),
+        ("https://a", None, True),
+        ("http://a", "http://p", False),
+        ("http://a", "https://p", True),
+    ],
+)
+def test_tls_is_spoken_to_a_host_or_to_a_proxy(url: str, proxy: str | None, tls: bool) -> None:
+    """So certificates matter for a proxy too."""
+    request = Request("GET", url, ())
+    assert encrypted(request, proxy) is tls
+
+
+@pytest.mark.parametrize("verify", [True, False, "ca.pem"])
+def test_obs_is_trusted_as_the_connection_says(verify: bool | str, account_at: Any, tmp_path: Path) -> None:
+    """By the same setting as DLI."""
+    if isinstance(verify, str):
+        verify = str(tmp_path / verify)
+    account = replace(account_at("https://obs.cn-north-4.myhuaweicloud.com"), network=Network(verify=verify))
+    session = make_client(account, lambda: account.credentials)._endpoint.http_session
+    assert session._verify == verify
+
+
+def test_boto3_has_all_of_a_key() -> None:
+    """Access key, secret key and token, of the moment."""
+    living = LivingCredentials(lambda: AccessKey("AK", "SK", "TOKEN"))
+    assert tuple(living.get_frozen_credentials())[:3] == ("AK", "SK", "TOKEN")
+    assert (living.access_key, living.secret_key, living.token) == ("AK", "SK", "TOKEN")
+
+
+class Pages:
+    """A client whose listing has these pages."""
+
+    def __init__(self, *pages: dict[str, Any]) -> None:
+        self.pages = pages
+
+    def get_paginator(self, name: str) -> Pages:
+        assert name == "list_objects"
+        return self
+
+    def paginate(self, **settings: Any) -> Iterator[dict[str, Any]]:
+        assert settings["Bucket"] == "obs-test"
+        return iter(self.pages)
+
+
+def test_a_page_of_a_listing_may_have_nothing() -> None:
+    """Then boto3 leaves out the list."""
+    entry = {"Key": "d/a.zip", "Size": 1, "ETag": '"e"', "LastModified": datetime(2026, 1, 1, tzinfo=UTC)}
+    client: Any = Pages({"Name": "obs-test"}, {"Contents": [entry]}, {"CommonPrefixes": [{"Prefix": "d/b/"}]})
+    place = ObsLocation("obs-test", "d")
+    assert list_keys(client, place) == ["d/a.zip"]
+    found = list_entries(client, place)
+    assert found
+    assert (found.directories, [(each.key, each.etag) for each in found.objects]) == (("d/b",), [("d/a.zip", "e")])
+    assert has_objects(client, place)
+    assert not has_objects(Pages({"Name": "obs-test"}), place)  # type: ignore[arg-type]
+
+
+def test_a_permission_that_is_missing_is_no_missing_object() -> None:
+    """Nor is another 404 than those that say so; see the OBS facts of :func:`asked`."""
+    assert _kind(404, "NoSuchKey") is MissingError
+    assert _kind(404, "Other") is RefusedError
+    assert _kind(403, "NoSuchKey") is PermissionDeniedError
+    assert _kind(400, "NoSuchKey") is RefusedError
