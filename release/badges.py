@@ -1,4 +1,4 @@
-"""The badges of the README, of facts that stand in the project: ``python release/badges.py [FOLDER]`` draws them anew.
+"""The badges of the README, of facts that stand in the project: ``python release/badges.py [FOLDER]`` draws them.
 
 Pictures in the project and not from a service: nobody is told who reads the page, and each says what was measured.
 """

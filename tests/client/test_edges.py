@@ -117,8 +117,8 @@ def test_obs_is_trusted_as_the_connection_says(verify: bool | str, account_at: A
     if isinstance(verify, str):
         verify = str(tmp_path / verify)
     account = replace(account_at("https://obs.cn-north-4.myhuaweicloud.com"), network=Network(verify=verify))
-    session = make_client(account, lambda: account.credentials)._endpoint.http_session
-    assert session._verify == verify
+    client: Any = make_client(account, lambda: account.credentials)
+    assert client._endpoint.http_session._verify == verify  # noqa: SLF001 -- botocore shows it nowhere else
 
 
 def test_boto3_has_all_of_a_key() -> None:
