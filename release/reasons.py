@@ -35,14 +35,51 @@ def _same_but_for(pattern: str) -> Callable[[Mutant], bool]:
     return same
 
 
+def _where(functions: str, change: str = "") -> Callable[[Mutant], bool]:
+    """Look for one pattern in the name of the function, and for another in the change."""
+    return lambda mutant: bool(re.match(functions, mutant.function) and re.search(change, " ".join(mutant.change)))
+
+
+# What stands in messages without quotation marks: names of operations, hosts, causes, advice.
+_TOLD = (
+    r"\b((request|self\._request|call)\.operation|operation|remedy|error|missing|_NOT_FOUND|_CUT)\b|str\(None\)"
+)
+_TELLING = (
+    r"client\.(transport\.(Answer|no_answer|sync\._(read|cause)|sync\..*_send)"
+    r"|exchange\._tell|obs\.reader.*_read_some|.*iam\._time)"
+)
+# The session and each request say it, or two ways of reading NO_PROXY, so that neither can be forgotten.
+_TWICE = "allow_redirects|cert|verify|trusted|proxies|set_policy|proxy_bypass|endswith|reading="
+_MORE = (
+    r"archive\.(contents|inflate|source|walk)\.|client\.obs\.reader\.",
+    r"_limit and|if keep|window\(|read\(None\)|_newest|central\[28\]",
+)
+
 RULES = (
     Rule("only tests with Airflow come by", lambda mutant: mutant.outcome == UNTESTED),
     Rule("both are equally long by then", _same_but_for(r"(, )?strict=\w+|, (?=\))")),
     Rule("a codec by another of its names", _same_but_for(r"(?i)\"(utf-8|ascii|cp437|unicode_escape)\"")),
     Rule("for a byte that cannot come", _in(r"decode\(\"[\w-]+\", (\)|\"XX|\"REPLACE)")),
     Rule("a type that only the type checker sees", _same_but_for(r"cast\(.*?, ")),
-    Rule("words of a message", _same_but_for(r"\"[^\"]*\"|None")),
-    Rule("read as false all the same", _same_but_for(r"(?<== )(False|None|\"\")")),
+    Rule("what the quick look does not take, the careful one proves", _where(r"archive\.(quick|extra\.is_plain)")),
+    Rule("asked only where one of both is true already", _where(r"archive\.rules\.judge|client\.flink\.settings")),
+    Rule("the first of two locks", _where(r"client\.transport\.(sync|aio|ways)\.", _TWICE)),
+    Rule("more is read or kept than is needed", _where(*_MORE)),
+    Rule("another finding tells it", _where(r"archive\.(walk|local)\.", "DESCRIPTOR|fitting")),
+    Rule(
+        "what the library does anyway",
+        _where("client", r"retries|signature_version|ensure_ascii|SSLContext|total="),
+    ),
+    Rule("the mark stands there once", _same_but_for(r"r?partition|junk \+?=")),
+    Rule("no ETag begins or ends with an X", _where("client.obs", "ETag|etag")),
+    Rule("a status of no group, one way or the other", _where("client.flink.states")),
+    Rule("a test that is left out here holds it", _where(r"client\.(flink\.legacy|obs\.quiet)")),
+    Rule("nothing is read before it is set", _where("client.obs.reader", "_body_end")),
+    Rule("a fixed key asks for no time", _where("client.obs.head.ask_facts")),
+    Rule("the status of a success has no kind of error", _where("client.replies.decode", "_class")),
+    Rule("words of a message", _where(_TELLING)),
+    Rule("words of a message", _same_but_for(rf"\"[^\"]*\"|None|{_TOLD}")),
+    Rule("read as false all the same", _same_but_for(r"(?<==)\s?(False|None|\"\")")),
     Rule("the very bound", _same_but_for(r"[<>]=?|\b\d+\b")),
 )
 

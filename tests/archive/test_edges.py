@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable
 
 import pytest
 
 from airflow_provider_dli.archive import Expectation, Limits, Report, inspect
+from airflow_provider_dli.archive.local import _path
 from airflow_provider_dli.archive.report import SHOWN, escape
 
 LONG = "d/" * 140 + "name.txt"
@@ -106,3 +109,31 @@ def test_json_that_is_nested_too_deeply_says_so() -> None:
     assert [each.message for each in report.findings if each.code == "bad-json"] == [
         "it is not JSON: it is nested too deeply"
     ]
+
+
+@pytest.mark.parametrize(
+    ("at", "length", "code"), [(14, 4, "crc-mismatch"), (18, 4, "size-mismatch"), (22, 4, "size-mismatch")]
+)
+def test_a_local_header_may_leave_out_only_what_a_descriptor_tells(at: int, length: int, code: str) -> None:
+    """Zero is no CRC or size of an archive that has no descriptors."""
+    data = bytearray(packed([("a.txt", b"text of some length")]))
+    data[at : at + length] = bytes(length)
+    assert code in {found for found, _ in seen(bytes(data))}
+
+
+def test_a_name_that_a_unicode_path_replaces_is_judged_too() -> None:
+    """Readers of old know no other."""
+    info = zipfile.ZipInfo("../a.txt")
+    better = "ä.txt".encode()
+    info.extra = struct.pack("<HHBI", 0x7075, 5 + len(better), 1, zlib.crc32(b"../a.txt")) + better
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr(info, b"1")
+    told = [each for each in inspect(target).findings if each.code == "path-traversal"]
+    assert [(each.entry, each.offset) for each in told] == [("../a.txt", target.getvalue().index(b"PK\1\2"))]
+
+
+def test_a_damaged_extra_field_leaves_the_name_as_it_is() -> None:
+    """It has been told of where the directory was read."""
+    header = bytes(28) + struct.pack("<H", 5) + bytes(16)
+    assert _path(header + b"a.txt" + b"\1\2\xff\xff") == b"a.txt"

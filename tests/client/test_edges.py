@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,13 +21,16 @@ from airflow_provider_dli.client.errors import (
     AuthenticationError,
     PermissionDeniedError,
     RefusedError,
+    UnexpectedReplyError,
 )
 from airflow_provider_dli.client.flink import FlinkJob
-from airflow_provider_dli.client.flink.definitions import settings_of
+from airflow_provider_dli.client.flink.definitions import _updated, settings_of
 from airflow_provider_dli.client.flink.diff import differences
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.asking import MissingError, _kind
 from airflow_provider_dli.client.obs.listing import has_objects, list_entries, list_keys
+from airflow_provider_dli.client.obs.objects import ObjectFacts
+from airflow_provider_dli.client.obs.reader import ObjectReader
 from airflow_provider_dli.client.obs.settings import LivingCredentials, make_client
 from airflow_provider_dli.client.replies import decode, moment
 from airflow_provider_dli.client.transport.ways import encrypted
@@ -88,6 +93,12 @@ def test_the_settings_of_a_jar_job_are_its_own() -> None:
     given = {"entrypoint": "a.jar", "sql_body": "select 1", "parallel_number": 2}
     assert settings_of(job("flink_jar_job", job_config=given)) == {"entrypoint": "a.jar", "parallel_number": 2}
     assert settings_of(job("flink_sql_job", job_config=given)) == {"sql_body": "select 1", "parallel_number": 2}
+
+
+def test_a_change_may_come_without_its_time() -> None:
+    """It was made all the same."""
+    assert _updated({"job": {}}).update_time is None
+    assert _updated({"job": {"update_time": "1606266000000"}}).update_time == 1606266000000
 
 
 def test_what_follows_a_job_s_own_setting_is_compared() -> None:
@@ -162,3 +173,33 @@ def test_a_permission_that_is_missing_is_no_missing_object() -> None:
     assert _kind(404, "Other") is RefusedError
     assert _kind(403, "NoSuchKey") is PermissionDeniedError
     assert _kind(400, "NoSuchKey") is RefusedError
+
+
+@pytest.mark.parametrize(
+    ("status", "given"), [(206, "bytes 1-5/10"), (206, None), (200, "bytes 0-3/10"), (200, None)]
+)
+def test_another_range_than_was_asked_for_is_refused(status: int, given: str | None) -> None:
+    """Whichever of status and range says so; and the body is let go."""
+    body = io.BytesIO(b"0123")
+    reply = {"ResponseMetadata": {"HTTPStatusCode": status}, "ContentRange": given, "Body": body}
+    client: Any = SimpleNamespace(get_object=lambda **_: reply)
+    facts = ObjectFacts(10, "etag", datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(UnexpectedReplyError, match=f"got {given or 'the whole object'}"):
+        ObjectReader(client, ObsLocation("obs-test", "a.zip"), facts).read(4)
+    assert body.closed
+
+
+def test_a_buffer_takes_no_more_than_it_has_room_for() -> None:
+    """As of any file."""
+    asked: list[str] = []
+
+    def get_object(**settings: Any) -> dict[str, Any]:
+        asked.append(settings["Range"])
+        status = {"HTTPStatusCode": 206}
+        return {"ResponseMetadata": status, "ContentRange": "bytes 0-3/10", "Body": io.BytesIO(b"0123")}
+
+    client: Any = SimpleNamespace(get_object=get_object)
+    facts = ObjectFacts(10, "etag", datetime(2026, 1, 1, tzinfo=UTC))
+    buffer = bytearray(4)
+    assert ObjectReader(client, ObsLocation("obs-test", "a.zip"), facts).readinto(buffer) == 4
+    assert (bytes(buffer), asked) == (b"0123", ["bytes=0-3"])

@@ -211,4 +211,6 @@ def test_authorities_play_no_part_without_tls(
 
 def test_authorities_may_be_a_directory(tmp_path: Path) -> None:
     """As OpenSSL has them."""
-    assert context_of(str(tmp_path)).verify_mode is ssl.CERT_REQUIRED
+    context = context_of(str(tmp_path))
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.cert_store_stats()["x509"] == 0  # nobody else is trusted
