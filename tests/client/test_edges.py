@@ -183,7 +183,7 @@ def test_another_range_than_was_asked_for_is_refused(status: int, given: str | N
     body = io.BytesIO(b"0123")
     reply = {"ResponseMetadata": {"HTTPStatusCode": status}, "ContentRange": given, "Body": body}
     client: Any = SimpleNamespace(get_object=lambda **_: reply)
-    facts = ObjectFacts(10, "etag", datetime(2026, 1, 1, tzinfo=UTC))
+    facts = ObjectFacts(10, "etag", "2026-01-01T00:00:00Z")
     with pytest.raises(UnexpectedReplyError, match=f"got {given or 'the whole object'}"):
         ObjectReader(client, ObsLocation("obs-test", "a.zip"), facts).read(4)
     assert body.closed
@@ -199,7 +199,7 @@ def test_a_buffer_takes_no_more_than_it_has_room_for() -> None:
         return {"ResponseMetadata": status, "ContentRange": "bytes 0-3/10", "Body": io.BytesIO(b"0123")}
 
     client: Any = SimpleNamespace(get_object=get_object)
-    facts = ObjectFacts(10, "etag", datetime(2026, 1, 1, tzinfo=UTC))
+    facts = ObjectFacts(10, "etag", "2026-01-01T00:00:00Z")
     buffer = bytearray(4)
     assert ObjectReader(client, ObsLocation("obs-test", "a.zip"), facts).readinto(buffer) == 4
     assert (bytes(buffer), asked) == (b"0123", ["bytes=0-3"])
