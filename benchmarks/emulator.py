@@ -1,4 +1,4 @@
-"""How quickly the emulator starts, and how quickly a test gets a clean world.
+"""How quickly the emulator starts, how quickly a test gets a clean world, and what it costs while nobody asks.
 
 ``python benchmarks/emulator.py``. Before a world is made clean, an object, a job and a fault are put into it.
 """
@@ -9,11 +9,14 @@ import statistics
 import time
 from collections.abc import Callable
 
+import psutil
 from figures import note
 
 from airflow_provider_dli.emulator import Emulator
 
 STARTS, RESETS = 5, 50
+#: seconds that it is watched while it rests
+RESTING = 10.0
 
 
 def seconds(what: Callable[[], object]) -> float:
@@ -38,9 +41,22 @@ def measured(store: str) -> tuple[list[float], list[float]]:
     return starts, resets
 
 
+def resting(store: str) -> float:
+    """Measure what share of a core the processes of a store take while nobody asks."""
+    with Emulator(object_store=store):
+        children = psutil.Process().children(recursive=True)
+        time.sleep(2)  # it has settled by then
+        before = [sum(child.cpu_times()[:2]) for child in children]
+        time.sleep(RESTING)
+        after = [sum(child.cpu_times()[:2]) for child in children]
+    return (sum(after) - sum(before)) / RESTING
+
+
 def main() -> None:
     """Print a line for each store."""
-    print(f"{'store':10} {'start, median':>14} {'slowest':>9} {'clean world, median':>20} {'slowest':>9}")
+    print(
+        f"{'store':10} {'start, median':>14} {'slowest':>9} {'clean world, median':>20} {'slowest':>9} {'at rest':>15}"
+    )
     for store in ("seaweedfs", "moto"):
         starts, resets = measured(store)
         note(
@@ -50,7 +66,7 @@ def main() -> None:
         )
         print(
             f"{store:10} {statistics.median(starts):12.2f} s {max(starts):7.2f} s "
-            f"{1000 * statistics.median(resets):17.1f} ms {1000 * max(resets):6.1f} ms"
+            f"{1000 * statistics.median(resets):17.1f} ms {1000 * max(resets):6.1f} ms {resting(store):7.3f} of a core"
         )
 
 

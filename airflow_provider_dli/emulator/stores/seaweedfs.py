@@ -49,7 +49,8 @@ class SeaweedFS(ChildStore):
         }
         arguments = [f"-{name}={value}" for name, value in options.items()]
         command = [str(self.program()), "-logtostderr=true", "mini", *arguments]
-        child.start(command, {"GOMEMLIMIT": "96MiB"}, remove=self._sockets(ports))
+        # With less its garbage collector never rests: a fifth of a core while nobody asks anything.
+        child.start(command, {"GOMEMLIMIT": "256MiB"}, remove=self._sockets(ports))
         return ports["s3.port"]
 
     @staticmethod
