@@ -55,7 +55,7 @@ def resting(store: str) -> float:
 def main() -> None:
     """Print a line for each store."""
     print(
-        f"{'store':10} {'start, median':>14} {'slowest':>9} {'clean world, median':>20} {'slowest':>9} {'at rest':>15}"
+        f"{'store':10} {'start, median':>14} {'slowest':>9} {'clean world, median':>20} {'slowest':>9} {'at rest':>8}"
     )
     for store in ("seaweedfs", "moto"):
         starts, resets = measured(store)
@@ -66,7 +66,7 @@ def main() -> None:
         )
         print(
             f"{store:10} {statistics.median(starts):12.2f} s {max(starts):7.2f} s "
-            f"{1000 * statistics.median(resets):17.1f} ms {1000 * max(resets):6.1f} ms {resting(store):7.3f} of a core"
+            f"{1000 * statistics.median(resets):17.1f} ms {1000 * max(resets):6.1f} ms {resting(store):8.3f}"
         )
 
 
