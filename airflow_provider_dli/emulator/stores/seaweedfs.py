@@ -49,8 +49,8 @@ class SeaweedFS(ChildStore):
         }
         arguments = [f"-{name}={value}" for name, value in options.items()]
         command = [str(self.program()), "-logtostderr=true", "mini", *arguments]
-        # With less its garbage collector never rests: a fifth of a core while nobody asks anything.
-        child.start(command, {"GOMEMLIMIT": "256MiB"}, remove=self._sockets(ports))
+        # No GOMEMLIMIT: near one its garbage collector never rests, a fifth of a core while nobody asks anything.
+        child.start(command, {}, remove=self._sockets(ports))
         return ports["s3.port"]
 
     @staticmethod
