@@ -6,7 +6,7 @@ from pathlib import Path
 
 #: package -> title and modules, the package itself as a hyphen; what is public is said in docs/versions.md
 PAGES = {
-    "operators": ("Operators", "export verify run stop savepoint delete restore promote listing"),
+    "operators": ("Operators", "export verify run stop savepoint delete importing compare promote listing"),
     "sensors": ("Sensors", "archives jobs"),
     "hooks": ("Hooks", "dli obs base"),
     "triggers": ("Triggers", "flink obs"),
@@ -14,7 +14,7 @@ PAGES = {
         "Client",
         (
             "account call credentials credentials.iam credentials.token credentials.temporary endpoints errors "
-            "exchange locations retry signing transport transport.sync transport.aio"
+            "exchange locations retry signing transport transport.ways transport.sync transport.aio"
         ),
     ),
     "client.flink": (

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import pytest
 import airflow_provider_dli
 from airflow_provider_dli.connection.fields import EXTRAS
 from airflow_provider_dli.emulator.kinds import KINDS, flaw_in
+from airflow_provider_dli.operators import dli as operators
+from airflow_provider_dli.sensors import dli as sensors
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -148,3 +152,15 @@ def test_the_commands_are_there() -> None:
     for document in DOCUMENTS:
         named = re.findall(r"(?:^|`)make ([a-z0-9]+)", document.read_text(encoding="utf-8"), re.MULTILINE)
         assert set(named) <= targets, document
+
+
+def test_the_reference_has_every_operator_and_names_only_what_there_is() -> None:
+    """A module that was renamed or is new is noticed here, not first when the site is built."""
+    pages = runpy.run_path(str(ROOT / "site" / "modules.py"))["PAGES"]
+    for package, (_, modules) in pages.items():
+        for module in modules.replace("-", "").split():
+            name = ".".join(part for part in ("airflow_provider_dli", package, module) if part)
+            assert find_spec(name), name
+    shown = {f"airflow_provider_dli.{package}.{each}" for package in pages for each in pages[package][1].split()}
+    for front in (operators, sensors):
+        assert {getattr(front, name).__module__ for name in front.__all__} <= shown
