@@ -79,7 +79,7 @@ audit: $(VENV)/.installed-dev ## known weaknesses: bandit, and pip-audit where i
 	@sh requirements/install.sh $(BIN) -r requirements/package.txt
 	@$(BIN)/python release/audit.py
 
-mutants: $(VENV)/.installed-dev ## change client and archive in thousands of ways: do the tests notice? An hour or two
+mutants: $(VENV)/.installed-dev ## change client and archive in thousands of ways: do the tests notice? About an hour
 	@sh requirements/install.sh $(BIN) -r requirements/mutation.txt
 	@$(BIN)/mutmut run
 	@$(BIN)/python release/mutants.py
