@@ -65,6 +65,10 @@ RULES = (
     Rule("asked only where one of both is true already", _where(r"archive\.rules\.judge|client\.flink\.settings")),
     Rule("the first of two locks", _where(r"client\.transport\.(sync|aio|ways)\.", _TWICE)),
     Rule("more is read or kept than is needed", _where(*_MORE)),
+    Rule(
+        "only the time it takes",
+        _where(r"archive\.(hashing|proof|gaps)", "_pool|security|OVERLAP"),
+    ),
     Rule("another finding tells it", _where(r"archive\.(walk|local)\.", "DESCRIPTOR|fitting")),
     Rule(
         "what the library does anyway",

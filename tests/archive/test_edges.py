@@ -137,3 +137,17 @@ def test_a_damaged_extra_field_leaves_the_name_as_it_is() -> None:
     """It has been told of where the directory was read."""
     header = bytes(28) + struct.pack("<H", 5) + bytes(16)
     assert _path(header + b"a.txt" + b"\1\2\xff\xff") == b"a.txt"
+
+
+def test_what_hides_between_entries_is_told_of_once() -> None:
+    """However many there are, and however far apart; the first with its place."""
+    inner = packed([("hidden.txt", b"1")])[:-22]
+    data = packed([("a.txt", b"1")])
+    start = data.index(b"PK\1\2")
+    stuffing = inner + bytes(200_000) + inner
+    end = bytearray(data[start:])
+    at = end.index(b"PK\5\6")
+    struct.pack_into("<I", end, at + 16, start + len(stuffing))
+    report = inspect(io.BytesIO(data[:start] + stuffing + end))
+    told = [(each.code, each.offset) for each in report.findings]
+    assert told == [("hidden-data", start), ("hidden-entry", start)]

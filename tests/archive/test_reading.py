@@ -144,14 +144,17 @@ def test_file_that_shrinks_while_it_is_read(maker: Any, left: int) -> None:
     """What is no longer there is reported."""
     data = maker.build(maker.Member(), maker.Member(b"b", bytes(300), 0))
     report = inspect(Changing(data, data[:left]))
-    assert "cut-short" in {finding.code for finding in report.findings}
+    (told,) = [finding for finding in report.findings if finding.code == "cut-short"]
+    assert (told.message, told.offset) == (f"{left} of {len(data)} bytes could be read", left)
 
 
 def test_directory_that_changes_while_it_is_read(maker: Any) -> None:
     """The directory that was judged must be the one that was hashed."""
     data = maker.build(maker.Member(), comment=b"one")
     report = inspect(Changing(data, maker.build(maker.Member(), comment=b"two")))
-    assert [finding.code for finding in report.findings] == ["changed-while-read"]
+    (told,) = report.findings
+    assert (told.code, told.offset) == ("changed-while-read", data.index(b"PK\1\2"))
+    assert told.message == "the end of the file was another when it was read first"
 
 
 def test_errors_of_the_reader_pass_through() -> None:
