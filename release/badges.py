@@ -37,6 +37,8 @@ def badges() -> dict[str, str]:
         "matrix": badge("cells of the matrix green", f"{green} of {len(cells)}", _judged(green == len(cells))),
         "license": badge("license", project["license"], _BLUE),
     }
+    if not (ROOT / "release" / "mutation.json").exists():  # before the first `make mutants`
+        return drawn
     parts = _read("release/mutation.json")["parts"]
     shares = {name: 100 * part["killed"] / part["mutants"] for name, part in parts.items()}
     told = ", ".join(f"{name} {share:.0f} %" for name, share in shares.items())
