@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import pickle
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -187,6 +190,22 @@ def test_another_range_than_was_asked_for_is_refused(status: int, given: str | N
     with pytest.raises(UnexpectedReplyError, match=f"got {given or 'the whole object'}"):
         ObjectReader(client, ObsLocation("obs-test", "a.zip"), facts).read(4)
     assert body.closed
+
+
+def test_a_reader_that_was_refused_is_thrown_away_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python closes it; from 3.13 on it tells of what then goes wrong."""
+    told: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    facts = ObjectFacts(10, "etag", "2026-01-01T00:00:00Z", storage_class="COLD")
+    with pytest.raises(RefusedError, match="storage class COLD"):
+        ObjectReader(SimpleNamespace(), ObsLocation("obs-test", "a.zip"), facts)  # type: ignore[arg-type]
+    gc.collect()
+    assert told == []
+    made = ObjectReader.__new__(ObjectReader)
+    with suppress(RefusedError):
+        made.__init__(SimpleNamespace(), ObsLocation("obs-test", "a.zip"), facts)  # type: ignore[misc, arg-type]
+    made.close()
+    assert made.closed
 
 
 def test_a_buffer_takes_no_more_than_it_has_room_for() -> None:

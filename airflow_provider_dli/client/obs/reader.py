@@ -41,13 +41,14 @@ class ObjectReader(io.RawIOBase):
 
     def __init__(self, client: S3Client, place: ObsLocation, facts: ObjectFacts) -> None:
         super().__init__()
+        # First of all: Python closes what it throws away, half made as it may be.
+        self._body: Any = None
         if not facts.readable:
             raise _in_archive_tier(place, facts)
         self._client = client
         self._place = place
         self._facts = facts
         self._position = 0
-        self._body: Any = None
         self._body_end = 0
         self._goes_on = False
         self._resumptions_left = _RESUMPTIONS
