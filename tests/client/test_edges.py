@@ -203,7 +203,7 @@ def test_a_reader_that_was_refused_is_thrown_away_in_silence(monkeypatch: pytest
     assert told == []
     made = ObjectReader.__new__(ObjectReader)
     with suppress(RefusedError):
-        made.__init__(SimpleNamespace(), ObsLocation("obs-test", "a.zip"), facts)  # type: ignore[misc, arg-type]
+        made.__init__(SimpleNamespace(), ObsLocation("obs-test", "a.zip"), facts)  # type: ignore[misc]
     made.close()
     assert made.closed
 
