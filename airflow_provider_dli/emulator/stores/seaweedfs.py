@@ -49,8 +49,8 @@ class SeaweedFS(ChildStore):
         }
         arguments = [f"-{name}={value}" for name, value in options.items()]
         command = [str(self.program()), "-logtostderr=true", "mini", *arguments]
-        # No GOMEMLIMIT: near one its garbage collector never rests, a fifth of a core while nobody asks anything.
-        child.start(command, {}, remove=self._sockets(ports))
+        # Near a limit its garbage collector never rests: a fifth of a core while nobody asks anything.
+        child.start(command, {"GOMEMLIMIT": "off"}, remove=self._sockets(ports))
         return ports["s3.port"]
 
     @staticmethod
