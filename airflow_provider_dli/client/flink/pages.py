@@ -19,6 +19,12 @@ _CUT = (
     "A list that ends before its count is not taken for whole. Ask again later; if it stays so, tell the service."
 )
 
+_ASTRAY = (
+    "It is not taken for whole. Ask again when fewer jobs are made and deleted; if it stays so, tell the service."
+)
+# Each turn needs a deletion meanwhile, in just the right place.
+_MOST_TURNS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
@@ -39,15 +45,16 @@ class Pages(Generic[Item]):
     None.
 
     The list is no snapshot: an item that is made or deleted meanwhile moves all that come after it. Ids are
-    remembered, so that none comes twice; and each page begins with the last item of the one before. If a page
-    has nothing on it that was seen before, items were deleted, others may have slipped past, and the walk goes
-    back until it meets something that it knew before that page. So nothing is missed that was there all the time,
-    as long as the service keeps the order of what stays.
+    remembered, so that none comes twice; and each page begins with the last item of the one before. So pages form
+    a chain from the first one on: of an item in it, all that come before are known. A page that has nothing of the
+    chain on it is no part of it: items were deleted, others may have slipped past, and the walk goes back until it
+    meets the chain. So nothing is missed that was there all the time, as long as the service keeps the order of
+    what stays. What came on a page beside the chain is given, but proves nothing until the chain has come to it.
 
     Items come in the service's order, but for those that moved meanwhile.
 
-    It goes back only from a page that has something new, or from beyond the end of a list that has become
-    shorter; so it ends once the list holds still.
+    It ends once the list holds still. Where it turns back again and again and nothing new comes of it, the list
+    has no order, or changes faster than it can be read: that page's call is an error.
 
     ``total_count`` decides where a list ends only as far as pages bear it out. It may be too high, and stay so, as
     a count does that lags behind deletions: an empty page below it is the end where the page before had the last
@@ -66,8 +73,12 @@ class Pages(Generic[Item]):
         self._offset = 0
         self._seen: set[int] = set()
         self._done = False
-        # While it goes back: what it knew before the page from which it does.
-        self._known: frozenset[int] | None = None
+        self._chain: set[int] = set()
+        # Whether its last page had one item: of a service that gives no more, pages cannot overlap.
+        self._is_lone = False
+        # How often it has turned back since something new came, and whether it goes back now.
+        self._turns = 0
+        self._goes_back = False
         # Whether the last page with items has shown that nothing follows; whether it went back from an empty one.
         self._at_end = False
         self._doubted = False
@@ -75,7 +86,8 @@ class Pages(Generic[Item]):
     def next_call(self) -> Call[Page[Item]] | None:
         """Return the call for the next page, or None after the last one.
 
-        Running it raises, beside what any call does, an ``UnavailableError`` if the list ends before its count.
+        Running it raises, beside what any call does, an ``UnavailableError`` if the list ends before its count, or
+        if its pages do not hang together.
         """
         if self._done:
             return None
@@ -88,6 +100,9 @@ class Pages(Generic[Item]):
             told = f"the list of {page.total_count:,} ended at {len(self._seen):,}"
             # An error that passes: the page is asked for as long as the account is patient, the task retried.
             raise UnavailableError(call.operation, _OK, None, told, None, _CUT)
+        if self._turns > _MOST_TURNS and self._is_astray(page):
+            told = f"the pages of the list of {page.total_count:,} do not hang together at {self._offset:,}"
+            raise UnavailableError(call.operation, _OK, None, told, None, _ASTRAY)
         return page
 
     def _is_cut(self, page: Page[Item]) -> bool:
@@ -98,25 +113,32 @@ class Pages(Generic[Item]):
         ids = [self._id_of(item) for item in page.items]
         fresh = {number: item for number, item in zip(ids, page.items, strict=True) if number not in self._seen}
         is_cut = self._is_cut(page)
+        is_astray = self._is_astray(page)
         self._doubted = is_cut or (self._doubted and not fresh)
         if ids:
-            self._at_end = len(ids) == 1 and not fresh
-        if is_cut or self._has_gap(ids, page.total_count):
-            self._known = frozenset(self._seen) if self._known is None else self._known
+            self._at_end = len(ids) == 1 and not fresh and not is_astray
+        self._turns = 0 if fresh else self._turns
+        if is_cut or is_astray:
+            self._turns += not self._goes_back
+            self._goes_back = True
             self._offset = max(0, self._offset - MAX_PAGE)
         else:
-            self._known = None
+            self._goes_back = False
+            self._is_lone = len(ids) == 1
+            self._chain.update(ids)
             self._advance(len(page.items), page.total_count)
         self._seen.update(fresh)
         return iter(fresh.values())
 
-    def _has_gap(self, ids: list[int], total: int) -> bool:
-        """Tell whether items may have slipped past before this page."""
+    def _is_astray(self, page: Page[Item]) -> bool:
+        """Tell whether items may have slipped past between the chain and this page."""
         if not self._offset:
             return False
-        if not ids:
-            return total <= self._offset
-        return (self._seen if self._known is None else self._known).isdisjoint(ids)
+        if not page.items:
+            return page.total_count <= self._offset
+        if self._is_lone:
+            return False
+        return self._chain.isdisjoint(self._id_of(item) for item in page.items)
 
     def _advance(self, count: int, total: int) -> None:
         self._done = not count or self._offset + count >= total
