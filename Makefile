@@ -32,7 +32,7 @@ ui: $(VENV)/.installed ## the same in Airflow's UI, until Ctrl-C
 test: $(VENV)/.installed-dev ## the whole test suite
 	@$(BIN)/python -m pytest -n 4 --dist loadgroup
 
-coverage: $(VENV)/.installed-dev ## the same with coverage, which takes half as long again; at least 97 %
+coverage: $(VENV)/.installed-dev ## the same with coverage, which takes longer; at least 97 %
 	@rm -f .coverage .coverage.*
 	@$(BIN)/coverage run -m pytest -n 4 --dist loadgroup
 	@$(BIN)/coverage combine --quiet
@@ -79,7 +79,7 @@ audit: $(VENV)/.installed-dev ## known weaknesses: bandit, and pip-audit where i
 	@sh requirements/install.sh $(BIN) -r requirements/package.txt
 	@$(BIN)/python release/audit.py
 
-mutants: $(VENV)/.installed-dev ## change client and archive in thousands of ways: do the tests notice? About an hour
+mutants: $(VENV)/.installed-dev ## change client and archive in thousands of ways: do the tests notice? Takes long
 	@sh requirements/install.sh $(BIN) -r requirements/mutation.txt
 	@$(BIN)/mutmut run
 	@$(BIN)/python release/mutants.py

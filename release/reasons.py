@@ -50,6 +50,8 @@ _TELLING = (
 )
 # The session and each request say it, or two ways of reading NO_PROXY, so that neither can be forgotten.
 _TWICE = "allow_redirects|cert|verify|trusted|proxies|set_policy|proxy_bypass|endswith|reading="
+_ANYWAY = "retries|signature_version|ensure_ascii|SSLContext|total=None"
+_GUARDED = r"archive\.rules\.judge_sizes|client\.flink\.settings\._checked$"
 _MORE = (
     r"archive\.(contents|inflate|source|walk)\.|client\.obs\.reader\.",
     r"_limit and|if keep|window\(|read\(None\)|_newest|central\[28\]",
@@ -62,23 +64,20 @@ RULES = (
     Rule("for a byte that cannot come", _in(r"decode\(\"[\w-]+\", (\)|\"XX|\"REPLACE)")),
     Rule("a type that only the type checker sees", _same_but_for(r"cast\(.*?, ")),
     Rule("what the quick look does not take, the careful one proves", _where(r"archive\.(quick|extra\.is_plain)")),
-    Rule("asked only where one of both is true already", _where(r"archive\.rules\.judge|client\.flink\.settings")),
+    Rule(
+        "asked only where one of both is true already",
+        _where(_GUARDED),
+    ),
     Rule("the first of two locks", _where(r"client\.transport\.(sync|aio|ways)\.", _TWICE)),
     Rule("more is read or kept than is needed", _where(*_MORE)),
-    Rule(
-        "only the time it takes",
-        _where(r"archive\.(hashing|proof|gaps)", "_pool|security|OVERLAP"),
-    ),
+    Rule("only the time it takes", _where(r"archive\.(hashing|proof|gaps)", "_pool|security|OVERLAP")),
     Rule("another finding tells it", _where(r"archive\.(walk|local)\.", "DESCRIPTOR|fitting")),
-    Rule(
-        "what the library does anyway",
-        _where("client", r"retries|signature_version|ensure_ascii|SSLContext|total="),
-    ),
+    Rule("what the library does anyway", _where("client", _ANYWAY)),
     Rule("the mark stands there once", _same_but_for(r"r?partition|junk \+?=")),
-    Rule("no ETag begins or ends with an X", _where("client.obs", "ETag|etag")),
-    Rule("a status of no group, one way or the other", _where("client.flink.states")),
+    Rule("no ETag begins or ends with an X", _in(r"strip\('XX")),
+    Rule("a status of no group, one way or the other", _in(r"PHASES\.get\(status, (None)?\)")),
     Rule("a test that is left out here holds it", _where(r"client\.(flink\.legacy|obs\.quiet)")),
-    Rule("nothing is read before it is set", _where("client.obs.reader", "_body_end")),
+    Rule("nothing is read before it is set", _in(r"self\._body_end = None")),
     Rule("a fixed key asks for no time", _where("client.obs.head.ask_facts")),
     Rule("the status of a success has no kind of error", _where("client.replies.decode", "_class")),
     Rule("words of a message", _where(_TELLING)),

@@ -81,7 +81,7 @@ _CHECKS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     ),
     "at": ("an offset", lambda value: value is None or type(value) is int),
 }
-#: those of them that it can meet
+#: kinds of faults that the store's door can meet
 AT_THE_DOOR = {"error", "html", "slow", "cut_before", "cut_during", "reset_before", "range_ignored"}
 #: kind -> the operations that it is for; any other is for each
 _ONLY: Mapping[str, tuple[str, ...]] = {

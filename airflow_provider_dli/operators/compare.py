@@ -12,6 +12,7 @@ from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
 from airflow_provider_dli.telling import tells_failures
+from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -78,8 +79,7 @@ class DliCompareFlinkJobsOperator(Traced, BaseOperator):
         pairs = comparing.compare(source, target, mapping, self.log)
         self.trace = Trace([jobs_of(source), jobs_of(target)])
         result = [pair.as_dict() for pair in pairs]
-        self._push(context, "return_value", result)
-        self._push(context, "report", comparing.markdown(pairs, "Restored Flink jobs"))
+        push(context, self, return_value=result, report=comparing.markdown(pairs, "Restored Flink jobs"))
         projects = {"From project": source.project_id, "Into project": target.project_id}
         file_and_judge(lambda: self._file(context, directory, pairs, projects), lambda: comparing.judge(pairs))
         return result
@@ -103,8 +103,4 @@ class DliCompareFlinkJobsOperator(Traced, BaseOperator):
             page = report_of(pairs, verdict_on(pairs), {**projects, "Run": context.get("run_id")})
             file = file_report(ObsHook(self.source_conn_id), directory, "drill", page, self.log)
             self.trace = self.trace and replace(self.trace, outputs=[object_of(file)])
-        self._push(context, "report_file", file)
-
-    def _push(self, context: Context, key: str, value: object) -> None:
-        if self.do_xcom_push and (task_instance := context.get("ti")):
-            task_instance.xcom_push(key=key, value=value)
+        push(context, self, report_file=file)

@@ -11,6 +11,7 @@ from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
 from airflow_provider_dli.telling import tells_failures
+from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -141,11 +142,14 @@ class DliExportFlinkJobsOperator(Traced, BaseOperator):
     def _push(self, context: Context, batches: Sequence[Batch]) -> list[str]:
         """Push what came of it, red or green."""
         archives = [archive for batch in batches for archive in batch.zip_file]
-        if self.do_xcom_push and (task_instance := context.get("ti")):
-            task_instance.xcom_push(key="zip_file", value=archives)
-            task_instance.xcom_push(key="batches", value=[batch.as_dict() for batch in batches])
-            task_instance.xcom_push(key="failed", value=[job for batch in batches for job in batch.failed])
-            task_instance.xcom_push(key="return_value", value=archives)
+        push(
+            context,
+            self,
+            zip_file=archives,
+            batches=[batch.as_dict() for batch in batches],
+            failed=[job for batch in batches for job in batch.failed],
+            return_value=archives,
+        )
         return archives
 
 

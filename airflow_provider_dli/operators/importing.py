@@ -11,6 +11,7 @@ from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 from airflow_provider_dli.telling import tells_failures
+from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -131,12 +132,13 @@ class DliImportFlinkJobsOperator(Traced, BaseOperator):
     def _push(self, context: Context, outcome: ImportOutcome) -> list[dict[str, Any]]:
         """Push what became of it, red or green."""
         result = [job.as_dict() for job in outcome.jobs]
-        if self.do_xcom_push and (task_instance := context.get("ti")):
-            task_instance.xcom_push(key="return_value", value=result)
-            task_instance.xcom_push(key="created", value=list(outcome.created))
-            task_instance.xcom_push(
-                key="job_ids", value=[job.new_job_id for job in outcome.jobs if job.new_job_id]
-            )
+        push(
+            context,
+            self,
+            return_value=result,
+            created=list(outcome.created),
+            job_ids=[job.new_job_id for job in outcome.jobs if job.new_job_id],
+        )
         return result
 
 

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 from airflow_provider_dli.telling import tells_failures
+from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -103,7 +104,6 @@ class DliListFlinkJobsOperator(BaseOperator):
         jobs = select(hook, selection, self.log)
         if not jobs:
             nothing(self.if_empty, str(selection))
-        if self.do_xcom_push and (task_instance := context.get("ti")):
-            task_instance.xcom_push(key="job_ids", value=[job.job_id for job in jobs])
+        push(context, self, job_ids=[job.job_id for job in jobs])
         shown = ("job_id", "name", "job_type", "status", "queue_name", "create_time", "update_time")
         return [{name: getattr(job, name) for name in shown} for job in jobs]

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 from airflow_provider_dli.telling import tells_failures
+from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -89,15 +90,11 @@ class DliPromoteFlinkJobsOperator(BaseOperator):
         persist(context, self, target)
         steps = promoting.plan(DliHook(self.source_conn_id), target, ids, mapped, self.log)
         # Before anything is changed: where a job that runs is in the way, the task is red, and this says which.
-        self._push(context, "to_stop", promoting.to_stop(steps))
+        push(context, self, to_stop=promoting.to_stop(steps))
         if is_dry_run:
             self.log.info("Dry run: nothing is changed.")
             result = [step.as_dict(step.target.job_id if step.target else None) for step in steps]
         else:
             result = promoting.carry_out(target, steps, self.log)
-        self._push(context, "job_ids", [each["job_id"] for each in result if each["job_id"]])
+        push(context, self, job_ids=[each["job_id"] for each in result if each["job_id"]])
         return result
-
-    def _push(self, context: Context, key: str, value: list[int]) -> None:
-        if self.do_xcom_push and (task_instance := context.get("ti")):
-            task_instance.xcom_push(key=key, value=value)

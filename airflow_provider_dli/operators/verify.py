@@ -11,6 +11,7 @@ from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import ObsBucketLink, persist
 from airflow_provider_dli.telling import tells_failures
+from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -137,9 +138,8 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
         results = [report.as_dict() for report in reports]
         self.trace = Trace(inputs=[report.dataset for report in reports])
         persist(context, self, verification.hook, places[0].bucket)
-        if self.do_xcom_push and (task_instance := context.get("ti")):
-            # Red too: whoever looks into the failure finds the findings here.
-            task_instance.xcom_push(key="return_value", value=results)
+        # Red too: whoever looks into the failure finds the findings here.
+        push(context, self, return_value=results)
         file_and_judge(lambda: self._file(context, reports), lambda: judge(reports))
         tell_assets(context, self.outlets, {str(report.place): report.proof for report in reports})
         return results
@@ -158,8 +158,7 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
         page = page_of(reports, {"Run": context.get("run_id"), "Level": self.level})
         place = file_report(ObsHook(self.dli_conn_id), directory, "verify", page, self.log)
         self.trace = Trace(inputs=[report.dataset for report in reports], outputs=[object_of(place)])
-        if self.do_xcom_push and (task_instance := context.get("ti")):
-            task_instance.xcom_push(key="report_file", value=place)
+        push(context, self, report_file=place)
 
     def _defer(self, awaited: list[ObsLocation]) -> None:
         import time

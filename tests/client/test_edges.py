@@ -6,7 +6,6 @@ import gc
 import io
 import pickle
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -39,16 +38,7 @@ from airflow_provider_dli.client.replies import decode, moment
 from airflow_provider_dli.client.transport.ways import encrypted
 
 
-@pytest.fixture
-def _in_shanghai(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patched:
-        patched.setenv("TZ", "Asia/Shanghai")
-        time.tzset()
-        yield
-    time.tzset()
-
-
-@pytest.mark.usefixtures("_in_shanghai")
+@pytest.mark.usefixtures("abroad")
 @pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
 def test_a_date_is_read_in_utc_wherever_the_worker_is(zone: str) -> None:
     """``-0000`` says that no zone is told."""
@@ -142,13 +132,13 @@ def test_boto3_has_all_of_a_key() -> None:
     assert (living.access_key, living.secret_key, living.token) == ("AK", "SK", "TOKEN")
 
 
-class Pages:
+class Listing:
     """A client whose listing has these pages."""
 
     def __init__(self, *pages: dict[str, Any]) -> None:
         self.pages = pages
 
-    def get_paginator(self, name: str) -> Pages:
+    def get_paginator(self, name: str) -> Listing:
         assert name == "list_objects"
         return self
 
@@ -160,14 +150,14 @@ class Pages:
 def test_a_page_of_a_listing_may_have_nothing() -> None:
     """Then boto3 leaves out the list."""
     entry = {"Key": "d/a.zip", "Size": 1, "ETag": '"e"', "LastModified": datetime(2026, 1, 1, tzinfo=UTC)}
-    client: Any = Pages({"Name": "obs-test"}, {"Contents": [entry]}, {"CommonPrefixes": [{"Prefix": "d/b/"}]})
+    client: Any = Listing({"Name": "obs-test"}, {"Contents": [entry]}, {"CommonPrefixes": [{"Prefix": "d/b/"}]})
     place = ObsLocation("obs-test", "d")
     assert list_keys(client, place) == ["d/a.zip"]
     found = list_entries(client, place)
     assert found
     assert (found.directories, [(each.key, each.etag) for each in found.objects]) == (("d/b",), [("d/a.zip", "e")])
     assert has_objects(client, place)
-    assert not has_objects(Pages({"Name": "obs-test"}), place)  # type: ignore[arg-type]
+    assert not has_objects(Listing({"Name": "obs-test"}), place)  # type: ignore[arg-type]
 
 
 def test_a_permission_that_is_missing_is_no_missing_object() -> None:
@@ -178,6 +168,10 @@ def test_a_permission_that_is_missing_is_no_missing_object() -> None:
     assert _kind(400, "NoSuchKey") is RefusedError
 
 
+FACTS = ObjectFacts(10, "etag", "2026-01-01T00:00:00Z")
+PLACE = ObsLocation("obs-test", "a.zip")
+
+
 @pytest.mark.parametrize(
     ("status", "given"), [(206, "bytes 1-5/10"), (206, None), (200, "bytes 0-3/10"), (200, None)]
 )
@@ -186,9 +180,8 @@ def test_another_range_than_was_asked_for_is_refused(status: int, given: str | N
     body = io.BytesIO(b"0123")
     reply = {"ResponseMetadata": {"HTTPStatusCode": status}, "ContentRange": given, "Body": body}
     client: Any = SimpleNamespace(get_object=lambda **_: reply)
-    facts = ObjectFacts(10, "etag", "2026-01-01T00:00:00Z")
     with pytest.raises(UnexpectedReplyError, match=f"got {given or 'the whole object'}"):
-        ObjectReader(client, ObsLocation("obs-test", "a.zip"), facts).read(4)
+        ObjectReader(client, PLACE, FACTS).read(4)
     assert body.closed
 
 
@@ -196,14 +189,14 @@ def test_a_reader_that_was_refused_is_thrown_away_in_silence(monkeypatch: pytest
     """Python closes it; from 3.13 on it tells of what then goes wrong."""
     told: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", told.append)
-    facts = ObjectFacts(10, "etag", "2026-01-01T00:00:00Z", storage_class="COLD")
+    facts = replace(FACTS, storage_class="COLD")
     with pytest.raises(RefusedError, match="storage class COLD"):
-        ObjectReader(SimpleNamespace(), ObsLocation("obs-test", "a.zip"), facts)  # type: ignore[arg-type]
+        ObjectReader(SimpleNamespace(), PLACE, facts)  # type: ignore[arg-type]
     gc.collect()
     assert told == []
     made = ObjectReader.__new__(ObjectReader)
     with suppress(RefusedError):
-        made.__init__(SimpleNamespace(), ObsLocation("obs-test", "a.zip"), facts)  # type: ignore[misc]
+        made.__init__(SimpleNamespace(), PLACE, facts)  # type: ignore[misc]
     made.close()
     assert made.closed
 
@@ -218,7 +211,6 @@ def test_a_buffer_takes_no_more_than_it_has_room_for() -> None:
         return {"ResponseMetadata": status, "ContentRange": "bytes 0-3/10", "Body": io.BytesIO(b"0123")}
 
     client: Any = SimpleNamespace(get_object=get_object)
-    facts = ObjectFacts(10, "etag", "2026-01-01T00:00:00Z")
     buffer = bytearray(4)
-    assert ObjectReader(client, ObsLocation("obs-test", "a.zip"), facts).readinto(buffer) == 4
+    assert ObjectReader(client, PLACE, FACTS).readinto(buffer) == 4
     assert (bytes(buffer), asked) == (b"0123", ["bytes=0-3"])

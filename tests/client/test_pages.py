@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
+from functools import partial
 from random import Random
 
 import pytest
@@ -31,6 +32,13 @@ class Service:
         self.requests.append(offset)
         ordered = sorted(self.ids, reverse=self._descending)
         return flink.Page(len(ordered), tuple(ordered[offset : offset + limit]))
+
+
+def changed(ids: list[int], gone: Container[int], made: int) -> None:
+    """Delete some and make others, which are newer than all that ever were."""
+    newest = max([*ids, 10_000])
+    ids[:] = [each for each in ids if each not in gone]
+    ids += range(newest + 1, newest + 1 + made)
 
 
 def walked(service: Service, changes: Iterator[Change] | None = None) -> list[int]:
@@ -220,13 +228,8 @@ def test_what_was_met_beside_the_chain_is_no_proof() -> None:
     """The last item was seen past a gap, and met again past another: the test below found this in the matrix."""
     service = Service(list(range(220)), descending=True)
 
-    def make(count: int) -> Change:
-        return lambda ids: ids.extend(range(10_000 + len(ids), 10_000 + len(ids) + count))
-
-    def delete(*gone: int) -> Change:
-        return lambda ids: ids.__setitem__(slice(None), [each for each in ids if each not in gone])
-
-    found = walked(service, iter([make(40), make(40), delete(4, 5), make(1), delete(2, 3)]))
+    steps: list[tuple[list[int], int]] = [([], 40), ([], 40), ([4, 5], 0), ([], 1), ([2, 3], 0)]
+    found = walked(service, (partial(changed, gone=gone, made=made) for gone, made in steps))
     assert {0, 1} <= set(found)
 
 
@@ -261,17 +264,7 @@ def test_none_twice_and_none_missed_that_was_there_throughout(
     count, steps, descending = history
     service = Service(list(range(count)), descending=descending)
 
-    def changes() -> Iterator[Change]:
-        for deleted, made in steps:
-
-            def change(ids: list[int], deleted: list[int] = deleted, made: int = made) -> None:
-                newest = max([*ids, 10_000])
-                ids[:] = [each for each in ids if each not in deleted]
-                ids += range(newest + 1, newest + 1 + made)
-
-            yield change
-
-    found = walked(service, changes())
+    found = walked(service, (partial(changed, gone=gone, made=made) for gone, made in steps))
     throughout = set(range(count)) & set(service.ids)
     assert len(found) == len(set(found))
     assert throughout <= set(found)
@@ -319,10 +312,8 @@ def test_small_pages_of_a_restless_list(size: int, monkeypatch: pytest.MonkeyPat
         service = Service(list(range(count)), descending=chance.random() < 0.5)
 
         def change(ids: list[int]) -> None:
-            for gone in chance.sample(ids, min(len(ids), chance.randint(0, 3))):
-                ids.remove(gone)
-            newest = max([*ids, 10_000])
-            ids += range(newest + 1, newest + 1 + chance.choice((0, 0, 1, 2)))
+            gone = chance.sample(ids, min(len(ids), chance.randint(0, 3)))
+            changed(ids, gone, chance.choice((0, 0, 1, 2)))
 
         found = walked(service, iter([change] * chance.randint(0, 14)))
         assert len(found) == len(set(found))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -11,17 +10,7 @@ import pytest
 from airflow_provider_dli.client import signing
 
 
-@pytest.fixture
-def _abroad(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Live in a zone that is not UTC."""
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "CST-8")
-        time.tzset()
-        yield
-    time.tzset()
-
-
-@pytest.mark.usefixtures("_abroad")
+@pytest.mark.usefixtures("abroad")
 def test_the_date_is_in_utc_wherever_the_machine_stands() -> None:
     """Neither the machine's zone nor the moment's is written."""
     assert time.localtime().tm_gmtoff == 8 * 3600

@@ -74,7 +74,7 @@ class Pages(Generic[Item]):
         self._seen: set[int] = set()
         self._done = False
         self._chain: set[int] = set()
-        # Whether its last page had one item: of a service that gives no more, pages cannot overlap.
+        # Whether the chain's last page had one item: of a service that gives no more, pages cannot overlap.
         self._is_lone = False
         # How often it has turned back since something new came, and whether it goes back now.
         self._turns = 0
@@ -117,16 +117,12 @@ class Pages(Generic[Item]):
         self._doubted = is_cut or (self._doubted and not fresh)
         if ids:
             self._at_end = len(ids) == 1 and not fresh and not is_astray
-        self._turns = 0 if fresh else self._turns
+        if fresh:
+            self._turns = 0
         if is_cut or is_astray:
-            self._turns += not self._goes_back
-            self._goes_back = True
-            self._offset = max(0, self._offset - MAX_PAGE)
+            self._go_back()
         else:
-            self._goes_back = False
-            self._is_lone = len(ids) == 1
-            self._chain.update(ids)
-            self._advance(len(page.items), page.total_count)
+            self._go_on(ids, page.total_count)
         self._seen.update(fresh)
         return iter(fresh.values())
 
@@ -140,6 +136,14 @@ class Pages(Generic[Item]):
             return False
         return self._chain.isdisjoint(self._id_of(item) for item in page.items)
 
-    def _advance(self, count: int, total: int) -> None:
-        self._done = not count or self._offset + count >= total
-        self._offset += max(1, count - 1)
+    def _go_back(self) -> None:
+        self._turns += not self._goes_back
+        self._goes_back = True
+        self._offset = max(0, self._offset - MAX_PAGE)
+
+    def _go_on(self, ids: list[int], total: int) -> None:
+        self._goes_back = False
+        self._is_lone = len(ids) == 1
+        self._chain.update(ids)
+        self._done = not ids or self._offset + len(ids) >= total
+        self._offset += max(1, len(ids) - 1)
