@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from email.parser import Parser
 from pathlib import Path
 from typing import Any
+
+from outcome import outcome
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -148,8 +149,7 @@ class Cell:
             [home / "venv" / "bin" / "python", "-m", "pytest", "-n", "4", "-k", NOT_HERE, *paths], home
         )
         (home / f"{what.replace(' ', '-')}.log").write_text(done.stdout + done.stderr)
-        lines = done.stdout.strip().splitlines()
-        self.results[what] = re.sub(r" in .*| ?=+ ?", "", lines[-1]) if lines else done.stderr[-200:]
+        self.results[what] = outcome(done.stdout) or done.stderr[-200:]
 
     def _call(self, command: list[Any], home: Path) -> subprocess.CompletedProcess[str]:
         kept = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 import tarfile
@@ -116,6 +117,36 @@ def test_everything_that_is_needed_has_a_lowest_version(built: tuple[Path, Path]
     needed = [line for line in metadata(built[0]).get_all("Requires-Dist", []) if "extra ==" not in line]
     assert len(needed) == 5
     assert all(re.fullmatch(r"[a-z0-9-]+>=\d+\.\d+\.\d+", line) for line in needed), needed
+
+
+WARNED = """15 passed
+=============================== warnings summary ===============================
+tests/test_example_dags.py::test_verify
+  /home/x/venv/lib/python3.12/site-packages/airflow/triggers/base.py:27: RemovedInAirflow3Warning: Timer
+    from airflow.models.taskinstance import SimpleTaskInstance
+
+tests/test_docs.py::test_it
+  /home/x/tests/test_docs.py:7: UserWarning: look at site-packages/nobody/a.py:1: first
+    warn()
+
+-- Docs: https://docs.pytest.org/en/stable/how-to/capture-warnings.html
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [
+        ("....\n==== 15 passed in 72.21s (0:01:12) ====\n", "15 passed"),
+        (
+            f"{WARNED}1 failed, 14 passed, 2 warnings in 72.21s\n",
+            "1 failed, 14 passed, 2 warnings (airflow, test_docs.py)",
+        ),
+        ("", ""),
+    ],
+)
+def test_the_matrix_says_whose_warnings_there_were(said: str, outcome: str) -> None:
+    """A number alone would leave it open whether one was ours."""
+    assert runpy.run_path(str(ROOT / "matrix" / "outcome.py"))["outcome"](said) == outcome
 
 
 def sections() -> list[tuple[str, str]]:
