@@ -54,7 +54,7 @@ _ANYWAY = "retries|signature_version|ensure_ascii|SSLContext|total=None"
 _GUARDED = r"archive\.rules\.judge_sizes|client\.flink\.settings\._checked$"
 _MORE = (
     r"archive\.(contents|inflate|source|walk)\.|client\.obs\.reader\.",
-    r"_limit and|if keep|window\(|read\(None\)|_newest|central\[28\]",
+    r"_limit and|if keep|window\(|read\(None\)|_newest|central\[28\]|self\._start [+-] len",
 )
 
 RULES = (
@@ -64,6 +64,10 @@ RULES = (
     Rule("for a byte that cannot come", _in(r"decode\(\"[\w-]+\", (\)|\"XX|\"REPLACE)")),
     Rule("a type that only the type checker sees", _same_but_for(r"cast\(.*?, ")),
     Rule("what the quick look does not take, the careful one proves", _where(r"archive\.(quick|extra\.is_plain)")),
+    Rule(
+        "what the quick look does not take, the careful one proves",
+        _where(r"archive\.walk\.", r"_prove_quickly|limit - entry\.offset|LARGEST"),
+    ),
     Rule(
         "asked only where one of both is true already",
         _where(_GUARDED),
@@ -77,12 +81,13 @@ RULES = (
     Rule("no ETag begins or ends with an X", _in(r"strip\('XX")),
     Rule("a status of no group, one way or the other", _in(r"PHASES\.get\(status, (None)?\)")),
     Rule("a test that is left out here holds it", _where(r"client\.(flink\.legacy|obs\.quiet)")),
-    Rule("nothing is read before it is set", _in(r"self\._body_end = None")),
+    Rule("nothing is read before it is set", _in(r"self\._(body_end = None|is_lone = True)")),
     Rule("a fixed key asks for no time", _where("client.obs.head.ask_facts")),
     Rule("the status of a success has no kind of error", _where("client.replies.decode", "_class")),
     Rule("words of a message", _where(_TELLING)),
     Rule("words of a message", _same_but_for(rf"\"[^\"]*\"|None|{_TOLD}")),
     Rule("read as false all the same", _same_but_for(r"(?<==)\s?(False|None|\"\")")),
+    Rule("one turn more or less is borne", _in(r"self\._goes_back = True")),
     Rule("the very bound", _same_but_for(r"[<>]=?|\b\d+\b")),
 )
 

@@ -47,6 +47,21 @@ def test_an_entry_may_be_as_large_as_the_limit() -> None:
     assert seen(bytes(broken), Limits(entry_bytes=999)) == [("entry-too-large", "a.txt")]
 
 
+@pytest.mark.parametrize(("flag", "code"), [(0x01, "encrypted"), (0x20, "patched-data")])
+def test_what_cannot_be_read_is_not_read(flag: int, code: str) -> None:
+    """It would seem broken, and that is not what is wrong with it."""
+    data = bytearray(packed([("a.txt", b"x" * 1000), ("b.txt", b"y")]))
+    data[6] |= flag
+    data[data.index(b"PK\1\2") + 8] |= flag
+    data[data.index(b"a.txt") + 6] ^= 0xFF
+    assert seen(bytes(data)) == [(code, "a.txt")]
+
+
+def test_of_too_many_entries_nothing_more_is_said() -> None:
+    """Those that were not read leave no hidden data."""
+    assert seen(packed([(f"{n}.txt", b"x") for n in range(9)]), Limits(entries=2)) == [("too-many-entries", None)]
+
+
 def test_an_entry_may_inflate_as_far_as_the_ratio() -> None:
     """Beyond it is called a bomb, unless it is small."""
     data = packed([("a.txt", b"x" * 100_000)])

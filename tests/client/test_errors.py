@@ -51,6 +51,7 @@ def test_answers_keep_what_came(kind: type[ServiceError]) -> None:
         found = (each.operation, each.status, each.code, each.message, each.request_id, each.advice)
         assert found == ("Op", 418, "C.1", "words", "r-1", kind.advice)
     assert str(again) == str(error)
+    assert again.args == error.args == ("Op", 418, "C.1", "words", "r-1")
     assert type(again) is kind
 
 

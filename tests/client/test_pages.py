@@ -242,8 +242,9 @@ def test_pages_that_never_meet_are_no_list() -> None:
             return flink.Page(1000, tuple(range(offset * limit, offset * limit + limit)))
 
     service = Numbering([])
-    with pytest.raises(UnavailableError, match=r"the list of 1,000 do not hang together at 99\. It is"):
+    with pytest.raises(UnavailableError, match=r"the list of 1,000 do not hang together at 99\. It is") as caught:
         walked(service)
+    assert (caught.value.status, caught.value.code, caught.value.request_id) == (200, None, None)
     assert len(service.requests) < 50
 
 
@@ -283,6 +284,16 @@ def test_going_back_ends_at_what_was_known_before() -> None:
 
     found = walked(service, iter([nothing, nothing, delete(250), delete(310), delete(370)]))
     assert set(range(370, 600)) <= set(found)
+
+
+def test_going_back_far_is_one_turn() -> None:
+    """All but the first item and the newest ones are deleted when the walk is far on."""
+    service = Service(list(range(3000)))
+    changes: list[Change] = [partial(changed, gone=(), made=0)] * 20
+    changes.append(partial(changed, gone=range(1, 3000), made=50))
+    found = walked(service, iter(changes))
+    assert set(service.ids) <= set(found)
+    assert len(service.requests) > 40
 
 
 def test_a_list_that_ends_where_the_next_page_would_begin() -> None:

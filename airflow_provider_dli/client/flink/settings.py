@@ -138,7 +138,7 @@ def _plain(hint: Any) -> Any:  # noqa: ANN401 -- a type
 
 
 def _checkpoint_mode(value: object) -> int:
-    mode = CHECKPOINT_MODES.get(value, 0) if isinstance(value, str) else value
+    mode = CHECKPOINT_MODES.get(value) if isinstance(value, str) else value
     if mode not in CHECKPOINT_MODES.values() or isinstance(mode, bool):
         raise ConfigurationError(
             "checkpoint_mode", f"{value!r} cannot be", "give 1 or 'exactly_once', 2 or 'at_least_once'"
