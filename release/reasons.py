@@ -50,11 +50,16 @@ _TELLING = (
 )
 # The session and each request say it, or two ways of reading NO_PROXY, so that neither can be forgotten.
 _TWICE = "allow_redirects|cert|verify|trusted|proxies|set_policy|proxy_bypass|endswith|reading="
-_ANYWAY = "retries|signature_version|ensure_ascii|SSLContext|total=None"
+_ANYWAY = 'method="explicit|retries|signature_version|ensure_ascii|SSLContext|total=None'
 _GUARDED = r"archive\.rules\.judge_sizes|client\.flink\.settings\._checked$"
 _MORE = (
-    r"archive\.(contents|inflate|source|walk)\.|client\.obs\.reader\.",
-    r"_limit and|if keep|window\(|read\(None\)|_newest|central\[28\]|self\._start [+-] len",
+    r"archive\.(contents|headers\.parse|inflate|source|walk)\b|client\.obs\.reader\.",
+    r"_limit and|if keep|window\(|read\(None\)|_newest|central\[28\]|self\._start [+-] len|found\), None\)",
+)
+# What a shortcut does not take goes the long way, to the same end.
+_LONGER = (
+    r"archive\.(headers\.parse|names\.(check_all|_check_clashes))$",
+    r"\) and False else _decode|is_plain|good\.add|DEFLATE_BEST|ODD|files\) or True",
 )
 
 RULES = (
@@ -75,6 +80,7 @@ RULES = (
     Rule("the first of two locks", _where(r"client\.transport\.(sync|aio|ways)\.", _TWICE)),
     Rule("more is read or kept than is needed", _where(*_MORE)),
     Rule("only the time it takes", _where(r"archive\.(hashing|proof|gaps)", "_pool|security|OVERLAP")),
+    Rule("only the time it takes", _where(*_LONGER)),
     Rule("another finding tells it", _where(r"archive\.(walk|local)\.", "DESCRIPTOR|fitting")),
     Rule("what the library does anyway", _where("client", _ANYWAY)),
     Rule("the mark stands there once", _same_but_for(r"r?partition|junk \+?=")),

@@ -91,3 +91,10 @@ def test_a_zip64_end_record_is_taken_before_one_in_the_comment() -> None:
     data = build(Member(), comment=EMPTY_END, zip64={}, end=ones)
     inside = data.rindex(b"PK\5\6")
     assert seen(data) == [("end-record-in-comment", None, inside)]
+
+
+@pytest.mark.parametrize(("plain", "other"), [("k", "\u212a"), ("ss", "\u00df"), ("s", "\u017f")])
+def test_a_name_in_ascii_may_be_similar_to_one_that_is_not(plain: str, other: str) -> None:
+    """Where the letters are one once case does not count."""
+    data = build(Member(plain.encode()), Member(other.encode(), flags=0x800))
+    assert [(code, entry) for code, entry, _ in seen(data)] == [("similar-name", other)]
