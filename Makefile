@@ -67,7 +67,7 @@ compare: $(VENV)/.installed-dev ## the nightly export in four ways, while things
 live: $(VENV)/.installed ## ask your own account what the manual leaves open; reads only, unless told otherwise (LIVE="--write --scratch …")
 	@$(BIN)/python live/live.py $(LIVE)
 
-matrix: $(VENV)/.installed-dev ## the wheel on every Airflow and Python that it is for; takes about an hour, writes docs/matrix.md
+matrix: $(VENV)/.installed-dev ## the wheel on every Airflow and Python that it is for; takes an hour and a half, writes docs/matrix.md
 	@$(BIN)/python matrix/matrix.py $(CELLS)
 	@$(BIN)/python release/badges.py
 
@@ -79,7 +79,7 @@ audit: $(VENV)/.installed-dev ## known weaknesses: bandit, and pip-audit where i
 	@sh requirements/install.sh $(BIN) -r requirements/package.txt
 	@$(BIN)/python release/audit.py
 
-mutants: $(VENV)/.installed-dev ## change client and archive in thousands of ways: do the tests notice? Takes long
+mutants: $(VENV)/.installed-dev ## change client and archive in thousands of ways: do the tests notice? Takes an hour and a quarter
 	@sh requirements/install.sh $(BIN) -r requirements/mutation.txt
 	@$(BIN)/mutmut run
 	@$(BIN)/python release/mutants.py
