@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "mutation.md"
 RESULT = ROOT / "release" / "mutation.json"
 MARKS = ("<!-- mutants: begin -->\n", "<!-- mutants: end -->\n")
-_LEAST = 90.0
+#: percent of a part that must be killed
+LEAST = 90.0
 _SHOWN = 110
 
 
@@ -38,7 +39,7 @@ def main() -> int:
     before, rest = PAGE.read_text(encoding="utf-8").split(MARKS[0])
     text = table(parts, told["when"]) + listing([each for each in found if each.outcome != KILLED])
     PAGE.write_text(before + MARKS[0] + text + MARKS[1] + rest.split(MARKS[1])[1], encoding="utf-8")
-    return int(any(share(counts) < _LEAST for counts in parts.values()))
+    return int(any(share(counts) < LEAST for counts in parts.values()))
 
 
 def share(counts: Counter[str]) -> float:

@@ -11,9 +11,11 @@ from collections.abc import Iterable
 
 import pytest
 
-from airflow_provider_dli.archive import Expectation, Limits, Report, inspect
+from airflow_provider_dli.archive import Expectation, Limits, inspect
 from airflow_provider_dli.archive.local import _path
 from airflow_provider_dli.archive.report import SHOWN, escape
+
+from .seeing import seen
 
 LONG = "d/" * 140 + "name.txt"
 
@@ -29,12 +31,6 @@ def packed(entries: Iterable[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLA
             else:
                 archive.writestr(name, data)
     return target.getvalue()
-
-
-def seen(data: bytes, limits: Limits | None = None) -> list[tuple[str, str | None]]:
-    """Give code and entry of each finding."""
-    report: Report = inspect(io.BytesIO(data), limits=limits or Limits())
-    return [(each.code, each.entry) for each in report.findings]
 
 
 def test_an_entry_may_be_as_large_as_the_limit() -> None:
