@@ -105,8 +105,8 @@ def table(told: dict[str, Any]) -> str:
 
 
 def _shown(ratio: float) -> str:
-    """Write a ratio so that it can be read; what is next to nothing as a percentage."""
-    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2%}"
+    """Write a ratio so that it can be read; a small part as a percentage."""
+    return f"{ratio:.2f}" if ratio >= 0.5 else f"{ratio:.2%}"
 
 
 if __name__ == "__main__":
