@@ -27,8 +27,8 @@ def sensor(job_ids: Any, **parameters: Any) -> DliFlinkJobSensor:
     return DliFlinkJobSensor(task_id="wait", job_ids=job_ids, **given)
 
 
-def begin(world: Emulator, job_id: int, *path: str) -> None:
-    world.world.jobs[job_id].begin(path, time.time(), 0.1)
+def begin(world: Emulator, job_id: int, *path: str, step: float = 0.1) -> None:
+    world.world.jobs[job_id].begin(path, time.time(), step)
 
 
 def test_jobs_are_waited_for(world: Emulator) -> None:
@@ -55,7 +55,7 @@ def test_a_job_that_ends_badly_is_red(world: Emulator) -> None:
     """Once the settling time is over; one that changes to a bad end is so at once."""
     with pytest.raises(DliFailException, match="job 102 is job_submit_fail"):
         sensor(102).execute({})
-    begin(world, 100, "job_submitting", "job_submit_fail")
+    begin(world, 100, "job_submitting", "job_submit_fail", step=1)
     started = time.monotonic()
     with pytest.raises(DliFailException, match="job 100 is job_submit_fail"):
         sensor(100, settling_time=60).execute({})

@@ -120,8 +120,8 @@ def test_a_job_with_an_end_is_waited_for_to_it(world: Emulator) -> None:
 
 def test_nothing_is_waited_for_where_none_is_wanted(world: Emulator) -> None:
     """``wait_for=None``: asked, and told how it stands."""
-    assert run([100], wait_for=None)[0]["status"] == "job_init"
     world.world.settings.step_seconds = 60
+    assert run([100], wait_for=None)[0]["status"] == "job_init"
     assert stop([103], wait=False)[0]["status"] == "job_canceling"
 
 
