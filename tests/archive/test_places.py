@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from airflow_provider_dli.archive import Limits
+from airflow_provider_dli.archive.source import TAIL
+from airflow_provider_dli.archive.zip64 import LOCATOR, RECORD
 
 from .seeing import placed, seen
 from .zip_corpus.bad_structure import END
-from .zip_corpus.maker import UTF8, Member, build
+from .zip_corpus.maker import STORED, UTF8, Member, build
 
 LARGE = bytes(100_000)
 
@@ -23,7 +27,7 @@ LARGE = bytes(100_000)
 )
 def test_what_stands_in_the_directory_is_told_with_its_place(behind: bytes, code: str) -> None:
     """In a file of which only the end is read at first; also of a header that is cut in its fixed part."""
-    members = Member(b"0", LARGE, method=0), Member()
+    members = Member(b"0", LARGE, method=STORED), Member()
     whole = build(*members)
     at = len(whole) - 22
     size = at - whole.index(b"PK\1\2") + len(behind)
@@ -32,7 +36,7 @@ def test_what_stands_in_the_directory_is_told_with_its_place(behind: bytes, code
 
 def test_a_header_that_says_it_is_longer_than_the_directory_is_told_with_its_place() -> None:
     """In a file of which only the end is read at first."""
-    data = build(Member(b"0", LARGE, method=0), Member(central={"name_size": 60_000}))
+    data = build(Member(b"0", LARGE, method=STORED), Member(central={"name_size": 60_000}))
     assert ("bad-directory-header", None, data.rindex(b"PK\1\2")) in placed(data)
 
 
@@ -78,6 +82,45 @@ def test_a_zip64_end_record_is_taken_before_one_in_the_comment() -> None:
     data = build(Member(), comment=END, zip64={}, end=ones)
     inside = data.rindex(b"PK\5\6")
     assert placed(data) == [("end-record-in-comment", None, inside)]
+
+
+def test_an_earlier_end_record_that_ends_with_the_file_is_told_with_its_place() -> None:
+    """Its comment is the directory, and the end record that is taken."""
+    whole = build(Member())
+    at = whole.index(b"PK\1\2")
+    earlier = END[:20] + (len(whole) - at).to_bytes(2, "little")
+    assert ("second-end-record", None, at) in placed(build(Member(), between=earlier))
+
+
+def test_an_end_record_of_a_wrong_offset_is_taken_before_those_in_its_comment() -> None:
+    """It ends where the file ends; each of the others is told of."""
+    data = build(Member(), comment=b"see " + END * 2 + b"!", end={"offset": 5})
+    taken, first, second = (each.start() for each in re.finditer(b"PK\5\6", data))
+    assert placed(data) == [
+        ("end-record-in-comment", None, first),
+        ("end-record-in-comment", None, second),
+        ("wrong-directory-offset", None, taken),
+    ]
+
+
+@pytest.mark.parametrize("offset", [500, 1010])
+def test_an_offset_in_the_middle_of_an_entry_is_no_sign_of_data_in_front(offset: int) -> None:
+    """Only where all entries fit in before it, they are looked for further behind."""
+    data = build(Member(b"0", bytes(1000), method=STORED), end={"offset": offset})
+    assert seen(data) == [("wrong-directory-offset", None)]
+
+
+def test_the_limit_of_the_directory_counts_from_where_it_begins() -> None:
+    """Not from the start of the file."""
+    assert seen(build(Member(b"0", LARGE, method=STORED)), Limits(directory_bytes=100)) == []
+
+
+def test_a_locator_that_points_before_what_was_read_finds_nothing_there() -> None:
+    """The end of the file is in memory; a place before it is no place counted from its end."""
+    first = len(build(Member(b"0", LARGE, method=STORED), zip64={})) - TAIL
+    data = build(Member(b"0", LARGE, method=STORED), zip64={"at": first - RECORD.size - LOCATOR.size - len(END)})
+    at = data.rindex(b"PK\6\7")
+    assert placed(data) == [("zip64-bad-record", None, at)]
 
 
 @pytest.mark.parametrize(("plain", "other"), [("k", "\u212a"), ("ss", "\u00df"), ("s", "\u017f")])

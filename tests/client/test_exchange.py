@@ -44,7 +44,7 @@ class Proof:
 
     def keys(self, clock: Any) -> Any:
         """Give no keys; nobody asks here."""
-        raise NotImplementedError
+        raise AssertionError(f"asked for keys at {clock}")
 
     def forget(self, refused: Request) -> bool:
         """Count on, if that is possible."""
