@@ -79,9 +79,9 @@ audit: $(VENV)/.installed-dev ## known weaknesses: bandit, and pip-audit where i
 	@sh requirements/install.sh $(BIN) -r requirements/package.txt
 	@$(BIN)/python release/audit.py
 
-mutants: $(VENV)/.installed-dev ## change client and archive in thousands of ways: do the tests notice? Takes an hour and a quarter
+mutants: $(VENV)/.installed-dev ## change client and archive in thousands of ways: do the tests notice? Takes an hour and a quarter; MUTANTS=… again, only these
 	@sh requirements/install.sh $(BIN) -r requirements/mutation.txt
-	@$(BIN)/mutmut run
+	@$(BIN)/mutmut run $(MUTANTS)
 	@$(BIN)/python release/mutants.py
 	@$(BIN)/python release/badges.py
 

@@ -50,7 +50,7 @@ _TELLING = (
 )
 # The session and each request say it, or two ways of reading NO_PROXY, so that neither can be forgotten.
 _TWICE = "allow_redirects|cert|verify|trusted|proxies|set_policy|proxy_bypass|endswith|reading="
-_ANYWAY = 'method="explicit|retries|signature_version|ensure_ascii|SSLContext|total=None'
+_ANYWAY = 'method="explicit|retries|signature_version|ensure_ascii|SSLContext|total=None|length_remaining'
 _GUARDED = r"archive\.rules\.judge_sizes|client\.flink\.settings\._checked$"
 _MORE = (
     r"archive\.(contents|headers\.parse|inflate|source|walk)\b|client\.obs\.reader\.",
