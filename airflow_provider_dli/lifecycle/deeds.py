@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.flink.states import SAVING, may_run, may_stop
-from airflow_provider_dli.client.flink.watching import mark_of, restarts
+from airflow_provider_dli.client.flink.states import SAVING, may_run
+from airflow_provider_dli.client.flink.watching import is_stoppable, mark_of, restarts
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.call import Call
@@ -76,18 +76,14 @@ def stop(*, trigger_savepoint: bool, patient: bool) -> Deed:
     return Deed(
         "stop",
         lambda job_id: flink.stop_jobs([job_id], trigger_savepoint=trigger_savepoint),
-        _to_stop,
-        lambda job, _: job is None or not _to_stop(job),
+        is_stoppable,
+        lambda job, _: job is None or not is_stoppable(job),
         "does not run",
         refusals=_UNTIMELY,
-        later=lambda job: restarts(job) and _to_stop(job),
+        later=lambda job: restarts(job) and is_stoppable(job),
         patient=patient,
         under_way=lambda job: job.status == "job_canceling",
     )
-
-
-def _to_stop(job: FlinkJob) -> bool:
-    return may_stop(job.status, restarts=restarts(job))
 
 
 def save(savepoint_path: str | None, *, patient: bool) -> Deed:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.flink.definitions import JAR_JOB
 from airflow_provider_dli.client.flink.states import PHASES, Phase
+from airflow_provider_dli.client.flink.watching import is_stoppable
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.lifecycle.looking import all_of
 from airflow_provider_dli.tables import text_table
@@ -87,13 +88,15 @@ def carry_out(target: DliHook, steps: Sequence[Step], log: Logger) -> list[dict[
     :param target: of the project to bring into
     :param steps: what is to be done
     :param log: where to tell
-    :raises DliFailException: before anything is changed, if a job runs that is to be updated
+    :raises DliFailException: before anything is changed, if a job that is to be updated runs or may by itself
     :raises DliException: naming what was done before it failed
     """
     busy = _busy(steps)
     if busy:
         listed = ", ".join(f"{job.job_id} {job.name} ({job.status})" for job in busy)
-        raise DliFailException(f"a job that runs cannot be changed: {listed}; stop it first. Nothing was changed.")
+        raise DliFailException(
+            f"a job that runs, or may by itself, cannot be changed: {listed}; stop it first. Nothing was changed."
+        )
     done: list[dict[str, Any]] = []
     for step in steps:
         try:
@@ -170,4 +173,4 @@ def to_stop(steps: Sequence[Step]) -> list[int]:
 
 def _busy(steps: Sequence[Step]) -> list[flink.FlinkJob]:
     targets = [step.target for step in steps if step.action == "update" and step.target]
-    return [job for job in targets if PHASES.get(job.status, Phase.RUNNING) not in _AT_REST]
+    return [job for job in targets if PHASES.get(job.status, Phase.RUNNING) not in _AT_REST or is_stoppable(job)]

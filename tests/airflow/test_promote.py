@@ -73,6 +73,30 @@ def test_a_job_that_runs_is_not_changed(world: Emulator) -> None:
     assert sql.desc != "changed"
 
 
+@pytest.mark.parametrize(
+    ("status", "restarts", "busy"),
+    [
+        ("job_running_exception", True, True),
+        ("job_running_exception", False, False),
+        ("job_cancel_fail", False, True),
+        ("job_canceling", False, True),
+        ("job_finish", True, False),
+    ],
+)
+def test_a_job_that_may_run_on_by_itself_is_not_changed(
+    world: Emulator, status: str, restarts: bool, busy: bool
+) -> None:
+    """One that starts again after an exception, or failed to stop."""
+    promote([101])
+    (there,) = production(world).values()
+    there.status = status
+    there.job_config["restart_when_exception"] = restarts
+    world.world.jobs[101].desc = "changed"
+    instance = TaskInstance()
+    promote([101], instance, dry_run=True)
+    assert instance.pushed["to_stop"] == [there.job_id] * busy
+
+
 def test_a_dry_run_changes_nothing(world: Emulator) -> None:
     """It tells what would be done."""
     assert [(each["action"], each["job_id"]) for each in promote([100], dry_run=True)] == [("create", None)]

@@ -53,6 +53,14 @@ def restarts(job: FlinkJob) -> bool:
     return isinstance(config, Mapping) and bool(config.get("restart_when_exception"))
 
 
+def is_stoppable(job: FlinkJob) -> bool:
+    """Tell whether a job is to be asked to stop: it runs, may come to run by itself, or failed to stop.
+
+    :param job: as the detail shows it
+    """
+    return may_stop(job.status, restarts=restarts(job))
+
+
 @dataclass
 class Watch:
     """Jobs on their way to a goal.
