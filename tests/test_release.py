@@ -19,6 +19,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from airflow.exceptions import AirflowProviderDeprecationWarning
+from package import unpacked
 
 from airflow_provider_dli import __version__
 from airflow_provider_dli.deprecation import warn_deprecated
@@ -64,9 +65,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def test_the_sdist_builds_the_same_bytes(built: tuple[Path, Path], tmp_path: Path) -> None:
     """Whoever builds from it has what was published; and the time that is set is in there."""
-    with tarfile.open(built[1]) as archive:
-        archive.extractall(tmp_path, filter="data")
-    source = tmp_path / f"airflow_provider_dli-{__version__}"
+    source = unpacked(built[1], tmp_path / "source")
+    assert source.name == f"airflow_provider_dli-{__version__}"
     again = build(source, tmp_path / "again")
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in built]
     other = build(source, tmp_path / "other", epoch="1600000000")
