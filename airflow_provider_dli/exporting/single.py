@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from airflow_provider_dli.asking import ask_until_known
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from airflow_provider_dli.hooks.obs import ObsHook
     from airflow_provider_dli.wording import Logger
 
-_MOST_ASKS = 3
 _GLANCE = 2.0
 # OBS tells times in whole seconds, and clocks of workers differ a little.
 _TOLERANCE = timedelta(seconds=2)
@@ -57,11 +57,9 @@ class Export:
         :raises DliException: if the outcome stays unknown, or the service is in trouble
         """
         call, batch = flink.export_jobs(str(directory), job_ids), name_of(job_ids)
-        found = self._resumed(directory, batch)
-        asks_left = _MOST_ASKS
-        while not found:
-            asks_left -= 1
-            found = self._asked(call, directory, batch, asks_left)
+        found = self._resumed(directory, batch) or ask_until_known(
+            lambda: self._ask(call, batch), lambda error: self._look(error, directory, batch), self._log
+        )
         self._journal.finish(batch, found)
         return found
 
@@ -75,22 +73,19 @@ class Export:
             self._log.info("Asking again.")
         return found
 
-    def _asked(self, call: Call[ExportResult], directory: ObsLocation, batch: str, asks_left: int) -> list[str]:
-        began = datetime.now(UTC)
-        self._journal.begin(batch, began)
+    def _ask(self, call: Call[ExportResult], batch: str) -> list[str]:
+        self._journal.begin(batch, datetime.now(UTC))
         try:
             return list(self._dli.run(call).zip_file)
         except DliException as error:
             if not error.outcome_unknown:
                 self._journal.nothing_came(batch)
-                raise
-            self._log.info("%s Looking in OBS for what became of it.", error)
-            adopted = self._adopt(directory, began)
-            if not adopted:
-                if not (asks_left and error.worth_repeating):
-                    raise
-                self._log.info("Asking again.")
-            return adopted
+            raise
+
+    def _look(self, error: DliException, directory: ObsLocation, batch: str) -> list[str] | None:
+        self._log.info("%s Looking in OBS for what became of it.", error)
+        began = self._journal.asked(batch)
+        return (self._adopt(directory, began) if began else None) or None
 
     def _adopt(self, directory: ObsLocation, began: datetime) -> list[str]:
         """Give the archive that appeared since; none after the settling time."""

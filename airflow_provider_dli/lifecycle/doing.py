@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from airflow_provider_dli.asking import ask_until_known
 from airflow_provider_dli.client.flink.watching import mark_after, mark_of
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.lifecycle.looking import find
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Doing", "Done", "checked"]
 
-_MOST_ASKS = 3
 _GLANCE = 0.5
 
 
@@ -97,25 +97,28 @@ class Doing:
 
     def _ask(self, job: FlinkJob, done: Done) -> None:
         job_id, mark = job.job_id, mark_of(job)
-        for asks_left in reversed(range(_MOST_ASKS)):
-            done.marks[job_id], done.asked = mark, time.time()
-            self.notes.keep(job_id, mark, done.asked)
-            try:
-                self._hook.run(self._deed.call(job_id))
-            except DliException as error:
-                if not error.outcome_unknown:
-                    self.notes.drop(job_id)
-                    if self._is_untimely(job_id, mark, error, done):
-                        return
-                    raise
-                self._log.info("%s Looking at the job for what became of it.", error)
-                if self._shows(job_id, mark, done.asked, done):
-                    return
-                if not (asks_left and error.worth_repeating):
-                    raise
-            else:
-                self._catch_sight(job_id, mark, done)
-                return
+
+        def look(error: DliException) -> bool | None:
+            self._log.info("%s Looking at the job for what became of it.", error)
+            return self._shows(job_id, mark, done.asked, done) or None
+
+        ask_until_known(lambda: self._asked(job_id, mark, done), look, self._log)
+
+    def _asked(self, job_id: int, mark: Mark, done: Done) -> bool:
+        """Ask; whether the job has taken it, rather than being dealt with otherwise."""
+        done.marks[job_id], done.asked = mark, time.time()
+        self.notes.keep(job_id, mark, done.asked)
+        try:
+            self._hook.run(self._deed.call(job_id))
+        except DliException as error:
+            if error.outcome_unknown:
+                raise
+            self.notes.drop(job_id)
+            if not self._is_untimely(job_id, mark, error, done):
+                raise
+            return False
+        self._catch_sight(job_id, mark, done)
+        return True
 
     def _catch_sight(self, job_id: int, mark: Mark, done: Done) -> None:
         """Stay with a job until it shows what will be gone at the next look, which may be in a minute."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from airflow_provider_dli.asking import ask_until_known
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.restoring.journal import Journal
 from airflow_provider_dli.restoring.outcome import ImportOutcome, outcome_of
@@ -13,11 +14,10 @@ from airflow_provider_dli.wording import Logger, counted
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from airflow_provider_dli.client.flink import ImportResult
     from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.memory import TaskMemory
-
-_MOST_ASKS = 3
 
 
 class Importing:
@@ -65,19 +65,23 @@ class Importing:
         if journal.unknown:
             self._settle(journal.accounted)
         journal.asking()
-        for asks_left in reversed(range(_MOST_ASKS)):
-            try:
-                result = self._hook.import_flink_jobs(str(place), is_cover=is_cover)
-            except DliException as error:
-                if not error.outcome_unknown:
-                    journal.refused()
-                    raise
+        result = ask_until_known(
+            lambda: self._asked(place, journal, is_cover=is_cover),
+            lambda _: None,
+            self._log,
+            worth_repeating=lambda error: self._may_ask_again(error, journal.accounted),
+        )
+        journal.answered(result.job_mapping, is_cover=is_cover)
+
+    def _asked(self, place: ObsLocation, journal: Journal, *, is_cover: bool) -> ImportResult:
+        try:
+            return self._hook.import_flink_jobs(str(place), is_cover=is_cover)
+        except DliException as error:
+            if error.outcome_unknown:
                 journal.unknown = True
-                if not (asks_left and self._may_ask_again(error, journal.accounted)):
-                    raise
             else:
-                journal.answered(result.job_mapping, is_cover=is_cover)
-                return
+                journal.refused()
+            raise
 
     def _may_ask_again(self, error: DliException, accounted: Collection[int]) -> bool:
         """Look for what became of a request: where it imported something, only asking again tells what."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dli.asking import ask_until_known
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.flink.definitions import JAR_JOB
 from airflow_provider_dli.client.flink.states import PHASES, Phase
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.restoring.mapped import Mapped
 
-_MOST_ASKS = 3
 _AT_REST = (Phase.REST, Phase.ENDED, Phase.BROKEN)
 
 
@@ -149,18 +149,12 @@ def _creation(step: Step) -> flink.Call[flink.CreatedJob]:
 
 def _created(target: DliHook, name: str, call: flink.Call[flink.CreatedJob], log: Logger) -> int:
     """Create a job; where the answer is lost, its name tells whether it is there."""
-    for asks_left in reversed(range(_MOST_ASKS)):
-        try:
-            return target.run(call).job_id
-        except DliException as error:
-            if not error.outcome_unknown:
-                raise
-            log.info("%s Looking for the job by its name.", error)
-            if found := next((job.job_id for job in target.list_flink_jobs() if job.name == name), None):
-                return found
-            if not (asks_left and error.worth_repeating):
-                raise
-    raise AssertionError("the last try returns or raises")
+
+    def look(error: DliException) -> int | None:
+        log.info("%s Looking for the job by its name.", error)
+        return next((job.job_id for job in target.list_flink_jobs() if job.name == name), None)
+
+    return ask_until_known(lambda: target.run(call).job_id, look, log)
 
 
 def to_stop(steps: Sequence[Step]) -> list[int]:
