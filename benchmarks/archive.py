@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from figures import note
+from figures import note, seconds
 from memory import document
 
 from airflow_provider_dli.archive import inspect
@@ -117,13 +117,6 @@ def download_and_testzip(data: bytes) -> None:
 def race(*contenders: Callable[[], object]) -> list[list[float]]:
     """Let them run in turns; the times of each turn, in seconds."""
     return [[seconds(contender) for contender in contenders] for _ in range(TURNS)]
-
-
-def seconds(what: Callable[[], object]) -> float:
-    """Measure one run."""
-    start = time.perf_counter()
-    what()
-    return time.perf_counter() - start
 
 
 def speed(samples: list[Sample], engine: Engine, where: str) -> float:

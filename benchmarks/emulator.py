@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 
 import psutil
-from figures import note
+from figures import note, seconds
 
 from airflow_provider_dli.emulator import Emulator
 
@@ -19,13 +18,6 @@ STARTS, RESETS = 5, 50
 WORK = 100
 #: seconds that it is watched while it rests
 RESTING = 10.0
-
-
-def seconds(what: Callable[[], object]) -> float:
-    """Measure one call."""
-    began = time.perf_counter()
-    what()
-    return time.perf_counter() - began
 
 
 def measured(store: str) -> tuple[list[float], list[float]]:

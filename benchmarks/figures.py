@@ -5,10 +5,22 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 #: where a script of ``make bench`` leaves its figures; nowhere if it is run alone
 VARIABLE = "DLI_BENCH_FIGURES"
+
+
+def seconds(what: Callable[[], object]) -> float:
+    """Measure one call.
+
+    :param what: is called
+    """
+    began = time.perf_counter()
+    what()
+    return time.perf_counter() - began
 
 
 def note(name: str, ratio: float, *, of: str, higher_is_better: bool = False) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import runpy
 import subprocess
@@ -17,9 +16,9 @@ from email.parser import Parser
 from pathlib import Path
 
 import jsonschema
+import package
 import pytest
 from airflow.exceptions import AirflowProviderDeprecationWarning
-from package import unpacked
 
 from airflow_provider_dli import __version__
 from airflow_provider_dli.deprecation import warn_deprecated
@@ -46,15 +45,10 @@ def test_the_schemas_refuse_something() -> None:
 
 
 def build(source: Path, target: Path, epoch: str = "1700000000") -> tuple[Path, Path]:
-    """Build wheel and sdist."""
-    subprocess.run(
-        [sys.executable, "-m", "build", "--no-isolation", "--outdir", target, source],
-        check=True,
-        capture_output=True,
-        env=os.environ | {"SOURCE_DATE_EPOCH": epoch},
-    )
-    (wheel,), (sdist,) = target.glob("*.whl"), target.glob("*.tar.gz")
-    return wheel, sdist
+    """Build wheel and sdist as they are published."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", epoch)
+        return package.build(source, target)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +59,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def test_the_sdist_builds_the_same_bytes(built: tuple[Path, Path], tmp_path: Path) -> None:
     """Whoever builds from it has what was published; and the time that is set is in there."""
-    source = unpacked(built[1], tmp_path / "source")
+    source = package.unpacked(built[1], tmp_path / "source")
     assert source.name == f"airflow_provider_dli-{__version__}"
     again = build(source, tmp_path / "again")
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in built]

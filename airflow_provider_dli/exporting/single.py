@@ -85,7 +85,8 @@ class Export:
     def _look(self, error: DliException, directory: ObsLocation, batch: str) -> list[str] | None:
         self._log.info("%s Looking in OBS for what became of it.", error)
         began = self._journal.asked(batch)
-        return (self._adopt(directory, began) if began else None) or None
+        found = self._adopt(directory, began) if began else []
+        return found or None
 
     def _adopt(self, directory: ObsLocation, began: datetime) -> list[str]:
         """Give the archive that appeared since; none after the settling time."""

@@ -102,10 +102,12 @@ class Doing:
             self._log.info("%s Looking at the job for what became of it.", error)
             return self._shows(job_id, mark, done.asked, done) or None
 
-        ask_until_known(lambda: self._asked(job_id, mark, done), look, self._log)
+        answer = ask_until_known(lambda: self._asked(job_id, mark, done), look, self._log)
+        if isinstance(answer, DliException) and not self._is_untimely(job_id, mark, answer, done):
+            raise answer
 
-    def _asked(self, job_id: int, mark: Mark, done: Done) -> bool:
-        """Ask; whether the job has taken it, rather than being dealt with otherwise."""
+    def _asked(self, job_id: int, mark: Mark, done: Done) -> DliException | bool:
+        """Ask; True, or the service's no, which the caller judges: that may ask the service in its turn."""
         done.marks[job_id], done.asked = mark, time.time()
         self.notes.keep(job_id, mark, done.asked)
         try:
@@ -114,9 +116,7 @@ class Doing:
             if error.outcome_unknown:
                 raise
             self.notes.drop(job_id)
-            if not self._is_untimely(job_id, mark, error, done):
-                raise
-            return False
+            return error
         self._catch_sight(job_id, mark, done)
         return True
 

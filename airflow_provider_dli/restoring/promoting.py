@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.restoring.mapped import Mapped
 
-_AT_REST = (Phase.REST, Phase.ENDED, Phase.BROKEN)
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -167,4 +165,4 @@ def to_stop(steps: Sequence[Step]) -> list[int]:
 
 def _busy(steps: Sequence[Step]) -> list[flink.FlinkJob]:
     targets = [step.target for step in steps if step.action == "update" and step.target]
-    return [job for job in targets if PHASES.get(job.status, Phase.RUNNING) not in _AT_REST or is_stoppable(job)]
+    return [job for job in targets if is_stoppable(job) or PHASES[job.status] is Phase.MOVING]
