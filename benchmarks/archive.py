@@ -1,7 +1,7 @@
 """How fast archives are proven; all ratios come from one run.
 
-The yardstick is what cannot be saved: inflating, CRC-32 and SHA-256 of the same bytes, in memory, by the same
-engine, entry after entry and nothing else. It keeps one core busy; ours takes SHA-256 beside inflating, if there
+The yardstick is what cannot be saved: inflating, CRC-32 and SHA-256 of the same bytes, in memory, entry after
+entry and nothing else. It keeps one core busy; ours takes SHA-256 beside inflating, if there
 is a second one. ``--one-core`` forbids that, and tells the least ratio beside the one that is wanted: it lies so
 near that noise decides, so ``bench.py --check`` holds it, not this.
 """
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -26,11 +27,11 @@ from figures import note, seconds
 from memory import document
 
 from airflow_provider_dli.archive import inspect
-from airflow_provider_dli.archive.engine import RAW, ZLIB, Engine, fastest
+from airflow_provider_dli.archive.inflate import RAW
 
 KIB, MIB = 1 << 10, 1 << 20
 TURNS = 9
-#: ours over the yardstick with zlib, on one core
+#: ours over the yardstick, on one core
 WANTED = 0.85
 WANTED_SHARE = 0.015
 
@@ -81,7 +82,7 @@ def sample(label: str, count: int, size: int, suffix: str, *, pipe: bool = False
     return Sample(label, b"".join(target.parts) if isinstance(target, Pipe) else target.getvalue(), count)
 
 
-def yardstick(data: bytes, engine: Engine) -> Callable[[], None]:
+def yardstick(data: bytes) -> Callable[[], None]:
     """Give a function that does nothing but what has to be done."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         places = [(info.header_offset, info.compress_size) for info in archive.infolist()]
@@ -93,12 +94,12 @@ def yardstick(data: bytes, engine: Engine) -> Callable[[], None]:
     def run() -> None:
         view = memoryview(data)
         for begin, end in spans:
-            inflater, crc = engine.inflater(RAW), 0
+            inflater, crc = zlib.decompressobj(RAW), 0
             for start in range(begin, end, 64 * KIB):
                 rest: bytes | memoryview = view[start : min(end, start + 64 * KIB)]
                 while rest:
                     output = inflater.decompress(rest, 256 * KIB)
-                    crc, rest = engine.crc32(output, crc), inflater.unconsumed_tail
+                    crc, rest = zlib.crc32(output, crc), inflater.unconsumed_tail
         hashlib.sha256(data).digest()
 
     return run
@@ -119,22 +120,22 @@ def race(*contenders: Callable[[], object]) -> list[list[float]]:
     return [[seconds(contender) for contender in contenders] for _ in range(TURNS)]
 
 
-def speed(samples: list[Sample], engine: Engine, where: str) -> float:
+def speed(samples: list[Sample], where: str) -> float:
     """Print medians of rates, and of the ratios within a turn; the least ratio to the yardstick, but for JSON."""
     least = float("inf")
     columns = f"{'ours':>8}{'yardstick':>12}{'ratio':>8}{'download+testzip':>19}{'ours is':>10}"
-    print(f"\n{'engine ' + engine.name + ', archive MB/s':52}{columns}")
+    print(f"\n{'archive MB/s':52}{columns}")
     for label, data, entries in samples:
         turns = race(
-            lambda data=data: inspect(io.BytesIO(data), engine=engine),  # type: ignore[misc]  # bound here
-            yardstick(data, engine),
+            lambda data=data: inspect(io.BytesIO(data)),  # type: ignore[misc]  # bound here
+            yardstick(data),
             lambda data=data: download_and_testzip(data),  # type: ignore[misc]  # likewise
         )
         ratio = statistics.median(must / ours for ours, must, _ in turns)
         faster = statistics.median(theirs / ours for ours, _, theirs in turns)
         if "JSON" not in label:
             least = min(least, ratio)
-        name = f"{engine.name}{where}, {label}"
+        name = f"zlib{where}, {label}"
         note(f"proof by {name}", ratio, of="inflate, CRC-32 and SHA-256", higher_is_better=True)
         note(f"proof in place by {name}", faster, of="download and testzip", higher_is_better=True)
         ours, must, theirs = (len(data) / 1e6 / statistics.median(times) for times in zip(*turns, strict=True))
@@ -170,12 +171,9 @@ def main() -> int:
         sample("small entries, parsed as JSON", 4000, 16 * KIB, ".json"),
         sample("large entries, 12 MiB", 8, 12 * MIB, ".txt"),
     ]
-    engines = dict.fromkeys((ZLIB, fastest()))
-    least = {engine: speed(samples, engine, " on one core" if one_core else "") for engine in engines}
-    if len(engines) == 1:
-        print("\nisal is not installed: its engine is not measured")
+    least = speed(samples, " on one core" if one_core else "")
     if one_core:
-        print(f"\nours / yardstick, zlib, without JSON: {least[ZLIB]:.2f} at least (wanted: {WANTED})")
+        print(f"\nours / yardstick, without JSON: {least:.2f} at least (wanted: {WANTED})")
         return 0
     return int(not directory_level(samples[-1].data))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from figures import note
 
-from airflow_provider_dli.archive.engine import RAW
+from airflow_provider_dli.archive.inflate import RAW
 
 MIB, GIB = 1 << 20, 1 << 30
 MEMORY = """

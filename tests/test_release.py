@@ -103,7 +103,7 @@ def test_the_metadata_is_whole(built: tuple[Path, Path]) -> None:
     assert {"Framework :: Apache Airflow :: Provider", "Typing :: Typed"} <= classifiers
     stable = int(__version__.partition(".")[0]) >= 1
     assert ("Development Status :: 5 - Production/Stable" in classifiers) is stable
-    assert {"emulator", "isal"} == set(told.get_all("Provides-Extra", []))
+    assert {"emulator"} == set(told.get_all("Provides-Extra", []))
 
 
 def test_everything_that_is_needed_has_a_lowest_version(built: tuple[Path, Path]) -> None:

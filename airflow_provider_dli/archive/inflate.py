@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from airflow_provider_dli.archive.engine import RAW, Engine
 from airflow_provider_dli.archive.report import Entry
 from airflow_provider_dli.archive.rules import STORED
 
+RAW = -15
+"""Window bits of a deflate stream without header or trailer, as ZIP has it."""
 OUT = 1 << 18
 
 
@@ -23,7 +25,7 @@ class Content(NamedTuple):
     data: bytes | None = None
 
 
-def read_content(pieces: Iterator[memoryview], entry: Entry, engine: Engine, *, keep: bool) -> Content:
+def read_content(pieces: Iterator[memoryview], entry: Entry, *, keep: bool) -> Content:
     """Inflate an entry and hold it against its CRC-32 and size.
 
     :param pieces: its data in the file.
@@ -32,9 +34,9 @@ def read_content(pieces: Iterator[memoryview], entry: Entry, engine: Engine, *, 
     crc = size = 0
     kept: list[bytes] = []
     problems: list[tuple[str, str]] = []
-    outputs = map(bytes, pieces) if entry.method == STORED else _inflate(pieces, engine, problems)
+    outputs = map(bytes, pieces) if entry.method == STORED else _inflate(pieces, problems)
     for output in outputs:
-        crc, size = engine.crc32(output, crc), size + len(output)
+        crc, size = zlib.crc32(output, crc), size + len(output)
         if keep:
             kept.append(output)
         if size > entry.size:
@@ -48,9 +50,9 @@ def read_content(pieces: Iterator[memoryview], entry: Entry, engine: Engine, *, 
     return Content(problems, b"".join(kept) if keep and not problems else None)
 
 
-def _inflate(pieces: Iterator[memoryview], engine: Engine, problems: list[tuple[str, str]]) -> Iterator[bytes]:
+def _inflate(pieces: Iterator[memoryview], problems: list[tuple[str, str]]) -> Iterator[bytes]:
     """Give what comes out, in pieces of at most 256 KiB."""
-    inflater = engine.inflater(RAW)
+    inflater = zlib.decompressobj(RAW)
     taken = junk = 0
     for piece in pieces:
         rest: bytes | memoryview = piece
@@ -61,7 +63,7 @@ def _inflate(pieces: Iterator[memoryview], engine: Engine, problems: list[tuple[
         while True:
             try:
                 output = inflater.decompress(rest, OUT)
-            except engine.error:
+            except zlib.error:
                 problems.append(("bad-deflate", f"the compressed data is damaged within its first {taken} bytes"))
                 return
             yield output

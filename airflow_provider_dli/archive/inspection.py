@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 from airflow_provider_dli.archive.limits import Limits
 
 if TYPE_CHECKING:
-    from airflow_provider_dli.archive.engine import Engine
     from airflow_provider_dli.archive.expectation import Expectation
     from airflow_provider_dli.archive.report import Report
     from airflow_provider_dli.archive.source import Reader
@@ -22,7 +21,6 @@ def inspect(
     md5: bool = False,
     expect: Expectation | None = None,
     limits: Limits | None = None,
-    engine: Engine | None = None,
 ) -> Report:
     """Prove a ZIP archive whole, or tell everything that is wrong with it.
 
@@ -34,11 +32,10 @@ def inspect(
     :param md5: also take the MD5 of all bytes (level ``full``), to hold against an ETag that is one.
     :param expect: jobs that must be there; default none: one entry is enough.
     :param limits: what the archive may cost; default :class:`Limits`.
-    :param engine: what inflates; default ISA-L where installed, else zlib.
     :raises ValueError: for another level.
     """
     if level not in ("directory", "full"):
         raise ValueError(f"level must be 'directory' or 'full', not {level!r}")
     from airflow_provider_dli.archive.proof import Proof  # noqa: PLC0415 - who only imports, pays nothing for it
 
-    return Proof(reader, limits or Limits(), expect, engine).run(full=level == "full", md5=md5)
+    return Proof(reader, limits or Limits(), expect).run(full=level == "full", md5=md5)

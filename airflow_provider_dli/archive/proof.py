@@ -9,7 +9,6 @@ from airflow_provider_dli.archive import names
 from airflow_provider_dli.archive.contents import Contents
 from airflow_provider_dli.archive.directory import Directory, read_directory
 from airflow_provider_dli.archive.endrecord import find_end
-from airflow_provider_dli.archive.engine import Engine, fastest
 from airflow_provider_dli.archive.expectation import Expectation
 from airflow_provider_dli.archive.layout import Layout, lay_out
 from airflow_provider_dli.archive.limits import Limits
@@ -21,10 +20,9 @@ from airflow_provider_dli.archive.walk import Walk
 class Proof:
     """One run of :func:`~airflow_provider_dli.archive.inspect`."""
 
-    def __init__(self, reader: Reader, limits: Limits, expect: Expectation | None, engine: Engine | None) -> None:
+    def __init__(self, reader: Reader, limits: Limits, expect: Expectation | None) -> None:
         self._reader = reader
         self._limits = limits
-        self._engine = engine
         self._found = Findings(limits.findings)
         self._contents = Contents(limits, expect, self._found)
 
@@ -64,7 +62,7 @@ class Proof:
             hashes["md5"] = hashlib.md5(usedforsecurity=False)
         stream = Stream(self._reader, tail.size, tuple(hashes.values()))
         if directory and layout and "too-many-entries" not in self._found:
-            walk = Walk(stream, directory, self._engine or fastest(), self._contents, self._found)
+            walk = Walk(stream, directory, self._contents, self._found)
             walk.run(layout)
             self._compare(stream, tail, directory)
         end = stream.finish()

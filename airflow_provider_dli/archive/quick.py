@@ -8,11 +8,12 @@ in the local header and at 8 in the directory's (APPNOTE 4.3.7, 4.3.12).
 from __future__ import annotations
 
 import struct
+import zlib
 
 from airflow_provider_dli.archive.directory import Directory
-from airflow_provider_dli.archive.engine import RAW, Engine
 from airflow_provider_dli.archive.extra import is_plain
 from airflow_provider_dli.archive.headers import LOCAL_SIZE
+from airflow_provider_dli.archive.inflate import RAW
 from airflow_provider_dli.archive.local import DESCRIPTOR_SIGNATURE, SIGNATURE
 from airflow_provider_dli.archive.report import Entry
 from airflow_provider_dli.archive.rules import DESCRIPTOR
@@ -28,10 +29,9 @@ class Quick:
     :param directory: what they must agree with.
     """
 
-    def __init__(self, directory: Directory, engine: Engine) -> None:
+    def __init__(self, directory: Directory) -> None:
         self._data = directory.data
         self._origin = directory.origin
-        self._inflater, self._crc32, self._error = engine.inflater, engine.crc32, engine.error
 
     def prove(self, file: bytes, low: int, high: int, entry: Entry) -> bytes | None:
         """Give the content of an entry that is whole; None where that is not sure.
@@ -51,14 +51,14 @@ class Quick:
             return None
         content = file[begin:end]
         if entry.method:
-            inflater = self._inflater(RAW)
+            inflater = zlib.decompressobj(RAW)
             try:
                 content = inflater.decompress(content, entry.size + 1)
-            except self._error:
+            except zlib.error:
                 return None
             if not inflater.eof or inflater.unused_data:
                 return None
-        return content if len(content) == entry.size and self._crc32(content, 0) == entry.crc32 else None
+        return content if len(content) == entry.size and zlib.crc32(content) == entry.crc32 else None
 
     def _has_extra(self, entry: Entry) -> bool:
         """Tell whether the name may come from the directory's extra field, and needs its twin in front."""

@@ -7,7 +7,6 @@ from itertools import chain
 from airflow_provider_dli.archive import local
 from airflow_provider_dli.archive.contents import Contents
 from airflow_provider_dli.archive.directory import Directory
-from airflow_provider_dli.archive.engine import Engine
 from airflow_provider_dli.archive.gaps import check_gap
 from airflow_provider_dli.archive.headers import HEADER, LOCAL_SIZE
 from airflow_provider_dli.archive.inflate import read_content
@@ -27,15 +26,12 @@ class Walk:
     :param contents: gets the content of entries it asks for.
     """
 
-    def __init__(
-        self, stream: Stream, directory: Directory, engine: Engine, contents: Contents, found: Findings
-    ) -> None:
+    def __init__(self, stream: Stream, directory: Directory, contents: Contents, found: Findings) -> None:
         self._stream = stream
         self._directory = directory
-        self._engine = engine
         self._contents = contents
         self._found = found
-        self._quick = Quick(directory, engine)
+        self._quick = Quick(directory)
 
     def run(self, layout: Layout) -> None:
         """Prove every entry; one that is in order in a quick way, any other with care, to name what is wrong."""
@@ -81,7 +77,7 @@ class Walk:
 
     def _read(self, entry: Entry, start: int, end: int) -> None:
         keep = self._contents.wants(entry)
-        content = read_content(self._stream.pieces(start, end), entry, self._engine, keep=keep)
+        content = read_content(self._stream.pieces(start, end), entry, keep=keep)
         for code, message in content.problems:
             self._found.add(code, message, offset=start, entry=entry.name)
         if not content.problems:

@@ -11,13 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from airflow_provider_dli.archive.engine import ZLIB, fastest
-
 # The corpus is a package beside the tests; in importlib mode nothing else puts it on the path.
 sys.path.insert(0, str(Path(__file__).parent))
 GOOD = import_module("zip_corpus.good").GOOD
 BAD = import_module("zip_corpus.bad_structure").STRUCTURE | import_module("zip_corpus.bad_entries").ENTRIES
-ENGINES = {engine.name: engine for engine in (ZLIB, fastest())}
 
 settings.register_profile("deep", max_examples=20_000, deadline=None)
 
@@ -29,12 +26,10 @@ def made(make: Any) -> bytes:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for ``good_name``, ``bad_name`` or ``engine`` with each of them."""
+    """Run a test that asks for ``good_name`` or ``bad_name`` with each of them."""
     for name, values in (("good_name", GOOD), ("bad_name", BAD)):
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, list(values))
-    if "engine" in metafunc.fixturenames:
-        metafunc.parametrize("engine", list(ENGINES.values()), ids=list(ENGINES))
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from typing import Any
 
 from airflow_provider_dli.archive import inspect
 from airflow_provider_dli.archive.codes import ERRORS, WARNINGS
-from airflow_provider_dli.archive.engine import Engine
 
 ELSEWHERE = {"cut-short", "changed-while-read", "job-unproven"}  # made by readers and levels, in test_reading.py
 
@@ -16,18 +15,18 @@ def codes(report: Any) -> set[str]:
     return {finding.code for finding in report.findings}
 
 
-def test_good_archives_have_no_finding(good: bytes, engine: Engine) -> None:
-    """There is no false alarm, at no level, with no engine."""
-    full = inspect(io.BytesIO(good), engine=engine)
-    directory = inspect(io.BytesIO(good), "directory", engine=engine)
+def test_good_archives_have_no_finding(good: bytes) -> None:
+    """There is no false alarm, at no level."""
+    full = inspect(io.BytesIO(good))
+    directory = inspect(io.BytesIO(good), "directory")
     assert (full.findings, directory.findings) == ((), ())
     assert full.sound
     assert full.entries == directory.entries
 
 
-def test_bad_archives_have_their_codes(bad: bytes, bad_case: Any, engine: Engine) -> None:
+def test_bad_archives_have_their_codes(bad: bytes, bad_case: Any) -> None:
     """Exactly the expected codes are found."""
-    report = inspect(io.BytesIO(bad), limits=bad_case.limits, expect=bad_case.expect, engine=engine)
+    report = inspect(io.BytesIO(bad), limits=bad_case.limits, expect=bad_case.expect)
     assert codes(report) == bad_case.codes
     assert report.sound == bad_case.codes.issubset(WARNINGS)
 

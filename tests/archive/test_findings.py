@@ -15,7 +15,6 @@ import pytest
 
 from airflow_provider_dli.archive import inspect
 from airflow_provider_dli.archive.__main__ import main
-from airflow_provider_dli.archive.engine import ZLIB
 from tests.archive.conftest import BAD, made
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "findings.json"
@@ -25,7 +24,7 @@ _FOREIGN = {"bad-json"}
 
 def told(case: Any, level: Any) -> list[list[Any]]:
     """Give code, place, entry and words of each finding."""
-    report = inspect(io.BytesIO(made(case.make)), level, limits=case.limits, expect=case.expect, engine=ZLIB)
+    report = inspect(io.BytesIO(made(case.make)), level, limits=case.limits, expect=case.expect)
     return [
         [each.code, each.offset, each.entry, each.message if each.code not in _FOREIGN else "…"]
         for each in report.findings

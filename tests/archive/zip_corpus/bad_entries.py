@@ -12,6 +12,8 @@ from .good import THREE, noise, text, unicode_path, zipped
 from .maker import DEFLATED, JOB, SENTINEL, STORED, UTF8, Member, build, deflate, zip64_extra
 
 PACKED = deflate(JOB)
+#: one bit flipped: its set of distance codes is incomplete, which ISA-L takes (the CRC-32 holds) and zlib refuses
+INCOMPLETE = bytes.fromhex("05c1010100200803b04a1cb93e0f82da3f819f128271721bd227d12e66a76bd500e8b7c24ef07d")
 
 
 def named(name: bytes, flags: int = 0) -> bytes:
@@ -166,6 +168,8 @@ CONTENT: dict[str, Case] = {
         Member(b"x", text(900_000), raw=broken_off(text(500_000)) + b"\xff" * 60_000))),
     "page of zeros": case("bad-crc", lambda: build(
         Member(b"x", noise(20_000), STORED, raw=noise(8192) + bytes(4096) + noise(20_000)[12288:]))),
+    "distances that zlib refuses": case("bad-deflate", lambda: build(
+        Member(b"x", b"8b1810565c01b2651e285beb287d31152gd40f45h", raw=INCOMPLETE))),
     "deflate cut": case("truncated-deflate", lambda: content(PACKED[:-5])),
     "large deflate cut": case("truncated-deflate", lambda: build(
         Member(b"x", text(900_000), raw=deflate(text(900_000))[:200_000]))),
