@@ -42,7 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _emulator(options: argparse.Namespace) -> Emulator:
-    return Emulator(port=options.port, host=options.host, jobs=options.jobs, object_store=options.object_store)
+    return Emulator(
+        port=options.port,
+        host=options.host,
+        jobs=options.jobs,
+        object_store=options.object_store,
+        allow_hosts=options.allow_host,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,6 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--port", type=int, default=0, help="TCP port; 0, the default, takes a free one")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; default %(default)s")
+    parser.add_argument(
+        "--allow-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a name that others reach it by, such as that of a container; may be given several times",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object, as the first line")
     parser.add_argument("--jobs", type=_count, default=DEFAULT_COUNT, help="number of jobs; default %(default)s")
     parser.add_argument(

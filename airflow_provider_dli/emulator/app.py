@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from secrets import token_hex
 from wsgiref.handlers import format_date_time
 
 from aiohttp import web
 
+from airflow_provider_dli.emulator.browsers import Browsers
 from airflow_provider_dli.emulator.call import Archives, Call, blocking
 from airflow_provider_dli.emulator.control import Control
 from airflow_provider_dli.emulator.cutting import Cut, cut
@@ -63,10 +64,14 @@ class Service:
     :param archives: where exports go
     :param reset: makes world and bucket clean; may block
     :param door: lets those with temporary keys to the object store
+    :param hosts: names, beside those of loopback, that it is reached by
     """
 
-    def __init__(self, world: World, archives: Archives, reset: Callable[[], None], door: Door) -> None:
+    def __init__(
+        self, world: World, archives: Archives, reset: Callable[[], None], door: Door, hosts: Iterable[str] = ()
+    ) -> None:
         self._door = door
+        self._browsers = Browsers(hosts)
         self._world = world
         self._archives = archives
         self._control = Control(world, reset)
@@ -74,7 +79,7 @@ class Service:
 
     def application(self) -> web.Application:
         """Give the application, to be served on one port."""
-        app = web.Application(client_max_size=MAX_BODY)
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._browsers.middleware()])
         app.router.add_route("*", "/_emulator/{what}", self._control.handle)
         app.router.add_route("*", "/{path:.*}", self._handle)
         return app

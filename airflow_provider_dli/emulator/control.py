@@ -34,6 +34,8 @@ class Control:
         """Answer one request."""
         if not ip_address(incoming.remote or "").is_loopback:
             return web.json_response({"error": "the control endpoint is for this machine only"}, status=403)
+        if incoming.method == "POST" and not _is_json(incoming):
+            return web.json_response({"error": "give Content-Type: application/json"}, status=415)
         match incoming.method, incoming.match_info["what"]:
             case "GET", ("faults" | "requests" | "openapi.json") as what:
                 return web.json_response(self._shown(what))
@@ -65,3 +67,10 @@ class Control:
             return web.json_response({"error": str(flaw)}, status=400)
         shown: list[dict[str, Any]] = [fault.as_dict() for fault in faults]
         return web.json_response(shown, status=201)
+
+
+def _is_json(incoming: web.Request) -> bool:
+    """Say whether a body is declared to be JSON, as no form of a web page can; without a body nothing need be."""
+    if "Content-Type" in incoming.headers or incoming.body_exists:
+        return incoming.content_type == "application/json"
+    return True

@@ -51,6 +51,7 @@ class Emulator:
     :param secret_key: its SK; made up if None
     :param settings: which way to go where the manual's editions differ
     :param clock: gives epoch seconds
+    :param allow_hosts: names that it is reached by, beside ``host``, ``localhost`` and addresses of its own
     """
 
     #: base URL of DLI
@@ -81,10 +82,12 @@ class Emulator:
         secret_key: str | None = None,
         settings: Settings | None = None,
         clock: Clock = time.time,
+        allow_hosts: Iterable[str] = (),
     ) -> None:
         self.region = region
         self.project_id = project_id
         self._address = (host, port)
+        self._hosts = (host, *allow_hosts)
         self._jobs = jobs
         self._make_store = partial(make_store, object_store, access_key, secret_key)
         self._settings = settings
@@ -184,7 +187,7 @@ class Emulator:
             self._settle(store, listener.getsockname()[1])
             door = Door(self.world, store.endpoint)
             await stack.enter_async_context(door.open())
-            service = Service(self.world, self._bucket, self.reset, door)
+            service = Service(self.world, self._bucket, self.reset, door, self._hosts)
             runner = AppRunner(
                 service.application(),
                 access_log=None,

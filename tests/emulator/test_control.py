@@ -52,7 +52,7 @@ def test_nonsense_is_refused(asker: Asker, body: Any, said: str) -> None:
     assert answer.status == 400
     assert said in answer.body["error"]
     assert asker.send("GET", "/_emulator/faults").body == []
-    assert asker.send("POST", "/_emulator/faults", body=b"{").status == 400
+    assert asker.send("POST", "/_emulator/faults", {"Content-Type": "application/json"}, b"{").status == 400
 
 
 def test_requests_are_shown_and_cleared(asker: Asker) -> None:
