@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from airflow_provider_dli.client.call import Clock, Conversation
+from airflow_provider_dli.client.clocks import ServiceClock
 from airflow_provider_dli.client.credentials import Credentials, iam
 from airflow_provider_dli.client.credentials.cache import Cached, Lasting
 from airflow_provider_dli.client.errors import ConfigurationError
@@ -78,6 +79,8 @@ class Account:
     :param bucket: a bucket to try when the connection is tested
     :param network: how hosts are reached
     :param retry: how patient calls are
+    :param dli_clock: what is known of DLI's clock
+    :param obs_clock: what is known of OBS's clock
     """
 
     region: str
@@ -90,3 +93,5 @@ class Account:
     bucket: str | None = None
     network: Network = field(default_factory=Network)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    dli_clock: ServiceClock = field(default_factory=ServiceClock, repr=False, compare=False)
+    obs_clock: ServiceClock = field(default_factory=ServiceClock, repr=False, compare=False)

@@ -81,11 +81,15 @@ class Reply:
     :param status: HTTP status code
     :param headers: header fields, names in lower case
     :param body: raw bytes of the body
+    :param sent: epoch seconds, by this machine, when the request was sent; None if nobody took it down
+    :param received: epoch seconds, by this machine, when the headers were there
     """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    sent: float | None = field(default=None, repr=False, compare=False)
+    received: float | None = field(default=None, repr=False, compare=False)
 
     def without(self, secrets: Iterable[str]) -> Reply:
         """Blot out texts, as they are and as JSON writes them.

@@ -63,6 +63,7 @@ def converse(
         try:
             sent = yield from _proven(call, account, clock)
             reply = yield from ask(sent)
+            account.dli_clock.observe(reply)
             return judge(call, reply)
         except DliClientError as error:
             _tell_clocks(error, reply, clock())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dli.client.account import Account
     from airflow_provider_dli.client.call import Conversation
+    from airflow_provider_dli.client.clocks import ServiceClock
     from airflow_provider_dli.client.transport.aio import AsyncTransport
     from airflow_provider_dli.client.transport.sync import SyncTransport
     from airflow_provider_dli.connection.reading import AirflowConnection
@@ -84,6 +86,25 @@ class AccountHook(BaseHook):
         from airflow_provider_dli.client.exchange import utc_now
 
         return self._hold(self.account.project.id(utc_now))
+
+    def service_time(self) -> float:
+        """Return epoch seconds by the service's clock, as its responses to this hook have shown it.
+
+        Compare with this what the service wrote: it may differ from this machine's clock by minutes. While nothing
+        has been measured it is this machine's.
+        """
+        return time.time() + (self.clock_offset or 0.0)
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds by which the service's clock is ahead of this machine's; None while nothing has been measured.
+
+        0 where they differ by less than two seconds: ``Date`` headers have whole seconds.
+        """
+        return self._clock(self._account).offset if self._account else None
+
+    def _clock(self, account: Account) -> ServiceClock:
+        return account.dli_clock
 
     def _hold(self, conversation: Conversation[T]) -> T:
         """Hold a conversation to its end, with errors as a DAG author sees them."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
+    from airflow_provider_dli.client.account import Account
+    from airflow_provider_dli.client.clocks import ServiceClock
     from airflow_provider_dli.client.credentials import AccessKey
     from airflow_provider_dli.client.obs.listing import Directory
     from airflow_provider_dli.client.obs.objects import Listing, ObjectFacts
@@ -193,6 +195,9 @@ class ObsHook(AccountHook):
 
         with translated():
             delete_object(self._client, place)
+
+    def _clock(self, account: Account) -> ServiceClock:
+        return account.obs_clock
 
     @cached_property
     def _client(self) -> S3Client:

@@ -11,7 +11,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.client import replies
+from airflow_provider_dli.client import clocks, replies
 from airflow_provider_dli.client.building import json_request
 from airflow_provider_dli.client.call import Clock, Conversation, Reply, Request, ask
 from airflow_provider_dli.client.credentials.cache import Lasting
@@ -183,4 +183,5 @@ def _time(operation: str, reply: Reply, given: object) -> datetime:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise replies.unexpected(operation, reply, f"expires_at is no time: {told!r}")
-    return moment
+    # It ends by the service's clock, and whoever keeps it goes by this machine's.
+    return clocks.local(moment, reply)

@@ -50,6 +50,7 @@ def ask_facts(
     """
     key = yield from account.credentials.keys(clock)
     reply = yield from ask(_request("HeadObject", "HEAD", place, account, key))
+    account.obs_clock.observe(reply)
     if reply.status == _OK:
         return _facts(reply)
     if reply.status != _NOT_FOUND:

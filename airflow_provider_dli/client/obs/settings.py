@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -19,15 +21,17 @@ from botocore.configprovider import ConfigValueStore, ConstantProvider
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError
 
+from airflow_provider_dli.client.call import Reply
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.obs.quiet import hush
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mypy_boto3_s3 import S3Client
 
     from airflow_provider_dli.client.account import Account
+    from airflow_provider_dli.client.clocks import ServiceClock
     from airflow_provider_dli.client.credentials import AccessKey
 
 
@@ -58,7 +62,7 @@ def make_client(account: Account, give: Callable[[], AccessKey]) -> S3Client:
     hush()
     session = boto3.session.Session(botocore_session=_session(LivingCredentials(give)))
     try:
-        return session.client(
+        client = session.client(
             "s3",
             region_name=account.region,
             endpoint_url=account.obs_endpoint,
@@ -68,6 +72,25 @@ def make_client(account: Account, give: Callable[[], AccessKey]) -> S3Client:
     except (BotoCoreError, ValueError) as error:
         problem = f"no client for OBS can be made of it: {error}"
         raise ConfigurationError("obs_endpoint", problem, "check region and obs_endpoint") from error
+    client.meta.events.register("request-created.s3", _note_sent)
+    client.meta.events.register("response-received.s3", partial(_observe, account.obs_clock))
+    return client
+
+
+def _note_sent(request: Any, **_: Any) -> None:  # noqa: ANN401 -- botocore's
+    request.context["dli_sent"] = time.time()
+
+
+def _observe(
+    clock: ServiceClock,
+    response_dict: Mapping[str, Any] | None,
+    context: Mapping[str, Any],
+    **_: Any,  # noqa: ANN401 -- botocore's
+) -> None:
+    if response_dict is not None:
+        headers = {name.lower(): value for name, value in response_dict["headers"].items()}
+        reply = Reply(response_dict["status_code"], headers, b"", context.get("dli_sent"), time.time())
+        clock.observe(reply)
 
 
 def _session(credentials: Credentials) -> Any:  # noqa: ANN401 -- its private parts are used

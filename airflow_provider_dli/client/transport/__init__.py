@@ -10,6 +10,7 @@ task does not pay for the import of the other half's library. They reach a host 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -31,9 +32,11 @@ class Answer:
     :param request: what was asked
     :param status: HTTP status of the answer
     :param headers: of the answer, names in any case
+    :param sent: epoch seconds when the request was sent
     """
 
-    def __init__(self, request: Request, status: int, headers: Mapping[str, str]) -> None:
+    def __init__(self, request: Request, status: int, headers: Mapping[str, str], sent: float) -> None:
+        self._sent, self._received = sent, time.time()
         self._request = request
         self._status = status
         self._headers = {name.lower(): value for name, value in headers.items()}
@@ -56,7 +59,7 @@ class Answer:
 
     def reply(self) -> Reply:
         """Give the whole."""
-        return Reply(self._status, self._headers, bytes(self._body))
+        return Reply(self._status, self._headers, bytes(self._body), self._sent, self._received)
 
 
 def headers_of(request: Request) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from contextlib import closing
 from types import TracebackType
 from typing import Self, TypeVar
@@ -84,6 +85,7 @@ class AsyncTransport:
         try:
             proxy = _spoken(request, proxy_of(request, self._network))
             trusted = await self._trust() if encrypted(request, proxy) else True
+            sent = time.time()
             async with self._session.request(
                 request.method,
                 URL(request.url, encoded=True),
@@ -94,7 +96,7 @@ class AsyncTransport:
                 ssl=trusted,
                 trace_request_ctx=progress,
             ) as response:
-                return await _read(request, response)
+                return await _read(request, response, sent)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise no_answer(request, error, left=progress.left) from error
 
@@ -106,8 +108,8 @@ class AsyncTransport:
         return self._trusted
 
 
-async def _read(request: Request, response: aiohttp.ClientResponse) -> Reply:
-    answer = Answer(request, response.status, response.headers)
+async def _read(request: Request, response: aiohttp.ClientResponse, sent: float) -> Reply:
+    answer = Answer(request, response.status, response.headers, sent)
     async for piece in response.content.iter_chunked(PIECE):
         answer.add(piece)
     return answer.reply()

@@ -99,6 +99,7 @@ class SyncTransport:
         trusted = self._trusted if encrypted(request, proxy) else True
         # Who has mounted an adapter of another kind is told of nothing: then anything may have left.
         PROGRESS.left = True
+        sent = time.time()
         with self.session.send(
             prepared,
             stream=True,
@@ -108,7 +109,7 @@ class SyncTransport:
             verify=trusted,
             cert=None,
         ) as response:
-            return _read(request, response)
+            return _read(request, response, sent)
 
     @cached_property
     def _trusted(self) -> bool | str:
@@ -118,8 +119,8 @@ class SyncTransport:
         return named
 
 
-def _read(request: Request, response: requests.Response) -> Reply:
-    answer = Answer(request, response.status_code, response.headers)
+def _read(request: Request, response: requests.Response, sent: float) -> Reply:
+    answer = Answer(request, response.status_code, response.headers, sent)
     for piece in response.iter_content(PIECE):
         answer.add(piece)
     # urllib3 1 takes the end of the connection for the end of the answer.

@@ -1,0 +1,47 @@
+"""Hooks return the time by the service's clock, whichever way the service was called."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.hooks.obs import ObsHook
+from tests.client.test_clocks import PLACE, SLACK, Skewed
+
+
+@pytest.fixture
+def skewed() -> Iterator[Skewed]:
+    """Return a server that is ten minutes behind."""
+    server = Skewed()
+    server.ahead = -600.0
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("kind", [DliHook, ObsHook])
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_the_time_is_the_service_s(kind: Any, way: str, connect: Any, skewed: Skewed) -> None:
+    """And this machine's until a response has come."""
+    connect(endpoint=skewed.url, obs_endpoint=skewed.url)
+    hook = kind()
+    assert hook.clock_offset is None
+    assert hook.service_time() == pytest.approx(time.time(), abs=SLACK)
+    if way == "async":
+        asyncio.run(hook.arun(flink.list_jobs({})) if kind is DliHook else hook.afind(PLACE))
+    elif kind is DliHook:
+        hook.run(flink.list_jobs({}))
+    else:
+        hook.find(PLACE)
+    assert hook.clock_offset == pytest.approx(-600, abs=SLACK)
+    assert hook.service_time() == pytest.approx(time.time() - 600, abs=SLACK)

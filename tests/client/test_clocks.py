@@ -1,0 +1,198 @@
+"""The service's clock, measured from its responses on both paths and applied where this client decides by time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.call import Reply, Request
+from airflow_provider_dli.client.clocks import ServiceClock, local, offset_in
+from airflow_provider_dli.client.credentials import iam
+from airflow_provider_dli.client.credentials.token import password_token
+from airflow_provider_dli.client.errors import DliClientError
+from airflow_provider_dli.client.exchange import converse, utc_now
+from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.client.obs.head import ask_facts
+from airflow_provider_dli.client.obs.objects import find_object
+from airflow_provider_dli.client.obs.settings import make_client
+
+LISTED = b'{"is_success": "true", "job_list": {"total_count": 0, "jobs": []}}'
+PLACE = ObsLocation("obs-test", "a.zip")
+# What a loaded machine may take between two lines.
+SLACK = 30.0
+
+
+class Skewed(ThreadingHTTPServer):
+    """DLI, OBS and IAM behind one port, with a clock of their own."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.ahead = 0.0
+        self.headers: dict[str, str] = {}
+        self.tokens = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Skewed
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return formatdate((timestamp or time.time()) + self.server.ahead, usegmt=True)
+
+    def respond(self, body: bytes, **headers: str) -> None:
+        self.send_response(200)
+        for name, value in ({"Content-Length": str(len(body))} | headers | self.server.headers).items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self) -> None:
+        self.respond(LISTED)
+
+    def do_HEAD(self) -> None:
+        self.respond(b"", ETag='"e"', Last_Modified=self.date_time_string())
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.tokens += 1
+        ends = datetime.fromtimestamp(time.time() + self.server.ahead + 3600, UTC)
+        body = b'{"token": {"expires_at": "%b"}}' % ends.isoformat().encode()
+        self.respond(body, X_Subject_Token=f"token-{self.server.tokens}")
+
+
+@pytest.fixture
+def skewed() -> Iterator[Skewed]:
+    server = Skewed()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("ahead", [-600.0, -5.0, 600.0])
+def test_a_clock_that_differs_is_measured(drive: Any, account_at: Any, skewed: Skewed, ahead: float) -> None:
+    """For DLI and OBS alike, by both drivers and by boto3."""
+    skewed.ahead = ahead
+    account = account_at(skewed.url)
+    assert account.dli_clock.offset is None
+    drive(converse(flink.list_jobs({}), account))
+    assert account.dli_clock.offset == pytest.approx(ahead, abs=SLACK if abs(ahead) > SLACK else 3)
+    assert account.obs_clock.offset is None
+    assert drive(ask_facts(PLACE, account, utc_now))
+    assert account.obs_clock.offset == pytest.approx(ahead, abs=SLACK if abs(ahead) > SLACK else 3)
+    assert account.obs_clock.time() == pytest.approx(time.time() + ahead, abs=2 * SLACK)
+
+
+def test_boto3_measures_too(account_at: Any, skewed: Skewed) -> None:
+    """On the path of tasks."""
+    skewed.ahead = 600.0
+    account = account_at(skewed.url)
+    assert find_object(make_client(account, lambda: account.credentials), PLACE)
+    assert account.obs_clock.offset == pytest.approx(600, abs=SLACK)
+
+
+def test_equal_clocks_have_no_offset(drive: Any, account_at: Any, skewed: Skewed) -> None:
+    """Whole seconds and a response under way are no difference."""
+    account = account_at(skewed.url)
+    for _ in range(3):
+        drive(converse(flink.list_jobs({}), account))
+    assert account.dli_clock.offset == 0.0
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Date": "yesterday"},
+        {"Age": "300"},
+        {"Date": "Thu, 01 Jan 1970 00:00:00 GMT"},
+        {"Content-Type": "text/html; charset=utf-8"},
+    ],
+    ids=str,
+)
+def test_what_is_no_date_of_the_service_measures_nothing(
+    drive: Any, account_at: Any, skewed: Skewed, headers: dict[str, str]
+) -> None:
+    """One that cannot be read, that a cache kept, that is absurd, or of somebody's page."""
+    skewed.ahead, skewed.headers = 600.0, headers
+    if "Date" in headers:
+        # http.server sends its own date first: of two that differ, none is known to be right.
+        skewed.ahead = 10 * 86400.0
+    account = account_at(skewed.url)
+    drive(converse(flink.list_jobs({}), account))
+    assert account.dli_clock.offset is None
+
+
+def response(date: float, sent: float, received: float, status: int = 200, **headers: str) -> Reply:
+    return Reply(status, {"date": formatdate(date, usegmt=True), **headers}, b"", sent, received)
+
+
+def test_a_slow_response_does_not_hide_what_a_quick_one_showed() -> None:
+    """A date may be written at any moment between the request and the response."""
+    clock = ServiceClock()
+    clock.observe(response(1_000_010, 1_000_000.0, 1_000_000.1))
+    assert clock.offset == pytest.approx(10.45, abs=0.1)
+    clock.observe(response(1_000_070, 1_000_000.0, 1_000_060.0))
+    assert clock.offset == pytest.approx(10.45, abs=0.1)
+    clock.observe(response(1_000_100, 1_000_100.0, 1_000_100.1))
+    assert clock.offset == 0.0
+
+
+@pytest.mark.parametrize("status", [302, 407, 502, 503, 504])
+def test_a_gateway_has_another_clock(status: int) -> None:
+    """It, and not the service, has written the response."""
+    assert offset_in(response(1_000_600, 1_000_000.0, 1_000_000.1, status)) is None
+
+
+def test_a_clock_that_is_set_during_a_request_measures_nothing() -> None:
+    """The response would have come long before the request."""
+    assert offset_in(response(1_000_600, 1_000_000.0, 999_000.0)) is None
+    assert offset_in(Reply(200, {"date": formatdate(1_000_600)}, b"")) is None
+
+
+def test_the_end_of_a_token_is_by_the_clock_of_iam(skewed: Skewed, drive: Any) -> None:
+    """A worker that is behind does not keep it for too long, nor does one that is ahead renew it each time."""
+    moments = [datetime.now(UTC)]
+    for ahead in (3000.0, -3000.0, 4000.0):
+        skewed.ahead, skewed.tokens = ahead, 0
+        user = iam.User("somebody", "secret", "account")
+        credentials = password_token(skewed.url, user, iam.Scope("p", "cn-north-4"))
+        request = Request("GET", skewed.url, ())
+        for later, tokens in ((0, 1), (40, 1), (58, 2)):
+            moments[0] = datetime.now(UTC) + timedelta(minutes=later)
+            drive(credentials.prove(request, lambda: moments[0]))
+            assert skewed.tokens == tokens, (ahead, later)
+
+
+def test_a_time_is_local_where_nothing_was_measured() -> None:
+    """It is taken as it is."""
+    there = datetime(2026, 1, 15, tzinfo=UTC)
+    assert local(there, Reply(200, {}, b"")) == there
+    assert ServiceClock().time() == pytest.approx(time.time(), abs=SLACK)
+
+
+def test_a_refusal_shows_the_clock_too(account_at: Any) -> None:
+    """A date in an error of the service is the service's."""
+    account = account_at("http://127.0.0.1:1")
+    conversation = converse(flink.list_jobs({}), account)
+    next(conversation)
+    body = b'{"error_code": "APIGW.0303", "error_msg": "signature expired"}'
+    with pytest.raises(DliClientError, match="clock"):
+        conversation.send(Reply(401, {"date": formatdate(1_001_000, usegmt=True)}, body, 1_000_000.0, 1_000_000.1))
+    assert account.dli_clock.offset == pytest.approx(1000.45)
