@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import time
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.configprovider import ConfigValueStore, ConstantProvider
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError
+from botocore.loaders import create_loader
 
 from airflow_provider_dli.client.call import Reply
 from airflow_provider_dli.client.errors import ConfigurationError
@@ -102,7 +103,14 @@ def _session(credentials: Credentials) -> Any:  # noqa: ANN401 -- its private pa
     settings |= {"config_file": os.devnull, "credentials_file": os.devnull}
     store = ConfigValueStore({name: ConstantProvider(default) for name, default in settings.items()})
     session.register_component("config_store", store)
+    session.register_component("data_loader", _models())
     return session
+
+
+@cache
+def _models() -> Any:  # noqa: ANN401 -- untyped there
+    """Return what reads botocore's models of services: it keeps what it has read, which takes longest of all."""
+    return create_loader()
 
 
 def _config(account: Account) -> Config:
