@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
-from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.flink import FlinkJob, job_pages
 from airflow_provider_dli.exceptions import DliFailException
-from airflow_provider_dli.parameters import is_empty, job_ids
 from airflow_provider_dli.tables import text_table
 from airflow_provider_dli.wording import counted
 
@@ -15,11 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_dli.hooks.dli import DliHook
+    from airflow_provider_dli.parameters import IfEmpty
     from airflow_provider_dli.selection import Selection
     from airflow_provider_dli.wording import Logger
 
-#: what to do where nothing is selected
-IfEmpty = Literal["fail", "skip", "succeed"]
 _SHOWN = 50
 
 
@@ -51,17 +48,6 @@ def tell(jobs: Sequence[FlinkJob], log: Logger) -> None:
         log.info("  … and %s more", counted(len(jobs) - _SHOWN, "job"))
 
 
-def checked_if_empty(value: object) -> None:
-    """Check what is to be done where nothing is selected.
-
-    :raises ConfigurationError: if it is none of :data:`IfEmpty`
-    """
-    if value not in get_args(IfEmpty):
-        raise ConfigurationError(
-            "if_empty", f"{value!r} is not possible", f"give one of {', '.join(get_args(IfEmpty))}"
-        )
-
-
 def nothing(if_empty: IfEmpty, what: str) -> None:
     """Do what is to be done where nothing is selected: return only where that is a success.
 
@@ -77,18 +63,3 @@ def nothing(if_empty: IfEmpty, what: str) -> None:
         raise DliFailException(f"{message}. Correct the selection, or say if_empty='skip' or 'succeed'.")
     if if_empty == "skip":
         raise AirflowSkipException(message)
-
-
-def named_jobs(given: object, if_empty: IfEmpty) -> list[int]:
-    """Return ids of jobs that an author names; none only where that is a success.
-
-    :param given: a list, one id, or a text of ids with commas, blanks or newlines between
-    :param if_empty: ``fail``, ``skip`` or ``succeed``
-    :raises ConfigurationError: if one is none, or none is named and that is to fail
-    :raises AirflowSkipException: if none is named and that is to be skipped
-    """
-    checked_if_empty(if_empty)
-    if if_empty == "fail" or not is_empty(given):
-        return job_ids("job_ids", given)
-    nothing(if_empty, "job_ids, which names none")
-    return []

@@ -196,7 +196,7 @@ for job in jobs:
     reveal_type(job.job_id)
 reveal_type(DliHook().export_flink_jobs("b-1", [job.job_id for job in jobs]).zip_file)
 DliExportFlinkJobsOperator(task_id="export", obs_dir=7)  # no place
-DliVerifyFlinkExportOperator(task_id="verify", zip_file="b-1/a.zip", timeout="soon")  # no number
+DliVerifyFlinkExportOperator(task_id="verify", zip_file="b-1/a.zip", timeout=None)  # no number
 """
 
 

@@ -1,13 +1,47 @@
-"""What an author, a template or a form gives, and what a call takes."""
+"""What an author, a template, a mapping or a form gives, and what a call takes."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.parameters import archive_places, job_ids, selected_jobs, selection_of
+from airflow_provider_dli.parameters.models import (
+    CompareParameters,
+    DeleteParameters,
+    ExportParameters,
+    ListParameters,
+    SelectionFields,
+    VerifyParameters,
+)
 from airflow_provider_dli.selection import Selection
+
+EXPORT = {
+    "obs_dir": "obs-test/night",
+    "if_empty": "fail",
+    "batch_size": 100,
+    "allow_partial": False,
+    "dli_conn_id": "dli_default",
+    "settling_time": 30,
+}
+VERIFY = {
+    "zip_file": "obs-test/d/a.zip",
+    "dli_conn_id": "dli_default",
+    "level": "full",
+    "min_entries": 1,
+    "timeout": 600,
+    "poll_interval": 10,
+}
+
+
+def selected(given: object, **others: Any) -> tuple[int, ...] | None:
+    return ExportParameters.read({**EXPORT, "job_selected": given, **others}).job_selected
+
+
+def archives(given: object) -> tuple[ObsLocation, ...]:
+    return VerifyParameters.read({**VERIFY, "zip_file": given}).zip_file
 
 
 @pytest.mark.parametrize(
@@ -15,6 +49,7 @@ from airflow_provider_dli.selection import Selection
     [
         [100, 101],
         (100, 101),
+        {101, 100},
         ["100", " 101 "],
         [100, "101", 100],
         "100,101",
@@ -23,57 +58,75 @@ from airflow_provider_dli.selection import Selection
         "100 101",
         "100;101",
         "[100, 101]",
+        "(100, 101)",
+        "{101, 100}",
         "['100', '101']",
         '["100", 101]',
+        "'100', '101'",
         iter([100, 101]),
+        [[100], [101]],
+        "[[100], [101]]",
+        [{"job_id": 100}, {"job_id": "101"}],
+        "[{'job_id': 100, 'name': 'a'}, {'job_id': 101}]",
+        "[FlinkJob(job_id=100, name='a'), FlinkJob(job_id=101)]",
+        [{"old_job_id": 7, "new_job_id": 100}, {"old_job_id": 8, "new_job_id": 101}],
     ],
 )
 def test_ids_in_every_form(given: object) -> None:
-    """Lists, and texts as people type them or templates write them."""
-    assert selected_jobs(given, None, given=True) == [100, 101]
+    """Lists and rows, and texts as people type them or templates write them."""
+    assert selected(given) == (100, 101)
 
 
-@pytest.mark.parametrize("given", [100, "100", "[100]", [100]])
+@pytest.mark.parametrize("given", [100, "100", "[100]", [100], {"job_id": 100}])
 def test_one_id(given: object) -> None:
     """Needs no list around it."""
-    assert selected_jobs(given, None, given=True) == [100]
+    assert selected(given) == (100,)
 
 
-@pytest.mark.parametrize("is_selected", [None, False])
-def test_no_selection_is_all_jobs(is_selected: bool | None) -> None:
-    """The only way to say so is to give none."""
-    assert selected_jobs(None, is_selected, given=False) is None
+@pytest.mark.parametrize("is_selected", [None, False, "False", "None", ""])
+def test_no_selection_is_all_jobs(is_selected: object) -> None:
+    """Where neither is given."""
+    assert ExportParameters.read({**EXPORT, "is_selected": is_selected}).job_selected is None
+
+
+@pytest.mark.parametrize("given", [None, "None", ""])
+@pytest.mark.parametrize("is_selected", [False, "false"])
+def test_all_jobs_may_be_said_plainly(given: object, is_selected: object) -> None:
+    """By None beside ``is_selected=False``, which a row of a mapping may need."""
+    assert selected(given, is_selected=is_selected) is None
 
 
 def test_ids_and_is_selected_agree() -> None:
     """True with ids says the same twice."""
-    assert selected_jobs([1], True, given=True) == [1]
+    assert selected([1], is_selected=True) == (1,)
 
 
 @pytest.mark.parametrize(
     "given", [[], (), "", "  ", ",", "[]", None, ["abc"], "abc", "None", [None], [True], [1.5], "1.5", "-1", [0],
-              "[1", "[x]", {}, {"a": 1}, b"1", "１２", [[1]], "9" * 20, "[" * 500,
+              "[1", "[x]", {}, {"a": 1}, b"1", "１２", [{"name": "a"}], [{"job_id": None}], "9" * 20, "[" * 500,
               "[" * 5000, "[" * 100_000, "[{[1]: 2}]", "{['a']: 1}", "[{{1}}]"]
 )  # fmt: skip
-def test_a_selection_that_is_none_is_never_all_jobs(given: object) -> None:
+def test_a_selection_that_is_nothing_is_never_all_jobs(given: object) -> None:
     """Given and empty, or no ids: an error that names the field."""
-    with pytest.raises(ConfigurationError, match=r"^job_selected: "):
-        selected_jobs(given, None, given=True)
+    with pytest.raises(ConfigurationError, match=r"^job_selected: ") as caught:
+        selected(given)
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(
-    ("job_selected", "is_selected", "field"),
+    ("others", "field"),
     [
-        (None, True, "job_selected"),
-        ([1], False, "is_selected"),
-        (None, "true", "is_selected"),
-        ([1], 1, "is_selected"),
+        ({"is_selected": True}, "job_selected"),
+        ({"is_selected": False, "job_selected": [1]}, "is_selected"),
+        ({"is_selected": False, "selection": {"queue_name": "a"}}, "is_selected"),
+        ({"is_selected": "perhaps"}, "is_selected"),
+        ({"selection": {}, "job_selected": [1]}, "selection"),
     ],
 )
-def test_a_contradiction_is_refused(job_selected: object, is_selected: object, field: str) -> None:
+def test_a_contradiction_is_refused(others: dict[str, Any], field: str) -> None:
     """Neither side of it is guessed at."""
     with pytest.raises(ConfigurationError) as caught:
-        selected_jobs(job_selected, is_selected, given=job_selected is not None)
+        ExportParameters.read({**EXPORT, **others})
     assert caught.value.field == field
 
 
@@ -86,30 +139,40 @@ def test_a_contradiction_is_refused(job_selected: object, is_selected: object, f
         ("obs-test/d/a.zip", "obs://obs-test/d/a.zip"),
         "['obs-test/d/a.zip']",
         '["obs-test/d/a.zip"]',
+        "('obs-test/d/a.zip',)",
+        [["obs-test/d/a.zip"], ["obs-test/d/a.zip"]],
+        [{"zip_file": "obs-test/d/a.zip", "sound": True}],
+        "ExportResult(zip_file=('obs-test/d/a.zip',), message='')",
+        {"zip_file": ["obs-test/d/a.zip"]},
+        "obs-test/d/a.zip\n",
     ],
 )
 def test_archives_in_every_form(given: object) -> None:
     """One entry, the list, or the list as a template writes it; each archive once."""
-    assert archive_places(given) == [ObsLocation("obs-test", "d/a.zip")]
+    assert archives(given) == (ObsLocation("obs-test", "d/a.zip"),)
 
 
 def test_a_key_may_hold_commas_and_blanks() -> None:
-    """Only what looks like a list is taken apart."""
-    assert archive_places("obs-test/a, b.zip") == [ObsLocation("obs-test", "a, b.zip")]
+    """Only what looks like a list is taken apart, and lines."""
+    assert archives("obs-test/a, b.zip") == (ObsLocation("obs-test", "a, b.zip"),)
+    assert archives("obs-test/a, (b).zip\nobs-test/c") == (
+        ObsLocation("obs-test", "a, (b).zip"),
+        ObsLocation("obs-test", "c"),
+    )
 
 
-@pytest.mark.parametrize("given", [[], "[]", "", None, "bucket", [7], "[", {}])
+@pytest.mark.parametrize("given", [[], "[]", "", None, "bucket", [7], "[", {}, [None], ["obs-test/a", None]])
 def test_what_names_no_archive_is_refused(given: object) -> None:
-    """Verifying nothing must not turn green."""
+    """Verifying nothing, or less than was meant, must not succeed."""
     with pytest.raises(ConfigurationError, match=r"^zip_file: "):
-        archive_places(given)
+        archives(given)
 
 
 @pytest.mark.parametrize("given", ["[" * 5000, "[{[1]: 2}]", "[{{1}}]"])
 def test_a_text_that_cannot_be_read_is_named_and_cut(given: str) -> None:
     """However deep it nests, and though Python could not hold it: one line with the field."""
     with pytest.raises(ConfigurationError, match=r"^job_ids: .* cannot be read; ") as caught:
-        job_ids("job_ids", given)
+        DeleteParameters.read({"job_ids": given, "if_empty": "fail", "dli_conn_id": "dli_default"})
     assert len(str(caught.value)) < 200
 
 
@@ -117,11 +180,75 @@ def test_a_text_that_cannot_be_read_is_named_and_cut(given: str) -> None:
 def test_a_selection_that_cannot_be_read_is_named(given: str) -> None:
     """In one line with the field."""
     with pytest.raises(ConfigurationError, match=r"^selection: .* cannot be read; "):
-        selection_of(given)
+        ExportParameters.read({**EXPORT, "selection": given})
 
 
 def test_what_is_blank_filters_nothing() -> None:
-    """Nothing of it is sent, and nothing looked at."""
-    blank = {"queue_name": " ", "user_name": "", "name_pattern": " , ", "tags": {}, "exclude": ", ", "status": ()}
-    assert Selection.read(blank) == Selection()
-    assert Selection.read(blank).filters() == {}
+    """Nothing of it is sent, and nothing compared."""
+    blank: dict[str, Any] = {
+        "queue_name": " ",
+        "user_name": "None",
+        "name_pattern": " , ",
+        "tags": {},
+        "exclude": ", ",
+        "status": (),
+        "job_type": None,
+    }
+    assert SelectionFields.read(blank).chosen == Selection()
+    assert SelectionFields.read(blank).chosen.filters() == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("[ab]*, c", ("[ab]*", "c")),
+        (["[ab]*", "c"], ("[ab]*", "c")),
+        ("['[ab]*', 'c']", ("[ab]*", "c")),
+        ('["a*", null]', ("a*",)),
+        ("[12]", ("[12]",)),
+        (7, ("7",)),
+    ],
+)
+def test_a_wildcard_may_begin_like_a_list(given: object, expected: tuple[str, ...]) -> None:
+    """Only what Jinja or JSON writes is a list."""
+    assert SelectionFields.read({"name_pattern": given}).name_pattern == expected
+
+
+@pytest.mark.parametrize("given", [{"changed_since": None}, {"changed_since": "None", "tags": {}}])
+def test_a_list_whose_filters_are_all_nothing_is_refused(given: dict[str, Any]) -> None:
+    """Its output is often the input of what stops or deletes."""
+    with pytest.raises(
+        ConfigurationError, match=r"^(tags, )?changed_since: .* nothing; .* leave every filter out"
+    ):
+        ListParameters.read({"if_empty": "fail", "dli_conn_id": "dli_default", **given})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [{"old_job_id": 1, "new_job_id": 2, "adopted": False}, {"old_job_id": 3, "new_job_id": None}],
+        [[{"old_job_id": "1", "new_job_id": "2"}], [{"old_job_id": 3}]],
+        "[{'old_job_id': 1, 'new_job_id': 2}, {'old_job_id': 3, 'new_job_id': None}]",
+        {1: 2, 3: None},
+        '{"1": 2, "3": null}',
+    ],
+)
+def test_a_mapping_of_jobs_in_every_form(given: object) -> None:
+    """As the import pushes it, mapped or not, as an author or a template writes it."""
+    conns = {"source_conn_id": "a", "dli_conn_id": "b"}
+    found = CompareParameters.read({"job_mapping": given, **conns}).job_mapping
+    assert [(each.old_job_id, each.new_job_id) for each in found] == [(1, 2), (3, None)]
+
+
+def test_every_parameter_at_fault_is_named() -> None:
+    """In one line."""
+    given = {**EXPORT, "obs_dir": "None", "batch_size": "0", "settling_time": "nan", "selection": {"status": "x"}}
+    with pytest.raises(ConfigurationError) as caught:
+        ExportParameters.read(given)
+    for name in (
+        "obs_dir: rendered to nothing",
+        "| batch_size: '0'",
+        "| settling_time: 'nan'",
+        "| selection.status: 'x'",
+    ):
+        assert name in str(caught.value)

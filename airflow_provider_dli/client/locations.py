@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.excerpt import excerpt
 
 _SCHEME = "obs://"
 _ANY_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 # Bucket names: 3 to 63 lower-case letters, digits, hyphens and dots, ending in a letter or digit.
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_MAX_KEY_BYTES = 1024
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
+#: categories of characters that no key may have: control characters, separators of lines, lone surrogates
+_NEVER_IN_A_KEY = frozenset({"Cc", "Zl", "Zp", "Cs"})
+_MAX_KEY_BYTES = 1023
+#: bytes that DLI, or a batch, adds to ``obs_dir``
+ARCHIVE_NAME = len("/batch-0001/aggregate_1582677879475.zip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +49,31 @@ class ObsLocation:
         return f"{_SCHEME}{self}"
 
 
-def parse_directory(field: str, text: object) -> ObsLocation:
-    """Read a bucket or a directory in it: ``bucket``, ``bucket/dir``, ``obs://bucket/dir/``.
+def parse_directory(field: str, text: object, *, reserve: int = 0) -> ObsLocation:
+    """Return a bucket or a directory in it: ``bucket``, ``bucket/dir``, ``obs://bucket/dir/``.
 
     Which of these DLI itself takes is not established beyond the plain form, so that alone is ever sent.
 
     :param field: the parameter it comes from, for the message
     :param text: what was given
+    :param reserve: bytes of the name, with its slash, that an object in it will have
     :raises ConfigurationError: if it names no bucket, has another scheme, or cannot be an OBS name
     """
     remedy = "give bucket, bucket/directory or obs://bucket/directory"
     path = _without_scheme(field, text, remedy).strip("/")
     if not path:
-        raise ConfigurationError(field, f"{text!r} names no bucket", remedy)
+        raise ConfigurationError(field, f"{excerpt(text)} names no bucket", remedy)
     bucket, _, key = path.partition("/")
-    if not _BUCKET.fullmatch(bucket) or ".." in bucket:
-        raise ConfigurationError(
-            field,
-            f"{bucket!r} cannot be a bucket name",
-            "bucket names have 3 to 63 lower-case letters, digits, hyphens and dots",
-        )
-    if any(segment in ("", ".", "..") for segment in key.split("/")) and key:
-        raise ConfigurationError(field, f"{text!r} has an empty, '.' or '..' directory in it", remedy)
-    return ObsLocation(bucket, _checked_key(field, key))
+    _check_bucket(field, bucket)
+    if key and any(segment in ("", ".", "..") for segment in key.split("/")):
+        raise ConfigurationError(field, f"{excerpt(text)} has an empty, '.' or '..' directory in it", remedy)
+    if "\\" in key:
+        raise ConfigurationError(field, f"{excerpt(text)} has a backslash in it", "write directories with /")
+    return ObsLocation(bucket, _checked_key(field, key, reserve))
 
 
 def parse_archive(field: str, text: object) -> ObsLocation:
-    """Read one entry of ``zip_file`` as DLI gives it: ``bucket/key``, with or without ``obs://``.
+    """Return the place of one entry of ``zip_file`` as DLI gives it: ``bucket/key``, with or without ``obs://``.
 
     :param field: the parameter it comes from, for the message
     :param text: what was given
@@ -78,30 +83,47 @@ def parse_archive(field: str, text: object) -> ObsLocation:
     path = _without_scheme(field, text, remedy).lstrip("/")
     bucket, _, key = path.partition("/")
     if not key:
-        raise ConfigurationError(field, f"{text!r} does not name a bucket and an object in it", remedy)
-    if not _BUCKET.fullmatch(bucket):
-        raise ConfigurationError(field, f"{bucket!r} cannot be a bucket name", remedy)
+        raise ConfigurationError(field, f"{excerpt(text)} does not name a bucket and an object in it", remedy)
+    _check_bucket(field, bucket)
+    # What lies between sender and store may resolve these, and so read another object.
+    if any(segment in (".", "..") for segment in key.split("/")):
+        raise ConfigurationError(field, f"{excerpt(text)} has a '.' or '..' directory in it", remedy)
     return ObsLocation(bucket, _checked_key(field, key))
 
 
 def _without_scheme(field: str, text: object, remedy: str) -> str:
     if not isinstance(text, str):
-        raise ConfigurationError(field, f"a text is needed, not {type(text).__name__}", remedy)
+        raise ConfigurationError(field, f"{excerpt(text)} is not a string", remedy)
     path = text.strip()
     if path.lower().startswith(_SCHEME):
         return path[len(_SCHEME) :]
     if _ANY_SCHEME.match(path):
-        raise ConfigurationError(field, f"{text!r} is not a place in OBS", remedy)
+        raise ConfigurationError(field, f"{excerpt(text)} is not a place in OBS", remedy)
     return path
 
 
-def _checked_key(field: str, key: str) -> str:
-    if any(ord(character) < ord(" ") or character == "\x7f" for character in key):
-        raise ConfigurationError(field, f"{key!r} has control characters", "give a name without them")
-    try:
-        size = len(key.encode())
-    except UnicodeEncodeError:
-        raise ConfigurationError(field, f"{key!r} is not valid Unicode", "give a name that is") from None
-    if size > _MAX_KEY_BYTES:
-        raise ConfigurationError(field, f"is {size} bytes long", f"OBS keys have at most {_MAX_KEY_BYTES} bytes")
+def _check_bucket(field: str, bucket: str) -> None:
+    is_name = _BUCKET.fullmatch(bucket) and not _ADDRESS.fullmatch(bucket)
+    if not is_name or any(pair in bucket for pair in ("..", ".-", "-.")):
+        raise ConfigurationError(
+            field,
+            f"{excerpt(bucket)} cannot be a bucket name",
+            "bucket names have 3 to 63 lower-case letters, digits, hyphens and dots, no dot beside another or a "
+            "hyphen, and are not an IP address",
+        )
+
+
+def _checked_key(field: str, key: str, reserve: int = 0) -> str:
+    if any(unicodedata.category(character) in _NEVER_IN_A_KEY for character in key):
+        raise ConfigurationError(
+            field,
+            f"{excerpt(key)} has control characters, line separators or half a character",
+            "give a name without them",
+        )
+    size = len(key.encode())
+    if size + reserve > _MAX_KEY_BYTES:
+        room = f", {reserve} of them for the name of an object in it" if reserve else ""
+        raise ConfigurationError(
+            field, f"is {size:,} bytes long", f"OBS keys have at most {_MAX_KEY_BYTES:,} bytes{room}"
+        )
     return key

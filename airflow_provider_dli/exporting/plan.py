@@ -7,21 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.client.locations import ObsLocation, parse_directory
 from airflow_provider_dli.exporting.batch import Batch
 from airflow_provider_dli.exporting.batches import BatchedExport
 from airflow_provider_dli.exporting.journal import Journal
 from airflow_provider_dli.exporting.single import Export
-from airflow_provider_dli.parameters import exported_selection, selected_jobs
-from airflow_provider_dli.selecting import checked_if_empty, select
-from airflow_provider_dli.selection import Selection
+from airflow_provider_dli.selecting import select
 from airflow_provider_dli.wording import counted, lasting
 
 if TYPE_CHECKING:
+    from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.hooks.obs import ObsHook
     from airflow_provider_dli.memory import TaskMemory
+    from airflow_provider_dli.selection import Selection
     from airflow_provider_dli.wording import Logger
 
 
@@ -39,35 +37,6 @@ class Plan:
     job_ids: tuple[int, ...] | None
     selection: Selection | None
     batch_size: int
-
-    @classmethod
-    def checked(
-        cls,
-        *,
-        obs_dir: object,
-        job_selected: object,
-        is_selected: object,
-        given: bool,
-        selection: object,
-        selection_given: bool,
-        if_empty: object,
-        batch_size: object,
-    ) -> Plan:
-        """Check what an author gives; the parameters are those of the operator.
-
-        :param given: whether the author gave ``job_selected``
-        :param selection_given: whether the author gave ``selection``
-        :raises ConfigurationError: naming the parameter, if one makes no sense
-        """
-        if selection is not None and given:
-            raise ConfigurationError("selection", "stands beside job_selected", "leave one of the two out")
-        if type(batch_size) is not int or batch_size < 1:
-            raise ConfigurationError("batch_size", f"{batch_size!r} cannot be", "give 1 or more")
-        checked_if_empty(if_empty)
-        chosen = exported_selection(selection, given=selection_given)
-        ids = selected_jobs(job_selected, is_selected, given=given)
-        directory = parse_directory("obs_dir", obs_dir)
-        return cls(directory, None if ids is None else tuple(ids), chosen, batch_size)
 
     def run(
         self, dli: DliHook, obs: ObsHook, memory: TaskMemory, settling_time: float, log: Logger

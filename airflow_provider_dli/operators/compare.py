@@ -17,7 +17,7 @@ from airflow_provider_dli.xcom import push
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_dli.client.locations import ObsLocation
+    from airflow_provider_dli.parameters.models import CompareParameters
     from airflow_provider_dli.restoring.pair import Pair
 
 
@@ -49,7 +49,7 @@ class DliCompareFlinkJobsOperator(Traced, BaseOperator):
     def __init__(
         self,
         *,
-        job_mapping: Iterable[Mapping[str, Any]] | Mapping[int, int] | XComArg,
+        job_mapping: Iterable[Mapping[str, Any]] | Mapping[int, int] | str | XComArg,
         source_conn_id: str = DEFAULT_CONN_ID,
         dli_conn_id: str = DEFAULT_CONN_ID,
         report_to: str | XComArg | None = None,
@@ -67,27 +67,27 @@ class DliCompareFlinkJobsOperator(Traced, BaseOperator):
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.lineage.trace import Trace, jobs_of
-        from airflow_provider_dli.reporting.telling import directory_of, file_and_judge
+        from airflow_provider_dli.parameters.models import CompareParameters
+        from airflow_provider_dli.reporting.telling import file_and_judge
         from airflow_provider_dli.restoring import comparing
-        from airflow_provider_dli.restoring.mapping import read_mapping
 
         with translated():
-            mapping = read_mapping(self.job_mapping)
-        directory = directory_of(self.report_to)
-        source, target = DliHook(self.source_conn_id), DliHook(self.dli_conn_id)
-        persist(context, self, target, directory.bucket if directory else None, source.account.region)
-        pairs = comparing.compare(source, target, mapping, self.log)
+            options = CompareParameters.from_operator(self)
+        source, target = DliHook(options.source_conn_id), DliHook(options.dli_conn_id)
+        bucket = options.report_to.bucket if options.report_to else None
+        persist(context, self, target, bucket, source.account.region)
+        pairs = comparing.compare(source, target, options.job_mapping, self.log)
         self.trace = Trace([jobs_of(source), jobs_of(target)])
         result = [pair.as_dict() for pair in pairs]
         push(context, self, return_value=result, report=comparing.markdown(pairs, "Restored Flink jobs"))
         projects = {"From project": source.project_id, "Into project": target.project_id}
-        file_and_judge(lambda: self._file(context, directory, pairs, projects), lambda: comparing.judge(pairs))
+        file_and_judge(lambda: self._file(context, options, pairs, projects), lambda: comparing.judge(pairs))
         return result
 
     def _file(
         self,
         context: Context,
-        directory: ObsLocation | None,
+        options: CompareParameters,
         pairs: Sequence[Pair],
         projects: Mapping[str, object],
     ) -> None:
@@ -99,8 +99,8 @@ class DliCompareFlinkJobsOperator(Traced, BaseOperator):
         from airflow_provider_dli.restoring.report import report_of
 
         file = None
-        if directory:
+        if options.report_to:
             page = report_of(pairs, verdict_on(pairs), {**projects, "Run": context.get("run_id")})
-            file = file_report(ObsHook(self.source_conn_id), directory, "drill", page, self.log)
+            file = file_report(ObsHook(options.source_conn_id), options.report_to, "drill", page, self.log)
             self.trace = self.trace and replace(self.trace, outputs=[object_of(file)])
         push(context, self, report_file=file)

@@ -14,7 +14,7 @@ from airflow_provider_dli.telling import tells_failures
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_dli.selecting import IfEmpty
+    from airflow_provider_dli.parameters import IfEmpty
 
 
 class DliDeleteFlinkJobsOperator(BaseOperator):
@@ -27,13 +27,13 @@ class DliDeleteFlinkJobsOperator(BaseOperator):
     later).
 
     :param job_ids: the jobs: a list of ids, one id, a text of ids, or the output of another task (templated)
-    :param if_empty: what to do where ``job_ids`` names none: ``fail``, ``skip`` or ``succeed``
+    :param if_empty: what to do where ``job_ids`` names none: ``fail``, ``skip`` or ``succeed`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
     :raises DliFailException: if a parameter or the connection cannot be used, or DLI refuses; no retry is spent
     :raises DliException: if DLI is out of reach or in trouble; a retry may help
     """
 
-    template_fields: Sequence[str] = ("job_ids", "dli_conn_id")
+    template_fields: Sequence[str] = ("job_ids", "if_empty", "dli_conn_id")
     operator_extra_links = (DliConsoleLink(),)
     ui_color = "#fff2cc"
 
@@ -41,7 +41,7 @@ class DliDeleteFlinkJobsOperator(BaseOperator):
         self,
         *,
         job_ids: Iterable[int | str] | int | str | XComArg,
-        if_empty: IfEmpty = "fail",
+        if_empty: IfEmpty | str = "fail",
         dli_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
@@ -59,13 +59,16 @@ class DliDeleteFlinkJobsOperator(BaseOperator):
         from airflow_provider_dli.lifecycle.doing import Doing, checked
         from airflow_provider_dli.lifecycle.looking import find
         from airflow_provider_dli.memory import TaskMemory
-        from airflow_provider_dli.selecting import named_jobs
+        from airflow_provider_dli.parameters.models import DeleteParameters
+        from airflow_provider_dli.selecting import nothing
 
         with translated():
-            ids = named_jobs(self.job_ids, self.if_empty)
+            options = DeleteParameters.from_operator(self)
+        ids = options.job_ids
         if not ids:
+            nothing(options.if_empty, "job_ids, which names none")
             return []
-        hook, deed = DliHook(self.dli_conn_id), deeds.delete()
+        hook, deed = DliHook(options.dli_conn_id), deeds.delete()
         persist(context, self, hook)
         found = {job_id: find(hook, job_id) for job_id in ids}
         for job_id in [job_id for job_id, job in found.items() if job is None]:

@@ -10,16 +10,19 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
+from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
 from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_dli.exporting.batch import Batch
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lineage.trace import Trace
-    from airflow_provider_dli.selecting import IfEmpty
+    from airflow_provider_dli.parameters import IfEmpty
 
 _BATCH_SIZE = 100
 
@@ -48,7 +51,7 @@ class DliExportFlinkJobsOperator(Traced, BaseOperator):
         between, or the output of another task (templated). By default all jobs of the project; a selection
         that is given and turns out empty is an error, never "all jobs"
     :param is_selected: by default it follows from ``job_selected``; if given it must agree with it: True with
-        ids, False without
+        ids, False without (templated)
     :param selection: instead of ``job_selected``, which jobs are meant when the task runs: a mapping with the
         names ``name_pattern``, ``job_type``, ``status``, ``queue_name``, ``user_name``, ``tags``,
         ``changed_since`` and ``exclude``, see
@@ -56,23 +59,33 @@ class DliExportFlinkJobsOperator(Traced, BaseOperator):
         jobs; one whose every filter is empty, as a form leaves them that nobody filled in, is an error, and so is
         one that turns out to be None
     :param if_empty: what to do where ``selection`` selects nothing: ``fail``, ``skip`` or ``succeed``. It never
-        means "all jobs"
+        means "all jobs" (templated)
     :param batch_size: most jobs that are asked for at once, where they are named or selected. How many the service
-        takes is not documented
+        takes is not documented (templated)
     :param allow_partial: True to be green with what succeeded, as long as anything did; the log and the XCom
-        ``failed`` name the rest
+        ``failed`` name the rest (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
     :param settling_time: seconds to wait for an archive in ``obs_dir`` when the answer to the export was lost or
         says nothing of it, or an earlier try was killed while asking (known on Airflow 3.3 and later): one that
         appeared since is adopted, several is an error. None means asking again, but for words of the service
-        itself: those make the task red. Exact if every run has a directory of its own
+        itself: those make the task red. Exact if every run has a directory of its own (templated)
     :raises DliFailException: if a parameter or the connection cannot be used, or DLI refuses, or it answers with a
         success that names no archive or cannot be read and none appears in ``obs_dir``; no retry is spent
     :raises DliException: if DLI is out of reach or in trouble; a retry may help, and begins by looking in
         ``obs_dir`` for what became of what was asked
     """
 
-    template_fields: Sequence[str] = ("obs_dir", "job_selected", "selection", "dli_conn_id")
+    template_fields: Sequence[str] = (
+        "obs_dir",
+        "job_selected",
+        "is_selected",
+        "selection",
+        "if_empty",
+        "batch_size",
+        "allow_partial",
+        "dli_conn_id",
+        "settling_time",
+    )
     template_fields_renderers = {"selection": "json"}  # noqa: RUF012 -- as Airflow declares it
     operator_extra_links = (ObsBucketLink(), DliConsoleLink())
     ui_color = "#f4d7da"
@@ -81,29 +94,28 @@ class DliExportFlinkJobsOperator(Traced, BaseOperator):
         self,
         *,
         obs_dir: str | XComArg,
-        job_selected: Iterable[int | str] | int | str | XComArg | None = None,
-        is_selected: bool | None = None,
-        selection: Mapping[str, Any] | XComArg | None = None,
-        if_empty: IfEmpty = "fail",
-        batch_size: int = _BATCH_SIZE,
-        allow_partial: bool = False,
+        job_selected: Iterable[int | str] | int | str | XComArg | NotGiven | None = NOT_GIVEN,
+        is_selected: bool | str | None = None,
+        selection: Mapping[str, Any] | str | XComArg | NotGiven = NOT_GIVEN,
+        if_empty: IfEmpty | str = "fail",
+        batch_size: int | str = _BATCH_SIZE,
+        allow_partial: bool | str = False,
         dli_conn_id: str = DEFAULT_CONN_ID,
-        settling_time: float = 30,
+        settling_time: float | str | timedelta = 30,
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
         super().__init__(**kwargs)
         self.obs_dir = obs_dir
-        self.job_selected = job_selected
+        self.job_selected = value_of(job_selected)
         self.is_selected = is_selected
-        self.selection = selection
+        self.selection = value_of(selection)
         self.if_empty = if_empty
         self.batch_size = batch_size
         self.allow_partial = allow_partial
         self.dli_conn_id = dli_conn_id
         self.settling_time = settling_time
-        # A template or XCom that renders to None must not turn "some jobs" into "all jobs".
-        self.job_selected_given = job_selected is not None
-        self.selection_given = selection is not None
+        # A template, XCom or row of a mapping that is None must not turn "some jobs" into "all jobs".
+        self.given = names_of(job_selected=job_selected, selection=selection)
 
     @tells_failures
     def execute(self, context: Context) -> list[str]:
@@ -115,28 +127,21 @@ class DliExportFlinkJobsOperator(Traced, BaseOperator):
         from airflow_provider_dli.hooks.obs import ObsHook
         from airflow_provider_dli.lineage.assets import tell_assets
         from airflow_provider_dli.memory import TaskMemory
+        from airflow_provider_dli.parameters.models import ExportParameters
         from airflow_provider_dli.selecting import nothing
 
         with translated():
-            plan = Plan.checked(
-                obs_dir=self.obs_dir,
-                job_selected=self.job_selected,
-                is_selected=self.is_selected,
-                given=self.job_selected_given,
-                selection=self.selection,
-                selection_given=self.selection_given,
-                if_empty=self.if_empty,
-                batch_size=self.batch_size,
-            )
-        dli, obs = DliHook(self.dli_conn_id), ObsHook(self.dli_conn_id)
+            options = ExportParameters.from_operator(self)
+        plan = Plan(options.obs_dir, options.job_selected, options.chosen, options.batch_size)
+        dli, obs = DliHook(options.dli_conn_id), ObsHook(options.dli_conn_id)
         persist(context, self, dli, plan.directory.bucket)
-        outcome = plan.run(dli, obs, TaskMemory(context, "dli_export"), self.settling_time, self.log)
+        outcome = plan.run(dli, obs, TaskMemory(context, "dli_export"), options.settling_time, self.log)
         if not outcome:
-            nothing(self.if_empty, str(plan.selection))
+            nothing(options.if_empty, str(plan.selection))
         archives = self._push(context, outcome)
         self.trace = _trace(dli, outcome)
         tell_assets(context, self.outlets, {archive: {"verified": False} for archive in archives})
-        judge(outcome, plan, allow_partial=self.allow_partial, log=self.log)
+        judge(outcome, plan, allow_partial=options.allow_partial, log=self.log)
         return archives
 
     def _push(self, context: Context, batches: Sequence[Batch]) -> list[str]:

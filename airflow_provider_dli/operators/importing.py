@@ -10,10 +10,13 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
 from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_dli.hooks.dli import DliHook
@@ -38,7 +41,7 @@ class DliImportFlinkJobsOperator(Traced, BaseOperator):
     :param expect: ids (those of the archive) or names of jobs that must be imported (templated)
     :param on_clash: where a job of the same name exists and is not replaced: ``fail``, or ``accept`` to leave
         it as it is (templated)
-    :param verify: False to import from an archive that is not proven whole
+    :param verify: False to import from an archive that is not proven whole (templated)
     :param dli_conn_id: connection of type ``dli`` of the project to import into (templated)
     :param source_conn_id: connection that may read the archive, if it is another one: that of another project,
         account or region (templated)
@@ -48,7 +51,7 @@ class DliImportFlinkJobsOperator(Traced, BaseOperator):
         follows from the archives, so that no copies of another run are imported
     :param dry_run: True to import nothing: prove the archive, and tell which of the expected names exist
         (templated, as ``is_dry_run``)
-    :param settling_time: seconds in which jobs may still appear after an answer was lost
+    :param settling_time: seconds in which jobs may still appear after an answer was lost (templated)
     :raises DliFailException: if a parameter or a connection cannot be used, the archive is damaged, DLI
         refuses, or a job was not imported; no retry is spent
     :raises DliException: if DLI or OBS is out of reach or in trouble; a retry may help
@@ -59,10 +62,12 @@ class DliImportFlinkJobsOperator(Traced, BaseOperator):
         "is_cover",
         "expect",
         "on_clash",
+        "verify",
         "dli_conn_id",
         "source_conn_id",
         "copy_to",
         "is_dry_run",
+        "settling_time",
     )
     operator_extra_links = (DliConsoleLink(),)
     ui_color = "#d9ead3"
@@ -72,20 +77,20 @@ class DliImportFlinkJobsOperator(Traced, BaseOperator):
         *,
         zip_file: Iterable[str] | str | XComArg,
         is_cover: bool | str = False,
-        expect: Iterable[int | str] | int | str | XComArg | None = None,
+        expect: Iterable[int | str] | int | str | XComArg | NotGiven = NOT_GIVEN,
         on_clash: str = "fail",
-        verify: bool = True,
+        verify: bool | str = True,
         dli_conn_id: str = DEFAULT_CONN_ID,
         source_conn_id: str | None = None,
         copy_to: str | XComArg | None = None,
         dry_run: bool | str = False,
-        settling_time: float = 60,
+        settling_time: float | str | timedelta = 60,
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
         super().__init__(**kwargs)
         self.zip_file = zip_file
         self.is_cover = is_cover
-        self.expect = expect
+        self.expect = value_of(expect)
         self.on_clash = on_clash
         self.verify = verify
         self.dli_conn_id = dli_conn_id
@@ -94,36 +99,29 @@ class DliImportFlinkJobsOperator(Traced, BaseOperator):
         # Not ``dry_run``: that is a method of Airflow's own.
         self.is_dry_run = dry_run
         self.settling_time = settling_time
-        # A template or XCom that renders to None must not turn "these jobs" into "any jobs".
-        self.expectation_given = expect is not None
+        # A template, XCom or row of a mapping that is None must not turn "these jobs" into "any jobs".
+        self.given = names_of(expect=expect)
 
     @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Import the jobs; what became of each."""
+        from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.hooks.obs import ObsHook
         from airflow_provider_dli.memory import TaskMemory
+        from airflow_provider_dli.parameters.models import ImportParameters
         from airflow_provider_dli.restoring.restore import Restore
 
-        restore = Restore.checked(
-            zip_file=self.zip_file,
-            is_cover=self.is_cover,
-            expect=self.expect,
-            expectation_given=self.expectation_given,
-            on_clash=self.on_clash,
-            verify=self.verify,
-            dry_run=self.is_dry_run,
-            target=DliHook(self.dli_conn_id),
-            archives=ObsHook(self.source_conn_id or self.dli_conn_id),
-            copy_to=self.copy_to,
-            log=self.log,
-        )
-        if restore.dry_run:
+        with translated():
+            options = ImportParameters.from_operator(self)
+        archives = ObsHook(options.source_conn_id or options.dli_conn_id)
+        restore = Restore(options, DliHook(options.dli_conn_id), archives, self.log)
+        if options.dry_run:
             restore.try_out()
             return []
         persist(context, self, restore.target)
         memory = TaskMemory(context, "dli_import")
-        outcome = restore.run(memory, self.settling_time)
+        outcome = restore.run(memory)
         result = self._push(context, outcome)
         self.trace = _trace(restore.target, outcome)
         restore.judge(outcome, memory)

@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
 from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.xcom import push
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_dli.selecting import IfEmpty
+    from airflow_provider_dli.parameters import IfEmpty
 
 
 class DliListFlinkJobsOperator(BaseOperator):
@@ -40,7 +41,7 @@ class DliListFlinkJobsOperator(BaseOperator):
     :param changed_since: jobs made or changed since then: a datetime or ISO 8601, such as
         ``{{ prev_start_date_success }}`` (templated)
     :param exclude: ids, or wildcards for names, of jobs that are not meant (templated)
-    :param if_empty: what to do where no job fits: ``fail``, ``skip`` or ``succeed``
+    :param if_empty: what to do where no job fits: ``fail``, ``skip`` or ``succeed`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
     :raises DliFailException: if a filter or the connection cannot be used, or no job fits; no retry is spent
     :raises DliException: if DLI is out of reach or in trouble; a retry may help
@@ -55,6 +56,7 @@ class DliListFlinkJobsOperator(BaseOperator):
         "tags",
         "changed_since",
         "exclude",
+        "if_empty",
         "dli_conn_id",
     )
     operator_extra_links = (DliConsoleLink(),)
@@ -63,47 +65,57 @@ class DliListFlinkJobsOperator(BaseOperator):
     def __init__(  # noqa: PLR0913 -- the filters, by name
         self,
         *,
-        name_pattern: Iterable[str] | str | XComArg | None = None,
-        job_type: str | None = None,
-        status: Iterable[str] | str | XComArg | None = None,
-        queue_name: str | None = None,
-        user_name: str | None = None,
-        tags: Mapping[str, str] | str | XComArg | None = None,
-        changed_since: datetime | str | XComArg | None = None,
-        exclude: Iterable[int | str] | int | str | XComArg | None = None,
-        if_empty: IfEmpty = "fail",
+        name_pattern: Iterable[str] | str | XComArg | NotGiven | None = NOT_GIVEN,
+        job_type: str | NotGiven | None = NOT_GIVEN,
+        status: Iterable[str] | str | XComArg | NotGiven | None = NOT_GIVEN,
+        queue_name: str | NotGiven | None = NOT_GIVEN,
+        user_name: str | NotGiven | None = NOT_GIVEN,
+        tags: Mapping[str, str] | str | XComArg | NotGiven | None = NOT_GIVEN,
+        changed_since: datetime | str | XComArg | NotGiven | None = NOT_GIVEN,
+        exclude: Iterable[int | str] | int | str | XComArg | NotGiven | None = NOT_GIVEN,
+        if_empty: IfEmpty | str = "fail",
         dli_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
         super().__init__(**kwargs)
-        self.name_pattern = name_pattern
-        self.job_type = job_type
-        self.status = status
-        self.queue_name = queue_name
-        self.user_name = user_name
-        self.tags = tags
-        self.changed_since = changed_since
-        self.exclude = exclude
+        self.name_pattern = value_of(name_pattern)
+        self.job_type = value_of(job_type)
+        self.status = value_of(status)
+        self.queue_name = value_of(queue_name)
+        self.user_name = value_of(user_name)
+        self.tags = value_of(tags)
+        self.changed_since = value_of(changed_since)
+        self.exclude = value_of(exclude)
         self.if_empty = if_empty
         self.dli_conn_id = dli_conn_id
+        # Filters of which none filters, since all rendered to nothing, must not list all jobs.
+        self.given = names_of(
+            name_pattern=name_pattern,
+            job_type=job_type,
+            status=status,
+            queue_name=queue_name,
+            user_name=user_name,
+            tags=tags,
+            changed_since=changed_since,
+            exclude=exclude,
+        )
 
     @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List the jobs that fit."""
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.dli import DliHook
-        from airflow_provider_dli.selecting import checked_if_empty, nothing, select
-        from airflow_provider_dli.selection import Selection
+        from airflow_provider_dli.parameters.models import ListParameters
+        from airflow_provider_dli.selecting import nothing, select
 
-        names = [name for name in self.template_fields if name != "dli_conn_id"]
         with translated():
-            checked_if_empty(self.if_empty)
-            selection = Selection.read({name: getattr(self, name) for name in names})
-        hook = DliHook(self.dli_conn_id)
+            options = ListParameters.from_operator(self)
+        selection = options.chosen
+        hook = DliHook(options.dli_conn_id)
         persist(context, self, hook)
         jobs = select(hook, selection, self.log)
         if not jobs:
-            nothing(self.if_empty, str(selection))
+            nothing(options.if_empty, str(selection))
         push(context, self, job_ids=[job.job_id for job in jobs])
         shown = ("job_id", "name", "job_type", "status", "queue_name", "create_time", "update_time")
         return [{name: getattr(job, name) for name in shown} for job in jobs]

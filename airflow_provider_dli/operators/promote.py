@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
 from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.xcom import push
 
@@ -59,8 +60,8 @@ class DliPromoteFlinkJobsOperator(BaseOperator):
         job_ids: Iterable[int | str] | int | str | XComArg,
         source_conn_id: str,
         dli_conn_id: str = DEFAULT_CONN_ID,
-        queues: Mapping[str, str] | str | None = None,
-        replacements: Mapping[str, str] | str | None = None,
+        queues: Mapping[str, str] | str | XComArg | NotGiven = NOT_GIVEN,
+        replacements: Mapping[str, str] | str | XComArg | NotGiven = NOT_GIVEN,
         dry_run: bool | str = False,
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
@@ -68,30 +69,31 @@ class DliPromoteFlinkJobsOperator(BaseOperator):
         self.job_ids = job_ids
         self.source_conn_id = source_conn_id
         self.dli_conn_id = dli_conn_id
-        self.queues = queues
-        self.replacements = replacements
+        self.queues = value_of(queues)
+        self.replacements = value_of(replacements)
         # Not ``dry_run``: that is a method of Airflow's own.
         self.is_dry_run = dry_run
+        # One that renders to None must not bring the settings of the source over as they are.
+        self.given = names_of(queues=queues, replacements=replacements)
 
     @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Bring the jobs over; what was done for each."""
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.dli import DliHook
-        from airflow_provider_dli.parameters import flag, job_ids, texts_of
+        from airflow_provider_dli.parameters.models import PromoteParameters
         from airflow_provider_dli.restoring import promoting
         from airflow_provider_dli.restoring.mapped import Mapped
 
         with translated():
-            ids = job_ids("job_ids", self.job_ids)
-            mapped = Mapped(texts_of("queues", self.queues), texts_of("replacements", self.replacements))
-            is_dry_run = flag("dry_run", self.is_dry_run)
-        target = DliHook(self.dli_conn_id)
+            options = PromoteParameters.from_operator(self)
+        mapped = Mapped(options.queues, options.replacements)
+        target = DliHook(options.dli_conn_id)
         persist(context, self, target)
-        steps = promoting.plan(DliHook(self.source_conn_id), target, ids, mapped, self.log)
+        steps = promoting.plan(DliHook(options.source_conn_id), target, options.job_ids, mapped, self.log)
         # Before anything is changed: where a job that runs is in the way, the task is red, and this says which.
         push(context, self, to_stop=promoting.to_stop(steps))
-        if is_dry_run:
+        if options.dry_run:
             self.log.info("Dry run: nothing is changed.")
             result = [step.as_dict(step.target.job_id if step.target else None) for step in steps]
         else:

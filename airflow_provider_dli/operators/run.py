@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
@@ -11,11 +11,12 @@ from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.operators.asking import FlinkJobsOperator
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from airflow.providers.common.compat.sdk import XComArg
 
-    from airflow_provider_dli.client.flink.states import Goal
-    from airflow_provider_dli.lifecycle.deeds import Deed
-    from airflow_provider_dli.selecting import IfEmpty
+    from airflow_provider_dli.operators.asking import Action
+    from airflow_provider_dli.parameters import IfEmpty
 
 
 class DliRunFlinkJobsOperator(FlinkJobsOperator):
@@ -33,33 +34,35 @@ class DliRunFlinkJobsOperator(FlinkJobsOperator):
 
     :param job_ids: the jobs: a list of ids, one id, a text of ids with commas, blanks or newlines between, or the
         output of another task (templated). Never all: name them
-    :param resume_savepoint: True to start from the newest savepoint
+    :param resume_savepoint: True to start from the newest savepoint (templated)
     :param wait_for: ``running``, until each runs or has finished; ``finished``, for jobs with an end, until
         each has come to it; None, until each was asked. A job that fails, is stopped meanwhile, or shows for
         ``settling_time`` seconds no sign that it was asked, is a failure. One with ``restart_when_exception``
-        may come back from an exception
-    :param if_empty: what to do where ``job_ids`` names none: ``fail``, ``skip`` or ``succeed``
+        may come back from an exception (templated)
+    :param if_empty: what to do where ``job_ids`` names none: ``fail``, ``skip`` or ``succeed`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
-    :param timeout: seconds to wait
-    :param poll_interval: seconds between two looks
-    :param settling_time: seconds for which a job may still read as before after it was asked
+    :param timeout: seconds to wait (templated)
+    :param poll_interval: seconds between two looks (templated)
+    :param settling_time: seconds for which a job may still read as before after it was asked (templated)
     :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says
     :raises DliFailException: if a parameter or the connection cannot be used, a job does not exist, DLI
         refuses, or a job comes to an end that is not the one waited for; no retry is spent
     :raises DliException: if DLI is out of reach or in trouble, or time is up; a retry may help
     """
 
+    template_fields: Sequence[str] = (*FlinkJobsOperator.template_fields, "resume_savepoint", "wait_for")
+
     def __init__(
         self,
         *,
         job_ids: Iterable[int | str] | int | str | XComArg,
-        resume_savepoint: bool = False,
-        wait_for: Literal["running", "finished"] | None = "running",
-        if_empty: IfEmpty = "fail",
+        resume_savepoint: bool | str = False,
+        wait_for: str | None = "running",
+        if_empty: IfEmpty | str = "fail",
         dli_conn_id: str = DEFAULT_CONN_ID,
-        timeout: float = 600,
-        poll_interval: float = 10,
-        settling_time: float = 60,
+        timeout: float | str | timedelta = 600,
+        poll_interval: float | str | timedelta = 10,
+        settling_time: float | str | timedelta = 60,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
@@ -76,16 +79,10 @@ class DliRunFlinkJobsOperator(FlinkJobsOperator):
         self.resume_savepoint = resume_savepoint
         self.wait_for = wait_for
 
-    def _deed(self) -> Deed:
+    def _action(self) -> Action:
         from airflow_provider_dli.lifecycle import deeds
+        from airflow_provider_dli.operators.asking import Action
+        from airflow_provider_dli.parameters.models import RunParameters
 
-        return deeds.run(resume_savepoint=self.resume_savepoint)
-
-    def _goal(self) -> Goal | None:
-        from airflow_provider_dli.client.errors import ConfigurationError
-
-        if self.wait_for not in ("running", "finished", None):
-            raise ConfigurationError(
-                "wait_for", f"{self.wait_for!r} is not possible", "give 'running', 'finished' or None"
-            )
-        return self.wait_for
+        options = RunParameters.from_operator(self)
+        return Action(options, deeds.run(resume_savepoint=options.resume_savepoint), options.wait_for)

@@ -11,11 +11,12 @@ from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.operators.asking import InTurnOperator
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from airflow.providers.common.compat.sdk import XComArg
 
-    from airflow_provider_dli.client.flink.states import Goal
-    from airflow_provider_dli.lifecycle.deeds import Deed
-    from airflow_provider_dli.selecting import IfEmpty
+    from airflow_provider_dli.operators.asking import Action
+    from airflow_provider_dli.parameters import IfEmpty
 
 
 class DliSavepointFlinkJobsOperator(InTurnOperator):
@@ -39,31 +40,32 @@ class DliSavepointFlinkJobsOperator(InTurnOperator):
     :param savepoint_path: directory for the savepoints: ``bucket/directory``, with or without ``obs://``; each
         job's is kept in a directory of its own in it (templated). None leaves it to the service
     :param wait: False to return as soon as each was asked; a job that cannot be asked yet is a failure then
-    :param if_empty: what to do where ``job_ids`` names none: ``fail``, ``skip`` or ``succeed``
+        (templated)
+    :param if_empty: what to do where ``job_ids`` names none: ``fail``, ``skip`` or ``succeed`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
-    :param timeout: seconds to wait
-    :param poll_interval: seconds between two looks
+    :param timeout: seconds to wait (templated)
+    :param poll_interval: seconds between two looks (templated)
     :param settling_time: seconds for which a job may still read as before after it was asked; as long as it does,
-        the worker stays with it, ``deferrable`` or not
+        the worker stays with it, ``deferrable`` or not (templated)
     :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says
     :raises DliFailException: if a parameter or the connection cannot be used, a job does not exist, DLI
         refuses, or a job comes to an end that is not the one waited for; no retry is spent
     :raises DliException: if DLI is out of reach or in trouble, or time is up; a retry may help
     """
 
-    template_fields: Sequence[str] = (*InTurnOperator.template_fields, "savepoint_path")
+    template_fields: Sequence[str] = (*InTurnOperator.template_fields, "savepoint_path", "wait")
 
     def __init__(
         self,
         *,
         job_ids: Iterable[int | str] | int | str | XComArg,
         savepoint_path: str | None = None,
-        wait: bool = True,
-        if_empty: IfEmpty = "fail",
+        wait: bool | str = True,
+        if_empty: IfEmpty | str = "fail",
         dli_conn_id: str = DEFAULT_CONN_ID,
-        timeout: float = 1200,
-        poll_interval: float = 10,
-        settling_time: float = 60,
+        timeout: float | str | timedelta = 1200,
+        poll_interval: float | str | timedelta = 10,
+        settling_time: float | str | timedelta = 60,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
@@ -80,10 +82,11 @@ class DliSavepointFlinkJobsOperator(InTurnOperator):
         self.savepoint_path = savepoint_path
         self.wait = wait
 
-    def _deed(self) -> Deed:
+    def _action(self) -> Action:
         from airflow_provider_dli.lifecycle import deeds
+        from airflow_provider_dli.operators.asking import Action
+        from airflow_provider_dli.parameters.models import SavepointParameters
 
-        return deeds.save(self.savepoint_path, patient=self.wait)
-
-    def _goal(self) -> Goal | None:
-        return "saved" if self.wait else None
+        options = SavepointParameters.from_operator(self)
+        path = str(options.savepoint_path) if options.savepoint_path else None
+        return Action(options, deeds.save(path, patient=options.wait), "saved" if options.wait else None)

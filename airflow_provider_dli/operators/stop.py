@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
@@ -11,12 +11,12 @@ from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.operators.asking import InTurnOperator
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from airflow.providers.common.compat.sdk import XComArg
 
-    from airflow_provider_dli.client.flink.states import Goal
-    from airflow_provider_dli.client.flink.watching import Watch
-    from airflow_provider_dli.lifecycle.deeds import Deed
-    from airflow_provider_dli.selecting import IfEmpty
+    from airflow_provider_dli.operators.asking import Action
+    from airflow_provider_dli.parameters import IfEmpty
 
 
 class DliStopFlinkJobsOperator(InTurnOperator):
@@ -37,30 +37,33 @@ class DliStopFlinkJobsOperator(InTurnOperator):
         output of another task (templated). Never all: name them
     :param trigger_savepoint: True to make a savepoint first, for a run with ``resume_savepoint``. How one shows
         after a stop, the manual does not say: a job whose ``savepoint_path`` is as before is warned of. One that
-        was being stopped already when the task came, and shows no new savepoint, is a failure
+        was being stopped already when the task came, and shows no new savepoint, is a failure (templated)
     :param wait: False to return as soon as each was asked; a job that cannot be asked yet is a failure then
-    :param if_empty: what to do where ``job_ids`` names none: ``fail``, ``skip`` or ``succeed``
+        (templated)
+    :param if_empty: what to do where ``job_ids`` names none: ``fail``, ``skip`` or ``succeed`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
-    :param timeout: seconds to wait
-    :param poll_interval: seconds between two looks
-    :param settling_time: seconds for which a job may still read as before after it was asked
+    :param timeout: seconds to wait (templated)
+    :param poll_interval: seconds between two looks (templated)
+    :param settling_time: seconds for which a job may still read as before after it was asked (templated)
     :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says
     :raises DliFailException: if a parameter or the connection cannot be used, a job does not exist, DLI
         refuses, or a job comes to an end that is not the one waited for; no retry is spent
     :raises DliException: if DLI is out of reach or in trouble, or time is up; a retry may help
     """
 
+    template_fields: Sequence[str] = (*InTurnOperator.template_fields, "trigger_savepoint", "wait")
+
     def __init__(
         self,
         *,
         job_ids: Iterable[int | str] | int | str | XComArg,
-        trigger_savepoint: bool = False,
-        wait: bool = True,
-        if_empty: IfEmpty = "fail",
+        trigger_savepoint: bool | str = False,
+        wait: bool | str = True,
+        if_empty: IfEmpty | str = "fail",
         dli_conn_id: str = DEFAULT_CONN_ID,
-        timeout: float = 1200,
-        poll_interval: float = 10,
-        settling_time: float = 60,
+        timeout: float | str | timedelta = 1200,
+        poll_interval: float | str | timedelta = 10,
+        settling_time: float | str | timedelta = 60,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
@@ -77,16 +80,11 @@ class DliStopFlinkJobsOperator(InTurnOperator):
         self.trigger_savepoint = trigger_savepoint
         self.wait = wait
 
-    def _deed(self) -> Deed:
+    def _action(self) -> Action:
         from airflow_provider_dli.lifecycle import deeds
+        from airflow_provider_dli.operators.asking import Action
+        from airflow_provider_dli.parameters.models import StopParameters
 
-        return deeds.stop(trigger_savepoint=self.trigger_savepoint, patient=self.wait)
-
-    def _goal(self) -> Goal | None:
-        return "stopped" if self.wait else None
-
-    def _prove(self, watch: Watch) -> None:
-        from airflow_provider_dli.lifecycle.savepoints import prove
-
-        if self.trigger_savepoint:
-            prove(watch, self.log)
+        options = StopParameters.from_operator(self)
+        deed = deeds.stop(trigger_savepoint=options.trigger_savepoint, patient=options.wait)
+        return Action(options, deed, "stopped" if options.wait else None, options.trigger_savepoint)

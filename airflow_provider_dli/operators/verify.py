@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import ObsBucketLink, persist
+from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
 from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.xcom import push
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_dli.client.locations import ObsLocation
-    from airflow_provider_dli.verification.demands import Level
+    from airflow_provider_dli.parameters import Level
+    from airflow_provider_dli.parameters.models import VerifyParameters
     from airflow_provider_dli.verification.report import ArchiveReport
     from airflow_provider_dli.verification.verify import Verification
 
@@ -45,12 +47,12 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
     :param expected_jobs: ids or names of jobs, as ``job_selected`` of the export takes them; each must be found in
         one of the archives (templated). Where a DLI archive keeps them is not documented: entry names and JSON are
         searched, see docs/archive.md
-    :param min_entries: fewest entries of each archive, directories not counted
-    :param max_age: seconds, or a timedelta, since an archive was written, at most; None for any age
+    :param min_entries: fewest entries of each archive, directories not counted (templated)
+    :param max_age: seconds, or a timedelta, since an archive was written, at most; None for any age (templated)
     :param report_to: directory in OBS that a report to look at is written to, one HTML file (templated). Give all
         runs the same: the page shows how the last ones went
-    :param timeout: seconds to wait, in all, for archives that are not there yet
-    :param poll_interval: seconds between two looks
+    :param timeout: seconds to wait, in all, for archives that are not there yet (templated)
+    :param poll_interval: seconds between two looks (templated)
     :param deferrable: wait on the triggerer, and take a worker only to read; by default as Airflow's
         ``[operators] default_deferrable`` says
     :raises DliFailException: if an archive is damaged, or a parameter, the connection or the bucket cannot be
@@ -58,7 +60,17 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
     :raises DliException: if an archive did not appear in time or OBS is in trouble; a retry may help
     """
 
-    template_fields: Sequence[str] = ("zip_file", "dli_conn_id", "level", "expected_jobs", "report_to")
+    template_fields: Sequence[str] = (
+        "zip_file",
+        "dli_conn_id",
+        "level",
+        "expected_jobs",
+        "min_entries",
+        "max_age",
+        "report_to",
+        "timeout",
+        "poll_interval",
+    )
     operator_extra_links = (ObsBucketLink(),)
     ui_color = "#d9ead3"
 
@@ -68,12 +80,12 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
         zip_file: Iterable[str] | str | XComArg,
         dli_conn_id: str = DEFAULT_CONN_ID,
         level: Level | str = "full",
-        expected_jobs: Iterable[int | str] | int | str | XComArg | None = None,
-        min_entries: int = 1,
-        max_age: float | timedelta | None = None,
-        report_to: str | None = None,
-        timeout: float = 600,
-        poll_interval: float = 10,
+        expected_jobs: Iterable[int | str] | int | str | XComArg | NotGiven = NOT_GIVEN,
+        min_entries: int | str = 1,
+        max_age: float | str | timedelta | NotGiven = NOT_GIVEN,
+        report_to: str | XComArg | None = None,
+        timeout: float | str | timedelta = 600,
+        poll_interval: float | str | timedelta = 10,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
@@ -81,23 +93,23 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
         self.zip_file = zip_file
         self.dli_conn_id = dli_conn_id
         self.level = level
-        self.expected_jobs = expected_jobs
+        self.expected_jobs = value_of(expected_jobs)
         self.min_entries = min_entries
-        self.max_age = max_age
+        self.max_age = value_of(max_age)
         self.report_to = report_to
         self.timeout = timeout
         self.poll_interval = poll_interval
         self.deferrable = deferrable
-        # A template or XCom that renders to None must not turn "these jobs" into "any jobs".
-        self.expectation_given = expected_jobs is not None
+        # A template, XCom or row of a mapping that is None must not turn "these jobs" into "any jobs".
+        self.given = names_of(expected_jobs=expected_jobs, max_age=max_age)
 
     @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Verify the archives; a report for each."""
-        places, verification = self._prepared()
-        if self.deferrable and (awaited := verification.missing(places)):
-            self._defer(awaited)
-        return self._verified(context, places, verification, self.timeout)
+        options, verification = self._prepared()
+        if self.deferrable and (awaited := verification.missing(options.zip_file)):
+            self._defer(awaited, options)
+        return self._verified(context, options, verification, options.timeout)
 
     @tells_failures
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
@@ -106,67 +118,64 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
 
         status = checked(event)
         self.log.info("The triggerer has waited: %s.", "all is there" if status == "present" else "time is up")
-        places, verification = self._prepared()
-        return self._verified(context, places, verification, 0)
+        options, verification = self._prepared()
+        return self._verified(context, options, verification, 0)
 
-    def _prepared(self) -> tuple[list[ObsLocation], Verification]:
-        """Check every parameter, before anything is asked."""
-        from airflow_provider_dli.reporting.telling import directory_of
-        from airflow_provider_dli.verification.preparing import prepared
+    def _prepared(self) -> tuple[VerifyParameters, Verification]:
+        """Check every parameter, before anything is sent."""
+        from airflow_provider_dli.exceptions import translated
+        from airflow_provider_dli.hooks.obs import ObsHook
+        from airflow_provider_dli.parameters.models import VerifyParameters
+        from airflow_provider_dli.verification.demands import Demands
+        from airflow_provider_dli.verification.verify import Verification
 
-        directory_of(self.report_to)
-        return prepared(
-            self.zip_file,
-            self.dli_conn_id,
-            self.log,
-            level=self.level,
-            jobs=self.expected_jobs,
-            jobs_given=self.expectation_given,
-            min_entries=self.min_entries,
-            max_age=self.max_age,
-        )
+        with translated():
+            options = VerifyParameters.from_operator(self)
+        demands = Demands(options.level, options.expected_jobs, options.min_entries, options.max_age)
+        return options, Verification(ObsHook(options.dli_conn_id), demands, self.log)
 
     def _verified(
-        self, context: Context, places: list[ObsLocation], verification: Verification, timeout: float
+        self, context: Context, options: VerifyParameters, verification: Verification, timeout: float
     ) -> list[dict[str, Any]]:
         from airflow_provider_dli.lineage.assets import tell_assets
         from airflow_provider_dli.lineage.trace import Trace
         from airflow_provider_dli.reporting.telling import file_and_judge
         from airflow_provider_dli.verification.judgement import judge
 
-        reports = verification.run(places, timeout, self.poll_interval)
+        reports = verification.run(options.zip_file, timeout, options.poll_interval)
         results = [report.as_dict() for report in reports]
         self.trace = Trace(inputs=[report.dataset for report in reports])
-        persist(context, self, verification.hook, places[0].bucket)
+        persist(context, self, verification.hook, options.zip_file[0].bucket)
         # Red too: whoever looks into the failure finds the findings here.
         push(context, self, return_value=results)
-        file_and_judge(lambda: self._file(context, reports), lambda: judge(reports))
+        file_and_judge(lambda: self._file(context, options, reports), lambda: judge(reports))
         tell_assets(context, self.outlets, {str(report.place): report.proof for report in reports})
         return results
 
-    def _file(self, context: Context, reports: Sequence[ArchiveReport]) -> None:
+    def _file(self, context: Context, options: VerifyParameters, reports: Sequence[ArchiveReport]) -> None:
         """Write the report to look at, green or red."""
         from airflow_provider_dli.hooks.obs import ObsHook
         from airflow_provider_dli.lineage.trace import Trace, object_of
         from airflow_provider_dli.reporting.filing import file_report
-        from airflow_provider_dli.reporting.telling import directory_of
         from airflow_provider_dli.verification.page import page_of
 
-        directory = directory_of(self.report_to)
-        if directory is None:
+        if options.report_to is None:
             return
-        page = page_of(reports, {"Run": context.get("run_id"), "Level": self.level})
-        place = file_report(ObsHook(self.dli_conn_id), directory, "verify", page, self.log)
+        page = page_of(reports, {"Run": context.get("run_id"), "Level": options.level})
+        place = file_report(ObsHook(options.dli_conn_id), options.report_to, "verify", page, self.log)
         self.trace = Trace(inputs=[report.dataset for report in reports], outputs=[object_of(place)])
         push(context, self, report_file=place)
 
-    def _defer(self, awaited: list[ObsLocation]) -> None:
+    def _defer(self, awaited: list[ObsLocation], options: VerifyParameters) -> None:
         import time
 
         from airflow_provider_dli.triggers.obs import ArchivesTrigger
 
         self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in awaited))
         trigger = ArchivesTrigger(
-            [str(place) for place in awaited], self.dli_conn_id, self.poll_interval, time.time() + self.timeout
+            [str(place) for place in awaited],
+            options.dli_conn_id,
+            options.poll_interval,
+            time.time() + options.timeout,
         )
         self.defer(trigger=trigger, method_name="execute_complete")

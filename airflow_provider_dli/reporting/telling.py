@@ -4,23 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.client.locations import parse_directory
-from airflow_provider_dli.exceptions import DliException, translated
+from airflow_provider_dli.exceptions import DliException
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from airflow_provider_dli.client.locations import ObsLocation
-
-
-def directory_of(report_to: object) -> ObsLocation | None:
-    """Give the directory that reports go to; None if no report is wanted.
-
-    :param report_to: what an author gives
-    :raises DliFailException: if it is no place in OBS
-    """
-    with translated():
-        return None if report_to is None else parse_directory("report_to", report_to)
 
 
 def file_and_judge(file: Callable[[], None], judge: Callable[[], None]) -> None:

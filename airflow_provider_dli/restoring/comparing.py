@@ -15,7 +15,7 @@ from airflow_provider_dli.wording import Logger, counted
 if TYPE_CHECKING:
     from airflow_provider_dli.client.flink import FlinkJob
     from airflow_provider_dli.hooks.dli import DliHook
-    from airflow_provider_dli.restoring.mapping import Restored
+    from airflow_provider_dli.parameters.kinds import Restored
 
 _SHOWN = 20
 _EVIDENCE = "Do not rely on this archive: keep it as evidence, and export again."

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_dli.client.errors import ConfigurationError
-
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
@@ -20,16 +18,6 @@ class Mapped:
 
     queues: Mapping[str, str] = field(default_factory=dict)
     replacements: Mapping[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name in ("queues", "replacements"):
-            given = getattr(self, name)
-            if not isinstance(given, Mapping) or not all(
-                isinstance(each, str) and each for each in [*given, *given.values()]
-            ):
-                raise ConfigurationError(
-                    name, f"{given!r} cannot be", "give a mapping of texts to texts, none empty"
-                )
 
     def apply(self, settings: Mapping[str, Any], used: Counter[str]) -> dict[str, Any]:
         """Give settings as they shall be in the target.

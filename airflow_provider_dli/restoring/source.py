@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.client.locations import ObsLocation, parse_directory
+from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.verification.demands import Demands
 from airflow_provider_dli.verification.judgement import judge
@@ -39,18 +38,13 @@ class Source:
     version: str
 
 
-def find(hook: ObsHook, zip_file: object) -> Source:
+def find(hook: ObsHook, place: ObsLocation) -> Source:
     """Find what is to be imported.
 
     :param hook: of the connection that may read it
-    :param zip_file: an archive, or a directory that holds archives and nothing else
-    :raises ConfigurationError: if it is no place in a bucket
+    :param place: an archive, or a directory that holds archives and nothing else
     :raises DliFailException: if there is no such archive, or something else lies in the directory
     """
-    place = parse_directory("zip_file", zip_file)
-    if not place.key:
-        remedy = "give bucket/key of an archive, or a directory"
-        raise ConfigurationError("zip_file", f"{zip_file!r} is a whole bucket", remedy)
     if facts := hook.find(place):
         return Source(place, (place,), _version({str(place): facts.etag}))
     listed = _listed(hook, place)

@@ -15,11 +15,14 @@ from airflow_provider_dli.sensors.failing import as_usual, patience_of
 from airflow_provider_dli.telling import tells_failures
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_dli.client.locations import ObsLocation
+    from airflow_provider_dli.parameters import Level
+    from airflow_provider_dli.parameters.models import ArchiveSensorParameters
     from airflow_provider_dli.triggers.patience import Patience
-    from airflow_provider_dli.verification.demands import Level
     from airflow_provider_dli.verification.verify import Verification
 
 
@@ -35,7 +38,9 @@ class DliExportArchiveSensor(BaseSensorOperator):
     :param zip_file: the archives: one entry ``bucket/key``, a list of them, or ``export.output`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
     :param level: what is proven of each in the end: ``directory``, or ``exists`` for nothing but that it is there
+        (templated)
     :param settle_time: seconds for which an archive must not have changed, by the time of its last write
+        (templated)
     :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says. The
         parameters of all sensors, such as ``poke_interval``, ``timeout``, ``mode`` and ``soft_fail``, do as usual
     :raises DliFailException: if an archive is damaged, or a parameter, the connection or the bucket cannot be used
@@ -43,7 +48,7 @@ class DliExportArchiveSensor(BaseSensorOperator):
     :raises AirflowSensorTimeout: if an archive did not appear in time
     """
 
-    template_fields: Sequence[str] = ("zip_file", "dli_conn_id")
+    template_fields: Sequence[str] = ("zip_file", "dli_conn_id", "level", "settle_time")
     ui_color = "#e6f1f2"
 
     def __init__(
@@ -51,8 +56,8 @@ class DliExportArchiveSensor(BaseSensorOperator):
         *,
         zip_file: Iterable[str] | str | XComArg,
         dli_conn_id: str = DEFAULT_CONN_ID,
-        level: Level = "directory",
-        settle_time: float = 0,
+        level: Level | str = "directory",
+        settle_time: float | str | timedelta = 0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,  # noqa: ANN401 -- BaseSensorOperator's
     ) -> None:
@@ -67,11 +72,11 @@ class DliExportArchiveSensor(BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once; all settled archives are proven, and their reports are the result."""
         del context
-        places, verification = self._prepared()
-        if awaited := self._awaited(places, verification):
+        options, verification = self._prepared()
+        if awaited := self._awaited(options, verification):
             self.log.info("Not there yet, or not settled: %s", ", ".join(place.url for place in awaited))
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self._proven(places, verification))
+        return PokeReturnValue(is_done=True, xcom_value=self._proven(options, verification))
 
     @tells_failures
     def execute(self, context: Context) -> Any:  # noqa: ANN401 -- BaseSensorOperator's
@@ -79,10 +84,10 @@ class DliExportArchiveSensor(BaseSensorOperator):
         if not self.deferrable:
             return super().execute(context)
         with as_usual(self):
-            places, verification = self._prepared()
-            if self._awaited(places, verification):
-                self._defer(places)
-            return self._proven(places, verification)
+            options, verification = self._prepared()
+            if self._awaited(options, verification):
+                self._defer(options)
+            return self._proven(options, verification)
 
     @tells_failures
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
@@ -97,51 +102,52 @@ class DliExportArchiveSensor(BaseSensorOperator):
             raise AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)
         return self._proven(*self._prepared())
 
-    def _prepared(self) -> tuple[list[ObsLocation], Verification]:
-        """Check every parameter, before anything is asked."""
-        from airflow_provider_dli.exceptions import DliFailException
-        from airflow_provider_dli.verification.preparing import prepared
+    def _prepared(self) -> tuple[ArchiveSensorParameters, Verification]:
+        """Check every parameter, before anything is sent."""
+        from airflow_provider_dli.exceptions import translated
+        from airflow_provider_dli.hooks.obs import ObsHook
+        from airflow_provider_dli.parameters.models import ArchiveSensorParameters
+        from airflow_provider_dli.verification.demands import Demands
+        from airflow_provider_dli.verification.verify import Verification
 
-        if self.level == "full":
-            raise DliFailException(
-                "level: 'full' is too much for a sensor; use DliVerifyFlinkExportOperator after it"
-            )
-        return prepared(self.zip_file, self.dli_conn_id, self.log, level=self.level)
+        with translated():
+            options = ArchiveSensorParameters.from_operator(self)
+        return options, Verification(ObsHook(options.dli_conn_id), Demands(options.level), self.log)
 
-    def _awaited(self, places: list[ObsLocation], verification: Verification) -> list[ObsLocation]:
+    def _awaited(self, options: ArchiveSensorParameters, verification: Verification) -> Sequence[ObsLocation]:
         """Give those that are not there, or not settled; all of them after a look that failed, and may pass."""
         from airflow_provider_dli.exceptions import DliException
 
         self._patience = self._patience or patience_of(self, deferrable=self.deferrable)
         # Where it need not settle, it may even be written in the future, by a clock that is ahead of ours.
-        settle_time = self.settle_time or float("-inf")
+        settle_time = options.settle_time or float("-inf")
         try:
-            awaited = verification.unsettled(places, settle_time)
+            awaited = verification.unsettled(options.zip_file, settle_time)
         except DliException as failure:
             self._patience.bear(failure)
             self.log.warning("%s Looking again.", failure)
-            return places
+            return options.zip_file
         self._patience.recover()
         return awaited
 
-    def _proven(self, places: list[ObsLocation], verification: Verification) -> list[dict[str, Any]]:
+    def _proven(self, options: ArchiveSensorParameters, verification: Verification) -> list[dict[str, Any]]:
         from airflow_provider_dli.verification.judgement import judge
 
-        reports = verification.run(places, 0, 1)
+        reports = verification.run(options.zip_file, 0, 1)
         judge(reports)
         return [report.as_dict() for report in reports]
 
-    def _defer(self, places: list[ObsLocation]) -> None:
+    def _defer(self, options: ArchiveSensorParameters) -> None:
         import time
 
         from airflow_provider_dli.triggers.obs import ArchivesTrigger
 
-        self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in places))
+        self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in options.zip_file))
         trigger = ArchivesTrigger(
-            [str(place) for place in places],
-            self.dli_conn_id,
+            [str(place) for place in options.zip_file],
+            options.dli_conn_id,
             self.poke_interval,
             time.time() + self.timeout,
-            self.settle_time,
+            options.settle_time,
         )
         self.defer(trigger=trigger, method_name="execute_complete")

@@ -12,6 +12,8 @@ from airflow_provider_dli.sensors.failing import as_usual, patience_of
 from airflow_provider_dli.telling import tells_failures
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_dli.client.flink.states import SeenGoal
@@ -31,8 +33,9 @@ class DliFlinkJobSensor(BaseSensorOperator):
     (epoch milliseconds) and ``savepoint_path``.
 
     :param job_ids: the jobs: a list of ids, one id, a text of ids, or the output of another task (templated)
-    :param goal: ``running``, ``finished`` or ``stopped``
+    :param goal: ``running``, ``finished`` or ``stopped`` (templated)
     :param settling_time: seconds, from the beginning of the task, in which a bad end may still be that of before
+        (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
     :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says. The
         parameters of all sensors, such as ``poke_interval``, ``timeout``, ``mode`` and ``soft_fail``, do as usual
@@ -42,22 +45,22 @@ class DliFlinkJobSensor(BaseSensorOperator):
     :raises AirflowSensorTimeout: if a job did not come to the goal in time
     """
 
-    template_fields: Sequence[str] = ("job_ids", "dli_conn_id")
+    template_fields: Sequence[str] = ("job_ids", "goal", "settling_time", "dli_conn_id")
     ui_color = "#e6f1f2"
 
     def __init__(
         self,
         *,
         job_ids: Iterable[int | str] | int | str | XComArg,
-        goal: SeenGoal = "running",
-        settling_time: float = 60,
+        goal: SeenGoal | str = "running",
+        settling_time: float | str | timedelta = 60,
         dli_conn_id: str = DEFAULT_CONN_ID,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,  # noqa: ANN401 -- BaseSensorOperator's
     ) -> None:
         super().__init__(**kwargs)
         self.job_ids = job_ids
-        self.goal: SeenGoal = goal
+        self.goal = goal
         self.settling_time = settling_time
         self.dli_conn_id = dli_conn_id
         self.deferrable = deferrable
@@ -74,7 +77,7 @@ class DliFlinkJobSensor(BaseSensorOperator):
         hook, watch = self._prepared(self._began(context))
         self._look(hook, watch)
         if watch.waiting(time.time()):
-            self.log.info("Not all %s: %s", self.goal, standing(watch))
+            self.log.info("Not all %s: %s", watch.goal, standing(watch))
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._judged(watch))
 
@@ -89,7 +92,7 @@ class DliFlinkJobSensor(BaseSensorOperator):
             hook, watch = self._prepared(time.time())
             self._look(hook, watch)
             if watch.waiting(time.time()):
-                self._defer(watch)
+                self._defer(hook, watch)
             return self._judged(watch)
 
     @tells_failures
@@ -107,7 +110,7 @@ class DliFlinkJobSensor(BaseSensorOperator):
         hook, watch = self._prepared(0)
         wait(hook, watch, 0, self.poke_interval, self.log)
         if watch.waiting(time.time()):
-            message = f"Not all {self.goal} within {self.timeout:.0f} s: {standing(watch)}"
+            message = f"Not all {watch.goal} within {self.timeout:.0f} s: {standing(watch)}"
             raise AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)
         return self._judged(watch)
 
@@ -122,22 +125,16 @@ class DliFlinkJobSensor(BaseSensorOperator):
         return first.timestamp() if first else self._first_look
 
     def _prepared(self, began: float) -> tuple[DliHook, Watch]:
-        """Check every parameter, before anything is asked."""
-        from airflow_provider_dli.client.errors import ConfigurationError
-        from airflow_provider_dli.client.flink.states import GOALS
+        """Check every parameter, before anything is sent."""
         from airflow_provider_dli.client.flink.watching import Watch
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.dli import DliHook
-        from airflow_provider_dli.parameters import job_ids
+        from airflow_provider_dli.parameters.models import JobSensorParameters
 
         with translated():
-            if self.goal not in GOALS:
-                raise ConfigurationError(
-                    "goal", f"{self.goal!r} is not possible", f"give one of {', '.join(GOALS)}"
-                )
-            ids = job_ids("job_ids", self.job_ids)
-        return DliHook(self.dli_conn_id), Watch(
-            ids, self.goal, self._before, began, self.settling_time, must_move=False
+            options = JobSensorParameters.from_operator(self)
+        return DliHook(options.dli_conn_id), Watch(
+            options.job_ids, options.goal, self._before, began, options.settling_time, must_move=False
         )
 
     def _look(self, hook: DliHook, watch: Watch) -> None:
@@ -155,16 +152,16 @@ class DliFlinkJobSensor(BaseSensorOperator):
 
         return judge(watch, self.timeout, self.log)
 
-    def _defer(self, watch: Watch) -> None:
+    def _defer(self, hook: DliHook, watch: Watch) -> None:
         import time
 
         from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 
-        self.log.info("Waiting on the triggerer until jobs %s are %s.", list(watch.job_ids), self.goal)
+        self.log.info("Waiting on the triggerer until jobs %s are %s.", list(watch.job_ids), watch.goal)
         trigger = FlinkJobsTrigger(
             list(watch.job_ids),
-            self.goal,
-            dli_conn_id=self.dli_conn_id,
+            watch.goal,
+            dli_conn_id=hook.dli_conn_id,
             poll_interval=self.poke_interval,
             deadline=time.time() + self.timeout,
             before={str(job_id): mark for job_id, mark in watch.before.items()},

@@ -115,7 +115,7 @@ class Verification:
                 defect("etag-mismatch", f"OBS has the MD5 {facts.md5}, the bytes that were read {report.md5}")
             )
         age = _age(facts)
-        if self._demands.max_age is not None and age > self._demands.max_age:
+        if age > self._demands.max_age:
             found.append(
                 defect(
                     "too-old", f"it was written {age:,.0f} s ago, at most {self._demands.max_age:,.0f} are allowed"

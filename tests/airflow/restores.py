@@ -43,9 +43,8 @@ def made_by_somebody(world: Emulator, name: str = "made by somebody else") -> in
 
 
 def exported(world: Emulator, job_ids: Any = None, directory: str = "night") -> str:
-    operator = DliExportFlinkJobsOperator(
-        task_id="export", obs_dir=f"{world.bucket}/{directory}", job_selected=job_ids
-    )
+    named = {} if job_ids is None else {"job_selected": job_ids}
+    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{world.bucket}/{directory}", **named)
     return operator.execute({})[0]
 
 

@@ -105,8 +105,8 @@ def test_export_selected(world: Any, job_selected: Any) -> None:
             r"^is_selected: is False although job_selected names jobs",
         ),
         ({"is_selected": True}, r"^job_selected: is missing although is_selected is True"),
-        ({"is_selected": "yes"}, r"^is_selected: 'yes' is no boolean"),
-        ({"obs_dir": ""}, r"^obs_dir: '' names no bucket"),
+        ({"is_selected": "yes"}, r"^is_selected: 'yes' is neither True nor False"),
+        ({"obs_dir": ""}, r"^obs_dir: rendered to nothing"),
         ({"obs_dir": "obs://"}, r"^obs_dir: 'obs://' names no bucket"),
         ({"obs_dir": "s3://x"}, r"^obs_dir: 's3://x' is not a place in OBS"),
     ],
@@ -126,7 +126,7 @@ def test_a_selection_that_rendered_to_none_is_not_all_jobs(world: Any) -> None:
     """A template or XCom that gave nothing must not export everything."""
     operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket, job_selected="{{ nothing }}")
     operator.job_selected = None  # what native rendering of an unset value leaves
-    with pytest.raises(DliFailException, match=r"^job_selected: was given and turned out to be None"):
+    with pytest.raises(DliFailException, match=r"^job_selected: was given and is None"):
         operator.execute({})
     assert len(world.requests) == 0
 

@@ -113,7 +113,7 @@ def test_a_dry_run_may_come_from_a_template(world: Emulator, given: Any, made: i
 @pytest.mark.parametrize("given", ["no", "", "None", None, 0])
 def test_what_is_no_flag_is_refused(world: Emulator, given: Any) -> None:
     """Never taken for one of the two; nothing is sent."""
-    with pytest.raises(DliFailException, match=r"^dry_run: .* is neither yes nor no; give True or False"):
+    with pytest.raises(DliFailException, match=r"^dry_run: .*; give True or False"):
         promote([100], dry_run=given)
     assert not world.requests
 

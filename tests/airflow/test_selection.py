@@ -113,8 +113,8 @@ def test_a_job_that_never_changed_is_judged_by_when_it_was_made(world: Emulator)
         ({"tags": ["a"]}, "tags"),
         ({"changed_since": "yesterday"}, "changed_since"),
         ({"changed_since": 5}, "changed_since"),
-        ({"name_pattern": 5}, "name_pattern"),
-        ({"queue_name": 5}, "queue_name"),
+        ({"name_pattern": 5.5}, "name_pattern"),
+        ({"queue_name": [5]}, "queue_name"),
         ({"exclude": {"a": 1}}, "exclude"),
         ({"if_empty": "ignore"}, "if_empty"),
     ],
@@ -148,15 +148,15 @@ def test_nothing_selected(world: Emulator, name: str) -> None:
     [
         ({"selection": {"nam": "x"}}, r"^selection\.nam: is unknown; there are name_pattern"),
         ({"selection": "orders"}, r"^selection: 'orders' cannot be read"),
-        ({"selection": ["x"]}, r"^selection: \['x'\] is no mapping"),
+        ({"selection": ["x"]}, r"^selection: \['x'\] is not a mapping"),
         ({"selection": "{['a']: 1}"}, r"^selection: .* cannot be read"),
         ({"selection": "{{'a'}}"}, r"^selection: .* cannot be read"),
-        ({"selection": {"status": "running"}}, r"^selection\.status: 'running' is no status"),
+        ({"selection": {"status": "running"}}, r"^selection\.status: 'running' is not a status"),
         ({"selection": {"tags": "team"}}, r"^selection\.tags: 'team' cannot be"),
         ({"selection": {}, "job_selected": [1]}, r"^selection: stands beside job_selected"),
-        ({"batch_size": 0}, r"^batch_size: 0 cannot be"),
-        ({"batch_size": "5"}, r"^batch_size: '5' cannot be"),
-        ({"if_empty": None}, r"^if_empty: None is not possible"),
+        ({"batch_size": 0}, r"^batch_size: 0 is not possible"),
+        ({"batch_size": "5.0"}, r"^batch_size: '5.0' is not a whole number"),
+        ({"if_empty": None}, r"^if_empty: rendered to nothing"),
     ],
 )
 def test_a_wrong_parameter_of_the_export(world: Emulator, parameters: dict[str, Any], reason: str) -> None:
@@ -184,9 +184,9 @@ def test_an_untouched_form_is_not_all_jobs(world: Emulator, selection: Any) -> N
 
 def test_a_selection_that_rendered_to_none_is_not_all_jobs(world: Emulator) -> None:
     """A template or XCom that gave nothing must not export everything."""
-    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket, selection="{{ nothing }}")  # type: ignore[arg-type]  # a template
+    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket, selection="{{ nothing }}")
     operator.selection = None  # what native rendering of an unset value leaves
-    with pytest.raises(DliFailException, match=r"^selection: was given and turned out to be None"):
+    with pytest.raises(DliFailException, match=r"^selection: was given and is None"):
         operator.execute({})
     assert len(world.requests) == 0
 

@@ -86,8 +86,12 @@ def test_a_damaged_directory_is_red_at_once(world: Any) -> None:
     [
         ("no-bucket-here/a.zip", {}, "there is no bucket"),
         ("", {}, "zip_file: "),
-        ("obs-test/a.zip", {"level": "full"}, "level: 'full' is too much for a sensor"),
-        ("obs-test/a.zip", {"level": "some"}, "level: 'some' is no level"),
+        (
+            "obs-test/a.zip",
+            {"level": "full"},
+            "level: 'full' is not possible; give 'exists' or 'directory'; DliVerify",
+        ),
+        ("obs-test/a.zip", {"level": "some"}, "level: 'some' is not possible"),
     ],
 )
 @pytest.mark.usefixtures("world")

@@ -165,19 +165,19 @@ def test_an_archive_of_an_earlier_day(put: Put) -> None:
 @pytest.mark.parametrize(
     ("parameters", "problem"),
     [
-        ({"level": "half"}, "level: 'half' is no level; give one of exists, directory, full"),
-        ({"level": None}, "level: None is no level"),
-        ({"min_entries": 0}, "min_entries: 0 cannot be"),
-        ({"min_entries": True}, "min_entries: True cannot be"),
+        ({"level": "half"}, "level: 'half' is not possible; give one of exists, directory, full"),
+        ({"level": None}, "level: rendered to nothing; give one of exists, directory, full"),
+        ({"min_entries": 0}, "min_entries: 0 is not possible; give a whole number, 1 or more"),
+        ({"min_entries": True}, "min_entries: True is not a whole number"),
         ({"min_entries": 2, "level": "exists"}, "min_entries: cannot be checked at level 'exists'"),
         ({"expected_jobs": [1], "level": "exists"}, "expected_jobs: cannot be checked at level 'exists'"),
-        ({"expected_jobs": []}, "expected_jobs: was given and turned out to be empty"),
-        ({"expected_jobs": " , "}, "expected_jobs: was given and turned out to be empty"),
-        ({"expected_jobs": [None]}, "expected_jobs: holds 'None', no id or name"),
-        ({"expected_jobs": [True]}, "expected_jobs: holds 'True', no id or name"),
-        ({"max_age": -1}, "max_age: -1 is no length of time"),
-        ({"max_age": "1h"}, "max_age: '1h' is no length of time"),
-        ({"max_age": float("inf")}, "max_age: inf is no length of time"),
+        ({"expected_jobs": []}, "expected_jobs: was given and is empty"),
+        ({"expected_jobs": " , "}, "expected_jobs: was given and is empty"),
+        ({"expected_jobs": [None]}, "expected_jobs: None is not a job id"),
+        ({"expected_jobs": [True]}, "expected_jobs: True is not a job id"),
+        ({"max_age": -1}, "max_age: -1 is not possible; give seconds above 0"),
+        ({"max_age": "1h"}, "max_age: '1h' is not a length of time"),
+        ({"max_age": float("inf")}, "max_age: inf is not possible"),
     ],
     ids=str,
 )
@@ -193,7 +193,7 @@ def test_an_expectation_that_rendered_to_none_is_no_free_pass() -> None:
     """As where an XCom was empty."""
     task = DliVerifyFlinkExportOperator(task_id="verify", zip_file="obs-test/a.zip", expected_jobs="{{ none }}")
     task.expected_jobs = None
-    with pytest.raises(DliFailException, match="expected_jobs: was given and turned out to be empty"):
+    with pytest.raises(DliFailException, match="expected_jobs: was given and is None"):
         task.execute({})
 
 

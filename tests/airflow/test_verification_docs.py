@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
+from airflow_provider_dli.parameters import Level
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor
-from airflow_provider_dli.verification.demands import LEVELS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "verification.md").read_text(encoding="utf-8")
 
@@ -25,7 +26,7 @@ def test_its_examples_are_tasks() -> None:
 def test_it_tells_each_level() -> None:
     """And no other."""
     table = PAGE.partition("| `level` |")[2].partition("\n\n")[0]
-    assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == set(LEVELS)
+    assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == set(get_args(Level))
 
 
 def test_it_tells_each_code_of_the_object() -> None:

@@ -1,0 +1,51 @@
+"""From what a DAG author, a template, a mapping or a form gives to what a call takes.
+
+This package alone knows what Airflow does to values. :mod:`.values` reads them in every form, :mod:`.kinds` has
+one type for each kind of parameter, :mod:`.models` one model for each operator and sensor. This module is imported
+with every DAG file, so it is small.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, Literal, TypeVar
+
+#: what to do where no job is selected or named
+IfEmpty = Literal["fail", "skip", "succeed"]
+#: ``exists``: OBS has it · ``directory``: its directory was read and is sound · ``full``: every byte was
+Level = Literal["exists", "directory", "full"]
+
+T = TypeVar("T")
+
+
+class NotGiven(Enum):
+    """The default of a parameter whose absence widens what a task does, or drops a check.
+
+    None is not that default: a template, a row of a mapping or a form that comes out as None must not turn "these
+    jobs" into "all jobs".
+    """
+
+    NOT_GIVEN = "not given"
+
+    def __repr__(self) -> str:
+        """As the docs write it."""
+        return self.value
+
+
+NOT_GIVEN: Final = NotGiven.NOT_GIVEN
+
+
+def value_of(given: T | NotGiven) -> T | None:
+    """Return what an operator keeps of such a parameter: None where it is not given, which templates leave alone.
+
+    :param given: the argument
+    """
+    return None if given is NOT_GIVEN else given
+
+
+def names_of(**given: object) -> tuple[str, ...]:
+    """Return the names of the arguments that were given, whatever their values.
+
+    :param given: all arguments that may be left out
+    """
+    return tuple(name for name, value in given.items() if value is not NOT_GIVEN)

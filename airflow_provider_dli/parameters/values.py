@@ -1,0 +1,206 @@
+"""Read values in every form that Airflow gives them.
+
+Jinja writes ``None`` as ``'None'``, a list as ``"['a', 'b']"``, a flag as ``'True'``; with
+``render_template_as_native_obj`` it reads ``'1'`` as 1 and ``'None'`` as None. An empty field of a form is ``""``.
+The output of a mapped task is a lazy sequence of what each instance returned, so often a list of lists. The output
+of our own operators is a list of rows.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from numbers import Integral
+from typing import Any
+
+from jinja2 import Undefined
+
+from airflow_provider_dli.client.excerpt import excerpt
+
+#: most items of a list, and most lists in each other
+_MOST_ITEMS, _DEEPEST = 100_000, 8
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
+#: how a text begins that Python or JSON has written, and no place or id does
+_WRITTEN = re.compile(r"""[\[({'"]|[A-Za-z_]\w*\(""")
+
+
+class Refused(ValueError):  # noqa: N818 -- a value is refused; the error is made of it
+    """A value cannot be used. Pydantic collects these; the model makes one ConfigurationError of all.
+
+    :param problem: what is wrong, after the name of the parameter
+    :param remedy: what would be right; that of the kind if None
+    :param name: the parameter, where another is at fault than the one that is read
+    """
+
+    def __init__(self, problem: str, remedy: str | None = None, name: str | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+        self.name = name
+
+
+def is_nothing(value: object) -> bool:
+    """Return whether a value rendered to nothing: None, ``'None'``, empty, blank, or undefined.
+
+    A job or queue that is really named ``None`` cannot be told from it.
+
+    :param value: a parameter, or a field of one
+    """
+    if isinstance(value, str):
+        return value.strip() in {"", "None"}
+    return value is None or isinstance(value, Undefined)
+
+
+def what_of_nothing(value: object) -> str:
+    """Return how a value that is nothing came out, for a message: ``None`` or ``empty``.
+
+    :param value: of which :func:`is_nothing` is true
+    """
+    return "None" if value is None or (isinstance(value, str) and value.strip()) else "empty"
+
+
+def literal(text: str) -> object:
+    """Return what Python or JSON has written as text.
+
+    A dataclass or named tuple, which is written as a call, becomes a mapping.
+
+    :param text: such as ``"['a', 'b']"``
+    :raises Refused: if it is neither
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(_CallsAsMappings().visit(ast.parse(text.strip(), mode="eval")))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        raise Refused(f"{excerpt(text)} cannot be read") from None
+
+
+class _CallsAsMappings(ast.NodeTransformer):
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """``ExportResult(zip_file=('a',))`` becomes ``{'zip_file': ('a',)}``; what is not named is dropped."""
+        names: list[ast.expr | None] = [ast.Constant(each.arg) for each in node.keywords if each.arg]
+        return ast.Dict(names, [self.visit(each.value) for each in node.keywords if each.arg])
+
+
+def bare(value: object) -> object:
+    """Return a single value without what surrounds it in a text: blanks, or quotes as JSON and Python write them.
+
+    :param value: a parameter
+    """
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.startswith(("'", '"')):
+        try:
+            inner = literal(text)
+        except Refused:
+            return text
+        return inner.strip() if isinstance(inner, str) else text
+    return text
+
+
+def leaves(value: object, split: Callable[[str], list[str]], *, written: bool = True) -> list[object]:
+    """Return the single values in a list, flattened: texts that are lists, lists of lists, lazy sequences, sets.
+
+    Mappings, dataclasses and named tuples are rows: single values, as mappings. Sets are sorted, for their order
+    differs from process to process.
+
+    :param value: a parameter
+    :param split: takes a plain text apart
+    :param written: whether a text may be a list that Python or JSON has written
+    :raises Refused: if a text looks like a list and cannot be read, or there is no end to it
+    """
+    found: list[object] = []
+    for leaf in _walk(value, lambda text: _parts(text, split, written=written), _DEEPEST):
+        found.append(leaf)
+        if len(found) > _MOST_ITEMS:
+            raise Refused(f"holds more than {_MOST_ITEMS:,} items")
+    return found
+
+
+def _parts(text: str, split: Callable[[str], list[str]], *, written: bool) -> object:
+    """Return what a text holds: strings that are single values, or whatever Python or JSON has written."""
+    if not written or not _WRITTEN.match(text):
+        return _Texts(split(text))
+    inner = literal(text)
+    return _Texts(split(inner.strip())) if isinstance(inner, str) else inner
+
+
+class _Texts(tuple[str, ...]):
+    """Strings that are not taken apart any more."""
+
+    __slots__ = ()
+
+
+def _walk(value: object, parts: Callable[[str], object], deepest: int) -> Iterator[object]:
+    if deepest < 0:
+        raise Refused("holds lists in lists without end")
+    if isinstance(value, str):
+        value = parts(value.strip())
+    if isinstance(value, _Texts):
+        yield from value
+        return
+    row = as_row(value)
+    inner = None if row is not None else _iterated(value)
+    if inner is None:
+        yield value if row is None else row
+        return
+    for each in inner:
+        yield from _walk(each, parts, deepest - 1)
+
+
+def as_row(value: object) -> Mapping[Any, Any] | None:
+    """Return a mapping, or what has fields as one; None for anything else.
+
+    :param value: a single value
+    """
+    if isinstance(value, Mapping):
+        return value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    names = getattr(value, "_fields", ()) if isinstance(value, tuple) else ()
+    return dict(zip(names, value, strict=False)) if names and isinstance(value, tuple) else None
+
+
+def _iterated(value: object) -> Iterable[object] | None:
+    """Return what a list holds, whatever kind of list; None for a single value."""
+    if isinstance(value, bytes | bytearray | memoryview | Undefined) or not isinstance(value, Iterable):
+        return None
+    if isinstance(value, AbstractSet):
+        return sorted(value, key=lambda each: (type(each).__name__, each if isinstance(each, int) else str(each)))
+    try:
+        return iter(value)
+    except TypeError:  # an XComArg that nobody resolved says so
+        return None
+
+
+def mapping(value: object) -> Mapping[Any, Any]:
+    """Return a mapping, also one that Jinja or JSON has written.
+
+    :param value: a parameter
+    :raises Refused: if it is none
+    """
+    found = literal(value) if isinstance(value, str) else value
+    row = as_row(found)
+    if row is None:
+        raise Refused(f"{excerpt(value)} is not a mapping")
+    return row
+
+
+def whole_number(value: object) -> int | None:
+    """Return a whole number, also one that is written as text; None for anything else, a boolean too.
+
+    :param value: a single value
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text) if _WHOLE_NUMBER.fullmatch(text) else None
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    return None
