@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.verification.readings import ON_THE_WAY
 from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from airflow_provider_dli.verification.report import ArchiveReport
 
 MISSING = "missing"
+#: after one of these a retry may help
+_PASSING = frozenset({MISSING, ON_THE_WAY})
 _JOB_CODES = ("missing-job", "job-unproven")
 
 
@@ -41,17 +44,19 @@ def judge(reports: Sequence[ArchiveReport]) -> None:
 
     :param reports: of all archives
     :raises DliFailException: listing every defect of every archive, if one is damaged
-    :raises DliException: if some are only missing: they may still come
+    :raises DliException: if some are only missing, or did not arrive as they are: another attempt may go better
     """
     bad = [report for report in reports if not report.sound]
     if not bad:
         return
-    damaged = any(finding.code != MISSING for report in bad for finding in report.errors)
+    damaged = any(_PASSING.isdisjoint(finding.code for finding in report.errors) for report in bad)
     kind = DliFailException if damaged else DliException
     advice = (
         "Keep what is there as evidence, and export again."
         if damaged
         else "Look whether the export wrote to this bucket, or give the task a longer timeout."
+        if any(finding.code == MISSING for report in bad for finding in report.errors)
+        else "Look for what lies between OBS and this machine, such as a proxy, and run the task again."
     )
     listed = " | ".join(str(report) for report in bad)
     raise kind(f"{len(bad)} of {counted(len(reports), 'archive')} not proven whole: {listed}.", advice=advice)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.obs.objects import ObjectFacts
 
 _ERROR: Severity = "error"
+_WARNING: Severity = "warning"
 
 
 def defect(code: str, message: str) -> Finding:
@@ -24,6 +25,15 @@ def defect(code: str, message: str) -> Finding:
     :param message: one sentence
     """
     return Finding(code, _ERROR, message)
+
+
+def note(code: str, message: str) -> Finding:
+    """Make a finding that a person should know of; the archive is no worse for it.
+
+    :param code: stable
+    :param message: one sentence
+    """
+    return Finding(code, _WARNING, message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_dli.archive import Finding, Report, inspect
-from airflow_provider_dli.client.obs.asking import ReplacedError
+from airflow_provider_dli.client.obs.asking import ReplacedError, changed
 from airflow_provider_dli.exceptions import DliException, translated
 from airflow_provider_dli.verification.judgement import MISSING, together
 from airflow_provider_dli.verification.progress import Progress
+from airflow_provider_dli.verification.readings import compare_readings, is_doubtful, told
 from airflow_provider_dli.verification.report import ArchiveReport, defect
 from airflow_provider_dli.verification.telling import tell
 from airflow_provider_dli.verification.waiting import Found, look, wait_for
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from airflow_provider_dli.hooks.obs import ObsHook
     from airflow_provider_dli.verification.demands import Demands
 
+_OK = 200
 _MOST_TRIES = 3
+_RESOLUTION = 1.0
 
 
 class Verification:
@@ -76,45 +79,58 @@ class Verification:
         :param settle_time: seconds for which they must not have changed
         """
         found = {place: self.hook.find(place) for place in places}
-        return [place for place, facts in found.items() if facts is None or _age(facts) < settle_time]
+        return [place for place, facts in found.items() if facts is None or self._age(facts) < settle_time]
 
     def _verify(self, place: ObsLocation, facts: ObjectFacts | None, progress: Progress) -> ArchiveReport:
-        level, before = self._demands.level, progress.position
-        for tries_left in reversed(range(_MOST_TRIES)):
-            if facts is None:
-                return ArchiveReport(place, level, defects=(_MISSING,))
-            try:
-                report = None if level == "exists" else self._read(place, facts, progress)
-            except DliException as error:
-                if not isinstance(error.error, ReplacedError) or not tries_left:
-                    raise
-                self._log.info("%s Starting again.", error)
-                facts = self.hook.find(place)
+        """Read one archive: from the start again where it was replaced, once more where it arrived damaged."""
+        level, before, tries_left = self._demands.level, progress.position, _MOST_TRIES
+        first: Report | None = None
+        while facts is not None:
+            report, failure = self._read(place, facts, progress) if level != "exists" else (None, None)
+            if failure:
+                tries_left -= 1
+                if not tries_left:
+                    raise failure
+                self._log.info("%s Starting again.", failure)
+                facts, first = self.hook.find(place), None
+            elif report and first is None and is_doubtful(facts, report):
+                self._log.info("%s arrived damaged: %s. Reading it once more.", place.url, told(report))
+                first = report
             else:
                 progress.finished(facts.size, before)
-                return ArchiveReport(place, level, facts, report, tuple(self._defects(facts, report)))
-        raise AssertionError("the last try returns or raises")
+                return ArchiveReport(place, level, facts, report, tuple(self._defects(facts, report, first)))
+        return ArchiveReport(place, level, defects=(_MISSING,))
 
-    def _read(self, place: ObsLocation, facts: ObjectFacts, progress: Progress) -> Report:
+    def _read(
+        self, place: ObsLocation, facts: ObjectFacts, progress: Progress
+    ) -> tuple[Report | None, DliException | None]:
+        """Read it; no report, but what to raise in the end, where it was replaced or deleted meanwhile."""
         demands = self._demands
-        with translated(), self.hook.open(place, facts) as reader:
-            return inspect(
-                progress.reading(reader),
-                level="full" if demands.level == "full" else "directory",
-                md5=facts.md5 is not None,
-                expect=demands.expectation,
-                limits=demands.limits,
-            )
+        try:
+            with translated(), self.hook.open(place, facts) as reader:
+                report = inspect(
+                    progress.reading(reader),
+                    level="full" if demands.level == "full" else "directory",
+                    md5=facts.md5 is not None,
+                    expect=demands.expectation,
+                    limits=demands.limits,
+                )
+                # After the last byte: what arrived is only then what OBS has, if OBS still has it.
+                if not facts.is_same(self.hook.find(place)):
+                    raise changed(place, _OK, "AnotherVersion")
+        except DliException as error:
+            if not isinstance(error.error, ReplacedError):
+                raise
+            return None, error
+        return report, None
 
-    def _defects(self, facts: ObjectFacts, report: Report | None) -> list[Finding]:
+    def _defects(self, facts: ObjectFacts, report: Report | None, first: Report | None) -> list[Finding]:
         found = []
         if not facts.size and report is None:
             found.append(defect("empty-file", "the object has no bytes"))
-        if report and report.md5 and facts.md5 and report.md5 != facts.md5:
-            found.append(
-                defect("etag-mismatch", f"OBS has the MD5 {facts.md5}, the bytes that were read {report.md5}")
-            )
-        age = _age(facts)
+        if report:
+            found += compare_readings(facts, report, first)
+        age = self._age(facts)
         if age > self._demands.max_age:
             found.append(
                 defect(
@@ -123,10 +139,13 @@ class Verification:
             )
         return found
 
+    def _age(self, facts: ObjectFacts) -> float:
+        """Return the seconds that have passed for certain since it was written, by the store's clock.
 
-def _age(facts: ObjectFacts) -> float:
-    """Seconds since it was written, by this machine's clock."""
-    return (datetime.now(UTC) - datetime.fromisoformat(facts.last_modified)).total_seconds()
+        OBS cuts the time of the last write to whole seconds.
+        """
+        written = datetime.fromisoformat(facts.last_modified).timestamp()
+        return self.hook.service_time() - written - _RESOLUTION
 
 
 _MISSING = defect(MISSING, "there is no such object in the bucket")

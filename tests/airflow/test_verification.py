@@ -15,9 +15,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_dli.archive import Report
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.client.obs.objects import ObjectFacts
 from airflow_provider_dli.emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.obs import ObsHook
@@ -303,29 +301,6 @@ def test_an_archive_deleted_while_it_is_read_is_missing(put: Put, world: Emulato
     with pytest.raises(DliException, match="missing: there is no such object"):
         verify(archive)
     deleted.join()
-
-
-def test_a_tag_that_is_not_the_md5_of_the_bytes_is_told(put: Put) -> None:
-    """Where the tag is one; what lies between the store and us has changed something."""
-
-    class Lying(ObsHook):
-        """An OBS whose tags are those of other bytes."""
-
-        def find(self, place: ObsLocation | str) -> ObjectFacts | None:
-            self.true = super().find(place)
-            assert self.true
-            return ObjectFacts(self.true.size, "0" * 32, self.true.last_modified)
-
-        def open(self, place: ObsLocation | str, facts: ObjectFacts) -> Any:
-            assert self.true
-            assert facts.etag == "0" * 32
-            return super().open(place, self.true)
-
-    bucket, _, key = put("a.zip", 100).partition("/")
-    verification = Verification(Lying(), Demands(), logging.getLogger())
-    (report,) = verification.run([ObsLocation(bucket, key)], 0, 1)
-    assert [finding.code for finding in report.errors] == ["etag-mismatch"]
-    assert isinstance(report.report, Report)
 
 
 class Lines:

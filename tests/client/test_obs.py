@@ -42,6 +42,7 @@ class Store(ThreadingHTTPServer):
         self.requests: list[tuple[str, str, str | None]] = []
         self.etag = '"e1"'
         self.cuts = 0
+        self.at_most: int | None = None
         self.whole = False
         self.status: int | None = None
         self.code = ""
@@ -98,7 +99,10 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
     def send(self, body: bytes) -> None:
-        if self.server.cuts:
+        if self.server.at_most is not None:
+            self.wfile.write(body[: self.server.at_most])
+            self.close_connection = len(body) > self.server.at_most
+        elif self.server.cuts:
             self.server.cuts -= 1
             self.wfile.write(body[: len(body) // 2])
             self.close_connection = True
@@ -365,6 +369,25 @@ def test_a_body_cut_short_is_resumed_where_it_broke_off(reader: ObjectReader, st
     assert ranges[0] == "bytes=0-299999"
     assert len(ranges) == 3
     assert all(r and r.endswith("-299999") for r in ranges)
+
+
+@pytest.mark.parametrize("at_most", [100_000, 65_536, 20_001, 2_000])
+def test_resumptions_that_bring_new_bytes_are_not_counted(
+    reader: ObjectReader, store: Store, at_most: int
+) -> None:
+    """However often a body is cut, the next attempt goes on where it broke off."""
+    store.at_most = at_most
+    assert reader.read() == BYTES
+    assert len(store.requests) > len(BYTES) // at_most
+
+
+def test_resumptions_without_a_new_byte_are(reader: ObjectReader, store: Store) -> None:
+    """Five in a row, wherever they begin."""
+    assert reader.read(100_000) == BYTES[:100_000]
+    store.at_most, before = 0, len(store.requests)
+    with pytest.raises(AnswerLostError, match=r"cut 6 times"):
+        reader.read()
+    assert len(store.requests) - before == 6
 
 
 def test_it_does_not_resume_for_ever(reader: ObjectReader, store: Store) -> None:

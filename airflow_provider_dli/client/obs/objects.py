@@ -74,10 +74,21 @@ class ObjectFacts:
         """The MD5 of the bytes, where the entity tag is one (obs_04_0013)."""
         return self.etag if _MD5.fullmatch(self.etag) and not self.encrypted else None
 
+    def is_same(self, other: ObjectFacts | None) -> bool:
+        """Tell whether it is one version, written once, that was looked up twice.
+
+        :param other: from another look; None if there was nothing
+        """
+        return other is not None and _identity(self) == _identity(other)
+
     @property
     def readable(self) -> bool:
         """Whether its bytes can be had: not while they are in an archive tier (obs_04_0080)."""
         return self.restored or self.storage_class not in _ARCHIVE_TIERS
+
+
+def _identity(facts: ObjectFacts) -> tuple[object, ...]:
+    return facts.size, facts.etag, facts.last_modified, facts.version_id
 
 
 def find_object(client: S3Client, place: ObsLocation) -> ObjectFacts | None:

@@ -6,8 +6,9 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError
+from urllib3.exceptions import HTTPError
 
-from airflow_provider_dli.client.errors import AnswerLostError, RefusedError, UnexpectedReplyError
+from airflow_provider_dli.client.errors import AnswerLostError, DliClientError, RefusedError, UnexpectedReplyError
 from airflow_provider_dli.client.obs.asking import changed, looked_up
 
 if TYPE_CHECKING:
@@ -20,15 +21,23 @@ if TYPE_CHECKING:
 
 _PARTIAL_CONTENT = 206
 _NOT_FOUND = 404
+_OK = 200
+#: attempts in a row that bring no new byte, after the first
 _RESUMPTIONS = 5
+#: of one object, with new bytes: what brings some every time must end, too
+_MOST_RESUMPTIONS = 10_000
+#: bytes read at once; a body that breaks off takes those with it that were begun
+_PIECE = 1 << 16
+_SMALLER = 16
 
 
 class ObjectReader(io.RawIOBase):
     """Reads an object through ranged GETs, all of the one version that was looked up.
 
     The first read after a seek asks for just its bytes; if the next one goes on where it ended, one streaming
-    GET serves it and all that follow. A body cut short is resumed where it broke off. Every range has an
-    explicit start and end: OBS answers any other kind with the whole object.
+    GET serves it and all that follow. A body cut short is resumed where it broke off, as long as each attempt
+    brings new bytes. Every range has an explicit start and end: OBS returns the whole object for any other kind.
+    Each response must be about the version that was looked up.
 
     :param client: see :func:`~airflow_provider_dli.client.obs.settings.make_client`
     :param place: bucket and key
@@ -51,7 +60,9 @@ class ObjectReader(io.RawIOBase):
         self._position = 0
         self._body_end = 0
         self._goes_on = False
-        self._resumptions_left = _RESUMPTIONS
+        self._piece = _PIECE
+        self._resumptions = 0
+        self._fruitless = 0
 
     def readable(self) -> bool:
         """Say that it can be read."""
@@ -103,19 +114,24 @@ class ObjectReader(io.RawIOBase):
             self._drop_body()
             self._body = self._open(wanted)
         try:
-            piece: bytes = self._body.read(wanted)
-        except BotoCoreError as error:
+            piece: bytes = self._body.read(min(wanted, self._piece))
+        except (BotoCoreError, HTTPError, OSError) as error:
             return self._resume(str(error))
         if not piece:
             return self._resume(f"the body ended at byte {self._position} of {self._facts.size}")
         self._position += len(piece)
+        self._fruitless = 0
+        self._piece = min(2 * self._piece, _PIECE)
         return piece
 
     def _resume(self, reason: str) -> bytes:
         self._drop_body()
-        if not self._resumptions_left:
-            raise AnswerLostError("GetObject", self._place.url, f"cut {_RESUMPTIONS + 1} times: {reason}")
-        self._resumptions_left -= 1
+        if self._fruitless == _RESUMPTIONS or self._resumptions == _MOST_RESUMPTIONS:
+            times = self._resumptions + 1 if self._fruitless < _RESUMPTIONS else self._fruitless + 1
+            raise AnswerLostError("GetObject", self._place.url, f"cut {times} times: {reason}")
+        self._fruitless += 1
+        self._resumptions += 1
+        self._piece = max(1, self._piece // _SMALLER)
         return b""
 
     def _open(self, wanted: int) -> object:
@@ -136,14 +152,25 @@ class ObjectReader(io.RawIOBase):
         )
         if reply is None:
             raise changed(self._place, _NOT_FOUND, "NoSuchKey")
-        self._check_range(reply, f"bytes {start}-{end}/{self._facts.size}")
+        try:
+            self._check_version(reply)
+            self._check_range(reply, f"bytes {start}-{end}/{self._facts.size}")
+        except DliClientError:
+            reply["Body"].close()
+            raise
         return reply["Body"]
+
+    def _check_version(self, reply: Mapping[str, Any]) -> None:
+        """Refuse bytes of another version, whatever became of the conditions of the request."""
+        etag, version = reply.get("ETag"), reply.get("VersionId")
+        is_another = etag is not None and etag.strip('"') != self._facts.etag
+        if is_another or (self._facts.version_id and version not in (None, self._facts.version_id)):
+            raise changed(self._place, _OK, "AnotherVersion")
 
     def _check_range(self, reply: Mapping[str, Any], expected: str) -> None:
         status = reply["ResponseMetadata"]["HTTPStatusCode"]
         given = reply.get("ContentRange")
         if status != _PARTIAL_CONTENT or given != expected:
-            reply["Body"].close()
             raise UnexpectedReplyError(
                 "GetObject", status, None, f"asked for {expected} and got {given or 'the whole object'}", None
             )

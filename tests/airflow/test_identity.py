@@ -1,0 +1,419 @@
+"""Nothing is verified that OBS no longer has when its last byte has come, or that the network has damaged.
+
+A store over sockets does the harm at a moment that no real one can be made to keep; the two real ones come last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.hooks.obs import ObsHook
+from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
+from airflow_provider_dli.restoring.source import find, proven
+from airflow_provider_dli.sensors.dli import DliExportArchiveSensor
+from airflow_provider_dli.verification.demands import Demands
+from airflow_provider_dli.verification.verify import Verification
+
+PLACE = "obs-test/a.zip"
+TEN_MINUTES = 600.0
+
+
+def zipped(*jobs: int, size: int = 400_000) -> bytes:
+    """Make an archive with some bytes, so that the last of them are not read at once."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as made:
+        made.writestr("filling.bin", bytes(range(256)) * (size // 256))
+        for job in jobs:
+            made.writestr(f"{job}.json", f'{{"job_id": {job}}}')
+    return content.getvalue()
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One version of an object."""
+
+    data: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    written: float = 1_800_000_000.0
+
+
+def stored(data: bytes, written: float = 1_800_000_000.0, headers: dict[str, str] | None = None) -> Stored:
+    """Give an object the headers of a plain PUT, or others."""
+    tag = {"ETag": f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'}
+    return Stored(data, tag | (headers or {}), written)
+
+
+def nothing(number: int) -> None:
+    """Do no harm before the last byte of a GET."""
+    del number
+
+
+def as_it_is(number: int, start: int, body: bytes) -> bytes:
+    """Damage nothing."""
+    del number, start
+    return body
+
+
+class Store(ThreadingHTTPServer):
+    """One object, a clock, and what happens while it is read."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.object: Stored | None = stored(zipped(100))
+        self.ahead = 0.0
+        self.requests: list[str] = []
+        self.during: Callable[[int], None] = nothing
+        self.damage: Callable[[int, int, bytes], bytes] = as_it_is
+        self.of_gets: dict[str, str] = {}
+
+    def handle_error(self, *_: object) -> None:
+        """Keep quiet of clients that hang up."""
+
+    @property
+    def gets(self) -> int:
+        return self.requests.count("GET")
+
+    @property
+    def heads(self) -> int:
+        return self.requests.count("HEAD")
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Store
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return formatdate((timestamp or time.time()) + self.server.ahead, usegmt=True)
+
+    def do_HEAD(self) -> None:
+        self.server.requests.append("HEAD")
+        found = self.server.object
+        if found is None and self.path.count("/") > 1:
+            self.begin(404, {}, 0)
+        elif found is not None:
+            self.begin(200, self.facts(found), len(found.data))
+        else:
+            self.begin(200, {}, 0)
+
+    def do_GET(self) -> None:
+        store = self.server
+        store.requests.append("GET")
+        number, found = store.gets, store.object
+        if found is None:
+            self.begin(404, {}, 0)
+            return
+        first, last = (int(each) for each in self.headers["Range"].removeprefix("bytes=").split("-"))
+        ranged = {"Content-Range": f"bytes {first}-{last}/{len(found.data)}"}
+        body = store.damage(number, first, found.data[first : last + 1])
+        self.begin(206, self.facts(found) | ranged | store.of_gets, len(body))
+        self.wfile.write(body[:-1])
+        self.wfile.flush()
+        store.during(number)
+        self.wfile.write(body[-1:])
+
+    def facts(self, found: Stored) -> dict[str, str]:
+        return {"Last-Modified": formatdate(found.written, usegmt=True)} | found.headers
+
+    def begin(self, status: int, headers: dict[str, str], length: int) -> None:
+        self.send_response(status)
+        for name, value in ({"Content-Length": str(length)} | headers).items():
+            self.send_header(name, value)
+        self.end_headers()
+
+
+@pytest.fixture
+def store(connect: Any) -> Iterator[Store]:
+    """Return a store that the connection leads to."""
+    server = Store()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    connect(endpoint=url, obs_endpoint=url)
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def verify(**parameters: Any) -> dict[str, Any]:
+    """Verify the object as a task does."""
+    given = {"timeout": 0, "poll_interval": 0.05, **parameters}
+    (report,) = DliVerifyFlinkExportOperator(task_id="verify", zip_file=PLACE, **given).execute({})
+    return dict(report)
+
+
+def codes(report: dict[str, Any]) -> list[str]:
+    return [f"{each['severity']}: {each['code']}" for each in report["findings"]]
+
+
+def last(store: Store, level: str) -> int:
+    """Count the GETs of one reading, of the store as it is."""
+    verify(level=level)
+    gets, heads = store.gets, store.heads
+    assert heads == (1 if level == "exists" else 2)  # one more, and no more
+    store.requests.clear()
+    return gets
+
+
+OTHERS: dict[str, Stored | None] = {
+    "deleted": None,
+    "replaced": stored(zipped(100, 101, 102)),
+    "replaced by as many bytes": stored(zipped(999)),
+    "written again": stored(zipped(100), written=1_800_000_007.0),
+    "cut": stored(zipped(100)[:-1]),
+    "a new version": stored(zipped(100), headers={"x-amz-version-id": "v2"}),
+}
+
+
+@pytest.mark.parametrize("level", ["directory", "full"])
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_happens_while_the_last_get_streams_is_seen(store: Store, level: str, name: str) -> None:
+    """Deleted is missing; replaced is read again from its start, and nothing of the old one is in the report."""
+    gets, other = last(store, level), OTHERS[name]
+
+    def during(number: int) -> None:
+        if number == gets:
+            store.object = other
+
+    store.during = during
+    if other is None:
+        with pytest.raises(DliException, match="missing: there is no such object") as caught:
+            verify(level=level)
+        assert not isinstance(caught.value, DliFailException)
+    elif name == "cut":
+        with pytest.raises(DliFailException, match="no-end-record"):
+            verify(level=level)
+    else:
+        report = verify(level=level)
+        assert report["size"] == len(other.data)
+        assert report["etag"] == other.headers["ETag"].strip('"')
+        assert report["version_id"] == other.headers.get("x-amz-version-id")
+        with zipfile.ZipFile(io.BytesIO(other.data)) as archive:
+            assert report["entries"] == len(archive.namelist())
+
+
+@pytest.mark.parametrize("level", ["directory", "full"])
+def test_what_is_replaced_after_every_reading_is_red(store: Store, level: str) -> None:
+    """Three times in all; another attempt of the task may go better."""
+    gets = last(store, level)
+
+    def during(number: int) -> None:
+        if number % gets == 0:
+            store.object = stored(zipped(100), written=1_800_000_000.0 + number)
+
+    store.during = during
+    with pytest.raises(DliException, match="was replaced or deleted while it was read") as caught:
+        verify(level=level)
+    assert not isinstance(caught.value, DliFailException)
+    assert store.gets == 3 * gets
+
+
+@pytest.mark.parametrize("versions", [{}, {"x-amz-version-id": "v1"}, {"x-amz-version-id": "null"}], ids=str)
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        ({"ETag": '"0"'}, "replaced or deleted"),
+        ({"ETag": '""'}, "replaced or deleted"),
+        ({"ETag": "0123456789abcdef0123456789abcdef"}, "replaced or deleted"),
+        ({"Content-Range": "bytes 0-9/10"}, "asked for bytes"),
+        ({"Content-Range": "bytes 0-399999/*"}, "asked for bytes"),
+        ({"Content-Range": ""}, "asked for bytes"),
+    ],
+    ids=str,
+)
+def test_every_get_must_be_about_the_version(
+    store: Store, versions: dict[str, str], told: dict[str, str], problem: str
+) -> None:
+    """Whatever the store makes of the conditions of the request."""
+    store.object = stored(zipped(100), headers=versions)
+    store.of_gets = told
+    with pytest.raises(DliException, match=problem):
+        verify()
+
+
+def test_every_get_must_be_of_the_version(store: Store) -> None:
+    """Where the bucket keeps versions."""
+    store.object = stored(zipped(100), headers={"x-amz-version-id": "v1"})
+    store.of_gets = {"x-amz-version-id": "v2"}
+    with pytest.raises(DliException, match="replaced or deleted"):
+        verify()
+    store.of_gets = {}
+    assert verify()["version_id"] == "v1"
+
+
+def test_the_sensor_and_the_restore_see_it_too(store: Store) -> None:
+    """They prove by the same code."""
+    gets = last(store, "directory")
+
+    def during(number: int) -> None:
+        if number == gets:
+            store.object = None
+
+    store.during = during
+    with pytest.raises(DliException, match="missing: there is no such object"):
+        DliExportArchiveSensor(task_id="wait", zip_file=PLACE, timeout=5, poke_interval=0.1).execute({})
+    store.object, store.during = stored(zipped(100)), nothing
+    source = find(ObsHook(), PLACE)
+    store.requests.clear()
+    gets = last(store, "full")
+    store.during = during
+    with pytest.raises(DliException, match="missing: there is no such object"):
+        proven(ObsHook(), source, logging.getLogger())
+
+
+@pytest.mark.parametrize("ahead", [-TEN_MINUTES, TEN_MINUTES])
+def test_age_is_judged_by_the_clock_of_the_store(store: Store, ahead: float) -> None:
+    """Whether it is ten minutes ahead of the worker's or behind."""
+    store.ahead = ahead
+    store.object = stored(zipped(100), written=time.time() + ahead - 300)
+    assert verify(max_age=400)["sound"]
+    with pytest.raises(DliFailException, match=r"too-old: it was written (29|3)\d+ s ago, at most 200"):
+        verify(max_age=200)
+
+
+@pytest.mark.parametrize("ahead", [-TEN_MINUTES, TEN_MINUTES])
+def test_the_sensor_settles_by_the_clock_of_the_store(store: Store, ahead: float) -> None:
+    """As it judges the age."""
+    store.ahead = ahead
+    store.object = stored(zipped(100), written=time.time() + ahead - 300)
+    sensor = DliExportArchiveSensor(task_id="wait", zip_file=PLACE, settle_time=200)
+    assert sensor.poke({}).is_done
+    sensor = DliExportArchiveSensor(task_id="wait", zip_file=PLACE, settle_time=400)
+    assert not sensor.poke({}).is_done
+
+
+def flipping(readings: int, gets: int, at: int) -> Callable[[int, int, bytes], bytes]:
+    """Flip a bit of a byte of the first readings."""
+
+    def damage(number: int, start: int, body: bytes) -> bytes:
+        if number > readings * gets or not start <= at < start + len(body):
+            return body
+        place = at - start
+        return body[:place] + bytes([body[place] ^ 1 << (number % 8)]) + body[place + 1 :]
+
+    return damage
+
+
+@pytest.mark.parametrize("tag", [None, '"0123456789abcdef0123456789abcdef"'])
+@pytest.mark.parametrize("at", [12, 300_000, -60, -20])
+def test_what_arrives_damaged_is_read_once_more(store: Store, at: int, tag: str | None) -> None:
+    """The second reading decides: of one byte of a time, of content, of the directory, whatever the ETag is."""
+    data = zipped(100)
+    gets = last(store, "full")
+    store.object = stored(data, headers={"ETag": tag} if tag else {})
+    store.damage = flipping(1, gets, at % len(data))
+    report = verify()
+    assert report["sound"]
+    assert report["sha256"] == hashlib.sha256(data).hexdigest()
+    if codes(report) != ["warning: etag-mismatch"]:  # a byte that only a MD5 watches, and there was none
+        assert "warning: damaged-on-the-way" in codes(report)
+
+
+def test_what_arrives_otherwise_each_time_is_red(store: Store) -> None:
+    """And another attempt may go better: it is not the archive."""
+    gets = last(store, "full")
+    store.damage = flipping(9, gets, 300_000)
+    with pytest.raises(
+        DliException, match=r"damaged-on-the-way.*what lies between OBS and this machine"
+    ) as caught:
+        verify()
+    assert not isinstance(caught.value, DliFailException)
+    assert store.gets == 2 * gets
+
+
+def test_what_is_damaged_in_obs_is_read_twice_and_said_to_be(store: Store) -> None:
+    """No more often; two readings that are the same leave no doubt where it happened."""
+    data = bytearray(zipped(100))
+    gets = last(store, "full")
+    data[300_000] ^= 1
+    store.object = stored(bytes(data))
+    with pytest.raises(DliFailException, match="bad-crc"):
+        verify()
+    assert store.gets == 2 * gets
+    (report,) = Verification(ObsHook(), Demands(), logging.getLogger()).run(
+        [ObsLocation("obs-test", "a.zip")], 0, 1
+    )
+    assert [(each.code, each.severity) for each in report.findings] == [
+        ("damaged-in-obs", "warning"),
+        ("bad-crc", "error"),
+    ]
+
+
+def test_what_is_not_there_is_not_looked_for_twice(store: Store) -> None:
+    """A demand that is not met is no damage."""
+    gets = last(store, "full")
+    with pytest.raises(DliFailException, match="missing-job"):
+        verify(expected_jobs=[999])
+    assert store.gets == gets
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-amz-server-side-encryption": "kms"}], ids=str)
+def test_the_etag_of_an_encrypted_object_is_no_md5(store: Store, headers: dict[str, str]) -> None:
+    """Of the ciphertext: a note where OBS does not say that it is encrypted, and every CRC holds."""
+    store.object = stored(zipped(100), headers={"ETag": '"0123456789abcdef0123456789abcdef"'} | headers)
+    report = verify()
+    assert report["sound"]
+    assert codes(report) == ([] if headers else ["warning: etag-mismatch"])
+
+
+@pytest.fixture(scope="module", params=["seaweedfs", "moto"])
+def real(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    """Return an emulator for each store."""
+    with Emulator(object_store=request.param) as emulator:
+        yield emulator
+
+
+@pytest.mark.parametrize("is_versioned", [False, True])
+@pytest.mark.parametrize("other", [None, zipped(100, 101)], ids=["deleted", "replaced"])
+def test_real_stores(
+    real: Emulator, other: bytes | None, is_versioned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is deleted or replaced while the last GET streams, also in a bucket that keeps the old version."""
+    real.reset()
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", real.connection("access_key", obs_endpoint=real.dli))
+    if is_versioned:
+        enabled: Any = {"Status": "Enabled"}
+        real.s3.put_bucket_versioning(Bucket=real.bucket, VersioningConfiguration=enabled)
+    place, hook = ObsLocation(real.bucket, f"versioned-{is_versioned}.zip"), ObsHook()
+    real.s3.put_object(Bucket=place.bucket, Key=place.key, Body=zipped(100))
+    total = len(zipped(100))
+
+    def during(parsed: Any, **_: Any) -> None:
+        if parsed.get("ContentRange", "").endswith(f"-{total - 1}/{total}") and not done:
+            starts.append(parsed["ContentRange"])
+            if len(starts) == 2:  # the tail, and now all of it
+                done.append(True)
+                if other is None:
+                    real.s3.delete_object(Bucket=place.bucket, Key=place.key)
+                else:
+                    real.s3.put_object(Bucket=place.bucket, Key=place.key, Body=other)
+
+    starts: list[str] = []
+    done: list[bool] = []
+    hook.get_conn().meta.events.register("after-call.s3.GetObject", during)
+    (report,) = Verification(hook, Demands(), logging.getLogger()).run([place], 0, 1)
+    assert done
+    if other is None:
+        assert [each.code for each in report.errors] == ["missing"]
+    else:
+        assert report.sound
+        assert report.report
+        assert report.report.sha256 == hashlib.sha256(other).hexdigest()
