@@ -271,7 +271,7 @@ def test_the_sensor_and_the_restore_see_it_too(store: Store) -> None:
     with pytest.raises(DliException, match="missing: there is no such object"):
         DliExportArchiveSensor(task_id="wait", zip_file=PLACE, timeout=5, poke_interval=0.1).execute({})
     store.object, store.during = stored(zipped(100)), nothing
-    source = find(ObsHook(), PLACE)
+    source = find(ObsHook(), ObsLocation("obs-test", "a.zip"))
     store.requests.clear()
     gets = last(store, "full")
     store.during = during
