@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_dli.connection.fields import CONN_TYPE, DEFAULT_CONN_ID, ui_field_behaviour
+from airflow_provider_dli.connection.fields import CONN_TYPE, DEFAULT_CONN_ID, KEY_VARIABLES, ui_field_behaviour
 from airflow_provider_dli.exceptions import DliException, translated
 from airflow_provider_dli.hooks.masking import mask_secret
 
@@ -46,6 +46,10 @@ def _connected(account: Account) -> AsyncTransport:
     return AsyncTransport(account.network)
 
 
+def _fingerprint(connection: Any) -> int:  # noqa: ANN401 -- Airflow's, with the undecoded extras
+    return hash((connection.login, connection.password, connection.extra, *map(os.environ.get, KEY_VARIABLES)))
+
+
 class AccountHook(BaseHook):
     """A hook on a connection of type ``dli``. Threads may share it.
 
@@ -60,9 +64,14 @@ class AccountHook(BaseHook):
         super().__init__(**kwargs)
         self.dli_conn_id = dli_conn_id
         self._account: Account | None = None
+        self._fingerprint: int | None = None
         self._account_lock = threading.Lock()
         self._open: dict[asyncio.AbstractEventLoop, _Open] = {}
         self._reading: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        """Copy and pickle a hook as one on the same connection: locks, connections and secrets stay here."""
+        return type(self), (self.dli_conn_id,)
 
     @property
     def account(self) -> Account:
@@ -174,8 +183,30 @@ class AccountHook(BaseHook):
         """
         account = self._read(connection)
         with self._account_lock:
-            self._account = self._account or account
+            if self._account is None:
+                self._account, self._fingerprint = account, _fingerprint(connection)
             return self._account
+
+    @property
+    def fingerprint(self) -> int | None:
+        """A number that is another for another connection, and tells nothing of it; None before it is read."""
+        return self._fingerprint
+
+    def has_changed(self) -> bool:
+        """Return whether the connection has other credentials or settings by now than this hook has read."""
+        try:
+            return _fingerprint(self.get_connection(self.dli_conn_id)) != self._fingerprint
+        except AirflowNotFoundException:
+            return True
+
+    async def ahas_changed(self) -> bool:
+        """Return the same as :meth:`has_changed`, without blocking the event loop."""
+        from airflow_provider_dli.hooks.looking_up import alook_up
+
+        try:
+            return _fingerprint(await alook_up(self, self.dli_conn_id)) != self._fingerprint
+        except AirflowNotFoundException:
+            return True
 
     def _read(self, connection: AirflowConnection) -> Account:
         from airflow_provider_dli.connection.account import secrets_of, to_account

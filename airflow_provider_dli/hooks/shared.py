@@ -3,95 +3,197 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
 from airflow_provider_dli.client.errors import AuthenticationError
-from airflow_provider_dli.connection.fields import KEY_VARIABLES
-from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.base import AccountHook
-from airflow_provider_dli.hooks.looking_up import alook_up
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
 Hook = TypeVar("Hook", bound=AccountHook)
 _Key = tuple[type[AccountHook], str]
-_Refusal = tuple[int, DliException, float]
+_Refusal = tuple[int | None, DliException, float]
 
 #: seconds for which credentials that were refused are not tried again: for as long a key is locked
 _REFUSED_FOR = 300.0
+#: seconds after which the connection is read again, at the earliest, where polls fail: perhaps it was changed
+_REREAD_AFTER = 30.0
+#: seconds that the other polls wait for the response to the first one with new credentials
+_FIRST_ALONE = 5.0
 _HOOKS: dict[tuple[asyncio.AbstractEventLoop, _Key], SharedHook[Any]] = {}
 #: the last refusal of a connection's credentials: their fingerprint, the failure, and when
 _REFUSALS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Key, _Refusal]] = WeakKeyDictionary()
 
 
+@dataclass(eq=False)
+class _Session(Generic[Hook]):
+    """An open hook with one set of credentials.
+
+    :param hook: the hook
+    :param is_renewal: whether it replaces a session that failed
+    :param users: how many polls are under way
+    :param is_answered: whether the service has answered, with anything but a refusal of the credentials
+    :param refusal: how it has refused them; from then on nothing is sent with them
+    """
+
+    hook: Hook
+    is_renewal: bool = False
+    users: int = 0
+    is_answered: bool = False
+    refusal: DliException | None = None
+
+    @property
+    def alone_for(self) -> float:
+        """Seconds that a poll which begins now is alone, at most."""
+        return 0.0 if self.is_answered else _FIRST_ALONE
+
+
 class SharedHook(Generic[Hook]):
     """An open hook, whose users share what becomes of its credentials.
+
+    Polls that run at the same time may all be refused when keys are rotated. The first of them renews the
+    credentials, by reading the connection again or by fetching other temporary keys; the others that were refused
+    with the same session go on with the new one.
 
     :param kind: which hook
     :param dli_conn_id: the connection
     """
 
     def __init__(self, kind: type[Hook], dli_conn_id: str) -> None:
-        self.hook = kind(dli_conn_id)
         self.users = 0
+        self._kind = kind
+        self._dli_conn_id = dli_conn_id
         self._key: _Key = (kind, dli_conn_id)
-        self._fingerprint: int | None = None
-        self._identifying, self._looking = asyncio.Lock(), asyncio.Lock()
-        self._is_answered = self._is_renewed = False
+        self._session: _Session[Hook] | None = None
+        self._opening, self._first = asyncio.Lock(), asyncio.Lock()
+        self._reread = 0.0
 
-    async def identify(self) -> None:
-        """Take down which credentials these are, once, and before the hook reads them."""
-        async with self._identifying:
-            if self._fingerprint is None:
-                self._fingerprint = await _fingerprint(self.hook)
+    @property
+    def hook(self) -> Hook | None:
+        """The open hook; None while no poll was made."""
+        return self._session.hook if self._session else None
 
-    async def look(self, look: Callable[[Hook], Awaitable[None]]) -> None:
-        """Look with the hook, unless its credentials were refused a while ago.
+    async def poll(self, poll: Callable[[Hook], Awaitable[None]]) -> None:
+        """Poll with the hook, unless its credentials were refused a while ago.
 
-        The first look is made alone: a thousand triggers that begin together would lock a wrong key for everybody.
-
-        :param look: looks once
-        :raises DliException: if it failed, or another's was refused
+        :param poll: polls once
+        :raises DliException: if it failed, or the credentials are refused
         """
-        async with self._looking:
-            if not self._is_answered:
-                await self._look(look)
-                return
-        await self._look(look)
-
-    async def _look(self, look: Callable[[Hook], Awaitable[None]]) -> None:
-        self._check()
+        session = await self._current()
         try:
-            await look(self.hook)
+            await self._poll(session, poll)
         except DliException as error:
-            if not isinstance(error.error, AuthenticationError):
-                self._is_answered = True
+            if not await self._renew(session, error):
                 raise
-            if not self._fetches_others():
-                refusals = _REFUSALS.setdefault(asyncio.get_running_loop(), {})
-                refusals[self._key] = (self._fingerprint or 0, error, time.monotonic())
+        else:
+            return
+        await self._poll(await self._current(), poll)
+
+    async def close(self) -> None:
+        """Close the connections, once no poll is under way."""
+        session, self._session = self._session, None
+        if session and not session.users:
+            await session.hook.__aexit__(None, None, None)
+
+    async def _current(self) -> _Session[Hook]:
+        async with self._opening:
+            if self._session is None:
+                self._session = _Session(await self._kind(self._dli_conn_id).__aenter__())
+            return self._session
+
+    async def _poll(self, session: _Session[Hook], poll: Callable[[Hook], Awaitable[None]]) -> None:
+        session.users += 1
+        try:
+            await self._poll_in_turn(session, poll)
+        finally:
+            session.users -= 1
+            if session is not self._session and not session.users:
+                await session.hook.__aexit__(None, None, None)
+
+    async def _poll_in_turn(self, session: _Session[Hook], poll: Callable[[Hook], Awaitable[None]]) -> None:
+        """Poll; alone if it is the first time: a thousand triggers at once would lock a wrong key for everybody.
+
+        A response that does not come holds the others up for a while only.
+        """
+        if session.is_answered:
+            await self._poll_once(session, poll)
+            return
+        async with self._first:
+            polling = asyncio.ensure_future(self._poll_once(session, poll))
+            try:
+                await asyncio.wait({polling}, timeout=session.alone_for)
+            except BaseException:
+                polling.cancel()
                 raise
-            await self._look(look)
-        self._is_answered, self._is_renewed = True, False
+        await polling
 
-    def _check(self) -> None:
-        fingerprint, error, moment = _refusal(self._key) or (None, None, 0.0)
-        if error and fingerprint == self._fingerprint and time.monotonic() - moment < _REFUSED_FOR:
-            raise type(error)(str(error)) from error.error
+    async def _poll_once(self, session: _Session[Hook], poll: Callable[[Hook], Awaitable[None]]) -> None:
+        if refusal := session.refusal or self._refusal(session):
+            raise type(refusal)(str(refusal)) from refusal.error
+        try:
+            await poll(session.hook)
+        except DliException as error:
+            if _is_refusal(error):
+                session.refusal = error
+            else:
+                session.is_answered = True
+            raise
+        session.is_answered = True
 
-    def _fetches_others(self) -> bool:
-        """Tell whether the next look is made with other keys: those that somebody hands out are fetched anew."""
-        from airflow_provider_dli.client.credentials.temporary import TemporaryKeys
+    async def _renew(self, session: _Session[Hook], error: DliException) -> bool:
+        """Replace a session that failed by one with other credentials, or settings; whether there are any."""
+        if not isinstance(error, DliFailException) and time.monotonic() - self._reread < _REREAD_AFTER:
+            return False
+        async with self._opening:
+            if self._session is not session:
+                return True  # another poll has replaced it
+            self._reread = time.monotonic()
+            hook = session.hook
+            if await hook.ahas_changed():
+                hook = self._kind(self._dli_conn_id)
+            elif not _is_refusal(error):
+                return False
+            elif not _fetches_others(session):
+                self._note_refusal(session, error)
+                return False
+            self._session = _Session(await hook.__aenter__(), is_renewal=True)
+            if not session.users:
+                await session.hook.__aexit__(None, None, None)
+            return True
 
-        was_renewed, self._is_renewed = self._is_renewed, True
-        return isinstance(self.hook.account.credentials, TemporaryKeys) and not was_renewed
+    def _note_refusal(self, session: _Session[Hook], error: DliException) -> None:
+        if self._refusal(session) is None:
+            refusals = _REFUSALS.setdefault(asyncio.get_running_loop(), {})
+            refusals[self._key] = (session.hook.fingerprint, error, time.monotonic())
+
+    def _refusal(self, session: _Session[Hook]) -> DliException | None:
+        """Return why these credentials were refused a while ago; None if they were not."""
+        refused = _REFUSALS.get(asyncio.get_running_loop(), {}).get(self._key)
+        if (
+            refused is None
+            or refused[0] != session.hook.fingerprint
+            or time.monotonic() - refused[2] >= _REFUSED_FOR
+        ):
+            return None
+        return refused[1]
+
+
+def _fetches_others(session: _Session[Any]) -> bool:
+    """Return whether somebody hands out other keys; after two refusals in a row a third would lock them."""
+    from airflow_provider_dli.client.credentials.temporary import TemporaryKeys
+
+    is_fetched = isinstance(session.hook.account.credentials, TemporaryKeys)
+    return is_fetched and (session.is_answered or not session.is_renewal)
+
+
+def _is_refusal(error: DliException) -> bool:
+    return isinstance(error.error, AuthenticationError)
 
 
 @asynccontextmanager
@@ -107,44 +209,9 @@ async def shared_hook(kind: type[Hook], dli_conn_id: str) -> AsyncIterator[Share
     shared: SharedHook[Hook] = _HOOKS.setdefault(place, SharedHook(kind, dli_conn_id))
     shared.users += 1
     try:
-        await shared.identify()
-        async with shared.hook:
-            yield shared
+        yield shared
     finally:
         shared.users -= 1
-        if not shared.users and _HOOKS.get(place) is shared:
+        if not shared.users:
             del _HOOKS[place]
-
-
-def forget_shared(kind: type[AccountHook], dli_conn_id: str) -> None:
-    """Have the next one read the connection anew: it could not be used, perhaps it was changed.
-
-    Those who use the old hook keep it.
-
-    :param kind: which hook
-    :param dli_conn_id: the connection
-    """
-    _HOOKS.pop((asyncio.get_running_loop(), (kind, dli_conn_id)), None)
-
-
-async def has_other_credentials(kind: type[AccountHook], dli_conn_id: str) -> bool:
-    """Tell whether a connection whose credentials were refused has others by now.
-
-    :param kind: which hook was refused
-    :param dli_conn_id: the connection
-    """
-    refusal = _refusal((kind, dli_conn_id))
-    return refusal is None or refusal[0] != await _fingerprint(kind(dli_conn_id))
-
-
-def _refusal(key: _Key) -> _Refusal | None:
-    return _REFUSALS.get(asyncio.get_running_loop(), {}).get(key)
-
-
-async def _fingerprint(hook: AccountHook) -> int:
-    """Give a number that is another for other credentials, and tells nothing of them."""
-    try:
-        connection: Any = await alook_up(hook, hook.dli_conn_id)
-    except AirflowNotFoundException:
-        return 0  # the hook says so when it reads it
-    return hash((connection.login, connection.password, connection.extra, *map(os.environ.get, KEY_VARIABLES)))
+            await shared.close()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_dli.lifecycle.doing import Doing, checked
 from airflow_provider_dli.lifecycle.waiting import wait
@@ -45,24 +44,18 @@ class Again:
         while True:
             wait(self._hook, watch, max(0.0, end - time.monotonic()), poll_interval, self._log)
             left = end - time.monotonic()
-            if left <= 0 or not self._ask(watch):
+            if left <= 0 or not self.ask(watch):
                 return
-            if watch.due(time.time()):
+            if watch.due(self._hook.service_time()):
                 time.sleep(min(poll_interval, left))
 
-    def asked_in_time(self, watch: Watch, until: float) -> float:
-        """Ask those that can be asked now, after a wait on the triggerer; seconds that are left to wait on there.
+    def ask(self, watch: Watch) -> bool:
+        """Send the request to the jobs that can take it now; whether there were any.
 
         :param watch: what was seen
-        :param until: epoch seconds at which the wait is to end
-        :returns: 0 if there were none, or time is up
         :raises DliException: if one could not be asked
         """
-        left = max(0.0, until - time.time())
-        return left if left and self._ask(watch) else 0.0
-
-    def _ask(self, watch: Watch) -> bool:
-        jobs = {job_id: job for job_id in watch.due(time.time()) if (job := watch.seen[job_id])}
+        jobs = {job_id: job for job_id in watch.due(self._hook.service_time()) if (job := watch.seen[job_id])}
         if not jobs:
             return False
         doing = Doing(self._hook, self._deed, self._memory, self._settling_time, self._log)
@@ -73,14 +66,3 @@ class Again:
         for job_id in done.marks:
             del watch.seen[job_id]  # what was seen before it was asked tells nothing any more
         return True
-
-
-def carried_over(event: Any, watch: Mapping[str, Any]) -> tuple[float, dict[str, Any]]:  # noqa: ANN401 -- whatever the database gave back
-    """Give when the wait is to end, epoch seconds, and the state of a wait with what the trigger has seen.
-
-    :param event: of :class:`~airflow_provider_dli.triggers.flink.FlinkJobsTrigger`; an earlier version's tells
-        neither
-    :param watch: the state as the trigger was given it
-    """
-    seen = event if isinstance(event, Mapping) else {}
-    return seen.get("deadline", 0.0), {**watch, "before": seen.get("before", watch.get("before", {}))}

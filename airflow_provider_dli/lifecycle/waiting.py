@@ -9,7 +9,7 @@ from airflow_provider_dli.client.flink.states import RESTARTS, Verdict
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.lifecycle.looking import find
 from airflow_provider_dli.tables import text_table
-from airflow_provider_dli.triggers.patience import Patience
+from airflow_provider_dli.triggers.failures import raise_unless_transient
 from airflow_provider_dli.wording import Logger, counted, lasting
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from airflow_provider_dli.hooks.dli import DliHook
 
 _TELL_EVERY = 10.0
-_SOON = 10.0
+#: how often the last poll of a wait is made, and for how many seconds, where it fails and may go better
+_LAST_POLLS, _LAST_POLL = 5, 60.0
 _FEW = 20
 
 
@@ -29,13 +30,13 @@ def look(hook: DliHook, watch: Watch) -> DliException | None:
     :returns: what went wrong, where another look may go better
     :raises DliFailException: if none can
     """
-    for job_id in watch.waiting(time.time()):
+    for job_id in watch.waiting(hook.service_time()):
         try:
             watch.see(job_id, find(hook, job_id))
         except DliFailException:
             raise
         except DliException as error:
-            hook.log.warning("%s Looking again.", error)
+            hook.log.warning("%s Polling again.", error)
             return error
     return None
 
@@ -48,19 +49,19 @@ def wait(hook: DliHook, watch: Watch, timeout: float, poll_interval: float, log:
     :param timeout: seconds
     :param poll_interval: seconds between two looks
     :param log: where to tell how it stands, now and then
-    :raises DliException: if looks fail, one after the other
+    :raises DliException: if the poll fails that is the last in time, or in a way that will not pass
     """
-    began, told, patience = time.monotonic(), 0.0, Patience()
+    began, told = time.monotonic(), 0.0
+    # The last poll must have gone well, even if time is up: without it there is nothing to judge.
+    bearable = max(timeout, min(_LAST_POLL, _LAST_POLLS * poll_interval))
     while True:
         failure = look(hook, watch)
         spent = time.monotonic() - began
         if failure:
-            patience.bear(failure)
-            # The last look must have gone well, even if time is up: without it there is nothing to judge.
-            time.sleep(min(poll_interval, max(timeout - spent, _SOON)))
+            raise_unless_transient(failure, bearable - spent)
+            time.sleep(min(poll_interval, bearable - spent))
             continue
-        patience.recover()
-        now = time.time()
+        now = hook.service_time()
         if not watch.waiting(now) or watch.due(now) or spent >= timeout:
             return
         if spent - told >= _TELL_EVERY:
@@ -78,9 +79,10 @@ def standing(watch: Watch) -> str:
     return ", ".join(f"{counted(seen.count(status), 'job')} {status}" for status in dict.fromkeys(seen))
 
 
-def judge(watch: Watch, timeout: float, log: Logger) -> list[dict[str, Any]]:
+def judge(hook: DliHook, watch: Watch, timeout: float, log: Logger) -> list[dict[str, Any]]:
     """Pass if all have come to the goal.
 
+    :param hook: has made the polls
     :param watch: what was seen
     :param timeout: seconds that were waited, for the message
     :param log: where to tell, as a table
@@ -89,7 +91,7 @@ def judge(watch: Watch, timeout: float, log: Logger) -> list[dict[str, Any]]:
     :raises DliException: naming each that is on its way still
     """
     tell(watch, log)
-    now = time.time()
+    now = hook.service_time()
     if failures := watch.failures(now):
         listed = ", ".join(f"job {job_id} is {how}" for job_id, how in failures.items())
         raise DliFailException(

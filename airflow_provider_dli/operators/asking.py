@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 from airflow_provider_dli.telling import tells_failures
+from airflow_provider_dli.triggers.deferral import Deferrable
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.flink.states import Goal
     from airflow_provider_dli.client.flink.watching import Watch
     from airflow_provider_dli.hooks.dli import DliHook
+    from airflow_provider_dli.lifecycle.again import Again
     from airflow_provider_dli.lifecycle.deeds import Deed
     from airflow_provider_dli.memory import TaskMemory
     from airflow_provider_dli.parameters import IfEmpty
@@ -40,7 +42,7 @@ class Action(NamedTuple):
     with_savepoint: bool = False
 
 
-class FlinkJobsOperator(BaseOperator):
+class FlinkJobsOperator(Deferrable, BaseOperator):
     """Asks something of Flink jobs, each once, and waits for what comes of it; base of run, stop and save.
 
     Parameters, result and errors are told by those that follow.
@@ -116,23 +118,27 @@ class FlinkJobsOperator(BaseOperator):
         return self._come_to(hook, watch, action, doing.memory)
 
     @tells_failures
-    def execute_complete(self, context: Context, event: Any, watch: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
-        """Go on after the triggerer has waited: look once more, and judge."""
-        from airflow_provider_dli.client.flink.watching import Watch
+    def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
+        """Go on after the triggerer has waited: poll once more, and judge."""
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.memory import TaskMemory
         from airflow_provider_dli.triggers.events import checked
+        from airflow_provider_dli.triggers.flink import watch_of
 
         checked(event)
+        watch, left = watch_of(event), event.get("left", 0.0)
         action = self._checked()
-        marks = {int(job_id): mark for job_id, mark in watch["before"].items()}
-        seen = Watch(watch["job_ids"], watch["goal"], marks, watch["asked"], watch["grace"])
         memory = TaskMemory(context, f"dli_{action.deed.name}")
-        return self._judged(DliHook(action.options.dli_conn_id), seen, 0, action, memory)
+        return self._resumed(DliHook(action.options.dli_conn_id), watch, left, action, memory)
+
+    def _resumed(
+        self, hook: DliHook, watch: Watch, left: float, action: Action, memory: TaskMemory
+    ) -> list[dict[str, Any]]:
+        """Judge after a wait on the triggerer that had so many seconds left."""
+        del left
+        return self._judged(hook, watch, 0, action, memory)
 
     def _come_to(self, hook: DliHook, watch: Watch, action: Action, memory: TaskMemory) -> list[dict[str, Any]]:
-        import time
-
         from airflow_provider_dli.lifecycle.looking import find
         from airflow_provider_dli.lifecycle.waiting import look, shown, tell
 
@@ -144,8 +150,8 @@ class FlinkJobsOperator(BaseOperator):
             return shown(watch)
         if self.deferrable:
             look(hook, watch)
-            if watch.waiting(time.time()):
-                self._defer(watch, action.options.timeout, action)
+            if watch.waiting(hook.service_time()):
+                self._defer(hook, watch, action.options.timeout, action)
         return self._judged(hook, watch, action.options.timeout, action, memory)
 
     def _judged(
@@ -156,61 +162,53 @@ class FlinkJobsOperator(BaseOperator):
 
         wait(hook, watch, timeout, action.options.poll_interval, self.log)
         try:
-            result = judge(watch, action.options.timeout, self.log)
+            result = judge(hook, watch, action.options.timeout, self.log)
         except DliFailException:
             memory.forget()  # it has come to an end, if a bad one: whoever clears the task wants it asked anew
             raise
         memory.forget()
         return result
 
-    def _defer(self, watch: Watch, timeout: float, action: Action) -> None:
-        import time
-
-        from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
+    def _defer(self, hook: DliHook, watch: Watch, timeout: float, action: Action) -> None:
+        from airflow_provider_dli.triggers.flink import FlinkJobsTrigger, state_of
         from airflow_provider_dli.wording import counted
 
-        waiting = watch.waiting(time.time())
+        waiting = watch.waiting(hook.service_time())
         self.log.info("Waiting on the triggerer until %s %s.", counted(len(waiting), "job"), watch.goal)
-        state: dict[str, Any] = {
-            "job_ids": list(watch.job_ids),
-            "goal": watch.goal,
-            "before": {str(job_id): mark for job_id, mark in watch.before.items()},
-            "asked": watch.asked,
-            "grace": watch.grace,
-        }
         trigger = FlinkJobsTrigger(
-            dli_conn_id=action.options.dli_conn_id,
+            dli_conn_id=hook.dli_conn_id,
             poll_interval=action.options.poll_interval,
-            deadline=time.time() + timeout,
-            **state,
+            **self.wait_limits(hook, timeout),
+            **state_of(watch),
         )
-        self.defer(trigger=trigger, method_name="execute_complete", kwargs={"watch": state})
+        self.defer_to(trigger)
 
 
 class InTurnOperator(FlinkJobsOperator):
     """Asks jobs that cannot be asked yet as soon as they can be, in the same time; base of stop and save."""
 
-    #: epoch seconds at which a wait on the triggerer is to end
-    _until = 0.0
-
-    def execute_complete(self, context: Context, event: Any, watch: Mapping[str, Any]) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
-        """Go on after the triggerer has waited: ask what can be asked now and wait on, or judge."""
-        from airflow_provider_dli.lifecycle.again import carried_over
-
-        self._until, state = carried_over(event, watch)
-        return super().execute_complete(context, event, state)
+    def _resumed(
+        self, hook: DliHook, watch: Watch, left: float, action: Action, memory: TaskMemory
+    ) -> list[dict[str, Any]]:
+        """Send the request to what can take it now and wait on, or judge."""
+        again = self._again(hook, action, memory)
+        again.wait(watch, 0, action.options.poll_interval)
+        if left > 0 and again.ask(watch):
+            self._defer(hook, watch, left, action)
+        return self._judged(hook, watch, 0, action, memory)
 
     def _judged(
         self, hook: DliHook, watch: Watch, timeout: float, action: Action, memory: TaskMemory
     ) -> list[dict[str, Any]]:
-        from airflow_provider_dli.lifecycle.again import Again
         from airflow_provider_dli.lifecycle.savepoints import prove
 
-        again = Again(hook, action.deed, memory, action.options.settling_time, self.log)
-        again.wait(watch, timeout, action.options.poll_interval)
-        if left := again.asked_in_time(watch, self._until):
-            self._defer(watch, left, action)
+        self._again(hook, action, memory).wait(watch, timeout, action.options.poll_interval)
         result = super()._judged(hook, watch, 0, action, memory)
         if action.with_savepoint:
             prove(watch, self.log)
         return result
+
+    def _again(self, hook: DliHook, action: Action, memory: TaskMemory) -> Again:
+        from airflow_provider_dli.lifecycle.again import Again
+
+        return Again(hook, action.deed, memory, action.options.settling_time, self.log)

@@ -12,6 +12,7 @@ from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import ObsBucketLink, persist
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
 from airflow_provider_dli.telling import tells_failures
+from airflow_provider_dli.triggers.deferral import Deferrable
 from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_dli.client.locations import ObsLocation
+    from airflow_provider_dli.hooks.obs import ObsHook
     from airflow_provider_dli.parameters import Level
     from airflow_provider_dli.parameters.models import VerifyParameters
     from airflow_provider_dli.verification.report import ArchiveReport
     from airflow_provider_dli.verification.verify import Verification
 
 
-class DliVerifyFlinkExportOperator(Traced, BaseOperator):
+class DliVerifyFlinkExportOperator(Traced, Deferrable, BaseOperator):
     """Prove that archives of exported Flink jobs are whole, by reading each of them to its last byte.
 
     Waits until each archive is in OBS, then reads it in ranges, never on disk: structure, checksums, sizes and
@@ -108,18 +110,20 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
         """Verify the archives; a report for each."""
         options, verification = self._prepared()
         if self.deferrable and (awaited := verification.missing(options.zip_file)):
-            self._defer(awaited, options)
+            self._defer(verification.hook, awaited, options)
         return self._verified(context, options, verification, options.timeout)
 
     @tells_failures
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
-        """Go on after the triggerer has waited; what is missing now stays missing."""
+        """Go on after the triggerer has waited."""
         from airflow_provider_dli.triggers.events import checked
 
         status = checked(event)
         self.log.info("The triggerer has waited: %s.", "all is there" if status == "present" else "time is up")
         options, verification = self._prepared()
-        return self._verified(context, options, verification, 0)
+        # What is missing at the end of the wait stays missing; a poll that fails has the rest of the time.
+        left = event.get("left", 0.0) if status == "present" else 0.0
+        return self._verified(context, options, verification, left)
 
     def _prepared(self) -> tuple[VerifyParameters, Verification]:
         """Check every parameter, before anything is sent."""
@@ -148,13 +152,14 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
         persist(context, self, verification.hook, options.zip_file[0].bucket)
         # Red too: whoever looks into the failure finds the findings here.
         push(context, self, return_value=results)
-        file_and_judge(lambda: self._file(context, options, reports), lambda: judge(reports))
+        file_and_judge(lambda: self._file(context, options, verification.hook, reports), lambda: judge(reports))
         tell_assets(context, self.outlets, {str(report.place): report.proof for report in reports})
         return results
 
-    def _file(self, context: Context, options: VerifyParameters, reports: Sequence[ArchiveReport]) -> None:
+    def _file(
+        self, context: Context, options: VerifyParameters, hook: ObsHook, reports: Sequence[ArchiveReport]
+    ) -> None:
         """Write the report to look at, green or red."""
-        from airflow_provider_dli.hooks.obs import ObsHook
         from airflow_provider_dli.lineage.trace import Trace, object_of
         from airflow_provider_dli.reporting.filing import file_report
         from airflow_provider_dli.verification.page import page_of
@@ -162,13 +167,11 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
         if options.report_to is None:
             return
         page = page_of(reports, {"Run": context.get("run_id"), "Level": options.level})
-        place = file_report(ObsHook(options.dli_conn_id), options.report_to, "verify", page, self.log)
+        place = file_report(hook, options.report_to, "verify", page, self.log)
         self.trace = Trace(inputs=[report.dataset for report in reports], outputs=[object_of(place)])
         push(context, self, report_file=place)
 
-    def _defer(self, awaited: list[ObsLocation], options: VerifyParameters) -> None:
-        import time
-
+    def _defer(self, hook: ObsHook, awaited: list[ObsLocation], options: VerifyParameters) -> None:
         from airflow_provider_dli.triggers.obs import ArchivesTrigger
 
         self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in awaited))
@@ -176,6 +179,6 @@ class DliVerifyFlinkExportOperator(Traced, BaseOperator):
             [str(place) for place in awaited],
             options.dli_conn_id,
             options.poll_interval,
-            time.time() + options.timeout,
+            **self.wait_limits(hook, options.timeout),
         )
-        self.defer(trigger=trigger, method_name="execute_complete")
+        self.defer_to(trigger)

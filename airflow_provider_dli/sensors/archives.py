@@ -8,25 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
+from airflow.providers.common.compat.sdk import PokeReturnValue, conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
-from airflow_provider_dli.sensors.failing import as_usual, patience_of
-from airflow_provider_dli.telling import tells_failures
+from airflow_provider_dli.sensors.base import DliSensor
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_dli.client.locations import ObsLocation
+    from airflow_provider_dli.hooks.obs import ObsHook
     from airflow_provider_dli.parameters import Level
     from airflow_provider_dli.parameters.models import ArchiveSensorParameters
-    from airflow_provider_dli.triggers.patience import Patience
     from airflow_provider_dli.verification.verify import Verification
 
 
-class DliExportArchiveSensor(BaseSensorOperator):
+class DliExportArchiveSensor(DliSensor):
     """Wait until archives of exported Flink jobs are in OBS, have settled, and have a whole directory.
 
     For exports that somebody else makes, or that take long. It reads two or three ranges of each archive and
@@ -67,87 +65,64 @@ class DliExportArchiveSensor(BaseSensorOperator):
         self.level = level
         self.settle_time = settle_time
         self.deferrable = deferrable
-        self._patience: Patience | None = None
 
-    def poke(self, context: Context) -> PokeReturnValue:
-        """Look once; all settled archives are proven, and their reports are the result."""
+    @property
+    def hook(self) -> ObsHook:
+        """The hook that all polls of this task share."""
+        from airflow_provider_dli.hooks.obs import ObsHook
+
+        return self.open_hook(ObsHook)
+
+    def _poll(self, context: Context) -> PokeReturnValue:
+        """Poll once; where all archives have settled they are verified, and their reports are the result."""
         del context
         options, verification = self._prepared()
-        if awaited := self._awaited(options, verification):
+        # Where it need not settle, it may even be written in the future, by a clock that is ahead of ours.
+        if awaited := verification.unsettled(options.zip_file, options.settle_time or float("-inf")):
             self.log.info("Not there yet, or not settled: %s", ", ".join(place.url for place in awaited))
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self._proven(options, verification))
+        return PokeReturnValue(is_done=True, xcom_value=self._verified(options, verification))
 
-    @tells_failures
-    def execute(self, context: Context) -> Any:  # noqa: ANN401 -- BaseSensorOperator's
-        """Wait here, or on the triggerer."""
-        if not self.deferrable:
-            return super().execute(context)
-        with as_usual(self):
-            options, verification = self._prepared()
-            if self._awaited(options, verification):
-                self._defer(options)
-            return self._proven(options, verification)
-
-    @tells_failures
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited."""
-        from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
+        from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
         from airflow_provider_dli.triggers.events import checked
 
         del context
         if checked(event) == "timeout":
-            message = f"Not there, or not settled, within {self.timeout:.0f} s: {', '.join(event['missing'])}"
-            raise AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)
-        return self._proven(*self._prepared())
+            missing = ", ".join(map(str, event.get("missing") or []))
+            raise AirflowSensorTimeout(f"Not there, or not settled, within {self.timeout:.0f} s: {missing}")
+        return self._verified(*self._prepared())
 
     def _prepared(self) -> tuple[ArchiveSensorParameters, Verification]:
         """Check every parameter, before anything is sent."""
         from airflow_provider_dli.exceptions import translated
-        from airflow_provider_dli.hooks.obs import ObsHook
         from airflow_provider_dli.parameters.models import ArchiveSensorParameters
         from airflow_provider_dli.verification.demands import Demands
         from airflow_provider_dli.verification.verify import Verification
 
         with translated():
             options = ArchiveSensorParameters.from_operator(self)
-        return options, Verification(ObsHook(options.dli_conn_id), Demands(options.level), self.log)
+        return options, Verification(self.hook, Demands(options.level), self.log)
 
-    def _awaited(self, options: ArchiveSensorParameters, verification: Verification) -> Sequence[ObsLocation]:
-        """Give those that are not there, or not settled; all of them after a look that failed, and may pass."""
-        from airflow_provider_dli.exceptions import DliException
-
-        self._patience = self._patience or patience_of(self, deferrable=self.deferrable)
-        # Where it need not settle, it may even be written in the future, by a clock that is ahead of ours.
-        settle_time = options.settle_time or float("-inf")
-        try:
-            awaited = verification.unsettled(options.zip_file, settle_time)
-        except DliException as failure:
-            self._patience.bear(failure)
-            self.log.warning("%s Looking again.", failure)
-            return options.zip_file
-        self._patience.recover()
-        return awaited
-
-    def _proven(self, options: ArchiveSensorParameters, verification: Verification) -> list[dict[str, Any]]:
+    def _verified(self, options: ArchiveSensorParameters, verification: Verification) -> list[dict[str, Any]]:
         from airflow_provider_dli.verification.judgement import judge
 
         reports = verification.run(options.zip_file, 0, 1)
         judge(reports)
         return [report.as_dict() for report in reports]
 
-    def _defer(self, options: ArchiveSensorParameters) -> None:
-        import time
-
+    def _defer(self) -> None:
         from airflow_provider_dli.triggers.obs import ArchivesTrigger
 
+        options, _ = self._prepared()
         self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in options.zip_file))
         trigger = ArchivesTrigger(
             [str(place) for place in options.zip_file],
             options.dli_conn_id,
             self.poke_interval,
-            time.time() + self.timeout,
-            options.settle_time,
+            settle_time=options.settle_time,
+            **self.wait_limits(self.hook, self.timeout),
         )
-        self.defer(trigger=trigger, method_name="execute_complete")
+        self.defer_to(trigger)

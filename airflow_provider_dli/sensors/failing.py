@@ -1,6 +1,7 @@
-"""What the parameters of all sensors say of failures, for looks that are not made by ``BaseSensorOperator``.
+"""What a failure makes of a sensor's task: one rule, whether it polls on a worker or on the triggerer.
 
-What a task needs is imported when it runs: this module is read with every DAG file that uses a sensor.
+``BaseSensorOperator`` applies ``soft_fail`` and ``never_fail`` to polls on a worker in one way, and to what comes
+after a wait on the triggerer in another, which depends on the version of Airflow. This is the one for polls.
 """
 
 from __future__ import annotations
@@ -9,37 +10,47 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseSensorOperator
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
 
 if TYPE_CHECKING:
-    from airflow_provider_dli.triggers.patience import Patience
+    from airflow.providers.common.compat.sdk import BaseSensorOperator
+
+#: what no retry of the task can make better
+_FINAL = (AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException)
 
 
 @contextmanager
-def as_usual(sensor: BaseSensorOperator) -> Iterator[None]:
-    """Skip the task where ``soft_fail`` or ``never_fail`` says so, as after a look on a worker.
+def skipping(sensor: BaseSensorOperator) -> Iterator[None]:
+    """Skip the task in place of a failure where ``soft_fail`` or ``never_fail`` says so.
 
-    :param sensor: whose look it is
-    :raises AirflowSkipException: in the place of a failure
+    ``soft_fail`` is for what no retry can make better: time is up, or a
+    :class:`~airflow_provider_dli.exceptions.DliFailException`. Where a retry may help (a service is down, the
+    connection does not exist yet) the task fails. ``never_fail`` is for any failure.
+
+    :param sensor: whose task it is
+    :raises AirflowSkipException: in place of the failure
     """
     try:
         yield
-    except AirflowSkipException:
+    except (AirflowSkipException, _reschedule()):
         raise
-    except Exception as failure:
-        hopeless = isinstance(failure, AirflowFailException)
-        if sensor.never_fail or (sensor.soft_fail and hopeless):
+    except (Exception, AirflowTaskTimeout) as failure:
+        if sensor.never_fail or (sensor.soft_fail and isinstance(failure, _FINAL)):
             name = "soft_fail" if sensor.soft_fail else "never_fail"
-            raise AirflowSkipException(f"Skipping due to {name} is set to True.") from failure
+            raise AirflowSkipException(f"Skipping due to {name} is set to True: {failure}") from failure
         raise
 
 
-def patience_of(sensor: BaseSensorOperator, *, deferrable: bool) -> Patience:
-    """Give the patience of a sensor: none in mode ``reschedule``, where nobody counts from one look to the next.
-
-    :param sensor: whose looks may fail
-    :param deferrable: whether all looks but the first are made on the triggerer
-    """
-    from airflow_provider_dli.triggers.patience import MOST_FAILURES, Patience
-
-    return Patience(1 if sensor.reschedule and not deferrable else MOST_FAILURES)
+def _reschedule() -> type[Exception]:
+    """Return what a sensor in mode ``reschedule`` raises to be called again; it is no failure."""
+    try:
+        from airflow.sdk.exceptions import AirflowRescheduleException
+    except ImportError:  # Airflow 2
+        from airflow.exceptions import AirflowRescheduleException
+    kind: type[Exception] = AirflowRescheduleException
+    return kind

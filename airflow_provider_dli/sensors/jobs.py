@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
+from airflow.providers.common.compat.sdk import PokeReturnValue, conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
-from airflow_provider_dli.sensors.failing import as_usual, patience_of
-from airflow_provider_dli.telling import tells_failures
+from airflow_provider_dli.sensors.base import DliSensor
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -19,10 +18,9 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.flink.states import SeenGoal
     from airflow_provider_dli.client.flink.watching import Watch
     from airflow_provider_dli.hooks.dli import DliHook
-    from airflow_provider_dli.triggers.patience import Patience
 
 
-class DliFlinkJobSensor(BaseSensorOperator):
+class DliFlinkJobSensor(DliSensor):
     """Wait until Flink jobs run, have finished, or are stopped, whoever asked them to.
 
     Follows *Querying Job Details* of the DLI API reference (dli_02_0235). A job that cannot come to the goal any
@@ -64,109 +62,78 @@ class DliFlinkJobSensor(BaseSensorOperator):
         self.settling_time = settling_time
         self.dli_conn_id = dli_conn_id
         self.deferrable = deferrable
-        self._first_look: float | None = None
+        self._began: float | None = None
         self._before: dict[int, list[Any]] = {}
-        self._patience: Patience | None = None
 
-    def poke(self, context: Context) -> PokeReturnValue:
-        """Look once; where all have come to the goal, the jobs are the result."""
-        import time
+    @property
+    def hook(self) -> DliHook:
+        """The hook that all polls of this task share."""
+        from airflow_provider_dli.hooks.dli import DliHook
 
-        from airflow_provider_dli.lifecycle.waiting import standing
+        return self.open_hook(DliHook)
 
-        hook, watch = self._prepared(self._began(context))
-        self._look(hook, watch)
-        if watch.waiting(time.time()):
+    def _poll(self, context: Context) -> PokeReturnValue:
+        """Poll once; where all have come to the goal, the jobs are the result."""
+        from airflow_provider_dli.lifecycle.waiting import judge, look, standing
+
+        watch, elapsed = self._prepared(), self._elapsed(context)
+        if failure := look(self.hook, watch):
+            raise failure
+        watch.asked = self.hook.service_time() - elapsed
+        if watch.waiting(self.hook.service_time()):
             self.log.info("Not all %s: %s", watch.goal, standing(watch))
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self._judged(watch))
+        return PokeReturnValue(is_done=True, xcom_value=judge(self.hook, watch, self.timeout, self.log))
 
-    @tells_failures
-    def execute(self, context: Context) -> Any:  # noqa: ANN401 -- BaseSensorOperator's
-        """Wait here, or on the triggerer."""
-        import time
-
-        if not self.deferrable:
-            return super().execute(context)
-        with as_usual(self):
-            hook, watch = self._prepared(time.time())
-            self._look(hook, watch)
-            if watch.waiting(time.time()):
-                self._defer(hook, watch)
-            return self._judged(watch)
-
-    @tells_failures
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited."""
-        import time
+        from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
-        from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
-
-        from airflow_provider_dli.lifecycle.waiting import standing, wait
+        from airflow_provider_dli.lifecycle.waiting import judge, standing, wait
         from airflow_provider_dli.triggers.events import checked
 
         del context
         checked(event)
-        hook, watch = self._prepared(0)
-        wait(hook, watch, 0, self.poke_interval, self.log)
-        if watch.waiting(time.time()):
-            message = f"Not all {watch.goal} within {self.timeout:.0f} s: {standing(watch)}"
-            raise AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)
-        return self._judged(watch)
+        watch = self._prepared()
+        watch.grace = 0  # the trigger has waited for it
+        wait(self.hook, watch, 0, self.poke_interval, self.log)
+        if watch.waiting(self.hook.service_time()):
+            raise AirflowSensorTimeout(f"Not all {watch.goal} within {self.timeout:.0f} s: {standing(watch)}")
+        return judge(self.hook, watch, self.timeout, self.log)
 
-    def _began(self, context: Context) -> float:
-        """Tell when the task began, epoch seconds; in mode ``reschedule`` it begins anew for every look."""
+    def _elapsed(self, context: Context) -> float:
+        """Return the seconds since the task began; in mode ``reschedule`` it begins again for every poll."""
         import time
 
-        if self._first_look is None:
-            self._first_look = time.time()
-        instance = context.get("ti")
-        first = instance.get_first_reschedule_date(context) if self.reschedule and instance else None
-        return first.timestamp() if first else self._first_look
+        from airflow_provider_dli.sensors.rescheduling import seconds_since_first_poll
 
-    def _prepared(self, began: float) -> tuple[DliHook, Watch]:
+        if self._began is None:
+            self._began = time.monotonic()
+        since = seconds_since_first_poll(self, context) if self.reschedule else None
+        return time.monotonic() - self._began if since is None else since
+
+    def _prepared(self) -> Watch:
         """Check every parameter, before anything is sent."""
         from airflow_provider_dli.client.flink.watching import Watch
         from airflow_provider_dli.exceptions import translated
-        from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.parameters.models import JobSensorParameters
 
         with translated():
             options = JobSensorParameters.from_operator(self)
-        return DliHook(options.dli_conn_id), Watch(
-            options.job_ids, options.goal, self._before, began, options.settling_time, must_move=False
-        )
+        return Watch(options.job_ids, options.goal, self._before, 0, options.settling_time, must_move=False)
 
-    def _look(self, hook: DliHook, watch: Watch) -> None:
-        """Look at each job; where that fails, and may pass, some are not seen, and so waited for."""
-        from airflow_provider_dli.lifecycle.waiting import look
+    def _defer(self) -> None:
+        from airflow_provider_dli.triggers.flink import FlinkJobsTrigger, state_of
 
-        self._patience = self._patience or patience_of(self, deferrable=self.deferrable)
-        if failure := look(hook, watch):
-            self._patience.bear(failure)
-        else:
-            self._patience.recover()
-
-    def _judged(self, watch: Watch) -> list[dict[str, Any]]:
-        from airflow_provider_dli.lifecycle.waiting import judge
-
-        return judge(watch, self.timeout, self.log)
-
-    def _defer(self, hook: DliHook, watch: Watch) -> None:
-        import time
-
-        from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
-
-        self.log.info("Waiting on the triggerer until jobs %s are %s.", list(watch.job_ids), watch.goal)
+        state, hook = state_of(self._prepared()), self.hook
+        # A clock of this machine that is minutes off must not end the settling time on the triggerer.
+        state["asked"] = None if hook.clock_offset is None else hook.service_time() - self._elapsed({})
+        self.log.info("Waiting on the triggerer until jobs %s are %s.", state["job_ids"], state["goal"])
         trigger = FlinkJobsTrigger(
-            list(watch.job_ids),
-            watch.goal,
             dli_conn_id=hook.dli_conn_id,
             poll_interval=self.poke_interval,
-            deadline=time.time() + self.timeout,
-            before={str(job_id): mark for job_id, mark in watch.before.items()},
-            asked=watch.asked,
-            grace=watch.grace,
             must_move=False,
+            **self.wait_limits(hook, self.timeout),
+            **state,
         )
-        self.defer(trigger=trigger, method_name="execute_complete")
+        self.defer_to(trigger)

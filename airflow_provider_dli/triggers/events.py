@@ -23,7 +23,15 @@ def checked(event: Any) -> str:  # noqa: ANN401 -- whatever the database gave ba
         case "error":
             kind = DliException if event.get("transient") else DliFailException
             raise kind(str(event.get("message")))
-    raise DliFailException(
+    raise unknown(event)
+
+
+def unknown(event: Any) -> DliFailException:  # noqa: ANN401 -- whatever the database gave back
+    """Return the failure for an event that this version does not know; it never means success.
+
+    :param event: as Airflow hands it to the task
+    """
+    return DliFailException(
         f"The trigger gave {event!r:.200}, which is no event of this provider. "
         "Check that the triggerer has the same version of it."
     )

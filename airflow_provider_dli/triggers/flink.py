@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.flink import is_missing, show_job
 from airflow_provider_dli.client.flink.watching import Watch
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.triggers.events import unknown
 from airflow_provider_dli.triggers.waiting import WaitingTrigger
 
 if TYPE_CHECKING:
@@ -21,35 +21,41 @@ if TYPE_CHECKING:
 class FlinkJobsTrigger(WaitingTrigger):
     """Waits until Flink jobs have come to a goal, one has failed, or one can be asked that could not before.
 
-    Tells the task ``before`` besides, the marks with what was seen on the way, and ``deadline``.
+    Its event has the state of the wait besides, for the task to go on with: ``watch``, with ``job_ids``, ``goal``,
+    ``before`` (the marks, with what was seen on the way), ``asked`` and ``grace``.
 
     :param job_ids: the jobs
     :param goal: ``running``, ``finished``, ``stopped`` or ``saved``
     :param dli_conn_id: connection of type ``dli``
     :param poll_interval: seconds between two looks, a quarter more or less by chance
-    :param deadline: epoch seconds at which to stop waiting
+    :param deadline: epoch seconds, by the service's clock, at which to stop waiting; None where it is not known
+    :param timeout: seconds to wait, at most; None where there is a ``deadline`` alone
+    :param execution_left: seconds that are left of the task's ``execution_timeout``; None if it has none
     :param before: marks of the jobs before they were asked to move, by id as text
-    :param asked: epoch seconds at which they were asked
+    :param asked: epoch seconds, by the service's clock, at which they were asked; None for the first response
     :param grace: seconds after that in which a job may be as it was before
     :param must_move: whether it is a failure to be so for longer
     """
 
     hook_class = DliHook
+    parameters = ("job_ids", "goal", *WaitingTrigger.parameters, "before", "asked", "grace", "must_move")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- by name, as in its row of the database
         self,
         job_ids: Sequence[int],
         goal: Goal,
         *,
         dli_conn_id: str,
         poll_interval: float,
-        deadline: float,
+        deadline: float | None = None,
+        timeout: float | None = None,
+        execution_left: float | None = None,
         before: Mapping[str, list[Any]] | None = None,
-        asked: float = 0.0,
+        asked: float | None = 0.0,
         grace: float = 0.0,
         must_move: bool = True,
     ) -> None:
-        super().__init__(dli_conn_id, poll_interval, deadline)
+        super().__init__(dli_conn_id, poll_interval, deadline, timeout=timeout, execution_left=execution_left)
         self.job_ids = list(job_ids)
         self.goal: Goal = goal
         self.before = dict(before or {})
@@ -57,43 +63,53 @@ class FlinkJobsTrigger(WaitingTrigger):
         self.grace = grace
         self.must_move = must_move
         marks = {int(job_id): mark for job_id, mark in self.before.items()}
-        self._watch = Watch(self.job_ids, goal, marks, asked, grace, must_move)
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give what it takes to make it again on another triggerer."""
-        names = (
-            "job_ids",
-            "goal",
-            "dli_conn_id",
-            "poll_interval",
-            "deadline",
-            "before",
-            "asked",
-            "grace",
-            "must_move",
-        )
-        return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
+        self._watch = Watch(self.job_ids, goal, marks, asked or 0.0, grace, must_move)
 
     async def look(self, hook: DliHook) -> None:
         """Look at each job that is on its way still."""
-        for job_id in self._watch.waiting(time.time()):
+        for job_id in self._watch.waiting(self.service_time()):
             try:
                 job: FlinkJob | None = await hook.arun(show_job(job_id))
             except DliException as error:
                 if not is_missing(error.error):
                     raise
                 job = None
+            if self.asked is None:
+                self.asked = self._watch.asked = self.service_time()
             self._watch.see(job_id, job)
 
     def missing(self) -> list[Any]:
         """Give the jobs that are on their way still."""
-        return self._watch.waiting(time.time())
+        return self._watch.waiting(self.service_time())
 
     def is_over(self) -> bool:
         """Tell whether none is on its way, or one is due to be asked."""
-        return not self.missing() or bool(self._watch.due(time.time()))
+        return not self.missing() or bool(self._watch.due(self.service_time()))
 
     def facts(self) -> dict[str, Any]:
         """Give what a later look no longer shows."""
-        before = {str(job_id): mark for job_id, mark in self._watch.before.items()}
-        return {"before": before, "deadline": self.deadline}
+        return {"watch": state_of(self._watch)}
+
+
+def state_of(watch: Watch) -> dict[str, Any]:
+    """Return the state of a wait as plain JSON values.
+
+    :param watch: what was seen
+    """
+    before = {str(job_id): mark for job_id, mark in watch.before.items()}
+    names = ("goal", "asked", "grace")
+    return {"job_ids": list(watch.job_ids), "before": before, **{name: getattr(watch, name) for name in names}}
+
+
+def watch_of(event: Mapping[str, Any]) -> Watch:
+    """Make the wait again that an event reports on.
+
+    :param event: of :class:`FlinkJobsTrigger`
+    :raises DliFailException: if it holds no state of a wait
+    """
+    try:
+        state = event["watch"]
+        before = {int(job_id): mark for job_id, mark in state["before"].items()}
+        return Watch(list(state["job_ids"]), state["goal"], before, float(state["asked"]), float(state["grace"]))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise unknown(event) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,29 +20,30 @@ class ArchivesTrigger(WaitingTrigger):
     :param zip_file: the archives, each ``bucket/key``
     :param dli_conn_id: connection of type ``dli``
     :param poll_interval: seconds between two looks, a quarter more or less by chance
-    :param deadline: epoch seconds at which to stop waiting
-    :param settle_time: seconds for which an archive must not have changed
+    :param deadline: epoch seconds, by the service's clock, at which to stop waiting; None where it is not known
+    :param settle_time: seconds for which an archive must not have changed, by the service's clock
+    :param timeout: seconds to wait, at most; None where there is a ``deadline`` alone
+    :param execution_left: seconds that are left of the task's ``execution_timeout``; None if it has none
     """
 
     hook_class = ObsHook
+    parameters = ("zip_file", *WaitingTrigger.parameters, "settle_time")
 
     def __init__(
         self,
         zip_file: Sequence[str],
         dli_conn_id: str,
         poll_interval: float,
-        deadline: float,
+        deadline: float | None = None,
         settle_time: float = 0,
+        *,
+        timeout: float | None = None,
+        execution_left: float | None = None,
     ) -> None:
-        super().__init__(dli_conn_id, poll_interval, deadline)
+        super().__init__(dli_conn_id, poll_interval, deadline, timeout=timeout, execution_left=execution_left)
         self.zip_file = list(zip_file)
         self.settle_time = settle_time
         self._watch = _Watch(self.zip_file, settle_time)
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give what it takes to make it again on another triggerer."""
-        names = ("zip_file", "dli_conn_id", "poll_interval", "deadline", "settle_time")
-        return "airflow_provider_dli.triggers.obs.ArchivesTrigger", {name: getattr(self, name) for name in names}
 
     async def look(self, hook: ObsHook) -> None:
         """Look each one up that is not settled yet."""
@@ -72,14 +72,14 @@ class _Watch:
         bucket = archive.partition("/")[0]
         facts = await hook.afind(archive, bucket_known=bucket in self._buckets)
         self._buckets.add(bucket)
-        if facts and self._has_settled(facts):
+        if facts and self._has_settled(facts, hook.service_time()):
             self._settled.add(archive)
 
     def unsettled(self) -> list[str]:
         """Give those that were not there, or had changed a moment before, when they were looked at."""
         return [archive for archive in self._archives if archive not in self._settled]
 
-    def _has_settled(self, facts: ObjectFacts) -> bool:
+    def _has_settled(self, facts: ObjectFacts, now: float) -> bool:
         """Judge by the time of the last write, as the sensor does on a worker."""
-        age = time.time() - datetime.fromisoformat(facts.last_modified).timestamp()
+        age = now - datetime.fromisoformat(facts.last_modified).timestamp()
         return not self._settle_time or age >= self._settle_time

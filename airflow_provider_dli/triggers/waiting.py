@@ -9,15 +9,15 @@ import sys
 import time
 from abc import abstractmethod
 from importlib import import_module
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_dli.client.errors import AuthenticationError
 from airflow_provider_dli.exceptions import DliException, DliFailException
-from airflow_provider_dli.hooks.shared import forget_shared, has_other_credentials, shared_hook
-from airflow_provider_dli.triggers.patience import Patience
+from airflow_provider_dli.hooks.shared import shared_hook
+from airflow_provider_dli.triggers.failures import raise_unless_transient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,19 +41,49 @@ class WaitingTrigger(BaseTrigger):
     ``status`` is ``present``, ``timeout`` or ``error``; ``missing`` lists what is waited for still; ``message``
     and ``transient`` tell of the error.
 
+    A triggerer's clock may be minutes ahead of the worker's, or behind: the end of the wait is told by the
+    service's clock, as its responses show it to both, and no wait of one triggerer is longer than ``timeout``.
+
     :param dli_conn_id: connection of type ``dli``
-    :param poll_interval: seconds between two looks, a quarter more or less by chance
-    :param deadline: epoch seconds at which to stop waiting
+    :param poll_interval: seconds between two polls, a quarter more or less by chance
+    :param deadline: epoch seconds, by the service's clock, at which to stop waiting; None where it is not known
+    :param timeout: seconds to wait, at most; None where there is a ``deadline`` alone
+    :param execution_left: seconds that are left of the task's ``execution_timeout``; None if it has none
     """
 
-    #: which hook to look with
+    #: which hook to poll with
     hook_class: ClassVar[type[AccountHook]]
+    #: names of the parameters, which are attributes as well
+    parameters: ClassVar[tuple[str, ...]] = (
+        "dli_conn_id",
+        "poll_interval",
+        "deadline",
+        "timeout",
+        "execution_left",
+    )
 
-    def __init__(self, dli_conn_id: str, poll_interval: float, deadline: float) -> None:
+    def __init__(
+        self,
+        dli_conn_id: str,
+        poll_interval: float,
+        deadline: float | None = None,
+        *,
+        timeout: float | None = None,
+        execution_left: float | None = None,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's has no types
         self.dli_conn_id = dli_conn_id
         self.poll_interval = poll_interval
         self.deadline = deadline
+        self.timeout = timeout
+        self.execution_left = execution_left
+        self._began = time.monotonic()
+        self._shared: SharedHook[Any] | None = None
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what it takes to make it again on another triggerer."""
+        kind = type(self)
+        return f"{kind.__module__}.{kind.__name__}", {name: getattr(self, name) for name in self.parameters}
 
     @abstractmethod
     async def look(self, hook: Any) -> None:  # noqa: ANN401 -- of ``hook_class``
@@ -76,45 +106,61 @@ class WaitingTrigger(BaseTrigger):
         yield TriggerEvent(await self._outcome())  # type: ignore[no-untyped-call]  # likewise
 
     async def _outcome(self) -> dict[str, Any]:
-        # The task has just looked. A triggerer may start a thousand at once: each begins at a moment of its own.
+        # The task has just polled. A triggerer may start a thousand at once: each begins at a moment of its own.
         await asyncio.sleep(min(self._left(), random.uniform(0, self.poll_interval)))  # noqa: S311 -- no secret
         await _load()
-        for tries_left in (1, 0):
-            try:
-                async with shared_hook(self.hook_class, self.dli_conn_id) as shared:
-                    return await self._wait(shared)
-            except DliException as error:
-                forget_shared(self.hook_class, self.dli_conn_id)
-                # A connection with temporary keys may have got fresh ones since: it is read once more. With the
-                # same ones nothing is asked again: a key that is refused a few times is locked for everybody.
-                if not (tries_left and await self._may_go_on(error)):
-                    return _failed(error)
-        raise AssertionError("the last try returns")
-
-    async def _may_go_on(self, error: DliException) -> bool:
-        refused = isinstance(error.error, AuthenticationError)
-        return refused and await has_other_credentials(self.hook_class, self.dli_conn_id)
+        try:
+            async with shared_hook(self.hook_class, self.dli_conn_id) as self._shared:
+                return {**await self._wait(self._shared), **self._times()}
+        except DliException as error:
+            return {**_failed(error), **self._times()}
 
     async def _wait(self, shared: SharedHook[AccountHook]) -> dict[str, Any]:
-        """Look until it is over, or time is up."""
-        patience = Patience()
+        """Poll until it is over, or time is up."""
         while True:
             try:
-                await shared.look(self.look)
+                await shared.poll(self.look)
             except DliException as error:
-                patience.bear(error)
-                self.log.warning("%s Looking again in %.0f s.", error, self.poll_interval)
+                raise_unless_transient(error, self._left())
+                self.log.warning("%s Polling again in %.0f s.", error, self.poll_interval)
             else:
-                patience.recover()
                 if self.is_over():
                     return {"status": "present", "missing": self.missing(), **self.facts()}
-            if self._left() <= 0:
-                return {"status": "timeout", "missing": self.missing(), **self.facts()}
+                if self._left() <= 0:
+                    return {"status": "timeout", "missing": self.missing(), **self.facts()}
             pause = self.poll_interval * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 -- no secret
             await asyncio.sleep(min(pause, self._left()))
 
+    def service_time(self) -> float:
+        """Return epoch seconds by the service's clock; by this machine's where it has shown none."""
+        hook = self._shared and self._shared.hook
+        return hook.service_time() if hook else time.time()
+
     def _left(self) -> float:
-        return max(0.0, self.deadline - time.time())
+        """Return the seconds that are left to wait."""
+        return max(0.0, min(self._left_of_timeout(), self._left_of_execution()))
+
+    def _left_of_timeout(self) -> float:
+        ends = []
+        if self.timeout is not None:
+            ends.append(self.timeout - (time.monotonic() - self._began))
+        # Without the service's time, this machine's would not do: the timeout counts alone until it is known.
+        hook = self._shared and self._shared.hook
+        if self.deadline is not None and (self.timeout is None or (hook and hook.clock_offset is not None)):
+            ends.append(self.deadline - self.service_time())
+        return min(ends, default=0.0)
+
+    def _left_of_execution(self) -> float:
+        if self.execution_left is None:
+            return inf
+        return self.execution_left - (time.monotonic() - self._began)
+
+    def _times(self) -> dict[str, float]:
+        """Return what is left of the limits that the task has given, for it to go on with."""
+        left = {} if self.timeout is None else {"left": max(0.0, self._left_of_timeout())}
+        if self.execution_left is not None:
+            left["execution_left"] = self._left_of_execution()
+        return left
 
 
 async def _load() -> None:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
-from airflow_provider_dli.triggers.patience import Patience
+from airflow_provider_dli.triggers.failures import raise_unless_transient
 from airflow_provider_dli.wording import Logger, counted
 
 if TYPE_CHECKING:
@@ -54,24 +54,21 @@ def wait_for(
     :param poll_interval: seconds between two looks
     :param log: where to tell
     :returns: those that are there
-    :raises DliException: if looks fail, one after the other, or the last one in time does
+    :raises DliException: if the poll fails that is the last in time, or in a way that will not pass
     """
-    deadline, patience = time.monotonic() + timeout, Patience()
+    deadline = time.monotonic() + timeout
     found: Found = {}
     told = False
     while True:
         failure = look(hook, places, found, log)
         left = deadline - time.monotonic()
         if failure is None:
-            patience.recover()
             if len(found) == len(places) or left <= 0:
                 return found
             told = told or _tell(places, found, left, log)
         else:
-            # What a look that failed has not found may be there.
-            patience.bear(failure)
-            if left <= 0:
-                raise failure
+            # What a poll that failed has not found may be there.
+            raise_unless_transient(failure, left)
         time.sleep(min(poll_interval, left))
 
 

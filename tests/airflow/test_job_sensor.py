@@ -116,4 +116,4 @@ def test_time_is_up_on_the_triggerer(world: Emulator) -> None:
     with pytest.raises(AirflowSensorTimeout, match=r"Not all running within 5 s: 1 job job_submitting"):
         sensor([101]).execute_complete({}, event)
     with pytest.raises(AirflowSkipException):
-        sensor([101], soft_fail=True).execute_complete({}, event)
+        sensor([101], soft_fail=True).resume_execution("execute_complete", {"event": event}, {})

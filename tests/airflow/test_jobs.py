@@ -284,7 +284,7 @@ def deferred(operator: Any, instance: TaskInstance) -> Any:
 
     event = asyncio.run(fire())
     fresh = type(operator)(task_id="again", job_ids=operator.job_ids, **QUICK)
-    return fresh.execute_complete(instance.context, event=event, **json.loads(json.dumps(waiting.kwargs)))
+    return fresh.execute_complete(instance.context, event=json.loads(json.dumps(event)))
 
 
 def test_waiting_on_the_triggerer(world: Emulator) -> None:
@@ -304,12 +304,21 @@ def test_a_failure_on_the_triggerer(world: Emulator) -> None:
         deferred(operator, TaskInstance())
 
 
-@pytest.mark.parametrize("event", [None, {}, {"status": "success"}, "present"])
+@pytest.mark.parametrize(
+    "event",
+    [
+        *(None, {}, {"status": "success"}, "present", {"status": "present"}),
+        {"status": "present", "watch": ""},
+        {"status": "present", "watch": {"before": []}},
+        {"status": "present", "watch": {"job_ids": [1]}},
+    ],
+    ids=repr,
+)
 def test_an_unknown_event_is_red(event: Any) -> None:
     """Never success."""
     operator = DliRunFlinkJobsOperator(task_id="run", job_ids=[100])
     with pytest.raises(DliFailException, match="no event of this provider"):
-        operator.execute_complete({}, event=event, watch={})
+        operator.execute_complete({}, event=event)
 
 
 def test_a_wrong_goal_is_refused(world: Emulator) -> None:

@@ -121,7 +121,7 @@ def test_it_judges_what_the_trigger_reports(world: Any) -> None:
     with pytest.raises(AirflowSensorTimeout, match=r"Not there, or not settled, within 5 s: .*a\.zip"):
         sensor("obs-test/a.zip").execute_complete({}, event)
     with pytest.raises(AirflowSkipException):
-        sensor("obs-test/a.zip", soft_fail=True).execute_complete({}, event)
+        sensor("obs-test/a.zip", soft_fail=True).resume_execution("execute_complete", {"event": event}, {})
     with pytest.raises(DliFailException, match="is no event of this provider"):
         sensor("obs-test/a.zip").execute_complete({}, None)
 

@@ -60,43 +60,37 @@ def test_what_can_never_be_is_skipped_where_the_author_says_so(
 
 @both_halves
 def test_what_may_pass_is_skipped_by_never_fail_only(world: Emulator, deferrable: bool) -> None:
-    """With ``soft_fail`` a retry is what helps, as with any sensor."""
+    """With ``soft_fail`` a retry is what helps, as with any sensor; time that is up does not change that."""
     world.fault("GetObject", "error", times=None, status=503, code="ServiceUnavailable")
-    name = put(world)
+    name, given = put(world), {"deferrable": deferrable, "timeout": 0.5}
     with pytest.raises(AirflowSkipException, match="never_fail"):
-        archives(name, never_fail=True, deferrable=deferrable).execute({})
+        carried_through(archives(name, never_fail=True, **given))
     with pytest.raises(DliException, match="503"):
-        archives(name, soft_fail=True, deferrable=deferrable).execute({})
+        carried_through(archives(name, soft_fail=True, **given))
 
 
 @both_halves
-@pytest.mark.parametrize("failures", [4, 5])
-def test_looks_may_fail_a_few_times_in_a_row(world: Emulator, deferrable: bool, failures: int) -> None:
-    """As many on a worker as on the triggerer, for archives and for jobs."""
+def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bool) -> None:
+    """On a worker as on the triggerer, for archives and for jobs: a wait promises seconds, and not polls."""
     name = put(world)
     for sensor in (archives(name, deferrable=deferrable), jobs(103, deferrable=deferrable)):
         world.faults.clear()
-        # The look before the wait on the triggerer is one more.
-        times = failures + (deferrable and failures == 5)
         # A status that boto does not ask again for.
-        world.fault("HeadObject", "error", times=times, status=501, code="NotNow")
-        world.fault("ShowFlinkJob", "html", times=times, status=503)
-        if failures < 5:
-            assert carried_through(sensor)
-        else:
-            with pytest.raises(DliException, match=r"HTTP 50\d") as red:
-                carried_through(sensor)
-            assert not isinstance(red.value, DliFailException)
+        world.fault("HeadObject", "error", times=12, status=501, code="NotNow")
+        world.fault("ShowFlinkJob", "html", times=12, status=503)
+        assert carried_through(sensor)
 
 
-def test_where_nobody_counts_the_first_failure_is_told(world: Emulator) -> None:
-    """In mode ``reschedule`` each look is a process of its own."""
+@both_halves
+def test_the_last_failure_is_what_is_told(world: Emulator, deferrable: bool) -> None:
+    """Not that an archive, or a job, did not come in time: of that nothing is known."""
+    name, given = put(world), {"deferrable": deferrable, "timeout": 0.5}
+    world.fault("HeadObject", "error", times=None, status=501, code="NotNow")
     world.fault("ShowFlinkJob", "html", times=None, status=503)
-    with pytest.raises(DliException, match="503"):
-        jobs(103, mode="reschedule").poke({})
-    world.fault("HeadObject", "error", status=501, code="NotNow")
-    with pytest.raises(DliException, match="501"):
-        archives(put(world), mode="reschedule").poke({})
+    for sensor in (archives(name, **given), jobs(103, **given)):
+        with pytest.raises(DliException, match=r"HTTP 50\d") as failed:
+            carried_through(sensor)
+        assert not isinstance(failed.value, DliFailException)
 
 
 @both_halves

@@ -1,0 +1,113 @@
+"""Hand a task over to the triggerer, for no longer than the task may take.
+
+What a task needs is imported when it runs: this module is read with every DAG file.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator
+
+from airflow_provider_dli.exceptions import DliException
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_dli.hooks.base import AccountHook
+    from airflow_provider_dli.triggers.waiting import WaitingTrigger
+
+#: what Airflow calls instead of a method of the task where its trigger failed or did not report in time
+_FAILED = "__fail__"
+#: seconds after the end of a wait in which the triggerer may report it, before Airflow fails the task by itself
+_REPORT_WITHIN = 60.0
+#: seconds; the latest end of a wait that every database can store
+_LONGEST = timedelta(days=3650).total_seconds()
+
+
+class Deferrable:
+    """A task that may wait on the triggerer; mixed into an operator or a sensor.
+
+    ``execution_timeout`` is one budget for the whole attempt. Airflow 3 starts it again on each worker and
+    does not count the time on the triggerer; Airflow 2 does. So what is left of it goes with the trigger and comes
+    back with its event: several waits of one attempt share one budget.
+    """
+
+    timeout: Any
+    execution_timeout: timedelta | None
+
+    def wait_limits(self, hook: AccountHook, timeout: float) -> dict[str, Any]:
+        """Return until when the trigger may wait, as its parameters.
+
+        :param hook: has measured the service's clock, which worker and triggerer share; their own may differ
+        :param timeout: seconds to wait
+        :raises AirflowTaskTimeout: if nothing of ``execution_timeout`` is left
+        """
+        left = _execution_left(self.execution_timeout)
+        if left is not None and left <= 0:
+            raise _timed_out(self.execution_timeout, {})
+        deadline = None if hook.clock_offset is None else hook.service_time() + timeout
+        return {"deadline": deadline, "timeout": timeout, "execution_left": left}
+
+    def defer_to(self, trigger: WaitingTrigger, method_name: str = "execute_complete") -> None:
+        """Defer the task.
+
+        :param trigger: waits, with the limits of :meth:`wait_limits`
+        :param method_name: the method that goes on after the wait
+        :raises TaskDeferred: always; it is Airflow's way to suspend a task
+        """
+        limits = [limit for limit in (trigger.timeout, trigger.execution_left, _LONGEST) if limit is not None]
+        # Without it, a task whose triggerer is down would wait for ever.
+        backstop = timedelta(seconds=min(limits) + _REPORT_WITHIN)
+        cast("BaseOperator", self).defer(trigger=trigger, method_name=method_name, timeout=backstop)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401 -- BaseOperator's
+        """Go on after a wait; Airflow calls it in place of ``execute``.
+
+        :param next_method: the method of the task
+        :param next_kwargs: its arguments, among them the trigger's event
+        :param context: of the task
+        :raises AirflowTaskTimeout: if ``execution_timeout`` is over
+        """
+        event = (next_kwargs or {}).get("event")
+        left = event.get("execution_left") if isinstance(event, Mapping) else None
+        if left is not None:
+            if left <= 0:
+                raise _timed_out(self.execution_timeout, cast("Mapping[str, Any]", event))
+            _shorten_alarm(left)
+        if next_method == _FAILED and "timeout" in str((next_kwargs or {}).get("error", "")).lower():
+            raise self._unreported()
+        # BaseSensorOperator's own would skip the task after any failure, with soft_fail.
+        return BaseOperator.resume_execution(cast("BaseOperator", self), next_method, next_kwargs, context)
+
+    def _unreported(self) -> BaseException:
+        """Return the failure of a task whose trigger reported nothing within the time of the wait."""
+        problem = f"The trigger reported nothing within the timeout of {self.timeout} s"
+        if self.execution_timeout is not None:
+            return AirflowTaskTimeout(f"{problem}, or the execution_timeout of {self.execution_timeout}.")
+        return DliException(f"{problem}. Check that a triggerer runs.")
+
+
+def _execution_left(limit: timedelta | None) -> float | None:
+    """Return the seconds that are left of an ``execution_timeout``; None if there is none.
+
+    Airflow enforces it on the worker by an alarm, which knows what is left whatever has happened before.
+    """
+    if limit is None:
+        return None
+    return min(signal.getitimer(signal.ITIMER_REAL)[0] or limit.total_seconds(), limit.total_seconds())
+
+
+def _shorten_alarm(left: float) -> None:
+    """Let Airflow's alarm for ``execution_timeout`` ring after ``left`` seconds, if it would ring later."""
+    if signal.getitimer(signal.ITIMER_REAL)[0] > left:
+        signal.setitimer(signal.ITIMER_REAL, left)
+
+
+def _timed_out(limit: timedelta | None, event: Mapping[str, Any]) -> BaseException:
+    missing = ", ".join(map(str, event.get("missing") or []))
+    waited = f" while the task waited on the triggerer for {missing:.500}" if missing else ""
+    return AirflowTaskTimeout(f"The execution_timeout of {limit} is over{waited}.")
