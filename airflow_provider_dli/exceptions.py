@@ -27,6 +27,7 @@ from airflow_provider_dli.client.errors import (
     UnavailableError,
     UnexpectedReplyError,
 )
+from airflow_provider_dli.escaping import escaped
 
 #: how codes of the gateway begin that say who may come in; it knows nothing of single jobs
 _AT_THE_GATE = "APIGW.03"
@@ -43,15 +44,16 @@ class DliException(AirflowException):
 
     def __init__(self, message: str = "", *, advice: str | None = None) -> None:
         self._advice = advice
-        super().__init__(f"{message} {advice}" if advice else message)
+        super().__init__(escaped(f"{message} {advice}" if advice else message))
 
     @property
     def advice(self) -> str | None:
         """What to do about it, if there is something; the last words of the message."""
         error = self.error
         if isinstance(error, ConfigurationError):
-            return error.remedy
-        return self._advice or getattr(error, "advice", None)
+            return escaped(error.remedy)
+        advice = self._advice or getattr(error, "advice", None)
+        return advice and escaped(advice)
 
     @property
     def error(self) -> DliClientError | None:
@@ -125,6 +127,9 @@ def translated(conn_id: str | None = None) -> Iterator[None]:
     try:
         yield
     except DliClientError as error:
+        # Airflow logs the whole chain. The words of a library may hold what the service sent, as it came, or the
+        # URL of a proxy with its password; what they say that matters is in our own message, escaped.
+        error.__cause__ = error.__context__ = None
         kind = DliException if error.transient else DliFailException
         of_connection = conn_id and isinstance(error, ConfigurationError)
         raise kind(f"connection {conn_id!r}: {error}" if of_connection else str(error)) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_dli.client.flink import FlinkJob, job_pages
+from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.tables import text_table
 from airflow_provider_dli.wording import counted
@@ -62,4 +63,4 @@ def nothing(if_empty: IfEmpty, what: str) -> None:
     if if_empty == "fail":
         raise DliFailException(f"{message}. Correct the selection, or say if_empty='skip' or 'succeed'.")
     if if_empty == "skip":
-        raise AirflowSkipException(message)
+        raise AirflowSkipException(escaped(message))

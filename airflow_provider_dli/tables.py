@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 
+from airflow_provider_dli.escaping import escaped
+
 _WIDE = ("W", "F")
 _CUT = "…"
 
@@ -45,16 +47,8 @@ def width(text: str) -> int:
     )
 
 
-def printable(text: str) -> str:
-    """Escape what could forge a line of a log or drive a terminal.
-
-    :param text: anything
-    """
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-
-
 def _shown(value: object) -> str:
-    return "-" if value is None else printable(str(value))
+    return "-" if value is None else escaped(str(value))
 
 
 def _cut(text: str, widest: int) -> str:

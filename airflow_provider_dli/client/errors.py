@@ -21,6 +21,7 @@
 from __future__ import annotations
 
 from airflow_provider_dli.client.advice import ADVICE
+from airflow_provider_dli.escaping import escaped
 
 
 class DliClientError(Exception):
@@ -28,6 +29,10 @@ class DliClientError(Exception):
 
     #: True where the same request, later, can succeed without anybody changing anything
     transient = False
+
+    def __str__(self) -> str:
+        """Return the message as one line: what came from outside is escaped here, whoever raised it."""
+        return escaped(super().__str__())
 
 
 class ConfigurationError(DliClientError):
@@ -109,7 +114,7 @@ class ServiceError(DliClientError):
         named = f" {self.code}" if self.code else ""
         asked = f" (request id {self.request_id})" if self.request_id else ""
         ended = "" if self.message.endswith((".", "!", "?")) and not asked else "."
-        return f"{self.operation}: HTTP {self.status}{named}: {self.message}{asked}{ended} {self.advice}"
+        return escaped(f"{self.operation}: HTTP {self.status}{named}: {self.message}{asked}{ended} {self.advice}")
 
 
 class AuthenticationError(ServiceError):

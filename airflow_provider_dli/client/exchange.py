@@ -6,7 +6,6 @@ A generator without clock, sleep or sockets (see :mod:`airflow_provider_dli.clie
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -27,10 +26,11 @@ from airflow_provider_dli.client.call import (
 )
 from airflow_provider_dli.client.errors import AuthenticationError, DliClientError
 from airflow_provider_dli.client.retry import Retries, RetryPolicy
+from airflow_provider_dli.escaping import safe_logger
 
 T = TypeVar("T")
 
-_log = logging.getLogger(__name__)
+_log = safe_logger(__name__)
 
 # "App authentication", which is also what a signature with another time gets.
 _CLOCK_CODE = "APIGW.0303"

@@ -24,6 +24,7 @@ from airflow_provider_dli.client.errors import (
     UnavailableError,
     UnexpectedReplyError,
 )
+from airflow_provider_dli.escaping import escaped
 
 # Codes that say more than their HTTP status, which is 400 for most of DLI's: its page "Error Codes".
 _BY_CODE: Mapping[str, type[ServiceError]] = {
@@ -214,7 +215,5 @@ def _excerpt(body: bytes) -> str:
 
 
 def _one_line(text: str, longest: int = _EXCERPT) -> str:
-    """Fold white space, cut, and escape what could forge a line of a log or drive a terminal."""
-    folded = " ".join(text.split())
-    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in folded)
-    return shown if len(shown) <= longest else f"{shown[:longest]}…"
+    """Fold white space, escape and cut."""
+    return escaped(" ".join(text.split()), longest)

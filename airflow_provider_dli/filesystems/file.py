@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractBufferedFile  # type: ignore[import-untyped]  # it has no types
 
+from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.exceptions import translated
 from airflow_provider_dli.filesystems.places import info_of, object_of
 
@@ -35,10 +36,12 @@ class ObsFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no type
 
     def __init__(self, fs: ObsFileSystem, path: str, mode: str = "rb", **kwargs: Any) -> None:  # noqa: ANN401
         if mode == "ab":
-            raise NotImplementedError(f"{path}: objects cannot be appended to; read it, and write it anew")
+            raise NotImplementedError(
+                f"{escaped(path)}: objects cannot be appended to; read it, and write it anew"
+            )
         if mode == "xb":
             if fs.exists(path):
-                raise FileExistsError(path)
+                raise FileExistsError(escaped(path))
             mode = "wb"  # older editions of fsspec know no other
         if mode == "rb":
             # Of one look: a size and a version of two moments may be those of two objects.

@@ -13,6 +13,7 @@ from fsspec import AbstractFileSystem  # type: ignore[import-untyped]  # it has 
 
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.filesystems.file import ObsFile
 from airflow_provider_dli.filesystems.places import (
     directory_info,
@@ -80,7 +81,7 @@ class ObsFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no 
             if place.key and (facts := self.hook.find(place)):
                 return info_of(place, facts)
             if not self.hook.has_objects(place) and place.key:
-                raise FileNotFoundError(path)
+                raise FileNotFoundError(escaped(path))
         return directory_info(place)
 
     def exists(self, path: str, **_kwargs: Any) -> bool:  # noqa: ANN401 -- fsspec's
@@ -130,7 +131,7 @@ class ObsFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no 
                 return facts
             if self.hook.has_objects(place) or not place.key:
                 raise is_directory(place)
-        raise FileNotFoundError(path)
+        raise FileNotFoundError(escaped(path))
 
     def modified(self, path: str) -> datetime:
         """Tell when an object was last written.
@@ -199,7 +200,7 @@ class ObsFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no 
             keys = self.hook.list_keys(place)
             found = [place] if place.key and self.hook.find(place) else []
         if place.key and not keys and not found:
-            raise FileNotFoundError(path)
+            raise FileNotFoundError(escaped(path))
         begin = len(place.key) + 1 if place.key else 0
         near = [key for key in keys if maxdepth is None or key.count("/", begin) < maxdepth]
         return found + [ObsLocation(place.bucket, key) for key in near]

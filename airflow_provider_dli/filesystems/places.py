@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.errors import ServiceError
 from airflow_provider_dli.client.locations import ObsLocation, parse_directory
+from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.exceptions import DliFailException, translated
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def is_directory(place: ObsLocation) -> IsADirectoryError:
 
     :param place: bucket, or bucket and directory
     """
-    return IsADirectoryError(f"{place} is a directory: only objects have content, time and version")
+    return IsADirectoryError(f"{escaped(str(place))} is a directory: only objects have content, time and version")
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 from airflow_provider_dli.connection.fields import CONN_TYPE, DEFAULT_CONN_ID, KEY_VARIABLES, ui_field_behaviour
 from airflow_provider_dli.exceptions import DliException, translated
 from airflow_provider_dli.hooks.masking import mask_secret
+from airflow_provider_dli.safe_log import SafeLog
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -50,7 +51,7 @@ def _fingerprint(connection: Any) -> int:  # noqa: ANN401 -- Airflow's, with the
     return hash((connection.login, connection.password, connection.extra, *map(os.environ.get, KEY_VARIABLES)))
 
 
-class AccountHook(BaseHook):
+class AccountHook(SafeLog, BaseHook):
     """A hook on a connection of type ``dli``. Threads may share it.
 
     :param dli_conn_id: the connection

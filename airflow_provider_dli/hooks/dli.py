@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.exchange import converse
 from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.hooks.base import AccountHook
 from airflow_provider_dli.hooks.calling import calling
@@ -155,6 +156,10 @@ class DliHook(AccountHook):
         :returns: whether Flink jobs may be listed and the connection's ``bucket``, if it names one, be read; and a
             line that says which
         """
+        works, message = self._tested()
+        return works, escaped(message)
+
+    def _tested(self) -> tuple[bool, str]:
         from airflow_provider_dli.hooks.obs import ObsHook
 
         try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dli.escaping import safe_logger
 from airflow_provider_dli.lineage.uris import place_of, uri_of
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _SCHEME = "obs://"
 
-_log = logging.getLogger(__name__)
+_log = safe_logger(__name__)
 
 
 def tell_assets(context: Context, outlets: Iterable[Any], archives: Mapping[str, Mapping[str, Any]]) -> None:

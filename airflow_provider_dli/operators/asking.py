@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.triggers.deferral import Deferrable
 
@@ -42,7 +43,7 @@ class Action(NamedTuple):
     with_savepoint: bool = False
 
 
-class FlinkJobsOperator(Deferrable, BaseOperator):
+class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
     """Asks something of Flink jobs, each once, and waits for what comes of it; base of run, stop and save.
 
     Parameters, result and errors are told by those that follow.

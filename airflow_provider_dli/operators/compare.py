@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
+from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.xcom import push
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.restoring.pair import Pair
 
 
-class DliCompareFlinkJobsOperator(Traced, BaseOperator):
+class DliCompareFlinkJobsOperator(Traced, SafeLog, BaseOperator):
     """Prove that restored Flink jobs are as their sources: each setting of each job is held against the other.
 
     Ids, people, times and state are a job's own and not compared; see

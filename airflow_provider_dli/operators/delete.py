@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.telling import tells_failures
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.parameters import IfEmpty
 
 
-class DliDeleteFlinkJobsOperator(BaseOperator):
+class DliDeleteFlinkJobsOperator(SafeLog, BaseOperator):
     """Delete Flink jobs of a DLI project, in whatever state they are; a running one is stopped.
 
     Follows *Deleting a Flink Job* of the DLI API reference (dli_02_0242). Jobs are named one by one: nothing named

@@ -11,6 +11,7 @@ from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
+from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.xcom import push
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _BATCH_SIZE = 100
 
 
-class DliExportFlinkJobsOperator(Traced, BaseOperator):
+class DliExportFlinkJobsOperator(Traced, SafeLog, BaseOperator):
     """Export Flink jobs of a DLI project as ZIP archives to OBS.
 
     Follows *Exporting a Flink Job* of the DLI API reference (dli_02_0254). Every run makes new archives; give

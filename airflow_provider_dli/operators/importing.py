@@ -11,6 +11,7 @@ from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
+from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.xcom import push
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.restoring.outcome import ImportOutcome
 
 
-class DliImportFlinkJobsOperator(Traced, BaseOperator):
+class DliImportFlinkJobsOperator(Traced, SafeLog, BaseOperator):
     """Import the Flink jobs of an archive into a DLI project, in which they are drafts then.
 
     Follows *Importing a Flink Job* of the DLI API reference (dli_02_0255). The archive is proven whole first. What

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
+from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.xcom import push
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.parameters import IfEmpty
 
 
-class DliListFlinkJobsOperator(BaseOperator):
+class DliListFlinkJobsOperator(SafeLog, BaseOperator):
     """Select Flink jobs of a DLI project, at one moment, by their ids.
 
     Follows *Querying the List of Flink Jobs* of the DLI API reference (dli_02_0234). Without any filter, all jobs.

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
+from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.xcom import push
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
 
-class DliPromoteFlinkJobsOperator(BaseOperator):
+class DliPromoteFlinkJobsOperator(SafeLog, BaseOperator):
     """Bring Flink jobs of one DLI project into another, such as from test to production.
 
     Each job is held against the one of its name in the target: created if there is none, updated if it differs,

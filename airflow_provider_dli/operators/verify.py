@@ -11,6 +11,7 @@ from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import ObsBucketLink, persist
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
+from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.triggers.deferral import Deferrable
 from airflow_provider_dli.xcom import push
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.verification.verify import Verification
 
 
-class DliVerifyFlinkExportOperator(Traced, Deferrable, BaseOperator):
+class DliVerifyFlinkExportOperator(Traced, Deferrable, SafeLog, BaseOperator):
     """Prove that archives of exported Flink jobs are whole, by reading each of them to its last byte.
 
     Waits until each archive is in OBS, then reads it in ranges, never on disk: structure, checksums, sizes and

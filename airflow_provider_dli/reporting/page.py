@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.reporting.trend import Point, picture
 
 _MARKS = ('<script type="application/json" id="report">', "</script>")
@@ -125,4 +126,4 @@ def _sign(good: bool) -> str:  # noqa: FBT001 -- one word or the other
 
 
 def _text(value: object) -> str:
-    return "-" if value is None else escape(str(value), quote=True)
+    return "-" if value is None else escape(escaped(str(value)), quote=True)

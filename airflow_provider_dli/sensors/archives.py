@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import PokeReturnValue, conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.sensors.base import DliSensor
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ class DliExportArchiveSensor(DliSensor):
         del context
         if checked(event) == "timeout":
             missing = ", ".join(map(str, event.get("missing") or []))
-            raise AirflowSensorTimeout(f"Not there, or not settled, within {self.timeout:.0f} s: {missing}")
+            message = f"Not there, or not settled, within {self.timeout:.0f} s: {missing}"
+            raise AirflowSensorTimeout(escaped(message))
         return self._verified(*self._prepared())
 
     def _prepared(self) -> tuple[ArchiveSensorParameters, Verification]:

@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.sensors.failing import skipping
 from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.triggers.deferral import Deferrable
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 Hook = TypeVar("Hook", bound="AccountHook")
 
 
-class DliSensor(Deferrable, BaseSensorOperator):
+class DliSensor(Deferrable, SafeLog, BaseSensorOperator):
     """A sensor that polls on a worker, in mode ``poke`` or ``reschedule``, or on the triggerer.
 
     Whatever the mode, a poll that fails and may go better the next time is repeated until ``timeout``; a failure

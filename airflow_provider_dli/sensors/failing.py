@@ -17,6 +17,8 @@ from airflow.providers.common.compat.sdk import (
     AirflowTaskTimeout,
 )
 
+from airflow_provider_dli.escaping import escaped
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseSensorOperator
 
@@ -42,7 +44,7 @@ def skipping(sensor: BaseSensorOperator) -> Iterator[None]:
     except (Exception, AirflowTaskTimeout) as failure:
         if sensor.never_fail or (sensor.soft_fail and isinstance(failure, _FINAL)):
             name = "soft_fail" if sensor.soft_fail else "never_fail"
-            raise AirflowSkipException(f"Skipping due to {name} is set to True: {failure}") from failure
+            raise AirflowSkipException(escaped(f"Skipping due to {name} is set to True: {failure}")) from failure
         raise
 
 

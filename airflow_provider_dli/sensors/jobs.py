@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import PokeReturnValue, conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.sensors.base import DliSensor
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ class DliFlinkJobSensor(DliSensor):
         watch.grace = 0  # the trigger has waited for it
         wait(self.hook, watch, 0, self.poke_interval, self.log)
         if watch.waiting(self.hook.service_time()):
-            raise AirflowSensorTimeout(f"Not all {watch.goal} within {self.timeout:.0f} s: {standing(watch)}")
+            message = f"Not all {watch.goal} within {self.timeout:.0f} s: {standing(watch)}"
+            raise AirflowSensorTimeout(escaped(message))
         return judge(self.hook, watch, self.timeout, self.log)
 
     def _elapsed(self, context: Context) -> float:

@@ -17,6 +17,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.shared import shared_hook
+from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.triggers.failures import raise_unless_transient
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _HEAVY = (
 _LOADING: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
-class WaitingTrigger(BaseTrigger):
+class WaitingTrigger(SafeLog, BaseTrigger):
     """Looks until what is waited for is there.
 
     All triggers of a triggerer on one connection share one client. Fires with plain facts, for the task to judge:

@@ -1,0 +1,324 @@
+"""Names, keys, statuses and messages that forge log lines: through every operator, sensor, trigger and report."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import traceback
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.archive.__main__ import main as archive_cli
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.filesystems.obs import ObsFileSystem
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.operators import dli
+from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJobSensor
+from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
+from airflow_provider_dli.triggers.obs import ArchivesTrigger
+from tests.airflow.restores import two_projects
+from tests.airflow.stores import TaskInstance
+from tests.hostile import HOSTILE, HOSTILE_XML, is_clean, is_clean_output
+
+JOB = {"name": HOSTILE, "desc": HOSTILE, "queue_name": HOSTILE, "user_name": HOSTILE, "status_desc": HOSTILE}
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Return two projects; the first has a job with nothing but hostile texts, of id 900."""
+    two_projects(dli_emulator, monkeypatch)
+    dli_emulator.world.add_job(job_id=900, **JOB, sql_body=HOSTILE)
+    return dli_emulator
+
+
+def put_zip(world: Emulator, key: str = "hostile.zip", **content: str) -> str:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as made:
+        made.writestr(f"{HOSTILE}.json", json.dumps(content))
+        made.writestr(f"../{HOSTILE}.json", "{}")
+    world.s3.put_object(Bucket=world.bucket, Key=key, Body=body.getvalue())
+    return f"{world.bucket}/{key}"
+
+
+def refusing(world: Emulator, operation: str) -> None:
+    world.fault(operation, "error", status=400, code=HOSTILE, message=HOSTILE)
+
+
+def export(world: Emulator, instance: TaskInstance, **given: Any) -> None:
+    dli.DliExportFlinkJobsOperator(
+        task_id="x", **{"obs_dir": f"{world.bucket}/a", "settling_time": 0, **given}
+    ).execute(instance.context)
+
+
+def refused_export(world: Emulator, instance: TaskInstance) -> None:
+    refusing(world, "ExportFlinkJobs")
+    export(world, instance, job_selected=[900])
+
+
+def archives_of_others(world: Emulator, instance: TaskInstance) -> None:
+    body = {"is_success": True, "message": HOSTILE, "zip_file": [f"{world.bucket}/{HOSTILE}.zip"]}
+    world.fault("ExportFlinkJobs", "reply", status=200, body=json.dumps(body))
+    export(world, instance)
+
+
+def no_success(world: Emulator, instance: TaskInstance) -> None:
+    world.fault("ExportFlinkJobs", "is_success_false", message=HOSTILE)
+    export(world, instance)
+
+
+def a_page(world: Emulator, instance: TaskInstance) -> None:
+    world.fault("ExportFlinkJobs", "reply", status=502, body=f"<html>{HOSTILE}</html>", times=None)
+    export(world, instance)
+
+
+def redirected(world: Emulator, instance: TaskInstance) -> None:
+    world.fault("ExportFlinkJobs", "reply", status=302, headers={"Location": "http://x/\x85\u202e"}, body="")
+    export(world, instance)
+
+
+def listed(world: Emulator, instance: TaskInstance) -> None:
+    del world
+    dli.DliListFlinkJobsOperator(task_id="x").execute(instance.context)
+
+
+def nothing_listed(world: Emulator, instance: TaskInstance) -> None:
+    del world
+    dli.DliListFlinkJobsOperator(task_id="x", queue_name=f"{HOSTILE}y", if_empty="skip").execute(instance.context)
+
+
+def selected(world: Emulator, instance: TaskInstance) -> None:
+    export(world, instance, selection={"status": "job_init"})
+
+
+def run(world: Emulator, instance: TaskInstance) -> None:
+    world.fault("BatchRunFlinkJobs", "statuses", path=["job_submitting", "job_submit_fail"])
+    dli.DliRunFlinkJobsOperator(task_id="x", job_ids=[900], poll_interval=0.05, timeout=5).execute(
+        instance.context
+    )
+
+
+def refused_run(world: Emulator, instance: TaskInstance) -> None:
+    refusing(world, "BatchRunFlinkJobs")
+    dli.DliRunFlinkJobsOperator(task_id="x", job_ids=[900], timeout=1).execute(instance.context)
+
+
+def stopped(world: Emulator, instance: TaskInstance) -> None:
+    world.world.jobs[900].status = "job_running"
+    dli.DliStopFlinkJobsOperator(task_id="x", job_ids=[900], poll_interval=0.05).execute(instance.context)
+
+
+def saved(world: Emulator, instance: TaskInstance) -> None:
+    refusing(world, "ExecuteFlinkJobSavepoint")
+    world.world.jobs[900].status = "job_running"
+    dli.DliSavepointFlinkJobsOperator(task_id="x", job_ids=[900], timeout=1).execute(instance.context)
+
+
+def deleted(world: Emulator, instance: TaskInstance) -> None:
+    del world
+    dli.DliDeleteFlinkJobsOperator(task_id="x", job_ids=[900]).execute(instance.context)
+
+
+def awaited_jobs(world: Emulator, instance: TaskInstance) -> None:
+    world.world.jobs[900].status = "job_submit_fail"
+    DliFlinkJobSensor(task_id="x", job_ids=[900], poke_interval=0.05, timeout=1).execute(instance.context)
+
+
+def unknown_status(world: Emulator, instance: TaskInstance) -> None:
+    detail = {"job_id": 900, "name": HOSTILE, "status": HOSTILE, "job_type": HOSTILE}
+    body = {"is_success": "true", "message": HOSTILE, "job_detail": detail}
+    world.fault("ShowFlinkJob", "reply", status=200, body=json.dumps(body), times=None)
+    DliFlinkJobSensor(task_id="x", job_ids=[900], poke_interval=0.05, timeout=1).execute(instance.context)
+
+
+def awaited_archives(world: Emulator, instance: TaskInstance) -> None:
+    place = f"{world.bucket}/{HOSTILE_XML}.zip"
+    DliExportArchiveSensor(task_id="x", zip_file=[place], poke_interval=0.05, timeout=0.2).execute(
+        instance.context
+    )
+
+
+def awaited_in_vain(world: Emulator, instance: TaskInstance) -> None:
+    sensor = DliExportArchiveSensor(task_id="x", zip_file=[f"{world.bucket}/a.zip"], timeout=1)
+    sensor.execute_complete(instance.context, {"status": "timeout", "missing": [HOSTILE]})
+
+
+def verified(world: Emulator, instance: TaskInstance) -> None:
+    dli.DliVerifyFlinkExportOperator(
+        task_id="x", zip_file=[put_zip(world)], expected_jobs=[HOSTILE], report_to=f"{world.bucket}/reports"
+    ).execute(instance.context)
+
+
+def missing_archive(world: Emulator, instance: TaskInstance) -> None:
+    dli.DliVerifyFlinkExportOperator(
+        task_id="x", zip_file=[f"{world.bucket}/{HOSTILE_XML}.zip"], timeout=0.2, poll_interval=0.05
+    ).execute(instance.context)
+
+
+def refused_by_obs(world: Emulator, instance: TaskInstance) -> None:
+    connection = json.loads(world.connection("access_key", retry_budget=0, obs_endpoint=world.dli))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_DOOR", json.dumps(connection))
+        world.fault("HeadObject", "error", status=403, code="X", message=HOSTILE_XML, times=None)
+        world.fault("GetObject", "error", status=400, code="X", message=HOSTILE_XML, times=None)
+        world.fault("ListObjects", "error", status=400, code="X", message=HOSTILE_XML, times=None)
+        try:
+            dli.DliVerifyFlinkExportOperator(
+                task_id="x", zip_file=[f"{world.bucket}/a.zip"], dli_conn_id="door", timeout=0
+            ).execute(instance.context)
+        finally:
+            asyncio.run(fired(ArchivesTrigger([f"{world.bucket}/a.zip"], "door", 0.05, 9e9)))
+
+
+def imported(world: Emulator, instance: TaskInstance) -> None:
+    place = put_zip(world, "import.zip")
+    row = {"old_job_id": 900, "new_job_id": None, "remark": HOSTILE}
+    body = {"is_success": "true", "message": HOSTILE, "job_mapping": [row]}
+    world.fault("ImportFlinkJobs", "reply", status=200, body=json.dumps(body))
+    dli.DliImportFlinkJobsOperator(
+        task_id="x", zip_file=place, verify=False, expect=[HOSTILE], dli_conn_id="dli_scratch", settling_time=0
+    ).execute(instance.context)
+
+
+def compared(world: Emulator, instance: TaskInstance) -> None:
+    scratch = next(each for each in world.world.projects.values() if "scratch" in each.name)
+    job = world.world.add_job(in_project=scratch.project_id, **{**JOB, "queue_name": f"{HOSTILE}2"})
+    dli.DliCompareFlinkJobsOperator(
+        task_id="x",
+        job_mapping={900: job.job_id},
+        source_conn_id="dli_default",
+        dli_conn_id="dli_scratch",
+        report_to=f"{world.bucket}/reports",
+    ).execute(instance.context)
+
+
+def promoted(world: Emulator, instance: TaskInstance) -> None:
+    del world
+    given: dict[str, Any] = {"source_conn_id": "dli_default", "dli_conn_id": "dli_scratch"}
+    dli.DliPromoteFlinkJobsOperator(task_id="x", job_ids=[900], dry_run=True, **given).execute(instance.context)
+    dli.DliPromoteFlinkJobsOperator(
+        task_id="x", job_ids=[900], replacements={f"{HOSTILE}y": "z"}, **given
+    ).execute(instance.context)
+
+
+async def fired(trigger: Any) -> Any:
+    """Let a trigger fire; what Airflow logs of its event is the ``repr``, what a task makes of it the message."""
+    async for event in trigger.run():
+        assert is_clean(repr(event))
+        return event.payload
+    return None
+
+
+def triggered(world: Emulator, instance: TaskInstance) -> None:
+    del instance
+    world.fault("ShowFlinkJob", "error", status=400, code=HOSTILE, message=HOSTILE, times=None)
+    trigger = FlinkJobsTrigger([900], "running", dli_conn_id="dli_default", poll_interval=0.05, deadline=9e9)
+    raise RuntimeError(asyncio.run(fired(trigger))["message"])
+
+
+def the_button(world: Emulator, instance: TaskInstance) -> None:
+    del instance
+    works, message = DliHook().test_connection()
+    assert works, message
+    refusing(world, "ListFlinkJobs")
+    works, message = DliHook().test_connection()
+    assert not works
+    assert is_clean(message)
+    raise RuntimeError(message)
+
+
+def connected(world: Emulator, instance: TaskInstance) -> None:
+    del instance
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_BAD", json.dumps({"conn_type": "dli", "extra": {HOSTILE: HOSTILE}}))
+        for name in ("region", "cloud", "auth_type", "endpoint", "verify", "read_timeout", "bucket", "ca_bundle"):
+            patch.setenv("AIRFLOW_CONN_WRONG", world.connection("access_key", agency=False, **{name: HOSTILE}))
+            works, message = DliHook("wrong").test_connection()
+            assert not works
+            assert is_clean(message)
+        DliHook("bad").test_connection()
+        _ = DliHook("bad").account
+
+
+def filesystem(world: Emulator, instance: TaskInstance) -> None:
+    del instance
+    ObsFileSystem("dli_default").info(f"{world.bucket}/{HOSTILE_XML}/{HOSTILE_XML}")
+
+
+EVERYTHING: list[Callable[[Emulator, TaskInstance], None]] = [
+    refused_export,
+    archives_of_others,
+    no_success,
+    a_page,
+    redirected,
+    listed,
+    nothing_listed,
+    selected,
+    run,
+    refused_run,
+    stopped,
+    saved,
+    deleted,
+    awaited_jobs,
+    unknown_status,
+    awaited_archives,
+    awaited_in_vain,
+    verified,
+    missing_archive,
+    refused_by_obs,
+    imported,
+    compared,
+    promoted,
+    triggered,
+    the_button,
+    connected,
+    filesystem,
+]
+#: what ends well
+_GREEN = {"listed", "selected", "stopped", "deleted"}
+
+
+@pytest.mark.parametrize("act", EVERYTHING, ids=lambda act: act.__name__)
+def test_nothing_that_is_read_is_forged(
+    world: Emulator,
+    act: Callable[[Emulator, TaskInstance], None],
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Log lines, the exception with all its causes, and reports; values in XCom stay as they are."""
+    caplog.set_level(logging.INFO)
+    instance = TaskInstance()
+    failure: BaseException | None = None
+    try:
+        act(world, instance)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, people read it
+        failure = error
+    assert (failure is None) == (act.__name__ in _GREEN) or act is archives_of_others, failure
+    written = capsys.readouterr()
+    assert is_clean_output(written.out + written.err)
+    assert all(is_clean_output(record.getMessage()) for record in caplog.records)
+    assert not isinstance(failure, TypeError | LookupError | AttributeError | AssertionError), failure
+    if failure:
+        # As Airflow logs it; of a traceback the source lines are ours.
+        assert is_clean_output("".join(traceback.format_exception(failure)))
+    for name in ("report",):
+        assert is_clean_output(str(instance.pushed.get(name)))
+    if place := instance.pushed.get("report_file"):
+        bucket, _, key = place.partition("/")
+        assert is_clean_output(world.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode())
+
+
+def test_the_command_line_of_archives(world: Emulator, tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names of entries and of files."""
+    file = tmp_path / f"{HOSTILE}.zip"
+    key = put_zip(world).partition("/")[2]
+    file.write_bytes(world.s3.get_object(Bucket=world.bucket, Key=key)["Body"].read())
+    assert archive_cli([str(file), str(tmp_path / f"{HOSTILE}2"), "--expect", HOSTILE]) == 2
+    assert archive_cli([str(file), "--json"]) == 1
+    written = capsys.readouterr()
+    assert "FORGED" in written.out
+    assert is_clean_output(written.out + written.err)
