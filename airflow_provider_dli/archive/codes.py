@@ -76,6 +76,7 @@ ERRORS = {
     # expectations
     "too-few-entries": "fewer entries than expected",
     "missing-job": "an expected job is not in the archive",
+    "job-not-examined": "an expected job was not found, and not all that may hold it was examined",
 }
 """Defects: an archive with one of these is not sound."""
 

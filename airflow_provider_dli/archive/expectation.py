@@ -1,12 +1,19 @@
 """Which jobs an archive must hold. Where a DLI archive keeps them is not documented: the search is wide."""
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_dli.archive.report import Entry, escape
 
+if TYPE_CHECKING:
+    from airflow_provider_dli.archive.jsonstream import JsonStream
+
 NUMBERS = r"(?<![0-9A-Za-z])[0-9]+(?![0-9A-Za-z])"
+DATES = re.compile(
+    r"(?<![0-9])[0-9]{4}([-_.])[01][0-9]\1[0-3][0-9](?:[T_ -]?[0-9]{2}(?:[-_:.]?[0-9]{2}){1,2})?(?![0-9])"
+)
+"""Days and times: their numbers are no ids."""
 
 
 class Expectation(NamedTuple):
@@ -38,6 +45,21 @@ class Search:
         self._missing = {str(job) for job in expect.jobs}
         self._keys = frozenset(expect.json_keys)
 
+    @property
+    def reads_contents(self) -> bool:
+        """Whether a job may still be found in contents."""
+        return bool(self._missing and self._keys)
+
+    def stream(self) -> "JsonStream":
+        """Make what finds in a stream what :meth:`in_json` finds in a document."""
+        from airflow_provider_dli.archive.jsonstream import JsonStream  # noqa: PLC0415 - as in inspect()
+
+        return JsonStream(self._keys, frozenset(self._missing))
+
+    def discard(self, found: Iterable[str]) -> None:
+        """Note jobs that were found."""
+        self._missing.difference_update(found)
+
     def in_json(self, document: Any) -> None:  # noqa: ANN401 - what JSON holds has no type
         """Look into a document whose numbers are text."""
         rest = [document]
@@ -46,24 +68,37 @@ class Search:
             if isinstance(value, list):
                 rest.extend(value)
             elif isinstance(value, dict):
-                self._missing.difference_update(
-                    item for key, item in value.items() if key in self._keys and isinstance(item, str)
-                )
+                self.discard(item for key, item in value.items() if key in self._keys and isinstance(item, str))
                 rest.extend(value.values())
 
-    def missing(self, entries: tuple[Entry, ...], *, full: bool) -> Iterator[tuple[str, str]]:
-        """Look into the entries' names, and tell what was found nowhere."""
-        files = [entry.name for entry in entries if not entry.is_directory]
-        if len(files) < self._expect.min_entries:
-            yield "too-few-entries", f"{len(files)} files, at least {self._expect.min_entries} are expected"
-        for name in files:
+    def in_names(self, entries: Iterable[Entry]) -> None:
+        """Look into the entries' names."""
+        for entry in entries:
             if not self._missing:
                 return
-            self._missing.difference_update(self._jobs_in(name))
+            if not entry.is_directory:
+                self.discard(self._jobs_in(entry.name))
+
+    def missing(
+        self, entries: tuple[Entry, ...], *, full: bool, unexamined: Mapping[str, tuple[int, str]]
+    ) -> Iterator[tuple[str, str]]:
+        """Tell what was found nowhere.
+
+        :param unexamined: why entries were not examined: how many, and the name of the first
+        """
+        files = sum(not entry.is_directory for entry in entries)
+        if files < self._expect.min_entries:
+            yield "too-few-entries", f"{files} files, at least {self._expect.min_entries} are expected"
         unread = not full and self._keys
         for job in sorted(self._missing):
             if unread:
                 yield "job-unproven", f"job '{escape(job)}' is in no entry's name; contents were not read"
+            elif unexamined:
+                reasons = "; ".join(_counted(reason, *seen) for reason, seen in unexamined.items())
+                yield (
+                    "job-not-examined",
+                    f"job '{escape(job)}' was found in nothing that was examined; not: {reasons}",
+                )
             else:
                 yield "missing-job", f"job '{escape(job)}' was found nowhere"
 
@@ -73,4 +108,9 @@ class Search:
         if self._expect.entry_pattern is not None:
             return ()
         parts = name.split("/")
-        return {*parts, *(part.split(".")[0] for part in parts), *re.findall(NUMBERS, name)}
+        return {*parts, *(part.split(".")[0] for part in parts), *re.findall(NUMBERS, DATES.sub("-", name))}
+
+
+def _counted(reason: str, count: int, first: str) -> str:
+    entries = f"{count} entries, such as" if count > 1 else "the entry"
+    return f"{entries} '{escape(first)}' ({reason})" if first else reason

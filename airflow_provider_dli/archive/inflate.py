@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from airflow_provider_dli.archive.report import Entry
@@ -25,11 +25,14 @@ class Content(NamedTuple):
     data: bytes | None = None
 
 
-def read_content(pieces: Iterator[memoryview], entry: Entry, *, keep: bool) -> Content:
+def read_content(
+    pieces: Iterator[memoryview], entry: Entry, *, keep: bool, tap: Callable[[bytes], None] | None = None
+) -> Content:
     """Inflate an entry and hold it against its CRC-32 and size.
 
     :param pieces: its data in the file.
     :param keep: whether the content is wanted.
+    :param tap: gets it piece by piece, before it is proven.
     """
     crc = size = 0
     kept: list[bytes] = []
@@ -39,6 +42,8 @@ def read_content(pieces: Iterator[memoryview], entry: Entry, *, keep: bool) -> C
         crc, size = zlib.crc32(output, crc), size + len(output)
         if keep:
             kept.append(output)
+        if tap:
+            tap(output)
         if size > entry.size:
             return Content([("wrong-size", f"it holds more than the {entry.size} bytes of the directory")])
     if any(code != "junk-after-deflate" for code, _ in problems):

@@ -35,6 +35,7 @@ class Proof:
             self._found.add("cut-short", f"{tail.size} of {size} bytes could be read", offset=tail.size)
         directory = self._read_directory(tail)
         layout = lay_out(directory, tail.size, self._limits, self._found) if directory else None
+        self._contents.begin(directory.entries if directory else ())
         digests = self._walk(tail, directory, layout, md5=md5) if full else {}
         entries = directory.entries if directory else ()
         self._contents.finish(entries, full=full)

@@ -123,6 +123,11 @@ class Findings:
     def __contains__(self, code: str) -> bool:
         return code in self._counts
 
+    @property
+    def codes(self) -> frozenset[str]:
+        """All codes of what was found."""
+        return frozenset(self._counts)
+
     def result(self) -> tuple[Finding, ...]:
         """Give what was kept, then one line for each code that was cut short."""
         more = [

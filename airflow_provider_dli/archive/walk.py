@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 from airflow_provider_dli.archive import local
-from airflow_provider_dli.archive.contents import Contents
+from airflow_provider_dli.archive.contents import BARRED, Contents, is_json_name
 from airflow_provider_dli.archive.directory import Directory
 from airflow_provider_dli.archive.gaps import check_gap
 from airflow_provider_dli.archive.headers import HEADER, LOCAL_SIZE
@@ -32,14 +32,15 @@ class Walk:
         self._contents = contents
         self._found = found
         self._quick = Quick(directory)
+        self._barred: frozenset[int] = frozenset()
 
     def run(self, layout: Layout) -> None:
         """Prove every entry; one that is in order in a quick way, any other with care, to name what is wrong."""
-        start = self._directory.start
+        start, self._barred = self._directory.start, layout.barred
         limits = chain((entry.offset for entry in layout.order[1:]), (start,))
         check_gap(self._stream, 0, layout.order[0].offset if layout.order else start, self._found, report=False)
         for entry, limit in zip(layout.order, limits, strict=False):
-            fit = entry.header not in layout.barred and is_readable(entry)
+            fit = entry.header not in self._barred and is_readable(entry)
             content = self._prove_quickly(entry, limit) if fit else None
             if content is None:
                 self._prove_carefully(entry, limit, fit=fit)
@@ -73,15 +74,17 @@ class Walk:
             end = limit
         if fit:
             self._read(entry, start, end)
+        elif entry.header in self._barred and is_json_name(entry.name):
+            self._contents.skip(entry, BARRED)
         self._check_behind(entry, end, limit, head)
 
     def _read(self, entry: Entry, start: int, end: int) -> None:
-        keep = self._contents.wants(entry)
-        content = read_content(self._stream.pieces(start, end), entry, keep=keep)
+        keep, tap = self._contents.wants(entry), self._contents.tap(entry)
+        content = read_content(self._stream.pieces(start, end), entry, keep=keep, tap=tap)
         for code, message in content.problems:
             self._found.add(code, message, offset=start, entry=entry.name)
         if not content.problems:
-            self._contents.check(entry, content.data)
+            self._contents.check(entry, content.data, tap)
 
     def _check_behind(self, entry: Entry, end: int, limit: int, head: bytes) -> None:
         """Account for the bytes from the end of the data to the next entry: a data descriptor or nothing."""

@@ -137,6 +137,20 @@ def test_an_expected_job_may_be_in_any_of_several_archives(put: Put) -> None:
     assert "job '100'" not in str(caught.value)
 
 
+def test_a_job_is_not_missing_that_may_be_in_what_another_archive_hides(put: Put, world: Emulator) -> None:
+    """What was not examined is not empty: neither green nor called missing."""
+    first, second = put("a.zip", 100), io.BytesIO()
+    with zipfile.ZipFile(second, "w") as made:
+        made.writestr("inner.zip", b"PK")
+    world.s3.put_object(Bucket=world.bucket, Key="b.zip", Body=second.getvalue())
+    archives = [first, f"{world.bucket}/b.zip"]
+    assert all(report["sound"] for report in verify(archives, expected_jobs=[100]))
+    with pytest.raises(DliFailException, match=r"job-not-examined: job '999' was found in nothing") as caught:
+        verify(archives, expected_jobs=[100, 999])
+    assert "missing-job" not in str(caught.value)
+    assert "'100'" not in str(caught.value)
+
+
 def test_many_missing_jobs_are_not_cut_short(put: Put) -> None:
     """Else archives could not be held against each other."""
     archives = [put("a.zip", *range(200, 350)), put("b.zip", *range(350, 500))]

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import tracemalloc
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from airflow_provider_dli.archive import Expectation, inspect
+from airflow_provider_dli.archive import Expectation, Limits, inspect
+from airflow_provider_dli.archive.expectation import Search
+from airflow_provider_dli.archive.jsonstream import JsonStream
+from airflow_provider_dli.archive.jsontext import JsonError, parse
 
 
 def missing(archive: bytes, expect: Expectation, level: Any = "full") -> list[tuple[str, str]]:
@@ -91,9 +98,9 @@ def test_every_missing_job_is_named(writers: Any) -> None:
 
 
 def test_broken_json_holds_no_job(writers: Any) -> None:
-    """It is reported by itself, and its job is missing."""
+    """It is reported by itself, and what may be in it is not called missing."""
     archive = writers.zipped({"all.json": b'{"job_id": 101'})
-    assert [code for code, _ in missing(archive, Expectation((101,)))] == ["bad-json", "missing-job"]
+    assert [code for code, _ in missing(archive, Expectation((101,)))] == ["bad-json", "job-not-examined"]
 
 
 def test_directory_level_does_not_accuse(writers: Any) -> None:
@@ -111,3 +118,120 @@ def test_entries_are_counted_without_directories(maker: Any) -> None:
     assert missing(archive, Expectation(min_entries=2)) == [
         ("too-few-entries", "1 files, at least 2 are expected")
     ]
+
+
+def large(count: int = 600) -> bytes:
+    """Make a document that is larger than what is parsed at once."""
+    jobs = [{"job_id": 1000 + i, "name": f"größe-{i}", "sql": "-- 9999\n" * 300} for i in range(count)]
+    return json.dumps({"jobs": jobs}).encode()
+
+
+def test_a_document_of_any_size_is_searched(writers: Any) -> None:
+    """By ids and names, escaped as they are; nothing else in it is taken for one."""
+    archive = writers.zipped({"jobs.json": large()})
+    assert missing(archive, Expectation((1005, "1599", "größe-7"))) == []
+    found = missing(archive, Expectation((1005, 100, 9999, "größe", 1600)))
+    assert [message.split("'")[1] for _, message in found] == ["100", "1600", "9999", "größe"]
+    assert {code for code, _ in found} == {"missing-job"}
+    assert [code for code, _ in missing(archive, Expectation((100,)), "directory")] == ["job-unproven"]
+    assert [code for code, _ in missing(archive, Expectation())] == ["json-unchecked"]
+
+
+def test_a_large_document_that_is_none_is_told(writers: Any) -> None:
+    """And its jobs are not called missing."""
+    archive = writers.zipped({"jobs.json": large()[:-1]})
+    found = missing(archive, Expectation((1005, 7)))
+    assert [code for code, _ in found] == ["bad-json", "job-not-examined", "job-not-examined"]
+
+
+def test_memory_of_a_large_document_is_bounded(writers: Any) -> None:
+    """Also where it is one string, or one number, or brackets."""
+    for content in (b'"' + b"x" * 40_000_000 + b'"', b"[" * 3_000_000, b"1" * 3_000_000, b'["\\u00e9' * 500_000):
+        archive = writers.zipped({"a.json": content}, 0)
+        reader = io.BytesIO(archive)
+        tracemalloc.start()
+        inspect(reader, expect=Expectation((1,)))
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert most < 20_000_000
+
+
+NOT_EXAMINED: dict[str, tuple[dict[str, bytes], Limits]] = {
+    "nested too deeply": ({"a.json": b"[" * 70_000 + b"]" * 70_000}, Limits(json_bytes=1000)),
+    "an archive in the archive": ({"inner.zip": b"PK", "b.json": b"{}"}, Limits()),
+    "Limits(entry_bytes": ({"a.json": b"[" + b"1," * 900 + b"1]", "b.json": b"{}"}, Limits(entry_bytes=1000)),
+    "the directory does not lead to it": ({"a.json": b"{}", "b.json": b"{}"}, Limits(entries=1)),
+}
+
+
+@pytest.mark.parametrize("reason", NOT_EXAMINED)
+def test_what_was_not_examined_is_not_called_missing(writers: Any, reason: str) -> None:
+    """But named, with why, and with the limit to raise where there is one."""
+    contents, limits = NOT_EXAMINED[reason]
+    report = inspect(io.BytesIO(writers.zipped(contents)), expect=Expectation((101,)), limits=limits)
+    assert "missing-job" not in {each.code for each in report.findings}
+    (told,) = [each for each in report.errors if each.code == "job-not-examined"]
+    assert reason in told.message
+
+
+@pytest.mark.parametrize("flag", [0x01, 0x41])
+def test_what_is_encrypted_is_not_called_empty(maker: Any, flag: int) -> None:
+    """Nobody has looked into it."""
+    archive = maker.build(maker.Member(b"a.json", flags=flag, local={"flags": flag}, central={"flags": flag}))
+    report = inspect(io.BytesIO(archive), expect=Expectation((101,)))
+    assert {"encrypted", "job-not-examined"} == {each.code for each in report.errors}
+
+
+@pytest.mark.parametrize("name", ["2026-01-15/x", "a_20260115/x", "a-2026-01-15T10-15-30.json", "x.2026.01.15"])
+def test_a_date_holds_no_id(writers: Any, name: str) -> None:
+    """Whatever numbers stand in it."""
+    archive = writers.zipped({name: b"{}"})
+    expected = Expectation((15, 1, 10, 30))
+    assert [code for code, _ in missing(archive, expected)] == ["missing-job"] * 4
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["job_id", "name"]), inner),
+    max_leaves=20,
+)
+ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+
+
+def in_pieces(data: bytes, size: int, jobs: frozenset[str]) -> set[str] | None:
+    """Read a document in a stream; None where it is none."""
+    stream = JsonStream(frozenset(("job_id", "name")), jobs)
+    try:
+        for at in range(0, len(data), size):
+            stream.feed(data[at : at + size])
+        stream.finish()
+    except JsonError:
+        return None
+    return stream.found
+
+
+def at_once(data: bytes, jobs: frozenset[str]) -> set[str] | None:
+    """Read a document as a whole."""
+    try:
+        document = parse(data)
+    except JsonError:
+        return None
+    search = Search(Expectation(tuple(jobs)))
+    search.in_json(document)
+    return set(jobs) - set(search.stream()._jobs)  # noqa: SLF001 -- those that are still looked for
+
+
+@given(JSON, st.integers(1, 9), st.sampled_from(ENCODINGS), st.booleans(), st.data())
+def test_in_a_stream_it_is_what_it_is_at_once(
+    document: Any, size: int, encoding: str, is_ascii: bool, data: st.DataObject
+) -> None:
+    """JSON or none, and the same jobs, wherever it is cut, and with any byte of it changed."""
+    text = json.dumps(document, ensure_ascii=is_ascii)
+    raw = bytearray(text.encode(encoding, "surrogatepass" if "utf-8" not in encoding else "replace"))
+    if raw and data.draw(st.booleans()):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.sampled_from(b'{}[]:,"\\ 01.-eE\ntx\xff\0'))
+    words = set(re.findall(r"[\w-]+", text)) | {"", "1", "é"}
+    jobs = frozenset(words)
+    whole, pieces = at_once(bytes(raw), jobs), in_pieces(bytes(raw), size, jobs)
+    assert (whole is None) == (pieces is None)
+    assert whole is None or whole <= (pieces or set())

@@ -190,6 +190,8 @@ CONTENT: dict[str, Case] = {
     "JSON without end": case("bad-json", lambda: zipped({"a.json": b"[" * 200_000})),
     "HTML for JSON": case("bad-json", lambda: zipped({"a.json": b"<html></html>"})),
     "job missing": case("missing-job", lambda: build(*THREE), expect=Expectation((101, 999))),
+    "job in an archive within": case(
+        "job-not-examined", lambda: zipped({"inner.zip": b"PK", "b.json": b"{}"}), expect=Expectation((999,))),
     "too few entries": case("too-few-entries", lambda: build(*THREE), expect=Expectation(min_entries=4)),
     "only directories": case(
         "too-few-entries", lambda: build(Member(b"jobs/", b"", STORED)), expect=Expectation()),
