@@ -27,14 +27,20 @@ def ask_until_known(
     :param log: where to tell that it is asked again
     :param worth_repeating: whether to ask again then; default: unless the service itself has spoken
     :returns: what was answered or found
-    :raises DliException: the service's no; or the last lost answer, where asking again is of no use
+    :raises DliException: the service's no, which tells if the response of an earlier request was lost; or the
+        last lost answer, where asking again is of no use
     """
+    is_open = False
     for asks_left in reversed(range(MOST_ASKS)):
         try:
             return ask()
         except DliException as error:
             if not error.outcome_unknown:
-                raise
+                # The outcome of this request is not that of the one before it.
+                if not is_open:
+                    raise
+                raise _beside_an_open_one(error) from error.__cause__
+            is_open = True
             found = look(error)
             if found is not None:
                 return found
@@ -42,3 +48,11 @@ def ask_until_known(
                 raise
             log.info("Asking again.")
     raise AssertionError("the last time returns or raises")
+
+
+def _beside_an_open_one(error: DliException) -> DliException:
+    """Add to a refusal that an earlier request may have acted."""
+    advice = error.advice
+    refusal = str(error).removesuffix(advice or "").rstrip(" ;.")
+    note = "An earlier request lost its response, and may have acted all the same."
+    return type(error)(f"{refusal}. {note}", advice=advice)

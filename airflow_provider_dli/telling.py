@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -10,6 +11,10 @@ from airflow_provider_dli.exceptions import DliException
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
+
+#: numbers and ids of requests, and lists of them; neither a status nor what follows the dot of a code
+_NUMBER = re.compile(r"(?<!HTTP )(?<![.\w-])(?=[\w-]*[0-9])[\w-]+(, (?=[\w-]*[0-9])[\w-]+)*")
 
 #: columns that the view shows on a screen of usual width, and lines after which a message is cut off
 _WIDTH, _MOST_LINES = 84, 12
@@ -55,6 +60,27 @@ def lines_of(failure: DliException) -> Iterator[str]:
         yield "  … the rest stands in the exception below, and in the XCom of the task"
     if advice:
         yield from _wrapped(f"What to do: {advice}")
+
+
+def by_reason(failures: Iterable[tuple[T, str]]) -> list[tuple[str, list[T]]]:
+    """Group what failed by its reason, so that each reason is logged once.
+
+    Reasons that differ in numbers and request ids only are one: the first is given.
+
+    :param failures: what failed, and why
+    """
+    groups: dict[str, tuple[str, list[T]]] = {}
+    for what, reason in failures:
+        groups.setdefault(kind_of(reason), (reason, []))[1].append(what)
+    return list(groups.values())
+
+
+def kind_of(reason: str) -> str:
+    """Return what reasons have in common that differ in numbers and request ids only.
+
+    :param reason: why something failed
+    """
+    return _NUMBER.sub("#", reason)
 
 
 def _wrapped(text: str) -> list[str]:

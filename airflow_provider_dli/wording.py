@@ -16,6 +16,14 @@ class Logger(Protocol):
         ...
 
 
+class TaskLogger(Logger, Protocol):
+    """The same, with what a person must read."""
+
+    def warning(self, msg: str, /, *args: object) -> object:
+        """Log at WARNING."""
+        ...
+
+
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Write a number with its noun: ``1 archive``, ``2 archives``, ``1,024 entries``.
 

@@ -16,6 +16,7 @@ class Batch:
     :param zip_file: the archives that they were exported to; none if that failed
     :param error: why it failed, or why jobs of it were left out
     :param left_out: jobs of it that the project no longer has
+    :param is_selection: whether those were selected and not named: gone, they are no longer what is selected
     :param transient: whether a retry may help
     :param cause: the error itself
     """
@@ -24,6 +25,7 @@ class Batch:
     zip_file: tuple[str, ...] = ()
     error: str | None = None
     left_out: tuple[int, ...] = ()
+    is_selection: bool = False
     transient: bool = False
     cause: DliException | None = field(default=None, compare=False, repr=False)
 
@@ -40,6 +42,16 @@ class Batch:
     def failed(self) -> tuple[int, ...]:
         """The jobs of it that are in no archive."""
         return self.left_out if self.zip_file else self.job_ids or ()
+
+    @property
+    def vanished(self) -> tuple[int, ...]:
+        """The jobs of it that were selected and then deleted, which is no failure."""
+        return self.left_out if self.is_selection else ()
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether jobs are in no archive that should be in one."""
+        return self.error is not None and not self.vanished
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain JSON values."""

@@ -1,102 +1,196 @@
-"""What is known of an export over the tries of its task: what was asked, what came of it."""
+"""The requests of an export over the attempts of its task: each with what lay there before, and its outcome."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from datetime import datetime
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dli.client.locations import ObsLocation, parse_directory
+
 if TYPE_CHECKING:
-    from airflow_provider_dli.client.locations import ObsLocation
-    from airflow_provider_dli.memory import TaskMemory
+    from airflow_provider_dli.memory import RequestLog
+
+#: names that a record spells out; beyond, each is kept as a hash of eight characters
+_SPELT_OUT = 1000
+_DIGEST = 6
+
+_OPEN, _DONE, _VOID, _REPORTED = "open", "done", "void", "reported"
 
 
-def name_of(job_ids: Sequence[int] | None) -> str:
-    """Give a name to a batch, by its jobs.
+class Before:
+    """The archives that lay in a directory before a request was sent.
 
-    :param job_ids: ids of the jobs; None for all of the project
-    """
-    if job_ids is None:
-        return "all"
-    return hashlib.sha256(",".join(map(str, job_ids)).encode()).hexdigest()[:16]
-
-
-class Journal:
-    """Written before a batch is asked for and after its outcome is known.
-
-    :param memory: of the task
-    :param directory: where the archives go; what was done for another one is forgotten
+    :param kept: plain JSON: a list of names, or one text of hashes
     """
 
-    def __init__(self, memory: TaskMemory, directory: ObsLocation) -> None:
-        self._memory = memory
-        kept = memory.recall()
-        is_ours = kept.get("obs_dir") == str(directory)
-        self._state: dict[str, Any] = kept if is_ours else {"obs_dir": str(directory)}
+    def __init__(self, kept: Sequence[str] | str) -> None:
+        self.kept = kept
+        width = len(_hash(""))
+        self._hashes = (
+            frozenset(kept[at : at + width] for at in range(0, len(kept), width))
+            if isinstance(kept, str)
+            else frozenset(map(_hash, kept))
+        )
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Before:
+        """Take down names, relative to the directory."""
+        listed = sorted(names)
+        return cls(listed if len(listed) <= _SPELT_OUT else "".join(map(_hash, listed)))
+
+    def __contains__(self, name: str) -> bool:
+        """Whether an archive of that name lay there."""
+        return _hash(name) in self._hashes
+
+
+def _hash(name: str) -> str:
+    return urlsafe_b64encode(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:_DIGEST]).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """One request, as it is kept.
+
+    :param number: of its record
+    :param directory: where its archive goes
+    :param job_ids: the jobs; None for all of the project
+    :param before: what lay there before it was sent; None if that could not be listed
+    """
+
+    number: int
+    directory: ObsLocation
+    job_ids: tuple[int, ...] | None
+    before: Before | None
+
+
+class ExportRequests:
+    """All requests of a task instance: whatever batch, order of ids or directory.
+
+    A record ends when the outcome of its own request is known or was reported; the outcome of another request ends
+    none.
+
+    :param log: of the task
+    """
+
+    def __init__(self, log: RequestLog) -> None:
+        self._log = log
+
+    @property
+    def survives(self) -> bool:
+        """Whether a later attempt will know of the requests."""
+        return self._log.survives
 
     @property
     def selected(self) -> list[int] | None:
-        """The ids that an earlier try selected; None if none did."""
-        found = self._state.get("selected")
-        return list(found) if isinstance(found, list) else None
+        """The ids that an earlier attempt selected within the last day; None if none did."""
+        found = [record["selected"] for record in self._log.records if "selected" in record]
+        return list(found[-1]) if found and self._log.is_fresh else None
 
     def select(self, job_ids: Sequence[int]) -> None:
-        """Keep which jobs are selected: a later try goes on with the same."""
-        self._write(selected=list(job_ids))
-
-    def archives_of(self, batch: str) -> list[str]:
-        """Give the archives that a batch was exported to; none if it was not, or its outcome is not known."""
-        return list(self._state.get("done", {}).get(batch, []))
-
-    @property
-    def archives(self) -> set[str]:
-        """All archives that are known to be of some batch."""
-        return {archive for archives in self._state.get("done", {}).values() for archive in archives}
-
-    def asked(self, batch: str) -> datetime | None:
-        """Tell when a batch was asked for whose outcome is not known; None if there is no such thing."""
-        began = self._asking.get(batch)
-        return datetime.fromisoformat(began) if began else None
-
-    def begin(self, batch: str, began: datetime) -> None:
-        """Write down that a batch is being asked for; what is written of others stays."""
-        self._write(asking={**self._asking, batch: began.isoformat()})
-
-    def nothing_came(self, batch: str) -> None:
-        """Write down that a batch that was being asked for was surely not exported."""
-        self._write(asking=self._asking_but(batch))
-
-    def finish(self, batch: str, archives: Sequence[str]) -> None:
-        """Write down what a batch was exported to."""
-        self._write(asking=self._asking_but(batch), done={**self._state.get("done", {}), batch: list(archives)})
+        """Keep which jobs are selected: a later attempt goes on with the same."""
+        self._log.add({"selected": list(job_ids)})
 
     @property
     def superseded(self) -> list[str]:
-        """The archives of an earlier try that exported everything.
+        """The archives of an earlier attempt that exported everything.
 
         Either the task was cleared, or its process was killed before Airflow knew that it had succeeded. Nobody
-        can tell which; so it is done anew, and told.
+        can know which; so the export is done again, and the archives are reported.
         """
-        return list(self._state.get("superseded", []))
+        return list(self._log.head.get("superseded", []))
 
-    def close(self) -> None:
-        """All is done: another run of the task begins anew, and knows of these archives."""
-        self._memory.keep({"obs_dir": self._state["obs_dir"], "superseded": sorted(self.archives)})
+    def archives_of(self, directory: ObsLocation, job_ids: Sequence[int] | None) -> list[str]:
+        """Return the archives that these jobs were exported to within the last day; none if they were not."""
+        wanted = {"dir": str(directory), "jobs": None if job_ids is None else list(job_ids)}
+        found = [
+            record["archives"]
+            for record in self._requests(_DONE)
+            if all(record[name] == value for name, value in wanted.items())
+        ]
+        return list(found[-1]) if found and self._log.is_fresh else []
 
-    @property
-    def _asking(self) -> dict[str, str]:
-        """Each batch whose outcome is not known, and when it was asked for."""
-        asking = self._state.get("asking") or {}
-        # An earlier version had room for one: an upgrade between two tries must not forget it.
-        return {asking["batch"]: asking["began"]} if "began" in asking else dict(asking)
+    def archives(self) -> set[str]:
+        """Return all archives that are known to be of some request, or were reported."""
+        return {archive for record in self._requests(_DONE, _REPORTED) for archive in record["archives"]}
 
-    def _asking_but(self, batch: str) -> dict[str, str]:
-        return {name: began for name, began in self._asking.items() if name != batch}
+    def completed(self) -> Iterator[tuple[ObsLocation, list[str]]]:
+        """Give the directory and the archives of each request whose outcome is known."""
+        for record in self._requests(_DONE):
+            yield parse_directory("dir", record["dir"]), list(record["archives"])
 
-    def _write(self, **changes: Any) -> None:  # noqa: ANN401 -- JSON values
-        self._state |= changes
-        if any(self._state.get(name) for name in ("selected", "asking", "done", "superseded")):
-            self._memory.keep(self._state)
-        else:
-            self._memory.forget()
+    def open(self) -> list[ExportRequest]:
+        """Return the requests whose outcome is not known, oldest first."""
+        return [
+            self._read(number, record)
+            for number, record in enumerate(self._log.records)
+            if record.get("state") == _OPEN
+        ]
+
+    def open_for(self, directory: ObsLocation, job_ids: Sequence[int] | None) -> list[ExportRequest]:
+        """Return those of them that are for these jobs and this directory."""
+        ids = None if job_ids is None else tuple(job_ids)
+        return [each for each in self.open() if each.directory == directory and each.job_ids == ids]
+
+    def begin(self, directory: ObsLocation, job_ids: Sequence[int] | None, before: Before | None) -> ExportRequest:
+        """Keep that a request is about to be sent.
+
+        :param directory: where its archive goes
+        :param job_ids: the jobs; None for all of the project
+        :param before: what lies there now; None if that cannot be listed
+        """
+        record = {
+            "dir": str(directory),
+            "jobs": None if job_ids is None else list(job_ids),
+            "before": before.kept if before else None,
+            "state": _OPEN,
+        }
+        return self._read(self._log.add(record), record)
+
+    def cancel(self, request: ExportRequest) -> None:
+        """Keep that a request surely did nothing."""
+        self._end(request, _VOID)
+
+    def finish(self, request: ExportRequest, archives: Sequence[str]) -> None:
+        """Keep which archives a request made."""
+        self._end(request, _DONE, archives)
+
+    def report(self, request: ExportRequest, archives: Sequence[str]) -> None:
+        """Keep that the user was told of a request, and of archives that may be its own."""
+        self._end(request, _REPORTED, archives)
+
+    def close(self, archives: Sequence[str]) -> None:
+        """All is done: another run of the task begins again, and knows of these archives.
+
+        What is still open stays: its archive may yet come.
+
+        :param archives: those that the task returns
+        """
+        still_open = self._requests(_OPEN)
+        self._log.restart(still_open, superseded=sorted(archives))
+
+    def clear_if_over(self) -> None:
+        """Forget a log that holds nothing of use to a later attempt."""
+        useful = [record for record in self._log.records if record.get("state") != _VOID]
+        if not useful and not self.superseded:
+            self._log.clear()
+
+    def _requests(self, *states: str) -> list[dict[str, Any]]:
+        return [record for record in self._log.records if record.get("state") in states]
+
+    def _end(self, request: ExportRequest, state: str, archives: Sequence[str] = ()) -> None:
+        record = self._log.records[request.number]
+        record.pop("before", None)
+        record |= {"state": state, "archives": list(archives)}
+        self._log.update(request.number)
+
+    def _read(self, number: int, record: dict[str, Any]) -> ExportRequest:
+        jobs, before = record["jobs"], record["before"]
+        return ExportRequest(
+            number,
+            parse_directory("dir", record["dir"]),
+            None if jobs is None else tuple(jobs),
+            None if before is None else Before(before),
+        )

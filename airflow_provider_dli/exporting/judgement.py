@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_dli.exceptions import DliException, DliFailException, worst
+from airflow_provider_dli.telling import by_reason
 from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
@@ -12,10 +13,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_dli.exporting.batch import Batch
     from airflow_provider_dli.exporting.plan import Plan
-    from airflow_provider_dli.wording import Logger
+    from airflow_provider_dli.wording import TaskLogger
 
 
-def judge(batches: Sequence[Batch], plan: Plan, *, allow_partial: bool, log: Logger) -> None:
+def judge(batches: Sequence[Batch], plan: Plan, *, allow_partial: bool, log: TaskLogger) -> None:
     """Pass if every job is in an archive, or, where that is allowed, any.
 
     :param batches: what became of each
@@ -24,10 +25,10 @@ def judge(batches: Sequence[Batch], plan: Plan, *, allow_partial: bool, log: Log
     :param log: where to tell
     :raises DliException: naming what failed and why; the batch's own error where there is but one
     """
-    bad = [batch for batch in batches if batch.error]
+    bad = [batch for batch in batches if batch.is_failure]
     if not bad or (allow_partial and any(batch.zip_file for batch in batches)):
-        for batch in bad:
-            log.info("Not exported: %s: %s", _named(batch), batch.error)
+        for why, failed in _by_reason(bad):
+            log.warning("Not exported: %s: %s", _named(failed), why)
         return
     if len(batches) == 1 and bad[0].cause is not None:
         raise bad[0].cause
@@ -36,8 +37,8 @@ def judge(batches: Sequence[Batch], plan: Plan, *, allow_partial: bool, log: Log
 
 def _failure(bad: Sequence[Batch], plan: Plan) -> DliException:
     failed = sum(len(batch.failed) for batch in bad)
-    why = " | ".join(f"{_named(batch)}: {batch.error}" for batch in bad)
-    # A retry asks only for what is missing.
+    why = " | ".join(f"{_named(failed)}: {why}" for why, failed in _by_reason(bad))
+    # A retry sends only what is missing.
     kind = DliException if any(batch.transient for batch in bad) else DliFailException
     return kind(
         f"{counted(failed, 'job')} not exported to {plan.directory.url}: {why.rstrip('.')}. "
@@ -45,9 +46,15 @@ def _failure(bad: Sequence[Batch], plan: Plan) -> DliException:
     )
 
 
-def _named(batch: Batch) -> str:
-    ids = batch.failed
-    return f"jobs {', '.join(map(str, ids[:_SHOWN]))}{' …' if len(ids) > _SHOWN else ''}"
+def _by_reason(bad: Sequence[Batch]) -> list[tuple[str, list[Batch]]]:
+    """Group batches by why they failed: a refusal of all of them is said once."""
+    return by_reason((batch, batch.error or "") for batch in bad)
+
+
+def _named(batches: Sequence[Batch]) -> str:
+    ids = [job_id for batch in batches for job_id in batch.failed]
+    several = f" ({len(batches):,} batches)" if len(batches) > 1 else ""
+    return f"jobs {', '.join(map(str, ids[:_SHOWN]))}{' …' if len(ids) > _SHOWN else ''}{several}"
 
 
 _SHOWN = 10

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_dli.exporting.batch import Batch
+    from airflow_provider_dli.exporting.plan import Exported
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lineage.trace import Trace
     from airflow_provider_dli.parameters import IfEmpty
@@ -124,10 +124,11 @@ class DliExportFlinkJobsOperator(Traced, SafeLog, BaseOperator):
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.exporting.judgement import judge
         from airflow_provider_dli.exporting.plan import Plan
+        from airflow_provider_dli.exporting.writer import Writer
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.hooks.obs import ObsHook
         from airflow_provider_dli.lineage.assets import tell_assets
-        from airflow_provider_dli.memory import TaskMemory
+        from airflow_provider_dli.memory import RequestLog
         from airflow_provider_dli.parameters.models import ExportParameters
         from airflow_provider_dli.selecting import nothing
 
@@ -136,41 +137,43 @@ class DliExportFlinkJobsOperator(Traced, SafeLog, BaseOperator):
         plan = Plan(options.obs_dir, options.job_selected, options.chosen, options.batch_size)
         dli, obs = DliHook(options.dli_conn_id), ObsHook(options.dli_conn_id)
         persist(context, self, dli, plan.directory.bucket)
-        outcome = plan.run(dli, obs, TaskMemory(context, "dli_export"), options.settling_time, self.log)
-        if not outcome:
+        requests = RequestLog(context, "dli_export")
+        outcome = plan.run(dli, obs, requests, Writer.of(context), options.settling_time, self.log)
+        self._push(context, outcome)
+        if not any(batch.zip_file or batch.is_failure for batch in outcome.batches):
             nothing(options.if_empty, str(plan.selection))
-        archives = self._push(context, outcome)
+        archives = outcome.archives
         self.trace = _trace(dli, outcome)
         tell_assets(context, self.outlets, {archive: {"verified": False} for archive in archives})
-        judge(outcome, plan, allow_partial=options.allow_partial, log=self.log)
+        judge(outcome.batches, plan, allow_partial=options.allow_partial, log=self.log)
         return archives
 
-    def _push(self, context: Context, batches: Sequence[Batch]) -> list[str]:
-        """Push what came of it, red or green."""
-        archives = [archive for batch in batches for archive in batch.zip_file]
+    def _push(self, context: Context, outcome: Exported) -> None:
+        """Push the outcome, also if the task fails."""
         push(
             context,
             self,
-            zip_file=archives,
-            batches=[batch.as_dict() for batch in batches],
-            failed=[job for batch in batches for job in batch.failed],
-            return_value=archives,
+            zip_file=outcome.archives,
+            batches=[batch.as_dict() for batch in outcome.batches],
+            failed=outcome.failed,
+            return_value=outcome.archives,
         )
-        return archives
+        rare = {"vanished": outcome.vanished, "extra_archives": list(outcome.extra)}
+        push(context, self, **{key: found for key, found in rare.items() if found})
 
 
-def _trace(dli: DliHook, batches: Sequence[Batch]) -> Trace:
+def _trace(dli: DliHook, outcome: Exported) -> Trace:
     """Tell which jobs went into which archives."""
     from airflow_provider_dli.lineage.trace import Trace, jobs_of, object_of
 
-    ids = [job for batch in batches for job in batch.job_ids or () if job not in batch.failed]
+    ids = [job for batch in outcome.batches for job in batch.job_ids or () if job not in batch.failed]
     return Trace(
         inputs=[jobs_of(dli)],
-        outputs=[object_of(archive) for batch in batches for archive in batch.zip_file],
+        outputs=[object_of(archive) for archive in outcome.archives],
         facts={
             "region": dli.account.region,
             "projectId": dli.project_id,
             "jobIds": ids or None,
-            "failedJobIds": [job for batch in batches for job in batch.failed],
+            "failedJobIds": outcome.failed,
         },
     )

@@ -1,16 +1,16 @@
-"""An export whose answer is lost: nothing lost, nothing done twice in silence."""
+"""An export whose response is lost: nothing lost, nothing done twice in silence."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.memory import RequestLog
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
 from tests.airflow.stores import StateStore, TaskInstance
 
@@ -25,17 +25,27 @@ class Dying(StateStore):
     dead = False
 
     def set(self, key: str, value: Any) -> None:
-        if value.get("done") and not self.dead:
+        if value.get("state") == "done" and not self.dead:
             self.dead = True
             raise Killed
         super().set(key, value)
 
 
-def asking(store: StateStore, obs_dir: str, began: datetime, *, old: bool = False) -> None:
-    """Leave what a try leaves that is killed while it asks; an old one had room for a single batch."""
-    kept = {"obs_dir": obs_dir, "since": datetime.now(UTC).isoformat()}
-    note = {"batch": "all", "began": began.isoformat()} if old else {"all": began.isoformat()}
-    store.set("dli_export", {**kept, "asking": note})
+def killed_while_sending(
+    store: StateStore, obs_dir: str, before: list[str], jobs: list[int] | None = None
+) -> None:
+    """Leave what an attempt leaves that is killed while it sends: what lay in the directory before."""
+    log = RequestLog({"task_state_store": store}, "dli_export")
+    log.add({"dir": obs_dir, "jobs": jobs, "before": before, "state": "open"})
+
+
+def records(store: StateStore) -> list[dict[str, Any]]:
+    """Read what is kept of each request."""
+    return RequestLog({"task_state_store": store}, "dli_export").records
+
+
+def states(store: StateStore) -> list[str]:
+    return [record["state"] for record in records(store)]
 
 
 Exporting = Callable[..., list[str]]
@@ -83,8 +93,9 @@ def test_it_acted_and_its_answer_was_lost(
     assert archives == archives_in(dli_emulator)
     assert len(archives) == 1
     assert exports_asked(dli_emulator) == 1
-    assert "Adopted" in capsys.readouterr().out
-    assert store.left("dli_export") == {"obs_dir", "superseded"}
+    assert "Recovered" in capsys.readouterr().out
+    assert store.left("dli_export") == {"generation", "superseded"}
+    assert not records(store)
 
 
 @pytest.mark.parametrize("kind", ["cut_before", "reset_before", "html"])
@@ -95,7 +106,7 @@ def test_it_never_acted(dli_emulator: Any, export: Exporting, capsys: Any, kind:
     assert archives == archives_in(dli_emulator)
     assert len(archives) == 1
     assert exports_asked(dli_emulator) == 2
-    assert "Asking again" in capsys.readouterr().out
+    assert "Asking again." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -134,7 +145,7 @@ def test_an_answer_that_says_nothing_is_told_where_nothing_appeared(
         export()
     assert type(caught.value) is failure
     assert exports_asked(dli_emulator) == 1
-    assert "asking" in store.left("dli_export")
+    assert states(store) == ["open"]
     assert export() == archives_in(dli_emulator)
 
 
@@ -148,7 +159,6 @@ def test_an_archive_that_comes_within_the_settling_time_is_adopted(dli_emulator:
 def test_older_archives_in_the_directory_are_not_adopted(dli_emulator: Any, export: Exporting) -> None:
     """Only one that appeared since."""
     (older,) = export()
-    time.sleep(4)  # OBS tells times in whole seconds
     dli_emulator.fault("ExportFlinkJobs", "cut_before")
     (newer,) = export()
     assert newer != older
@@ -158,46 +168,55 @@ def test_older_archives_in_the_directory_are_not_adopted(dli_emulator: Any, expo
 def test_several_that_could_be_it_are_an_error_that_names_each(
     dli_emulator: Any, export: Exporting, store: StateStore
 ) -> None:
-    """A guess could restore the wrong jobs."""
-    first, second = export(), export()
-    began = datetime.now(UTC) - timedelta(minutes=1)
-    asking(store, f"{dli_emulator.bucket}/run-1", began)
-    with pytest.raises(DliFailException, match="several archives appeared there since") as caught:
+    """A guess could restore the wrong jobs. Then it is reported, and the task may be cleared."""
+    killed_while_sending(store, f"{dli_emulator.bucket}/run-1", [])
+    first, second = export(remembers=False), export(remembers=False)
+    with pytest.raises(DliFailException, match=r"outcome .* is unknown.*several archives appeared") as caught:
         export()
     assert first[0] in str(caught.value)
     assert second[0] in str(caught.value)
     assert exports_asked(dli_emulator) == 2
+    assert states(store) == ["reported"]
+    assert len(export()) == 1
 
 
-@pytest.mark.parametrize("old", [False, True])
-def test_a_try_that_was_killed_while_asking_is_taken_up(
-    dli_emulator: Any, export: Exporting, store: StateStore, capsys: Any, old: bool
+def test_an_attempt_that_was_killed_while_sending_is_taken_up(
+    dli_emulator: Any, export: Exporting, store: StateStore, capsys: Any
 ) -> None:
-    """The next try finds what the service made of it, from a note of an earlier version too."""
-    began = datetime.now(UTC)
-    (made,) = export()
-    asking(store, f"{dli_emulator.bucket}/run-1", began, old=old)
+    """The next attempt finds what the service made of it, by the listing and whatever the clocks say."""
+    (older,) = export(remembers=False)
+    killed_while_sending(store, f"{dli_emulator.bucket}/run-1", [older.rpartition("/")[2]])
+    (made,) = export(remembers=False)
     assert export() == [made]
-    assert exports_asked(dli_emulator) == 1
-    assert "An earlier try ended while it was asking" in capsys.readouterr().out
-    assert store.left("dli_export") == {"obs_dir", "superseded"}
+    assert exports_asked(dli_emulator) == 2
+    assert (
+        "An earlier request for an export into obs://obs-test/run-1 has no known outcome"
+        in capsys.readouterr().out
+    )
+    assert store.left("dli_export") == {"generation", "superseded"}
 
 
-def test_a_try_that_was_killed_before_the_service_acted(
+def test_an_attempt_that_was_killed_before_the_service_acted(
     dli_emulator: Any, export: Exporting, store: StateStore
 ) -> None:
-    """The next try asks again."""
-    began = datetime.now(UTC)
-    asking(store, f"{dli_emulator.bucket}/run-1", began)
+    """The next attempt sends the request again."""
+    killed_while_sending(store, f"{dli_emulator.bucket}/run-1", [])
     assert export() == archives_in(dli_emulator)
     assert exports_asked(dli_emulator) == 1
 
 
-def test_a_memory_of_another_directory_is_none(dli_emulator: Any, export: Exporting, store: StateStore) -> None:
-    """Parameters may change between tries."""
-    asking(store, "elsewhere/run-1", datetime.now(UTC))
+@pytest.mark.parametrize("acted", [True, False])
+def test_a_request_for_another_directory_is_reported(
+    dli_emulator: Any, export: Exporting, store: StateStore, capsys: Any, acted: bool
+) -> None:
+    """A directory may have the number of the attempt in its path; what came of the request there is reported."""
+    killed_while_sending(store, f"{dli_emulator.bucket}/try-1", [])
+    lost = export(f"{dli_emulator.bucket}/try-1", remembers=False) if acted else []
     assert export() == archives_in(dli_emulator)
-    assert exports_asked(dli_emulator) == 1
+    log = capsys.readouterr().out
+    assert all(archive in log for archive in lost)
+    assert ("Extra archives in obs://obs-test/try-1" in log) == acted
+    assert ("The response of an export into obs://obs-test/try-1 was lost" in log) != acted
 
 
 def test_a_clear_refusal_is_remembered_as_known(dli_emulator: Any, export: Exporting, store: StateStore) -> None:
@@ -217,7 +236,7 @@ def test_an_outcome_that_stays_unknown_is_red_and_remembered(
         export(settling_time=0.1)
     assert exports_asked(dli_emulator) == 3
     assert archives_in(dli_emulator) == []
-    assert json.loads(store.kept["dli_export"])["asking"].keys() == {"all"}
+    assert states(store) == ["open"] * 3
 
 
 def test_without_a_state_store_a_lost_answer_is_still_adopted(dli_emulator: Any, export: Exporting) -> None:
@@ -242,7 +261,7 @@ def test_a_try_after_one_that_succeeded_exports_anew_and_tells(
     (first,) = export()
     (second,) = export()
     assert archives_in(dli_emulator) == sorted([first, second])
-    assert f"An earlier try exported everything, to {first}. Exporting anew" in capsys.readouterr().out
+    assert f"An earlier attempt exported everything, to {first}. Exporting again" in capsys.readouterr().out
 
 
 @pytest.fixture
@@ -282,7 +301,6 @@ def test_a_batch_whose_outcome_is_unknown_is_remembered_while_others_are_asked(
     dli_emulator.fault("ExportFlinkJobs", "error", code="DLI.0019")
     with pytest.raises(DliException, match="2 jobs not exported"):
         two_batches(instance)
-    late = f"{dli_emulator.bucket}/run-1/batch-0001/late.zip"
-    dli_emulator.s3.put_object(Bucket=dli_emulator.bucket, Key="run-1/batch-0001/late.zip", Body=b"late")
-    assert two_batches(instance) == [late, *instance.pushed["batches"][1]["zip_file"]]
-    assert exports_asked(dli_emulator) == 2
+    late = DliHook().export_flink_jobs(f"{dli_emulator.bucket}/run-1/batch-0001", [100, 101]).zip_file
+    assert two_batches(instance) == [*late, *instance.pushed["batches"][1]["zip_file"]]
+    assert exports_asked(dli_emulator) == 3

@@ -115,11 +115,11 @@ def test_agencies_are_read() -> None:
 
 
 @pytest.mark.parametrize("name", ["zip_file", "zip_files"])
-@pytest.mark.parametrize("archives", ["b/a.zip", ["b/a.zip"]])
+@pytest.mark.parametrize("archives", ["bucket/a.zip", ["bucket/a.zip"]])
 def test_archives_are_read(name: str, archives: object) -> None:
     """In both editions' names, as a list and as one text."""
     found = result(flink.export_jobs("bucket"), **{name: archives}, message="done")
-    assert (found.zip_file, found.message) == (("b/a.zip",), "done")
+    assert (found.zip_file, found.message) == (("bucket/a.zip",), "done")
 
 
 @pytest.mark.parametrize("archives", [None, [], "", [""], [7]])

@@ -252,7 +252,7 @@ def test_what_is_nested_in_the_place_of_words(depth: int) -> None:
     inner = b"[" * depth + b"]" * depth
     for body in (
         b'{"is_success":' + inner + b"}",
-        b'[{"is_success":"true","message":' + inner + b',"zip_file":["b/a.zip"]},{"is_success":"true"}]',
+        b'[{"is_success":"true","message":' + inner + b',"zip_file":["obs-test/a.zip"]},{"is_success":"true"}]',
         b'{"is_success":"true","zip_file":' + inner + b"}",
     ):
         try:

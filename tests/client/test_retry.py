@@ -29,7 +29,7 @@ from airflow_provider_dli.client.retry import RetryPolicy
 
 EXPORT = flink.export_jobs("obs-test")
 LIST = flink.list_jobs({}, limit=1)
-EXPORTED = Reply(200, {}, b'{"is_success": "true", "zip_file": ["b/a.zip"]}')
+EXPORTED = Reply(200, {}, b'{"is_success": "true", "zip_file": ["obs-test/a.zip"]}')
 LISTED = Reply(200, {}, b'{"is_success": "true", "job_list": {"total_count": 0, "jobs": []}}')
 SUCCESS = {EXPORT.operation: EXPORTED, LIST.operation: LISTED}
 
@@ -136,7 +136,7 @@ def test_pauses_double_up_to_half_a_minute_and_are_drawn_from_the_whole_range() 
 def test_what_surely_did_not_happen_is_asked_again_whatever_it_is(trouble: Step) -> None:
     """An export too."""
     stage = Stage([trouble, trouble, EXPORTED])
-    assert stage.play(EXPORT).zip_file == ("b/a.zip",)
+    assert stage.play(EXPORT).zip_file == ("obs-test/a.zip",)
     assert len(stage.requests) == 3
 
 

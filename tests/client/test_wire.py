@@ -21,7 +21,7 @@ from airflow_provider_dli.client.errors import (
 )
 from airflow_provider_dli.client.exchange import converse
 
-EXPORTED = b'{"is_success": true, "message": "The job is successfully exported.", "zip_file": ["b/a.zip"]}'
+EXPORTED = b'{"is_success": true, "message": "The job is successfully exported.", "zip_file": ["obs-test/a.zip"]}'
 
 CALLS: list[Call[Any]] = [
     flink.export_jobs("obs-test", [100]),
@@ -40,7 +40,7 @@ def test_the_export_is_the_request_of_the_manual(raw_server: Any, drive: Any, ac
     raw_server.answer = answer(EXPORTED)
     account = account_at(raw_server.url)
     result = drive(converse(flink.export_jobs("obs-test", [100]), account, clock))
-    assert result.zip_file == ("b/a.zip",)
+    assert result.zip_file == ("obs-test/a.zip",)
     head, _, body = raw_server.received[0].partition(b"\r\n\r\n")
     assert head.decode().split("\r\n")[:-2] == [
         "POST /v1.0/48cc2c48765f481480c7db940d6409d1/streaming/jobs/export HTTP/1.1",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from airflow_provider_dli.client.call import Call
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.flink.values import JOBS, checked_job_ids, message_of, objects_of
-from airflow_provider_dli.client.locations import parse_directory
+from airflow_provider_dli.client.locations import ObsLocation, parse_archive, parse_directory
 
 _NOT_IMPORTED = -1
 
@@ -66,7 +69,8 @@ def export_jobs(obs_dir: str, job_ids: Iterable[int] | None = None) -> Call[Expo
     }
     if job_ids is not None:
         body["job_selected"] = checked_job_ids("job_ids", job_ids, or_all=True)
-    return Call("ExportFlinkJobs", "POST", f"{JOBS}/export", _export_result, body=body)
+    parse = partial(_export_result, parse_directory("obs_dir", obs_dir))
+    return Call("ExportFlinkJobs", "POST", f"{JOBS}/export", parse, body=body)
 
 
 def import_jobs(zip_file: str, *, is_cover: bool = False) -> Call[ImportResult]:
@@ -87,30 +91,89 @@ def import_jobs(zip_file: str, *, is_cover: bool = False) -> Call[ImportResult]:
             "zip_file", f"{zip_file!r} is a whole bucket", "give bucket/key of an archive, or a directory"
         )
     body = {"zip_file": str(place), "is_cover": is_cover}
+    parse = partial(_import_result, place, is_cover)
     # With is_cover, asking twice puts the same settings into the same jobs once more.
-    return Call("ImportFlinkJobs", "POST", f"{JOBS}/import", _import_result, body=body, repeatable=is_cover)
+    return Call("ImportFlinkJobs", "POST", f"{JOBS}/import", parse, body=body, repeatable=is_cover)
 
 
-def _export_result(body: Mapping[str, Any]) -> ExportResult:
+# A response is about its subject or it is no answer: what it names must be of this request.
+
+
+def _export_result(directory: ObsLocation, body: Mapping[str, Any]) -> ExportResult:
     # "zip_files" stood in the manual's 2020 edition; both are taken.
-    archives = body.get("zip_file") or body.get("zip_files") or []
-    if isinstance(archives, str):
-        archives = [archives]
-    if not archives or not all(isinstance(archive, str) and archive for archive in archives):
+    archives = [entry for name in ("zip_file", "zip_files") for entry in _entries(name, body, directory)]
+    if not archives:
         raise ValueError(f"zip_file should list at least one archive and is {body.get('zip_file')!r}")
-    return ExportResult(tuple(archives), message_of(body))
+    return ExportResult(tuple(dict.fromkeys(archives)), message_of(body))
 
 
-def _import_result(body: Mapping[str, Any]) -> ImportResult:
+def _entries(name: str, body: Mapping[str, Any], directory: ObsLocation) -> list[str]:
+    """Return the archives that a field names, each as ``bucket/key``.
+
+    :raises ValueError: if one is no object in the directory, or is named twice
+    """
+    given = body.get(name) or []
+    listed = [given] if isinstance(given, str) else given
+    if not isinstance(listed, list) or not all(isinstance(entry, str) and entry.strip() for entry in listed):
+        raise TypeError(f"{name} should list at least one archive and is {given!r}")
+    found = [_archive_in(directory, name, entry) for entry in listed]
+    if len(set(found)) < len(found):
+        raise ValueError(f"{name} names an archive twice: {given!r}")
+    return found
+
+
+def _archive_in(directory: ObsLocation, name: str, entry: object) -> str:
+    try:
+        place = parse_archive(name, entry)
+    except ConfigurationError as error:
+        raise ValueError(f"{name} should name bucket/key of each archive: {error.problem}") from None
+    parents = directory.key.split("/") if directory.key else []
+    parts = place.key.split("/")
+    is_below = place.bucket == directory.bucket and parts[: len(parents)] == parents and len(parts) > len(parents)
+    # An object has a name of its own; "." and ".." would be walked by whoever reads the key as a path.
+    if not is_below or not parts[-1].strip() or {".", ".."} & set(parts):
+        raise ValueError(f"{name} names {entry!r}, which is no object in {directory}")
+    return str(place)
+
+
+def _import_result(place: ObsLocation, is_cover: bool, body: Mapping[str, Any]) -> ImportResult:  # noqa: FBT001 -- bound by partial
     # "jobs_mapping" stood in the manual's 2020 edition; both are taken.
     name = "job_mapping" if body.get("job_mapping") else "jobs_mapping"
     mapping = tuple(_mapped(each) for each in objects_of(body, name))
     if not mapping:
         raise ValueError(f"job_mapping should name at least one job and is {body.get('job_mapping')!r}")
+    is_archive = place.key.lower().endswith(".zip")
+    # Several archives of a directory may hold one job; with is_cover, it then has one new id.
+    if is_archive:
+        _check_distinct("old_job_id", [each.old_job_id for each in mapping])
+    if is_archive or not is_cover:
+        _check_distinct("new_job_id", [each.new_job_id for each in mapping if each.new_job_id is not None])
     return ImportResult(mapping, message_of(body))
 
 
+def _check_distinct(field: str, ids: Sequence[int]) -> None:
+    twice = [job_id for job_id, count in Counter(ids).items() if count > 1]
+    if twice:
+        raise ValueError(f"job_mapping names {field} {', '.join(map(str, twice))} twice")
+
+
 def _mapped(each: Mapping[str, Any]) -> JobMapping:
-    new = int(each["new_job_id"])  # the manual's example quotes it
-    remark = str(each.get("remark") or "")
-    return JobMapping(int(each["old_job_id"]), None if new == _NOT_IMPORTED else new, remark)
+    new = _id_of(each, "new_job_id", or_not_imported=True)
+    remark = each.get("remark")
+    if remark is not None and not isinstance(remark, str):
+        raise TypeError(f"remark should be a string and is {remark!r}")
+    return JobMapping(_id_of(each, "old_job_id"), None if new == _NOT_IMPORTED else new, remark or "")
+
+
+def _id_of(each: Mapping[str, Any], field: str, *, or_not_imported: bool = False) -> int:
+    """Return an id, quoted or not: the manual's example quotes it.
+
+    :raises ValueError: if it is none
+    """
+    given = each.get(field)
+    text = str(given) if isinstance(given, int | str) and not isinstance(given, bool) else ""
+    if re.fullmatch(r"[0-9]{1,19}", text) and 0 < int(text) < 1 << 63:
+        return int(text)
+    if or_not_imported and text == str(_NOT_IMPORTED):
+        return _NOT_IMPORTED
+    raise ValueError(f"{field} should be the id of a job and is {given!r}")
