@@ -39,7 +39,7 @@ def ask_until_known(
                 # The outcome of this request is not that of the one before it.
                 if not is_open:
                     raise
-                raise _beside_an_open_one(error) from error.__cause__
+                raise beside_an_open_request(error) from error.__cause__
             is_open = True
             found = look(error)
             if found is not None:
@@ -50,8 +50,11 @@ def ask_until_known(
     raise AssertionError("the last time returns or raises")
 
 
-def _beside_an_open_one(error: DliException) -> DliException:
-    """Add to a refusal that an earlier request may have acted."""
+def beside_an_open_request(error: DliException) -> DliException:
+    """Add to a refusal that an earlier request may have acted: the one says nothing of the other.
+
+    :param error: the refusal
+    """
     advice = error.advice
     refusal = str(error).removesuffix(advice or "").rstrip(" ;.")
     note = "An earlier request lost its response, and may have acted all the same."

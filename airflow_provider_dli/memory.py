@@ -133,7 +133,7 @@ class RequestLog:
             self.add(record)
         self._delete(old)
 
-    def clear(self) -> None:
+    def forget(self) -> None:
         """Drop everything: there is nothing left to resume."""
         if self.head:
             old = [self._name(number) for number in range(len(self.records))]

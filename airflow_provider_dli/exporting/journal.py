@@ -175,7 +175,7 @@ class ExportRequests:
         """Forget a log that holds nothing of use to a later attempt."""
         useful = [record for record in self._log.records if record.get("state") != _VOID]
         if not useful and not self.superseded:
-            self._log.clear()
+            self._log.forget()
 
     def _requests(self, *states: str) -> list[dict[str, Any]]:
         return [record for record in self._log.records if record.get("state") in states]

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.flink.watching import Watch
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lifecycle.deeds import Deed
-    from airflow_provider_dli.memory import TaskMemory
-    from airflow_provider_dli.wording import Logger
+    from airflow_provider_dli.memory import RequestLog
+    from airflow_provider_dli.wording import TaskLogger
 
 
 class Again:
@@ -26,7 +26,9 @@ class Again:
     :param log: where to tell
     """
 
-    def __init__(self, hook: DliHook, deed: Deed, memory: TaskMemory, settling_time: float, log: Logger) -> None:
+    def __init__(
+        self, hook: DliHook, deed: Deed, memory: RequestLog, settling_time: float, log: TaskLogger
+    ) -> None:
         self._hook = hook
         self._deed = deed
         self._memory = memory
@@ -58,7 +60,7 @@ class Again:
         jobs = {job_id: job for job_id in watch.due(self._hook.service_time()) if (job := watch.seen[job_id])}
         if not jobs:
             return False
-        doing = Doing(self._hook, self._deed, self._memory, self._settling_time, self._log)
+        doing = Doing(self._hook, self._deed, self._memory, self._settling_time, self._log, recalls=False)
         done = doing.do(jobs)
         checked(done, watch.job_ids, self._deed)
         watch.before |= done.marks

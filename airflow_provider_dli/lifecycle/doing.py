@@ -5,20 +5,20 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.asking import ask_until_known
+from airflow_provider_dli.asking import ask_until_known, beside_an_open_request
 from airflow_provider_dli.client.flink.watching import mark_after, mark_of
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.lifecycle.looking import find
 from airflow_provider_dli.lifecycle.notes import Notes
 from airflow_provider_dli.lifecycle.outcome import Done, checked
-from airflow_provider_dli.wording import Logger
+from airflow_provider_dli.wording import TaskLogger
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.flink import FlinkJob
     from airflow_provider_dli.client.flink.watching import Mark
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lifecycle.deeds import Deed
-    from airflow_provider_dli.memory import TaskMemory
+    from airflow_provider_dli.memory import RequestLog
 
 __all__ = ["Doing", "Done", "checked"]
 
@@ -35,16 +35,33 @@ class Doing:
     :param deed: what is asked
     :param memory: of the task, under a key of the deed's own
     :param settling_time: seconds in which a job may still show no sign of a request whose answer was lost
-    :param log: where to tell
+    :param log: of the task
+    :param recalls: whether jobs may have been requested by an earlier attempt, which get time to show it
     """
 
-    def __init__(self, hook: DliHook, deed: Deed, memory: TaskMemory, settling_time: float, log: Logger) -> None:
+    def __init__(
+        self,
+        hook: DliHook,
+        deed: Deed,
+        memory: RequestLog,
+        settling_time: float,
+        log: TaskLogger,
+        *,
+        recalls: bool = True,
+    ) -> None:
         self._hook = hook
         self._deed = deed
         self.memory = memory
         self._settling_time = settling_time
         self._log = log
         self.notes = Notes(memory)
+        # What an earlier attempt requested gets its time from here on: no clock of another machine counts.
+        self._patient_until = time.monotonic() + (settling_time if recalls else 0.0)
+        if self.notes.expired:
+            listed = ", ".join(map(str, self.notes.expired))
+            log.warning(
+                "A day ago or more, %s was requested of job %s; its outcome is not known.", deed.name, listed
+            )
 
     def do(self, jobs: dict[int, FlinkJob]) -> Done:
         """Do it to each job that needs it; a job that fails does not stop the others.
@@ -63,16 +80,16 @@ class Doing:
         return done
 
     def _do_one(self, job_id: int, job: FlinkJob, done: Done) -> None:
-        if noted := self.notes.of(job_id):
-            mark, moment = noted
-            done.asked = max(done.asked, moment)
-            if self._shows(job_id, mark, moment, done):
-                self._log.info(
-                    "Job %d %s: an earlier try has asked for it (%s).", job_id, job.name, self._deed.name
-                )
+        if (mark := self.notes.of(job_id)) is not None:
+            done.asked = max(done.asked, self._hook.service_time())
+            if self._shows(job_id, mark, self._patient_until, done):
+                self._log.info("Job %d %s: %s was requested before.", job_id, job.name, self._deed.name)
                 return
             self._log.info(
-                "Job %d %s shows nothing of what an earlier try may have asked; asking again.", job_id, job.name
+                "Job %d %s shows nothing of an earlier request for %s; sending it again.",
+                job_id,
+                job.name,
+                self._deed.name,
             )
         elif not self._deed.needed(job):
             self._leave_alone(job, done)
@@ -96,28 +113,44 @@ class Doing:
         self._log.info("%s It is asked as soon as it can be.", why)
 
     def _ask(self, job: FlinkJob, done: Done) -> None:
-        job_id, mark = job.job_id, mark_of(job)
+        job_id = job.job_id
 
         def look(error: DliException) -> bool | None:
-            self._log.info("%s Looking at the job for what became of it.", error)
-            return self._shows(job_id, mark, done.asked, done) or None
+            self._log.info("%s Checking the job for the outcome.", error)
+            until = time.monotonic() + self._settling_time
+            return self._shows(job_id, done.marks[job_id], until, done) or None
 
-        answer = ask_until_known(lambda: self._asked(job_id, mark, done), look, self._log)
-        if isinstance(answer, DliException) and not self._is_untimely(job_id, mark, answer, done):
-            raise answer
+        answer = ask_until_known(lambda: self._asked(job, done), look, self._log)
+        if isinstance(answer, DliException) and not self._is_untimely(job_id, done.marks[job_id], answer, done):
+            raise beside_an_open_request(answer) if self.notes.is_open(job_id) else answer from answer.__cause__
 
-    def _asked(self, job_id: int, mark: Mark, done: Done) -> DliException | bool:
+    def _asked(self, job: FlinkJob, done: Done) -> DliException | bool:
         """Ask; True, or the service's no, which the caller judges: that may ask the service in its turn."""
-        done.marks[job_id], done.asked = mark, time.time()
-        self.notes.keep(job_id, mark, done.asked)
+        job_id, call = job.job_id, self._deed.call(job.job_id)
+        settings = {name: value for name, value in (call.body or {}).items() if name != "job_ids"}
+        self._log.info(
+            "Requesting %s of job %d %s in project %s, %s%s.",
+            self._deed.name,
+            job_id,
+            job.name,
+            self._hook.project_id,
+            self._hook.account.region,
+            "".join(f", {name}={value}" for name, value in settings.items()),
+        )
+        # Of several requests the first counts whose outcome is not known: its mark stays.
+        done.marks[job_id] = self.notes.begin(job_id, mark_of(job))
+        done.asked = self._hook.service_time()
         try:
-            self._hook.run(self._deed.call(job_id))
+            answer = self._hook.run(call)
         except DliException as error:
             if error.outcome_unknown:
                 raise
-            self.notes.drop(job_id)
+            self._log.info("Job %d: %s was refused: %s", job_id, self._deed.name, error)
+            self.notes.cancel(job_id)
             return error
-        self._catch_sight(job_id, mark, done)
+        self._log.info("Job %d: %s was accepted. %s", job_id, self._deed.name, answer.message)
+        self.notes.confirm(job_id)
+        self._catch_sight(job_id, done.marks[job_id], done)
         return True
 
     def _catch_sight(self, job_id: int, mark: Mark, done: Done) -> None:
@@ -125,7 +158,7 @@ class Doing:
         if not self._deed.fleeting:
             return
         try:
-            self._shows(job_id, mark, done.asked, done)
+            self._shows(job_id, mark, time.monotonic() + self._settling_time, done)
         except DliException as error:
             self._log.info("%s It was asked all the same.", error)
 
@@ -143,16 +176,19 @@ class Doing:
             self._log.info("Job %d %s. %s", job_id, self._deed.done, error)
         return over
 
-    def _shows(self, job_id: int, mark: Mark, asked: float, done: Done) -> bool:
-        """Tell whether a job shows that it was asked; wait for it as long as it may take."""
+    def _shows(self, job_id: int, mark: Mark, until: float, done: Done) -> bool:
+        """Whether a job shows that it was requested; poll it as long as that may take.
+
+        :param until: by this machine's monotonic clock
+        """
         while True:
             job = find(self._hook, job_id)
             if self._deed.happened(job, mark):
                 done.marks[job_id] = mark_after(mark, job) if job and self._deed.fleeting else mark
                 if done.marks[job_id] != mark:
-                    self.notes.keep(job_id, done.marks[job_id], asked)
+                    self.notes.saw(job_id, done.marks[job_id])
                 return True
-            left = asked + self._settling_time - time.time()
+            left = until - time.monotonic()
             if left <= 0:
                 return False
             time.sleep(min(_GLANCE, left))

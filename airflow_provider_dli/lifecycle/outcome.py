@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_dli.exceptions import DliException, DliFailException, worst
+from airflow_provider_dli.telling import by_reason
 from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Done:
     """What came of a deed.
 
     :param marks: each job that was asked, and how it was before
-    :param asked: epoch seconds of the last time one was asked
+    :param asked: when one was last requested, epoch seconds by the clock of DLI
     :param later: each job that can be asked only later
     :param failed: why it failed, for each job that it did
     """
@@ -69,10 +70,8 @@ def checked(done: Done, jobs: Sequence[int], deed: Deed) -> None:
 
 def _listed(failed: dict[int, DliException]) -> str:
     """Say why each failed, and once what several have in common; without a full stop."""
-    by_reason: dict[str, list[int]] = {}
-    for job_id, error in failed.items():
-        by_reason.setdefault(str(error), []).append(job_id)
-    told = [f"job{'s' * (len(ids) > 1)} {_ids(ids)}: {why}" for why, ids in by_reason.items()]
+    reasons = by_reason((job_id, str(error)) for job_id, error in failed.items())
+    told = [f"job{'s' * (len(ids) > 1)} {_ids(ids)}: {why}" for why, ids in reasons]
     return " | ".join(told).rstrip(".")
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lifecycle.again import Again
     from airflow_provider_dli.lifecycle.deeds import Deed
-    from airflow_provider_dli.memory import TaskMemory
+    from airflow_provider_dli.memory import RequestLog
     from airflow_provider_dli.parameters import IfEmpty
     from airflow_provider_dli.parameters.models import ActionParameters
 
@@ -101,7 +101,7 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.lifecycle.doing import Doing, checked
         from airflow_provider_dli.lifecycle.looking import all_of
-        from airflow_provider_dli.memory import TaskMemory
+        from airflow_provider_dli.memory import RequestLog
         from airflow_provider_dli.selecting import nothing
 
         action = self._checked()
@@ -112,7 +112,7 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
             return []
         hook = DliHook(options.dli_conn_id)
         persist(context, self, hook)
-        doing = Doing(hook, deed, TaskMemory(context, f"dli_{deed.name}"), options.settling_time, self.log)
+        doing = Doing(hook, deed, RequestLog(context, f"dli_{deed.name}"), options.settling_time, self.log)
         done = doing.do(all_of(hook, ids))
         checked(done, ids, deed)
         watch = Watch(ids, action.goal or "stopped", done.marks, done.asked, options.settling_time)
@@ -122,24 +122,24 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited: poll once more, and judge."""
         from airflow_provider_dli.hooks.dli import DliHook
-        from airflow_provider_dli.memory import TaskMemory
+        from airflow_provider_dli.memory import RequestLog
         from airflow_provider_dli.triggers.events import checked
         from airflow_provider_dli.triggers.flink import watch_of
 
         checked(event)
         watch, left = watch_of(event), event.get("left", 0.0)
         action = self._checked()
-        memory = TaskMemory(context, f"dli_{action.deed.name}")
+        memory = RequestLog(context, f"dli_{action.deed.name}")
         return self._resumed(DliHook(action.options.dli_conn_id), watch, left, action, memory)
 
     def _resumed(
-        self, hook: DliHook, watch: Watch, left: float, action: Action, memory: TaskMemory
+        self, hook: DliHook, watch: Watch, left: float, action: Action, memory: RequestLog
     ) -> list[dict[str, Any]]:
         """Judge after a wait on the triggerer that had so many seconds left."""
         del left
         return self._judged(hook, watch, 0, action, memory)
 
-    def _come_to(self, hook: DliHook, watch: Watch, action: Action, memory: TaskMemory) -> list[dict[str, Any]]:
+    def _come_to(self, hook: DliHook, watch: Watch, action: Action, memory: RequestLog) -> list[dict[str, Any]]:
         from airflow_provider_dli.lifecycle.looking import find
         from airflow_provider_dli.lifecycle.waiting import look, shown, tell
 
@@ -156,7 +156,7 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
         return self._judged(hook, watch, action.options.timeout, action, memory)
 
     def _judged(
-        self, hook: DliHook, watch: Watch, timeout: float, action: Action, memory: TaskMemory
+        self, hook: DliHook, watch: Watch, timeout: float, action: Action, memory: RequestLog
     ) -> list[dict[str, Any]]:
         from airflow_provider_dli.exceptions import DliFailException
         from airflow_provider_dli.lifecycle.waiting import judge, wait
@@ -189,7 +189,7 @@ class InTurnOperator(FlinkJobsOperator):
     """Asks jobs that cannot be asked yet as soon as they can be, in the same time; base of stop and save."""
 
     def _resumed(
-        self, hook: DliHook, watch: Watch, left: float, action: Action, memory: TaskMemory
+        self, hook: DliHook, watch: Watch, left: float, action: Action, memory: RequestLog
     ) -> list[dict[str, Any]]:
         """Send the request to what can take it now and wait on, or judge."""
         again = self._again(hook, action, memory)
@@ -199,7 +199,7 @@ class InTurnOperator(FlinkJobsOperator):
         return self._judged(hook, watch, 0, action, memory)
 
     def _judged(
-        self, hook: DliHook, watch: Watch, timeout: float, action: Action, memory: TaskMemory
+        self, hook: DliHook, watch: Watch, timeout: float, action: Action, memory: RequestLog
     ) -> list[dict[str, Any]]:
         from airflow_provider_dli.lifecycle.savepoints import prove
 
@@ -209,7 +209,7 @@ class InTurnOperator(FlinkJobsOperator):
             prove(watch, self.log)
         return result
 
-    def _again(self, hook: DliHook, action: Action, memory: TaskMemory) -> Again:
+    def _again(self, hook: DliHook, action: Action, memory: RequestLog) -> Again:
         from airflow_provider_dli.lifecycle.again import Again
 
         return Again(hook, action.deed, memory, action.options.settling_time, self.log)

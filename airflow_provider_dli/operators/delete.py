@@ -59,7 +59,7 @@ class DliDeleteFlinkJobsOperator(SafeLog, BaseOperator):
         from airflow_provider_dli.lifecycle import deeds
         from airflow_provider_dli.lifecycle.doing import Doing, checked
         from airflow_provider_dli.lifecycle.looking import find
-        from airflow_provider_dli.memory import TaskMemory
+        from airflow_provider_dli.memory import RequestLog
         from airflow_provider_dli.parameters.models import DeleteParameters
         from airflow_provider_dli.selecting import nothing
 
@@ -75,7 +75,7 @@ class DliDeleteFlinkJobsOperator(SafeLog, BaseOperator):
         for job_id in [job_id for job_id, job in found.items() if job is None]:
             self.log.info("Job %d is gone already, or never was in project %s.", job_id, hook.project_id)
         there = {job_id: job for job_id, job in found.items() if job is not None}
-        doing = Doing(hook, deed, TaskMemory(context, "dli_delete"), 0, self.log)
+        doing = Doing(hook, deed, RequestLog(context, "dli_delete"), 0, self.log)
         before = doing.notes.job_ids
         checked(doing.do(there), ids, deed)
         for job in there.values():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -11,12 +10,12 @@ import pytest
 from airflow_provider_dli.client.errors import ServiceError, ThrottledError
 from airflow_provider_dli.emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.memory import RequestLog
 from airflow_provider_dli.operators.dli import DliDeleteFlinkJobsOperator, DliStopFlinkJobsOperator
 from tests.airflow.halves import both_halves, carried_through
 from tests.airflow.stores import TaskInstance
 
 FOUR = [103, 117, 106, 101]
-LATER = "2999-01-01T00:00:00+00:00"
 
 
 @pytest.fixture
@@ -125,13 +124,13 @@ def test_the_last_look_may_fail_as_well(world: Emulator) -> None:
 def noted(*job_ids: int) -> TaskInstance:
     """Give a task instance whose try before was killed after it asked for these to be deleted."""
     instance = TaskInstance()
-    jobs = {str(job_id): [["job_running", None, None], time.time()] for job_id in job_ids}
-    instance.store.set("dli_delete", {"deed": "delete", "jobs": jobs, "since": LATER})
+    jobs = {str(job_id): [["job_running", None, None], 1, False] for job_id in job_ids}
+    RequestLog(instance.context, "dli_delete").add({"jobs": jobs})
     return instance
 
 
 def test_what_a_killed_try_deleted_is_told(world: Emulator) -> None:
-    """By the next one, which forgets it then; a note of an earlier version is read."""
+    """By the next one, which forgets it then."""
     instance = noted(102)
     del world.world.jobs[102]
     assert delete(102, 104, 9, instance=instance) == [102, 104]

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 
 from airflow_provider_dli.emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.memory import RequestLog
 from airflow_provider_dli.operators.dli import (
     DliDeleteFlinkJobsOperator,
     DliRunFlinkJobsOperator,
@@ -224,14 +225,8 @@ def test_a_try_that_was_killed_while_it_asked(world: Emulator, acted: bool) -> N
     world.fault("BatchRunFlinkJobs", "cut_after" if acted else "cut_before")
     operator = DliRunFlinkJobsOperator(task_id="run", job_ids=[100], **{**QUICK, "settling_time": 0.0})
     operator.log.info("the try that is killed")
-    instance.store.set(
-        "dli_run",
-        {
-            "deed": "run",
-            "jobs": {"100": [["job_init", None, None], time.time()]},
-            "since": "2999-01-01T00:00:00+00:00",
-        },
-    )
+    log = RequestLog(instance.context, "dli_run")
+    log.add({"jobs": {"100": [["job_init", None, None], 1, False]}})
     if acted:
         world.faults.clear()
         world.world.jobs[100].runs = 1
