@@ -35,7 +35,7 @@ class LivingAirflow:
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
         """Start a run, once the DAG is known; give its id."""
-        until(lambda: self._api("GET", f"/dags/{dag_id}", missing_is_none=True), 60)
+        until(lambda: self._api("GET", f"/dags/{dag_id}", missing_is_none=True), 240)
         body = {"logical_date": None, "conf": dict(conf or {})}
         return str(self._api("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
@@ -50,7 +50,7 @@ class LivingAirflow:
     def _instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         return list(self._api("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances")["task_instances"])
 
-    def finish(self, dag_id: str, run_id: str, seconds: float = 90) -> dict[str, dict[str, Any]]:
+    def finish(self, dag_id: str, run_id: str, seconds: float = 300) -> dict[str, dict[str, Any]]:
         """Wait until a run has ended; give its task instances."""
 
         def ended() -> bool:
@@ -71,7 +71,7 @@ class LivingAirflow:
     @contextmanager
     def unpaused(self, dag_id: str) -> Iterator[None]:
         """Have the scheduler run a DAG."""
-        until(lambda: self._api("GET", f"/dags/{dag_id}", missing_is_none=True), 60)
+        until(lambda: self._api("GET", f"/dags/{dag_id}", missing_is_none=True), 240)
         self._api("PATCH", f"/dags/{dag_id}", {"is_paused": False})
         try:
             yield
@@ -95,7 +95,7 @@ class LivingAirflow:
 
     @cached_property
     def _token(self) -> str:
-        with urllib.request.urlopen(f"{self.url}/auth/token", timeout=10) as reply:  # noqa: S310 -- loopback
+        with urllib.request.urlopen(f"{self.url}/auth/token", timeout=60) as reply:  # noqa: S310 -- loopback
             return str(json.load(reply)["access_token"])
 
     def create_pool(self, name: str, slots: int) -> None:
@@ -131,7 +131,7 @@ class LivingAirflow:
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310 -- loopback
+            with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310 -- loopback
                 return json.loads(reply.read() or b"null")
         except urllib.error.HTTPError as error:
             if error.code == 404 and missing_is_none:

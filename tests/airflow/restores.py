@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def two_projects(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Give the emulator two projects, each with a connection."""
     scratch = emulator.world.add_project("cn-north-4_scratch")
-    given: dict[str, Any] = {"retry_budget": 0, "read_timeout": 2}
+    given: dict[str, Any] = {"retry_budget": 0, "read_timeout": 60}
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(**given))
     monkeypatch.setenv("AIRFLOW_CONN_DLI_SCRATCH", emulator.connection(project_id=scratch.project_id, **given))
     return emulator

@@ -138,7 +138,7 @@ def test_a_dag_is_scheduled_by_a_verified_archive(living_airflow: LivingAirflow,
     run = living_airflow.trigger("assets_upstream", {"obs_dir": f"{dli_emulator.bucket}/assets"})
     tasks = living_airflow.finish("assets_upstream", run)
     assert {task["state"] for task in tasks.values()} == {"success"}
-    downstream = until(lambda: living_airflow.runs("assets_downstream"), 60)
+    downstream = until(lambda: living_airflow.runs("assets_downstream"), 240)
     tasks = living_airflow.finish("assets_downstream", downstream[0])
     assert tasks["read"]["state"] == "success", living_airflow.log("assets_downstream", downstream[0], "read", 1)
     (told,) = living_airflow.xcom("assets_downstream", downstream[0], "read").values()

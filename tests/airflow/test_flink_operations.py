@@ -61,7 +61,7 @@ def status_of(world: Emulator, job_id: int) -> str:
 
 
 def until(world: Emulator, job_id: int, status: str) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 120
     while status_of(world, job_id) != status:
         assert time.monotonic() < end, status_of(world, job_id)
         time.sleep(0.01)

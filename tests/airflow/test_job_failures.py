@@ -26,7 +26,7 @@ def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 def stop(*job_ids: int, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
-    given = {"poll_interval": 0.05, "timeout": 10, "settling_time": 0.2, **parameters}
+    given = {"poll_interval": 0.05, "timeout": 120, "settling_time": 0.2, **parameters}
     operator = DliStopFlinkJobsOperator(task_id="stop", job_ids=list(job_ids), **given)
     return operator.execute((instance or TaskInstance()).context)
 

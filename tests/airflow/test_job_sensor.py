@@ -23,7 +23,7 @@ def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 def sensor(job_ids: Any, **parameters: Any) -> DliFlinkJobSensor:
-    given = {"poke_interval": 0.05, "timeout": 5, "settling_time": 0.2, **parameters}
+    given = {"poke_interval": 0.05, "timeout": 120, "settling_time": 0.2, **parameters}
     return DliFlinkJobSensor(task_id="wait", job_ids=job_ids, **given)
 
 
@@ -56,10 +56,8 @@ def test_a_job_that_ends_badly_is_red(world: Emulator) -> None:
     with pytest.raises(DliFailException, match="job 102 is job_submit_fail"):
         sensor(102).execute({})
     begin(world, 100, "job_submitting", "job_submit_fail", step=1)
-    started = time.monotonic()
     with pytest.raises(DliFailException, match="job 100 is job_submit_fail"):
-        sensor(100, settling_time=60).execute({})
-    assert time.monotonic() - started < 5
+        sensor(100, settling_time=3600).execute({})
 
 
 def test_a_job_that_does_not_exist_is_red(world: Emulator) -> None:
@@ -113,7 +111,7 @@ def test_time_is_up_on_the_triggerer(world: Emulator) -> None:
         sensor([101], deferrable=True, timeout=0.2).execute({})
     event = fire(caught.value)
     assert event["status"] == "timeout"
-    with pytest.raises(AirflowSensorTimeout, match=r"Not all running within 5 s: 1 job job_submitting"):
+    with pytest.raises(AirflowSensorTimeout, match=r"Not all running within 120 s: 1 job job_submitting"):
         sensor([101]).execute_complete({}, event)
     with pytest.raises(AirflowSkipException):
         sensor([101], soft_fail=True).resume_execution("execute_complete", {"event": event}, {})

@@ -22,12 +22,12 @@ from airflow_provider_dli.operators.dli import (
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from tests.airflow.stores import TaskInstance
 
-QUICK: dict[str, Any] = {"poll_interval": 0.02, "timeout": 10, "settling_time": 2}
+QUICK: dict[str, Any] = {"poll_interval": 0.02, "timeout": 120, "settling_time": 2}
 
 
 @pytest.fixture
 def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0, read_timeout=2))
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0, read_timeout=60))
     dli_emulator.world.settings.step_seconds = 0.05
     return dli_emulator
 

@@ -32,7 +32,7 @@ def kill_whoever_asks(airflow: LivingAirflow, url: str) -> None:
                     found.append(process)
         return found
 
-    (process,) = until(connected, 60)
+    (process,) = until(connected, 240)
     assert process.pid != os.getpid()
     process.kill()
 
@@ -62,8 +62,8 @@ def test_an_export_killed_while_it_asked_is_neither_lost_nor_doubled(
     """The second try finds the archive, or finds none and asks again; one archive, and the log says so."""
     dli_emulator.fault("ExportFlinkJobs", kind, **parameters)
     run = living_airflow.trigger("killed_export", {"obs_dir": f"{dli_emulator.bucket}/{kind}"})
-    until(lambda: dli_emulator.requests, 60)
-    until(lambda: kind == "hang" or archives_of(dli_emulator, kind), 60)
+    until(lambda: dli_emulator.requests, 240)
+    until(lambda: kind == "hang" or archives_of(dli_emulator, kind), 240)
     kill_whoever_asks(living_airflow, dli_emulator.dli)
     task = living_airflow.finish("killed_export", run)["export"]
     log = living_airflow.log("killed_export", run, "export", 2)

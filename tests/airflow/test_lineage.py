@@ -40,7 +40,7 @@ def event(airflow: LivingAirflow, run: str, task: str, kind: str) -> Any:
                 return each
         return None
 
-    return until(found, 60)
+    return until(found, 240)
 
 
 def test_what_export_verify_and_import_tell(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
@@ -87,7 +87,7 @@ def test_a_verification_that_waited_elsewhere_tells_the_same(
         made.writestr("a.json", "{}")
     name = f"{dli_emulator.bucket}/lineage-deferred.zip"
     run = living_airflow.trigger("deferred_verify", {"zip_file": name})
-    until(lambda: living_airflow.tasks("deferred_verify", run)["verify"]["state"] == "deferred", 60)
+    until(lambda: living_airflow.tasks("deferred_verify", run)["verify"]["state"] == "deferred", 240)
     dli_emulator.s3.put_object(Bucket=dli_emulator.bucket, Key="lineage-deferred.zip", Body=body.getvalue()[:-5])
     assert living_airflow.finish("deferred_verify", run)["verify"]["state"] == "failed"
     failed = event(living_airflow, run, "verify", "FAIL")

@@ -246,7 +246,7 @@ def test_an_archive_that_comes_late_is_waited_for(world: Any) -> None:
     bucket, _, key = archives[0].partition("/")
     body = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     Timer(0.3, lambda: world.s3.put_object(Bucket=bucket, Key="late.zip", Body=body)).start()
-    (report,) = verify(f"{bucket}/late.zip", timeout=20)
+    (report,) = verify(f"{bucket}/late.zip", timeout=120)
     assert report["sound"]
 
 
@@ -255,7 +255,7 @@ def test_waiting_ends(world: Any) -> None:
     started = time.monotonic()
     with pytest.raises(DliException, match=r"longer timeout"):
         verify(f"{world.bucket}/never.zip", timeout=0.5)
-    assert 0.5 <= time.monotonic() - started < 10
+    assert 0.5 <= time.monotonic() - started < 60
 
 
 @pytest.mark.usefixtures("world")

@@ -17,7 +17,7 @@ from tests.airflow.stores import TaskInstance
 def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator: its sample jobs are the test project, a second project is production."""
     production = dli_emulator.world.add_project("cn-north-4_prod", "prod")
-    given: dict[str, Any] = {"retry_budget": 0, "read_timeout": 2}
+    given: dict[str, Any] = {"retry_budget": 0, "read_timeout": 60}
     monkeypatch.setenv("AIRFLOW_CONN_DLI_TEST", dli_emulator.connection(**given))
     connection = dli_emulator.connection(project_id=production.project_id, **given)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)

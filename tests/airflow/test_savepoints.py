@@ -15,7 +15,7 @@ from airflow_provider_dli.operators.dli import DliSavepointFlinkJobsOperator, Dl
 from tests.airflow.halves import both_halves, carried_through
 from tests.airflow.stores import TaskInstance
 
-QUICK: dict[str, Any] = {"poll_interval": 0.05, "timeout": 20, "settling_time": 1.0}
+QUICK: dict[str, Any] = {"poll_interval": 0.05, "timeout": 120, "settling_time": 1.0}
 TAKEN = json.dumps({"is_success": "true", "message": '{"is_success": "true", "message": "api.msg.deal"}'})
 
 

@@ -33,7 +33,7 @@ def test_three_nights_are_caught_up(living_airflow: LivingAirflow, dli_emulator:
                 name for run in done for name in living_airflow.xcom("after_the_nights", run["dag_run_id"], "read")
             }
 
-        until(lambda: told() == set(archives), 60)
+        until(lambda: told() == set(archives), 240)
     assert [(run["state"], run["run_type"]) for run in runs] == [("success", "scheduled")] * 3
     assert [archive.split("/")[2] for archive in archives] == NIGHTS
     # max_active_runs=1: no night begins before the one before it has ended.

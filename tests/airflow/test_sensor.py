@@ -38,7 +38,7 @@ def put(world: Any, key: str, data: bytes) -> str:
 
 def sensor(zip_file: Any, **parameters: Any) -> DliExportArchiveSensor:
     """Make the task."""
-    given = {"poke_interval": 0.1, "timeout": 5, **parameters}
+    given = {"poke_interval": 0.1, "timeout": 120, **parameters}
     return DliExportArchiveSensor(task_id="wait", zip_file=zip_file, **given)
 
 
@@ -118,7 +118,7 @@ def test_it_waits_on_the_triggerer(world: Any) -> None:
 def test_it_judges_what_the_trigger_reports(world: Any) -> None:
     """Time up is a sensor's timeout; an event that nobody knows is an error."""
     event = {"status": "timeout", "missing": [f"{world.bucket}/a.zip"]}
-    with pytest.raises(AirflowSensorTimeout, match=r"Not there, or not settled, within 5 s: .*a\.zip"):
+    with pytest.raises(AirflowSensorTimeout, match=r"Not there, or not settled, within 120 s: .*a\.zip"):
         sensor("obs-test/a.zip").execute_complete({}, event)
     with pytest.raises(AirflowSkipException):
         sensor("obs-test/a.zip", soft_fail=True).resume_execution("execute_complete", {"event": event}, {})

@@ -184,7 +184,7 @@ def test_a_task_that_waits_while_it_reads_the_connection_stops_no_other() -> Non
     """As on a triggerer, where masking a secret lets other triggers run in the same thread."""
     pytest.importorskip("greenback")
     command = [sys.executable, "-c", GREENLETS]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert done.stdout.splitlines()[-1:] == ["1"], done.stderr
 
 

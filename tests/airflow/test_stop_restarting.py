@@ -32,7 +32,7 @@ def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 def stop(*job_ids: int, **parameters: Any) -> DliStopFlinkJobsOperator:
-    given = {"poll_interval": 0.05, "timeout": 20, "settling_time": 0.3, **parameters}
+    given = {"poll_interval": 0.05, "timeout": 120, "settling_time": 0.3, **parameters}
     return DliStopFlinkJobsOperator(task_id="stop", job_ids=list(job_ids), **given)
 
 
@@ -130,5 +130,5 @@ def test_the_sensor_waits_too(world: Emulator, deferrable: bool) -> None:
     with pytest.raises(AirflowSensorTimeout):
         carried_through(sensor(0.4))
     threading.Timer(0.5, plan, [world, 104, 0, "job_canceling", "job_cancel_success"]).start()
-    assert carried_through(sensor(20))[0]["status"] == "job_cancel_success"
+    assert carried_through(sensor(120))[0]["status"] == "job_cancel_success"
     assert refusals(world) == []

@@ -41,7 +41,7 @@ def stored(request: pytest.FixtureRequest) -> Iterator[Emulator]:
 def world(stored: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return it, clean, and connected through its door, where faults can be scripted."""
     stored.reset()
-    connection = stored.connection("access_key", obs_endpoint=stored.dli, read_timeout=3)
+    connection = stored.connection("access_key", obs_endpoint=stored.dli, read_timeout=60)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
     return stored
 
@@ -266,9 +266,9 @@ def test_a_look_that_failed_is_no_reason_not_to_wait_on_the_triggerer(put: Put, 
     archive = put("a.zip", 100)
     world.fault("HeadObject", "error", times=REQUESTS, status=503, code="SlowDown")
     with pytest.raises(TaskDeferred):
-        verify(archive, deferrable=True, timeout=30)
+        verify(archive, deferrable=True, timeout=120)
     with pytest.raises(DliFailException, match="no bucket 'no-such-bucket'"):
-        verify("no-such-bucket/a.zip", deferrable=True, timeout=30)
+        verify("no-such-bucket/a.zip", deferrable=True, timeout=120)
 
 
 def test_a_range_that_is_answered_with_the_whole_object_is_refused(put: Put, world: Emulator) -> None:

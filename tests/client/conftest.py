@@ -29,7 +29,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\
 LISTED = b'{"is_success": "true", "job_list": {"total_count": 0, "jobs": []}}'
 
 Driver = Callable[..., Any]
-QUICK = Network(connect_timeout=2, read_timeout=2)
+QUICK = Network(connect_timeout=60, read_timeout=60)
 
 
 def read_request(connection: socket.socket) -> bytes:

@@ -81,7 +81,7 @@ class Asker:
     def send(self, method: str, target: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Answer:
         """Send a request as it is."""
         place = urlsplit(self.emulator.dli)
-        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=10)
+        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
         with contextlib.closing(connection):
             connection.request(method, target, body or None, headers or {})
             reply = connection.getresponse()

@@ -127,7 +127,7 @@ def test_slow(asker: Asker, when: str) -> None:
     asker.emulator.fault("ListFlinkJobs", "slow", times=1, **{when: 0.3})
     begun = time.monotonic()
     assert asker.jobs().status == 200
-    assert 0.3 <= time.monotonic() - begun < 2
+    assert 0.3 <= time.monotonic() - begun < 60
 
 
 def test_archive_missing(asker: Asker) -> None:
@@ -140,10 +140,10 @@ def test_archive_missing(asker: Asker) -> None:
 
 def test_archive_late(asker: Asker) -> None:
     """It comes after the answer."""
-    asker.emulator.fault("ExportFlinkJobs", "archive_late", seconds=0.3)
+    asker.emulator.fault("ExportFlinkJobs", "archive_late", seconds=2.0)
     (entry,) = asker.export(100).body["zip_file"]
     assert keys(asker) == []
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while not keys(asker) and time.monotonic() < end:
         time.sleep(0.05)
     assert [f"obs-test/{key}" for key in keys(asker)] == [entry]

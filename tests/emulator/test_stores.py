@@ -33,7 +33,7 @@ def processes(marker: str) -> list[int]:
     return found
 
 
-def until(condition: Any, seconds: float = 5.0) -> None:
+def until(condition: Any, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
@@ -61,7 +61,7 @@ class TestChildStores:
         sockets = [socket for pid in processes(str(directory)) for socket in sockets_of(pid)]
         begun = time.monotonic()
         emulator.stop()
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 60
         assert processes(str(directory)) == []
         assert list(tmp_path.iterdir()) == []
         assert [path for path in sockets if path.exists()] == []
@@ -209,7 +209,7 @@ def test_a_reset_is_no_restart(each_store: Asker) -> None:
         begun = time.perf_counter()
         each_store.emulator.reset()
         times.append(time.perf_counter() - begun)
-    assert min(times) < 0.5
+    assert min(times) < 1.5
 
 
 class TestChoice:
