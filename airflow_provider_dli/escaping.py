@@ -48,7 +48,7 @@ def beginning(value: object) -> str:
     """
     text = str(value)
     if len(text) <= _SHORT:
-        return f"'{escaped(text)}'"
+        return f"'{escaped(text)}'" if isinstance(value, str) else escaped(text)
     return f"'{escaped(text[:_BEGINNING])}…' ({len(text):,} characters)"
 
 

@@ -15,13 +15,13 @@ class Logger(Protocol):
         """Log at INFO."""
         ...
 
-
-class TaskLogger(Logger, Protocol):
-    """The same, with what a person must read."""
-
     def warning(self, msg: str, /, *args: object) -> object:
         """Log at WARNING."""
         ...
+
+
+class TaskLogger(Logger, Protocol):
+    """The same, with what a person must read."""
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:

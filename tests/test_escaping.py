@@ -47,7 +47,7 @@ def test_a_long_text_is_cut() -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [("maybe", "'maybe'"), ("hunter22", "'hunt…' (8 characters)"), (5, "'5'"), ("a\nb", r"'a\nb'")],
+    [("maybe", "'maybe'"), ("hunter22", "'hunt…' (8 characters)"), (5, "5"), ("a\nb", r"'a\nb'")],
 )
 def test_only_the_beginning_of_what_may_be_a_secret_is_quoted(value: object, shown: str) -> None:
     """Enough to find it again."""

@@ -157,6 +157,15 @@ class FlinkJob:
     stops: int = 0
     resumed: bool = False
 
+    def fill_in(self) -> None:
+        """Fill in a directory for checkpoints, where they are on, there is a bucket for them, and none was given.
+
+        INVENTED: the moment. The directory is one that was seen.
+        """
+        bucket = self.job_config.get("obs_bucket")
+        if self.job_config.get("checkpoint_enabled") and bucket and not self.job_config.get("checkpoint_path"):
+            self.job_config["checkpoint_path"] = f"{bucket}/jobs/checkpoint/{self.job_id}"
+
     def begin(self, path: Sequence[str], now: float, step: float) -> None:
         """Take a way through statuses: the first at once, the others one step of time after the other.
 

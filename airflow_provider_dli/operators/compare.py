@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 
 
 class DliCompareFlinkJobsOperator(Traced, SafeLog, BaseOperator):
-    """Prove that restored Flink jobs are as their sources: each setting of each job is held against the other.
+    """Prove that restored Flink jobs are as their sources: each setting of each job is compared.
 
     Ids, people, times and state are a job's own and not compared; see
     :mod:`airflow_provider_dli.client.flink.diff`.
 
-    Pushes, red or green, a list as ``return_value``: ``old_job_id``, ``new_job_id``, ``name``, ``same``,
-    ``flaw`` and ``differences``; under ``report`` the same as Markdown; under ``report_file`` the place of the
-    HTML page in OBS.
+    Pushes, whether it fails or not, a list as ``return_value``: ``old_job_id``, ``new_job_id``, ``name``,
+    ``same``, ``flaw`` and ``differences``, each of those with ``field`` and, of source and restored job, the
+    length and a digest of the value, and the value itself where it can hold no secret, such as a number or a
+    queue's name; under ``report`` the same as Markdown; under ``report_file`` the place of the HTML page in OBS.
 
     :param job_mapping: what the import pushed, or a mapping of old to new ids, or either as a text (templated). A
         job that was left out did not come back; one that is its own source proves nothing
@@ -38,11 +39,13 @@ class DliCompareFlinkJobsOperator(Traced, SafeLog, BaseOperator):
     :param dli_conn_id: connection of the project that they were imported into (templated)
     :param report_to: directory in OBS, of ``source_conn_id``, that a report to look at is written to, one HTML
         file (templated). Give all runs the same: the page shows how the last ones went
+    :param show_values: True to show whole values in log, XCom and report (templated). **They may contain
+        secrets**: passwords stand in the SQL of many jobs
     :raises DliFailException: if a job differs, is missing, or its source is; no retry is spent
     :raises DliException: if DLI or OBS is out of reach or in trouble; a retry may help
     """
 
-    template_fields: Sequence[str] = ("job_mapping", "source_conn_id", "dli_conn_id", "report_to")
+    template_fields: Sequence[str] = ("job_mapping", "source_conn_id", "dli_conn_id", "report_to", "show_values")
     template_fields_renderers = {"job_mapping": "json"}  # noqa: RUF012 -- as Airflow declares it
     operator_extra_links = (ObsBucketLink(), DliConsoleLink())
     ui_color = "#d9ead3"
@@ -54,6 +57,7 @@ class DliCompareFlinkJobsOperator(Traced, SafeLog, BaseOperator):
         source_conn_id: str = DEFAULT_CONN_ID,
         dli_conn_id: str = DEFAULT_CONN_ID,
         report_to: str | XComArg | None = None,
+        show_values: bool | str | XComArg = False,
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
         super().__init__(**kwargs)
@@ -61,6 +65,7 @@ class DliCompareFlinkJobsOperator(Traced, SafeLog, BaseOperator):
         self.source_conn_id = source_conn_id
         self.dli_conn_id = dli_conn_id
         self.report_to = report_to
+        self.show_values = show_values
 
     @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
@@ -77,7 +82,7 @@ class DliCompareFlinkJobsOperator(Traced, SafeLog, BaseOperator):
         source, target = DliHook(options.source_conn_id), DliHook(options.dli_conn_id)
         bucket = options.report_to.bucket if options.report_to else None
         persist(context, self, target, bucket, source.account.region)
-        pairs = comparing.compare(source, target, options.job_mapping, self.log)
+        pairs = comparing.compare(source, target, options.job_mapping, self.log, show_values=options.show_values)
         self.trace = Trace([jobs_of(source), jobs_of(target)])
         result = [pair.as_dict() for pair in pairs]
         push(context, self, return_value=result, report=comparing.markdown(pairs, "Restored Flink jobs"))

@@ -25,8 +25,10 @@ class DliPromoteFlinkJobsOperator(SafeLog, BaseOperator):
     left alone if not. So doing it twice does no more than once. A job that runs cannot be updated: stop it first.
 
     Pushes a list as ``return_value``: ``source_job_id``, ``job_id`` (None where a dry run would create it),
-    ``name``, ``action`` (``create``, ``update`` or ``same``) and ``changed``; under ``job_ids`` the ids in the
-    target; under ``to_stop``, red or green, those of them that must be stopped before they can be updated.
+    ``name``, ``action`` (``create``, ``update`` or ``same``), ``changed`` and ``not_carried`` (settings that the
+    target does not have as the source has them, afterwards: see *Promotion* in ``docs/restore.md``); under
+    ``job_ids`` the ids in the target; under ``to_stop``, whether it fails or not, those of them that must be
+    stopped before they can be updated.
 
     Follows *Creating* and *Updating a SQL Job* and *a Flink Jar Job* of the DLI API reference (dli_02_0228 to
     dli_02_0231). Tags are not brought along, for the service does not show them with a job.

@@ -196,6 +196,7 @@ class CompareParameters(Parameters):
     source_conn_id: kinds.ConnId
     dli_conn_id: kinds.ConnId
     report_to: kinds.ReportDirectory = None
+    show_values: kinds.Flag
 
 
 class PromoteParameters(Parameters):

@@ -1,4 +1,4 @@
-"""Hold restored jobs against their sources."""
+"""Compare restored jobs with their sources."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ _ELSEWHERE = (
 )
 
 
-def compare(source: DliHook, target: DliHook, mapping: Sequence[Restored], log: Logger) -> list[Pair]:
-    """Hold each restored job against its source, all their settings.
+def compare(
+    source: DliHook, target: DliHook, mapping: Sequence[Restored], log: Logger, *, show_values: bool = False
+) -> list[Pair]:
+    """Compare each restored job with its source, all their settings.
 
     A job that the import has adopted is looked for by the name of its source: its new id is not known.
 
@@ -34,6 +36,7 @@ def compare(source: DliHook, target: DliHook, mapping: Sequence[Restored], log: 
     :param target: of the connection that they were imported by
     :param mapping: which was restored from which
     :param log: where to tell
+    :param show_values: whether values are shown that may hold secrets
     """
     names = _names(target) if any(each.adopted for each in mapping) else {}
     is_one_project = _project(source) == _project(target)
@@ -44,7 +47,7 @@ def compare(source: DliHook, target: DliHook, mapping: Sequence[Restored], log: 
         if is_one_project and number == each.old_job_id:
             pairs.append(Pair(number, number, original.name if original else None, is_itself=True))
         else:
-            pairs.append(_pair(each.old_job_id, original, number, target))
+            pairs.append(_pair(each.old_job_id, original, number, target, show_values=show_values))
     log.info("Compared %s:", counted(len(pairs), "job"))
     for line in text_table(("old id", "new id", "name", "result"), _rows(pairs)[:_SHOWN]):
         log.info("  %s", line)
@@ -104,12 +107,12 @@ def _new_id(told: Restored, original: FlinkJob | None, names: Mapping[str, int])
     return told.new_job_id
 
 
-def _pair(old: int, original: FlinkJob | None, number: int | None, target: DliHook) -> Pair:
+def _pair(old: int, original: FlinkJob | None, number: int | None, target: DliHook, *, show_values: bool) -> Pair:
     restored = None if number is None else find(target, number)
     name = original.name if original else None
     if original is None or restored is None:
         return Pair(old, number if restored else None, name)
-    return Pair(old, number, name, differences(original, restored))
+    return Pair(old, number, name, differences(original, restored), show_values=show_values)
 
 
 def _rows(pairs: Sequence[Pair]) -> list[tuple[object, ...]]:

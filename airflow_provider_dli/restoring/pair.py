@@ -1,4 +1,4 @@
-"""A job and the one that was restored from it, held against each other."""
+"""A job and the one that was restored from it, compared."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow_provider_dli.client.flink.diff import Difference
 
-_LONGEST = 60
+_LONGEST = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Pair:
     :param name: of the source; None if it is gone
     :param differences: the settings in which they differ; nothing if one of them is missing
     :param is_itself: whether both are one and the same job
+    :param show_values: whether values are shown that may hold secrets, such as a SQL text
     """
 
     old_job_id: int
@@ -27,6 +28,7 @@ class Pair:
     name: str | None
     differences: tuple[Difference, ...] = ()
     is_itself: bool = False
+    show_values: bool = False
 
     @property
     def flaw(self) -> str | None:
@@ -38,19 +40,17 @@ class Pair:
         if self.is_itself:
             return "the restored job is the source itself, so that nothing is proven"
         fields = [
-            f"{each.field} is {_short(each.restored)} and was {_short(each.source)}" for each in self.differences
+            f"{each.field} is {self._shown(each, each.restored)} and was {self._shown(each, each.source)}"
+            for each in self.differences
         ]
         return "; ".join(fields) or None
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain JSON values."""
-        fields = [
-            {"field": each.field, "source": each.source, "restored": each.restored} for each in self.differences
-        ]
+        fields = [each.as_dict(show_values=self.show_values) for each in self.differences]
         ids = {"old_job_id": self.old_job_id, "new_job_id": self.new_job_id, "name": self.name}
         return {**ids, "same": self.flaw is None, "flaw": self.flaw, "differences": fields}
 
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    def _shown(self, difference: Difference, value: object) -> str:
+        text = difference.describe(value, show_values=self.show_values)
+        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

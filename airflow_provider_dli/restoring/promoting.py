@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.asking import ask_until_known
 from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.errors import RefusedError
 from airflow_provider_dli.client.flink.definitions import JAR_JOB
+from airflow_provider_dli.client.flink.diff import is_own_directory, plain
+from airflow_provider_dli.client.flink.settings import DEFAULTS, JarJobChanges, SqlJobChanges, unset_value
 from airflow_provider_dli.client.flink.states import PHASES, Phase
 from airflow_provider_dli.client.flink.watching import is_stoppable
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
@@ -28,14 +31,22 @@ class Step:
 
     :param source: the job
     :param settings: those that it shall have in the target
+    :param update_settings: those of them that only an update takes
     :param target: the job of its name there; None if there is none
-    :param changed: names of the settings that differ there; all of them if there is no such job
+    :param changed: names of the settings that differ there, also those that only the target has; all of the source
+        if there is no such job
     """
 
     source: flink.FlinkJob
     settings: Mapping[str, Any]
+    update_settings: Mapping[str, Any]
     target: flink.FlinkJob | None
     changed: tuple[str, ...]
+
+    @property
+    def wanted(self) -> Mapping[str, Any]:
+        """All settings that the job shall have in the target."""
+        return {**self.settings, **self.update_settings}
 
     @property
     def action(self) -> str:
@@ -44,14 +55,19 @@ class Step:
             return "create"
         return "update" if self.changed else "same"
 
-    def as_dict(self, job_id: int | None) -> dict[str, Any]:
-        """Give it as plain JSON values."""
+    def as_dict(self, job_id: int | None, not_carried: Sequence[str] = ()) -> dict[str, Any]:
+        """Return it as plain JSON values.
+
+        :param job_id: of the job in the target
+        :param not_carried: names of the settings that the target does not have as the source has them, afterwards
+        """
         return {
             "source_job_id": self.source.job_id,
             "job_id": job_id,
             "name": self.source.name,
             "action": self.action,
             "changed": list(self.changed) if self.target else [],
+            "not_carried": list(not_carried),
         }
 
 
@@ -68,7 +84,10 @@ def plan(source: DliHook, target: DliHook, job_ids: Sequence[int], mapped: Mappe
     used: Counter[str] = Counter()
     jobs = all_of(source, job_ids)
     there = {job.name: job.job_id for job in target.list_flink_jobs()}
-    steps = [_step(target, job, mapped.apply(flink.settings_of(job), used), there) for job in jobs.values()]
+    for job in jobs.values():
+        if is_own_directory(path := (job.raw.get("job_config") or {}).get("checkpoint_path"), job.job_id):
+            log.info("Job %d keeps its directory for checkpoints, %s, to itself.", job.job_id, path)
+    steps = [_step(target, job, mapped, used, there) for job in jobs.values()]
     rows = [
         (step.source.job_id, step.source.name, step.action, ", ".join(step.changed) if step.target else None)
         for step in steps
@@ -98,7 +117,8 @@ def carry_out(target: DliHook, steps: Sequence[Step], log: Logger) -> list[dict[
     done: list[dict[str, Any]] = []
     for step in steps:
         try:
-            done.append(step.as_dict(_carried_out(target, step, log)))
+            job_id = _carried_out(target, step, log)
+            done.append(step.as_dict(job_id, _not_carried(target, step, job_id, log)))
         except DliException as error:
             raise _failed(step, error, done) from error.error or error
     log.info("Promoted %s into project %s.", counted(len(done), "job"), target.project_id)
@@ -113,29 +133,74 @@ def _failed(step: Step, error: DliException, done: Sequence[Mapping[str, Any]]) 
     return type(error)(f"{step.action} {step.source.name}: {why}. Done before it: {before}.", advice=advice)
 
 
-def _step(target: DliHook, job: flink.FlinkJob, settings: Mapping[str, Any], there: Mapping[str, int]) -> Step:
+def _step(
+    target: DliHook, job: flink.FlinkJob, mapped: Mapped, used: Counter[str], there: Mapping[str, int]
+) -> Step:
+    settings = mapped.apply(flink.settings_of(job), used)
+    update_settings = mapped.apply(flink.update_settings_of(job), used)
     known = target.get_flink_job(there[job.name]) if job.name in there else None
     if known is None:
-        return Step(job, settings, None, tuple(settings))
+        return Step(job, settings, update_settings, None, (*settings, *update_settings))
     if known.job_type != job.job_type:
         raise DliFailException(
             f"job {job.name} is a {job.job_type}, and the target has one of that name that is a {known.job_type}"
         )
-    has = flink.settings_of(known)
-    return Step(job, settings, known, tuple(name for name in settings if has.get(name) != settings[name]))
+    return Step(job, settings, update_settings, known, _differing({**settings, **update_settings}, known))
+
+
+def _differing(wanted: Mapping[str, Any], job: flink.FlinkJob) -> tuple[str, ...]:
+    """Return the names of settings that a job does not have as wanted: others, none, or where none is wanted."""
+    has = {**flink.settings_of(job), **flink.update_settings_of(job)}
+    return tuple(
+        name
+        for name in dict.fromkeys([*wanted, *has])
+        if plain(has.get(name)) != plain(wanted.get(name))
+        and not (name not in wanted and has[name] == DEFAULTS.get(name))
+    )
 
 
 def _carried_out(target: DliHook, step: Step, log: Logger) -> int:
     if step.target is not None:
         if step.changed:
-            update = flink.update_jar_job if step.source.job_type == JAR_JOB else flink.update_sql_job
-            with translated():
-                call = update(step.target.job_id, **{name: step.settings[name] for name in step.changed})
-            target.run(call)
+            _update(target, step, step.target.job_id, step.changed)
         return step.target.job_id
     with translated():
         create = _creation(step)
-    return _created(target, step.source.name, create, log)
+    job_id = _created(target, step.source.name, create, log)
+    if step.update_settings:
+        try:
+            _update(target, step, job_id, step.update_settings)
+        except DliFailException as error:
+            if not isinstance(error.error, RefusedError):
+                raise
+            log.warning("Job %d was created, and this update of it refused: %s", job_id, error)
+    return job_id
+
+
+def _update(target: DliHook, step: Step, job_id: int, names: Iterable[str]) -> None:
+    """Send some settings of a job; what only the target has is taken back."""
+    is_jar = step.source.job_type == JAR_JOB
+    kind, update = (JarJobChanges, flink.update_jar_job) if is_jar else (SqlJobChanges, flink.update_sql_job)
+    wanted = step.wanted
+    sent: Any = {name: wanted[name] if name in wanted else unset_value(kind, name) for name in names}
+    if any(value is not None for value in sent.values()):
+        with translated():
+            call = update(job_id, **sent)
+        target.run(call)
+
+
+def _not_carried(target: DliHook, step: Step, job_id: int, log: Logger) -> tuple[str, ...]:
+    """Look at a job that was created or updated, and name what it does not have as the source has it.
+
+    How DLI takes a setting back is not established, nor whether it takes every one that it shows.
+    """
+    if not step.changed:
+        return ()
+    left = set(_differing(step.wanted, target.get_flink_job(job_id)))
+    names = tuple(name for name in dict.fromkeys([*step.wanted, *step.changed]) if name in left)
+    if names:
+        log.warning("Job %d %s does not have these settings as its source: %s", job_id, step.source.name, names)
+    return names
 
 
 def _creation(step: Step) -> flink.Call[flink.CreatedJob]:

@@ -23,7 +23,13 @@ def report_of(pairs: Sequence[Pair], verdict: str, facts: Mapping[str, object]) 
     rows = [(pair.old_job_id, pair.new_job_id, pair.name, pair.flaw or "same") for pair in ordered]
     jobs = Table("Jobs", ("Old id", "New id", "Name", "Result"), rows, bad)
     fields = [
-        (pair.old_job_id, pair.name, each.field, each.source, each.restored)
+        (
+            pair.old_job_id,
+            pair.name,
+            each.field,
+            each.describe(each.source, show_values=pair.show_values),
+            each.describe(each.restored, show_values=pair.show_values),
+        )
         for pair in ordered
         for each in pair.differences
     ]
@@ -31,5 +37,5 @@ def report_of(pairs: Sequence[Pair], verdict: str, facts: Mapping[str, object]) 
     differences = [Table("Settings that differ", head, fields, frozenset(range(len(fields))))] if fields else []
     data = {"value": len(pairs), "good": not bad, "jobs": [pair.as_dict() for pair in ordered]}
     return Report(
-        "Restored Flink jobs held against their sources", not bad, verdict, facts, [jobs, *differences], data
+        "Restored Flink jobs compared with their sources", not bad, verdict, facts, [jobs, *differences], data
     )

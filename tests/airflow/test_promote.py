@@ -122,7 +122,7 @@ def test_what_is_no_flag_is_refused(world: Emulator, given: Any) -> None:
     ("parameters", "reason"),
     [
         ({"queues": {"no_such": "x"}}, r"found in none of the jobs: queues no_such"),
-        ({"replacements": {"no such": "x"}}, r"found in none of the jobs: replacements no such"),
+        ({"replacements": {"no such": "x"}}, r"found in none of the jobs: replacements 'no s…' \(7 characters\)"),
         ({"replacements": {"": "x"}}, r"^replacements: "),
         ({"queues": ["x"]}, r"^queues: "),
         ({"queues": "x"}, r"^queues: "),

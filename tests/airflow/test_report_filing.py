@@ -83,7 +83,7 @@ def test_a_comparison_is_pushed_red_or_green(world: Emulator, altered: bool) -> 
     jobs, instance = restore(exported(world, [100])), TaskInstance()
     with pytest.raises(DliFailException, match="no bucket 'no-such-bucket'") as caught:
         compare(jobs, instance, report_to=NO_BUCKET)
-    assert ("desc is 'altered'" in str(caught.value)) is altered
+    assert ("desc is 7 characters with SHA-256" in str(caught.value)) is altered
     assert [each["same"] for each in instance.pushed["return_value"]] == [not altered]
     assert instance.pushed["report"].startswith("# Restored Flink jobs")
     assert "report_file" not in instance.pushed

@@ -325,6 +325,8 @@ class Lines:
     def info(self, msg: str, /, *args: object) -> None:
         self.lines.append(msg % args)
 
+    warning = info
+
 
 def test_a_long_verification_tells_how_far_it_is() -> None:
     """A line now and then, with what is done, the rate and the time that is left."""

@@ -20,6 +20,7 @@ from airflow_provider_dli.client.flink.definitions import (
     create_sql_job,
     settings_of,
     update_jar_job,
+    update_settings_of,
     update_sql_job,
 )
 from airflow_provider_dli.client.flink.graphs import (
@@ -93,6 +94,7 @@ __all__ = [
     "template_pages",
     "trigger_savepoint",
     "update_jar_job",
+    "update_settings_of",
     "update_sql_job",
     "update_template",
 ]

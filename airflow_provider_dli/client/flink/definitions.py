@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Unpack, get_type_hints
 
 from airflow_provider_dli.client.call import Call
+from airflow_provider_dli.client.flink.diff import is_own_directory, plain
 from airflow_provider_dli.client.flink.jobs import FlinkJob
 from airflow_provider_dli.client.flink.settings import (
     JarJobChanges,
@@ -21,6 +22,8 @@ from airflow_provider_dli.client.flink.values import MAX_NAME, checked_id, check
 
 _STREAMING = "/v1.0/{project_id}/streaming"
 JAR_JOB = "flink_jar_job"
+#: what else a change may bear is taken by an update alone
+_AT_CREATION = {"name", *get_type_hints(SqlJobSettings)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +89,34 @@ def update_jar_job(job_id: int, **settings: Unpack[JarJobChanges]) -> Call[Updat
 
 
 def settings_of(job: FlinkJob) -> dict[str, Any]:
-    """Give the settings that make another job like this one, without its name, type and tags.
+    """Return the settings that make another job like this one, without its name, type and tags.
 
-    Tags are not among them, for the service does not show them with a job.
+    Tags are not among them, for the service does not show them with a job; nor is a directory for checkpoints that
+    bears this job's id: another job on it would take up this one's state, or destroy it.
 
     :param job: with all its settings, as :func:`~airflow_provider_dli.client.flink.jobs.show_job` gives it
     """
     kind = JarJobSettings if job.job_type == JAR_JOB else SqlJobSettings
-    shown = {**job.raw, **(job.raw.get("job_config") or {})}
-    wanted = {name: shown[name] for name in get_type_hints(kind) if shown.get(name) not in (None, "")}
-    return checked_settings(kind, wanted)
+    return checked_settings(kind, _shown(job, get_type_hints(kind)))
+
+
+def update_settings_of(job: FlinkJob) -> dict[str, Any]:
+    """Return the settings of a job that the service takes for an update and not for a creation.
+
+    :param job: with all its settings
+    """
+    if job.job_type == JAR_JOB:
+        return {}
+    return checked_settings(SqlJobChanges, _shown(job, get_type_hints(SqlJobChanges).keys() - _AT_CREATION))
+
+
+def _shown(job: FlinkJob, names: Iterable[str]) -> dict[str, Any]:
+    config = job.raw.get("job_config") or {}
+    # Some stand in both places, and are null in one.
+    shown = {**job.raw, **{name: value for name, value in config.items() if plain(value) is not None}}
+    if is_own_directory(shown.get("checkpoint_path"), job.job_id):
+        del shown["checkpoint_path"]
+    return {name: shown[name] for name in names if plain(shown.get(name)) is not None}
 
 
 def _create(operation: str, kind: str, name: str, settings: Mapping[str, Any]) -> Call[CreatedJob]:

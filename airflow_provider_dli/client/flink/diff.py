@@ -1,10 +1,12 @@
-"""Hold a job against another that should be like it, setting by setting."""
+"""Compare a job with another that should be like it, setting by setting."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from airflow_provider_dli.client.flink.jobs import FlinkJob
@@ -18,8 +20,17 @@ OWN = frozenset(
         "status", "status_desc", "execution_graph", "restart_times", "has_savepoint", "savepoint_path",
     }
 )  # fmt: skip
-_NESTED = ("job_config", "resource_config")
+#: texts that can hold no secret: names of queues and buckets, versions, one of a few words. Whoever reads a report
+#: may read them; of any other text only its length and a digest
+HARMLESS = frozenset(
+    {
+        "name", "job_type", "queue_name", "obs_bucket", "run_mode", "feature", "flink_version",
+        "resource_config_version", "checkpoint_mode", "memory",
+    }
+)  # fmt: skip
+_NESTED = ("job_config", "resource_config", "jobmanager_resource_spec", "taskmanager_resource_spec")
 _NOTHING: tuple[object, ...] = (None, "", [], {})
+_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +46,94 @@ class Difference:
     source: Any
     restored: Any
 
+    def is_public(self, value: object) -> bool:
+        """Say whether anybody who reads a report may read one of the two values.
+
+        :param value: ``source`` or ``restored``
+        """
+        is_simple = value in _NOTHING or isinstance(value, bool | int | float)
+        return is_simple or self.field.rpartition(".")[2] in HARMLESS
+
+    def as_dict(self, *, show_values: bool) -> dict[str, Any]:
+        """Return it as plain JSON values: of each of the two its length and a digest, or the value.
+
+        :param show_values: whether values are shown that may hold secrets
+        """
+        shown: dict[str, Any] = {"field": self.field}
+        for side, value in (("source", self.source), ("restored", self.restored)):
+            text = _text(value)
+            shown |= {f"{side}_digest": digest(text), f"{side}_length": len(text)}
+            if show_values or self.is_public(value):
+                shown[side] = value
+        return shown
+
+    def describe(self, value: object, *, show_values: bool) -> str:
+        """Return one of the two values for people, or what of it may be shown.
+
+        :param value: ``source`` or ``restored``
+        :param show_values: whether values are shown that may hold secrets
+        """
+        if value in _NOTHING:
+            return "not set"
+        if show_values or self.is_public(value):
+            return repr(value)
+        text = _text(value)
+        return f"{len(text):,} characters with SHA-256 {digest(text)}…"
+
+
+def digest(text: str) -> str:
+    """Return the beginning of a text's SHA-256: enough to tell whether two are the same.
+
+    :param text: what may hold a secret
+    """
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+
 
 def differences(source: FlinkJob, restored: FlinkJob) -> tuple[Difference, ...]:
-    """Give the settings in which two jobs differ, in the order of their names.
+    """Return the settings in which two jobs differ, in the order of their names.
 
-    Ids, people, times and state are passed over. What is missing, null and empty is the same; so are the two
-    ways in which the service writes a checkpoint mode, and JSON texts that mean the same.
+    Both ways: what one has and the other lacks is a difference. Ids, people, times and state are passed over, and
+    so is the directory for checkpoints that the service chose for each. What is missing, null and empty is the
+    same; so are the two ways in which the service writes a checkpoint mode, and JSON texts that mean the same.
 
     :param source: with all its settings, as ``show_job`` gives it
     :param restored: likewise
     """
-    ours, theirs = dict(_flat(source.raw)), dict(_flat(restored.raw))
+    ours, theirs = _settings(source), _settings(restored)
     names = sorted({*ours, *theirs})
     pairs = ((name, ours.get(name), theirs.get(name)) for name in names)
-    return tuple(Difference(name, one, other) for name, one, other in pairs if _plain(one) != _plain(other))
+    return tuple(Difference(name, one, other) for name, one, other in pairs if plain(one) != plain(other))
+
+
+def is_own_directory(path: object, job_id: int) -> bool:
+    """Say whether a directory bears a job's id: another job on it would take up its state, or destroy it.
+
+    :param path: of a setting such as ``checkpoint_path``
+    :param job_id: id of the job that has it
+    """
+    return isinstance(path, str) and bool(re.search(rf"(?<![0-9A-Za-z]){job_id}(?![0-9])", path))
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 -- any JSON
+    """Return a value so that two which mean the same are equal.
+
+    :param value: of a setting
+    """
+    if value in _NOTHING:
+        return None
+    if isinstance(value, str):
+        return CHECKPOINT_MODES.get(value) or _decoded(value)
+    return value
+
+
+def _settings(job: FlinkJob) -> dict[str, Any]:
+    return {name: None if _is_owned(job, name, value) else value for name, value in _flat(job.raw)}
+
+
+def _is_owned(job: FlinkJob, name: str, value: object) -> bool:
+    """Say whether the service has filled a setting in: it does where checkpoints are on and no path is given."""
+    is_path = name.endswith("checkpoint_path") and isinstance(value, str)
+    return is_path and bool(re.search(rf"(?:^|/)jobs/checkpoint/{job.job_id}(?![0-9])", str(value)))
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -61,12 +146,12 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{name}", value
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 -- any JSON
-    if value in _NOTHING:
-        return None
-    if isinstance(value, str):
-        return CHECKPOINT_MODES.get(value) or _decoded(value)
-    return value
+def _text(value: object) -> str:
+    # Texts that mean the same have one digest.
+    same = plain(value)
+    if isinstance(same, str):
+        return same
+    return "" if same is None else json.dumps(same, ensure_ascii=False, sort_keys=True)
 
 
 def _decoded(text: str) -> Any:  # noqa: ANN401 -- any JSON
@@ -74,5 +159,5 @@ def _decoded(text: str) -> Any:  # noqa: ANN401 -- any JSON
         return text
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypedDict, get_origin, get_type_hints
 
 from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.escaping import beginning
 
 #: how the pages that take settings write what the pages that show them call by name
 CHECKPOINT_MODES = {"exactly_once": 1, "at_least_once": 2}
@@ -20,6 +21,25 @@ _KINDS: Mapping[Any, tuple[type | tuple[type, ...], str]] = {
     list: ((list, tuple), "a list"),
     dict: (Mapping, "a mapping"),
 }
+#: what the manual says holds where a setting is left out
+DEFAULTS: Mapping[str, Any] = {
+    "cu_number": 2,
+    "manager_cu_number": 1,
+    "parallel_number": 1,
+    "tm_cus": 1,
+    "run_mode": "shared_cluster",
+    "checkpoint_enabled": False,
+    "checkpoint_mode": 1,
+    "checkpoint_interval": 10,
+    "log_enabled": False,
+    "restart_when_exception": False,
+    "resume_checkpoint": False,
+    "resume_max_num": -1,
+    "idle_state_retention": 3600,
+    "dirty_data_strategy": "0",
+    "resource_config_version": "v1",
+}
+_EMPTY: Mapping[Any, Any] = {str: "", list: [], dict: {}}
 _LONGEST = {"desc": 2048, "queue_name": 128, "sql_body": 1024 * 1024}
 
 
@@ -107,6 +127,18 @@ class JarJobChanges(JarJobSettings, total=False):
     job_type: str
 
 
+def unset_value(kind: type[Any], name: str) -> Any:  # noqa: ANN401 -- of any setting
+    """Return what to send so that a setting is as if it had been left out; None where nothing can be sent.
+
+    The manual does not say how a setting is taken back. Sent is the default that it gives, else what is empty;
+    that the service takes it so is not established, so whoever sends it looks afterwards.
+
+    :param kind: the typed dictionary that the setting belongs to
+    :param name: of the setting
+    """
+    return DEFAULTS.get(name, _EMPTY.get(_plain(get_type_hints(kind)[name])))
+
+
 def checked_settings(kind: type[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings as they are sent; those that are None are left out.
 
@@ -126,7 +158,7 @@ def _checked(kind: type[Any], hints: Mapping[str, Any], name: str, value: object
         return _checkpoint_mode(value)
     wanted, words = _KINDS[_plain(hints[name])]
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-        raise ConfigurationError(name, f"{value!r} cannot be", f"give {words}")
+        raise ConfigurationError(name, f"{beginning(value)} cannot be", f"give {words}")
     if name in _LONGEST and isinstance(value, str) and len(value) > _LONGEST[name]:
         raise ConfigurationError(name, f"has {len(value):,} characters", f"give at most {_LONGEST[name]:,}")
     return tag_list(value) if name == "tags" and isinstance(value, Mapping) else value
@@ -141,7 +173,7 @@ def _checkpoint_mode(value: object) -> int:
     mode = CHECKPOINT_MODES.get(value) if isinstance(value, str) else value
     if mode not in CHECKPOINT_MODES.values() or isinstance(mode, bool):
         raise ConfigurationError(
-            "checkpoint_mode", f"{value!r} cannot be", "give 1 or 'exactly_once', 2 or 'at_least_once'"
+            "checkpoint_mode", f"{beginning(value)} cannot be", "give 1 or 'exactly_once', 2 or 'at_least_once'"
         )
     return int(str(mode))
 

@@ -97,3 +97,4 @@ def _apply(job: FlinkJob, settings: dict[str, Any]) -> None:
     job.job_config |= {name: settings[name] for name in CONFIG if name in settings}
     if "checkpoint_mode" in settings:
         job.job_config["checkpoint_mode"] = _MODES[settings["checkpoint_mode"]]
+    job.fill_in()

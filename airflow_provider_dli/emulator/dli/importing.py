@@ -96,5 +96,8 @@ def _restore(job: FlinkJob, shown: dict[str, Any]) -> None:
     job.graph_editor_enabled = shown["graph_editor_enabled"]
     job.edge_group_ids = shown["edge_group_ids"]
     job.job_config = dict(shown["job_config"])
+    if f"/jobs/checkpoint/{shown['job_id']}" in (job.job_config.get("checkpoint_path") or ""):
+        job.job_config["checkpoint_path"] = None  # the other job's own
+    job.fill_in()
     job.status, job.plan = "job_init", []
     job.start_time, job.duration = None, 0

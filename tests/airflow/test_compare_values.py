@@ -1,0 +1,141 @@
+"""What a comparison shows: names of settings, digests and lengths; values only where they can hold no secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliFailException
+from tests.airflow.restores import compare, scratch_of, two_projects
+from tests.airflow.stores import TaskInstance
+
+SECRET = "Sup3r-geheim!"
+SQL = f"create table a with ('connector' = 'jdbc', 'password' = '{SECRET}');"
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Return the emulator with two projects, each with a connection."""
+    return two_projects(dli_emulator, monkeypatch)
+
+
+def twin(world: Emulator, **changed: Any) -> int:
+    """Have a copy of job 100 in the scratch project, with settings of its own; its id."""
+    job = world.world.jobs[100]
+    config = {**job.job_config, **changed.pop("job_config", {})}
+    given = {"name": job.name, "queue_name": job.queue_name, "run_mode": job.run_mode, "desc": job.desc}
+    project = scratch_of(world).project_id
+    settings = {**given, "sql_body": job.sql_body, "job_config": config, **changed}
+    return world.world.add_job(in_project=project, **settings).job_id
+
+
+def failed(
+    world: Emulator, number: int, capsys: pytest.CaptureFixture[str], caplog: Any, **given: Any
+) -> tuple[list[dict[str, Any]], str]:
+    """Compare; give the differences, and everything that was written of them."""
+    caplog.set_level(logging.DEBUG)
+    instance = TaskInstance()
+    with pytest.raises(DliFailException) as caught:
+        compare({100: number}, instance, report_to=f"{world.bucket}/reports", **given)
+    bucket, _, key = instance.pushed["report_file"].partition("/")
+    page = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    captured = capsys.readouterr()
+    log = captured.out + captured.err + caplog.text
+    pushed = json.dumps(instance.pushed, ensure_ascii=False)
+    return instance.pushed["return_value"][0]["differences"], f"{pushed}{page}{log}{caught.value}"
+
+
+PLACES: list[dict[str, Any]] = [
+    {"sql_body": SQL},
+    {"desc": f"ask ops for {SECRET}"},
+    {"entrypoint_args": f"--password {SECRET}"},
+    {"job_config": {"runtime_config": json.dumps({"password": SECRET})}},
+    {"job_config": {"flink_log_config": SECRET}},
+    {"job_config": {"udf_jar_url": f"https://u:{SECRET}@host/udf.jar"}},
+    {"job_config": {"dependency_jars": [SECRET]}},
+    {"job_config": {"operator_config": json.dumps({"a": SECRET})}},
+    {"job_config": {"resource_config": {"taskmanager_resource_spec": {"password": SECRET}}}},
+    {"job_config": {"something_new": {"deep": [SECRET]}}},
+]
+
+
+@pytest.mark.parametrize("changed", PLACES, ids=lambda each: str(next(iter(each.items())))[:40])
+def test_a_secret_in_a_setting_is_in_nothing_that_is_kept(
+    world: Emulator, changed: dict[str, Any], capsys: pytest.CaptureFixture[str], caplog: Any
+) -> None:
+    """Neither XCom nor log, message or page; the field is named, with digest and length."""
+    ((difference,), written) = failed(world, twin(world, **changed), capsys, caplog)
+    assert SECRET not in written
+    assert difference["field"] in written
+    assert difference["restored_digest"] in written
+    assert difference["restored_length"] > 0
+    assert "restored" not in difference
+
+
+def test_digests_tell_whether_two_are_the_same(
+    world: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any
+) -> None:
+    """The beginning of the SHA-256 of the text."""
+    ((difference,), _) = failed(world, twin(world, sql_body=SQL), capsys, caplog)
+    source = str(world.world.jobs[100].sql_body)
+    assert difference == {
+        "field": "sql_body",
+        "source_digest": sha256(source.encode()).hexdigest()[:12],
+        "source_length": len(source),
+        "restored_digest": sha256(SQL.encode()).hexdigest()[:12],
+        "restored_length": len(SQL),
+    }
+
+
+@pytest.mark.parametrize("given", [True, "True", " true "])
+def test_whole_values_are_shown_on_request(
+    world: Emulator, given: Any, capsys: pytest.CaptureFixture[str], caplog: Any
+) -> None:
+    """A flag, which may come from a template."""
+    ((difference,), written) = failed(world, twin(world, sql_body=SQL), capsys, caplog, show_values=given)
+    assert difference["restored"] == SQL
+    assert SECRET in written
+
+
+def test_what_can_hold_no_secret_is_shown(
+    world: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any
+) -> None:
+    """Numbers, truths, names of queues and buckets; nothing for what is not set."""
+    changed = {"cu_number": 7, "restart_when_exception": True, "obs_bucket": "other"}
+    number = twin(world, queue_name="scratch", job_config=changed)
+    differences, written = failed(world, number, capsys, caplog)
+    shown = {each["field"].rpartition(".")[2]: each["restored"] for each in differences}
+    assert shown == {**changed, "queue_name": "scratch"}
+    assert "obs_bucket is 'other' and was not set" in written
+    assert "cu_number is 7 and was 2" in written
+
+
+def test_a_difference_is_one_both_ways(world: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any) -> None:
+    """What only the source has, and what only the restored job has."""
+    world.world.jobs[100].job_config["smn_topic"] = "topic"
+    number = twin(world, job_config={"smn_topic": None, "udf_jar_url": "x.jar"})
+    differences, _ = failed(world, number, capsys, caplog)
+    assert [each["field"] for each in differences] == ["job_config.smn_topic", "job_config.udf_jar_url"]
+
+
+def test_the_directory_that_dli_filled_in_is_each_jobs_own(
+    world: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any
+) -> None:
+    """No difference, where each bears the id of its job; one of the other job is."""
+    job = world.world.jobs[100]
+    job.job_config["checkpoint_path"] = "b/jobs/checkpoint/100"
+    number = twin(world, job_config={"checkpoint_path": None})
+    restored = scratch_of(world).jobs[number]
+    restored.job_config["checkpoint_path"] = f"b/jobs/checkpoint/{number}_x"
+    assert compare({100: number})[0]["same"]
+    restored.job_config["checkpoint_path"] = "b/jobs/checkpoint/100"
+    (difference,) = failed(world, number, capsys, caplog)[0]
+    assert difference["field"] == "job_config.checkpoint_path"
+    job.job_config["checkpoint_path"], restored.job_config["checkpoint_path"] = "b/own/100", f"b/own/{number}"
+    (difference,) = failed(world, number, capsys, caplog)[0]
+    assert difference["field"] == "job_config.checkpoint_path"
