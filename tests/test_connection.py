@@ -58,6 +58,7 @@ def test_every_extra_can_be_set_and_blanks_around_a_pasted_value_are_dropped() -
         "proxy": "http://user:pw@proxy:3128",
         "connect_timeout": "5",
         "read_timeout": 60,
+        "total_timeout": "90",
         "retry_budget": "0",
     }
     assert set(extras) == set(EXTRAS)
@@ -67,7 +68,7 @@ def test_every_extra_can_be_set_and_blanks_around_a_pasted_value_are_dropped() -
     assert account.iam_endpoint == "https://iam.eu-de.otc.t-systems.com"
     assert account.console == "https://console-intl.huaweicloud.com"
     assert key_of(account) == AccessKey("AK", "SK", "token")
-    assert account.network == Network(certifi.where(), "http://user:pw@proxy:3128", 5.0, 60.0)
+    assert account.network == Network(certifi.where(), "http://user:pw@proxy:3128", 5.0, 60.0, 90.0)
     assert account.retry.budget == 0
 
 
@@ -117,7 +118,13 @@ def test_a_field_left_empty_in_the_form_is_not_set(empty: str | None) -> None:
     """The form sends empty texts or nulls for what was not filled in."""
     extras = {**dict.fromkeys(EXTRAS, empty), **GOOD}
     if empty == "  ":
-        extras |= {"verify": "", "connect_timeout": "", "read_timeout": "", "retry_budget": ""}
+        extras |= {
+            "verify": "",
+            "connect_timeout": "",
+            "read_timeout": "",
+            "total_timeout": "",
+            "retry_budget": "",
+        }
     account = to_account(Connection(extra_dejson=extras))
     assert account.endpoint == "https://dli.cn-north-4.myhuaweicloud.com"
     assert key_of(account).security_token is None

@@ -20,13 +20,21 @@ class Network:
         others, False to check nothing
     :param proxy: URL of a proxy; None for the one in the environment, if any
     :param connect_timeout: seconds until a connection stands
-    :param read_timeout: seconds without a byte of the answer
+    :param read_timeout: seconds without a byte of the response
+    :param total_timeout: seconds that one request may take in all, its response included; None for
+        ``connect_timeout`` and twice ``read_timeout``
     """
 
     verify: bool | str = True
     proxy: str | None = field(default=None, repr=False)
     connect_timeout: float = 10.0
     read_timeout: float = 120.0
+    total_timeout: float | None = None
+
+    @property
+    def total(self) -> float:
+        """Seconds that one request may take in all."""
+        return self.total_timeout or self.connect_timeout + 2 * self.read_timeout
 
 
 class Project:

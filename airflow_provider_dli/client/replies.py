@@ -108,7 +108,7 @@ def json_object(operation: str, reply: Reply) -> Mapping[str, Any]:
     if reply.status not in _OK:
         raise _refusal(operation, reply, body)
     if not isinstance(body, Mapping):
-        what = _excerpt(reply.body) or "an empty body"
+        what = excerpt(reply.body) or "an empty body"
         raise unexpected(operation, reply, f"a JSON object was expected, not: {what}")
     return body
 
@@ -120,12 +120,13 @@ def is_true(value: object) -> bool:
 
 def request_id(reply: Reply) -> str | None:
     """Return the id that the service gave this request, from the header."""
-    return _text_of(reply.headers, "x-request-id")
+    # The latter is OBS's.
+    return _text_of(reply.headers, "x-request-id") or _text_of(reply.headers, "x-amz-request-id")
 
 
 def unexpected(operation: str, reply: Reply, problem: str) -> UnexpectedReplyError:
     """Make the error for a reply that is not what the manual promises."""
-    return UnexpectedReplyError(operation, reply.status, None, _one_line(problem, _PROBLEM), request_id(reply))
+    return UnexpectedReplyError(operation, reply.status, None, one_line(problem, _PROBLEM), request_id(reply))
 
 
 def _refusal(operation: str, reply: Reply, body: object) -> ServiceError:
@@ -135,7 +136,7 @@ def _refusal(operation: str, reply: Reply, body: object) -> ServiceError:
     code, message = _code_and_message(body)
     if code == str(reply.status):  # IAM's errors repeat the status where others have a code
         code = None
-    message = message or _excerpt(reply.body) or "no body"
+    message = message or excerpt(reply.body) or "no body"
     request = request_id(reply) or _text_of(body, "request_id")
     fallback = UnavailableError if reply.status >= _SERVER_ERROR else RefusedError
     error = _class(reply.status, code, fallback)(operation, reply.status, code, message, request)
@@ -196,7 +197,7 @@ def _of_object(body: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 def _text_of(body: object, name: str) -> str | None:
     value = body.get(name) if isinstance(body, Mapping) else None
-    return _one_line(str(value)) if isinstance(value, str | int | float) and value != "" else None
+    return one_line(str(value)) if isinstance(value, str | int | float) and value != "" else None
 
 
 def _json(body: bytes) -> object:
@@ -206,14 +207,21 @@ def _json(body: bytes) -> object:
         return None
 
 
-def _excerpt(body: bytes) -> str:
-    """Take the readable beginning of whatever came: text as it is, a page without its tags."""
+def excerpt(body: bytes) -> str:
+    """Take the readable beginning of whatever came: text as it is, a page without its tags.
+
+    :param body: of a response
+    """
     text = body[: 20 * _EXCERPT].decode("utf-8", "replace")
     if "<" in text:
         text = html.unescape(re.sub(r"(?is)<(script|style)\b.*?</\1>|<[^>]*>", " ", text))
-    return _one_line(text)
+    return one_line(text)
 
 
-def _one_line(text: str, longest: int = _EXCERPT) -> str:
-    """Fold white space, escape and cut."""
+def one_line(text: str, longest: int = _EXCERPT) -> str:
+    """Fold white space, escape and cut.
+
+    :param text: from outside
+    :param longest: characters that are kept
+    """
     return escaped(" ".join(text.split()), longest)

@@ -162,4 +162,5 @@ def _network(extras: Extras) -> Network:
         proxy=checked_proxy("proxy", proxy) if proxy else None,
         connect_timeout=extras.number("connect_timeout", 10.0, 0.1, 600.0),
         read_timeout=extras.number("read_timeout", 120.0, 0.1, 3600.0),
+        total_timeout=extras.number("total_timeout", 0.0, 0.1, 86400.0) or None,
     )

@@ -90,6 +90,12 @@ EXTRAS: Mapping[str, ExtraField] = {
     ),
     "connect_timeout": ExtraField("Connect timeout", "Seconds until a connection stands (10).", kind="number"),
     "read_timeout": ExtraField("Read timeout", "Seconds without a byte of the answer (120).", kind="number"),
+    "total_timeout": ExtraField(
+        "Total timeout",
+        "Seconds that one request may take in all, however slowly its response comes. Empty: connect timeout and "
+        "twice the read timeout (250).",
+        kind="number",
+    ),
     "retry_budget": ExtraField(
         "Patience", "Seconds that one call may take, its waits and retries included (120).", kind="number"
     ),

@@ -205,7 +205,7 @@ class ObsHook(AccountHook):
 
         account = self.account
         with translated(self.dli_conn_id):
-            return make_client(account, self._key)
+            return make_client(account, self._key, self._transport)
 
     def _key(self) -> AccessKey:
         from airflow_provider_dli.client.exchange import utc_now

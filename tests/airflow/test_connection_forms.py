@@ -30,14 +30,19 @@ EXTRA = {
     "proxy": "http://user:p%40ss@proxy:3128",
     "connect_timeout": 2.5,
     "read_timeout": 30,
+    "total_timeout": 90,
     "retry_budget": 0,
 }
+
+
+# What changes with every use, or is compared by its parts.
+_LIVING = {"project", "credentials", "dli_clock", "obs_clock"}
 
 
 def read(connection: AirflowConnection) -> dict[str, Any]:
     """Give all that an account says, and the credentials' own parts."""
     account = to_account(connection)
-    shown = {name: getattr(account, name) for name in account.__slots__ if name not in {"project", "credentials"}}
+    shown = {name: getattr(account, name) for name in account.__slots__ if name not in _LIVING}
     return shown | {
         "project": account.project.given,
         "kind": type(account.credentials).__name__,

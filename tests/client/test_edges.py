@@ -6,17 +6,14 @@ import gc
 import io
 import pickle
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import Reply, Request
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import (
@@ -33,7 +30,7 @@ from airflow_provider_dli.client.obs.asking import MissingError, _kind
 from airflow_provider_dli.client.obs.listing import has_objects, list_entries, list_keys
 from airflow_provider_dli.client.obs.objects import ObjectFacts
 from airflow_provider_dli.client.obs.reader import ObjectReader
-from airflow_provider_dli.client.obs.settings import LivingCredentials, make_client
+from airflow_provider_dli.client.obs.settings import LivingCredentials
 from airflow_provider_dli.client.replies import decode, moment
 from airflow_provider_dli.client.transport.ways import encrypted
 
@@ -115,16 +112,6 @@ def test_tls_is_spoken_to_a_host_or_to_a_proxy(url: str, proxy: str | None, tls:
     assert encrypted(request, proxy) is tls
 
 
-@pytest.mark.parametrize("verify", [True, False, "ca.pem"])
-def test_obs_is_trusted_as_the_connection_says(verify: bool | str, account_at: Any, tmp_path: Path) -> None:
-    """By the same setting as DLI."""
-    if isinstance(verify, str):
-        verify = str(tmp_path / verify)
-    account = replace(account_at("https://obs.cn-north-4.myhuaweicloud.com"), network=Network(verify=verify))
-    client: Any = make_client(account, lambda: account.credentials)
-    assert client._endpoint.http_session._verify == verify  # noqa: SLF001 -- botocore shows it nowhere else
-
-
 def test_boto3_has_all_of_a_key() -> None:
     """Access key, secret key and token, of the moment."""
     living = LivingCredentials(lambda: AccessKey("AK", "SK", "TOKEN"))
@@ -137,27 +124,33 @@ class Listing:
 
     def __init__(self, *pages: dict[str, Any]) -> None:
         self.pages = pages
+        self.markers: list[str] = []
 
-    def get_paginator(self, name: str) -> Listing:
-        assert name == "list_objects"
-        return self
-
-    def paginate(self, **settings: Any) -> Iterator[dict[str, Any]]:
-        assert settings["Bucket"] == "obs-test"
-        return iter(self.pages)
+    def list_objects(self, **wanted: Any) -> dict[str, Any]:
+        self.markers.append(wanted.get("Marker", ""))
+        at = self.markers[-1]
+        number = next(n for n, page in enumerate(self.pages) if page.get("From", "") == at)
+        more = (
+            {"IsTruncated": True, "NextMarker": self.pages[number + 1]["From"]}
+            if number + 1 < len(self.pages)
+            else {}
+        )
+        return {"Name": wanted["Bucket"], "IsTruncated": False, **self.pages[number], **more}
 
 
 def test_a_page_of_a_listing_may_have_nothing() -> None:
     """Then boto3 leaves out the list."""
     entry = {"Key": "d/a.zip", "Size": 1, "ETag": '"e"', "LastModified": datetime(2026, 1, 1, tzinfo=UTC)}
-    client: Any = Listing({"Name": "obs-test"}, {"Contents": [entry]}, {"CommonPrefixes": [{"Prefix": "d/b/"}]})
+    client: Any = Listing(
+        {}, {"From": "d/a", "Contents": [entry]}, {"From": "d/b", "CommonPrefixes": [{"Prefix": "d/b/"}]}
+    )
     place = ObsLocation("obs-test", "d")
     assert list_keys(client, place) == ["d/a.zip"]
     found = list_entries(client, place)
     assert found
     assert (found.directories, [(each.key, each.etag) for each in found.objects]) == (("d/b",), [("d/a.zip", "e")])
     assert has_objects(client, place)
-    assert not has_objects(Listing({"Name": "obs-test"}), place)  # type: ignore[arg-type]
+    assert not has_objects(Listing({}), place)  # type: ignore[arg-type]
 
 
 def test_a_permission_that_is_missing_is_no_missing_object() -> None:

@@ -19,6 +19,9 @@ BELOW = {"Bucket": "obs-test", "Prefix": "dir/"}
 TIME = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 
 
+ABOUT: dict[str, Any] = {"Name": "obs-test", "Prefix": "dir/", "IsTruncated": False}
+
+
 def listed(key: str) -> dict[str, Any]:
     """Make what a listing says of an object."""
     return {"Key": key, "Size": 7, "ETag": f'"{key}"', "LastModified": TIME}
@@ -26,13 +29,13 @@ def listed(key: str) -> dict[str, Any]:
 
 def test_a_directory_holds_objects_and_directories(s3_client: Any, s3_script: Stubber) -> None:
     """Of every page, without the object that stands for the directory itself."""
-    first = {
+    first = ABOUT | {
         "Contents": [listed("dir/"), listed("dir/a")], "CommonPrefixes": [{"Prefix": "dir/b/"}],
         "IsTruncated": True, "NextMarker": "dir/b/",
     }  # fmt: skip
     s3_script.add_response("list_objects", first, BELOW | {"Delimiter": "/"})
     s3_script.add_response(
-        "list_objects", {"Contents": [listed("dir/c")]}, BELOW | {"Delimiter": "/", "Marker": "dir/b/"}
+        "list_objects", ABOUT | {"Contents": [listed("dir/c")]}, BELOW | {"Delimiter": "/", "Marker": "dir/b/"}
     )
     assert list_entries(s3_client, PLACE) == Directory(
         ("dir/b",), (Entry("dir/a", 7, "dir/a", TIME), Entry("dir/c", 7, "dir/c", TIME))
@@ -41,28 +44,30 @@ def test_a_directory_holds_objects_and_directories(s3_client: Any, s3_script: St
 
 def test_a_directory_that_is_not_there(s3_client: Any, s3_script: Stubber) -> None:
     """Is told from one that is empty, which an object of its name stands for; a bucket may be empty without."""
-    s3_script.add_response("list_objects", {})
+    s3_script.add_response("list_objects", ABOUT)
     assert list_entries(s3_client, PLACE) is None
-    s3_script.add_response("list_objects", {"Contents": [listed("dir/")]})
+    s3_script.add_response("list_objects", ABOUT | {"Contents": [listed("dir/")]})
     assert list_entries(s3_client, PLACE) == Directory((), ())
-    s3_script.add_response("list_objects", {}, {"Bucket": "obs-test", "Prefix": "", "Delimiter": "/"})
+    s3_script.add_response(
+        "list_objects", ABOUT | {"Prefix": ""}, {"Bucket": "obs-test", "Prefix": "", "Delimiter": "/"}
+    )
     assert list_entries(s3_client, ObsLocation("obs-test")) == Directory((), ())
 
 
 def test_all_keys_of_a_directory_are_listed(s3_client: Any, s3_script: Stubber) -> None:
     """At any depth, and those that stand for directories too."""
-    s3_script.add_response("list_objects", {"Contents": [listed("dir/")], "IsTruncated": True}, BELOW)
-    s3_script.add_response("list_objects", {"Contents": [listed("dir/a/b")]}, BELOW | {"Marker": "dir/"})
+    s3_script.add_response("list_objects", ABOUT | {"Contents": [listed("dir/")], "IsTruncated": True}, BELOW)
+    s3_script.add_response("list_objects", ABOUT | {"Contents": [listed("dir/a/b")]}, BELOW | {"Marker": "dir/"})
     assert list_keys(s3_client, PLACE) == ["dir/", "dir/a/b"]
 
 
 def test_one_key_shows_that_there_is_a_directory(s3_client: Any, s3_script: Stubber) -> None:
     """More are not asked for."""
     s3_script.add_response(
-        "list_objects", {"Contents": [listed("dir/a")], "IsTruncated": True}, BELOW | {"MaxKeys": 1}
+        "list_objects", ABOUT | {"Contents": [listed("dir/a")], "IsTruncated": True}, BELOW | {"MaxKeys": 1}
     )
     assert has_objects(s3_client, PLACE)
-    s3_script.add_response("list_objects", {})
+    s3_script.add_response("list_objects", ABOUT)
     assert not has_objects(s3_client, PLACE)
 
 

@@ -6,7 +6,8 @@ import socket
 import sys
 import threading
 from base64 import b64encode
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +208,73 @@ def test_as_many_connections_are_kept_as_threads_may_share_a_transport(scheme: s
     adapter: Any = transport.session.get_adapter(f"{scheme}host")
     assert adapter.poolmanager.connection_pool_kw["maxsize"] == 256
     transport.close()
+
+
+DRIPS = {
+    "body": (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"x"),
+    "chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X: 1\r\n"),
+    "header": (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+    "status": (b"", b"H"),
+    "continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+}
+
+
+class Dripping:
+    """Sends the beginning of a response, and then a little again and again, until it is closed."""
+
+    def __init__(self, head: bytes, piece: bytes) -> None:
+        self._head, self._piece = head, piece
+        self._ended = threading.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.host = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        connection, _ = self._socket.accept()
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(self._head)
+            while not self._ended.wait(0.05):
+                connection.sendall(self._piece)
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._socket.close()
+
+
+@pytest.mark.parametrize("fault", DRIPS)
+def test_what_drips_is_given_up(drive: Any, account_at: Any, fault: str) -> None:
+    """However slowly the bytes come, the exchange has an end; the message names the setting."""
+    server = Dripping(*DRIPS[fault])
+    try:
+        with pytest.raises((AnswerLostError, UnexpectedReplyError), match=r"total_timeout|(?i:status|http)"):
+            drive(converse(LIST, account_at(f"http://{server.host}")), Network(read_timeout=5, total_timeout=0.6))
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("fault", ["headers", "header", "tls"])
+def test_a_proxy_or_a_handshake_that_drips_is_given_up(drive: Any, account_at: Any, fault: str) -> None:
+    """Nothing of the request has left."""
+    server = Dripping(*DRIPS.get(fault, (b"\x16\x03\x03\x40\x00", b"\x00")))
+    network = Network(connect_timeout=0.6, read_timeout=5, total_timeout=0.6)
+    endpoint = "https://dli.invalid"
+    if fault == "tls":
+        endpoint = f"https://{server.host}"
+    else:
+        network = replace(network, proxy=f"http://{server.host}")
+    try:
+        with pytest.raises(NotSentError):
+            drive(converse(LIST, account_at(endpoint)), network)
+    finally:
+        server.close()
+
+
+def test_a_response_takes_twice_the_read_timeout_by_default() -> None:
+    """And the time to connect."""
+    assert Network().total == 250
+    assert Network(connect_timeout=1, read_timeout=2).total == 5
+    assert Network(total_timeout=7).total == 7

@@ -20,16 +20,11 @@ def client(account: Any, **network: Any) -> Any:
     return make_client(replace(account, network=Network(**network)), lambda: account.credentials)
 
 
-def test_the_network_is_that_of_the_connection(account_at: Any) -> None:
-    """Timeouts and proxy; and retries of which each waits longer."""
-    config = client(
-        account_at(ENDPOINT), connect_timeout=3.0, read_timeout=4.0, proxy="http://proxy:1"
-    ).meta.config
-    assert (config.connect_timeout, config.read_timeout) == (3.0, 4.0)
-    assert config.proxies == {"http": "http://proxy:1", "https": "http://proxy:1"}
+def test_botocore_repeats_with_growing_pauses(account_at: Any) -> None:
+    """And signs as OBS wants it."""
+    config = client(account_at(ENDPOINT)).meta.config
     assert config.retries["mode"] == "standard"
     assert config.signature_version == "s3v4"
-    assert client(account_at(ENDPOINT)).meta.config.proxies is None
 
 
 def test_the_region_is_that_of_the_connection(account_at: Any) -> None:

@@ -8,15 +8,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, HTTPClientError, ParamValidationError
+from botocore.parsers import ResponseParserError
 from botocore.stub import ANY, Stubber
 
 from airflow_provider_dli.client.errors import (
     AnswerLostError,
+    ConfigurationError,
+    DliClientError,
     NotSentError,
     PermissionDeniedError,
     RefusedError,
     UnavailableError,
+    UnexpectedReplyError,
 )
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.asking import ReplacedError, asked
@@ -34,9 +39,10 @@ def test_a_directory_is_listed_page_by_page(s3_client: Any, s3_script: Stubber) 
     one = {"Key": "dir/a", "LastModified": TIME, "Size": 1}
     two = {"Key": "dir/b", "LastModified": TIME, "Size": 1}
     later = DATE | {"HTTPHeaders": {"date": "Thu, 15 Jan 2026 12:31:00 GMT"}}
-    first = {"Contents": [one], "IsTruncated": True, "NextMarker": "dir/a", "ResponseMetadata": DATE}
+    about = {"Name": "obs-test", "Prefix": "dir/"}
+    first = {**about, "Contents": [one], "IsTruncated": True, "NextMarker": "dir/a", "ResponseMetadata": DATE}
     s3_script.add_response("list_objects", first, asked_for)
-    second = {"Contents": [two], "IsTruncated": False, "ResponseMetadata": later}
+    second = {**about, "Contents": [two], "IsTruncated": False, "ResponseMetadata": later}
     s3_script.add_response("list_objects", second, asked_for | {"Marker": "dir/a"})
     listing = list_objects(s3_client, ObsLocation("obs-test", "dir"))
     assert listing == Listing((("dir/a", TIME), ("dir/b", TIME)), TIME + timedelta(minutes=30))
@@ -47,7 +53,7 @@ def test_a_whole_bucket_is_listed(s3_client: Any, s3_script: Stubber) -> None:
     metadata = {"HTTPHeaders": {}, "HTTPStatusCode": 200}
     s3_script.add_response(
         "list_objects",
-        {"IsTruncated": False, "ResponseMetadata": metadata},
+        {"Name": "obs-test", "IsTruncated": False, "ResponseMetadata": metadata},
         {"Bucket": "obs-test", "Prefix": "", "Delimiter": "/"},
     )
     listing = list_objects(s3_client, ObsLocation("obs-test"))
@@ -208,21 +214,29 @@ def test_a_missing_right_is_named(s3_client: Any, s3_script: Stubber, operation:
     assert raised.value.advice == f"The access key needs the right {right}."
 
 
+def described(**headers: str) -> dict[str, Any]:
+    """Make a response to HEAD with these headers; underscores stand for hyphens."""
+    given = {"content_length": "7", "etag": '"e1"', "last_modified": "Thu, 15 Jan 2026 12:00:00 GMT"} | headers
+    named = {name.replace("_", "-"): value for name, value in given.items()}
+    return {"ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": named}}
+
+
 def test_an_object_is_found(s3_client: Any, s3_script: Stubber) -> None:
     """With all that its headers tell."""
-    told = {
-        "ContentLength": 7, "ETag": '"e1"', "LastModified": TIME, "VersionId": "v1", "StorageClass": "COLD",
-        "ServerSideEncryption": "aws:kms", "Restore": 'ongoing-request="false"',
-    }  # fmt: skip
+    told = described(
+        x_amz_version_id="v1",
+        x_amz_storage_class="COLD",
+        x_amz_server_side_encryption="aws:kms",
+        x_amz_restore='ongoing-request="false"',
+    )
     s3_script.add_response("head_object", told, {"Bucket": "obs-test", "Key": "dir/a.zip"})
     facts = ObjectFacts(7, "e1", TIME.isoformat(), "v1", "COLD", encrypted=True, restored=True)
     assert find_object(s3_client, PLACE) == facts
     assert facts.readable
     assert facts.md5 is None
-    s3_script.add_response("head_object", {"ContentLength": 7, "ETag": "e1", "LastModified": TIME})
+    s3_script.add_response("head_object", described())
     assert find_object(s3_client, PLACE) == ObjectFacts(7, "e1", TIME.isoformat())
-    customers = {"ContentLength": 7, "ETag": "e1", "LastModified": TIME, "SSECustomerAlgorithm": "AES256"}
-    s3_script.add_response("head_object", customers)
+    s3_script.add_response("head_object", described(x_amz_server_side_encryption_customer_algorithm="AES256"))
     assert find_object(s3_client, PLACE) == ObjectFacts(7, "e1", TIME.isoformat(), encrypted=True)
 
 
@@ -256,14 +270,21 @@ def test_a_refused_look_is_asked_why(s3_client: Any, s3_script: Stubber, code: s
 
 
 @pytest.mark.parametrize(
-    ("error", "kind"),
+    ("error", "kind", "said"),
     [
-        (EndpointConnectionError(endpoint_url="http://h"), NotSentError),
-        (ConnectTimeoutError(endpoint_url="http://h"), NotSentError),
-        (ReadTimeoutError(endpoint_url="http://h"), AnswerLostError),
+        (HTTPClientError(error=NotSentError("PutObject", "h:1", "refused")), NotSentError, "refused"),
+        (HTTPClientError(error=AnswerLostError("PutObject", "h:1", "cut")), AnswerLostError, "cut"),
+        (HTTPClientError(error=OSError("odd")), AnswerLostError, "odd"),
+        (BotoCoreError(), AnswerLostError, "unspecified error"),
+        (Boto3Error("odd"), AnswerLostError, "odd"),
+        (ResponseParserError("no XML"), UnexpectedReplyError, "no XML"),
+        (KeyError("ETag"), UnexpectedReplyError, "KeyError: 'ETag'"),
+        (RecursionError("deep"), UnexpectedReplyError, "RecursionError: deep"),
+        (ParamValidationError(report="bad bucket"), ConfigurationError, "bad bucket"),
     ],
+    ids=repr,
 )
-def test_no_answer(error: Exception, kind: type[NotSentError]) -> None:
+def test_whatever_boto3_raises_is_of_our_tree(error: Exception, kind: type[DliClientError], said: str) -> None:
     """What was never sent is told from what may have acted; operation, place and reason are kept."""
 
     def ask() -> Any:
@@ -271,8 +292,10 @@ def test_no_answer(error: Exception, kind: type[NotSentError]) -> None:
 
     with pytest.raises(kind) as raised:
         asked("PutObject", PLACE, ask)
-    found = (raised.value.operation, raised.value.host, raised.value.reason)
-    assert found == ("PutObject", "obs://obs-test/dir/a.zip", str(error))
+    assert type(raised.value) is kind
+    assert said in str(raised.value)
+    assert "obs://obs-test/dir/a.zip" in str(raised.value)
+    assert kind is ConfigurationError or str(raised.value).startswith("PutObject: ")
 
 
 @pytest.mark.parametrize(

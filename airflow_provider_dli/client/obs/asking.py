@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
+from botocore.parsers import ResponseParserError
 
 from airflow_provider_dli.client.errors import (
     AnswerLostError,
     AuthenticationError,
-    NotSentError,
+    ConfigurationError,
+    NoAnswerError,
     PermissionDeniedError,
     RefusedError,
     ServiceError,
     ThrottledError,
     UnavailableError,
+    UnexpectedReplyError,
 )
+from airflow_provider_dli.client.replies import UNREADABLE, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_OK = 200
 _NOT_FOUND = 404
 _CHANGED = 412
 _NO_BUCKET = "NoSuchBucket"
@@ -65,15 +71,24 @@ def asked(operation: str, place: ObsLocation, ask: Callable[[], T]) -> T:
     :raises ServiceError: the kind that fits, for every other refusal; one that names the bucket if that is missing
     :raises NotSentError: if OBS cannot be reached
     :raises AnswerLostError: if no answer came
+    :raises UnexpectedReplyError: if what came is no response of OBS
     """
     try:
         return ask()
     except ClientError as error:
         _refuse(operation, place, error)
-    except (EndpointConnectionError, ConnectTimeoutError) as error:
-        raise NotSentError(operation, place.url, str(error)) from error
-    except BotoCoreError as error:
+    except ParamValidationError as error:
+        raise ConfigurationError("place", f"{place.url[:200]!r} cannot be used: {error}", "correct it") from error
+    except HTTPClientError as error:
+        ours = error.kwargs.get("error")
+        kind = type(ours) if isinstance(ours, NoAnswerError) else AnswerLostError
+        raise kind(operation, place.url, ours.reason if isinstance(ours, NoAnswerError) else str(error)) from error
+    except (BotoCoreError, Boto3Error) as error:
         raise AnswerLostError(operation, place.url, str(error)) from error
+    except (ResponseParserError, *UNREADABLE) as error:
+        # What botocore makes of a response that it was not made for.
+        problem = f"the response about {place.url} cannot be read: {type(error).__name__}: {error}"
+        raise UnexpectedReplyError(operation, _OK, None, one_line(problem), None) from error
 
 
 def looked_up(operation: str, place: ObsLocation, ask: Callable[[], T]) -> T | None:

@@ -7,7 +7,7 @@ async transport that serves DLI; botocore signs.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from botocore.auth import S3SigV4Auth
@@ -19,10 +19,10 @@ from airflow_provider_dli.client.building import USER_AGENT
 from airflow_provider_dli.client.call import Reply, Request, ask
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.asking import no_bucket, refusal
-from airflow_provider_dli.client.obs.objects import ObjectFacts, utc
+from airflow_provider_dli.client.obs.objects import ObjectFacts, facts_of
 from airflow_provider_dli.client.obs.quiet import hush
+from airflow_provider_dli.client.obs.responses import check
 from airflow_provider_dli.client.obs.settings import addressing_style
-from airflow_provider_dli.client.replies import unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,8 +51,9 @@ def ask_facts(
     key = yield from account.credentials.keys(clock)
     reply = yield from ask(_request("HeadObject", "HEAD", place, account, key))
     account.obs_clock.observe(reply)
+    check("HeadObject", reply)
     if reply.status == _OK:
-        return _facts(reply)
+        return facts_of(reply)
     if reply.status != _NOT_FOUND:
         # The answer to HEAD has no body that could say why; one to a GET of a byte has.
         told = yield from ask(_request("GetObject", "GET", place, account, key, {"Range": "bytes=0-0"}))
@@ -64,6 +65,7 @@ def ask_facts(
 
 def _ask_bucket(bucket: ObsLocation, account: Account, key: AccessKey) -> Conversation[None]:
     reply = yield from ask(_request("HeadBucket", "HEAD", bucket, account, key))
+    check("HeadBucket", reply)
     if reply.status == _NOT_FOUND:
         raise no_bucket(bucket.bucket)
     # Nothing else shows that it is there: one that is refused, or in trouble, may never have the object.
@@ -99,23 +101,6 @@ def _url(endpoint: str, place: ObsLocation) -> str:
         return f"{endpoint}/{place.bucket}/{path}" if path else f"{endpoint}/{place.bucket}"
     scheme, _, host = endpoint.partition("://")
     return f"{scheme}://{place.bucket}.{host}/{path}"
-
-
-def _facts(reply: Reply) -> ObjectFacts:
-    headers: dict[str, Any] = dict(reply.headers)
-    try:
-        written = utc(headers["last-modified"]).isoformat()
-        return ObjectFacts.of(
-            int(headers["content-length"]),
-            headers["etag"],
-            written,
-            version_id=headers.get("x-amz-version-id"),
-            storage_class=headers.get("x-amz-storage-class"),
-            encrypted=any(name.startswith("x-amz-server-side-encryption") for name in headers),
-            restore=headers.get("x-amz-restore"),
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise unexpected("HeadObject", reply, f"the answer tells no object: {error!r}") from error
 
 
 def _refusal(operation: str, place: ObsLocation, reply: Reply) -> Exception:

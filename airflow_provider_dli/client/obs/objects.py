@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from airflow_provider_dli.client.call import Reply
 from airflow_provider_dli.client.errors import AuthenticationError, PermissionDeniedError
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.asking import looked_up, no_bucket
 from airflow_provider_dli.client.obs.listing import pages
+from airflow_provider_dli.client.replies import moment, unexpected
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
+_DESCRIBING = ("content-length", "etag", "last-modified")
 # OBS's own names, and those of the S3 interface.
 _ARCHIVE_TIERS = {"COLD", "DEEP_ARCHIVE", "GLACIER"}
 
@@ -42,33 +44,6 @@ class ObjectFacts:
     encrypted: bool = False
     restored: bool = False
 
-    @classmethod
-    def of(
-        cls,
-        size: int,
-        etag: str,
-        last_modified: str,
-        *,
-        version_id: str | None,
-        storage_class: str | None,
-        encrypted: bool,
-        restore: str | None,
-    ) -> ObjectFacts:
-        """Read what the headers of an answer say, whichever client took them.
-
-        :param size: bytes
-        :param etag: entity tag, with its quotes or without
-        :param last_modified: time of the last write, ISO 8601
-        :param version_id: of the version, as the answer says it; None if it does not
-        :param storage_class: such as ``COLD``; None if the answer names none
-        :param encrypted: whether the answer says that the service encrypts it
-        :param restore: what the answer says of its being taken out of an archive tier; None if it does not
-        """
-        # "null" is what a bucket says whose versions were switched off again.
-        version = version_id if version_id != "null" else None
-        restored = 'ongoing-request="false"' in (restore or "")
-        return cls(size, etag.strip('"'), last_modified, version, storage_class, encrypted, restored)
-
     @property
     def md5(self) -> str | None:
         """The MD5 of the bytes, where the entity tag is one (obs_04_0013)."""
@@ -91,6 +66,31 @@ def _identity(facts: ObjectFacts) -> tuple[object, ...]:
     return facts.size, facts.etag, facts.last_modified, facts.version_id
 
 
+def facts_of(reply: Reply) -> ObjectFacts:
+    """Read what the headers of a response to HEAD say of an object, whichever client took them.
+
+    :param reply: of status 200
+    :raises UnexpectedReplyError: if they describe none: it has a length, a tag and a time of its last write
+    """
+    headers = reply.headers
+    length, etag = headers.get("content-length", ""), headers.get("etag", "").strip('"')
+    written = moment(headers.get("last-modified", ""))
+    if not re.fullmatch(r"[0-9]{1,18}", length) or not etag or written is None:
+        shown = ", ".join(f"{name}: {headers.get(name, 'none')}" for name in _DESCRIBING)
+        raise unexpected("HeadObject", reply, f"the response describes no object: {shown}")
+    # "null" is what a bucket says whose versions were switched off again.
+    version = headers.get("x-amz-version-id")
+    return ObjectFacts(
+        int(length),
+        etag,
+        written.isoformat(),
+        version if version != "null" else None,
+        headers.get("x-amz-storage-class"),
+        any(name.startswith("x-amz-server-side-encryption") for name in headers),
+        'ongoing-request="false"' in headers.get("x-amz-restore", ""),
+    )
+
+
 def find_object(client: S3Client, place: ObsLocation) -> ObjectFacts | None:
     """Look an object up; None if the bucket has no such object yet.
 
@@ -109,25 +109,8 @@ def find_object(client: S3Client, place: ObsLocation) -> ObjectFacts | None:
         if looked_up("HeadBucket", bucket, lambda: client.head_bucket(Bucket=bucket.bucket)) is None:
             raise no_bucket(place.bucket)
         return None
-    return ObjectFacts.of(
-        found["ContentLength"],
-        found["ETag"],
-        found["LastModified"].isoformat(),
-        version_id=found.get("VersionId"),
-        storage_class=found.get("StorageClass"),
-        encrypted=bool(found.get("ServerSideEncryption") or found.get("SSECustomerAlgorithm")),
-        restore=found.get("Restore"),
-    )
-
-
-def utc(date: str) -> datetime:
-    """Read a time as HTTP writes it, in UTC; one that names no zone is UTC too, wherever this machine is.
-
-    :param date: such as ``Thu, 15 Jan 2026 12:00:00 GMT``
-    :raises ValueError: if it is none
-    """
-    read = parsedate_to_datetime(date)
-    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    metadata = found["ResponseMetadata"]
+    return facts_of(Reply(metadata["HTTPStatusCode"], metadata["HTTPHeaders"], b""))
 
 
 def _explain(client: S3Client, place: ObsLocation) -> None:
@@ -155,9 +138,8 @@ def list_objects(client: S3Client, directory: ObsLocation) -> Listing:
     :raises DliClientError: if the bucket is missing, may not be listed, or OBS does not answer
     """
     objects: list[tuple[str, datetime]] = []
-    moment = None
+    at: datetime | None = None
     for page in pages(client, directory, Delimiter="/"):
-        date = page["ResponseMetadata"]["HTTPHeaders"].get("date")
-        moment = moment or (utc(date) if date else None)
+        at = at or moment(page["ResponseMetadata"]["HTTPHeaders"].get("date", ""))
         objects += [(each["Key"], each["LastModified"]) for each in page.get("Contents", [])]
-    return Listing(tuple(objects), moment or datetime.now(UTC))
+    return Listing(tuple(objects), at or datetime.now(UTC))

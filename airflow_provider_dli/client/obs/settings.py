@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import time
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -22,17 +21,17 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError
 from botocore.loaders import create_loader
 
-from airflow_provider_dli.client.call import Reply
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.obs.quiet import hush
+from airflow_provider_dli.client.obs.sending import Sender
+from airflow_provider_dli.client.transport.sync import SyncTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from mypy_boto3_s3 import S3Client
 
     from airflow_provider_dli.client.account import Account
-    from airflow_provider_dli.client.clocks import ServiceClock
     from airflow_provider_dli.client.credentials import AccessKey
 
 
@@ -53,45 +52,40 @@ class LivingCredentials(Credentials):
         return ReadOnlyCredentials(key.access_key, key.secret_key, key.security_token)
 
 
-def make_client(account: Account, give: Callable[[], AccessKey]) -> S3Client:
+def make_client(
+    account: Account, give: Callable[[], AccessKey], transport: SyncTransport | None = None
+) -> S3Client:
     """Make a boto3 client set up for OBS.
 
     :param account: which OBS endpoint, and how it is reached
-    :param give: gives the access key of the moment; asked at every request
+    :param give: returns the access key of the moment; called for every request
+    :param transport: sends the requests; by default one of its own, closed with the client
     :raises ConfigurationError: if boto3 does not take the region or the endpoint
     """
     hush()
+    transport = transport or SyncTransport(account.network)
     session = boto3.session.Session(botocore_session=_session(LivingCredentials(give)))
     try:
         client = session.client(
             "s3",
             region_name=account.region,
             endpoint_url=account.obs_endpoint,
-            verify=account.network.verify,
             config=_config(account),
         )
     except (BotoCoreError, ValueError) as error:
         problem = f"no client for OBS can be made of it: {error}"
         raise ConfigurationError("obs_endpoint", problem, "check region and obs_endpoint") from error
-    client.meta.events.register("request-created.s3", _note_sent)
-    client.meta.events.register("response-received.s3", partial(_observe, account.obs_clock))
+    events = client.meta.events
+    events.register("before-send.s3", Sender(transport, account.obs_clock))  # type: ignore[arg-type]  # its result counts
+    events.register("before-parameter-build.s3", _stay)
+    # It is never asked to send; but it is what is closed with the client.
+    client._endpoint.http_session = transport  # type: ignore[attr-defined]  # noqa: SLF001 -- botocore's
     return client
 
 
-def _note_sent(request: Any, **_: Any) -> None:  # noqa: ANN401 -- botocore's
-    request.context["dli_sent"] = time.time()
-
-
-def _observe(
-    clock: ServiceClock,
-    response_dict: Mapping[str, Any] | None,
-    context: Mapping[str, Any],
-    **_: Any,  # noqa: ANN401 -- botocore's
-) -> None:
-    if response_dict is not None:
-        headers = {name.lower(): value for name, value in response_dict["headers"].items()}
-        reply = Reply(response_dict["status_code"], headers, b"", context.get("dli_sent"), time.time())
-        clock.observe(reply)
+def _stay(context: Any, **_: Any) -> None:  # noqa: ANN401 -- botocore's
+    """Keep botocore from signing for whatever region or host a response names, and sending there."""
+    context.setdefault("s3_redirect", {})["redirected"] = True
 
 
 def _session(credentials: Credentials) -> Any:  # noqa: ANN401 -- its private parts are used
@@ -114,16 +108,12 @@ def _models() -> Any:  # noqa: ANN401 -- untyped there
 
 
 def _config(account: Account) -> Config:
-    network = account.network
     return Config(
         signature_version="s3v4",
         s3={"addressing_style": addressing_style(account.obs_endpoint), "payload_signing_enabled": False},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         retries={"mode": "standard"},
-        connect_timeout=network.connect_timeout,
-        read_timeout=network.read_timeout,
-        proxies={"http": network.proxy, "https": network.proxy} if network.proxy else None,
     )
 
 

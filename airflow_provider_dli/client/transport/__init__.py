@@ -20,8 +20,6 @@ from airflow_provider_dli.client.replies import unexpected
 
 #: bytes of the longest answer that is read; a page of 100 jobs with all their SQL stays far below
 LONGEST_ANSWER = 64 * 1024 * 1024
-#: bytes that are read at a time
-PIECE = 64 * 1024
 # To the last at sign: a password may have one itself, or a slash.
 _USER_INFO = re.compile(r"//\S*@")
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+import zlib
 from contextlib import closing
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import Conversation, Pause, Reply, Request
 from airflow_provider_dli.client.errors import NoAnswerError, NotSentError
-from airflow_provider_dli.client.transport import PIECE, Answer, headers_of, no_answer
+from airflow_provider_dli.client.replies import UNREADABLE
+from airflow_provider_dli.client.transport import Answer, headers_of, no_answer
+from airflow_provider_dli.client.transport.limits import PIECE, too_long
 from airflow_provider_dli.client.transport.traced import Progress, watching
 from airflow_provider_dli.client.transport.ways import authorities, context_of, encrypted, proxy_of
 
@@ -25,6 +29,8 @@ T = TypeVar("T")
 # What aiohttp would add of its own: the two drivers send the same bytes.
 _OWN_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _READING = ("GET", "HEAD")
+# What the library raises where the network, or what came from it, is at fault; its own mistakes over it too.
+_THEIRS = (aiohttp.ClientError, HttpProcessingError, OSError, EOFError, zlib.error, *UNREADABLE)
 # bytes; what the other driver takes. A token of IAM may be longer than the eight thousand of aiohttp.
 _LONGEST_HEADER = 65536
 
@@ -82,23 +88,29 @@ class AsyncTransport:
 
     async def _send(self, request: Request) -> Reply:
         headers, progress = headers_of(request), Progress(reading=request.method in _READING)
+        limit: asyncio.Timeout | None = None
         try:
             proxy = _spoken(request, proxy_of(request, self._network))
             trusted = await self._trust() if encrypted(request, proxy) else True
             sent = time.time()
-            async with self._session.request(
-                request.method,
-                URL(request.url, encoded=True),
-                headers=headers,
-                data=request.body or None,
-                allow_redirects=False,
-                proxy=proxy,
-                ssl=trusted,
-                trace_request_ctx=progress,
-            ) as response:
+            # aiohttp's own timeouts start again with every byte.
+            async with (
+                asyncio.timeout(self._network.total) as limit,
+                self._session.request(
+                    request.method,
+                    URL(request.url, encoded=True),
+                    headers=headers,
+                    data=request.body or None,
+                    allow_redirects=False,
+                    proxy=proxy,
+                    ssl=trusted,
+                    trace_request_ctx=progress,
+                ) as response,
+            ):
                 return await _read(request, response, sent)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise no_answer(request, error, left=progress.left) from error
+        except _THEIRS as error:
+            cause = too_long(self._network.total) if limit and limit.expired() else None
+            raise no_answer(request, error, cause, left=progress.left) from error
 
     async def _trust(self) -> ssl.SSLContext | bool:
         if self._trusted is None:

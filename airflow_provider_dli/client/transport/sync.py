@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import cached_property
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
-from typing import TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import requests
+from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError, IncompleteRead, MaxRetryError
 from urllib3.util import SKIP_HEADER
 
 from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import Conversation, Pause, Reply, Request
 from airflow_provider_dli.client.errors import NoAnswerError
-from airflow_provider_dli.client.transport import PIECE, Answer, headers_of, no_answer
+from airflow_provider_dli.client.replies import UNREADABLE
+from airflow_provider_dli.client.transport import Answer, headers_of, no_answer
+from airflow_provider_dli.client.transport.limits import PIECE, RENEWED_BY, TimeLimit, too_long
 from airflow_provider_dli.client.transport.watched import PROGRESS, WatchedAdapter
 from airflow_provider_dli.client.transport.ways import authorities, context_of, encrypted, proxy_of
 
@@ -28,6 +33,11 @@ _BEFORE = (requests.exceptions.ConnectTimeout, requests.exceptions.InvalidSchema
 _MOST_CONNECTIONS = 256
 # What urllib3 would add of its own: the two drivers send the same bytes.
 _NOT_OURS = {"Accept-Encoding": SKIP_HEADER}
+_WITHOUT_BODY = ("GET", "HEAD")
+_LENGTHS = ("content-length", "transfer-encoding")
+_SUCCESS = range(200, 300)
+# What the libraries raise where the network, or what came from it, is at fault; their own mistakes over it too.
+_THEIRS = (OSError, HTTPError, HTTPException, zlib.error, *UNREADABLE)
 
 
 class _Session(requests.Session):
@@ -70,7 +80,7 @@ class SyncTransport:
                         step = conversation.send(None)
                         continue
                     try:
-                        reply = self._send(step)
+                        reply = self.fetch(step)
                     except NoAnswerError as error:
                         step = conversation.throw(error)
                     else:
@@ -83,33 +93,70 @@ class SyncTransport:
         """Close the connections."""
         self.session.close()
 
-    def _send(self, request: Request) -> Reply:
-        headers = headers_of(request)
-        PROGRESS.left = False
-        try:
-            return self._asked(request, {**headers, **_NOT_OURS})
-        except (OSError, ValueError, HTTPError, HTTPException) as error:
-            left = PROGRESS.left and not isinstance(error, _BEFORE)
-            raise no_answer(request, error, _cause(error), left=left) from error
+    def fetch(self, request: Request, data: BinaryIO | bytes | None = None) -> Reply:
+        """Send a request and read the whole response, up to its bounds of time and size.
 
-    def _asked(self, request: Request, headers: dict[str, str]) -> Reply:
-        # Prepared without the session, which would add headers of its own and ~/.netrc's authorization.
-        prepared = requests.Request(request.method, request.url, headers, data=request.body or None).prepare()
+        :param request: what is to be sent
+        :param data: a binary file to send as the body instead of the request's own
+        :raises NotSentError: if nothing of it can have left
+        :raises AnswerLostError: if it may have arrived
+        :raises UnexpectedReplyError: if the response is too long
+        """
+        limit = TimeLimit(self._network.total, None if data is None else RENEWED_BY)
+        sent = time.time()
+        with self._reached(request, limit), self._opened(request, data, limit) as response:
+            return _read(request, response, sent)
+
+    def stream(self, request: Request) -> Reply | Streamed:
+        """Send a request; a success is left for the caller to read, and takes as long as it goes on.
+
+        :param request: what is to be sent
+        :raises NoAnswerError: as :meth:`fetch` does
+        """
+        limit = TimeLimit(self._network.total, RENEWED_BY)
+        sent = time.time()
+        with self._reached(request, limit), ExitStack() as stack:
+            response = stack.enter_context(self._opened(request, None, limit))
+            if response.status_code not in _SUCCESS:
+                return _read(request, response, sent)
+            stack.pop_all()
+            head = Answer(request, response.status_code, response.headers, sent).reply()
+            return Streamed(head, response.raw, lambda: self._reached(request, limit))
+
+    @contextmanager
+    def _reached(self, request: Request, limit: TimeLimit) -> Iterator[None]:
+        """Turn whatever a library raises into an error of ours, which says whether anything may have left."""
+        # The body of one exchange may be read out of another.
+        around = PROGRESS.left, PROGRESS.limit
+        PROGRESS.left, PROGRESS.limit = False, limit
+        try:
+            yield
+        except _THEIRS as error:
+            left = PROGRESS.left and not isinstance(error, _BEFORE)
+            raise no_answer(request, error, _cause(error, limit), left=left) from error
+        finally:
+            PROGRESS.left, PROGRESS.limit = around
+
+    def _opened(self, request: Request, data: BinaryIO | bytes | None, limit: TimeLimit) -> requests.Response:
+        # The session would add headers of its own and ~/.netrc's authorization, and requests would write the URL
+        # otherwise than it was signed.
+        prepared = requests.PreparedRequest()
+        prepared.method, prepared.url = request.method, request.url
+        prepared.headers = CaseInsensitiveDict({**headers_of(request), **_length_of(request), **_NOT_OURS})
+        prepared.body = request.body or None if data is None else data  # type: ignore[assignment]  # files too
         proxy = proxy_of(request, self._network)
         trusted = self._trusted if encrypted(request, proxy) else True
         # Who has mounted an adapter of another kind is told of nothing: then anything may have left.
         PROGRESS.left = True
-        sent = time.time()
-        with self.session.send(
+        return self.session.send(
             prepared,
             stream=True,
-            timeout=(self._network.connect_timeout, self._network.read_timeout),
+            timeout=(self._network.connect_timeout, min(self._network.read_timeout, limit.seconds)),
             allow_redirects=False,
             proxies={"all": proxy} if proxy else {},
             verify=trusted,
             cert=None,
-        ) as response:
-            return _read(request, response, sent)
+        )
 
     @cached_property
     def _trusted(self) -> bool | str:
@@ -117,6 +164,39 @@ class SyncTransport:
         if isinstance(named, str):
             context_of(named)  # tried once: of what cannot be read, requests would speak anew for each connection
         return named
+
+
+class Streamed:
+    """A successful response whose body is read as it comes.
+
+    :param head: the response without its body
+    :param raw: the body
+    :param reached: in which reading it raises errors of ours
+    """
+
+    def __init__(self, head: Reply, raw: Any, reached: Callable[[], AbstractContextManager[None]]) -> None:  # noqa: ANN401 -- urllib3's
+        self.head = head
+        self._raw = raw
+        self._reached = reached
+
+    def read(self, size: int | None = None) -> bytes:
+        """Read at most ``size`` bytes; all the rest by default.
+
+        :raises AnswerLostError: if the body is cut short or comes too slowly
+        """
+        with self._reached():
+            PROGRESS.left = True
+            data: bytes = self._raw.read(size, decode_content=False)
+        return data
+
+    def close(self) -> None:
+        """Give the connection back, or close it where the body was not read to its end."""
+        self._raw.close()
+
+
+def _length_of(request: Request) -> dict[str, str]:
+    is_said = request.method in _WITHOUT_BODY or any(name.lower() in _LENGTHS for name, _ in request.headers)
+    return {} if is_said else {"Content-Length": str(len(request.body))}
 
 
 def _read(request: Request, response: requests.Response, sent: float) -> Reply:
@@ -129,7 +209,9 @@ def _read(request: Request, response: requests.Response, sent: float) -> Reply:
     return answer.reply()
 
 
-def _cause(error: Exception) -> object:
+def _cause(error: Exception, limit: TimeLimit) -> object:
+    if limit.is_over:
+        return too_long(limit.seconds)
     inner = error.args[0] if error.args else None
     if isinstance(inner, MaxRetryError):
         return inner.reason

@@ -1,17 +1,20 @@
-"""Connections of urllib3 that note whether anything of a request may have left.
+"""Connections of urllib3 that note whether anything of a request may have left, and keep to an exchange's time.
 
-What requests raises does not say it: urllib3 tells of a proxy or of TLS in the same way, whether the connection
-failed or the answer to a request that has long been read. So it is noted where it happens.
+What requests raises does not say what has left: urllib3 tells of a proxy or of TLS in the same way, whether the
+connection failed or the response to a request that has long been read. So it is noted where it happens.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from functools import cache
 from typing import Any
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
+
+from airflow_provider_dli.client.transport.limits import PIECE, LimitedResponse, TimeLimit
 
 
 class Progress(threading.local):
@@ -19,20 +22,27 @@ class Progress(threading.local):
 
     #: whether anything of it may have left this machine
     left = False
+    #: what is left of its time; None where somebody else than a driver sends
+    limit: TimeLimit | None = None
 
 
 PROGRESS = Progress()
 
 
 class WatchedAdapter(HTTPAdapter):
-    """Sends over connections that note in :data:`PROGRESS` when they stand."""
+    """Sends over connections that note in :data:`PROGRESS` when they stand, and keep to its limit."""
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 -- requests'
-        """Give the pool of a host, of whatever kind it is, with watched connections."""
+        """Return the pool of a host, of whatever kind it is, with watched connections."""
         PROGRESS.left = False
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         pool.ConnectionCls = _watched(pool.ConnectionCls)
         return pool
+
+    def request_url(self, request: Any, proxies: Any) -> str:  # noqa: ANN401 -- requests'
+        """Return the path as it was signed: requests would fold the slashes that a key begins with."""
+        url: str = super().request_url(request, proxies)
+        return request.path_url if url.startswith("/") else url
 
 
 class _Watched(HTTPConnection):
@@ -46,6 +56,27 @@ class _Watched(HTTPConnection):
         if self.sock is not None:
             PROGRESS.left = True
         super().putrequest(*args, **kwargs)
+
+    def send(self, data: Any) -> None:  # noqa: ANN401 -- urllib3's
+        """Send a piece, in what is left of the exchange."""
+        limit, sock = PROGRESS.limit, self.sock
+        if limit is None or sock is None or not isinstance(data, bytes):
+            # Without a socket the first piece, which is the headers, connects.
+            super().send(data)
+            return
+        most = sock.gettimeout()
+        for start in range(0, len(data), PIECE):
+            sock.settimeout(limit.timeout(None))
+            piece = data[start : start + PIECE]
+            began = time.monotonic()
+            super().send(piece)
+            limit.waited(time.monotonic() - began, len(piece))
+        sock.settimeout(most)
+
+    def response_class(self, sock: Any, *args: Any, **kwargs: Any) -> LimitedResponse:  # type: ignore[override]  # noqa: ANN401 -- http.client's
+        """Make a response, of the host or of a proxy that opens a tunnel, in what is left of the exchange."""
+        response, limit = LimitedResponse(sock, *args, **kwargs), PROGRESS.limit
+        return response if limit is None else response.limit(sock, limit)
 
 
 @cache
