@@ -193,6 +193,14 @@ class AccountHook(SafeLog, BaseHook):
         """A number that is another for another connection, and tells nothing of it; None before it is read."""
         return self._fingerprint
 
+    @property
+    def fetches_keys(self) -> bool:
+        """Whether keys are handed out, by a metadata service or IAM: another hook may have others."""
+        from airflow_provider_dli.client.credentials.temporary import TemporaryKeys
+        from airflow_provider_dli.client.credentials.token import TokenCredentials
+
+        return isinstance(self.account.credentials, TemporaryKeys | TokenCredentials)
+
     def has_changed(self) -> bool:
         """Return whether the connection has other credentials or settings by now than this hook has read."""
         try:

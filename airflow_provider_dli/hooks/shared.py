@@ -23,7 +23,7 @@ _Refusal = tuple[int | None, DliException, float]
 #: seconds for which credentials that were refused are not tried again: for as long a key is locked
 _REFUSED_FOR = 300.0
 #: seconds after which the connection is read again, at the earliest, where polls fail: perhaps it was changed
-_REREAD_AFTER = 30.0
+_REREAD_AFTER = 10.0
 #: seconds that the other polls wait for the response to the first one with new credentials
 _FIRST_ALONE = 5.0
 _HOOKS: dict[tuple[asyncio.AbstractEventLoop, _Key], SharedHook[Any]] = {}
@@ -49,6 +49,11 @@ class _Session(Generic[Hook]):
     refusal: DliException | None = None
 
     @property
+    def may_fetch_others(self) -> bool:
+        """Whether other keys may be handed out; after two refusals in a row a third would lock them."""
+        return self.hook.fetches_keys and (self.is_answered or not self.is_renewal)
+
+    @property
     def alone_for(self) -> float:
         """Seconds that a poll which begins now is alone, at most."""
         return 0.0 if self.is_answered else _FIRST_ALONE
@@ -72,7 +77,8 @@ class SharedHook(Generic[Hook]):
         self._key: _Key = (kind, dli_conn_id)
         self._session: _Session[Hook] | None = None
         self._opening, self._first = asyncio.Lock(), asyncio.Lock()
-        self._reread = 0.0
+        self._reread = float("-inf")
+        self._unread: tuple[float, DliException | None] = (0.0, None)
 
     @property
     def hook(self) -> Hook | None:
@@ -104,8 +110,20 @@ class SharedHook(Generic[Hook]):
     async def _current(self) -> _Session[Hook]:
         async with self._opening:
             if self._session is None:
-                self._session = _Session(await self._kind(self._dli_conn_id).__aenter__())
+                self._session = await self._opened()
             return self._session
+
+    async def _opened(self) -> _Session[Hook]:
+        """Open a hook; at once the failure of a moment ago, where Airflow does not give the connection in time."""
+        moment, failure = self._unread
+        if failure and time.monotonic() - moment < _REREAD_AFTER:
+            raise type(failure)(str(failure)) from failure.__cause__
+        try:
+            return _Session(await self._kind(self._dli_conn_id).__aenter__())
+        except DliException as error:
+            if isinstance(error.__cause__, TimeoutError):
+                self._unread = (time.monotonic(), error)
+            raise
 
     async def _poll(self, session: _Session[Hook], poll: Callable[[Hook], Awaitable[None]]) -> None:
         session.users += 1
@@ -154,15 +172,15 @@ class SharedHook(Generic[Hook]):
             if self._session is not session:
                 return True  # another poll has replaced it
             self._reread = time.monotonic()
-            hook = session.hook
-            if await hook.ahas_changed():
-                hook = self._kind(self._dli_conn_id)
-            elif not _is_refusal(error):
-                return False
-            elif not _fetches_others(session):
-                self._note_refusal(session, error)
-                return False
-            self._session = _Session(await hook.__aenter__(), is_renewal=True)
+            if not await session.hook.ahas_changed():
+                if not _is_refusal(error):
+                    return False
+                if not session.may_fetch_others:
+                    self._note_refusal(session, error)
+                    return False
+            # A hook of its own: nothing of what was refused is left in it.
+            hook = await self._kind(self._dli_conn_id).__aenter__()
+            self._session = _Session(hook, is_renewal=True)
             if not session.users:
                 await session.hook.__aexit__(None, None, None)
             return True
@@ -182,14 +200,6 @@ class SharedHook(Generic[Hook]):
         ):
             return None
         return refused[1]
-
-
-def _fetches_others(session: _Session[Any]) -> bool:
-    """Return whether somebody hands out other keys; after two refusals in a row a third would lock them."""
-    from airflow_provider_dli.client.credentials.temporary import TemporaryKeys
-
-    is_fetched = isinstance(session.hook.account.credentials, TemporaryKeys)
-    return is_fetched and (session.is_answered or not session.is_renewal)
 
 
 def _is_refusal(error: DliException) -> bool:

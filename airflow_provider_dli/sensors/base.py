@@ -42,6 +42,8 @@ class DliSensor(Deferrable, SafeLog, BaseSensorOperator):
     #: why the last poll failed; None if it did not
     _failure: DliException | None = None
     _hook: AccountHook | None = None
+    #: whether a poll went well, and so the credentials were accepted
+    _is_answered = False
 
     def open_hook(self, kind: type[Hook]) -> Hook:
         """Return the hook that all polls of this task share, and so one token.
@@ -72,14 +74,17 @@ class DliSensor(Deferrable, SafeLog, BaseSensorOperator):
             return PokeReturnValue(is_done=False)
 
     def _poll_with_current_credentials(self, context: Context) -> PokeReturnValue:
-        """Poll; once more if the credentials are refused and the connection has others by now."""
+        """Poll; once more if the credentials are refused and others can be had."""
         try:
-            return self._poll(context)
+            polled = self._poll(context)
         except DliException as failure:
             hook, self._hook = self._hook, None  # the next poll reads the connection again
-            if not (failure.refuses_identity and hook and hook.has_changed()):
+            has_others = hook and ((self._is_answered and hook.fetches_keys) or hook.has_changed())
+            if not (failure.refuses_identity and has_others):
                 raise
-        return self._poll(context)
+            polled = self._poll(context)
+        self._is_answered = True
+        return polled
 
     @tells_failures
     def execute(self, context: Context) -> Any:  # noqa: ANN401 -- BaseSensorOperator's

@@ -18,12 +18,13 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_dli.escaping import escaped
+from airflow_provider_dli.triggers.deferral import ExecutionTimeoutError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseSensorOperator
 
-#: what no retry of the task can make better
-_FINAL = (AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException)
+#: for what ``soft_fail`` is: time is up, or no retry of the task can make it better
+_FINAL = (AirflowSensorTimeout, AirflowTaskTimeout, ExecutionTimeoutError, AirflowFailException)
 
 
 @contextmanager

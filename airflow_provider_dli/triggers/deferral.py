@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator
+from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.exceptions import DliException
 
@@ -26,6 +26,13 @@ _FAILED = "__fail__"
 _REPORT_WITHIN = 60.0
 #: seconds; the latest end of a wait that every database can store
 _LONGEST = timedelta(days=3650).total_seconds()
+
+
+class ExecutionTimeoutError(DliException):
+    """The ``execution_timeout`` of a task has ended while it was deferred.
+
+    Not Airflow's ``AirflowTaskTimeout``, which is not an ``Exception``: it would end ``dag.test()`` of Airflow 2.
+    """
 
 
 class Deferrable:
@@ -44,7 +51,7 @@ class Deferrable:
 
         :param hook: has measured the service's clock, which worker and triggerer share; their own may differ
         :param timeout: seconds to wait
-        :raises AirflowTaskTimeout: if nothing of ``execution_timeout`` is left
+        :raises ExecutionTimeoutError: if nothing of ``execution_timeout`` is left
         """
         left = _execution_left(self.execution_timeout)
         if left is not None and left <= 0:
@@ -70,7 +77,7 @@ class Deferrable:
         :param next_method: the method of the task
         :param next_kwargs: its arguments, among them the trigger's event
         :param context: of the task
-        :raises AirflowTaskTimeout: if ``execution_timeout`` is over
+        :raises ExecutionTimeoutError: if ``execution_timeout`` is over
         """
         event = (next_kwargs or {}).get("event")
         left = event.get("execution_left") if isinstance(event, Mapping) else None
@@ -83,11 +90,11 @@ class Deferrable:
         # BaseSensorOperator's own would skip the task after any failure, with soft_fail.
         return BaseOperator.resume_execution(cast("BaseOperator", self), next_method, next_kwargs, context)
 
-    def _unreported(self) -> BaseException:
+    def _unreported(self) -> DliException:
         """Return the failure of a task whose trigger reported nothing within the time of the wait."""
         problem = f"The trigger reported nothing within the timeout of {self.timeout} s"
         if self.execution_timeout is not None:
-            return AirflowTaskTimeout(f"{problem}, or the execution_timeout of {self.execution_timeout}.")
+            return ExecutionTimeoutError(f"{problem}, or the execution_timeout of {self.execution_timeout}.")
         return DliException(f"{problem}. Check that a triggerer runs.")
 
 
@@ -107,7 +114,7 @@ def _shorten_alarm(left: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, left)
 
 
-def _timed_out(limit: timedelta | None, event: Mapping[str, Any]) -> BaseException:
+def _timed_out(limit: timedelta | None, event: Mapping[str, Any]) -> DliException:
     missing = ", ".join(map(str, event.get("missing") or []))
     waited = f" while the task waited on the triggerer for {missing:.500}" if missing else ""
-    return AirflowTaskTimeout(f"The execution_timeout of {limit} is over{waited}.")
+    return ExecutionTimeoutError(f"The execution_timeout of {limit} is over{waited}.")

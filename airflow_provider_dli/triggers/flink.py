@@ -69,7 +69,7 @@ class FlinkJobsTrigger(WaitingTrigger):
         """Look at each job that is on its way still."""
         for job_id in self._watch.waiting(self.service_time()):
             try:
-                job: FlinkJob | None = await hook.arun(show_job(job_id))
+                job: FlinkJob | None = await self.request(hook, hook.arun(show_job(job_id)))
             except DliException as error:
                 if not is_missing(error.error):
                     raise

@@ -47,7 +47,10 @@ class ArchivesTrigger(WaitingTrigger):
 
     async def look(self, hook: ObsHook) -> None:
         """Look each one up that is not settled yet."""
-        await self._watch.look(hook)
+        for archive in self._watch.unsettled():
+            known = self._watch.knows_bucket(archive)
+            facts = await self.request(hook, hook.afind(archive, bucket_known=known))
+            self._watch.see(archive, facts, hook.service_time())
 
     def missing(self) -> list[Any]:
         """Give those that are not there, or have changed a moment ago."""
@@ -63,16 +66,14 @@ class _Watch:
         self._buckets: set[str] = set()
         self._settled: set[str] = set()
 
-    async def look(self, hook: ObsHook) -> None:
-        """Look each one up that is not settled yet."""
-        for archive in self.unsettled():
-            await self._look_at(hook, archive)
+    def knows_bucket(self, archive: str) -> bool:
+        """Return whether the bucket of an archive has been there before."""
+        return archive.partition("/")[0] in self._buckets
 
-    async def _look_at(self, hook: ObsHook, archive: str) -> None:
-        bucket = archive.partition("/")[0]
-        facts = await hook.afind(archive, bucket_known=bucket in self._buckets)
-        self._buckets.add(bucket)
-        if facts and self._has_settled(facts, hook.service_time()):
+    def see(self, archive: str, facts: ObjectFacts | None, now: float) -> None:
+        """Take down what was seen of an archive, by the service's time."""
+        self._buckets.add(archive.partition("/")[0])
+        if facts and self._has_settled(facts, now):
             self._settled.add(archive)
 
     def unsettled(self) -> list[str]:

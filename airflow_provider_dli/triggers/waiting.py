@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
 import sys
 import time
 from abc import abstractmethod
+from contextlib import asynccontextmanager
 from importlib import import_module
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -21,12 +21,16 @@ from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.triggers.failures import raise_unless_transient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
 
     from airflow_provider_dli.hooks.base import AccountHook
     from airflow_provider_dli.hooks.shared import SharedHook
 
+T = TypeVar("T")
+
 _JITTER = 0.25
+#: seconds that the last poll of a wait may take, and any poll
+_LAST_POLL, _LEAST = 30.0, 0.1
 _HEAVY = (
     "airflow_provider_dli.connection.account",
     "airflow_provider_dli.client.transport.aio",
@@ -120,7 +124,8 @@ class WaitingTrigger(SafeLog, BaseTrigger):
         """Poll until it is over, or time is up."""
         while True:
             try:
-                await shared.poll(self.look)
+                async with bounded(self._bound(), "the poll"):
+                    await shared.poll(self.look)
             except DliException as error:
                 raise_unless_transient(error, self._left())
                 self.log.warning("%s Polling again in %.0f s.", error, self.poll_interval)
@@ -136,6 +141,22 @@ class WaitingTrigger(SafeLog, BaseTrigger):
         """Return epoch seconds by the service's clock; by this machine's where it has shown none."""
         hook = self._shared and self._shared.hook
         return hook.service_time() if hook else time.time()
+
+    async def request(self, hook: AccountHook, response: Awaitable[T]) -> T:
+        """Await the response to one request of a poll, in bounded time whatever the service does.
+
+        :param hook: that sends it
+        :param response: to await
+        :raises DliException: if it does not come in time
+        """
+        account = hook.account
+        limit = account.retry.budget + account.network.connect_timeout + account.network.read_timeout
+        async with bounded(limit, "a request"):
+            return await response
+
+    def _bound(self) -> float:
+        """Return the seconds that a poll which begins now may take: the last one is given a little time."""
+        return max(min(max(self._left_of_timeout(), _LAST_POLL), self._left_of_execution()), _LEAST)
 
     def _left(self) -> float:
         """Return the seconds that are left to wait."""
@@ -164,6 +185,21 @@ class WaitingTrigger(SafeLog, BaseTrigger):
         return left
 
 
+@asynccontextmanager
+async def bounded(seconds: float, what: str) -> AsyncIterator[None]:
+    """End what takes longer as a failure that may pass.
+
+    :param seconds: that it may take
+    :param what: it is, for the message
+    :raises DliException: if it takes longer
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise DliException(f"No response came to {what} within {seconds:,.0f} s.") from error
+
+
 async def _load() -> None:
     """Import what is heavy, once, and not on the event loop, where it would stop every other trigger."""
     if _is_loaded():
@@ -173,9 +209,6 @@ async def _load() -> None:
             return
         for name in _HEAVY:
             await asyncio.to_thread(import_module, name)
-        # What is imported stays for good. Left to the garbage collector, it is gone through every other minute
-        # while many triggers wait, and the event loop stands still for a fifth of a second each time.
-        gc.freeze()
 
 
 def _is_loaded() -> bool:

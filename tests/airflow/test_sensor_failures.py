@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import io
+import pickle
 import time
 import zipfile
 from typing import Any
@@ -110,3 +112,35 @@ def test_an_archive_has_settled_by_the_time_of_its_last_write(world: Emulator, d
     assert time.time() - written >= 2
     # One that were waited for would not be there before the sensor's own time is over.
     carried_through(archives(name, settle_time=2, poke_interval=20, timeout=10, deferrable=deferrable))
+
+
+def test_polls_share_one_token(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sensor in mode ``poke`` signs in once, and a copy of its task for itself, with nothing of the first."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection("password", retry_budget=0))
+    world.world.jobs[101].plan = []
+    waiting: list[Any] = [jobs(101), archives(f"{world.bucket}/late.zip")]
+    for number, sensor in enumerate(waiting, 1):
+        for _ in range(3):
+            assert not sensor.poke({})
+        asked = [each.operation for each in world.requests]
+        assert asked.count("KeystoneCreateUserTokenByPassword") == number
+        pickled = pickle.dumps(sensor.hook)
+        for hook in (copy.deepcopy(sensor).hook, pickle.loads(pickled)):  # noqa: S301 -- our own
+            assert hook is not sensor.hook
+            assert hook.dli_conn_id == "dli_default"
+            assert hook.fingerprint is None
+
+
+@pytest.mark.parametrize("kind", ["metadata", "temporary"])
+def test_polls_go_on_with_new_keys(world: Emulator, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Where the old ones were refused while the sensor waited on a worker."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(kind, retry_budget=0))
+    world.world.jobs[101].plan = []
+    waiting = (jobs(101), archives(f"{world.bucket}/late.zip"))
+    for sensor in waiting:
+        assert not sensor.poke({})
+    for key in world.world.keys.access_keys.values():
+        key.expires = 0.0 if key.security_token else None
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(kind, retry_budget=0))
+    for sensor in waiting:
+        assert not sensor.poke({})

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
+import threading
 import time
 from collections import Counter
 from typing import Any
@@ -13,7 +12,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.emulator.keys import AccessKey
+from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
+from airflow_provider_dli.triggers.obs import ArchivesTrigger
+from airflow_provider_dli.triggers.waiting import WaitingTrigger
 
 
 @pytest.fixture
@@ -28,10 +31,21 @@ def wrong(world: Emulator) -> str:
     return json.dumps(json.loads(world.connection(retry_budget=0)) | {"password": "wrong-secret"})
 
 
-async def fired(job_id: int = 101, seconds: float = 20) -> dict[str, Any]:
+async def fired(
+    job_id: int = 101, seconds: float = 20, *, kind: type[FlinkJobsTrigger] = FlinkJobsTrigger, **limits: Any
+) -> dict[str, Any]:
     """Run a trigger to its event."""
-    given: dict[str, Any] = {"dli_conn_id": "dli_default", "poll_interval": 0.1}
-    waiting = FlinkJobsTrigger([job_id], "running", deadline=time.time() + seconds, **given)
+    given: dict[str, Any] = {"dli_conn_id": "dli_default", "poll_interval": 0.1, **limits}
+    return await event_of(kind([job_id], "running", deadline=time.time() + seconds, **given))
+
+
+async def archive_fired(world: Emulator) -> dict[str, Any]:
+    """Run a trigger for an archive to its event."""
+    return await event_of(ArchivesTrigger([f"{world.bucket}/late.zip"], "dli_default", 0.1, time.time() + 20))
+
+
+async def event_of(waiting: WaitingTrigger) -> dict[str, Any]:
+    """Let a trigger fire."""
     async for event in waiting.run():
         payload: dict[str, Any] = event.payload
         return payload
@@ -108,22 +122,101 @@ async def test_keys_that_somebody_hands_out_are_fetched_anew(
     assert refused(world) == 3
 
 
-FREEZES = """
-import asyncio, gc
-from airflow_provider_dli.triggers import waiting
-
-freezes, freeze = [], gc.freeze
-gc.freeze = lambda: (freezes.append(1), freeze())
-
-async def main():
-    await asyncio.gather(*(waiting._load() for _ in range(50)))
-
-asyncio.run(main())
-print(len(freezes))
-"""
+def revoke(world: Emulator) -> list[AccessKey]:
+    """End all temporary keys that were handed out; give them."""
+    handed_out = [key for key in world.world.keys.access_keys.values() if key.security_token]
+    for key in handed_out:
+        key.expires = 0.0
+    return handed_out
 
 
-def test_what_is_imported_is_frozen_once() -> None:
-    """Not once for each that waited for it: what is alive by then would never be collected."""
-    done = subprocess.run([sys.executable, "-c", FREEZES], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.splitlines()[-1] == "1"
+@pytest.mark.parametrize("kind", ["metadata", "agency", "temporary"])
+@pytest.mark.parametrize("what", ["jobs", "archives"])
+async def test_all_go_on_with_new_keys(
+    world: Emulator, monkeypatch: pytest.MonkeyPatch, kind: str, what: str
+) -> None:
+    """They poll at once while keys are rotated; the new ones are tried by one of them, and none is locked."""
+
+    def connection() -> str:
+        credentials: Any = ("access_key", True) if kind == "agency" else (kind, False)
+        return world.connection(credentials[0], agency=credentials[1], retry_budget=0)
+
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection())
+    waiting = [asyncio.ensure_future(fired() if what == "jobs" else archive_fired(world)) for _ in range(5)]
+    await asyncio.sleep(0.6)
+    old = revoke(world)
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection())
+    await asyncio.sleep(0.6)
+    assert [trigger for trigger in waiting if trigger.done()] == []
+    world.world.jobs[101].begin(["job_running"], time.time(), 0)
+    await asyncio.to_thread(world.s3.put_object, Bucket=world.bucket, Key="late.zip", Body=b"x")
+    assert [(await trigger)["status"] for trigger in waiting] == ["present"] * 5
+    assert old
+    assert [key for key in world.world.keys.access_keys.values() if key.failures or key.locked_until] == []
+
+
+async def test_one_slow_response_stalls_no_other_trigger(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even the first one, which the others leave alone for a few seconds."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0, read_timeout=600))
+    world.fault("ShowFlinkJob", "hang")
+    stalled = asyncio.ensure_future(fired(103))
+    await asyncio.sleep(0.3)
+    async with asyncio.timeout(60):
+        events = await asyncio.gather(*(fired(103) for _ in range(5)))
+    assert [event["status"] for event in events] == ["present"] * 5
+    assert not stalled.done()
+    stalled.cancel()
+
+
+async def test_a_lookup_that_hangs_stalls_no_other_connection(
+    world: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is it waited for beyond the time that the task has."""
+    hanging = threading.Event()
+
+    class Hanging(DliHook):
+        @classmethod
+        def get_connection(cls, conn_id: str) -> Any:
+            del conn_id
+            hanging.wait(60)
+            raise AssertionError("nobody waits for it any more")
+
+        @classmethod
+        async def aget_connection(cls, conn_id: str) -> Any:
+            del conn_id
+            await asyncio.sleep(3600)
+
+    class HangingTrigger(FlinkJobsTrigger):
+        hook_class = Hanging
+
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0))
+    stalled = [asyncio.ensure_future(fired(103, kind=HangingTrigger, execution_left=3)) for _ in range(3)]
+    await asyncio.sleep(0.3)
+    assert (await fired(103))["status"] == "present"
+    assert [trigger for trigger in stalled if trigger.done()] == []
+    async with asyncio.timeout(40):
+        events = await asyncio.gather(*stalled)
+    hanging.set()
+    assert [(event["status"], event["execution_left"] <= 0) for event in events] == [("error", True)] * 3
+
+
+async def test_a_response_that_does_not_come_ends_with_the_time_of_the_task(
+    world: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its execution timeout is over, whatever the service does."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0, read_timeout=600))
+    world.fault("ShowFlinkJob", "hang")
+    async with asyncio.timeout(60):
+        event = await fired(103, 3600, execution_left=1.0)
+    assert event["status"] == "error"
+    assert event["execution_left"] <= 0
+
+
+async def test_settings_that_were_mended_are_taken(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wait outlives a wrong endpoint, once the connection has the right one."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0, endpoint="http://127.0.0.1:9"))
+    waiting = [asyncio.ensure_future(fired(103, 60)) for _ in range(3)]
+    await asyncio.sleep(0.5)
+    assert [trigger for trigger in waiting if trigger.done()] == []
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0))
+    assert [(await trigger)["status"] for trigger in waiting] == ["present"] * 3
