@@ -45,8 +45,8 @@ class Answer:
     def taken(self) -> bool:
         """Whether the service did what was asked."""
         first = self.body[0] if isinstance(self.body, list) and self.body else self.body
-        told = first.get("is_success", True) if isinstance(first, Mapping) else False
-        return self.code is None and self.status in range(200, 300) and is_true(told)
+        says = isinstance(first, Mapping) and (is_true(first) or "is_success" not in first)
+        return self.code is None and self.status in range(200, 300) and says
 
 
 class Asker:
@@ -127,6 +127,6 @@ def _read(operation: str, reply: Reply) -> Answer:
     except ServiceError as error:
         array = isinstance(body, list) and reply.status in range(200, 300)
         code, message = (None, "") if array else (error.code or "no code", error.message)
-    if isinstance(body, Mapping) and not message and not is_true(body.get("is_success", True)):
+    if isinstance(body, Mapping) and not message and "is_success" in body and not is_true(body):
         message = str(body.get("message", ""))
     return Answer(reply.status, body, code, message, reply.headers)

@@ -64,10 +64,13 @@ def decode(operation: str, reply: Reply) -> Mapping[str, Any]:
     :raises ServiceError: the kind that fits, if this is no success, ``is_success`` included
     """
     envelopes = _envelopes(operation, reply)
-    if not envelopes or any("is_success" not in each for each in envelopes):
-        raise unexpected(operation, reply, "the reply does not say is_success")
+    if len(envelopes) == 1 and "is_success" not in envelopes[0] and not _of_object(envelopes[0])[0]:
+        # The manual does not promise is_success. What it does promise shows the success then: see each parser.
+        return envelopes[0]
     told = [_unfolded(each) for each in envelopes]
-    failed = [each for each in told if not is_true(each["is_success"])]
+    if strange := [each.get("is_success") for each in told if not is_true(each) and not is_false(each)]:
+        raise unexpected(operation, reply, f"the reply does not say is_success, but {strange[0]!r}")
+    failed = [each for each in told if is_false(each)]
     if failed:
         code, message = _code_and_message(failed)
         raise _class(reply.status, code, RefusedError)(
@@ -87,7 +90,7 @@ def _unfolded(envelope: Mapping[str, Any]) -> Mapping[str, Any]:
     """Put the envelope that a savepoint's ``message`` is, as JSON text, in the place of that text."""
     text = envelope.get("message")
     inner = _json(text.encode()) if isinstance(text, str) and text.lstrip().startswith("{") else None
-    if not isinstance(inner, Mapping) or "is_success" not in inner or not is_true(envelope["is_success"]):
+    if not isinstance(inner, Mapping) or "is_success" not in inner or not is_true(envelope):
         return envelope
     return {**envelope, **inner}
 
@@ -113,9 +116,19 @@ def json_object(operation: str, reply: Reply) -> Mapping[str, Any]:
     return body
 
 
-def is_true(value: object) -> bool:
-    """Read ``is_success``, which is a boolean in some editions of the manual and a string in others."""
-    return str(value).strip().lower() == "true"
+def is_true(envelope: Mapping[str, Any]) -> bool:
+    """Tell whether ``is_success``, a boolean in some editions of the manual and a string in others, is true."""
+    return _success(envelope) == "true"
+
+
+def is_false(envelope: Mapping[str, Any]) -> bool:
+    """Tell whether it is false; it may be neither."""
+    return _success(envelope) == "false"
+
+
+def _success(envelope: Mapping[str, Any]) -> str:
+    value = envelope.get("is_success")
+    return str(value).strip().lower() if isinstance(value, bool | str) else ""
 
 
 def request_id(reply: Reply) -> str | None:

@@ -87,8 +87,8 @@ def test_the_settings_of_a_jar_job_are_its_own() -> None:
 
 def test_a_change_may_come_without_its_time() -> None:
     """It was made all the same."""
-    assert _updated({"job": {}}).update_time is None
-    assert _updated({"job": {"update_time": "1606266000000"}}).update_time == 1606266000000
+    assert _updated({"job": {}}, 1).update_time is None
+    assert _updated({"job": {"update_time": "1606266000000"}}, 1).update_time == 1606266000000
 
 
 def test_what_follows_a_job_s_own_setting_is_compared() -> None:

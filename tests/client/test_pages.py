@@ -151,7 +151,7 @@ def test_a_call_is_patient_with_a_list_that_ends_early() -> None:
     """It asks for the page again, as after any trouble of the service."""
     walk = flink.job_pages({})
     cut = answer(200, {"is_success": "true", "job_list": {"total_count": 1, "jobs": []}})
-    job = {"job_id": 1, "name": "n", "job_type": "t", "status": "s"}
+    job = {"job_id": 1, "name": "n", "job_type": "t", "status": "job_init"}
     whole = answer(200, {"is_success": "true", "job_list": {"total_count": 1, "jobs": [job]}})
     first = walk.next_call()
     assert first
@@ -175,27 +175,48 @@ def test_a_count_that_lags_behind_deletions_hides_nothing() -> None:
     assert sorted(found) == list(range(150))
 
 
-def test_a_service_that_passes_over_no_offset_ends() -> None:
-    """It gives the same page again and again."""
+@pytest.mark.parametrize("total", [100, 300, 1000])
+def test_a_service_that_takes_no_notice_of_the_offset_ends(total: int) -> None:
+    """It returns the same page again and again: of what follows nobody knows, whatever its count says."""
 
     class Stuck(Service):
         def page(self, limit: int, offset: int) -> flink.Page[int]:
             self.requests.append(offset)
-            return flink.Page(1000, tuple(self.ids[:limit]))
+            return flink.Page(total, tuple(self.ids[:limit]))
 
-    assert walked(Stuck(list(range(300)))) == list(range(100))
+    service = Stuck(list(range(300)))
+    with pytest.raises(UnavailableError, match="repeat each other"):
+        walked(service)
+    assert len(service.requests) < 50
+
+
+@pytest.mark.parametrize("length", [0, 1, 60, 99, 100, 101, 199, 200, 250, 300])
+@pytest.mark.parametrize("count", ["of the page", "too low", "none", "one less", "right"])
+def test_a_count_that_is_too_low_hides_nothing(length: int, count: str) -> None:
+    """Such as that of the page: a full page is followed by another, and so is one that goes beyond the count."""
+
+    class Humble(Service):
+        def page(self, limit: int, offset: int) -> flink.Page[int]:
+            found = super().page(limit, offset)
+            shown = len(found.items)
+            totals = {"of the page": shown, "too low": length // 2, "none": 0, "one less": max(0, length - 1)}
+            return flink.Page(totals.get(count, length), found.items)
+
+    service = Humble(list(range(length)))
+    assert walked(service) == list(range(length))
+    assert len(service.requests) <= length // 99 + 3
 
 
 def test_a_service_without_an_order_ends() -> None:
-    """Its pages never meet, so nothing can be promised but an end, and none twice."""
+    """Its pages never meet, so nothing can be promised but an end."""
 
     class Shuffling(Service):
         def page(self, limit: int, offset: int) -> flink.Page[int]:
             self.requests.append(offset)
             return flink.Page(500, tuple(Random(len(self.requests)).sample(self.ids, limit)))
 
-    found = walked(Shuffling(list(range(500))))
-    assert len(found) == len(set(found))
+    with pytest.raises(UnavailableError, match=r"repeat each other|do not hang together"):
+        walked(Shuffling(list(range(500))))
 
 
 def test_a_deletion_before_the_page_hides_nothing() -> None:

@@ -43,7 +43,7 @@ def test_a_success_may_come_without_a_message() -> None:
     assert judge(EXPORT, reply({"is_success": "true", "message": None, "zip_file": ARCHIVE})).message == ""
 
 
-@pytest.mark.parametrize("is_success", [False, "false", "False", "", None, 0, 1, "yes"])
+@pytest.mark.parametrize("is_success", [False, "false", "False", "FALSE", " false\n"])
 def test_no_success_with_status_200_is_an_error(is_success: object) -> None:
     """The string "False" is not truthy here."""
     body = {"is_success": is_success, "message": "no agency", "zip_file": [ARCHIVE]}
@@ -51,10 +51,35 @@ def test_no_success_with_status_200_is_an_error(is_success: object) -> None:
         judge(EXPORT, reply(body))
 
 
-def test_a_reply_that_does_not_say_is_success_is_no_proof() -> None:
-    """Absent is not true."""
+@pytest.mark.parametrize("is_success", ["", None, 0, 1, "yes", "truee", [], {"a": True}, 1.0])
+def test_a_success_that_is_neither_true_nor_false_is_unexpected(is_success: object) -> None:
+    """Whether the service acted is not known."""
+    body = {"is_success": is_success, "message": "no agency", "zip_file": [ARCHIVE]}
     with pytest.raises(UnexpectedReplyError, match="does not say is_success"):
-        judge(EXPORT, reply({"zip_file": [ARCHIVE]}))
+        judge(EXPORT, reply(body))
+
+
+def test_what_was_promised_shows_a_success() -> None:
+    """The manual does not call is_success mandatory."""
+    assert judge(EXPORT, reply({"zip_file": [ARCHIVE]})).zip_file == (ARCHIVE,)
+
+
+@pytest.mark.parametrize(
+    ("call", "body"),
+    [
+        (EXPORT, {"message": "exported"}),
+        (EXPORT, {"zip_file": [ARCHIVE], "error_code": "DLI.0999", "error_msg": "no"}),
+        (flink.run_jobs([1]), {"message": "delivered"}),
+        (flink.run_jobs([1]), [{"message": "delivered"}]),
+        (flink.run_jobs([1, 2]), [{"is_success": True}, {"message": "delivered"}]),
+        (flink.delete_job(1), {}),
+        (flink.show_job(1), {"job_detail": {}}),
+    ],
+)
+def test_without_it_and_without_what_was_promised_nothing_is_shown(call: Any, body: Any) -> None:
+    """A message alone is none."""
+    with pytest.raises(UnexpectedReplyError):
+        judge(call, reply(body))
 
 
 @pytest.mark.parametrize(
@@ -203,7 +228,7 @@ def test_an_error_of_a_batch_within_a_success_has_its_class() -> None:
 def test_what_cannot_be_read_names_operation_and_request() -> None:
     """A success that does not say so, a body that is empty, a redirect to nowhere."""
     told = {
-        (200, b"{}"): "the reply does not say is_success",
+        (200, b"{}"): "zip_file should list at least one archive",
         (200, b""): "an empty body",
         (302, b""): "redirected to 'nowhere', which is not followed",
     }

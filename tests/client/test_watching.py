@@ -46,13 +46,6 @@ def test_every_status_has_its_meaning() -> None:
     assert found == TABLE
 
 
-@pytest.mark.parametrize("goal", GOALS)
-def test_a_status_that_is_new(goal: Any) -> None:
-    """Means to wait on; it may be stopped, and is not run."""
-    assert verdict("job_brand_new", goal) is Verdict.WAIT
-    assert (may_run("job_brand_new"), may_stop("job_brand_new")) == (False, True)
-
-
 @pytest.mark.parametrize("goal", [*GOALS, "saved"])
 def test_a_job_that_restarts_itself_may_come_back(goal: Any) -> None:
     """From an exception, whatever one waits for, a stop included; any other bad end stays one."""

@@ -18,7 +18,7 @@ from airflow_provider_dli.client.flink.settings import (
     SqlJobSettings,
     checked_settings,
 )
-from airflow_provider_dli.client.flink.values import MAX_NAME, checked_id, checked_text, object_of
+from airflow_provider_dli.client.flink.values import MAX_NAME, checked_id, checked_text, id_of, object_of
 
 _STREAMING = "/v1.0/{project_id}/streaming"
 JAR_JOB = "flink_jar_job"
@@ -129,14 +129,25 @@ def _update(operation: str, kind: str, job_id: int, settings: Mapping[str, Any])
         checked_text("name", settings["name"], MAX_NAME)
     path = f"{_STREAMING}/{kind}/{{job_id}}"
     ids = {"job_id": checked_id("job_id", job_id)}
-    return Call(operation, "PUT", path, _updated, path_params=ids, body=dict(settings), repeatable=True)
+    return Call(
+        operation,
+        "PUT",
+        path,
+        lambda body: _updated(body, job_id),
+        path_params=ids,
+        body=dict(settings),
+        repeatable=True,
+    )
 
 
 def _created(body: Mapping[str, Any]) -> CreatedJob:
     job = object_of(body, "job")
-    return CreatedJob(int(job["job_id"]), str(job.get("status_name") or ""))
+    return CreatedJob(id_of(job, "job_id"), str(job.get("status_name") or ""))
 
 
-def _updated(body: Mapping[str, Any]) -> UpdatedJob:
-    moment = object_of(body, "job").get("update_time")
+def _updated(body: Mapping[str, Any], job_id: int) -> UpdatedJob:
+    job = object_of(body, "job")
+    if "job_id" in job:  # the manual's has none
+        id_of(job, "job_id", job_id)
+    moment = job.get("update_time")
     return UpdatedJob(None if moment is None else int(moment))

@@ -10,7 +10,17 @@ from typing import Any
 from airflow_provider_dli.client.call import Call, QueryValue
 from airflow_provider_dli.client.errors import RefusedError
 from airflow_provider_dli.client.flink.pages import MAX_PAGE, Page, Pages
-from airflow_provider_dli.client.flink.values import JOBS, checked_id, number_of, object_of, objects_of
+from airflow_provider_dli.client.flink.states import checked_status
+from airflow_provider_dli.client.flink.values import (
+    JOBS,
+    checked_id,
+    count_of,
+    id_of,
+    number_of,
+    object_of,
+    objects_of,
+    text_of,
+)
 
 _MISSING = "DLI.16001"
 
@@ -72,7 +82,8 @@ def show_job(job_id: int) -> Call[FlinkJob]:
         "ShowFlinkJob",
         "GET",
         f"{JOBS}/{{job_id}}",
-        lambda body: _job(object_of(body, "job_detail")),
+        # A response about another job is none to this request.
+        lambda body: _job(object_of(body, "job_detail"), job_id),
         path_params={"job_id": checked_id("job_id", job_id)},
         repeatable=True,
     )
@@ -97,15 +108,16 @@ def is_missing(error: Exception | None) -> bool:
 
 def _job_page(body: Mapping[str, Any]) -> Page[FlinkJob]:
     job_list = object_of(body, "job_list")
-    return Page(int(job_list["total_count"]), tuple(_job(job) for job in objects_of(job_list, "jobs")))
+    return Page(count_of(job_list, "total_count"), tuple(_job(job) for job in objects_of(job_list, "jobs")))
 
 
-def _job(job: Mapping[str, Any]) -> FlinkJob:
+def _job(job: Mapping[str, Any], expected: int | None = None) -> FlinkJob:
+    job_id = id_of(job, "job_id", expected)
     return FlinkJob(
-        job_id=int(job["job_id"]),
-        name=str(job["name"]),
-        job_type=str(job["job_type"]),
-        status=str(job["status"]),
+        job_id=job_id,
+        name=text_of(job, "name"),
+        job_type=text_of(job, "job_type"),
+        status=checked_status(job_id, job.get("status")),
         desc=job.get("desc"),
         status_desc=job.get("status_desc"),
         queue_name=job.get("queue_name"),

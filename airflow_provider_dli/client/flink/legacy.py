@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_dli.client.call import Call
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.client.flink.values import JOBS, Done, checked_job_ids, object_of, objects_of
+from airflow_provider_dli.client.flink.values import JOBS, Done, checked_job_ids, id_of, object_of, objects_of
 from airflow_provider_dli.client.locations import parse_directory
 
 _AGENCY = "/v2/{project_id}/agency"
@@ -74,8 +74,15 @@ def show_metrics(job_ids: Iterable[int]) -> Call[tuple[JobMetrics, ...]]:
     :raises ConfigurationError: if there is no id, or one is none
     """
     _warn("ShowFlinkMetric", _INSTEAD_OF_METRICS)
-    body = {"job_ids": checked_job_ids("job_ids", job_ids)}
-    return Call("ShowFlinkMetric", "POST", f"{JOBS}/metrics", _metrics, body=body, repeatable=True)
+    ids = checked_job_ids("job_ids", job_ids)
+    return Call(
+        "ShowFlinkMetric",
+        "POST",
+        f"{JOBS}/metrics",
+        lambda body: _metrics(body, ids),
+        body={"job_ids": ids},
+        repeatable=True,
+    )
 
 
 def register_bucket(obs_buckets: Iterable[str]) -> Call[Done]:
@@ -129,14 +136,17 @@ def _agency(body: Mapping[str, Any]) -> Agency:
     return Agency(str(body["version"]), tuple(str(role) for role in body.get("current_roles") or []))
 
 
-def _metrics(body: Mapping[str, Any]) -> tuple[JobMetrics, ...]:
-    return tuple(_job_metrics(each) for each in objects_of(object_of(body, "metrics"), "jobs"))
+def _metrics(body: Mapping[str, Any], job_ids: list[int]) -> tuple[JobMetrics, ...]:
+    found = tuple(_job_metrics(each) for each in objects_of(object_of(body, "metrics"), "jobs"))
+    if strange := [each.job_id for each in found if each.job_id not in job_ids]:
+        raise ValueError(f"it is about job_id {strange[0]}, which was not requested")
+    return found
 
 
 def _job_metrics(each: Mapping[str, Any]) -> JobMetrics:
     metrics = object_of(each, "metrics")
     return JobMetrics(
-        int(each["job_id"]),
+        id_of(each, "job_id"),
         float(metrics.get("total_read_rate") or 0),
         float(metrics.get("total_write_rate") or 0),
         tuple(_throughput(one) for one in objects_of(metrics, "sources")),

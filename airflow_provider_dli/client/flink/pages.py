@@ -24,6 +24,10 @@ _ASTRAY = (
 )
 # Each turn needs a deletion meanwhile, in just the right place.
 _MOST_TURNS = 10
+# Going back, the walk comes by what it knows: two pages for each turn.
+_MOST_REPEATS = 2 * _MOST_TURNS + 5
+#: requests that one walk takes at most
+MOST_REQUESTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,10 @@ class Pages(Generic[Item]):
     It ends once the list holds still. Where it turns back again and again and nothing new comes of it, the list
     has no order, or changes faster than it can be read: that page's call is an error.
 
-    ``total_count`` decides where a list ends only as far as pages bear it out. It may be too high, and stay so, as
+    ``total_count`` decides where a list ends only as far as pages bear it out. It may be too low, such as the
+    count of the page: after a full page, and after one that goes beyond the count, comes another, until one shows
+    that nothing follows. Pages that bring nothing new again and again, as of a service that takes no notice of the
+    offset, are an error, and so are more than ``MOST_REQUESTS`` of them. It may be too high, and stay so, as
     a count does that lags behind deletions: an empty page below it is the end where the page before had the last
     known item alone, and so has shown that nothing follows. Any other empty page below the count stands where an
     item was seen, or is the first: the service contradicts itself. Then the walk goes back once, which finds what
@@ -82,6 +89,9 @@ class Pages(Generic[Item]):
         # Whether the last page with items has shown that nothing follows; whether it went back from an empty one.
         self._at_end = False
         self._doubted = False
+        self._requests = 0
+        # How many pages in a row had items, and none that was new.
+        self._repeats = 0
 
     def next_call(self) -> Call[Page[Item]] | None:
         """Return the call for the next page, or None after the last one.
@@ -96,6 +106,10 @@ class Pages(Generic[Item]):
 
     def _read(self, call: Call[Page[Item]], body: Mapping[str, Any]) -> Page[Item]:
         page = call.parse(body)
+        self._requests += 1
+        if self._requests > MOST_REQUESTS or (self._repeats >= _MOST_REPEATS and self._is_known(page)):
+            told = f"the pages of the list of {page.total_count:,} repeat each other at {self._offset:,}"
+            raise UnavailableError(call.operation, _OK, None, told, None, _CUT)
         if self._doubted and self._is_cut(page):
             told = f"the list of {page.total_count:,} ended at {len(self._seen):,}"
             # An error that passes: the page is asked for as long as the account is patient, the task retried.
@@ -117,6 +131,7 @@ class Pages(Generic[Item]):
         self._doubted = is_cut or (self._doubted and not fresh)
         if ids:
             self._at_end = len(ids) == 1 and not fresh and not is_astray
+        self._repeats = self._repeats + 1 if ids and not fresh else 0
         if fresh:
             self._turns = 0
         if is_cut or is_astray:
@@ -136,6 +151,9 @@ class Pages(Generic[Item]):
             return False
         return self._chain.isdisjoint(self._id_of(item) for item in page.items)
 
+    def _is_known(self, page: Page[Item]) -> bool:
+        return bool(page.items) and self._seen.issuperset(self._id_of(item) for item in page.items)
+
     def _go_back(self) -> None:
         self._turns += not self._goes_back
         self._goes_back = True
@@ -145,5 +163,7 @@ class Pages(Generic[Item]):
         self._goes_back = False
         self._is_lone = len(ids) == 1
         self._chain.update(ids)
-        self._done = not ids or self._offset + len(ids) >= total
+        reached = self._offset + len(ids)
+        is_last = reached == total and len(ids) < MAX_PAGE
+        self._done = not ids or is_last or (self._at_end and reached >= total)
         self._offset += max(1, len(ids) - 1)

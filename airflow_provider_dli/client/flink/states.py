@@ -93,8 +93,23 @@ RESTARTS = "job_running_exception"
 SAVING = "job_savepointing"
 
 
+def checked_status(job_id: int, status: object) -> str:
+    """Return the status of a job, if it is one of the table.
+
+    Whether a job runs, costs, or is to be stopped follows from it: of any other nobody knows, and a guess would be
+    reported as a success.
+
+    :param job_id: of the job, for the message
+    :param status: what a response has in its place
+    :raises ValueError: naming the job and the status, if the table has none like it
+    """
+    if not isinstance(status, str) or status not in PHASES:
+        raise ValueError(f"status {str(status)[:80]!r} of job {job_id} is not one of {', '.join(PHASES)}")
+    return status
+
+
 def verdict(status: str, goal: Goal, *, restarts: bool = False) -> Verdict:
-    """Tell what a status means for a wait; one that this version does not know means to wait on.
+    """Tell what a status means for a wait.
 
     After a run there is a time in which a job still reads ``job_init``, or the status of its last end. That is
     :mod:`~airflow_provider_dli.client.flink.watching`'s to know.
@@ -116,13 +131,13 @@ def may_run(status: str) -> bool:
 
     :param status: of a job
     """
-    return PHASES.get(status, Phase.MOVING) in (Phase.REST, Phase.ENDED, Phase.BROKEN)
+    return PHASES[status] in (Phase.REST, Phase.ENDED, Phase.BROKEN)
 
 
 def may_stop(status: str, *, restarts: bool = False) -> bool:
     """Tell whether a job of this status is to be asked to stop; False if it has ended, never ran, or is stopping.
 
-    :param status: of a job; one that this version does not know may be stopped
+    :param status: of a job
     :param restarts: whether the job has ``restart_when_exception``: then an exception is no end
     """
-    return status not in PHASES or status in _STOPPABLE or (restarts and status == RESTARTS)
+    return status in _STOPPABLE or (restarts and status == RESTARTS)

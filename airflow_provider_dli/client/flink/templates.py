@@ -10,7 +10,16 @@ from typing import Any
 from airflow_provider_dli.client.call import Call, QueryValue
 from airflow_provider_dli.client.flink.pages import MAX_PAGE, Page, Pages
 from airflow_provider_dli.client.flink.settings import tag_list
-from airflow_provider_dli.client.flink.values import Done, checked_id, checked_text, object_of, objects_of
+from airflow_provider_dli.client.flink.values import (
+    Done,
+    checked_id,
+    checked_text,
+    count_of,
+    id_of,
+    object_of,
+    objects_of,
+    text_of,
+)
 
 _TEMPLATES = "/v1.0/{project_id}/streaming/job-templates"
 _TEMPLATE = f"{_TEMPLATES}/{{template_id}}"
@@ -97,7 +106,7 @@ def delete_template(template_id: int) -> Call[int]:
         "DeleteFlinkSqlJobTemplate",
         "DELETE",
         _TEMPLATE,
-        lambda answer: int(object_of(answer, "template")["template_id"]),
+        lambda body: id_of(object_of(body, "template"), "template_id", template_id),
         path_params={"template_id": checked_id("template_id", template_id)},
     )
 
@@ -138,10 +147,10 @@ def _of(body: Mapping[str, Any]) -> FlinkTemplate:
 
 def _page(body: Mapping[str, Any]) -> Page[FlinkTemplate]:
     found = object_of(body, "template_list")
-    return Page(int(found["total_count"]), tuple(_template(each) for each in objects_of(found, "templates")))
+    return Page(count_of(found, "total_count"), tuple(_template(each) for each in objects_of(found, "templates")))
 
 
 def _template(each: Mapping[str, Any]) -> FlinkTemplate:
     names = ("desc", "job_type", "sql_body", "create_time", "update_time")
     rest = {name: each.get(name) for name in names}
-    return FlinkTemplate(int(each["template_id"]), str(each["name"]), **rest, raw=each)
+    return FlinkTemplate(id_of(each, "template_id"), text_of(each, "name"), **rest, raw=each)

@@ -12,6 +12,8 @@ from airflow_provider_dli.client.errors import ConfigurationError
 JOBS = "/v1.0/{project_id}/streaming/jobs"
 #: most characters of a job's name (dli_02_0228)
 MAX_NAME = 57
+# digits of a 64-bit number, and one
+_LONGEST_ID = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,12 @@ class Done:
 
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> Done:
-        """Read an envelope."""
+        """Read an envelope.
+
+        :raises ValueError: if it does not say ``is_success``: nothing else in it shows that anything was done
+        """
+        if "is_success" not in body:
+            raise ValueError("it does not say is_success")
         return cls(message_of(body))
 
 
@@ -81,6 +88,54 @@ def checked_text(name: str, value: object, longest: int) -> str:
     if len(value) > longest:
         raise ConfigurationError(name, f"has {len(value):,} characters", f"give at most {longest:,}")
     return value
+
+
+def id_of(body: Mapping[str, Any], name: str, expected: int | None = None) -> int:
+    """Return an id of a response, quoted or not.
+
+    :param body: the object that it is in
+    :param name: of the field
+    :param expected: what it must be: a response about another job or template is none to this request
+    :raises ValueError: if it is not an id, or another one
+    """
+    found = body.get(name)
+    is_text = isinstance(found, str) and found.isascii() and found.isdecimal() and len(found) < _LONGEST_ID
+    is_number = isinstance(found, int) and not isinstance(found, bool)
+    number = int(str(found)) if is_text or is_number else -1
+    # The manual's example of a template has the id 0.
+    least = 0 if name == "template_id" else 1
+    if not least <= number < 1 << 63:
+        raise ValueError(f"{name} should be an id and is {found!r}")
+    if expected is not None and number != expected:
+        raise ValueError(f"it is about {name} {number}, and {expected} was requested")
+    return number
+
+
+def count_of(body: Mapping[str, Any], name: str) -> int:
+    """Return a count of a response, quoted or not.
+
+    :param body: the object that it is in
+    :param name: of the field
+    :raises ValueError: if it is not a whole number, or less than 0
+    """
+    found = body.get(name)
+    number = int(found) if isinstance(found, int | str) and not isinstance(found, bool) else -1
+    if number < 0:
+        raise ValueError(f"{name} should be a count and is {found!r}")
+    return number
+
+
+def text_of(body: Mapping[str, Any], name: str) -> str:
+    """Return a text of a response.
+
+    :param body: the object that it is in
+    :param name: of the field
+    :raises TypeError: if it is missing, null, empty, or not a text
+    """
+    found = body.get(name)
+    if not isinstance(found, str) or not found.strip():
+        raise TypeError(f"{name} should be a text and is {found!r}")
+    return found
 
 
 def number_of(value: object) -> int | None:
