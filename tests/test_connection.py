@@ -165,7 +165,9 @@ def test_a_field_left_empty_in_the_form_is_not_set(empty: str | None) -> None:
                 ("security_token", "a\x00b"),
                 ("auth_type", "magic"),
                 ("cloud", "aws"),
-                ("proxy", "proxy:3128"),
+                ("proxy", "proxy:no"),
+                ("proxy", "socks5h://proxy:3128"),
+                ("proxy", "hunter2"),
                 ("proxy", "http://proxy:3128/path"),
                 ("verify", "perhaps"),
                 ("verify", 7),
@@ -236,7 +238,7 @@ def test_every_secret_is_told_to_the_masker_also_of_a_connection_that_cannot_be_
     extras = {"security_token": " the-token", "proxy": "http://u:pw@p", "region": 7}
     given = Connection(password="the-secret", extra_dejson=extras)
     keys = {"HUAWEICLOUD_SDK_AK": "ak", "HUAWEICLOUD_SDK_SK": "sk", "HUAWEICLOUD_SDK_SECURITY_TOKEN": "token"}
-    assert secrets_of(given, keys) == ["the-secret", "the-token", "http://u:pw@p"]
+    assert secrets_of(given, keys) == ["the-secret", "the-token", "http://u:pw@p", "dTpwdw=="]
     named = Connection(password=None, extra_dejson={"auth_type": "environment"})
     assert secrets_of(named, keys) == ["sk", "token"]
     broken: Any = ["no", "mapping"]

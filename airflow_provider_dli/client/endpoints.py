@@ -93,20 +93,6 @@ def checked_endpoint(field: str, url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def checked_proxy(field: str, url: str) -> str:
-    """Return the URL of a proxy, which may carry a user and password.
-
-    :param field: the connection field it comes from, for the message, which never shows the URL
-    :param url: what was given
-    :raises ConfigurationError: if it is no URL of a proxy
-    """
-    remedy = "give http://host:port or http://user:password@host:port"
-    parts = _split(field, url, remedy, secret=True)
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ConfigurationError(field, "has more than scheme, user, host and port", remedy)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
 def checked_ca_bundle(field: str, path: str) -> str:
     """Return the path of a file with certificates.
 

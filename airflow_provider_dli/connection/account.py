@@ -13,18 +13,21 @@ from airflow_provider_dli.client.endpoints import (
     checked_ca_bundle,
     checked_endpoint,
     checked_project,
-    checked_proxy,
     checked_region,
     default_console,
     default_endpoint,
 )
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import parse_directory
+from airflow_provider_dli.client.proxies import parse_proxy, proxy_secrets
 from airflow_provider_dli.client.retry import RetryPolicy
 from airflow_provider_dli.connection.fields import KEY_VARIABLES, AuthType
 from airflow_provider_dli.connection.reading import AirflowConnection, Extras, credential
 
 _WEEK = 604800.0
+_PROXY_VARIABLES = [
+    written for name in ("https_proxy", "http_proxy", "all_proxy") for written in (name, name.upper())
+]
 
 
 def to_account(connection: AirflowConnection, environ: Mapping[str, str] = os.environ) -> Account:
@@ -67,9 +70,12 @@ def secrets_of(connection: AirflowConnection, environ: Mapping[str, str]) -> lis
     decoded: object = connection.extra_dejson
     extras = decoded if isinstance(decoded, Mapping) else {}
     given = [connection.password, extras.get("security_token"), extras.get("proxy")]
+    for text in (extras.get("proxy"), *(environ.get(name) for name in _PROXY_VARIABLES)):
+        given += proxy_secrets(text) if isinstance(text, str) else []
     if extras.get("auth_type") == AuthType.ENVIRONMENT:
         given += [environ.get(name) for name in KEY_VARIABLES[1:]]
-    return [secret.strip() for secret in given if isinstance(secret, str) and secret.strip()]
+    secrets = [secret.strip() for secret in given if isinstance(secret, str)]
+    return [secret for secret in dict.fromkeys(secrets) if secret]
 
 
 def _refuse_unused(connection: AirflowConnection) -> None:
@@ -154,12 +160,17 @@ def _bucket(extras: Extras) -> str | None:
     return parse_directory("bucket", given).bucket if given else None
 
 
+def _proxy(given: str) -> str:
+    parse_proxy("proxy", given)
+    return given
+
+
 def _network(extras: Extras) -> Network:
     proxy, bundle = extras.text("proxy"), extras.text("ca_bundle")
     trusted = checked_ca_bundle("ca_bundle", bundle) if bundle else True
     return Network(
         verify=extras.truth("verify", default=True) and trusted,
-        proxy=checked_proxy("proxy", proxy) if proxy else None,
+        proxy=_proxy(proxy) if proxy else None,
         connect_timeout=extras.number("connect_timeout", 10.0, 0.1, 600.0),
         read_timeout=extras.number("read_timeout", 120.0, 0.1, 3600.0),
         total_timeout=extras.number("total_timeout", 0.0, 0.1, 86400.0) or None,

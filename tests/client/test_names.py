@@ -9,13 +9,13 @@ import pytest
 from airflow_provider_dli.client.endpoints import (
     checked_endpoint,
     checked_project,
-    checked_proxy,
     checked_region,
     default_console,
     default_endpoint,
 )
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import ObsLocation, parse_archive, parse_directory
+from airflow_provider_dli.client.proxies import parse_proxy
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ SECRETIVE = [
 @pytest.mark.parametrize(
     ("check", "url"),
     [
-        *((checked_proxy, url) for url in SECRETIVE),
+        *((parse_proxy, url) for url in SECRETIVE),
         *((checked_endpoint, url) for url in SECRETIVE if "@" in url),
     ],
 )
@@ -218,7 +218,7 @@ def test_a_refused_url_is_told_without_a_password(check: Any, url: str) -> None:
 
 def test_why_a_proxy_is_none_is_told_where_it_shows_nothing() -> None:
     """A port that is none, after the user and password."""
-    with pytest.raises(ConfigurationError, match=r"^proxy: is not a URL \(Port could not be cast .* 'no'\); give"):
-        checked_proxy("proxy", "http://ops:hunter2@proxy:no")
-    with pytest.raises(ConfigurationError, match=r"^proxy: is not a URL; give"):
-        checked_proxy("proxy", "http://ops:hunter2")
+    with pytest.raises(ConfigurationError, match=r"^proxy: is not the URL of a proxy; give"):
+        parse_proxy("proxy", "http://ops:hunter2@proxy:no")
+    with pytest.raises(ConfigurationError, match=r"^proxy: is not the URL of a proxy; give"):
+        parse_proxy("proxy", "http://ops:hunter2")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from airflow_provider_dli.client.credentials import metadata
 from airflow_provider_dli.client.errors import ConfigurationError, NotSentError, UnexpectedReplyError
 from airflow_provider_dli.client.exchange import converse
 from airflow_provider_dli.client.transport.ways import authorities, context_of, proxy_of
-from tests.client.conftest import DRIVERS, QUICK
+from tests.client.conftest import QUICK
 
 SHOW = flink.show_job(104)
 LIST = flink.list_jobs({}, limit=1)
@@ -34,7 +33,8 @@ def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def way(url: str, network: Network | None = None, *, direct: bool = False) -> str | None:
     """Give the proxy on the way to a URL."""
-    return proxy_of(Request("GET", url, (), direct=direct), network or Network())
+    proxy = proxy_of(Request("GET", url, (), direct=direct), network or Network())
+    return proxy.url if proxy else None
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
@@ -90,40 +90,29 @@ def test_hosts_that_no_proxy_names_are_spared(
     assert way(spared, Network(proxy="http://own:1")) == "http://own:1"
 
 
-@pytest.mark.parametrize("name", ["all_proxy", "http_proxy"])
-def test_no_plain_http_is_spoken_to_a_socks_proxy(
-    name: str, raw_server: Any, account_at: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("scheme", ["socks4", "socks4a", "socks5", "socks5h", "SOCKS5"])
+def test_a_socks_proxy_is_not_supported(
+    scheme: str, drive: Any, raw_server: Any, account_at: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A trigger cannot speak SOCKS: it says so, and what to do."""
-    monkeypatch.setenv(name, f"socks5h://ops:pass@127.0.0.1:{raw_server.port}")
-    with pytest.raises(NotSentError) as caught:
-        DRIVERS["aiohttp"](converse(SHOW, account_at("http://dli.invalid")))
-    assert caught.value.reason == (
-        "a proxy of socks5h:// cannot be used where calls are asynchronous; "
-        "give an http:// proxy in the connection, or name the host in NO_PROXY"
-    )
-    assert caught.value.host == "dli.invalid"
-    assert raw_server.received == []
-
-
-@pytest.mark.skipif(find_spec("socks") is not None, reason="here requests speaks SOCKS")
-def test_socks_that_requests_has_not_learnt(
-    raw_server: Any, account_at: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing was sent."""
-    monkeypatch.setenv("all_proxy", f"socks5h://127.0.0.1:{raw_server.port}")
-    with pytest.raises(NotSentError, match=r"SOCKS support\. Nothing was sent"):
-        DRIVERS["requests"](converse(SHOW, account_at("http://dli.invalid")))
+    """Its kind is named, and nothing is sent to it."""
+    monkeypatch.setenv("all_proxy", f"{scheme}://ops:hunter2@127.0.0.1:{raw_server.port}")
+    with pytest.raises(ConfigurationError, match=rf"is a proxy of {scheme.lower()}://, which is not supported"):
+        drive(converse(SHOW, account_at("http://dli.invalid")))
     assert raw_server.received == []
 
 
 @pytest.mark.parametrize(
     "proxy",
     [
-        "http://ops:hunter2#x@proxy:3128",
-        "socks5://ops:hunter2#x@proxy:3128",
-        "ops:hunter2#x@proxy:3128",
+        "http://ops:hunter2@proxy:3128#x",
+        "ftp://ops:hunter2@proxy:3128",
+        "hunter2://proxy:3128",
+        "ops:hunter2@proxy:3128/ter2",
         "http://ops:hun/ter2@proxy:no",
+        "http://ops:hunter2@[::g]:1",
+        "http://ops:hunter2@proxy:70000",
+        "http://ops:hunter2",
+        "hunter2",
         "http://ops:hunter2@pro xy",
         "http://",
     ],

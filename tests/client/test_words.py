@@ -17,6 +17,7 @@ import pytest
 from airflow_provider_dli.client import endpoints, flink, locations
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.flink.values import checked_text, object_of, objects_of
+from airflow_provider_dli.client.proxies import parse_proxy
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "refusals.json"
 #: without their types, which would not let wrong values through
@@ -44,11 +45,11 @@ TRIED: dict[str, Callable[[], object]] = {
     "endpoint without a host": lambda: endpoints.checked_endpoint("endpoint", "https://"),
     "endpoint of ftp": lambda: endpoints.checked_endpoint("endpoint", "ftp://h"),
     "endpoint with secrets and a space": lambda: endpoints.checked_endpoint("endpoint", "https://u:p@h h"),
-    "proxy with a path": lambda: endpoints.checked_proxy("proxy", "http://u:p@h:1/a"),
-    "proxy with a query": lambda: endpoints.checked_proxy("proxy", "http://h:1?a"),
-    "proxy with a fragment": lambda: endpoints.checked_proxy("proxy", "http://h:1#a"),
-    "proxy of socks": lambda: endpoints.checked_proxy("proxy", "socks5://u:p@h:1"),
-    "proxy with secrets and no port": lambda: endpoints.checked_proxy("proxy", "http://u:p@h:port"),
+    "proxy with a path": lambda: parse_proxy("proxy", "http://u:p@h:1/a"),
+    "proxy with a query": lambda: parse_proxy("proxy", "http://h:1?a"),
+    "proxy with a fragment": lambda: parse_proxy("proxy", "http://h:1#a"),
+    "proxy of socks": lambda: parse_proxy("proxy", "socks5://u:p@h:1"),
+    "proxy with secrets and no port": lambda: parse_proxy("proxy", "http://u:p@h:port"),
     "bundle that is not there": lambda: endpoints.checked_ca_bundle("ca_bundle", "/no/such/file"),
     "long bundle": lambda: endpoints.checked_ca_bundle("ca_bundle", "/no/" + "x" * 220),
     "directory of nothing": lambda: locations.parse_directory("obs_dir", "  "),

@@ -9,7 +9,6 @@ import zlib
 from contextlib import closing
 from types import TracebackType
 from typing import Self, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
@@ -17,7 +16,7 @@ from yarl import URL
 
 from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import Conversation, Pause, Reply, Request
-from airflow_provider_dli.client.errors import NoAnswerError, NotSentError
+from airflow_provider_dli.client.errors import NoAnswerError
 from airflow_provider_dli.client.replies import UNREADABLE
 from airflow_provider_dli.client.transport import Answer, headers_of, no_answer
 from airflow_provider_dli.client.transport.limits import PIECE, too_long
@@ -90,7 +89,8 @@ class AsyncTransport:
         headers, progress = headers_of(request), Progress(reading=request.method in _READING)
         limit: asyncio.Timeout | None = None
         try:
-            proxy = _spoken(request, proxy_of(request, self._network))
+            proxy = proxy_of(request, self._network)
+            ours, tunnelled = proxy.headers if proxy else {}, request.url.startswith("https:")
             trusted = await self._trust() if encrypted(request, proxy) else True
             sent = time.time()
             # aiohttp's own timeouts start again with every byte.
@@ -99,10 +99,12 @@ class AsyncTransport:
                 self._session.request(
                     request.method,
                     URL(request.url, encoded=True),
-                    headers=headers,
+                    headers=headers if tunnelled else {**headers, **ours},
                     data=request.body or None,
                     allow_redirects=False,
-                    proxy=proxy,
+                    proxy=proxy.url if proxy else None,
+                    # aiohttp sends these to open a tunnel, and only then.
+                    proxy_headers=ours if tunnelled else None,
                     ssl=trusted,
                     trace_request_ctx=progress,
                 ) as response,
@@ -125,13 +127,3 @@ async def _read(request: Request, response: aiohttp.ClientResponse, sent: float)
     async for piece in response.content.iter_chunked(PIECE):
         answer.add(piece)
     return answer.reply()
-
-
-def _spoken(request: Request, proxy: str | None) -> str | None:
-    """Refuse a proxy to which aiohttp would speak plain HTTP though it asks for another language."""
-    scheme = urlsplit(proxy or "http:").scheme
-    if scheme not in ("http", "https"):
-        problem = f"a proxy of {scheme}:// cannot be used where calls are asynchronous"
-        remedy = "give an http:// proxy in the connection, or name the host in NO_PROXY"
-        raise NotSentError(request.operation, urlsplit(request.url).netloc, f"{problem}; {remedy}")
-    return proxy

@@ -19,6 +19,7 @@ from urllib3.util import SKIP_HEADER
 from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import Conversation, Pause, Reply, Request
 from airflow_provider_dli.client.errors import NoAnswerError
+from airflow_provider_dli.client.proxies import Proxy
 from airflow_provider_dli.client.replies import UNREADABLE
 from airflow_provider_dli.client.transport import Answer, headers_of, no_answer
 from airflow_provider_dli.client.transport.limits import PIECE, RENEWED_BY, TimeLimit, too_long
@@ -41,7 +42,36 @@ _THEIRS = (OSError, HTTPError, HTTPException, zlib.error, *UNREADABLE)
 
 
 class _Session(requests.Session):
-    """Follows no redirect, nor looks where one would lead: a signature is for one host."""
+    """Follows no redirect, nor looks where one would lead: a signature is for one host.
+
+    Who sends with it reaches a host by the same way as we do, so that requests never reads the URL of a proxy.
+
+    :param network: how hosts are reached
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self._network = network
+        self.verify = network.verify
+        self.trust_env = False
+
+    def authorized(self, url: str, proxy: Proxy | None) -> dict[str, str]:
+        """Return what requests is to know of a proxy, and have its password sent to it.
+
+        :param url: of the request
+        :param proxy: through which it goes
+        """
+        adapter = self.get_adapter(url)
+        if proxy and isinstance(adapter, WatchedAdapter):
+            adapter.authorize(proxy)
+        return {"all": proxy.url} if proxy else {}
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:  # noqa: ANN401 -- requests'
+        """Return the settings of a request that is not one of ours."""
+        if not proxies:
+            proxies = self.authorized(url, proxy_of(Request("GET", url, ()), self._network))
+        verify = authorities(self._network.verify) if verify is None else verify
+        return super().merge_environment_settings(url, proxies, stream, verify, cert)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Give none."""
@@ -56,14 +86,11 @@ class SyncTransport:
 
     def __init__(self, network: Network | None = None) -> None:
         self._network = network = network or Network()
-        self.session: requests.Session = _Session()
-        self.session.verify = network.verify
+        self.session = _Session(network)
         # Threads share the session: no connection is thrown away, and no cookie passes from one call to another.
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, WatchedAdapter(pool_maxsize=_MOST_CONNECTIONS))
-        if network.proxy:
-            self.session.proxies = {"http": network.proxy, "https": network.proxy}
 
     def run(self, conversation: Conversation[T]) -> T:
         """Hold a conversation to its end.
@@ -153,7 +180,7 @@ class SyncTransport:
             stream=True,
             timeout=(self._network.connect_timeout, min(self._network.read_timeout, limit.seconds)),
             allow_redirects=False,
-            proxies={"all": proxy} if proxy else {},
+            proxies=self.session.authorized(request.url, proxy),
             verify=trusted,
             cert=None,
         )

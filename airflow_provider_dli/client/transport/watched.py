@@ -14,6 +14,7 @@ from typing import Any
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 
+from airflow_provider_dli.client.proxies import Proxy
 from airflow_provider_dli.client.transport.limits import PIECE, LimitedResponse, TimeLimit
 
 
@@ -31,6 +32,28 @@ PROGRESS = Progress()
 
 class WatchedAdapter(HTTPAdapter):
     """Sends over connections that note in :data:`PROGRESS` when they stand, and keep to its limit."""
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 -- HTTPAdapter's
+        super().__init__(**kwargs)
+        self._authorized: dict[str, str | None] = {}
+        self._authorizing = threading.Lock()
+
+    def authorize(self, proxy: Proxy) -> None:
+        """Have the password of a proxy sent to it, from its next connection on.
+
+        :param proxy: whose URL requests is given
+        """
+        with self._authorizing:
+            if self._authorized.get(proxy.url) != proxy.authorization:
+                self.proxy_manager.pop(proxy.url, None)
+                self._authorized[proxy.url] = proxy.authorization
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        """Return what is sent to a proxy: requests would read it out of the URL.
+
+        :param proxy: its URL
+        """
+        return Proxy(proxy, self._authorized.get(proxy)).headers
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 -- requests'
         """Return the pool of a host, of whatever kind it is, with watched connections."""

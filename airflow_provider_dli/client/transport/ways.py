@@ -16,12 +16,12 @@ from urllib.request import getproxies, proxy_bypass
 
 from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import Request
-from airflow_provider_dli.client.endpoints import checked_proxy
 from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.proxies import Proxy, parse_proxy
 
 
-def proxy_of(request: Request, network: Network) -> str | None:
-    """Return the URL of the proxy that a request goes through; None for none.
+def proxy_of(request: Request, network: Network) -> Proxy | None:
+    """Return the proxy that a request goes through; None for none.
 
     :param request: what is to be sent
     :param network: of the connection, whose proxy comes before that of the environment
@@ -29,24 +29,16 @@ def proxy_of(request: Request, network: Network) -> str | None:
     """
     if request.direct:
         return None
-    return network.proxy or _of_environment(urlsplit(request.url))
+    return parse_proxy("proxy", network.proxy) if network.proxy else _of_environment(urlsplit(request.url))
 
 
-def _of_environment(target: SplitResult) -> str | None:
+def _of_environment(target: SplitResult) -> Proxy | None:
     # Not through the libraries, which would also read ~/.netrc, or want another form than each other.
     proxies = getproxies()
     name = next((each for each in (target.scheme, "all") if proxies.get(each)), None)
     if not name or _spared(target, proxies.get("no", "")):
         return None
-    return _whole(f"environment variable {name}_proxy", proxies[name])
-
-
-def _whole(name: str, proxy: str) -> str:
-    """Add the scheme that may be left out; of what is no URL a library's words could show the password."""
-    scheme, mark, rest = proxy.partition("://")
-    if not mark:
-        return checked_proxy(name, f"http://{proxy}")
-    return scheme + checked_proxy(name, f"http://{rest}").removeprefix("http")
+    return parse_proxy(f"environment variable {name}_proxy", proxies[name])
 
 
 def _spared(target: SplitResult, listed: str) -> bool:
@@ -66,13 +58,13 @@ def _covers(name: str, target: SplitResult) -> bool:
     return False
 
 
-def encrypted(request: Request, proxy: str | None) -> bool:
+def encrypted(request: Request, proxy: Proxy | None) -> bool:
     """Say whether TLS is spoken on the way, and so whether certificates matter.
 
     :param request: what is to be sent
     :param proxy: through which proxy
     """
-    return "https" in (urlsplit(request.url).scheme, urlsplit(proxy or "").scheme)
+    return "https" in (urlsplit(request.url).scheme, urlsplit(proxy.url if proxy else "").scheme)
 
 
 def authorities(verify: bool | str) -> bool | str:  # noqa: FBT001 -- as Network has it
