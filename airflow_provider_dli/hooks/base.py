@@ -193,6 +193,13 @@ class AccountHook(SafeLog, BaseHook):
         """A number that is another for another connection, and tells nothing of it; None before it is read."""
         return self._fingerprint
 
+    def sibling(self) -> Self:
+        """Return a hook with this one's account, and connections of its own."""
+        other = type(self)(self.dli_conn_id)
+        for name in ("_account", "_fingerprint"):
+            setattr(other, name, getattr(self, name))
+        return other
+
     @property
     def fetches_keys(self) -> bool:
         """Whether keys are handed out, by a metadata service or IAM: another hook may have others."""

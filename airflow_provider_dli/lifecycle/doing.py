@@ -63,14 +63,15 @@ class Doing:
                 "A day ago or more, %s was requested of job %s; its outcome is not known.", deed.name, listed
             )
 
-    def do(self, jobs: dict[int, FlinkJob]) -> Done:
+    def do(self, jobs: dict[int, FlinkJob], done: Done | None = None) -> Done:
         """Do it to each job that needs it; a job that fails does not stop the others.
 
         Where the identity itself is refused, the others are not asked: each would be refused, and a key be locked.
 
         :param jobs: as they are
+        :param done: takes what comes of it, for whoever must know before the end
         """
-        done, ids = Done(), list(jobs)
+        done, ids = done or Done(), list(jobs)
         for number, job_id in enumerate(ids):
             try:
                 self._do_one(job_id, jobs[job_id], done)

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.telling import tells_failures
-from airflow_provider_dli.triggers.deferral import Deferrable
+from airflow_provider_dli.triggers.deferral import Deferrable, ExecutionTimeoutError
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lifecycle.again import Again
     from airflow_provider_dli.lifecycle.deeds import Deed
+    from airflow_provider_dli.lifecycle.outcome import Done
     from airflow_provider_dli.memory import RequestLog
     from airflow_provider_dli.parameters import IfEmpty
     from airflow_provider_dli.parameters.models import ActionParameters
@@ -59,6 +60,9 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
     )
     operator_extra_links = (DliConsoleLink(),)
     ui_color = "#fff2cc"
+    #: what was requested so far
+    _requested: Done | None = None
+    _hook: DliHook | None = None
 
     def __init__(
         self,
@@ -101,6 +105,7 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.lifecycle.doing import Doing, checked
         from airflow_provider_dli.lifecycle.looking import all_of
+        from airflow_provider_dli.lifecycle.outcome import Done
         from airflow_provider_dli.memory import RequestLog
         from airflow_provider_dli.selecting import nothing
 
@@ -113,10 +118,46 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
         hook = DliHook(options.dli_conn_id)
         persist(context, self, hook)
         doing = Doing(hook, deed, RequestLog(context, f"dli_{deed.name}"), options.settling_time, self.log)
-        done = doing.do(all_of(hook, ids))
+        self._hook, self._requested = hook, Done()
+        done = doing.do(all_of(hook, ids), self._requested)
         checked(done, ids, deed)
         watch = Watch(ids, action.goal or "stopped", done.marks, done.asked, options.settling_time)
         return self._come_to(hook, watch, action, doing.memory)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401 -- BaseOperator's
+        """Go on after a wait on the triggerer."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except ExecutionTimeoutError:
+            # As Airflow does where execution_timeout ends on a worker.
+            self._recall((next_kwargs or {}).get("event"))
+            self.on_kill()
+            raise
+
+    def _recall(self, event: Any) -> Watch:  # noqa: ANN401 -- whatever the database gave back
+        """Take from an event the state of the wait, and which jobs were requested to move before it."""
+        from airflow_provider_dli.hooks.dli import DliHook
+        from airflow_provider_dli.lifecycle.outcome import Done
+        from airflow_provider_dli.triggers.flink import watch_of
+
+        watch = watch_of(event)
+        self._hook, self._requested = DliHook(self.dli_conn_id), Done(marks=dict(watch.before))
+        return watch
+
+    def on_kill(self) -> None:
+        """Log what goes on in DLI: a request that was sent cannot be called back."""
+        from airflow_provider_dli.triggers.killing import listed
+
+        if jobs := self._requested_jobs():
+            self.log.warning("The task was killed. What it has requested of job %s goes on in DLI.", listed(jobs))
+
+    def _when_killed(self, action: Action) -> dict[str, Any]:
+        """Return what the trigger is to do where the task is killed while it waits."""
+        del action
+        return {}
+
+    def _requested_jobs(self) -> list[int]:
+        return list(self._requested.marks) if self._requested else []
 
     @tells_failures
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
@@ -124,10 +165,9 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.memory import RequestLog
         from airflow_provider_dli.triggers.events import checked
-        from airflow_provider_dli.triggers.flink import watch_of
 
         checked(event)
-        watch, left = watch_of(event), event.get("left", 0.0)
+        watch, left = self._recall(event), event.get("left", 0.0)
         action = self._checked()
         memory = RequestLog(context, f"dli_{action.deed.name}")
         return self._resumed(DliHook(action.options.dli_conn_id), watch, left, action, memory)
@@ -181,6 +221,7 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
             poll_interval=action.options.poll_interval,
             **self.wait_limits(hook, timeout),
             **state_of(watch),
+            **self._when_killed(action),
         )
         self.defer_to(trigger)
 

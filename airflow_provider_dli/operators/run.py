@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dli.operators.asking import Action
     from airflow_provider_dli.parameters import IfEmpty
+    from airflow_provider_dli.parameters.models import RunParameters
 
 
 class DliRunFlinkJobsOperator(FlinkJobsOperator):
@@ -44,15 +45,24 @@ class DliRunFlinkJobsOperator(FlinkJobsOperator):
     :param timeout: seconds to wait (templated)
     :param poll_interval: seconds between two looks (templated)
     :param settling_time: seconds for which a job may still read as before after it was asked (templated)
+    :param stop_on_kill: True to have the jobs that this task has started stopped where it is killed: marked as
+        failed or cleared in the UI, or ended by its ``execution_timeout``; while it waits on the triggerer on
+        Airflow 3.3 and later only. By default they go on, as a streaming job is to outlive what started it, and
+        the log names them (templated)
     :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says
     :raises DliFailException: if a parameter or the connection cannot be used, a job does not exist, DLI
         refuses, or a job comes to an end that is not the one waited for; no retry is spent
     :raises DliException: if DLI is out of reach or in trouble, or time is up; a retry may help
     """
 
-    template_fields: Sequence[str] = (*FlinkJobsOperator.template_fields, "resume_savepoint", "wait_for")
+    template_fields: Sequence[str] = (
+        *FlinkJobsOperator.template_fields,
+        "resume_savepoint",
+        "wait_for",
+        "stop_on_kill",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- by name, as Airflow's
         self,
         *,
         job_ids: Iterable[int | str] | int | str | XComArg,
@@ -63,6 +73,7 @@ class DliRunFlinkJobsOperator(FlinkJobsOperator):
         timeout: float | str | timedelta = 600,
         poll_interval: float | str | timedelta = 10,
         settling_time: float | str | timedelta = 60,
+        stop_on_kill: bool | str = False,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
@@ -78,11 +89,30 @@ class DliRunFlinkJobsOperator(FlinkJobsOperator):
         )
         self.resume_savepoint = resume_savepoint
         self.wait_for = wait_for
+        self.stop_on_kill = stop_on_kill
+
+    def on_kill(self) -> None:
+        """Stop the jobs that this task has started, or log that they go on."""
+        from airflow_provider_dli.triggers.killing import stop_killed
+
+        jobs = self._requested_jobs()
+        if jobs and self._hook and self._options().stop_on_kill:
+            stop_killed(self._hook, jobs, self.log)
+        else:
+            super().on_kill()
+
+    def _when_killed(self, action: Action) -> dict[str, Any]:
+        del action
+        return {"stop_on_kill": self._options().stop_on_kill}
+
+    def _options(self) -> RunParameters:
+        from airflow_provider_dli.parameters.models import RunParameters
+
+        return RunParameters.from_operator(self)
 
     def _action(self) -> Action:
         from airflow_provider_dli.lifecycle import deeds
         from airflow_provider_dli.operators.asking import Action
-        from airflow_provider_dli.parameters.models import RunParameters
 
-        options = RunParameters.from_operator(self)
+        options = self._options()
         return Action(options, deeds.run(resume_savepoint=options.resume_savepoint), options.wait_for)

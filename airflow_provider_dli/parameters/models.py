@@ -255,6 +255,7 @@ class RunParameters(ActionParameters):
 
     resume_savepoint: kinds.Flag
     wait_for: kinds.WaitChoice
+    stop_on_kill: kinds.Flag
 
 
 class StopParameters(ActionParameters):

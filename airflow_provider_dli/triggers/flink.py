@@ -9,6 +9,7 @@ from airflow_provider_dli.client.flink.watching import Watch
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.triggers.events import unknown
+from airflow_provider_dli.triggers.killing import astop_killed, listed
 from airflow_provider_dli.triggers.waiting import WaitingTrigger
 
 if TYPE_CHECKING:
@@ -34,11 +35,21 @@ class FlinkJobsTrigger(WaitingTrigger):
     :param before: marks of the jobs before they were asked to move, by id as text
     :param asked: epoch seconds, by the service's clock, at which they were asked; None for the first response
     :param grace: seconds after that in which a job may be as it was before
+    :param stop_on_kill: whether to stop the jobs that were asked where the task is killed (Airflow 3.3 and later)
     :param must_move: whether it is a failure to be so for longer
     """
 
     hook_class = DliHook
-    parameters = ("job_ids", "goal", *WaitingTrigger.parameters, "before", "asked", "grace", "must_move")
+    parameters = (
+        "job_ids",
+        "goal",
+        *WaitingTrigger.parameters,
+        "before",
+        "asked",
+        "grace",
+        "must_move",
+        "stop_on_kill",
+    )
 
     def __init__(  # noqa: PLR0913 -- by name, as in its row of the database
         self,
@@ -54,6 +65,7 @@ class FlinkJobsTrigger(WaitingTrigger):
         asked: float | None = 0.0,
         grace: float = 0.0,
         must_move: bool = True,
+        stop_on_kill: bool = False,
     ) -> None:
         super().__init__(dli_conn_id, poll_interval, deadline, timeout=timeout, execution_left=execution_left)
         self.job_ids = list(job_ids)
@@ -62,6 +74,7 @@ class FlinkJobsTrigger(WaitingTrigger):
         self.asked = asked
         self.grace = grace
         self.must_move = must_move
+        self.stop_on_kill = stop_on_kill
         marks = {int(job_id): mark for job_id, mark in self.before.items()}
         self._watch = Watch(self.job_ids, goal, marks, asked or 0.0, grace, must_move)
 
@@ -77,6 +90,14 @@ class FlinkJobsTrigger(WaitingTrigger):
             if self.asked is None:
                 self.asked = self._watch.asked = self.service_time()
             self._watch.see(job_id, job)
+
+    async def on_kill(self) -> None:
+        """Stop the jobs that the task has started, or log that they go on; Airflow calls it on a kill."""
+        jobs = list(self._watch.before) if self.must_move else []
+        if jobs and self.stop_on_kill:
+            await astop_killed(self.hook_class(self.dli_conn_id), jobs, self.log)
+        elif jobs:
+            self.log.warning("The task was killed. What it has requested of job %s goes on in DLI.", listed(jobs))
 
     def missing(self) -> list[Any]:
         """Give the jobs that are on their way still."""

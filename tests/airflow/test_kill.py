@@ -1,0 +1,98 @@
+"""A task that is killed: what it stops, and what it logs of the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.operators.dli import DliRunFlinkJobsOperator, DliStopFlinkJobsOperator
+from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
+from tests.airflow.halves import both_halves
+from tests.airflow.stores import TaskInstance
+
+
+class Killed(BaseException):
+    """What ends a task in the middle of its wait."""
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Return the emulator with a job that stays on its way once it is started."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+    dli_emulator.fault("BatchRunFlinkJobs", "statuses", path=["job_submitting"])
+    return dli_emulator
+
+
+def run(**parameters: Any) -> DliRunFlinkJobsOperator:
+    given = {"job_ids": [100, 103], "timeout": 0.3, "poll_interval": 0.1, **parameters}
+    return DliRunFlinkJobsOperator(task_id="run", **given)
+
+
+def requests(world: Emulator, operation: str) -> int:
+    return sum(request.operation == operation for request in world.requests)
+
+
+@both_halves
+@pytest.mark.parametrize("stops", [True, "true", False])
+def test_jobs_are_stopped_only_where_the_author_says_so(
+    world: Emulator, capfd: pytest.CaptureFixture[str], stops: bool | str, deferrable: bool
+) -> None:
+    """Those that this task has started, and no other; either way the log names them."""
+    operator = run(stop_on_kill=stops, deferrable=deferrable)
+    with pytest.raises(TaskDeferred if deferrable else DliException) as ended:
+        operator.execute(TaskInstance().context)
+    if isinstance(ended.value, TaskDeferred):
+        trigger = FlinkJobsTrigger(**ended.value.trigger.serialize()[1])
+        asyncio.run(trigger.on_kill())
+    else:
+        operator.on_kill()
+    logged = "".join(capfd.readouterr())
+    assert requests(world, "BatchStopFlinkJobs") == bool(stops)
+    told = "Job 100 was requested to stop" if stops else "has requested of job 100 goes on in DLI"
+    assert told in logged
+    assert world.world.jobs[103].status == "job_running"
+
+
+@both_halves
+def test_a_kill_raises_nothing_and_ends_soon(
+    world: Emulator, capfd: pytest.CaptureFixture[str], deferrable: bool
+) -> None:
+    """Whatever the service says."""
+    operator = run(stop_on_kill=True, deferrable=deferrable)
+    with pytest.raises(TaskDeferred if deferrable else DliException) as ended:
+        operator.execute(TaskInstance().context)
+    world.fault("BatchStopFlinkJobs", "error", code="DLI.15002", message="not now")
+    if isinstance(ended.value, TaskDeferred):
+        asyncio.run(FlinkJobsTrigger(**ended.value.trigger.serialize()[1]).on_kill())
+    else:
+        operator.on_kill()
+    assert "Job 100 could not be stopped" in "".join(capfd.readouterr())
+
+
+def test_an_execution_timeout_on_the_triggerer_is_a_kill(
+    world: Emulator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As on a worker; the new process has the jobs from the event."""
+    limited: dict[str, Any] = {"deferrable": True, "execution_timeout": timedelta(seconds=5)}
+    watch = {"job_ids": [100], "goal": "running", "asked": 0.0, "grace": 60.0}
+    event = {"status": "timeout", "missing": [100], "execution_left": -1.0}
+    event["watch"] = {**watch, "before": {"100": ["job_init", None, None]}}
+    with pytest.raises(DliException, match="execution_timeout of 0:00:05 is over"):
+        run(stop_on_kill=True, **limited).resume_execution("execute_complete", {"event": event}, {})
+    assert requests(world, "BatchStopFlinkJobs") == 1
+    stop = DliStopFlinkJobsOperator(task_id="stop", job_ids=[100], **limited)
+    with pytest.raises(DliException, match="execution_timeout of 0:00:05 is over"):
+        stop.resume_execution("execute_complete", {"event": event}, {})
+    assert "has requested of job 100 goes on in DLI" in "".join(capfd.readouterr())
+
+
+def test_a_task_that_has_requested_nothing_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    """There is nothing left behind."""
+    run(stop_on_kill=True).on_kill()
+    assert "kill" not in "".join(capfd.readouterr())
