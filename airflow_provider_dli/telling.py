@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from airflow_provider_dli.exceptions import DliException
 
@@ -88,3 +88,15 @@ def _wrapped(text: str) -> list[str]:
 
     # A word stays whole, however long: Airflow's masker does not know half a secret.
     return textwrap.wrap(text, _WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+
+
+class LogsKill:
+    """An operator that cannot call back what it has requested: when it is killed it logs what goes on."""
+
+    log: Any
+    #: what goes on in the service, and what to do about it
+    left_behind: ClassVar[str]
+
+    def on_kill(self) -> None:
+        """Log what goes on; Airflow calls it where the task is killed."""
+        self.log.warning("The task was killed. %s", self.left_behind)

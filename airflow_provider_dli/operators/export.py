@@ -12,7 +12,7 @@ from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
 from airflow_provider_dli.safe_log import SafeLog
-from airflow_provider_dli.telling import tells_failures
+from airflow_provider_dli.telling import LogsKill, tells_failures
 from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _BATCH_SIZE = 100
 
 
-class DliExportFlinkJobsOperator(Traced, SafeLog, BaseOperator):
+class DliExportFlinkJobsOperator(LogsKill, Traced, SafeLog, BaseOperator):
     """Export Flink jobs of a DLI project as ZIP archives to OBS.
 
     Follows *Exporting a Flink Job* of the DLI API reference (dli_02_0254). Every run makes new archives; give
@@ -90,6 +90,10 @@ class DliExportFlinkJobsOperator(Traced, SafeLog, BaseOperator):
     template_fields_renderers = {"selection": "json"}  # noqa: RUF012 -- as Airflow declares it
     operator_extra_links = (ObsBucketLink(), DliConsoleLink())
     ui_color = "#f4d7da"
+    left_behind = (
+        "An export that was requested goes on in DLI and may leave an archive in obs_dir; "
+        "the next attempt looks for it."
+    )
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
 from airflow_provider_dli.safe_log import SafeLog
-from airflow_provider_dli.telling import tells_failures
+from airflow_provider_dli.telling import LogsKill, tells_failures
 from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.restoring.outcome import ImportOutcome
 
 
-class DliImportFlinkJobsOperator(Traced, SafeLog, BaseOperator):
+class DliImportFlinkJobsOperator(LogsKill, Traced, SafeLog, BaseOperator):
     """Import the Flink jobs of an archive into a DLI project, in which they are drafts then.
 
     Follows *Importing a Flink Job* of the DLI API reference (dli_02_0255). The archive is proven whole first. What
@@ -72,6 +72,9 @@ class DliImportFlinkJobsOperator(Traced, SafeLog, BaseOperator):
     )
     operator_extra_links = (DliConsoleLink(),)
     ui_color = "#d9ead3"
+    left_behind = (
+        "An import that was requested goes on in DLI and may create jobs; the next attempt looks for them."
+    )
 
     def __init__(  # noqa: PLR0913 -- by name, as Airflow's
         self,

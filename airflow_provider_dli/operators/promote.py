@@ -11,14 +11,14 @@ from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
 from airflow_provider_dli.safe_log import SafeLog
-from airflow_provider_dli.telling import tells_failures
+from airflow_provider_dli.telling import LogsKill, tells_failures
 from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
 
-class DliPromoteFlinkJobsOperator(SafeLog, BaseOperator):
+class DliPromoteFlinkJobsOperator(LogsKill, SafeLog, BaseOperator):
     """Bring Flink jobs of one DLI project into another, such as from test to production.
 
     Each job is held against the one of its name in the target: created if there is none, updated if it differs,
@@ -56,6 +56,7 @@ class DliPromoteFlinkJobsOperator(SafeLog, BaseOperator):
     template_fields_renderers = {"queues": "json", "replacements": "json"}  # noqa: RUF012 -- as Airflow declares it
     operator_extra_links = (DliConsoleLink(),)
     ui_color = "#fff2cc"
+    left_behind = "Jobs that were created or updated so far stay; the next attempt compares them again."
 
     def __init__(
         self,

@@ -11,7 +11,14 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_dli.emulator import Emulator
 from airflow_provider_dli.exceptions import DliException
-from airflow_provider_dli.operators.dli import DliRunFlinkJobsOperator, DliStopFlinkJobsOperator
+from airflow_provider_dli.operators.dli import (
+    DliDeleteFlinkJobsOperator,
+    DliExportFlinkJobsOperator,
+    DliImportFlinkJobsOperator,
+    DliPromoteFlinkJobsOperator,
+    DliRunFlinkJobsOperator,
+    DliStopFlinkJobsOperator,
+)
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from tests.airflow.halves import both_halves
 from tests.airflow.stores import TaskInstance
@@ -96,3 +103,19 @@ def test_a_task_that_has_requested_nothing_says_nothing(capfd: pytest.CaptureFix
     """There is nothing left behind."""
     run(stop_on_kill=True).on_kill()
     assert "kill" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("operator", "told"),
+    [
+        (DliExportFlinkJobsOperator(task_id="export", obs_dir="b-1"), "may leave an archive"),
+        (DliImportFlinkJobsOperator(task_id="import", zip_file="b-1/a.zip"), "may create jobs"),
+        (DliDeleteFlinkJobsOperator(task_id="delete", job_ids=1), "is deleted"),
+        (DliPromoteFlinkJobsOperator(task_id="promote", job_ids=1, source_conn_id="b"), "stay"),
+    ],
+    ids=lambda value: getattr(value, "task_id", ""),
+)
+def test_what_goes_on_is_logged(operator: Any, told: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """There is no call that takes a request back."""
+    operator.on_kill()
+    assert told in "".join(capfd.readouterr())

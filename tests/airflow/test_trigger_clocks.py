@@ -1,0 +1,105 @@
+"""A triggerer whose clock is minutes off: waits are as long as they would be with a right one."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import time
+import zipfile
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJobSensor
+
+#: a triggerer: its clock is so many seconds ahead of everybody else's
+TRIGGERER = """
+import asyncio, json, sys, time
+
+ahead, right = float(sys.argv[1]), time.time
+time.time = lambda: right() + ahead
+from importlib import import_module
+
+path, fields = json.load(sys.stdin)
+module, _, name = path.rpartition(".")
+trigger = getattr(import_module(module), name)(**fields)
+
+async def fire():
+    async for event in trigger.run():
+        return event.payload
+
+began = time.monotonic()
+event = asyncio.run(fire())
+print(json.dumps([event, time.monotonic() - began]))
+"""
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+    dli_emulator.world.jobs[101].plan = []
+    return dli_emulator
+
+
+def fired(sensor: Any, ahead: float, **changed: Any) -> tuple[dict[str, Any], float]:
+    """Defer a sensor, and let a triggerer wait whose clock is ahead; its event, and the seconds that it took."""
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.execute({})
+    path, fields = deferred.value.trigger.serialize()
+    done = subprocess.run(
+        [sys.executable, "-c", TRIGGERER, str(ahead)],
+        input=json.dumps([path, {**fields, **changed}]),
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    event, seconds = json.loads(done.stdout.splitlines()[-1])
+    return event, seconds
+
+
+@pytest.mark.parametrize("ahead", [600, -600])
+@pytest.mark.parametrize("kind", ["archive", "job"])
+def test_a_wait_ends_by_the_service_s_clock(world: Emulator, kind: str, ahead: float) -> None:
+    """Not at once where the clock is ahead, nor ten minutes late where it is behind."""
+    given: dict[str, Any] = {"deferrable": True, "poke_interval": 0.5, "timeout": 8}
+    archive = f"{world.bucket}/never.zip"
+    sensor: Any = (
+        DliExportArchiveSensor(task_id="wait", zip_file=archive, **given)
+        if kind == "archive"
+        else DliFlinkJobSensor(task_id="wait", job_ids=[101], **given)
+    )
+    # As where this is the second triggerer of the wait: only the deadline tells how long it may be.
+    event, seconds = fired(sensor, ahead, timeout=3600)
+    assert event["status"] == "timeout"
+    assert 0.5 < seconds < 60
+
+
+def test_an_archive_settles_by_the_service_s_clock(world: Emulator) -> None:
+    """It was written a moment ago, whatever this machine's clock says."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as made:
+        made.writestr("100.json", "{}")
+    world.s3.put_object(Bucket=world.bucket, Key="a.zip", Body=content.getvalue())
+    written = time.time()
+    name = f"{world.bucket}/a.zip"
+    sensor = DliExportArchiveSensor(
+        task_id="wait", zip_file=name, deferrable=True, poke_interval=0.5, settle_time=9
+    )
+    event, _ = fired(sensor, 600)
+    assert event["status"] == "present"
+    assert time.time() - written > 7
+
+
+def test_without_the_service_s_clock_the_timeout_counts(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that is down tells no time: the wait is as long as it was promised."""
+    nobody = "http://127.0.0.1:9"
+    connection = world.connection(retry_budget=0, endpoint=nobody, obs_endpoint=nobody)
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
+    sensor = DliFlinkJobSensor(task_id="wait", job_ids=[103], deferrable=True, poke_interval=0.5, timeout=3)
+    event, seconds = fired(sensor, 600)
+    assert (event["status"], event["transient"]) == ("error", True)
+    assert 2 < seconds < 60
