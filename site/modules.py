@@ -22,7 +22,7 @@ PAGES = {
         "- archives jobs pages watching lifecycle savepoints definitions settings graphs templates states diff",
     ),
     "client.obs": ("OBS", "settings objects listing reader writing"),
-    "archive": ("Archives", "- codes expectation report engine limits"),
+    "archive": ("Archives", "- codes expectation report limits"),
     "": ("Exceptions and helpers", "exceptions retry_policy selection pytest_plugin deprecation"),
     "links": ("Links", "dli"),
     "assets": ("Assets", "obs"),

@@ -235,7 +235,7 @@ def test_a_list_whose_filters_are_all_nothing_is_refused(given: dict[str, Any]) 
 )
 def test_a_mapping_of_jobs_in_every_form(given: object) -> None:
     """As the import pushes it, mapped or not, as an author or a template writes it."""
-    conns = {"source_conn_id": "a", "dli_conn_id": "b"}
+    conns = {"source_conn_id": "a", "dli_conn_id": "b", "show_values": False}
     found = CompareParameters.read({"job_mapping": given, **conns}).job_mapping
     assert [(each.old_job_id, each.new_job_id) for each in found] == [(1, 2), (3, None)]
 

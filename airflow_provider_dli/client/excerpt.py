@@ -34,9 +34,9 @@ class _Excerpt(reprlib.Repr):
             return "<int>"
 
     def repr_instance(self, x: object, level: int) -> str:
-        if type(x).__repr__ is object.__repr__:
-            return f"<{type(x).__name__}>"
-        return super().repr_instance(x, level)
+        text = super().repr_instance(x, level)
+        # Where it lies in memory is of no use to anybody.
+        return f"<{type(x).__name__}>" if " at 0x" in text else text
 
 
 _EXCERPT = _Excerpt()

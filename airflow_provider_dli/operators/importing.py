@@ -79,7 +79,7 @@ class DliImportFlinkJobsOperator(LogsKill, Traced, SafeLog, BaseOperator):
     def __init__(  # noqa: PLR0913 -- by name, as Airflow's
         self,
         *,
-        zip_file: Iterable[str] | str | XComArg,
+        zip_file: Iterable[str | XComArg] | str | XComArg,
         is_cover: bool | str = False,
         expect: Iterable[int | str] | int | str | XComArg | NotGiven = NOT_GIVEN,
         on_clash: str = "fail",

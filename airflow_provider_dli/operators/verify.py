@@ -80,7 +80,7 @@ class DliVerifyFlinkExportOperator(Traced, Deferrable, SafeLog, BaseOperator):
     def __init__(  # noqa: PLR0913 -- by name, as Airflow's
         self,
         *,
-        zip_file: Iterable[str] | str | XComArg,
+        zip_file: Iterable[str | XComArg] | str | XComArg,
         dli_conn_id: str = DEFAULT_CONN_ID,
         level: Level | str = "full",
         expected_jobs: Iterable[int | str] | int | str | XComArg | NotGiven = NOT_GIVEN,

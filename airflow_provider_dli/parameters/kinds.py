@@ -39,6 +39,8 @@ _LONGEST_NAME = 256
 #: bytes of what is written below ``report_to``, and below ``copy_to``
 _REPORT_NAME = len("/verify-report-20260115T080000000000.html")
 _COPY_NAME = len("/0123456789abcdef/aggregate_1582677879475.zip")
+#: a template that nobody rendered
+_TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}")
 _CONN_ID = re.compile(r"[\w#!()\-.:/\\]{1,250}")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _TIMEDELTA: TypeAdapter[timedelta] = TypeAdapter(timedelta)
@@ -86,6 +88,8 @@ def _given(value: object) -> None:
 
 def _place(read: Callable[[str, object], T], value: object) -> T:
     """Return a place in OBS; refuse it with the words of the client."""
+    if isinstance(value, str) and _TEMPLATE.search(value):
+        raise Refused(f"{excerpt(value)} is a template that was not rendered")
     try:
         return read("", value)
     except ConfigurationError as error:
@@ -162,8 +166,8 @@ def _name(item: object) -> str:
     text = item if whole_number(item) is None else str(item)
     if not isinstance(text, str) or is_nothing(text):
         raise Refused(f"{excerpt(item)} is not a name")
-    text = text.strip()
-    if len(text) > _LONGEST_NAME or not text.isprintable():
+    text = str(text).strip()
+    if len(text) > _LONGEST_NAME or not text.isprintable() or _TEMPLATE.search(text):
         raise Refused(f"{excerpt(text)} cannot be a name")
     return text
 
@@ -293,7 +297,9 @@ CopyDirectory = Annotated[
     ObsLocation | None, PlainValidator(_unless_nothing(_directory(_COPY_NAME))), _OPTIONAL_DIRECTORY
 ]
 SavepointDirectory = Annotated[
-    ObsLocation | None, PlainValidator(_unless_nothing(_directory(0))), _OPTIONAL_DIRECTORY
+    ObsLocation | None,
+    PlainValidator(_unless_nothing(_directory(0))),
+    Kind("optional directory of savepoints", _PLACE, _LEFT_OUT),
 ]
 
 # Single values
@@ -303,7 +309,7 @@ def _flag(value: object) -> object:
     value = bare(value)
     _required(value)
     # Neither "yes" nor 1, which pydantic takes as well: those come from a field that is something else.
-    if not isinstance(value, bool) and str(value).lower() not in {"true", "false"}:
+    if not (isinstance(value, bool) or (isinstance(value, str) and value.lower() in {"true", "false"})):
         raise Refused(f"{excerpt(value)} is neither True nor False")
     return value
 
@@ -330,6 +336,11 @@ def _seconds(value: object) -> float:
         return float(value)
     except OverflowError:
         raise Refused(f"{excerpt(value)} is too long") from None
+
+
+def _seconds_if_given(value: object) -> float:
+    _given(value)
+    return _seconds(value)
 
 
 def _seconds_in_text(text: str) -> object:
@@ -360,7 +371,7 @@ def _conn_id(value: object) -> str:
     _required(value)
     if not isinstance(value, str) or not _CONN_ID.fullmatch(value) or "://" in value:
         raise Refused(f"{excerpt(value)} cannot be the id of a connection")
-    return value
+    return str(value)
 
 
 def _texts(value: object) -> Mapping[str, str]:
@@ -414,6 +425,12 @@ WaitChoice = Annotated[
     BeforeValidator(_choice_or_none),
     Kind("choice or None", "give 'running', 'finished' or None", "None is a choice; a text is refused"),
 ]
+MaxAge = Annotated[
+    float,
+    BeforeValidator(_seconds_if_given),
+    Field(gt=0, le=_LONGEST, allow_inf_nan=False),
+    Kind("age", "give seconds above 0 and at most a hundred years, or a timedelta; leave it out for any age"),
+]
 _CONNECTION = "give the id of a connection of type dli"
 ConnId = Annotated[str, PlainValidator(_conn_id), Kind("connection", _CONNECTION)]
 OptionalConnId = Annotated[
@@ -441,17 +458,14 @@ def _items(value: object) -> list[object]:
 
 
 def _as_list(value: object) -> object:
-    # "[ab]*" is a wildcard, and not a list that somebody has written.
-    if not isinstance(value, str) or not value.strip().startswith(("[", "(")):
+    if not isinstance(value, str) or not value.strip().startswith(("[", "(", "{")):
         return value
     try:
         found = literal(value)
     except Refused:
         return value
-    is_list = isinstance(found, list | tuple) and all(
-        isinstance(each, str | dict) or each is None for each in found
-    )
-    return found if is_list else value
+    # "[ab]*" and "[12]" are wildcards, and not lists that somebody has written.
+    return value if isinstance(found, list) and len(found) == 1 and isinstance(found[0], int) else found
 
 
 def _names(value: object) -> tuple[str, ...]:
@@ -492,7 +506,7 @@ def _text(value: object) -> str:
 
 
 def _tags(value: object) -> tuple[tuple[str, str], ...]:
-    if isinstance(value, str) and not value.strip().startswith("{"):
+    if isinstance(value, str) and not value.strip().startswith(("{", "[", "(")):
         pairs: list[Any] = [pair.partition("=")[::2] if "=" in pair else ("", "") for pair in value.split(",")]
     else:
         pairs = list(mapping(value).items())

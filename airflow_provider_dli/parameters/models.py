@@ -63,6 +63,8 @@ def _failure(model: type[BaseModel], error: ErrorDetails, values: Mapping[str, A
     name = ".".join(str(part) if str(part).isidentifier() else excerpt(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return ConfigurationError(name, "is unknown", f"there are {', '.join(SelectionFields.model_fields)}")
+    if error["type"] == "missing":
+        return ConfigurationError(name, "is missing", _remedy(model, error))
     refused = error.get("ctx", {}).get("error")
     remedy = _remedy(model, error)
     if isinstance(refused, Refused):
@@ -161,7 +163,7 @@ class VerifyParameters(Parameters):
     level: kinds.LevelChoice
     expected_jobs: kinds.ExpectedJobs = ()
     min_entries: kinds.PositiveInt
-    max_age: kinds.PositiveSeconds = float("inf")
+    max_age: kinds.MaxAge = float("inf")
     report_to: kinds.ReportDirectory = None
     timeout: kinds.Seconds
     poll_interval: kinds.PositiveSeconds

@@ -83,9 +83,11 @@ def literal(text: str) -> object:
 
 class _CallsAsMappings(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """``ExportResult(zip_file=('a',))`` becomes ``{'zip_file': ('a',)}``; what is not named is dropped."""
+        """``ExportResult(zip_file=('a',))`` becomes ``{'zip_file': ('a',)}``; what names nothing becomes None."""
         names: list[ast.expr | None] = [ast.Constant(each.arg) for each in node.keywords if each.arg]
-        return ast.Dict(names, [self.visit(each.value) for each in node.keywords if each.arg])
+        if not names or node.args or len(names) < len(node.keywords):
+            return ast.Constant(None)
+        return ast.Dict(names, [self.visit(each.value) for each in node.keywords])
 
 
 def bare(value: object) -> object:

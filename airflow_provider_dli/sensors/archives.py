@@ -53,7 +53,7 @@ class DliExportArchiveSensor(DliSensor):
     def __init__(
         self,
         *,
-        zip_file: Iterable[str] | str | XComArg,
+        zip_file: Iterable[str | XComArg] | str | XComArg,
         dli_conn_id: str = DEFAULT_CONN_ID,
         level: Level | str = "directory",
         settle_time: float | str | timedelta = 0,

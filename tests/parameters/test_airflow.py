@@ -1,0 +1,133 @@
+"""Values as Airflow itself hands them over: real task instances, mapped ones, templates of both kinds, a form."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.emulator import Emulator
+from tests.airflow_cli import AirflowCli
+
+DAGS = Path(__file__).with_name("dags")
+
+#: what becomes of each task, or instance of a mapped one, and what its log says
+_RENDERED = {
+    "p3_empty": ("failed", r"selection: has nothing in queue_name; fill one in"),
+    "p4_false": ("failed", r"the project has no job 999999"),
+    "p4_true": ("success", r"Not exported: jobs 999999"),
+    "p5_text": ("success", r"Exporting 2 Flink jobs .* 100, 101"),
+    "p5_number": ("success", r"Batch 2 of 2: 1 job"),
+    "p7_none": ("failed", r"obs_dir: rendered to nothing; give bucket, bucket/directory"),
+    "given_none": ("failed", r"job_selected: was given and is None; .*leave it out for all jobs"),
+    "all_plainly": ("success", r"Exporting all Flink jobs"),
+}
+_HANDED_OVER = {
+    "p3_text": ("failed", r"selection: has nothing in queue_name; fill one in"),
+    "p3_beside": ("success", r"Exporting 3 Flink jobs"),
+    "p5_timedelta": ("success", ""),
+    "p5_none": ("failed", r"settling_time: rendered to nothing; give seconds"),
+    "given_empty": ("failed", r"job_selected: was given and is empty; .*leave it out for all jobs"),
+    "list_empty": ("failed", r"queue_name: was given and filters nothing; fill one in"),
+    "rows": ("success", ""),
+    "p1 0": ("success", r""),
+    "p1 1": ("failed", r"job_selected: was given and is None"),
+    "p1 2": ("failed", r"selection: was given and is None"),
+    "p1 3": ("success", ""),
+    "p1 4": ("failed", r"settling_time: rendered to nothing"),
+    "p1 5": ("success", ""),
+    "p1 6": ("success", ""),
+    "p1_partial 0": ("failed", ""),
+    "p1_literal 0": ("failed", ""),
+    "p1_literal 1": ("success", ""),
+    "one": ("success", ""),
+    "mapped 0": ("success", ""),
+    "mapped 1": ("success", ""),
+    "expectations": ("success", ""),
+    "p2 0": ("success", ""),
+    "p2 1": ("failed", r"expected_jobs: was given and is None"),
+    "p2 2": ("failed", r"max_age: was given and is None"),
+    "p2 3": ("success", ""),
+    "listed": ("success", ""),
+    "p6_mapped": ("success", r"2 archives"),
+    "p6_both": ("success", r"3 archives"),
+    "p6_rows": ("success", r"Exporting 3 Flink jobs"),
+    "p6_wrong": ("failed", r"zip_file: .* is a row without zip_file; .* XComArg\(export, key='zip_file'\)"),
+    "archives": ("success", ""),
+    "whole": ("success", ""),
+    "read": ("success", ""),
+    "p8_text": ("success", ""),
+    "p8_value": ("success", r"2 archives"),
+    "p8_whole": ("success", ""),
+}
+
+
+@dataclass
+class Run:
+    """What Airflow's database says of the tasks of a run, by task and map index, and its log, on one line."""
+
+    states: dict[str, str]
+    log: str
+
+
+@pytest.fixture(scope="module")
+def cli(airflow_environ: dict[str, str]) -> Iterator[AirflowCli]:
+    started = AirflowCli(airflow_environ | {"AIRFLOW__CORE__DAGS_FOLDER": str(DAGS)})
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def run_dag(
+    cli: AirflowCli, airflow_environ: dict[str, str], airflow_home: Path, tmp_path: Path, dli_emulator: Emulator
+) -> Callable[[str], Run]:
+    environment = airflow_environ | {
+        "AIRFLOW_CONN_DLI_DEFAULT": dli_emulator.connection(retry_budget=0),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+    }
+
+    def run(dag_id: str) -> Run:
+        log = tmp_path / "log"
+        conf = json.dumps({"bucket": dli_emulator.bucket})
+        cli.run(["dags", "test", dag_id, "--conf", conf], environment, log)
+        text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8"))
+        with closing(sqlite3.connect(airflow_home / "airflow.db")) as database:
+            found = database.execute(
+                "SELECT task_id, map_index, state FROM task_instance WHERE run_id = "
+                "(SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1) AND dag_id = ?",
+                (dag_id, dag_id),
+            )
+            states = {f"{name} {index}" if index >= 0 else name: state for name, index, state in found}
+        return Run(states, " ".join(text.split()))
+
+    return run
+
+
+def _exported(world: Emulator) -> list[Any]:
+    return [each.json() for each in world.requests if each.operation == "ExportFlinkJobs"]
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "expected"), [("parameters", _RENDERED | _HANDED_OVER), ("parameters_native", _RENDERED)]
+)
+def test_values_as_airflow_hands_them_over(
+    run_dag: Callable[[str], Run], dli_emulator: Emulator, dag_id: str, expected: dict[str, tuple[str, str]]
+) -> None:
+    """Each task does what was meant, or is refused by the name of the parameter; nothing is sent for those."""
+    run = run_dag(dag_id)
+    assert run.states == {name: state for name, (state, _) in expected.items()}, run.log[-8000:]
+    for name, (_, said) in expected.items():
+        assert re.search(said, run.log), name
+    refused = {name.partition(" ")[0] for name, (state, _) in expected.items() if state == "failed"}
+    directories = [each["obs_dir"].partition(f"/{dag_id}/")[2] for each in _exported(dli_emulator)]
+    # One of them is refused by DLI, for a job that it does not have.
+    succeeding = {"p1/0", "p1/3", "p1/5", "p1/6", "p1_literal/1", "p4_false/-1"}
+    sent = {each.removesuffix("/batch-0001").removesuffix("/batch-0002") for each in directories if each}
+    assert {each for each in sent if each.partition("/")[0] in refused} <= succeeding
