@@ -1,8 +1,10 @@
 """Kill tasks at random moments and see that nothing is lost, and nothing done twice in silence.
 
 ``python -m tests.airflow.kills [RUNS] [FIRST_SEED]``: each run takes one of export, import, run and stop, kills
-its process (SIGKILL) up to three times at random moments while the service is slow, lets the last try end, and
-compares the emulator's world with what was asked for. One JSON line for each that went wrong, and one at the end.
+its process (SIGKILL) up to three times at random moments while the service is slow, lets the last attempt end, and
+compares the emulator's world with what was requested. That many with a right clock, and a quarter of them again
+with each clock of :data:`CLOCKS`: every second attempt is on a worker whose clock is off by so much, as
+time-machine injects it into the process. One JSON line for each run that went wrong, and one for each clock.
 """
 
 from __future__ import annotations
@@ -17,12 +19,16 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_dli.emulator import Emulator
 
 TRIES = 4
+#: seconds that clocks are off by
+CLOCKS = (-600, -5, 5, 600)
 LONGEST = 1.2
 SETTLING = 1.5
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -53,9 +59,45 @@ class FileStore:
         self._write({name: value for name, value in self._read().items() if name != key})
 
 
-def one_try(kind: str, parameters: dict[str, Any], environment: dict[str, str], folder: Path) -> None:
+@dataclass
+class Flaw:
+    """What went wrong.
+
+    :param kind: ``doubled`` in silence, or ``lost``
+    :param words: what there is, and what was said
+    """
+
+    kind: str
+    words: str
+
+
+@dataclass
+class Chance:
+    """What a seed decides.
+
+    :param random: draws the moments
+    :param skew: seconds that the clock of every second attempt is off by
+    :param first_is_right: whether the first attempt has a right clock
+    """
+
+    random: random.Random
+    skew: float = 0
+    first_is_right: bool = False
+
+    def clock(self, attempt: int) -> float:
+        """Return the seconds that the clock of an attempt is off by."""
+        return self.skew if (attempt % 2 == 0) is not self.first_is_right else 0
+
+
+def one_try(
+    kind: str, parameters: dict[str, Any], environment: dict[str, str], folder: Path, clock: float
+) -> None:
     """Run a task once, in a process of its own; its result goes into a file."""
     os.environ.update(environment)
+    if clock:
+        import time_machine  # noqa: PLC0415 -- few runs want it
+
+        time_machine.travel(datetime.now(UTC) + timedelta(seconds=clock), tick=True).start()
     with (folder / "log").open("a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -66,23 +108,23 @@ def one_try(kind: str, parameters: dict[str, Any], environment: dict[str, str], 
     (folder / "result.json").write_text(json.dumps(result))
 
 
-def tried(
-    kind: str, parameters: dict[str, Any], environment: dict[str, str], chance: random.Random
-) -> tuple[Any, str]:
-    """Run a task to its end, killing all tries but the last one; its result, and the log of all tries."""
+def tried(kind: str, parameters: dict[str, Any], environment: dict[str, str], chance: Chance) -> tuple[Any, str]:
+    """Run a task to its end, killing all attempts but the last one; its result, and the log of all attempts."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for number in range(TRIES):
-            process = CONTEXT.Process(target=one_try, args=(kind, parameters, environment, folder))
+            given = (kind, parameters, environment, folder, chance.clock(number))
+            process = CONTEXT.Process(target=one_try, args=given)
             process.start()
             if number < TRIES - 1:
-                process.join(chance.uniform(0, LONGEST))
+                process.join(chance.random.uniform(0, LONGEST))
                 if process.is_alive() and process.pid:
                     os.kill(process.pid, signal.SIGKILL)
-            process.join(60)
+            process.join(180)
             if process.exitcode == 0:
-                return json.loads((folder / "result.json").read_text()), (folder / "log").read_text()
-        return None, ""
+                break
+        result = folder / "result.json"
+        return json.loads(result.read_text()) if result.exists() else None, (folder / "log").read_text()
 
 
 def keys(world: Emulator) -> list[str]:
@@ -91,15 +133,15 @@ def keys(world: Emulator) -> list[str]:
     return [f"{world.bucket}/{item['Key']}" for item in found if item["Key"].endswith(".zip")]
 
 
-def slow(world: Emulator, operation: str, chance: random.Random) -> None:
+def slow(world: Emulator, operation: str, chance: Chance) -> None:
     """Make the service slow, so that many kills meet a request that is under way."""
     for _ in range(8):
-        before, after = chance.uniform(0, 0.25), chance.uniform(0, 0.25)
+        before, after = chance.random.uniform(0, 0.25), chance.random.uniform(0, 0.25)
         world.fault(operation, "slow", before=before, after=after)
 
 
-def export(world: Emulator, environment: dict[str, str], chance: random.Random) -> str | None:
-    """Export in batches: each lies in the store once, and is named in the result, or in the log as superseded."""
+def export(world: Emulator, environment: dict[str, str], chance: Chance) -> Flaw | None:
+    """Export in batches: each is in the store once, and named in the result, or another is named in the log."""
     slow(world, "ExportFlinkJobs", chance)
     parameters = {
         "obs_dir": f"{world.bucket}/night",
@@ -107,15 +149,17 @@ def export(world: Emulator, environment: dict[str, str], chance: random.Random) 
         "batch_size": 7,
         "settling_time": SETTLING,
     }
-    result, told = tried("DliExportFlinkJobsOperator", parameters, environment, chance)
-    extra = set(keys(world)) - set(result or [])
-    silent = [archive for archive in extra if archive not in told]
-    if silent or not set(result or []) <= set(keys(world)):
-        return f"the result is {result}, and in the store is {keys(world)}"
-    return None if len(result or []) == 4 else f"{len(result or [])} archives"
+    result, log = tried("DliExportFlinkJobsOperator", parameters, environment, chance)
+    there = keys(world)
+    words = f"the result is {result}, and in the store is {there}: {log[-2000:]}"
+    silent = [archive for archive in set(there) - set(result or []) if archive not in log]
+    if silent:
+        return Flaw("doubled", words)
+    batches = {archive.rpartition("/")[0] for archive in result or []}
+    return None if set(result or []) <= set(there) and len(batches) == 4 else Flaw("lost", words)
 
 
-def restore(world: Emulator, environment: dict[str, str], chance: random.Random) -> str | None:
+def restore(world: Emulator, environment: dict[str, str], chance: Chance) -> Flaw | None:
     """Import: each job is there once, and accounted for."""
     scratch = world.world.add_project("cn-north-4_scratch", "scratch")
     os.environ.update(environment)
@@ -124,39 +168,44 @@ def restore(world: Emulator, environment: dict[str, str], chance: random.Random)
     archive = DliHook().export_flink_jobs(world.bucket).zip_file[0]
     slow(world, "ImportFlinkJobs", chance)
     parameters = {"zip_file": archive, "dli_conn_id": "dli_scratch", "settling_time": SETTLING, "verify": False}
-    result, _ = tried("DliImportFlinkJobsOperator", parameters, environment, chance)
+    result, log = tried("DliImportFlinkJobsOperator", parameters, environment, chance)
     names = Counter(job.name for job in scratch.jobs.values())
-    if result is None or len(result) != 26 or len(names) != 26 or max(names.values()) > 1:
-        return f"{len(result or [])} told, {len(names)} there"
-    return None
+    words = f"{len(result or [])} reported, {len(names)} there: {log[-2000:]}"
+    if names and max(names.values()) > 1:
+        return Flaw("doubled", words)
+    return None if len(result or []) == len(names) == 26 else Flaw("lost", words)
 
 
-def run(world: Emulator, environment: dict[str, str], chance: random.Random) -> str | None:
+def run(world: Emulator, environment: dict[str, str], chance: Chance) -> Flaw | None:
     """Run: each job runs, and was submitted once."""
     slow(world, "BatchRunFlinkJobs", chance)
     parameters = {"job_ids": [100, 114, 108, 113], "poll_interval": 0.05, "settling_time": SETTLING}
-    result, _ = tried("DliRunFlinkJobsOperator", parameters, environment, chance)
-    jobs = [world.world.job(job_id) for job_id in (100, 114, 108, 113)]
-    told = [(job.status, job.runs) for job in jobs if job]
-    return None if result and told == [("job_running", 1)] * 4 else f"{told}"
+    result, log = tried("DliRunFlinkJobsOperator", parameters, environment, chance)
+    jobs = [job for job_id in (100, 114, 108, 113) if (job := world.world.job(job_id))]
+    words = f"{[(job.status, job.runs) for job in jobs]}: {log[-2000:]}"
+    if any(job.runs > 1 for job in jobs):
+        return Flaw("doubled", words)
+    return None if result and {job.status for job in jobs} == {"job_running"} else Flaw("lost", words)
 
 
-def stop(world: Emulator, environment: dict[str, str], chance: random.Random) -> str | None:
+def stop(world: Emulator, environment: dict[str, str], chance: Chance) -> Flaw | None:
     """Stop: each job is stopped."""
     slow(world, "BatchStopFlinkJobs", chance)
     parameters = {"job_ids": [103, 117, 106], "poll_interval": 0.05, "settling_time": SETTLING}
-    result, _ = tried("DliStopFlinkJobsOperator", parameters, environment, chance)
-    jobs = [world.world.job(job_id) for job_id in (103, 117, 106)]
-    told = [(job.status, job.stops) for job in jobs if job]
-    return None if result and told == [("job_cancel_success", 1)] * 3 else f"{told}"
+    result, log = tried("DliStopFlinkJobsOperator", parameters, environment, chance)
+    jobs = [job for job_id in (103, 117, 106) if (job := world.world.job(job_id))]
+    words = f"{[(job.status, job.stops) for job in jobs]}: {log[-2000:]}"
+    if any(job.stops > 1 for job in jobs):
+        return Flaw("doubled", words)
+    return None if result and {job.status for job in jobs} == {"job_cancel_success"} else Flaw("lost", words)
 
 
-DEEDS: tuple[Callable[[Emulator, dict[str, str], random.Random], str | None], ...] = (export, restore, run, stop)
+DEEDS: tuple[Callable[[Emulator, dict[str, str], Chance], Flaw | None], ...] = (export, restore, run, stop)
 
 
-def killed(world: Emulator, seed: int) -> str | None:
+def killed(world: Emulator, seed: int, skew: float = 0) -> Flaw | None:
     """Make one run; what went wrong, or None."""
-    chance = random.Random(seed)
+    chance = Chance(random.Random(seed), skew, first_is_right=bool(seed // len(DEEDS) % 2))
     world.reset()
     world.world.settings.step_seconds = 0.2
     for job_id in (113, 117):
@@ -168,22 +217,36 @@ def killed(world: Emulator, seed: int) -> str | None:
     }
     deed = DEEDS[seed % len(DEEDS)]
     flaw = deed(world, environment, chance)
-    return None if flaw is None else f"{deed.__name__}: {flaw}"
+    return flaw and Flaw(flaw.kind, f"{deed.__name__}: {flaw.words}")
 
 
 def main() -> int:
     """Make runs; 1 if one went wrong."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    began, flaws = time.monotonic(), {}
+    kinds: Counter[str] = Counter()
     with Emulator() as world:
-        for seed in range(first, first + runs):
-            if flaw := killed(world, seed):
-                flaws[seed] = flaw
-                sys.stdout.write(json.dumps({"seed": seed, "flaw": flaw}) + "\n")
-    told = {"runs": runs, "first_seed": first, "flaws": len(flaws), "seconds": round(time.monotonic() - began)}
-    sys.stdout.write(json.dumps(told) + "\n")
-    return int(bool(flaws))
+        for skew, number in [(0, runs), *((skew, runs // 4) for skew in CLOCKS)]:
+            began, found = time.monotonic(), Counter[str]()
+            for seed in range(first, first + number):
+                if flaw := killed(world, seed, skew):
+                    found[flaw.kind] += 1
+                    _tell(seed=seed, clock=skew, **vars(flaw))
+            kinds += found
+            _tell(
+                clock=skew,
+                runs=number,
+                first_seed=first,
+                doubled=found["doubled"],
+                lost=found["lost"],
+                seconds=round(time.monotonic() - began),
+            )
+    return int(bool(kinds))
+
+
+def _tell(**values: Any) -> None:
+    sys.stdout.write(json.dumps(values) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

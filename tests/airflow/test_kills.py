@@ -12,3 +12,9 @@ from tests.airflow.kills import killed
 def test_nothing_is_lost_and_nothing_done_twice(dli_emulator: Emulator, seed: int) -> None:
     """Export, import, run and stop, each killed up to three times while the service is slow."""
     assert killed(dli_emulator, seed) is None
+
+
+@pytest.mark.parametrize(("seed", "skew"), [(0, -600), (0, 5), (4, -5), (4, 600)])
+def test_nor_where_the_clocks_of_workers_are_off(dli_emulator: Emulator, seed: int, skew: float) -> None:
+    """An export, killed on workers of which the first, or the second, has a wrong clock."""
+    assert killed(dli_emulator, seed, skew) is None
