@@ -10,7 +10,7 @@ ERRORS = {
     "cut-short": "the reader gave fewer bytes than the file's size",
     "changed-while-read": "the directory read first and the directory met in the pass differ",
     "no-end-record": "there is no end record: the file was cut off or is no ZIP archive",
-    "trailing-data": "bytes stand after the end record and its comment",
+    "trailing-data": "bytes other than zeros stand after the end record and its comment",
     "comment-cut": "the end record's comment is longer than what is left of the file",
     "end-record-in-comment": "the archive's comment holds another end record, which some readers would take",
     "second-end-record": "there is a second end record",
@@ -18,7 +18,7 @@ ERRORS = {
     "split-archive": "the archive is one volume of several",
     "zip64-missing": "a field refers to ZIP64 data that is not there",
     "zip64-bad-record": "the ZIP64 end record or its locator is damaged",
-    "zip64-mismatch": "ZIP64 data and the plain fields contradict each other",
+    "zip64-mismatch": "ZIP64 end record and end record contradict each other",
     # the directory
     "no-directory": "the end record points at something that is no directory",
     "wrong-directory-offset": "the directory does not begin where the end record says",
@@ -42,6 +42,8 @@ ERRORS = {
     "bad-utf8-name": "a name is marked as UTF-8 and is not",
     "unicode-path-mismatch": "a Unicode Path extra field gives the entry another name",
     "duplicate-name": "two entries have the same name",
+    "same-path": "two names lead to one path, where one file replaces the other",
+    "path-conflict": "an entry is a file, and the directory of another entry",
     # entries, as the directory tells them
     "encrypted": "an entry is encrypted",
     "patched-data": "an entry is a patch, not data",
@@ -49,6 +51,8 @@ ERRORS = {
     "unsupported-version": "an entry needs a newer version of ZIP",
     "symbolic-link": "an entry is a symbolic link",
     "special-file": "an entry is a device or a socket",
+    "marked-as-directory": "an entry with content is marked as a directory: readers drop the content",
+    "marked-as-volume": "an entry with content is marked as the label of a volume: readers drop it",
     "directory-with-data": "an entry named as a directory has content",
     "stored-size-mismatch": "a stored entry has two different sizes",
     "impossible-size": "no deflate stream of that length inflates to that size",
@@ -59,7 +63,6 @@ ERRORS = {
     "name-mismatch": "local header and directory differ in the name",
     "flags-mismatch": "local header and directory differ in the flags",
     "method-mismatch": "local header and directory differ in the compression method",
-    "time-mismatch": "local header and directory differ in date or time",
     "crc-mismatch": "local header and directory differ in the CRC-32",
     "size-mismatch": "local header and directory differ in a size",
     "missing-descriptor": "the data descriptor that the flags announce is not there",
@@ -81,8 +84,10 @@ ERRORS = {
 """Defects: an archive with one of these is not sound."""
 
 WARNINGS = {
-    "similar-name": "two names differ only in case or Unicode form, and clash on some file systems",
-    "path-conflict": "an entry is a file, and the directory of another entry",
+    "similar-name": "two names differ only in case or in dots at the end, and clash on some file systems",
+    "zero-padding": "zeros stand after the end record, as of a tape's block",
+    "time-mismatch": "local header and directory differ in date or time",
+    "advisory-field": "a field that no reader needs is odd, or differs between local header and directory",
     "backslash-in-name": "a name holds a backslash, which is a separator on some systems only",
     "control-character-in-name": "a name holds characters that change what a terminal or log shows",
     "unknown-flags": "an entry has flags that have no meaning yet",

@@ -8,6 +8,7 @@ from airflow_provider_dli.archive import headers
 from airflow_provider_dli.archive.endrecord import End
 from airflow_provider_dli.archive.limits import Limits
 from airflow_provider_dli.archive.report import Entry, Findings
+from airflow_provider_dli.archive.rules import DESCRIPTOR
 from airflow_provider_dli.archive.source import Tail
 
 
@@ -41,6 +42,10 @@ def read_directory(tail: Tail, end: End, limits: Limits, found: Findings) -> Dir
     elif len(entries) != end.entries:
         message = f"{len(entries)} headers, the end record says {end.entries}"
         found.add("wrong-entry-count", message, offset=end.position)
+    if end.odd:
+        # Some readers then read from the front, where a descriptor comes too late to tell where an entry ends.
+        code = "split-archive" if any(entry.flags & DESCRIPTOR for entry in entries) else "advisory-field"
+        found.add(code, end.odd, offset=end.position)
     entries = _rebased(entries, start - end.offset, end, found)
     return Directory(tuple(entries), start, tail.data, tail.start)
 

@@ -24,6 +24,7 @@ class End(NamedTuple):
     :param offset: where the directory begins, by the record.
     :param size: of the directory, by the record.
     :param entries: their number, by the record.
+    :param odd: what is odd about its volumes, if anything is.
     """
 
     position: int
@@ -31,6 +32,7 @@ class End(NamedTuple):
     offset: int
     size: int
     entries: int
+    odd: str | None = None
 
 
 def find_end(tail: Tail, found: Findings) -> End | None:
@@ -48,25 +50,29 @@ def find_end(tail: Tail, found: Findings) -> End | None:
         big = plain
     else:
         _check_both(plain, big, found)
-    if big.disk or big.first_disk or big.here != big.entries:
-        found.add(
-            "split-archive",
-            f"volume {big.disk} of several; the directory begins on {big.first_disk}",
-            offset=position,
-        )
-    return End(position, big.position, big.offset, big.size, big.entries)
+    odd = None
+    if big.disk or (big.first_disk and big is not plain):
+        message = f"volume {big.disk} of several; the directory begins on {big.first_disk}"
+        found.add("split-archive", message, offset=position)
+    elif big.first_disk or big.here != big.entries:
+        odd = f"directory on volume {big.first_disk}, {big.here} of {big.entries} entries on this one"
+    return End(position, big.position, big.offset, big.size, big.entries, odd)
 
 
 def _choose(tail: Tail, found: Findings) -> int | None:
     """Pick the end record among all places that look like one: readers differ in which they take."""
     places = _signatures(tail.data)
     rests = {place: _rest(tail.data, place) for place in places}
+    padded = [place for place in places if rests[place] > 0 and not tail.data[-rests[place] :].strip(b"\0")]
     fitting = [place for place in places if rests[place] == 0]
     matching = [place for place in fitting if _matches(tail, place)]
     if not places:
         return None
-    chosen = (matching or fitting[-1:] or places[-1:])[0]
-    if rests[chosen] > 0:
+    chosen = (matching or fitting[-1:] or padded[-1:] or places[-1:])[0]
+    if chosen in padded:
+        end = tail.size - rests[chosen]
+        found.add("zero-padding", f"{rests[chosen]} zeros stand after the end record", offset=end)
+    elif rests[chosen] > 0:
         end = tail.size - rests[chosen]
         found.add("trailing-data", f"{rests[chosen]} bytes stand after the end record", offset=end)
     elif rests[chosen] < 0:

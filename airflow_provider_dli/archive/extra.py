@@ -5,11 +5,13 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 
 ZIP64 = 0x0001
 UNICODE_PATH = 0x7075
 SENTINEL = 0xFFFFFFFF
 HEADER = struct.Struct("<HH")
+DISK = struct.Struct("<I")
 PATH_HEADER = struct.Struct("<BI")
 
 
@@ -32,13 +34,13 @@ def is_plain(extra: bytes) -> bool:
         if kind in (ZIP64, UNICODE_PATH):
             return False
         at += HEADER.size + length
-    return at <= len(extra)
+    return at <= len(extra) and not any(extra[at:])
 
 
 def fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
-    """Give id and data of each field; up to three bytes of padding may follow, as ``zipalign`` leaves them.
+    """Give id and data of each field; up to three zeros of padding may follow, as ``zipalign`` leaves them.
 
-    :raises ExtraError: where a field is longer than what is left.
+    :raises ExtraError: where a field is longer than what is left, or the padding is none.
     """
     at = 0
     while at + HEADER.size <= len(extra):
@@ -49,26 +51,45 @@ def fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
             raise ExtraError("bad-extra-field", message)
         yield kind, extra[at : at + length]
         at += length
+    if any(extra[at:]):
+        raise ExtraError("bad-extra-field", f"its last {len(extra) - at} bytes belong to no field")
 
 
-def resolve(plain: tuple[int, ...], extra: bytes) -> tuple[int, ...]:
+def resolve(plain: tuple[int, ...], extra: bytes) -> tuple[tuple[int, ...], str | None]:
     """Replace each 32-bit field that is all ones by its ZIP64 value (APPNOTE 4.5.3).
 
     :param plain: size, compressed size and, in the directory, offset, as the header has them.
-    :raises ExtraError: where values are missing, or left over and contradict the plain fields.
+    :returns: the values, and what is odd about those that no field needs, if they are not the plain fields'.
+    :raises ExtraError: where values are missing.
     """
-    found = [data for kind, data in fields(extra) if kind == ZIP64]
-    if len(found) > 1:
-        raise ExtraError("bad-extra-field", "there are two ZIP64 fields")
-    count = len(found[0]) // 8 if found else 0
-    values = list(struct.unpack_from(f"<{count}Q", found[0])) if found else []
+    found = _zip64(extra)
+    count = len(found) // 8
+    values = list(struct.unpack_from(f"<{count}Q", found))
     if plain.count(SENTINEL) > count:
         raise ExtraError("zip64-missing", f"{plain.count(SENTINEL)} ZIP64 values are needed, {count} are there")
     resolved = tuple(values.pop(0) if value == SENTINEL else value for value in plain)
     rest = [value for value in plain if value != SENTINEL][: len(values)]
-    if rest != values[: len(rest)]:
-        raise ExtraError("zip64-mismatch", f"ZIP64 values {values} stand beside plain values {rest}")
-    return resolved
+    odd = rest != values[: len(rest)]
+    return resolved, f"ZIP64 values {values} stand beside plain values {rest}" if odd else None
+
+
+def disk(extra: bytes) -> int | None:
+    """Give the number of the volume that ends a ZIP64 field; None where there is none.
+
+    :param extra: may be damaged, which is told elsewhere
+    """
+    with suppress(ExtraError):
+        found = _zip64(extra)
+        if len(found) % 8 == DISK.size:
+            return int(DISK.unpack_from(found, len(found) - DISK.size)[0])
+    return None
+
+
+def _zip64(extra: bytes) -> bytes:
+    found = [data for kind, data in fields(extra) if kind == ZIP64]
+    if len(found) > 1:
+        raise ExtraError("bad-extra-field", "there are two ZIP64 fields")
+    return found[0] if found else b""
 
 
 def unicode_path(extra: bytes, name: bytes) -> bytes | None:

@@ -18,6 +18,7 @@ HEADER = struct.Struct("<8xHH4xIIIHHH8xI")
 LOCAL_SIZE = 30
 SENTINEL = extras.SENTINEL
 KINDS_KEPT = 1000
+NO_DISK = b"\xff\xff"
 Fields = tuple[int, int, int, int, int, int, int, int, int]
 
 
@@ -29,7 +30,7 @@ def parse(tail: Tail, start: int, stop: int, most: int, found: Findings) -> list
     entries: list[Entry] = []
     data, origin, good = tail.data, tail.start, set[bytes]()
     for at, fields in islice(_headers(tail, start, stop, found), most + 1):
-        flags, method, crc, compressed, size, name_size, extra_size, _, offset = fields
+        flags, method, crc, compressed, size, name_size, extra_size, comment_size, offset = fields
         low = at - origin
         name_end = low + HEADER.size + name_size
         raw = data[low + HEADER.size : name_end]
@@ -40,12 +41,28 @@ def parse(tail: Tail, start: int, stop: int, most: int, found: Findings) -> list
                 extra, raw, flags, name, (size, compressed, offset), at=at, found=found
             )
         kind = data[low + 4 : low + 12] + data[low + 34 : low + 42]
-        if kind not in good and judge(Kind.of(kind), name, at, found) and len(good) < KINDS_KEPT:
+        if data[low + 34 : low + 36] == NO_DISK or comment_size:
+            _check_rest(data[low : name_end + extra_size + comment_size], extra, name, at, found)
+        if kind not in good and judge(Kind.of(kind), name, size, at, found) and len(good) < KINDS_KEPT:
             good.add(kind)
         if size > compressed * DEFLATE_BEST or (size != compressed and not method):
             judge_sizes((size, compressed), Kind.of(kind), name, at, found)
         entries.append(_entry(Entry, (name, size, compressed, crc, offset, method, flags, at)))
     return entries
+
+
+def _check_rest(header: bytes, extra: bytes, name: str, at: int, found: Findings) -> None:
+    """Check fields that few archives use: the comment, and a number of the volume in the ZIP64 field."""
+    comment = header[HEADER.size + header[28] + (header[29] << 8) + len(extra) :]
+    try:
+        comment.decode("utf-8")
+    except UnicodeDecodeError:
+        found.add("advisory-field", "its comment is not UTF-8: Java refuses the archive", offset=at, entry=name)
+    if header[34:36] == NO_DISK and (disk := extras.disk(extra)) is not None:
+        code = "split-archive" if disk else "advisory-field"
+        found.add(code, f"its volume, {disk}, stands in the ZIP64 field", offset=at, entry=name)
+    elif header[34:36] == NO_DISK:
+        found.add("split-archive", "it begins on volume 65535", offset=at, entry=name)
 
 
 _entry = tuple.__new__  # what Entry() ends in, at half the time
@@ -90,11 +107,13 @@ def _extra(
 ) -> tuple[str, tuple[int, ...]]:
     """Let the extra field speak: the name where the header's is a stand-in, and 64-bit values."""
     try:
-        values = extras.resolve(plain, extra)
+        values, rest = extras.resolve(plain, extra)
         better = extras.unicode_path(extra, raw)
     except extras.ExtraError as error:
         found.add(error.code, str(error), offset=at, entry=name)
         return name, plain
+    if rest:
+        found.add("advisory-field", rest, offset=at, entry=name)
     return _better(better, raw, flags, name, at, found), values
 
 

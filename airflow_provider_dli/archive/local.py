@@ -8,13 +8,15 @@ from contextlib import suppress
 
 from airflow_provider_dli.archive import extra as extras
 from airflow_provider_dli.archive.report import Entry, Findings, escape
-from airflow_provider_dli.archive.rules import DESCRIPTOR
+from airflow_provider_dli.archive.rules import DESCRIPTOR, UTF8
 
 SIGNATURE = b"PK\3\4"
 HEADER = struct.Struct("<4sHHHIIIIHH")
 LONGEST = HEADER.size + 2 * 0xFFFF
 DESCRIPTOR_SIGNATURE = b"PK\7\10"
 LONGEST_DESCRIPTOR = 24
+HINTS = 1 << 1 | 1 << 2 | 1 << 15
+"""Flags that no reader goes by: how hard the writer compressed, and one that is reserved; and UTF-8, of ASCII."""
 
 
 def compare(head: bytes, entry: Entry, central: bytes, found: Findings) -> int | None:
@@ -42,7 +44,9 @@ def _differing_fields(head: bytes, entry: Entry, central: bytes) -> Iterator[tup
     if name != _name(central):
         yield "name-mismatch", f"its local header calls it '{escape(name.decode('utf-8', 'backslashreplace'))}'"
     if flags != entry.flags:
-        yield "flags-mismatch", f"local header 0x{flags:04x}, directory 0x{entry.flags:04x}"
+        hints = HINTS | UTF8 if name.isascii() else HINTS
+        code = "flags-mismatch" if (flags ^ entry.flags) & ~hints else "advisory-field"
+        yield code, f"flags: local header 0x{flags:04x}, directory 0x{entry.flags:04x}"
     if method != entry.method:
         yield "method-mismatch", f"local header {method}, directory {entry.method}"
     if when != central_when:
@@ -54,11 +58,13 @@ def _differing_extras(head: bytes, entry: Entry, central: bytes) -> Iterator[tup
     *_, compressed, size, name_size, _ = HEADER.unpack_from(head)
     name, extra = head[HEADER.size :][:name_size], head[HEADER.size + name_size :]
     try:
-        size, compressed = extras.resolve((size, compressed), extra)
+        (size, compressed), odd = extras.resolve((size, compressed), extra)
         path = extras.unicode_path(extra, name) or name
     except extras.ExtraError as error:
         yield error.code, f"in the local header: {error}"
         return
+    if odd:
+        yield "advisory-field", f"in the local header: {odd}"
     if name == _name(central) and path != _path(central):
         yield "unicode-path-mismatch", "local header and directory differ in the Unicode Path"
     yield from _differing_sums(head, (size, compressed), entry)

@@ -14,6 +14,8 @@ DEEPEST = 64
 LONGEST_FOLDED = 1024
 DRIVE = re.compile(r"[A-Za-z]:")
 ODD = re.compile(r"[\0-\x09\x0b-\x1f\x7f\\:]|\.\.|\n[\n/]")
+DETOUR = re.compile(r"//|(?:^|/)\./|(?:^|/)\.$|\\")
+AT_ENDS = re.compile(r"(?<=[^./])[. ]+(?=/|$)")
 CONTROL = re.compile(r"[\0-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 """What a chunk of harmless names, each on a line of its own, does not hold."""
 
@@ -66,36 +68,66 @@ def _check_directories(entries: Sequence[Entry], found: Findings) -> None:
 
 
 def _check_clashes(entries: Sequence[Entry], found: Findings) -> None:
-    """Report names that meet: exactly, after folding, or one as the directory of another."""
+    """Report names that meet: exactly, on one path, after folding, or one as the directory of another."""
     names = {entry.name for entry in entries}
     if len(names) < len(entries):
         _report_repeated(entries, str, "duplicate-name", found)
+    if any(DETOUR.search(name) or not name.isascii() for name in names):
+        _report_repeated(entries, _path, "same-path", found)
+        names = set(map(_path, names))
     if len({hash(_fold(name)) for name in names}) < len(names):  # their hashes, not copies of them all
-        _report_repeated(entries, _fold, "similar-name", found)
+        _report_repeated(entries, _folded_path, "similar-name", found)
     above = {name.rpartition("/")[0] for name in names}
     files = {parent: file for parent in above if (file := _file_above(f"{parent}/", names)) is not None}
     for entry in entries if files else ():
-        if file := files.get(entry.name.rpartition("/")[0]):
+        if file := files.get(_path(entry.name).rpartition("/")[0]):
             message = f"'{escape(file)}' is a file and would have to be its directory"
             found.add("path-conflict", message, offset=entry.header, entry=entry.name)
 
 
 def _report_repeated(entries: Sequence[Entry], key: Callable[[str], str], code: str, found: Findings) -> None:
+    """Report entries that meet and are no longer the same by the stricter rule; two directories do no harm."""
+    stricter = STRICTER[code]
     first: dict[int, Entry] = {}
     for entry in entries:
         other = first.setdefault(hash(key(entry.name)), entry)
-        alike = key(other.name) == key(entry.name)
-        if other is not entry and alike and (code == "duplicate-name" or other.name != entry.name):
+        if other is entry or key(other.name) != key(entry.name) or (other.is_directory and entry.is_directory):
+            continue
+        if stricter is None or stricter(other.name) != stricter(entry.name):
             message = f"as the entry '{escape(other.name)}' with its header at byte {other.header}"
             found.add(code, message, offset=entry.header, entry=entry.name)
 
 
+def _path(name: str) -> str:
+    """Give the path that a name leads to, without detours, in one Unicode form, as bsdtar makes it everywhere."""
+    if not name.isascii() and len(name) <= LONGEST_FOLDED:
+        name = unicodedata.normalize("NFC", name)
+    if not DETOUR.search(name):
+        return name
+    parts = name.replace("\\", "/").split("/")
+    path = "/".join(part for part in parts if part not in ("", "."))
+    return path if parts[-1] not in ("", ".") else f"{path}/"
+
+
+def _folded_path(name: str) -> str:
+    return _fold(_path(name))
+
+
 def _fold(name: str) -> str:
-    """Make names equal that are one on file systems without case or with Unicode normalisation."""
+    """Make names equal that are one on file systems without case, or without dots at ends."""
+    name = AT_ENDS.sub("", name) if AT_ENDS.search(name) else name
     if name.isascii():
         return name.lower()
     # Normalising takes the square of the length where a name piles up accents.
     return unicodedata.normalize("NFC", name.casefold()) if len(name) <= LONGEST_FOLDED else name.casefold()
+
+
+STRICTER: dict[str, Callable[[str], str] | None] = {
+    "duplicate-name": None,
+    "same-path": str,
+    "similar-name": _path,
+}
+"""How names that meet are told from those that an earlier code has told of."""
 
 
 def _file_above(name: str, names: set[str]) -> str | None:

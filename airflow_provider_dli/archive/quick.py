@@ -20,6 +20,7 @@ from airflow_provider_dli.archive.rules import DESCRIPTOR
 
 LARGEST = 1 << 18
 UNSET = bytes(12)
+ALL_ONES = b"\xff" * 4
 LENGTHS = struct.Struct("<HH").unpack_from
 
 
@@ -72,6 +73,8 @@ class Quick:
         name = file[low + LOCAL_SIZE : low + LOCAL_SIZE + name_size]
         if file[low : low + 4] != SIGNATURE or name != data[at + 46 : at + 46 + name_size]:
             return False
+        if ALL_ONES in (file[low + 18 : low + 22], file[low + 22 : low + 26]):
+            return False  # the sizes stand in a ZIP64 field, or should
         if not entry.flags & DESCRIPTOR:
             return end == high and file[low + 6 : low + 28] == data[at + 8 : at + 30]
         return (

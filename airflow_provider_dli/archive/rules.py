@@ -13,12 +13,18 @@ PATCHED = 1 << 5
 UTF8 = 1 << 11
 KNOWN_FLAGS = ENCRYPTED | 1 << 1 | 1 << 2 | DESCRIPTOR | PATCHED | UTF8
 STORED, DEFLATED = 0, 8
-NEWEST = 63
-"""Highest version of the format, times ten, that readers know (APPNOTE 4.4.3.2)."""
+NEWEST = 46
+"""Highest version of the format, times ten, that every reader takes: unzip drops entries that need another."""
+VMS, NEWEST_OF_VMS = 2, 42
+"""The system that a version may be of, by its high byte; unzip knows an older one of VMS, wherever it runs."""
 DEFLATE_BEST = 1032
 """No deflate stream is denser: 258 bytes in two bits."""
 KIND = struct.Struct("<HHHHHHI")
 UNIX_HOSTS = (3, 19)
+DOS_HOSTS = (0, 11)
+DIRECTORY_BIT, VOLUME_BIT, REPARSE_BIT = 0x10, 0x08, 0x400
+DIRECTORY = 0x4000
+DISK_IN_ZIP64 = 0xFFFF
 LINK = 0xA000
 FILE_TYPES = (0, 0x1000, 0x4000, 0x8000)
 """None, pipe, directory, file: Info-ZIP calls what came through a pipe a pipe, and no reader makes one of it."""
@@ -41,30 +47,43 @@ class Kind(NamedTuple):
         return cls._make(KIND.unpack(fields))
 
 
-def judge(kind: Kind, name: str, at: int, found: Findings) -> bool:
-    """Report what speaks against an entry of this kind; True where nothing does.
+def judge(kind: Kind, name: str, size: int, at: int, found: Findings) -> bool:
+    """Report what speaks against an entry of this kind; True where nothing does, whatever its name and size.
 
     :param name: of the entry.
+    :param size: of its content.
     :param at: where its directory header is.
     """
     complaints = list(_complaints(kind))
+    # Of a directory no reader minds the type; of what has no content nothing is lost where it becomes one.
+    void = OF_FILES if name.endswith("/") else () if size else OF_CONTENT
     for code, message in complaints:
-        found.add(code, message, offset=at, entry=name)
+        if code not in void:
+            found.add(code, message, offset=at, entry=name)
     return not complaints
 
 
+OF_CONTENT = ("marked-as-directory", "marked-as-volume")
+OF_FILES = (*OF_CONTENT, "symbolic-link", "special-file", "advisory-field")
+
+
 def _complaints(kind: Kind) -> list[tuple[str, str]]:
-    mode = kind.attributes >> 16 & 0xF000
-    odd = kind.made >> 8 in UNIX_HOSTS and mode not in FILE_TYPES
+    mode, host = kind.attributes >> 16 & 0xF000, kind.made >> 8
+    is_unix, is_dos = host in UNIX_HOSTS, host in DOS_HOSTS
+    newest = NEWEST_OF_VMS if kind.need >> 8 == VMS else NEWEST
+    is_directory = (is_unix and mode == DIRECTORY) or (is_dos and kind.attributes & DIRECTORY_BIT)
     checks = (
         (kind.flags & ENCRYPTED, "encrypted", "its content is encrypted"),
         (kind.flags & PATCHED, "patched-data", "its content is a patch to other data"),
         (kind.flags & ~KNOWN_FLAGS, "unknown-flags", f"flags 0x{kind.flags:04x} have bits without a meaning"),
         (kind.method not in (STORED, DEFLATED), "unsupported-method", f"compression method {kind.method}"),
-        (kind.need & 0xFF > NEWEST, "unsupported-version", f"it needs version {kind.need & 0xFF} of ZIP"),
-        (kind.disk, "split-archive", f"it begins on volume {kind.disk}"),
-        (mode == LINK, "symbolic-link", "it is a symbolic link"),
-        (odd and mode != LINK, "special-file", f"its file type is 0x{mode:04x}"),
+        (kind.need & 0xFF > newest, "unsupported-version", f"it needs version {kind.need & 0xFF} of ZIP"),
+        (kind.disk not in (0, DISK_IN_ZIP64), "split-archive", f"it begins on volume {kind.disk}"),
+        (mode == LINK and (is_unix or is_dos), "symbolic-link", "it is a symbolic link"),
+        (is_unix and mode not in (*FILE_TYPES, LINK), "special-file", f"its file type is 0x{mode:04x}"),
+        (is_directory, "marked-as-directory", "it has content, and readers make a directory of it"),
+        (is_dos and kind.attributes & VOLUME_BIT, "marked-as-volume", "it is marked as the label of a volume"),
+        (is_dos and kind.attributes & REPARSE_BIT, "advisory-field", "it is marked as a reparse point"),
     )
     return [(code, message) for wrong, code, message in checks if wrong]
 

@@ -42,7 +42,7 @@ def find_zip64(tail: Tail, end: int, found: Findings) -> EndFields | None:
     if tail.peek(position, 4) != LOCATOR_SIGNATURE:
         return None
     _, disk, offset, disks = LOCATOR.unpack(tail.peek(position, LOCATOR.size))
-    if disk or disks > 1:
+    if disk or disks != 1:
         found.add("split-archive", f"the ZIP64 end record is on volume {disk} of {disks}", offset=position)
     place = _place(tail, offset, position)
     if place is None:

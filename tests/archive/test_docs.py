@@ -7,9 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_dli.archive import Expectation, Limits
-from airflow_provider_dli.archive.codes import ERRORS, MORE, WARNINGS
+from airflow_provider_dli.archive.codes import ERRORS, MORE, WARNINGS, severity
+from airflow_provider_dli.archive.fields import FIELDS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "archive.md").read_text()
+PATH = Path(__file__).parents[2] / "docs" / "archive.md"
+PAGE = PATH.read_text()
+
+
+def shown(code: str | None) -> str:
+    """Give a code with its severity."""
+    return f"{severity(code)}: `{code}`" if code else "–"
+
+
+FIELD_TABLE = "\n".join(
+    ["| what is wrong | who loses data | |", "| --- | --- | --- |"]
+    + [f"| {field.what} | {', '.join(field.losing) or 'nobody'} | {shown(field.code)} |" for field in FIELDS]
+)
 FINDINGS = PAGE[PAGE.index("## Findings") : PAGE.index("## Ours")]
 TABLE = PAGE[PAGE.index("<!-- table: begin -->") :]
 
@@ -27,9 +40,19 @@ def test_all_options_are_listed() -> None:
     assert {*Limits._fields, *Expectation._fields} <= names
 
 
+def test_all_fields_are_listed_with_who_loses_data() -> None:
+    """As the code has them; ``python -m tests.archive.test_docs`` writes them anew."""
+    assert FIELD_TABLE in PAGE
+
+
 def test_the_table_is_of_this_corpus(corpus: dict[str, Any]) -> None:
     """Every bad archive has its row, with our codes; run ``python tests/archive/compare.py --update`` if not."""
     rows = [line.strip("| ").split(" | ") for line in TABLE.splitlines() if line.startswith("| ")][2:]
     assert {row[0]: row[3] for row in rows} == {
         name: ", ".join(sorted(case.codes)) for name, case in corpus.items()
     }
+
+
+if __name__ == "__main__":
+    begin, end = "<!-- fields: begin -->", "<!-- fields: end -->"
+    PATH.write_text(re.sub(f"{begin}.*{end}", lambda _: f"{begin}\n{FIELD_TABLE}\n{end}", PAGE, flags=re.DOTALL))

@@ -44,7 +44,9 @@ ENDS: dict[str, Case] = {
     "beginning cut off": case("wrong-directory-offset bad-local-header overlap", lambda: whole()[16:]),
     "newline behind": case("trailing-data", lambda: whole() + b"\n"),
     "page behind": case("trailing-data", lambda: whole() + b"<html>" * 99),
-    "zeros behind": case("trailing-data", lambda: whole() + bytes(8192)),
+    "zeros and a newline behind": case("trailing-data", lambda: whole() + bytes(900) + b"\n"),
+    "zeros behind a comment": case("zero-padding", lambda: build(*THREE, comment=b"c") + bytes(9)),
+    "zeros behind": case("zero-padding", lambda: whole() + bytes(8192)),
     "bytes in front": case("prepended-data", lambda: build(*THREE, prefix=b"HTTP/1.1 200 OK\r\n\r\n")),
     "bytes in front, ZIP64": case(
         "prepended-data zip64-bad-record",
@@ -61,9 +63,12 @@ ENDS: dict[str, Case] = {
     "all of it a comment": case("end-record-in-comment no-entries", lambda: all_comment(0)),
     "a second end record that fits": case("second-end-record prepended-data", lambda: all_comment(5)),
     "volume 1": case("split-archive", lambda: build(*THREE, end={"disk": 1})),
-    "directory on volume 2": case("split-archive", lambda: build(*THREE, end={"first_disk": 2})),
+    "directory on volume 2": case("advisory-field", lambda: build(*THREE, end={"first_disk": 2})),
+    "directory on volume 2, with descriptors": case(
+        "split-archive", lambda: build(Member(descriptor="s64"), end={"first_disk": 2})
+    ),
     "more entries on other volumes": case(
-        "split-archive wrong-entry-count", lambda: build(*THREE, end={"entries": 5})
+        "advisory-field wrong-entry-count", lambda: build(*THREE, end={"entries": 5})
     ),
     "one entry too many": case("wrong-entry-count", lambda: build(*THREE, end={"here": 4, "entries": 4})),
     "one entry too few": case("wrong-entry-count", lambda: build(*THREE, end={"here": 2, "entries": 2})),
@@ -94,6 +99,10 @@ ZIP64_ENDS: dict[str, Case] = {
     ),
     "ZIP64 size lies": case("wrong-directory-size", lambda: build(*THREE, zip64={"size": 2**40}, end=Z64)),
     "ZIP64 offset lies": case("wrong-directory-offset", lambda: build(*THREE, zip64={"offset": 2**63}, end=Z64)),
+    "ZIP64 of no volume": case("split-archive", lambda: build(*THREE, zip64={"disks": 0}, end=Z64)),
+    "ZIP64 directory on volume 2": case(
+        "split-archive", lambda: build(*THREE, zip64={"first_disk": 2}, end=Z64 | {"first_disk": 2})
+    ),
     "ZIP64 of two volumes": case("split-archive", lambda: build(*THREE, zip64={"disks": 2}, end=Z64)),
 }
 

@@ -139,6 +139,18 @@ GOOD: dict[str, Callable[[], bytes]] = {
     "directories": lambda: build(
         Member(b"jobs/", b"", STORED, central={"attributes": 0o40755 << 16 | 0x10}), Member(), Member(b"z/", b"")
     ),
+    "directories of any mode": lambda: build(
+        *[
+            Member(b"%o/" % mode, b"", STORED, central={"attributes": mode << 16})
+            for mode in (0o177777, 0o100644, 0o120777, 0)
+        ],
+        Member(b"dos/", b"", STORED, central={"made": 20, "attributes": 0x18}),
+        Member(),
+    ),
+    "a directory twice": lambda: build(
+        Member(b"d/", b""), Member(b"d/", b""), Member(b"./d/", b""), Member(b"d/x")
+    ),
+    "detours": lambda: build(Member(b"./a.json"), Member(b"b//c.json"), Member(b"b/./d.json")),
     "deep path": lambda: build(Member(b"d/" * 99 + b"x"), Member(b"d/" * 99 + b"y")),
     "padding in extra fields": lambda: build(
         Member(local={"extra": bytes(3)}), Member(b"b", local={"extra": b"\xfe\xca\0\0" + bytes(8)})
