@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import stat
 import sys
 from pathlib import Path
+from typing import BinaryIO, TextIO
 
 from airflow_provider_dli.archive import Expectation, Report, inspect
 from airflow_provider_dli.archive.report import escape
 
-EPILOG = "exit status: 0 all archives are sound, 1 at least one is not, 2 a file cannot be read or wrong usage"
-DEFECTS, UNREADABLE = 1, 2
+EPILOG = (
+    "exit status: 0 all archives are sound, 1 at least one is not, 2 a file cannot be read, or the report not be "
+    "written, or wrong usage, 130 interrupted; it is the same where nobody reads the report to its end"
+)
+DEFECTS, UNREADABLE, INTERRUPTED = 1, 2, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Inspect each file and print a report on it.
 
     :param arguments: of the command line; default those of the process.
-    :returns: 0, 1 or 2, as :data:`EPILOG` says.
+    :returns: 0, 1, 2 or 130, as :data:`EPILOG` says.
     """
     options = _parser().parse_args(arguments)
     expect = Expectation(tuple(options.expect), options.min_entries)
-    return max([_inspect(path, options, expect) for path in options.files])
+    try:
+        return max([_inspect(path, options, expect) for path in options.files])
+    except KeyboardInterrupt:
+        _say("interrupted", sys.stderr)
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,16 +61,42 @@ def _parser() -> argparse.ArgumentParser:
 
 def _inspect(path: Path, options: argparse.Namespace, expect: Expectation) -> int:
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             report = inspect(file, options.level, md5=options.md5, expect=expect)
     except OSError as error:
-        print(f"{escape(str(path))}: cannot be read: {error.strerror or error}", file=sys.stderr)
+        _say(f"{escape(str(path))}: cannot be read: {error.strerror or error}", sys.stderr)
         return UNREADABLE
-    if options.json:
-        print(json.dumps({"file": str(path), **report.as_dict()}))
-    else:
-        print("\n".join(_lines(path, report)))
-    return 0 if report.sound else DEFECTS
+    shown = (
+        json.dumps({"file": str(path), **report.as_dict()}) if options.json else "\n".join(_lines(path, report))
+    )
+    verdict = 0 if report.sound else DEFECTS
+    return verdict if _say(shown, sys.stdout) else UNREADABLE
+
+
+def _opened(path: Path) -> BinaryIO:
+    if not path.is_dir() and not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(None, "it is no regular file")  # a pipe would be waited for
+    return path.open("rb")
+
+
+def _say(text: str, stream: TextIO | None) -> bool:
+    """Print a text in whatever the stream can encode; False where it cannot be written.
+
+    A reader who has seen enough, such as ``head``, changes no verdict.
+    """
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    except OSError as error:
+        # What is left in the stream's buffer must not fail again when Python ends.
+        if stream:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if isinstance(error, BrokenPipeError):
+            return True
+        if stream is sys.stdout:
+            _say(f"the report cannot be written: {error.strerror or error}", sys.stderr)
+        return False
+    return True
 
 
 def _lines(path: Path, report: Report) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -94,3 +96,85 @@ def test_as_a_process(broken: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "")
     assert "crc-mismatch" in done.stdout
+
+
+COMMAND = [sys.executable, "-m", "airflow_provider_dli.archive"]
+
+
+def piped(command: str, *files: Path, **environment: str) -> tuple[int, str, str]:
+    """Run it in a shell, as ``$CLI``; its exit status is printed at the end."""
+    settings = {**os.environ, "CLI": " ".join(COMMAND), **environment}
+    shell = ["bash", "-c", f'{command}; echo "status ${{PIPESTATUS[0]}}"', "bash", *map(str, files)]
+    done = subprocess.run(shell, capture_output=True, text=True, check=True, env=settings, timeout=120)
+    output, _, status = done.stdout.rpartition("status ")
+    return int(status), output, done.stderr
+
+
+@pytest.mark.parametrize(("reader", "options"), [("head -1", ""), ("head -c 1", "--json"), ("true", "--md5")])
+def test_who_stops_reading_changes_no_verdict(sound: Path, broken: Path, reader: str, options: str) -> None:
+    """No traceback, and the exit status is that of all files."""
+    command = f'$CLI {options} "$@" | {reader}'
+    for files, expected in (((sound,) * 30, 0), ((sound,) * 30 + (broken,), 1), ((sound, Path("none.zip")), 2)):
+        status, _, errors = piped(command, *files)
+        assert status == expected
+        assert "Traceback" not in errors
+        assert "Exception" not in errors
+
+
+@pytest.mark.parametrize("redirected", ["2>&1 | true", ">&-", "2>&- >&-", "> /dev/null"])
+def test_without_anybody_to_tell(sound: Path, broken: Path, redirected: str) -> None:
+    """The exit status remains."""
+    assert piped(f'$CLI "$@" {redirected}', sound)[0] == 0
+    assert piped(f'$CLI "$@" {redirected}', sound, broken)[0] == 1
+    assert piped(f'$CLI "$@" {redirected}', sound, sound.with_name("none"), broken)[0] == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_report_that_cannot_be_written_is_no_verdict(sound: Path) -> None:
+    """Who keeps the report must not take the status for it."""
+    status, _, errors = piped('$CLI "$@" > /dev/full', sound)
+    assert (status, errors.count("\n")) == (2, 1)
+    assert "the report cannot be written: No space left on device" in errors
+
+
+@pytest.mark.parametrize(
+    "environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}], ids=str
+)
+def test_names_that_the_terminal_cannot_show(tmp_path: Path, maker: Any, environment: dict[str, str]) -> None:
+    """Are spelled out."""
+    path = tmp_path / "größe-値.zip"
+    path.write_bytes(maker.build(maker.Member("größe.json".encode(), flags=1 << 11, central={"crc": 1})))
+    status, output, errors = piped('$CLI "$@"', path, **environment)
+    assert (status, errors) == (1, "")
+    assert "bad-crc" in output
+    status, _, errors = piped('$CLI "$@"', path.with_name("größe"), **environment)
+    assert status == 2
+    assert "Traceback" not in errors
+
+
+def test_what_is_no_file(tmp_path: Path, sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pipe is not waited for; a file without bytes is a broken archive; the others are inspected."""
+    pipe, empty, locked = (tmp_path / name for name in ("pipe", "empty", "loop"))
+    os.mkfifo(pipe)
+    empty.touch()
+    locked.symlink_to(locked)
+    assert main([str(empty)]) == 1
+    assert "empty-file" in capsys.readouterr().out
+    for path in (pipe, tmp_path, locked, Path(os.devnull), tmp_path / ("x" * 5000), tmp_path / "no" / "where"):
+        assert main([str(path), str(sound)]) == 2
+        output = capsys.readouterr()
+        assert "cannot be read: " in output.err
+        assert "sound.zip: sound" in output.out
+
+
+def test_an_interrupt_is_no_traceback(tmp_path: Path, writers: Any) -> None:
+    """It has its own status, so that nobody takes it for a verdict."""
+    path = tmp_path / "large.zip"
+    path.write_bytes(writers.zipped({"a.bin": writers.noise(2_000_000)}))
+    command = [*COMMAND, *([str(path)] * 5000)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout
+        assert "sound" in running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=120)
+    assert (running.returncode, errors) == (130, "interrupted\n")
