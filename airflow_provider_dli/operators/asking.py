@@ -164,10 +164,10 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
         """Go on after the triggerer has waited: poll once more, and judge."""
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.memory import RequestLog
-        from airflow_provider_dli.triggers.events import checked
+        from airflow_provider_dli.triggers.events import checked, seconds_left
 
         checked(event)
-        watch, left = self._recall(event), event.get("left", 0.0)
+        watch, left = self._recall(event), seconds_left(event, "left") or 0.0
         action = self._checked()
         memory = RequestLog(context, f"dli_{action.deed.name}")
         return self._resumed(DliHook(action.options.dli_conn_id), watch, left, action, memory)

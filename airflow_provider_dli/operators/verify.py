@@ -117,14 +117,14 @@ class DliVerifyFlinkExportOperator(Traced, Deferrable, SafeLog, BaseOperator):
     @tells_failures
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited."""
-        from airflow_provider_dli.triggers.events import checked
+        from airflow_provider_dli.triggers.events import checked, seconds_left
 
         status = checked(event)
         self.log.info("The triggerer has waited: %s.", "all is there" if status == "present" else "time is up")
         options, verification = self._prepared()
         # What is missing at the end of the wait stays missing; a poll that fails has the rest of the time.
-        left = event.get("left", 0.0) if status == "present" else 0.0
-        return self._verified(context, options, verification, left)
+        left = seconds_left(event, "left") if status == "present" else None
+        return self._verified(context, options, verification, left or 0.0)
 
     def _prepared(self) -> tuple[VerifyParameters, Verification]:
         """Check every parameter, before anything is sent."""

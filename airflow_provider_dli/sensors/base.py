@@ -79,12 +79,15 @@ class DliSensor(Deferrable, SafeLog, BaseSensorOperator):
             polled = self._poll(context)
         except DliException as failure:
             hook, self._hook = self._hook, None  # the next poll reads the connection again
-            has_others = hook and ((self._is_answered and hook.fetches_keys) or hook.has_changed())
-            if not (failure.refuses_identity and has_others):
+            if not (failure.refuses_identity and hook and self._has_others(hook)):
                 raise
             polled = self._poll(context)
         self._is_answered = True
         return polled
+
+    def _has_others(self, hook: AccountHook) -> bool:
+        """Return whether there may be other credentials than those of this hook."""
+        return (self._is_answered and hook.fetches_keys) or hook.has_changed()
 
     @tells_failures
     def execute(self, context: Context) -> Any:  # noqa: ANN401 -- BaseSensorOperator's

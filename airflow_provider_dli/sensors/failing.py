@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.triggers.deferral import ExecutionTimeoutError
+from airflow_provider_dli.triggers.events import UnknownEventError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseSensorOperator
@@ -43,7 +44,8 @@ def skipping(sensor: BaseSensorOperator) -> Iterator[None]:
     except (AirflowSkipException, _reschedule()):
         raise
     except (Exception, AirflowTaskTimeout) as failure:
-        if sensor.never_fail or (sensor.soft_fail and isinstance(failure, _FINAL)):
+        is_final = isinstance(failure, _FINAL) and not isinstance(failure, UnknownEventError)
+        if sensor.never_fail or (sensor.soft_fail and is_final):
             name = "soft_fail" if sensor.soft_fail else "never_fail"
             raise AirflowSkipException(escaped(f"Skipping due to {name} is set to True: {failure}")) from failure
         raise

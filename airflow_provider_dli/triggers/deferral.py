@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.triggers.events import seconds_left
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -80,10 +81,10 @@ class Deferrable:
         :raises ExecutionTimeoutError: if ``execution_timeout`` is over
         """
         event = (next_kwargs or {}).get("event")
-        left = event.get("execution_left") if isinstance(event, Mapping) else None
+        left = seconds_left(event, "execution_left")
         if left is not None:
             if left <= 0:
-                raise _timed_out(self.execution_timeout, cast("Mapping[str, Any]", event))
+                raise _timed_out(self.execution_timeout, event or {})
             _shorten_alarm(left)
         if next_method == _FAILED and "timeout" in str((next_kwargs or {}).get("error", "")).lower():
             raise self._unreported()

@@ -26,12 +26,26 @@ def checked(event: Any) -> str:  # noqa: ANN401 -- whatever the database gave ba
     raise unknown(event)
 
 
-def unknown(event: Any) -> DliFailException:  # noqa: ANN401 -- whatever the database gave back
+def seconds_left(event: Any, name: str) -> float | None:  # noqa: ANN401 -- whatever the database gave back
+    """Return what an event says is left of a time; None if it does not say.
+
+    :param event: as Airflow hands it to the task
+    :param name: ``left``, of the wait, or ``execution_left``, of the task's ``execution_timeout``
+    """
+    left = event.get(name) if isinstance(event, Mapping) else None
+    return float(left) if isinstance(left, int | float) else None
+
+
+class UnknownEventError(DliFailException):
+    """An event that this version does not know: not even ``soft_fail`` skips the task for it."""
+
+
+def unknown(event: Any) -> UnknownEventError:  # noqa: ANN401 -- whatever the database gave back
     """Return the failure for an event that this version does not know; it never means success.
 
     :param event: as Airflow hands it to the task
     """
-    return DliFailException(
+    return UnknownEventError(
         f"The trigger gave {event!r:.200}, which is no event of this provider. "
         "Check that the triggerer has the same version of it."
     )

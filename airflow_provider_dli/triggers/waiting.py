@@ -134,7 +134,7 @@ class WaitingTrigger(SafeLog, BaseTrigger):
                     return {"status": "present", "missing": self.missing(), **self.facts()}
                 if self._left() <= 0:
                     return {"status": "timeout", "missing": self.missing(), **self.facts()}
-            pause = self.poll_interval * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 -- no secret
+            pause = max(self.poll_interval, _LEAST) * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 -- no secret
             await asyncio.sleep(min(pause, self._left()))
 
     def service_time(self) -> float:

@@ -7,6 +7,7 @@ import io
 import pickle
 import time
 import zipfile
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -144,3 +145,40 @@ def test_polls_go_on_with_new_keys(world: Emulator, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(kind, retry_budget=0))
     for sensor in waiting:
         assert not sensor.poke({})
+
+
+@pytest.mark.parametrize(
+    "event",
+    [None, {}, [], "present", {"status": "whole"}, {"status": None}, {"execution_left": "much"}],
+    ids=repr,
+)
+@pytest.mark.usefixtures("world")
+def test_an_event_that_nobody_knows_fails_the_task(event: Any) -> None:
+    """It is neither success nor a reason to skip."""
+    for sensor in (jobs(103, soft_fail=True), archives("obs-test/a.zip", soft_fail=True)):
+        with pytest.raises(DliFailException, match="no event of this provider"):
+            sensor.resume_execution("execute_complete", {"event": event}, {})
+
+
+@pytest.mark.usefixtures("world")
+def test_what_an_event_reports_is_judged_as_on_a_worker() -> None:
+    """Errors that may pass fail the task, with ``soft_fail`` too; final ones, and time that is up, skip it."""
+    passing = {"status": "error", "message": "OBS is down", "transient": True}
+    final = {"status": "error", "message": "no such bucket", "transient": False}
+    late = {"status": "timeout", "missing": ["x"], "execution_left": -0.1}
+    limit = timedelta(seconds=9)
+    sensor = archives("obs-test/a.zip", soft_fail=True, execution_timeout=limit)
+    for event, outcome in ((passing, DliException), (final, AirflowSkipException), (late, AirflowSkipException)):
+        with pytest.raises(outcome):
+            sensor.resume_execution("execute_complete", {"event": event}, {})
+    with pytest.raises(DliException, match=r"execution_timeout of 0:00:09 is over .* for x"):
+        archives("obs-test/a.zip", execution_timeout=limit).resume_execution(
+            "execute_complete", {"event": late}, {}
+        )
+
+
+@pytest.mark.parametrize("error", ["Trigger timeout", "Trigger/execution timeout"])
+def test_a_trigger_that_reports_nothing_is_told(error: str) -> None:
+    """As Airflow 3 and Airflow 2 put it; a retry may help, so ``soft_fail`` does not skip."""
+    with pytest.raises(DliException, match="Check that a triggerer runs"):
+        jobs(103, soft_fail=True).resume_execution("__fail__", {"error": error}, {})
