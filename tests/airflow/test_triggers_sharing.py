@@ -17,6 +17,7 @@ from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
 from airflow_provider_dli.triggers.waiting import WaitingTrigger
+from tests.airflow.living import until
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def wrong(world: Emulator) -> str:
 
 
 async def fired(
-    job_id: int = 101, seconds: float = 20, *, kind: type[FlinkJobsTrigger] = FlinkJobsTrigger, **limits: Any
+    job_id: int = 101, seconds: float = 60, *, kind: type[FlinkJobsTrigger] = FlinkJobsTrigger, **limits: Any
 ) -> dict[str, Any]:
     """Run a trigger to its event."""
     given: dict[str, Any] = {"dli_conn_id": "dli_default", "poll_interval": 0.1, **limits}
@@ -41,7 +42,7 @@ async def fired(
 
 async def archive_fired(world: Emulator) -> dict[str, Any]:
     """Run a trigger for an archive to its event."""
-    return await event_of(ArchivesTrigger([f"{world.bucket}/late.zip"], "dli_default", 0.1, time.time() + 20))
+    return await event_of(ArchivesTrigger([f"{world.bucket}/late.zip"], "dli_default", 0.1, time.time() + 60))
 
 
 async def event_of(waiting: WaitingTrigger) -> dict[str, Any]:
@@ -143,16 +144,18 @@ async def test_all_go_on_with_new_keys(
 
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection())
     waiting = [asyncio.ensure_future(fired() if what == "jobs" else archive_fired(world)) for _ in range(5)]
-    await asyncio.sleep(0.6)
+    keys = world.world.keys.access_keys
+    await asyncio.to_thread(until, lambda: any(key.security_token for key in keys.values()), 60)
+    await asyncio.sleep(1)
     old = revoke(world)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection())
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(1)
     assert [trigger for trigger in waiting if trigger.done()] == []
     world.world.jobs[101].begin(["job_running"], time.time(), 0)
     await asyncio.to_thread(world.s3.put_object, Bucket=world.bucket, Key="late.zip", Body=b"x")
     assert [(await trigger)["status"] for trigger in waiting] == ["present"] * 5
     assert old
-    assert [key for key in world.world.keys.access_keys.values() if key.failures or key.locked_until] == []
+    assert [key for key in keys.values() if key.failures or key.locked_until] == []
 
 
 async def test_one_slow_response_stalls_no_other_trigger(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
