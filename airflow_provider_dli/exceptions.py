@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
@@ -26,6 +27,7 @@ from airflow_provider_dli.client.errors import (
     ThrottledError,
     UnavailableError,
     UnexpectedReplyError,
+    rebuilt,
 )
 from airflow_provider_dli.escaping import escaped
 
@@ -45,6 +47,10 @@ class DliException(AirflowException):
     def __init__(self, message: str = "", *, advice: str | None = None) -> None:
         self._advice = advice
         super().__init__(escaped(f"{message} {advice}" if advice else message))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return all that it keeps, the client's error included, for pickle and copy."""
+        return rebuilt, (type(self), self.args, self.error), self.__dict__
 
     @property
     def advice(self) -> str | None:

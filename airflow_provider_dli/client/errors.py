@@ -20,15 +20,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow_provider_dli.client.advice import ADVICE
 from airflow_provider_dli.escaping import escaped
 
 
+def rebuilt(
+    kind: type[BaseException], arguments: tuple[object, ...], cause: BaseException | None
+) -> BaseException:
+    """Return an error as it was, for pickle and copy: what an error keeps is not what it was made of.
+
+    :param kind: its class
+    :param arguments: its ``args``
+    :param cause: its cause, if that is one of ours
+    """
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments  # those of OSError take none without their own constructor
+    error.__cause__ = cause
+    return error
+
+
 class DliClientError(Exception):
-    """Root of the tree."""
+    """Root of the tree. Every class of it can be pickled and copied: Airflow passes errors between processes."""
 
     #: True where the same request, later, can succeed without anybody changing anything
     transient = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return all that it keeps, for pickle and copy."""
+        cause = self.__cause__ if isinstance(self.__cause__, DliClientError) else None
+        return rebuilt, (type(self), self.args, cause), self.__dict__
 
     def __str__(self) -> str:
         """Return the message as one line: what came from outside is escaped here, whoever raised it."""

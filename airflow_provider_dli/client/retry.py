@@ -45,6 +45,8 @@ class Retries:
     def __init__(self, policy: RetryPolicy, started: datetime) -> None:
         self._policy = policy
         self._deadline = started + timedelta(seconds=policy.budget)
+        # Whatever the clock does meanwhile. The pauses that grow make far fewer of it.
+        self._most = 10 + policy.budget / max(policy.first_pause, 0.001)
         self.attempts = 0
 
     def pause_after(self, error: DliClientError, *, harmless: bool, now: datetime) -> float | None:
@@ -55,17 +57,19 @@ class Retries:
         :param now: the time, on the clock of ``started``
         """
         self.attempts += 1
-        if not _may_repeat(error, harmless=harmless):
+        if self.attempts >= self._most or not _may_repeat(error, harmless=harmless):
             return None
         pause = self._pause(error)
         return pause if now + timedelta(seconds=pause) < self._deadline else None
 
     def _pause(self, error: DliClientError) -> float:
-        if isinstance(error, ThrottledError) and error.retry_after is not None:
-            return min(error.retry_after, LONGEST_ASKED_FOR)
         # 2**30 s is beyond every longest_pause; more would overflow.
         longest = self._policy.first_pause * 2.0 ** min(self.attempts - 1, 30)
-        return self._policy.chance() * min(longest, self._policy.longest_pause)
+        ours = self._policy.chance() * min(longest, self._policy.longest_pause)
+        if isinstance(error, ThrottledError) and error.retry_after is not None:
+            # A service may say 0, or a time that has passed, for good: its wish lengthens a pause of ours only.
+            return max(ours, min(error.retry_after, LONGEST_ASKED_FOR))
+        return ours
 
 
 def _may_repeat(error: DliClientError, *, harmless: bool) -> bool:

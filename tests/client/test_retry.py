@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -103,10 +104,10 @@ class Stage:
     ("headers", "pause"),
     [
         ({"retry_after": "7"}, 7.0),
-        ({"retry_after": "0"}, 0.0),
+        ({"retry_after": "0"}, 1.0),
         ({"retry_after": "3600"}, 60.0),
         ({"retry_after": "Thu, 15 Jan 2026 08:31:00 GMT", "date": "Thu, 15 Jan 2026 08:30:48 GMT"}, 12.0),
-        ({"retry_after": "Thu, 15 Jan 2026 08:00:00 GMT", "date": "Thu, 15 Jan 2026 08:30:48 GMT"}, 0.0),
+        ({"retry_after": "Thu, 15 Jan 2026 08:00:00 GMT", "date": "Thu, 15 Jan 2026 08:30:48 GMT"}, 1.0),
         ({"retry_after": "Thu, 15 Jan 2026 08:31:00 GMT"}, 1.0),
         ({"retry_after": "soon"}, 1.0),
         ({"retry_after": "-5"}, 1.0),
@@ -115,7 +116,7 @@ class Stage:
     ids=str,
 )
 def test_throttled_calls_wait_as_the_service_says(call: Any, headers: dict[str, str], pause: float) -> None:
-    """Seconds or a date, at most a minute; what cannot be read is as if it were not there."""
+    """Seconds or a date, at most a minute, and no less than without it; what cannot be read is not there."""
     stage = Stage([refusal(429, "APIGW.0308", **headers), SUCCESS[call.operation]])
     stage.play(call)
     assert stage.pauses == [pause]
@@ -206,3 +207,41 @@ def test_each_wait_is_logged_once_with_its_reason(caplog: pytest.LogCaptureFixtu
     assert told[0].endswith("Asking again in 2.0 s (attempt 2).")
     assert "could not reach h: refused" in told[1]
     assert told[1].endswith("Asking again in 2.0 s (attempt 3).")
+
+
+@pytest.mark.parametrize("asked", ["0", "-5", "Thu, 15 Jan 1970 12:00:00 GMT", "now", "", "0.0001", "00"])
+@pytest.mark.parametrize("call", [LIST, EXPORT], ids=["list", "export"])
+def test_a_service_that_wants_no_pause_is_not_flooded(asked: str, call: Any) -> None:
+    """Whatever it asks for, for good: pauses grow as without it."""
+    date = "Thu, 15 Jan 2026 12:00:00 GMT"
+    times = [datetime(2026, 1, 15, tzinfo=UTC)]
+    key = AccessKey("AK", "SK")
+    account = Account("r-1", Project("p", "r-1", "http://h", key), key, "http://h", "http://h", "http://h")
+    conversation = converse(call, account, lambda: times[0], RetryPolicy(budget=120.0, chance=lambda: 0.5))
+    throttled = refusal(429, "APIGW.0308", retry_after=asked, date=date)
+
+    def passes(pause: Pause) -> None:
+        times[0] += timedelta(seconds=pause.seconds)
+
+    assert requests_of(conversation, throttled, passes) < 15
+
+
+def requests_of(conversation: Any, reply: Reply, passes: Callable[[Pause], None]) -> int:
+    """Count the requests of a conversation in which each gets the same response, up to a thousand."""
+    requests, step = 0, next(conversation)
+    with suppress(DliClientError):
+        while requests < 1000:
+            requests += isinstance(step, Request)
+            if isinstance(step, Pause):
+                passes(step)
+            step = conversation.send(None if isinstance(step, Pause) else reply)
+    return requests
+
+
+def test_a_clock_that_stands_ends_nothing_late() -> None:
+    """The number of attempts is bounded, too."""
+    now = datetime(2026, 1, 15, tzinfo=UTC)
+    key = AccessKey("AK", "SK")
+    account = Account("r-1", Project("p", "r-1", "http://h", key), key, "http://h", "http://h", "http://h")
+    conversation = converse(LIST, account, lambda: now, RetryPolicy(budget=120.0))
+    assert requests_of(conversation, refusal(503, "x"), lambda _: None) == 130
