@@ -8,6 +8,7 @@ import inspect
 import pickle
 import pkgutil
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -35,7 +36,8 @@ def classes() -> list[type[BaseException]]:
     """Find all classes of errors, those of modules that nobody has imported yet too."""
     for module in pkgutil.walk_packages(airflow_provider_dli.__path__, "airflow_provider_dli."):
         if not module.name.startswith(_APART) and "__main__" not in module.name:
-            importlib.import_module(module.name)
+            with suppress(ModuleNotFoundError):  # what not every Airflow comes with
+                importlib.import_module(module.name)
     found: list[type[BaseException]] = []
     left: list[type[BaseException]] = list(_ROOTS)
     while left:

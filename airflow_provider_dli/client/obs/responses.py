@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from airflow_provider_dli.client.call import Reply
-from airflow_provider_dli.client.replies import excerpt, unexpected
+from airflow_provider_dli.client.replies import excerpt, moment, unexpected
 
 _OK = range(200, 300)
 _REDIRECTS = range(300, 400)
@@ -54,7 +54,17 @@ def check(operation: str, reply: Reply) -> None:
         raise unexpected(operation, reply, f"204 was expected, not: {excerpt(reply.body) or 'an empty body'}")
     if missing := [name for name in _HEADERS.get(operation, ()) if not reply.headers.get(name)]:
         raise unexpected(operation, reply, f"the response of OBS lacks the header {', '.join(missing)}")
+    if operation == "GetObject":
+        _check_readable(operation, reply)
     _check_root(operation, reply)
+
+
+def _check_readable(operation: str, reply: Reply) -> None:
+    """Refuse headers over which botocore stumbles, with a body behind them that nobody would close."""
+    for name, is_good in (("content-length", str.isdecimal), ("last-modified", moment)):
+        value = reply.headers.get(name)
+        if value is not None and not is_good(value):
+            raise unexpected(operation, reply, f"the header {name} of the response cannot be read: {value!r}")
 
 
 def _check_root(operation: str, reply: Reply) -> None:

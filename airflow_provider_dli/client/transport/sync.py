@@ -154,15 +154,17 @@ class SyncTransport:
     def _reached(self, request: Request, limit: TimeLimit) -> Iterator[None]:
         """Turn whatever a library raises into an error of ours, which says whether anything may have left."""
         # The body of one exchange may be read out of another.
-        around = PROGRESS.left, PROGRESS.limit
-        PROGRESS.left, PROGRESS.limit = False, limit
+        around = PROGRESS.left, PROGRESS.limit, PROGRESS.response
+        PROGRESS.left, PROGRESS.limit, PROGRESS.response = False, limit, None
         try:
             yield
         except _THEIRS as error:
+            if PROGRESS.response:
+                PROGRESS.response.close()
             left = PROGRESS.left and not isinstance(error, _BEFORE)
             raise no_answer(request, error, _cause(error, limit), left=left) from error
         finally:
-            PROGRESS.left, PROGRESS.limit = around
+            PROGRESS.left, PROGRESS.limit, PROGRESS.response = around
 
     def _opened(self, request: Request, data: BinaryIO | bytes | None, limit: TimeLimit) -> requests.Response:
         # The session would add headers of its own and ~/.netrc's authorization, and requests would write the URL

@@ -25,6 +25,8 @@ class Progress(threading.local):
     left = False
     #: what is left of its time; None where somebody else than a driver sends
     limit: TimeLimit | None = None
+    #: what is read of the response; urllib3 forgets one whose headers it refuses, open as it is
+    response: LimitedResponse | None = None
 
 
 PROGRESS = Progress()
@@ -99,6 +101,7 @@ class _Watched(HTTPConnection):
     def response_class(self, sock: Any, *args: Any, **kwargs: Any) -> LimitedResponse:  # type: ignore[override]  # noqa: ANN401 -- http.client's
         """Make a response, of the host or of a proxy that opens a tunnel, in what is left of the exchange."""
         response, limit = LimitedResponse(sock, *args, **kwargs), PROGRESS.limit
+        PROGRESS.response = response
         return response if limit is None else response.limit(sock, limit)
 
 
