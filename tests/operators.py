@@ -15,9 +15,26 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_dli.operators import dli as operators
+from airflow_provider_dli.parameters import models
+from airflow_provider_dli.parameters.kinds import Kind
 from airflow_provider_dli.sensors import dli as sensors
 
 PAGE = Path(__file__).parents[1] / "docs" / "operators.md"
+#: of each operator and sensor, how its parameters are read
+MODELS: dict[str, type[models.Parameters]] = {
+    "DliCompareFlinkJobsOperator": models.CompareParameters,
+    "DliDeleteFlinkJobsOperator": models.DeleteParameters,
+    "DliExportFlinkJobsOperator": models.ExportParameters,
+    "DliImportFlinkJobsOperator": models.ImportParameters,
+    "DliListFlinkJobsOperator": models.ListParameters,
+    "DliPromoteFlinkJobsOperator": models.PromoteParameters,
+    "DliRunFlinkJobsOperator": models.RunParameters,
+    "DliSavepointFlinkJobsOperator": models.SavepointParameters,
+    "DliStopFlinkJobsOperator": models.StopParameters,
+    "DliVerifyFlinkExportOperator": models.VerifyParameters,
+    "DliExportArchiveSensor": models.ArchiveSensorParameters,
+    "DliFlinkJobSensor": models.JobSensorParameters,
+}
 KINDS: list[Any] = [getattr(module, name) for module in (operators, sensors) for name in module.__all__]
 #: where the page leads to, for what docstrings do not tell
 MORE = {
@@ -43,7 +60,31 @@ What is *deferrable* can wait on the triggerer. [Which rights](rights.md) each n
 the [example DAGs](example-dags.md) show each at work.
 
 The page is made from the code by `python -m tests.operators`, and a test holds it against the code.
-"""
+
+## How values are read
+
+All parameters of a task are read together, once its templates are rendered and before anything is sent or deferred; whatever cannot be used
+is named, with its value, shortened, and with what would be right.
+
+| | taken |
+|---|---|
+| lists | a list, a tuple, a set (sorted), the output of a mapped task, lists of those, each flattened; a text as Jinja, Python or JSON writes a list; ids and names also with commas or spaces between, archives one a line |
+| jobs | ids; or rows with a `job_id`, as `DliListFlinkJobsOperator` and others return, or with a `new_job_id`, as an import does |
+| archives | `bucket/key`; or rows with a `zip_file`, as a verification and `hook.export_flink_jobs` return |
+| mappings | a mapping, or one as Jinja, Python or JSON writes it |
+| flags | `True`, `False`, `"true"`, `"False"`; neither `1` nor `"yes"` |
+| numbers | `5`, `"5"`; no boolean, no `5.0` |
+| lengths of time | seconds, `"10"`, `"1.5"`, a `timedelta`, also as text (`0:00:10`, `PT10S`); at most a hundred years |
+| choices | the word itself, blanks around it do not matter |
+| places in OBS | names that a key can have, and with room for what is written below: at most 1,023 bytes with the name of the archive or report; no backslash, no `.` or `..` |
+
+**Nothing.** A template gives the text `None` where a value is None, a form gives an empty text, a mapping gives None. The column *nothing* says
+what is made of these: *refused* where a task would do more, or check less, than was meant; *as if left out* where that is harmless. Leave a
+parameter out, or its key out of the row of an `expand_kwargs`, to have its default. `job_selected=None` together with `is_selected=False`
+says "all jobs" plainly, and is taken. A filter of a selection that is nothing does not filter; a selection, or a list, of which every given
+filter is nothing is refused. A job or queue that is really named `None` cannot be told from nothing. `wait_for=None` means not to wait; an
+empty text is refused.
+"""  # noqa: E501 -- lines of a page
 _WIDTH = 140
 #: parameters that many have, which come last
 _SHARED = ("if_empty", "dli_conn_id", "timeout", "poll_interval", "settling_time", "deferrable")
@@ -101,17 +142,28 @@ def _section(kind: Any) -> Iterator[str]:
     yield from ("```python", f"from airflow_provider_dli.{module}.dli import {kind.__name__}", "```", "")
     for paragraph in told.prose:
         yield from (_wrapped(paragraph), "")
-    yield from ("| parameter | default | templated | |", "|---|---|---|---|")
+    yield from ("| parameter | default | templated | nothing | |", "|---|---|---|---|---|")
     for name, default in parameters_of(kind).items():
         templated = "yes" if is_templated(kind, name) else ""
-        cells = (f"`{name}`", _default(name, default), templated, _cell(told.parameters[name]))
+        cells = (
+            f"`{name}`",
+            _default(name, default),
+            templated,
+            _nothing(kind, name),
+            _cell(told.parameters[name]),
+        )
         yield f"| {' | '.join(cells)} |".replace("|  |", "| |")
     yield from ("", f"More: {MORE[kind.__name__]}.", "")
 
 
+def _nothing(kind: Any, name: str) -> str:
+    field = MODELS[kind.__name__].model_fields.get(name)
+    return next((each.nothing for each in field.metadata if isinstance(each, Kind)), "") if field else ""
+
+
 def _default(name: str, default: Any) -> str:
     if default is inspect.Parameter.empty:
-        return "must be given"
+        return "required"
     if name == "deferrable":
         return "Airflow's"
     shown = json.dumps(default) if isinstance(default, str) else repr(default)

@@ -12,6 +12,7 @@ from airflow_provider_dli.parameters.models import (
     CompareParameters,
     DeleteParameters,
     ExportParameters,
+    ImportParameters,
     ListParameters,
     SelectionFields,
     VerifyParameters,
@@ -25,6 +26,15 @@ EXPORT = {
     "allow_partial": False,
     "dli_conn_id": "dli_default",
     "settling_time": 30,
+}
+IMPORT = {
+    "zip_file": "obs-test/d/a.zip",
+    "is_cover": False,
+    "on_clash": "fail",
+    "verify": True,
+    "dli_conn_id": "dli_default",
+    "dry_run": False,
+    "settling_time": 60,
 }
 VERIFY = {
     "zip_file": "obs-test/d/a.zip",
@@ -252,3 +262,47 @@ def test_every_parameter_at_fault_is_named() -> None:
         "| selection.status: 'x'",
     ):
         assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "longest", "others"),
+    [
+        # "/batch-0001/aggregate_1582677879475.zip"
+        ("obs_dir", 1023 - 39, {}),
+        # "/0123456789abcdef/" and the name of the archive, or one as DLI gives
+        ("copy_to", 1023 - 18 - 27, {"zip_file": "obs-test/a.zip"}),
+        ("copy_to", 1023 - 18 - 120, {"zip_file": f"obs-test/d/{'a' * 120}"}),
+    ],
+)
+def test_a_directory_has_room_for_what_is_written_in_it(name: str, longest: int, others: dict[str, Any]) -> None:
+    """To the byte: OBS takes keys of 1,023."""
+    model: Any = ImportParameters if others else ExportParameters
+    given = {**(IMPORT if others else EXPORT), **others}
+    for key in ("a" * longest, "é" * (longest // 2)):
+        assert getattr(model.read({**given, name: f"obs-test/{key}"}), name).key == key
+        with pytest.raises(ConfigurationError, match=rf"^{name}: (is .* bytes long|has no room)"):
+            model.read({**given, name: f"obs-test/{key}aa"})
+
+
+@pytest.mark.parametrize("given", ["None/night", "obs://None/night", "obs-test/{{ ds }}", "obs-test/{% if x %}a"])
+def test_a_place_of_which_a_part_was_not_rendered(given: str) -> None:
+    """Has a message of its own."""
+    with pytest.raises(
+        ConfigurationError, match=r"^obs_dir: .* (rendered to nothing|template that was not rendered);"
+    ):
+        ExportParameters.read({**EXPORT, "obs_dir": given})
+
+
+def test_the_text_of_a_call_is_no_selection() -> None:
+    """Only what Python writes of a value with names: nothing else becomes an empty mapping, which is all jobs."""
+    for given in ("f()", "f(1)", "f(**x)", "f(1, a=2)", "a.b()", "[f()]", "f"):
+        with pytest.raises(ConfigurationError, match=r"^selection: "):
+            ExportParameters.read({**EXPORT, "selection": given})
+
+
+@pytest.mark.parametrize("given", [{1: 2}, {None: "x"}, {"nam": "x"}, {"a\nb": "x"}])
+def test_an_unknown_filter_is_named(given: dict[Any, Any]) -> None:
+    """On one line, whatever the key."""
+    with pytest.raises(ConfigurationError, match=r"^selection\..*: is unknown; there are name_pattern") as caught:
+        ExportParameters.read({**EXPORT, "selection": given})
+    assert str(caught.value).isprintable()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import reprlib
 
+from airflow_provider_dli.escaping import escaped
+
 #: most characters of a value in a message, and most of a word in it
 _MOST, _MOST_OF_WORD = 80, 20
 #: what is read of a longer text
@@ -50,8 +52,7 @@ def excerpt(value: object) -> str:
 
     :param value: whatever was given
     """
-    text = _EXCERPT.repr(value)
-    text = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    text = escaped(_EXCERPT.repr(value))
     text = _USER_INFO.sub("://…", _NAMED_SECRET.sub(r"\1…", text))
     text = _WORD.sub(lambda word: f"{word[0][: min(_MOST_OF_WORD, len(word[0]) // 2)]}…", text)
     return text if len(text) <= _MOST else f"{text[: _MOST - 1]}…"

@@ -17,8 +17,8 @@ _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 #: categories of characters that no key may have: control characters, separators of lines, lone surrogates
 _NEVER_IN_A_KEY = frozenset({"Cc", "Zl", "Zp", "Cs"})
 _MAX_KEY_BYTES = 1023
-#: bytes that DLI, or a batch, adds to ``obs_dir``
-ARCHIVE_NAME = len("/batch-0001/aggregate_1582677879475.zip")
+#: bytes that DLI adds to ``obs_dir``
+ARCHIVE_NAME = len("/aggregate_1582677879475.zip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,11 @@ class ObsLocation:
         :param name: of the object or directory in it
         """
         return ObsLocation(self.bucket, f"{self.key}/{name}" if self.key else name)
+
+    @property
+    def longest(self) -> int:
+        """Most bytes that the name of an object in it, with the slash before it, may have."""
+        return _MAX_KEY_BYTES - len(self.key.encode())
 
     @property
     def url(self) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from fnmatch import translate
+from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field, PlainValidator, TypeAdapter, ValidationError, ValidationInfo
@@ -22,7 +21,6 @@ from airflow_provider_dli.parameters.values import (
     bare,
     is_nothing,
     leaves,
-    literal,
     mapping,
     what_of_nothing,
     whole_number,
@@ -36,15 +34,20 @@ _LONGEST = 100 * 365 * 86_400
 _LARGEST_ID = (1 << 63) - 1
 #: most characters of a name. DLI's are shorter (57 for a job's), but of what it lists nothing is promised
 _LONGEST_NAME = 256
+#: bytes of the directory of a batch
+_BATCH = len("/batch-0001")
 #: bytes of what is written below ``report_to``, and below ``copy_to``
 _REPORT_NAME = len("/verify-report-20260115T080000000000.html")
-_COPY_NAME = len("/0123456789abcdef/aggregate_1582677879475.zip")
+#: bytes of the directory, in ``copy_to``, of one set of archives, with slashes
+COPY_DIRECTORY = len("/0123456789abcdef/")
+_COPY_NAME = COPY_DIRECTORY + len("aggregate_1582677879475.zip")
 #: a template that nobody rendered
 _TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}")
+#: a bucket that Jinja wrote, with something behind it
+_NO_BUCKET = re.compile(r"\s*(obs://)?None/")
 _CONN_ID = re.compile(r"[\w#!()\-.:/\\]{1,250}")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _TIMEDELTA: TypeAdapter[timedelta] = TypeAdapter(timedelta)
-_JOB_TYPES = ("flink_sql_job", "flink_opensource_sql_job", "flink_sql_edge_job", "flink_jar_job")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ def _place(read: Callable[[str, object], T], value: object) -> T:
     """Return a place in OBS; refuse it with the words of the client."""
     if isinstance(value, str) and _TEMPLATE.search(value):
         raise Refused(f"{excerpt(value)} is a template that was not rendered")
+    if isinstance(value, str) and _NO_BUCKET.match(value):
+        raise Refused(f"the bucket of {excerpt(value)} rendered to nothing")
     try:
         return read("", value)
     except ConfigurationError as error:
@@ -103,7 +108,12 @@ def _ids_in_text(text: str) -> list[str]:
     return [item for item in re.split(r"[,;\s]+", text) if item]
 
 
-def _job_id(item: object) -> int:
+def job_id_of(item: object) -> int:
+    """Return the id of a job.
+
+    :param item: a number, one as text, or a row with a ``job_id``
+    :raises Refused: if it is none
+    """
     row = as_row(item)
     if row is not None:
         item = _id_in_row(row)
@@ -126,7 +136,7 @@ def _id_in_row(row: Mapping[Any, Any]) -> object:
 
 
 def _ids(value: object) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(_job_id(item) for item in leaves(value, _ids_in_text)))
+    return tuple(dict.fromkeys(job_id_of(item) for item in leaves(value, _ids_in_text)))
 
 
 def _job_ids(value: object) -> tuple[int, ...]:
@@ -159,10 +169,15 @@ def _expected(value: object) -> tuple[int | str, ...]:
 
 
 def _id_or_name(item: object) -> int | str:
-    return _name(item) if isinstance(item, str) and whole_number(item) is None else _job_id(item)
+    return name_of(item) if isinstance(item, str) and whole_number(item) is None else job_id_of(item)
 
 
-def _name(item: object) -> str:
+def name_of(item: object) -> str:
+    """Return a name; a number, which native rendering makes of digits, is one too.
+
+    :param item: a single value
+    :raises Refused: if it is none
+    """
     text = item if whole_number(item) is None else str(item)
     if not isinstance(text, str) or is_nothing(text):
         raise Refused(f"{excerpt(item)} is not a name")
@@ -189,14 +204,14 @@ def _restored_of(item: object) -> list[Restored]:
     if "job_mapping" in row:  # what the hook returns
         return [each for inner in leaves(row["job_mapping"], _whole) for each in _restored_of(inner)]
     if "old_job_id" in row:
-        return [Restored(_job_id(row["old_job_id"]), _new_id(row.get("new_job_id")), row.get("adopted") is True)]
+        return [Restored(job_id_of(row["old_job_id"]), _new_id(row.get("new_job_id")), row.get("adopted") is True)]
     if any(whole_number(old) is None for old in row):
         raise Refused(f"{excerpt(row)} is a row without old_job_id")
-    return [Restored(_job_id(old), _new_id(new)) for old, new in row.items()]
+    return [Restored(job_id_of(old), _new_id(new)) for old, new in row.items()]
 
 
 def _new_id(item: object) -> int | None:
-    return None if item is None else _job_id(item)
+    return None if item is None else job_id_of(item)
 
 
 _IDS = "give a list of ids, a text of ids with commas between, or rows with a job_id"
@@ -273,7 +288,12 @@ def _directory(reserve: int) -> Callable[[object], ObsLocation]:
     return read
 
 
-def _unless_nothing(read: Callable[[object], T]) -> Callable[[object], T | None]:
+def unless_nothing(read: Callable[[object], T]) -> Callable[[object], T | None]:
+    """Return a reader that makes None of what rendered to nothing.
+
+    :param read: what reads anything else
+    """
+
     def read_something(value: object) -> T | None:
         return None if is_nothing(value) else read(value)
 
@@ -289,16 +309,18 @@ Archives = Annotated[
 ImportSource = Annotated[
     ObsLocation, PlainValidator(_import_source), Kind("archive or directory", "give bucket/key of an archive")
 ]
-ExportDirectory = Annotated[ObsLocation, PlainValidator(_directory(ARCHIVE_NAME)), Kind("directory", _PLACE)]
+ExportDirectory = Annotated[
+    ObsLocation, PlainValidator(_directory(_BATCH + ARCHIVE_NAME)), Kind("directory", _PLACE)
+]
 ReportDirectory = Annotated[
-    ObsLocation | None, PlainValidator(_unless_nothing(_directory(_REPORT_NAME))), _OPTIONAL_DIRECTORY
+    ObsLocation | None, PlainValidator(unless_nothing(_directory(_REPORT_NAME))), _OPTIONAL_DIRECTORY
 ]
 CopyDirectory = Annotated[
-    ObsLocation | None, PlainValidator(_unless_nothing(_directory(_COPY_NAME))), _OPTIONAL_DIRECTORY
+    ObsLocation | None, PlainValidator(unless_nothing(_directory(_COPY_NAME))), _OPTIONAL_DIRECTORY
 ]
 SavepointDirectory = Annotated[
     ObsLocation | None,
-    PlainValidator(_unless_nothing(_directory(0))),
+    PlainValidator(unless_nothing(_directory(0))),
     Kind("optional directory of savepoints", _PLACE, _LEFT_OUT),
 ]
 
@@ -393,7 +415,7 @@ def _one_of(choices: object) -> Kind:
 Flag = Annotated[bool, BeforeValidator(_flag), Kind("flag", "give True or False")]
 OptionalFlag = Annotated[
     bool | None,
-    BeforeValidator(_unless_nothing(_flag)),
+    BeforeValidator(unless_nothing(_flag)),
     Kind("optional flag", "give True or False", _LEFT_OUT),
 ]
 PositiveInt = Annotated[
@@ -434,144 +456,10 @@ MaxAge = Annotated[
 _CONNECTION = "give the id of a connection of type dli"
 ConnId = Annotated[str, PlainValidator(_conn_id), Kind("connection", _CONNECTION)]
 OptionalConnId = Annotated[
-    str | None, PlainValidator(_unless_nothing(_conn_id)), Kind("optional connection", _CONNECTION, _LEFT_OUT)
+    str | None, PlainValidator(unless_nothing(_conn_id)), Kind("optional connection", _CONNECTION, _LEFT_OUT)
 ]
 Texts = Annotated[
     Mapping[str, str],
     PlainValidator(_texts),
     Kind("mapping of strings", "give a mapping of strings to strings, none empty; leave it out for none"),
-]
-
-# Filters of a selection: one that is nothing does not filter
-
-
-def _filter(read: Callable[[object], T], nothing: T) -> Callable[[object], T]:
-    def read_filter(value: object) -> T:
-        return nothing if is_nothing(value) else read(value)
-
-    return read_filter
-
-
-def _items(value: object) -> list[object]:
-    items = leaves(_as_list(value), lambda text: text.split(","), written=False)
-    return [item for item in items if not is_nothing(item)]
-
-
-def _as_list(value: object) -> object:
-    if not isinstance(value, str) or not value.strip().startswith(("[", "(", "{")):
-        return value
-    try:
-        found = literal(value)
-    except Refused:
-        return value
-    # "[ab]*" and "[12]" are wildcards, and not lists that somebody has written.
-    return value if isinstance(found, list) and len(found) == 1 and isinstance(found[0], int) else found
-
-
-def _names(value: object) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_name(item) for item in _items(value)))
-
-
-def _patterns(value: object) -> tuple[str, ...]:
-    return tuple(_wildcard(name) for name in _names(value))
-
-
-def _wildcard(text: str) -> str:
-    try:
-        re.compile(translate(text))
-    except re.error:
-        raise Refused(f"{excerpt(text)} is not a valid wildcard") from None
-    return text
-
-
-def _statuses(value: object) -> tuple[str, ...]:
-    found = _names(value)
-    for status in found:
-        if status not in states.PHASES:
-            raise Refused(
-                f"{excerpt(status)} is not a status of a job", f"give some of {', '.join(states.PHASES)}"
-            )
-    return found
-
-
-def _type(value: object) -> str:
-    value = bare(value)
-    if value not in _JOB_TYPES:
-        raise Refused(f"{excerpt(value)} is not a type of a job")
-    return str(value)
-
-
-def _text(value: object) -> str:
-    return _name(bare(value))
-
-
-def _tags(value: object) -> tuple[tuple[str, str], ...]:
-    if isinstance(value, str) and not value.strip().startswith(("{", "[", "(")):
-        pairs: list[Any] = [pair.partition("=")[::2] if "=" in pair else ("", "") for pair in value.split(",")]
-    else:
-        pairs = list(mapping(value).items())
-    tags = tuple((_tag(key), _tag(text)) for key, text in pairs)
-    # A comma or an equals sign would make two tags of one, or another one.
-    if not all(key and not set("=,") & set(key + text) for key, text in tags):
-        raise Refused(f"{excerpt(value)} cannot be")
-    return tags
-
-
-def _tag(item: object) -> str:
-    return "" if item == "" else _name(item)
-
-
-def _moment(value: object) -> datetime:
-    value = bare(value)
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise Refused(f"{excerpt(value)} is not a time") from None
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    if not isinstance(value, datetime):
-        raise Refused(f"{excerpt(value)} is not a time")
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-def _exclusions(value: object) -> tuple[int | str, ...]:
-    return tuple(dict.fromkeys(_exclusion(item) for item in _items(value)))
-
-
-def _exclusion(item: object) -> int | str:
-    return _wildcard(_name(item)) if isinstance(item, str) and whole_number(item) is None else _job_id(item)
-
-
-_NO_FILTER = "no filter"
-Patterns = Annotated[
-    tuple[str, ...],
-    PlainValidator(_filter(_patterns, ())),
-    Kind("names", "give wildcards for names, a list, or a text with commas between", _NO_FILTER),
-]
-JobType = Annotated[
-    str | None,
-    PlainValidator(_unless_nothing(_type)),
-    Kind("job type", f"give one of {', '.join(_JOB_TYPES)}", _NO_FILTER),
-]
-Statuses = Annotated[
-    tuple[str, ...],
-    PlainValidator(_filter(_statuses, ())),
-    Kind("statuses", "give a list, or a text with commas between", _NO_FILTER),
-]
-Text = Annotated[str | None, PlainValidator(_unless_nothing(_text)), Kind("string", "give one string", _NO_FILTER)]
-Tags = Annotated[
-    tuple[tuple[str, str], ...],
-    PlainValidator(_filter(_tags, ())),
-    Kind("tags", "give a mapping, or a text key=value,key=value", _NO_FILTER),
-]
-Moment = Annotated[
-    datetime | None,
-    PlainValidator(_unless_nothing(_moment)),
-    Kind("time", "give a datetime, or a text in ISO 8601 such as 2026-01-15T08:00Z", _NO_FILTER),
-]
-Exclusions = Annotated[
-    tuple[int | str, ...],
-    PlainValidator(_filter(_exclusions, ())),
-    Kind("ids or names", "give ids, or wildcards for names", _NO_FILTER),
 ]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, mo
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.excerpt import excerpt
-from airflow_provider_dli.parameters import NOT_GIVEN, kinds
+from airflow_provider_dli.parameters import NOT_GIVEN, filters, kinds
 from airflow_provider_dli.parameters.kinds import Kind
 from airflow_provider_dli.parameters.values import Refused, is_nothing, mapping, what_of_nothing
 from airflow_provider_dli.selection import Selection
@@ -61,7 +61,7 @@ class Parameters(BaseModel):
 
 def _failure(model: type[BaseModel], error: ErrorDetails, values: Mapping[str, Any]) -> ConfigurationError:
     name = ".".join(str(part) if str(part).isidentifier() else excerpt(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
+    if error["type"] in {"extra_forbidden", "invalid_key"}:
         return ConfigurationError(name, "is unknown", f"there are {', '.join(SelectionFields.model_fields)}")
     if error["type"] == "missing":
         return ConfigurationError(name, "is missing", _remedy(model, error))
@@ -84,14 +84,14 @@ def _remedy(model: type[BaseModel], error: ErrorDetails) -> str:
 class SelectionFields(Parameters):
     """The filters of a selection; one that is nothing does not filter."""
 
-    name_pattern: kinds.Patterns = ()
-    job_type: kinds.JobType = None
-    status: kinds.Statuses = ()
-    queue_name: kinds.Text = None
-    user_name: kinds.Text = None
-    tags: kinds.Tags = ()
-    changed_since: kinds.Moment = None
-    exclude: kinds.Exclusions = ()
+    name_pattern: filters.Patterns = ()
+    job_type: filters.JobType = None
+    status: filters.Statuses = ()
+    queue_name: filters.Text = None
+    user_name: filters.Text = None
+    tags: filters.Tags = ()
+    changed_since: filters.Moment = None
+    exclude: filters.Exclusions = ()
 
     @property
     def chosen(self) -> Selection:
@@ -189,6 +189,13 @@ class ImportParameters(Parameters):
     copy_to: kinds.CopyDirectory = None
     dry_run: kinds.Flag
     settling_time: kinds.Seconds
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        name = self.zip_file.key.rpartition("/")[2]
+        if self.copy_to and self.copy_to.longest < kinds.COPY_DIRECTORY + len(name.encode()):
+            raise Refused(f"has no room for a directory and {excerpt(name)}", "give a shorter one", "copy_to")
+        return self
 
 
 class CompareParameters(Parameters):

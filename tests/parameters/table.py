@@ -15,27 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.parameters import models
 from airflow_provider_dli.parameters.kinds import Kind
-from airflow_provider_dli.parameters.models import Parameters, SelectionFields
-from tests.operators import KINDS, parameters_of
+from airflow_provider_dli.parameters.models import SelectionFields
+from tests.operators import KINDS, MODELS, parameters_of
 from tests.parameters.forms import FORMS, A
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "parameters.json"
-MODELS: dict[str, type[Parameters]] = {
-    "DliCompareFlinkJobsOperator": models.CompareParameters,
-    "DliDeleteFlinkJobsOperator": models.DeleteParameters,
-    "DliExportFlinkJobsOperator": models.ExportParameters,
-    "DliImportFlinkJobsOperator": models.ImportParameters,
-    "DliListFlinkJobsOperator": models.ListParameters,
-    "DliPromoteFlinkJobsOperator": models.PromoteParameters,
-    "DliRunFlinkJobsOperator": models.RunParameters,
-    "DliSavepointFlinkJobsOperator": models.SavepointParameters,
-    "DliStopFlinkJobsOperator": models.StopParameters,
-    "DliVerifyFlinkExportOperator": models.VerifyParameters,
-    "DliExportArchiveSensor": models.ArchiveSensorParameters,
-    "DliFlinkJobSensor": models.JobSensorParameters,
-}
 #: what is given beside the parameter in question, where the operator takes it
 _BESIDE: dict[str, Any] = {
     "obs_dir": "obs-test/night",

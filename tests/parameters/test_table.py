@@ -9,9 +9,9 @@ import pytest
 from airflow_provider_dli.emulator import Emulator
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.parameters.models import SelectionFields
-from tests.operators import KINDS, is_templated, parameters_of
+from tests.operators import KINDS, MODELS, is_templated, parameters_of
 from tests.parameters.forms import FORMS, SECRET
-from tests.parameters.table import MODELS, Case, cases, golden
+from tests.parameters.table import Case, cases, golden
 
 CASES = list(cases())
 

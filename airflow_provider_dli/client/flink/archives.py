@@ -12,7 +12,7 @@ from typing import Any
 from airflow_provider_dli.client.call import Call
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.flink.values import JOBS, checked_job_ids, message_of, objects_of
-from airflow_provider_dli.client.locations import ObsLocation, parse_archive, parse_directory
+from airflow_provider_dli.client.locations import ARCHIVE_NAME, ObsLocation, parse_archive, parse_directory
 
 _NOT_IMPORTED = -1
 
@@ -64,7 +64,7 @@ def export_jobs(obs_dir: str, job_ids: Iterable[int] | None = None) -> Call[Expo
     :raises ConfigurationError: if ``obs_dir`` is no place in OBS, or ``job_ids`` is empty or holds no ids
     """
     body: dict[str, Any] = {
-        "obs_dir": str(parse_directory("obs_dir", obs_dir)),
+        "obs_dir": str(parse_directory("obs_dir", obs_dir, reserve=ARCHIVE_NAME)),
         "is_selected": job_ids is not None,
     }
     if job_ids is not None:
