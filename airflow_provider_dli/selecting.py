@@ -29,7 +29,9 @@ def select(hook: DliHook, selection: Selection, log: Logger) -> list[FlinkJob]:
     :param log: where to tell, as a table
     :raises DliException: if the service does not answer or refuses
     """
-    chosen = [job for job in hook.walk(job_pages(selection.filters())) if selection.fits(job)]
+    listed = hook.walk(job_pages(selection.filters()))
+    # The offset is known as soon as a page has come.
+    chosen = [job for job in listed if selection.fits(job, hook.clock_offset or 0.0)]
     log.info("Selected %s of project %s by: %s", counted(len(chosen), "Flink job"), hook.project_id, selection)
     if chosen:
         tell(chosen, log)

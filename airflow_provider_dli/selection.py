@@ -9,6 +9,9 @@ from fnmatch import fnmatchcase
 from airflow_provider_dli.client.call import QueryValue
 from airflow_provider_dli.client.flink import FlinkJob
 
+#: seconds before ``changed_since`` in which a change counts still: clocks agree to a second or two at best
+CLOCK_MARGIN = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -48,23 +51,26 @@ class Selection:
         }
         return {name: value for name, value in query.items() if value is not None}
 
-    def fits(self, job: FlinkJob) -> bool:
+    def fits(self, job: FlinkJob, clock_offset: float = 0.0) -> bool:
         """Tell whether a job that the service has listed is meant.
 
         :param job: as the list shows it
+        :param clock_offset: seconds by which the service's clock, which wrote the times of the job, is ahead of
+            Airflow's, which ``changed_since`` is from
         """
         if self.name_pattern and not any(fnmatchcase(job.name, pattern) for pattern in self.name_pattern):
             return False
         if self.status and job.status not in self.status:
             return False
-        return self._changed(job) and not self._excluded(job)
+        return self._changed(job, clock_offset) and not self._excluded(job)
 
-    def _changed(self, job: FlinkJob) -> bool:
+    def _changed(self, job: FlinkJob, clock_offset: float) -> bool:
         if self.changed_since is None:
             return True
         moments = [moment for moment in (job.create_time, job.update_time) if moment]
         # Of a job without either nobody knows: rather one too many than one too few.
-        return job.update_time is None or not moments or max(moments) >= self.changed_since.timestamp() * 1000
+        since = self.changed_since.timestamp() + clock_offset - CLOCK_MARGIN
+        return job.update_time is None or not moments or max(moments) >= since * 1000
 
     def _excluded(self, job: FlinkJob) -> bool:
         return any(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ import pytest
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
+from airflow_provider_dli.selecting import select
+from airflow_provider_dli.selection import Selection
 from tests.client.test_clocks import PLACE, SLACK, Skewed
 
 
@@ -45,3 +49,21 @@ def test_the_time_is_the_service_s(kind: Any, way: str, connect: Any, skewed: Sk
         hook.find(PLACE)
     assert hook.clock_offset == pytest.approx(-600, abs=SLACK)
     assert hook.service_time() == pytest.approx(time.time() - 600, abs=SLACK)
+
+
+@pytest.mark.parametrize(("ahead", "meant"), [(0, [2, 3]), (-600, [1, 2, 3]), (600, [3])])
+def test_changes_are_by_the_clock_of_dli(connect: Any, skewed: Skewed, ahead: int, meant: list[int]) -> None:
+    """Which wrote their times; ``changed_since`` is of Airflow's clock. Margin: five seconds."""
+    connect(endpoint=skewed.url)
+    skewed.ahead = float(ahead)
+    since = time.time() - 1800
+    # By DLI's clock, half a minute to each side of the moment, and at once.
+    times = [since + offset for offset in (-570, 30, 700)]
+    jobs = [
+        {"job_id": number, "name": f"n{number}", "job_type": "flink_sql_job", "status": "job_init",
+         "create_time": 1, "update_time": int(moment * 1000)}
+        for number, moment in enumerate(times, 1)
+    ]  # fmt: skip
+    skewed.listed = {"is_success": "true", "job_list": {"total_count": 3, "jobs": jobs}}
+    selection = Selection(changed_since=datetime.fromtimestamp(since, UTC))
+    assert [job.job_id for job in select(DliHook(), selection, logging.getLogger())] == meant

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ class Skewed(ThreadingHTTPServer):
         self.ahead = 0.0
         self.headers: dict[str, str] = {}
         self.tokens = 0
+        self.listed: Any = json.loads(LISTED)
 
     @property
     def url(self) -> str:
@@ -62,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self) -> None:
-        self.respond(LISTED)
+        self.respond(json.dumps(self.server.listed).encode())
 
     def do_HEAD(self) -> None:
         self.respond(b"", ETag='"e"', Last_Modified=self.date_time_string())
