@@ -8,9 +8,16 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.escaping import beginning, escaped
 
-_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+# No region id known is longer than 16; a secret is.
+_REGION = re.compile(r"(?=.{1,30}\Z)[a-z0-9]+(-[a-z0-9]+)+")
+_PROJECT_LENGTH = 32
 _PROJECT = re.compile(r"[0-9A-Za-z_-]{1,64}")
+
+_LIKE_URL = re.compile(r"https?://(?=[^/]{1,100}\Z)[A-Za-z0-9-]+(\.[A-Za-z0-9-]*)+(:[0-9]{0,6})?")
+# Of words in lower case, or with the ending of a certificate.
+_LIKE_PATH = re.compile(r"(?=.{1,200}\Z)[~.]*(/[a-z0-9._-]{1,30})+/?|(?=.{1,200}\Z)[\w./~ -]+\.(pem|crt|cer)")
 
 #: cloud -> the pattern of its hosts, as its *Regions and Endpoints* page gives them
 CLOUDS: Mapping[str, str] = {
@@ -47,7 +54,9 @@ def default_endpoint(service: str, region: str, cloud: str | None = None) -> str
     """
     name = cloud or _cloud_of(region)
     if name not in CLOUDS:
-        raise ConfigurationError("cloud", f"{name!r} is no known cloud", f"give one of {', '.join(CLOUDS)}")
+        raise ConfigurationError(
+            "cloud", f"{beginning(name)} is no known cloud", f"give one of {', '.join(CLOUDS)}"
+        )
     return CLOUDS[name].format(service=service, region=region)
 
 
@@ -61,7 +70,9 @@ def checked_region(region: str) -> str:
     :raises ConfigurationError: if it is a URL, empty, or has characters that no region id has
     """
     if not _REGION.fullmatch(region):
-        raise ConfigurationError("region", f"{region[:80]!r} is not a region id", "give one such as cn-north-4")
+        raise ConfigurationError(
+            "region", f"{beginning(region)} is not a region id", "give one such as cn-north-4"
+        )
     return region
 
 
@@ -70,10 +81,12 @@ def checked_project(project_id: str) -> str:
 
     :raises ConfigurationError: if it has characters that no project id has
     """
-    if not _PROJECT.fullmatch(project_id):
+    # Ids have 32 characters at most and letters of one case; a secret key has 40, of both.
+    is_secret = len(project_id) > _PROJECT_LENGTH and project_id not in (project_id.lower(), project_id.upper())
+    if is_secret or not _PROJECT.fullmatch(project_id):
         raise ConfigurationError(
             "project_id",
-            f"{project_id[:80]!r} is not a project id",
+            f"{beginning(project_id)} is not a project id",
             "copy it from My Credentials in the console: 32 hexadecimal digits",
         )
     return project_id
@@ -105,21 +118,21 @@ def checked_ca_bundle(field: str, path: str) -> str:
     except OSError as error:
         raise ConfigurationError(
             field,
-            f"{path[:200]!r} cannot be used ({error.strerror or error})",
+            f"{shown_path(path)} cannot be used ({error.strerror or type(error).__name__})",
             "give the path of a file with certificates in PEM form, on the machine that runs the task",
         ) from None
     return path
 
 
 def _split(field: str, url: str, remedy: str, *, secret: bool) -> SplitResult:
-    shown = "" if secret else f"{url[:200]!r} "
+    shown = "" if secret else f"{_shown_url(url)} "
     if not url.isascii() or not url.isprintable() or " " in url:
         raise ConfigurationError(field, f"{shown}has characters that no URL has", remedy)
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ConfigurationError(field, f"{shown}is not a URL{_why(url, secret=secret)}", remedy) from None
+        raise ConfigurationError(field, f"{shown}is not a URL with a port from 1 to 65535", remedy) from None
     if port == 0:
         raise ConfigurationError(field, f"{shown}has port 0, which nothing listens on", remedy)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -129,15 +142,20 @@ def _split(field: str, url: str, remedy: str, *, secret: bool) -> SplitResult:
     return parts
 
 
-def _why(url: str, *, secret: bool) -> str:
-    """Quote the library on what stands after a user and password: its words show what it stumbles over."""
-    scheme, slashes, rest = url.partition("//")
-    _, at, public = rest.rpartition("@")
-    try:
-        urlsplit(f"{scheme}{slashes}{public}").port  # noqa: B018 -- reading it is the check
-    except ValueError as error:
-        return f" ({error})" if at or not secret else ""
-    return ""
+def _shown_url(url: str) -> str:
+    """Quote what looks like scheme and host; of anything else only the beginning, for it may be a secret."""
+    if _LIKE_URL.fullmatch(url):
+        return f"'{url}'"
+    scheme, slashes, rest = url.partition("://")
+    return f"{scheme}:// and then {beginning(rest)}" if slashes and scheme in ("http", "https") else beginning(url)
+
+
+def shown_path(path: str) -> str:
+    """Quote what looks like the path of a file; of anything else only the beginning, for it may be a secret.
+
+    :param path: what was given
+    """
+    return f"'{escaped(path)}'" if _LIKE_PATH.fullmatch(path) else beginning(path)
 
 
 def _encodable(host: str) -> bool:

@@ -23,6 +23,7 @@ from airflow_provider_dli.client.proxies import parse_proxy, proxy_secrets
 from airflow_provider_dli.client.retry import RetryPolicy
 from airflow_provider_dli.connection.fields import KEY_VARIABLES, AuthType
 from airflow_provider_dli.connection.reading import AirflowConnection, Extras, credential
+from airflow_provider_dli.escaping import beginning
 
 _WEEK = 604800.0
 _PROXY_VARIABLES = [
@@ -157,7 +158,11 @@ def _console(extras: Extras, region: str) -> str | None:
 
 def _bucket(extras: Extras) -> str | None:
     given = extras.text("bucket")
-    return parse_directory("bucket", given).bucket if given else None
+    try:
+        return parse_directory("bucket", given).bucket if given else None
+    except ConfigurationError as error:
+        failure = ConfigurationError("bucket", f"{beginning(given)} is not the name of a bucket", error.remedy)
+    raise failure
 
 
 def _proxy(given: str) -> str:

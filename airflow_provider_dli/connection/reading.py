@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Protocol
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.connection.fields import EXTRAS
+from airflow_provider_dli.escaping import beginning
 
 _LONGEST = 4096
 # The API gateway takes headers up to 32 KiB, tokens among them.
 _LONGEST_SECRET = 32768
+_LIKE_NAME = re.compile(r"[a-z_]{1,30}")
 _TRUTHS = {"true": True, "false": False}
 
 
@@ -49,6 +53,26 @@ class AirflowConnection(Protocol):
         ...
 
 
+def is_json(extra: object) -> bool:
+    """Say whether the undecoded extras of a connection are JSON; none at all are as good.
+
+    :param extra: as Airflow keeps them
+    """
+    if not isinstance(extra, str) or not extra.strip():
+        return True
+    try:
+        json.loads(extra)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _shown_name(name: str) -> str:
+    """Return the name of an extra; of what looks like none only the beginning, for it may be a secret."""
+    is_name = _LIKE_NAME.fullmatch(name) or get_close_matches(name, EXTRAS, 1)
+    return name if is_name else beginning(name)
+
+
 def _meant(unknown: list[str]) -> str:
     close = [name for each in unknown for name in get_close_matches(each, EXTRAS, 1)]
     return f"did you mean {', '.join(close)}? " if close else ""
@@ -66,7 +90,7 @@ class Extras:
             raise ConfigurationError("extra", f"is a {type(given).__name__}", "give a JSON object of fields")
         if unknown := sorted(str(name) for name in set(given) - set(EXTRAS)):
             raise ConfigurationError(
-                f"extra {', '.join(unknown)[:200]}",
+                f"extra {', '.join(map(_shown_name, unknown[:5]))}",
                 "is unknown to a dli connection",
                 f"{_meant(unknown)}known are {', '.join(EXTRAS)}",
             )
@@ -86,7 +110,7 @@ class Extras:
         stripped = value.strip()
         if EXTRAS[name].choices and stripped and stripped not in EXTRAS[name].choices:
             raise ConfigurationError(
-                name, f"{stripped[:80]!r} is not possible", f"give one of {', '.join(EXTRAS[name].choices)}"
+                name, f"{beginning(stripped)} is not possible", f"give one of {', '.join(EXTRAS[name].choices)}"
             )
         longest = _LONGEST_SECRET if EXTRAS[name].secret else _LONGEST
         return checked_text(name, stripped, longest, secret=EXTRAS[name].secret) if stripped else None
@@ -120,7 +144,7 @@ class Extras:
         except (TypeError, ValueError, OverflowError):
             number = float("nan")
         if not least <= number <= most:
-            raise ConfigurationError(name, f"{str(value)[:80]!r} cannot be", f"give {least:g} to {most:g} seconds")
+            raise ConfigurationError(name, f"{beginning(value)} cannot be", f"give {least:g} to {most:g} seconds")
         return number
 
     def truth(self, name: str, *, default: bool) -> bool:
@@ -135,7 +159,7 @@ class Extras:
             return default
         found = _TRUTHS.get(str(value).strip().lower())
         if found is None:
-            raise ConfigurationError(name, f"{str(value)[:80]!r} is no boolean", "give true or false")
+            raise ConfigurationError(name, f"{beginning(value)} is no boolean", "give true or false")
         return found
 
 
@@ -151,7 +175,7 @@ def checked_text(name: str, value: str, longest: int, *, secret: bool) -> str:
     if len(value) > longest:
         raise ConfigurationError(name, f"is {len(value):,} characters long", f"give at most {longest:,}")
     if not value.isprintable():
-        shown = "" if secret else f"{value[:80]!r} "
+        shown = "" if secret else f"{beginning(value)} "
         raise ConfigurationError(name, f"{shown}has control characters", "give the value without them")
     return value
 

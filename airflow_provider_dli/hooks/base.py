@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_dli.connection.fields import CONN_TYPE, DEFAULT_CONN_ID, KEY_VARIABLES, ui_field_behaviour
-from airflow_provider_dli.exceptions import DliException, translated
+from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.hooks.masking import mask_secret
 from airflow_provider_dli.safe_log import SafeLog
 
@@ -160,15 +160,31 @@ class AccountHook(SafeLog, BaseHook):
 
     @contextmanager
     def _existing(self) -> Iterator[None]:
-        """Say what to do where there is no such connection. It may come yet, so a retry may help."""
+        """Raise what to do where there is no such connection (it may come yet), or none that can be read.
+
+        What Airflow cannot read in the environment it passes over, and says that there is nothing. Its words may
+        hold a value, so they are not chained.
+        """
+        variable = f"AIRFLOW_CONN_{self.dli_conn_id.upper()}"
+        failure: DliException | None = None
         try:
             yield
-        except AirflowNotFoundException as error:
-            raise DliException(
-                f"connection {self.dli_conn_id!r} does not exist; create it in Airflow (Admin, Connections) with "
-                f"the type Huawei Cloud DLI, or give it to workers and triggerer in the environment variable "
-                f"AIRFLOW_CONN_{self.dli_conn_id.upper()}"
-            ) from error
+        except AirflowNotFoundException:
+            if variable in os.environ:
+                failure = self._unreadable(f"{variable} holds neither the URI nor the JSON of a connection")
+            else:
+                failure = DliException(
+                    f"connection {self.dli_conn_id!r} does not exist; create it in Airflow (Admin, Connections) "
+                    f"with the type Huawei Cloud DLI, or give it to workers and triggerer in the environment "
+                    f"variable {variable}"
+                )
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            failure = self._unreadable(f"{type(error).__name__} in Airflow")
+        if failure:
+            raise failure
+
+    def _unreadable(self, why: str) -> DliFailException:
+        return DliFailException(f"connection {self.dli_conn_id!r} cannot be read ({why}): correct it")
 
     @cached_property
     def _transport(self) -> SyncTransport:
@@ -226,7 +242,11 @@ class AccountHook(SafeLog, BaseHook):
 
     def _read(self, connection: AirflowConnection) -> Account:
         from airflow_provider_dli.connection.account import secrets_of, to_account
+        from airflow_provider_dli.connection.reading import is_json
 
+        # Airflow would take extras that are no JSON for none at all.
+        if not is_json(getattr(connection, "extra", None)):
+            raise self._unreadable("its extra is not JSON")
         for secret in secrets_of(connection, os.environ):
             mask_secret(secret)
         with translated(self.dli_conn_id):

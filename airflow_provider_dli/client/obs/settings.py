@@ -73,8 +73,8 @@ def make_client(
             config=_config(account),
         )
     except (BotoCoreError, ValueError) as error:
-        problem = f"no client for OBS can be made of it: {error}"
-        raise ConfigurationError("obs_endpoint", problem, "check region and obs_endpoint") from error
+        problem = f"no client for OBS can be made of it ({type(error).__name__})"
+        raise ConfigurationError("obs_endpoint", problem, "check region and obs_endpoint") from None
     events = client.meta.events
     events.register("before-send.s3", Sender(transport, account.obs_clock))  # type: ignore[arg-type]  # its result counts
     events.register("before-parameter-build.s3", _stay)

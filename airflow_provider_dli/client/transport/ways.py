@@ -16,6 +16,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import Request
+from airflow_provider_dli.client.endpoints import shown_path
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.proxies import Proxy, parse_proxy
 
@@ -89,6 +90,6 @@ def context_of(path: str) -> ssl.SSLContext:
     except OSError as error:
         raise ConfigurationError(
             "trusted certificates",
-            f"{path[:200]!r} cannot be used ({error.strerror or error})",
+            f"{shown_path(path)} cannot be used ({error.strerror or type(error).__name__})",
             "correct ca_bundle of the connection, or REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment",
         ) from None
