@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from airflow_provider_dli.hooks.dli import DliHook
 
 _TELL_EVERY = 10.0
-#: how often the last poll of a wait is made, and for how many seconds, where it fails and may go better
-_LAST_POLLS, _LAST_POLL = 5, 60.0
+#: after a wait on the triggerer: how often the last poll is made where it fails and may go better, in intervals, and
+#: the seconds between which that time lies
+_LAST_POLLS, _SHORTEST_LAST, _LONGEST_LAST = 5, 5.0, 60.0
 _FEW = 20
 
 
@@ -52,8 +53,8 @@ def wait(hook: DliHook, watch: Watch, timeout: float, poll_interval: float, log:
     :raises DliException: if the poll fails that is the last in time, or in a way that will not pass
     """
     began, told = time.monotonic(), 0.0
-    # The last poll must have gone well, even if time is up: without it there is nothing to judge.
-    bearable = max(timeout, min(_LAST_POLL, _LAST_POLLS * poll_interval))
+    # One poll must have gone well, even if time is up already: without it there is nothing to judge.
+    bearable = timeout or min(_LONGEST_LAST, max(_SHORTEST_LAST, _LAST_POLLS * poll_interval))
     while True:
         failure = look(hook, watch)
         spent = time.monotonic() - began
