@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.hooks.dli import DliHook
 
 _TELL_EVERY = 10.0
-#: after a wait on the triggerer: how often the last poll is made where it fails and may go better, in intervals, and
+#: after a wait on the triggerer: for how many intervals a last poll that fails and may go better is repeated, and
 #: the seconds between which that time lies
 _LAST_POLLS, _SHORTEST_LAST, _LONGEST_LAST = 5, 5.0, 60.0
 _FEW = 20
