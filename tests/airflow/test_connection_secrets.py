@@ -56,8 +56,14 @@ def told_by(act: Callable[[], object]) -> str:
     return ""
 
 
-@pytest.mark.parametrize("field", FIELDS)
-@pytest.mark.parametrize("kind", SECRETS)
+# Each field with some, and some fields with each: Airflow's masker takes the longer, the more it knows.
+_SOME = ("a secret key", "a password", "a URL with a password")
+
+
+@pytest.mark.parametrize(
+    ("field", "kind"),
+    [(field, kind) for field in FIELDS for kind in SECRETS if kind in _SOME or field in ("region", "project_id")],
+)
 def test_a_secret_in_the_wrong_field_is_shortened(connect: Connect, field: str, kind: str) -> None:
     """At most four characters of it are shown, with its length; the field is named."""
     secret = SECRETS[kind]

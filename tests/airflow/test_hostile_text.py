@@ -6,9 +6,13 @@ import asyncio
 import io
 import json
 import logging
+import re
+import subprocess
+import sys
 import traceback
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -322,3 +326,36 @@ def test_the_command_line_of_archives(world: Emulator, tmp_path: Any, capsys: py
     written = capsys.readouterr()
     assert "FORGED" in written.out
     assert is_clean_output(written.out + written.err)
+
+
+DAG = """
+from datetime import datetime
+from airflow.providers.common.compat.sdk import DAG
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliListFlinkJobsOperator
+
+with DAG("hostile", start_date=datetime(2026, 1, 1), schedule=None):
+    listed = DliListFlinkJobsOperator(task_id="listed")
+    refused = DliExportFlinkJobsOperator(task_id="refused", obs_dir="{bucket}/a", job_selected=[900])
+    listed >> refused
+"""
+
+
+def test_the_logs_of_a_whole_airflow_are_not_forged(
+    world: Emulator, airflow_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """A task that succeeds and one that fails, as Airflow runs them and writes down what they say."""
+    refusing(world, "ExportFlinkJobs")
+    (tmp_path / "hostile.py").write_text(DAG.replace("{bucket}", world.bucket))
+    environment = airflow_environ | {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path),
+        "AIRFLOW_CONN_DLI_DEFAULT": world.connection("access_key", retry_budget=0),
+    }
+    command = [str(Path(sys.executable).parent / "airflow"), "dags", "test", "hostile"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    written = done.stdout + done.stderr
+    assert "900" in written
+    assert "400" in written
+    # Airflow may colour its own words.
+    bare = re.sub(r"\x1b\[[0-9;]*m", "", written)
+    assert is_clean_output(bare.replace("\r\n", "\n"))
+    assert r"\x1b[31m" in written
