@@ -195,6 +195,7 @@ ALL = {**LISTINGS, **LOOKS, **WRITES, **READS}
         response(listing(b"<Contents><Key>dir/a</Key><LastModified>soon</LastModified></Contents>")),
         response(TRUNCATED),
         response(listing(last=b"true")),
+        *[response(listing(last=last)) for last in (b"", b"TRUE", b"True", b"1", b"yes", b" true ", b"null")],
         response(listing(b"<NextMarker>dir/b</NextMarker>", last=b"true")),
         response(listing(entry(b"dir/a"), last=b"true")),
         response(b"<!DOCTYPE x [<!ENTITY a 'b'>]>" + listing()),
@@ -381,6 +382,17 @@ def test_what_drips_is_given_up(server: Server, account_at: Any, name: str, faul
     assert time.monotonic() - began < 90
 
 
+def test_an_archive_that_drips_is_given_up_at_once(server: Server, account_at: Any) -> None:
+    """It is not resumed again and again: another attempt would come no sooner."""
+    facts = ObjectFacts(1000, "e1", "2026-01-15T12:00:00+00:00")
+    head = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-999/1000\r\nContent-Length: 1000\r\n"
+    server.play = drip(head + HEADER + b"\r\n", b"x", server)
+    client = client_of(account_of(account_at(server.url), replace(SHORT, total_timeout=0.7)))
+    with ObjectReader(client, PLACE, facts) as reader, pytest.raises(AnswerLostError, match="total_timeout"):
+        reader.read()
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_a_redirect_leads_nowhere(server: Server, account_at: Any, name: str) -> None:
     """One error, and no signature for another host: whoever redirects gets one request."""
@@ -479,3 +491,15 @@ def test_tls_and_proxies_that_fail_have_sent_nothing(account_at: Any, name: str,
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         thread.join()
+
+
+def test_who_does_not_read_is_not_written_to_for_ever(account_at: Any) -> None:
+    """An upload has an end, too: of its time, and of each wait."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    account = account_of(account_at(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+    try:
+        with pytest.raises(AnswerLostError, match=r"total_timeout|timed out"):
+            by_boto3(lambda client: put_object(client, PLACE, b"x" * 30_000_000, "text/plain"))(account)
+    finally:
+        listener.close()

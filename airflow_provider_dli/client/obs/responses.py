@@ -28,6 +28,7 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
 }
 #: whose success is 204
 _WITHOUT_CONTENT = ("DeleteObject", "AbortMultipartUpload")
+_TRUNCATED = re.compile(rb"IsTruncated>(?:true|false)</")
 # Before it: white space, with which OBS keeps a connection open while it copies, the declaration, comments.
 _ROOT = re.compile(rb"(?s)(?:\xef\xbb\xbf)?\s*(?:<\?xml.*?\?>\s*)?(?:<!--.*?-->\s*)*<(?:[\w.-]+:)?([\w.-]+)")
 
@@ -77,3 +78,6 @@ def _check_root(operation: str, reply: Reply) -> None:
     if root not in (expected, "Error"):
         what = excerpt(reply.body) or "an empty body"
         raise unexpected(operation, reply, f"XML <{expected}> was expected, not: {what}")
+    # botocore takes whatever is not "true" for false, and so for the end of the listing.
+    if root == "ListBucketResult" and len(_TRUNCATED.findall(reply.body)) != 1:
+        raise unexpected(operation, reply, "the listing does not say in IsTruncated whether it is complete")

@@ -105,6 +105,8 @@ class _Body:
         try:
             return self._streamed.read(size)
         except NoAnswerError as error:
+            if self._streamed.is_too_slow:
+                raise
             raise HTTPClientError(error=error) from error
 
     def close(self) -> None:

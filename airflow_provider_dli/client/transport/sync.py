@@ -148,7 +148,7 @@ class SyncTransport:
                 return _read(request, response, sent)
             stack.pop_all()
             head = Answer(request, response.status_code, response.headers, sent).reply()
-            return Streamed(head, response.raw, lambda: self._reached(request, limit))
+            return Streamed(head, response.raw, limit, lambda: self._reached(request, limit))
 
     @contextmanager
     def _reached(self, request: Request, limit: TimeLimit) -> Iterator[None]:
@@ -200,13 +200,26 @@ class Streamed:
 
     :param head: the response without its body
     :param raw: the body
+    :param limit: of the time that it may take
     :param reached: in which reading it raises errors of ours
     """
 
-    def __init__(self, head: Reply, raw: Any, reached: Callable[[], AbstractContextManager[None]]) -> None:  # noqa: ANN401 -- urllib3's
+    def __init__(
+        self,
+        head: Reply,
+        raw: Any,  # noqa: ANN401 -- urllib3's
+        limit: TimeLimit,
+        reached: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self.head = head
         self._raw = raw
+        self._limit = limit
         self._reached = reached
+
+    @property
+    def is_too_slow(self) -> bool:
+        """Whether it was given up for its slowness: another attempt would come no sooner."""
+        return self._limit.is_over
 
     def read(self, size: int | None = None) -> bytes:
         """Read at most ``size`` bytes; all the rest by default.
