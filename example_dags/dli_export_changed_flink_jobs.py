@@ -38,7 +38,7 @@ with DAG(
     export = DliExportFlinkJobsOperator(
         task_id="export",
         obs_dir="{{ var.value.dli_backup_bucket }}/flink-changed"
-        "/{{ run_id | replace(':', '') | replace('+', '_') }}",
+        "/{{ run_id | replace(':', '') | replace('+', '_') }}/{{ task.task_id }}",
         job_selected=XComArg(changed, key="job_ids"),
         batch_size=20,
     )

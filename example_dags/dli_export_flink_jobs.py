@@ -41,10 +41,10 @@ with DAG(
 ) as dag:
     export = DliExportFlinkJobsOperator(
         task_id="export",
-        # A directory of its own for every run: whatever lies in it was exported by this run. The characters
-        # of a run id that a path may not like are left out.
+        # A directory of its own for every run and task: whatever lies in it was exported by this task. The
+        # characters of a run id that a path may not like are left out.
         obs_dir="{{ params.obs_dir or var.value.dli_backup_bucket ~ '/flink' }}"
-        "/{{ run_id | replace(':', '') | replace('+', '_') }}",
+        "/{{ run_id | replace(':', '') | replace('+', '_') }}/{{ task.task_id }}",
     )
     # A DAG with schedule=[AssetAlias("verified_flink_archives")] starts when this is green.
     verify = DliVerifyFlinkExportOperator(

@@ -37,11 +37,14 @@ with DAG(
 
     @task
     def projects(**context: Any) -> list[dict[str, str]]:  # noqa: ANN401 -- Airflow's context
-        """Give the connections that the form names, each once, with a directory of its own for each run."""
+        """Give the connections that the form names, each once, with a directory of its own.
+
+        Its path names run, task and map index: whatever lies in it was exported by that task.
+        """
         bucket, run = Variable.get("dli_backup_bucket"), context["run_id"].replace(":", "").replace("+", "_")
         return [
-            {"dli_conn_id": conn_id, "obs_dir": f"{bucket}/projects/{conn_id}/{run}"}
-            for conn_id in dict.fromkeys(context["params"]["connections"])
+            {"dli_conn_id": conn_id, "obs_dir": f"{bucket}/projects/{conn_id}/{run}/backup.export/{map_index}"}
+            for map_index, conn_id in enumerate(dict.fromkeys(context["params"]["connections"]))
         ]
 
     @task_group

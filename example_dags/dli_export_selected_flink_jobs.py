@@ -40,9 +40,9 @@ with DAG(
 ) as dag:
     export = DliExportFlinkJobsOperator(
         task_id="export",
-        # A directory of its own for every run, without the characters of a run id that a path may not like.
+        # A directory of its own for every run and task, without characters of a run id that a path may not like.
         obs_dir="{{ params.obs_dir or var.value.dli_backup_bucket ~ '/flink' }}"
-        "/{{ run_id | replace(':', '') | replace('+', '_') }}",
+        "/{{ run_id | replace(':', '') | replace('+', '_') }}/{{ task.task_id }}",
         job_selected="{{ params.job_selected }}",
     )
     verify = DliVerifyFlinkExportOperator(task_id="verify", zip_file=export.output)

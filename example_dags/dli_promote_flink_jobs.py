@@ -58,7 +58,8 @@ with DAG(
 ) as dag:
     backup = DliExportFlinkJobsOperator(
         task_id="backup",
-        obs_dir="{{ var.value.dli_backup_bucket }}/promote/{{ run_id | replace(':', '') | replace('+', '_') }}",
+        obs_dir="{{ var.value.dli_backup_bucket }}/promote"
+        "/{{ run_id | replace(':', '') | replace('+', '_') }}/{{ task.task_id }}",
     )
     proven = DliVerifyFlinkExportOperator(task_id="proven", zip_file=backup.output)
     plan = DliPromoteFlinkJobsOperator(task_id="plan", dry_run=True, **WHAT)

@@ -22,8 +22,9 @@ from airflow_provider_dli.operators.dli import (
 )
 
 SOURCE, SCRATCH = "{{ params.source_conn_id }}", "{{ params.scratch_conn_id }}"
-# A directory of its own for every run, without the characters of a run id that a path may not like.
-DIRECTORY = "{{ var.value.dli_backup_bucket }}/drill/{{ run_id | replace(':', '') | replace('+', '_') }}"
+# A directory of its own for every run and task, without the characters of a run id that a path may not like.
+RUN = "{{ run_id | replace(':', '') | replace('+', '_') }}"
+DIRECTORY = "{{ var.value.dli_backup_bucket }}/drill/" + RUN + "/{{ task.task_id }}"
 
 with DAG(
     dag_id="dli_restore_drill",

@@ -32,17 +32,20 @@ class DliExportFlinkJobsOperator(LogsKill, Traced, SafeLog, BaseOperator):
     """Export Flink jobs of a DLI project as ZIP archives to OBS.
 
     Follows *Exporting a Flink Job* of the DLI API reference (dli_02_0254). Every run makes new archives; give
-    each DAG run a directory of its own, so that it is plain which archives are whose.
+    each run and task, and each instance of a mapped one, a directory of its own: the path names them.
 
     Everything is checked once templates are rendered, and before anything is sent.
 
     Many jobs are exported in batches, each into a directory ``batch-0001`` and so on below ``obs_dir``. A batch
-    that fails does not stop the others. What succeeded is kept: a later try, or one after a killed worker, goes on
-    with the same jobs and asks only for what is missing (known on Airflow 3.3 and later, for a day).
+    that fails does not stop the others. What succeeded is kept: a later attempt, or one after a killed worker,
+    goes on with the same jobs and requests only what is missing (known on Airflow 3.3 and later, for a day).
 
-    Pushes, red or green, the ``zip_file`` list, each entry ``bucket/key``, as ``return_value`` and under the key
-    ``zip_file``; under ``batches``, for each batch, its ``job_ids``, ``zip_file``, ``failed`` ids and
-    ``error``; under ``failed`` the ids of all jobs that are in no archive.
+    Pushes, also when the task fails, the ``zip_file`` list, each entry ``bucket/key``, as ``return_value`` and
+    under the key ``zip_file``; under ``batches``, for each batch, its ``job_ids``, ``zip_file``, ``failed`` ids
+    and ``error``; under ``failed`` the ids of all jobs that are in no archive. Only where there are some: under
+    ``vanished`` the ids of jobs that were selected and deleted before they were exported, which is no failure;
+    under ``extra_archives`` archives that this task or an earlier attempt of it made, or may have made, and that
+    it does not return.
 
     An outlet that is an asset ``obs://bucket/directory``, or an alias, gets the archives in its event.
 
@@ -66,14 +69,15 @@ class DliExportFlinkJobsOperator(LogsKill, Traced, SafeLog, BaseOperator):
     :param allow_partial: True to be green with what succeeded, as long as anything did; the log and the XCom
         ``failed`` name the rest (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
-    :param settling_time: seconds to wait for an archive in ``obs_dir`` when the answer to the export was lost or
-        says nothing of it, or an earlier try was killed while asking (known on Airflow 3.3 and later): one that
-        appeared since is adopted, several is an error. None means asking again, but for words of the service
-        itself: those make the task red. Exact if every run has a directory of its own (templated)
-    :raises DliFailException: if a parameter or the connection cannot be used, or DLI refuses, or it answers with a
-        success that names no archive or cannot be read and none appears in ``obs_dir``; no retry is spent
-    :raises DliException: if DLI is out of reach or in trouble; a retry may help, and begins by looking in
-        ``obs_dir`` for what became of what was asked
+    :param settling_time: seconds to poll ``obs_dir`` for a new archive when the response to the export was lost or
+        says nothing of it, or an earlier attempt was killed while sending (known on Airflow 3.3 and later). New is
+        what was not there before the request. One is returned if it is certain whose it is; else the task fails
+        and names what is there. If none appears the request is sent again, unless the service itself has spoken
+        (templated)
+    :raises DliFailException: if a parameter or the connection cannot be used, or DLI refuses, or it is not certain
+        which archive the export made; no retry is spent
+    :raises DliException: if DLI or OBS is out of reach or in trouble; a retry may help, and begins by looking in
+        ``obs_dir`` for the archive
     """
 
     template_fields: Sequence[str] = (
