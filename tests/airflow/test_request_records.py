@@ -1,0 +1,165 @@
+"""What is kept of requests, what is logged of them, and how failures of many are summarised."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.memory import RequestLog
+from airflow_provider_dli.operators.dli import (
+    DliDeleteFlinkJobsOperator,
+    DliExportFlinkJobsOperator,
+    DliRunFlinkJobsOperator,
+    DliSavepointFlinkJobsOperator,
+    DliStopFlinkJobsOperator,
+)
+from airflow_provider_dli.telling import by_reason
+from tests.airflow.stores import StateStore, TaskInstance
+
+QUICK: dict[str, Any] = {"poll_interval": 0.05, "settling_time": 0.3}
+ACTIONS: dict[str, tuple[Any, str, int]] = {
+    "run": (DliRunFlinkJobsOperator, "BatchRunFlinkJobs", 100),
+    "stop": (DliStopFlinkJobsOperator, "BatchStopFlinkJobs", 103),
+    "savepoint": (DliSavepointFlinkJobsOperator, "ExecuteFlinkJobSavepoint", 103),
+    "delete": (DliDeleteFlinkJobsOperator, "DeleteFlinkJob", 103),
+}
+
+
+class CountingStore(StateStore):
+    """Counts the bytes that are written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = 0
+
+    def set(self, key: str, value: Any) -> None:
+        super().set(key, value)
+        self.written += len(self.kept[key])
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0, read_timeout=2))
+    dli_emulator.world.settings.step_seconds = 0.05
+    return dli_emulator
+
+
+def acted(world: Emulator, operation: str) -> int:
+    return sum(request.operation == operation and request.acted for request in world.requests)
+
+
+def do(action: str, instance: TaskInstance, **parameters: Any) -> Any:
+    operator, _, job_id = ACTIONS[action]
+    settings = {} if action == "delete" else QUICK
+    return operator(task_id="task", **{"job_ids": [job_id], **settings, **parameters}).execute(instance.context)
+
+
+def written(world: Emulator, count: int) -> int:
+    """Delete so many jobs; how many bytes of records that writes."""
+    world.reset()
+    world.world.jobs.clear()
+    ids = [world.world.add_job(name=f"job_{number}").job_id for number in range(count)]
+    instance, store = TaskInstance(), CountingStore()
+    instance.context["task_state_store"] = store
+    do("delete", instance, job_ids=ids)
+    assert store.kept == {}
+    return store.written
+
+
+def test_records_grow_with_the_number_of_jobs(world: Emulator) -> None:
+    """And not with its square: four times the jobs, four times the bytes, and some for the head."""
+    few, many = written(world, 60), written(world, 240)
+    assert few < many < 4.4 * few
+    assert many < 240 * 800
+
+
+def test_records_survive_and_end_in_one_step() -> None:
+    """A generation that is over is not read again, wherever the process ended while it was dropped."""
+    store = StateStore()
+    context = {"task_state_store": store}
+    log = RequestLog(context, "key")
+    for number in range(3):
+        log.add({"number": number})
+    assert [each["number"] for each in RequestLog(context, "key").records] == [0, 1, 2]
+    leftovers = {name: value for name, value in store.kept.items() if name != "key"}
+    log.forget()
+    store.kept |= leftovers
+    again = RequestLog(context, "key")
+    again.add({"number": 9})
+    assert [each["number"] for each in RequestLog(context, "key").records] == [9]
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_throttled_request_does_not_hide_one_that_acted(world: Emulator, action: str) -> None:
+    """The first response is lost before it shows, the second request is throttled; the next attempt sees it."""
+    _, operation, job_id = ACTIONS[action]
+    instance = TaskInstance()
+    world.fault(operation, "slow", before=3.0)
+    world.fault(operation, "throttled", retry_after=0)
+    with pytest.raises(DliException, match="An earlier request lost its response"):
+        do(action, instance)
+    while not acted(world, operation):
+        time.sleep(0.05)
+    job = world.world.jobs.get(job_id)
+    if action == "run" and job:
+        job.plan, job.status, job.start_time = [], "job_finish", 1  # it has run to its end meanwhile
+    do(action, instance, **({"wait_for": "finished"} if action == "run" else {}))
+    assert acted(world, operation) == 1
+    assert instance.store.kept == {}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_request_is_logged_with_its_subject_and_its_outcome(
+    world: Emulator, capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    """Of which job, in which project and region, before; the outcome after."""
+    _, operation, job_id = ACTIONS[action]
+    do(action, TaskInstance())
+    log = capsys.readouterr().out
+    assert f"Requesting {action} of job {job_id} " in log
+    assert f"in project {world.project_id}, cn-north-4" in log
+    assert f"Job {job_id}: {action} was accepted." in log
+    world.reset()
+    world.fault(operation, "error", code="DLI.0001", message="no")
+    with pytest.raises(DliFailException):
+        do(action, TaskInstance())
+    assert f"Job {job_id}: {action} was refused: {operation}: HTTP 400 DLI.0001: no" in capsys.readouterr().out
+
+
+def test_a_refusal_of_all_batches_is_said_once(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the message and in the log, though each has a request id of its own."""
+    world.fault("ExportFlinkJobs", "error", times=None, status=403, code="DLI.0003", message="no right to export")
+    operator = DliExportFlinkJobsOperator(
+        task_id="export", obs_dir=f"{world.bucket}/all", job_selected=list(range(100, 120)), batch_size=1
+    )
+    with pytest.raises(DliFailException, match=r"20 jobs not exported .*\(20 batches\)") as caught:
+        operator.execute(TaskInstance().context)
+    assert str(caught.value).count("no right to export") == 1
+    lines = [line for line in capsys.readouterr().out.splitlines() if "NOT EXPORTED" in line]
+    assert len(lines) == 20
+    assert sum("no right to export" in line for line in lines) == 1
+    assert "for the reason of batch 1" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "groups"),
+    [
+        (["job 100 does not exist", "job 101 does not exist"], 1),
+        (["no (request id a1b2c3)", "no (request id ffee00)"], 1),
+        (["jobs 1, 2 are gone", "jobs 7, 8, 9 are gone"], 1),
+        (["HTTP 500: trouble", "HTTP 503: trouble"], 2),
+        (["HTTP 400 DLI.0003: no", "HTTP 400 DLI.0011: no"], 2),
+        (["no bucket a", "no bucket b"], 2),
+    ],
+)
+def test_reasons_that_differ_in_numbers_are_one(reasons: list[str], groups: int) -> None:
+    """Statuses and codes are no such numbers."""
+    found = by_reason(list(enumerate(reasons)))
+    assert len(found) == groups
+    assert found[0][0] == reasons[0]
+    assert json.dumps([each for _, members in found for each in members]) == "[0, 1]"
