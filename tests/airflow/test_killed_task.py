@@ -46,7 +46,7 @@ def archives_of(emulator: Any, prefix: str) -> list[str]:
 @pytest.mark.parametrize(
     ("kind", "parameters", "requests", "told"),
     [
-        ("slow", {"after": 600}, 1, "Adopted {bucket}/{archive}: it appeared in"),
+        ("slow", {"after": 600}, 1, "Recovered {bucket}/{archive}: it is new in"),
         ("hang", {}, 2, "No archive appeared in obs://{bucket}/hang within 3 s."),
     ],
     ids=["it-acted", "it-never-acted"],
@@ -71,7 +71,7 @@ def test_an_export_killed_while_it_asked_is_neither_lost_nor_doubled(
     (archive,) = archives_of(dli_emulator, kind)
     exports = [request for request in dli_emulator.requests if request.operation == "ExportFlinkJobs"]
     assert len(exports) == requests
-    assert "An earlier try ended while it was asking" in log
+    assert "An earlier request for an export into" in log
     assert told.format(bucket=dli_emulator.bucket, archive=archive) in log
 
 

@@ -1,0 +1,27 @@
+"""Requests whose responses are lost in one attempt, and what the next attempt makes of them."""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliRunFlinkJobsOperator
+
+RETRIED = {"retries": 2, "retry_delay": timedelta(0)}
+PARAMETERS = {"dli_conn_id": "dli_impatient", "settling_time": 2}
+
+with DAG("export_over_attempts", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args=RETRIED):
+    DliExportFlinkJobsOperator(
+        task_id="export",
+        obs_dir="{{ dag_run.conf['obs_dir'] }}{{ '/' ~ ti.try_number if dag_run.conf.get('numbered') else '' }}",
+        # Of a set of texts the order differs from process to process.
+        job_selected={"100", "101", "102", "103", "104", "105"},
+        **PARAMETERS,
+    )
+
+with DAG("mapped_over_attempts", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+    DliExportFlinkJobsOperator.partial(task_id="export", **PARAMETERS).expand(
+        obs_dir=["obs-test/shared/{{ run_id }}"] * 2
+    )
+
+with DAG("run_over_attempts", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args=RETRIED):
+    DliRunFlinkJobsOperator(task_id="run", job_ids=[100], wait_for="finished", poll_interval=0.2, **PARAMETERS)

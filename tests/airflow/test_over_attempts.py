@@ -1,0 +1,87 @@
+"""Requests over the attempts of a real task: real task state store, scheduler and processes.
+
+A response is lost in one attempt, and the next request is throttled: the outcome of the second says nothing of the
+first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.airflow.living import LivingAirflow, until
+
+
+@pytest.fixture
+def airflow(living_airflow: LivingAirflow, dli_emulator: Any) -> Iterator[LivingAirflow]:
+    """Give the connection that waits two seconds for a response, and does not bear a 429."""
+    living_airflow.connect("dli_impatient", dli_emulator.connection(retry_budget=0, read_timeout=2))
+    yield living_airflow
+    living_airflow.disconnect("dli_impatient")
+
+
+def archives(emulator: Any, prefix: str) -> list[str]:
+    listed = emulator.s3.list_objects_v2(Bucket=emulator.bucket, Prefix=prefix).get("Contents", [])
+    return [f"{emulator.bucket}/{each['Key']}" for each in listed]
+
+
+def acted(emulator: Any, operation: str) -> int:
+    return sum(request.operation == operation and request.acted for request in emulator.requests)
+
+
+@pytest.mark.parametrize("numbered", [False, True], ids=["one-directory", "a-directory-for-each-attempt"])
+def test_no_archive_is_made_in_silence(airflow: LivingAirflow, dli_emulator: Any, numbered: bool) -> None:
+    """DLI still exports when the next request is throttled: one archive, or log and XCom name both."""
+    dli_emulator.fault("ExportFlinkJobs", "slow", before=7.0)
+    dli_emulator.fault("ExportFlinkJobs", "throttled", retry_after=0)
+    directory = f"{dli_emulator.bucket}/over-{numbered}"
+    run = airflow.trigger("export_over_attempts", {"obs_dir": directory, "numbered": numbered})
+    task = airflow.finish("export_over_attempts", run)["export"]
+    attempt = task["try_number"]
+    log = airflow.log("export_over_attempts", run, "export", attempt)
+    assert (task["state"], attempt) == ("success", 2), log
+    requests = [request for request in dli_emulator.requests if request.operation == "ExportFlinkJobs"]
+    assert len(requests) >= 2
+    until(lambda: len(archives(dli_emulator, f"over-{numbered}/")) == sum(request.acted for request in requests), 30)
+    returned = airflow.xcom("export_over_attempts", run, "export")
+    assert len(returned) == 1
+    extra = set(archives(dli_emulator, f"over-{numbered}/")) - set(returned)
+    assert all(archive in log for archive in extra)
+    if extra:
+        assert set(airflow.xcom("export_over_attempts", run, "export", "extra_archives")) == extra
+
+
+def test_a_mapped_task_never_returns_the_archive_of_another(airflow: LivingAirflow, dli_emulator: Any) -> None:
+    """Both export the same jobs into one directory at the same time, and one request is cut before DLI acts."""
+    dli_emulator.fault("ExportFlinkJobs", "cut_before")
+    run = airflow.trigger("mapped_over_attempts")
+    airflow.finish("mapped_over_attempts", run)
+    instances = airflow.instances("mapped_over_attempts", run, "export")
+    states = sorted(each["state"] for each in instances)
+    made = acted(dli_emulator, "ExportFlinkJobs")
+    # Either each has made its own, or one could not be certain and says so.
+    assert (states, made) in ((["success", "success"], 2), (["failed", "success"], 1))
+
+
+def test_a_job_that_ran_and_finished_meanwhile_is_not_run_again(
+    airflow: LivingAirflow, dli_emulator: Any
+) -> None:
+    """The response of the first request was lost, the second was throttled, and the third would run it twice."""
+    path = ["job_submitting", "job_running", "job_finish"]
+    dli_emulator.world.settings.step_seconds = 0.1
+    dli_emulator.fault("BatchRunFlinkJobs", "slow", before=5.0)
+    dli_emulator.fault("BatchRunFlinkJobs", "throttled", retry_after=0)
+    dli_emulator.fault("BatchRunFlinkJobs", "statuses", path=path)
+    run = airflow.trigger("run_over_attempts")
+    until(lambda: acted(dli_emulator, "BatchRunFlinkJobs"), 60)
+    job = dli_emulator.world.jobs[100]
+    job.plan = []
+    job.status, job.start_time = "job_finish", 1
+    task = airflow.finish("run_over_attempts", run)["run"]
+    log = airflow.log("run_over_attempts", run, "run", task["try_number"])
+    assert task["state"] == "success", log
+    assert acted(dli_emulator, "BatchRunFlinkJobs") == 1
+    assert dli_emulator.world.jobs[100].runs == 1
+    assert "in project" in airflow.log("run_over_attempts", run, "run", 1)
