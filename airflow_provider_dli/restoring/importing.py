@@ -6,13 +6,14 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_dli.asking import ask_until_known
-from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.client.errors import UnexpectedReplyError
+from airflow_provider_dli.exceptions import DliException, translated
 from airflow_provider_dli.restoring.journal import Journal
 from airflow_provider_dli.restoring.outcome import ImportOutcome, outcome_of
-from airflow_provider_dli.wording import Logger, counted
+from airflow_provider_dli.wording import TaskLogger, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from airflow_provider_dli.client.flink import ImportResult
     from airflow_provider_dli.client.locations import ObsLocation
@@ -33,7 +34,7 @@ class Importing:
     :param log: where to tell
     """
 
-    def __init__(self, hook: DliHook, memory: TaskMemory, settling_time: float, log: Logger) -> None:
+    def __init__(self, hook: DliHook, memory: TaskMemory, settling_time: float, log: TaskLogger) -> None:
         self._hook = hook
         self._memory = memory
         self._settling_time = settling_time
@@ -49,6 +50,8 @@ class Importing:
         """
         journal = Journal(self._memory, str(place), version)
         names = self._names()
+        if journal.abandoned:
+            self._report(*journal.abandoned, names)
         if journal.resumed:
             self._log.info("An earlier try was importing %s.", place.url)
         else:
@@ -59,6 +62,16 @@ class Importing:
             self._ask(place, journal, is_cover=is_cover)
             names = self._names()
         return outcome_of(journal.answer, names, journal.before, unknown=journal.unknown)
+
+    def _report(self, zip_file: str, before: Collection[int], names: Mapping[int, str]) -> None:
+        """Report an import of an earlier attempt that this one does not go on with."""
+        appeared = ", ".join(f"{job_id} {name}" for job_id, name in names.items() if job_id not in before)
+        self._log.warning(
+            "An earlier attempt requested an import of %s, and its response was lost. Jobs that appeared since, "
+            "and may be its own: %s.",
+            zip_file,
+            appeared or "none",
+        )
 
     def _ask(self, place: ObsLocation, journal: Journal, *, is_cover: bool) -> None:
         """Ask until an answer has come, and take it down."""
@@ -74,14 +87,24 @@ class Importing:
         journal.answered(result.job_mapping, is_cover=is_cover)
 
     def _asked(self, place: ObsLocation, journal: Journal, *, is_cover: bool) -> ImportResult:
+        self._log.info(
+            "Requesting an import of %s into project %s, %s, is_cover=%s.",
+            place.url,
+            self._hook.project_id,
+            self._hook.account.region,
+            is_cover,
+        )
         try:
-            return self._hook.import_flink_jobs(str(place), is_cover=is_cover)
+            result = self._hook.import_flink_jobs(str(place), is_cover=is_cover)
+            if not is_cover:
+                _check_new(result, journal.before)
         except DliException as error:
             if error.outcome_unknown:
                 journal.unknown = True
             else:
                 journal.refused()
             raise
+        return result
 
     def _may_ask_again(self, error: DliException, accounted: Collection[int]) -> bool:
         """Look for what became of a request: where it imported something, only asking again tells what."""
@@ -103,3 +126,17 @@ class Importing:
 
     def _names(self) -> dict[int, str]:
         return {job.job_id: job.name for job in self._hook.list_flink_jobs()}
+
+
+def _check_new(result: ImportResult, before: Collection[int]) -> None:
+    """Raise if a response names jobs as imported that the project had before: it is none to this request."""
+    old = [str(each.new_job_id) for each in result.job_mapping if each.new_job_id in before]
+    if old:
+        with translated():
+            raise UnexpectedReplyError(
+                "ImportFlinkJobs",
+                200,
+                None,
+                f"the response names as imported what the project had before: job {', '.join(old)}",
+                None,
+            )

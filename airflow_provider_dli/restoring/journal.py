@@ -28,6 +28,10 @@ class Journal:
         kept = memory.recall()
         #: whether an earlier try of the task has begun this import
         self.resumed = all(kept.get(name) == value for name, value in self._what.items())
+        #: an import of something else whose outcome is not known: what it was of, and the jobs before it
+        self.abandoned: tuple[str, frozenset[int]] | None = None
+        if not self.resumed and kept.get("unknown"):
+            self.abandoned = (str(kept.get("zip_file")), frozenset(kept.get("before", ())))
         kept = kept if self.resumed else {}
         #: ids of the jobs that the project had before anything was asked
         self.before: Collection[int] = frozenset(kept.get("before", ()))

@@ -12,7 +12,7 @@ from airflow_provider_dli.restoring import journal, judgement, source
 from airflow_provider_dli.restoring.copying import copied
 from airflow_provider_dli.restoring.importing import Importing
 from airflow_provider_dli.restoring.outcome import ImportOutcome, tell
-from airflow_provider_dli.wording import Logger, counted
+from airflow_provider_dli.wording import TaskLogger, counted
 
 if TYPE_CHECKING:
     from airflow_provider_dli.memory import TaskMemory
@@ -32,7 +32,7 @@ class Restore:
     options: ImportParameters
     target: DliHook
     archives: ObsHook
-    log: Logger
+    log: TaskLogger
 
     def run(self, memory: TaskMemory) -> ImportOutcome:
         """Import.

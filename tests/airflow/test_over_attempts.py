@@ -44,7 +44,9 @@ def test_no_archive_is_made_in_silence(airflow: LivingAirflow, dli_emulator: Any
     assert (task["state"], attempt) == ("success", 2), log
     requests = [request for request in dli_emulator.requests if request.operation == "ExportFlinkJobs"]
     assert len(requests) >= 2
-    until(lambda: len(archives(dli_emulator, f"over-{numbered}/")) == sum(request.acted for request in requests), 30)
+    until(
+        lambda: len(archives(dli_emulator, f"over-{numbered}/")) == sum(request.acted for request in requests), 30
+    )
     returned = airflow.xcom("export_over_attempts", run, "export")
     assert len(returned) == 1
     extra = set(archives(dli_emulator, f"over-{numbered}/")) - set(returned)
@@ -65,9 +67,7 @@ def test_a_mapped_task_never_returns_the_archive_of_another(airflow: LivingAirfl
     assert (states, made) in ((["success", "success"], 2), (["failed", "success"], 1))
 
 
-def test_a_job_that_ran_and_finished_meanwhile_is_not_run_again(
-    airflow: LivingAirflow, dli_emulator: Any
-) -> None:
+def test_a_job_that_ran_and_finished_meanwhile_is_not_run_again(airflow: LivingAirflow, dli_emulator: Any) -> None:
     """The response of the first request was lost, the second was throttled, and the third would run it twice."""
     path = ["job_submitting", "job_running", "job_finish"]
     dli_emulator.world.settings.step_seconds = 0.1

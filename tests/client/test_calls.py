@@ -132,6 +132,111 @@ def test_no_archive_is_no_success(archives: object) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("obs_dir", "archive"),
+    [
+        ("obs-test", "obs-test/aggregate_1582677879475.zip"),
+        ("obs-test/night2", "obs-test/night2/a.zip"),
+        ("obs-test/night2", "obs://obs-test/night2/a.zip"),
+        ("obs://obs-test/night2/", "/obs-test/night2/a.zip"),
+        ("obs-test/night2", "obs-test/night2/deeper/a.zip"),
+    ],
+)
+def test_an_archive_in_the_directory_is_read(obs_dir: str, archive: str) -> None:
+    """In every form that means it; given as bucket/key."""
+    (found,) = result(flink.export_jobs(obs_dir), zip_file=[archive]).zip_file
+    assert found == archive.removeprefix("obs://").lstrip("/")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "obs-test/night1/a.zip",
+        "obs-test/a.zip",
+        "obs-test/night2",
+        "obs-test/night2/",
+        "obs-test/night22/a.zip",
+        "obs-test/NIGHT2/a.zip",
+        "obs-test/night2/../night1/a.zip",
+        "obs-test/./night2/a.zip",
+        "obs-test/night2/ ",
+        "other-bucket/night2/a.zip",
+        "obs-test",
+        "night2/a.zip",
+        "https://obs-test.obs.example.com/night2/a.zip",
+        "s3://obs-test/night2/a.zip",
+        "<html><a href='obs-test/night2/a.zip'>",
+        '{"error": "obs-test/night2/a.zip"}',
+        "obs-test/night2/a\n.zip",
+        " ",
+        {"error": "no"},
+        ["obs-test/night2/a.zip"],
+        None,
+        True,
+        7,
+    ],
+)
+@pytest.mark.parametrize("field", ["zip_file", "zip_files"])
+@pytest.mark.parametrize("beside", [[], ["obs-test/night2/good.zip"]])
+def test_an_archive_outside_of_the_directory_is_no_success(entry: object, field: str, beside: list[str]) -> None:
+    """A response is about its subject or it is no answer: the outcome is unknown."""
+    with pytest.raises(UnexpectedReplyError, match="the reply cannot be read: zip_file"):
+        result(flink.export_jobs("obs-test/night2", [100]), **{field: [*beside, entry]})
+
+
+@pytest.mark.parametrize(
+    "archives",
+    [
+        {"error": "no"},
+        {},
+        True,
+        7,
+        "<html>",
+        ["obs-test/a.zip", "obs-test/a.zip"],
+        ["obs-test/a.zip", "obs://obs-test/a.zip"],
+    ],
+)
+def test_archives_of_another_shape(archives: object) -> None:
+    """No list of archives, or one archive twice."""
+    with pytest.raises(UnexpectedReplyError):
+        result(flink.export_jobs("obs-test"), zip_file=archives)
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        [{"old_job_id": 100, "new_job_id": True}],
+        [{"old_job_id": 100, "new_job_id": 7.5}],
+        [{"old_job_id": 100, "new_job_id": -2}],
+        [{"old_job_id": 100, "new_job_id": 0}],
+        [{"old_job_id": 100, "new_job_id": None}],
+        [{"old_job_id": 100}],
+        [{"old_job_id": -1, "new_job_id": 7}],
+        [{"old_job_id": "orders", "new_job_id": 7}],
+        [{"old_job_id": 100, "new_job_id": "7 "}],
+        [{"old_job_id": 100, "new_job_id": 1 << 63}],
+        [{"old_job_id": 100, "new_job_id": 7}, {"old_job_id": 100, "new_job_id": 8}],
+        [{"old_job_id": 100, "new_job_id": 7}, {"old_job_id": 101, "new_job_id": "7"}],
+        [[100, 7]],
+        {"100": 7},
+        "100:7",
+        [None],
+    ],
+)
+def test_a_mapping_that_is_none(mapping: object) -> None:
+    """Ids that are none, or twice."""
+    with pytest.raises(UnexpectedReplyError):
+        result(flink.import_jobs("bucket/a.zip"), job_mapping=mapping)
+
+
+def test_a_mapping_of_several_archives() -> None:
+    """One job may lie in several archives of a directory; with is_cover it has one new id then."""
+    mapping = [{"old_job_id": 100, "new_job_id": 7}, {"old_job_id": 100, "new_job_id": 7}]
+    assert len(result(flink.import_jobs("bucket/a", is_cover=True), job_mapping=mapping).job_mapping) == 2
+    with pytest.raises(UnexpectedReplyError, match="new_job_id 7 twice"):
+        result(flink.import_jobs("bucket/a"), job_mapping=mapping)
+
+
 @pytest.mark.parametrize("name", ["job_mapping", "jobs_mapping"])
 def test_mappings_are_read(name: str) -> None:
     """In both editions' names; ids quoted or not; -1 is none; a remark that is missing is empty."""

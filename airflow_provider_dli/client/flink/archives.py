@@ -159,10 +159,8 @@ def _check_distinct(field: str, ids: Sequence[int]) -> None:
 
 def _mapped(each: Mapping[str, Any]) -> JobMapping:
     new = _id_of(each, "new_job_id", or_not_imported=True)
-    remark = each.get("remark")
-    if remark is not None and not isinstance(remark, str):
-        raise TypeError(f"remark should be a string and is {remark!r}")
-    return JobMapping(_id_of(each, "old_job_id"), None if new == _NOT_IMPORTED else new, remark or "")
+    remark = str(each.get("remark") or "")
+    return JobMapping(_id_of(each, "old_job_id"), None if new == _NOT_IMPORTED else new, remark)
 
 
 def _id_of(each: Mapping[str, Any], field: str, *, or_not_imported: bool = False) -> int:

@@ -1,13 +1,14 @@
 """Requests whose responses are lost in one attempt, and what the next attempt makes of them."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliRunFlinkJobsOperator
 
-RETRIED = {"retries": 2, "retry_delay": timedelta(0)}
-PARAMETERS = {"dli_conn_id": "dli_impatient", "settling_time": 2}
+RETRIED: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(0)}
+PARAMETERS: dict[str, Any] = {"dli_conn_id": "dli_impatient", "settling_time": 2}
 
 with DAG("export_over_attempts", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args=RETRIED):
     DliExportFlinkJobsOperator(

@@ -1,0 +1,284 @@
+"""Several writers of one directory: none returns the archive of another, and what is not certain is reported."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+import zipfile
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.exporting.writer import Writer
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
+from tests.airflow.stores import TaskInstance
+
+RUN = "manual__2026-01-15T08:00:00.123456+00:00"
+PATH = RUN.replace(":", "").replace("+", "_")
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0, read_timeout=2))
+    return dli_emulator
+
+
+class Task:
+    """A task instance, as Airflow's context shows it: of a run, perhaps mapped, perhaps with a sibling."""
+
+    def __init__(self, task_id: str = "export", *, map_index: int = -1, run_id: str = RUN, runs: int = 1) -> None:
+        self.task_id = task_id
+        instance: Any = TaskInstance()
+        instance.task_id, instance.map_index, instance.try_number = task_id, map_index, 1
+        instance.get_dr_count = lambda **_: runs
+        self.instance = instance
+        self.siblings = [task_id]
+        self.run_id = run_id
+
+    def run(self, obs_dir: str, **parameters: Any) -> list[str]:
+        given = {"settling_time": 0.5, **parameters}
+        if "job_selected" in given and given["job_selected"] is None:
+            del given["job_selected"]  # all of the project
+        operators = [DliExportFlinkJobsOperator(task_id=name, obs_dir=obs_dir, **given) for name in self.siblings]
+        dag = SimpleNamespace(dag_id="backup", tasks=operators, max_active_runs=16)
+        context: Any = {**self.instance.context, "run_id": self.run_id, "dag": dag}
+        return operators[0].execute(context)
+
+    @property
+    def extra(self) -> list[str]:
+        found: list[str] = self.instance.pushed.get("extra_archives", [])
+        return found
+
+
+def archives(world: Emulator, prefix: str = "") -> list[str]:
+    found = world.s3.list_objects_v2(Bucket=world.bucket, Prefix=prefix).get("Contents", [])
+    return [f"{world.bucket}/{each['Key']}" for each in found]
+
+
+def requests(world: Emulator) -> int:
+    return sum(request.operation == "ExportFlinkJobs" for request in world.requests)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [([100], [101]), ([100], [100]), (None, None), ([100], None), (None, [100])]
+)
+def test_one_after_the_other(world: Emulator, first: Any, second: Any) -> None:
+    """The first's archive was there before the second's request, which is cut before the service acts."""
+    (theirs,) = Task("first").run(f"{world.bucket}/shared", job_selected=first)
+    world.fault("ExportFlinkJobs", "cut_before")
+    (ours,) = Task("second").run(f"{world.bucket}/shared", job_selected=second)
+    assert ours != theirs
+    assert len(archives(world)) == 2
+
+
+def meanwhile(world: Emulator, job_ids: list[int] | None) -> threading.Thread:
+    """Have another writer export into the same directory while a request is under way."""
+
+    def export() -> None:
+        while not requests(world):
+            time.sleep(0.01)
+        DliHook().export_flink_jobs(f"{world.bucket}/shared", job_ids)
+
+    other = threading.Thread(target=export)
+    other.start()
+    return other
+
+
+@pytest.mark.parametrize("theirs", [[101], [100, 101], None])
+def test_another_writer_of_other_jobs_at_the_same_time(world: Emulator, theirs: list[int] | None) -> None:
+    """Its archive shows that it is none of ours: ours is requested again."""
+    world.fault("ExportFlinkJobs", "cut_before")
+    other = meanwhile(world, theirs)
+    (ours,) = Task().run(f"{world.bucket}/shared", job_selected=[100], settling_time=1)
+    other.join()
+    with zipfile.ZipFile(io.BytesIO(world.s3.get_object(
+        Bucket=world.bucket, Key=ours.partition("/")[2])["Body"].read()
+    )) as opened:  # fmt: skip
+        assert opened.namelist() == ["100.json"]
+    assert len(archives(world)) == 2
+
+
+@pytest.mark.parametrize("jobs", [[100], None])
+@pytest.mark.parametrize("writers", ["mapped", "tasks", "runs"])
+def test_another_writer_of_the_same_jobs_at_the_same_time(world: Emulator, jobs: Any, writers: str) -> None:
+    """Nothing shows whose the one archive is: the task fails, names it, and sends nothing again."""
+    task = {
+        "mapped": Task(map_index=1),
+        "tasks": Task(),
+        "runs": Task(runs=2),
+    }[writers]
+    task.siblings += ["other"] if writers == "tasks" else []
+    directory = f"{world.bucket}/shared"
+    world.fault("ExportFlinkJobs", "cut_before")
+    other = meanwhile(world, jobs)
+    with pytest.raises(
+        DliFailException, match=r"outcome of an export .* is unknown.*directory of its own"
+    ) as caught:
+        task.run(directory, job_selected=jobs, settling_time=2)
+    other.join()
+    (theirs,) = archives(world)
+    assert theirs in str(caught.value)
+    assert requests(world) == 2  # of each writer one
+    # Reported is reported: whoever clears the task gets a new export.
+    assert task.run(directory, job_selected=jobs) != [theirs]
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", "empty"])
+def test_what_cannot_be_read_is_nobodys(world: Emulator, content: Any) -> None:
+    """In a directory that others may write to; the task fails and names it."""
+    if content == "empty":
+        made = io.BytesIO()
+        zipfile.ZipFile(made, "w").close()
+        content = made.getvalue()
+    directory = f"{world.bucket}/shared"
+    world.fault("ExportFlinkJobs", "cut_before")
+
+    def write() -> None:
+        while not requests(world):
+            time.sleep(0.01)
+        world.s3.put_object(Bucket=world.bucket, Key="shared/foreign.zip", Body=content)
+
+    other = threading.Thread(target=write)
+    other.start()
+    with pytest.raises(DliFailException, match=r"is unknown.*shared/foreign\.zip"):
+        Task().run(directory, settling_time=2)
+    other.join()
+    assert requests(world) == 1
+
+
+@pytest.mark.parametrize("layout", ["unreadable", "numbers", "other names"])
+def test_in_a_directory_of_its_own_the_content_need_not_be_known(world: Emulator, layout: str) -> None:
+    """The layout of DLI's archives is not established; nobody else writes there."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for number in range(2):
+            archive.writestr(f"{number}.json" if layout == "numbers" else f"job-{number}.txt", "{}")
+    body = b"not a ZIP" if layout == "unreadable" else made.getvalue()
+    directory = f"flink/{PATH}/export"
+    world.fault("ExportFlinkJobs", "cut_before")
+
+    def write() -> None:
+        while not requests(world):
+            time.sleep(0.01)
+        world.s3.put_object(Bucket=world.bucket, Key=f"{directory}/a.zip", Body=body)
+
+    service = threading.Thread(target=write)
+    service.start()
+    task = Task()
+    assert task.run(f"{world.bucket}/{directory}", settling_time=3) == [f"{world.bucket}/{directory}/a.zip"]
+    service.join()
+    assert (requests(world), task.extra) == (1, [])
+
+
+def test_an_archive_that_comes_after_the_reconciliation(world: Emulator) -> None:
+    """The next request made one, too: log and XCom name the other."""
+    world.fault("ExportFlinkJobs", "slow", before=3.0)
+    world.fault("ExportFlinkJobs", "slow", before=1.5)
+    task = Task()
+    (returned,) = task.run(f"{world.bucket}/flink/{PATH}/export", settling_time=0.2)
+    assert set(archives(world)) - {returned} == set(task.extra)
+    assert len(task.extra) == 1
+
+
+@pytest.mark.parametrize(
+    "order", [[100, 101, 102], [102, 100, 101], {102, 101, 100}, "102,101,100", ["101", 100, "102"]]
+)
+def test_ids_have_one_order(world: Emulator, order: Any) -> None:
+    """Whatever order an attempt is given, it finds the request of the one before."""
+    task = Task()
+    directory = f"{world.bucket}/flink"
+    world.fault("ExportFlinkJobs", "error", code="DLI.0019", acts=False)
+    with pytest.raises(DliException):
+        task.run(directory, job_selected=[100, 101, 102], settling_time=0)
+    made = DliHook().export_flink_jobs(directory, [101, 100, 102]).zip_file
+    assert task.run(directory, job_selected=order) == list(made)
+    assert requests(world) == 2
+
+
+@pytest.mark.parametrize("answer", ["old", "foreign"])
+def test_a_response_that_names_another_archive(world: Emulator, answer: str) -> None:
+    """One that was there before, or in another directory: the outcome is unknown, and the archive is found."""
+    (old,) = Task("before").run(f"{world.bucket}/shared")
+    named = old if answer == "old" else f"{world.bucket}/night1/a.zip"
+    world.fault("ExportFlinkJobs", "reply", acts=True, body={"is_success": "true", "zip_file": [named]})
+    (ours,) = Task().run(f"{world.bucket}/shared")
+    assert ours not in (old, named)
+    world.fault("ExportFlinkJobs", "reply", body={"is_success": "true", "zip_file": [named]})
+    with pytest.raises(DliFailException, match=r"names what was there before|HTTP 200"):
+        Task().run(f"{world.bucket}/shared")
+    assert len(archives(world)) == 2
+
+
+def test_a_selected_job_that_was_deleted_since(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """The others are exported, it is reported, and the task succeeds: it is no longer what is selected."""
+    task = Task()
+    world.fault("ExportFlinkJobs", "throttled", retry_after=0)
+    with pytest.raises(DliException):
+        task.run(f"{world.bucket}/flink", selection={"queue_name": "flink_prod"})
+    gone = min(job.job_id for job in world.world.jobs.values() if job.queue_name == "flink_prod")
+    del world.world.jobs[gone]
+    assert len(task.run(f"{world.bucket}/flink", selection={"queue_name": "flink_prod"})) == 1
+    assert (task.instance.pushed["vanished"], task.instance.pushed["failed"]) == ([gone], [gone])
+    assert f"Selected, and deleted since: the project has no job {gone}" in capsys.readouterr().out
+
+
+def test_all_selected_jobs_were_deleted_since(world: Emulator) -> None:
+    """Nothing is selected any more: ``if_empty`` says what that is."""
+    task = Task()
+    world.fault("ExportFlinkJobs", "throttled", retry_after=0)
+    parameters: dict[str, Any] = {"selection": {}, "if_empty": "succeed"}
+    with pytest.raises(DliException):
+        task.run(f"{world.bucket}/flink", **parameters)
+    world.world.jobs.clear()
+    assert task.run(f"{world.bucket}/flink", **parameters) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "alone"),
+    [
+        (f"flink/{PATH}/export", True),
+        (f"flink/{PATH}/export/batch-0001", True),
+        (f"flink/{RUN}/export", True),
+        (f"export/{PATH}", True),
+        (f"flink/{PATH}", False),
+        ("flink/export", False),
+        (f"flink/{PATH}x/export", False),
+        (f"flink/{PATH}/export2", False),
+        ("", False),
+    ],
+)
+def test_who_is_alone_in_a_directory(path: str, alone: bool) -> None:
+    """Its path names the run and the task, in a form that a path may have."""
+    assert Writer(RUN, "export").is_alone_in(ObsLocation("obs-test", path)) == alone
+
+
+@pytest.mark.parametrize(
+    ("path", "alone"),
+    [
+        (f"{PATH}/export/3", True),
+        (f"{PATH}/export/0003", True),
+        (f"{PATH}/export-3", True),
+        (f"{PATH}_3/export", True),
+        (f"{PATH}/export/map3", True),
+        (f"{PATH}/export/13", False),
+        (f"{PATH}/export/2026-01-3", False),
+        (f"{PATH}/export/batch-0003", False),
+        (f"{PATH}/export", False),
+    ],
+)
+def test_which_of_a_mapped_task_is_alone_in_a_directory(path: str, alone: bool) -> None:
+    """Its path names the map index, too: no part of a date, and no batch."""
+    writer = Writer(RUN, "export", map_index=3)
+    assert writer.is_alone_in(ObsLocation("obs-test", f"flink/{path}")) == alone
+
+
+@pytest.mark.parametrize("identity", [None, "", "--", ":"])
+def test_who_has_no_name_is_alone_nowhere(identity: str | None) -> None:
+    """An empty pattern fits every path."""
+    assert not Writer(identity, "export").is_alone_in(ObsLocation("obs-test", "a/export"))
