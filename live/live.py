@@ -26,6 +26,7 @@ from points import Finding, Question, Told, skipped
 from airflow_provider_dli import __version__
 from airflow_provider_dli.client.errors import DliClientError
 from airflow_provider_dli.client.locations import parse_directory
+from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         findings, left = _ask(asker, options, mask)
     about = _about(asker, options)
     for each in findings:
-        print(f"{each.point:>2}  {each.outcome:<8} {each.question}: {each.said}")
+        print(escaped(f"{each.point:>2}  {each.outcome:<8} {each.question}: {each.said}"))
     files = report.write(options.out, about, findings, mask)
     print(f"\n{report.summary(findings)}. To send back: {', '.join(map(str, files))}")
     if left:

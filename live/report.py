@@ -10,6 +10,8 @@ from typing import Any
 from masking import Mask
 from points import POINTS, Finding
 
+from airflow_provider_dli.escaping import escaped
+
 
 class LeakError(Exception):
     """The report holds something that is somebody's own, so it is not written."""
@@ -32,7 +34,8 @@ def as_markdown(about: dict[str, Any], findings: list[Finding]) -> str:
     for number, title in POINTS.items():
         lines += ["", f"## {number}. {title}", ""]
         own = [finding for finding in findings if finding.point == number]
-        lines += [f"- **{each.outcome}** - {each.question}: {each.said}" for each in own] or ["- not asked"]
+        said = [escaped(f"- **{each.outcome}** - {each.question}: {each.said}") for each in own]
+        lines += said or ["- not asked"]
         shown = {each.question: each.evidence for each in own if each.evidence}
         if shown:
             lines += ["", "```json", json.dumps(shown, indent=1, default=str), "```"]
