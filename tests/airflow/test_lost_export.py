@@ -61,7 +61,7 @@ def export(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, store: StateStore
     """Return a function that runs the export operator as one try of a task."""
     connection = json.loads(dli_emulator.airflow_conn)
     extra = connection["extra"] if isinstance(connection["extra"], dict) else json.loads(connection["extra"])
-    connection["extra"] = extra | {"retry_budget": 5, "read_timeout": 2}
+    connection["extra"] = extra | {"retry_budget": 20, "read_timeout": 2}
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(connection))
 
     def run(obs_dir: str | None = None, settling_time: float = 0.5, *, remembers: bool = True) -> list[str]:
