@@ -71,6 +71,9 @@ def decode(operation: str, reply: Reply) -> Mapping[str, Any]:
     if strange := [each.get("is_success") for each in told if not is_true(each) and not is_false(each)]:
         raise unexpected(operation, reply, f"the reply does not say is_success, but {strange[0]!r}")
     failed = [each for each in told if is_false(each)]
+    # A response that contradicts itself is no success, and no refusal either.
+    if not failed and (codes := [code for each in told if (code := _text_of(each, "error_code"))]):
+        raise unexpected(operation, reply, f"the reply says is_success, and the error_code {codes[0]}")
     if failed:
         code, message = _code_and_message(failed)
         raise _class(reply.status, code, RefusedError)(

@@ -59,6 +59,14 @@ def test_a_success_that_is_neither_true_nor_false_is_unexpected(is_success: obje
         judge(EXPORT, reply(body))
 
 
+@pytest.mark.parametrize("call", [EXPORT, flink.delete_job(1)])
+def test_a_success_with_an_error_code_is_unexpected(call: Call[Any]) -> None:
+    """It contradicts itself: whether the service acted is not known."""
+    body = {"is_success": True, "error_code": "DLI.0999", "error_msg": "no", "zip_file": [ARCHIVE]}
+    with pytest.raises(UnexpectedReplyError, match=r"is_success, and the error_code DLI\.0999"):
+        judge(call, reply(body))
+
+
 def test_what_was_promised_shows_a_success() -> None:
     """The manual does not call is_success mandatory."""
     assert judge(EXPORT, reply({"zip_file": [ARCHIVE]})).zip_file == (ARCHIVE,)

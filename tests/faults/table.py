@@ -1,16 +1,22 @@
-"""Faults, and what must become of a call that meets them: one table for the test and for the docs.
+"""Faults, and what must become of a task or a call that meets them: one table for the tests and for the docs.
 
-``python tests/faults/table.py`` writes ``docs/faults.md`` anew.
+``python -m tests.faults.table`` writes ``docs/faults.md`` again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.faults.kinds import KINDS, Kind
+from tests.faults.tasks import TASKS, Task
+
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+#: how the first attempt of each task of the lab ends that meets a fault; ``python -m tests.faults.lab`` writes it
+OUTCOMES = Path(__file__).with_name("outcomes.csv")
 
 GREEN, RETRY, FAIL = "result", "DliException", "DliFailException"
 EXPORT, LIST, SHOW = "ExportFlinkJobs", "ListFlinkJobs", "ShowFlinkJob"
@@ -40,7 +46,7 @@ class Row:
     message: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     times: int | None = 1
-    budget: float = 6
+    budget: float = 60
     auth_type: str = "access_key"
 
     def __str__(self) -> str:
@@ -85,7 +91,7 @@ ROWS = [
     Row(EXPORT, "reset_before", RETRY, 1, 0, "Whether the service acted is not known"),
     Row(EXPORT, "cut_after", RETRY, 1, 1, "Whether the service acted is not known"),
     Row(EXPORT, "reset_after", RETRY, 1, 1, "Whether the service acted is not known"),
-    Row(EXPORT, "slow", RETRY, 1, 1, "Whether the service acted is not known", {"after": 2.5}),
+    Row(EXPORT, "slow", RETRY, 1, 1, "Whether the service acted is not known", {"after": 4}),
     # Reading twice does no harm.
     Row(LIST, "throttled", GREEN, 3, 0, parameters={"retry_after": 0}, times=2),
     Row(LIST, "html", GREEN, 2, 0),
@@ -97,24 +103,84 @@ ROWS = [
     Row(LIST, "locked", FAIL, 1, 0, "HTTP 401 APIGW.0301"),
     Row(LIST, "html", RETRY, 1, 0, "HTTP 502", times=None, budget=0),
     Row(SHOW, "reset_after", GREEN, 2, 0),
-    Row(SHOW, "slow", GREEN, 2, 0, parameters={"before": 2.5}),
+    Row(SHOW, "slow", GREEN, 2, 0, parameters={"before": 4}),
     refusal(SHOW, 400, "DLI.16001", FAIL, 1),
     Row(SHOW, "expired_token", GREEN, 2, 0, auth_type="password"),
 ]
 
 
+def outcomes() -> dict[tuple[str, str], str]:
+    """Read how tasks end, by the column of the task and the name of the fault."""
+    with OUTCOMES.open(encoding="utf-8", newline="") as file:
+        return {
+            (column, row["fault"]): end
+            for row in csv.DictReader(file)
+            for column, end in row.items()
+            if column != "fault" and end
+        }
+
+
 def page() -> str:
-    """Write the table as a page of the docs."""
+    """Write the tables as a page of the docs."""
+    ends = outcomes()
+    return "\n".join(
+        [
+            "# Faults",
+            "",
+            f"What becomes of a task that meets a fault: {len(ends):,} cells, each of them a test",
+            "(`tests/faults/test_lab.py`) over real sockets, with the emulator, a real object store, and a proxy",
+            "(`tests/faults/proxy.py`) that breaks the exchange. In every cell:",
+            "",
+            "- the task succeeds only where the services themselves show that it did what it says;",
+            "- only our exceptions and Airflow's escape, and no secret is in a log, a message or an XCom;",
+            "- requests and time are bounded;",
+            "- where the task fails, its next attempt, without the fault, keeps the same promises;",
+            "- where something was done twice, a log, an XCom or a message names both.",
+            "",
+            "The letter says how the first attempt ends: **S** success · **R** `DliException`, a retry of the",
+            "task may help · **F** `DliFailException`, it cannot, and Airflow spends none · **T**",
+            "`AirflowSensorTimeout`.",
+            "A column is a task and the request that is broken, all requests of this kind, unless the fault says",
+            "once. Unless it says otherwise, DLI has done what was requested: what breaks is the response.",
+            "",
+            "`python -m tests.faults.lab` runs the lab and writes the letters; this page is made from the same",
+            "tables by `python -m tests.faults.table`.",
+            "",
+            "## DLI",
+            "",
+            *_matrix("dli", ends),
+            "",
+            "## OBS",
+            "",
+            *_matrix("obs", ends),
+            "",
+            "## Calls of the hook",
+            "",
+            "Sync and async alike (`tests/faults/test_faults.py`). What the export operator makes of an unknown",
+            "outcome is in [lost responses](lost-answers.md).",
+            "",
+            *_calls(),
+            "",
+        ]
+    )
+
+
+def _matrix(service: str, ends: Mapping[tuple[str, str], str]) -> list[str]:
+    tasks = [task for task in TASKS if task.service == service]
+    return [
+        f"| fault | {' | '.join(map(str, tasks))} |",
+        f"|---|{'---|' * len(tasks)}",
+        *(_row(kind, tasks, ends) for kind in KINDS if service in kind.service.split()),
+    ]
+
+
+def _row(kind: Kind, tasks: Sequence[Task], ends: Mapping[tuple[str, str], str]) -> str:
+    letters = [ends.get((task.column, str(kind)), "") for task in tasks]
+    return f"| {_cell(kind.meaning)} | {' | '.join(letters)} |"
+
+
+def _calls() -> list[str]:
     lines = [
-        "# Faults",
-        "",
-        "What becomes of a call of the hook that meets a fault, sync and async alike. Each row is a test",
-        "(`tests/faults/test_faults.py`) against the emulator over real sockets; the page is made from the same",
-        "table by `python tests/faults/table.py`.",
-        "",
-        "`DliException`: a retry of the task may help. `DliFailException`: it cannot, and Airflow spends none.",
-        "What the export operator makes of an unknown outcome is told in [lost answers](lost-answers.md).",
-        "",
         "| operation | fault | strikes | credentials | outcome | requests | archives | the message says |",
         "|---|---|---|---|---|---|---|---|",
     ]
@@ -133,7 +199,7 @@ def page() -> str:
             row.message or "–",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _cell(value: object) -> str:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +12,7 @@ from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Call
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.hooks.dli import DliHook
-
-_SPEC = importlib.util.spec_from_file_location("fault_table", Path(__file__).with_name("table.py"))
-assert _SPEC
-assert _SPEC.loader
-table = importlib.util.module_from_spec(_SPEC)
-sys.modules["fault_table"] = table
-_SPEC.loader.exec_module(table)
+from tests.faults import table
 
 Connect = Callable[[Any], None]
 DRIVERS: dict[str, Callable[[DliHook, Call[Any]], Any]] = {
@@ -35,7 +26,8 @@ def connect(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Connect:
     """Return a function that sets the connection as a row wants it."""
 
     def set_connection(row: Any) -> None:
-        connection = dli_emulator.connection(row.auth_type, retry_budget=row.budget, read_timeout=1.5)
+        read_timeout = 3 if row.kind == "slow" else 60
+        connection = dli_emulator.connection(row.auth_type, retry_budget=row.budget, read_timeout=read_timeout)
         monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
 
     return set_connection
@@ -72,7 +64,7 @@ def test_a_row(row: Any, driver: str, dli_emulator: Any, connect: Connect) -> No
 
 
 def test_the_page_is_made_from_the_table() -> None:
-    """``python tests/faults/table.py`` writes it anew."""
+    """``python -m tests.faults.table`` writes it again."""
     assert table.PAGE.read_text(encoding="utf-8") == table.page()
 
 
