@@ -50,7 +50,7 @@ def test_every_filter_is_told() -> None:
     """And no other."""
     table = page("jobs.md").partition("| filter |")[2].partition("\n\n")[0]
     told = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| ([^|]*) \|", table, re.MULTILINE)))
-    assert set(told) == set(DliListFlinkJobsOperator.template_fields) - {"dli_conn_id"}
+    assert set(told) == set(DliListFlinkJobsOperator.template_fields) - {"if_empty", "dli_conn_id"}
 
 
 @pytest.mark.parametrize("name", [*dli.__all__, *sensors.__all__])

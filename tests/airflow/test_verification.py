@@ -368,8 +368,9 @@ def test_the_log_tells_the_story(world: Any, logged: Any) -> None:
         f"Exporting all Flink jobs of project {world.project_id} in cn-north-4.",
         "by connection dli_default",
     ]
-    assert re.fullmatch(r"Exported to 1 archive, in \d+\.\d s\.", story[2])
-    assert story[3:5] == [archive, f"obs://{archive}"]
+    assert story[2] == f"Requesting an export of all jobs into obs://{world.bucket}/one."
+    assert re.fullmatch(r"Exported to 1 archive, in \d+\.\d s\.", story[3])
+    assert story[4:6] == [archive, f"obs://{archive}"]
     assert re.fullmatch(r"1 of 1 archive whole: 26 entries, [\d,]+ bytes, in \d+\.\d s\.", story[-1])
     many = DliExportFlinkJobsOperator(
         task_id="export", obs_dir=f"{world.bucket}/many", job_selected=range(100, 105), batch_size=1

@@ -25,6 +25,7 @@ from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.obs.quiet import hush
 from airflow_provider_dli.client.obs.sending import Sender
 from airflow_provider_dli.client.transport.sync import SyncTransport
+from airflow_provider_dli.escaping import beginning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,7 @@ def make_client(
             config=_config(account),
         )
     except (BotoCoreError, ValueError) as error:
-        problem = f"no client for OBS can be made of it ({type(error).__name__})"
+        problem = f"boto3 makes no client of {beginning(account.obs_endpoint)} ({type(error).__name__})"
         raise ConfigurationError("obs_endpoint", problem, "check region and obs_endpoint") from None
     events = client.meta.events
     events.register("before-send.s3", Sender(transport, account.obs_clock))  # type: ignore[arg-type]  # its result counts
