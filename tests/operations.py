@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,26 @@ def make_call(case: dict[str, Any]) -> Call[Any]:
     """Make the call of a golden case."""
     made: Call[Any] = getattr(flink, case["function"])(*case["args"], **case["kwargs"])
     return made
+
+
+#: of an operation whose response names what it is about: where
+_SUBJECTS: dict[str, Callable[[Any], Any]] = {
+    "ShowFlinkJob": lambda body: body["job_detail"]["job_id"],
+    "ShowFlinkMetric": lambda body: [each["job_id"] for each in body["metrics"]["jobs"] or []] or [1],
+    "DeleteFlinkSqlJobTemplate": lambda body: body["template"]["template_id"],
+}
+
+
+def call_about(operation: str, body: Any) -> Call[Any]:
+    """Make the call of a golden case, for the job or template that a response is about.
+
+    :param operation: its name
+    :param body: decoded JSON of the response
+    """
+    case = golden(operation)
+    if operation in _SUBJECTS:
+        case = {**case, "args": [_SUBJECTS[operation](body), *case["args"][1:]]}
+    return make_call(case)
 
 
 def hook_method(function: str) -> str:

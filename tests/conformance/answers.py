@@ -36,7 +36,17 @@ _NEEDED = {
     "job_mapping",
 }
 #: texts that mean something
-_WORDS = {"is_success", "message", "state", "zip_file", "stream_graph", "status", "job_type", "version"}
+_WORDS = {
+    "is_success",
+    "error_code",
+    "message",
+    "state",
+    "zip_file",
+    "stream_graph",
+    "status",
+    "job_type",
+    "version",
+}
 
 
 def varied(answer: Any, chance: random.Random) -> Any:
@@ -47,7 +57,7 @@ def varied(answer: Any, chance: random.Random) -> Any:
     """
     if isinstance(answer, list):
         longer = answer * chance.choice([1, 1, 2]) if answer and isinstance(answer[0], dict) else answer
-        return [varied(each, chance) for each in longer]
+        return _of_distinct_jobs([varied(each, chance) for each in longer])
     if not isinstance(answer, dict):
         return answer
     kept = {name: value for name, value in answer.items() if name in _NEEDED or chance.random() < 0.9}
@@ -57,6 +67,15 @@ def varied(answer: Any, chance: random.Random) -> Any:
     items = list(new.items())
     chance.shuffle(items)
     return dict(items)
+
+
+def _of_distinct_jobs(rows: list[Any]) -> list[Any]:
+    """Return the rows of an import without those that name a job of another row: our client refuses such."""
+    for name in ("old_job_id", "new_job_id"):
+        if rows and isinstance(rows[0], dict) and name in rows[0]:
+            missing = [row for row in rows if str(row[name]) == "-1"]
+            rows = [*{str(row[name]): row for row in rows if row not in missing}.values(), *missing]
+    return rows
 
 
 def _value(name: str, value: Any, chance: random.Random) -> Any:

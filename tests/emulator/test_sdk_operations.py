@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,7 @@ from airflow_provider_dli.client.exchange import judge
 from tests.client.test_operations import plain
 from tests.emulator.conftest import Asker
 from tests.emulator.test_sdk import client
-from tests.operations import OPERATIONS, golden, make_call
+from tests.operations import OPERATIONS, call_about, golden, make_call
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
 
@@ -121,7 +122,8 @@ def test_it_has_them_all() -> None:
 def test_it_drives_the_operation_and_reads_what_we_read(operation: str, asker: Asker) -> None:
     """Every value of our result is in its model too, out of the same bytes."""
     answer = ASKED[operation](asker)
-    ours = plain(judge(make_call(golden(operation)), Reply(200, {}, answer.raw_content)))
+    call = call_about(operation, json.loads(answer.raw_content))
+    ours = plain(judge(call, Reply(200, {}, answer.raw_content)))
     theirs = payload(operation, answer.to_dict())
     match operation:
         case "ExecuteFlinkJobSavepoint":  # ours reads the envelope within the message
