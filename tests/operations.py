@@ -39,7 +39,7 @@ def make_call(case: dict[str, Any]) -> Call[Any]:
 #: of an operation whose response names what it is about: where
 _SUBJECTS: dict[str, Callable[[Any], Any]] = {
     "ShowFlinkJob": lambda body: body["job_detail"]["job_id"],
-    "ShowFlinkMetric": lambda body: [each["job_id"] for each in body["metrics"]["jobs"] or []] or [1],
+    "ShowFlinkMetric": lambda body: [each["job_id"] for each in body["metrics"].get("jobs") or []] or [1],
     "DeleteFlinkSqlJobTemplate": lambda body: body["template"]["template_id"],
 }
 
