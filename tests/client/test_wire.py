@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.building import USER_AGENT
 from airflow_provider_dli.client.call import Call
 from airflow_provider_dli.client.credentials import iam
@@ -133,7 +134,7 @@ def test_a_server_that_never_answers(drive: Any, account_at: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(AnswerLostError, match="imeout"):
-            drive(converse(CALLS[0], account_at(url)))
+            drive(converse(CALLS[0], account_at(url)), Network(read_timeout=0.5))
 
 
 def test_a_redirect_is_refused(raw_server: Any, drive: Any, account_at: Any) -> None:
