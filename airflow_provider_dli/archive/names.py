@@ -28,7 +28,7 @@ def check_all(entries: Sequence[Entry], found: Findings) -> None:
         if not text.isascii() or ODD.search(text) or text.count("\n") != len(chunk) + 1:
             for entry in chunk:
                 check(entry.name, entry.header, found)
-        if "/\n" in text:
+        if "/\n" in text or "\\\n" in text:
             _check_directories(chunk, found)
     _check_clashes(entries, found)
 
@@ -62,7 +62,7 @@ def _complaints(name: str) -> Iterator[tuple[str, str]]:
 
 def _check_directories(entries: Sequence[Entry], found: Findings) -> None:
     for entry in entries:
-        if entry.size and entry.is_directory:
+        if entry.size and entry.name.endswith(("/", "\\")):
             message = f"a directory by its name, it holds {entry.size} bytes"
             found.add("directory-with-data", message, offset=entry.header, entry=entry.name)
 

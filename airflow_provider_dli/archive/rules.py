@@ -22,6 +22,12 @@ DEFLATE_BEST = 1032
 KIND = struct.Struct("<HHHHHHI")
 UNIX_HOSTS = (3, 19)
 DOS_HOSTS = (0, 11)
+DIRECTORY_HOSTS, VOLUME_HOSTS, LINK_HOSTS = (
+    (*DOS_HOSTS, 6, 14),
+    (*DOS_HOSTS, 5, 6),
+    (*DOS_HOSTS, *UNIX_HOSTS, 2, 5, 16),
+)
+"""The systems, by the high byte of "version made by", whose bit or mode of that kind some reader goes by."""
 DIRECTORY_BIT, VOLUME_BIT, REPARSE_BIT = 0x10, 0x08, 0x400
 DIRECTORY = 0x4000
 DISK_IN_ZIP64 = 0xFFFF
@@ -55,10 +61,12 @@ def judge(kind: Kind, name: str, size: int, at: int, found: Findings) -> bool:
     :param at: where its directory header is.
     """
     complaints = list(_complaints(kind))
-    # Of a directory no reader minds the type; of what has no content nothing is lost where it becomes one.
-    void = OF_FILES if name.endswith("/") else () if size else OF_CONTENT
+    # Of a directory no reader minds the type; of what has no content only its being a file is lost.
+    void = OF_FILES if name.endswith("/") else ()
     for code, message in complaints:
-        if code not in void:
+        if not size and code in OF_CONTENT and code not in void:
+            found.add("advisory-field", f"empty, and {code}: readers make no file of it", offset=at, entry=name)
+        elif code not in void:
             found.add(code, message, offset=at, entry=name)
     return not complaints
 
@@ -71,7 +79,7 @@ def _complaints(kind: Kind) -> list[tuple[str, str]]:
     mode, host = kind.attributes >> 16 & 0xF000, kind.made >> 8
     is_unix, is_dos = host in UNIX_HOSTS, host in DOS_HOSTS
     newest = NEWEST_OF_VMS if kind.need >> 8 == VMS else NEWEST
-    is_directory = (is_unix and mode == DIRECTORY) or (is_dos and kind.attributes & DIRECTORY_BIT)
+    is_directory = (is_unix and mode == DIRECTORY) or (host in DIRECTORY_HOSTS and kind.attributes & DIRECTORY_BIT)
     checks = (
         (kind.flags & ENCRYPTED, "encrypted", "its content is encrypted"),
         (kind.flags & PATCHED, "patched-data", "its content is a patch to other data"),
@@ -79,10 +87,14 @@ def _complaints(kind: Kind) -> list[tuple[str, str]]:
         (kind.method not in (STORED, DEFLATED), "unsupported-method", f"compression method {kind.method}"),
         (kind.need & 0xFF > newest, "unsupported-version", f"it needs version {kind.need & 0xFF} of ZIP"),
         (kind.disk not in (0, DISK_IN_ZIP64), "split-archive", f"it begins on volume {kind.disk}"),
-        (mode == LINK and (is_unix or is_dos), "symbolic-link", "it is a symbolic link"),
+        (mode == LINK and host in LINK_HOSTS, "symbolic-link", "it is a symbolic link"),
         (is_unix and mode not in (*FILE_TYPES, LINK), "special-file", f"its file type is 0x{mode:04x}"),
         (is_directory, "marked-as-directory", "it has content, and readers make a directory of it"),
-        (is_dos and kind.attributes & VOLUME_BIT, "marked-as-volume", "it is marked as the label of a volume"),
+        (
+            host in VOLUME_HOSTS and kind.attributes & VOLUME_BIT,
+            "marked-as-volume",
+            "it is marked as the label of a volume",
+        ),
         (is_dos and kind.attributes & REPARSE_BIT, "advisory-field", "it is marked as a reparse point"),
     )
     return [(code, message) for wrong, code, message in checks if wrong]

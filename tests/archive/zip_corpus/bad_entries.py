@@ -126,6 +126,15 @@ HEADERS: dict[str, Case] = {
     "directory bit, NTFS": case("marked-as-directory", lambda: central(made=11 << 8 | 20, attributes=0x30)),
     "directory mode": case("marked-as-directory", lambda: central(attributes=0o040755 << 16)),
     "volume bit": case("marked-as-volume", lambda: central(made=20, attributes=0x08)),
+    "directory bit, VFAT": case("marked-as-directory", lambda: central(made=14 << 8 | 20, attributes=0x10)),
+    "volume bit, HPFS": case("marked-as-volume", lambda: central(made=6 << 8 | 20, attributes=0x08)),
+    "link, VMS": case("symbolic-link", lambda: central(made=2 << 8 | 20, attributes=0o120777 << 16)),
+    "empty file, marked as a directory": case("advisory-field", lambda: build(
+        Member(b"x", b"", STORED, central={"made": 20, "attributes": 0x10}), *THREE)),
+    "empty file with a directory's mode": case("advisory-field", lambda: build(
+        Member(b"x", b"", STORED, central={"attributes": 0o040755 << 16}), *THREE)),
+    "empty file, marked as a volume": case("advisory-field", lambda: build(
+        Member(b"x", b"", STORED, central={"made": 20, "attributes": 0x08}), *THREE)),
     "reparse point": case("advisory-field", lambda: central(made=20, attributes=0x400)),
     "comment in Latin-1": case("advisory-field", lambda: central(comment="größe".encode("latin-1"))),
     "reserved flags differ": case("flags-mismatch unknown-flags", lambda: central(flags=1 << 12)),
@@ -134,6 +143,8 @@ HEADERS: dict[str, Case] = {
     "device": case("special-file", lambda: central(attributes=0o060666 << 16)),
     "socket": case("special-file", lambda: central(attributes=0o140666 << 16)),
     "directory with data": case("directory-with-data", lambda: named(b"jobs/")),
+    "directory with data, by a backslash": case(
+        "directory-with-data backslash-in-name", lambda: named(b"jobs\\")),
     "stored in another size": case("stored-size-mismatch wrong-size", lambda: build(
         Member(method=STORED, local={"size": 5}, central={"size": 5}))),
     "impossible size": case("impossible-size wrong-size", lambda: both(size=10**6)),
