@@ -64,6 +64,8 @@ FIELDS = (
     Field("`a.json` beside `./a.json`, `a/b` beside `a//b` or `a/./b`", ALL, "same-path"),
     Field("a backslash where another name has a slash", ("bsdtar", "unzip"), "same-path"),
     Field("a backslash at the end of a name, with content", ("bsdtar", "unzip"), "directory-with-data"),
+    Field("one name as UTF-8 with flag 11 and without it", ("unzip", "7z", "bsdtar", "Java", "Go"), "same-path"),
+    Field("names that differ only in `;1` at the end, or in control bytes", ("unzip",), "same-path"),
     Field("names that differ only in their Unicode form", ("bsdtar",), "same-path"),
     Field("names that differ only in case or in dots at the end", (), "similar-name"),
 )

@@ -5,16 +5,22 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
+from operator import attrgetter
 
 from airflow_provider_dli.archive.report import Entry, Findings, escape
+from airflow_provider_dli.archive.rules import UTF8
 
 CHUNK = 64
+NAME = attrgetter("name")
 DEEPEST = 64
 LONGEST_FOLDED = 1024
 DRIVE = re.compile(r"[A-Za-z]:")
 ODD = re.compile(r"[\0-\x09\x0b-\x1f\x7f\\:]|\.\.|\n[\n/]")
-DETOUR = re.compile(r"//|(?:^|/)\./|(?:^|/)\.$|\\")
+DETOUR = re.compile(r"//|(?:^|/)\./|(?:^|/)\.$|[\\\1-\x1f\x7f]|;[0-9]*\Z")
+DROPPED = re.compile(r"[\1-\x1f\x7f]|;[0-9]*\Z")
+"""What unzip leaves out of names: control bytes, and what may be a version of VMS."""
 AT_ENDS = re.compile(r"(?<=[^./])[. ]+(?=/|$)")
 CONTROL = re.compile(r"[\0-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 """What a chunk of harmless names, each on a line of its own, does not hold."""
@@ -43,7 +49,7 @@ def check(name: str, at: int, found: Findings) -> None:
 
 
 def _complaints(name: str) -> Iterator[tuple[str, str]]:
-    path = name.replace("\\", "/")
+    path = DROPPED.sub("", name).replace("\\", "/")
     if not name:
         yield "empty-name", "it has no name"
     if "\0" in name:
@@ -71,46 +77,56 @@ def _check_clashes(entries: Sequence[Entry], found: Findings) -> None:
     """Report names that meet: exactly, on one path, after folding, or one as the directory of another."""
     names = {entry.name for entry in entries}
     if len(names) < len(entries):
-        _report_repeated(entries, str, "duplicate-name", found)
+        _report_repeated(entries, NAME, "duplicate-name", found)
     if any(DETOUR.search(name) or not name.isascii() for name in names):
         _report_repeated(entries, _path, "same-path", found)
-        names = set(map(_path, names))
+        names = set(map(_path, entries))
     if len({hash(_fold(name)) for name in names}) < len(names):  # their hashes, not copies of them all
         _report_repeated(entries, _folded_path, "similar-name", found)
     above = {name.rpartition("/")[0] for name in names}
     files = {parent: file for parent in above if (file := _file_above(f"{parent}/", names)) is not None}
     for entry in entries if files else ():
-        if file := files.get(_path(entry.name).rpartition("/")[0]):
+        if file := files.get(_path(entry).rpartition("/")[0]):
             message = f"'{escape(file)}' is a file and would have to be its directory"
             found.add("path-conflict", message, offset=entry.header, entry=entry.name)
 
 
-def _report_repeated(entries: Sequence[Entry], key: Callable[[str], str], code: str, found: Findings) -> None:
+def _report_repeated(entries: Sequence[Entry], key: Callable[[Entry], str], code: str, found: Findings) -> None:
     """Report entries that meet and are no longer the same by the stricter rule; two directories do no harm."""
     stricter = STRICTER[code]
     first: dict[int, Entry] = {}
     for entry in entries:
-        other = first.setdefault(hash(key(entry.name)), entry)
-        if other is entry or key(other.name) != key(entry.name) or (other.is_directory and entry.is_directory):
+        other = first.setdefault(hash(key(entry)), entry)
+        if other is entry or key(other) != key(entry) or (other.is_directory and entry.is_directory):
             continue
-        if stricter is None or stricter(other.name) != stricter(entry.name):
+        if stricter is None or stricter(other) != stricter(entry):
             message = f"as the entry '{escape(other.name)}' with its header at byte {other.header}"
             found.add(code, message, offset=entry.header, entry=entry.name)
 
 
-def _path(name: str) -> str:
+def _path(entry: Entry) -> str:
     """Give the path that a name leads to, without detours, in one Unicode form, as bsdtar makes it everywhere."""
+    name = entry.name if entry.flags & UTF8 or entry.name.isascii() else _raw(entry.name)
     if not name.isascii() and len(name) <= LONGEST_FOLDED:
         name = unicodedata.normalize("NFC", name)
     if not DETOUR.search(name):
         return name
-    parts = name.replace("\\", "/").split("/")
+    parts = DROPPED.sub("", name).replace("\\", "/").split("/")
     path = "/".join(part for part in parts if part not in ("", "."))
     return path if parts[-1] not in ("", ".") else f"{path}/"
 
 
-def _folded_path(name: str) -> str:
-    return _fold(_path(name))
+def _raw(name: str) -> str:
+    """Give what a name without a flag is to readers that take its bytes for UTF-8; unzip drops the byte 0xff."""
+    with suppress(UnicodeError):
+        raw = name.encode("cp437").replace(b"\xff", b"")
+        name = raw.decode("cp437")
+        return raw.decode("utf-8")
+    return name
+
+
+def _folded_path(entry: Entry) -> str:
+    return _fold(_path(entry))
 
 
 def _fold(name: str) -> str:
@@ -122,9 +138,9 @@ def _fold(name: str) -> str:
     return unicodedata.normalize("NFC", name.casefold()) if len(name) <= LONGEST_FOLDED else name.casefold()
 
 
-STRICTER: dict[str, Callable[[str], str] | None] = {
+STRICTER: dict[str, Callable[[Entry], str] | None] = {
     "duplicate-name": None,
-    "same-path": str,
+    "same-path": NAME,
     "similar-name": _path,
 }
 """How names that meet are told from those that an earlier code has told of."""

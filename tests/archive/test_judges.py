@@ -64,6 +64,12 @@ def named(*names: str) -> Made:
     return build(*members), files
 
 
+def raw(first: bytes, shown: str, second: str) -> Made:
+    """Make an archive of a name without flag 11, as Python shows it, and one with it."""
+    members = [Member(first, b"1"), Member(second.encode(), b"2", flags=1 << 11)]
+    return build(*members), {shown: b"1", second: b"2"}
+
+
 def directories(mode: int) -> Made:
     """Make an archive of directories of that mode and a file in one of them."""
     changed: Fields = {"attributes": mode << 16}
@@ -122,6 +128,10 @@ VARIANTS: dict[str, list[Made]] = {
     "`a.json`": [named("a.json", "./a.json"), named("a/b", "a//b"), named("a/b", "a/./b"), named("./a", ".//a")],
     "a backslash where": [named("x\\a", "x/a")],
     "a backslash at": [(build(Member(b"a\\"), *THREE), {**FILES, "a\\": JOB})],
+    "one name as": [raw("\u00e9.json".encode(), "\u251c\u2310.json", "\u00e9.json")],
+    "names that differ only in `;1`": [
+        *(raw(name, name.decode(), "a.json") for name in (b"a.json;1", b"a.json;", b"a\1.json", b"a\x7f.json")),
+    ],
     "names that differ only in their": [named("gr\u00f6\u00dfe", "gro\u0308\u00dfe")],
     "names that differ only in case": [named("A", "a"), named("a", "a."), named("a/b", "a./B ")],
 }  # fmt: skip

@@ -57,6 +57,8 @@ NAMES: dict[str, Case] = {
     "climbs later": case("path-traversal", lambda: named(b"jobs/../../x")),
     "climbs with backslashes": case("path-traversal backslash-in-name", lambda: named(b"..\\..\\x")),
     "ends in dots": case("path-traversal", lambda: named(b"jobs/..")),
+    "climbs by a control byte alone": case(
+        "path-traversal control-character-in-name", lambda: named(b".\1./x")),
     "absolute": case("absolute-path", lambda: named(b"/etc/passwd")),
     "on another server": case("absolute-path backslash-in-name", lambda: named(b"\\\\server\\share")),
     "on a drive": case("drive-path backslash-in-name", lambda: named(b"C:\\Windows\\x")),
@@ -99,6 +101,19 @@ NAMES: dict[str, Case] = {
     "differ in dots at the end": case("similar-name", lambda: two("a/job", "a./job. ")),
     "differ in case": case("similar-name", lambda: two("Job.json", "job.JSON")),
     "differ in Unicode form": case("same-path", lambda: two("gr\u00f6\u00dfe", "gro\u0308\u00dfe")),
+    "one name as UTF-8, with its flag and without": case("same-path", lambda: build(
+        Member("é.json".encode()), Member("é.json".encode(), flags=UTF8))),
+    "Unicode Path beside its name in raw UTF-8": case("same-path", lambda: build(
+        Member("é.json".encode()),
+        Member(b"\x82.json", local={"extra": unicode_path(b"\x82.json", "é.json")},
+               central={"extra": unicode_path(b"\x82.json", "é.json")}))),
+    "a version of VMS": case("same-path", lambda: two("a.json;1", "a.json")),
+    "two versions of VMS": case("same-path", lambda: two("a.json;1", "a.json;22")),
+    "file and directory, with a control byte": case(
+        "path-conflict control-character-in-name", lambda: two("jobs\1", "jobs/1")),
+    "a control byte": case("same-path control-character-in-name", lambda: two("a\1.json", "a.json")),
+    "a deleting byte": case("same-path control-character-in-name", lambda: two("a\x7f.json", "a.json")),
+    "the byte 255": case("same-path", lambda: build(Member(b"a\xff.json"), Member(b"a.json"))),
     "file and directory": case("path-conflict", lambda: two("jobs", "jobs/1/2.json")),
     "backslash": case("backslash-in-name", lambda: named(b"jobs\\1.json")),
     "newline": case("control-character-in-name", lambda: named(b"a\nINFO all is well")),
