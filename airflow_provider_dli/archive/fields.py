@@ -27,6 +27,7 @@ ALL = ("Python", "unzip", "7z", "bsdtar", "Java", "Go")
 FIELDS = (
     Field("date or time differs between local header and directory", (), "time-mismatch"),
     Field("flags 1, 2, 15 differ (how hard was compressed; reserved)", (), "advisory-field"),
+    Field("flags 1, 2 differ, the entry is stored and not the first", ("7z",), "flags-mismatch"),
     Field("flag 11 (UTF-8) differs, the name is ASCII", (), "advisory-field"),
     Field("flags 4, 7 to 10, 12, 14 differ; 7-Zip reports an error", (), "flags-mismatch"),
     Field("flag 0 (encrypted) differs", ("Python", "unzip", "7z", "bsdtar", "Java"), "flags-mismatch"),
@@ -36,6 +37,10 @@ FIELDS = (
     Field("version needed, in the local header", (), None),
     Field("version made by, internal attributes, unknown extra fields", (), None),
     Field("one to three bytes other than zeros at the end of extra fields", ("bsdtar",), "bad-extra-field"),
+    Field("an extra field of times (0x5455) or AES (0x9901) that is too short", ("bsdtar",), "bad-extra-field"),
+    Field("directory mode or bit in libarchive's extra field 0x6c78", ("bsdtar",), "marked-as-directory"),
+    Field("link mode in libarchive's extra field 0x6c78", ("bsdtar",), "symbolic-link"),
+    Field("another mode than a file's in libarchive's extra field 0x6c78", ("bsdtar",), "special-file"),
     Field("directory bit 0x10 on content, host 0", ("7z", "bsdtar", "Go"), "marked-as-directory"),
     Field("directory bit 0x10 on content, host 6", ("7z",), "marked-as-directory"),
     Field("directory bit 0x10 on content, hosts 11 and 14", ("7z", "Go"), "marked-as-directory"),

@@ -109,11 +109,14 @@ def _extra(
     try:
         values, rest = extras.resolve(plain, extra)
         better = extras.unicode_path(extra, raw)
+        kind = extras.odd_type(extra) if values[0] and not name.endswith("/") else None
     except extras.ExtraError as error:
         found.add(error.code, str(error), offset=at, entry=name)
         return name, plain
     if rest:
         found.add("advisory-field", rest, offset=at, entry=name)
+    if kind:
+        found.add(*kind, offset=at, entry=name)
     return _better(better, raw, flags, name, at, found), values
 
 

@@ -8,14 +8,15 @@ from contextlib import suppress
 
 from airflow_provider_dli.archive import extra as extras
 from airflow_provider_dli.archive.report import Entry, Findings, escape
-from airflow_provider_dli.archive.rules import DESCRIPTOR, UTF8
+from airflow_provider_dli.archive.rules import DESCRIPTOR, STORED, UTF8
 
 SIGNATURE = b"PK\3\4"
 HEADER = struct.Struct("<4sHHHIIIIHH")
 LONGEST = HEADER.size + 2 * 0xFFFF
 DESCRIPTOR_SIGNATURE = b"PK\7\10"
 LONGEST_DESCRIPTOR = 24
-HINTS = 1 << 1 | 1 << 2 | 1 << 15
+STORED_HINTS = 1 << 15
+HINTS = 1 << 1 | 1 << 2 | STORED_HINTS
 """Flags that no reader goes by: how hard the writer compressed, and one that is reserved; and UTF-8, of ASCII."""
 
 
@@ -44,7 +45,9 @@ def _differing_fields(head: bytes, entry: Entry, central: bytes) -> Iterator[tup
     if name != _name(central):
         yield "name-mismatch", f"its local header calls it '{escape(name.decode('utf-8', 'backslashreplace'))}'"
     if flags != entry.flags:
-        hints = HINTS | UTF8 if name.isascii() else HINTS
+        # 7-Zip loses a stored entry whose first two differ, unless it is the first entry.
+        hints = STORED_HINTS if entry.method == STORED and entry.offset else HINTS
+        hints |= UTF8 if name.isascii() else 0
         code = "flags-mismatch" if (flags ^ entry.flags) & ~hints else "advisory-field"
         yield code, f"flags: local header 0x{flags:04x}, directory 0x{entry.flags:04x}"
     if method != entry.method:
@@ -60,11 +63,14 @@ def _differing_extras(head: bytes, entry: Entry, central: bytes) -> Iterator[tup
     try:
         (size, compressed), odd = extras.resolve((size, compressed), extra)
         path = extras.unicode_path(extra, name) or name
+        kind = extras.odd_type(extra) if entry.size and not entry.is_directory else None
     except extras.ExtraError as error:
         yield error.code, f"in the local header: {error}"
         return
     if odd:
         yield "advisory-field", f"in the local header: {odd}"
+    if kind:
+        yield kind[0], f"in the local header: {kind[1]}"
     if name == _name(central) and path != _path(central):
         yield "unicode-path-mismatch", "local header and directory differ in the Unicode Path"
     yield from _differing_sums(head, (size, compressed), entry)

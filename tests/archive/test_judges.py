@@ -42,6 +42,19 @@ def local(**fields: int | bytes) -> Made:
     return build(Member(local=dict(fields)), *THREE[1:]), FILES
 
 
+def stored(**fields: int | bytes) -> Made:
+    """Make an archive of stored entries with a wrong field in the local header of the second."""
+    members = [Member(name.encode(), content, 0) for name, content in FILES.items()]
+    members[1].local = dict(fields)
+    return build(*members), FILES
+
+
+def libarchive(attributes: int, host: int = 3) -> list[Made]:
+    """Make archives whose extra field tells these attributes, in front and in the directory."""
+    field = struct.pack("<HHBHI", 0x6C78, 7, 5, host << 8, attributes)
+    return [local(extra=field), central(extra=field)]
+
+
 def end(behind: bytes = b"", zip64: Fields | None = None, **fields: int) -> Made:
     """Make an archive with a wrong field at its end."""
     plain = {**(Z64 if zip64 is not None else {}), **fields}
@@ -83,6 +96,7 @@ ZIP64_ALL = struct.pack("<HHQI", 1, 12, 0, 0)
 VARIANTS: dict[str, list[Made]] = {
     "date or time differs": [local(when=0x5C2F43C1), local(when=0), central(when=0x5C2F43C1)],
     "flags 1, 2, 15": [*(local(flags=1 << bit) for bit in (1, 2, 15)), central(flags=6)],
+    "flags 1, 2 differ": [stored(flags=flags) for flags in (2, 4, 6)],
     "flag 11": [local(flags=1 << 11), central(flags=1 << 11)],
     "flags 4, 7": [*(local(flags=1 << bit) for bit in (4, 7, 8, 9, 10, 12, 14)), central(flags=1 << 12)],
     "flag 0": [local(flags=1), central(flags=1)],
@@ -95,6 +109,13 @@ VARIANTS: dict[str, list[Made]] = {
         central(extra=b"\xfe\xca\0\0"), local(extra=bytes(3)),
     ],
     "one to three": [local(extra=b"\0\xff\0"), local(extra=b"\xfe\xca\0\0\1"), central(extra=b"\1")],
+    "an extra field": [
+        *(local(extra=struct.pack("<HH", 0x9901, size) + bytes(size)) for size in range(6)),
+        local(extra=b"UT\0\0"), central(extra=b"UT\0\0"), central(extra=b"\1\x99\0\0"),
+    ],
+    "directory mode or bit": [*libarchive(0o040755 << 16), *libarchive(0x10, 0)],
+    "link mode in": libarchive(0o120777 << 16),
+    "another mode": [*libarchive(0o060666 << 16), *libarchive(0o140666 << 16)],
     "directory bit 0x10 on content, host 0": [central(0, attributes=0x10)],
     "directory bit 0x10 on content, host 6": [central(6, attributes=0x10)],
     "directory bit 0x10 on content, hosts 11": [central(11, attributes=0x10), central(14, attributes=0x10)],

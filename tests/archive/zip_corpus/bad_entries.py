@@ -166,6 +166,12 @@ HEADERS: dict[str, Case] = {
     "from nothing": case("impossible-size truncated-deflate", lambda: build(Member(raw=b""))),
     "extra field damaged": case("bad-extra-field", lambda: central(extra=b"\1\0\x40\0abc")),
     "extra field damaged in front": case("bad-extra-field", lambda: local(extra=b"UT\x40\0abc")),
+    "times without length": case("bad-extra-field", lambda: local(extra=b"UT\0\0")),
+    "AES field of one byte": case("bad-extra-field", lambda: central(extra=b"\1\x99\1\0\1")),
+    "libarchive's field says directory": case("marked-as-directory", lambda: local(
+        extra=struct.pack("<HHBHHI", 0x6C78, 9, 7, 3 << 8 | 20, 0, 0o040755 << 16))),
+    "libarchive's field says link": case("symbolic-link", lambda: central(
+        extra=struct.pack("<HHBI", 0x6C78, 5, 4, 0o120777 << 16))),
     "padding that is none": case("bad-extra-field", lambda: local(extra=b"\0\xff\0")),
     "padding that is none, in the directory": case("bad-extra-field", lambda: central(extra=b"\0\xff\0")),
     "ZIP64 field missing in front": case("zip64-missing", lambda: build(Member(
@@ -184,6 +190,8 @@ HEADERS: dict[str, Case] = {
     "names differ": case("name-mismatch", lambda: local(name=b"jobs/999.json")),
     "names differ in length": case("name-mismatch", lambda: local(name=b"jobs/1011.json")),
     "flags differ": case("advisory-field", lambda: local(flags=2)),
+    "flags of a stored entry differ": case("flags-mismatch", lambda: build(
+        Member(method=STORED), Member(b"2", method=STORED, local={"flags": 2}))),
     "UTF-8 flags differ": case("advisory-field", lambda: local(flags=UTF8)),
     "methods differ": case("method-mismatch", lambda: local(method=STORED)),
     "times differ": case("time-mismatch", lambda: local(when=0x5C2F0000)),
