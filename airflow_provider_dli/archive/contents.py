@@ -6,12 +6,17 @@ from airflow_provider_dli.archive.expectation import Expectation, Search
 from airflow_provider_dli.archive.jsonstream import JsonStream, UnreadableError
 from airflow_provider_dli.archive.jsontext import JsonError, is_json, parse
 from airflow_provider_dli.archive.limits import Limits
+from airflow_provider_dli.archive.names import readings
 from airflow_provider_dli.archive.report import Entry, Findings
 
 ARCHIVES = (".zip", ".jar", ".gz", ".tgz", ".tar", ".7z", ".bz2", ".xz", ".zst")
 BARRED = "limits keep it from being read: Limits(entry_bytes, total_bytes, ratio, ratio_floor)"
 DAMAGED = "it cannot be read"
 NESTED = "an archive in the archive"
+MAGIC = (b"PK\3\4", b"PK\5\6", b"\x1f\x8b", b"7z\xbc\xaf", b"\xfd7zXZ", b"Rar!", b"BZh", b"\x28\xb5\x2f\xfd")
+"""How archives begin, whatever they are called."""
+LONGEST_MAGIC = max(map(len, MAGIC))
+UNDECODED = "the encoding of its name is not known"
 UNREACHED = "the directory does not lead to it"
 
 
@@ -44,6 +49,18 @@ class Tap:
         self.stream.finish()
 
 
+class Peek:
+    """Keeps how the content of an entry begins."""
+
+    def __init__(self) -> None:
+        self.head = b""
+
+    def __call__(self, data: bytes) -> None:
+        """Read the next piece."""
+        if len(self.head) < LONGEST_MAGIC:
+            self.head += data[:LONGEST_MAGIC]
+
+
 class Contents:
     """Checks contents as they come by, and in the end what is missing.
 
@@ -68,21 +85,28 @@ class Contents:
         """Tell whether :meth:`check` is to have the content of this entry."""
         return entry.size <= self._limit and is_json_name(entry.name)
 
-    def tap(self, entry: Entry) -> Tap | None:
+    def tap(self, entry: Entry) -> Tap | Peek | None:
         """Give what is to have the content of this entry piece by piece; None where nothing is."""
+        if self._search and self._search.reads_contents and not is_json_name(entry.name):
+            return Peek()
         if entry.size <= self._limit or not is_json_name(entry.name) or not self._search:
             return None
         return Tap(self._search.stream()) if self._search.reads_contents else None
 
-    def check(self, entry: Entry, data: bytes | None, tap: Tap | None = None) -> None:
+    def check(self, entry: Entry, data: bytes | None, tap: Tap | Peek | None = None) -> None:
         """Check the content of an entry that was proven whole.
 
         :param data: all of it; may be None where it is not wanted.
         :param tap: what has read all of it, if anything
         """
+        tap = tap or (self.tap(entry) if data is not None else None)
+        if isinstance(tap, Peek):
+            head = tap.head or data or b""
+            if head.startswith(MAGIC) and not entry.name.lower().endswith(ARCHIVES):
+                self.skip(entry, NESTED)
+            return
         if not is_json_name(entry.name):
             return
-        tap = tap or (self.tap(entry) if data is not None else None)
         self._examined += 1
         try:
             if tap:
@@ -129,6 +153,8 @@ class Contents:
                 unread += 1
             elif entry.size and entry.name.lower().endswith(ARCHIVES):
                 self.skip(entry, NESTED)
+            if not entry.name.isascii() and not readings(entry):
+                self.skip(entry, UNDECODED)
         if unread and not self._unexamined:
             self._unexamined[DAMAGED] = (unread, "")
 

@@ -73,11 +73,14 @@ class Search:
 
     def in_names(self, entries: Iterable[Entry]) -> None:
         """Look into the entries' names."""
+        from airflow_provider_dli.archive.names import readings  # noqa: PLC0415 - as in inspect()
+
         for entry in entries:
             if not self._missing:
                 return
             if not entry.is_directory:
-                self.discard(self._jobs_in(entry.name))
+                for name in {entry.name, *readings(entry)}:
+                    self.discard(self._jobs_in(name))
 
     def missing(
         self, entries: tuple[Entry, ...], *, full: bool, unexamined: Mapping[str, tuple[int, str]]

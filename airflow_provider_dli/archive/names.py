@@ -156,3 +156,21 @@ def _file_above(name: str, names: set[str]) -> str | None:
             return parent
         slash = name.find("/", slash + 1)
     return None
+
+
+def readings(entry: Entry) -> list[str]:
+    """Give what a name may be: without a flag also UTF-8 or Chinese (GBK), as many writers leave it.
+
+    :returns: empty where the name has no flag and is neither.
+    """
+    if entry.flags & UTF8 or entry.name.isascii():
+        return [entry.name]
+    try:
+        raw = entry.name.encode("cp437")
+    except UnicodeEncodeError:  # it comes from a Unicode Path
+        return [entry.name]
+    found = []
+    for encoding in ("utf-8", "gb18030"):
+        with suppress(UnicodeDecodeError):
+            found.append(raw.decode(encoding))
+    return found

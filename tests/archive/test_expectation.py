@@ -85,6 +85,42 @@ def test_names_can_be_matched_by_a_pattern(writers: Any) -> None:
     assert [code for code, _ in missing(archive, Expectation((8,), entry_pattern=""))] == ["missing-job"]
 
 
+@pytest.mark.parametrize("encoding", ["gbk", "utf-8"])
+def test_names_are_read_in_the_encodings_that_writers_leave_untold(maker: Any, encoding: str) -> None:
+    """Chinese or UTF-8 without its flag."""
+    archive = maker.build(maker.Member("作业/订单.json".encode(encoding)))
+    assert missing(archive, Expectation(("订单",))) == []
+    assert [code for code, _ in missing(archive, Expectation(("订",)))] == ["missing-job"]
+
+
+def test_a_name_in_no_known_encoding_may_be_the_job(maker: Any) -> None:
+    """Nothing is said to be missing that was not understood."""
+    archive = maker.build(maker.Member(b"gr\xf6\xff.json"))
+    why = "'gr÷\\xa0.json' (the encoding of its name is not known)"
+    assert missing(archive, Expectation(("größ",))) == [
+        ("job-not-examined", f"job 'größ' was found in nothing that was examined; not: the entry {why}")
+    ]
+
+
+@pytest.mark.parametrize("size", [0, 300_000])
+@pytest.mark.parametrize(
+    "magic", [b"PK\3\4", b"PK\5\6", b"\x1f\x8b\x08", b"7z\xbc\xaf\x27\x1c", b"\xfd7zXZ\0", b"Rar!\x1a\7", b"BZh9"]
+)
+def test_an_archive_within_is_told_by_how_it_begins(writers: Any, magic: bytes, size: int) -> None:
+    """Whatever it is called; once, if its name says so too."""
+    for name in ("jobs.data", "jobs.zip"):
+        archive = writers.zipped({name: magic + writers.noise(size), "b.json": b"{}"})
+        ((code, message),) = missing(archive, Expectation((999,)))
+        assert code == "job-not-examined"
+        assert message.endswith(f"not: the entry '{name}' (an archive in the archive)")
+
+
+def test_what_is_no_archive_is_examined(writers: Any) -> None:
+    """Its name was."""
+    archive = writers.zipped({"x.data": b"P" + writers.noise(300_000), "y.data": b"", "z.txt": b"PK"})
+    assert [code for code, _ in missing(archive, Expectation((999,)))] == ["missing-job"]
+
+
 def test_pattern_without_a_job_is_refused() -> None:
     """It could never find one."""
     with pytest.raises(ValueError, match="has no group named 'job'"):
