@@ -89,6 +89,7 @@ WARNINGS = {
     "time-mismatch": "local header and directory differ in date or time",
     "advisory-field": "a field that no reader needs is odd, or differs between local header and directory",
     "backslash-in-name": "a name holds a backslash, which is a separator on some systems only",
+    "unusable-name": "a name, or a part of its path, is a dot or longer than file systems take",
     "control-character-in-name": "a name holds characters that change what a terminal or log shows",
     "unknown-flags": "an entry has flags that have no meaning yet",
     "json-unchecked": "a *.json entry is larger than the limit and was not parsed",

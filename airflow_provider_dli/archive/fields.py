@@ -25,6 +25,7 @@ class Field(NamedTuple):
 
 ALL = ("Python", "unzip", "7z", "bsdtar", "Java", "Go")
 FIELDS = (
+    Field("descriptor of a ZIP64 entry cut to its first 16 bytes, as Java 17 copies it", (), "advisory-field"),
     Field("date or time differs between local header and directory", (), "time-mismatch"),
     Field("flags 1, 2, 15 differ (how hard was compressed; reserved)", (), "advisory-field"),
     Field("flags 1, 2 differ, the entry is stored and not the first", ("7z",), "flags-mismatch"),

@@ -15,6 +15,7 @@ HEADER = struct.Struct("<4sHHHIIIIHH")
 LONGEST = HEADER.size + 2 * 0xFFFF
 DESCRIPTOR_SIGNATURE = b"PK\7\10"
 LONGEST_DESCRIPTOR = 24
+ZIP64_SIZES = b"\xff" * 8
 STORED_HINTS = 1 << 15
 HINTS = 1 << 1 | 1 << 2 | STORED_HINTS
 """Flags that no reader goes by: how hard the writer compressed, and one that is reserved; and UTF-8, of ASCII."""
@@ -110,17 +111,26 @@ def descriptors(entry: Entry) -> list[bytes]:
     return [signature + form for form in forms for signature in (DESCRIPTOR_SIGNATURE, b"")]
 
 
-def descriptor_length(gap: bytes, size: int, entry: Entry, found: Findings) -> int:
+def _cut_descriptor(entry: Entry) -> bytes:
+    return DESCRIPTOR_SIGNATURE + struct.pack("<IQ", entry.crc32, entry.compressed_size)
+
+
+def descriptor_length(gap: bytes, size: int, entry: Entry, head: bytes, found: Findings) -> int:
     """Check the data descriptor and tell how much of the gap behind the entry it takes.
 
     :param gap: the first 24 bytes of it.
     :param size: of the whole gap, in bytes.
+    :param head: the local header.
     """
     at = entry.offset
     if not size:
         found.add("missing-descriptor", "its flags announce a data descriptor", offset=at, entry=entry.name)
         return 0
     fitting = [len(form) for form in descriptors(entry) if gap.startswith(form)]
+    if not fitting and head[18:26] == ZIP64_SIZES and gap[:size] == _cut_descriptor(entry):
+        message = "its data descriptor of ZIP64 is cut to 16 bytes, as Java 17 copies it"
+        found.add("advisory-field", message, offset=at, entry=entry.name)
+        return size
     if not fitting:
         found.add(
             "bad-descriptor",

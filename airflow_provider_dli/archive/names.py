@@ -13,11 +13,12 @@ from airflow_provider_dli.archive.report import Entry, Findings, escape
 from airflow_provider_dli.archive.rules import UTF8
 
 CHUNK = 64
+LONGEST_PART = 255
 NAME = attrgetter("name")
 DEEPEST = 64
 LONGEST_FOLDED = 1024
 DRIVE = re.compile(r"[A-Za-z]:")
-ODD = re.compile(r"[\0-\x09\x0b-\x1f\x7f\\:]|\.\.|\n[\n/]")
+ODD = re.compile(r"[\0-\x09\x0b-\x1f\x7f\\:]|\.\.|\n[\n/]|\n\.\n")
 DETOUR = re.compile(r"//|(?:^|/)\./|(?:^|/)\.$|[\\\1-\x1f\x7f]|;[0-9]*\Z")
 DROPPED = re.compile(r"[\1-\x1f\x7f]|;[0-9]*\Z")
 """What unzip leaves out of names: control bytes, and what may be a version of VMS."""
@@ -31,7 +32,12 @@ def check_all(entries: Sequence[Entry], found: Findings) -> None:
     rest = iter(entries)
     while chunk := list(islice(rest, CHUNK)):
         text = "\n".join(["", *[entry.name for entry in chunk], ""])
-        if not text.isascii() or ODD.search(text) or text.count("\n") != len(chunk) + 1:
+        if (
+            not text.isascii()
+            or max(map(len, text.split("\n"))) > LONGEST_PART
+            or ODD.search(text)
+            or text.count("\n") != len(chunk) + 1
+        ):
             for entry in chunk:
                 check(entry.name, entry.header, found)
         if "/\n" in text or "\\\n" in text:
@@ -62,6 +68,8 @@ def _complaints(name: str) -> Iterator[tuple[str, str]]:
         yield "drive-path", "its path begins with a drive"
     if "\\" in name:
         yield "backslash-in-name", "the backslash separates directories on some systems only"
+    if name == "." or any(len(part.encode("utf-8", "replace")) > LONGEST_PART for part in path.split("/")):
+        yield "unusable-name", "no file can be called so"
     if CONTROL.search(name):
         yield "control-character-in-name", "it holds characters that are not printed but obeyed"
 

@@ -90,7 +90,7 @@ class Walk:
         """Account for the bytes from the end of the data to the next entry: a data descriptor or nothing."""
         if (entry.flags | head[6]) & DESCRIPTOR:
             gap = self._stream.window(end, min(limit - end, local.LONGEST_DESCRIPTOR))
-            end += local.descriptor_length(gap, limit - end, entry, self._found)
+            end += local.descriptor_length(gap, limit - end, entry, head, self._found)
         check_gap(self._stream, end, limit, self._found)
 
     def _central(self, entry: Entry) -> bytes:

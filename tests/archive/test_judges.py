@@ -14,6 +14,7 @@ import struct
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from airflow_provider_dli.archive.fields import FIELDS, Field
 from tests.archive.conftest import GOOD, made
 from tests.archive.judges import losing
 from tests.archive.zip_corpus.good import THREE, Z64
-from tests.archive.zip_corpus.maker import JOB, SENTINEL, Fields, Member, build, zip64_extra
+from tests.archive.zip_corpus.maker import JOB, SENTINEL, Fields, Member, build, deflate, zip64_extra
 
 Made = tuple[bytes, dict[str, bytes]]
 FILES = {f"jobs/{i}.json": JOB.replace(b"101", b"%d" % i) for i in (101, 102, 103)}
@@ -93,7 +94,13 @@ FIRST = "jobs/101.json"
 ZIP64_DISK = struct.pack("<HHI", 1, 4, 0)
 ZIP64_ALL = struct.pack("<HHQI", 1, 12, 0, 0)
 
+CUT = Member(
+    descriptor=b"PK\7\10" + struct.pack("<IQ", zlib.crc32(JOB), len(deflate(JOB))),
+    local={"size": SENTINEL, "compressed": SENTINEL, "extra": zip64_extra(0, 0)},
+)
+
 VARIANTS: dict[str, list[Made]] = {
+    "descriptor of a ZIP64": [(build(CUT, *THREE[1:]), FILES), (build(*THREE[1:], CUT), FILES)],
     "date or time differs": [local(when=0x5C2F43C1), local(when=0), central(when=0x5C2F43C1)],
     "flags 1, 2, 15": [*(local(flags=1 << bit) for bit in (1, 2, 15)), central(flags=6)],
     "flags 1, 2 differ": [stored(flags=flags) for flags in (2, 4, 6)],

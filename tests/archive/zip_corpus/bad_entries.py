@@ -116,6 +116,9 @@ NAMES: dict[str, Case] = {
     "the byte 255": case("same-path", lambda: build(Member(b"a\xff.json"), Member(b"a.json"))),
     "file and directory": case("path-conflict", lambda: two("jobs", "jobs/1/2.json")),
     "backslash": case("backslash-in-name", lambda: named(b"jobs\\1.json")),
+    "a dot": case("unusable-name", lambda: named(b".")),
+    "a part too long": case("unusable-name", lambda: named(b"a/" + b"b" * 256)),
+    "a part too long in UTF-8": case("unusable-name", lambda: named("\u00e9".encode() * 128, UTF8)),
     "newline": case("control-character-in-name", lambda: named(b"a\nINFO all is well")),
     "ANSI": case("control-character-in-name", lambda: named(b"a\x1b[2Jb")),
     "bidi": case("control-character-in-name", lambda: two("a\u202egnp.exe", "b")),
@@ -206,6 +209,11 @@ HEADERS: dict[str, Case] = {
     "descriptor missing": case("missing-descriptor", lambda: both(flags=8)),
     "descriptor of another": case("bad-descriptor", lambda: build(Member(descriptor=b"PK\7\10" + bytes(12)))),
     "descriptor half": case("bad-descriptor", lambda: build(Member(descriptor=b"PK\7\10"), *THREE[1:])),
+    "descriptor of ZIP64 cut": case("advisory-field", lambda: build(Member(
+        descriptor=b"PK\7\10" + struct.pack("<IQ", zlib.crc32(JOB), len(PACKED)),
+        local={"size": SENTINEL, "compressed": SENTINEL, "extra": zip64_extra(0, 0)}))),
+    "descriptor cut, without ZIP64": case("bad-descriptor", lambda: build(Member(
+        descriptor=b"PK\7\10" + struct.pack("<IQ", zlib.crc32(JOB), len(PACKED))))),
     "descriptor of 8 GiB": case("impossible-size suspicious-ratio", lambda: build(Member(
         b"x", descriptor=struct.pack("<IQQ", zlib.crc32(JOB), len(PACKED), 1 << 33),
         central={"size": SENTINEL, "extra": zip64_extra(1 << 33)}))),
