@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from airflow_provider_dli.parameters.models import (
 )
 from airflow_provider_dli.selection import Selection
 
+START = datetime(2026, 1, 1, tzinfo=UTC)
 EXPORT = {
     "obs_dir": "obs-test/night",
     "if_empty": "fail",
@@ -291,6 +294,68 @@ def test_a_place_of_which_a_part_was_not_rendered(given: str) -> None:
         ConfigurationError, match=r"^obs_dir: .* (rendered to nothing|template that was not rendered);"
     ):
         ExportParameters.read({**EXPORT, "obs_dir": given})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("datetime.datetime(2026, 1, 1, 0, 0, tzinfo=datetime.timezone.utc)", START),
+        ("datetime.datetime(2026, 1, 1, 0, 0, tzinfo=Timezone('UTC'))", START),
+        ('DateTime(2026, 1, 1, 1, 0, 0, tzinfo=FixedTimezone(3600, name="+01:00"))', START),
+        ("DateTime(2026, 1, 1, 1, 0, 0, tzinfo=zoneinfo.ZoneInfo(key='Europe/Berlin'))", START),
+        ("datetime.datetime(2026, 1, 1, 1, 0, tzinfo=datetime.timezone(datetime.timedelta(seconds=3600)))", START),
+        ("datetime.date(2026, 1, 1)", START),
+        ("f(100)", None),
+        ("f()", None),
+        ("datetime.datetime('x')", None),
+        ("datetime.datetime(2026, 1, 1, tzinfo=Timezone('Nowhere/None'))", None),
+        ("datetime.datetime(2026, 1, 1, tzinfo=f())", None),
+        ("datetime.timedelta(days=1)", None),
+        ("Undefined(name='x')", None),
+    ],
+)
+def test_a_time_in_the_text_of_a_selection_is_read_or_refused(text: str, expected: datetime | None) -> None:
+    """It never becomes nothing: a filter would be gone, and more jobs exported."""
+    given = {**EXPORT, "selection": f"{{'name_pattern': '*_0?', 'changed_since': {text}}}"}
+    if expected:
+        assert ExportParameters.read(given).selection.changed_since == expected
+        return
+    with pytest.raises(ConfigurationError, match=r"^selection"):
+        ExportParameters.read(given)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("dict_keys([100, 101])", (100, 101)),
+        ("dict_values(['100', 101])", (100, 101)),
+        ("deque([100, 101])", (100, 101)),
+        ("frozenset({101, 100})", (100, 101)),
+        ("[Decimal('100'), Decimal('101')]", (100, 101)),
+        ("[Row(job_id=100, name='x')]", (100,)),
+        ("f(100)", None),
+        ("['a', f(100)]", None),
+        ("[Decimal('1.5')]", None),
+        ("[Decimal('1E+999999999')]", None),
+        ("[Decimal('NaN')]", None),
+        ("Row(100, name='x')", None),
+        ("Row(**{'job_id': 100})", None),
+        ("['a', <object object at 0x7f00>]", None),
+    ],
+)
+def test_a_call_in_the_text_of_ids_is_read_or_refused(text: str, expected: tuple[int, ...] | None) -> None:
+    """Alone, and in a selection; an exclusion that is not read would exclude nothing."""
+    readers: list[Callable[[], object]] = [
+        lambda: selected(text),
+        lambda: SelectionFields.read({"exclude": text}).exclude,
+        lambda: ExportParameters.read({**EXPORT, "selection": f"{{'exclude': {text}}}"}).selection.exclude,
+    ]
+    for read in readers:
+        if expected:
+            assert read() == expected
+            continue
+        with pytest.raises(ConfigurationError):
+            read()
 
 
 def test_the_text_of_a_call_is_no_selection() -> None:

@@ -15,6 +15,9 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 _BLOT = "***"
+_OK = range(200, 300)
+#: characters of a login that may be a secret; a shorter one may be part of any word
+_LIKE_SECRET = 8
 
 Scalar = str | int | bool
 
@@ -57,6 +60,7 @@ class Request:
     :param body: the bytes that were hashed for the signature
     :param operation: what is asked, for messages
     :param secrets: texts in it that no message may show, should an answer repeat them
+    :param logins: whom it says it is from, which may be a secret in the wrong field; a refusal may repeat it
     :param direct: True where no proxy may come between: the host is one that only this machine reaches
     """
 
@@ -67,11 +71,22 @@ class Request:
     body: bytes = field(default=b"", repr=False)
     operation: str = "the request"
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    logins: tuple[str, ...] = field(default=(), repr=False)
     direct: bool = False
 
     def __repr__(self) -> str:
         """Name what is asked and from whom; header values are kept back."""
         return f"Request({self.operation}: {self.method} {self.url})"
+
+    def redacted(self, reply: Reply) -> Reply:
+        """Return the response without what no message may show.
+
+        Logins only where it is no success: a job may have an access key of its own in its SQL, which stays.
+
+        :param reply: to this request
+        """
+        told = self.logins if reply.status not in _OK else ()
+        return reply.without((*self.secrets, *(login for login in told if len(login) >= _LIKE_SECRET)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +138,7 @@ def ask(request: Request) -> Conversation[Reply]:
     reply = yield request
     if reply is None:
         raise TypeError("a driver answers a request with its reply")
-    return reply.without(request.secrets)
+    return request.redacted(reply)
 
 
 def wait(seconds: float) -> Conversation[None]:

@@ -83,7 +83,7 @@ def create_token(endpoint: str, user: User, scope: Scope) -> Conversation[Lastin
     identity = {"methods": ["password"], "password": {"user": person}}
     body = {"auth": {"identity": identity, "scope": {"project": project}}}
     request = json_request(_CREATE_TOKEN, "POST", endpoint + _TOKENS, body)
-    reply = yield from ask(replace(request, secrets=(user.password,)))
+    reply = yield from ask(replace(request, secrets=(user.password,), logins=(user.name,)))
     answer = replies.json_object(_CREATE_TOKEN, reply)
     token = reply.headers.get("x-subject-token")
     if not token:

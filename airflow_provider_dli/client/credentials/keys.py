@@ -60,4 +60,5 @@ def sign(request: Request, key: AccessKey, date: str) -> Request:
     signed_with = signing.signature(key.secret_key, signing.string_to_sign(date, canonical))
     proof = signing.authorization(key.access_key, signing.signed_headers(headers), signed_with)
     secrets = (*request.secrets, signed_with, *([key.security_token] if key.security_token else []))
-    return replace(request, headers=(*headers, ("Authorization", proof)), secrets=secrets)
+    proven = (*headers, ("Authorization", proof))
+    return replace(request, headers=proven, secrets=secrets, logins=(key.access_key,))

@@ -92,7 +92,7 @@ def _request(
     proven = tuple((name, str(value)) for name, value in signed.headers.items())
     signature = signed.headers["Authorization"].rpartition("=")[2]
     secrets = (signature, *([key.security_token] if key.security_token else []))
-    return Request(method, url, proven, operation=operation, secrets=secrets)
+    return Request(method, url, proven, operation=operation, secrets=secrets, logins=(key.access_key,))
 
 
 def _url(endpoint: str, place: ObsLocation) -> str:

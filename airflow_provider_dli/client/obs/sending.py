@@ -7,6 +7,7 @@ requests go through the transport that DLI's calls go through, with the same bou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.clocks import ServiceClock
 
 _OK = range(200, 300)
+_LOGIN = re.compile(r"Credential=(.+?)/\d{8}/")
 _SECRET_HEADERS = ("authorization", "x-amz-security-token")
 
 
@@ -57,7 +59,7 @@ class Sender:
         self._clock.observe(reply)
         if reply.status not in _OK:
             # Its words are repeated in messages, and may repeat the request.
-            reply = reply.without(ours.secrets)
+            reply = ours.redacted(reply)
         try:
             check(operation, reply)
         except BaseException:
@@ -82,6 +84,7 @@ def _request(operation: str, request: Any) -> Request:  # noqa: ANN401 -- botoco
         tuple(headers.items()),
         operation=operation,
         secrets=tuple(proof.rpartition("Signature=")[2] for proof in proofs),
+        logins=tuple(found[1] for proof in proofs if (found := _LOGIN.search(proof))),
     )
 
 
