@@ -25,6 +25,10 @@ from airflow_provider_dli.parameters.values import (
 
 T = TypeVar("T")
 
+#: how a list begins that Python or JSON has written; what such a list has that no name or wildcard does
+_LIST = re.compile(r"\s*([\[({]|[A-Za-z_][\w.]*\()")
+_NO_WILDCARD = re.compile(r"""['"()<]""")
+
 _JOB_TYPES = ("flink_sql_job", "flink_opensource_sql_job", "flink_sql_edge_job", "flink_jar_job")
 
 
@@ -41,11 +45,14 @@ def _items(value: object) -> list[object]:
 
 
 def _as_list(value: object) -> object:
-    if not isinstance(value, str) or not value.strip().startswith(("[", "(", "{")):
+    if not isinstance(value, str) or not _LIST.match(value):
         return value
     try:
         found = literal(value)
     except Refused:
+        # "[ab]*" is a wildcard. A list that cannot be read is none: of an exclusion it would exclude nothing.
+        if _NO_WILDCARD.search(value):
+            raise
         return value
     # "[ab]*" and "[12]" are wildcards, and not lists that somebody has written.
     return value if isinstance(found, list) and len(found) == 1 and isinstance(found[0], int) else found

@@ -14,8 +14,11 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
 from numbers import Integral
-from typing import Any
+from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from jinja2 import Undefined
 
@@ -23,9 +26,10 @@ from airflow_provider_dli.client.excerpt import excerpt
 
 #: most items of a list, and most lists in each other
 _MOST_ITEMS, _DEEPEST = 100_000, 8
-_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
+_MOST_DIGITS = 30
+_WHOLE_NUMBER = re.compile(rf"[+-]?[0-9]{{1,{_MOST_DIGITS}}}")
 #: how a text begins that Python or JSON has written, and no place or id does
-_WRITTEN = re.compile(r"""[\[({'"]|[A-Za-z_]\w*\(""")
+_WRITTEN = re.compile(r"""[\[({'"]|[A-Za-z_][\w.]*\(""")
 
 
 class Refused(ValueError):  # noqa: N818 -- a value is refused; the error is made of it
@@ -66,28 +70,81 @@ def what_of_nothing(value: object) -> str:
 def literal(text: str) -> object:
     """Return what Python or JSON has written as text.
 
-    A dataclass or named tuple, which is written as a call, becomes a mapping.
+    A dataclass or named tuple, which is written as a call, becomes a mapping; times, sets and the like are read.
 
     :param text: such as ``"['a', 'b']"``
-    :raises Refused: if it is neither
+    :raises Refused: if it is neither, or holds another call
     """
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         pass
     try:
-        return ast.literal_eval(_CallsAsMappings().visit(ast.parse(text.strip(), mode="eval")))
+        return ast.literal_eval(_Calls().visit(ast.parse(text.strip(), mode="eval")))
+    except Refused:
+        raise
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         raise Refused(f"{excerpt(text)} cannot be read") from None
 
 
-class _CallsAsMappings(ast.NodeTransformer):
+def _zone(name: object = None, *, key: object = None) -> tzinfo:
+    return ZoneInfo(str(name if key is None else key))
+
+
+def _fixed(seconds: float, *, name: object = None) -> tzinfo:  # noqa: ARG001 -- pendulum writes it
+    return timezone(timedelta(seconds=seconds))
+
+
+#: what Python and pendulum write as a call, and what reads it
+_CALLS: dict[str, Callable[..., object]] = {
+    "datetime.datetime": datetime,
+    "DateTime": datetime,
+    "datetime.date": date,
+    "Date": date,
+    "datetime.timedelta": timedelta,
+    "datetime.timezone": timezone,
+    "Timezone": _zone,
+    "zoneinfo.ZoneInfo": _zone,
+    "FixedTimezone": _fixed,
+    "Decimal": Decimal,
+    "dict_keys": list,
+    "dict_values": list,
+    "deque": list,
+    "set": set,
+    "frozenset": frozenset,
+    "OrderedDict": dict,
+}
+
+
+class _Calls(ast.NodeTransformer):
+    """Read calls that are well known; one with keywords alone is a dataclass or a named tuple, so a mapping.
+
+    Any other is refused: what it would be is not known, and nothing must become of nothing.
+    """
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        """``datetime.timezone.utc``, as the zone of a time."""
+        return _constant(UTC) if ast.unparse(node) == "datetime.timezone.utc" else node
+
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """``ExportResult(zip_file=('a',))`` becomes ``{'zip_file': ('a',)}``; what names nothing becomes None."""
-        names: list[ast.expr | None] = [ast.Constant(each.arg) for each in node.keywords if each.arg]
-        if not names or node.args or len(names) < len(node.keywords):
-            return ast.Constant(None)
-        return ast.Dict(names, [self.visit(each.value) for each in node.keywords])
+        """``ExportResult(zip_file=('a',))`` becomes ``{'zip_file': ('a',)}``."""
+        known = _CALLS.get(ast.unparse(node.func))
+        try:
+            positional = [ast.literal_eval(self.visit(each)) for each in node.args]
+            named: dict[Any, Any] = {each.arg: ast.literal_eval(self.visit(each.value)) for each in node.keywords}
+            if known:
+                return _constant(known(*positional, **named))
+        except Refused:
+            raise
+        except (ArithmeticError, LookupError, OSError, TypeError, ValueError):
+            raise Refused(f"{excerpt(ast.unparse(node))} cannot be read") from None
+        if positional or not named or None in named:
+            raise Refused(f"{excerpt(ast.unparse(node))} is a call, and cannot be read")
+        return _constant(named)
+
+
+def _constant(value: object) -> ast.expr:
+    return ast.Constant(cast("Any", value))
 
 
 def bare(value: object) -> object:
@@ -205,4 +262,6 @@ def whole_number(value: object) -> int | None:
         return int(text) if _WHOLE_NUMBER.fullmatch(text) else None
     if isinstance(value, Integral) and not isinstance(value, bool):
         return int(value)
+    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < _MOST_DIGITS:
+        return int(value) if value == int(value) else None
     return None
