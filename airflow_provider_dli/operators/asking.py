@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.parameters import number_of
 from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.triggers.deferral import Deferrable, ExecutionTimeoutError
@@ -80,9 +81,9 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
         self.job_ids = job_ids
         self.if_empty = if_empty
         self.dli_conn_id = dli_conn_id
-        self.timeout = timeout
-        self.poll_interval = poll_interval
-        self.settling_time = settling_time
+        self.timeout = number_of(timeout)
+        self.poll_interval = number_of(poll_interval)
+        self.settling_time = number_of(settling_time)
         self.deferrable = deferrable
 
     @abstractmethod

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
-from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
+from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, number_of, value_of
 from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.telling import LogsKill, tells_failures
 from airflow_provider_dli.xcom import push
@@ -119,10 +119,10 @@ class DliExportFlinkJobsOperator(LogsKill, Traced, SafeLog, BaseOperator):
         self.is_selected = is_selected
         self.selection = value_of(selection)
         self.if_empty = if_empty
-        self.batch_size = batch_size
+        self.batch_size = number_of(batch_size)
         self.allow_partial = allow_partial
         self.dli_conn_id = dli_conn_id
-        self.settling_time = settling_time
+        self.settling_time = number_of(settling_time)
         # A template, XCom or row of a mapping that is None must not turn "some jobs" into "all jobs".
         self.given = names_of(job_selected=job_selected, selection=selection)
 

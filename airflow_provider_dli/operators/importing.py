@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
-from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
+from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, number_of, value_of
 from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.telling import LogsKill, tells_failures
 from airflow_provider_dli.xcom import push
@@ -102,7 +102,7 @@ class DliImportFlinkJobsOperator(LogsKill, Traced, SafeLog, BaseOperator):
         self.copy_to = copy_to
         # Not ``dry_run``: that is a method of Airflow's own.
         self.is_dry_run = dry_run
-        self.settling_time = settling_time
+        self.settling_time = number_of(settling_time)
         # A template, XCom or row of a mapping that is None must not turn "these jobs" into "any jobs".
         self.given = names_of(expect=expect)
 

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.lineage.traced import Traced
 from airflow_provider_dli.links.dli import ObsBucketLink, persist
-from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
+from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, number_of, value_of
 from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.triggers.deferral import Deferrable
@@ -97,11 +97,11 @@ class DliVerifyFlinkExportOperator(Traced, Deferrable, SafeLog, BaseOperator):
         self.dli_conn_id = dli_conn_id
         self.level = level
         self.expected_jobs = value_of(expected_jobs)
-        self.min_entries = min_entries
-        self.max_age = value_of(max_age)
+        self.min_entries = number_of(min_entries)
+        self.max_age = number_of(value_of(max_age))
         self.report_to = report_to
-        self.timeout = timeout
-        self.poll_interval = poll_interval
+        self.timeout = number_of(timeout)
+        self.poll_interval = number_of(poll_interval)
         self.deferrable = deferrable
         # A template, XCom or row of a mapping that is None must not turn "these jobs" into "any jobs".
         self.given = names_of(expected_jobs=expected_jobs, max_age=max_age)

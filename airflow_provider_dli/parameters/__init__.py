@@ -8,6 +8,7 @@ with every DAG file, so it is small.
 from __future__ import annotations
 
 from enum import Enum
+from math import isfinite
 from typing import Final, Literal, TypeVar
 
 #: what to do where no job is selected or named
@@ -41,6 +42,17 @@ def value_of(given: T | NotGiven) -> T | None:
     :param given: the argument
     """
     return None if given is NOT_GIVEN else given
+
+
+def number_of(given: T) -> T | str:
+    """Return what an operator keeps of a number: its text where it is not finite.
+
+    Airflow cannot write such a number into a DAG, and says so without its parameter's name. Of the text the
+    parameter's check does.
+
+    :param given: the argument
+    """
+    return str(given) if isinstance(given, float) and not isfinite(given) else given
 
 
 def names_of(**given: object) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import PokeReturnValue, conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.escaping import escaped
+from airflow_provider_dli.parameters import number_of
 from airflow_provider_dli.sensors.base import DliSensor
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class DliExportArchiveSensor(DliSensor):
         self.zip_file = zip_file
         self.dli_conn_id = dli_conn_id
         self.level = level
-        self.settle_time = settle_time
+        self.settle_time = number_of(settle_time)
         self.deferrable = deferrable
 
     @property

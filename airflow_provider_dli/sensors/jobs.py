@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import PokeReturnValue, conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.escaping import escaped
+from airflow_provider_dli.parameters import number_of
 from airflow_provider_dli.sensors.base import DliSensor
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class DliFlinkJobSensor(DliSensor):
         super().__init__(**kwargs)
         self.job_ids = job_ids
         self.goal = goal
-        self.settling_time = settling_time
+        self.settling_time = number_of(settling_time)
         self.dli_conn_id = dli_conn_id
         self.deferrable = deferrable
         self._began: float | None = None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import pytest
+from airflow.serialization.helpers import serialize_template_field
 
 from airflow_provider_dli.emulator import Emulator
 from airflow_provider_dli.exceptions import DliFailException
@@ -14,6 +17,7 @@ from tests.parameters.forms import FORMS, SECRET
 from tests.parameters.table import Case, cases, golden
 
 CASES = list(cases())
+NUMBERS = [case for case in CASES if case.kind in {"whole number", "seconds", "positive seconds", "age"}]
 
 
 def test_there_is_a_model_for_each_operator_and_sensor() -> None:
@@ -69,6 +73,18 @@ def test_a_refusal_comes_before_a_deferral(
         with pytest.raises(DliFailException, match=r"^dli_conn_id: "):
             made.execute_complete({}, event={"status": "present", "missing": []})
     assert len(dli_emulator.requests) == 0
+
+
+@pytest.mark.parametrize("case", NUMBERS, ids=lambda case: f"{case.operator}-{case.name}")
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_reaches_the_check(case: Case, value: float) -> None:
+    """Airflow cannot write it into a DAG, and refuses it without a name before the task runs."""
+    made = case.make(value)
+    kept = getattr(made, case.parameter)
+    json.dumps(serialize_template_field(kept, case.parameter), allow_nan=False)
+    json.dumps(kept, allow_nan=False)
+    with pytest.raises(DliFailException, match=rf"^{case.name}: '{value}' is not "):
+        made.execute({})
 
 
 def test_more_items_than_anybody_has_are_refused() -> None:
