@@ -1,0 +1,71 @@
+"""A secret for the login (access key and secret key swapped): services repeat it when they refuse it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.emulator import Emulator
+from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.hooks.obs import ObsHook
+from tests.client.test_proxies import chain
+
+SECRET = "wJalrXUtnFEMI0K7MDENG0bPxRfiCYEXAMPLEKEY"
+PLACE = ObsLocation("exports", "a/b.zip")
+USES: dict[str, tuple[str, str, Callable[[], Any]]] = {
+    "DLI": ("ShowFlinkJob", "access_key", lambda: DliHook().get_flink_job(100)),
+    "DLI on an event loop": (
+        "ShowFlinkJob",
+        "access_key",
+        lambda: asyncio.run(DliHook().arun(flink.show_job(100))),
+    ),
+    "IAM looks up the project": ("KeystoneListProjects", "access_key", lambda: DliHook().project_id),
+    "IAM with a password": (
+        "KeystoneCreateUserTokenByPassword",
+        "password",
+        lambda: DliHook().get_flink_job(100),
+    ),
+    "OBS by boto3": ("ListObjects", "access_key", lambda: ObsHook().list_keys(ObsLocation("exports", "a"))),
+    "OBS by HEAD": ("GetObject", "access_key", lambda: asyncio.run(ObsHook().afind(PLACE))),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_what_a_service_repeats_of_the_login_is_not_shown(
+    dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, use: str
+) -> None:
+    """In no message, attribute or log; what it says beside stays."""
+    operation, kind, act = USES[use]
+    connection = json.loads(dli_emulator.connection(kind, retry_budget=0))
+    connection |= {"login": SECRET, "password": "AKIAIOSFODNN7EXAMPLE"}
+    # Known to the emulator, so that it comes as far as the scripted refusal.
+    dli_emulator.world.keys.add_key(SECRET, connection["password"])
+    connection["extra"]["obs_endpoint"] = connection["extra"]["endpoint"]
+    if "project" in use:
+        del connection["extra"]["project_id"]
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(connection))
+    words = f"ak {SECRET} not exist"
+    status, code = (403, "InvalidAccessKeyId") if "OBS" in use else (401, "APIGW.0301")
+    if operation == "GetObject":  # by which a sensor asks why HEAD was refused
+        dli_emulator.fault("HeadObject", "error", status=status, code=code, message=words, times=None)
+    dli_emulator.fault(operation, "error", status=status, code=code, message=words, times=None)
+    with pytest.raises(DliException) as caught:
+        act()
+    told = "".join(f"{each} {each!r} {each.__dict__}" for each in chain(caught.value)) + caplog.text
+    assert SECRET not in told
+    assert "ak *** not exist" in told
+
+
+def test_an_access_key_in_the_sql_of_a_job_stays(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A response of success is not touched: what is compared and promoted is what DLI has."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection())
+    key = json.loads(dli_emulator.connection())["login"]
+    dli_emulator.world.jobs[100].sql_body = f"with ('access_key' = '{key}')"
+    assert DliHook().get_flink_job(100).raw["sql_body"] == f"with ('access_key' = '{key}')"
