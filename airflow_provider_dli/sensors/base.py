@@ -5,12 +5,14 @@ What a task needs is imported when it runs: this module is read with every DAG f
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     BaseSensorOperator,
     PokeReturnValue,
 )
@@ -20,7 +22,7 @@ from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.sensors.failing import skipping
 from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.triggers.deferral import Deferrable
-from airflow_provider_dli.triggers.failures import raise_unless_transient
+from airflow_provider_dli.triggers.failures import LONG_POLL, raise_unless_transient
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -64,14 +66,21 @@ class DliSensor(Deferrable, SafeLog, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once; a failure that may pass is a poll that found nothing."""
-        self._failure = None
+        began = time.monotonic()
         try:
-            return self._poll_with_current_credentials(context)
+            polled = self._poll_with_current_credentials(context)
         except DliException as failure:
             raise_unless_transient(failure)
             self._failure = failure
             self.log.warning("%s Polling again in %.0f s.", failure, self.poke_interval)
             return PokeReturnValue(is_done=False)
+        except AirflowTaskTimeout:
+            # One that has just begun says nothing: what the one before it found holds.
+            if self._failure is None and time.monotonic() - began > LONG_POLL:
+                self._failure = DliException("No response came to the poll before the execution_timeout was over.")
+            raise
+        self._failure = None
+        return polled
 
     def _poll_with_current_credentials(self, context: Context) -> PokeReturnValue:
         """Poll; once more if the credentials are refused and others can be had."""
@@ -109,7 +118,7 @@ class DliSensor(Deferrable, SafeLog, BaseSensorOperator):
     def _wait_here(self, context: Context) -> Any:  # noqa: ANN401 -- BaseSensorOperator's
         try:
             return super().execute(context)
-        except (AirflowSensorTimeout, AirflowSkipException):
+        except (AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout):
             # Nothing is known of what was waited for: the service did not answer to the end.
             if self._failure and not self.silent_fail:
                 raise self._failure  # noqa: B904 -- the same one, with its own cause

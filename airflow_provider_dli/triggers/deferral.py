@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.exceptions import DliException
-from airflow_provider_dli.triggers.events import seconds_left
+from airflow_provider_dli.triggers.events import raise_failure, seconds_left
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -79,11 +79,13 @@ class Deferrable:
         :param next_kwargs: its arguments, among them the trigger's event
         :param context: of the task
         :raises ExecutionTimeoutError: if ``execution_timeout`` is over
+        :raises DliException: if it is, and the last poll failed
         """
         event = (next_kwargs or {}).get("event")
         left = seconds_left(event, "execution_left")
         if left is not None:
             if left <= 0:
+                raise_failure(event)  # of what was waited for nothing is known then
                 raise _timed_out(self.execution_timeout, event or {})
             _shorten_alarm(left)
         if next_method == _FAILED and "timeout" in str((next_kwargs or {}).get("error", "")).lower():

@@ -20,10 +20,20 @@ def checked(event: Any) -> str:  # noqa: ANN401 -- whatever the database gave ba
     match status:
         case "present" | "timeout":
             return str(status)
-        case "error":
-            kind = DliException if event.get("transient") else DliFailException
-            raise kind(str(event.get("message")))
+    raise_failure(event)
     raise unknown(event)
+
+
+def raise_failure(event: Any) -> None:  # noqa: ANN401 -- whatever the database gave back
+    """Raise the failure that an event reports, if it reports one.
+
+    :param event: as Airflow hands it to the task
+    :raises DliException: if the trigger failed in a way that may pass
+    :raises DliFailException: if it failed otherwise
+    """
+    if isinstance(event, Mapping) and event.get("status") == "error":
+        kind = DliException if event.get("transient") else DliFailException
+        raise kind(str(event.get("message")))
 
 
 def seconds_left(event: Any, name: str) -> float | None:  # noqa: ANN401 -- whatever the database gave back

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
 
+#: seconds after which a poll that an ``execution_timeout`` cuts off counts as failed; a shorter one tells nothing
+LONG_POLL = 5.0
+
 
 def raise_unless_transient(failure: DliException, left: float = 1.0) -> None:
     """Raise the failure of a poll, unless the next one may go better and there is time for it.

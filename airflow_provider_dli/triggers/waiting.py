@@ -18,7 +18,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.shared import shared_hook
 from airflow_provider_dli.safe_log import SafeLog
-from airflow_provider_dli.triggers.failures import raise_unless_transient
+from airflow_provider_dli.triggers.failures import LONG_POLL, raise_unless_transient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -122,14 +122,27 @@ class WaitingTrigger(SafeLog, BaseTrigger):
 
     async def _wait(self, shared: SharedHook[AccountHook]) -> dict[str, Any]:
         """Poll until it is over, or time is up."""
+        failure: DliException | None = None
         while True:
+            bound = self._bound()
             try:
-                async with bounded(self._bound(), "the poll"):
+                async with bounded(bound, "the poll"):
                     await shared.poll(self.look)
             except DliException as error:
+                # Cut off as it began, by the end of execution_timeout: what the poll before it found holds.
+                if (
+                    bound < LONG_POLL
+                    and isinstance(error.__cause__, TimeoutError)
+                    and self._left_of_execution() <= 0
+                ):
+                    if failure is None:
+                        return {"status": "timeout", "missing": self.missing(), **self.facts()}
+                    raise failure from failure.__cause__
                 raise_unless_transient(error, self._left())
+                failure = error
                 self.log.warning("%s Polling again in %.0f s.", error, self.poll_interval)
             else:
+                failure = None
                 if self.is_over():
                     return {"status": "present", "missing": self.missing(), **self.facts()}
                 if self._left() <= 0:

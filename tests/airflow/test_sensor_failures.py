@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import signal
 import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
 
 from airflow_provider_dli.emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
@@ -182,3 +185,46 @@ def test_a_trigger_that_reports_nothing_is_told(error: str) -> None:
     """As Airflow 3 and Airflow 2 put it; a retry may help, so ``soft_fail`` does not skip."""
     with pytest.raises(DliException, match="Check that a triggerer runs"):
         jobs(103, soft_fail=True).resume_execution("__fail__", {"error": error}, {})
+
+
+@both_halves
+@pytest.mark.parametrize("is_down", [True, False], ids=["down", "up"])
+def test_an_execution_timeout_hides_no_service_that_is_down(
+    world: Emulator, deferrable: bool, is_down: bool
+) -> None:
+    """As the sensor's own ``timeout``: failed where the last poll failed, skipped where nothing was there yet."""
+    if is_down:
+        for operation in ("HeadObject", "GetObject"):
+            world.fault(operation, "error", times=None, status=501, code="NotNow")
+        world.fault("ShowFlinkJob", "html", times=None, status=503)
+    world.world.jobs[101].plan = []
+    given: dict[str, Any] = {
+        "soft_fail": True,
+        "deferrable": deferrable,
+        "execution_timeout": timedelta(seconds=3),
+    }
+    for sensor in (archives(f"{world.bucket}/late.zip", **given), jobs(101, **given)):
+        with (
+            pytest.raises(DliException if is_down else AirflowSkipException, match=r"HTTP 50\d|soft_fail"),
+            execution_timeout_of(sensor),
+        ):
+            carried_through(sensor)
+
+
+@contextmanager
+def execution_timeout_of(sensor: Any) -> Iterator[None]:
+    """End a task as Airflow's workers do: by an alarm; not while it is deferred, where the trigger sees to it."""
+
+    def ring(*_: Any) -> None:
+        raise AirflowTaskTimeout("Timeout")
+
+    if sensor.deferrable:
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, sensor.execution_timeout.total_seconds())
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
