@@ -245,7 +245,13 @@ def test_all_selected_jobs_were_deleted_since(world: Emulator) -> None:
         (f"flink/{PATH}/export", True),
         (f"flink/{PATH}/export/batch-0001", True),
         (f"flink/{RUN}/export", True),
-        (f"export/{PATH}", True),
+        (f"export/{PATH}", False),
+        (f"{PATH}_export", True),
+        (f"export-{PATH}", True),
+        (f"flink/{PATH}/the_export", False),
+        (f"flink/{PATH}/export_all", False),
+        (f"flink/{PATH}/my-export-of-jobs", False),
+        (f"flink/old {PATH}/export", False),
         (f"flink/{PATH}", False),
         ("flink/export", False),
         (f"flink/{PATH}x/export", False),
@@ -267,6 +273,7 @@ def test_who_is_alone_in_a_directory(path: str, alone: bool) -> None:
         (f"{PATH}_3/export", True),
         (f"{PATH}/export/map3", True),
         (f"{PATH}/export/13", False),
+        (f"v3/{PATH}/export", False),
         (f"{PATH}/export/2026-01-3", False),
         (f"{PATH}/export/batch-0003", False),
         (f"{PATH}/export", False),
@@ -276,6 +283,61 @@ def test_which_of_a_mapped_task_is_alone_in_a_directory(path: str, alone: bool) 
     """Its path names the map index, too: no part of a date, and no batch."""
     writer = Writer(RUN, "export", map_index=3)
     assert writer.is_alone_in(ObsLocation("obs-test", f"flink/{path}")) == alone
+
+
+@pytest.mark.parametrize(
+    ("task_id", "other", "directory"),
+    [
+        ("orders", "orders_all", "{run}/orders_all"),
+        ("orders_all", "orders", "{run}/orders_all"),
+        ("flink", "flink2", "a8/flink/{run}"),
+        ("flink", "flink2", "{run}/flink"),
+    ],
+)
+def test_another_task_with_the_same_directory(world: Emulator, task_id: str, other: str, directory: str) -> None:
+    """Its archive is not returned, whatever words the path has: the task fails and names it."""
+    directory = f"{world.bucket}/{directory.format(run=PATH)}"
+    task = Task(task_id)
+    task.siblings.append(other)
+    world.fault("ExportFlinkJobs", "cut_before")
+
+    def export() -> None:
+        while not requests(world):
+            time.sleep(0.01)
+        DliHook().export_flink_jobs(directory)
+
+    rival = threading.Thread(target=export)
+    rival.start()
+    with pytest.raises(DliFailException, match=r"outcome of an export .* is unknown"):
+        task.run(directory, settling_time=3)
+    rival.join()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "alone"),
+    [
+        ("obs://obs-test/{{ run_id }}/{{ task.task_id }}", True),
+        ("obs-test/{{ run_id }}/{{ ti.task_id }}", True),
+        ("obs-test/{{ run_id }}", True),
+        ("obs-test/{{ run_id }}/export", False),
+        ("obs-test/{{ run_id }}/export/below", False),
+        ("obs://obs-test/{{ ti.run_id }}/exp{{ 'ort' }}/", False),
+        ("obs-test/{{ run_id }}/export2", True),
+        ("{{ nothing.of.this.name }}", False),
+        (None, False),
+    ],
+)
+def test_what_other_tasks_of_the_dag_write_to(theirs: Any, alone: bool) -> None:
+    """Their parameter says, rendered for this run; what cannot be rendered may be any directory."""
+    operators = [
+        DliExportFlinkJobsOperator(task_id=name, obs_dir=obs_dir)
+        for name, obs_dir in (("export", "obs-test/x"), ("other", theirs))
+    ]
+    instance: Any = SimpleNamespace(task_id="export", map_index=-1, try_number=1, run_id=PATH)
+    dag = SimpleNamespace(dag_id="backup", tasks=operators, max_active_runs=16)
+    writer = Writer.of({"ti": instance, "run_id": PATH, "dag": dag})
+    assert writer.is_alone_in(ObsLocation("obs-test", f"{PATH}/export")) == alone
+    assert writer.is_alone_in(ObsLocation("obs-test", f"{PATH}/export/batch-0001")) == alone
 
 
 @pytest.mark.parametrize("identity", [None, "", "--", ":"])
