@@ -34,6 +34,7 @@ from airflow_provider_dli.escaping import escaped
 #: how codes of the gateway begin that say who may come in; it knows nothing of single jobs
 _AT_THE_GATE = "APIGW.03"
 _REDIRECT = 300
+_SEE_OTHER = 303
 _SERVER_ERROR = 500
 
 
@@ -74,7 +75,8 @@ class DliException(AirflowException):
         """
         cause = self.error
         if isinstance(cause, UnexpectedReplyError):
-            return cause.status < _REDIRECT
+            # "See other" is what one says after having acted.
+            return cause.status < _REDIRECT or cause.status == _SEE_OTHER
         return isinstance(cause, AnswerLostError | UnavailableError)
 
     @property

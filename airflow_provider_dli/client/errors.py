@@ -12,7 +12,7 @@
         ├── PermissionDeniedError     403 and their kin: you may not
         ├── ThrottledError            429: not so fast; it surely did nothing
         ├── RefusedError              other 4xx, or a 200 that says ``is_success: false``
-        ├── UnavailableError          5xx, and DLI's own codes for trouble on its side
+        ├── UnavailableError          5xx, 408, 499, and DLI's own codes for trouble on its side
         └── UnexpectedReplyError      an answer that is not what the manual promises
 
 ``transient`` says whether asking again later can help without anybody changing anything.

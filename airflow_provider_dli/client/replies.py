@@ -42,6 +42,9 @@ _BY_CODE: Mapping[str, type[ServiceError]] = {
 _BY_STATUS: Mapping[int, type[ServiceError]] = {
     401: AuthenticationError,
     403: PermissionDeniedError,
+    # Somebody on the way gave up waiting, or hung up: the service may have acted all the same.
+    408: UnavailableError,
+    499: UnavailableError,
     429: ThrottledError,
 }
 #: what code raises on values of another kind, size or depth than it was made for

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Doing", "Done", "checked"]
 
 _GLANCE = 0.5
+#: seconds in which what was accepted may still not show
+_GRACE = 10.0
 
 
 class Doing:
@@ -79,6 +81,26 @@ class Doing:
                 if done.fail(job_id, error, ids[number + 1 :]):
                     break
         return done
+
+    def check_effect(self, jobs: dict[int, FlinkJob], done: Done, patience: float = _GRACE) -> None:
+        """Check that each job shows what was done to it: a response that it was is only that.
+
+        :param jobs: those it was done to
+        :param done: takes those that do not show it
+        :param patience: seconds that all of them together get for it
+        """
+        until = time.monotonic() + patience
+        for job_id in [job_id for job_id in jobs if job_id not in done.failed]:
+            job, mark = jobs[job_id], done.marks.get(job_id) or mark_of(jobs[job_id])
+            try:
+                if not self._shows(job_id, mark, until, done):
+                    done.failed[job_id] = DliException(
+                        f"{self._deed.name} of job {job_id} {job.name} was accepted, and it does not show after "
+                        f"{patience:.0f} s.",
+                        advice="Look at the job in the console; the next attempt requests it again.",
+                    )
+            except DliException as error:
+                done.failed[job_id] = error
 
     def _do_one(self, job_id: int, job: FlinkJob, done: Done) -> None:
         if (mark := self.notes.of(job_id)) is not None:

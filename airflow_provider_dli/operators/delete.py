@@ -78,7 +78,9 @@ class DliDeleteFlinkJobsOperator(LogsKill, SafeLog, BaseOperator):
         there = {job_id: job for job_id, job in found.items() if job is not None}
         doing = Doing(hook, deed, RequestLog(context, "dli_delete"), 0, self.log)
         before = doing.notes.job_ids
-        checked(doing.do(there), ids, deed)
+        done = doing.do(there)
+        doing.check_effect(there, done)
+        checked(done, ids, deed)
         for job in there.values():
             self.log.info("Deleted job %d %s, which was %s.", job.job_id, job.name, job.status)
         doing.memory.forget()

@@ -254,6 +254,21 @@ def test_deleting_nothing(world: Emulator, job_ids: Any) -> None:
     assert len(world.world.jobs) == 26
 
 
+def test_a_deletion_without_effect(world: Emulator) -> None:
+    """A response of success is not enough: the job is there still, and the task names it."""
+    world.fault("DeleteFlinkJob", "slow")
+    world.fault("DeleteFlinkJob", "reply", body={"is_success": "true", "message": ""})
+    instance = TaskInstance()
+    operator = DliDeleteFlinkJobsOperator(task_id="delete", job_ids=[100, 103])
+    with pytest.raises(DliException, match=r"delete of job 103 .* was accepted, and it does not show") as caught:
+        operator.execute(instance.context)
+    assert not isinstance(caught.value, DliFailException)
+    assert 103 in world.world.jobs
+    # The next attempt requests it again.
+    assert operator.execute(instance.context) == [100, 103]
+    assert 103 not in world.world.jobs
+
+
 def test_a_lost_answer_of_a_deletion(world: Emulator) -> None:
     """The job is gone; that is all that was wanted."""
     world.fault("DeleteFlinkJob", "cut_after")

@@ -12,7 +12,7 @@ from airflow_provider_dli.client.call import Reply
 from airflow_provider_dli.client.errors import UnexpectedReplyError
 from airflow_provider_dli.client.exchange import judge
 from airflow_provider_dli.client.flink.states import PHASES
-from airflow_provider_dli.exceptions import DliFailException, translated
+from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 
 JOB = {"job_id": 5, "name": "n", "job_type": "flink_sql_job", "status": "job_running"}
 TEMPLATE = {"template_id": 5, "name": "n"}
@@ -139,3 +139,47 @@ def test_such_a_response_fails_a_task_at_once() -> None:
     with pytest.raises(DliFailException) as caught, translated():
         judged(flink.show_job(5), job_detail=JOB | {"status": None})
     assert caught.value.outcome_unknown
+
+
+NO_ARCHIVES = [
+    "x.zip,obs-test/out/y.zip",
+    "x.zip?a=b",
+    "x.txt",
+    "x",
+    ".zip",
+    " .zip",
+    "sub/.zip",
+    "%2e%2e/x.zip",
+    "x%00.zip",
+    "x.zip\n",
+    "x.zip ",
+    "a,b/x.zip",
+    "x.zip/",
+]
+
+
+@pytest.mark.parametrize("name", NO_ARCHIVES, ids=repr)
+@pytest.mark.parametrize("field", ["zip_file", "zip_files"])
+def test_an_export_names_archives(name: str, field: str) -> None:
+    """What lies in the directory and is the name of no archive is no response: its outcome is unknown."""
+    with pytest.raises(DliFailException, match="zip_file") as caught, translated():
+        judged(flink.export_jobs("obs-test/out"), **{field: [f"obs-test/out/{name}"]})
+    assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize("name", ["x.zip", "X.ZIP", "batch/x.zip", "a b.zip", "x.tar.zip", "\u4f5c\u4e1a.zip"])
+def test_names_that_an_archive_may_have(name: str) -> None:
+    """Below the directory, too."""
+    called = f"obs-test/o,%?ut/{name}"
+    assert judged(flink.export_jobs("obs-test/o,%?ut"), zip_file=[called]).zip_file == (called,)
+
+
+@pytest.mark.parametrize(
+    ("status", "unknown"),
+    [(408, True), (499, True), (303, True), (302, False), (307, False), (409, False), (404, False)],
+)
+def test_a_status_that_leaves_it_open_whether_the_service_acted(status: int, unknown: bool) -> None:
+    """Somebody on the way gave up, or "see other" came, which one says after having acted; others refuse."""
+    with pytest.raises(DliException) as caught, translated():
+        judge(flink.export_jobs("obs-test/out"), Reply(status, {"location": "/x"}, b"{}"))
+    assert caught.value.outcome_unknown is unknown

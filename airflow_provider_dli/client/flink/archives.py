@@ -15,6 +15,7 @@ from airflow_provider_dli.client.flink.values import JOBS, checked_job_ids, mess
 from airflow_provider_dli.client.locations import ARCHIVE_NAME, ObsLocation, parse_archive, parse_directory
 
 _NOT_IMPORTED = -1
+_ARCHIVE = re.compile(r"(?:[^,?%\x00-\x1f\x7f]*/)?[^,?%/\x00-\x1f\x7f]*[^\s,?%/\x00-\x1f\x7f]\.zip", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +131,11 @@ def _archive_in(directory: ObsLocation, name: str, entry: object) -> str:
     parents = directory.key.split("/") if directory.key else []
     parts = place.key.split("/")
     is_below = place.bucket == directory.bucket and parts[: len(parents)] == parents and len(parts) > len(parents)
-    # An object has a name of its own; "." and ".." would be walked by whoever reads the key as a path.
-    if not is_below or not parts[-1].strip() or {".", ".."} & set(parts):
-        raise ValueError(f"{name} names {entry!r}, which is no object in {directory}")
+    # A name of an archive: several in one text, a query, an escaped path or a line too many are none.
+    is_name = entry == str(entry).strip() and _ARCHIVE.fullmatch("/".join(parts[len(parents) :]))
+    # "." and ".." would be walked by whoever reads the key as a path.
+    if not is_below or not is_name or {".", ".."} & set(parts):
+        raise ValueError(f"{name} names {entry!r}, which is no archive in {directory}")
     return str(place)
 
 
