@@ -247,6 +247,9 @@ class AccountHook(SafeLog, BaseHook):
         # Airflow would take extras that are no JSON for none at all.
         if not is_json(getattr(connection, "extra", None)):
             raise self._unreadable("its extra is not JSON")
+        # What is no JSON object Airflow takes for a URI, and a bare secret for one that has a path alone.
+        if not getattr(connection, "conn_type", True) and (connection.host or connection.schema):
+            raise self._unreadable("it is neither the URI nor the JSON of a connection")
         for secret in secrets_of(connection, os.environ):
             mask_secret(secret)
         with translated(self.dli_conn_id):

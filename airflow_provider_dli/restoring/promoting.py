@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from airflow_provider_dli.asking import ask_until_known
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.errors import RefusedError
 from airflow_provider_dli.client.flink.definitions import JAR_JOB
-from airflow_provider_dli.client.flink.diff import is_own_directory, plain
+from airflow_provider_dli.client.flink.diff import differences, is_own_directory, plain
 from airflow_provider_dli.client.flink.settings import DEFAULTS, JarJobChanges, SqlJobChanges, unset_value
 from airflow_provider_dli.client.flink.states import PHASES, Phase
 from airflow_provider_dli.client.flink.watching import is_stoppable
@@ -83,6 +83,7 @@ def plan(source: DliHook, target: DliHook, job_ids: Sequence[int], mapped: Mappe
     """
     used: Counter[str] = Counter()
     jobs = all_of(source, job_ids)
+    _refuse_twins(jobs.values())
     there = {job.name: job.job_id for job in target.list_flink_jobs()}
     for job in jobs.values():
         if is_own_directory(path := (job.raw.get("job_config") or {}).get("checkpoint_path"), job.job_id):
@@ -97,6 +98,18 @@ def plan(source: DliHook, target: DliHook, job_ids: Sequence[int], mapped: Mappe
     if unused := mapped.unused(used):
         raise DliFailException(f"found in none of the jobs: {', '.join(unused)}; correct the mapping or the jobs")
     return steps
+
+
+def _refuse_twins(jobs: Iterable[flink.FlinkJob]) -> None:
+    """Refuse two jobs of one name: they would be one in the target, and which is left of them is chance."""
+    ids: dict[str, list[str]] = {}
+    for job in jobs:
+        ids.setdefault(job.name, []).append(str(job.job_id))
+    if twins := [f"{' and '.join(each)} are both called {name}" for name, each in ids.items() if len(each) > 1]:
+        raise DliFailException(
+            f"job_ids: {'; '.join(twins)}, and the target can have one job of a name; name one of them. "
+            "Nothing was changed."
+        )
 
 
 def carry_out(target: DliHook, steps: Sequence[Step], log: Logger) -> list[dict[str, Any]]:
@@ -194,13 +207,26 @@ def _not_carried(target: DliHook, step: Step, job_id: int, log: Logger) -> tuple
 
     How DLI takes a setting back is not established, nor whether it takes every one that it shows.
     """
-    if not step.changed:
-        return ()
-    left = set(_differing(step.wanted, target.get_flink_job(job_id)))
+    there = target.get_flink_job(job_id)
+    left = set(_differing(step.wanted, there))
     names = tuple(name for name in dict.fromkeys([*step.wanted, *step.changed]) if name in left)
+    names += _unknown(step, there)
     if names:
         log.warning("Job %d %s does not have these settings as its source: %s", job_id, step.source.name, names)
     return names
+
+
+def _unknown(step: Step, there: flink.FlinkJob) -> tuple[str, ...]:
+    """Name what a comparison of the two jobs finds beside the settings that an update takes.
+
+    Settings that the manual does not have, or not for jobs of this type, and a directory of the job's own.
+    """
+    kind = JarJobChanges if step.source.job_type == JAR_JOB else SqlJobChanges
+    known = get_type_hints(kind).keys() | {"job_type"}
+    if "checkpoint_path" not in step.wanted:
+        known -= {"checkpoint_path"}
+    found = (each.field.removeprefix("job_config.") for each in differences(step.source, there))
+    return tuple(dict.fromkeys(name for field in found if (name := field.partition(".")[0]) not in known))
 
 
 def _creation(step: Step) -> flink.Call[flink.CreatedJob]:

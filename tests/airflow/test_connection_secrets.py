@@ -112,6 +112,10 @@ UNREADABLE = {
     "extras that are no JSON": json.dumps({"conn_type": "dli", "extra": f"{{{PASSWORD}"}),
     "extras of a URI that are no JSON": f"dli://ak:x@/?__extra__={quote('{' + PASSWORD)}",
     "nothing": "",
+    "a bare secret": PASSWORD,
+    "a secret in quotes": f'"{PASSWORD}"',
+    "a list of a secret": f'["{PASSWORD}"]',
+    "null": "null",
 }
 
 

@@ -193,3 +193,39 @@ def test_a_directory_of_the_users_own_is_carried(world: Emulator) -> None:  # no
 def test_whose_directory_it_is(path: str | None, is_own: bool) -> None:
     """By the id, as a whole."""
     assert is_own_directory(path, 104) is is_own
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "value"),
+    [
+        (100, "future_setting", "x"),
+        (100, "rt_param", {"a": 1}),
+        (101, "future_setting", 7),
+        (101, "operator_config", '{"a": 1}'),
+        (100, "checkpoint_path", "obs-test/state/mine"),
+        (100, "checkpoint_path", "obs-test/jobs/checkpoint/999_other"),
+        (101, "checkpoint_path", "obs://state/job_101/"),
+    ],
+)
+def test_what_cannot_be_carried_is_named(
+    world: Emulator,  # noqa: F811
+    number: int,
+    name: str,
+    value: object,
+) -> None:
+    """Whatever a comparison calls a difference afterwards; also where nothing else is to be done."""
+    world.world.jobs[number].job_config["checkpoint_path"] = None
+    promote([number])
+    world.world.jobs[number].job_config[name] = value
+    (done,) = promote([number])
+    assert done["not_carried"] == [name]
+    (there,) = production(world).values()
+    assert there.job_config.get(name) != value
+
+
+def test_two_jobs_of_one_name_are_refused(world: Emulator) -> None:  # noqa: F811
+    """Before anything is changed; both are named."""
+    world.world.jobs[101].name = world.world.jobs[100].name
+    with pytest.raises(DliFailException, match=r"100 and 101 are both called .*Nothing was changed"):
+        promote([100, 101])
+    assert not production(world)
