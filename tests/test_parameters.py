@@ -371,3 +371,25 @@ def test_an_unknown_filter_is_named(given: dict[Any, Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"^selection\..*: is unknown; there are name_pattern") as caught:
         ExportParameters.read({**EXPORT, "selection": given})
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("settling_time", each) for each in ("P1M", "P1Y", "p1m", "P1Y2M3DT4H")]
+    + [("obs_dir", f"obs-test/a{chr(code)}b") for code in (0x202A, 0x202E, 0x2066, 0x2069, 0x200B, 0x200F, 0xFEFF)]
+    + [
+        ("obs_dir", each)
+        for each in ("obs-test/None/x", "obs://obs-test/x/None", "obs-test/None", "obs-test/ None /")
+    ],
+)
+def test_what_nobody_means_is_refused(name: str, given: str) -> None:
+    """Months without a length, a part that rendered to None, a name that shows as another."""
+    with pytest.raises(ConfigurationError, match=rf"^{name}: "):
+        ExportParameters.read({**EXPORT, name: given})
+
+
+def test_what_looks_like_it_is_read() -> None:
+    """Minutes, a name that has None in it, a name of other scripts."""
+    assert ExportParameters.read({**EXPORT, "settling_time": "PT1M"}).settling_time == 60
+    for key in ("Nonesuch/x", "None-x", "données/作业"):
+        assert ExportParameters.read({**EXPORT, "obs_dir": f"obs-test/{key}"}).obs_dir.key == key

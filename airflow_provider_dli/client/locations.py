@@ -74,6 +74,11 @@ def parse_directory(field: str, text: object, *, reserve: int = 0) -> ObsLocatio
         raise ConfigurationError(field, f"{excerpt(text)} has an empty, '.' or '..' directory in it", remedy)
     if "\\" in key:
         raise ConfigurationError(field, f"{excerpt(text)} has a backslash in it", "write directories with /")
+    # A reader sees another name than the store has: "a\u202eb" or "a\u200bb".
+    if any(unicodedata.category(character) == "Cf" for character in key):
+        raise ConfigurationError(
+            field, f"{excerpt(text)} has characters that are not seen", "give a name without them"
+        )
     return ObsLocation(bucket, _checked_key(field, key, reserve))
 
 

@@ -47,6 +47,7 @@ _TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}")
 _NO_BUCKET = re.compile(r"\s*(obs://)?None/")
 _CONN_ID = re.compile(r"[\w#!()\-.:/\\]{1,250}")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_CALENDAR = re.compile(r"[+-]?P[^T]*[YM]")
 _TIMEDELTA: TypeAdapter[timedelta] = TypeAdapter(timedelta)
 
 
@@ -95,6 +96,8 @@ def _place(read: Callable[[str, object], T], value: object) -> T:
         raise Refused(f"{excerpt(value)} is a template that was not rendered")
     if isinstance(value, str) and _NO_BUCKET.match(value):
         raise Refused(f"the bucket of {excerpt(value)} rendered to nothing")
+    if isinstance(value, str) and "None" in (part.strip() for part in value.split("/")):
+        raise Refused(f"a part of {excerpt(value)} rendered to None")
     try:
         return read("", value)
     except ConfigurationError as error:
@@ -369,7 +372,8 @@ def _seconds_in_text(text: str) -> object:
     if _NUMBER.fullmatch(text):
         return float(text)
     # As Python writes a timedelta, "1 day, 0:00:10", or ISO 8601.
-    if not (":" in text or text.upper().startswith("P")):
+    # Of months and years nobody knows how long they are.
+    if not (":" in text or text.upper().startswith("P")) or _CALENDAR.match(text.upper()):
         return text
     try:
         return _TIMEDELTA.validate_python(text)
