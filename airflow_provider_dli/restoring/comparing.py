@@ -39,7 +39,7 @@ def compare(
     :param show_values: whether values are shown that may hold secrets
     """
     names = _names(target) if any(each.adopted for each in mapping) else {}
-    is_one_project = _project(source) == _project(target)
+    is_one_project = project_of(source) == project_of(target)
     pairs: list[Pair] = []
     for each in mapping:
         original = find(source, each.old_job_id)
@@ -97,7 +97,11 @@ def _names(hook: DliHook) -> dict[str, int]:
     return {job.name: job.job_id for job in hook.list_flink_jobs()}
 
 
-def _project(hook: DliHook) -> tuple[str, str]:
+def project_of(hook: DliHook) -> tuple[str, str]:
+    """Return what tells two projects apart.
+
+    :param hook: of one
+    """
     return hook.account.endpoint, hook.project_id
 
 

@@ -17,6 +17,7 @@ from airflow_provider_dli.client.flink.states import PHASES, Phase
 from airflow_provider_dli.client.flink.watching import is_stoppable
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.lifecycle.looking import all_of
+from airflow_provider_dli.restoring.comparing import project_of
 from airflow_provider_dli.tables import text_table
 from airflow_provider_dli.wording import Logger, counted
 
@@ -79,8 +80,14 @@ def plan(source: DliHook, target: DliHook, job_ids: Sequence[int], mapped: Mappe
     :param job_ids: ids of the jobs in the source
     :param mapped: what must be otherwise
     :param log: where to tell, as a table
-    :raises DliFailException: if a job does not exist, or something of ``mapped`` is found in none of them
+    :raises DliFailException: if both are one project, a job does not exist, or something of ``mapped`` is found in
+        none of them
     """
+    if project_of(source) == project_of(target):
+        raise DliFailException(
+            f"source_conn_id and dli_conn_id are of one project, {target.project_id}; name the connection of "
+            "another. Nothing was changed."
+        )
     used: Counter[str] = Counter()
     jobs = all_of(source, job_ids)
     _refuse_twins(jobs.values())

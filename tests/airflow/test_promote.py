@@ -26,7 +26,7 @@ def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 def promote(job_ids: Any, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
     operator = DliPromoteFlinkJobsOperator(
-        task_id="promote", job_ids=job_ids, source_conn_id="dli_test", **parameters
+        task_id="promote", job_ids=job_ids, **{"source_conn_id": "dli_test", **parameters}
     )
     return operator.execute((instance or TaskInstance()).context)
 
@@ -54,6 +54,17 @@ def test_jobs_are_created_then_left_alone_then_updated(world: Emulator) -> None:
     (changed, same) = promote("100, 101", **given)
     assert (changed["action"], changed["changed"], same["action"]) == ("update", ["sql_body"], "same")
     assert sql.sql_body == "insert into other select 1"
+
+
+def test_one_project_is_not_promoted_into_itself(world: Emulator) -> None:
+    """Also under two names of a connection."""
+    before = len(world.world.jobs)
+    same: tuple[dict[str, Any], ...] = ({"dli_conn_id": "dli_test"}, {"source_conn_id": "dli_default"})
+    for given in same:
+        with pytest.raises(DliFailException, match=r"are of one project, \w+; name .* Nothing was changed"):
+            promote([100], queues={"flink_prod": "production"}, **given)
+    assert len(world.world.jobs) == before
+    assert not production(world)
 
 
 def test_a_job_that_runs_is_not_changed(world: Emulator) -> None:
