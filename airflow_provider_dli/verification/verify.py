@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _OK = 200
 _MOST_TRIES = 3
 _RESOLUTION = 1.0
+#: seconds by which a write may seem to come after the store's own clock: its machines differ
+_MARGIN = 5.0
 
 
 class Verification:
@@ -136,6 +139,11 @@ class Verification:
                 defect(
                     "too-old", f"it was written {age:,.0f} s ago, at most {self._demands.max_age:,.0f} are allowed"
                 )
+            )
+        # A time that has not come proves no age.
+        if age < -_MARGIN - _RESOLUTION and math.isfinite(self._demands.max_age):
+            found.append(
+                defect("not-yet-written", f"it was written at {facts.last_modified}, later than the clock of OBS")
             )
         return found
 

@@ -292,6 +292,18 @@ def test_age_is_judged_by_the_clock_of_the_store(store: Store, ahead: float) -> 
 
 
 @pytest.mark.parametrize("ahead", [-TEN_MINUTES, TEN_MINUTES])
+def test_a_write_after_the_clock_of_the_store_proves_no_age(store: Store, ahead: float) -> None:
+    """Where an age is asked for."""
+    store.ahead = ahead
+    store.object = stored(zipped(100), written=time.time() + ahead + 300)
+    with pytest.raises(
+        DliFailException, match=r"not-yet-written: it was written at .*, later than the clock of OBS"
+    ):
+        verify(max_age=400)
+    assert verify()["sound"]
+
+
+@pytest.mark.parametrize("ahead", [-TEN_MINUTES, TEN_MINUTES])
 def test_the_sensor_settles_by_the_clock_of_the_store(store: Store, ahead: float) -> None:
     """As it judges the age."""
     store.ahead = ahead

@@ -189,7 +189,7 @@ def test_an_archive_of_an_earlier_day(put: Put) -> None:
         ({"expected_jobs": [True]}, "expected_jobs: True is not a job id"),
         ({"max_age": -1}, "max_age: -1 is not possible; give seconds above 0"),
         ({"max_age": "1h"}, "max_age: '1h' is not a length of time"),
-        ({"max_age": float("inf")}, "max_age: inf is not possible"),
+        ({"max_age": float("inf")}, "max_age: 'inf' is not a length of time"),
     ],
     ids=str,
 )
