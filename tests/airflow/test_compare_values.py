@@ -60,6 +60,12 @@ PLACES: list[dict[str, Any]] = [
     {"job_config": {"dependency_jars": [SECRET]}},
     {"job_config": {"operator_config": json.dumps({"a": SECRET})}},
     {"job_config": {"resource_config": {"taskmanager_resource_spec": {"password": SECRET}}}},
+    {"queue_name": SECRET},
+    {"run_mode": SECRET},
+    {"job_config": {"obs_bucket": SECRET}},
+    {"job_config": {"checkpoint_mode": SECRET}},
+    {"job_config": {"flink_version": SECRET}},
+    {"job_config": {SECRET: "x"}},
     {"job_config": {"something_new": {"deep": [SECRET]}}},
 ]
 
@@ -105,13 +111,14 @@ def test_whole_values_are_shown_on_request(
 def test_what_can_hold_no_secret_is_shown(
     world: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any
 ) -> None:
-    """Numbers, truths, names of queues and buckets; nothing for what is not set."""
-    changed = {"cu_number": 7, "restart_when_exception": True, "obs_bucket": "other"}
-    number = twin(world, queue_name="scratch", job_config=changed)
+    """Numbers, booleans and the words of the manual; nothing for what is not set."""
+    changed = {"cu_number": 7, "restart_when_exception": True, "smn_topic": None}
+    world.world.jobs[100].job_config["smn_topic"] = "topic"
+    number = twin(world, run_mode="shared_cluster", job_config=changed)
     differences, written = failed(world, number, capsys, caplog)
     shown = {each["field"].rpartition(".")[2]: each["restored"] for each in differences}
-    assert shown == {**changed, "queue_name": "scratch"}
-    assert "obs_bucket is 'other' and was not set" in written
+    assert shown == {**changed, "run_mode": "shared_cluster"}
+    assert "smn_topic is not set and was 5 characters" in written
     assert "cu_number is 7 and was 2" in written
 
 

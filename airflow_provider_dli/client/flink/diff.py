@@ -11,6 +11,7 @@ from typing import Any
 
 from airflow_provider_dli.client.flink.jobs import FlinkJob
 from airflow_provider_dli.client.flink.settings import CHECKPOINT_MODES
+from airflow_provider_dli.escaping import beginning
 
 #: what is a job's own, or tells how it fares: ids, people, times, state
 OWN = frozenset(
@@ -20,17 +21,19 @@ OWN = frozenset(
         "status", "status_desc", "execution_graph", "restart_times", "has_savepoint", "savepoint_path",
     }
 )  # fmt: skip
-#: texts that can hold no secret: names of queues and buckets, versions, one of a few words. Whoever reads a report
-#: may read them; of any other text only its length and a digest
-HARMLESS = frozenset(
-    {
-        "name", "job_type", "queue_name", "obs_bucket", "run_mode", "feature", "flink_version",
-        "resource_config_version", "checkpoint_mode", "memory",
-    }
-)  # fmt: skip
+#: the words that the manual has for a setting. Whoever reads a report may read them; of any other text, which
+#: people have written and which may hold a secret, only its length and a digest
+_WORDS: Mapping[str, frozenset[str]] = {
+    "job_type": frozenset({"flink_sql_job", "flink_opensource_sql_job", "flink_sql_edge_job", "flink_jar_job"}),
+    "run_mode": frozenset({"shared_cluster", "exclusive_cluster", "edge_node"}),
+    "feature": frozenset({"basic", "custom"}),
+    "resource_config_version": frozenset({"v1", "v2"}),
+    "checkpoint_mode": frozenset(CHECKPOINT_MODES),
+}
 _NESTED = ("job_config", "resource_config", "jobmanager_resource_spec", "taskmanager_resource_spec")
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 _DIGITS = 12
+_LIKE_NAME = re.compile(r"[a-z][a-z_]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,9 @@ class Difference:
 
         :param value: ``source`` or ``restored``
         """
-        is_simple = value in _NOTHING or isinstance(value, bool | int | float)
-        return is_simple or self.field.rpartition(".")[2] in HARMLESS
+        # The name of a job stands in every report beside its id.
+        is_simple = value in _NOTHING or isinstance(value, bool | int | float) or self.field == "name"
+        return is_simple or (isinstance(value, str) and value in _WORDS.get(self.field.rpartition(".")[2], ()))
 
     def as_dict(self, *, show_values: bool) -> dict[str, Any]:
         """Return it as plain JSON values: of each of the two its length and a digest, or the value.
@@ -102,7 +106,12 @@ def differences(source: FlinkJob, restored: FlinkJob) -> tuple[Difference, ...]:
     ours, theirs = _settings(source), _settings(restored)
     names = sorted({*ours, *theirs})
     pairs = ((name, ours.get(name), theirs.get(name)) for name in names)
-    return tuple(Difference(name, one, other) for name, one, other in pairs if plain(one) != plain(other))
+    return tuple(Difference(_field(name), one, other) for name, one, other in pairs if plain(one) != plain(other))
+
+
+def _field(name: str) -> str:
+    """Return the name of a setting; of what looks like none only the beginning, for it may be a secret."""
+    return ".".join(part if _LIKE_NAME.fullmatch(part) else beginning(part) for part in name.split("."))
 
 
 def is_own_directory(path: object, job_id: int) -> bool:
