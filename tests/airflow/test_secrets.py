@@ -169,10 +169,13 @@ def test_what_botocore_logs_is_blotted(caplog: pytest.LogCaptureFixture) -> None
         logger = logging.getLogger("botocore.auth")
         logger.debug("Signature:\n%s", "ab" * 32)
         logger.debug("GET\n/b/k\n\nhost:h\nx-amz-security-token:SECRET\n\nhost;x-amz-security-token\nUNSIGNED")
-        logger.debug("headers={'X-Amz-Security-Token': b'SECRET', 'Authorization': b'A Signature=%s'}", "cd" * 32)
+        logger.debug(
+            "headers={'X-Amz-Security-Token': b'SECRET', 'Authorization': b'A Credential=SECRET/1, Signature=%s'}",
+            "cd" * 32,
+        )
         logger.debug("plain %s", 7)
     first, second, third, last = (record.getMessage() for record in caplog.records)
     assert first == "Signature:\n***"
     assert second.endswith("x-amz-security-token:***\n\nhost;x-amz-security-token\nUNSIGNED")
-    assert third == "headers={'X-Amz-Security-Token': ***, 'Authorization': b'A Signature=***}"
+    assert third == "headers={'X-Amz-Security-Token': ***, 'Authorization': b'A Credential=***, Signature=***}"
     assert (last, caplog.records[3].args) == ("plain 7", (7,))

@@ -1,11 +1,14 @@
-"""botocore logs at DEBUG what must not stand in a log: signatures, and the security tokens of temporary keys."""
+"""botocore logs at DEBUG what must not stand in a log: signatures, security tokens, and who signs.
+
+The access key id is no secret, but the secret key is, where the two are swapped.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
 
-_SECRETS = re.compile(r"(?i)(x-amz-security-token'?:\s*|signature[=:]\s*)[^\s,}]+")
+_SECRETS = re.compile(r"(?i)(x-amz-security-token'?:\s*|signature[=:]\s*|credential=)[^\s,}]+")
 # The loggers that tell of a request once it is signed.
 _LOGGERS = ("botocore.auth", "botocore.endpoint")
 
