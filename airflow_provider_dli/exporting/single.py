@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _POLL_INTERVAL = 2.0
 _SHOWN = 5
+_LOST = "its response was lost or could not be used"
 _ADVICE = (
     "Verify them, keep the one that holds your jobs, and clear the task to export again. Give every task a "
     "directory of its own, with run, task and map index in its path: then it is certain whose an archive is."
@@ -94,15 +95,15 @@ class Export:
             if archives:
                 self._log.warning(
                     "Extra archives in %s: %s. They appeared after an export was requested whose response "
-                    "was lost, and may be its own.%s",
+                    "was lost or could not be used, and may be its own.%s",
                     request.directory.url,
                     ", ".join(archives),
                     " This task does not return them." if final else "",
                 )
             elif final:
                 self._log.warning(
-                    "The response of an export into %s was lost, and no archive of it has appeared. Should "
-                    "one come yet, it is an extra one.",
+                    "The response of an export into %s was lost or could not be used, and no archive of it has "
+                    "appeared. Should one come yet, it is an extra one.",
                     request.directory.url,
                 )
             if archives and final:
@@ -152,8 +153,14 @@ class Export:
         :raises DliFailException: if something appears, and it is not certain that it is the one
         """
         requests = self._requests.open_for(directory, job_ids)
-        while not (found := self._candidates(requests)) and self._sleep(until):
-            pass
+        try:
+            while not (found := self._candidates(requests)) and self._sleep(until):
+                pass
+        except DliException as error:
+            if error.error is None:
+                raise
+            # The request stays open: the next attempt, or the task once cleared, begins by looking.
+            raise _unchecked(directory, error) from error.error
         if not found:
             self._log.info("No archive appeared in %s within %.0f s.", directory.url, self._settling_time)
             return []
@@ -163,8 +170,8 @@ class Export:
                 self._requests.report(request, found)
             several = "several archives appeared" if len(found) > 1 else "an archive appeared"
             raise DliFailException(
-                f"The outcome of an export into {directory.url} is unknown: its response was lost, and {several} "
-                f"there since, of which it is not certain that this task's request made it: {', '.join(found)}.",
+                f"The outcome of an export into {directory.url} is unknown: {_LOST}, and {several} there "
+                f"since, of which it is not certain that this task's request made it: {', '.join(found)}.",
                 advice=_ADVICE,
             )
         self._requests.finish(requests[-1], found)
@@ -184,8 +191,8 @@ class Export:
         """Return the archives that were not there before a request, and are of no other."""
         if request.before is None:
             raise DliFailException(
-                f"The outcome of an export into {request.directory.url} is unknown: its response was lost, and "
-                "the directory could not be listed before the request.",
+                f"The outcome of an export into {request.directory.url} is unknown: {_LOST}, and the "
+                "directory could not be listed before the request.",
                 advice="Look at the directory, and give the connection the right to list the bucket.",
             )
         known = self._requests.archives()
@@ -255,6 +262,15 @@ class Export:
             return False
         time.sleep(min(_POLL_INTERVAL, left))
         return True
+
+
+def _unchecked(directory: ObsLocation, error: DliException) -> DliException:
+    """Say of a failed look that it leaves the outcome of a request unknown; its kind stays."""
+    why = str(error).removesuffix(error.advice or "").rstrip(" ;")
+    return type(error)(
+        f"The outcome of an export into {directory.url} is unknown: {_LOST}, and OBS could not be checked: {why}",
+        advice=error.advice,
+    )
 
 
 def _name(directory: ObsLocation, archive: str) -> str:

@@ -34,7 +34,8 @@ class DliImportFlinkJobsOperator(LogsKill, Traced, SafeLog, BaseOperator):
 
     Pushes, red or green, a list of jobs as ``return_value``: ``old_job_id``, ``new_job_id``, ``name``, ``created``
     (False if it replaced one), ``adopted`` (imported by a request whose answer was lost) and ``remark``; under
-    ``created`` the ids of the jobs that it made, for whoever clears up; under ``job_ids`` the new ids.
+    ``created`` the ids of the jobs that it made, for whoever clears up; under ``job_ids`` the new ids; under
+    ``not_in_response`` the ids of new jobs that the response does not name: of this import, or made by others.
 
     :param zip_file: an archive as the export returned it, ``bucket/key``, or a directory that holds archives and
         nothing else; a list must have one entry (templated)
@@ -140,6 +141,7 @@ class DliImportFlinkJobsOperator(LogsKill, Traced, SafeLog, BaseOperator):
             return_value=result,
             created=list(outcome.created),
             job_ids=[job.new_job_id for job in outcome.jobs if job.new_job_id],
+            not_in_response=outcome.not_in_response,
         )
         return result
 

@@ -67,8 +67,8 @@ class Importing:
         """Report an import of an earlier attempt that this one does not go on with."""
         appeared = ", ".join(f"{job_id} {name}" for job_id, name in names.items() if job_id not in before)
         self._log.warning(
-            "An earlier attempt requested an import of %s, and its response was lost. Jobs that appeared since, "
-            "and may be its own: %s.",
+            "An earlier attempt requested an import of %s, and its response was lost or could not be used. Jobs "
+            "that appeared since, and may be its own: %s.",
             zip_file,
             appeared or "none",
         )

@@ -27,7 +27,7 @@ def judge(outcome: ImportOutcome, expected: Collection[int | str], *, accept_cla
     flaws = list(_flaws(outcome, expected, accept_clashes=accept_clashes))
     if not flaws:
         return
-    there = [each.new_job_id for each in outcome.jobs if each.name is not None]
+    there = [each for each in outcome.jobs if each.name is not None or each.adopted]
     raise DliFailException(
         f"{'; '.join(flaws)}. What was done: {counted(len(there), 'job')} imported; new in the project: "
         f"{_listed(outcome.created)}."
@@ -48,8 +48,12 @@ def _flaws(outcome: ImportOutcome, expected: Collection[int | str], *, accept_cl
         yield f"DLI says that it imported what the project does not have: {_listed(pairs)}"
     imported = [each for each in outcome.jobs if not each.clashes]
     told = [] if accept_clashes else [each.old_job_id for each in clashes]
+    # A job that the response does not name, or names without its new id, counts by its name in the project.
+    appeared = set(outcome.appeared.values())
     missing = [
-        wanted for wanted in expected if wanted not in told and not any(_is(each, wanted) for each in imported)
+        wanted
+        for wanted in expected
+        if wanted not in told and wanted not in appeared and not any(_is(each, wanted) for each in imported)
     ]
     if missing:
         yield f"expected, and not imported: {_listed(missing)}"

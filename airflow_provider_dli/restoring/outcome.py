@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.tables import text_table
@@ -52,11 +52,18 @@ class ImportOutcome:
     :param jobs: each job of the archives
     :param created: ids of the jobs that it made; where an answer was lost, those that may be its own too
     :param archives: what it imported from, each ``bucket/key``
+    :param appeared: id to name of all jobs that the project did not have before
     """
 
     jobs: tuple[Imported, ...]
     created: tuple[int, ...]
     archives: tuple[str, ...] = ()
+    appeared: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def not_in_response(self) -> list[int]:
+        """Ids of jobs that appeared, and that neither the response names nor a lost one accounts for."""
+        return [job_id for job_id in self.appeared if job_id not in self.created]
 
 
 def outcome_of(
@@ -79,7 +86,8 @@ def outcome_of(
     ours = told | lost if unknown and clashes else told
     created = tuple(job_id for job_id in names if job_id in ours and job_id not in before)
     jobs = tuple(_imported(each, names, before, adopted=adopted) for each in answer)
-    return ImportOutcome(jobs, created)
+    appeared = {job_id: name for job_id, name in names.items() if job_id not in before}
+    return ImportOutcome(jobs, created, appeared=appeared)
 
 
 def tell(jobs: Sequence[Imported], log: Logger) -> None:
@@ -93,6 +101,23 @@ def tell(jobs: Sequence[Imported], log: Logger) -> None:
         log.info("  %s", line)
     if len(jobs) > _SHOWN:
         log.info("  … and %s more", counted(len(jobs) - _SHOWN, "job"))
+
+
+def tell_unnamed(outcome: ImportOutcome, log: Logger) -> None:
+    """Warn of new jobs that the response does not name: of this import, or somebody else's.
+
+    :param outcome: of the import
+    :param log: where to tell
+    """
+    unnamed = outcome.not_in_response
+    if unnamed:
+        shown = ", ".join(f"{job_id} {outcome.appeared[job_id]}" for job_id in unnamed[:_SHOWN])
+        log.warning(
+            "New in the project since before the import, and not in its response: %s%s. They may be of it, "
+            "or made by others.",
+            shown,
+            " …" if len(unnamed) > _SHOWN else "",
+        )
 
 
 def _imported(each: JobMapping, names: Mapping[int, str], before: Collection[int], *, adopted: bool) -> Imported:

@@ -11,7 +11,7 @@ from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.restoring import journal, judgement, source
 from airflow_provider_dli.restoring.copying import copied
 from airflow_provider_dli.restoring.importing import Importing
-from airflow_provider_dli.restoring.outcome import ImportOutcome, tell
+from airflow_provider_dli.restoring.outcome import ImportOutcome, tell, tell_unnamed
 from airflow_provider_dli.wording import TaskLogger, counted
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Restore:
         outcome = importing.run(found.place, found.version, is_cover=self.options.is_cover)
         self.log.info("%s in %s:", counted(len(outcome.jobs), "job"), found.place.url)
         tell(outcome.jobs, self.log)
+        tell_unnamed(outcome, self.log)
         return replace(outcome, archives=tuple(str(archive) for archive in found.archives))
 
     def try_out(self) -> None:

@@ -304,3 +304,32 @@ def test_a_batch_whose_outcome_is_unknown_is_remembered_while_others_are_asked(
     late = DliHook().export_flink_jobs(f"{dli_emulator.bucket}/run-1/batch-0001", [100, 101]).zip_file
     assert two_batches(instance) == [*late, *instance.pushed["batches"][1]["zip_file"]]
     assert exports_asked(dli_emulator) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(403, "AccessDenied"), (404, "NoSuchBucket"), (503, "ServiceUnavailable")]
+)
+def test_the_listing_after_a_lost_response_fails(
+    dli_emulator: Any,
+    export: Exporting,
+    store: StateStore,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    code: str,
+) -> None:
+    """The failure says what is unknown, and the request stays open: the next attempt looks for its archive."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection("temporary", retry_budget=0))
+    killed_while_sending(store, f"{dli_emulator.bucket}/run-1", [])
+    archive = DliHook().export_flink_jobs(f"{dli_emulator.bucket}/run-1").zip_file
+    dli_emulator.fault("ListObjects", "error", status=status, code=code, times=None)
+    with pytest.raises(
+        DliException,
+        match=r"outcome of an export into \S+ is unknown: its response was lost or could not be used, and OBS "
+        rf"could not be checked: .*{status}",
+    ) as caught:
+        export()
+    assert isinstance(caught.value, DliFailException) == (status < 500)
+    assert states(store) == ["open"]
+    dli_emulator.faults.clear()
+    assert export() == list(archive)
+    assert exports_asked(dli_emulator) == 1

@@ -231,3 +231,36 @@ def test_a_refusal_leaves_nothing_to_resume(world: Emulator) -> None:
     with pytest.raises(DliException, match="HTTP 429"):
         restore(archive, instance)
     assert instance.store.kept == {}
+
+
+def test_adopted_jobs_count_by_name(world: Emulator) -> None:
+    """The project's list has the names of what a request imported whose response was lost."""
+    archive = exported(world, [100, 103])
+    names = [world.world.jobs[job_id].name for job_id in (100, 103)]
+    world.fault("ImportFlinkJobs", "cut_after")
+    jobs = restore(archive, expect=names)
+    assert {job["adopted"] for job in jobs} == {True}
+    scratch_jobs(world).clear()
+    world.fault("ImportFlinkJobs", "cut_after")
+    with pytest.raises(DliFailException, match=r"expected, and not imported: no-such-job\. .* 2 jobs imported"):
+        restore(archive, expect=[*names, "no-such-job"])
+
+
+@pytest.mark.parametrize("expects", [False, True])
+def test_a_new_job_that_the_response_does_not_name(
+    world: Emulator, expects: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named in log and XCom, is not for whoever clears up, and counts by its name."""
+    archive = exported(world, [100, 103])
+    names = [world.world.jobs[job_id].name for job_id in (100, 103)]
+    restore(archive)
+    first = max(scratch_jobs(world)) + 1
+    scratch_jobs(world).clear()
+    row = {"old_job_id": 100, "new_job_id": first, "remark": "Job successfully created"}
+    body = {"is_success": "true", "message": "", "job_mapping": [row]}
+    world.fault("ImportFlinkJobs", "reply", acts=True, body=body)
+    instance = TaskInstance()
+    (job,) = restore(archive, instance, **({"expect": names} if expects else {}))
+    assert (job["new_job_id"], instance.pushed["created"]) == (first, [first])
+    assert instance.pushed["not_in_response"] == [first + 1]
+    assert f"not in its response: {first + 1} " in capsys.readouterr().out
