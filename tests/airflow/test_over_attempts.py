@@ -31,6 +31,35 @@ def acted(emulator: Any, operation: str) -> int:
     return sum(request.operation == operation and request.acted for request in emulator.requests)
 
 
+@pytest.mark.parametrize("numbered", [False, True], ids=["one-directory", "a-directory-for-each-attempt"])
+def test_no_archive_is_made_in_silence(airflow: LivingAirflow, dli_emulator: Any, numbered: bool) -> None:
+    """DLI still exports when the next request is throttled: one archive, or the log and the XCom name the other.
+
+    One that comes after the task has ended can be named by nobody: then the log says that it may come, and where.
+    """
+    dli_emulator.fault("ExportFlinkJobs", "slow", before=7.0)
+    dli_emulator.fault("ExportFlinkJobs", "throttled", retry_after=0)
+    directory = f"{dli_emulator.bucket}/over-{numbered}"
+    run = airflow.trigger("export_over_attempts", {"obs_dir": directory, "numbered": numbered})
+    task = airflow.finish("export_over_attempts", run)["export"]
+    attempt = task["try_number"]
+    log = airflow.log("export_over_attempts", run, "export", attempt)
+    assert (task["state"], attempt) == ("success", 2), log
+    requests = [request for request in dli_emulator.requests if request.operation == "ExportFlinkJobs"]
+    assert len(requests) >= 2
+    until(
+        lambda: len(archives(dli_emulator, f"over-{numbered}/")) == sum(request.acted for request in requests), 30
+    )
+    returned = airflow.xcom("export_over_attempts", run, "export")
+    assert len(returned) == 1
+    extra = set(archives(dli_emulator, f"over-{numbered}/")) - set(returned)
+    named = {archive for archive in extra if archive in log}
+    if named:
+        assert set(airflow.xcom("export_over_attempts", run, "export", "extra_archives")) == named
+    late = [f"obs://{archive.rpartition('/')[0]} was lost or could not be used, and no" for archive in extra - named]
+    assert all(warning in log for warning in late), (extra, returned, log)
+
+
 def test_a_mapped_task_never_returns_the_archive_of_another(airflow: LivingAirflow, dli_emulator: Any) -> None:
     """Both export the same jobs into one directory at the same time, and one request is cut before DLI acts."""
     dli_emulator.fault("ExportFlinkJobs", "cut_before")

@@ -200,7 +200,7 @@ async def test_a_lookup_that_hangs_stalls_no_other_connection(
     async with asyncio.timeout(40):
         events = await asyncio.gather(*stalled)
     hanging.set()
-    assert [(event["status"], event["execution_left"] <= 0) for event in events] == [("error", True)] * 3
+    assert [(event["status"], event["execution_left"] <= 0) for event in events] == [("timeout", True)] * 3
 
 
 async def test_a_response_that_does_not_come_ends_with_the_time_of_the_task(
@@ -211,7 +211,7 @@ async def test_a_response_that_does_not_come_ends_with_the_time_of_the_task(
     world.fault("ShowFlinkJob", "hang")
     async with asyncio.timeout(60):
         event = await fired(103, 3600, execution_left=1.0)
-    assert event["status"] == "error"
+    assert event["status"] == "timeout"
     assert event["execution_left"] <= 0
 
 
