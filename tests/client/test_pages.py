@@ -175,6 +175,25 @@ def test_a_count_that_lags_behind_deletions_hides_nothing() -> None:
     assert sorted(found) == list(range(150))
 
 
+@pytest.mark.parametrize("count", [30, 130, 3000])
+@pytest.mark.parametrize("times", [1, 10_000])
+def test_a_list_that_holds_fewer_than_it_counts_is_not_taken_for_whole(count: int, times: int) -> None:
+    """One is not on its page: walked again, and in the end an error with both numbers."""
+
+    class Holed(Service):
+        def page(self, limit: int, offset: int) -> flink.Page[int]:
+            found = super().page(limit, offset)
+            is_holed = len(self.requests) <= times
+            return flink.Page(found.total_count, tuple(each for each in found.items if each != 20 or not is_holed))
+
+    service = Holed(list(range(count)))
+    if times == 1:
+        assert sorted(walked(service)) == list(range(count))
+        return
+    with pytest.raises(UnavailableError, match=f"the list of {count:,} showed only {count - 1:,}"):
+        walked(service)
+
+
 @pytest.mark.parametrize("total", [100, 300, 1000])
 def test_a_service_that_takes_no_notice_of_the_offset_ends(total: int) -> None:
     """It returns the same page again and again: of what follows nobody knows, whatever its count says."""

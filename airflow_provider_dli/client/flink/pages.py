@@ -26,6 +26,8 @@ _ASTRAY = (
 _MOST_TURNS = 10
 # Going back, the walk comes by what it knows: two pages for each turn.
 _MOST_REPEATS = 2 * _MOST_TURNS + 5
+# A list whose pages hold fewer items than they count is walked again so often.
+_MOST_HOLES = 10
 #: requests that one walk takes at most
 MOST_REQUESTS = 10_000
 
@@ -62,9 +64,11 @@ class Pages(Generic[Item]):
 
     ``total_count`` decides where a list ends only as far as pages bear it out. It may be too low, such as the
     count of the page: after a full page, and after one that goes beyond the count, comes another, until one shows
-    that nothing follows. Pages that bring nothing new again and again, as of a service that takes no notice of the
-    offset, are an error, and so are more than ``MOST_REQUESTS`` of them. It may be too high, and stay so, as
-    a count does that lags behind deletions: an empty page below it is the end where the page before had the last
+    that nothing follows. Where pages reach the count with fewer items, the walk begins again, and in the end is an
+    error that names both numbers. Pages that bring nothing new again and again, as of a service that takes no
+    notice of the offset, are an error, and so are more than ``MOST_REQUESTS`` of them.
+    It may be too high, and stay so, as a count does that lags behind deletions: an empty page below it is the end
+    where the page before had the last
     known item alone, and so has shown that nothing follows. Any other empty page below the count stands where an
     item was seen, or is the first: the service contradicts itself. Then the walk goes back once, which finds what
     has moved up meanwhile; if it comes to an empty page again before it has found something new, part of the list
@@ -90,6 +94,8 @@ class Pages(Generic[Item]):
         self._at_end = False
         self._doubted = False
         self._requests = 0
+        # How often it came to the end of the count with fewer items, and began again.
+        self._holes = 0
         # How many pages in a row had items, and none that was new.
         self._repeats = 0
 
@@ -114,6 +120,9 @@ class Pages(Generic[Item]):
             told = f"the list of {page.total_count:,} ended at {len(self._seen):,}"
             # An error that passes: the page is asked for as long as the account is patient, the task retried.
             raise UnavailableError(call.operation, _OK, None, told, None, _CUT)
+        if self._holes >= _MOST_HOLES and self._has_hole(page):
+            told = f"the list of {page.total_count:,} showed only {len(self._seen | self._ids(page)):,}"
+            raise UnavailableError(call.operation, _OK, None, told, None, _CUT)
         if self._turns > _MOST_TURNS and self._is_astray(page):
             told = f"the pages of the list of {page.total_count:,} do not hang together at {self._offset:,}"
             raise UnavailableError(call.operation, _OK, None, told, None, _ASTRAY)
@@ -122,20 +131,33 @@ class Pages(Generic[Item]):
     def _is_cut(self, page: Page[Item]) -> bool:
         return not page.items and page.total_count > self._offset and not self._at_end
 
+    def _has_hole(self, page: Page[Item]) -> bool:
+        """Tell whether pages reach the count and have fewer items than that; what was deleted is among them."""
+        is_last = len(page.items) < MAX_PAGE and self._offset + len(page.items) == page.total_count
+        is_short = is_last and len(self._seen | self._ids(page)) < page.total_count
+        return is_short and not self._is_astray(page)
+
+    def _ids(self, page: Page[Item]) -> set[int]:
+        return {self._id_of(item) for item in page.items}
+
     def accept(self, page: Page[Item]) -> Iterator[Item]:
         """Take a page, and give the items on it that no page before had."""
         ids = [self._id_of(item) for item in page.items]
         fresh = {number: item for number, item in zip(ids, page.items, strict=True) if number not in self._seen}
         is_cut = self._is_cut(page)
         is_astray = self._is_astray(page)
+        has_hole = self._has_hole(page)
         self._doubted = is_cut or (self._doubted and not fresh)
         if ids:
             self._at_end = len(ids) == 1 and not fresh and not is_astray
-        self._repeats = self._repeats + 1 if ids and not fresh else 0
+        self._repeats = self._repeats + 1 if ids and not fresh and not self._holes else 0
         if fresh:
             self._turns = 0
         if is_cut or is_astray:
             self._go_back()
+        elif has_hole:
+            self._holes += 1
+            self._offset = 0
         else:
             self._go_on(ids, page.total_count)
         self._seen.update(fresh)
