@@ -15,6 +15,9 @@ import pytest
 from airflow_provider_dli.emulator import Emulator
 from tests.processes import untraced
 
+# One process runs the DAG for all tests of this file.
+pytestmark = pytest.mark.xdist_group("waits_in_airflow")
+
 FOLDER = Path(__file__).with_name("waits")
 MODES = ["poke", "reschedule", "deferred"]
 #: what Airflow makes of each task; with ``soft_fail``, but for the first
