@@ -91,7 +91,7 @@ docs: $(VENV)/.installed-dev ## the site, into .cache/site; LINKS=1 checks the l
 
 constraints: $(VENV)/.installed-dev ## resolve the pinned versions anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-		--extra emulator pyproject.toml requirements/dev.txt requirements/airflow.txt -o constraints.txt
+		pyproject.toml dli_emulator/pyproject.toml requirements/dev.txt requirements/airflow.txt -o constraints.txt
 
 clean: ## remove everything the commands made
 	rm -rf $(VENV) .cache .demo .ui .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build
@@ -102,14 +102,14 @@ $(BIN)/python:
 	@echo "Creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.installed: pyproject.toml dli_emulator/pyproject.toml constraints.txt | $(BIN)/python
 	@mkdir -p $(TMPDIR)
 	@echo "Installing the provider, Airflow and the emulator"
-	@sh requirements/install.sh $(BIN) -e '.[emulator]'
+	@sh requirements/install.sh $(BIN) -e ./dli_emulator -e '.[emulator]'
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml constraints.txt requirements/dev.txt | $(BIN)/python
+$(VENV)/.installed-dev: pyproject.toml dli_emulator/pyproject.toml constraints.txt requirements/dev.txt | $(BIN)/python
 	@mkdir -p $(TMPDIR)
 	@echo "Installing the provider, Airflow, the emulator and the tools"
-	@sh requirements/install.sh $(BIN) -e '.[emulator]' -r requirements/dev.txt
+	@sh requirements/install.sh $(BIN) -e ./dli_emulator -e '.[emulator]' -r requirements/dev.txt
 	@touch $@ $(VENV)/.installed

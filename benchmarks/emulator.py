@@ -11,7 +11,7 @@ import time
 import psutil
 from figures import note, seconds
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 
 STARTS, RESETS = 5, 50
 #: objects of a megabyte that are written and read before it is left alone

@@ -16,7 +16,7 @@ import time
 from importlib import import_module
 from typing import Any
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
 
 INTERVAL = 10.0

@@ -74,7 +74,7 @@ def medians(ways: dict[str, Callable[[], int]]) -> dict[str, float]:
 
 def main() -> int:
     """Print the table; 1 if the limit is missed."""
-    command = [sys.executable, "-m", "airflow_provider_dli.emulator", "--json", "--object-store", "moto"]
+    command = [sys.executable, "-m", "dli_emulator", "--json", "--object-store", "moto"]
     with subprocess.Popen([*command, "--jobs", str(JOBS)], stdout=subprocess.PIPE, text=True) as emulator:
         try:
             told = json.loads(emulator.stdout.readline())  # type: ignore[union-attr]

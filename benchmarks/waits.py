@@ -32,7 +32,7 @@ sys.path[:0] = [str(ROOT / "demo"), str(ROOT)]
 from standalone import standalone  # noqa: E402 -- found on the path above
 from world import airflow_environment  # noqa: E402 -- likewise
 
-from airflow_provider_dli.emulator import Emulator  # noqa: E402 -- likewise
+from dli_emulator import Emulator  # noqa: E402 -- likewise
 from tests.airflow.living import LivingAirflow, until  # noqa: E402 -- likewise
 
 INTERVAL = 10

@@ -19,7 +19,7 @@ from page import RESULTS, write
 from runs import cell, command_of, home_of, is_right
 from ways import FOLDER, WAYS, Way
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 
 
 def main() -> int:

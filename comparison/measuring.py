@@ -14,7 +14,7 @@ from typing import Any
 
 from ways import Way
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 
 ROUNDS = 9
 _NO_CODE = {

@@ -18,7 +18,7 @@ from foreign import Foreign
 from mishaps import EXPORT, GREEN, RED, Mishap
 from ways import ROOT, WRONG, Way
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 
 #: runs ``airflow`` with arguments and an environment; its output goes to the file
 Command = Callable[[list[str], dict[str, str], Path], Any]

@@ -50,7 +50,7 @@ def emulator(folder: Path) -> Iterator[dict[str, Any]]:
 def started(*arguments: str, errors: IO[str]) -> Iterator[subprocess.Popen[str]]:
     """Start the emulator's command line, and stop it with everything it started."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "airflow_provider_dli.emulator", *arguments],
+        [sys.executable, "-m", "dli_emulator", *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=errors,

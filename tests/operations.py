@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Call
-from airflow_provider_dli.emulator.routes import ROUTES
+from dli_emulator.routes import ROUTES
 
 GOLDEN = Path(__file__).parent / "golden"
 PAGE = Path(__file__).parents[1] / "docs" / "operations.md"

@@ -61,7 +61,7 @@ def test_entry_points() -> None:
     (provider,) = [each for each in entry_points(group="apache_airflow_provider") if "dli" in each.value]
     assert provider.load()() == get_provider_info()
     (plugin,) = [each for each in entry_points(group="pytest11") if each.name == "airflow_provider_dli"]
-    assert plugin.value == "airflow_provider_dli.pytest_plugin"
+    assert plugin.value == "dli_emulator.pytest_plugin"
 
 
 def test_reading_a_dag_file_loads_no_heavy_library() -> None:
@@ -83,12 +83,12 @@ def test_the_pytest_plugin_costs_other_suites_nothing() -> None:
     code = """
 import sys, pytest
 before = set(sys.modules)
-import airflow_provider_dli.pytest_plugin
+import dli_emulator.pytest_plugin
 print(sorted(name for name in set(sys.modules) - before))
 """
     new = set(json.loads(python(code).splitlines()[-1].replace("'", '"')))
     ours = {name for name in new if name.startswith("airflow_provider_dli")}
-    assert ours == {"airflow_provider_dli", "airflow_provider_dli.pytest_plugin"}
+    assert ours == {"airflow_provider_dli", "dli_emulator.pytest_plugin"}
     assert not new & {"aiohttp", "boto3", "botocore", "requests", "airflow"}
 
 
@@ -140,7 +140,7 @@ def test_the_wheel_has_what_it_should_and_nothing_else(wheel: Path) -> None:
     shipped = {Path(name).name for name in names if "/example_dags/" in name}
     assert shipped == {path.name for path in (ROOT / "example_dags").glob("*.py")}
     assert "airflow_provider_dli/py.typed" in names
-    assert "airflow_provider_dli/emulator/openapi.json" in names
+    assert "dli_emulator/src/dli_emulator/openapi.json" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert "License-Expression: Apache-2.0" in text
     assert "Requires-Python: <3.14,>=3.11" in text

@@ -14,7 +14,7 @@ import pytest
 
 import airflow_provider_dli
 from airflow_provider_dli.connection.fields import EXTRAS
-from airflow_provider_dli.emulator.kinds import KINDS, flaw_in
+from dli_emulator.kinds import KINDS, flaw_in
 from airflow_provider_dli.operators import dli as operators
 from airflow_provider_dli.sensors import dli as sensors
 

@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 
 TRIES = 4
 #: seconds that clocks are off by

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.emulator.connections import KINDS
+from dli_emulator.connections import KINDS
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook

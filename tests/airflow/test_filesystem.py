@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import store
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.filesystems.obs import ObsFileSystem, get_fs, schemes
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
 from tests.operations import ENDPOINTS, OPERATIONS, PAGE, golden, hook_method, page_with

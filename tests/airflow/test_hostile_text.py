@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.archive.__main__ import main as archive_cli
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.filesystems.obs import ObsFileSystem
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.operators import dli

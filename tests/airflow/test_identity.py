@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.operators.dli import (
     DliDeleteFlinkJobsOperator,

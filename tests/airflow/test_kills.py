@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from tests.airflow.kills import killed
 
 

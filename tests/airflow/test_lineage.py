@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from openlineage.client.serde import Serde
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.lineage.openlineage import FACET, told
 from airflow_provider_dli.lineage.trace import Check, Dataset, Trace, object_of
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator

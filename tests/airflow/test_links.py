@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.links import console
 from airflow_provider_dli.links.dli import KEY, DliConsoleLink, ObsBucketLink

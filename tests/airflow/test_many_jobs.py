@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.hooks.dli import DliHook
 
 COUNT = 5000

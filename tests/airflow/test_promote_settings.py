@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client.flink.diff import is_own_directory
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from tests.airflow.test_promote import production, promote, world  # noqa: F401 -- a fixture
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.memory import RequestLog
 from airflow_provider_dli.operators.dli import (

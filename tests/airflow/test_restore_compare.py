@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliFailException
 from tests.airflow.restores import compare, exported, restore, scratch_jobs, two_projects
 from tests.airflow.stores import TaskInstance

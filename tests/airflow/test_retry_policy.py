@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 
 from airflow_provider_dli.client.errors import AnswerLostError, NotSentError, ThrottledError, UnavailableError
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
 from airflow_provider_dli.retry_policy import DliRetryPolicy

@@ -20,7 +20,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from airflow_provider_dli.client.obs.quiet import hush
-from airflow_provider_dli.emulator.keys import User
+from dli_emulator.keys import User
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.hooks.dli import DliHook
 from tests.airflow.living import LivingAirflow

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook

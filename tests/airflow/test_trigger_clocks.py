@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJobSensor
 
 #: a triggerer: its clock is so many seconds ahead of everybody else's

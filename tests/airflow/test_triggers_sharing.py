@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.emulator import Emulator
-from airflow_provider_dli.emulator.keys import AccessKey
+from dli_emulator import Emulator
+from dli_emulator.keys import AccessKey
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from airflow_provider_dli.triggers.obs import ArchivesTrigger

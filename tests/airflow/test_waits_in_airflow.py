@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from tests.processes import untraced
 
 # One process runs the DAG for all tests of this file.

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.exporting.writer import Writer
 from airflow_provider_dli.hooks.dli import DliHook

@@ -20,8 +20,8 @@ from airflow_provider_dli.exceptions import DliException
 
 _ROOTS = (DliClientError, DliException)
 _APART = (
-    "airflow_provider_dli.emulator",
-    "airflow_provider_dli.pytest_plugin",
+    "dli_emulator",
+    "dli_emulator.pytest_plugin",
     "airflow_provider_dli.example_dags",
 )
 #: a value for each parameter that a class takes

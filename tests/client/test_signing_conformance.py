@@ -27,8 +27,8 @@ from airflow_provider_dli.client.exchange import build, converse
 from airflow_provider_dli.client.signing import canonical_query
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport
-from airflow_provider_dli.emulator.signature import read_proof, signature_holds
-from airflow_provider_dli.emulator.wire import Request as Arrived
+from dli_emulator.signature import read_proof, signature_holds
+from dli_emulator.wire import Request as Arrived
 
 DATE = "20260115T083045Z"
 NOON = datetime(2026, 1, 15, 8, 30, 45, tzinfo=UTC)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from tests.emulator.conftest import Asker
 
 #: whether this is `make conformance`

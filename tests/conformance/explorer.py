@@ -24,11 +24,11 @@ from airflow_provider_dli import emulator as package
 from airflow_provider_dli.client.call import Request
 from airflow_provider_dli.client.credentials.keys import AccessKey, sign
 from airflow_provider_dli.client.signing import canonical_query, sdk_date
-from airflow_provider_dli.emulator import Emulator
-from airflow_provider_dli.emulator.archive import archive_of
-from airflow_provider_dli.emulator.jobs import NAME_LENGTH
-from airflow_provider_dli.emulator.keys import Token
-from airflow_provider_dli.emulator.project import Template
+from dli_emulator import Emulator
+from dli_emulator.archive import archive_of
+from dli_emulator.jobs import NAME_LENGTH
+from dli_emulator.keys import Token
+from dli_emulator.project import Template
 
 if TYPE_CHECKING:
     from requests import PreparedRequest

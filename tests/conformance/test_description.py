@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from airflow_provider_dli.emulator.routes import ROUTES
+from dli_emulator.routes import ROUTES
 from tests.conformance.explorer import description
 from tests.emulator.conftest import Asker
 from tests.operations import ENDPOINTS

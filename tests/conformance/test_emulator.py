@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_dli.emulator import Emulator
-from airflow_provider_dli.emulator.routes import ROUTES
+from dli_emulator import Emulator
+from dli_emulator.routes import ROUTES
 from tests.conformance.conftest import SEED, THOROUGH, Tell
 from tests.conformance.explorer import Found, explore
 

@@ -15,7 +15,7 @@ from huaweicloudsdkcore.exceptions.exceptions import (  # type: ignore[import-un
 from airflow_provider_dli.client.call import Reply
 from airflow_provider_dli.client.errors import ServiceError
 from airflow_provider_dli.client.exchange import judge
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from tests.client.test_operations import plain
 from tests.conformance.answers import refusal, varied
 from tests.conformance.conftest import SEED, THOROUGH, Tell

@@ -18,7 +18,7 @@ from airflow_provider_dli.client.credentials.keys import AccessKey
 from airflow_provider_dli.client.errors import ServiceError
 from airflow_provider_dli.client.exchange import converse
 from airflow_provider_dli.client.transport.sync import SyncTransport
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from tests.conformance.conftest import SEED, THOROUGH, Tell
 from tests.conformance.inputs import DEFAULTS, Inputs, draw, our_call, sdk_method, sdk_request
 from tests.emulator.test_sdk import client

@@ -15,9 +15,9 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 
-from airflow_provider_dli.emulator import Emulator
-from airflow_provider_dli.emulator.signature import canonical_request, signing_key, string_to_sign
-from airflow_provider_dli.emulator.wire import Request
+from dli_emulator import Emulator
+from dli_emulator.signature import canonical_request, signing_key, string_to_sign
+from dli_emulator.wire import Request
 
 NOON = datetime(2026, 1, 15, 8, 30, 45, tzinfo=UTC)
 

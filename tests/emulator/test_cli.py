@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from tests.emulator.conftest import store_url
 from tests.emulator.test_stores import processes
 
-COMMAND = [sys.executable, "-W", "error", "-m", "airflow_provider_dli.emulator"]
+COMMAND = [sys.executable, "-W", "error", "-m", "dli_emulator"]
 
 
 @contextmanager

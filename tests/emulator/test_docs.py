@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from airflow_provider_dli.emulator.kinds import KINDS
-from airflow_provider_dli.emulator.routes import ROUTES
+from dli_emulator.kinds import KINDS
+from dli_emulator.routes import ROUTES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text(encoding="utf-8")
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.emulator.obs import s3_client
-from airflow_provider_dli.emulator.state import Settings
+from dli_emulator.obs import s3_client
+from dli_emulator.state import Settings
 from tests.emulator.conftest import Asker, Clock
 
 

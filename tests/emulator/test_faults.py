@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.emulator import Fault
-from airflow_provider_dli.emulator.faults import Faults
-from airflow_provider_dli.emulator.kinds import KINDS
+from dli_emulator import Fault
+from dli_emulator.faults import Faults
+from dli_emulator.kinds import KINDS
 from tests.emulator.conftest import Answer, Asker
 from tests.emulator.test_export import keys, stored_bytes
 

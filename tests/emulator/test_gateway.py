@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_dli.emulator.gateway import identify
-from airflow_provider_dli.emulator.state import Identity, World
-from airflow_provider_dli.emulator.wire import Refusal, Request
+from dli_emulator.gateway import identify
+from dli_emulator.state import Identity, World
+from dli_emulator.wire import Refusal, Request
 from tests.emulator.conftest import Clock, signed
 
 OURS = Identity("AK", "SK")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.emulator.state import DEFAULT_DOMAIN, DEFAULT_USER
+from dli_emulator.state import DEFAULT_DOMAIN, DEFAULT_USER
 from tests.emulator.conftest import Answer, Asker, Clock
 
 PASSWORD = "emulator-password"

@@ -9,8 +9,8 @@ from keystoneauth1.exceptions import NotFound, Unauthorized
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
-from airflow_provider_dli.emulator import Emulator
-from airflow_provider_dli.emulator.state import DEFAULT_DOMAIN, DEFAULT_USER
+from dli_emulator import Emulator
+from dli_emulator.state import DEFAULT_DOMAIN, DEFAULT_USER
 
 
 def session(emulator: Emulator, **changes: Any) -> Session:

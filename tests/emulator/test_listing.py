@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.emulator.jobs import FlinkJob
-from airflow_provider_dli.emulator.samples import sample_jobs
+from dli_emulator.jobs import FlinkJob
+from dli_emulator.samples import sample_jobs
 from tests.emulator.conftest import Asker
 
 BRIEF = {

@@ -71,8 +71,8 @@ def test_the_example_of_the_docs_runs(tmp_path: Path) -> None:
 def test_the_plugin_costs_other_suites_nothing() -> None:
     """Importing it imports none of what the emulator needs, nor Airflow."""
     code = (
-        "import sys, pytest; before = set(sys.modules); import airflow_provider_dli.pytest_plugin\n"
+        "import sys, pytest; before = set(sys.modules); import dli_emulator.pytest_plugin\n"
         "print(sorted(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "['airflow_provider_dli', 'airflow_provider_dli.pytest_plugin']\n"
+    assert done.stdout == "['airflow_provider_dli', 'dli_emulator.pytest_plugin']\n"

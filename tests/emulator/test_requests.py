@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_dli.emulator.records import RequestLog, record
-from airflow_provider_dli.emulator.wire import Reply, Request
+from dli_emulator.records import RequestLog, record
+from dli_emulator.wire import Reply, Request
 from tests.emulator.conftest import Asker
 
 

@@ -20,7 +20,7 @@ from huaweicloudsdkdli.v1 import (  # type: ignore[import-untyped]  # likewise
     ShowFlinkJobRequest,
 )
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from tests.emulator.conftest import Asker
 
 

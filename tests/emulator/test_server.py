@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-import airflow_provider_dli.emulator as package
-from airflow_provider_dli.emulator import Emulator
-from airflow_provider_dli.emulator.errors import EmulatorError
+import dli_emulator as package
+from dli_emulator import Emulator
+from dli_emulator.errors import EmulatorError
 from tests.emulator.conftest import Asker, store_url
 
 
@@ -129,7 +129,7 @@ def test_a_fork_does_not_stop_its_parents_emulator(dli_emulator: Emulator) -> No
 
 def test_a_script_that_forgets_to_stop_ends_cleanly() -> None:
     """At the interpreter's end it stops by itself, without a word."""
-    code = "from airflow_provider_dli.emulator import Emulator\nprint(Emulator().start().dli)"
+    code = "from dli_emulator import Emulator\nprint(Emulator().start().dli)"
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -143,7 +143,7 @@ def test_the_package_offers_three_names_and_costs_nothing() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         package.Nothing  # noqa: B018 - the access is the test
     code = (
-        "import sys, airflow_provider_dli.emulator; print(len({'aiohttp', 'boto3', 'asyncio'} & set(sys.modules)))"
+        "import sys, dli_emulator; print(len({'aiohttp', 'boto3', 'asyncio'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "0\n"

@@ -15,7 +15,7 @@ from huaweicloudsdkcore.signer.signer import Signer  # type: ignore[import-untyp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_dli.emulator.signature import (
+from dli_emulator.signature import (
     Malformed,
     canonical_path,
     canonical_request,
@@ -24,7 +24,7 @@ from airflow_provider_dli.emulator.signature import (
     signing_time,
     string_to_sign,
 )
-from airflow_provider_dli.emulator.wire import Request
+from dli_emulator.wire import Request
 
 CASES = sorted((Path(__file__).parents[1] / "golden" / "signing").glob("*.json"))
 AK, SK = "EXAMPLEAK00000000001", "ExampleSecretKey0000000000000000000000001"

@@ -15,9 +15,9 @@ from typing import Any
 import psutil
 import pytest
 
-from airflow_provider_dli.emulator import Emulator, child
-from airflow_provider_dli.emulator.errors import EmulatorError
-from airflow_provider_dli.emulator.stores import External, Moto, SeaweedFS, make_store, moto, seaweedfs
+from dli_emulator import Emulator, child
+from dli_emulator.errors import EmulatorError
+from dli_emulator.stores import External, Moto, SeaweedFS, make_store, moto, seaweedfs
 from tests.emulator.conftest import Asker, store_url
 
 
@@ -71,7 +71,7 @@ class TestChildStores:
     def test_a_killed_parent_leaves_nothing_behind(self, name: str, tmp_path: Path) -> None:
         """Not even SIGKILL, which nobody can catch."""
         code = (
-            "import time; from airflow_provider_dli.emulator import Emulator\n"
+            "import time; from dli_emulator import Emulator\n"
             f"Emulator(object_store={name!r}).start(); print('up', flush=True); time.sleep(60)"
         )
         environment = {**os.environ, "TMPDIR": str(tmp_path)}

@@ -10,9 +10,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from airflow_provider_dli.emulator import Emulator
-from airflow_provider_dli.emulator.keys import AccessKey, Agency
-from airflow_provider_dli.emulator.state import DEFAULT_AGENCY
+from dli_emulator import Emulator
+from dli_emulator.keys import AccessKey, Agency
+from dli_emulator.state import DEFAULT_AGENCY
 from tests.emulator.conftest import Answer, Asker, Clock
 
 PATH = "/v3.0/OS-CREDENTIAL/securitytokens"

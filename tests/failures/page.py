@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from tests.connections import connected
 from tests.failures.scenarios import SCENARIOS, message_of
 

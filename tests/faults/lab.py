@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
 
-from airflow_provider_dli.emulator import Emulator
-from airflow_provider_dli.emulator.routes import find_route
-from airflow_provider_dli.emulator.wire import Request
+from dli_emulator import Emulator
+from dli_emulator.routes import find_route
+from dli_emulator.wire import Request
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from tests.airflow.halves import carried_through
 from tests.airflow.stores import TaskInstance

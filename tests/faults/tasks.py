@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_dli.emulator import Emulator
-from airflow_provider_dli.emulator.archive import archive_of, jobs_in
-from airflow_provider_dli.emulator.jobs import FlinkJob
+from dli_emulator import Emulator
+from dli_emulator.archive import archive_of, jobs_in
+from dli_emulator.jobs import FlinkJob
 from airflow_provider_dli.operators.dli import (
     DliCompareFlinkJobsOperator,
     DliDeleteFlinkJobsOperator,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from tests.airflow_cli import AirflowCli
 
 DAGS = Path(__file__).with_name("dags")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.serialization.helpers import serialize_template_field
 
-from airflow_provider_dli.emulator import Emulator
+from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.parameters.models import SelectionFields
 from tests.operators import KINDS, MODELS, is_templated, parameters_of

@@ -1,0 +1,114 @@
+"""``python -m dli_emulator``: the emulator from a shell, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+from dli_emulator.errors import EmulatorError
+from dli_emulator.faults import Fault, Faults
+from dli_emulator.kinds import DOOR_OPERATIONS
+from dli_emulator.routes import OPERATIONS
+from dli_emulator.samples import DEFAULT_COUNT
+from dli_emulator.server import Emulator
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the emulator until it is told to end.
+
+    :param arguments: of the command line; None takes those of the process
+    :returns: 0, or 1 if it could not start
+    """
+    options = _parser().parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
+    try:
+        with _emulator(options) as emulator:
+            emulator.faults.add(*options.fault)
+            told = emulator.describe()
+            print(json.dumps(told) if options.json else _for_people(told), flush=True)
+            while True:
+                time.sleep(3600)
+    except KeyboardInterrupt:
+        return 0
+    except EmulatorError as error:
+        print(f"dli emulator: {error}", file=sys.stderr)
+        return 1
+
+
+def _emulator(options: argparse.Namespace) -> Emulator:
+    return Emulator(
+        port=options.port,
+        host=options.host,
+        jobs=options.jobs,
+        object_store=options.object_store,
+        allow_hosts=options.allow_host,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m dli_emulator",
+        description="DLI's Flink job API and enough of IAM on one port, beside an object store.",
+    )
+    parser.add_argument("--port", type=int, default=0, help="TCP port; 0, the default, takes a free one")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; default %(default)s")
+    parser.add_argument(
+        "--allow-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a name that others reach it by, such as that of a container; may be given several times",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object, as the first line")
+    parser.add_argument("--jobs", type=_count, default=DEFAULT_COUNT, help="number of jobs; default %(default)s")
+    parser.add_argument(
+        "--object-store",
+        metavar="STORE",
+        help="seaweedfs, moto, or the URL of one that runs: http://AK:SK@host:port/bucket",
+    )
+    parser.add_argument(
+        "--fault",
+        type=_fault,
+        action="append",
+        default=[],
+        help="script a fault, such as ExportFlinkJobs:throttled:times=3,retry_after=1; may be given several times",
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"not a number of jobs: {text!r}")
+    return int(text)
+
+
+def _fault(text: str) -> Fault:
+    try:
+        fault = Fault.parse(text)
+        Faults((*OPERATIONS, *DOOR_OPERATIONS)).add(fault)
+    except (ValueError, TypeError) as flaw:
+        raise argparse.ArgumentTypeError(str(flaw)) from None
+    return fault
+
+
+def _end(*_: object) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):  # once is enough: let it clear up
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _for_people(told: dict[str, str]) -> str:
+    rows = [f"  {name:<12} {value}" for name, value in told.items() if name != "airflow_conn"]
+    given = {"AIRFLOW_CONN_DLI_DEFAULT": told["airflow_conn"], "AIRFLOW_VAR_DLI_BACKUP_BUCKET": told["bucket"]}
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in given.items()]
+    return "\n".join(["DLI emulator is up. Ctrl-C ends it.", *rows, "", *exports])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""The HTTP side: takes requests off the wire, lets gateway and handlers answer, and breaks what is to break."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from secrets import token_hex
+from wsgiref.handlers import format_date_time
+
+from aiohttp import web
+
+from dli_emulator.browsers import Browsers
+from dli_emulator.call import Archives, Call, blocking
+from dli_emulator.control import Control
+from dli_emulator.cutting import Cut, cut
+from dli_emulator.door import Door
+from dli_emulator.faults import Fault
+from dli_emulator.gateway import identify, internal_error, scripted_reply, too_large, unknown_api
+from dli_emulator.records import record
+from dli_emulator.routes import Route, find_route
+from dli_emulator.state import World
+from dli_emulator.wire import Refusal, Reply, Request
+
+_LOG = logging.getLogger(__name__)
+
+#: largest body that the gateway takes, in bytes
+MAX_BODY = 12 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request on its way through.
+
+    :param request: as it arrived
+    :param is_whole: whether its body was within the limit
+    :param route: the operation; None if the API is unknown
+    :param path: placeholders of its path
+    :param fault: the scripted fault it meets
+    :param request_id: the answer's ``X-Request-Id``
+    """
+
+    request: Request
+    is_whole: bool
+    route: Route | None
+    path: dict[str, str]
+    fault: Fault | None
+    request_id: str = field(default_factory=lambda: token_hex(16))
+
+    def meets(self, *kinds: str) -> bool:
+        """Tell whether the fault is of one of these kinds."""
+        return self.fault is not None and self.fault.kind in kinds
+
+    def number(self, kind: str, name: str) -> float:
+        """Give a parameter of the fault if it is of that kind, else 0."""
+        return float(self.fault[name]) if self.fault is not None and self.fault.kind == kind else 0.0
+
+
+class Service:
+    """DLI and IAM behind one gateway.
+
+    :param world: what they act on
+    :param archives: where exports go
+    :param reset: makes world and bucket clean; may block
+    :param door: lets those with temporary keys to the object store
+    :param hosts: names, beside those of loopback, that it is reached by
+    """
+
+    def __init__(
+        self, world: World, archives: Archives, reset: Callable[[], None], door: Door, hosts: Iterable[str] = ()
+    ) -> None:
+        self._door = door
+        self._browsers = Browsers(hosts)
+        self._world = world
+        self._archives = archives
+        self._control = Control(world, reset)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def application(self) -> web.Application:
+        """Give the application, to be served on one port."""
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._browsers.middleware()])
+        app.router.add_route("*", "/_emulator/{what}", self._control.handle)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        return app
+
+    async def _handle(self, incoming: web.Request) -> web.StreamResponse:
+        if self._door.is_for(incoming):
+            return await self._door.handle(incoming)
+        exchange = self._arrived(*await _taken(incoming))
+        try:
+            reply = await self._answer(exchange)
+        except Cut:
+            return cut(incoming, hard=exchange.meets("reset_before", "reset_after"))
+        self._world.log.answered(exchange.request_id, reply)
+        return await self._send(incoming, exchange, reply)
+
+    def _arrived(self, request: Request, is_whole: bool) -> Exchange:  # noqa: FBT001 - passed on as it comes
+        route, path = find_route(request) or (None, {})
+        fault = self._world.faults.take(route.operation) if route else None
+        exchange = Exchange(request, is_whole, route, path, fault)
+        operation = route.operation if route else None
+        kind = fault.kind if fault else None
+        self._world.log.arrived(record(request, operation, self._world.clock(), exchange.request_id, kind))
+        return exchange
+
+    async def _answer(self, exchange: Exchange) -> Reply:
+        if exchange.meets("hang"):
+            await asyncio.Event().wait()
+        await asyncio.sleep(exchange.number("slow", "before"))
+        try:
+            reply = await self._carry_out(exchange)
+        except Cut:
+            raise
+        except Refusal as refusal:
+            reply = refusal.reply(exchange.request_id)
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer
+            _LOG.exception("request %s broke the emulator", exchange.request_id)
+            reply = internal_error().reply(exchange.request_id)
+        await asyncio.sleep(exchange.number("slow", "after"))
+        if exchange.meets("cut_after", "reset_after"):
+            raise Cut
+        return reply
+
+    async def _carry_out(self, exchange: Exchange) -> Reply:
+        route = exchange.route
+        if not exchange.is_whole:
+            raise too_large()
+        if route is None:
+            raise unknown_api()
+        if not route.is_open:
+            skew = exchange.number("skewed_clock", "seconds")
+            identify(self._world, exchange.request, exchange.path.get("project_id"), skew)
+        if exchange.meets("cut_before", "reset_before"):
+            raise Cut
+        fault = exchange.fault
+        reply = await self._act(exchange, route) if fault is None or fault.acts else None
+        if fault and (scripted := scripted_reply(fault, self._world, exchange.request)):
+            return scripted
+        return reply or await self._act(exchange, route)
+
+    async def _act(self, exchange: Exchange, route: Route) -> Reply:
+        call = Call(self._world, self._archives, exchange.request, exchange.path, exchange.fault, self._later)
+        reply = await route.handler(call)
+        self._world.log.acted(exchange.request_id)
+        return reply
+
+    async def _send(self, incoming: web.Request, exchange: Exchange, reply: Reply) -> web.StreamResponse:
+        payload, content_type = reply.payload()
+        now = self._world.clock() + exchange.number("skewed_clock", "seconds")
+        headers = {
+            "Content-Type": content_type,
+            "X-Request-Id": exchange.request_id,
+            "Date": format_date_time(now),
+        }
+        headers |= reply.headers
+        if not exchange.meets("cut_during"):
+            return web.Response(status=reply.status, body=payload, headers=headers)
+        response = web.StreamResponse(status=reply.status, headers=headers)
+        response.content_length = len(payload)
+        await response.prepare(incoming)
+        await response.write(payload[: len(payload) // 2])
+        cut(incoming, hard=False)
+        return response
+
+    def _later(self, seconds: float, act: Callable[[], None]) -> None:
+        task = asyncio.create_task(self._act_later(seconds, act, self._world.generation))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _act_later(self, seconds: float, act: Callable[[], None], generation: int) -> None:
+        await asyncio.sleep(seconds)
+        if self._world.generation == generation:
+            await blocking(act)
+
+
+async def _taken(incoming: web.Request) -> tuple[Request, bool]:
+    try:
+        body, is_whole = await incoming.read(), True
+    except web.HTTPRequestEntityTooLarge:
+        body, is_whole = b"", False
+    headers = tuple((_text(name), _text(value)) for name, value in incoming.raw_headers)
+    return Request(incoming.method, incoming.raw_path, headers, body), is_whole
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

@@ -1,0 +1,76 @@
+"""The control endpoint, for tests in other languages: faults, request log and reset over HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from dli_emulator.call import blocking
+from dli_emulator.faults import Fault
+from dli_emulator.state import World
+
+#: what the emulator answers, as an OpenAPI description
+DESCRIPTION = Path(__file__).parent / "openapi.json"
+
+
+class Control:
+    """Answers under ``/_emulator/``.
+
+    :param world: what is looked at and changed
+    :param reset: makes world and bucket clean; may block
+    """
+
+    def __init__(self, world: World, reset: Callable[[], None]) -> None:
+        self._world = world
+        self._reset = reset
+
+    async def handle(self, incoming: web.Request) -> web.Response:
+        """Answer one request."""
+        if not ip_address(incoming.remote or "").is_loopback:
+            return web.json_response({"error": "the control endpoint is for this machine only"}, status=403)
+        if incoming.method == "POST" and not _is_json(incoming):
+            return web.json_response({"error": "give Content-Type: application/json"}, status=415)
+        match incoming.method, incoming.match_info["what"]:
+            case "GET", ("faults" | "requests" | "openapi.json") as what:
+                return web.json_response(self._shown(what))
+            case "POST", "faults":
+                return await self._set(incoming)
+            case "DELETE", "faults":
+                self._world.faults.clear()
+            case "DELETE", "requests":
+                self._world.log.clear()
+            case "POST", "reset":
+                await blocking(self._reset)
+            case _:
+                return web.json_response({"error": "there is no such control"}, status=404)
+        return web.Response(status=204)
+
+    def _shown(self, what: str) -> Any:  # noqa: ANN401 - any JSON
+        if what == "openapi.json":
+            return json.loads(DESCRIPTION.read_text(encoding="utf-8"))
+        if what == "faults":
+            return [fault.as_dict() for fault in self._world.faults]
+        return [asdict(entry) for entry in self._world.log]
+
+    async def _set(self, incoming: web.Request) -> web.Response:
+        try:
+            given = await incoming.json()
+            faults = [Fault.from_dict(item) for item in (given if isinstance(given, list) else [given])]
+            self._world.faults.add(*faults)
+        except (ValueError, TypeError) as flaw:
+            return web.json_response({"error": str(flaw)}, status=400)
+        shown: list[dict[str, Any]] = [fault.as_dict() for fault in faults]
+        return web.json_response(shown, status=201)
+
+
+def _is_json(incoming: web.Request) -> bool:
+    """Say whether a body is declared to be JSON, as no form of a web page can; without a body nothing need be."""
+    if "Content-Type" in incoming.headers or incoming.body_exists:
+        return incoming.content_type == "application/json"
+    return True

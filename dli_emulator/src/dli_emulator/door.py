@@ -1,0 +1,194 @@
+"""A door before the object store for temporary keys, which the stores behind it do not know.
+
+OBS takes a temporary access key with its security token; stores that stand in for OBS take keys of their own only.
+So a request to this port that is signed as S3 wants it (``AWS4-HMAC-SHA256``) is judged here: key, token, their
+end, signature. If all of it holds, it goes on to the store, signed anew with the store's own key, and the store's
+answer comes back as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import io
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from xml.sax.saxutils import escape
+
+from aiohttp import ClientResponse, ClientSession, DummyCookieJar, web
+from yarl import URL
+
+from dli_emulator.cutting import cut
+from dli_emulator.faults import Fault
+from dli_emulator.keys import AccessKey
+from dli_emulator.kinds import AT_THE_DOOR
+from dli_emulator.obs import SIGNING_REGION
+from dli_emulator.state import World
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+_PIECE = 64 * 1024
+_PROOF = re.compile(
+    rf"{ALGORITHM} +Credential=(?P<key>[^/,\s]+)/(?P<day>\d{{8}})/(?P<region>[^/,\s]+)/s3/aws4_request, *"
+    r"SignedHeaders=(?P<headers>[^,\s]+), *Signature=(?P<signature>[0-9a-f]{64})"
+)
+# What belongs to this connection, or to the signature that is made anew.
+_NOT_FORWARDED = {
+    "authorization",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "transfer-encoding",
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-security-token",
+}
+_NOT_RETURNED = {"connection", "date", "keep-alive", "server", "transfer-encoding"}
+
+
+@dataclass
+class Refused(Exception):  # noqa: N818 - an answer, not a fault of the emulator
+    """The store's interface says no.
+
+    :param code: S3's error code
+    :param message: its words
+    """
+
+    code: str
+    message: str
+
+
+class Door:
+    """Lets requests through to the store.
+
+    :param world: knows the keys
+    :param endpoint: base URL of the store
+    """
+
+    def __init__(self, world: World, endpoint: str) -> None:
+        self._world = world
+        self._endpoint = endpoint
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Hold connections to the store open."""
+        async with ClientSession(
+            auto_decompress=False, cookie_jar=DummyCookieJar(), skip_auto_headers=("User-Agent", "Content-Type")
+        ) as self._session:
+            yield
+
+    @staticmethod
+    def is_for(incoming: web.Request) -> bool:
+        """Tell whether a request is for the store."""
+        return incoming.headers.get("Authorization", "").startswith(ALGORITHM)
+
+    async def handle(self, incoming: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        try:
+            self._judge(incoming)
+        except Refused as refused:
+            return _error(403, refused.code, refused.message)
+        # A fault for each operation that the store cannot meet waits for a request to DLI.
+        return await self._answer(incoming, self._world.faults.take(_operation(incoming), AT_THE_DOOR))
+
+    async def _answer(self, incoming: web.Request, fault: Fault | None) -> web.StreamResponse:
+        kind = fault.kind if fault else None
+        if fault and kind == "slow":
+            await asyncio.sleep(fault["before"] + fault["after"])
+        if fault and kind in ("error", "html"):
+            return _scripted(fault)
+        if kind in ("cut_before", "reset_before"):
+            return cut(incoming, hard=kind == "reset_before")
+        return await self._forward(incoming, kind)
+
+    def _judge(self, incoming: web.Request) -> None:
+        proof = _PROOF.fullmatch(incoming.headers["Authorization"])
+        key = self._world.keys.access_keys.get(proof["key"]) if proof else None
+        if proof is None or key is None or incoming.headers.get("X-Amz-Security-Token") != key.security_token:
+            raise Refused("InvalidAccessKeyId", "The key is not known, or the security token is not its own.")
+        if self._world.keys.has_ended(key):
+            raise Refused("ExpiredToken", "The provided token has expired.")
+        names = proof["headers"].split(";")
+        signed = {name: ",".join(incoming.headers.getall(name, ())) for name in names}
+        expected = _signature(incoming, key, proof["region"], signed)
+        if not hmac.compare_digest(expected, proof["signature"]):
+            raise Refused("SignatureDoesNotMatch", "The signature is not the one of this request and key.")
+
+    async def _forward(self, incoming: web.Request, fault: str | None) -> web.StreamResponse:
+        url = URL(f"{self._endpoint}{incoming.raw_path}", encoded=True)
+        body = await incoming.read()
+        dropped = _NOT_FORWARDED | ({"range"} if fault == "range_ignored" else set())
+        kept = {name: value for name, value in incoming.headers.items() if name.lower() not in dropped}
+        headers = self._signed(incoming.method, str(url), kept, body)
+        async with self._session.request(
+            incoming.method, url, headers=headers, data=io.BytesIO(body) if body else None, allow_redirects=False
+        ) as answer:
+            response = web.StreamResponse(status=answer.status, reason=answer.reason)
+            for name, value in answer.headers.items():
+                if name.lower() not in _NOT_RETURNED:
+                    response.headers.add(name, value)
+            await response.prepare(incoming)
+            return await _passed_on(incoming, response, answer, fault)
+
+    def _signed(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+        identity = self._world.identity
+        request = _aws_request(method, url, headers, body)
+        _signer(identity.access_key, identity.secret_key, SIGNING_REGION).add_auth(request)
+        return dict(request.headers.items())
+
+
+async def _passed_on(
+    incoming: web.Request, response: web.StreamResponse, answer: ClientResponse, fault: str | None
+) -> web.StreamResponse:
+    """Pass the body on, or only half of it."""
+    left = (answer.content_length or 0) // 2 if fault == "cut_during" else None
+    async for piece in answer.content.iter_chunked(_PIECE):
+        await response.write(piece[:left])
+        if left is not None:
+            left -= len(piece)
+            if left <= 0:
+                return cut(incoming, hard=False)
+    return response
+
+
+def _operation(incoming: web.Request) -> str:
+    """Name what is asked, as S3 does; the first part of the path is the bucket."""
+    key = incoming.path.strip("/").partition("/")[2]
+    names = {"GET": ("ListObjects", "GetObject"), "HEAD": ("HeadBucket", "HeadObject")}
+    return names.get(incoming.method, ("other", "other"))[bool(key)]
+
+
+def _scripted(fault: Fault) -> web.Response:
+    if fault.kind == "html":
+        return web.Response(status=fault["status"], text="<html>load balancer</html>", content_type="text/html")
+    return _error(fault["status"], fault["code"], fault["message"])
+
+
+def _error(status: int, code: str, message: str) -> web.Response:
+    page = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    return web.Response(status=status, text=page, content_type="application/xml")
+
+
+def _signature(incoming: web.Request, key: AccessKey, region: str, signed: Mapping[str, str]) -> str:
+    """Compute, with botocore as the judge, what the signature over these headers must be."""
+    request = _aws_request(incoming.method, f"http://{incoming.host}{incoming.raw_path}", signed, b"")
+    request.context["timestamp"] = incoming.headers.get("X-Amz-Date", "")
+    signer = _signer(key.access_key, key.secret_key, region)
+    text = signer.string_to_sign(request, signer.canonical_request(request))
+    return str(signer.signature(text, request))
+
+
+def _aws_request(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Any:  # noqa: ANN401 - untyped there
+    from botocore.awsrequest import AWSRequest  # noqa: PLC0415 - takes long, and few come through this door
+
+    return AWSRequest(method=method, url=url, headers=dict(headers), data=body)
+
+
+def _signer(access_key: str, secret_key: str, region: str) -> Any:  # noqa: ANN401 - untyped there
+    from botocore.auth import S3SigV4Auth  # noqa: PLC0415 - likewise
+    from botocore.credentials import Credentials  # noqa: PLC0415 - likewise
+
+    return S3SigV4Auth(Credentials(access_key, secret_key), "s3", region)

@@ -1,0 +1,97 @@
+"""Which handler answers to which method and path. The paths are written as the manual writes them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from dli_emulator import iam, temporary
+from dli_emulator.call import Handler
+from dli_emulator.dli import (
+    definitions,
+    exporting,
+    importing,
+    lifecycle,
+    reading,
+    rights,
+    templates,
+)
+from dli_emulator.wire import Request
+
+_STREAMING = "/v1.0/{project_id}/streaming"
+_JOBS = f"{_STREAMING}/jobs"
+_JOB = f"{_JOBS}/{{job_id}}"
+_GRAPH = "/v3/{project_id}/streaming/jobs/{job_id}/gen-graph"
+_TEMPLATES = f"{_STREAMING}/job-templates"
+_AGENCY = "/v2/{project_id}/agency"
+_SECURITY_TOKENS = "/v3.0/OS-CREDENTIAL/securitytokens"
+_METADATA_TOKEN = "/meta-data/latest/api/token"  # noqa: S105 - a path
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation of the service.
+
+    :param operation: its name in the service's own client
+    :param method: HTTP method
+    :param path: with its placeholders
+    :param handler: carries it out
+    :param is_open: whether one need not prove who one is
+    """
+
+    operation: str
+    method: str
+    path: str
+    handler: Handler
+    is_open: bool = False
+
+    def match(self, request: Request) -> dict[str, str] | None:
+        """Give the placeholders, decoded, if the request is for this operation."""
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.path))
+        found = re.fullmatch(pattern, request.path) if request.method == self.method else None
+        return {name: unquote(value) for name, value in found.groupdict().items()} if found else None
+
+
+ROUTES = (
+    Route("ExportFlinkJobs", "POST", f"{_JOBS}/export", exporting.export_flink_jobs),
+    Route("ImportFlinkJobs", "POST", f"{_JOBS}/import", importing.import_flink_jobs),
+    Route("ListFlinkJobs", "GET", _JOBS, reading.list_flink_jobs),
+    Route("ShowFlinkJob", "GET", _JOB, reading.show_flink_job),
+    Route("BatchRunFlinkJobs", "POST", f"{_JOBS}/run", lifecycle.run_jobs),
+    Route("BatchStopFlinkJobs", "POST", f"{_JOBS}/stop", lifecycle.stop_jobs),
+    Route("DeleteFlinkJob", "DELETE", _JOB, lifecycle.delete_job),
+    Route("BatchDeleteFlinkJobs", "POST", f"{_JOBS}/delete", lifecycle.delete_jobs),
+    Route("CreateFlinkSqlJob", "POST", f"{_STREAMING}/sql-jobs", definitions.create_sql_job),
+    Route("UpdateFlinkSqlJob", "PUT", f"{_STREAMING}/sql-jobs/{{job_id}}", definitions.update_sql_job),
+    Route("CreateFlinkJarJob", "POST", f"{_STREAMING}/flink-jobs", definitions.create_jar_job),
+    Route("UpdateFlinkJarJob", "PUT", f"{_STREAMING}/flink-jobs/{{job_id}}", definitions.update_jar_job),
+    Route("ShowFlinkJobExecutionGraph", "GET", f"{_JOB}/execute-graph", reading.show_execution_graph),
+    Route("CreateFlinkSqlJobGraph", "POST", _GRAPH, reading.create_sql_job_graph),
+    Route("ExecuteFlinkJobSavepoint", "POST", f"{_JOB}/savepoint", lifecycle.trigger_savepoint),
+    Route("ImportFlinkJobSavepoint", "POST", f"{_JOB}/import-savepoint", lifecycle.import_savepoint),
+    Route("CreateFlinkSqlJobTemplate", "POST", _TEMPLATES, templates.create_template),
+    Route("ListFlinkSqlJobTemplates", "GET", _TEMPLATES, templates.list_templates),
+    Route("UpdateFlinkSqlJobTemplate", "PUT", f"{_TEMPLATES}/{{template_id}}", templates.update_template),
+    Route("DeleteFlinkSqlJobTemplate", "DELETE", f"{_TEMPLATES}/{{template_id}}", templates.delete_template),
+    Route("ShowFlinkMetric", "POST", f"{_JOBS}/metrics", reading.show_metrics),
+    Route("RegisterBucket", "POST", "/v1.0/{project_id}/dli/obs-authorize", rights.register_bucket),
+    Route("CreateDliAgency", "POST", _AGENCY, rights.create_agency),
+    Route("ShowDliAgency", "GET", _AGENCY, rights.show_agency),
+    Route("KeystoneListProjects", "GET", "/v3/projects", iam.list_projects),
+    Route("KeystoneCreateUserTokenByPassword", "POST", "/v3/auth/tokens", iam.create_token, is_open=True),
+    Route("KeystoneValidateToken", "GET", "/v3/auth/tokens", iam.show_token),
+    Route("CreateTemporaryAccessKey", "POST", _SECURITY_TOKENS, temporary.create_security_token, is_open=True),
+    Route("GetMetadataToken", "PUT", _METADATA_TOKEN, temporary.create_metadata_token, is_open=True),
+    Route("GetSecurityKey", "GET", "/openstack/latest/securitykey", temporary.show_security_key, is_open=True),
+)
+OPERATIONS = tuple(route.operation for route in ROUTES)
+
+
+def find_route(request: Request) -> tuple[Route, dict[str, str]] | None:
+    """Find the operation that a request is for, and the placeholders of its path; None if there is none.
+
+    :param request: as it arrived
+    """
+    matches = ((route, route.match(request)) for route in ROUTES)
+    return next(((route, path) for route, path in matches if path is not None), None)

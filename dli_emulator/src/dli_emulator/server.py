@@ -1,0 +1,225 @@
+"""The emulator as one thing to start and stop: DLI and IAM in a thread, beside an object store."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
+from typing import TYPE_CHECKING, Any, Self
+
+from aiohttp.web import AppRunner, SockSite
+
+from dli_emulator.app import Service
+from dli_emulator.background import Background
+from dli_emulator.connections import connection
+from dli_emulator.door import Door
+from dli_emulator.errors import EmulatorError
+from dli_emulator.faults import Fault, Faults
+from dli_emulator.jobs import FlinkJob
+from dli_emulator.keys import Clock
+from dli_emulator.kinds import DOOR_OPERATIONS
+from dli_emulator.records import Recorded
+from dli_emulator.routes import OPERATIONS
+from dli_emulator.samples import DEFAULT_COUNT
+from dli_emulator.state import DEFAULT_PROJECT_ID, Identity, Settings, World
+from dli_emulator.stores import Store, make_store
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+#: seconds that requests under way have when the server stops
+_GRACE = 0.2
+#: bytes that a request line or a header may have, as at the real gateway
+_LONGEST_LINE = 32 * 1024
+
+
+class Emulator:
+    """DLI and IAM on one port, beside an object store; a context manager.
+
+    :param port: TCP port; 0 takes a free one
+    :param host: address to listen on
+    :param jobs: how many sample jobs the project has, or the jobs themselves
+    :param object_store: ``seaweedfs``, ``moto``, or the URL of one that runs
+        (``http://AK:SK@host:port/bucket``); None takes the best that is installed
+    :param region: region id, also the project's name
+    :param project_id: the one project
+    :param access_key: AK that DLI and store take; made up if None. With moto the store makes it
+    :param secret_key: its SK; made up if None
+    :param settings: which way to go where the manual's editions differ
+    :param clock: gives epoch seconds
+    :param allow_hosts: names that it is reached by, beside ``host``, ``localhost`` and addresses of its own
+    """
+
+    #: base URL of DLI
+    dli: str
+    #: base URL of IAM
+    iam: str
+    #: base URL of the object store; with moto that of the door, since moto wants a region of its own
+    obs: str
+    access_key: str
+    secret_key: str
+    #: bucket to export to
+    bucket: str
+    #: the state behind the API
+    world: World
+    #: client of the object store
+    s3: S3Client
+
+    def __init__(  # noqa: PLR0913 - keywords, each with a default
+        self,
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        jobs: int | Iterable[FlinkJob] = DEFAULT_COUNT,
+        object_store: str | None = None,
+        region: str = "cn-north-4",
+        project_id: str = DEFAULT_PROJECT_ID,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        settings: Settings | None = None,
+        clock: Clock = time.time,
+        allow_hosts: Iterable[str] = (),
+    ) -> None:
+        self.region = region
+        self.project_id = project_id
+        self._address = (host, port)
+        self._hosts = (host, *allow_hosts)
+        self._jobs = jobs
+        self._make_store = partial(make_store, object_store, access_key, secret_key)
+        self._settings = settings
+        self._clock = clock
+        self._process = os.getpid()
+        self._store: Store | None = None
+        self._background: Background | None = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> Self:
+        """Start it; return when all of it answers.
+
+        :raises EmulatorError: if the port is taken or the store does not start
+        """
+        self._store = self._make_store()
+        self._background = Background(self._serving, "dli-emulator")
+        atexit.register(self.stop)
+        try:
+            self._background.start()
+        except BaseException:  # Ctrl-C among them
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop it, its children included. Does nothing if it does not run, or in a fork of its process."""
+        if os.getpid() != self._process or self._background is None or self._store is None:
+            return
+        atexit.unregister(self.stop)
+        self._store.give_up()
+        self._background.stop()
+        self._background = self._store = None
+
+    def reset(self) -> None:
+        """Make a clean world: jobs, keys and settings as at first, no faults, no requests, an empty bucket."""
+        self.world.reset()
+        self._bucket.clean()
+
+    @property
+    def requests(self) -> list[Recorded]:
+        """All requests so far, in the order they arrived."""
+        return list(self.world.log)
+
+    @property
+    def faults(self) -> Faults:
+        """The faults that are still to come."""
+        return self.world.faults
+
+    def fault(self, operation: str, kind: str, *, times: int | None = 1, **parameters: Any) -> Fault:  # noqa: ANN401 - the kind's
+        """Script a fault.
+
+        :param operation: name of the operation, such as ``ExportFlinkJobs``; ``*`` for each
+        :param kind: what is to happen, see docs/emulator.md
+        :param times: how many requests it meets; None for all until it is cleared
+        :param parameters: those of the kind
+        :raises ValueError: if there is no such operation, kind or parameter
+        """
+        fault = Fault(operation, kind, times, parameters)
+        self.world.faults.add(fault)
+        return fault
+
+    @property
+    def airflow_conn(self) -> str:
+        """An Airflow connection as JSON, to be put into ``AIRFLOW_CONN_DLI_DEFAULT``."""
+        return self.connection()
+
+    def connection(self, kind: str = "access_key", *, agency: bool = False, **extra: Any) -> str:  # noqa: ANN401 - any extra
+        """Give an Airflow connection as JSON, with credentials of a kind.
+
+        :param kind: ``access_key``, ``temporary`` (an access key with its security token), ``password``,
+            ``token`` or ``metadata``
+        :param agency: assume the emulator's agency on top
+        :param extra: further extras of the connection; they replace those that would be there
+        :raises ValueError: if there is no such kind
+        """
+        return connection(self.world, self.dli, self.obs, kind, agency=agency, extra=extra)
+
+    def describe(self) -> dict[str, str]:
+        """Give all that a client needs to know, as texts."""
+        names = ("dli", "iam", "obs", "region", "project_id", "access_key", "secret_key", "bucket", "airflow_conn")
+        return {name: getattr(self, name) for name in names}
+
+    @asynccontextmanager
+    async def _serving(self) -> AsyncIterator[None]:
+        store = self._store
+        assert store is not None  # noqa: S101 - set by start, for mypy
+        async with AsyncExitStack() as stack:
+            listener = stack.enter_context(_listener(*self._address))
+            stack.callback(store.stop)
+            self._bucket = store.start()
+            stack.callback(self._bucket.client.close)
+            self._settle(store, listener.getsockname()[1])
+            door = Door(self.world, store.endpoint)
+            await stack.enter_async_context(door.open())
+            service = Service(self.world, self._bucket, self.reset, door, self._hosts)
+            runner = AppRunner(
+                service.application(),
+                access_log=None,
+                shutdown_timeout=_GRACE,
+                max_line_size=_LONGEST_LINE,
+                max_field_size=_LONGEST_LINE,
+            )
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await SockSite(runner, listener).start()
+            yield
+
+    def _settle(self, store: Store, port: int) -> None:
+        given = self._address[0]
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(given, given)  # noqa: S104 - compared # nosec B104
+        self.dli = self.iam = f"http://{host}:{port}"
+        # The door signs anew, for the region that the store wants.
+        self.obs = store.endpoint if store.any_region else self.dli
+        self.access_key, self.secret_key = store.access_key, store.secret_key
+        self.bucket = self._bucket.name
+        self.s3 = self._bucket.client
+        identity = Identity(self.access_key, self.secret_key, region=self.region, project_id=self.project_id)
+        operations = (*OPERATIONS, *DOOR_OPERATIONS)
+        self.world = World(identity, self._jobs, self._settings, operations, self._clock)
+
+
+def _listener(host: str, port: int) -> socket:
+    listener = socket(AF_INET6 if ":" in host else AF_INET, SOCK_STREAM)
+    listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise EmulatorError(f"cannot listen on {host}:{port}: {error.strerror}; 0 takes a free one") from error
+    return listener

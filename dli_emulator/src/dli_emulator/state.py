@@ -1,0 +1,172 @@
+"""The world behind the API: projects with their jobs, keys, faults and request log. Knows no HTTP."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from dli_emulator.faults import Faults
+from dli_emulator.jobs import FlinkJob
+from dli_emulator.keys import Agency, Clock, KeyRing, User
+from dli_emulator.project import Project
+from dli_emulator.records import RequestLog
+from dli_emulator.samples import FIRST_ID, sample_jobs
+
+DEFAULT_PROJECT_ID = "48cc2c48765f481480c7db940d6409d1"
+DEFAULT_USER = "emulator-user"
+DEFAULT_DOMAIN = "emulator-domain"
+DEFAULT_AGENCY = Agency("emulator-agency", "granting-domain")
+
+
+@dataclass
+class Settings:
+    """Where the editions of the manual differ, or say nothing: which way the emulator goes.
+
+    :param boolean_is_success: job calls answer ``is_success`` as a JSON boolean; the default is a string
+    :param names_2020: fields bear the names of 2020, such as ``zip_files``
+    :param lenient_obs_dir: ``obs_dir`` may have ``obs://`` before it and slashes at its ends
+    :param metadata_version: 2 hands out keys for a session token only; 1 knows no session tokens
+    :param quoted_ids: an import gives ids as texts, as the manual's example does
+    :param batch_answer: a batch is answered with ``each``, one envelope for every id, ``one`` for all of them in
+        an array, or ``object``, one without an array as before 2023
+    :param step_seconds: how long a job stays in each status on its way
+    """
+
+    boolean_is_success: bool = False
+    names_2020: bool = False
+    lenient_obs_dir: bool = False
+    metadata_version: int = 2
+    quoted_ids: bool = False
+    batch_answer: Literal["each", "one", "object"] = "each"
+    step_seconds: float = 0.1
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whom the world belongs to.
+
+    :param access_key: permanent key (AK)
+    :param secret_key: its secret (SK)
+    :param password: of the IAM user
+    :param region: region id, also the project's name
+    :param project_id: the first project
+    :param user: IAM user name
+    :param domain: account name
+    """
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    password: str = field(default="emulator-password", repr=False)
+    region: str = "cn-north-4"
+    project_id: str = DEFAULT_PROJECT_ID
+    user: str = DEFAULT_USER
+    domain: str = DEFAULT_DOMAIN
+
+
+class World:
+    """Everything that the service remembers.
+
+    :param identity: whom it belongs to
+    :param jobs: how many sample jobs there are, or the jobs themselves
+    :param settings: which way to go where the manual is unclear
+    :param operations: names that a fault may be set for
+    :param clock: gives epoch seconds
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        jobs: int | Iterable[FlinkJob] = 0,
+        settings: Settings | None = None,
+        operations: Iterable[str] = (),
+        clock: Clock = time.time,
+    ) -> None:
+        self.identity = identity
+        self.clock = clock
+        self.log = RequestLog()
+        self.faults = Faults(operations)
+        self._first_jobs = jobs if isinstance(jobs, int) else deepcopy(list(jobs))
+        self._first_settings = settings or Settings()
+        #: how often the world was made anew; what was begun in an older one must not finish in this
+        self.generation = 0
+        self._last_stamp = 0
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Make the world as it was at first: jobs, keys, settings; no faults, no requests, no lock-outs."""
+        self.generation += 1
+        self.settings = replace(self._first_settings)
+        self.keys = KeyRing(self.clock)
+        self.keys.add_key(self.identity.access_key, self.identity.secret_key)
+        self.keys.agencies.add(DEFAULT_AGENCY)
+        home = Project(self.identity.project_id, self.identity.region, self.clock)
+        #: by id; IAM lists them, and the account may use them all
+        self.projects = {home.project_id: home}
+        #: session tokens of the metadata service, and when each ends
+        self.metadata_tokens: dict[str, float] = {}
+        user = User(self.identity.user, self.identity.password, self.identity.domain)
+        self.keys.users[user.name] = user
+        home.jobs = {job.job_id: job for job in self._fresh_jobs()}
+        self._last_id = max(home.jobs, default=FIRST_ID - 1)
+        self.faults.clear()
+        self.log.clear()
+
+    @property
+    def jobs(self) -> dict[int, FlinkJob]:
+        """The jobs of the first project, by id, as they were when they were last looked at."""
+        return self.projects[self.identity.project_id].jobs
+
+    def job(self, job_id: int) -> FlinkJob | None:
+        """Give a job as it is now, of whichever project; None if there is none.
+
+        :param job_id: its id
+        """
+        found = (project.job(job_id) for project in self.projects.values())
+        return next((job for job in found if job is not None), None)
+
+    def add_project(self, name: str, project_id: str | None = None) -> Project:
+        """Add a project that the account may use too.
+
+        :param name: its name; a sub-project of a region is called ``region_name``
+        :param project_id: its id; made from the name if None
+        """
+        number = project_id or f"{name.encode().hex():0<32.32}"
+        self.projects[number] = Project(number, name, self.clock)
+        return self.projects[number]
+
+    def add_job(self, in_project: str | None = None, **fields: Any) -> FlinkJob:  # noqa: ANN401 - fields of FlinkJob
+        """Add a job to a project, with the next free id unless one is given.
+
+        :param in_project: id of the project; None for the first
+        :param fields: those of :class:`~dli_emulator.jobs.FlinkJob`
+        """
+        project = self.projects[in_project or self.identity.project_id]
+        number = fields.pop("job_id", None) or self.next_id()
+        now = int(self.clock() * 1000)
+        given: dict[str, Any] = {"job_id": number, "create_time": now, "project_id": project.project_id}
+        job = FlinkJob(**given | fields)
+        project.jobs[job.job_id] = job
+        return job
+
+    def next_id(self) -> int:
+        """Give an id that no job or template has had."""
+        with self._lock:
+            taken = max((job_id for project in self.projects.values() for job_id in project.jobs), default=0)
+            self._last_id = max(self._last_id, taken) + 1
+            return self._last_id
+
+    def stamp(self) -> int:
+        """Give the present time in epoch milliseconds, and never the same twice."""
+        with self._lock:
+            self._last_stamp = max(int(self.clock() * 1000), self._last_stamp + 1)
+            return self._last_stamp
+
+    def _fresh_jobs(self) -> list[FlinkJob]:
+        if isinstance(self._first_jobs, int):
+            return sample_jobs(self._first_jobs, self.identity.project_id)
+        return deepcopy(self._first_jobs)
