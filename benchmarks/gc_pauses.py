@@ -16,8 +16,8 @@ import time
 from importlib import import_module
 from typing import Any
 
-from dli_emulator import Emulator
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
+from dli_emulator import Emulator
 
 INTERVAL = 10.0
 

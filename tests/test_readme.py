@@ -14,9 +14,9 @@ import pytest
 
 import airflow_provider_dli
 from airflow_provider_dli.connection.fields import EXTRAS
-from dli_emulator.kinds import KINDS, flaw_in
 from airflow_provider_dli.operators import dli as operators
 from airflow_provider_dli.sensors import dli as sensors
+from dli_emulator.kinds import KINDS, flaw_in
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

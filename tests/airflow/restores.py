@@ -7,12 +7,12 @@ from collections.abc import Callable
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from dli_emulator import Emulator
 from airflow_provider_dli.operators.dli import (
     DliCompareFlinkJobsOperator,
     DliExportFlinkJobsOperator,
     DliImportFlinkJobsOperator,
 )
+from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_provider_dli.assets.obs import convert_asset_to_openlineage, create_asset, sanitize_uri
-from dli_emulator import Emulator
 from airflow_provider_dli.lineage.assets import tell_assets
 from airflow_provider_dli.lineage.trace import object_of
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
+from dli_emulator import Emulator
 from tests.airflow.living import LivingAirflow, until
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliFailException
+from dli_emulator import Emulator
 from tests.airflow.restores import compare, scratch_of, two_projects
 from tests.airflow.stores import TaskInstance
 

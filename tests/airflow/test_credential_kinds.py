@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import flink
-from dli_emulator.connections import KINDS
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
+from dli_emulator.connections import KINDS
 
 TOKEN = "KeystoneCreateUserTokenByPassword"
 KEY = "CreateTemporaryAccessKey"

@@ -11,9 +11,9 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import store
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.filesystems.obs import ObsFileSystem, get_fs, schemes
+from dli_emulator import Emulator
 
 
 @pytest.fixture(scope="module", params=["seaweedfs", "moto"])

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import flink
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
+from dli_emulator import Emulator
 from tests.operations import ENDPOINTS, OPERATIONS, PAGE, golden, hook_method, page_with
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")

@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.archive.__main__ import main as archive_cli
-from dli_emulator import Emulator
 from airflow_provider_dli.filesystems.obs import ObsFileSystem
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.operators import dli
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJobSensor
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
+from dli_emulator import Emulator
 from tests.airflow.restores import two_projects
 from tests.airflow.stores import TaskInstance
 from tests.hostile import HOSTILE, HOSTILE_XML, is_clean, is_clean_output

@@ -20,7 +20,6 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client.locations import ObsLocation
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
@@ -28,6 +27,7 @@ from airflow_provider_dli.restoring.source import find, proven
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor
 from airflow_provider_dli.verification.demands import Demands
 from airflow_provider_dli.verification.verify import Verification
+from dli_emulator import Emulator
 
 PLACE = "obs-test/a.zip"
 TEN_MINUTES = 600.0

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.sensors.dli import DliFlinkJobSensor
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
+from dli_emulator import Emulator
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, TaskDeferred
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.memory import RequestLog
 from airflow_provider_dli.operators.dli import (
@@ -20,6 +19,7 @@ from airflow_provider_dli.operators.dli import (
     DliStopFlinkJobsOperator,
 )
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
+from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
 
 QUICK: dict[str, Any] = {"poll_interval": 0.02, "timeout": 120, "settling_time": 2}

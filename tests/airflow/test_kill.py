@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.operators.dli import (
     DliDeleteFlinkJobsOperator,
@@ -20,6 +19,7 @@ from airflow_provider_dli.operators.dli import (
     DliStopFlinkJobsOperator,
 )
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
+from dli_emulator import Emulator
 from tests.airflow.halves import both_halves
 from tests.airflow.stores import TaskInstance
 

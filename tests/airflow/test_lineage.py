@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from openlineage.client.serde import Serde
 
-from dli_emulator import Emulator
 from airflow_provider_dli.lineage.openlineage import FACET, told
 from airflow_provider_dli.lineage.trace import Check, Dataset, Trace, object_of
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
+from dli_emulator import Emulator
 from tests.airflow.living import LivingAirflow, until
 
 

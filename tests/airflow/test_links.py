@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.links import console
 from airflow_provider_dli.links.dli import KEY, DliConsoleLink, ObsBucketLink
@@ -16,6 +15,7 @@ from airflow_provider_dli.operators.dli import (
     DliExportFlinkJobsOperator,
     DliVerifyFlinkExportOperator,
 )
+from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
 
 CN = "https://console.huaweicloud.com"

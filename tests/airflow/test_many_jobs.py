@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from dli_emulator import Emulator
 from airflow_provider_dli.hooks.dli import DliHook
+from dli_emulator import Emulator
 
 COUNT = 5000
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client.errors import ThrottledError
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliPromoteFlinkJobsOperator
+from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client.flink.diff import is_own_directory
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
+from dli_emulator import Emulator
 from tests.airflow.test_promote import production, promote, world  # noqa: F401 -- a fixture
 
 SET: dict[str, Any] = {

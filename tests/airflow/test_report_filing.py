@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
+from dli_emulator import Emulator
 from tests.airflow.restores import compare, exported, restore, two_projects
 from tests.airflow.stores import TaskInstance
 

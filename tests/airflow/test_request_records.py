@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.memory import RequestLog
 from airflow_provider_dli.operators.dli import (
@@ -19,6 +18,7 @@ from airflow_provider_dli.operators.dli import (
     DliStopFlinkJobsOperator,
 )
 from airflow_provider_dli.telling import by_reason
+from dli_emulator import Emulator
 from tests.airflow.stores import StateStore, TaskInstance
 
 QUICK: dict[str, Any] = {"poll_interval": 0.05, "settling_time": 0.3}

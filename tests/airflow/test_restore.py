@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
+from dli_emulator import Emulator
 from tests.airflow.restores import asked, compare, exported, restore, scratch_jobs, two_projects
 from tests.airflow.stores import TaskInstance
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
+from dli_emulator import Emulator
 from tests.airflow.restores import (
     asked,
     exported,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliFailException
+from dli_emulator import Emulator
 from tests.airflow.restores import compare, exported, restore, scratch_jobs, two_projects
 from tests.airflow.stores import TaskInstance
 

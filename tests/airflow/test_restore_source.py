@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliFailException
+from dli_emulator import Emulator
 from tests.airflow.restores import asked, exported, restore, scratch_jobs, two_projects
 
 ACROSS: dict[str, Any] = {"source_conn_id": "dli_default"}

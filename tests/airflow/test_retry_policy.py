@@ -10,10 +10,10 @@ import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 
 from airflow_provider_dli.client.errors import AnswerLostError, NotSentError, ThrottledError, UnavailableError
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
 from airflow_provider_dli.retry_policy import DliRetryPolicy
+from dli_emulator import Emulator
 
 
 def caused_by(cause: Exception) -> DliException:

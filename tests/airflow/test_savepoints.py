@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliSavepointFlinkJobsOperator, DliStopFlinkJobsOperator
+from dli_emulator import Emulator
 from tests.airflow.halves import both_halves, carried_through
 from tests.airflow.stores import TaskInstance
 

@@ -20,9 +20,9 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from airflow_provider_dli.client.obs.quiet import hush
-from dli_emulator.keys import User
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.hooks.dli import DliHook
+from dli_emulator.keys import User
 from tests.airflow.living import LivingAirflow
 
 PASSWORD = "pass/wörd +%&=<'\"> of the IAM user"

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliListFlinkJobsOperator
+from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
 
 

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJobSensor
+from dli_emulator import Emulator
 from tests.airflow.halves import both_halves, carried_through
 
 

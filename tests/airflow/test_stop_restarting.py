@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliStopFlinkJobsOperator
 from airflow_provider_dli.sensors.dli import DliFlinkJobSensor
+from dli_emulator import Emulator
 from tests.airflow.halves import both_halves, carried_through
 
 DONE = json.dumps(

@@ -11,10 +11,10 @@ import pytest
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.locations import ObsLocation
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
+from dli_emulator import Emulator
 from tests.client.test_proxies import chain
 
 SECRET = "wJalrXUtnFEMI0K7MDENG0bPxRfiCYEXAMPLEKEY"

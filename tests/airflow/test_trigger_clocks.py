@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from dli_emulator import Emulator
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJobSensor
+from dli_emulator import Emulator
 
 #: a triggerer: its clock is so many seconds ahead of everybody else's
 TRIGGERER = """

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from dli_emulator import Emulator
-from dli_emulator.keys import AccessKey
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
 from airflow_provider_dli.triggers.waiting import WaitingTrigger
+from dli_emulator import Emulator
+from dli_emulator.keys import AccessKey
 from tests.airflow.living import until
 
 

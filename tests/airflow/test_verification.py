@@ -16,13 +16,13 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_dli.client.locations import ObsLocation
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from airflow_provider_dli.verification.demands import Demands
 from airflow_provider_dli.verification.progress import Progress
 from airflow_provider_dli.verification.verify import Verification
+from dli_emulator import Emulator
 
 Put = Callable[..., str]
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client.locations import ObsLocation
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.exporting.writer import Writer
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
+from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
 
 RUN = "manual__2026-01-15T08:00:00.123456+00:00"

@@ -20,7 +20,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.hooks import unregister
 
-from airflow_provider_dli import emulator as package
+import dli_emulator as package
 from airflow_provider_dli.client.call import Request
 from airflow_provider_dli.client.credentials.keys import AccessKey, sign
 from airflow_provider_dli.client.signing import canonical_query, sdk_date

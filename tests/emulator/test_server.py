@@ -142,8 +142,6 @@ def test_the_package_offers_three_names_and_costs_nothing() -> None:
     assert package.Fault("*", "html").kind == "html"
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         package.Nothing  # noqa: B018 - the access is the test
-    code = (
-        "import sys, dli_emulator; print(len({'aiohttp', 'boto3', 'asyncio'} & set(sys.modules)))"
-    )
+    code = "import sys, dli_emulator; print(len({'aiohttp', 'boto3', 'asyncio'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "0\n"

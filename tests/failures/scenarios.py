@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dli_emulator import Emulator
 from airflow_provider_dli.hooks.dli import DliHook
+from dli_emulator import Emulator
 from tests.failures.dags.failures import BUCKET, MAKE
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.telling import lines_of
+from dli_emulator import Emulator
 from tests.connections import connected
 from tests.failures.dags.failures import MAKE
 from tests.failures.page import PAGE, page, told

@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
 
+from airflow_provider_dli.exceptions import DliException, DliFailException
 from dli_emulator import Emulator
 from dli_emulator.routes import find_route
 from dli_emulator.wire import Request
-from airflow_provider_dli.exceptions import DliException, DliFailException
 from tests.airflow.halves import carried_through
 from tests.airflow.stores import TaskInstance
 from tests.connections import connected

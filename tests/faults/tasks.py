@@ -11,9 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from dli_emulator import Emulator
-from dli_emulator.archive import archive_of, jobs_in
-from dli_emulator.jobs import FlinkJob
 from airflow_provider_dli.operators.dli import (
     DliCompareFlinkJobsOperator,
     DliDeleteFlinkJobsOperator,
@@ -27,6 +24,9 @@ from airflow_provider_dli.operators.dli import (
     DliVerifyFlinkExportOperator,
 )
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJobSensor
+from dli_emulator import Emulator
+from dli_emulator.archive import archive_of, jobs_in
+from dli_emulator.jobs import FlinkJob
 from tests.faults.kinds import cut_after_acting
 from tests.faults.proxy import FaultProxy, Response
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from airflow.serialization.helpers import serialize_template_field
 
-from dli_emulator import Emulator
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.parameters.models import SelectionFields
+from dli_emulator import Emulator
 from tests.operators import KINDS, MODELS, is_templated, parameters_of
 from tests.parameters.forms import FORMS, SECRET
 from tests.parameters.table import Case, cases, golden
