@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import Asset
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import parse_directory
-from airflow_provider_dli.lineage.uris import place_of, uri_of
+from airflow_provider_dli.lineage import place_of, uri_of
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
-from airflow_provider_dli.lineage.traced import Traced
+from airflow_provider_dli.lineage import ReportsLineage
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
 from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.telling import tells_failures
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.restoring.pair import Pair
 
 
-class DliCompareFlinkJobsOperator(Traced, SafeLog, BaseOperator):
+class DliCompareFlinkJobsOperator(ReportsLineage, SafeLog, BaseOperator):
     """Prove that restored Flink jobs are as their sources: each setting of each job is compared.
 
     Ids, people, times and state are a job's own and not compared; see
@@ -72,7 +72,7 @@ class DliCompareFlinkJobsOperator(Traced, SafeLog, BaseOperator):
         """Compare the jobs."""
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.dli import DliHook
-        from airflow_provider_dli.lineage.trace import Trace, jobs_of
+        from airflow_provider_dli.lineage import Lineage, jobs_dataset
         from airflow_provider_dli.parameters.models import CompareParameters
         from airflow_provider_dli.reporting.telling import file_and_judge
         from airflow_provider_dli.restoring import comparing
@@ -83,7 +83,7 @@ class DliCompareFlinkJobsOperator(Traced, SafeLog, BaseOperator):
         bucket = options.report_to.bucket if options.report_to else None
         persist(context, self, target, bucket, source.account.region)
         pairs = comparing.compare(source, target, options.job_mapping, self.log, show_values=options.show_values)
-        self.trace = Trace([jobs_of(source), jobs_of(target)])
+        self.lineage = Lineage([jobs_dataset(source), jobs_dataset(target)])
         result = [pair.as_dict() for pair in pairs]
         push(context, self, return_value=result, report=comparing.markdown(pairs, "Restored Flink jobs"))
         projects = {"From project": source.project_id, "Into project": target.project_id}
@@ -99,7 +99,7 @@ class DliCompareFlinkJobsOperator(Traced, SafeLog, BaseOperator):
     ) -> None:
         """Write the report to look at, green or red."""
         from airflow_provider_dli.hooks.obs import ObsHook
-        from airflow_provider_dli.lineage.trace import object_of
+        from airflow_provider_dli.lineage import obs_dataset
         from airflow_provider_dli.reporting.filing import file_report
         from airflow_provider_dli.restoring.comparing import verdict_on
         from airflow_provider_dli.restoring.report import report_of
@@ -108,5 +108,5 @@ class DliCompareFlinkJobsOperator(Traced, SafeLog, BaseOperator):
         if options.report_to:
             page = report_of(pairs, verdict_on(pairs), {**projects, "Run": context.get("run_id")})
             file = file_report(ObsHook(options.source_conn_id), options.report_to, "drill", page, self.log)
-            self.trace = self.trace and replace(self.trace, outputs=[object_of(file)])
+            self.lineage = self.lineage and replace(self.lineage, outputs=[obs_dataset(file)])
         push(context, self, report_file=file)

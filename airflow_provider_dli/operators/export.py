@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
-from airflow_provider_dli.lineage.traced import Traced
+from airflow_provider_dli.lineage import ReportsLineage
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, number_of, value_of
 from airflow_provider_dli.safe_log import SafeLog
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from airflow_provider_dli.exporting.plan import Exported
     from airflow_provider_dli.hooks.dli import DliHook
-    from airflow_provider_dli.lineage.trace import Trace
+    from airflow_provider_dli.lineage import Lineage
     from airflow_provider_dli.parameters import IfEmpty
 
 _BATCH_SIZE = 100
 
 
-class DliExportFlinkJobsOperator(LogsKill, Traced, SafeLog, BaseOperator):
+class DliExportFlinkJobsOperator(LogsKill, ReportsLineage, SafeLog, BaseOperator):
     """Export Flink jobs of a DLI project as ZIP archives to OBS.
 
     Follows *Exporting a Flink Job* of the DLI API reference (dli_02_0254). Every run makes new archives; give
@@ -135,7 +135,7 @@ class DliExportFlinkJobsOperator(LogsKill, Traced, SafeLog, BaseOperator):
         from airflow_provider_dli.exporting.writer import Writer
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.hooks.obs import ObsHook
-        from airflow_provider_dli.lineage.assets import tell_assets
+        from airflow_provider_dli.lineage import add_asset_events
         from airflow_provider_dli.memory import RequestLog
         from airflow_provider_dli.parameters.models import ExportParameters
         from airflow_provider_dli.selecting import nothing
@@ -151,8 +151,8 @@ class DliExportFlinkJobsOperator(LogsKill, Traced, SafeLog, BaseOperator):
         if not any(batch.zip_file or batch.is_failure for batch in outcome.batches):
             nothing(options.if_empty, str(plan.selection))
         archives = outcome.archives
-        self.trace = _trace(dli, outcome)
-        tell_assets(context, self.outlets, {archive: {"verified": False} for archive in archives})
+        self.lineage = _lineage(dli, outcome)
+        add_asset_events(context, self.outlets, {archive: {"verified": False} for archive in archives})
         judge(outcome.batches, plan, allow_partial=options.allow_partial, log=self.log)
         return archives
 
@@ -170,14 +170,14 @@ class DliExportFlinkJobsOperator(LogsKill, Traced, SafeLog, BaseOperator):
         push(context, self, **{key: found for key, found in rare.items() if found})
 
 
-def _trace(dli: DliHook, outcome: Exported) -> Trace:
+def _lineage(dli: DliHook, outcome: Exported) -> Lineage:
     """Tell which jobs went into which archives."""
-    from airflow_provider_dli.lineage.trace import Trace, jobs_of, object_of
+    from airflow_provider_dli.lineage import Lineage, jobs_dataset, obs_dataset
 
     ids = [job for batch in outcome.batches for job in batch.job_ids or () if job not in batch.failed]
-    return Trace(
-        inputs=[jobs_of(dli)],
-        outputs=[object_of(archive) for archive in outcome.archives],
+    return Lineage(
+        inputs=[jobs_dataset(dli)],
+        outputs=[obs_dataset(archive) for archive in outcome.archives],
         facts={
             "region": dli.account.region,
             "projectId": dli.project_id,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
-from airflow_provider_dli.lineage.traced import Traced
+from airflow_provider_dli.lineage import ReportsLineage
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, number_of, value_of
 from airflow_provider_dli.safe_log import SafeLog
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_dli.hooks.dli import DliHook
-    from airflow_provider_dli.lineage.trace import Trace
+    from airflow_provider_dli.lineage import Lineage
     from airflow_provider_dli.restoring.outcome import ImportOutcome
 
 
-class DliImportFlinkJobsOperator(LogsKill, Traced, SafeLog, BaseOperator):
+class DliImportFlinkJobsOperator(LogsKill, ReportsLineage, SafeLog, BaseOperator):
     """Import the Flink jobs of an archive into a DLI project, in which they are drafts then.
 
     Follows *Importing a Flink Job* of the DLI API reference (dli_02_0255). The archive is proven whole first. What
@@ -128,7 +128,7 @@ class DliImportFlinkJobsOperator(LogsKill, Traced, SafeLog, BaseOperator):
         memory = TaskMemory(context, "dli_import")
         outcome = restore.run(memory)
         result = self._push(context, outcome)
-        self.trace = _trace(restore.target, outcome)
+        self.lineage = _lineage(restore.target, outcome)
         restore.judge(outcome, memory)
         return result
 
@@ -146,14 +146,14 @@ class DliImportFlinkJobsOperator(LogsKill, Traced, SafeLog, BaseOperator):
         return result
 
 
-def _trace(target: DliHook, outcome: ImportOutcome) -> Trace:
+def _lineage(target: DliHook, outcome: ImportOutcome) -> Lineage:
     """Tell which archives the jobs of a project came from."""
-    from airflow_provider_dli.lineage.trace import Trace, jobs_of, object_of
+    from airflow_provider_dli.lineage import Lineage, jobs_dataset, obs_dataset
 
     mapping = {str(job.old_job_id): job.new_job_id for job in outcome.jobs if job.new_job_id}
-    return Trace(
-        inputs=[object_of(archive) for archive in outcome.archives],
-        outputs=[jobs_of(target)],
+    return Lineage(
+        inputs=[obs_dataset(archive) for archive in outcome.archives],
+        outputs=[jobs_dataset(target)],
         facts={
             "region": target.account.region,
             "projectId": target.project_id,

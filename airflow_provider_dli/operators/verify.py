@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
-from airflow_provider_dli.lineage.traced import Traced
+from airflow_provider_dli.lineage import ReportsLineage
 from airflow_provider_dli.links.dli import ObsBucketLink, persist
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, number_of, value_of
 from airflow_provider_dli.safe_log import SafeLog
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.verification.verify import Verification
 
 
-class DliVerifyFlinkExportOperator(Traced, Deferrable, SafeLog, BaseOperator):
+class DliVerifyFlinkExportOperator(ReportsLineage, Deferrable, SafeLog, BaseOperator):
     """Prove that archives of exported Flink jobs are whole, by reading each of them to its last byte.
 
     Waits until each archive is in OBS, then reads it in ranges, never on disk: structure, checksums, sizes and
@@ -142,26 +142,25 @@ class DliVerifyFlinkExportOperator(Traced, Deferrable, SafeLog, BaseOperator):
     def _verified(
         self, context: Context, options: VerifyParameters, verification: Verification, timeout: float
     ) -> list[dict[str, Any]]:
-        from airflow_provider_dli.lineage.assets import tell_assets
-        from airflow_provider_dli.lineage.trace import Trace
+        from airflow_provider_dli.lineage import Lineage, add_asset_events
         from airflow_provider_dli.reporting.telling import file_and_judge
         from airflow_provider_dli.verification.judgement import judge
 
         reports = verification.run(options.zip_file, timeout, options.poll_interval)
         results = [report.as_dict() for report in reports]
-        self.trace = Trace(inputs=[report.dataset for report in reports])
+        self.lineage = Lineage(inputs=[report.dataset for report in reports])
         persist(context, self, verification.hook, options.zip_file[0].bucket)
         # Red too: whoever looks into the failure finds the findings here.
         push(context, self, return_value=results)
         file_and_judge(lambda: self._file(context, options, verification.hook, reports), lambda: judge(reports))
-        tell_assets(context, self.outlets, {str(report.place): report.proof for report in reports})
+        add_asset_events(context, self.outlets, {str(report.place): report.proof for report in reports})
         return results
 
     def _file(
         self, context: Context, options: VerifyParameters, hook: ObsHook, reports: Sequence[ArchiveReport]
     ) -> None:
         """Write the report to look at, green or red."""
-        from airflow_provider_dli.lineage.trace import Trace, object_of
+        from airflow_provider_dli.lineage import Lineage, obs_dataset
         from airflow_provider_dli.reporting.filing import file_report
         from airflow_provider_dli.verification.page import page_of
 
@@ -169,7 +168,7 @@ class DliVerifyFlinkExportOperator(Traced, Deferrable, SafeLog, BaseOperator):
             return
         page = page_of(reports, {"Run": context.get("run_id"), "Level": options.level})
         place = file_report(hook, options.report_to, "verify", page, self.log)
-        self.trace = Trace(inputs=[report.dataset for report in reports], outputs=[object_of(place)])
+        self.lineage = Lineage(inputs=[report.dataset for report in reports], outputs=[obs_dataset(place)])
         push(context, self, report_file=place)
 
     def _defer(self, hook: ObsHook, awaited: list[ObsLocation], options: VerifyParameters) -> None:

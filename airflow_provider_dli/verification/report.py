@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.archive import Finding, Report
-from airflow_provider_dli.lineage.trace import Check, Dataset, object_of
+from airflow_provider_dli.lineage import Check, Dataset, obs_dataset
 from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class ArchiveReport:
         facts = self.facts
         proven = (Check(_CHECKS[self.level], success=True),) if self.sound else ()
         failed = tuple(Check(finding.code, success=False, description=_line(finding)) for finding in self.errors)
-        return object_of(
+        return obs_dataset(
             str(self.place),
             version=facts and (facts.version_id or facts.etag),
             size=facts and facts.size,

@@ -1,4 +1,4 @@
-"""Assets of the scheme ``obs``: their one form, and what their events tell."""
+"""Assets of the scheme ``obs``: their normal form, and their events."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_provider_dli.assets.obs import convert_asset_to_openlineage, create_asset, sanitize_uri
-from airflow_provider_dli.lineage.assets import tell_assets
-from airflow_provider_dli.lineage.trace import object_of
+from airflow_provider_dli.lineage import add_asset_events, obs_dataset
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from dli_emulator import Emulator
 from tests.airflow.living import LivingAirflow, until
@@ -35,8 +34,8 @@ def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
         ("obs://bucket/夜/ü.zip", "obs://bucket/夜/ü.zip"),
     ],
 )
-def test_a_uri_has_one_form(uri: str, normal: str) -> None:
-    """However it was written, and where it is asked for: through Airflow itself."""
+def test_uris_are_normalized(uri: str, normal: str) -> None:
+    """Also where Airflow itself makes the asset."""
     assert Asset(uri).uri == normal
     assert sanitize_uri(urlsplit(uri)).geturl() == normal
 
@@ -45,22 +44,22 @@ def test_a_uri_has_one_form(uri: str, normal: str) -> None:
     "uri",
     ["obs://", "obs:///a", "obs://Bucket_X/a", "obs://bucket/a//b", "obs://bucket/../b", "obs://bucket/a?b=c"],
 )
-def test_what_is_no_place_in_obs_is_refused(uri: str) -> None:
-    """By Airflow, when the DAG file is read."""
+def test_a_uri_that_is_not_a_place_in_obs_is_refused(uri: str) -> None:
+    """By Airflow, when it parses the DAG file."""
     with pytest.raises(ValueError, match=r"obs:|uri:"):
         sanitize_uri(urlsplit(uri))
 
 
 def test_an_asset_is_made_of_bucket_and_key() -> None:
-    """The factory that Airflow is told of."""
+    """By the factory that the provider registers."""
     assert create_asset(bucket="bucket", key="a/b.zip", extra={"x": 1}) == Asset(
         "obs://bucket/a/b.zip", extra={"x": 1}
     )
     assert create_asset(bucket="bucket").uri == "obs://bucket"
 
 
-def test_the_events_of_export_and_verify(world: Emulator) -> None:
-    """The export's names the archives; the verification's says what was proven of each."""
+def test_export_and_verify_fill_asset_events(world: Emulator) -> None:
+    """The export's event names the archives; the verification's has the result for each."""
     events: Any = OutletEventAccessors()
     directory, elsewhere, alias = (
         Asset(f"obs://{world.bucket}/night"),
@@ -85,8 +84,8 @@ def test_the_events_of_export_and_verify(world: Emulator) -> None:
     ("directory", "written"),
     [("night#1", "night%231"), ("what?", "what%3F"), ("50%23", "50%2523"), ("夜 1/ü", "夜 1/ü")],
 )
-def test_what_a_uri_would_take_apart_is_encoded(world: Emulator, directory: str, written: str) -> None:
-    """Each archive is told by a URI that is its own; an asset of its directory learns of it."""
+def test_reserved_characters_are_encoded(world: Emulator, directory: str, written: str) -> None:
+    """Each archive has a URI of its own; an asset of its directory gets an event."""
     events: Any = OutletEventAccessors()
     whole, alias = create_asset(bucket=world.bucket, key=directory), AssetAlias("archives")
     assert whole.uri == f"obs://{world.bucket}/{written}"
@@ -95,30 +94,30 @@ def test_what_a_uri_would_take_apart_is_encoded(world: Emulator, directory: str,
     )
     (archive,) = export.execute({"outlet_events": events})
     name = archive.rpartition("/")[2]
-    (told,) = events[alias].asset_alias_events
-    assert told.dest_asset_key.uri == f"obs://{world.bucket}/{written}/{name}"
+    (event,) = events[alias].asset_alias_events
+    assert event.dest_asset_key.uri == f"obs://{world.bucket}/{written}/{name}"
     assert events[whole].extra == {"archives": {archive: {"verified": False}}}
-    known = convert_asset_to_openlineage(Asset(told.dest_asset_key.uri), None)
-    assert (known.namespace, known.name) == (object_of(archive).namespace, object_of(archive).name)
+    known = convert_asset_to_openlineage(Asset(event.dest_asset_key.uri), None)
+    assert (known.namespace, known.name) == (obs_dataset(archive).namespace, obs_dataset(archive).name)
 
 
-def test_a_blank_at_the_end_of_a_key_is_kept() -> None:
+def test_a_space_at_the_end_of_a_key_is_kept() -> None:
     """Two keys are two assets."""
     assert create_asset(bucket="bucket", key="a/b ").uri == "obs://bucket/a/b%20"
 
 
-def test_a_key_that_cannot_be_an_asset_does_not_undo_a_proof(caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged; of the others there are events."""
+def test_a_key_that_cannot_be_an_asset_does_not_fail_the_task(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged; the other archives get events."""
     events: Any = OutletEventAccessors()
     alias = AssetAlias("archives")
     context: Any = {"outlet_events": events}
-    tell_assets(context, [alias], {"bucket/a//x.zip": {"verified": True}, "bucket/b.zip": {"verified": True}})
+    add_asset_events(context, [alias], {"bucket/a//x.zip": {"verified": True}, "bucket/b.zip": {"verified": True}})
     assert [each.dest_asset_key.uri for each in events[alias].asset_alias_events] == ["obs://bucket/b.zip"]
-    assert "No asset event tells of obs://bucket/a//x.zip: " in caplog.text
+    assert "No asset event for obs://bucket/a//x.zip: " in caplog.text
 
 
-def test_nothing_is_told_of_an_archive_that_is_damaged(world: Emulator) -> None:
-    """Whoever is scheduled by a verified archive is not scheduled."""
+def test_a_damaged_archive_gets_no_event(world: Emulator) -> None:
+    """A DAG that is scheduled by a verified archive does not start."""
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as made:
         made.writestr("a.json", "{}")
@@ -134,15 +133,15 @@ def test_nothing_is_told_of_an_archive_that_is_damaged(world: Emulator) -> None:
 
 
 def test_a_dag_is_scheduled_by_a_verified_archive(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
-    """In a whole Airflow: it starts by itself, and reads from the event what was proven."""
+    """In a running Airflow: the scheduler starts it, and it reads the result from the event."""
     run = living_airflow.trigger("assets_upstream", {"obs_dir": f"{dli_emulator.bucket}/assets"})
     tasks = living_airflow.finish("assets_upstream", run)
     assert {task["state"] for task in tasks.values()} == {"success"}
     downstream = until(lambda: living_airflow.runs("assets_downstream"), 240)
     tasks = living_airflow.finish("assets_downstream", downstream[0])
     assert tasks["read"]["state"] == "success", living_airflow.log("assets_downstream", downstream[0], "read", 1)
-    (told,) = living_airflow.xcom("assets_downstream", downstream[0], "read").values()
-    assert (told["verified"], told["entries"]) == (True, 26)
+    (event,) = living_airflow.xcom("assets_downstream", downstream[0], "read").values()
+    assert (event["verified"], event["entries"]) == (True, 26)
     assert living_airflow.link("assets_upstream", run, "export", "OBS bucket").endswith(
         f"/console/?region=cn-north-4#/obs/manage/{dli_emulator.bucket}/object/list"
     )

@@ -1,4 +1,4 @@
-"""What OpenLineage is told: by its real provider, in a whole Airflow, through its transport into a file."""
+"""Lineage as OpenLineage's provider reports it, in a running Airflow, through its transport into a file."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from openlineage.client.serde import Serde
 
-from airflow_provider_dli.lineage.openlineage import FACET, told
-from airflow_provider_dli.lineage.trace import Check, Dataset, Trace, object_of
+from airflow_provider_dli.lineage import Check, Dataset, Lineage, obs_dataset
+from airflow_provider_dli.openlineage import FACET, operator_lineage
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from dli_emulator import Emulator
 from tests.airflow.living import LivingAirflow, until
@@ -43,8 +43,8 @@ def event(airflow: LivingAirflow, run: str, task: str, kind: str) -> Any:
     return until(found, 240)
 
 
-def test_what_export_verify_and_import_tell(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
-    """Jobs into archives, proof of archives, archives into jobs."""
+def test_lineage_of_export_verify_import_and_compare(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
+    """Jobs into archives, checks of archives, archives into jobs."""
     run = living_airflow.trigger("lineage", {"obs_dir": f"{dli_emulator.bucket}/lineage"})
     tasks = living_airflow.finish("lineage", run)
     assert {task: each["state"] for task, each in tasks.items() if each["state"] != "success"} == {
@@ -78,10 +78,8 @@ def test_what_export_verify_and_import_tell(living_airflow: LivingAirflow, dli_e
     assert names(event(living_airflow, run, "compare", "FAIL")["inputs"]) == [jobs, jobs]
 
 
-def test_a_verification_that_waited_elsewhere_tells_the_same(
-    living_airflow: LivingAirflow, dli_emulator: Any
-) -> None:
-    """Deferred, resumed in another process; red, so the finding is told as an assertion that failed."""
+def test_lineage_of_a_deferred_verification(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
+    """Resumed in another process; it fails, so the finding is a failed assertion."""
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as made:
         made.writestr("a.json", "{}")
@@ -98,19 +96,19 @@ def test_a_verification_that_waited_elsewhere_tells_the_same(
     assert all(each["description"] for each in assertions)
 
 
-def test_an_export_that_keeps_a_part_tells_both(world: Emulator) -> None:
-    """What is in an archive, and what is in none."""
+def test_a_partial_export_reports_exported_and_failed_jobs(world: Emulator) -> None:
+    """Ids of both kinds are in the run facet."""
     operator = DliExportFlinkJobsOperator(
         task_id="export", obs_dir=world.bucket, job_selected=[100, 999999], batch_size=1, allow_partial=True
     )
     operator.execute({})
-    assert operator.trace
-    assert len(operator.trace.outputs) == 1
-    assert (operator.trace.facts["jobIds"], operator.trace.facts["failedJobIds"]) == ([100], [999999])
+    assert operator.lineage
+    assert len(operator.lineage.outputs) == 1
+    assert (operator.lineage.facts["jobIds"], operator.lineage.facts["failedJobIds"]) == ([100], [999999])
 
 
-def test_nothing_is_told_of_what_did_not_come_about(world: Emulator) -> None:
-    """A task that failed before it read or wrote has no lineage, and no error for that."""
+def test_a_task_that_failed_before_reading_has_no_lineage(world: Emulator) -> None:
+    """And no error for that."""
     world.fault("ExportFlinkJobs", "error", status=403, code="DLI.0003")
     operator = DliVerifyFlinkExportOperator(task_id="verify", zip_file="no-such-bucket/a.zip", timeout=0)
     with pytest.raises(Exception, match="no bucket"):
@@ -118,14 +116,12 @@ def test_nothing_is_told_of_what_did_not_come_about(world: Emulator) -> None:
     assert operator.get_openlineage_facets_on_complete(None) is None
 
 
-def test_names_and_facets() -> None:
-    """As OpenLineage names what lies in object stores; what is not known is left out."""
-    assert object_of("bucket/a/b.zip") == Dataset("obs://bucket", "a/b.zip")
-    assert object_of("bucket") == Dataset("obs://bucket", "/")
-    trace = Trace(
-        [object_of("b/k", version="v", size=3, checks=(Check("whole", success=True),))], [object_of("b/r.html")]
-    )
-    lineage = told(trace)
+def test_names_and_facets_of_datasets() -> None:
+    """As OpenLineage names those of object stores; unknown facets are omitted."""
+    assert obs_dataset("bucket/a/b.zip") == Dataset("obs://bucket", "a/b.zip")
+    assert obs_dataset("bucket") == Dataset("obs://bucket", "/")
+    archive = obs_dataset("b/k", version="v", size=3, checks=(Check("whole", success=True),))
+    lineage = operator_lineage(Lineage([archive], [obs_dataset("b/r.html")]))
     assert lineage.run_facets == {}
     written = json.loads(Serde.to_json(lineage.inputs[0]))
     assert set(written["facets"]) == {"datasetType", "version"}

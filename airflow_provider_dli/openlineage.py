@@ -1,4 +1,4 @@
-"""What a task read and wrote, in OpenLineage's words. Imported only where its provider is installed."""
+"""Lineage as OpenLineage's classes. Imported only where OpenLineage's provider is installed."""
 
 from __future__ import annotations
 
@@ -15,18 +15,15 @@ from openlineage.client.facet_v2 import (
     input_statistics_input_dataset,
 )
 
-from airflow_provider_dli.lineage.trace import Dataset, Trace
+from airflow_provider_dli.lineage import Dataset, Lineage
 
-#: under which a run's own facts stand; OpenLineage wants a prefix for what is not in its standard
+#: key of the run facet; OpenLineage requires a prefix for facets outside its standard
 FACET = "dli_flinkJobs"
 
 
 @attr.define
 class FlinkJobsRunFacet(RunFacet):
-    """Which Flink jobs a task dealt with.
-
-    Names are in camel case, as in all facets. None and empty lists mean that it does not apply.
-    """
+    """The Flink jobs of a task. None and an empty list mean that a field does not apply."""
 
     region: str | None = attr.field(default=None)
     projectId: str | None = attr.field(default=None)  # noqa: N815 -- OpenLineage's style
@@ -37,18 +34,18 @@ class FlinkJobsRunFacet(RunFacet):
     _additional_skip_redact: ClassVar[list[str]] = ["region", "projectId"]
 
 
-def told(trace: Trace) -> OperatorLineage[Any, Any]:
-    """Translate.
+def operator_lineage(lineage: Lineage) -> OperatorLineage[Any, Any]:
+    """Return the lineage of a task as OpenLineage's provider takes it.
 
-    :param trace: what a task read and wrote
+    :param lineage: what the task read and wrote
     """
     return OperatorLineage(
-        inputs=[_input(dataset) for dataset in trace.inputs],
+        inputs=[_input(dataset) for dataset in lineage.inputs],
         outputs=[
             event_v2.OutputDataset(dataset.namespace, dataset.name, facets=_facets(dataset))
-            for dataset in trace.outputs
+            for dataset in lineage.outputs
         ],
-        run_facets={FACET: FlinkJobsRunFacet(**trace.facts)} if trace.facts else {},
+        run_facets={FACET: FlinkJobsRunFacet(**lineage.facts)} if lineage.facts else {},
     )
 
 

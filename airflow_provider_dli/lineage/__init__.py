@@ -1,1 +1,0 @@
-"""Where archives came from and what became of them: asset events, and OpenLineage."""
