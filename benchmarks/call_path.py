@@ -1,8 +1,8 @@
 """How much of ours a task passes through: the files it enters, and the frames below which its request is sent.
 
 ``python benchmarks/call_path.py`` runs an export, a run and a stop through their operators against the emulator,
-in this process, each once to load everything and once traced. A file is entered when a function of it is called. The
-frames are counted where the bytes of the request go into the socket; with ``--list`` both are listed. The exit
+in this process, each once to load everything and once traced. A file is entered when a function of it is called.
+The frames are counted where the bytes of the request go into the socket; with ``--list`` both are listed. The exit
 status is 1 where one is over its limit.
 """
 
