@@ -33,7 +33,7 @@ NEEDED = ("tests", "demo", "example_dags", "docs", "README.md", "CONTRIBUTING.md
 UNIT = (
     "tests/test_connection.py",
     "tests/test_parameters.py",
-    "tests/test_reporting.py",
+    "tests/services",
     "tests/client",
     "tests/archive",
     "tests/faults",

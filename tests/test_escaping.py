@@ -12,7 +12,7 @@ import airflow_provider_dli
 from airflow_provider_dli.client.errors import ConfigurationError, RefusedError
 from airflow_provider_dli.escaping import beginning, escaped, safe_logger
 from airflow_provider_dli.exceptions import DliException
-from airflow_provider_dli.reporting.page import Report, Table
+from airflow_provider_dli.services.report import Report, Table, html
 from airflow_provider_dli.tables import markdown_table, text_table
 from tests.hostile import HOSTILE, is_clean
 
@@ -73,7 +73,7 @@ def test_tables_and_pages_are_clean() -> None:
     assert all(map(is_clean, text_table(("a",), [(HOSTILE,)])))
     assert is_clean(markdown_table((HOSTILE,), [(HOSTILE,)]).replace("\n", ""))
     table = Table(HOSTILE, (HOSTILE,), [(HOSTILE,)])
-    page = Report(HOSTILE, False, HOSTILE, {HOSTILE: HOSTILE}, [table], {"x": HOSTILE}).html()
+    page = html(Report(HOSTILE, False, HOSTILE, {HOSTILE: HOSTILE}, [table], {"x": HOSTILE}))
     assert is_clean(page.replace("\n", ""))
     assert "\nFORGED" not in page
 

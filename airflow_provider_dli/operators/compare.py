@@ -74,8 +74,8 @@ class DliCompareFlinkJobsOperator(ReportsLineage, SafeLog, BaseOperator):
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.lineage import Lineage, jobs_dataset
         from airflow_provider_dli.parameters.models import CompareParameters
-        from airflow_provider_dli.reporting.telling import file_and_judge
         from airflow_provider_dli.restoring import comparing
+        from airflow_provider_dli.services.report import file_and_judge
 
         with translated():
             options = CompareParameters.from_operator(self)
@@ -100,13 +100,12 @@ class DliCompareFlinkJobsOperator(ReportsLineage, SafeLog, BaseOperator):
         """Write the report to look at, green or red."""
         from airflow_provider_dli.hooks.obs import ObsHook
         from airflow_provider_dli.lineage import obs_dataset
-        from airflow_provider_dli.reporting.filing import file_report
         from airflow_provider_dli.restoring.comparing import verdict_on
-        from airflow_provider_dli.restoring.report import report_of
+        from airflow_provider_dli.services.report import comparison_report, file_report
 
         file = None
         if options.report_to:
-            page = report_of(pairs, verdict_on(pairs), {**projects, "Run": context.get("run_id")})
-            file = file_report(ObsHook(options.source_conn_id), options.report_to, "drill", page, self.log)
+            page = comparison_report(pairs, verdict_on(pairs), {**projects, "Run": context.get("run_id")})
+            file = file_report(ObsHook(options.source_conn_id), options.report_to, "compare", page, self.log)
             self.lineage = self.lineage and replace(self.lineage, outputs=[obs_dataset(file)])
         push(context, self, report_file=file)

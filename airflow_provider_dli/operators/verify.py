@@ -143,7 +143,7 @@ class DliVerifyFlinkExportOperator(ReportsLineage, Deferrable, SafeLog, BaseOper
         self, context: Context, options: VerifyParameters, verification: Verification, timeout: float
     ) -> list[dict[str, Any]]:
         from airflow_provider_dli.lineage import Lineage, add_asset_events
-        from airflow_provider_dli.reporting.telling import file_and_judge
+        from airflow_provider_dli.services.report import file_and_judge
         from airflow_provider_dli.verification.judgement import judge
 
         reports = verification.run(options.zip_file, timeout, options.poll_interval)
@@ -161,12 +161,11 @@ class DliVerifyFlinkExportOperator(ReportsLineage, Deferrable, SafeLog, BaseOper
     ) -> None:
         """Write the report to look at, green or red."""
         from airflow_provider_dli.lineage import Lineage, obs_dataset
-        from airflow_provider_dli.reporting.filing import file_report
-        from airflow_provider_dli.verification.page import page_of
+        from airflow_provider_dli.services.report import archives_report, file_report
 
         if options.report_to is None:
             return
-        page = page_of(reports, {"Run": context.get("run_id"), "Level": options.level})
+        page = archives_report(reports, {"Run": context.get("run_id"), "Level": options.level})
         place = file_report(hook, options.report_to, "verify", page, self.log)
         self.lineage = Lineage(inputs=[report.dataset for report in reports], outputs=[obs_dataset(place)])
         push(context, self, report_file=place)

@@ -31,7 +31,7 @@ def test_jobs_come_back_as_they_were(world: Emulator) -> None:
     assert all(each["same"] for each in result)
     assert "**All 26 jobs came back as they were.**" in instance.pushed["report"]
     bucket, _, key = instance.pushed["report_file"].partition("/")
-    assert key.startswith("night/drill-report-")
+    assert key.startswith("night/compare-report-")
     assert key.endswith(".html")
     stored = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
     assert "All 26 jobs came back as they were." in stored

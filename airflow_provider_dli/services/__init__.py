@@ -1,0 +1,1 @@
+"""What a task does, without its operator: each module reads from top to bottom."""
