@@ -19,7 +19,7 @@ PAGES = {
     ),
     "client.flink": (
         "Flink operations",
-        "- archives jobs pages watching lifecycle savepoints definitions settings graphs templates states diff",
+        "- archives jobs pages status lifecycle savepoints definitions settings graphs templates diff",
     ),
     "client.obs": ("OBS", "settings objects listing reader writing"),
     "archive": ("Archives", "- codes expectation report limits"),

@@ -9,7 +9,7 @@ from airflow_provider_dli.lifecycle.doing import Doing, checked
 from airflow_provider_dli.lifecycle.waiting import wait
 
 if TYPE_CHECKING:
-    from airflow_provider_dli.client.flink.watching import Watch
+    from airflow_provider_dli.client.flink.status import JobTracker
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lifecycle.deeds import Deed
     from airflow_provider_dli.memory import RequestLog
@@ -35,7 +35,7 @@ class Again:
         self._settling_time = settling_time
         self._log = log
 
-    def wait(self, watch: Watch, timeout: float, poll_interval: float) -> None:
+    def wait(self, watch: JobTracker, timeout: float, poll_interval: float) -> None:
         """Wait, as :func:`~airflow_provider_dli.lifecycle.waiting.wait` does, and ask on the way.
 
         :param watch: takes down what is seen
@@ -48,23 +48,23 @@ class Again:
             left = end - time.monotonic()
             if left <= 0 or not self.ask(watch):
                 return
-            if watch.due(self._hook.service_time()):
+            if watch.ready(self._hook.service_time()):
                 time.sleep(min(poll_interval, left))
 
-    def ask(self, watch: Watch) -> bool:
+    def ask(self, watch: JobTracker) -> bool:
         """Send the request to the jobs that can take it now; whether there were any.
 
         :param watch: what was seen
         :raises DliException: if one could not be asked
         """
-        jobs = {job_id: job for job_id in watch.due(self._hook.service_time()) if (job := watch.seen[job_id])}
+        jobs = {job_id: job for job_id in watch.ready(self._hook.service_time()) if (job := watch.latest[job_id])}
         if not jobs:
             return False
         doing = Doing(self._hook, self._deed, self._memory, self._settling_time, self._log, recalls=False)
         done = doing.do(jobs)
         checked(done, watch.job_ids, self._deed)
-        watch.before |= done.marks
-        watch.asked = max(watch.asked, done.asked)
+        watch.baseline |= done.marks
+        watch.requested_at = max(watch.requested_at, done.asked)
         for job_id in done.marks:
-            del watch.seen[job_id]  # what was seen before it was asked tells nothing any more
+            del watch.latest[job_id]  # what was seen before it was asked tells nothing any more
         return True

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.flink.states import SAVING, may_run
-from airflow_provider_dli.client.flink.watching import is_stoppable, mark_of, restarts
+from airflow_provider_dli.client.flink.status import (
+    SAVEPOINTING,
+    is_stoppable,
+    may_run,
+    restarts_on_exception,
+    snapshot_of,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.call import Call
     from airflow_provider_dli.client.flink import Done, FlinkJob
-    from airflow_provider_dli.client.flink.watching import Mark
+    from airflow_provider_dli.client.flink.status import JobSnapshot
 
 #: the state of the job does not allow it
 _UNTIMELY = frozenset({"DLI.15002"})
@@ -44,7 +49,7 @@ class Deed:
     name: str
     call: Callable[[int], Call[Done]]
     needed: Callable[[FlinkJob], bool]
-    happened: Callable[[FlinkJob | None, Mark], bool]
+    happened: Callable[[FlinkJob | None, JobSnapshot], bool]
     done: str
     refusals: frozenset[str] = frozenset()
     later: Callable[[FlinkJob], bool] = _never
@@ -62,7 +67,7 @@ def run(*, resume_savepoint: bool) -> Deed:
         "run",
         lambda job_id: flink.run_jobs([job_id], resume_savepoint=resume_savepoint),
         lambda job: may_run(job.status),
-        lambda job, mark: job is not None and (not may_run(job.status) or mark_of(job) != mark),
+        lambda job, mark: job is not None and (not may_run(job.status) or snapshot_of(job) != mark),
         "runs already, or is on its way",
     )
 
@@ -80,7 +85,7 @@ def stop(*, trigger_savepoint: bool, patient: bool) -> Deed:
         lambda job, _: job is None or not is_stoppable(job),
         "does not run",
         refusals=_UNTIMELY,
-        later=lambda job: restarts(job) and is_stoppable(job),
+        later=lambda job: restarts_on_exception(job) and is_stoppable(job),
         patient=patient,
         under_way=lambda job: job.status == "job_canceling",
     )
@@ -95,11 +100,11 @@ def save(savepoint_path: str | None, *, patient: bool) -> Deed:
     return Deed(
         "savepoint",
         lambda job_id: flink.trigger_savepoint(job_id, savepoint_path),
-        lambda job: job.status != SAVING,
-        lambda job, mark: job is not None and (job.status == SAVING or mark_of(job) != mark),
+        lambda job: job.status != SAVEPOINTING,
+        lambda job, mark: job is not None and (job.status == SAVEPOINTING or snapshot_of(job) != mark),
         "is being saved already",
         refusals=_UNTIMELY,
-        later=lambda job: job.status == SAVING,
+        later=lambda job: job.status == SAVEPOINTING,
         patient=patient,
         fleeting=True,
     )

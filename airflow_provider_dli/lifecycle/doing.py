@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_dli.asking import ask_until_known, beside_an_open_request
-from airflow_provider_dli.client.flink.watching import mark_after, mark_of
+from airflow_provider_dli.client.flink.status import snapshot_after, snapshot_of
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.lifecycle.looking import find
 from airflow_provider_dli.lifecycle.notes import Notes
@@ -15,7 +15,7 @@ from airflow_provider_dli.wording import TaskLogger
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.flink import FlinkJob
-    from airflow_provider_dli.client.flink.watching import Mark
+    from airflow_provider_dli.client.flink.status import JobSnapshot
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lifecycle.deeds import Deed
     from airflow_provider_dli.memory import RequestLog
@@ -91,7 +91,7 @@ class Doing:
         """
         until = time.monotonic() + patience
         for job_id in [job_id for job_id in jobs if job_id not in done.failed]:
-            job, mark = jobs[job_id], done.marks.get(job_id) or mark_of(jobs[job_id])
+            job, mark = jobs[job_id], done.marks.get(job_id) or snapshot_of(jobs[job_id])
             try:
                 if not self._shows(job_id, mark, until, done):
                     done.failed[job_id] = DliException(
@@ -126,7 +126,7 @@ class Doing:
             return
         self._log.info("%s", told)
         if self._deed.under_way(job):
-            done.marks[job.job_id] = mark_of(job)
+            done.marks[job.job_id] = snapshot_of(job)
 
     def _put_off(self, job_id: int, why: str, done: Done) -> None:
         """Leave a job to whoever waits for it; where nobody does, it has failed."""
@@ -161,7 +161,7 @@ class Doing:
             "".join(f", {name}={value}" for name, value in settings.items()),
         )
         # Of several requests the first counts whose outcome is not known: its mark stays.
-        done.marks[job_id] = self.notes.begin(job_id, mark_of(job))
+        done.marks[job_id] = self.notes.begin(job_id, snapshot_of(job))
         done.asked = self._hook.service_time()
         try:
             answer = self._hook.run(call)
@@ -176,7 +176,7 @@ class Doing:
         self._catch_sight(job_id, done.marks[job_id], done)
         return True
 
-    def _catch_sight(self, job_id: int, mark: Mark, done: Done) -> None:
+    def _catch_sight(self, job_id: int, mark: JobSnapshot, done: Done) -> None:
         """Stay with a job until it shows what will be gone at the next look, which may be in a minute."""
         if not self._deed.fleeting:
             return
@@ -185,7 +185,7 @@ class Doing:
         except DliException as error:
             self._log.info("%s It was asked all the same.", error)
 
-    def _is_untimely(self, job_id: int, mark: Mark, error: DliException, done: Done) -> bool:
+    def _is_untimely(self, job_id: int, mark: JobSnapshot, error: DliException, done: Done) -> bool:
         """Tell whether a job was refused for having changed since it was looked at, and is dealt with."""
         if getattr(error.error, "code", None) not in self._deed.refusals:
             return False
@@ -199,7 +199,7 @@ class Doing:
             self._log.info("Job %d %s. %s", job_id, self._deed.done, error)
         return over
 
-    def _shows(self, job_id: int, mark: Mark, until: float, done: Done) -> bool:
+    def _shows(self, job_id: int, mark: JobSnapshot, until: float, done: Done) -> bool:
         """Whether a job shows that it was requested; poll it as long as that may take.
 
         :param until: by this machine's monotonic clock
@@ -207,7 +207,7 @@ class Doing:
         while True:
             job = find(self._hook, job_id)
             if self._deed.happened(job, mark):
-                done.marks[job_id] = mark_after(mark, job) if job and self._deed.fleeting else mark
+                done.marks[job_id] = snapshot_after(mark, job) if job and self._deed.fleeting else mark
                 if done.marks[job_id] != mark:
                     self.notes.saw(job_id, done.marks[job_id])
                 return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_dli.client.flink.watching import Mark
+    from airflow_provider_dli.client.flink.status import JobSnapshot
     from airflow_provider_dli.memory import RequestLog
 
 #: jobs of a record; a record is written anew for each of its jobs, so the bytes grow with the number of jobs
@@ -37,7 +37,7 @@ class Notes:
         """The jobs that this or an earlier attempt has requested."""
         return set(self._places)
 
-    def of(self, job_id: int) -> Mark | None:
+    def of(self, job_id: int) -> JobSnapshot | None:
         """Return the state of a job before it was requested; None if it was not.
 
         :param job_id: its id
@@ -51,7 +51,7 @@ class Notes:
         """
         return job_id in self._places and self._note(job_id)[1] > 0
 
-    def begin(self, job_id: int, mark: Mark) -> Mark:
+    def begin(self, job_id: int, mark: JobSnapshot) -> JobSnapshot:
         """Keep that a request is about to be sent; return the state that its outcome is compared with.
 
         :param job_id: its id
@@ -84,7 +84,7 @@ class Notes:
             del self._log.records[number]["jobs"][str(job_id)], self._places[job_id]
         self._log.update(number)
 
-    def saw(self, job_id: int, mark: Mark) -> None:
+    def saw(self, job_id: int, mark: JobSnapshot) -> None:
         """Keep what a later look may no longer show.
 
         :param job_id: its id

@@ -11,7 +11,7 @@ from airflow_provider_dli.telling import by_reason
 from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
-    from airflow_provider_dli.client.flink.watching import Mark
+    from airflow_provider_dli.client.flink.status import JobSnapshot
     from airflow_provider_dli.lifecycle.deeds import Deed
 
 _FEW = 20
@@ -27,7 +27,7 @@ class Done:
     :param failed: why it failed, for each job that it did
     """
 
-    marks: dict[int, Mark] = field(default_factory=dict)
+    marks: dict[int, JobSnapshot] = field(default_factory=dict)
     asked: float = 0.0
     later: list[int] = field(default_factory=list)
     failed: dict[int, DliException] = field(default_factory=dict)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from airflow_provider_dli.client.flink.states import SAVING
-from airflow_provider_dli.client.flink.watching import shows_savepoint
+from airflow_provider_dli.client.flink.status import SAVEPOINTING, shows_new_savepoint
 from airflow_provider_dli.exceptions import DliFailException
 
 if TYPE_CHECKING:
-    from airflow_provider_dli.client.flink.watching import Watch
+    from airflow_provider_dli.client.flink.status import JobTracker
 
 
 class Warner(Protocol):
@@ -20,7 +19,7 @@ class Warner(Protocol):
         ...
 
 
-def prove(watch: Watch, log: Warner) -> None:
+def prove(watch: JobTracker, log: Warner) -> None:
     """Pass if each job that was to be stopped with a savepoint may have one.
 
     A job that was asked for it and shows none is warned of only: that the savepoint is made, the manual says, and
@@ -30,8 +29,8 @@ def prove(watch: Watch, log: Warner) -> None:
     :param log: where to warn
     :raises DliFailException: naming each that was being stopped already, and shows no new savepoint
     """
-    lacking = [job_id for job_id in watch.before if not _shown(watch, job_id)]
-    foreign = [job_id for job_id in lacking if watch.before[job_id][0] == "job_canceling"]
+    lacking = [job_id for job_id in watch.baseline if not _shown(watch, job_id)]
+    foreign = [job_id for job_id in lacking if watch.baseline[job_id][0] == "job_canceling"]
     for job_id in [job_id for job_id in lacking if job_id not in foreign]:
         log.warning(
             "Job %d was asked to stop with a savepoint, and shows none: its savepoint_path is as before. Look at "
@@ -45,6 +44,6 @@ def prove(watch: Watch, log: Warner) -> None:
         )
 
 
-def _shown(watch: Watch, job_id: int) -> bool:
-    job, mark = watch.seen.get(job_id), watch.before[job_id]
-    return job is not None and (mark[0] == SAVING or shows_savepoint(job, mark))
+def _shown(watch: JobTracker, job_id: int) -> bool:
+    job, mark = watch.latest.get(job_id), watch.baseline[job_id]
+    return job is not None and (mark[0] == SAVEPOINTING or shows_new_savepoint(job, mark))

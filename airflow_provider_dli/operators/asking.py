@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_dli.client.flink.states import Goal
-    from airflow_provider_dli.client.flink.watching import Watch
+    from airflow_provider_dli.client.flink.status import JobTracker, TrackedState
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lifecycle.again import Again
     from airflow_provider_dli.lifecycle.deeds import Deed
@@ -41,7 +40,7 @@ class Action(NamedTuple):
 
     options: ActionParameters
     deed: Deed
-    goal: Goal | None
+    goal: TrackedState | None
     with_savepoint: bool = False
 
 
@@ -102,7 +101,7 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
     @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Ask each job, and wait."""
-        from airflow_provider_dli.client.flink.watching import Watch
+        from airflow_provider_dli.client.flink.status import JobTracker
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.lifecycle.doing import Doing, checked
         from airflow_provider_dli.lifecycle.looking import all_of
@@ -122,7 +121,7 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
         self._hook, self._requested = hook, Done()
         done = doing.do(all_of(hook, ids), self._requested)
         checked(done, ids, deed)
-        watch = Watch(ids, action.goal or "stopped", done.marks, done.asked, options.settling_time)
+        watch = JobTracker(ids, action.goal or "stopped", done.marks, done.asked, options.settling_time)
         return self._come_to(hook, watch, action, doing.memory)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401 -- BaseOperator's
@@ -135,14 +134,14 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
             self.on_kill()
             raise
 
-    def _recall(self, event: Any) -> Watch:  # noqa: ANN401 -- whatever the database gave back
+    def _recall(self, event: Any) -> JobTracker:  # noqa: ANN401 -- whatever the database gave back
         """Take from an event the state of the wait, and which jobs were requested to move before it."""
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.lifecycle.outcome import Done
         from airflow_provider_dli.triggers.flink import watch_of
 
         watch = watch_of(event)
-        self._hook, self._requested = DliHook(self.dli_conn_id), Done(marks=dict(watch.before))
+        self._hook, self._requested = DliHook(self.dli_conn_id), Done(marks=dict(watch.baseline))
         return watch
 
     def on_kill(self) -> None:
@@ -174,30 +173,32 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
         return self._resumed(DliHook(action.options.dli_conn_id), watch, left, action, memory)
 
     def _resumed(
-        self, hook: DliHook, watch: Watch, left: float, action: Action, memory: RequestLog
+        self, hook: DliHook, watch: JobTracker, left: float, action: Action, memory: RequestLog
     ) -> list[dict[str, Any]]:
         """Judge after a wait on the triggerer that had so many seconds left."""
         del left
         return self._judged(hook, watch, 0, action, memory)
 
-    def _come_to(self, hook: DliHook, watch: Watch, action: Action, memory: RequestLog) -> list[dict[str, Any]]:
+    def _come_to(
+        self, hook: DliHook, watch: JobTracker, action: Action, memory: RequestLog
+    ) -> list[dict[str, Any]]:
         from airflow_provider_dli.lifecycle.looking import find
         from airflow_provider_dli.lifecycle.waiting import look, shown, tell
 
         if action.goal is None:
             for job_id in watch.job_ids:
-                watch.see(job_id, find(hook, job_id))
+                watch.record(job_id, find(hook, job_id))
             tell(watch, self.log)
             memory.forget()
             return shown(watch)
         if self.deferrable:
             look(hook, watch)
-            if watch.waiting(hook.service_time()):
+            if watch.pending(hook.service_time()):
                 self._defer(hook, watch, action.options.timeout, action)
         return self._judged(hook, watch, action.options.timeout, action, memory)
 
     def _judged(
-        self, hook: DliHook, watch: Watch, timeout: float, action: Action, memory: RequestLog
+        self, hook: DliHook, watch: JobTracker, timeout: float, action: Action, memory: RequestLog
     ) -> list[dict[str, Any]]:
         from airflow_provider_dli.exceptions import DliFailException
         from airflow_provider_dli.lifecycle.waiting import judge, wait
@@ -211,12 +212,12 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
         memory.forget()
         return result
 
-    def _defer(self, hook: DliHook, watch: Watch, timeout: float, action: Action) -> None:
+    def _defer(self, hook: DliHook, watch: JobTracker, timeout: float, action: Action) -> None:
         from airflow_provider_dli.triggers.flink import FlinkJobsTrigger, state_of
         from airflow_provider_dli.wording import counted
 
-        waiting = watch.waiting(hook.service_time())
-        self.log.info("Waiting on the triggerer until %s %s.", counted(len(waiting), "job"), watch.goal)
+        waiting = watch.pending(hook.service_time())
+        self.log.info("Waiting on the triggerer until %s %s.", counted(len(waiting), "job"), watch.target_state)
         trigger = FlinkJobsTrigger(
             dli_conn_id=hook.dli_conn_id,
             poll_interval=action.options.poll_interval,
@@ -231,7 +232,7 @@ class InTurnOperator(FlinkJobsOperator):
     """Asks jobs that cannot be asked yet as soon as they can be, in the same time; base of stop and save."""
 
     def _resumed(
-        self, hook: DliHook, watch: Watch, left: float, action: Action, memory: RequestLog
+        self, hook: DliHook, watch: JobTracker, left: float, action: Action, memory: RequestLog
     ) -> list[dict[str, Any]]:
         """Send the request to what can take it now and wait on, or judge."""
         again = self._again(hook, action, memory)
@@ -241,7 +242,7 @@ class InTurnOperator(FlinkJobsOperator):
         return self._judged(hook, watch, 0, action, memory)
 
     def _judged(
-        self, hook: DliHook, watch: Watch, timeout: float, action: Action, memory: RequestLog
+        self, hook: DliHook, watch: JobTracker, timeout: float, action: Action, memory: RequestLog
     ) -> list[dict[str, Any]]:
         from airflow_provider_dli.lifecycle.savepoints import prove
 

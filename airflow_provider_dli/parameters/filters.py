@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import PlainValidator
 
 from airflow_provider_dli.client.excerpt import excerpt
-from airflow_provider_dli.client.flink import states
+from airflow_provider_dli.client.flink.status import PHASES
 from airflow_provider_dli.parameters.kinds import Kind, job_id_of, name_of, unless_nothing
 from airflow_provider_dli.parameters.values import (
     Refused,
@@ -77,10 +77,8 @@ def _wildcard(text: str) -> str:
 def _statuses(value: object) -> tuple[str, ...]:
     found = _names(value)
     for status in found:
-        if status not in states.PHASES:
-            raise Refused(
-                f"{excerpt(status)} is not a status of a job", f"give some of {', '.join(states.PHASES)}"
-            )
+        if status not in PHASES:
+            raise Refused(f"{excerpt(status)} is not a status of a job", f"give some of {', '.join(PHASES)}")
     return found
 
 

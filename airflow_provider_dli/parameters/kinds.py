@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, TypeAdapter, Valida
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.excerpt import excerpt
-from airflow_provider_dli.client.flink import states
+from airflow_provider_dli.client.flink.status import TargetState
 from airflow_provider_dli.client.locations import ARCHIVE_NAME, ObsLocation, parse_archive, parse_directory
 from airflow_provider_dli.parameters import IfEmpty, Level
 from airflow_provider_dli.parameters.values import (
@@ -445,7 +445,7 @@ SensorLevelChoice = Annotated[
     Kind("choice", "give 'exists' or 'directory'; DliVerifyFlinkExportOperator reads every byte"),
 ]
 ClashChoice = Annotated[Clash, BeforeValidator(_choice), _one_of(Clash)]
-GoalChoice = Annotated[states.SeenGoal, BeforeValidator(_choice), _one_of(states.SeenGoal)]
+GoalChoice = Annotated[TargetState, BeforeValidator(_choice), _one_of(TargetState)]
 WaitChoice = Annotated[
     Literal["running", "finished"] | None,
     BeforeValidator(_choice_or_none),

@@ -13,8 +13,7 @@ from airflow_provider_dli.client.errors import RefusedError
 from airflow_provider_dli.client.flink.definitions import JAR_JOB
 from airflow_provider_dli.client.flink.diff import differences, is_own_directory, plain
 from airflow_provider_dli.client.flink.settings import DEFAULTS, JarJobChanges, SqlJobChanges, unset_value
-from airflow_provider_dli.client.flink.states import PHASES, Phase
-from airflow_provider_dli.client.flink.watching import is_stoppable
+from airflow_provider_dli.client.flink.status import PHASES, Phase, is_stoppable
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.lifecycle.looking import all_of
 from airflow_provider_dli.restoring.comparing import project_of

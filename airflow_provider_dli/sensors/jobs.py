@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_dli.client.flink.states import SeenGoal
-    from airflow_provider_dli.client.flink.watching import Watch
+    from airflow_provider_dli.client.flink.status import JobTracker, TargetState
     from airflow_provider_dli.hooks.dli import DliHook
 
 
@@ -52,7 +51,7 @@ class DliFlinkJobSensor(DliSensor):
         self,
         *,
         job_ids: Iterable[int | str] | int | str | XComArg,
-        goal: SeenGoal | str = "running",
+        goal: TargetState | str = "running",
         settling_time: float | str | timedelta = 60,
         dli_conn_id: str = DEFAULT_CONN_ID,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -81,9 +80,9 @@ class DliFlinkJobSensor(DliSensor):
         watch, elapsed = self._prepared(), self._elapsed(context)
         if failure := look(self.hook, watch):
             raise failure
-        watch.asked = self.hook.service_time() - elapsed
-        if watch.waiting(self.hook.service_time()):
-            self.log.info("Not all %s: %s", watch.goal, standing(watch))
+        watch.requested_at = self.hook.service_time() - elapsed
+        if watch.pending(self.hook.service_time()):
+            self.log.info("Not all %s: %s", watch.target_state, standing(watch))
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=judge(self.hook, watch, self.timeout, self.log))
 
@@ -97,10 +96,10 @@ class DliFlinkJobSensor(DliSensor):
         del context
         checked(event)
         watch = self._prepared()
-        watch.grace = 0  # the trigger has waited for it
+        watch.grace_period = 0  # the trigger has waited for it
         wait(self.hook, watch, 0, self.poke_interval, self.log)
-        if watch.waiting(self.hook.service_time()):
-            message = f"Not all {watch.goal} within {self.timeout:.0f} s: {standing(watch)}"
+        if watch.pending(self.hook.service_time()):
+            message = f"Not all {watch.target_state} within {self.timeout:.0f} s: {standing(watch)}"
             raise AirflowSensorTimeout(escaped(message))
         return judge(self.hook, watch, self.timeout, self.log)
 
@@ -115,15 +114,15 @@ class DliFlinkJobSensor(DliSensor):
         since = seconds_since_first_poll(self, context) if self.reschedule else None
         return time.monotonic() - self._began if since is None else since
 
-    def _prepared(self) -> Watch:
+    def _prepared(self) -> JobTracker:
         """Check every parameter, before anything is sent."""
-        from airflow_provider_dli.client.flink.watching import Watch
+        from airflow_provider_dli.client.flink.status import JobTracker
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.parameters.models import JobSensorParameters
 
         with translated():
             options = JobSensorParameters.from_operator(self)
-        return Watch(options.job_ids, options.goal, self._before, 0, options.settling_time, must_move=False)
+        return JobTracker(options.job_ids, options.goal, self._before, 0, options.settling_time, must_move=False)
 
     def _defer(self) -> None:
         from airflow_provider_dli.triggers.flink import FlinkJobsTrigger, state_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.flink import is_missing, show_job
-from airflow_provider_dli.client.flink.watching import Watch
+from airflow_provider_dli.client.flink.status import JobTracker
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.triggers.events import unknown
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_dli.client.flink import FlinkJob
-    from airflow_provider_dli.client.flink.states import Goal
+    from airflow_provider_dli.client.flink.status import TrackedState
 
 
 class FlinkJobsTrigger(WaitingTrigger):
@@ -54,7 +54,7 @@ class FlinkJobsTrigger(WaitingTrigger):
     def __init__(  # noqa: PLR0913 -- by name, as in its row of the database
         self,
         job_ids: Sequence[int],
-        goal: Goal,
+        goal: TrackedState,
         *,
         dli_conn_id: str,
         poll_interval: float,
@@ -69,18 +69,18 @@ class FlinkJobsTrigger(WaitingTrigger):
     ) -> None:
         super().__init__(dli_conn_id, poll_interval, deadline, timeout=timeout, execution_left=execution_left)
         self.job_ids = list(job_ids)
-        self.goal: Goal = goal
+        self.goal: TrackedState = goal
         self.before = dict(before or {})
         self.asked = asked
         self.grace = grace
         self.must_move = must_move
         self.stop_on_kill = stop_on_kill
         marks = {int(job_id): mark for job_id, mark in self.before.items()}
-        self._watch = Watch(self.job_ids, goal, marks, asked or 0.0, grace, must_move)
+        self._watch = JobTracker(self.job_ids, goal, marks, asked or 0.0, grace, must_move)
 
     async def look(self, hook: DliHook) -> None:
         """Look at each job that is on its way still."""
-        for job_id in self._watch.waiting(self.service_time()):
+        for job_id in self._watch.pending(self.service_time()):
             try:
                 job: FlinkJob | None = await self.request(hook, hook.arun(show_job(job_id)))
             except DliException as error:
@@ -88,12 +88,12 @@ class FlinkJobsTrigger(WaitingTrigger):
                     raise
                 job = None
             if self.asked is None:
-                self.asked = self._watch.asked = self.service_time()
-            self._watch.see(job_id, job)
+                self.asked = self._watch.requested_at = self.service_time()
+            self._watch.record(job_id, job)
 
     async def on_kill(self) -> None:
         """Stop the jobs that the task has started, or log that they go on; Airflow calls it on a kill."""
-        jobs = list(self._watch.before) if self.must_move else []
+        jobs = list(self._watch.baseline) if self.must_move else []
         if jobs and self.stop_on_kill:
             await astop_killed(self.hook_class(self.dli_conn_id), jobs, self.log)
         elif jobs:
@@ -101,28 +101,33 @@ class FlinkJobsTrigger(WaitingTrigger):
 
     def missing(self) -> list[Any]:
         """Give the jobs that are on their way still."""
-        return self._watch.waiting(self.service_time())
+        return self._watch.pending(self.service_time())
 
     def is_over(self) -> bool:
         """Tell whether none is on its way, or one is due to be asked."""
-        return not self.missing() or bool(self._watch.due(self.service_time()))
+        return not self.missing() or bool(self._watch.ready(self.service_time()))
 
     def facts(self) -> dict[str, Any]:
         """Give what a later look no longer shows."""
         return {"watch": state_of(self._watch)}
 
 
-def state_of(watch: Watch) -> dict[str, Any]:
+def state_of(watch: JobTracker) -> dict[str, Any]:
     """Return the state of a wait as plain JSON values.
 
     :param watch: what was seen
     """
-    before = {str(job_id): mark for job_id, mark in watch.before.items()}
-    names = ("goal", "asked", "grace")
-    return {"job_ids": list(watch.job_ids), "before": before, **{name: getattr(watch, name) for name in names}}
+    before = {str(job_id): mark for job_id, mark in watch.baseline.items()}
+    return {
+        "job_ids": list(watch.job_ids),
+        "goal": watch.target_state,
+        "before": before,
+        "asked": watch.requested_at,
+        "grace": watch.grace_period,
+    }
 
 
-def watch_of(event: Mapping[str, Any]) -> Watch:
+def watch_of(event: Mapping[str, Any]) -> JobTracker:
     """Make the wait again that an event reports on.
 
     :param event: of :class:`FlinkJobsTrigger`
@@ -131,6 +136,8 @@ def watch_of(event: Mapping[str, Any]) -> Watch:
     try:
         state = event["watch"]
         before = {int(job_id): mark for job_id, mark in state["before"].items()}
-        return Watch(list(state["job_ids"]), state["goal"], before, float(state["asked"]), float(state["grace"]))
+        return JobTracker(
+            list(state["job_ids"]), state["goal"], before, float(state["asked"]), float(state["grace"])
+        )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise unknown(event) from error

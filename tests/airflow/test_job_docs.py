@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.client.flink.states import GOALS, PHASES, Verdict, verdict
+from airflow_provider_dli.client.flink.status import PHASES, TARGET_STATES, Verdict, status_verdict
 from airflow_provider_dli.operators import dli
 from airflow_provider_dli.operators.dli import DliListFlinkJobsOperator
 from airflow_provider_dli.sensors import dli as sensors
@@ -39,11 +39,13 @@ def test_the_table_of_statuses_is_the_one_that_is_used() -> None:
     for statuses, run, stop in re.findall(r"^\| (`job_[^|]*) \| ([^|]*) \| ([^|]*) \|$", table, re.MULTILINE):
         first = tuple(words.split()[0].strip(",;") for words in (run, stop))
         told |= dict.fromkeys(re.findall(r"`(\w+)`", statuses), first)
-    used = {status: tuple(WORDS[verdict(status, goal)] for goal in ("running", "stopped")) for status in PHASES}
+    used = {
+        status: tuple(WORDS[status_verdict(status, goal)] for goal in ("running", "stopped")) for status in PHASES
+    }
     for row in told.values():
         assert len(row) == 2
     assert {status: (run.rstrip(";"), stop) for status, (run, stop) in told.items()} == used
-    assert GOALS == ("running", "finished", "stopped")
+    assert TARGET_STATES == ("running", "finished", "stopped")
 
 
 def test_every_filter_is_told() -> None:

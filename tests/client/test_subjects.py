@@ -11,7 +11,7 @@ from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Reply
 from airflow_provider_dli.client.errors import UnexpectedReplyError
 from airflow_provider_dli.client.exchange import judge
-from airflow_provider_dli.client.flink.states import PHASES
+from airflow_provider_dli.client.flink.status import PHASES
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 
 JOB = {"job_id": 5, "name": "n", "job_type": "flink_sql_job", "status": "job_running"}

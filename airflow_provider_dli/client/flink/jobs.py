@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_dli.client.call import Call, QueryValue
 from airflow_provider_dli.client.errors import RefusedError
 from airflow_provider_dli.client.flink.pages import MAX_PAGE, Page, Pages
-from airflow_provider_dli.client.flink.states import checked_status
+from airflow_provider_dli.client.flink.status import checked_status
 from airflow_provider_dli.client.flink.values import (
     JOBS,
     checked_id,
