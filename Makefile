@@ -67,11 +67,11 @@ compare: $(VENV)/.installed-dev ## the nightly export in four ways, while things
 live: $(VENV)/.installed ## ask your own account what the manual leaves open; reads only, unless told otherwise (LIVE="--write --scratch …")
 	@$(BIN)/python live/live.py $(LIVE)
 
-matrix: $(VENV)/.installed-dev ## the wheel on every Airflow and Python that it is for; takes an hour and a half, writes docs/matrix.md
+matrix: $(VENV)/.installed-dev ## the wheels on every Airflow and Python that it is for; takes an hour and a half, writes docs/matrix.md
 	@$(BIN)/python matrix/matrix.py $(CELLS)
 	@$(BIN)/python release/badges.py
 
-package: $(VENV)/.installed-dev ## wheel and sdist as they could be published, and the proof that they can; into dist
+package: $(VENV)/.installed-dev ## wheels and sdists as they could be published, and the proof that they can; into dist
 	@sh requirements/install.sh $(BIN) -r requirements/package.txt
 	@$(BIN)/python release/package.py
 

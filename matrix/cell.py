@@ -1,4 +1,4 @@
-"""One cell of the matrix: an environment with the wheel and one Airflow on one Python, and what is run in it."""
+"""One cell of the matrix: an environment with the wheels and one Airflow on one Python, and what is run in it."""
 
 from __future__ import annotations
 
@@ -79,10 +79,10 @@ class Cell:
         """Name it, for folders and tables."""
         return f"{self.airflow}-{self.python}{'-lowest' if self.lowest else ''}"
 
-    def run(self, wheel: Path, source: Path, folder: Path) -> dict[str, Any]:
-        """Make the environment and run everything in it; what became of it.
+    def run(self, wheels: tuple[Path, Path], source: Path, folder: Path) -> dict[str, Any]:
+        """Make the environment, run everything in it, and return the results.
 
-        :param wheel: of the package
+        :param wheels: of the provider and of the emulator
         :param source: the tests and what they need, see :func:`snapshot`
         :param folder: for the environment and all that is written
         """
@@ -90,7 +90,7 @@ class Cell:
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
         began = time.monotonic()
-        if self._install(wheel, home):
+        if self._install(*wheels, home):
             shutil.copytree(source, home, dirs_exist_ok=True)
             self._provider(home)
             self._tests("unit", UNIT, home)
@@ -98,7 +98,7 @@ class Cell:
         shutil.rmtree(home / "venv", ignore_errors=True)
         return {**asdict(self), "seconds": round(time.monotonic() - began)}
 
-    def _install(self, wheel: Path, home: Path) -> bool:
+    def _install(self, wheel: Path, emulator: Path, home: Path) -> bool:
         python = _python(self.python)
         if python is None:
             self.results["install"] = f"no Python {self.python} here"
@@ -113,7 +113,7 @@ class Cell:
             self.results["install"] = _last_line(first.stderr) if offered else NOT_OFFERED
             return False
         lowest = [line.replace(">=", "==") for line in needed(wheel)] if self.lowest else []
-        done = self._pip(home, "install", airflow, f"{wheel}[emulator]", *lowest)
+        done = self._pip(home, "install", airflow, f"{wheel}[emulator]", emulator, *lowest)
         if done.returncode == 0:
             # The tools come last and move nothing: what is tested is what Airflow and the wheel asked for.
             (home / "installed.txt").write_text(_named(self._pip(home, "freeze").stdout))

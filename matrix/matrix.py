@@ -1,4 +1,4 @@
-"""``make matrix``: the wheel on every Airflow and Python that it is for; writes ``docs/matrix.md``.
+"""``make matrix``: the wheels on every Airflow and Python that it is for; writes ``docs/matrix.md``.
 
 ``python matrix/matrix.py [AIRFLOW[-PYTHON] …]`` runs some cells; the page keeps what is known of the others.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -39,15 +40,18 @@ def cells(wanted: list[str]) -> list[Cell]:
     return [each for each in every if not wanted or any(each.name.startswith(name) for name in wanted)]
 
 
-def build() -> Path:
-    """Build the wheel."""
+def build() -> tuple[Path, Path]:
+    """Build the wheels of the provider and of the emulator."""
     folder = FOLDER / "dist"
-    subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT],
-        check=True,
-        capture_output=True,
-    )
-    return max(folder.glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    shutil.rmtree(folder, ignore_errors=True)
+    for source in (ROOT, ROOT / "dli_emulator"):
+        subprocess.run(
+            [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, source],
+            check=True,
+            capture_output=True,
+        )
+    (provider,), (emulator,) = folder.glob("airflow_provider_dli-*.whl"), folder.glob("dli_emulator-*.whl")
+    return provider, emulator
 
 
 def page(results: dict[str, Any]) -> str:
@@ -88,13 +92,13 @@ def _with(found: dict[str, Any]) -> str:
 
 def main() -> int:
     """Run the cells; 1 if any has a failure."""
-    wheel, source = build(), snapshot(FOLDER / "source")
-    told = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    wheels, source = build(), snapshot(FOLDER / "source")
+    told = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
     results: dict[str, Any] = json.loads(KNOWN.read_text()) if KNOWN.exists() else {}
     bad = False
     for each in cells(sys.argv[1:]):
         print(f"{each.name} …", flush=True)
-        found = {**each.run(wheel, source, FOLDER), "when": f"{datetime.now(UTC):%Y-%m-%d}", "wheel": told}
+        found = {**each.run(wheels, source, FOLDER), "when": f"{datetime.now(UTC):%Y-%m-%d}", "wheel": told}
         print(f"  {found['results']} in {found['seconds']} s", flush=True)
         found["green"] = all(good(said) for said in found["results"].values())
         results[each.name] = found

@@ -20,11 +20,10 @@ def main() -> int:
 
 
 def code() -> int:
-    """Have bandit read the package; 1 if it found something."""
-    done = call(
-        BIN / "bandit", "--quiet", "--recursive", "--configfile", ROOT / "pyproject.toml", "airflow_provider_dli"
-    )
-    print(done.stdout.strip() or "bandit: nothing found in airflow_provider_dli")
+    """Have bandit read both packages; 1 if it found something."""
+    folders = ("airflow_provider_dli", "dli_emulator/src")
+    done = call(BIN / "bandit", "--quiet", "--recursive", "--configfile", ROOT / "pyproject.toml", *folders)
+    print(done.stdout.strip() or f"bandit: nothing found in {' and '.join(folders)}")
     return int(done.returncode != 0)
 
 

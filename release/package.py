@@ -1,8 +1,8 @@
-"""``make package``: wheel and sdist as they could be published, and the proof that they can.
+"""``make package``: wheel and sdist of the provider and of the emulator as they could be published, and checked.
 
-Built twice, in two folders and from two sources (this tree, and the sdist made of it), and compared byte by byte;
-held against the index's own rules; the sdist installed by plain pip into an empty environment and asked who it is;
-a bill of materials of all that comes with the wheel.
+Each is built twice, in two folders and from two sources (this tree, and the sdist made of it), and compared byte
+by byte; checked against the index's own rules; the sdist is installed by plain pip into an empty environment and
+tried there; beside each wheel comes a bill of materials of everything that is installed with it.
 """
 
 from __future__ import annotations
@@ -14,18 +14,33 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
-ASK = """
-from importlib.metadata import entry_points, version
+#: name of each distribution -> its folder
+DISTRIBUTIONS = {"airflow-provider-dli": ROOT, "dli-emulator": ROOT / "dli_emulator"}
+#: run where a distribution was installed from its sdist: what it is, and that nothing else of ours is there
+CHECKS = {
+    "airflow-provider-dli": """
+from importlib.metadata import entry_points, packages_distributions, version
 ours = [each for each in entry_points(group="apache_airflow_provider") if each.dist.name == "airflow-provider-dli"]
 (entry,) = ours
 assert entry.load()()["versions"] == [version("airflow-provider-dli")]
 import airflow_provider_dli.operators.dli
-print(version("airflow-provider-dli"), "with Airflow", version("apache-airflow"))
-"""
+assert "dli_emulator" not in packages_distributions()
+print("airflow-provider-dli", version("airflow-provider-dli"), "with Airflow", version("apache-airflow"))
+""",
+    "dli-emulator": """
+from importlib.metadata import entry_points, packages_distributions, version
+(entry,) = [each for each in entry_points(group="pytest11") if each.name == "dli_emulator"]
+from dli_emulator import Emulator
+assert not {"airflow", "airflow_provider_dli"} & set(packages_distributions())
+with Emulator(jobs=1) as emulator:
+    print("dli-emulator", version("dli-emulator"), "answers with", len(emulator.world.jobs), "job")
+""",
+}
 
 
 def main() -> int:
@@ -33,25 +48,32 @@ def main() -> int:
     os.environ["SOURCE_DATE_EPOCH"] = epoch()
     shutil.rmtree(DIST, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        wheel, sdist = build(ROOT, DIST)
-        again = build(unpacked(sdist, scratch / "source"), scratch / "again")
-        for one, other in zip((wheel, sdist), again, strict=True):
-            if one.read_bytes() != other.read_bytes():
-                print(f"not reproducible: {one.name}", file=sys.stderr)
-                return 1
-            print(f"sha256 {hashlib.sha256(one.read_bytes()).hexdigest()}  {one.name}")
-        print("built twice, from this tree and from its sdist: the same bytes")
-        run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist)
-        run(Path(sys.executable).parent / "check-wheel-contents", wheel)
-        python = environment(scratch / "venv")
-        # By name, so that the environment does not remember where on this machine the file lay.
-        name, version = "airflow-provider-dli", wheel.name.split("-")[1]
-        given = ("--find-links", DIST, "--no-binary", name, "--constraint", ROOT / "constraints.txt")
-        run(python, "-m", "pip", "install", "--quiet", *given, f"{name}=={version}")
-        run(python, "-c", ASK, cwd=scratch)
-        bill(python, wheel)
-    return 0
+        return int(not all(prove(name, Path(folder) / name) for name in DISTRIBUTIONS))
+
+
+def prove(name: str, scratch: Path) -> bool:
+    """Build a distribution into dist, and check it; return whether it is reproducible.
+
+    :param name: of the distribution
+    :param scratch: folder for what is thrown away
+    """
+    wheel, sdist = build(DISTRIBUTIONS[name], DIST)
+    again = build(unpacked(sdist, scratch / "source"), scratch / "again")
+    for one, other in zip((wheel, sdist), again, strict=True):
+        if one.read_bytes() != other.read_bytes():
+            print(f"not reproducible: {one.name}", file=sys.stderr)
+            return False
+        print(f"sha256 {hashlib.sha256(one.read_bytes()).hexdigest()}  {one.name}")
+    print("built twice, from this tree and from its sdist: the same bytes")
+    run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist)
+    run(Path(sys.executable).parent / "check-wheel-contents", wheel)
+    python = environment(scratch / "venv")
+    # By name, so that the environment does not remember where on this machine the file lay.
+    given = ("--find-links", DIST, "--no-binary", name, "--constraint", ROOT / "constraints.txt")
+    run(python, "-m", "pip", "install", "--quiet", *given, f"{name}=={wheel.name.split('-')[1]}")
+    run(python, "-c", CHECKS[name], cwd=scratch)
+    bill(python, wheel)
+    return True
 
 
 def epoch() -> str:
@@ -75,7 +97,9 @@ def build(source: Path, target: Path) -> tuple[Path, Path]:
     :returns: the two files
     """
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", target, source, quiet=True)
-    (wheel,), (sdist,) = target.glob("*.whl"), target.glob("*.tar.gz")
+    name = tomllib.loads((source / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
+    file = f"{name.replace('-', '_')}-*"
+    (wheel,), (sdist,) = target.glob(f"{file}.whl"), target.glob(f"{file}.tar.gz")
     return wheel, sdist
 
 

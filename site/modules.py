@@ -23,11 +23,11 @@ PAGES = {
     ),
     "client.obs": ("OBS", "settings objects listing reader writing"),
     "archive": ("Archives", "- codes expectation report limits"),
-    "": ("Exceptions and helpers", "exceptions retry_policy selection pytest_plugin deprecation"),
+    "": ("Exceptions and helpers", "exceptions retry_policy selection deprecation"),
     "links": ("Links", "dli"),
     "assets": ("Assets", "obs"),
     "filesystems": ("Filesystem", "obs file places"),
-    "emulator": ("Emulator", "server faults kinds records errors"),
+    "dli_emulator": ("Emulator", "- server faults kinds records errors pytest_plugin"),
 }
 ROOT = "airflow_provider_dli"
 #: packages that give on what their modules have: only their own words are shown
@@ -44,12 +44,17 @@ def reference(folder: Path) -> None:
     for package, (title, modules) in PAGES.items():
         name = package.replace(".", "-") or "package"
         names.append(name)
-        parts = [(ROOT, package, module.strip("-")) for module in modules.split()]
-        sections = "\n".join(_section(".".join(part for part in each if part)) for each in parts)
+        sections = "\n".join(_section(full_name(package, module)) for module in modules.split())
         (folder / f"{name}.rst").write_text(f"{title}\n{'=' * len(title)}\n\n{sections}", encoding="utf-8")
     entries = "\n".join(f"   {name}" for name in names)
     text = "Reference\n=========\n\nEvery public class and function, from its docstring.\n\n"
     (folder / "index.rst").write_text(f"{text}.. toctree::\n   :maxdepth: 1\n\n{entries}\n", encoding="utf-8")
+
+
+def full_name(package: str, module: str) -> str:
+    """Return the name by which a module of a page is imported."""
+    root = "" if package == "dli_emulator" else ROOT
+    return ".".join(part for part in (root, package, module.strip("-")) if part)
 
 
 def _section(module: str) -> str:

@@ -69,8 +69,21 @@ def _clean_up() -> Iterator[None]:
     shutil.rmtree(_HOME, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
+    """Build wheel and sdist of the provider and of the emulator as they are published, once; by name."""
+    import package  # noqa: PLC0415 - not where the tests run against an installed wheel
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+        return {
+            name: package.build(source, tmp_path_factory.mktemp("dist"))
+            for name, source in package.DISTRIBUTIONS.items()
+        }
+
+
 #: what takes long to start: the tests that want one share it, so they run on one worker
-_COSTLY = ("living_airflow", "airflow_environ")
+_COSTLY = ("living_airflow", "airflow_environ", "distributions")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from tests.processes import untraced
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "howto" / "add-an-operation.md").read_text(encoding="utf-8")
-COPIED = ("airflow_provider_dli", "demo", "docs", "example_dags", "tests", "pyproject.toml")
+COPIED = ("airflow_provider_dli", "demo", "dli_emulator", "docs", "example_dags", "tests", "pyproject.toml")
 _BLOCK = re.compile(r"<!-- (new|in): (\S+) ?(.*?) ?-->\n```(\w+)\n(.*?)```", re.DOTALL)
 
 
@@ -70,7 +71,10 @@ BLOCKS = [Block(kind == "new", *rest) for kind, *rest in _BLOCK.findall(PAGE)]
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Python in the copy: it comes before what is installed."""
     # Nor is the copy there any more when its coverage would be reported.
-    environment = untraced() | {"PYTHONPATH": str(folder), "AIRFLOW_HOME": str(folder / "airflow")}
+    environment = untraced() | {
+        "PYTHONPATH": os.pathsep.join(map(str, (folder, folder / "dli_emulator" / "src"))),
+        "AIRFLOW_HOME": str(folder / "airflow"),
+    }
     return subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -97,10 +101,18 @@ def test_no_block_is_left_out() -> None:
 
 
 def test_it_is_as_many_lines_as_the_page_says() -> None:
-    """Of the package, docstrings and imports among them; blank ones are not counted."""
-    code = "".join(block.text for block in BLOCKS if re.match(r"airflow_provider_dli/.*\.py$", block.path))
-    (said,) = set(re.findall(r"in (\d+) lines", PAGE))
-    assert len([line for line in code.splitlines() if line.strip()]) == int(said)
+    """All of them: of the provider, of the emulator, of what is written down about it, and of its tests."""
+    (said,) = re.findall(r"in (\d+) lines: (\d+) of the provider, (\d+) of the emulator", PAGE)
+    lines = dict.fromkeys(("airflow_provider_dli", "dli_emulator"), 0)
+    total = 0
+    for block in BLOCKS:
+        count = len([line for line in block.text.splitlines() if line.strip()])
+        total += count
+        package = block.path.partition("/")[0]
+        if package in lines and block.path.endswith(".py"):
+            lines[package] += count
+    assert [total, *lines.values()] == [int(number) for number in said]
+    assert f"in {len({block.path for block in BLOCKS})} files" in PAGE
 
 
 def test_the_operation_works_as_all_others(copy: Path) -> None:

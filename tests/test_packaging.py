@@ -9,6 +9,7 @@ import sys
 import zipfile
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import airflow
@@ -16,6 +17,7 @@ import jsonschema
 import pytest
 
 import airflow_provider_dli
+import dli_emulator
 from airflow_provider_dli.provider_info import get_provider_info
 from tests.processes import untraced
 
@@ -60,8 +62,10 @@ def test_entry_points() -> None:
     """Airflow and pytest find us by these."""
     (provider,) = [each for each in entry_points(group="apache_airflow_provider") if "dli" in each.value]
     assert provider.load()() == get_provider_info()
-    (plugin,) = [each for each in entry_points(group="pytest11") if each.name == "airflow_provider_dli"]
+    (plugin,) = [each for each in entry_points(group="pytest11") if "dli" in each.name]
     assert plugin.value == "dli_emulator.pytest_plugin"
+    assert plugin.dist is not None
+    assert plugin.dist.name == "dli-emulator"
 
 
 def test_reading_a_dag_file_loads_no_heavy_library() -> None:
@@ -87,8 +91,8 @@ import dli_emulator.pytest_plugin
 print(sorted(name for name in set(sys.modules) - before))
 """
     new = set(json.loads(python(code).splitlines()[-1].replace("'", '"')))
-    ours = {name for name in new if name.startswith("airflow_provider_dli")}
-    assert ours == {"airflow_provider_dli", "dli_emulator.pytest_plugin"}
+    ours = {name for name in new if name.partition(".")[0] in ("airflow_provider_dli", "dli_emulator")}
+    assert ours == {"dli_emulator", "dli_emulator.pytest_plugin"}
     assert not new & {"aiohttp", "boto3", "botocore", "requests", "airflow"}
 
 
@@ -114,36 +118,54 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-x", "tests/test_connecti
     assert " passed" in python(code)
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT],
-        check=True,
-        capture_output=True,
-    )
-    (built,) = folder.glob("*.whl")
-    return built
+@pytest.fixture(scope="session")
+def wheel(distributions: dict[str, tuple[Path, Path]]) -> Path:
+    """Return the provider's wheel."""
+    return distributions["airflow-provider-dli"][0]
 
 
-def test_the_wheel_has_what_it_should_and_nothing_else(wheel: Path) -> None:
-    """Package, type marker, description of the emulator, example DAGs and licence; no tests, no demo."""
+def contents(wheel: Path) -> dict[str, str]:
+    """Read all files of a wheel."""
     with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-        metadata = next(name for name in names if name.endswith("METADATA"))
-        text = archive.read(metadata).decode()
-    assert wheel.name == f"airflow_provider_dli-{airflow_provider_dli.__version__}-py3-none-any.whl"
-    assert {name.partition("/")[0] for name in names} == {
-        "airflow_provider_dli",
-        f"airflow_provider_dli-{airflow_provider_dli.__version__}.dist-info",
-    }
-    shipped = {Path(name).name for name in names if "/example_dags/" in name}
+        return {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+@pytest.mark.parametrize("package", [airflow_provider_dli, dli_emulator])
+def test_a_wheel_has_its_package_and_nothing_else(
+    package: ModuleType, distributions: dict[str, tuple[Path, Path]]
+) -> None:
+    """Package, type marker and licence; no tests, no demo."""
+    name, version = package.__name__, package.__version__
+    wheel = distributions[name.replace("_", "-")][0]
+    files = contents(wheel)
+    assert wheel.name == f"{name}-{version}-py3-none-any.whl"
+    assert {file.partition("/")[0] for file in files} == {name, f"{name}-{version}.dist-info"}
+    home = Path(package.__path__[0])
+    modules = {path.relative_to(home.parent).as_posix() for path in home.rglob("*.py")}
+    assert modules == {file for file in files if file.endswith(".py") and "/example_dags/" not in file}
+    assert f"{name}/py.typed" in files
+    licence = files[f"{name}-{version}.dist-info/licenses/LICENSE"]
+    assert licence == (ROOT / "LICENSE").read_text(encoding="utf-8")
+    metadata = files[f"{name}-{version}.dist-info/METADATA"]
+    assert "License-Expression: Apache-2.0" in metadata
+    assert "Requires-Python: <3.14,>=3.11" in metadata
+
+
+def test_the_providers_wheel_has_the_example_dags_and_nothing_of_the_emulator(wheel: Path) -> None:
+    """The emulator is a distribution of its own, which only the extra asks for."""
+    files = contents(wheel)
+    shipped = {Path(name).name for name in files if "/example_dags/" in name}
     assert shipped == {path.name for path in (ROOT / "example_dags").glob("*.py")}
-    assert "airflow_provider_dli/py.typed" in names
-    assert "dli_emulator/src/dli_emulator/openapi.json" in names
-    assert any(name.endswith("licenses/LICENSE") for name in names)
-    assert "License-Expression: Apache-2.0" in text
-    assert "Requires-Python: <3.14,>=3.11" in text
+    assert not [name for name, text in files.items() if name.endswith(".py") and "dli_emulator" in text]
+    (required,) = (
+        line for text in files.values() for line in text.splitlines() if line.startswith("Requires-Dist: dli-")
+    )
+    assert required.endswith("; extra == 'emulator'")
+
+
+def test_the_emulators_wheel_has_its_openapi_description(distributions: dict[str, tuple[Path, Path]]) -> None:
+    """Which a running emulator returns."""
+    assert "dli_emulator/openapi.json" in contents(distributions["dli-emulator"][0])
 
 
 @pytest.fixture(scope="module")

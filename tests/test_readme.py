@@ -156,11 +156,12 @@ def test_the_commands_are_there() -> None:
 
 def test_the_reference_has_every_operator_and_names_only_what_there_is() -> None:
     """A module that was renamed or is new is noticed here, not first when the site is built."""
-    pages = runpy.run_path(str(ROOT / "site" / "modules.py"))["PAGES"]
-    for package, (_, modules) in pages.items():
-        for module in modules.replace("-", "").split():
-            name = ".".join(part for part in ("airflow_provider_dli", package, module) if part)
-            assert find_spec(name), name
-    shown = {f"airflow_provider_dli.{package}.{each}" for package in pages for each in pages[package][1].split()}
+    site = runpy.run_path(str(ROOT / "site" / "modules.py"))
+    shown = {
+        site["full_name"](package, module)
+        for package, (_, modules) in site["PAGES"].items()
+        for module in modules.split()
+    }
+    assert [name for name in shown if not find_spec(name)] == []
     for front in (operators, sensors):
         assert {getattr(front, name).__module__ for name in front.__all__} <= shown

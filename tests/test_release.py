@@ -44,30 +44,32 @@ def test_the_schemas_refuse_something() -> None:
             jsonschema.validate(wrong, json.loads(file.read_text(encoding="utf-8")))
 
 
-def build(source: Path, target: Path, epoch: str = "1700000000") -> tuple[Path, Path]:
-    """Build wheel and sdist as they are published."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOURCE_DATE_EPOCH", epoch)
-        return package.build(source, target)
+@pytest.fixture
+def built(distributions: dict[str, tuple[Path, Path]]) -> tuple[Path, Path]:
+    """Return wheel and sdist of the provider."""
+    return distributions["airflow-provider-dli"]
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Return wheel and sdist of this tree."""
-    return build(ROOT, tmp_path_factory.mktemp("dist"))
-
-
-def test_the_sdist_builds_the_same_bytes(built: tuple[Path, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["airflow-provider-dli", "dli-emulator"])
+def test_the_sdist_builds_the_same_bytes(
+    name: str,
+    distributions: dict[str, tuple[Path, Path]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Whoever builds from it has what was published; and the time that is set is in there."""
-    source = package.unpacked(built[1], tmp_path / "source")
-    assert source.name == f"airflow_provider_dli-{__version__}"
-    again = build(source, tmp_path / "again")
-    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in built]
-    other = build(source, tmp_path / "other", epoch="1600000000")
-    assert other[0].read_bytes() != built[0].read_bytes()
+    source = package.unpacked(distributions[name][1], tmp_path / "source")
+    assert source.name == f"{name.replace('-', '_')}-{__version__}"
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    again = package.build(source, tmp_path / "again")
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in distributions[name]]
+    with zipfile.ZipFile(again[0]) as archive:
+        assert {entry.date_time[:3] for entry in archive.infolist()} == {(2023, 11, 14)}
 
 
-def test_the_sdist_has_what_it_should(built: tuple[Path, Path]) -> None:
+def test_the_sdist_has_what_it_should(
+    built: tuple[Path, Path], distributions: dict[str, tuple[Path, Path]]
+) -> None:
     """Code, examples, docs, words on security and changes; no tests, whose data would make up most of it."""
     with tarfile.open(built[1]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -77,6 +79,10 @@ def test_the_sdist_has_what_it_should(built: tuple[Path, Path]) -> None:
         "SECURITY.md", "LICENSE", "pyproject.toml", "PKG-INFO", ".gitignore",
     }  # fmt: skip
     assert "docs/README.md" in names
+    with tarfile.open(distributions["dli-emulator"][1]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    top = {name.partition("/")[0] for name in names}
+    assert top == {"src", "README.md", "LICENSE", "pyproject.toml", "PKG-INFO", ".gitignore"}
 
 
 def metadata(wheel: Path) -> Message:
@@ -86,7 +92,7 @@ def metadata(wheel: Path) -> Message:
         return Parser().parsestr(archive.read(name).decode())
 
 
-def test_the_metadata_is_whole(built: tuple[Path, Path]) -> None:
+def test_the_metadata_is_whole(built: tuple[Path, Path], distributions: dict[str, tuple[Path, Path]]) -> None:
     """What the index shows; the Pythons are those that are tested; nothing is said that is not so."""
     told = metadata(built[0])
     assert (told["Name"], told["Version"], told["License-Expression"]) == (
@@ -104,6 +110,9 @@ def test_the_metadata_is_whole(built: tuple[Path, Path]) -> None:
     stable = int(__version__.partition(".")[0]) >= 1
     assert ("Development Status :: 5 - Production/Stable" in classifiers) is stable
     assert {"emulator"} == set(told.get_all("Provides-Extra", []))
+    emulator = metadata(distributions["dli-emulator"][0])
+    assert (emulator["Name"], emulator["License-Expression"]) == ("dli-emulator", "Apache-2.0")
+    assert "# dli-emulator" in str(emulator.get_payload())[:200]
 
 
 def test_everything_that_is_needed_has_a_lowest_version(built: tuple[Path, Path]) -> None:

@@ -19,11 +19,7 @@ from airflow_provider_dli.client.errors import ConfigurationError, DliClientErro
 from airflow_provider_dli.exceptions import DliException
 
 _ROOTS = (DliClientError, DliException)
-_APART = (
-    "dli_emulator",
-    "dli_emulator.pytest_plugin",
-    "airflow_provider_dli.example_dags",
-)
+_APART = "airflow_provider_dli.example_dags"
 #: a value for each parameter that a class takes
 _VALUES: dict[str, Any] = {
     "field": "obs_dir", "problem": "'x' cannot be", "remedy": "give another", "operation": "ExportFlinkJobs",

@@ -1,9 +1,8 @@
 """A DLI to test against: the Flink job API and enough of IAM on one port, beside a real object store.
 
 It verifies signatures, keeps state, answers with the service's own codes, and goes wrong on request. Start it
-in a test with the fixture ``dli_emulator``, in Python with
-:class:`~dli_emulator.server.Emulator`, or from a shell with
-``python -m dli_emulator``.
+in a test with the fixture ``dli_emulator``, in Python with :class:`~dli_emulator.server.Emulator`, or from a shell
+with ``python -m dli_emulator``.
 
 The names here are loaded when they are first asked for, so that importing the package costs nothing.
 """
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from dli_emulator.faults import Fault
     from dli_emulator.server import Emulator
     from dli_emulator.state import Settings
-from dli_emulator.state import Settings
 
 __all__ = ["Emulator", "Fault", "Settings"]
 __version__ = "0.1.0"
