@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dli.client.locations import ObsLocation, parse_directory
 
 if TYPE_CHECKING:
-    from airflow_provider_dli.memory import RequestLog
+    from airflow_provider_dli.task_state import RequestLog
 
 #: names that a record spells out; beyond, each is kept as a hash of eight characters
 _SPELT_OUT = 1000
@@ -81,13 +81,13 @@ class ExportRequests:
     @property
     def survives(self) -> bool:
         """Whether a later attempt will know of the requests."""
-        return self._log.survives
+        return self._log.is_persistent
 
     @property
     def selected(self) -> list[int] | None:
         """The ids that an earlier attempt selected within the last day; None if none did."""
         found = [record["selected"] for record in self._log.records if "selected" in record]
-        return list(found[-1]) if found and self._log.is_fresh else None
+        return list(found[-1]) if found and self._log.is_recent else None
 
     def select(self, job_ids: Sequence[int]) -> None:
         """Keep which jobs are selected: a later attempt goes on with the same."""
@@ -110,7 +110,7 @@ class ExportRequests:
             for record in self._requests(_DONE)
             if all(record[name] == value for name, value in wanted.items())
         ]
-        return list(found[-1]) if found and self._log.is_fresh else []
+        return list(found[-1]) if found and self._log.is_recent else []
 
     def archives(self) -> set[str]:
         """Return all archives that are known to be of some request, or were reported."""
@@ -175,7 +175,7 @@ class ExportRequests:
         """Forget a log that holds nothing of use to a later attempt."""
         useful = [record for record in self._log.records if record.get("state") != _VOID]
         if not useful and not self.superseded:
-            self._log.forget()
+            self._log.clear()
 
     def _requests(self, *states: str) -> list[dict[str, Any]]:
         return [record for record in self._log.records if record.get("state") in states]

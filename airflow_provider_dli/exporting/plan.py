@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_dli.exporting.writer import Writer
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.hooks.obs import ObsHook
-    from airflow_provider_dli.memory import RequestLog
     from airflow_provider_dli.selection import Selection
+    from airflow_provider_dli.task_state import RequestLog
     from airflow_provider_dli.wording import TaskLogger
 
 

@@ -11,13 +11,13 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.asking import ask_until_known
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.errors import AuthenticationError, ServiceError, UnexpectedReplyError
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.exporting.content import Fit, fit_of
 from airflow_provider_dli.exporting.journal import Before
+from airflow_provider_dli.services.reconcile import call_with_reconciliation
 from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Export:
         :raises DliFailException: if it is not certain which archive is the one, or the service refuses for good
         :raises DliException: if the outcome stays unknown, or the service is in trouble
         """
-        return self._resumed(directory, job_ids) or ask_until_known(
+        return self._resumed(directory, job_ids) or call_with_reconciliation(
             lambda: self._send(directory, job_ids),
             lambda error: self._reconcile(error, directory, job_ids),
             self._log,

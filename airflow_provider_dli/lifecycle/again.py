@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.flink.status import JobTracker
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lifecycle.deeds import Deed
-    from airflow_provider_dli.memory import RequestLog
+    from airflow_provider_dli.task_state import RequestLog
     from airflow_provider_dli.wording import TaskLogger
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.asking import ask_until_known, beside_an_open_request
 from airflow_provider_dli.client.flink.status import snapshot_after, snapshot_of
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.lifecycle.looking import find
 from airflow_provider_dli.lifecycle.notes import Notes
 from airflow_provider_dli.lifecycle.outcome import Done, checked
+from airflow_provider_dli.services.reconcile import call_with_reconciliation, refused_after_lost_response
 from airflow_provider_dli.wording import TaskLogger
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.flink.status import JobSnapshot
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lifecycle.deeds import Deed
-    from airflow_provider_dli.memory import RequestLog
+    from airflow_provider_dli.task_state import RequestLog
 
 __all__ = ["Doing", "Done", "checked"]
 
@@ -143,9 +143,11 @@ class Doing:
             until = time.monotonic() + self._settling_time
             return self._shows(job_id, done.marks[job_id], until, done) or None
 
-        answer = ask_until_known(lambda: self._asked(job, done), look, self._log)
+        answer = call_with_reconciliation(lambda: self._asked(job, done), look, self._log)
         if isinstance(answer, DliException) and not self._is_untimely(job_id, done.marks[job_id], answer, done):
-            raise beside_an_open_request(answer) if self.notes.is_open(job_id) else answer from answer.__cause__
+            raise (
+                refused_after_lost_response(answer) if self.notes.is_open(job_id) else answer
+            ) from answer.__cause__
 
     def _asked(self, job: FlinkJob, done: Done) -> DliException | bool:
         """Ask; True, or the service's no, which the caller judges: that may ask the service in its turn."""

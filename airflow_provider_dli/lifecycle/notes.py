@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.flink.status import JobSnapshot
-    from airflow_provider_dli.memory import RequestLog
+    from airflow_provider_dli.task_state import RequestLog
 
 #: jobs of a record; a record is written anew for each of its jobs, so the bytes grow with the number of jobs
 _PER_RECORD = 20
@@ -24,10 +24,10 @@ class Notes:
         self._log = log
         #: jobs of requests that are more than a day old and have no known outcome: they are reported, and over
         self.expired: list[int] = []
-        if log.records and not log.is_fresh:
+        if log.records and not log.is_recent:
             noted = [(int(job_id), note) for record in log.records for job_id, note in record["jobs"].items()]
             self.expired = [job_id for job_id, note in noted if note[1]]
-            log.forget()
+            log.clear()
         self._places = {
             int(job_id): number for number, record in enumerate(log.records) for job_id in record["jobs"]
         }

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from airflow_provider_dli.lifecycle.again import Again
     from airflow_provider_dli.lifecycle.deeds import Deed
     from airflow_provider_dli.lifecycle.outcome import Done
-    from airflow_provider_dli.memory import RequestLog
     from airflow_provider_dli.parameters import IfEmpty
     from airflow_provider_dli.parameters.models import ActionParameters
+    from airflow_provider_dli.task_state import RequestLog
 
 
 class Action(NamedTuple):
@@ -106,8 +106,8 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
         from airflow_provider_dli.lifecycle.doing import Doing, checked
         from airflow_provider_dli.lifecycle.looking import all_of
         from airflow_provider_dli.lifecycle.outcome import Done
-        from airflow_provider_dli.memory import RequestLog
         from airflow_provider_dli.selecting import nothing
+        from airflow_provider_dli.task_state import RequestLog
 
         action = self._checked()
         options, deed = action.options, action.deed
@@ -163,7 +163,7 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited: poll once more, and judge."""
         from airflow_provider_dli.hooks.dli import DliHook
-        from airflow_provider_dli.memory import RequestLog
+        from airflow_provider_dli.task_state import RequestLog
         from airflow_provider_dli.triggers.events import checked, seconds_left
 
         checked(event)
@@ -189,7 +189,7 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
             for job_id in watch.job_ids:
                 watch.record(job_id, find(hook, job_id))
             tell(watch, self.log)
-            memory.forget()
+            memory.clear()
             return shown(watch)
         if self.deferrable:
             look(hook, watch)
@@ -207,9 +207,9 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
         try:
             result = judge(hook, watch, action.options.timeout, self.log)
         except DliFailException:
-            memory.forget()  # it has come to an end, if a bad one: whoever clears the task wants it asked anew
+            memory.clear()  # it has come to an end, if a bad one: whoever clears the task wants it asked anew
             raise
-        memory.forget()
+        memory.clear()
         return result
 
     def _defer(self, hook: DliHook, watch: JobTracker, timeout: float, action: Action) -> None:

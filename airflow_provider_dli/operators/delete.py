@@ -60,9 +60,9 @@ class DliDeleteFlinkJobsOperator(LogsKill, SafeLog, BaseOperator):
         from airflow_provider_dli.lifecycle import deeds
         from airflow_provider_dli.lifecycle.doing import Doing, checked
         from airflow_provider_dli.lifecycle.looking import find
-        from airflow_provider_dli.memory import RequestLog
         from airflow_provider_dli.parameters.models import DeleteParameters
         from airflow_provider_dli.selecting import nothing
+        from airflow_provider_dli.task_state import RequestLog
 
         with translated():
             options = DeleteParameters.from_operator(self)
@@ -83,5 +83,5 @@ class DliDeleteFlinkJobsOperator(LogsKill, SafeLog, BaseOperator):
         checked(done, ids, deed)
         for job in there.values():
             self.log.info("Deleted job %d %s, which was %s.", job.job_id, job.name, job.status)
-        doing.memory.forget()
+        doing.memory.clear()
         return [job_id for job_id in ids if job_id in there or job_id in before]

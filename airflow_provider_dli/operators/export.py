@@ -136,9 +136,9 @@ class DliExportFlinkJobsOperator(LogsKill, ReportsLineage, SafeLog, BaseOperator
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.hooks.obs import ObsHook
         from airflow_provider_dli.lineage import add_asset_events
-        from airflow_provider_dli.memory import RequestLog
         from airflow_provider_dli.parameters.models import ExportParameters
         from airflow_provider_dli.selecting import nothing
+        from airflow_provider_dli.task_state import RequestLog
 
         with translated():
             options = ExportParameters.from_operator(self)

@@ -113,9 +113,9 @@ class DliImportFlinkJobsOperator(LogsKill, ReportsLineage, SafeLog, BaseOperator
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.hooks.obs import ObsHook
-        from airflow_provider_dli.memory import TaskMemory
         from airflow_provider_dli.parameters.models import ImportParameters
         from airflow_provider_dli.restoring.restore import Restore
+        from airflow_provider_dli.task_state import TaskState
 
         with translated():
             options = ImportParameters.from_operator(self)
@@ -125,7 +125,7 @@ class DliImportFlinkJobsOperator(LogsKill, ReportsLineage, SafeLog, BaseOperator
             restore.try_out()
             return []
         persist(context, self, restore.target)
-        memory = TaskMemory(context, "dli_import")
+        memory = TaskState(context, "dli_import")
         outcome = restore.run(memory)
         result = self._push(context, outcome)
         self.lineage = _lineage(restore.target, outcome)

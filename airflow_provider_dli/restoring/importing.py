@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.asking import ask_until_known
 from airflow_provider_dli.client.errors import UnexpectedReplyError
 from airflow_provider_dli.exceptions import DliException, translated
 from airflow_provider_dli.restoring.journal import Journal
 from airflow_provider_dli.restoring.outcome import ImportOutcome, outcome_of
+from airflow_provider_dli.services.reconcile import call_with_reconciliation
 from airflow_provider_dli.wording import TaskLogger, counted
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.flink import ImportResult
     from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.hooks.dli import DliHook
-    from airflow_provider_dli.memory import TaskMemory
+    from airflow_provider_dli.task_state import TaskState
 
 
 class Importing:
@@ -34,7 +34,7 @@ class Importing:
     :param log: where to tell
     """
 
-    def __init__(self, hook: DliHook, memory: TaskMemory, settling_time: float, log: TaskLogger) -> None:
+    def __init__(self, hook: DliHook, memory: TaskState, settling_time: float, log: TaskLogger) -> None:
         self._hook = hook
         self._memory = memory
         self._settling_time = settling_time
@@ -78,11 +78,11 @@ class Importing:
         if journal.unknown:
             self._settle(journal.accounted)
         journal.asking()
-        result = ask_until_known(
+        result = call_with_reconciliation(
             lambda: self._asked(place, journal, is_cover=is_cover),
             lambda _: None,
             self._log,
-            worth_repeating=lambda error: self._may_ask_again(error, journal.accounted),
+            should_retry=lambda error: self._may_ask_again(error, journal.accounted),
         )
         journal.answered(result.job_mapping, is_cover=is_cover)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dli.client.flink import JobMapping
 
 if TYPE_CHECKING:
-    from airflow_provider_dli.memory import TaskMemory
+    from airflow_provider_dli.task_state import TaskState
 
 #: which wish the answer is to; without it, the answer only tells whose the jobs are
 _ANSWERS = "is_cover"
@@ -22,10 +22,10 @@ class Journal:
     :param version: tells these archives from others that were under the same names
     """
 
-    def __init__(self, memory: TaskMemory, zip_file: str, version: str) -> None:
+    def __init__(self, memory: TaskState, zip_file: str, version: str) -> None:
         self._memory = memory
         self._what = {"zip_file": zip_file, "version": version}
-        kept = memory.recall()
+        kept = memory.load()
         #: whether an earlier try of the task has begun this import
         self.resumed = all(kept.get(name) == value for name, value in self._what.items())
         #: an import of something else whose outcome is not known: what it was of, and the jobs before it
@@ -68,7 +68,7 @@ class Journal:
         if self.unknown or self.answer:
             self._keep(unknown=self.unknown)
         else:
-            self._memory.forget()
+            self._memory.clear()
 
     def settles(self, names: Collection[int], *, is_cover: bool) -> bool:
         """Tell whether there is nothing left to ask: an answer has come that names each job, and all are there.
@@ -84,10 +84,10 @@ class Journal:
         if self.answer:
             rows = [[each.old_job_id, each.new_job_id, each.remark] for each in self.answer]
             kept |= {"answer": rows, _ANSWERS: self._is_cover}
-        self._memory.keep(kept)
+        self._memory.save(kept)
 
 
-def close(memory: TaskMemory) -> None:
+def close(memory: TaskState) -> None:
     """Take down that an import came to a good end: whoever has the task run again wants it asked anew.
 
     What it imported is remembered: should the process die before Airflow knows of the success, the next try must
@@ -95,4 +95,4 @@ def close(memory: TaskMemory) -> None:
 
     :param memory: of the task
     """
-    memory.keep({name: value for name, value in memory.recall().items() if name != _ANSWERS})
+    memory.save({name: value for name, value in memory.load().items() if name != _ANSWERS})

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from airflow_provider_dli.asking import ask_until_known
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.errors import RefusedError
 from airflow_provider_dli.client.flink.definitions import JAR_JOB
@@ -17,6 +16,7 @@ from airflow_provider_dli.client.flink.status import PHASES, Phase, is_stoppable
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.lifecycle.looking import all_of
 from airflow_provider_dli.restoring.comparing import project_of
+from airflow_provider_dli.services.reconcile import call_with_reconciliation
 from airflow_provider_dli.tables import text_table
 from airflow_provider_dli.wording import Logger, counted
 
@@ -249,7 +249,7 @@ def _created(target: DliHook, name: str, call: flink.Call[flink.CreatedJob], log
         log.info("%s Looking for the job by its name.", error)
         return next((job.job_id for job in target.list_flink_jobs() if job.name == name), None)
 
-    return ask_until_known(lambda: target.run(call).job_id, look, log)
+    return call_with_reconciliation(lambda: target.run(call).job_id, look, log)
 
 
 def to_stop(steps: Sequence[Step]) -> list[int]:

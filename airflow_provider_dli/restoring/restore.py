@@ -15,8 +15,8 @@ from airflow_provider_dli.restoring.outcome import ImportOutcome, tell, tell_unn
 from airflow_provider_dli.wording import TaskLogger, counted
 
 if TYPE_CHECKING:
-    from airflow_provider_dli.memory import TaskMemory
     from airflow_provider_dli.parameters.models import ImportParameters
+    from airflow_provider_dli.task_state import TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Restore:
     archives: ObsHook
     log: TaskLogger
 
-    def run(self, memory: TaskMemory) -> ImportOutcome:
+    def run(self, memory: TaskState) -> ImportOutcome:
         """Import.
 
         :param memory: of the task
@@ -71,7 +71,7 @@ class Restore:
                 "Which names are in a DLI archive is not documented; give expect to have them looked up."
             )
 
-    def judge(self, outcome: ImportOutcome, memory: TaskMemory) -> None:
+    def judge(self, outcome: ImportOutcome, memory: TaskState) -> None:
         """Pass if every job was imported; see :func:`~airflow_provider_dli.restoring.judgement.judge`.
 
         :param outcome: what became of it
@@ -80,7 +80,7 @@ class Restore:
         try:
             judgement.judge(outcome, self.options.expect, accept_clashes=self.options.on_clash == "accept")
         except DliFailException:
-            memory.forget()  # it has come to an end, if a bad one: whoever clears the task wants it asked anew
+            memory.clear()  # it has come to an end, if a bad one: whoever clears the task wants it asked anew
             raise
         journal.close(memory)
 

@@ -9,8 +9,8 @@ import pytest
 
 from airflow_provider_dli.client.errors import ServiceError, ThrottledError
 from airflow_provider_dli.exceptions import DliException, DliFailException
-from airflow_provider_dli.memory import RequestLog
 from airflow_provider_dli.operators.dli import DliDeleteFlinkJobsOperator, DliStopFlinkJobsOperator
+from airflow_provider_dli.task_state import RequestLog
 from dli_emulator import Emulator
 from tests.airflow.halves import both_halves, carried_through
 from tests.airflow.stores import TaskInstance

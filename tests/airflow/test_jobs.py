@@ -11,13 +11,13 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
-from airflow_provider_dli.memory import RequestLog
 from airflow_provider_dli.operators.dli import (
     DliDeleteFlinkJobsOperator,
     DliRunFlinkJobsOperator,
     DliSavepointFlinkJobsOperator,
     DliStopFlinkJobsOperator,
 )
+from airflow_provider_dli.task_state import RequestLog
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance

@@ -10,8 +10,8 @@ import pytest
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
-from airflow_provider_dli.memory import RequestLog
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
+from airflow_provider_dli.task_state import RequestLog
 from tests.airflow.stores import StateStore, TaskInstance
 
 
@@ -106,7 +106,7 @@ def test_it_never_acted(dli_emulator: Any, export: Exporting, capsys: Any, kind:
     assert archives == archives_in(dli_emulator)
     assert len(archives) == 1
     assert exports_asked(dli_emulator) == 2
-    assert "Asking again." in capsys.readouterr().out
+    assert "Sending the request again." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

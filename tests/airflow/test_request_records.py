@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
-from airflow_provider_dli.memory import RequestLog
 from airflow_provider_dli.operators.dli import (
     DliDeleteFlinkJobsOperator,
     DliExportFlinkJobsOperator,
@@ -17,6 +16,7 @@ from airflow_provider_dli.operators.dli import (
     DliSavepointFlinkJobsOperator,
     DliStopFlinkJobsOperator,
 )
+from airflow_provider_dli.task_state import RequestLog
 from airflow_provider_dli.telling import by_reason
 from dli_emulator import Emulator
 from tests.airflow.stores import StateStore, TaskInstance
@@ -87,7 +87,7 @@ def test_records_survive_and_end_in_one_step() -> None:
         log.add({"number": number})
     assert [each["number"] for each in RequestLog(context, "key").records] == [0, 1, 2]
     leftovers = {name: value for name, value in store.kept.items() if name != "key"}
-    log.forget()
+    log.clear()
     store.kept |= leftovers
     again = RequestLog(context, "key")
     again.add({"number": 9})

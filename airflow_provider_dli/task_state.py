@@ -1,4 +1,4 @@
-"""What a task instance remembers over its attempts."""
+"""What a task instance keeps over its attempts, in Airflow's task state store (Airflow 3.3 and later)."""
 
 from __future__ import annotations
 
@@ -9,30 +9,26 @@ from uuid import uuid4
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-class StateStore(Protocol):
-    """What is used of Airflow's task state store (3.3 and later)."""
-
-    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 -- any JSON value
-        """Give a value."""
-        ...
-
-    def set(self, key: str, value: Any) -> None:  # noqa: ANN401 -- any JSON value
-        """Keep a value over the tries of a task instance."""
-        ...
-
-    def delete(self, key: str) -> None:
-        """Drop a value."""
-        ...
-
-
-# Whoever clears a task days later wants what is right then, not to go on with what a failed try began.
-_GOOD_FOR = timedelta(hours=24)
+# Whoever clears a task days later wants a new result, and not to continue what a failed attempt began.
+_MAX_AGE = timedelta(hours=24)
 _SINCE = "since"
 
 
-class TaskMemory:
-    """A mapping that survives a killed try, for a day; forgotten at once where Airflow has no such store.
+class StateStore(Protocol):
+    """What is used of Airflow's task state store: JSON values by key."""
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401, D102 -- any JSON value
+        ...
+
+    def set(self, key: str, value: Any) -> None:  # noqa: ANN401, D102 -- any JSON value
+        ...
+
+    def delete(self, key: str) -> None:  # noqa: D102 -- Airflow's
+        ...
+
+
+class TaskState:
+    """A mapping that survives a killed attempt, for a day; without Airflow's store nothing is kept.
 
     :param context: of the task; Airflow 3.3 and later have a ``task_state_store`` in it
     :param key: under which it is kept
@@ -43,27 +39,27 @@ class TaskMemory:
         self._key = key
         self._since = datetime.now(UTC).isoformat()
 
-    def recall(self) -> dict[str, Any]:
-        """Give what an earlier try left; nothing if none did."""
-        kept = self._store.get(self._key) if self._store else None
-        if not isinstance(kept, dict):
+    def load(self) -> dict[str, Any]:
+        """Return what an earlier attempt saved within the last day; empty if none did."""
+        saved = self._store.get(self._key) if self._store else None
+        if not isinstance(saved, dict):
             return {}
-        since = kept.pop(_SINCE, None)
-        if not isinstance(since, str) or datetime.fromisoformat(since) < datetime.now(UTC) - _GOOD_FOR:
+        since = saved.pop(_SINCE, None)
+        if not _is_recent(since):
             return {}
         self._since = since
-        return kept
+        return saved
 
-    def keep(self, what: Mapping[str, Any]) -> None:
-        """Keep this, in the place of what was kept.
+    def save(self, values: Mapping[str, Any]) -> None:
+        """Replace what is saved.
 
-        :param what: JSON values
+        :param values: plain JSON
         """
         if self._store:
-            self._store.set(self._key, {**what, _SINCE: self._since})
+            self._store.set(self._key, {**values, _SINCE: self._since})
 
-    def forget(self) -> None:
-        """Drop it: there is nothing left to resume."""
+    def clear(self) -> None:
+        """Delete it: nothing is left to resume."""
         if self._store:
             self._store.delete(self._key)
 
@@ -72,7 +68,7 @@ class RequestLog:
     """Small numbered records of the requests of a task instance, kept over its attempts.
 
     Each record is a value of its own in the store, so that the bytes written grow with the number of requests and
-    not with its square. A head under the plain key names the generation of the records: dropping all of them is
+    not with its square. A head under the plain key names the generation of the records: all of them are dropped in
     one step, whenever the process ends.
 
     :param context: of the task; Airflow 3.3 and later have a ``task_state_store`` in it
@@ -87,19 +83,21 @@ class RequestLog:
         self.head: dict[str, Any] = head if isinstance(head, dict) and "generation" in head else {}
         #: the records, oldest first; plain JSON. Whoever changes one calls :meth:`update`
         self.records: list[dict[str, Any]] = []
-        while self.head and isinstance(record := self._get(len(self.records)), dict):
+        while self._store and self.head:
+            record = self._store.get(self._name(len(self.records)))
+            if not isinstance(record, dict):
+                break
             self.records.append(record)
 
     @property
-    def survives(self) -> bool:
+    def is_persistent(self) -> bool:
         """Whether a later attempt can read the records: not before Airflow 3.3."""
         return self._store is not None
 
     @property
-    def is_fresh(self) -> bool:
-        """Whether the log was begun within the last day. A matter of usefulness: it decides no identity."""
-        since = self.head.get(_SINCE)
-        return isinstance(since, str) and datetime.fromisoformat(since) > datetime.now(UTC) - _GOOD_FOR
+    def is_recent(self) -> bool:
+        """Whether the log was begun within the last day. This says how useful it is, not whose a result is."""
+        return _is_recent(self.head.get(_SINCE))
 
     def add(self, record: dict[str, Any]) -> int:
         """Append a record; return its number.
@@ -121,23 +119,22 @@ class RequestLog:
             self._store.set(self._name(number), self.records[number])
 
     def restart(self, records: list[dict[str, Any]], **head: object) -> None:
-        """Begin a new generation; the records so far are dropped.
+        """Begin a new generation of records and drop those so far.
 
-        :param records: those to go on with
+        :param records: the records to continue with
         :param head: values that belong to the log as a whole
         """
-        old = [self._name(number) for number in range(len(self.records))] if self.head else []
+        old = self._names()
         self._begin(head)
         self.records = []
         for record in records:
             self.add(record)
         self._delete(old)
 
-    def forget(self) -> None:
-        """Drop everything: there is nothing left to resume."""
+    def clear(self) -> None:
+        """Delete everything: nothing is left to resume."""
         if self.head:
-            old = [self._name(number) for number in range(len(self.records))]
-            self._delete([self._key, *old])
+            self._delete([self._key, *self._names()])
         self.head, self.records = {}, []
 
     def _begin(self, head: Mapping[str, object]) -> None:
@@ -145,13 +142,17 @@ class RequestLog:
         if self._store:
             self._store.set(self._key, self.head)
 
+    def _names(self) -> list[str]:
+        return [self._name(number) for number in range(len(self.records))] if self.head else []
+
     def _name(self, number: int) -> str:
         return f"{self._key}.{self.head['generation']}.{number}"
-
-    def _get(self, number: int) -> object:
-        return self._store.get(self._name(number)) if self._store else None
 
     def _delete(self, names: list[str]) -> None:
         if self._store:
             for name in names:
                 self._store.delete(name)
+
+
+def _is_recent(since: object) -> bool:
+    return isinstance(since, str) and datetime.fromisoformat(since) > datetime.now(UTC) - _MAX_AGE

@@ -1,0 +1,62 @@
+"""Send a request that has no idempotency token: it is not sent again before its outcome has been checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.wording import Logger
+
+T = TypeVar("T")
+
+MAX_REQUESTS = 3
+
+
+def call_with_reconciliation(
+    send: Callable[[], T],
+    reconcile: Callable[[DliException], T | None],
+    log: Logger,
+    *,
+    should_retry: Callable[[DliException], bool] = lambda error: error.worth_repeating,
+) -> T:
+    """Send a request until its outcome is known, at most three times.
+
+    :param send: sends the request once and returns its result
+    :param reconcile: looks for the result of a request whose response was lost; returns None if there is none
+    :param log: of the task
+    :param should_retry: whether to send the request again if there is none; by default unless DLI itself has
+        responded
+    :returns: the result, from the response or as ``reconcile`` has found it
+    :raises DliException: if DLI refuses the request. The message says so if an earlier request lost its response.
+        Or if the outcome is still unknown
+    """
+    has_open_request = False
+    for requests_left in reversed(range(MAX_REQUESTS)):
+        try:
+            return send()
+        except DliException as error:
+            if not error.outcome_unknown:
+                # The outcome of this request is not that of the one before it.
+                if not has_open_request:
+                    raise
+                raise refused_after_lost_response(error) from error.__cause__
+            has_open_request = True
+            result = reconcile(error)
+            if result is not None:
+                return result
+            if not (requests_left and should_retry(error)):
+                raise
+            log.info("Sending the request again.")
+    raise AssertionError("the last request returns or raises")
+
+
+def refused_after_lost_response(refusal: DliException) -> DliException:
+    """Return a refusal that also says that an earlier request may have been executed.
+
+    :param refusal: of the later request
+    """
+    advice = refusal.advice
+    problem = str(refusal).removesuffix(advice or "").rstrip(" ;.")
+    note = "An earlier request lost its response, and may have acted all the same."
+    return type(refusal)(f"{problem}. {note}", advice=advice)
