@@ -11,9 +11,10 @@ What the client found is the ``__cause__``, and :attr:`DliException.error` for s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
@@ -36,6 +37,11 @@ _AT_THE_GATE = "APIGW.03"
 _REDIRECT = 300
 _SEE_OTHER = 303
 _SERVER_ERROR = 500
+
+#: numbers and ids of requests, and lists of them; neither a status nor what follows the dot of a code
+_NUMBERS = re.compile(r"(?<!HTTP )(?<![.\w-])(?=[\w-]*[0-9])[\w-]+(, (?=[\w-]*[0-9])[\w-]+)*")
+
+T = TypeVar("T")
 
 
 class DliException(AirflowException):
@@ -122,6 +128,27 @@ def _weight(error: DliClientError) -> tuple[bool, int, float]:
     if isinstance(error, ThrottledError):
         return True, 2, error.retry_after or 0.0
     return error.transient, int(isinstance(error, NoAnswerError | UnavailableError)), 0.0
+
+
+def group_by_reason(failures: Iterable[tuple[T, str]]) -> list[tuple[str, list[T]]]:
+    """Group failures by their reason, so that each reason is logged once.
+
+    Reasons that differ in numbers and request ids only are one; the first of them is returned.
+
+    :param failures: what failed, and why
+    """
+    groups: dict[str, tuple[str, list[T]]] = {}
+    for what, reason in failures:
+        groups.setdefault(without_numbers(reason), (reason, []))[1].append(what)
+    return list(groups.values())
+
+
+def without_numbers(reason: str) -> str:
+    """Return a reason without its numbers and request ids, to compare it with others.
+
+    :param reason: why something failed
+    """
+    return _NUMBERS.sub("#", reason)
 
 
 @contextmanager

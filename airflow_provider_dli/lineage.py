@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow.providers.common.compat.sdk import Context
-    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_dli.hooks.dli import DliHook
 
@@ -69,24 +68,6 @@ class Lineage:
     inputs: Sequence[Dataset] = ()
     outputs: Sequence[Dataset] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-class ReportsLineage:
-    """Mixin of operators that report to OpenLineage, whether the task succeeds, fails or was deferred."""
-
-    lineage: Lineage | None = None
-
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:  # noqa: ANN401 -- Airflow's
-        """Return the lineage; OpenLineage's provider calls it after a success and after a failure.
-
-        :param task_instance: not used
-        """
-        del task_instance
-        if self.lineage is None:
-            return None
-        from airflow_provider_dli.openlineage import operator_lineage  # noqa: PLC0415 -- needs OpenLineage's provider
-
-        return operator_lineage(self.lineage)
 
 
 def obs_dataset(place: str, **known: Any) -> Dataset:  # noqa: ANN401 -- as Dataset takes them

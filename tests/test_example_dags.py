@@ -119,7 +119,7 @@ def test_damage_is_red(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     run = run_dag("dli_export_flink_jobs")
     assert run.states == {"export": "success", "verify": "failed"}, run.log
     assert "1 of 1 archive not proven whole: obs://" in run.log
-    assert "What to do: Keep what is there as evidence, and export again." in run.log
+    assert "Keep what is there as evidence, and export again." in run.log
     assert not run.xcoms["verify", "return_value"][0]["sound"]
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dli.client.errors import AuthenticationError, RefusedError
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.exceptions import DliException, without_numbers
 from airflow_provider_dli.exporting.batch import Batch
-from airflow_provider_dli.telling import kind_of
 from airflow_provider_dli.wording import counted, lasting
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ class BatchedExport:
         what = f"{', '.join(result.zip_file)}" if result.zip_file else "NOT EXPORTED"
         why = ""
         if result.error:
-            first = self._reasons.setdefault(kind_of(result.error), number)
+            first = self._reasons.setdefault(without_numbers(result.error), number)
             why = f": {result.error}" if first == number else f", for the reason of batch {first}"
         self._log.info(
             "Batch %d of %d: %s -> %s%s", number, total, counted(len(result.job_ids or ()), "job"), what, why

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.exceptions import DliException, DliFailException, worst
-from airflow_provider_dli.telling import by_reason
+from airflow_provider_dli.exceptions import DliException, DliFailException, group_by_reason, worst
 from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def _failure(bad: Sequence[Batch], plan: Plan) -> DliException:
 
 def _by_reason(bad: Sequence[Batch]) -> list[tuple[str, list[Batch]]]:
     """Group batches by why they failed: a refusal of all of them is said once."""
-    return by_reason((batch, batch.error or "") for batch in bad)
+    return group_by_reason((batch, batch.error or "") for batch in bad)
 
 
 def _named(batches: Sequence[Batch]) -> str:

@@ -16,9 +16,9 @@ from weakref import WeakKeyDictionary
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_dli.connection.fields import CONN_TYPE, DEFAULT_CONN_ID, KEY_VARIABLES, ui_field_behaviour
+from airflow_provider_dli.escaping import SafeLog
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.hooks.masking import mask_secret
-from airflow_provider_dli.safe_log import SafeLog
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.exceptions import DliException, DliFailException, worst
-from airflow_provider_dli.telling import by_reason
+from airflow_provider_dli.exceptions import DliException, DliFailException, group_by_reason, worst
 from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def checked(done: Done, jobs: Sequence[int], deed: Deed) -> None:
 
 def _listed(failed: dict[int, DliException]) -> str:
     """Say why each failed, and once what several have in common; without a full stop."""
-    reasons = by_reason((job_id, str(error)) for job_id, error in failed.items())
+    reasons = group_by_reason((job_id, str(error)) for job_id, error in failed.items())
     told = [f"job{'s' * (len(ids) > 1)} {_ids(ids)}: {why}" for why, ids in reasons]
     return " | ".join(told).rstrip(".")
 

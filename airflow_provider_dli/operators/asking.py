@@ -6,12 +6,9 @@ from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.operators.base import DliBaseOperator
 from airflow_provider_dli.parameters import number_of
-from airflow_provider_dli.safe_log import SafeLog
-from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.triggers.deferral import Deferrable, ExecutionTimeoutError
 
 if TYPE_CHECKING:
@@ -44,7 +41,7 @@ class Action(NamedTuple):
     with_savepoint: bool = False
 
 
-class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
+class FlinkJobsOperator(Deferrable, DliBaseOperator):
     """Asks something of Flink jobs, each once, and waits for what comes of it; base of run, stop and save.
 
     Parameters, result and errors are told by those that follow.
@@ -98,7 +95,6 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
         with translated():
             return self._action()
 
-    @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Ask each job, and wait."""
         from airflow_provider_dli.client.flink.status import JobTracker
@@ -159,7 +155,6 @@ class FlinkJobsOperator(Deferrable, SafeLog, BaseOperator):
     def _requested_jobs(self) -> list[int]:
         return list(self._requested.marks) if self._requested else []
 
-    @tells_failures
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited: poll once more, and judge."""
         from airflow_provider_dli.hooks.dli import DliHook

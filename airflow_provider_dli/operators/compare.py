@@ -6,14 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
-from airflow_provider_dli.lineage import ReportsLineage
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
-from airflow_provider_dli.safe_log import SafeLog
-from airflow_provider_dli.telling import tells_failures
-from airflow_provider_dli.xcom import push
+from airflow_provider_dli.operators.base import DliBaseOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -22,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.restoring.pair import Pair
 
 
-class DliCompareFlinkJobsOperator(ReportsLineage, SafeLog, BaseOperator):
+class DliCompareFlinkJobsOperator(DliBaseOperator):
     """Prove that restored Flink jobs are as their sources: each setting of each job is compared.
 
     Ids, people, times and state are a job's own and not compared; see
@@ -67,7 +62,6 @@ class DliCompareFlinkJobsOperator(ReportsLineage, SafeLog, BaseOperator):
         self.report_to = report_to
         self.show_values = show_values
 
-    @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Compare the jobs."""
         from airflow_provider_dli.exceptions import translated
@@ -85,7 +79,7 @@ class DliCompareFlinkJobsOperator(ReportsLineage, SafeLog, BaseOperator):
         pairs = comparing.compare(source, target, options.job_mapping, self.log, show_values=options.show_values)
         self.lineage = Lineage([jobs_dataset(source), jobs_dataset(target)])
         result = [pair.as_dict() for pair in pairs]
-        push(context, self, return_value=result, report=comparing.markdown(pairs, "Restored Flink jobs"))
+        self.push_xcoms(context, return_value=result, report=comparing.markdown(pairs, "Restored Flink jobs"))
         projects = {"From project": source.project_id, "Into project": target.project_id}
         file_and_judge(lambda: self._file(context, options, pairs, projects), lambda: comparing.judge(pairs))
         return result
@@ -108,4 +102,4 @@ class DliCompareFlinkJobsOperator(ReportsLineage, SafeLog, BaseOperator):
             page = comparison_report(pairs, verdict_on(pairs), {**projects, "Run": context.get("run_id")})
             file = file_report(ObsHook(options.source_conn_id), options.report_to, "compare", page, self.log)
             self.lineage = self.lineage and replace(self.lineage, outputs=[obs_dataset(file)])
-        push(context, self, report_file=file)
+        self.push_xcoms(context, report_file=file)

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
-from airflow_provider_dli.safe_log import SafeLog
-from airflow_provider_dli.telling import LogsKill, tells_failures
+from airflow_provider_dli.operators.base import DliBaseOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -18,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.parameters import IfEmpty
 
 
-class DliDeleteFlinkJobsOperator(LogsKill, SafeLog, BaseOperator):
+class DliDeleteFlinkJobsOperator(DliBaseOperator):
     """Delete Flink jobs of a DLI project, in whatever state they are; a running one is stopped.
 
     Follows *Deleting a Flink Job* of the DLI API reference (dli_02_0242). Jobs are named one by one: nothing named
@@ -37,7 +34,7 @@ class DliDeleteFlinkJobsOperator(LogsKill, SafeLog, BaseOperator):
     template_fields: Sequence[str] = ("job_ids", "if_empty", "dli_conn_id")
     operator_extra_links = (DliConsoleLink(),)
     ui_color = "#fff2cc"
-    left_behind = "A job whose deletion was requested is deleted; the next attempt takes it for done."
+    on_kill_message = "A job whose deletion was requested is deleted; the next attempt takes it for done."
 
     def __init__(
         self,
@@ -52,7 +49,6 @@ class DliDeleteFlinkJobsOperator(LogsKill, SafeLog, BaseOperator):
         self.if_empty = if_empty
         self.dli_conn_id = dli_conn_id
 
-    @tells_failures
     def execute(self, context: Context) -> list[int]:
         """Delete each job."""
         from airflow_provider_dli.exceptions import translated

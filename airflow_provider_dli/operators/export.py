@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
-from airflow_provider_dli.lineage import ReportsLineage
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
+from airflow_provider_dli.operators.base import DliBaseOperator
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, number_of, value_of
-from airflow_provider_dli.safe_log import SafeLog
-from airflow_provider_dli.telling import LogsKill, tells_failures
-from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -28,7 +23,7 @@ if TYPE_CHECKING:
 _BATCH_SIZE = 100
 
 
-class DliExportFlinkJobsOperator(LogsKill, ReportsLineage, SafeLog, BaseOperator):
+class DliExportFlinkJobsOperator(DliBaseOperator):
     """Export Flink jobs of a DLI project as ZIP archives to OBS.
 
     Follows *Exporting a Flink Job* of the DLI API reference (dli_02_0254). Every run makes new archives; give
@@ -94,7 +89,7 @@ class DliExportFlinkJobsOperator(LogsKill, ReportsLineage, SafeLog, BaseOperator
     template_fields_renderers = {"selection": "json"}  # noqa: RUF012 -- as Airflow declares it
     operator_extra_links = (ObsBucketLink(), DliConsoleLink())
     ui_color = "#f4d7da"
-    left_behind = (
+    on_kill_message = (
         "An export that was requested goes on in DLI and may leave an archive in obs_dir; "
         "the next attempt looks for it."
     )
@@ -126,7 +121,6 @@ class DliExportFlinkJobsOperator(LogsKill, ReportsLineage, SafeLog, BaseOperator
         # A template, XCom or row of a mapping that is None must not turn "some jobs" into "all jobs".
         self.given = names_of(job_selected=job_selected, selection=selection)
 
-    @tells_failures
     def execute(self, context: Context) -> list[str]:
         """Export the jobs; the archives, each as ``bucket/key``."""
         from airflow_provider_dli.exceptions import translated
@@ -158,16 +152,15 @@ class DliExportFlinkJobsOperator(LogsKill, ReportsLineage, SafeLog, BaseOperator
 
     def _push(self, context: Context, outcome: Exported) -> None:
         """Push the outcome, also if the task fails."""
-        push(
+        self.push_xcoms(
             context,
-            self,
             zip_file=outcome.archives,
             batches=[batch.as_dict() for batch in outcome.batches],
             failed=outcome.failed,
             return_value=outcome.archives,
         )
         rare = {"vanished": outcome.vanished, "extra_archives": list(outcome.extra)}
-        push(context, self, **{key: found for key, found in rare.items() if found})
+        self.push_xcoms(context, **{key: found for key, found in rare.items() if found})
 
 
 def _lineage(dli: DliHook, outcome: Exported) -> Lineage:

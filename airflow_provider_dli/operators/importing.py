@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
-from airflow_provider_dli.lineage import ReportsLineage
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.operators.base import DliBaseOperator
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, number_of, value_of
-from airflow_provider_dli.safe_log import SafeLog
-from airflow_provider_dli.telling import LogsKill, tells_failures
-from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -25,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.restoring.outcome import ImportOutcome
 
 
-class DliImportFlinkJobsOperator(LogsKill, ReportsLineage, SafeLog, BaseOperator):
+class DliImportFlinkJobsOperator(DliBaseOperator):
     """Import the Flink jobs of an archive into a DLI project, in which they are drafts then.
 
     Follows *Importing a Flink Job* of the DLI API reference (dli_02_0255). The archive is proven whole first. What
@@ -73,7 +68,7 @@ class DliImportFlinkJobsOperator(LogsKill, ReportsLineage, SafeLog, BaseOperator
     )
     operator_extra_links = (DliConsoleLink(),)
     ui_color = "#d9ead3"
-    left_behind = (
+    on_kill_message = (
         "An import that was requested goes on in DLI and may create jobs; the next attempt looks for them."
     )
 
@@ -107,7 +102,6 @@ class DliImportFlinkJobsOperator(LogsKill, ReportsLineage, SafeLog, BaseOperator
         # A template, XCom or row of a mapping that is None must not turn "these jobs" into "any jobs".
         self.given = names_of(expect=expect)
 
-    @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Import the jobs; what became of each."""
         from airflow_provider_dli.exceptions import translated
@@ -135,9 +129,8 @@ class DliImportFlinkJobsOperator(LogsKill, ReportsLineage, SafeLog, BaseOperator
     def _push(self, context: Context, outcome: ImportOutcome) -> list[dict[str, Any]]:
         """Push what became of it, red or green."""
         result = [job.as_dict() for job in outcome.jobs]
-        push(
+        self.push_xcoms(
             context,
-            self,
             return_value=result,
             created=list(outcome.created),
             job_ids=[job.new_job_id for job in outcome.jobs if job.new_job_id],

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.operators.base import DliBaseOperator
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
-from airflow_provider_dli.safe_log import SafeLog
-from airflow_provider_dli.telling import tells_failures
-from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.parameters import IfEmpty
 
 
-class DliListFlinkJobsOperator(SafeLog, BaseOperator):
+class DliListFlinkJobsOperator(DliBaseOperator):
     """Select Flink jobs of a DLI project, at one moment, by their ids.
 
     Follows *Querying the List of Flink Jobs* of the DLI API reference (dli_02_0234). Without any filter, all jobs.
@@ -101,7 +97,6 @@ class DliListFlinkJobsOperator(SafeLog, BaseOperator):
             exclude=exclude,
         )
 
-    @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List the jobs that fit."""
         from airflow_provider_dli.exceptions import translated
@@ -117,6 +112,6 @@ class DliListFlinkJobsOperator(SafeLog, BaseOperator):
         jobs = select(hook, selection, self.log)
         if not jobs:
             nothing(options.if_empty, str(selection))
-        push(context, self, job_ids=[job.job_id for job in jobs])
+        self.push_xcoms(context, job_ids=[job.job_id for job in jobs])
         shown = ("job_id", "name", "job_type", "status", "queue_name", "create_time", "update_time")
         return [{name: getattr(job, name) for name in shown} for job in jobs]

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.operators.base import DliBaseOperator
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, value_of
-from airflow_provider_dli.safe_log import SafeLog
-from airflow_provider_dli.telling import LogsKill, tells_failures
-from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
 
-class DliPromoteFlinkJobsOperator(LogsKill, SafeLog, BaseOperator):
+class DliPromoteFlinkJobsOperator(DliBaseOperator):
     """Bring Flink jobs of one DLI project into another, such as from test to production.
 
     Each job is held against the one of its name in the target: created if there is none, updated if it differs,
@@ -56,7 +52,7 @@ class DliPromoteFlinkJobsOperator(LogsKill, SafeLog, BaseOperator):
     template_fields_renderers = {"queues": "json", "replacements": "json"}  # noqa: RUF012 -- as Airflow declares it
     operator_extra_links = (DliConsoleLink(),)
     ui_color = "#fff2cc"
-    left_behind = "Jobs that were created or updated so far stay; the next attempt compares them again."
+    on_kill_message = "Jobs that were created or updated so far stay; the next attempt compares them again."
 
     def __init__(
         self,
@@ -80,7 +76,6 @@ class DliPromoteFlinkJobsOperator(LogsKill, SafeLog, BaseOperator):
         # One that renders to None must not bring the settings of the source over as they are.
         self.given = names_of(queues=queues, replacements=replacements)
 
-    @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Bring the jobs over; what was done for each."""
         from airflow_provider_dli.exceptions import translated
@@ -96,11 +91,11 @@ class DliPromoteFlinkJobsOperator(LogsKill, SafeLog, BaseOperator):
         persist(context, self, target)
         steps = promoting.plan(DliHook(options.source_conn_id), target, options.job_ids, mapped, self.log)
         # Before anything is changed: where a job that runs is in the way, the task is red, and this says which.
-        push(context, self, to_stop=promoting.to_stop(steps))
+        self.push_xcoms(context, to_stop=promoting.to_stop(steps))
         if options.dry_run:
             self.log.info("Dry run: nothing is changed.")
             result = [step.as_dict(step.target.job_id if step.target else None) for step in steps]
         else:
             result = promoting.carry_out(target, steps, self.log)
-        push(context, self, job_ids=[each["job_id"] for each in result if each["job_id"]])
+        self.push_xcoms(context, job_ids=[each["job_id"] for each in result if each["job_id"]])
         return result

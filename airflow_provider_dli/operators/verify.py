@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
-from airflow_provider_dli.lineage import ReportsLineage
 from airflow_provider_dli.links.dli import ObsBucketLink, persist
+from airflow_provider_dli.operators.base import DliBaseOperator
 from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, number_of, value_of
-from airflow_provider_dli.safe_log import SafeLog
-from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.triggers.deferral import Deferrable
-from airflow_provider_dli.xcom import push
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.verification.verify import Verification
 
 
-class DliVerifyFlinkExportOperator(ReportsLineage, Deferrable, SafeLog, BaseOperator):
+class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
     """Prove that archives of exported Flink jobs are whole, by reading each of them to its last byte.
 
     Waits until each archive is in OBS, then reads it in ranges, never on disk: structure, checksums, sizes and
@@ -106,7 +103,6 @@ class DliVerifyFlinkExportOperator(ReportsLineage, Deferrable, SafeLog, BaseOper
         # A template, XCom or row of a mapping that is None must not turn "these jobs" into "any jobs".
         self.given = names_of(expected_jobs=expected_jobs, max_age=max_age)
 
-    @tells_failures
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Verify the archives; a report for each."""
         options, verification = self._prepared()
@@ -114,7 +110,6 @@ class DliVerifyFlinkExportOperator(ReportsLineage, Deferrable, SafeLog, BaseOper
             self._defer(verification.hook, awaited, options)
         return self._verified(context, options, verification, options.timeout)
 
-    @tells_failures
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited."""
         from airflow_provider_dli.triggers.events import checked, seconds_left
@@ -151,7 +146,7 @@ class DliVerifyFlinkExportOperator(ReportsLineage, Deferrable, SafeLog, BaseOper
         self.lineage = Lineage(inputs=[report.dataset for report in reports])
         persist(context, self, verification.hook, options.zip_file[0].bucket)
         # Red too: whoever looks into the failure finds the findings here.
-        push(context, self, return_value=results)
+        self.push_xcoms(context, return_value=results)
         file_and_judge(lambda: self._file(context, options, verification.hook, reports), lambda: judge(reports))
         add_asset_events(context, self.outlets, {str(report.place): report.proof for report in reports})
         return results
@@ -168,7 +163,7 @@ class DliVerifyFlinkExportOperator(ReportsLineage, Deferrable, SafeLog, BaseOper
         page = archives_report(reports, {"Run": context.get("run_id"), "Level": options.level})
         place = file_report(hook, options.report_to, "verify", page, self.log)
         self.lineage = Lineage(inputs=[report.dataset for report in reports], outputs=[obs_dataset(place)])
-        push(context, self, report_file=place)
+        self.push_xcoms(context, report_file=place)
 
     def _defer(self, hook: ObsHook, awaited: list[ObsLocation], options: VerifyParameters) -> None:
         from airflow_provider_dli.triggers.obs import ArchivesTrigger

@@ -17,10 +17,9 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
 )
 
+from airflow_provider_dli.escaping import SafeLog
 from airflow_provider_dli.exceptions import DliException
-from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.sensors.failing import skipping
-from airflow_provider_dli.telling import tells_failures
 from airflow_provider_dli.triggers.deferral import Deferrable
 from airflow_provider_dli.triggers.failures import LONG_POLL, raise_unless_transient
 
@@ -98,7 +97,6 @@ class DliSensor(Deferrable, SafeLog, BaseSensorOperator):
         """Return whether there may be other credentials than those of this hook."""
         return (self._is_answered and hook.fetches_keys) or hook.has_changed()
 
-    @tells_failures
     def execute(self, context: Context) -> Any:  # noqa: ANN401 -- BaseSensorOperator's
         """Wait here, or on the triggerer."""
         with skipping(self):
@@ -109,7 +107,6 @@ class DliSensor(Deferrable, SafeLog, BaseSensorOperator):
                 self._defer()
             return polled.xcom_value
 
-    @tells_failures
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401 -- BaseOperator's
         """Go on after the wait on the triggerer; a failure makes of the task what it does on a worker."""
         with skipping(self):

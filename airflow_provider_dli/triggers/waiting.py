@@ -15,9 +15,9 @@ from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_dli.escaping import SafeLog
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.shared import shared_hook
-from airflow_provider_dli.safe_log import SafeLog
 from airflow_provider_dli.triggers.failures import LONG_POLL, raise_unless_transient
 
 if TYPE_CHECKING:

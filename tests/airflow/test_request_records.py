@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.exceptions import DliException, DliFailException, group_by_reason
 from airflow_provider_dli.operators.dli import (
     DliDeleteFlinkJobsOperator,
     DliExportFlinkJobsOperator,
@@ -17,7 +17,6 @@ from airflow_provider_dli.operators.dli import (
     DliStopFlinkJobsOperator,
 )
 from airflow_provider_dli.task_state import RequestLog
-from airflow_provider_dli.telling import by_reason
 from dli_emulator import Emulator
 from tests.airflow.stores import StateStore, TaskInstance
 
@@ -159,7 +158,7 @@ def test_a_refusal_of_all_batches_is_said_once(world: Emulator, capsys: pytest.C
 )
 def test_reasons_that_differ_in_numbers_are_one(reasons: list[str], groups: int) -> None:
     """Statuses and codes are no such numbers."""
-    found = by_reason(list(enumerate(reasons)))
+    found = group_by_reason(list(enumerate(reasons)))
     assert len(found) == groups
     assert found[0][0] == reasons[0]
     assert json.dumps([each for _, members in found for each in members]) == "[0, 1]"

@@ -125,7 +125,7 @@ def test_a_damaged_archive_is_red_and_says_why(
     tasks = airflow.finish(SELECTED, run)
     assert (tasks["export"]["state"], tasks["verify"]["state"]) == ("success", "failed")
     page.goto(f"{airflow.url}/dags/{SELECTED}/runs/{run}/tasks/verify")
-    page.get_by_text("What to do: Keep what is there as evidence, and export again.").first.wait_for()
+    page.get_by_text("Keep what is there as evidence, and export again.").first.wait_for()
 
 
 def test_the_graph_of_a_drill(page: Page, airflow: LivingAirflow) -> None:
