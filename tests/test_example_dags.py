@@ -222,7 +222,7 @@ def test_drill(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> 
     assert scratch.jobs == {}
     bucket, _, key = run.xcoms["compare", "report_file"].partition("/")
     report = dli_emulator.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
-    assert "All 26 jobs came back as they were." in report
+    assert "All 26 jobs equal to the source." in report
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_dli.parameters.models import CompareParameters
-    from airflow_provider_dli.restoring.pair import Pair
+    from airflow_provider_dli.services.compare import JobComparison
 
 
 class DliCompareFlinkJobsOperator(DliBaseOperator):
@@ -24,7 +24,7 @@ class DliCompareFlinkJobsOperator(DliBaseOperator):
     :mod:`airflow_provider_dli.client.flink.diff`.
 
     Pushes, whether it fails or not, a list as ``return_value``: ``old_job_id``, ``new_job_id``, ``name``,
-    ``same``, ``flaw`` and ``differences``, each of those with ``field`` and, of source and restored job, the
+    ``equal``, ``problem`` and ``differences``, each of those with ``field`` and, of source and restored job, the
     length and a digest of the value, and the value itself where it can hold no secret, such as a number or a
     queue's name; under ``report`` the same as Markdown; under ``report_file`` the place of the HTML page in OBS.
 
@@ -64,42 +64,48 @@ class DliCompareFlinkJobsOperator(DliBaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Compare the jobs."""
-        from airflow_provider_dli.exceptions import translated
+        from airflow_provider_dli.exceptions import DliException, translated
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.lineage import Lineage, jobs_dataset
         from airflow_provider_dli.parameters.models import CompareParameters
-        from airflow_provider_dli.restoring import comparing
-        from airflow_provider_dli.services.report import file_and_judge
+        from airflow_provider_dli.services import compare
 
         with translated():
             options = CompareParameters.from_operator(self)
         source, target = DliHook(options.source_conn_id), DliHook(options.dli_conn_id)
         bucket = options.report_to.bucket if options.report_to else None
         persist(context, self, target, bucket, source.account.region)
-        pairs = comparing.compare(source, target, options.job_mapping, self.log, show_values=options.show_values)
+        pairs = compare.compare_jobs(
+            source, target, options.job_mapping, self.log, show_values=options.show_values
+        )
         self.lineage = Lineage([jobs_dataset(source), jobs_dataset(target)])
         result = [pair.as_dict() for pair in pairs]
-        self.push_xcoms(context, return_value=result, report=comparing.markdown(pairs, "Restored Flink jobs"))
+        self.push_xcoms(context, return_value=result, report=compare.markdown(pairs))
         projects = {"From project": source.project_id, "Into project": target.project_id}
-        file_and_judge(lambda: self._file(context, options, pairs, projects), lambda: comparing.judge(pairs))
+        try:
+            self._file(context, options, pairs, projects)
+        except DliException as error:
+            compare.raise_for_failures(pairs, f"The report was not written: {error}")
+            raise
+        compare.raise_for_failures(pairs)
         return result
 
     def _file(
         self,
         context: Context,
         options: CompareParameters,
-        pairs: Sequence[Pair],
+        pairs: Sequence[JobComparison],
         projects: Mapping[str, object],
     ) -> None:
         """Write the report to look at, green or red."""
         from airflow_provider_dli.hooks.obs import ObsHook
         from airflow_provider_dli.lineage import obs_dataset
-        from airflow_provider_dli.restoring.comparing import verdict_on
+        from airflow_provider_dli.services.compare import verdict
         from airflow_provider_dli.services.report import comparison_report, file_report
 
         file = None
         if options.report_to:
-            page = comparison_report(pairs, verdict_on(pairs), {**projects, "Run": context.get("run_id")})
+            page = comparison_report(pairs, verdict(pairs), {**projects, "Run": context.get("run_id")})
             file = file_report(ObsHook(options.source_conn_id), options.report_to, "compare", page, self.log)
             self.lineage = self.lineage and replace(self.lineage, outputs=[obs_dataset(file)])
         self.push_xcoms(context, report_file=file)

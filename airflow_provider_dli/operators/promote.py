@@ -21,8 +21,8 @@ class DliPromoteFlinkJobsOperator(DliBaseOperator):
     left alone if not. So doing it twice does no more than once. A job that runs cannot be updated: stop it first.
 
     Pushes a list as ``return_value``: ``source_job_id``, ``job_id`` (None where a dry run would create it),
-    ``name``, ``action`` (``create``, ``update`` or ``same``), ``changed`` and ``not_carried`` (settings that the
-    target does not have as the source has them, afterwards: see *Promotion* in ``docs/restore.md``); under
+    ``name``, ``action`` (``create``, ``update`` or ``unchanged``), ``changed`` and ``not_carried`` (settings that
+    the target does not have as the source has them, afterwards: see *Promotion* in ``docs/restore.md``); under
     ``job_ids`` the ids in the target; under ``to_stop``, whether it fails or not, those of them that must be
     stopped before they can be updated.
 
@@ -81,21 +81,20 @@ class DliPromoteFlinkJobsOperator(DliBaseOperator):
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.parameters.models import PromoteParameters
-        from airflow_provider_dli.restoring import promoting
-        from airflow_provider_dli.restoring.mapped import Mapped
+        from airflow_provider_dli.services import promote
 
         with translated():
             options = PromoteParameters.from_operator(self)
-        mapped = Mapped(options.queues, options.replacements)
+        replacements = promote.Replacements(options.queues, options.replacements)
         target = DliHook(options.dli_conn_id)
         persist(context, self, target)
-        steps = promoting.plan(DliHook(options.source_conn_id), target, options.job_ids, mapped, self.log)
-        # Before anything is changed: where a job that runs is in the way, the task is red, and this says which.
-        self.push_xcoms(context, to_stop=promoting.to_stop(steps))
+        steps = promote.plan(DliHook(options.source_conn_id), target, options.job_ids, replacements, self.log)
+        # Before anything is changed: where a job that runs is in the way, the task fails, and this says which.
+        self.push_xcoms(context, to_stop=[job.job_id for job in promote.jobs_to_stop(steps)])
         if options.dry_run:
             self.log.info("Dry run: nothing is changed.")
             result = [step.as_dict(step.target.job_id if step.target else None) for step in steps]
         else:
-            result = promoting.carry_out(target, steps, self.log)
+            result = promote.apply(target, steps, self.log)
         self.push_xcoms(context, job_ids=[each["job_id"] for each in result if each["job_id"]])
         return result

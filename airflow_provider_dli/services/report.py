@@ -22,7 +22,7 @@ from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
     from airflow_provider_dli.hooks.obs import ObsHook
-    from airflow_provider_dli.restoring.pair import Pair
+    from airflow_provider_dli.services.compare import JobComparison
     from airflow_provider_dli.verification.report import ArchiveReport
     from airflow_provider_dli.wording import Logger
 
@@ -106,32 +106,32 @@ def archives_report(reports: Sequence[ArchiveReport], facts: Mapping[str, object
     return Report("Archives of exported Flink jobs", not bad, verdict, facts, tables, data)
 
 
-def comparison_report(pairs: Sequence[Pair], verdict: str, facts: Mapping[str, object]) -> Report:
+def comparison_report(comparisons: Sequence[JobComparison], verdict: str, facts: Mapping[str, object]) -> Report:
     """Return the report of a comparison of restored jobs.
 
-    :param pairs: the jobs and their sources
+    :param comparisons: of all jobs
     :param verdict: one sentence
     :param facts: name to value: when, which projects
     """
-    ordered = sorted(pairs, key=lambda pair: pair.flaw is None)
-    bad = frozenset(number for number, pair in enumerate(ordered) if pair.flaw)
-    rows = [(pair.old_job_id, pair.new_job_id, pair.name, pair.flaw or "same") for pair in ordered]
+    ordered = sorted(comparisons, key=lambda each: each.problem is None)
+    bad = frozenset(number for number, each in enumerate(ordered) if each.problem)
+    rows = [(each.old_job_id, each.new_job_id, each.name, each.problem or "equal") for each in ordered]
     tables = [Table("Jobs", ("Old id", "New id", "Name", "Result"), rows, bad)]
     fields = [
         (
-            pair.old_job_id,
-            pair.name,
-            each.field,
-            each.describe(each.source, show_values=pair.show_values),
-            each.describe(each.restored, show_values=pair.show_values),
+            each.old_job_id,
+            each.name,
+            difference.field,
+            difference.describe(difference.source, show_values=each.show_values),
+            difference.describe(difference.restored, show_values=each.show_values),
         )
-        for pair in ordered
-        for each in pair.differences
+        for each in ordered
+        for difference in each.differences
     ]
     if fields:
         head = ("Old id", "Name", "Setting", "Was", "Is")
         tables.append(Table("Settings that differ", head, fields, frozenset(range(len(fields)))))
-    data = {"value": len(pairs), "good": not bad, "jobs": [pair.as_dict() for pair in ordered]}
+    data = {"value": len(comparisons), "good": not bad, "jobs": [each.as_dict() for each in ordered]}
     return Report("Restored Flink jobs compared with their sources", not bad, verdict, facts, tables, data)
 
 

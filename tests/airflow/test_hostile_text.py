@@ -25,9 +25,9 @@ from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJob
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
 from dli_emulator import Emulator
-from tests.airflow.restores import two_projects
 from tests.airflow.stores import TaskInstance
 from tests.hostile import HOSTILE, HOSTILE_XML, is_clean, is_clean_output
+from tests.services.two_projects import two_projects
 
 JOB = {"name": HOSTILE, "desc": HOSTILE, "queue_name": HOSTILE, "user_name": HOSTILE, "status_desc": HOSTILE}
 

@@ -12,8 +12,8 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
 from airflow_provider_dli.services.report import Report, Run, Table, data_of, html
 from dli_emulator import Emulator
-from tests.airflow.restores import compare, exported, restore, two_projects
 from tests.airflow.stores import TaskInstance
+from tests.services.two_projects import compare, exported, restore, two_projects
 
 NO_BUCKET = "no-such-bucket/reports"
 EVIL = "</script><script>alert('x')</script><!-- \"&'"
@@ -180,7 +180,7 @@ def test_a_comparison_is_pushed_if_the_report_cannot_be_written(world: Emulator,
     with pytest.raises(DliFailException, match="no bucket 'no-such-bucket'") as caught:
         compare(jobs, instance, report_to=NO_BUCKET)
     assert ("desc is 7 characters with SHA-256" in str(caught.value)) is altered
-    assert [each["same"] for each in instance.pushed["return_value"]] == [not altered]
+    assert [each["equal"] for each in instance.pushed["return_value"]] == [not altered]
     assert instance.pushed["report"].startswith("# Restored Flink jobs")
     assert "report_file" not in instance.pushed
 

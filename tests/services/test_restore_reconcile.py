@@ -8,7 +8,8 @@ import pytest
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from dli_emulator import Emulator
-from tests.airflow.restores import (
+from tests.airflow.stores import StateStore, TaskInstance
+from tests.services.two_projects import (
     asked,
     exported,
     made_by_somebody,
@@ -17,7 +18,6 @@ from tests.airflow.restores import (
     scratch_jobs,
     two_projects,
 )
-from tests.airflow.stores import StateStore, TaskInstance
 
 
 @pytest.fixture

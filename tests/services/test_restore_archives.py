@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_dli.exceptions import DliFailException
 from dli_emulator import Emulator
-from tests.airflow.restores import asked, exported, restore, scratch_jobs, two_projects
+from tests.services.two_projects import asked, exported, restore, scratch_jobs, two_projects
 
 ACROSS: dict[str, Any] = {"source_conn_id": "dli_default"}
 

@@ -9,8 +9,8 @@ import pytest
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from dli_emulator import Emulator
-from tests.airflow.restores import asked, compare, exported, restore, scratch_jobs, two_projects
 from tests.airflow.stores import TaskInstance
+from tests.services.two_projects import asked, compare, exported, restore, scratch_jobs, two_projects
 
 
 @pytest.fixture
@@ -28,13 +28,13 @@ def test_jobs_come_back_as_they_were(world: Emulator) -> None:
     assert instance.pushed["created"] == instance.pushed["job_ids"] == sorted(scratch_jobs(world))
     assert instance.store.left("dli_import") == {"zip_file", "version", "before", "unknown", "answer"}
     result = compare(jobs, instance, report_to=f"{world.bucket}/night")
-    assert all(each["same"] for each in result)
-    assert "**All 26 jobs came back as they were.**" in instance.pushed["report"]
+    assert all(each["equal"] for each in result)
+    assert "**All 26 jobs equal to the source.**" in instance.pushed["report"]
     bucket, _, key = instance.pushed["report_file"].partition("/")
     assert key.startswith("night/compare-report-")
     assert key.endswith(".html")
     stored = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
-    assert "All 26 jobs came back as they were." in stored
+    assert "All 26 jobs equal to the source." in stored
     assert instance.pushed["report"].count("\n| 1") == 26
 
 
@@ -56,7 +56,7 @@ def test_a_job_that_came_back_another_is_red(world: Emulator, field: str, value:
     """Job and field are named."""
     world.fault("ImportFlinkJobs", "import_alters", job=105, field=field, value=value)
     jobs = restore(exported(world))
-    with pytest.raises(DliFailException, match=rf"1 of 26 jobs did not come back as they were: .*{reason}"):
+    with pytest.raises(DliFailException, match=rf"1 of 26 jobs not equal to the source: .*{reason}"):
         compare(jobs)
 
 
@@ -173,7 +173,7 @@ def test_a_lost_answer_of_an_import_that_happened(world: Emulator, kind: str) ->
     assert {each["adopted"] for each in jobs} == {True}
     assert len(scratch_jobs(world)) == 26
     assert sorted(instance.pushed["created"]) == sorted(scratch_jobs(world))
-    assert all(each["same"] for each in compare(jobs))
+    assert all(each["equal"] for each in compare(jobs))
 
 
 def test_a_lost_answer_of_an_import_that_did_not_happen(world: Emulator) -> None:

@@ -1,0 +1,307 @@
+"""Promote jobs from one project to another: plan from both projects, then create and update."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.errors import RefusedError
+from airflow_provider_dli.client.flink.definitions import JAR_JOB
+from airflow_provider_dli.client.flink.diff import differences, is_own_directory, plain
+from airflow_provider_dli.client.flink.settings import DEFAULTS, JarJobChanges, SqlJobChanges, unset_value
+from airflow_provider_dli.client.flink.status import PHASES, Phase, is_stoppable
+from airflow_provider_dli.escaping import beginning
+from airflow_provider_dli.exceptions import DliException, DliFailException, translated
+from airflow_provider_dli.lifecycle.looking import all_of
+from airflow_provider_dli.services.compare import project_of
+from airflow_provider_dli.services.reconcile import call_with_reconciliation
+from airflow_provider_dli.tables import text_table
+from airflow_provider_dli.wording import Logger, counted
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.hooks.dli import DliHook
+
+
+@dataclass(frozen=True, slots=True)
+class Replacements:
+    """What is replaced in the settings of the source.
+
+    :param queues: queue of the source to queue of the target
+    :param strings: string to string, in every setting that is a string: SQL, paths, endpoints. All in one pass; of
+        several that match at one place the longest, so that none replaces what another has inserted
+    """
+
+    queues: Mapping[str, str] = field(default_factory=dict)
+    strings: Mapping[str, str] = field(default_factory=dict)
+
+    def apply(self, settings: Mapping[str, Any], used: Counter[tuple[str, str]]) -> dict[str, Any]:
+        """Return settings as the target shall have them.
+
+        :param settings: of the source
+        :param used: counts how often each replacement was found, by its kind and key
+        """
+        replaced = {name: self._replaced(value, used) for name, value in settings.items()}
+        queue = str(settings.get("queue_name"))
+        if queue in self.queues:
+            used["queues", queue] += 1
+            replaced["queue_name"] = self.queues[queue]
+        return replaced
+
+    def _replaced(self, value: Any, used: Counter[tuple[str, str]]) -> Any:  # noqa: ANN401 -- any JSON
+        if isinstance(value, list):
+            return [self._replaced(each, used) for each in value]
+        if isinstance(value, Mapping):
+            return {name: self._replaced(each, used) for name, each in value.items()}
+        if not isinstance(value, str) or not self.strings:
+            return value
+        for old in self.strings:
+            # Also where a longer one is replaced: it was found.
+            used["replacements", old] += value.count(old)
+        pattern = "|".join(map(re.escape, sorted(self.strings, key=len, reverse=True)))
+        return re.sub(pattern, lambda match: self.strings[match[0]], value)
+
+    def unused(self, used: Counter[tuple[str, str]]) -> list[str]:
+        """Return the replacements that were found nowhere: a typing error, or the wrong job.
+
+        :param used: how often each was found
+        """
+        queues = [f"queues {queue}" for queue in self.queues if not used["queues", queue]]
+        # A password may be among the strings.
+        return queues + [f"replacements {beginning(old)}" for old in self.strings if not used["replacements", old]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The plan for one job.
+
+    :param source: the job
+    :param settings: those that it shall have in the target
+    :param update_settings: further ones that DLI takes for an update only
+    :param target: the job of its name there; None if there is none
+    :param changed: names of the settings that differ there, also those that only the target has; all of the source
+        if there is no such job
+    """
+
+    source: flink.FlinkJob
+    settings: Mapping[str, Any]
+    update_settings: Mapping[str, Any]
+    target: flink.FlinkJob | None
+    changed: tuple[str, ...]
+
+    @property
+    def all_settings(self) -> Mapping[str, Any]:
+        """All settings that the job shall have in the target."""
+        return {**self.settings, **self.update_settings}
+
+    @property
+    def action(self) -> str:
+        """``create``, ``update`` or ``unchanged``."""
+        if self.target is None:
+            return "create"
+        return "update" if self.changed else "unchanged"
+
+    def as_dict(self, job_id: int | None, not_carried: Sequence[str] = ()) -> dict[str, Any]:
+        """Return it as plain JSON values.
+
+        :param job_id: of the job in the target
+        :param not_carried: names of the settings that the target does not have as the source has them, afterwards
+        """
+        return {
+            "source_job_id": self.source.job_id,
+            "job_id": job_id,
+            "name": self.source.name,
+            "action": self.action,
+            "changed": list(self.changed) if self.target else [],
+            "not_carried": list(not_carried),
+        }
+
+
+def plan(
+    source: DliHook, target: DliHook, job_ids: Sequence[int], replacements: Replacements, log: Logger
+) -> list[Step]:
+    """Compare both projects and return what is to be done for each job.
+
+    :param source: hook of the project to promote from
+    :param target: hook of the project to promote into
+    :param job_ids: ids of the jobs in the source
+    :param replacements: what is replaced in their settings
+    :param log: log of the task, which gets the plan as a table
+    :raises DliFailException: if both are one project, a job does not exist, or a replacement is found in no job
+    """
+    if project_of(source) == project_of(target):
+        raise DliFailException(
+            f"source_conn_id and dli_conn_id are of one project, {target.project_id}; name the connection of "
+            "another. Nothing was changed."
+        )
+    used: Counter[tuple[str, str]] = Counter()
+    jobs = all_of(source, job_ids)
+    _refuse_equal_names(jobs.values())
+    ids = {job.name: job.job_id for job in target.list_flink_jobs()}
+    for job in jobs.values():
+        if is_own_directory(path := (job.raw.get("job_config") or {}).get("checkpoint_path"), job.job_id):
+            log.info("Job %d keeps its checkpoint directory, %s, to itself.", job.job_id, path)
+    steps = [_plan_job(target, job, ids.get(job.name), replacements, used) for job in jobs.values()]
+    rows = [
+        (step.source.job_id, step.source.name, step.action, ", ".join(step.changed) if step.target else None)
+        for step in steps
+    ]
+    for line in text_table(("id", "name", "action", "changed settings"), rows):
+        log.info("  %s", line)
+    if unused := replacements.unused(used):
+        raise DliFailException(f"found in none of the jobs: {', '.join(unused)}; correct the mapping or the jobs")
+    return steps
+
+
+def _refuse_equal_names(jobs: Iterable[flink.FlinkJob]) -> None:
+    """Refuse two jobs of one name: in the target they would be one, and which one is left is chance."""
+    ids: dict[str, list[str]] = {}
+    for job in jobs:
+        ids.setdefault(job.name, []).append(str(job.job_id))
+    equal = [f"{' and '.join(each)} are both called {name}" for name, each in ids.items() if len(each) > 1]
+    if equal:
+        raise DliFailException(
+            f"job_ids: {'; '.join(equal)}, and the target can have one job of a name; name one of them. "
+            "Nothing was changed."
+        )
+
+
+def _plan_job(
+    target: DliHook,
+    job: flink.FlinkJob,
+    target_id: int | None,
+    replacements: Replacements,
+    used: Counter[tuple[str, str]],
+) -> Step:
+    settings = replacements.apply(flink.settings_of(job), used)
+    update_settings = replacements.apply(flink.update_settings_of(job), used)
+    existing = None if target_id is None else target.get_flink_job(target_id)
+    if existing is None:
+        return Step(job, settings, update_settings, None, (*settings, *update_settings))
+    if existing.job_type != job.job_type:
+        raise DliFailException(
+            f"job {job.name} is a {job.job_type}, and the one of its name in the target is a {existing.job_type}"
+        )
+    changed = _differing({**settings, **update_settings}, existing)
+    return Step(job, settings, update_settings, existing, changed)
+
+
+def _differing(wanted: Mapping[str, Any], job: flink.FlinkJob) -> tuple[str, ...]:
+    """Return the names of settings that a job does not have as wanted: other values, missing, or not wanted."""
+    actual = {**flink.settings_of(job), **flink.update_settings_of(job)}
+    return tuple(
+        name
+        for name in dict.fromkeys([*wanted, *actual])
+        if plain(actual.get(name)) != plain(wanted.get(name))
+        and not (name not in wanted and actual[name] == DEFAULTS.get(name))
+    )
+
+
+def jobs_to_stop(steps: Sequence[Step]) -> list[flink.FlinkJob]:
+    """Return the jobs of the target that must be stopped before they can be updated: they run, or may resume.
+
+    :param steps: the plan
+    """
+    targets = [step.target for step in steps if step.action == "update" and step.target]
+    return [job for job in targets if is_stoppable(job) or PHASES[job.status] is Phase.MOVING]
+
+
+def apply(target: DliHook, steps: Sequence[Step], log: Logger) -> list[dict[str, Any]]:
+    """Create and update jobs.
+
+    :param target: hook of the project to promote into
+    :param steps: the plan
+    :param log: log of the task
+    :raises DliFailException: before anything is changed, if a job must be stopped first
+    :raises DliException: naming what was done before it failed
+    """
+    if running := jobs_to_stop(steps):
+        listed = ", ".join(f"{job.job_id} {job.name} ({job.status})" for job in running)
+        raise DliFailException(
+            f"a job that runs, or may by itself, cannot be changed: {listed}; stop it first. Nothing was changed."
+        )
+    done: list[dict[str, Any]] = []
+    for step in steps:
+        try:
+            job_id = _create(target, step, log) if step.target is None else step.target.job_id
+            if step.target and step.changed:
+                _update(target, step, job_id, step.changed)
+            done.append(step.as_dict(job_id, _not_carried(target, step, job_id, log)))
+        except DliException as error:
+            raise _failed(step, error, done) from error.error or error
+    log.info("Promoted %s into project %s.", counted(len(done), "job"), target.project_id)
+    return done
+
+
+def _create(target: DliHook, step: Step, log: Logger) -> int:
+    """Create a job; if the response is lost, the project's list tells by its name whether it exists."""
+    name, settings = step.source.name, dict[str, Any](step.settings)
+    with translated():
+        if step.source.job_type == JAR_JOB:
+            call = flink.create_jar_job(name, **settings)
+        else:
+            call = flink.create_sql_job(name, job_type=step.source.job_type, **settings)
+
+    def find_by_name(error: DliException) -> int | None:
+        log.info("%s Looking for the job by its name.", error)
+        return next((job.job_id for job in target.list_flink_jobs() if job.name == name), None)
+
+    job_id = call_with_reconciliation(lambda: target.run(call).job_id, find_by_name, log)
+    if step.update_settings:
+        try:
+            _update(target, step, job_id, step.update_settings)
+        except DliFailException as error:
+            if not isinstance(error.error, RefusedError):
+                raise
+            log.warning("Job %d was created, and this update of it refused: %s", job_id, error)
+    return job_id
+
+
+def _update(target: DliHook, step: Step, job_id: int, names: Iterable[str]) -> None:
+    """Send some settings of a job; those that only the target has are reset."""
+    is_jar = step.source.job_type == JAR_JOB
+    kind, update = (JarJobChanges, flink.update_jar_job) if is_jar else (SqlJobChanges, flink.update_sql_job)
+    wanted = step.all_settings
+    sent: Any = {name: wanted[name] if name in wanted else unset_value(kind, name) for name in names}
+    if any(value is not None for value in sent.values()):
+        with translated():
+            call = update(job_id, **sent)
+        target.run(call)
+
+
+def _not_carried(target: DliHook, step: Step, job_id: int, log: Logger) -> tuple[str, ...]:
+    """Get a job that was created or updated, and return the names of settings that differ from its source.
+
+    The manual says neither how a setting is reset, nor that DLI takes every one that it shows.
+    """
+    job = target.get_flink_job(job_id)
+    remaining = set(_differing(step.all_settings, job))
+    names = tuple(name for name in dict.fromkeys([*step.all_settings, *step.changed]) if name in remaining)
+    names += _unknown(step, job)
+    if names:
+        log.warning("Job %d %s does not have these settings as its source: %s", job_id, step.source.name, names)
+    return names
+
+
+def _unknown(step: Step, job: flink.FlinkJob) -> tuple[str, ...]:
+    """Return the names of settings that differ and that no update takes.
+
+    Settings that the manual does not have, or not for jobs of this type, and a directory of the job's own.
+    """
+    kind = JarJobChanges if step.source.job_type == JAR_JOB else SqlJobChanges
+    known = get_type_hints(kind).keys() | {"job_type"}
+    if "checkpoint_path" not in step.all_settings:
+        known -= {"checkpoint_path"}
+    found = (each.field.removeprefix("job_config.") for each in differences(step.source, job))
+    return tuple(dict.fromkeys(name for field in found if (name := field.partition(".")[0]) not in known))
+
+
+def _failed(step: Step, error: DliException, done: Sequence[Mapping[str, Any]]) -> DliException:
+    before = ", ".join(f"{each['action']} {each['name']}" for each in done) or "nothing"
+    advice = error.advice
+    # The advice is the end of the message, also where it is the client error's.
+    problem = str(error).removesuffix(advice or "").rstrip(" ;.")
+    return type(error)(f"{step.action} {step.source.name}: {problem}. Done before it: {before}.", advice=advice)

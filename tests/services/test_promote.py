@@ -1,0 +1,405 @@
+"""Bring jobs into another project: what must be otherwise there is, and twice does no more than once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client.errors import ThrottledError
+from airflow_provider_dli.client.flink.diff import is_own_directory
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.operators.dli import DliPromoteFlinkJobsOperator
+from dli_emulator import Emulator
+from tests.airflow.stores import TaskInstance
+
+
+@pytest.fixture
+def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Return the emulator: its sample jobs are the test project, a second project is production."""
+    production = dli_emulator.world.add_project("cn-north-4_prod", "prod")
+    given: dict[str, Any] = {"retry_budget": 0, "read_timeout": 60}
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_TEST", dli_emulator.connection(**given))
+    connection = dli_emulator.connection(project_id=production.project_id, **given)
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
+    return dli_emulator
+
+
+def promote(job_ids: Any, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
+    operator = DliPromoteFlinkJobsOperator(
+        task_id="promote", job_ids=job_ids, **{"source_conn_id": "dli_test", **parameters}
+    )
+    return operator.execute((instance or TaskInstance()).context)
+
+
+def production(world: Emulator) -> dict[int, Any]:
+    return world.world.projects["prod"].jobs
+
+
+def test_jobs_are_created_then_left_alone_then_updated(world: Emulator) -> None:
+    """SQL and JAR; only what differs is sent."""
+    given: dict[str, Any] = {
+        "queues": {"flink_prod": "production"},
+        "replacements": '{"flink-jars": "production-jars"}',
+    }
+    instance = TaskInstance()
+    first = promote("100, 101", instance, **given)
+    assert [each["action"] for each in first] == ["create", "create"]
+    sql, jar = production(world).values()
+    assert (sql.sql_body, sql.queue_name) == (world.world.jobs[100].sql_body, "production")
+    assert jar.job_config["entrypoint"] == "obs://production-jars/job_1.jar"
+    assert jar.job_config["checkpoint_path"] == world.world.jobs[101].job_config["checkpoint_path"]
+    assert instance.pushed["job_ids"] == [sql.job_id, jar.job_id]
+    assert [each["action"] for each in promote("100, 101", **given)] == ["unchanged", "unchanged"]
+    world.world.jobs[100].sql_body = "insert into other select 1"
+    (changed, unchanged) = promote("100, 101", **given)
+    assert (changed["action"], changed["changed"], unchanged["action"]) == ("update", ["sql_body"], "unchanged")
+    assert sql.sql_body == "insert into other select 1"
+
+
+def test_one_project_is_not_promoted_into_itself(world: Emulator) -> None:
+    """Also under two names of a connection."""
+    before = len(world.world.jobs)
+    same: tuple[dict[str, Any], ...] = ({"dli_conn_id": "dli_test"}, {"source_conn_id": "dli_default"})
+    for given in same:
+        with pytest.raises(DliFailException, match=r"are of one project, \w+; name .* Nothing was changed"):
+            promote([100], queues={"flink_prod": "production"}, **given)
+    assert len(world.world.jobs) == before
+    assert not production(world)
+
+
+def test_a_job_that_runs_is_not_changed(world: Emulator) -> None:
+    """Nothing is, and the task says which to stop."""
+    promote("100, 101")
+    sql, jar = production(world).values()
+    jar.status = "job_running"
+    world.world.jobs[100].desc = world.world.jobs[101].desc = "changed"
+    instance = TaskInstance()
+    plan = promote("100, 101", instance, dry_run=True)
+    assert [each["action"] for each in plan] == ["update", "update"]
+    assert instance.pushed["to_stop"] == [jar.job_id]
+    instance = TaskInstance()
+    with pytest.raises(DliFailException, match=rf"{jar.job_id} \S+ \(job_running\); stop it first\. Nothing was"):
+        promote("100, 101", instance)
+    assert instance.pushed["to_stop"] == [jar.job_id]
+    assert sql.desc != "changed"
+
+
+@pytest.mark.parametrize(
+    ("status", "restarts", "busy"),
+    [
+        ("job_running_exception", True, True),
+        ("job_running_exception", False, False),
+        ("job_cancel_fail", False, True),
+        ("job_canceling", False, True),
+        ("job_finish", True, False),
+    ],
+)
+def test_a_job_that_may_run_on_by_itself_is_not_changed(
+    world: Emulator, status: str, restarts: bool, busy: bool
+) -> None:
+    """One that starts again after an exception, or failed to stop."""
+    promote([101])
+    (there,) = production(world).values()
+    there.status = status
+    there.job_config["restart_when_exception"] = restarts
+    world.world.jobs[101].desc = "changed"
+    instance = TaskInstance()
+    promote([101], instance, dry_run=True)
+    assert instance.pushed["to_stop"] == [there.job_id] * busy
+
+
+def test_a_dry_run_changes_nothing(world: Emulator) -> None:
+    """It tells what would be done."""
+    assert [(each["action"], each["job_id"]) for each in promote([100], dry_run=True)] == [("create", None)]
+    assert production(world) == {}
+
+
+@pytest.mark.parametrize(("given", "made"), [("False", 1), (" false ", 1), ("True", 0), (True, 0)])
+def test_a_dry_run_may_come_from_a_template(world: Emulator, given: Any, made: int) -> None:
+    """As Jinja writes a boolean of the form."""
+    promote([100], dry_run=given)
+    assert len(production(world)) == made
+
+
+@pytest.mark.parametrize("given", ["no", "", "None", None, 0])
+def test_what_is_no_flag_is_refused(world: Emulator, given: Any) -> None:
+    """Never taken for one of the two; nothing is sent."""
+    with pytest.raises(DliFailException, match=r"^dry_run: .*; give True or False"):
+        promote([100], dry_run=given)
+    assert not world.requests
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"queues": {"no_such": "x"}}, r"found in none of the jobs: queues no_such"),
+        ({"replacements": {"no such": "x"}}, r"found in none of the jobs: replacements 'no s…' \(7 characters\)"),
+        ({"replacements": {"": "x"}}, r"^replacements: "),
+        ({"queues": ["x"]}, r"^queues: "),
+        ({"queues": "x"}, r"^queues: "),
+        ({"job_ids": [9]}, r"^job_ids: project \S+ has no job 9"),
+        ({"job_ids": ""}, r"^job_ids: "),
+    ],
+)
+def test_a_slip_of_the_pen_is_told_before_anything_is_changed(
+    world: Emulator, parameters: dict[str, Any], reason: str
+) -> None:
+    """By its name."""
+    with pytest.raises(DliFailException, match=reason):
+        promote(**{"job_ids": [100], **parameters})
+    assert production(world) == {}
+
+
+def test_a_job_of_another_type_is_not_overwritten(world: Emulator) -> None:
+    """The names are the same, the jobs are not."""
+    world.world.add_job(in_project="prod", name=world.world.jobs[100].name, job_type="flink_jar_job")
+    with pytest.raises(DliFailException, match="in the target is a flink_jar_job"):
+        promote([100])
+
+
+@pytest.mark.parametrize("kind", ["cut_after", "cut_before"])
+def test_a_lost_answer_of_a_creation(world: Emulator, kind: str) -> None:
+    """The job's name tells whether it is there; it is made once."""
+    world.fault("CreateFlinkSqlJob", kind)
+    promote([100])
+    assert len(production(world)) == 1
+
+
+def test_what_was_done_before_it_failed_is_told(world: Emulator) -> None:
+    """Nobody has to guess."""
+    world.fault("CreateFlinkJarJob", "error", code="DLI.12002", message="The resource is invalid.")
+    with pytest.raises(
+        DliFailException, match=r"create \S+_01: .*DLI\.12002.*Done before it: create orders_to_dws_00"
+    ):
+        promote([100, 101])
+
+
+def test_why_it_failed_is_known_to_those_who_retry_it(world: Emulator) -> None:
+    """The service's own error is the cause: how soon to try again depends on it. What to do is told at the end."""
+    world.fault("CreateFlinkJarJob", "throttled", retry_after=300)
+    with pytest.raises(DliException, match=r"HTTP 429.*Done before it: create \S+_00\. Too many req") as caught:
+        promote([100, 101])
+    assert not isinstance(caught.value, DliFailException)
+    assert isinstance(caught.value.error, ThrottledError)
+    assert caught.value.error.retry_after == 300
+
+
+SET: dict[str, Any] = {
+    "udf_jar_url": "obs://jars/udf.jar",
+    "smn_topic": "urn:smn:cn-north-4:x:alerts",
+    "runtime_config": '{"table.exec.state.ttl": "1 h"}',
+    "dirty_data_strategy": "1",
+    "idle_state_retention": 7200,
+    "restart_when_exception": True,
+    "resume_max_num": 5,
+    "edge_group_ids": ["a"],
+}
+
+
+def config(job: Any) -> dict[str, Any]:
+    return {name: value for name, value in job.job_config.items() if value not in (None, "", [], {})}
+
+
+@pytest.mark.parametrize("how", ["missing", "null", "empty"])
+def test_a_setting_that_was_removed_is_removed_in_the_target(world: Emulator, how: str) -> None:
+    """In whichever way the service shows what is not set; afterwards nothing is to be done."""
+    source = world.world.jobs[100]
+    source.job_config |= SET
+    source.desc = "old"
+    promote([100])
+    (there,) = production(world).values()
+    assert {name: there.job_config[name] for name in SET} == SET
+    for name, value in SET.items():
+        empty = type(value)() if isinstance(value, str | list) else None
+        source.job_config[name] = empty if how == "empty" else None
+        if how == "missing":
+            del source.job_config[name]
+    source.desc = ""
+    (done,) = promote([100])
+    texts = {"udf_jar_url", "smn_topic", "runtime_config", "edge_group_ids"}
+    assert done["action"] == "update"
+    assert texts | {"desc"} <= set(done["changed"])
+    assert done["not_carried"] == []
+    assert not texts & config(there).keys()
+    assert there.desc == ""
+    assert [each["action"] for each in promote([100])] == ["unchanged"]
+
+
+def test_what_cannot_be_taken_back_is_named(world: Emulator) -> None:
+    """There is no default of the manual's to send."""
+    promote([100])
+    (there,) = production(world).values()
+    there.job_config["tm_slot_num"] = 3
+    (done,) = promote([100])
+    assert (done["action"], done["changed"], done["not_carried"]) == ("update", ["tm_slot_num"], ["tm_slot_num"])
+
+
+def test_what_the_service_does_not_take_is_named(world: Emulator) -> None:
+    """An update that succeeds and changes nothing is no proof."""
+    promote([100])
+    world.world.jobs[100].sql_body = "insert into b select 1"
+    body = {"is_success": "true", "message": "", "job": {"update_time": 1}}
+    world.fault("UpdateFlinkSqlJob", "reply", status=200, body=json.dumps(body))
+    (done,) = promote([100])
+    assert (done["action"], done["not_carried"]) == ("update", ["sql_body"])
+
+
+@pytest.mark.parametrize(
+    ("replacements", "text", "expected"),
+    [
+        ({"test": "prod", "prod": "dr"}, "from test and prod", "from prod and dr"),
+        ({"A": "B", "B": "C", "C": "A"}, "A B C", "B C A"),
+        ({"kafka": "k2", "kafka-test": "k1"}, "kafka-test kafka", "k1 k2"),
+        ({"kafka-test": "k1", "kafka": "k2"}, "kafka-test kafka", "k1 k2"),
+        ({"aa": "b"}, "aaa", "ba"),
+        ({"a.b": "x", "(": "[", "\\": "/"}, r"a.b ( \ axb", "x [ / axb"),
+        ({"X": r"\1\g<0>"}, "X", r"\1\g<0>"),
+        ({"test": "test-2"}, "test", "test-2"),
+        ({"süd": "nord", "日": "月"}, "süd 日", "nord 月"),
+    ],
+)
+def test_replacements_are_made_in_one_pass(
+    world: Emulator,
+    replacements: dict[str, str],
+    text: str,
+    expected: str,
+) -> None:
+    """What one has put in no other replaces, in whatever order they are given; of several the longest."""
+    world.world.jobs[100].sql_body = text
+    promote([100], replacements=replacements)
+    (there,) = production(world).values()
+    assert there.sql_body == expected
+
+
+def test_a_replacement_that_is_part_of_another_is_found(world: Emulator) -> None:
+    """It stands in the text, though the longer one is replaced."""
+    world.world.jobs[100].sql_body = "kafka-test"
+    promote([100], replacements={"kafka": "k2", "kafka-test": "k1"})
+    with pytest.raises(DliFailException, match=r"replacements 'no-s…' \(14 characters\)") as caught:
+        promote([100], replacements={"no-such-secret": "x"})
+    assert "no-such-secret" not in str(caught.value)
+
+
+CONFIGS = {"operator_config": '{"a": 1}', "static_estimator_config": '{"b": 2}'}
+
+
+def test_what_only_an_update_takes_follows_the_creation(world: Emulator) -> None:
+    """Then nothing is left to do; a change of one is an update."""
+    world.world.jobs[100].job_config |= CONFIGS
+    (done,) = promote([100], replacements={": 1}": ": 7}"})
+    (there,) = production(world).values()
+    assert (done["action"], done["not_carried"]) == ("create", [])
+    assert (there.job_config["operator_config"], there.job_config["static_estimator_config"]) == (
+        '{"a": 7}',
+        '{"b": 2}',
+    )
+    creations = [each for each in world.requests if each.operation == "CreateFlinkSqlJob"]
+    assert not CONFIGS.keys() & json.loads(creations[0].body).keys()
+    world.world.jobs[100].job_config["operator_config"] = '{"a": 2}'
+    (done,) = promote([100])
+    assert (done["action"], done["changed"]) == ("update", ["operator_config"])
+    assert [each["action"] for each in promote([100])] == ["unchanged"]
+    del world.world.jobs[100].job_config["static_estimator_config"]
+    (done,) = promote([100])
+    assert (done["changed"], done["not_carried"]) == (["static_estimator_config"], [])
+    assert not there.job_config["static_estimator_config"]
+
+
+def test_what_the_service_refuses_after_the_creation_is_named(world: Emulator) -> None:
+    """The job is there; of trouble that passes the task fails, and is retried."""
+    world.world.jobs[100].job_config |= CONFIGS
+    world.fault("UpdateFlinkSqlJob", "error", status=400, code="DLI.0001", message="unknown parameter")
+    (done,) = promote([100])
+    assert (done["action"], sorted(done["not_carried"])) == ("create", sorted(CONFIGS))
+    world.fault("UpdateFlinkSqlJob", "error", status=503, code="DLI.0999", message="later")
+    with pytest.raises(DliException) as caught:
+        promote([100])
+    assert not isinstance(caught.value, DliFailException)
+    assert [each["action"] for each in promote([100])] == ["update"]
+
+
+def test_the_directory_that_dli_filled_in_stays_with_its_job(world: Emulator) -> None:
+    """SQL and JAR: production gets one of its own, and the second promotion finds nothing to do."""
+    on = {"checkpoint_enabled": True, "obs_bucket": "ckpt"}
+    for number in (100, 101):
+        job = world.world.jobs[number]
+        job.job_config |= on | {"checkpoint_path": f"ckpt/jobs/checkpoint/{number}_{job.name}"}
+    first = promote([100, 101])
+    assert [(each["action"], each["not_carried"]) for each in first] == [("create", []), ("create", [])]
+    for job in production(world).values():
+        assert job.job_config["checkpoint_path"] == f"ckpt/jobs/checkpoint/{job.job_id}"
+    assert [each["action"] for each in promote([100, 101])] == ["unchanged", "unchanged"]
+    # As an earlier edition left it: production on the directory of the test job.
+    (jar,) = (job for job in production(world).values() if job.job_type == "flink_jar_job")
+    jar.job_config["checkpoint_path"] = "ckpt/jobs/checkpoint/101"
+    (done,) = promote([101])
+    assert (done["changed"], done["not_carried"]) == (["checkpoint_path"], [])
+    assert jar.job_config["checkpoint_path"] == f"ckpt/jobs/checkpoint/{jar.job_id}"
+
+
+def test_a_directory_of_the_users_own_is_carried(world: Emulator) -> None:
+    """With what is to be replaced in it; not one that bears the job's id."""
+    world.world.jobs[101].job_config["checkpoint_path"] = "obs://test-state/orders/"
+    promote([101], replacements={"test": "prod"})
+    (jar,) = production(world).values()
+    assert jar.job_config["checkpoint_path"] == "obs://prod-state/orders/"
+    world.world.jobs[101].job_config["checkpoint_path"] = "obs://state/job_101/"
+    promote([101])
+    assert "101" not in str(jar.job_config["checkpoint_path"])
+
+
+@pytest.mark.parametrize(
+    ("path", "is_own"),
+    [
+        ("b/jobs/checkpoint/104", True),
+        ("obs://b/jobs/checkpoint/104/", True),
+        ("b/jobs/checkpoint/104_orders/x", True),
+        ("b/job-104", True),
+        ("b/jobs/checkpoint/1040", False),
+        ("b/jobs/checkpoint/9104", False),
+        ("b/v104", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_whose_directory_it_is(path: str | None, is_own: bool) -> None:
+    """By the id, as a whole."""
+    assert is_own_directory(path, 104) is is_own
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "value"),
+    [
+        (100, "future_setting", "x"),
+        (100, "rt_param", {"a": 1}),
+        (101, "future_setting", 7),
+        (101, "operator_config", '{"a": 1}'),
+        (100, "checkpoint_path", "obs-test/state/mine"),
+        (100, "checkpoint_path", "obs-test/jobs/checkpoint/999_other"),
+        (101, "checkpoint_path", "obs://state/job_101/"),
+    ],
+)
+def test_what_cannot_be_carried_is_named(
+    world: Emulator,
+    number: int,
+    name: str,
+    value: object,
+) -> None:
+    """Whatever a comparison calls a difference afterwards; also where nothing else is to be done."""
+    world.world.jobs[number].job_config["checkpoint_path"] = None
+    promote([number])
+    world.world.jobs[number].job_config[name] = value
+    (done,) = promote([number])
+    assert done["not_carried"] == [name]
+    (there,) = production(world).values()
+    assert there.job_config.get(name) != value
+
+
+def test_two_jobs_of_one_name_are_refused(world: Emulator) -> None:
+    """Before anything is changed; both are named."""
+    world.world.jobs[101].name = world.world.jobs[100].name
+    with pytest.raises(DliFailException, match=r"100 and 101 are both called .*Nothing was changed"):
+        promote([100, 101])
+    assert not production(world)
