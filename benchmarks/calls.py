@@ -27,7 +27,7 @@ from yarl import URL
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Request
-from airflow_provider_dli.client.credentials.keys import AccessKey, sign
+from airflow_provider_dli.client.credentials import AccessKey, sign
 from airflow_provider_dli.client.exchange import build
 from airflow_provider_dli.hooks.dli import DliHook
 

@@ -26,7 +26,7 @@ from world import (
 
 from airflow_provider_dli.archive import inspect
 from airflow_provider_dli.client.account import Account
-from airflow_provider_dli.client.exchange import converse, utc_now
+from airflow_provider_dli.client.exchange import request_flow, utc_now
 from airflow_provider_dli.client.flink import list_jobs
 from airflow_provider_dli.client.locations import parse_archive
 from airflow_provider_dli.client.obs.settings import make_client
@@ -113,7 +113,7 @@ def show(folder: Path, world: dict[str, Any], results: dict[str, Any]) -> None:
 
 def show_jobs(account: Account) -> None:
     """Print the first of the project's Flink jobs."""
-    page = SyncTransport().run(converse(list_jobs({"order": "asc"}, limit=100), account))
+    page = SyncTransport().run(request_flow(list_jobs({"order": "asc"}, limit=100), account))
     print(f"Flink jobs of project {account.project.given}: {page.total_count}")
     for job in page.items[:SHOWN]:
         print(f"  {job.job_id:<6} {job.job_type:<26} {job.status:<24} {job.name}")

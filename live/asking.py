@@ -12,7 +12,7 @@ from guard import Guard
 from masking import Mask
 
 from airflow_provider_dli.client.account import Account
-from airflow_provider_dli.client.call import Call, Conversation, QueryValue, Reply, ask, wait
+from airflow_provider_dli.client.call import Call, Flow, QueryValue, Reply, pause, send
 from airflow_provider_dli.client.errors import ServiceError
 from airflow_provider_dli.client.exchange import build, utc_now
 from airflow_provider_dli.client.flink.values import JOBS
@@ -101,19 +101,19 @@ class Asker:
         return self.send(Call("ListFlinkJobs", "GET", f"{JOBS}{path}", dict, query=query, repeatable=True))
 
 
-def _asked(call: Call[Any], account: Account) -> Conversation[Reply]:
+def _asked(call: Call[Any], account: Account) -> Flow[Reply]:
     """Ask until it is not throttled; what reads only, also while the service is away."""
     tries = 0
     while True:
         tries += 1
         project_id = yield from account.project.id(utc_now)
         request = build(call, account.endpoint, project_id)
-        reply = yield from ask((yield from account.credentials.prove(request, utc_now)))
+        reply = yield from send((yield from account.credentials.authenticate(request, utc_now)))
         again = reply.status == _THROTTLED or (reply.status == _UNAVAILABLE and call.method == "GET")
         if not again or tries == _TRIES:
             return reply
         told = retry_after(reply)
-        yield from wait(min(2.0**tries if told is None else told, _LONGEST_PAUSE))
+        yield from pause(min(2.0**tries if told is None else told, _LONGEST_PAUSE))
 
 
 def _read(operation: str, reply: Reply) -> Answer:

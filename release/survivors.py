@@ -21,7 +21,7 @@ _NAME = re.compile(r"x(?:ǁ(?P<owner>\w+?)ǁ|_)(?P<function>\w+)")
 class Mutant:
     """One change.
 
-    :param function: where, such as ``client.retry.Retries._pause``
+    :param function: where, such as ``client.exchange.Retries._pause``
     :param number: mutmut's number of it in the function
     :param outcome: how it ended
     :param change: what was and what it was changed into; empty if it was killed

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from airflow_provider_dli.client.call import Clock, Conversation
+from airflow_provider_dli.client.call import Clock, Flow
 from airflow_provider_dli.client.clocks import ServiceClock
-from airflow_provider_dli.client.credentials import Credentials, iam
-from airflow_provider_dli.client.credentials.cache import Cached, Lasting
+from airflow_provider_dli.client.credentials import Cached, Credentials, Expiring, iam
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.client.retry import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,22 @@ class Network:
         return self.total_timeout or self.connect_timeout + 2 * self.read_timeout
 
 
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How patient a call is.
+
+    :param budget: seconds that one call may take in all, its waits included; 0 asks once
+    :param first_pause: seconds that the first wait lasts at most; each further one up to twice as long
+    :param longest_pause: seconds that no wait exceeds
+    :param chance: draws from 0 to 1, for full jitter: each wait is that part of what it may last
+    """
+
+    budget: float = 120.0
+    first_pause: float = 1.0
+    longest_pause: float = 30.0
+    chance: Callable[[], float] = random.random
+
+
 class Project:
     """The project, given by its id or looked up by its name.
 
@@ -53,7 +69,7 @@ class Project:
         self._credentials = credentials
         self._found = Cached(self._look_up)
 
-    def id(self, clock: Clock) -> Conversation[str]:
+    def id(self, clock: Clock) -> Flow[str]:
         """Give the project's id, asking IAM once if it was not given.
 
         :param clock: tells the time of proof
@@ -61,7 +77,7 @@ class Project:
         """
         return self.given or (yield from self._found.get(clock))
 
-    def _look_up(self, clock: Clock) -> Conversation[Lasting[str]]:
+    def _look_up(self, clock: Clock) -> Flow[Expiring[str]]:
         found = yield from iam.find_projects(self._iam, self._credentials, self._name, clock)
         if len(found) != 1:
             listed = ", ".join(f"{name} ({project_id})" for project_id, name in found) or "none"
@@ -70,7 +86,7 @@ class Project:
                 f"is not given, and IAM lists not one but {len(found)} projects named {self._name!r}: {listed}",
                 "copy the right one from My Credentials in the console",
             )
-        return Lasting(found[0][0], None)
+        return Expiring(found[0][0], None)
 
 
 @dataclass(frozen=True, slots=True)

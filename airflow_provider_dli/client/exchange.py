@@ -7,25 +7,32 @@ A generator without clock, sleep or sockets (see :mod:`airflow_provider_dli.clie
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from airflow_provider_dli.client import replies, signing
-from airflow_provider_dli.client.account import Account
-from airflow_provider_dli.client.building import encodable, json_request
+from airflow_provider_dli.client.account import Account, RetryPolicy
 from airflow_provider_dli.client.call import (
     Call,
     Clock,
-    Conversation,
+    Flow,
     QueryValue,
     Reply,
     Request,
     Scalar,
-    ask,
-    wait,
+    encodable,
+    json_request,
+    pause,
+    send,
 )
-from airflow_provider_dli.client.errors import AuthenticationError, DliClientError
-from airflow_provider_dli.client.retry import Retries, RetryPolicy
+from airflow_provider_dli.client.errors import (
+    AuthenticationError,
+    DliClientError,
+    NoAnswerError,
+    NotSentError,
+    ThrottledError,
+    UnavailableError,
+)
 from airflow_provider_dli.escaping import safe_logger
 
 T = TypeVar("T")
@@ -34,6 +41,8 @@ _log = safe_logger(__name__)
 
 # "App authentication", which is also what a signature with another time gets.
 _CLOCK_CODE = "APIGW.0303"
+#: longest wait that a service is granted through ``Retry-After``, in seconds
+LONGEST_ASKED_FOR = 60.0
 
 
 def utc_now() -> datetime:
@@ -41,9 +50,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def converse(
+def request_flow(
     call: Call[T], account: Account, clock: Clock = utc_now, policy: RetryPolicy | None = None
-) -> Conversation[T]:
+) -> Flow[T]:
     """Hold the conversation that one call is.
 
     What surely did not happen is asked again; what perhaps happened only if the call is repeatable; a refused
@@ -62,7 +71,7 @@ def converse(
         sent, reply = None, None
         try:
             sent = yield from _proven(call, account, clock)
-            reply = yield from ask(sent)
+            reply = yield from send(sent)
             account.dli_clock.observe(reply)
             return judge(call, reply)
         except DliClientError as error:
@@ -71,17 +80,60 @@ def converse(
                 sent
                 and not renewed
                 and isinstance(error, AuthenticationError)
-                and account.credentials.forget(sent)
+                and account.credentials.invalidate(sent)
             ):
                 renewed = True
                 _log.info("%s The proof of identity is renewed once.", error)
                 continue
             harmless = call.repeatable or sent is None
-            pause = retries.pause_after(error, harmless=harmless, now=clock())
-            if pause is None:
+            seconds = retries.pause_after(error, harmless=harmless, now=clock())
+            if seconds is None:
                 raise
-            _log.warning("%s Asking again in %.1f s (attempt %d).", error, pause, retries.attempts + 1)
-        yield from wait(pause)
+            _log.warning("%s Asking again in %.1f s (attempt %d).", error, seconds, retries.attempts + 1)
+        yield from pause(seconds)
+
+
+class Retries:
+    """The attempts of one call.
+
+    :param policy: how patient it is
+    :param started: when the call began
+    """
+
+    def __init__(self, policy: RetryPolicy, started: datetime) -> None:
+        self._policy = policy
+        self._deadline = started + timedelta(seconds=policy.budget)
+        # Whatever the clock does meanwhile. The pauses that grow make far fewer of it.
+        self._most = 10 + policy.budget / max(policy.first_pause, 0.001)
+        self.attempts = 0
+
+    def pause_after(self, error: DliClientError, *, harmless: bool, now: datetime) -> float | None:
+        """Say how many seconds to wait before asking again, or None to give up.
+
+        :param error: what went wrong
+        :param harmless: True where asking twice does no more than asking once
+        :param now: the time, on the clock of ``started``
+        """
+        self.attempts += 1
+        if self.attempts >= self._most or not _may_repeat(error, harmless=harmless):
+            return None
+        pause = self._pause(error)
+        return pause if now + timedelta(seconds=pause) < self._deadline else None
+
+    def _pause(self, error: DliClientError) -> float:
+        # 2**30 s is beyond every longest_pause; more would overflow.
+        longest = self._policy.first_pause * 2.0 ** min(self.attempts - 1, 30)
+        ours = self._policy.chance() * min(longest, self._policy.longest_pause)
+        if isinstance(error, ThrottledError) and error.retry_after is not None:
+            # A service may say 0, or a time that has passed, for good: its wish lengthens a pause of ours only.
+            return max(ours, min(error.retry_after, LONGEST_ASKED_FOR))
+        return ours
+
+
+def _may_repeat(error: DliClientError, *, harmless: bool) -> bool:
+    if isinstance(error, (NotSentError, ThrottledError)):
+        return True
+    return harmless and isinstance(error, (NoAnswerError, UnavailableError))
 
 
 def _tell_clocks(error: DliClientError, reply: Reply | None, now: datetime) -> None:
@@ -98,10 +150,10 @@ def _tell_clocks(error: DliClientError, reply: Reply | None, now: datetime) -> N
     )
 
 
-def _proven(call: Call[Any], account: Account, clock: Clock) -> Conversation[Request]:
+def _proven(call: Call[Any], account: Account, clock: Clock) -> Flow[Request]:
     project_id = yield from account.project.id(clock)
     request = build(call, account.endpoint, project_id)
-    return (yield from account.credentials.prove(request, clock))
+    return (yield from account.credentials.authenticate(request, clock))
 
 
 def build(call: Call[Any], endpoint: str, project_id: str) -> Request:

@@ -10,9 +10,12 @@ import re
 from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address
-from urllib.parse import unquote, unquote_to_bytes
+from ipaddress import IPv6Address, ip_address, ip_network
+from urllib.parse import SplitResult, unquote, unquote_to_bytes, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
+from airflow_provider_dli.client.account import Network
+from airflow_provider_dli.client.call import Request
 from airflow_provider_dli.client.errors import ConfigurationError
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -38,6 +41,53 @@ class Proxy:
     def headers(self) -> dict[str, str]:
         """What to send to the proxy, and to nobody else."""
         return {"Proxy-Authorization": self.authorization} if self.authorization else {}
+
+
+def proxy_of(request: Request, network: Network) -> Proxy | None:
+    """Return the proxy that a request goes through; None for none.
+
+    :param request: what is to be sent
+    :param network: of the connection, whose proxy comes before that of the environment
+    :raises ConfigurationError: naming the variable of the environment that is no URL of a proxy
+    """
+    if request.direct:
+        return None
+    return parse_proxy("proxy", network.proxy) if network.proxy else _of_environment(urlsplit(request.url))
+
+
+def _of_environment(target: SplitResult) -> Proxy | None:
+    # Not through the libraries, which would also read ~/.netrc, or want another form than each other.
+    proxies = getproxies()
+    name = next((each for each in (target.scheme, "all") if proxies.get(each)), None)
+    if not name or _spared(target, proxies.get("no", "")):
+        return None
+    return parse_proxy(f"environment variable {name}_proxy", proxies[name])
+
+
+def _spared(target: SplitResult, listed: str) -> bool:
+    if proxy_bypass(target.hostname or "") or proxy_bypass(target.netloc):
+        return True
+    return any(_covers(name, target) for name in listed.replace(" ", "").split(",") if name)
+
+
+def _covers(name: str, target: SplitResult) -> bool:
+    host = target.hostname or ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host.endswith(name) or target.netloc.endswith(name)
+    with suppress(ValueError):  # a name among the networks
+        return address in ip_network(name, strict=False)
+    return False
+
+
+def uses_tls(request: Request, proxy: Proxy | None) -> bool:
+    """Say whether TLS is spoken on the way, and so whether certificates matter.
+
+    :param request: what is to be sent
+    :param proxy: through which proxy
+    """
+    return "https" in (urlsplit(request.url).scheme, urlsplit(proxy.url if proxy else "").scheme)
 
 
 def parse_proxy(name: str, text: str) -> Proxy:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-from airflow_provider_dli.client.account import Account, Network, Project
+from airflow_provider_dli.client.account import Account, Network, Project, RetryPolicy
 from airflow_provider_dli.client.credentials import AccessKey, Credentials, iam, metadata
-from airflow_provider_dli.client.credentials.temporary import agency_keys, metadata_keys
-from airflow_provider_dli.client.credentials.token import password_token, ready_token
+from airflow_provider_dli.client.credentials.iam import agency_keys, password_token, ready_token
+from airflow_provider_dli.client.credentials.metadata import metadata_keys
 from airflow_provider_dli.client.endpoints import (
     checked_ca_bundle,
     checked_endpoint,
@@ -20,7 +20,6 @@ from airflow_provider_dli.client.endpoints import (
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import parse_directory
 from airflow_provider_dli.client.proxies import parse_proxy, proxy_secrets
-from airflow_provider_dli.client.retry import RetryPolicy
 from airflow_provider_dli.connection.fields import KEY_VARIABLES, AuthType
 from airflow_provider_dli.connection.reading import AirflowConnection, Extras, credential
 from airflow_provider_dli.escaping import beginning

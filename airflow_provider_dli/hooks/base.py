@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from airflow_provider_dli.client.account import Account
-    from airflow_provider_dli.client.call import Conversation
+    from airflow_provider_dli.client.call import Flow
     from airflow_provider_dli.client.clocks import ServiceClock
     from airflow_provider_dli.client.transport.aio import AsyncTransport
     from airflow_provider_dli.client.transport.sync import SyncTransport
@@ -116,7 +116,7 @@ class AccountHook(SafeLog, BaseHook):
     def _clock(self, account: Account) -> ServiceClock:
         return account.dli_clock
 
-    def _hold(self, conversation: Conversation[T]) -> T:
+    def _hold(self, conversation: Flow[T]) -> T:
         """Hold a conversation to its end, with errors as a DAG author sees them."""
         with translated(self.dli_conn_id):
             return self._transport.run(conversation)
@@ -138,7 +138,7 @@ class AccountHook(SafeLog, BaseHook):
         if not self._open[loop].users:
             await self._open.pop(loop).transport.__aexit__(kind, error, trace)
 
-    async def _ahold(self, conversation: Conversation[T]) -> T:
+    async def _ahold(self, conversation: Flow[T]) -> T:
         """Hold a conversation without blocking the event loop, on open connections if there are any."""
         with translated(self.dli_conn_id):
             if open_here := self._open.get(asyncio.get_running_loop()):
@@ -219,8 +219,8 @@ class AccountHook(SafeLog, BaseHook):
     @property
     def fetches_keys(self) -> bool:
         """Whether keys are handed out, by a metadata service or IAM: another hook may have others."""
-        from airflow_provider_dli.client.credentials.temporary import TemporaryKeys
-        from airflow_provider_dli.client.credentials.token import TokenCredentials
+        from airflow_provider_dli.client.credentials import TemporaryKeys
+        from airflow_provider_dli.client.credentials.iam import TokenCredentials
 
         return isinstance(self.account.credentials, TemporaryKeys | TokenCredentials)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.exchange import converse
+from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.escaping import escaped
-from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.exceptions import DliException, translated
 from airflow_provider_dli.hooks.base import AccountHook
 from airflow_provider_dli.hooks.calling import calling
 from airflow_provider_dli.wording import counted
@@ -49,7 +49,8 @@ class DliHook(AccountHook):
         :raises DliException: if it failed and a retry may help
         :raises DliFailException: if it failed and no retry will help
         """
-        return self._hold(converse(call, self.account))
+        with translated(self.dli_conn_id):
+            return self._transport.run(request_flow(call, self.account))
 
     async def arun(self, call: Call[T]) -> T:
         """Make a call without blocking the event loop; otherwise like :meth:`run`.
@@ -58,7 +59,7 @@ class DliHook(AccountHook):
         connections of its event loop, for all tasks in it that share the hook.
         """
         account = await self._aaccount()
-        return await self._ahold(converse(call, account))
+        return await self._ahold(request_flow(call, account))
 
     export_flink_jobs = calling(flink.export_jobs)
     import_flink_jobs = calling(flink.import_jobs)
@@ -165,7 +166,7 @@ class DliHook(AccountHook):
         try:
             account = self.account
             jobs = self.run(flink.list_jobs({}, limit=1)).total_count
-            where = f"{account.credentials.who}, project {self.project_id} in {account.region}"
+            where = f"{account.credentials.identity}, project {self.project_id} in {account.region}"
             known = f"You are {where}: {counted(jobs, 'Flink job')} may be listed"
         except DliException as error:
             return False, str(error)

@@ -18,9 +18,8 @@ import pytest
 import trustme
 from botocore.stub import Stubber
 
-from airflow_provider_dli.client.account import Account, Network, Project
+from airflow_provider_dli.client.account import Account, Network, Project, RetryPolicy
 from airflow_provider_dli.client.credentials import AccessKey
-from airflow_provider_dli.client.retry import RetryPolicy
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.call import Call, Reply, Request, ask
+from airflow_provider_dli.client.call import Call, Reply, Request, send
 from airflow_provider_dli.client.errors import RefusedError, UnexpectedReplyError
 from airflow_provider_dli.client.exchange import build, judge
 from airflow_provider_dli.client.flink.legacy import Throughput
@@ -308,13 +308,13 @@ SECRET = Request("GET", "https://h", (), secrets=('s3c"ret', "tok"))
 )
 def test_secrets_are_blotted_out_of_bodies(body: bytes, shown: bytes) -> None:
     """As they are and as JSON writes them, wherever they stand."""
-    assert talk(ask(SECRET), Reply(400, {"a": "b"}, body)).result == Reply(400, {"a": "b"}, shown)
+    assert talk(send(SECRET), Reply(400, {"a": "b"}, body)).result == Reply(400, {"a": "b"}, shown)
 
 
 def test_secrets_are_blotted_out_of_headers() -> None:
     """In every header, each of them; the others stay."""
     headers = {"location": 'https://x?t=tok&s=s3c"ret', "b": "tok", "c": "d"}
-    cleaned = talk(ask(SECRET), Reply(302, headers, b"tok")).result
+    cleaned = talk(send(SECRET), Reply(302, headers, b"tok")).result
     assert cleaned == Reply(302, {"location": "https://x?t=***&s=***", "b": "***", "c": "d"}, b"***")
     untouched = Reply(200, {"c": "d"}, b"x")
     assert untouched.without(["tok"]) is untouched
@@ -322,7 +322,7 @@ def test_secrets_are_blotted_out_of_headers() -> None:
 
 def test_a_driver_that_gives_nothing() -> None:
     """Is told at once that it must answer."""
-    conversation = ask(SECRET)
+    conversation = send(SECRET)
     next(conversation)
     with pytest.raises(TypeError, match=r"^a driver answers a request with its reply$"):
         conversation.send(None)

@@ -17,9 +17,9 @@ from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Reply, Request
 from airflow_provider_dli.client.clocks import ServiceClock, local, offset_in
 from airflow_provider_dli.client.credentials import iam
-from airflow_provider_dli.client.credentials.token import password_token
+from airflow_provider_dli.client.credentials.iam import password_token
 from airflow_provider_dli.client.errors import DliClientError
-from airflow_provider_dli.client.exchange import converse, utc_now
+from airflow_provider_dli.client.exchange import request_flow, utc_now
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.head import ask_facts
 from airflow_provider_dli.client.obs.objects import find_object
@@ -94,7 +94,7 @@ def test_a_clock_that_differs_is_measured(drive: Any, account_at: Any, skewed: S
     skewed.ahead = ahead
     account = account_at(skewed.url)
     assert account.dli_clock.offset is None
-    drive(converse(flink.list_jobs({}), account))
+    drive(request_flow(flink.list_jobs({}), account))
     assert account.dli_clock.offset == pytest.approx(ahead, abs=SLACK if abs(ahead) > SLACK else 3)
     assert account.obs_clock.offset is None
     assert drive(ask_facts(PLACE, account, utc_now))
@@ -114,7 +114,7 @@ def test_equal_clocks_have_no_offset(drive: Any, account_at: Any, skewed: Skewed
     """Whole seconds and a response under way are no difference."""
     account = account_at(skewed.url)
     for _ in range(3):
-        drive(converse(flink.list_jobs({}), account))
+        drive(request_flow(flink.list_jobs({}), account))
     assert account.dli_clock.offset == 0.0
 
 
@@ -137,7 +137,7 @@ def test_what_is_no_date_of_the_service_measures_nothing(
         # http.server sends its own date first: of two that differ, none is known to be right.
         skewed.ahead = 10 * 86400.0
     account = account_at(skewed.url)
-    drive(converse(flink.list_jobs({}), account))
+    drive(request_flow(flink.list_jobs({}), account))
     assert account.dli_clock.offset is None
 
 
@@ -178,7 +178,7 @@ def test_the_end_of_a_token_is_by_the_clock_of_iam(skewed: Skewed, drive: Any) -
         request = Request("GET", skewed.url, ())
         for later, tokens in ((0, 1), (40, 1), (58, 2)):
             moments[0] = datetime.now(UTC) + timedelta(minutes=later)
-            drive(credentials.prove(request, lambda: moments[0]))
+            drive(credentials.authenticate(request, lambda: moments[0]))
             assert skewed.tokens == tokens, (ahead, later)
 
 
@@ -192,7 +192,7 @@ def test_a_time_is_local_where_nothing_was_measured() -> None:
 def test_a_refusal_shows_the_clock_too(account_at: Any) -> None:
     """A date in an error of the service is the service's."""
     account = account_at("http://127.0.0.1:1")
-    conversation = converse(flink.list_jobs({}), account)
+    conversation = request_flow(flink.list_jobs({}), account)
     next(conversation)
     body = b'{"error_code": "APIGW.0303", "error_msg": "signature expired"}'
     with pytest.raises(DliClientError, match="clock"):

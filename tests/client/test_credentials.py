@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client.account import Project
-from airflow_provider_dli.client.building import USER_AGENT, plain_request
-from airflow_provider_dli.client.credentials import AccessKey, iam, metadata
-from airflow_provider_dli.client.credentials.cache import Cached, Lasting
-from airflow_provider_dli.client.credentials.temporary import agency_keys, metadata_keys
-from airflow_provider_dli.client.credentials.token import password_token, ready_token
+from airflow_provider_dli.client.call import USER_AGENT, plain_request
+from airflow_provider_dli.client.credentials import AccessKey, Cached, Expiring, iam, metadata
+from airflow_provider_dli.client.credentials.iam import agency_keys, password_token, ready_token
+from airflow_provider_dli.client.credentials.metadata import metadata_keys
 from airflow_provider_dli.client.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -58,7 +57,7 @@ def test_a_token_is_asked_for() -> None:
             "scope": {"project": {"name": "cn-north-4"}},
         }
     }
-    assert told.result == Lasting("the-token", END)
+    assert told.result == Expiring("the-token", END)
 
 
 def test_a_known_project_scopes_by_its_id() -> None:
@@ -99,7 +98,7 @@ def test_keys_of_a_token() -> None:
     assert request.secrets == ("the-token",)
     token = {"id": "the-token", "duration_seconds": 3600}
     assert body_of(told) == {"auth": {"identity": {"methods": ["token"], "token": token}}}
-    assert told.result == Lasting(AccessKey("TAK", "TSK", "T" * 40), END)
+    assert told.result == Expiring(AccessKey("TAK", "TSK", "T" * 40), END)
 
 
 def test_keys_of_an_agency() -> None:
@@ -211,9 +210,9 @@ def test_proof_that_is_refused_on_the_way_is_forgotten() -> None:
 
     for credentials, ask in lookups():
         assert isinstance(talk(ask(), fetched, answer(401)).error, AuthenticationError)
-        assert talk(credentials.prove(ASKED, noon), fetched).error is None, "fetched anew"
+        assert talk(credentials.authenticate(ASKED, noon), fetched).error is None, "fetched anew"
         assert isinstance(talk(ask(), answer(403)).error, PermissionDeniedError)
-        assert talk(credentials.prove(ASKED, noon)).error is None, "believed, and kept"
+        assert talk(credentials.authenticate(ASKED, noon)).error is None, "believed, and kept"
 
 
 def project(given: str | None = None) -> Project:
@@ -276,7 +275,7 @@ def test_metadata_keys() -> None:
     assert second.headers == (("Host", "meta"), ("X-Metadata-Token", "session"), OURS)
     assert (first.secrets, second.secrets) == ((), ("session",))
     assert (first.direct, second.direct) == (True, True), "a proxy would ask for metadata of its own machine"
-    assert told.result == Lasting(AccessKey("TAK", "TSK", "T" * 40), END)
+    assert told.result == Expiring(AccessKey("TAK", "TSK", "T" * 40), END)
 
 
 @pytest.mark.parametrize("status", [404, 405])
@@ -314,10 +313,10 @@ def test_keys_of_the_metadata_service_name_themselves_in_errors() -> None:
 def test_a_ready_token_proves() -> None:
     """As X-Auth-Token, after the other headers, and as a secret of the request; nothing is asked."""
     credentials = ready_token(IAM, "the-token")
-    proven = talk(credentials.prove(ASKED, noon)).result
+    proven = talk(credentials.authenticate(ASKED, noon)).result
     assert proven.headers == (*ASKED.headers, ("X-Auth-Token", "the-token"))
     assert proven.secrets == ("the-token",)
-    assert credentials.who == "the bearer of a token"
+    assert credentials.identity == "the bearer of a token"
 
 
 def test_a_ready_token_gives_keys_once() -> None:
@@ -332,30 +331,30 @@ def test_a_ready_token_gives_keys_once() -> None:
 def test_a_ready_token_that_is_refused_cannot_be_renewed() -> None:
     """There is no other one."""
     credentials = ready_token(IAM, "the-token")
-    proven = talk(credentials.prove(ASKED, noon)).result
-    assert credentials.forget(proven) is False
-    assert talk(credentials.prove(ASKED, noon)).result == proven
+    proven = talk(credentials.authenticate(ASKED, noon)).result
+    assert credentials.invalidate(proven) is False
+    assert talk(credentials.authenticate(ASKED, noon)).result == proven
 
 
 def test_a_password_gets_a_token_once_and_again_when_refused() -> None:
     """One request for two proofs; after a refusal of that very token another is fetched."""
     credentials = password_token(IAM, USER, SCOPE)
-    assert credentials.who == "IAM user ann of account acme"
-    told = talk(credentials.prove(ASKED, noon), answer(201, TOKEN, x_subject_token="t1"))
+    assert credentials.identity == "IAM user ann of account acme"
+    told = talk(credentials.authenticate(ASKED, noon), answer(201, TOKEN, x_subject_token="t1"))
     assert told.requests[0].operation == "KeystoneCreateUserTokenByPassword"
     first = told.result
-    assert talk(credentials.prove(ASKED, noon)).result == first
-    assert credentials.forget(ASKED) is True
-    assert talk(credentials.prove(ASKED, noon)).result == first, "another request's refusal forgets nothing"
-    assert credentials.forget(first) is True
-    second = talk(credentials.prove(ASKED, noon), answer(201, TOKEN, x_subject_token="t2")).result
+    assert talk(credentials.authenticate(ASKED, noon)).result == first
+    assert credentials.invalidate(ASKED) is True
+    assert talk(credentials.authenticate(ASKED, noon)).result == first, "another request's refusal forgets nothing"
+    assert credentials.invalidate(first) is True
+    second = talk(credentials.authenticate(ASKED, noon), answer(201, TOKEN, x_subject_token="t2")).result
     assert second.headers[-1] == ("X-Auth-Token", "t2")
 
 
 def test_a_wrong_password_is_an_authentication_error() -> None:
     """IAM's own words, without the password should it repeat it."""
     reply = answer(401, {"error": {"code": 401, "message": "not pass-word", "title": "Unauthorized"}})
-    error = talk(password_token(IAM, USER, SCOPE).prove(ASKED, noon), reply).error
+    error = talk(password_token(IAM, USER, SCOPE).authenticate(ASKED, noon), reply).error
     assert isinstance(error, AuthenticationError)
     assert (error.code, error.message) == (None, "not ***")
 
@@ -363,8 +362,8 @@ def test_a_wrong_password_is_an_authentication_error() -> None:
 def test_temporary_keys_prove() -> None:
     """Fetched once; they sign, and give themselves for OBS."""
     credentials = metadata_keys("http://meta")
-    assert credentials.who == "the agency of this ECS"
-    told = talk(credentials.prove(ASKED, noon), answer(404), answer(200, {"credential": CREDENTIAL}))
+    assert credentials.identity == "the agency of this ECS"
+    told = talk(credentials.authenticate(ASKED, noon), answer(404), answer(200, {"credential": CREDENTIAL}))
     headers = dict(told.result.headers)
     assert headers["Authorization"].startswith("SDK-HMAC-SHA256 Access=TAK, ")
     assert headers["X-Security-Token"] == "T" * 40
@@ -375,10 +374,12 @@ def test_temporary_keys_prove() -> None:
 def test_temporary_keys_that_are_refused_are_fetched_anew_by_the_next_call() -> None:
     """This call is not repeated: a key that is refused again and again is locked."""
     credentials = metadata_keys("http://meta")
-    proven = talk(credentials.prove(ASKED, noon), answer(404), answer(200, {"credential": CREDENTIAL})).result
-    assert credentials.forget(ASKED) is False
+    proven = talk(
+        credentials.authenticate(ASKED, noon), answer(404), answer(200, {"credential": CREDENTIAL})
+    ).result
+    assert credentials.invalidate(ASKED) is False
     assert talk(credentials.keys(noon)).result.access_key == "TAK"
-    assert credentials.forget(proven) is False
+    assert credentials.invalidate(proven) is False
     other = {"credential": CREDENTIAL | {"access": "NEW"}}
     assert talk(credentials.keys(noon), answer(404), answer(200, other)).result.access_key == "NEW"
 
@@ -392,7 +393,7 @@ def test_the_metadata_service_of_an_ecs() -> None:
 def test_an_agency_is_assumed() -> None:
     """It says who it is and by whom; its keys are IAM's."""
     credentials = agency_keys(IAM, KEY, iam.Agency("backup", "other"))
-    assert credentials.who == "agency backup of account other, assumed by access key AK"
+    assert credentials.identity == "agency backup of account other, assumed by access key AK"
     told = talk(credentials.keys(noon), answer(201, {"credential": CREDENTIAL}))
     assert told.requests[0].operation == "CreateTemporaryAccessKeyByAgency"
     assert told.result.access_key == "TAK"
@@ -401,19 +402,19 @@ def test_an_agency_is_assumed() -> None:
 def test_an_access_key_names_itself_and_gives_itself() -> None:
     """Without its secret; a temporary one says so."""
     temporary = AccessKey("AK", "SK", "ST")
-    assert (KEY.who, temporary.who) == ("access key AK", "temporary access key AK")
+    assert (KEY.identity, temporary.identity) == ("access key AK", "temporary access key AK")
     assert talk(temporary.keys(noon)).result is temporary
-    assert temporary.forget(ASKED) is False
+    assert temporary.invalidate(ASKED) is False
     assert repr(temporary) == "AccessKey(access_key='AK')"
 
 
 def test_what_an_access_key_signs_is_secret() -> None:
     """The signature and the security token; nothing of a plain key beside its signature."""
-    plain = talk(KEY.prove(ASKED, noon)).result
+    plain = talk(KEY.authenticate(ASKED, noon)).result
     signature = dict(plain.headers)["Authorization"].rpartition("Signature=")[2]
     assert plain.secrets == (signature,)
     assert [name for name, _ in plain.headers] == ["Host", "User-Agent", "X-Sdk-Date", "Authorization"]
-    temporary = talk(AccessKey("AK", "SK", "ST").prove(ASKED, noon)).result
+    temporary = talk(AccessKey("AK", "SK", "ST").authenticate(ASKED, noon)).result
     assert temporary.secrets[1:] == ("ST",)
     assert [name for name, _ in temporary.headers][2:] == ["X-Sdk-Date", "X-Security-Token", "Authorization"]
 
@@ -440,7 +441,7 @@ def test_a_value_is_fetched_again_before_it_ends(lasts: timedelta, early: timede
     def fetch(now: Any) -> Any:
         yield from ()
         fetched.append(now())
-        return Lasting(len(fetched), NOON + lasts)
+        return Expiring(len(fetched), NOON + lasts)
 
     cached = Cached(fetch)
     assert talk(cached.get(clock)).result == 1
@@ -456,7 +457,7 @@ def test_a_second_one_waits_while_the_first_fetches() -> None:
 
     def fetch(_clock: Any) -> Any:
         reply = yield ASKED
-        return Lasting(reply.body, None)
+        return Expiring(reply.body, None)
 
     cached = Cached(fetch)
     first, second = cached.get(noon), cached.get(noon)
@@ -473,10 +474,10 @@ def test_a_second_one_waits_while_the_first_fetches() -> None:
 def test_a_fetch_that_fails_lets_the_next_one_try() -> None:
     """The lock is given back."""
     credentials = password_token(IAM, USER, SCOPE)
-    assert talk(credentials.prove(ASKED, noon), answer(500)).error is not None
-    assert talk(credentials.prove(ASKED, noon), answer(201, TOKEN, x_subject_token="t")).error is None
+    assert talk(credentials.authenticate(ASKED, noon), answer(500)).error is not None
+    assert talk(credentials.authenticate(ASKED, noon), answer(201, TOKEN, x_subject_token="t")).error is None
 
 
 def test_forgetting_what_was_never_fetched() -> None:
     """Is nothing."""
-    Cached(lambda _clock: iter(())).forget(lambda _: True)  # type: ignore[arg-type, return-value]
+    Cached(lambda _clock: iter(())).invalidate(lambda _: True)  # type: ignore[arg-type, return-value]

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.client.call import Conversation, wait
+from airflow_provider_dli.client.call import Flow, pause
 from airflow_provider_dli.client.errors import ConfigurationError
 
 
 def test_a_pause_is_kept_and_the_conversation_goes_on(drive: Any) -> None:
     """For as long as it says, as often as it says so."""
 
-    def pausing() -> Conversation[str]:
-        yield from wait(0.05)
-        yield from wait(0.05)
+    def pausing() -> Flow[str]:
+        yield from pause(0.05)
+        yield from pause(0.05)
         return "done"
 
     began = time.monotonic()
@@ -27,12 +27,12 @@ def test_a_pause_is_kept_and_the_conversation_goes_on(drive: Any) -> None:
 def test_a_conversation_that_asks_nothing(drive: Any) -> None:
     """Its result is given, and what it raises is raised."""
 
-    def silent() -> Conversation[int]:
+    def silent() -> Flow[int]:
         yield from ()
         return 7
 
-    def failing() -> Conversation[int]:
-        yield from wait(0)
+    def failing() -> Flow[int]:
+        yield from pause(0)
         raise ConfigurationError("field", "is wrong", "mend it")
 
     assert drive(silent()) == 7
@@ -44,9 +44,9 @@ def test_a_conversation_is_closed_whatever_becomes_of_it(drive: Any) -> None:
     """So that what it holds is let go."""
     closed = []
 
-    def holding(problem: Exception | None) -> Conversation[None]:
+    def holding(problem: Exception | None) -> Flow[None]:
         try:
-            yield from wait(0)
+            yield from pause(0)
             if problem:
                 raise problem
         finally:

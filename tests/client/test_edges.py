@@ -31,9 +31,8 @@ from airflow_provider_dli.client.obs.listing import has_objects, list_entries, l
 from airflow_provider_dli.client.obs.objects import ObjectFacts
 from airflow_provider_dli.client.obs.reader import ObjectReader
 from airflow_provider_dli.client.obs.settings import LivingCredentials
-from airflow_provider_dli.client.proxies import Proxy
+from airflow_provider_dli.client.proxies import Proxy, uses_tls
 from airflow_provider_dli.client.replies import decode, moment
-from airflow_provider_dli.client.transport.ways import encrypted
 
 
 @pytest.mark.usefixtures("abroad")
@@ -110,7 +109,7 @@ def test_what_follows_a_job_s_own_setting_is_compared() -> None:
 def test_tls_is_spoken_to_a_host_or_to_a_proxy(url: str, proxy: str | None, tls: bool) -> None:
     """So certificates matter for a proxy too."""
     request = Request("GET", url, ())
-    assert encrypted(request, Proxy(proxy) if proxy else None) is tls
+    assert uses_tls(request, Proxy(proxy) if proxy else None) is tls
 
 
 def test_boto3_has_all_of_a_key() -> None:

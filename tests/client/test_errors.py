@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import errors
-from airflow_provider_dli.client.advice import ADVICE
 from airflow_provider_dli.client.errors import (
+    ADVICE,
     AnswerLostError,
     ConfigurationError,
     NoAnswerError,

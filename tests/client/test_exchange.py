@@ -10,14 +10,18 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.account import Account, Project
-from airflow_provider_dli.client.advice import ADVICE
+from airflow_provider_dli.client.account import Account, Project, RetryPolicy
 from airflow_provider_dli.client.call import Clock, Request
 from airflow_provider_dli.client.credentials import AccessKey, iam
-from airflow_provider_dli.client.credentials.token import password_token
-from airflow_provider_dli.client.errors import AuthenticationError, ConfigurationError, NotSentError, RefusedError
-from airflow_provider_dli.client.exchange import converse
-from airflow_provider_dli.client.retry import RetryPolicy
+from airflow_provider_dli.client.credentials.iam import password_token
+from airflow_provider_dli.client.errors import (
+    ADVICE,
+    AuthenticationError,
+    ConfigurationError,
+    NotSentError,
+    RefusedError,
+)
+from airflow_provider_dli.client.exchange import request_flow
 from tests.client.talking import Talk, answer, noon, talk
 
 DONE = answer(200, {"is_success": "true", "message": "done"})
@@ -36,7 +40,7 @@ class Proof:
         self.renewable = renewable
         self.forgotten: list[Request] = []
 
-    def prove(self, request: Request, clock: Any) -> Any:
+    def authenticate(self, request: Request, clock: Any) -> Any:
         """Add the number."""
         del clock
         yield from ()
@@ -46,7 +50,7 @@ class Proof:
         """Give no keys; nobody asks here."""
         raise AssertionError(f"asked for keys at {clock}")
 
-    def forget(self, refused: Request) -> bool:
+    def invalidate(self, refused: Request) -> bool:
         """Count on, if that is possible."""
         self.forgotten.append(refused)
         self.number += 1
@@ -64,7 +68,7 @@ def hold(
 ) -> Talk:
     """Hold the conversation, at noon if nothing else is said."""
     account = account_of(credentials or AccessKey("AK", "SK"))
-    return talk(converse(call, account, clock, policy), *answers)
+    return talk(request_flow(call, account, clock, policy), *answers)
 
 
 @pytest.mark.parametrize(
@@ -180,13 +184,13 @@ def test_a_token_that_is_refused_when_the_project_is_looked_up_is_forgotten() ->
     credentials = password_token("https://iam", iam.User("ann", "pass-word", "acme"), iam.Scope(None, "r-1"))
     account = account_of(credentials, project_id=None)
     first = talk(
-        converse(flink.delete_job(1), account, noon),
+        request_flow(flink.delete_job(1), account, noon),
         answer(201, TOKEN, x_subject_token="t1"),
         answer(401, REFUSED),
     )
     assert isinstance(first.error, AuthenticationError)
     second = talk(
-        converse(flink.delete_job(1), account, noon),
+        request_flow(flink.delete_job(1), account, noon),
         answer(201, TOKEN, x_subject_token="t2"),
         answer(200, PROJECTS),
         DONE,
@@ -198,7 +202,9 @@ def test_a_token_that_is_refused_when_the_project_is_looked_up_is_forgotten() ->
 def test_the_project_is_looked_up_at_the_time_of_the_clock_that_is_given() -> None:
     """As all that is signed in the conversation."""
     told = talk(
-        converse(flink.delete_job(1), account_of(AccessKey("AK", "SK"), None), noon), answer(200, PROJECTS), DONE
+        request_flow(flink.delete_job(1), account_of(AccessKey("AK", "SK"), None), noon),
+        answer(200, PROJECTS),
+        DONE,
     )
     assert [dict(request.headers)["X-Sdk-Date"] for request in told.requests] == ["20260115T120000Z"] * 2
 

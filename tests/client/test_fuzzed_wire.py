@@ -21,7 +21,7 @@ import pytest
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.account import Account, Network
 from airflow_provider_dli.client.errors import DliClientError
-from airflow_provider_dli.client.exchange import converse, utc_now
+from airflow_provider_dli.client.exchange import request_flow, utc_now
 from airflow_provider_dli.client.obs.head import ask_facts
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport
@@ -130,7 +130,7 @@ def junk() -> Iterator[Junk]:
 def by_requests(account: Account) -> None:
     transport = SyncTransport(account.network)
     try:
-        transport.run(converse(flink.list_jobs({}), account))
+        transport.run(request_flow(flink.list_jobs({}), account))
     finally:
         transport.close()
 
@@ -138,7 +138,7 @@ def by_requests(account: Account) -> None:
 def by_aiohttp(account: Account) -> None:
     async def main() -> None:
         async with AsyncTransport(account.network) as transport:
-            for conversation in (converse(flink.list_jobs({}), account), ask_facts(PLACE, account, utc_now)):
+            for conversation in (request_flow(flink.list_jobs({}), account), ask_facts(PLACE, account, utc_now)):
                 with suppress(DliClientError):
                     await transport.arun(conversation)
 

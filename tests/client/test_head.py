@@ -15,8 +15,7 @@ from botocore.credentials import Credentials
 from botocore.stub import Stubber
 
 from airflow_provider_dli.client.account import Account, Project
-from airflow_provider_dli.client.building import USER_AGENT
-from airflow_provider_dli.client.call import Request
+from airflow_provider_dli.client.call import USER_AGENT, Request
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import (
     AuthenticationError,

@@ -17,7 +17,7 @@ import trustme
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.errors import AnswerLostError, NotSentError, UnexpectedReplyError
-from airflow_provider_dli.client.exchange import converse
+from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.transport import LONGEST_ANSWER, reason
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from tests.client.conftest import LISTED
@@ -29,7 +29,7 @@ def test_a_private_authority_is_trusted_where_it_is_named(
     drive: Any, account_at: Any, tls_url: str, bundle: str
 ) -> None:
     """Its file is the connection's ca_bundle."""
-    page = drive(converse(LIST, account_at(tls_url)), Network(verify=bundle))
+    page = drive(request_flow(LIST, account_at(tls_url)), Network(verify=bundle))
     assert page.total_count == 0
 
 
@@ -38,7 +38,7 @@ def test_an_unknown_authority_is_refused_before_anything_is_sent(
 ) -> None:
     """The message says that it is the certificate."""
     with pytest.raises(NotSentError, match=r"(?i)certificate"):
-        drive(converse(LIST, account_at(tls_url)), Network())
+        drive(request_flow(LIST, account_at(tls_url)), Network())
 
 
 def test_another_authority_is_refused(drive: Any, account_at: Any, tls_url: str, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_another_authority_is_refused(drive: Any, account_at: Any, tls_url: str,
     bundle = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(str(bundle))
     with pytest.raises(NotSentError, match=r"(?i)certificate"):
-        drive(converse(LIST, account_at(tls_url)), Network(verify=str(bundle)))
+        drive(request_flow(LIST, account_at(tls_url)), Network(verify=str(bundle)))
 
 
 # urllib3 warns at each request; ours warns once, see tests/airflow/test_dli_hook.py.
@@ -55,7 +55,7 @@ def test_certificates_are_not_checked_where_the_connection_says_so(
     drive: Any, account_at: Any, tls_url: str
 ) -> None:
     """Only there."""
-    assert drive(converse(LIST, account_at(tls_url)), Network(verify=False)).total_count == 0
+    assert drive(request_flow(LIST, account_at(tls_url)), Network(verify=False)).total_count == 0
 
 
 def test_a_proxy_with_credentials_gets_them_and_the_host_does_not(
@@ -64,7 +64,7 @@ def test_a_proxy_with_credentials_gets_them_and_the_host_does_not(
     """Percent-encoded in the URL, decoded in the header."""
     raw_server.answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(LISTED), LISTED)
     proxy = raw_server.url.replace("http://", "http://ops:p%40ss@")
-    drive(converse(LIST, account_at("http://dli.invalid")), Network(proxy=proxy))
+    drive(request_flow(LIST, account_at("http://dli.invalid")), Network(proxy=proxy))
     received = raw_server.received[0]
     assert received.startswith(b"GET http://dli.invalid/v1.0/")
     assert b"Proxy-Authorization: Basic " + b64encode(b"ops:p@ss") in received
@@ -77,7 +77,7 @@ def test_a_tunnel_through_a_proxy_shows_it_no_signature(drive: Any, account_at: 
     raw_server.answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
     proxy = raw_server.url.replace("http://", "http://ops:p%40ss@")
     with pytest.raises(NotSentError) as caught:
-        drive(converse(LIST, account_at("https://dli.invalid")), Network(proxy=proxy))
+        drive(request_flow(LIST, account_at("https://dli.invalid")), Network(proxy=proxy))
     received = raw_server.received[0]
     assert received.startswith(b"CONNECT dli.invalid:443 HTTP/1.")
     assert b"SDK-HMAC-SHA256" not in received
@@ -93,7 +93,8 @@ def test_a_proxy_that_is_not_there_is_told_without_its_password(drive: Any, acco
         port = taken.getsockname()[1]
     with pytest.raises(NotSentError) as caught:
         drive(
-            converse(LIST, account_at("http://dli.invalid")), Network(proxy=f"http://ops:p%40ss@127.0.0.1:{port}")
+            request_flow(LIST, account_at("http://dli.invalid")),
+            Network(proxy=f"http://ops:p%40ss@127.0.0.1:{port}"),
         )
     assert not [secret for secret in ("p%40ss", "p@ss") if secret in str(caught.value)]
 
@@ -143,7 +144,7 @@ def test_an_answer_without_end_is_not_read_to_its_end(
     server = Endless(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n" + headers + b"\r\n")
     try:
         with pytest.raises(UnexpectedReplyError, match="longer than 67,108,864 bytes"):
-            drive(converse(LIST, account_at(server.url)), Network(read_timeout=10))
+            drive(request_flow(LIST, account_at(server.url)), Network(read_timeout=10))
     finally:
         server.close()
     assert server.sent < 2 * LONGEST_ANSWER
@@ -154,7 +155,7 @@ def test_who_does_not_answer_is_given_up(drive: Any, account_at: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         account = account_at(f"http://127.0.0.1:{silent.getsockname()[1]}")
         with pytest.raises(AnswerLostError, match="imeout"):
-            drive(converse(LIST, account), Network(connect_timeout=5, read_timeout=0.2))
+            drive(request_flow(LIST, account), Network(connect_timeout=5, read_timeout=0.2))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse what waits in a full queue")
@@ -167,7 +168,7 @@ def test_who_does_not_accept_is_given_up(drive: Any, account_at: Any) -> None:
             first.connect_ex(busy.getsockname())
         account = account_at(f"http://127.0.0.1:{busy.getsockname()[1]}")
         with pytest.raises(NotSentError):
-            drive(converse(LIST, account), Network(connect_timeout=0.2, read_timeout=5))
+            drive(request_flow(LIST, account), Network(connect_timeout=0.2, read_timeout=5))
 
 
 def test_no_cookie_passes_from_one_call_to_the_next(raw_server: Any, drive: Any, account_at: Any) -> None:
@@ -177,8 +178,8 @@ def test_no_cookie_passes_from_one_call_to_the_next(raw_server: Any, drive: Any,
     account = account_at(f"http://localhost:{raw_server.port}")
 
     def both() -> Any:
-        yield from converse(LIST, account)
-        return (yield from converse(LIST, account))
+        yield from request_flow(LIST, account)
+        return (yield from request_flow(LIST, account))
 
     drive(both(), Network())
     assert len(raw_server.received) == 2
@@ -251,7 +252,9 @@ def test_what_drips_is_given_up(drive: Any, account_at: Any, fault: str) -> None
     server = Dripping(*DRIPS[fault])
     try:
         with pytest.raises((AnswerLostError, UnexpectedReplyError), match=r"total_timeout|(?i:status|http)"):
-            drive(converse(LIST, account_at(f"http://{server.host}")), Network(read_timeout=5, total_timeout=0.6))
+            drive(
+                request_flow(LIST, account_at(f"http://{server.host}")), Network(read_timeout=5, total_timeout=0.6)
+            )
     finally:
         server.close()
 
@@ -268,7 +271,7 @@ def test_a_proxy_or_a_handshake_that_drips_is_given_up(drive: Any, account_at: A
         network = replace(network, proxy=f"http://{server.host}")
     try:
         with pytest.raises(NotSentError):
-            drive(converse(LIST, account_at(endpoint)), network)
+            drive(request_flow(LIST, account_at(endpoint)), network)
     finally:
         server.close()
 

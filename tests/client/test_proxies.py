@@ -19,7 +19,7 @@ from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.account import Account, Network
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import ConfigurationError, DliClientError
-from airflow_provider_dli.client.exchange import converse
+from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.head import ask_facts
 from airflow_provider_dli.client.obs.objects import find_object
@@ -186,7 +186,7 @@ def reached(account_at: Any, scheme: str, network: Network) -> Account:
 
 
 def _listed(account: Account, driver: str) -> None:
-    DRIVERS[driver](converse(flink.list_jobs({}, limit=1), account), account.network)
+    DRIVERS[driver](request_flow(flink.list_jobs({}, limit=1), account), account.network)
 
 
 def _head(account: Account, driver: str) -> None:
@@ -317,6 +317,6 @@ def test_a_new_password_is_used_at_once(monkeypatch: pytest.MonkeyPatch, account
         for password in ("first-secret", "second-secret"):
             monkeypatch.setenv("ALL_PROXY", f"http://ops:{password}@127.0.0.1:{faulty.port}")
             with pytest.raises(DliClientError):
-                transport.run(converse(flink.list_jobs({}, limit=1), account_at("http://dli.invalid")))
+                transport.run(request_flow(flink.list_jobs({}, limit=1), account_at("http://dli.invalid")))
             assert basic("ops", password).encode() in faulty.received
     transport.close()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.account import Account, Project
+from airflow_provider_dli.client.account import Account, Project, RetryPolicy
 from airflow_provider_dli.client.call import Pause, Reply, Request
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import (
@@ -25,8 +25,7 @@ from airflow_provider_dli.client.errors import (
     ThrottledError,
     UnavailableError,
 )
-from airflow_provider_dli.client.exchange import converse
-from airflow_provider_dli.client.retry import RetryPolicy
+from airflow_provider_dli.client.exchange import request_flow
 
 EXPORT = flink.export_jobs("obs-test")
 LIST = flink.list_jobs({}, limit=1)
@@ -78,7 +77,7 @@ class Stage:
             iam_endpoint="http://iam",
             retry=RetryPolicy(budget=budget, chance=chance),
         )
-        conversation = converse(call, account, self.clock)
+        conversation = request_flow(call, account, self.clock)
         try:
             step = next(conversation)
             while True:
@@ -217,7 +216,7 @@ def test_a_service_that_wants_no_pause_is_not_flooded(asked: str, call: Any) -> 
     times = [datetime(2026, 1, 15, tzinfo=UTC)]
     key = AccessKey("AK", "SK")
     account = Account("r-1", Project("p", "r-1", "http://h", key), key, "http://h", "http://h", "http://h")
-    conversation = converse(call, account, lambda: times[0], RetryPolicy(budget=120.0, chance=lambda: 0.5))
+    conversation = request_flow(call, account, lambda: times[0], RetryPolicy(budget=120.0, chance=lambda: 0.5))
     throttled = refusal(429, "APIGW.0308", retry_after=asked, date=date)
 
     def passes(pause: Pause) -> None:
@@ -243,5 +242,5 @@ def test_a_clock_that_stands_ends_nothing_late() -> None:
     now = datetime(2026, 1, 15, tzinfo=UTC)
     key = AccessKey("AK", "SK")
     account = Account("r-1", Project("p", "r-1", "http://h", key), key, "http://h", "http://h", "http://h")
-    conversation = converse(LIST, account, lambda: now, RetryPolicy(budget=120.0))
+    conversation = request_flow(LIST, account, lambda: now, RetryPolicy(budget=120.0))
     assert requests_of(conversation, refusal(503, "x"), lambda _: None) == 130

@@ -17,10 +17,9 @@ import requests
 from requests.adapters import BaseAdapter
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.account import Network
+from airflow_provider_dli.client.account import Network, RetryPolicy
 from airflow_provider_dli.client.errors import AnswerLostError, NotSentError
-from airflow_provider_dli.client.exchange import converse
-from airflow_provider_dli.client.retry import RetryPolicy
+from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from tests.client.conftest import QUICK, read_request
 
@@ -71,7 +70,7 @@ class Peer:
         self.tunnels += 1
         connection.sendall(OPENED)
 
-    def encrypted(self, connection: socket.socket) -> ssl.SSLSocket:
+    def uses_tls(self, connection: socket.socket) -> ssl.SSLSocket:
         return self._context.wrap_socket(connection, server_side=True)
 
     def _serve(self) -> None:
@@ -108,13 +107,13 @@ def contradict(peer: Peer, connection: socket.socket) -> None:
 
 def tls_hang_up(peer: Peer, connection: socket.socket) -> None:
     """Read the request over TLS and close."""
-    with peer.encrypted(connection) as inner:
+    with peer.uses_tls(connection) as inner:
         peer.read(inner)
 
 
 def tls_bad_record(peer: Peer, connection: socket.socket) -> None:
     """Answer over TLS with what is no TLS."""
-    inner = peer.encrypted(connection)
+    inner = peer.uses_tls(connection)
     peer.read(inner)
     with socket.socket(fileno=inner.detach()) as bare:
         bare.sendall(PLAIN)
@@ -122,7 +121,7 @@ def tls_bad_record(peer: Peer, connection: socket.socket) -> None:
 
 def tls_bad_record_in_the_answer(peer: Peer, connection: socket.socket) -> None:
     """Begin the answer over TLS and go on with what is no TLS."""
-    inner = peer.encrypted(connection)
+    inner = peer.uses_tls(connection)
     peer.read(inner)
     inner.sendall(BEGUN)
     with socket.socket(fileno=inner.detach()) as bare:
@@ -142,7 +141,7 @@ def tunnelled(part: Callable[[Peer, socket.socket], None]) -> Callable[[Peer, so
 
 def tls_reset(peer: Peer, connection: socket.socket) -> None:
     """Read the request over TLS and reset."""
-    inner = peer.encrypted(connection)
+    inner = peer.uses_tls(connection)
     peer.read(inner)
     with socket.socket(fileno=inner.detach()) as bare:
         bare.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -205,7 +204,7 @@ def test_what_has_arrived_is_asked_once(
     peer.play = part
     endpoint, network = ways(peer, bundle)[way]
     with pytest.raises(AnswerLostError, match="Whether the service acted is not known"):
-        drive(converse(EXPORT, account_at(endpoint), policy=EAGER), network)
+        drive(request_flow(EXPORT, account_at(endpoint), policy=EAGER), network)
     assert [request.split(b" ")[0] for request in peer.asked] == [b"POST"]
 
 
@@ -227,7 +226,7 @@ def test_what_was_never_written_is_not_sent(
     peer.play = part
     endpoint, network = ways(peer, bundle)[way]
     with pytest.raises(NotSentError, match="Nothing was sent"):
-        drive(converse(EXPORT, account_at(endpoint)), network)
+        drive(request_flow(EXPORT, account_at(endpoint)), network)
     assert peer.asked == []
 
 
@@ -236,7 +235,7 @@ def test_a_certificate_that_is_not_trusted_at_the_end_of_a_tunnel(peer: Peer, dr
     peer.play = tunnelled(tls_hang_up)
     network = replace(QUICK, proxy=f"http://127.0.0.1:{peer.port}")
     with pytest.raises(NotSentError, match=r"(?i)certificate"):
-        drive(converse(EXPORT, account_at("https://localhost")), network)
+        drive(request_flow(EXPORT, account_at("https://localhost")), network)
     assert (peer.asked, peer.tunnels) == ([], 1)
 
 
@@ -244,7 +243,7 @@ def test_a_certificate_that_is_not_trusted_at_the_end_of_a_tunnel(peer: Peer, dr
 def test_no_driver_asks_for_a_change_again_by_itself(call: Any, peer: Peer, drive: Any, account_at: Any) -> None:
     """A library may think its method harmless; the conversation knows."""
     with pytest.raises(AnswerLostError):
-        drive(converse(call, account_at(f"http://127.0.0.1:{peer.port}")), QUICK)
+        drive(request_flow(call, account_at(f"http://127.0.0.1:{peer.port}")), QUICK)
     assert len(peer.asked) == 1
 
 
@@ -257,9 +256,9 @@ def keep(peer: Peer, connection: socket.socket) -> None:
 
 def twice(account: Any) -> Any:
     """Delete a job and another."""
-    first = yield from converse(flink.delete_job(1), account)
+    first = yield from request_flow(flink.delete_job(1), account)
     assert first.message == "yes"
-    return (yield from converse(flink.delete_job(2), account))
+    return (yield from request_flow(flink.delete_job(2), account))
 
 
 def test_what_was_sent_on_a_connection_that_was_kept_has_left(peer: Peer, drive: Any, account_at: Any) -> None:
@@ -292,7 +291,7 @@ def test_threads_that_share_a_transport_are_told_of_their_own_request(peer: Peer
 
     def kind(endpoint: str) -> type[Exception]:
         try:
-            transport.run(converse(EXPORT, account_at(endpoint)))
+            transport.run(request_flow(EXPORT, account_at(endpoint)))
         except (AnswerLostError, NotSentError) as error:
             return type(error)
         raise AssertionError("was answered")
@@ -337,5 +336,5 @@ def test_of_an_adapter_that_is_not_ours_nothing_is_known(
     transport = SyncTransport(QUICK)
     transport.session.mount("http://", Foreign(error))
     with pytest.raises(kind):
-        transport.run(converse(EXPORT, account_at("http://dli.invalid")))
+        transport.run(request_flow(EXPORT, account_at("http://dli.invalid")))
     transport.close()

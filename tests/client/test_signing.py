@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_dli.client import signing
 from airflow_provider_dli.client.call import Reply, Request
-from airflow_provider_dli.client.credentials.keys import AccessKey, sign
+from airflow_provider_dli.client.credentials import AccessKey, sign
 
 CASES = sorted((Path(__file__).parents[1] / "golden" / "signing").glob("*.json"))
 _SCALARS = {True: "true", False: "false"}

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.account import Account, Project
 from airflow_provider_dli.client.call import Call, Request
-from airflow_provider_dli.client.credentials.keys import AccessKey, sign
+from airflow_provider_dli.client.credentials import AccessKey, sign
 from airflow_provider_dli.client.errors import ServiceError
-from airflow_provider_dli.client.exchange import build, converse
+from airflow_provider_dli.client.exchange import build, request_flow
 from airflow_provider_dli.client.signing import canonical_query
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport
@@ -241,7 +241,7 @@ def wire(dli_emulator_session: Any) -> Any:
             return await transport.arun(conversation)
 
     def ask(driver: str, filters: dict[str, Any]) -> tuple[int, str | None]:
-        conversation = converse(flink.list_jobs(filters, limit=1), account)
+        conversation = request_flow(flink.list_jobs(filters, limit=1), account)
         try:
             if driver == "sync":
                 in_turn(conversation)

@@ -14,8 +14,9 @@ from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import Request
 from airflow_provider_dli.client.credentials import metadata
 from airflow_provider_dli.client.errors import ConfigurationError, NotSentError, UnexpectedReplyError
-from airflow_provider_dli.client.exchange import converse
-from airflow_provider_dli.client.transport.ways import authorities, context_of, proxy_of
+from airflow_provider_dli.client.exchange import request_flow
+from airflow_provider_dli.client.proxies import proxy_of
+from airflow_provider_dli.client.transport import ssl_context, trusted_certificates
 from tests.client.conftest import QUICK
 
 SHOW = flink.show_job(104)
@@ -45,7 +46,7 @@ def test_the_environments_proxy_is_used_in_all_its_forms(
     """With a scheme or without, for one scheme or for all, by both drivers."""
     monkeypatch.setenv(name, form.format(raw_server.port))
     with pytest.raises(UnexpectedReplyError):
-        drive(converse(SHOW, account_at("http://dli.invalid")))
+        drive(request_flow(SHOW, account_at("http://dli.invalid")))
     assert raw_server.received[0].startswith(b"GET http://dli.invalid/v1.0/")
 
 
@@ -97,7 +98,7 @@ def test_a_socks_proxy_is_not_supported(
     """Its kind is named, and nothing is sent to it."""
     monkeypatch.setenv("all_proxy", f"{scheme}://ops:hunter2@127.0.0.1:{raw_server.port}")
     with pytest.raises(ConfigurationError, match=rf"is a proxy of {scheme.lower()}://, which is not supported"):
-        drive(converse(SHOW, account_at("http://dli.invalid")))
+        drive(request_flow(SHOW, account_at("http://dli.invalid")))
     assert raw_server.received == []
 
 
@@ -123,7 +124,7 @@ def test_a_proxy_that_is_no_url_is_told_without_its_password(
     """The variable is named, and nothing was sent."""
     monkeypatch.setenv("all_proxy", proxy)
     with pytest.raises(ConfigurationError, match=r"^environment variable all_proxy: ") as caught:
-        drive(converse(SHOW, account_at("http://dli.invalid")))
+        drive(request_flow(SHOW, account_at("http://dli.invalid")))
     assert not [part for part in ("hun", "ter2") if part in str(caught.value)]
 
 
@@ -153,22 +154,22 @@ def test_the_environments_authorities_are_trusted(  # noqa: PLR0917 -- fixtures
 ) -> None:
     """By both drivers; those of the connection come before them."""
     with pytest.raises(NotSentError, match=r"(?i)certificate"):
-        drive(converse(LIST, account_at(tls_url)))
+        drive(request_flow(LIST, account_at(tls_url)))
     monkeypatch.setenv(name, bundle)
-    assert drive(converse(LIST, account_at(tls_url))).total_count == 0
+    assert drive(request_flow(LIST, account_at(tls_url))).total_count == 0
     with pytest.raises(NotSentError, match=r"(?i)certificate"):
-        drive(converse(LIST, account_at(tls_url)), Network(verify=other))
+        drive(request_flow(LIST, account_at(tls_url)), Network(verify=other))
 
 
 def test_whose_authorities_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection's, then those for requests, then curl's; False checks nothing."""
-    assert authorities(verify=True) is True
+    assert trusted_certificates(verify=True) is True
     monkeypatch.setenv("CURL_CA_BUNDLE", "/curl")
-    assert authorities(verify=True) == "/curl"
+    assert trusted_certificates(verify=True) == "/curl"
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/requests")
-    assert authorities(verify=True) == "/requests"
-    assert authorities(verify="/own") == "/own"
-    assert authorities(verify=False) is False
+    assert trusted_certificates(verify=True) == "/requests"
+    assert trusted_certificates(verify="/own") == "/own"
+    assert trusted_certificates(verify=False) is False
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "of-something-else"])
@@ -181,12 +182,12 @@ def test_authorities_that_cannot_be_read(
         path.write_text(content)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
     with pytest.raises(ConfigurationError) as caught:
-        drive(converse(SHOW, account_at("https://dli.invalid")))
+        drive(request_flow(SHOW, account_at("https://dli.invalid")))
     assert caught.value.field == "trusted certificates"
     assert caught.value.problem.startswith(f"{str(path)!r} cannot be used (")
     assert "REQUESTS_CA_BUNDLE" in caught.value.remedy
     with pytest.raises(ConfigurationError):
-        drive(converse(SHOW, account_at("https://dli.invalid")), Network(verify=str(path)))
+        drive(request_flow(SHOW, account_at("https://dli.invalid")), Network(verify=str(path)))
 
 
 def test_authorities_play_no_part_without_tls(
@@ -195,11 +196,11 @@ def test_authorities_play_no_part_without_tls(
     """An emulator is reached whatever stands there."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file")
     with pytest.raises(UnexpectedReplyError):
-        drive(converse(SHOW, account_at(raw_server.url)), QUICK)
+        drive(request_flow(SHOW, account_at(raw_server.url)), QUICK)
 
 
 def test_authorities_may_be_a_directory(tmp_path: Path) -> None:
     """As OpenSSL has them."""
-    context = context_of(str(tmp_path))
+    context = ssl_context(str(tmp_path))
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.cert_store_stats()["x509"] == 0  # nobody else is trusted

@@ -11,8 +11,7 @@ import pytest
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.account import Network
-from airflow_provider_dli.client.building import USER_AGENT
-from airflow_provider_dli.client.call import Call
+from airflow_provider_dli.client.call import USER_AGENT, Call
 from airflow_provider_dli.client.credentials import iam
 from airflow_provider_dli.client.errors import (
     AnswerLostError,
@@ -20,7 +19,7 @@ from airflow_provider_dli.client.errors import (
     NotSentError,
     UnexpectedReplyError,
 )
-from airflow_provider_dli.client.exchange import converse
+from airflow_provider_dli.client.exchange import request_flow
 
 EXPORTED = b'{"is_success": true, "message": "The job is successfully exported.", "zip_file": ["obs-test/a.zip"]}'
 
@@ -40,7 +39,7 @@ def test_the_export_is_the_request_of_the_manual(raw_server: Any, drive: Any, ac
     """Method, path, headers and body are those of the page, read raw from a socket."""
     raw_server.answer = answer(EXPORTED)
     account = account_at(raw_server.url)
-    result = drive(converse(flink.export_jobs("obs-test", [100]), account, clock))
+    result = drive(request_flow(flink.export_jobs("obs-test", [100]), account, clock))
     assert result.zip_file == ("obs-test/a.zip",)
     head, _, body = raw_server.received[0].partition(b"\r\n\r\n")
     assert head.decode().split("\r\n")[:-2] == [
@@ -73,7 +72,7 @@ def test_both_drivers_send_the_same_bytes(
     """With the same clock the two requests are equal byte for byte."""
     for drive in both_drivers.values():
         with pytest.raises(UnexpectedReplyError):
-            drive(converse(call, account_at(raw_server.url, token), clock))
+            drive(request_flow(call, account_at(raw_server.url, token), clock))
     first, second = raw_server.received
     assert first == second
 
@@ -83,13 +82,13 @@ def test_nothing_listens(drive: Any, account_at: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(NotSentError, match=f"ExportFlinkJobs: could not reach 127.0.0.1:{port}.*Nothing was sent"):
-        drive(converse(CALLS[0], account_at(f"http://127.0.0.1:{port}")))
+        drive(request_flow(CALLS[0], account_at(f"http://127.0.0.1:{port}")))
 
 
 def test_no_such_host(drive: Any, account_at: Any) -> None:
     """So is a name that DNS does not know."""
     with pytest.raises(NotSentError, match=r"could not reach dli\.invalid"):
-        drive(converse(CALLS[0], account_at("http://dli.invalid")))
+        drive(request_flow(CALLS[0], account_at("http://dli.invalid")))
 
 
 def test_no_tls_where_it_is_asked_for(raw_server: Any, drive: Any, account_at: Any) -> None:
@@ -106,7 +105,7 @@ def test_no_tls_where_it_is_asked_for(raw_server: Any, drive: Any, account_at: A
         thread = threading.Thread(target=hang_up)
         thread.start()
         with pytest.raises(NotSentError):
-            drive(converse(CALLS[2], account_at(f"https://127.0.0.1:{plain.getsockname()[1]}")))
+            drive(request_flow(CALLS[2], account_at(f"https://127.0.0.1:{plain.getsockname()[1]}")))
         thread.join()
 
 
@@ -125,7 +124,7 @@ def test_an_answer_cut_short_is_an_unknown_outcome(
     """The request arrived; what became of it is not known, and the error says so."""
     raw_server.answer = cut
     with pytest.raises(AnswerLostError, match="Whether the service acted is not known"):
-        drive(converse(CALLS[0], account_at(raw_server.url)))
+        drive(request_flow(CALLS[0], account_at(raw_server.url)))
     assert len(raw_server.received) == 1
 
 
@@ -134,14 +133,14 @@ def test_a_server_that_never_answers(drive: Any, account_at: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(AnswerLostError, match="imeout"):
-            drive(converse(CALLS[0], account_at(url)), Network(read_timeout=0.5))
+            drive(request_flow(CALLS[0], account_at(url)), Network(read_timeout=0.5))
 
 
 def test_a_redirect_is_refused(raw_server: Any, drive: Any, account_at: Any) -> None:
     """The signature is never carried to another host."""
     raw_server.answer = answer(b"", "302 Found", "Location: http://elsewhere.invalid/\r\n")
     with pytest.raises(UnexpectedReplyError, match=r"redirected to 'http://elsewhere.invalid/'"):
-        drive(converse(CALLS[3], account_at(raw_server.url)))
+        drive(request_flow(CALLS[3], account_at(raw_server.url)))
     assert len(raw_server.received) == 1
 
 
@@ -162,7 +161,7 @@ def test_a_redirect_to_a_place_that_is_none_is_refused(
     """Nobody looks where it would lead; what is told can be printed, and is not without end."""
     raw_server.answer = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + place + b"\r\n\r\n"
     with pytest.raises(UnexpectedReplyError, match=r"redirected to .*, which is not followed") as caught:
-        drive(converse(CALLS[3], account_at(raw_server.url)))
+        drive(request_flow(CALLS[3], account_at(raw_server.url)))
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 600
 
@@ -175,7 +174,7 @@ def test_what_no_header_can_carry_is_named_by_its_header(
 ) -> None:
     """Before anything is sent; no part of the value is told."""
     with pytest.raises(ConfigurationError, match=r"^header X-Security-Token: cannot carry") as caught:
-        drive(converse(CALLS[0], account_at(raw_server.url, token)))
+        drive(request_flow(CALLS[0], account_at(raw_server.url, token)))
     assert "tok" not in str(caught.value)
     assert raw_server.received == []
 
@@ -184,7 +183,7 @@ def test_what_no_header_can_carry_is_named_by_its_header(
 def test_a_host_that_can_be_none_is_not_reached(host: str, drive: Any, account_at: Any) -> None:
     """However it came to be asked for: each library has an error of its own for it."""
     with pytest.raises(NotSentError, match="Nothing was sent"):
-        drive(converse(CALLS[0], account_at(f"http://{host}")))
+        drive(request_flow(CALLS[0], account_at(f"http://{host}")))
 
 
 def test_a_netrc_file_takes_no_part(
@@ -195,7 +194,7 @@ def test_a_netrc_file_takes_no_part(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
     with pytest.raises(UnexpectedReplyError):
-        drive(converse(CALLS[3], account_at(raw_server.url)))
+        drive(request_flow(CALLS[3], account_at(raw_server.url)))
     assert b"Authorization: SDK-HMAC-SHA256 " in raw_server.received[0]
 
 
@@ -205,8 +204,8 @@ def test_the_proxy_of_the_environment_is_used(
     """Unless NO_PROXY names the host."""
     monkeypatch.setenv("http_proxy", raw_server.url)
     with pytest.raises(UnexpectedReplyError):
-        drive(converse(CALLS[3], account_at("http://dli.invalid")))
+        drive(request_flow(CALLS[3], account_at("http://dli.invalid")))
     assert raw_server.received[0].startswith(b"GET http://dli.invalid/v1.0/")
     monkeypatch.setenv("no_proxy", "dli.invalid")
     with pytest.raises(NotSentError):
-        drive(converse(CALLS[3], account_at("http://dli.invalid")))
+        drive(request_flow(CALLS[3], account_at("http://dli.invalid")))

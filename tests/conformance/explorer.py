@@ -22,7 +22,7 @@ from schemathesis.hooks import unregister
 
 import dli_emulator as package
 from airflow_provider_dli.client.call import Request
-from airflow_provider_dli.client.credentials.keys import AccessKey, sign
+from airflow_provider_dli.client.credentials import AccessKey, sign
 from airflow_provider_dli.client.signing import canonical_query, sdk_date
 from dli_emulator import Emulator
 from dli_emulator.archive import archive_of

@@ -14,9 +14,9 @@ from huaweicloudsdkcore.exceptions.exceptions import (  # type: ignore[import-un
 )
 
 from airflow_provider_dli.client.account import Account, Project
-from airflow_provider_dli.client.credentials.keys import AccessKey
+from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import ServiceError
-from airflow_provider_dli.client.exchange import converse
+from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from dli_emulator import Emulator
 from tests.conformance.conftest import SEED, THOROUGH, Tell
@@ -43,7 +43,7 @@ def senders(dli_emulator: Emulator) -> Iterator[dict[str, Callable[[Inputs], Sen
 
         def ours_sends(given: Inputs) -> Sent:
             with suppress(ServiceError):
-                transport.run(converse(our_call(given), account))
+                transport.run(request_flow(our_call(given), account))
             return arrived(dli_emulator)
 
         def theirs_sends(given: Inputs) -> Sent:

@@ -5,21 +5,17 @@ Follows the IAM API reference, *Token Management*, *Access Key Management* and *
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_dli.client import clocks, replies
-from airflow_provider_dli.client.building import json_request
-from airflow_provider_dli.client.call import Clock, Conversation, Reply, Request, ask
-from airflow_provider_dli.client.credentials.cache import Lasting
-from airflow_provider_dli.client.credentials.keys import AccessKey
+from airflow_provider_dli.client.call import Clock, Flow, Reply, Request, json_request, send
+from airflow_provider_dli.client.credentials import AccessKey, Cached, Credentials, Expiring, TemporaryKeys
+from airflow_provider_dli.client.errors import AuthenticationError
 from airflow_provider_dli.client.signing import canonical_query
-
-if TYPE_CHECKING:
-    from airflow_provider_dli.client.credentials import Credentials
 
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105 -- the name of a header
 _TOKENS = "/v3/auth/tokens?nocatalog=true"
@@ -70,7 +66,88 @@ class Agency:
     domain: str
 
 
-def create_token(endpoint: str, user: User, scope: Scope) -> Conversation[Lasting[str]]:
+class TokenCredentials:
+    """A token as proof, and for OBS the temporary keys that IAM makes for it.
+
+    :param iam_endpoint: base URL of IAM
+    :param who: whose token it is, for people
+    :param fetch: the conversation that gets the token
+    :param renewable: whether ``fetch`` gives another one when asked again
+    """
+
+    def __init__(
+        self, iam_endpoint: str, identity: str, fetch: Callable[[Clock], Flow[Expiring[str]]], *, renewable: bool
+    ) -> None:
+        self.identity = identity
+        self._iam = iam_endpoint
+        self._renewable = renewable
+        self._token = Cached(fetch)
+        self._keys = Cached(self._fetch_keys)
+
+    def authenticate(self, request: Request, clock: Clock) -> Flow[Request]:
+        """Add the token as ``X-Auth-Token``."""
+        token = yield from self._token.get(clock)
+        headers = (*request.headers, (TOKEN_HEADER, token))
+        return replace(request, headers=headers, secrets=(*request.secrets, token))
+
+    def keys(self, clock: Clock) -> Flow[AccessKey]:
+        """Give temporary keys that IAM makes for the token."""
+        return (yield from self._keys.get(clock))
+
+    def invalidate(self, refused: Request) -> bool:
+        """Forget the token that was refused; whether another can be had."""
+        self._token.invalidate(lambda token: (TOKEN_HEADER, token) in refused.headers)
+        return self._renewable
+
+    def _fetch_keys(self, clock: Clock) -> Flow[Expiring[AccessKey]]:
+        token = yield from self._token.get(clock)
+        try:
+            return (yield from keys_of_token(self._iam, token))
+        except AuthenticationError:
+            self._token.invalidate(lambda held: held == token)
+            raise
+
+
+def ready_token(iam_endpoint: str, token: str) -> TokenCredentials:
+    """Use a token as it was given; when it ends, so does the proof.
+
+    :param iam_endpoint: base URL of IAM
+    :param token: the token, scoped to the project
+    """
+
+    def fetch(clock: Clock) -> Flow[Expiring[str]]:
+        del clock
+        yield from ()
+        return Expiring(token, None)
+
+    return TokenCredentials(iam_endpoint, "the bearer of a token", fetch, renewable=False)
+
+
+def password_token(iam_endpoint: str, user: User, scope: Scope) -> TokenCredentials:
+    """Get tokens with the password of an IAM user, each renewed before its end.
+
+    :param iam_endpoint: base URL of IAM
+    :param user: who asks
+    :param scope: the project that the tokens are for
+    """
+    identity = f"IAM user {user.name} of account {user.domain}"
+    return TokenCredentials(
+        iam_endpoint, identity, lambda _clock: create_token(iam_endpoint, user, scope), renewable=True
+    )
+
+
+def agency_keys(iam_endpoint: str, trusted: Credentials, agency: Agency) -> TemporaryKeys:
+    """Assume an agency of another account.
+
+    :param iam_endpoint: base URL of IAM
+    :param trusted: who we are before
+    :param agency: whom we become
+    """
+    identity = f"agency {agency.name} of account {agency.domain}, assumed by {trusted.identity}"
+    return TemporaryKeys(identity, lambda clock: keys_of_agency(iam_endpoint, trusted, agency, clock))
+
+
+def create_token(endpoint: str, user: User, scope: Scope) -> Flow[Expiring[str]]:
     """Get a token for a user's password, scoped to a project.
 
     :param endpoint: base URL of IAM
@@ -83,15 +160,15 @@ def create_token(endpoint: str, user: User, scope: Scope) -> Conversation[Lastin
     identity = {"methods": ["password"], "password": {"user": person}}
     body = {"auth": {"identity": identity, "scope": {"project": project}}}
     request = json_request(_CREATE_TOKEN, "POST", endpoint + _TOKENS, body)
-    reply = yield from ask(replace(request, secrets=(user.password,), logins=(user.name,)))
+    reply = yield from send(replace(request, secrets=(user.password,), logins=(user.name,)))
     answer = replies.json_object(_CREATE_TOKEN, reply)
     token = reply.headers.get("x-subject-token")
     if not token:
         raise replies.unexpected(_CREATE_TOKEN, reply, "the reply has no X-Subject-Token")
-    return Lasting(token, _time(_CREATE_TOKEN, reply, answer.get("token")))
+    return Expiring(token, _time(_CREATE_TOKEN, reply, answer.get("token")))
 
 
-def keys_of_token(endpoint: str, token: str) -> Conversation[Lasting[AccessKey]]:
+def keys_of_token(endpoint: str, token: str) -> Flow[Expiring[AccessKey]]:
     """Get temporary access keys for a token.
 
     :param endpoint: base URL of IAM
@@ -102,13 +179,11 @@ def keys_of_token(endpoint: str, token: str) -> Conversation[Lasting[AccessKey]]
     request = json_request(
         "CreateTemporaryAccessKeyByToken", "POST", endpoint + _SECURITY_TOKENS, {"auth": {"identity": identity}}
     )
-    reply = yield from ask(replace(request, secrets=(token,)))
+    reply = yield from send(replace(request, secrets=(token,)))
     return read_keys(request.operation, reply)
 
 
-def keys_of_agency(
-    endpoint: str, trusted: Credentials, agency: Agency, clock: Clock
-) -> Conversation[Lasting[AccessKey]]:
+def keys_of_agency(endpoint: str, trusted: Credentials, agency: Agency, clock: Clock) -> Flow[Expiring[AccessKey]]:
     """Get temporary access keys by assuming an agency.
 
     :param endpoint: base URL of IAM
@@ -126,9 +201,7 @@ def keys_of_agency(
     return read_keys(request.operation, reply)
 
 
-def find_projects(
-    endpoint: str, credentials: Credentials, name: str, clock: Clock
-) -> Conversation[list[tuple[str, str]]]:
+def find_projects(endpoint: str, credentials: Credentials, name: str, clock: Clock) -> Flow[list[tuple[str, str]]]:
     """Look up the projects that bear a name; id and name of each.
 
     :param endpoint: base URL of IAM
@@ -147,16 +220,16 @@ def find_projects(
         raise replies.unexpected(request.operation, reply, f"the projects cannot be read: {error}") from error
 
 
-def _ask_as(credentials: Credentials, request: Request, clock: Clock) -> Conversation[Reply]:
+def _ask_as(credentials: Credentials, request: Request, clock: Clock) -> Flow[Reply]:
     """Ask with proof; if that is not believed, whoever asks next gets other proof."""
-    proven = yield from credentials.prove(request, clock)
-    reply = yield from ask(proven)
+    proven = yield from credentials.authenticate(request, clock)
+    reply = yield from send(proven)
     if reply.status == HTTPStatus.UNAUTHORIZED:
-        credentials.forget(proven)
+        credentials.invalidate(proven)
     return reply
 
 
-def read_keys(operation: str, reply: Reply) -> Lasting[AccessKey]:
+def read_keys(operation: str, reply: Reply) -> Expiring[AccessKey]:
     """Read temporary keys from a reply; they have the same form wherever they come from.
 
     :param operation: what was asked, for messages
@@ -171,7 +244,7 @@ def read_keys(operation: str, reply: Reply) -> Lasting[AccessKey]:
         raise replies.unexpected(operation, reply, f"the keys cannot be read: no {error}") from None
     if not all(part.isascii() and part.isprintable() for part in parts):
         raise replies.unexpected(operation, reply, "the keys cannot be read: they have characters that no key has")
-    return Lasting(AccessKey(*parts), _time(operation, reply, given))
+    return Expiring(AccessKey(*parts), _time(operation, reply, given))
 
 
 def _time(operation: str, reply: Reply, given: object) -> datetime:

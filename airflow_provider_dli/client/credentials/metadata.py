@@ -9,11 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from airflow_provider_dli.client import replies
-from airflow_provider_dli.client.building import plain_request
-from airflow_provider_dli.client.call import Conversation, Reply, ask
-from airflow_provider_dli.client.credentials import iam
-from airflow_provider_dli.client.credentials.cache import Lasting
-from airflow_provider_dli.client.credentials.keys import AccessKey
+from airflow_provider_dli.client.call import Flow, Reply, plain_request, send
+from airflow_provider_dli.client.credentials import AccessKey, Expiring, TemporaryKeys
+from airflow_provider_dli.client.credentials.iam import read_keys
 
 ENDPOINT = "http://169.254.169.254"
 _TOKEN = "/meta-data/latest/api/token"  # noqa: S105 -- a path
@@ -24,7 +22,15 @@ _NO_VERSION_2 = (404, 405)
 _OK = 200
 
 
-def security_key(endpoint: str) -> Conversation[Lasting[AccessKey]]:
+def metadata_keys(endpoint: str = ENDPOINT) -> TemporaryKeys:
+    """Use the agency of the ECS that this runs on.
+
+    :param endpoint: base URL of the metadata service
+    """
+    return TemporaryKeys("the agency of this ECS", lambda _clock: security_key(endpoint))
+
+
+def security_key(endpoint: str) -> Flow[Expiring[AccessKey]]:
     """Get the temporary keys of the agency of this ECS.
 
     :param endpoint: base URL of the metadata service
@@ -33,14 +39,14 @@ def security_key(endpoint: str) -> Conversation[Lasting[AccessKey]]:
     token = yield from _session_token(endpoint)
     headers = [("X-Metadata-Token", token)] if token else []
     request = plain_request("GetSecurityKey", "GET", endpoint + _KEYS, headers, direct=True)
-    reply = yield from ask(replace(request, secrets=(token,) if token else ()))
-    return iam.read_keys("GetSecurityKey", reply)
+    reply = yield from send(replace(request, secrets=(token,) if token else ()))
+    return read_keys("GetSecurityKey", reply)
 
 
-def _session_token(endpoint: str) -> Conversation[str | None]:
+def _session_token(endpoint: str) -> Flow[str | None]:
     headers = [("X-Metadata-Token-Ttl-Seconds", str(_TOKEN_SECONDS))]
     request = plain_request("GetMetadataToken", "PUT", endpoint + _TOKEN, headers, direct=True)
-    reply: Reply = yield from ask(request)
+    reply: Reply = yield from send(request)
     if reply.status in _NO_VERSION_2:
         return None
     if reply.status != _OK:

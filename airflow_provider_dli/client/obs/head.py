@@ -15,8 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from airflow_provider_dli.client.building import USER_AGENT
-from airflow_provider_dli.client.call import Reply, Request, ask
+from airflow_provider_dli.client.call import USER_AGENT, Reply, Request, send
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.asking import no_bucket, refusal
 from airflow_provider_dli.client.obs.objects import ObjectFacts, facts_of
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_dli.client.account import Account
-    from airflow_provider_dli.client.call import Clock, Conversation
+    from airflow_provider_dli.client.call import Clock, Flow
     from airflow_provider_dli.client.credentials import AccessKey
 
 _OK, _PARTIAL, _NOT_FOUND = 200, 206, 404
@@ -39,7 +38,7 @@ _UNSIGNED = Config(s3={"payload_signing_enabled": False})
 
 def ask_facts(
     place: ObsLocation, account: Account, clock: Clock, *, bucket_known: bool = False
-) -> Conversation[ObjectFacts | None]:
+) -> Flow[ObjectFacts | None]:
     """Look an object up; None if the bucket has no such object yet.
 
     :param place: bucket and key
@@ -49,22 +48,22 @@ def ask_facts(
     :raises DliClientError: if the bucket is missing, may not be read, or OBS does not answer
     """
     key = yield from account.credentials.keys(clock)
-    reply = yield from ask(_request("HeadObject", "HEAD", place, account, key))
+    reply = yield from send(_request("HeadObject", "HEAD", place, account, key))
     account.obs_clock.observe(reply)
     check("HeadObject", reply)
     if reply.status == _OK:
         return facts_of(reply)
     if reply.status != _NOT_FOUND:
         # The answer to HEAD has no body that could say why; one to a GET of a byte has.
-        told = yield from ask(_request("GetObject", "GET", place, account, key, {"Range": "bytes=0-0"}))
+        told = yield from send(_request("GetObject", "GET", place, account, key, {"Range": "bytes=0-0"}))
         raise _refusal("HeadObject", place, told if told.status not in (_OK, _PARTIAL) else reply)
     if not bucket_known:
         yield from _ask_bucket(ObsLocation(place.bucket), account, key)
     return None
 
 
-def _ask_bucket(bucket: ObsLocation, account: Account, key: AccessKey) -> Conversation[None]:
-    reply = yield from ask(_request("HeadBucket", "HEAD", bucket, account, key))
+def _ask_bucket(bucket: ObsLocation, account: Account, key: AccessKey) -> Flow[None]:
+    reply = yield from send(_request("HeadBucket", "HEAD", bucket, account, key))
     check("HeadBucket", reply)
     if reply.status == _NOT_FOUND:
         raise no_bucket(bucket.bucket)

@@ -1,23 +1,29 @@
-"""The two drivers of a conversation, the only modules that import an HTTP library.
+"""The two drivers of a flow, the only modules that import an HTTP library.
 
 :mod:`~airflow_provider_dli.client.transport.sync` drives it with requests,
 :mod:`~airflow_provider_dli.client.transport.aio` with aiohttp. They send the same bytes: only what
 :class:`~airflow_provider_dli.client.call.Request` says, and ``Content-Length``. Two modules, so that a
-task does not pay for the import of the other half's library. They reach a host by the same way, see
-:mod:`~airflow_provider_dli.client.transport.ways`.
+task does not import the library of the other one. Proxies and certificates are the same for both, see
+:mod:`~airflow_provider_dli.client.proxies`.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import ssl
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from airflow_provider_dli.client.call import Reply, Request
+from airflow_provider_dli.client.endpoints import shown_path
 from airflow_provider_dli.client.errors import AnswerLostError, ConfigurationError, NoAnswerError, NotSentError
 from airflow_provider_dli.client.replies import unexpected
 
+#: bytes that are read or written at a time
+PIECE = 64 * 1024
 #: bytes of the longest answer that is read; a page of 100 jobs with all their SQL stays far below
 LONGEST_ANSWER = 64 * 1024 * 1024
 # To the last at sign: a password may have one itself, or a slash.
@@ -76,15 +82,15 @@ def headers_of(request: Request) -> dict[str, str]:
     return dict(request.headers)
 
 
-def no_answer(request: Request, error: Exception, cause: object = None, *, left: bool) -> NoAnswerError:
+def no_response(request: Request, error: Exception, cause: object = None, *, maybe_sent: bool) -> NoAnswerError:
     """Make the error for an answer that did not come.
 
     :param request: what was asked
     :param error: what the library raised
     :param cause: what says more than the error, if anything does
-    :param left: whether anything of the request may have left this machine
+    :param maybe_sent: whether anything of the request may have left this machine
     """
-    kind = AnswerLostError if left else NotSentError
+    kind = AnswerLostError if maybe_sent else NotSentError
     return kind(request.operation, urlsplit(request.url).netloc, reason(error, cause))
 
 
@@ -95,3 +101,38 @@ def reason(error: Exception, cause: object = None) -> str:
     :param cause: what says more than the error, if anything does
     """
     return _USER_INFO.sub("//", f"{type(error).__name__}: {cause or error}".strip(": ").removesuffix("."))
+
+
+def too_long(seconds: float) -> str:
+    """Say why an exchange was given up.
+
+    :param seconds: that it had
+    """
+    return f"the exchange took longer than {seconds:g} s (total_timeout of the connection)"
+
+
+def trusted_certificates(verify: bool | str) -> bool | str:  # noqa: FBT001 -- as Network has it
+    """Return what certificates are checked against: True for what the library knows, a path, False for nothing.
+
+    :param verify: of the connection; True gives way to what the environment names
+    """
+    named = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")) if verify is True else ()
+    return next((path for path in named if path), verify)
+
+
+def ssl_context(path: str) -> ssl.SSLContext:
+    """Read the certificates that are to be trusted, which takes a while.
+
+    :param path: of a file or a directory
+    :raises ConfigurationError: if they cannot be read
+    """
+    try:
+        if Path(path).is_dir():
+            return ssl.create_default_context(capath=path)
+        return ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise ConfigurationError(
+            "trusted certificates",
+            f"{shown_path(path)} cannot be used ({error.strerror or type(error).__name__})",
+            "correct ca_bundle of the connection, or REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment",
+        ) from None

@@ -7,7 +7,8 @@ import ssl
 import time
 import zlib
 from contextlib import closing
-from types import TracebackType
+from dataclasses import dataclass
+from types import SimpleNamespace, TracebackType
 from typing import Self, TypeVar
 
 import aiohttp
@@ -15,13 +16,19 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from airflow_provider_dli.client.account import Network
-from airflow_provider_dli.client.call import Conversation, Pause, Reply, Request
+from airflow_provider_dli.client.call import Flow, Pause, Reply, Request
 from airflow_provider_dli.client.errors import NoAnswerError
+from airflow_provider_dli.client.proxies import proxy_of, uses_tls
 from airflow_provider_dli.client.replies import UNREADABLE
-from airflow_provider_dli.client.transport import Answer, headers_of, no_answer
-from airflow_provider_dli.client.transport.limits import PIECE, too_long
-from airflow_provider_dli.client.transport.traced import Progress, watching
-from airflow_provider_dli.client.transport.ways import authorities, context_of, encrypted, proxy_of
+from airflow_provider_dli.client.transport import (
+    PIECE,
+    Answer,
+    headers_of,
+    no_response,
+    ssl_context,
+    too_long,
+    trusted_certificates,
+)
 
 T = TypeVar("T")
 
@@ -61,7 +68,7 @@ class AsyncTransport:
     ) -> None:
         await self._session.close()
 
-    async def arun(self, conversation: Conversation[T]) -> T:
+    async def arun(self, conversation: Flow[T]) -> T:
         """Hold a conversation to its end.
 
         :param conversation: what to ask, and what to make of the answers
@@ -91,7 +98,7 @@ class AsyncTransport:
         try:
             proxy = proxy_of(request, self._network)
             ours, tunnelled = proxy.headers if proxy else {}, request.url.startswith("https:")
-            trusted = await self._trust() if encrypted(request, proxy) else True
+            trusted = await self._trust() if uses_tls(request, proxy) else True
             sent = time.time()
             # aiohttp's own timeouts start again with every byte.
             async with (
@@ -112,13 +119,13 @@ class AsyncTransport:
                 return await _read(request, response, sent)
         except _THEIRS as error:
             cause = too_long(self._network.total) if limit and limit.expired() else None
-            raise no_answer(request, error, cause, left=progress.left) from error
+            raise no_response(request, error, cause, maybe_sent=progress.maybe_sent) from error
 
     async def _trust(self) -> ssl.SSLContext | bool:
         if self._trusted is None:
-            named = authorities(self._network.verify)
+            named = trusted_certificates(self._network.verify)
             # Other triggers go on while certificates are read.
-            self._trusted = await asyncio.to_thread(context_of, named) if isinstance(named, str) else named
+            self._trusted = await asyncio.to_thread(ssl_context, named) if isinstance(named, str) else named
         return self._trusted
 
 
@@ -127,3 +134,37 @@ async def _read(request: Request, response: aiohttp.ClientResponse, sent: float)
     async for piece in response.content.iter_chunked(PIECE):
         answer.add(piece)
     return answer.reply()
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a request has got.
+
+    :param reading: whether it only reads, so that aiohttp may ask once more on a connection that was kept too long
+    :param maybe_sent: whether anything of it may have left this machine
+    """
+
+    reading: bool
+    maybe_sent: bool = False
+
+
+def watching() -> aiohttp.TraceConfig:
+    """Make the configuration; each request brings its :class:`Progress` as ``trace_request_ctx``."""
+    config = aiohttp.TraceConfig()
+    config.on_connection_create_start.append(_once)
+    config.on_connection_create_end.append(_stands)
+    config.on_connection_reuseconn.append(_once)
+    config.on_connection_reuseconn.append(_stands)
+    return config
+
+
+async def _once(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+    """End a second attempt before it begins."""
+    progress: Progress = context.trace_request_ctx
+    if progress.maybe_sent and not progress.reading:
+        raise aiohttp.ServerDisconnectedError("the connection ended before the answer came")
+
+
+async def _stands(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+    progress: Progress = context.trace_request_ctx
+    progress.maybe_sent = True

@@ -17,14 +17,20 @@ from urllib3.exceptions import HTTPError, IncompleteRead, MaxRetryError
 from urllib3.util import SKIP_HEADER
 
 from airflow_provider_dli.client.account import Network
-from airflow_provider_dli.client.call import Conversation, Pause, Reply, Request
+from airflow_provider_dli.client.call import Flow, Pause, Reply, Request
 from airflow_provider_dli.client.errors import NoAnswerError
-from airflow_provider_dli.client.proxies import Proxy
+from airflow_provider_dli.client.proxies import Proxy, proxy_of, uses_tls
 from airflow_provider_dli.client.replies import UNREADABLE
-from airflow_provider_dli.client.transport import Answer, headers_of, no_answer
-from airflow_provider_dli.client.transport.limits import PIECE, RENEWED_BY, TimeLimit, too_long
-from airflow_provider_dli.client.transport.watched import PROGRESS, WatchedAdapter
-from airflow_provider_dli.client.transport.ways import authorities, context_of, encrypted, proxy_of
+from airflow_provider_dli.client.transport import (
+    PIECE,
+    Answer,
+    headers_of,
+    no_response,
+    ssl_context,
+    too_long,
+    trusted_certificates,
+)
+from airflow_provider_dli.client.transport.connections import PROGRESS, RENEWED_BY, TimeLimit, WatchedAdapter
 
 T = TypeVar("T")
 
@@ -46,7 +52,7 @@ class _Session(requests.Session):
 
     Who sends with it reaches a host by the same way as we do, so that requests never reads the URL of a proxy.
 
-    :param network: how hosts are reached
+    :param network: how hosts are translated
     """
 
     def __init__(self, network: Network) -> None:
@@ -70,7 +76,7 @@ class _Session(requests.Session):
         """Return the settings of a request that is not one of ours."""
         if not proxies:
             proxies = self.authorized(url, proxy_of(Request("GET", url, ()), self._network))
-        verify = authorities(self._network.verify) if verify is None else verify
+        verify = trusted_certificates(self._network.verify) if verify is None else verify
         return super().merge_environment_settings(url, proxies, stream, verify, cert)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
@@ -81,7 +87,7 @@ class _Session(requests.Session):
 class SyncTransport:
     """Runs conversations over kept-alive connections.
 
-    :param network: how hosts are reached
+    :param network: how hosts are translated
     """
 
     def __init__(self, network: Network | None = None) -> None:
@@ -92,7 +98,7 @@ class SyncTransport:
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, WatchedAdapter(pool_maxsize=_MOST_CONNECTIONS))
 
-    def run(self, conversation: Conversation[T]) -> T:
+    def run(self, conversation: Flow[T]) -> T:
         """Hold a conversation to its end.
 
         :param conversation: what to ask, and what to make of the answers
@@ -131,8 +137,10 @@ class SyncTransport:
         """
         limit = TimeLimit(self._network.total, None if data is None else RENEWED_BY)
         sent = time.time()
-        with self._reached(request, limit), self._opened(request, data, limit) as response:
-            return _read(request, response, sent)
+        with self._translated(request, limit):
+            prepared, options = self._prepared(request, data, limit)
+            with self.session.send(prepared, **options) as response:
+                return _read(request, response, sent)
 
     def stream(self, request: Request) -> Reply | Streamed:
         """Send a request; a success is left for the caller to read, and takes as long as it goes on.
@@ -142,56 +150,61 @@ class SyncTransport:
         """
         limit = TimeLimit(self._network.total, RENEWED_BY)
         sent = time.time()
-        with self._reached(request, limit), ExitStack() as stack:
-            response = stack.enter_context(self._opened(request, None, limit))
+        with self._translated(request, limit), ExitStack() as stack:
+            prepared, options = self._prepared(request, None, limit)
+            response = stack.enter_context(self.session.send(prepared, **options))
             if response.status_code not in _SUCCESS:
                 return _read(request, response, sent)
             stack.pop_all()
             head = Answer(request, response.status_code, response.headers, sent).reply()
-            return Streamed(head, response.raw, limit, lambda: self._reached(request, limit))
+            return Streamed(head, response.raw, limit, lambda: self._translated(request, limit))
 
     @contextmanager
-    def _reached(self, request: Request, limit: TimeLimit) -> Iterator[None]:
+    def _translated(self, request: Request, limit: TimeLimit) -> Iterator[None]:
         """Turn whatever a library raises into an error of ours, which says whether anything may have left."""
         # The body of one exchange may be read out of another.
-        around = PROGRESS.left, PROGRESS.limit, PROGRESS.response
-        PROGRESS.left, PROGRESS.limit, PROGRESS.response = False, limit, None
+        around = PROGRESS.maybe_sent, PROGRESS.limit, PROGRESS.response
+        PROGRESS.maybe_sent, PROGRESS.limit, PROGRESS.response = False, limit, None
         try:
             yield
         except _THEIRS as error:
             if PROGRESS.response:
                 PROGRESS.response.close()
-            left = PROGRESS.left and not isinstance(error, _BEFORE)
-            raise no_answer(request, error, _cause(error, limit), left=left) from error
+            maybe_sent = PROGRESS.maybe_sent and not isinstance(error, _BEFORE)
+            raise no_response(request, error, _cause(error, limit), maybe_sent=maybe_sent) from error
         finally:
-            PROGRESS.left, PROGRESS.limit, PROGRESS.response = around
+            PROGRESS.maybe_sent, PROGRESS.limit, PROGRESS.response = around
 
-    def _opened(self, request: Request, data: BinaryIO | bytes | None, limit: TimeLimit) -> requests.Response:
-        # The session would add headers of its own and ~/.netrc's authorization, and requests would write the URL
-        # otherwise than it was signed.
+    def _prepared(
+        self, request: Request, data: BinaryIO | bytes | None, limit: TimeLimit
+    ) -> tuple[requests.PreparedRequest, dict[str, Any]]:
+        """Return what the session sends, and how.
+
+        The session would add headers of its own and the authorization of ~/.netrc, and requests would write the
+        URL otherwise than it was signed.
+        """
         prepared = requests.PreparedRequest()
         prepared.method, prepared.url = request.method, request.url
         prepared.headers = CaseInsensitiveDict({**headers_of(request), **_length_of(request), **_NOT_OURS})
         prepared.body = request.body or None if data is None else data  # type: ignore[assignment]  # files too
         proxy = proxy_of(request, self._network)
-        trusted = self._trusted if encrypted(request, proxy) else True
-        # Who has mounted an adapter of another kind is told of nothing: then anything may have left.
-        PROGRESS.left = True
-        return self.session.send(
-            prepared,
-            stream=True,
-            timeout=(self._network.connect_timeout, min(self._network.read_timeout, limit.seconds)),
-            allow_redirects=False,
-            proxies=self.session.authorized(request.url, proxy),
-            verify=trusted,
-            cert=None,
-        )
+        trusted = self._trusted if uses_tls(request, proxy) else True
+        # An adapter of another kind records nothing: then anything may have been sent.
+        PROGRESS.maybe_sent = True
+        return prepared, {
+            "stream": True,
+            "timeout": (self._network.connect_timeout, min(self._network.read_timeout, limit.seconds)),
+            "allow_redirects": False,
+            "proxies": self.session.authorized(request.url, proxy),
+            "verify": trusted,
+            "cert": None,
+        }
 
     @cached_property
     def _trusted(self) -> bool | str:
-        named = authorities(self._network.verify)
+        named = trusted_certificates(self._network.verify)
         if isinstance(named, str):
-            context_of(named)  # tried once: of what cannot be read, requests would speak anew for each connection
+            ssl_context(named)  # tried once: of what cannot be read, requests would speak anew for each connection
         return named
 
 
@@ -201,7 +214,7 @@ class Streamed:
     :param head: the response without its body
     :param raw: the body
     :param limit: of the time that it may take
-    :param reached: in which reading it raises errors of ours
+    :param translated: in which reading it raises errors of ours
     """
 
     def __init__(
@@ -209,12 +222,12 @@ class Streamed:
         head: Reply,
         raw: Any,  # noqa: ANN401 -- urllib3's
         limit: TimeLimit,
-        reached: Callable[[], AbstractContextManager[None]],
+        translated: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self.head = head
         self._raw = raw
         self._limit = limit
-        self._reached = reached
+        self._translated = translated
 
     @property
     def is_too_slow(self) -> bool:
@@ -226,8 +239,8 @@ class Streamed:
 
         :raises AnswerLostError: if the body is cut short or comes too slowly
         """
-        with self._reached():
-            PROGRESS.left = True
+        with self._translated():
+            PROGRESS.maybe_sent = True
             data: bytes = self._raw.read(size, decode_content=False)
         return data
 
