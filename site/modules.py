@@ -13,8 +13,8 @@ PAGES = {
     "client": (
         "Client",
         (
-            "account call credentials credentials.iam credentials.token credentials.temporary endpoints errors "
-            "exchange locations retry signing transport transport.ways transport.sync transport.aio"
+            "account call credentials credentials.iam credentials.metadata endpoints errors exchange locations "
+            "proxies signing transport transport.sync transport.aio"
         ),
     ),
     "client.flink": (
