@@ -1,4 +1,4 @@
-"""How quickly the emulator starts, how quickly a test gets a clean world, and what it costs while nobody asks.
+"""How quickly the emulator starts, how quickly a test gets a clean state, and what it costs while nobody asks.
 
 ``python benchmarks/emulator.py``. Before a world is made clean, an object, a job and a fault are put into it.
 """
@@ -28,7 +28,7 @@ def measured(store: str) -> tuple[list[float], list[float]]:
         starts.append(seconds(emulator.start))
         for _ in range(RESETS // STARTS):
             emulator.s3.put_object(Bucket=emulator.bucket, Key="flink/a.zip", Body=b"x" * 20_000)
-            emulator.world.add_job(name="of a test")
+            emulator.state.add_job(name="of a test")
             emulator.fault("ExportFlinkJobs", "throttled", times=None)
             resets.append(seconds(emulator.reset))
         emulator.stop()
@@ -51,11 +51,11 @@ def resting(store: str) -> float:
 
 def main() -> None:
     """Print a line for each store."""
-    print(f"{'store':10} {'start, median':>14} {'slowest':>9} {'clean world':>13} {'slowest':>9} {'at rest':>9}")
+    print(f"{'store':10} {'start, median':>14} {'slowest':>9} {'clean state':>13} {'slowest':>9} {'at rest':>9}")
     for store in ("seaweedfs", "moto"):
         starts, resets = measured(store)
         note(
-            f"a clean world, {store}",
+            f"a clean state, {store}",
             statistics.median(resets) / statistics.median(starts),
             of="a new emulator, until all of it answers",
         )

@@ -134,7 +134,7 @@ def importable(way: Way, home: dict[str, str]) -> dict[str, str]:
 def false_in_sdk(way: Way, home: dict[str, str], world: Emulator) -> list[Any]:
     """Ask Huawei's SDK what it makes of ``is_success: false``: its representation, and whether it is true."""
     world.reset()
-    world.world.settings.boolean_is_success = True
+    world.state.settings.boolean_is_success = True
     world.fault("ExportFlinkJobs", "is_success_false")
     who = (world.dli, world.access_key, world.secret_key, world.project_id, world.bucket)
     return list(asked(way, _FALSE, home, *who))

@@ -110,7 +110,7 @@ def is_right(mishap: Mishap, found: Mapping[str, Any]) -> bool:
 def _prepare(way: Way, mishap: Mishap, world: Emulator, foreign: Foreign) -> dict[str, str]:
     """Have the emulator go this way; the variables that connect the DAG."""
     for name, value in mishap.settings.items():
-        setattr(world.world.settings, name, value)
+        setattr(world.state.settings, name, value)
     if mishap.kind:
         world.fault(EXPORT, mishap.kind, times=mishap.times, **mishap.parameters)
     if mishap.redirects:
@@ -141,8 +141,8 @@ def _message(failures: list[dict[str, Any]]) -> str:
 
 def leaked(home: Path, world: Emulator) -> list[str]:
     """Name the secrets that an Airflow keeps: in its output, its logs and its database."""
-    secrets = {"secret key": [world.secret_key, WRONG], "password": [world.world.identity.password]}
-    secrets["token"] = list(world.world.keys.tokens)
+    secrets = {"secret key": [world.secret_key, WRONG], "password": [world.state.identity.password]}
+    secrets["token"] = list(world.state.keys.tokens)
     kept = [_AIRFLOWS_OWN.sub(b"", path.read_bytes()) for path in _written(home)]
     found = [what for what, values in secrets.items() if any(v.encode() in text for v in values for text in kept)]
     return found + (["signature"] if any(_SIGNATURE.search(text) for text in kept) else [])

@@ -113,7 +113,7 @@ def _sdk(world: Emulator, secret: str | None) -> dict[str, str]:
 
 
 def _http(world: Emulator, secret: str | None) -> dict[str, str]:
-    identity = world.world.identity
+    identity = world.state.identity
     user = {"conn_type": "http", "host": world.iam, "login": identity.user}
     return {
         "AIRFLOW_CONN_HUAWEI_IAM": json.dumps({**user, "password": secret or identity.password}),

@@ -38,7 +38,7 @@ from importlib.metadata import entry_points, packages_distributions, version
 from dli_emulator import Emulator
 assert not {"airflow", "airflow_provider_dli"} & set(packages_distributions())
 with Emulator(jobs=1) as emulator:
-    print("dli-emulator", version("dli-emulator"), "answers with", len(emulator.world.jobs), "job")
+    print("dli-emulator", version("dli-emulator"), "answers with", len(emulator.state.jobs), "job")
 """,
 }
 

@@ -84,7 +84,7 @@ class Scratch:
 @pytest.fixture
 def scratch(dli_emulator: Any) -> Scratch:
     """Return a second, empty project of the emulator."""
-    project = dli_emulator.world.add_project("cn-north-4_scratch")
+    project = dli_emulator.state.add_project("cn-north-4_scratch")
     return Scratch(project.project_id, project.jobs, dli_emulator.connection(project_id=project.project_id))
 
 
@@ -140,7 +140,7 @@ def test_changed(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     assert len(run.xcoms["export", "return_value"]) == 2
     assert [report["entries"] for report in run.xcoms["verify", "return_value"]] == [20, 6]
     assert "Batch 2 of 2: 6 jobs -> " in run.log
-    dli_emulator.world.jobs.clear()
+    dli_emulator.state.jobs.clear()
     run = run_dag("dli_export_changed_flink_jobs")
     assert run.states == {"changed": "skipped", "export": "skipped", "verify": "skipped"}, run.log
 
@@ -149,7 +149,7 @@ def test_restart(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     """Green: saved, stopped, run on from the savepoint."""
     run = run_dag("dli_restart_flink_jobs", {"job_ids": "103"})
     assert set(run.states.values()) == {"success"}, run.log
-    job = dli_emulator.world.job(103)
+    job = dli_emulator.state.job(103)
     assert (job.status, job.runs, job.stops, job.resumed) == ("job_running", 1, 1, True)
     assert job.savepoint_path == f"{dli_emulator.bucket}/savepoints/"
 
@@ -157,14 +157,14 @@ def test_restart(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
 def test_restore(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     """Green after an accident; red, with the jobs listed, where they are there still."""
     archive = exported(dli_emulator, "flink")
-    before = {job.name: job.detail() for job in dli_emulator.world.jobs.values()}
+    before = {job.name: job.detail() for job in dli_emulator.state.jobs.values()}
     run = run_dag("dli_restore_flink_jobs", {"zip_file": archive})
     assert run.states == {"restore": "failed"}, run.log
     assert "26 of 26 jobs not imported, for jobs of their names exist" in run.log
-    dli_emulator.world.jobs.clear()
+    dli_emulator.state.jobs.clear()
     run = run_dag("dli_restore_flink_jobs", {"zip_file": archive})
     assert run.states == {"restore": "success"}, run.log
-    after = {job.name: job.detail() for job in dli_emulator.world.jobs.values()}
+    after = {job.name: job.detail() for job in dli_emulator.state.jobs.values()}
     assert {name: job["sql_body"] for name, job in after.items()} == {
         name: job["sql_body"] for name, job in before.items()
     }
@@ -179,7 +179,7 @@ def test_restore_by_the_form(run_dag: Callable[..., Run], scratch: Any, dli_emul
     assert run.states == {"restore": "success"}, run.log
     assert "Dry run: nothing is imported." in run.log
     assert scratch.jobs == {}
-    dli_emulator.world.add_job(in_project=scratch.project_id, name=dli_emulator.world.job(100).name)
+    dli_emulator.state.add_job(in_project=scratch.project_id, name=dli_emulator.state.job(100).name)
     run = run_dag("dli_restore_flink_jobs", {**form, "is_cover": True}, **other)
     assert run.states == {"restore": "success"}, run.log
     assert len(scratch.jobs) == 26
@@ -195,7 +195,7 @@ def test_nightly_by_the_form(run_dag: Callable[..., Run], dli_emulator: Any) -> 
 
 def test_projects(run_dag: Callable[..., Run], scratch: Scratch, dli_emulator: Any) -> None:
     """Green: a group of tasks for each project, each archive in a directory of its own."""
-    dli_emulator.world.add_job(in_project=scratch.project_id, name="theirs")
+    dli_emulator.state.add_job(in_project=scratch.project_id, name="theirs")
     connections = ["dli_default", "dli_scratch", "dli_default"]
     run = run_dag("dli_export_projects", {"connections": connections}, AIRFLOW_CONN_DLI_SCRATCH=scratch.connection)
     assert set(run.states) == {"projects", "backup.export", "backup.verify"}
@@ -249,7 +249,7 @@ def test_a_drill_that_fails(
     reason: str,
 ) -> None:
     """Red, naming job and field, and cleared up all the same: only what it created."""
-    mine = dli_emulator.world.add_job(in_project=scratch.project_id, name="somebody's own").job_id
+    mine = dli_emulator.state.add_job(in_project=scratch.project_id, name="somebody's own").job_id
     dli_emulator.fault("ImportFlinkJobs", kind, **parameters)
     run = run_dag("dli_restore_drill", AIRFLOW_CONN_DLI_SCRATCH=scratch.connection)
     expected = ("success", "failed") if kind == "import_alters" else ("failed", "upstream_failed")
@@ -262,7 +262,7 @@ def test_a_drill_that_fails(
 
 def test_promote(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> None:
     """Green: one job is created, one that runs in production is stopped, changed and run on."""
-    world = dli_emulator.world
+    world = dli_emulator.state
     given = {"in_project": scratch.project_id, "queue_name": "flink_test"}
     new = world.add_job(name="new", sql_body="insert into a select * from 'kafka-test:9092'", **given).job_id
     known = world.add_job(name="known", sql_body="insert into b select * from 'kafka-test:9092'", **given).job_id

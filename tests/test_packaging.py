@@ -82,20 +82,6 @@ print(sorted({HEAVY!r} & (set(sys.modules) - before)))
     assert python(code).splitlines()[-1] == "[]"
 
 
-def test_the_pytest_plugin_costs_other_suites_nothing() -> None:
-    """It imports what it needs when its fixture is used."""
-    code = """
-import sys, pytest
-before = set(sys.modules)
-import dli_emulator.pytest_plugin
-print(sorted(name for name in set(sys.modules) - before))
-"""
-    new = set(json.loads(python(code).splitlines()[-1].replace("'", '"')))
-    ours = {name for name in new if name.partition(".")[0] in ("airflow_provider_dli", "dli_emulator")}
-    assert ours == {"dli_emulator", "dli_emulator.pytest_plugin"}
-    assert not new & {"aiohttp", "boto3", "botocore", "requests", "airflow"}
-
-
 def test_the_client_works_where_there_is_no_airflow() -> None:
     """All of its modules import, and the tests that are quick pass, with Airflow's import forbidden."""
     code = """

@@ -161,7 +161,7 @@ def export(world: Emulator, environment: dict[str, str], chance: Chance) -> Flaw
 
 def restore(world: Emulator, environment: dict[str, str], chance: Chance) -> Flaw | None:
     """Import: each job is there once, and accounted for."""
-    scratch = world.world.add_project("cn-north-4_scratch", "scratch")
+    scratch = world.state.add_project("cn-north-4_scratch", "scratch")
     os.environ.update(environment)
     from airflow_provider_dli.hooks.dli import DliHook  # noqa: PLC0415 -- as above
 
@@ -181,7 +181,7 @@ def run(world: Emulator, environment: dict[str, str], chance: Chance) -> Flaw | 
     slow(world, "BatchRunFlinkJobs", chance)
     parameters = {"job_ids": [100, 114, 108, 113], "poll_interval": 0.05, "settling_time": SETTLING}
     result, log = tried("DliRunFlinkJobsOperator", parameters, environment, chance)
-    jobs = [job for job_id in (100, 114, 108, 113) if (job := world.world.job(job_id))]
+    jobs = [job for job_id in (100, 114, 108, 113) if (job := world.state.job(job_id))]
     words = f"{[(job.status, job.runs) for job in jobs]}: {log[-2000:]}"
     if any(job.runs > 1 for job in jobs):
         return Flaw("doubled", words)
@@ -193,7 +193,7 @@ def stop(world: Emulator, environment: dict[str, str], chance: Chance) -> Flaw |
     slow(world, "BatchStopFlinkJobs", chance)
     parameters = {"job_ids": [103, 117, 106], "poll_interval": 0.05, "settling_time": SETTLING}
     result, log = tried("DliStopFlinkJobsOperator", parameters, environment, chance)
-    jobs = [job for job_id in (103, 117, 106) if (job := world.world.job(job_id))]
+    jobs = [job for job_id in (103, 117, 106) if (job := world.state.job(job_id))]
     words = f"{[(job.status, job.stops) for job in jobs]}: {log[-2000:]}"
     if any(job.stops > 1 for job in jobs):
         return Flaw("doubled", words)
@@ -207,9 +207,9 @@ def killed(world: Emulator, seed: int, skew: float = 0) -> Flaw | None:
     """Make one run; what went wrong, or None."""
     chance = Chance(random.Random(seed), skew, first_is_right=bool(seed // len(DEEDS) % 2))
     world.reset()
-    world.world.settings.step_seconds = 0.2
+    world.state.settings.step_seconds = 0.2
     for job_id in (113, 117):
-        world.world.jobs[job_id].queue_name = "flink_prod"
+        world.state.jobs[job_id].queue_name = "flink_prod"
     connection: dict[str, Any] = {"retry_budget": 0, "read_timeout": 5}
     environment = {
         "AIRFLOW_CONN_DLI_DEFAULT": world.connection(**connection),

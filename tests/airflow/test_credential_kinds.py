@@ -102,7 +102,7 @@ def test_a_long_task_survives_the_end_of_what_it_started_with(
 ) -> None:
     """With lives of a second: fetched before each end, and not for each call."""
     emulator = connect(kind, agency=agency)
-    emulator.world.keys.token_seconds = emulator.world.keys.key_seconds = 1.0
+    emulator.state.keys.token_seconds = emulator.state.keys.key_seconds = 1.0
     calls = call_for(DliHook(), 3.2, driver)
     seen = asked(emulator)
     assert seen["ListFlinkJobs"] == calls > 15
@@ -115,8 +115,8 @@ def test_a_token_that_ends_early_is_renewed_once(connect: Connect) -> None:
     emulator = connect("password")
     hook = DliHook()
     assert len(list(hook.list_flink_jobs())) == 26
-    for token in list(emulator.world.keys.tokens.values()):
-        emulator.world.keys.tokens[token.value] = type(token)(token.value, token.user, token.issued, 0.0)
+    for token in list(emulator.state.keys.tokens.values()):
+        emulator.state.keys.tokens[token.value] = type(token)(token.value, token.user, token.issued, 0.0)
     assert hook.get_flink_job(100).job_id == 100
     seen = asked(emulator)
     assert (seen[TOKEN], seen["ShowFlinkJob"]) == (2, 2)
@@ -125,7 +125,7 @@ def test_a_token_that_ends_early_is_renewed_once(connect: Connect) -> None:
 def test_a_ready_token_that_has_ended_is_told(connect: Connect) -> None:
     """Nothing renews it, so it is asked about once, and the message says what to do."""
     emulator = connect("token")
-    emulator.world.keys.tokens.clear()
+    emulator.state.keys.tokens.clear()
     with pytest.raises(DliFailException, match=r"HTTP 401 APIGW\.0301") as caught:
         DliHook().get_flink_job(100)
     assert "token" in str(caught.value)
@@ -135,7 +135,7 @@ def test_a_ready_token_that_has_ended_is_told(connect: Connect) -> None:
 def test_an_older_metadata_service_is_asked_without_a_session(connect: Connect) -> None:
     """Version 1, found by its answer to the request for a session."""
     emulator = connect("metadata")
-    emulator.world.settings.metadata_version = 1
+    emulator.state.settings.metadata_version = 1
     assert DliHook().get_flink_job(100).job_id == 100
     assert asked(emulator) == {"GetMetadataToken": 1, SECURITY_KEY: 1, "ShowFlinkJob": 1}
 
@@ -155,7 +155,7 @@ def test_keys_of_the_metadata_service_are_shared_by_dli_and_obs_hooks_calls(conn
 def test_reading_from_obs_goes_on_with_fresh_keys(connect: Connect, kind: str, agency: bool) -> None:
     """One client, one open object; its keys end while it is read."""
     emulator = connect(kind, agency=agency)
-    emulator.world.keys.key_seconds = 0.6
+    emulator.state.keys.key_seconds = 0.6
     emulator.s3.put_object(Bucket=emulator.bucket, Key="a.zip", Body=bytes(range(256)) * 4000)
     hook = ObsHook()
     place = f"{emulator.bucket}/a.zip"
@@ -173,7 +173,7 @@ def test_reading_from_obs_goes_on_with_fresh_keys(connect: Connect, kind: str, a
 def test_a_wrong_password_costs_one_request(connect: Connect) -> None:
     """IAM says no; DLI is never asked."""
     emulator = connect("password")
-    emulator.world.keys.users.clear()
+    emulator.state.keys.users.clear()
     with pytest.raises(DliFailException, match=rf"{TOKEN}: HTTP 401: The username or password is wrong"):
         DliHook().get_flink_job(100)
     assert asked(emulator) == {TOKEN: 1}
@@ -182,7 +182,7 @@ def test_a_wrong_password_costs_one_request(connect: Connect) -> None:
 def test_an_agency_that_does_not_trust_us_is_told(connect: Connect) -> None:
     """By IAM's words."""
     emulator = connect("access_key", agency=True)
-    emulator.world.keys.agencies.clear()
+    emulator.state.keys.agencies.clear()
     with pytest.raises(DliFailException, match=r"CreateTemporaryAccessKeyByAgency: HTTP 404: The agency does not"):
         DliHook().get_flink_job(100)
     assert asked(emulator) == {KEY: 1}
@@ -252,9 +252,9 @@ def test_a_project_that_is_not_clear_is_an_error_that_lists_them(
 ) -> None:
     """Nothing is asked of DLI."""
     emulator = connect("access_key", project_id=None)
-    emulator.world.projects.clear()
+    emulator.state.projects.clear()
     for number, name in projects:
-        emulator.world.add_project(name, number)
+        emulator.state.add_project(name, number)
     with pytest.raises(DliFailException, match=rf"project_id: is not given, and IAM lists not one but {listed}"):
         DliHook().get_flink_job(100)
     assert asked(emulator) == {"KeystoneListProjects": 1}

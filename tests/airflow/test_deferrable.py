@@ -177,7 +177,7 @@ async def test_the_trigger_waits_with_every_kind_of_credentials(
     dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """Longer than they live."""
-    dli_emulator.world.keys.key_seconds = 1.0 if kind != "temporary" else None
+    dli_emulator.state.keys.key_seconds = 1.0 if kind != "temporary" else None
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(kind))
     waiting = asyncio.ensure_future(fired(trigger([f"{dli_emulator.bucket}/a.zip"])))
     await asyncio.sleep(1.6)
@@ -189,7 +189,7 @@ async def test_the_trigger_takes_fresh_keys_from_a_connection_that_was_renewed(
     dli_emulator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where somebody writes new temporary keys into it every hour; the old ones have ended meanwhile."""
-    keys = dli_emulator.world.keys
+    keys = dli_emulator.state.keys
     keys.key_seconds = 1.0
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection("temporary"))
     waiting = asyncio.ensure_future(fired(trigger([f"{dli_emulator.bucket}/a.zip"])))

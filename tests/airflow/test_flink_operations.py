@@ -55,7 +55,7 @@ def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 def status_of(world: Emulator, job_id: int) -> str:
-    job = world.world.job(job_id)
+    job = world.state.job(job_id)
     assert job is not None
     return job.status
 
@@ -80,15 +80,15 @@ def exported_and_imported(do: Do, world: Emulator) -> None:
 def listed(do: Do, world: Emulator) -> None:
     jobs = list(do("list_jobs", user_name="li.na", show_detail=True))
     assert [job.job_id for job in jobs] == [100, 103, 106, 109, 112, 115, 118, 121, 124]
-    assert jobs[0].raw["sql_body"] == world.world.jobs[100].sql_body
+    assert jobs[0].raw["sql_body"] == world.state.jobs[100].sql_body
 
 
 def shown(do: Do, world: Emulator) -> None:
     job = do("show_job", 104)
     assert (job.name, job.job_type, job.update_time) == (
-        world.world.jobs[104].name,
+        world.state.jobs[104].name,
         "flink_jar_job",
-        world.world.jobs[104].update_time,
+        world.state.jobs[104].update_time,
     )
 
 
@@ -97,28 +97,28 @@ def ran(do: Do, world: Emulator) -> None:
     assert do("run_jobs", [100], resume_savepoint=True).message.startswith("The request for submitting")
     assert status_of(world, 100) == "job_init"
     until(world, 100, "job_running")
-    assert (world.world.jobs[100].runs, world.world.jobs[100].resumed) == (1, True)
+    assert (world.state.jobs[100].runs, world.state.jobs[100].resumed) == (1, True)
 
 
 def stopped(do: Do, world: Emulator) -> None:
     assert status_of(world, 103) == "job_running"
     do("stop_jobs", [103], trigger_savepoint=True)
     until(world, 103, "job_cancel_success")
-    assert world.world.jobs[103].has_savepoint
+    assert world.state.jobs[103].has_savepoint
     with pytest.raises(DliFailException, match=r"DLI\.15002: The job 103 is in status job_cancel_success"):
         do("stop_jobs", [103])
 
 
 def deleted(do: Do, world: Emulator) -> None:
     do("delete_job", 103)
-    assert 103 not in world.world.jobs
+    assert 103 not in world.state.jobs
 
 
 def deleted_as_a_batch(do: Do, world: Emulator) -> None:
     with pytest.raises(DliFailException, match=r"DLI\.17001: The job 9 does not exist"):
         do("delete_jobs", [100, 9])
     do("delete_jobs", [100, 101])
-    assert sorted(world.world.jobs) == list(range(102, 126))
+    assert sorted(world.state.jobs) == list(range(102, 126))
 
 
 def sql_job(do: Do, world: Emulator) -> None:
@@ -130,7 +130,7 @@ def sql_job(do: Do, world: Emulator) -> None:
         tags={"a": "b"},
     )
     assert (made.job_id, made.status_name) == (126, "job_init")
-    job = world.world.jobs[126]
+    job = world.state.jobs[126]
     assert (job.job_type, job.job_config["checkpoint_mode"]) == ("flink_opensource_sql_job", "at_least_once")
     assert job.tags == {"a": "b"}
     with pytest.raises(DliFailException, match=r"DLI\.0006: .*new already exists"):
@@ -141,7 +141,7 @@ def sql_job(do: Do, world: Emulator) -> None:
 
 def jar_job(do: Do, world: Emulator) -> None:
     made = do("create_jar_job", "new", main_class="a.B", dependency_jars=["obs://b/c.jar"])
-    job = world.world.jobs[made.job_id]
+    job = world.state.jobs[made.job_id]
     assert (job.job_type, job.main_class, job.job_config["dependency_jars"]) == (
         "flink_jar_job",
         "a.B",
@@ -153,7 +153,7 @@ def jar_job(do: Do, world: Emulator) -> None:
 
 def execution_graph(do: Do, world: Emulator) -> None:
     graph = do("show_execution_graph", 103)
-    assert (graph.name, graph.state, graph.end_time) == (world.world.jobs[103].name, "RUNNING", None)
+    assert (graph.name, graph.state, graph.end_time) == (world.state.jobs[103].name, "RUNNING", None)
     with pytest.raises(DliFailException, match=r"DLI\.14001"):
         do("show_execution_graph", 100)
 
@@ -169,14 +169,14 @@ def savepoint(do: Do, world: Emulator) -> None:
     assert do("trigger_savepoint", 103, f"{world.bucket}/s").message == "api.msg.deal_savepoint_success"
     assert status_of(world, 103) == "job_savepointing"
     until(world, 103, "job_running")
-    assert world.world.jobs[103].savepoint_path == f"{world.bucket}/s/"
+    assert world.state.jobs[103].savepoint_path == f"{world.bucket}/s/"
     with pytest.raises(DliFailException, match=r"DLI\.15002"):
         do("trigger_savepoint", 100)
 
 
 def imported_savepoint(do: Do, world: Emulator) -> None:
     do("import_savepoint", 101, f"{world.bucket}/s")
-    job = world.world.jobs[101]
+    job = world.state.jobs[101]
     assert (job.has_savepoint, job.savepoint_path) == (True, f"obs://{world.bucket}/s")
 
 
@@ -251,18 +251,18 @@ def test_it_does_what_it_says(operation: str, do: Do, world: Emulator) -> None:
 @pytest.mark.parametrize("boolean", [True, False])
 def test_the_answer_to_a_batch_may_have_any_form(world: Emulator, answer: Any, boolean: bool) -> None:
     """An envelope for each id, one for all, and one without an array; none is held against the ids."""
-    settings = world.world.settings
+    settings = world.state.settings
     settings.batch_answer, settings.boolean_is_success = answer, boolean
     hook = DliHook()
     hook.run_flink_jobs([101, 110])
-    assert (world.world.jobs[101].runs, world.world.jobs[110].runs) == (1, 1)
+    assert (world.state.jobs[101].runs, world.state.jobs[110].runs) == (1, 1)
     hook.delete_flink_jobs([101, 110])
-    assert not {101, 110} & set(world.world.jobs)
+    assert not {101, 110} & set(world.state.jobs)
 
 
 def test_ids_of_a_mapping_may_be_quoted(world: Emulator) -> None:
     """As in the manual's example; and the name of 2020."""
-    world.world.settings.quoted_ids = world.world.settings.names_2020 = True
+    world.state.settings.quoted_ids = world.state.settings.names_2020 = True
     hook = DliHook()
     (archive,) = hook.export_flink_jobs(world.bucket, [100]).zip_file
     (mapped,) = hook.import_flink_jobs(archive, is_cover=True).job_mapping

@@ -36,7 +36,7 @@ JOB = {"name": HOSTILE, "desc": HOSTILE, "queue_name": HOSTILE, "user_name": HOS
 def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return two projects; the first has a job with nothing but hostile texts, of id 900."""
     two_projects(dli_emulator, monkeypatch)
-    dli_emulator.world.add_job(job_id=900, **JOB, sql_body=HOSTILE)
+    dli_emulator.state.add_job(job_id=900, **JOB, sql_body=HOSTILE)
     return dli_emulator
 
 
@@ -112,13 +112,13 @@ def refused_run(world: Emulator, instance: TaskInstance) -> None:
 
 
 def stopped(world: Emulator, instance: TaskInstance) -> None:
-    world.world.jobs[900].status = "job_running"
+    world.state.jobs[900].status = "job_running"
     dli.DliStopFlinkJobsOperator(task_id="x", job_ids=[900], poll_interval=0.05).execute(instance.context)
 
 
 def saved(world: Emulator, instance: TaskInstance) -> None:
     refusing(world, "ExecuteFlinkJobSavepoint")
-    world.world.jobs[900].status = "job_running"
+    world.state.jobs[900].status = "job_running"
     dli.DliSavepointFlinkJobsOperator(task_id="x", job_ids=[900], timeout=1).execute(instance.context)
 
 
@@ -128,7 +128,7 @@ def deleted(world: Emulator, instance: TaskInstance) -> None:
 
 
 def awaited_jobs(world: Emulator, instance: TaskInstance) -> None:
-    world.world.jobs[900].status = "job_submit_fail"
+    world.state.jobs[900].status = "job_submit_fail"
     DliFlinkJobSensor(task_id="x", job_ids=[900], poke_interval=0.05, timeout=1).execute(instance.context)
 
 
@@ -189,8 +189,8 @@ def imported(world: Emulator, instance: TaskInstance) -> None:
 
 
 def compared(world: Emulator, instance: TaskInstance) -> None:
-    scratch = next(each for each in world.world.projects.values() if "scratch" in each.name)
-    job = world.world.add_job(in_project=scratch.project_id, **{**JOB, "queue_name": f"{HOSTILE}2"})
+    scratch = next(each for each in world.state.projects.values() if "scratch" in each.name)
+    job = world.state.add_job(in_project=scratch.project_id, **{**JOB, "queue_name": f"{HOSTILE}2"})
     dli.DliCompareFlinkJobsOperator(
         task_id="x",
         job_mapping={900: job.job_id},

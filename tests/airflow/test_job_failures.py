@@ -21,7 +21,7 @@ FOUR = [103, 117, 106, 101]
 @pytest.fixture
 def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
-    dli_emulator.world.settings.step_seconds = 0.05
+    dli_emulator.state.settings.step_seconds = 0.05
     return dli_emulator
 
 
@@ -36,7 +36,7 @@ def delete(*job_ids: int, instance: TaskInstance) -> list[int]:
 
 
 def stops(world: Emulator) -> list[int]:
-    return [world.world.jobs[job_id].stops for job_id in FOUR]
+    return [world.state.jobs[job_id].stops for job_id in FOUR]
 
 
 def asked(world: Emulator, operation: str) -> int:
@@ -132,7 +132,7 @@ def noted(*job_ids: int) -> TaskInstance:
 def test_what_a_killed_try_deleted_is_told(world: Emulator) -> None:
     """By the next one, which forgets it then."""
     instance = noted(102)
-    del world.world.jobs[102]
+    del world.state.jobs[102]
     assert delete(102, 104, 9, instance=instance) == [102, 104]
     assert instance.store.kept == {}
 
@@ -141,7 +141,7 @@ def test_a_killed_try_whose_request_did_not_arrive(world: Emulator) -> None:
     """The job is there still, and deleted now."""
     instance = noted(102)
     assert delete(102, instance=instance) == [102]
-    assert 102 not in world.world.jobs
+    assert 102 not in world.state.jobs
     assert instance.store.kept == {}
 
 

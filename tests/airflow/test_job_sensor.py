@@ -28,7 +28,7 @@ def sensor(job_ids: Any, **parameters: Any) -> DliFlinkJobSensor:
 
 
 def begin(world: Emulator, job_id: int, *path: str, step: float = 0.1) -> None:
-    world.world.jobs[job_id].begin(path, time.time(), step)
+    world.state.jobs[job_id].begin(path, time.time(), step)
 
 
 def test_jobs_are_waited_for(world: Emulator) -> None:
@@ -106,7 +106,7 @@ def test_on_the_triggerer(world: Emulator) -> None:
 
 def test_time_is_up_on_the_triggerer(world: Emulator) -> None:
     """A timeout, or a skip with ``soft_fail``."""
-    world.world.jobs[101].plan = []
+    world.state.jobs[101].plan = []
     with pytest.raises(TaskDeferred) as caught:
         sensor([101], deferrable=True, timeout=0.2).execute({})
     event = fire(caught.value)

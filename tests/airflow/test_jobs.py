@@ -28,7 +28,7 @@ QUICK: dict[str, Any] = {"poll_interval": 0.02, "timeout": 120, "settling_time":
 @pytest.fixture
 def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0, read_timeout=60))
-    dli_emulator.world.settings.step_seconds = 0.05
+    dli_emulator.state.settings.step_seconds = 0.05
     return dli_emulator
 
 
@@ -43,7 +43,7 @@ def stop(job_ids: Any, instance: TaskInstance | None = None, **parameters: Any) 
 
 
 def job(world: Emulator, job_id: int) -> Any:
-    found = world.world.job(job_id)
+    found = world.state.job(job_id)
     assert found is not None
     return found
 
@@ -67,8 +67,8 @@ def test_jobs_are_run_and_waited_for(world: Emulator) -> None:
 
 def test_a_job_that_runs_is_not_run_twice(world: Emulator) -> None:
     """Running, and on its way."""
-    world.world.jobs[101].status = "job_submitting"
-    world.world.jobs[101].plan = [(time.time() + 0.2, "job_running")]
+    world.state.jobs[101].status = "job_submitting"
+    world.state.jobs[101].plan = [(time.time() + 0.2, "job_running")]
     run([103, 101])
     assert (job(world, 103).runs, job(world, 101).runs) == (0, 0)
     assert asked(world, "BatchRunFlinkJobs") == 0
@@ -76,8 +76,8 @@ def test_a_job_that_runs_is_not_run_twice(world: Emulator) -> None:
 
 def test_a_job_that_ran_before_is_run_again(world: Emulator) -> None:
     """Its last end is still shown for a while, and is no failure."""
-    world.world.jobs[100].status = "job_cancel_success"
-    world.world.jobs[100].start_time = 1
+    world.state.jobs[100].status = "job_cancel_success"
+    world.state.jobs[100].start_time = 1
     assert run([100], resume_savepoint=True)[0]["status"] == "job_running"
     assert job(world, 100).resumed
 
@@ -107,7 +107,7 @@ def test_a_job_that_does_not_start_is_red(world: Emulator, path: list[str], reas
 
 def test_a_job_that_may_come_back_from_an_exception_is_waited_for(world: Emulator) -> None:
     """One with ``restart_when_exception``."""
-    world.world.jobs[100].job_config["restart_when_exception"] = True
+    world.state.jobs[100].job_config["restart_when_exception"] = True
     path = ["job_submitting", "job_running_exception", "job_running_exception", "job_running"]
     world.fault("BatchRunFlinkJobs", "statuses", path=path)
     assert run([100])[0]["status"] == "job_running"
@@ -121,7 +121,7 @@ def test_a_job_with_an_end_is_waited_for_to_it(world: Emulator) -> None:
 
 def test_nothing_is_waited_for_where_none_is_wanted(world: Emulator) -> None:
     """``wait_for=None``: asked, and told how it stands."""
-    world.world.settings.step_seconds = 60
+    world.state.settings.step_seconds = 60
     assert run([100], wait_for=None)[0]["status"] == "job_init"
     assert stop([103], wait=False)[0]["status"] == "job_canceling"
 
@@ -229,8 +229,8 @@ def test_a_try_that_was_killed_while_it_asked(world: Emulator, acted: bool) -> N
     log.add({"jobs": {"100": [["job_init", None, None], 1, False]}})
     if acted:
         world.faults.clear()
-        world.world.jobs[100].runs = 1
-        world.world.jobs[100].begin(("job_init", "job_submitting", "job_running"), time.time(), 0.1)
+        world.state.jobs[100].runs = 1
+        world.state.jobs[100].begin(("job_init", "job_submitting", "job_running"), time.time(), 0.1)
     assert run([100], instance, settling_time=1)[0]["status"] == "job_running"
     assert job(world, 100).runs == 1
 
@@ -239,7 +239,7 @@ def test_jobs_are_deleted(world: Emulator) -> None:
     """One that is gone is told, and no failure: a later try may find it so."""
     operator = DliDeleteFlinkJobsOperator(task_id="delete", job_ids="103, 9")
     assert operator.execute(TaskInstance().context) == [103]
-    assert 103 not in world.world.jobs
+    assert 103 not in world.state.jobs
 
 
 @pytest.mark.parametrize("job_ids", [[], "", None, "[]"])
@@ -251,7 +251,7 @@ def test_deleting_nothing(world: Emulator, job_ids: Any) -> None:
         DliDeleteFlinkJobsOperator(task_id="d", job_ids=job_ids, if_empty="skip").execute(TaskInstance().context)
     quiet = DliDeleteFlinkJobsOperator(task_id="d", job_ids=job_ids, if_empty="succeed")
     assert quiet.execute(TaskInstance().context) == []
-    assert len(world.world.jobs) == 26
+    assert len(world.state.jobs) == 26
 
 
 def test_a_deletion_without_effect(world: Emulator) -> None:
@@ -263,10 +263,10 @@ def test_a_deletion_without_effect(world: Emulator) -> None:
     with pytest.raises(DliException, match=r"delete of job 103 .* was accepted, and it does not show") as caught:
         operator.execute(instance.context)
     assert not isinstance(caught.value, DliFailException)
-    assert 103 in world.world.jobs
+    assert 103 in world.state.jobs
     # The next attempt requests it again.
     assert operator.execute(instance.context) == [100, 103]
-    assert 103 not in world.world.jobs
+    assert 103 not in world.state.jobs
 
 
 def test_a_lost_answer_of_a_deletion(world: Emulator) -> None:

@@ -63,7 +63,7 @@ def test_jobs_are_stopped_only_where_the_author_says_so(
     assert requests(world, "BatchStopFlinkJobs") == bool(stops)
     told = "Job 100 was requested to stop" if stops else "has requested of job 100 goes on in DLI"
     assert told in logged
-    assert world.world.jobs[103].status == "job_running"
+    assert world.state.jobs[103].status == "job_running"
 
 
 @both_halves

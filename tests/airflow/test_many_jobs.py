@@ -18,9 +18,9 @@ COUNT = 5000
 def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator with five thousand jobs, none of the samples."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
-    dli_emulator.world.jobs.clear()
+    dli_emulator.state.jobs.clear()
     for number in range(COUNT):
-        dli_emulator.world.add_job(name=f"job_{number:05d}", create_time=number)
+        dli_emulator.state.add_job(name=f"job_{number:05d}", create_time=number)
     return dli_emulator
 
 
@@ -44,15 +44,15 @@ def test_all_are_listed_in_fifty_one_requests_and_flat_memory(world: Emulator) -
 
 def test_none_twice_and_none_missed_while_others_come_and_go(world: Emulator) -> None:
     """Jobs are made and deleted all the time while the list is walked."""
-    ids = sorted(world.world.jobs)
+    ids = sorted(world.state.jobs)
     doomed, ended = ids[::7], threading.Event()
 
     def churn() -> None:
         for number, job_id in enumerate(doomed):
             if ended.wait(0.001):
                 return
-            world.world.jobs.pop(job_id)
-            world.world.add_job(name=f"new_{number}")
+            world.state.jobs.pop(job_id)
+            world.state.add_job(name=f"new_{number}")
 
     changing = threading.Thread(target=churn)
     changing.start()

@@ -75,18 +75,18 @@ def test_a_mapped_task_never_returns_the_archive_of_another(airflow: LivingAirfl
 def test_a_job_that_ran_and_finished_meanwhile_is_not_run_again(airflow: LivingAirflow, dli_emulator: Any) -> None:
     """The response of the first request was lost, the second was throttled, and the third would run it twice."""
     path = ["job_submitting", "job_running", "job_finish"]
-    dli_emulator.world.settings.step_seconds = 0.1
+    dli_emulator.state.settings.step_seconds = 0.1
     dli_emulator.fault("BatchRunFlinkJobs", "slow", before=5.0)
     dli_emulator.fault("BatchRunFlinkJobs", "throttled", retry_after=0)
     dli_emulator.fault("BatchRunFlinkJobs", "statuses", path=path)
     run = airflow.trigger("run_over_attempts")
     until(lambda: acted(dli_emulator, "BatchRunFlinkJobs"), 60)
-    job = dli_emulator.world.jobs[100]
+    job = dli_emulator.state.jobs[100]
     job.plan = []
     job.status, job.start_time = "job_finish", 1
     task = airflow.finish("run_over_attempts", run)["run"]
     log = airflow.log("run_over_attempts", run, "run", task["try_number"])
     assert task["state"] == "success", log
     assert acted(dli_emulator, "BatchRunFlinkJobs") == 1
-    assert dli_emulator.world.jobs[100].runs == 1
+    assert dli_emulator.state.jobs[100].runs == 1
     assert "in project" in airflow.log("run_over_attempts", run, "run", 1)

@@ -44,7 +44,7 @@ class CountingStore(StateStore):
 @pytest.fixture
 def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0, read_timeout=2))
-    dli_emulator.world.settings.step_seconds = 0.05
+    dli_emulator.state.settings.step_seconds = 0.05
     return dli_emulator
 
 
@@ -61,8 +61,8 @@ def do(action: str, instance: TaskInstance, **parameters: Any) -> Any:
 def written(world: Emulator, count: int) -> int:
     """Delete so many jobs; how many bytes of records that writes."""
     world.reset()
-    world.world.jobs.clear()
-    ids = [world.world.add_job(name=f"job_{number}").job_id for number in range(count)]
+    world.state.jobs.clear()
+    ids = [world.state.add_job(name=f"job_{number}").job_id for number in range(count)]
     instance, store = TaskInstance(), CountingStore()
     instance.context["task_state_store"] = store
     do("delete", instance, job_ids=ids)
@@ -104,7 +104,7 @@ def test_a_throttled_request_does_not_hide_one_that_acted(world: Emulator, actio
         do(action, instance)
     while not acted(world, operation):
         time.sleep(0.05)
-    job = world.world.jobs.get(job_id)
+    job = world.state.jobs.get(job_id)
     if action == "run" and job:
         job.plan, job.status, job.start_time = [], "job_finish", 1  # it has run to its end meanwhile
     do(action, instance, **({"wait_for": "finished"} if action == "run" else {}))

@@ -23,7 +23,7 @@ TAKEN = json.dumps({"is_success": "true", "message": '{"is_success": "true", "me
 def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator, connected; a savepoint takes half a second."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
-    dli_emulator.world.settings.step_seconds = 0.5
+    dli_emulator.state.settings.step_seconds = 0.5
     return dli_emulator
 
 
@@ -44,7 +44,7 @@ def asked(world: Emulator) -> int:
 def plan(world: Emulator, job_id: int, after: float, *path: str) -> None:
     """Have a job go through statuses by itself, from some seconds on."""
     steps = [(time.time() + after + 0.2 * number, status) for number, status in enumerate(path)]
-    world.world.jobs[job_id].plan = steps
+    world.state.jobs[job_id].plan = steps
 
 
 @both_halves
@@ -54,7 +54,7 @@ def test_a_job_that_ends_instead_is_red(world: Emulator, deferrable: bool) -> No
     plan(world, 103, 0.4, "job_finish")
     with pytest.raises(DliFailException, match="job 103 is job_finish, and shows no new savepoint"):
         carried_through(save(103, deferrable=deferrable))
-    assert world.world.jobs[103].savepoint_path is None
+    assert world.state.jobs[103].savepoint_path is None
 
 
 @both_halves
@@ -71,7 +71,7 @@ def test_a_savepoint_in_the_same_directory_as_before(
     world: Emulator, deferrable: bool, before: str | None
 ) -> None:
     """What the path becomes is not established: a job that was saved and runs on is saved."""
-    world.world.jobs[103].savepoint_path = before
+    world.state.jobs[103].savepoint_path = before
     (result,) = carried_through(save(103, deferrable=deferrable, poll_interval=2))
     assert (result["status"], result["savepoint_path"], asked(world)) == ("job_running", "obs-test/ours/", 1)
 
@@ -79,7 +79,7 @@ def test_a_savepoint_in_the_same_directory_as_before(
 @both_halves
 def test_somebody_elses_savepoint_is_waited_for(world: Emulator, deferrable: bool) -> None:
     """The job is asked after it; where it was saved before is not where it is to be."""
-    world.world.jobs[110].savepoint_path = "obs-test/theirs/"
+    world.state.jobs[110].savepoint_path = "obs-test/theirs/"
     plan(world, 110, 0.6, "job_running")
     result = carried_through(save(110, 103, deferrable=deferrable))
     assert [each["savepoint_path"] for each in result] == ["obs-test/ours/", "obs-test/ours/"]
@@ -105,7 +105,7 @@ def test_not_to_wait_for_somebody_elses(world: Emulator) -> None:
 
 def test_a_retry_does_not_save_again(world: Emulator) -> None:
     """What the try before has seen is remembered, though the job shows it no more."""
-    world.world.jobs[103].savepoint_path = "obs-test/ours/"
+    world.state.jobs[103].savepoint_path = "obs-test/ours/"
     instance = TaskInstance()
     with pytest.raises(DliException, match="not saved within"):
         save(103, timeout=0.1).execute(instance.context)
@@ -133,7 +133,7 @@ def test_a_stop_that_was_under_way_is_red(world: Emulator, deferrable: bool) -> 
 def test_a_stop_that_was_under_way_and_shows_a_savepoint(world: Emulator) -> None:
     """That is what was wanted, whoever asked."""
     plan(world, 107, 0.5, "job_cancel_success")
-    threading.Timer(0.2, setattr, [world.world.jobs[107], "savepoint_path", "obs-test/theirs/"]).start()
+    threading.Timer(0.2, setattr, [world.state.jobs[107], "savepoint_path", "obs-test/theirs/"]).start()
     assert stop(107).execute({})[0]["savepoint_path"] == "obs-test/theirs/"
 
 
@@ -148,6 +148,6 @@ def test_a_stop_that_shows_no_savepoint_is_warned_of(world: Emulator, capsys: py
 
 def test_a_stop_that_shows_one_is_not_warned_of(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """Nor is a job that did not run, which has nothing to save."""
-    world.world.settings.step_seconds = 0.05
+    world.state.settings.step_seconds = 0.05
     assert [each["status"] for each in stop(103, 100).execute({})] == ["job_cancel_success", "job_init"]
     assert "shows none" not in capsys.readouterr().out

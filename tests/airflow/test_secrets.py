@@ -77,7 +77,7 @@ def written(home: Path) -> Iterator[tuple[str, bytes]]:
 
 def secrets_of(emulator: Any) -> dict[str, str]:
     """Give every secret of the emulator's world, by what it is."""
-    keys, world = emulator.world.keys, emulator.world
+    keys, world = emulator.state.keys, emulator.state
     found = {"password": PASSWORD}
     for key in keys.access_keys.values():
         found[f"secret key of {key.access_key}"] = key.secret_key
@@ -89,8 +89,8 @@ def secrets_of(emulator: Any) -> dict[str, str]:
 
 def connections(emulator: Any) -> dict[str, str]:
     """Give a connection for each kind of credentials."""
-    user = User("ops", PASSWORD, emulator.world.identity.domain)
-    emulator.world.keys.users[user.name] = user
+    user = User("ops", PASSWORD, emulator.state.identity.domain)
+    emulator.state.keys.users[user.name] = user
     password = json.loads(emulator.connection("password"))
     keyless = json.loads(emulator.connection("access_key", auth_type="environment"))
     return {

@@ -89,16 +89,16 @@ def test_what_is_pushed(world: Emulator) -> None:
 
 def test_a_job_of_which_nobody_knows_when_it_changed_is_meant(world: Emulator) -> None:
     """Rather one too many than one too few."""
-    world.world.jobs[100].update_time = None
-    world.world.jobs[101].update_time = world.world.jobs[101].create_time = 0
+    world.state.jobs[100].update_time = None
+    world.state.jobs[101].update_time = world.state.jobs[101].create_time = 0
     assert listed(changed_since="2030-01-01") == [101, 100]
 
 
 def test_a_job_that_never_changed_is_judged_by_when_it_was_made(world: Emulator) -> None:
     """Its time of change is 0; and numbers may come quoted."""
     made: Any = str(int(datetime(2026, 2, 1, tzinfo=UTC).timestamp() * 1000))
-    world.world.jobs[100].create_time, world.world.jobs[100].update_time = int(made), 0
-    world.world.jobs[101].update_time = made
+    world.state.jobs[100].create_time, world.state.jobs[100].update_time = int(made), 0
+    world.state.jobs[101].update_time = made
     assert listed(changed_since="2026-01-31") == [101, 100]
     assert listed(changed_since="2026-02-02", if_empty="succeed") == []
 
@@ -244,7 +244,7 @@ def test_a_batch_that_fails_does_not_stop_the_others(world: Emulator) -> None:
     assert len(instance.pushed["zip_file"]) == 2
     assert instance.pushed["failed"] == list(range(110, 120))
     before = asked(world)
-    world.world.add_job(name="made since")
+    world.state.add_job(name="made since")
     archives = export(world, instance, selection={}, batch_size=10)
     assert asked(world) - before == 1
     assert jobs_in(world, archives) == list(range(100, 126))
@@ -400,7 +400,7 @@ def test_what_is_a_day_old_is_not_gone_on_with(world: Emulator) -> None:
 def test_a_thousand_jobs_with_a_fault_in_every_tenth_call(world: Emulator) -> None:
     """Answers lost before and after the service acts, 502 and 429: in the store is what was asked for."""
     for number in range(1000):
-        world.world.add_job(name=f"many_{number:04d}")
+        world.state.add_job(name=f"many_{number:04d}")
     kinds = ["cut_after", "throttled", "cut_before", "html"]
     for number in range(40):
         world.fault("ExportFlinkJobs", "slow", times=9, before=0)
@@ -415,4 +415,4 @@ def test_a_thousand_jobs_with_a_fault_in_every_tenth_call(world: Emulator) -> No
         except DliException:
             assert instance.pushed["failed"]
     assert len(archives) == 50
-    assert jobs_in(world, archives) == [job.job_id for job in world.world.jobs.values() if "many" in job.name]
+    assert jobs_in(world, archives) == [job.job_id for job in world.state.jobs.values() if "many" in job.name]

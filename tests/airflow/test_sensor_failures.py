@@ -103,7 +103,7 @@ def test_the_last_failure_is_what_is_told(world: Emulator, deferrable: bool) -> 
 def test_a_first_look_that_fails_knows_nothing_of_the_run_before(world: Emulator, deferrable: bool) -> None:
     """What the second shows may be its end still, and is not taken for the end of this one."""
     world.fault("ShowFlinkJob", "html", status=503)
-    world.world.jobs[108].begin(("job_cancel_success", "job_submitting", "job_running"), time.time(), 0.4)
+    world.state.jobs[108].begin(("job_cancel_success", "job_submitting", "job_running"), time.time(), 0.4)
     assert carried_through(jobs(108, deferrable=deferrable, settling_time=60))[0]["status"] == "job_running"
 
 
@@ -121,7 +121,7 @@ def test_an_archive_has_settled_by_the_time_of_its_last_write(world: Emulator, d
 def test_polls_share_one_token(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sensor in mode ``poke`` signs in once, and a copy of its task for itself, with nothing of the first."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection("password", retry_budget=0))
-    world.world.jobs[101].plan = []
+    world.state.jobs[101].plan = []
     waiting: list[Any] = [jobs(101), archives(f"{world.bucket}/late.zip")]
     for number, sensor in enumerate(waiting, 1):
         for _ in range(3):
@@ -139,11 +139,11 @@ def test_polls_share_one_token(world: Emulator, monkeypatch: pytest.MonkeyPatch)
 def test_polls_go_on_with_new_keys(world: Emulator, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Where the old ones were refused while the sensor waited on a worker."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(kind, retry_budget=0))
-    world.world.jobs[101].plan = []
+    world.state.jobs[101].plan = []
     waiting = (jobs(101), archives(f"{world.bucket}/late.zip"))
     for sensor in waiting:
         assert not sensor.poke({})
-    for key in world.world.keys.access_keys.values():
+    for key in world.state.keys.access_keys.values():
         key.expires = 0.0 if key.security_token else None
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(kind, retry_budget=0))
     for sensor in waiting:
@@ -197,7 +197,7 @@ def test_an_execution_timeout_hides_no_service_that_is_down(
         for operation in ("HeadObject", "GetObject"):
             world.fault(operation, "error", times=None, status=501, code="NotNow")
         world.fault("ShowFlinkJob", "html", times=None, status=503)
-    world.world.jobs[101].plan = []
+    world.state.jobs[101].plan = []
     given: dict[str, Any] = {
         "soft_fail": True,
         "deferrable": deferrable,

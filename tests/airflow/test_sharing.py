@@ -90,7 +90,7 @@ def test_a_token_that_ends_early_is_renewed_once_for_all(
 ) -> None:
     """Each is refused with the old one, and none throws away the new one."""
     hook.get_flink_job(100)
-    keys = dli_emulator.world.keys
+    keys = dli_emulator.state.keys
     for old in list(keys.tokens.values()):
         keys.tokens[old.value] = type(old)(old.value, old.user, old.issued, 0.0)
     answers = ask_all(hook)

@@ -25,9 +25,9 @@ DONE = json.dumps(
 def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator, connected, with a job 104 that may come back from an exception."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
-    dli_emulator.world.settings.step_seconds = 0.1
+    dli_emulator.state.settings.step_seconds = 0.1
     for job_id in (103, 104):
-        dli_emulator.world.jobs[job_id].job_config["restart_when_exception"] = True
+        dli_emulator.state.jobs[job_id].job_config["restart_when_exception"] = True
     return dli_emulator
 
 
@@ -39,7 +39,7 @@ def stop(*job_ids: int, **parameters: Any) -> DliStopFlinkJobsOperator:
 def plan(world: Emulator, job_id: int, after: float, *path: str) -> None:
     """Have a job go through statuses by itself, from some seconds on."""
     steps = [(time.time() + after + 0.1 * number, status) for number, status in enumerate(path)]
-    world.world.jobs[job_id].plan = steps
+    world.state.jobs[job_id].plan = steps
 
 
 def refusals(world: Emulator) -> list[str | None]:
@@ -51,13 +51,13 @@ def refusals(world: Emulator) -> list[str | None]:
 def test_one_that_comes_back_is_stopped_then(world: Emulator, deferrable: bool) -> None:
     """It is asked at once, refused, and asked again when it runs; the others are stopped meanwhile."""
     plan(world, 104, 0.5, "job_submitting", "job_running")
-    world.world.jobs[104].plan.pop(0)
+    world.state.jobs[104].plan.pop(0)
     result = carried_through(stop(104, 117, deferrable=deferrable))
     assert [(each["job_id"], each["status"]) for each in result] == [
         (104, "job_cancel_success"),
         (117, "job_cancel_success"),
     ]
-    assert (world.world.jobs[104].stops, world.world.jobs[117].stops) == (1, 1)
+    assert (world.state.jobs[104].stops, world.state.jobs[117].stops) == (1, 1)
     assert refusals(world) == ["DLI.15002", None, None]
 
 
@@ -85,7 +85,7 @@ def test_one_that_comes_back_after_it_was_asked(world: Emulator, deferrable: boo
     path = ["job_canceling", *["job_running_exception"] * 6, "job_running"]
     world.fault("BatchStopFlinkJobs", "statuses", path=path)
     (result,) = carried_through(stop(103, deferrable=deferrable))
-    assert (result["status"], world.world.jobs[103].stops) == ("job_cancel_success", 2)
+    assert (result["status"], world.state.jobs[103].stops) == ("job_cancel_success", 2)
 
 
 def test_not_to_wait_for_it_is_no_success(world: Emulator) -> None:
@@ -95,7 +95,7 @@ def test_not_to_wait_for_it_is_no_success(world: Emulator) -> None:
     ) as red:
         stop(104, wait=False).execute({})
     assert not isinstance(red.value, DliFailException)
-    assert world.world.jobs[104].stops == 0
+    assert world.state.jobs[104].stops == 0
 
 
 def test_any_other_job_is_done_with_an_exception(world: Emulator) -> None:

@@ -46,7 +46,7 @@ def test_what_a_service_repeats_of_the_login_is_not_shown(
     connection = json.loads(dli_emulator.connection(kind, retry_budget=0))
     connection |= {"login": SECRET, "password": "AKIAIOSFODNN7EXAMPLE"}
     # Known to the emulator, so that it comes as far as the scripted refusal.
-    dli_emulator.world.keys.add_key(SECRET, connection["password"])
+    dli_emulator.state.keys.add_key(SECRET, connection["password"])
     connection["extra"]["obs_endpoint"] = connection["extra"]["endpoint"]
     if "project" in use:
         del connection["extra"]["project_id"]
@@ -67,5 +67,5 @@ def test_an_access_key_in_the_sql_of_a_job_stays(dli_emulator: Emulator, monkeyp
     """A response of success is not touched: what is compared and promoted is what DLI has."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection())
     key = json.loads(dli_emulator.connection())["login"]
-    dli_emulator.world.jobs[100].sql_body = f"with ('access_key' = '{key}')"
+    dli_emulator.state.jobs[100].sql_body = f"with ('access_key' = '{key}')"
     assert DliHook().get_flink_job(100).raw["sql_body"] == f"with ('access_key' = '{key}')"

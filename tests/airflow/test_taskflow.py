@@ -14,7 +14,7 @@ def test_a_hook_in_a_task_and_mapped_operators(living_airflow: LivingAirflow, dl
     assert {task["state"] for task in ended.values()} == {"success"}
     assert living_airflow.xcom("taskflow", run, "total") == 26
     by_type: dict[str, list[int]] = {}
-    for job in dli_emulator.world.jobs.values():
+    for job in dli_emulator.state.jobs.values():
         by_type.setdefault(job.job_type, []).append(job.job_id)
     instances = living_airflow.instances("taskflow", run, "export")
     assert sorted(each["rendered_map_index"] for each in instances) == sorted(

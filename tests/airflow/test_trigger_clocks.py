@@ -41,7 +41,7 @@ print(json.dumps([event, time.monotonic() - began]))
 @pytest.fixture
 def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
-    dli_emulator.world.jobs[101].plan = []
+    dli_emulator.state.jobs[101].plan = []
     return dli_emulator
 
 

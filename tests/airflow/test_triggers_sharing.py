@@ -24,7 +24,7 @@ from tests.airflow.living import until
 def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator with a job that is on its way, connected with a wrong secret."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", wrong(dli_emulator))
-    dli_emulator.world.jobs[101].plan = []
+    dli_emulator.state.jobs[101].plan = []
     return dli_emulator
 
 
@@ -125,7 +125,7 @@ async def test_keys_that_somebody_hands_out_are_fetched_anew(
 
 def revoke(world: Emulator) -> list[AccessKey]:
     """End all temporary keys that were handed out; give them."""
-    handed_out = [key for key in world.world.keys.access_keys.values() if key.security_token]
+    handed_out = [key for key in world.state.keys.access_keys.values() if key.security_token]
     for key in handed_out:
         key.expires = 0.0
     return handed_out
@@ -144,14 +144,14 @@ async def test_all_go_on_with_new_keys(
 
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection())
     waiting = [asyncio.ensure_future(fired() if what == "jobs" else archive_fired(world)) for _ in range(5)]
-    keys = world.world.keys.access_keys
+    keys = world.state.keys.access_keys
     await asyncio.to_thread(until, lambda: any(key.security_token for key in keys.values()), 60)
     await asyncio.sleep(1)
     old = revoke(world)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection())
     await asyncio.sleep(1)
     assert [trigger for trigger in waiting if trigger.done()] == []
-    world.world.jobs[101].begin(["job_running"], time.time(), 0)
+    world.state.jobs[101].begin(["job_running"], time.time(), 0)
     await asyncio.to_thread(world.s3.put_object, Bucket=world.bucket, Key="late.zip", Body=b"x")
     assert [(await trigger)["status"] for trigger in waiting] == ["present"] * 5
     assert old

@@ -35,8 +35,8 @@ def finished(dli_emulator_session: Emulator, tmp_path_factory: pytest.TempPathFa
     with zipfile.ZipFile(content, "w") as made:
         made.writestr("100.json", "{}")
     emulator.s3.put_object(Bucket=emulator.bucket, Key="a.zip", Body=content.getvalue())
-    emulator.world.jobs[101].plan = []
-    emulator.world.jobs[105].plan = []
+    emulator.state.jobs[101].plan = []
+    emulator.state.jobs[105].plan = []
     nobody = "http://127.0.0.1:9"
     home = tmp_path_factory.mktemp("waits")
     environment = {

@@ -221,8 +221,8 @@ def test_a_selected_job_that_was_deleted_since(world: Emulator, capsys: pytest.C
     world.fault("ExportFlinkJobs", "throttled", retry_after=0)
     with pytest.raises(DliException):
         task.run(f"{world.bucket}/flink", selection={"queue_name": "flink_prod"})
-    gone = min(job.job_id for job in world.world.jobs.values() if job.queue_name == "flink_prod")
-    del world.world.jobs[gone]
+    gone = min(job.job_id for job in world.state.jobs.values() if job.queue_name == "flink_prod")
+    del world.state.jobs[gone]
     assert len(task.run(f"{world.bucket}/flink", selection={"queue_name": "flink_prod"})) == 1
     assert (task.instance.pushed["vanished"], task.instance.pushed["failed"]) == ([gone], [gone])
     assert f"Selected, and deleted since: the project has no job {gone}" in capsys.readouterr().out
@@ -235,7 +235,7 @@ def test_all_selected_jobs_were_deleted_since(world: Emulator) -> None:
     parameters: dict[str, Any] = {"selection": {}, "if_empty": "succeed"}
     with pytest.raises(DliException):
         task.run(f"{world.bucket}/flink", **parameters)
-    world.world.jobs.clear()
+    world.state.jobs.clear()
     assert task.run(f"{world.bucket}/flink", **parameters) == []
 
 

@@ -106,7 +106,7 @@ class Steps:
 
     def _refresh(self) -> None:
         """Make the world clean, with templates, an archive and a session that requests may name."""
-        emulator, world = self._emulator, self._emulator.world
+        emulator, world = self._emulator, self._emulator.state
         emulator.reset()
         home = world.projects[world.identity.project_id]
         for number in TEMPLATES:
@@ -168,7 +168,7 @@ def explore(emulator: Emulator, seed: int, *, most: int, phases: Collection[str]
             "continue-on-failure": True,
             "workers": 1,
             "dictionaries": {
-                "jobs": {"values": list(emulator.world.jobs)},
+                "jobs": {"values": list(emulator.state.jobs)},
                 "sessions": {"values": [SESSION]},
                 "templates": {"values": [*TEMPLATES]},
                 "places": {

@@ -57,7 +57,7 @@ def senders(dli_emulator: Emulator) -> Iterator[dict[str, Callable[[Inputs], Sen
 def arrived(emulator: Emulator) -> Sent:
     """Give method, path, query and body of the one request that has come, which was well signed."""
     (entry,) = emulator.requests
-    emulator.world.log.clear()
+    emulator.state.log.clear()
     assert entry.status in (200, 400), entry
     return entry.method, entry.path, sorted(entry.query), json.loads(entry.body) if entry.body else None
 

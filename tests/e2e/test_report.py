@@ -73,7 +73,7 @@ def test_the_report_is_accessible(report: str, page: Page, scheme: Literal["ligh
 def test_the_report_of_a_drill(page: Page, dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Restored jobs beside their sources: accessible as well."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.airflow_conn)
-    scratch = dli_emulator.world.add_project("cn-north-4_scratch").project_id
+    scratch = dli_emulator.state.add_project("cn-north-4_scratch").project_id
     monkeypatch.setenv("AIRFLOW_CONN_DLI_SCRATCH", dli_emulator.connection(project_id=scratch))
     bucket, html = dli_emulator.bucket, ""
     for value in (1, 9):

@@ -68,11 +68,11 @@ def test_requests_are_shown_and_cleared(asker: Asker) -> None:
 def test_reset_makes_all_clean(asker: Asker) -> None:
     """Jobs, faults, requests and the bucket."""
     asker.export(100)
-    asker.emulator.world.jobs.clear()
+    asker.emulator.state.jobs.clear()
     post(asker, "faults", {"kind": "html"})
     assert post(asker, "reset").status == 204
     assert (asker.emulator.requests, list(asker.emulator.faults), keys(asker)) == ([], [], [])
-    assert len(asker.emulator.world.jobs) == 26
+    assert len(asker.emulator.state.jobs) == 26
 
 
 @pytest.mark.parametrize(("method", "what"), [("GET", "reset"), ("PUT", "faults"), ("GET", "nothing")])

@@ -101,7 +101,7 @@ def test_bad_bodies_are_refused_and_nothing_is_written(asker: Asker, body: Any, 
 def test_a_body_that_is_no_json_is_refused(asker: Asker) -> None:
     """Bytes of any kind."""
     path = f"/v1.0/{asker.emulator.project_id}/streaming/jobs/export"
-    token = asker.emulator.world.keys.issue_token(next(iter(asker.emulator.world.keys.users.values())))
+    token = asker.emulator.state.keys.issue_token(next(iter(asker.emulator.state.keys.users.values())))
     assert asker.send("POST", path, {"X-Auth-Token": token.value}, b"\xff{").error == (400, "DLI.0001")
 
 
@@ -136,7 +136,7 @@ def test_the_other_editions_of_the_manual(made: Any) -> None:
     assert answer["zip_files"][0].startswith(f"{ours.emulator.bucket}/a/aggregate_")
     ours.emulator.fault("ExportFlinkJobs", "is_success_false")
     assert ours.export(100).body["is_success"] is False
-    ours.emulator.world.settings.boolean_is_success = False
+    ours.emulator.state.settings.boolean_is_success = False
     assert ours.jobs().body["is_success"] == "true"
     ours.emulator.reset()
     assert ours.jobs().body["is_success"] is True

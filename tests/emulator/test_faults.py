@@ -284,7 +284,7 @@ def test_every_kind_can_be_set_with_its_defaults() -> None:
 
 def test_the_emulator_breaking_is_an_answer_too(asker: Asker, caplog: pytest.LogCaptureFixture) -> None:
     """A job that cannot be written as JSON: the client gets a 500 with the gateway's code, the log the reason."""
-    asker.emulator.world.add_job(job_id=1, name="odd", job_config={"odd": object()})
+    asker.emulator.state.add_job(job_id=1, name="odd", job_config={"odd": object()})
     assert asker.export(1).error == (500, "APIGW.0601")
     assert "broke the emulator" in caplog.text
     assert "not JSON serializable" in caplog.text

@@ -65,7 +65,7 @@ def test_a_body_that_makes_no_sense_is_refused(asker: Asker, body: Any) -> None:
 def test_a_token_ends(made: Any, clock: Clock) -> None:
     """After its life DLI says that it must be renewed, and IAM knows it no more."""
     ours = made(clock=clock)
-    ours.emulator.world.keys.token_seconds = 5
+    ours.emulator.state.keys.token_seconds = 5
     value = token(ours, auth(ours)).headers["x-subject-token"]
     headers = {"X-Auth-Token": value, "X-Subject-Token": value}
     clock.now += 4.9

@@ -38,7 +38,7 @@ def test_it_gets_its_token_and_project(dli_emulator: Emulator) -> None:
 
 def test_a_token_that_ends_is_renewed(dli_emulator: Emulator) -> None:
     """It reads the end from the answer."""
-    dli_emulator.world.keys.token_seconds = 10.0
+    dli_emulator.state.keys.token_seconds = 10.0
     ours = session(dli_emulator)
     first = ours.get_token()
     assert isinstance(ours.auth, v3.Password)
@@ -55,7 +55,7 @@ def test_a_scope_is_named_by_id_too(dli_emulator: Emulator) -> None:
 @pytest.mark.parametrize("by", ["name", "id"])
 def test_a_token_is_of_the_project_that_its_scope_names(dli_emulator: Emulator, by: str) -> None:
     """Not of the first of the account."""
-    other = dli_emulator.world.add_project("cn-north-4_scratch")
+    other = dli_emulator.state.add_project("cn-north-4_scratch")
     by_id = {"project_name": None, "project_domain_name": None, "project_id": other.project_id}
     ours = session(dli_emulator, **(by_id if by == "id" else {"project_name": other.name}))
     assert isinstance(ours.auth, v3.Password)
@@ -72,7 +72,7 @@ def exchanged(emulator: Emulator, token: str, **changes: Any) -> Session:
 
 def test_a_token_is_exchanged_for_one_of_another_project(dli_emulator: Emulator) -> None:
     """It ends when the first one ends, and DLI takes it."""
-    other = dli_emulator.world.add_project("cn-north-4_scratch")
+    other = dli_emulator.state.add_project("cn-north-4_scratch")
     first = session(dli_emulator)
     ours = exchanged(dli_emulator, str(first.get_token()), project_name=other.name)
     assert isinstance(ours.auth, v3.Token)
@@ -86,7 +86,7 @@ def test_a_token_is_exchanged_for_one_of_another_project(dli_emulator: Emulator)
 
 def test_a_token_that_is_wrong_or_has_ended_is_not_exchanged(dli_emulator: Emulator) -> None:
     """As by the real one."""
-    dli_emulator.world.keys.token_seconds = 0.0
+    dli_emulator.state.keys.token_seconds = 0.0
     for token in (str(session(dli_emulator).get_token()), "wrong"):
         with pytest.raises(Unauthorized):
             exchanged(dli_emulator, token).get_token()
@@ -107,7 +107,7 @@ def test_dli_refuses_what_has_ended_and_the_session_asks_anew(dli_emulator: Emul
     """On a 401 it gets itself another token, once."""
     ours = session(dli_emulator)
     first = ours.get_token()
-    dli_emulator.world.keys.tokens.clear()
+    dli_emulator.state.keys.tokens.clear()
     answer = ours.get(f"{dli_emulator.dli}/v1.0/{dli_emulator.project_id}/streaming/jobs")
     assert answer.status_code == 200
     assert ours.get_token() != first

@@ -88,8 +88,8 @@ def test_filter_by_tags_wants_all_of_them(asker: Asker) -> None:
 
 def test_children_of_an_edge_job_are_hidden_until_asked_for(asker: Asker) -> None:
     """They show with ``root_job_id`` only."""
-    edge = asker.emulator.world.add_job(name="edge", job_type="flink_sql_edge_job")
-    child = asker.emulator.world.add_job(name="child", job_type="flink_sql_edge_job", root_id=edge.job_id)
+    edge = asker.emulator.state.add_job(name="edge", job_type="flink_sql_edge_job")
+    child = asker.emulator.state.add_job(name="child", job_type="flink_sql_edge_job", root_id=edge.job_id)
     assert edge.job_id in asker.ids()
     assert child.job_id not in asker.ids(limit=100)
     assert asker.ids(root_job_id=edge.job_id) == [child.job_id]
@@ -163,13 +163,13 @@ def test_jobs_of_ones_own(made: Any) -> None:
     mine = FlinkJob(7, "mine", tags={"a": "b"})
     ours = made(jobs=[mine])
     assert ours.ids() == [7]
-    ours.emulator.world.jobs[7].tags["a"] = "c"
-    ours.emulator.world.jobs[7].status = "job_running"
+    ours.emulator.state.jobs[7].tags["a"] = "c"
+    ours.emulator.state.jobs[7].status = "job_running"
     assert ours.ids(status="job_running") == [7]
     ours.emulator.reset()
     assert ours.ids(status="job_running") == []
     assert ours.ids(tags="a=b") == [7]
-    assert made(jobs=0).emulator.world.add_job(name="first").job_id == 100
+    assert made(jobs=0).emulator.state.add_job(name="first").job_id == 100
 
 
 def test_more_jobs_than_a_page_holds(made: Any) -> None:

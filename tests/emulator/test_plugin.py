@@ -13,13 +13,13 @@ import pytest
 
 def test_one(dli_emulator):
     dli_emulator.fault("ListFlinkJobs", "html")
-    dli_emulator.world.jobs.clear()
+    dli_emulator.state.jobs.clear()
     dli_emulator.s3.put_object(Bucket=dli_emulator.bucket, Key="left", Body=b"")
     test_one.emulator = dli_emulator
 
 def test_two(dli_emulator):
     assert dli_emulator is test_one.emulator
-    assert len(dli_emulator.world.jobs) == JOBS
+    assert len(dli_emulator.state.jobs) == JOBS
     assert list(dli_emulator.faults) == []
     assert dli_emulator.s3.list_objects_v2(Bucket=dli_emulator.bucket)["KeyCount"] == 0
 """
@@ -45,7 +45,7 @@ def pytest_in(folder: Path, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_each_test_has_a_clean_world_on_one_emulator(tmp_path: Path) -> None:
+def test_each_test_has_a_clean_state_on_one_emulator(tmp_path: Path) -> None:
     """Nothing of one test is left for the next."""
     (tmp_path / "test_it.py").write_text(TESTS.replace("JOBS", "26"))
     assert "2 passed" in pytest_in(tmp_path)
@@ -75,4 +75,4 @@ def test_the_plugin_costs_other_suites_nothing() -> None:
         "print(sorted(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "['airflow_provider_dli', 'dli_emulator.pytest_plugin']\n"
+    assert done.stdout == "['dli_emulator', 'dli_emulator.pytest_plugin']\n"

@@ -144,7 +144,7 @@ def test_it_drives_the_operation_and_reads_what_we_read(operation: str, asker: A
 
 def test_its_false_is_true(asker: Asker) -> None:
     """A trap: its model makes the text ``'False'`` of a JSON false, which is true in Python. Ours is an error."""
-    asker.emulator.world.settings.boolean_is_success = True
+    asker.emulator.state.settings.boolean_is_success = True
     asker.emulator.fault("ListFlinkJobs", "is_success_false")
     answer = asked(asker, "ListFlinkJobs")
     assert answer.is_success == "False"

@@ -31,8 +31,8 @@ def post(asker: Asker, content: Any, **headers: str) -> Answer:
 
 def a_token(asker: Asker) -> str:
     """Give a token of the emulator's user."""
-    (user,) = asker.emulator.world.keys.users.values()
-    return asker.emulator.world.keys.issue_token(user).value
+    (user,) = asker.emulator.state.keys.users.values()
+    return asker.emulator.state.keys.issue_token(user).value
 
 
 def opens_dli(asker: Asker, credential: dict[str, str]) -> Answer:
@@ -62,7 +62,7 @@ def test_an_agency_gives_a_temporary_key_to_whom_it_trusts(asker: Asker) -> None
     assert opens_dli(asker, answer.body["credential"]).status == 200
     assert post(asker, body("assume_role", **role)).error == (401, "APIGW.0301")
     assert asker.ask("POST", PATH, body("assume_role", **role | {"agency_name": "x"})).status == 404
-    asker.emulator.world.keys.agencies.add(Agency("x", DEFAULT_AGENCY.domain))
+    asker.emulator.state.keys.agencies.add(Agency("x", DEFAULT_AGENCY.domain))
     assert asker.ask("POST", PATH, body("assume_role", **role | {"agency_name": "x"})).status == 201
 
 
@@ -92,7 +92,7 @@ def test_a_temporary_key_ends(made: Any, clock: Clock) -> None:
     token = a_token(ours)
     asked = post(ours, body("token", id=token, duration_seconds=1000)).body["credential"]
     assert asked["expires_at"] == "2026-01-15T08:47:25.000000Z"
-    ours.emulator.world.keys.key_seconds = 5
+    ours.emulator.state.keys.key_seconds = 5
     short = post(ours, body("token", id=token, duration_seconds=1000)).body["credential"]
     clock.now += 5
     assert opens_dli(ours, short).error == (401, "APIGW.0301")
@@ -125,7 +125,7 @@ def test_a_session_has_a_length(asker: Asker, seconds: str) -> None:
 
 def test_an_older_metadata_service_knows_no_sessions(asker: Asker) -> None:
     """Version 1 gives its key to whoever asks."""
-    asker.emulator.world.settings.metadata_version = 1
+    asker.emulator.state.settings.metadata_version = 1
     assert asker.send("PUT", "/meta-data/latest/api/token").status == 404
     assert opens_dli(asker, metadata_key(asker).body["credential"]).status == 200
 
@@ -147,7 +147,7 @@ def test_no_secret_of_a_key_is_in_the_log(asker: Asker) -> None:
 
 def s3(emulator: Emulator, key: AccessKey | None = None, **changes: Any) -> Any:
     """Make a client that goes through the door."""
-    key = key or emulator.world.keys.issue_key()
+    key = key or emulator.state.keys.issue_key()
     settings: Any = {
         "aws_access_key_id": key.access_key,
         "aws_secret_access_key": key.secret_key,
@@ -201,7 +201,7 @@ def test_the_door_stays_shut(dli_emulator: Emulator, changes: dict[str, Any], co
 def test_the_door_knows_when_a_key_has_ended(made: Any, clock: Clock) -> None:
     """It says so, as the service does."""
     ours = made(clock=clock).emulator
-    client = s3(ours, ours.world.keys.issue_key(900))
+    client = s3(ours, ours.state.keys.issue_key(900))
     assert client.list_objects_v2(Bucket=ours.bucket)["KeyCount"] == 0
     clock.now += 900
     with pytest.raises(ClientError, match="ExpiredToken"):

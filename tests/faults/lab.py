@@ -136,7 +136,7 @@ def _prepare(lab: Lab, task: Task, kind: Kind) -> None:
     for proxy in (lab.dli, lab.obs):
         proxy.clear()
         proxy.secrets.clear()
-    world = lab.emulator.world
+    world = lab.emulator.state
     world.reset()
     world.settings.step_seconds = 0.0
     world.add_project("cn-north-4_scratch", "scratch")

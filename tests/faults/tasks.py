@@ -84,16 +84,16 @@ class Lab:
     @property
     def jobs(self) -> dict[int, FlinkJob]:
         """The jobs of the first project."""
-        return self.emulator.world.jobs
+        return self.emulator.state.jobs
 
     @property
     def scratch(self) -> dict[int, FlinkJob]:
         """The jobs of the second project."""
-        return self.emulator.world.projects["scratch"].jobs
+        return self.emulator.state.projects["scratch"].jobs
 
     def job(self, job_id: int) -> FlinkJob:
         """Return a job as it is now."""
-        job = self.emulator.world.job(job_id)
+        job = self.emulator.state.job(job_id)
         assert job is not None
         return job
 
@@ -104,7 +104,7 @@ class Lab:
     def more_jobs(self) -> None:
         """Make more jobs than a page has."""
         for number in range(_MORE):
-            self.emulator.world.add_job(name=f"more_{number:03d}")
+            self.emulator.state.add_job(name=f"more_{number:03d}")
 
     def archive_of(self, *job_ids: int) -> bytes:
         """Return an archive of jobs."""
@@ -290,7 +290,7 @@ def _copy(lab: Lab, job_id: int, **changes: Any) -> int:
     """Make a copy of a job in the second project; its id."""
     source = lab.jobs[job_id]
     given: dict[str, Any] = {name: getattr(source, name) for name in (*_SETTINGS, "entrypoint_args")} | changes
-    return lab.emulator.world.add_job(in_project="scratch", **given).job_id
+    return lab.emulator.state.add_job(in_project="scratch", **given).job_id
 
 
 def _compare(lab: Lab, report_to: str | None = None, **changes: Any) -> Any:

@@ -89,7 +89,7 @@ def test_it_only_reads(live: Live, dli_emulator: Any) -> None:
 
 def test_every_point(live: Live, dli_emulator: Any) -> None:
     """With all flags, what the emulator does is what the report says."""
-    before = dict(dli_emulator.world.jobs)
+    before = dict(dli_emulator.state.jobs)
     run = live("--write", "--scratch", f"obs://{dli_emulator.bucket}/scratch/", "--jobs")
     assert (run.code, run.errors) == (0, ""), run.printed
     assert run.of(1) == ["26 x {job_id}.json deflated"]
@@ -102,7 +102,7 @@ def test_every_point(live: Live, dli_emulator: Any) -> None:
     assert "found by: whole, beginning, middle" in run.of(7)
     assert run.of(11, "settled") == ["2 ids, status 400: an array of 2", "3 ids, status 400: an array of 1"]
     assert run.of(12) == ["codes seen: DLI.0001, DLI.16001, DLI.23001"]
-    assert dli_emulator.world.jobs == before
+    assert dli_emulator.state.jobs == before
     assert keys(dli_emulator) == []
 
 
@@ -126,7 +126,7 @@ def test_the_report_gives_nothing_away(live: Live, dli_emulator: Any) -> None:
     run = live("--write", "--scratch", f"{dli_emulator.bucket}/scratch", "--jobs")
     account = json.loads(dli_emulator.airflow_conn)
     own = [account["login"], account["password"], dli_emulator.project_id, dli_emulator.bucket, "127.0.0.1"]
-    own += [job.name for job in dli_emulator.world.jobs.values()]
+    own += [job.name for job in dli_emulator.state.jobs.values()]
     for text in (*run.written.values(), run.printed):
         assert [value for value in own if value in text] == []
 
@@ -177,11 +177,11 @@ def test_an_archive_that_cannot_be_read_is_a_finding(
 
 def test_a_draft_whose_answer_was_lost_is_deleted(live: Live, dli_emulator: Any) -> None:
     """It was made, though nobody was told its id: it is found by its name."""
-    before = dict(dli_emulator.world.jobs)
+    before = dict(dli_emulator.state.jobs)
     dli_emulator.fault("CreateFlinkSqlJob", "cut_after")
     run = live("--write", "--scratch", f"{dli_emulator.bucket}/scratch", "--jobs")
     assert run.of(11, "failed") == ["no usable answer: AnswerLostError"]
-    assert dli_emulator.world.jobs == before
+    assert dli_emulator.state.jobs == before
 
 
 def test_a_user_without_rights(live: Live, dli_emulator: Any) -> None:

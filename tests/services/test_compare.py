@@ -28,12 +28,12 @@ def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 def twin(world: Emulator, **changed: Any) -> int:
     """Have a copy of job 100 in the scratch project, with settings of its own; its id."""
-    job = world.world.jobs[100]
+    job = world.state.jobs[100]
     config = {**job.job_config, **changed.pop("job_config", {})}
     given = {"name": job.name, "queue_name": job.queue_name, "run_mode": job.run_mode, "desc": job.desc}
     project = scratch_of(world).project_id
     settings = {**given, "sql_body": job.sql_body, "job_config": config, **changed}
-    return world.world.add_job(in_project=project, **settings).job_id
+    return world.state.add_job(in_project=project, **settings).job_id
 
 
 def failed(
@@ -90,7 +90,7 @@ def test_digests_tell_whether_two_are_the_same(
 ) -> None:
     """The beginning of the SHA-256 of the text."""
     ((difference,), _) = failed(world, twin(world, sql_body=SQL), capsys, caplog)
-    source = str(world.world.jobs[100].sql_body)
+    source = str(world.state.jobs[100].sql_body)
     assert difference == {
         "field": "sql_body",
         "source_digest": sha256(source.encode()).hexdigest()[:12],
@@ -115,7 +115,7 @@ def test_what_can_hold_no_secret_is_shown(
 ) -> None:
     """Numbers, booleans and the words of the manual; nothing for what is not set."""
     changed = {"cu_number": 7, "restart_when_exception": True, "smn_topic": None}
-    world.world.jobs[100].job_config["smn_topic"] = "topic"
+    world.state.jobs[100].job_config["smn_topic"] = "topic"
     number = twin(world, run_mode="shared_cluster", job_config=changed)
     differences, written = failed(world, number, capsys, caplog)
     shown = {each["field"].rpartition(".")[2]: each["restored"] for each in differences}
@@ -126,7 +126,7 @@ def test_what_can_hold_no_secret_is_shown(
 
 def test_a_difference_is_one_both_ways(world: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any) -> None:
     """What only the source has, and what only the restored job has."""
-    world.world.jobs[100].job_config["smn_topic"] = "topic"
+    world.state.jobs[100].job_config["smn_topic"] = "topic"
     number = twin(world, job_config={"smn_topic": None, "udf_jar_url": "x.jar"})
     differences, _ = failed(world, number, capsys, caplog)
     assert [each["field"] for each in differences] == ["job_config.smn_topic", "job_config.udf_jar_url"]
@@ -136,7 +136,7 @@ def test_the_directory_that_dli_filled_in_is_each_jobs_own(
     world: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any
 ) -> None:
     """No difference, where each bears the id of its job; one of the other job is."""
-    job = world.world.jobs[100]
+    job = world.state.jobs[100]
     job.job_config["checkpoint_path"] = "b/jobs/checkpoint/100"
     number = twin(world, job_config={"checkpoint_path": None})
     restored = scratch_of(world).jobs[number]
@@ -161,7 +161,7 @@ def test_comparing_nothing_is_red(world: Emulator, mapping: Any) -> None:
 def test_a_source_that_is_gone_is_no_proof(world: Emulator) -> None:
     """Nor is a job that was not restored."""
     jobs = restore(exported(world, [100, 103]))
-    del world.world.jobs[100]
+    del world.state.jobs[100]
     del scratch_jobs(world)[jobs[1]["new_job_id"]]
     with pytest.raises(
         DliFailException,

@@ -18,7 +18,7 @@ from tests.airflow.stores import TaskInstance
 @pytest.fixture
 def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator: its sample jobs are the test project, a second project is production."""
-    production = dli_emulator.world.add_project("cn-north-4_prod", "prod")
+    production = dli_emulator.state.add_project("cn-north-4_prod", "prod")
     given: dict[str, Any] = {"retry_budget": 0, "read_timeout": 60}
     monkeypatch.setenv("AIRFLOW_CONN_DLI_TEST", dli_emulator.connection(**given))
     connection = dli_emulator.connection(project_id=production.project_id, **given)
@@ -34,7 +34,7 @@ def promote(job_ids: Any, instance: TaskInstance | None = None, **parameters: An
 
 
 def production(world: Emulator) -> dict[int, Any]:
-    return world.world.projects["prod"].jobs
+    return world.state.projects["prod"].jobs
 
 
 def test_jobs_are_created_then_left_alone_then_updated(world: Emulator) -> None:
@@ -47,12 +47,12 @@ def test_jobs_are_created_then_left_alone_then_updated(world: Emulator) -> None:
     first = promote("100, 101", instance, **given)
     assert [each["action"] for each in first] == ["create", "create"]
     sql, jar = production(world).values()
-    assert (sql.sql_body, sql.queue_name) == (world.world.jobs[100].sql_body, "production")
+    assert (sql.sql_body, sql.queue_name) == (world.state.jobs[100].sql_body, "production")
     assert jar.job_config["entrypoint"] == "obs://production-jars/job_1.jar"
-    assert jar.job_config["checkpoint_path"] == world.world.jobs[101].job_config["checkpoint_path"]
+    assert jar.job_config["checkpoint_path"] == world.state.jobs[101].job_config["checkpoint_path"]
     assert instance.pushed["job_ids"] == [sql.job_id, jar.job_id]
     assert [each["action"] for each in promote("100, 101", **given)] == ["unchanged", "unchanged"]
-    world.world.jobs[100].sql_body = "insert into other select 1"
+    world.state.jobs[100].sql_body = "insert into other select 1"
     (changed, unchanged) = promote("100, 101", **given)
     assert (changed["action"], changed["changed"], unchanged["action"]) == ("update", ["sql_body"], "unchanged")
     assert sql.sql_body == "insert into other select 1"
@@ -60,12 +60,12 @@ def test_jobs_are_created_then_left_alone_then_updated(world: Emulator) -> None:
 
 def test_one_project_is_not_promoted_into_itself(world: Emulator) -> None:
     """Also under two names of a connection."""
-    before = len(world.world.jobs)
+    before = len(world.state.jobs)
     same: tuple[dict[str, Any], ...] = ({"dli_conn_id": "dli_test"}, {"source_conn_id": "dli_default"})
     for given in same:
         with pytest.raises(DliFailException, match=r"are of one project, \w+; name .* Nothing was changed"):
             promote([100], queues={"flink_prod": "production"}, **given)
-    assert len(world.world.jobs) == before
+    assert len(world.state.jobs) == before
     assert not production(world)
 
 
@@ -74,7 +74,7 @@ def test_a_job_that_runs_is_not_changed(world: Emulator) -> None:
     promote("100, 101")
     sql, jar = production(world).values()
     jar.status = "job_running"
-    world.world.jobs[100].desc = world.world.jobs[101].desc = "changed"
+    world.state.jobs[100].desc = world.state.jobs[101].desc = "changed"
     instance = TaskInstance()
     plan = promote("100, 101", instance, dry_run=True)
     assert [each["action"] for each in plan] == ["update", "update"]
@@ -104,7 +104,7 @@ def test_a_job_that_may_run_on_by_itself_is_not_changed(
     (there,) = production(world).values()
     there.status = status
     there.job_config["restart_when_exception"] = restarts
-    world.world.jobs[101].desc = "changed"
+    world.state.jobs[101].desc = "changed"
     instance = TaskInstance()
     promote([101], instance, dry_run=True)
     assert instance.pushed["to_stop"] == [there.job_id] * busy
@@ -154,7 +154,7 @@ def test_a_slip_of_the_pen_is_told_before_anything_is_changed(
 
 def test_a_job_of_another_type_is_not_overwritten(world: Emulator) -> None:
     """The names are the same, the jobs are not."""
-    world.world.add_job(in_project="prod", name=world.world.jobs[100].name, job_type="flink_jar_job")
+    world.state.add_job(in_project="prod", name=world.state.jobs[100].name, job_type="flink_jar_job")
     with pytest.raises(DliFailException, match="in the target is a flink_jar_job"):
         promote([100])
 
@@ -205,7 +205,7 @@ def config(job: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("how", ["missing", "null", "empty"])
 def test_a_setting_that_was_removed_is_removed_in_the_target(world: Emulator, how: str) -> None:
     """In whichever way the service shows what is not set; afterwards nothing is to be done."""
-    source = world.world.jobs[100]
+    source = world.state.jobs[100]
     source.job_config |= SET
     source.desc = "old"
     promote([100])
@@ -239,7 +239,7 @@ def test_what_cannot_be_taken_back_is_named(world: Emulator) -> None:
 def test_what_the_service_does_not_take_is_named(world: Emulator) -> None:
     """An update that succeeds and changes nothing is no proof."""
     promote([100])
-    world.world.jobs[100].sql_body = "insert into b select 1"
+    world.state.jobs[100].sql_body = "insert into b select 1"
     body = {"is_success": "true", "message": "", "job": {"update_time": 1}}
     world.fault("UpdateFlinkSqlJob", "reply", status=200, body=json.dumps(body))
     (done,) = promote([100])
@@ -267,7 +267,7 @@ def test_replacements_are_made_in_one_pass(
     expected: str,
 ) -> None:
     """What one has put in no other replaces, in whatever order they are given; of several the longest."""
-    world.world.jobs[100].sql_body = text
+    world.state.jobs[100].sql_body = text
     promote([100], replacements=replacements)
     (there,) = production(world).values()
     assert there.sql_body == expected
@@ -275,7 +275,7 @@ def test_replacements_are_made_in_one_pass(
 
 def test_a_replacement_that_is_part_of_another_is_found(world: Emulator) -> None:
     """It stands in the text, though the longer one is replaced."""
-    world.world.jobs[100].sql_body = "kafka-test"
+    world.state.jobs[100].sql_body = "kafka-test"
     promote([100], replacements={"kafka": "k2", "kafka-test": "k1"})
     with pytest.raises(DliFailException, match=r"replacements 'no-s…' \(14 characters\)") as caught:
         promote([100], replacements={"no-such-secret": "x"})
@@ -287,7 +287,7 @@ CONFIGS = {"operator_config": '{"a": 1}', "static_estimator_config": '{"b": 2}'}
 
 def test_what_only_an_update_takes_follows_the_creation(world: Emulator) -> None:
     """Then nothing is left to do; a change of one is an update."""
-    world.world.jobs[100].job_config |= CONFIGS
+    world.state.jobs[100].job_config |= CONFIGS
     (done,) = promote([100], replacements={": 1}": ": 7}"})
     (there,) = production(world).values()
     assert (done["action"], done["not_carried"]) == ("create", [])
@@ -297,11 +297,11 @@ def test_what_only_an_update_takes_follows_the_creation(world: Emulator) -> None
     )
     creations = [each for each in world.requests if each.operation == "CreateFlinkSqlJob"]
     assert not CONFIGS.keys() & json.loads(creations[0].body).keys()
-    world.world.jobs[100].job_config["operator_config"] = '{"a": 2}'
+    world.state.jobs[100].job_config["operator_config"] = '{"a": 2}'
     (done,) = promote([100])
     assert (done["action"], done["changed"]) == ("update", ["operator_config"])
     assert [each["action"] for each in promote([100])] == ["unchanged"]
-    del world.world.jobs[100].job_config["static_estimator_config"]
+    del world.state.jobs[100].job_config["static_estimator_config"]
     (done,) = promote([100])
     assert (done["changed"], done["not_carried"]) == (["static_estimator_config"], [])
     assert not there.job_config["static_estimator_config"]
@@ -309,7 +309,7 @@ def test_what_only_an_update_takes_follows_the_creation(world: Emulator) -> None
 
 def test_what_the_service_refuses_after_the_creation_is_named(world: Emulator) -> None:
     """The job is there; of trouble that passes the task fails, and is retried."""
-    world.world.jobs[100].job_config |= CONFIGS
+    world.state.jobs[100].job_config |= CONFIGS
     world.fault("UpdateFlinkSqlJob", "error", status=400, code="DLI.0001", message="unknown parameter")
     (done,) = promote([100])
     assert (done["action"], sorted(done["not_carried"])) == ("create", sorted(CONFIGS))
@@ -324,7 +324,7 @@ def test_the_directory_that_dli_filled_in_stays_with_its_job(world: Emulator) ->
     """SQL and JAR: production gets one of its own, and the second promotion finds nothing to do."""
     on = {"checkpoint_enabled": True, "obs_bucket": "ckpt"}
     for number in (100, 101):
-        job = world.world.jobs[number]
+        job = world.state.jobs[number]
         job.job_config |= on | {"checkpoint_path": f"ckpt/jobs/checkpoint/{number}_{job.name}"}
     first = promote([100, 101])
     assert [(each["action"], each["not_carried"]) for each in first] == [("create", []), ("create", [])]
@@ -341,11 +341,11 @@ def test_the_directory_that_dli_filled_in_stays_with_its_job(world: Emulator) ->
 
 def test_a_directory_of_the_users_own_is_carried(world: Emulator) -> None:
     """With what is to be replaced in it; not one that bears the job's id."""
-    world.world.jobs[101].job_config["checkpoint_path"] = "obs://test-state/orders/"
+    world.state.jobs[101].job_config["checkpoint_path"] = "obs://test-state/orders/"
     promote([101], replacements={"test": "prod"})
     (jar,) = production(world).values()
     assert jar.job_config["checkpoint_path"] == "obs://prod-state/orders/"
-    world.world.jobs[101].job_config["checkpoint_path"] = "obs://state/job_101/"
+    world.state.jobs[101].job_config["checkpoint_path"] = "obs://state/job_101/"
     promote([101])
     assert "101" not in str(jar.job_config["checkpoint_path"])
 
@@ -388,9 +388,9 @@ def test_what_cannot_be_carried_is_named(
     value: object,
 ) -> None:
     """Whatever a comparison calls a difference afterwards; also where nothing else is to be done."""
-    world.world.jobs[number].job_config["checkpoint_path"] = None
+    world.state.jobs[number].job_config["checkpoint_path"] = None
     promote([number])
-    world.world.jobs[number].job_config[name] = value
+    world.state.jobs[number].job_config[name] = value
     (done,) = promote([number])
     assert done["not_carried"] == [name]
     (there,) = production(world).values()
@@ -399,7 +399,7 @@ def test_what_cannot_be_carried_is_named(
 
 def test_two_jobs_of_one_name_are_refused(world: Emulator) -> None:
     """Before anything is changed; both are named."""
-    world.world.jobs[101].name = world.world.jobs[100].name
+    world.state.jobs[101].name = world.state.jobs[100].name
     with pytest.raises(DliFailException, match=r"100 and 101 are both called .*Nothing was changed"):
         promote([100, 101])
     assert not production(world)

@@ -98,7 +98,7 @@ def test_what_is_expected_must_be_imported(world: Emulator, expect: str) -> None
     """A job that was left out is none that came back, though the others' names may be in use."""
     archive = exported(world, [100, 103])
     restore(exported(world, [103], "other"))
-    wanted: Any = 103 if expect == "id" else world.world.jobs[103].name
+    wanted: Any = 103 if expect == "id" else world.state.jobs[103].name
     with pytest.raises(DliFailException, match=rf"^expected, and not imported: {wanted}\. What was done: 1 job"):
         restore(archive, on_clash="accept", expect=[100, wanted])
     with pytest.raises(DliFailException, match=r"^2 of 2 jobs not imported[^;]*as they are\)\. What was done: 0"):
@@ -244,7 +244,7 @@ def test_what_is_no_flag_is_refused(world: Emulator, field: str, given: Any) -> 
 def test_a_dry_run_imports_nothing(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """It proves the archive and tells which of the expected names exist."""
     archive = exported(world, [100])
-    name = world.world.jobs[100].name
+    name = world.state.jobs[100].name
     assert restore(archive, dry_run=True, expect=[name, "other"], dli_conn_id="dli_default") == []
     assert restore(archive, dry_run=True) == []
     assert asked(world, "ImportFlinkJobs") == 0
@@ -269,7 +269,7 @@ def test_an_archive_is_carried_to_another_region(
     archive = exported(world)
     given: dict[str, Any] = {"dli_conn_id": "dli_abroad", "source_conn_id": "dli_default"}
     jobs = restore(archive, copy_to=f"{abroad.bucket}/from-north", **given)
-    assert len(jobs) == len(abroad.world.jobs) == 26
+    assert len(jobs) == len(abroad.state.jobs) == 26
     told = capsys.readouterr().out
     assert "through this machine" in told
     assert "1 copy proven to be the same, byte for byte." in told
@@ -290,4 +290,4 @@ def test_a_target_without_a_bucket_to_copy_to(world: Emulator, abroad: Emulator)
     given: dict[str, Any] = {"dli_conn_id": "dli_abroad", "source_conn_id": "dli_default"}
     with pytest.raises(DliFailException, match=r"NoSuchBucket|no bucket 'no-such-bucket'"):
         restore(exported(world), copy_to="no-such-bucket/x", **given)
-    assert abroad.world.jobs == {}
+    assert abroad.state.jobs == {}

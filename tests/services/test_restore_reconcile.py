@@ -236,7 +236,7 @@ def test_a_refusal_leaves_nothing_to_resume(world: Emulator) -> None:
 def test_adopted_jobs_count_by_name(world: Emulator) -> None:
     """The project's list has the names of what a request imported whose response was lost."""
     archive = exported(world, [100, 103])
-    names = [world.world.jobs[job_id].name for job_id in (100, 103)]
+    names = [world.state.jobs[job_id].name for job_id in (100, 103)]
     world.fault("ImportFlinkJobs", "cut_after")
     jobs = restore(archive, expect=names)
     assert {job["adopted"] for job in jobs} == {True}
@@ -252,7 +252,7 @@ def test_a_new_job_that_the_response_does_not_name(
 ) -> None:
     """It is named in log and XCom, is not for whoever clears up, and counts by its name."""
     archive = exported(world, [100, 103])
-    names = [world.world.jobs[job_id].name for job_id in (100, 103)]
+    names = [world.state.jobs[job_id].name for job_id in (100, 103)]
     restore(archive)
     first = max(scratch_jobs(world)) + 1
     scratch_jobs(world).clear()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def two_projects(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Give the emulator two projects, each with a connection."""
-    scratch = emulator.world.add_project("cn-north-4_scratch")
+    scratch = emulator.state.add_project("cn-north-4_scratch")
     given: dict[str, Any] = {"retry_budget": 0, "read_timeout": 60}
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(**given))
     monkeypatch.setenv("AIRFLOW_CONN_DLI_SCRATCH", emulator.connection(project_id=scratch.project_id, **given))
@@ -29,7 +29,7 @@ def two_projects(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulato
 
 
 def scratch_of(world: Emulator) -> Any:
-    return next(each for each in world.world.projects.values() if "scratch" in each.name)
+    return next(each for each in world.state.projects.values() if "scratch" in each.name)
 
 
 def scratch_jobs(world: Emulator) -> dict[int, Any]:
@@ -39,7 +39,7 @@ def scratch_jobs(world: Emulator) -> dict[int, Any]:
 
 def made_by_somebody(world: Emulator, name: str = "made by somebody else") -> int:
     """Have somebody else make a job in the scratch project; its id."""
-    return world.world.add_job(in_project=scratch_of(world).project_id, name=name).job_id
+    return world.state.add_job(in_project=scratch_of(world).project_id, name=name).job_id
 
 
 def exported(world: Emulator, job_ids: Any = None, directory: str = "night") -> str:

@@ -20,7 +20,7 @@ from dli_emulator.faults import Fault
 from dli_emulator.gateway import identify, internal_error, scripted_reply, too_large, unknown_api
 from dli_emulator.records import record
 from dli_emulator.routes import Route, find_route
-from dli_emulator.state import World
+from dli_emulator.state import State
 from dli_emulator.wire import Refusal, Reply, Request
 
 _LOG = logging.getLogger(__name__)
@@ -60,21 +60,21 @@ class Exchange:
 class Service:
     """DLI and IAM behind one gateway.
 
-    :param world: what they act on
+    :param state: what they act on
     :param archives: where exports go
-    :param reset: makes world and bucket clean; may block
+    :param reset: makes state and bucket clean; may block
     :param door: lets those with temporary keys to the object store
     :param hosts: names, beside those of loopback, that it is reached by
     """
 
     def __init__(
-        self, world: World, archives: Archives, reset: Callable[[], None], door: Door, hosts: Iterable[str] = ()
+        self, state: State, archives: Archives, reset: Callable[[], None], door: Door, hosts: Iterable[str] = ()
     ) -> None:
         self._door = door
         self._browsers = Browsers(hosts)
-        self._world = world
+        self._state = state
         self._archives = archives
-        self._control = Control(world, reset)
+        self._control = Control(state, reset)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def application(self) -> web.Application:
@@ -92,16 +92,16 @@ class Service:
             reply = await self._answer(exchange)
         except Cut:
             return cut(incoming, hard=exchange.meets("reset_before", "reset_after"))
-        self._world.log.answered(exchange.request_id, reply)
+        self._state.log.answered(exchange.request_id, reply)
         return await self._send(incoming, exchange, reply)
 
     def _arrived(self, request: Request, is_whole: bool) -> Exchange:  # noqa: FBT001 - passed on as it comes
         route, path = find_route(request) or (None, {})
-        fault = self._world.faults.take(route.operation) if route else None
+        fault = self._state.faults.take(route.operation) if route else None
         exchange = Exchange(request, is_whole, route, path, fault)
         operation = route.operation if route else None
         kind = fault.kind if fault else None
-        self._world.log.arrived(record(request, operation, self._world.clock(), exchange.request_id, kind))
+        self._state.log.arrived(record(request, operation, self._state.clock(), exchange.request_id, kind))
         return exchange
 
     async def _answer(self, exchange: Exchange) -> Reply:
@@ -130,24 +130,24 @@ class Service:
             raise unknown_api()
         if not route.is_open:
             skew = exchange.number("skewed_clock", "seconds")
-            identify(self._world, exchange.request, exchange.path.get("project_id"), skew)
+            identify(self._state, exchange.request, exchange.path.get("project_id"), skew)
         if exchange.meets("cut_before", "reset_before"):
             raise Cut
         fault = exchange.fault
         reply = await self._act(exchange, route) if fault is None or fault.acts else None
-        if fault and (scripted := scripted_reply(fault, self._world, exchange.request)):
+        if fault and (scripted := scripted_reply(fault, self._state, exchange.request)):
             return scripted
         return reply or await self._act(exchange, route)
 
     async def _act(self, exchange: Exchange, route: Route) -> Reply:
-        call = Call(self._world, self._archives, exchange.request, exchange.path, exchange.fault, self._later)
+        call = Call(self._state, self._archives, exchange.request, exchange.path, exchange.fault, self._later)
         reply = await route.handler(call)
-        self._world.log.acted(exchange.request_id)
+        self._state.log.acted(exchange.request_id)
         return reply
 
     async def _send(self, incoming: web.Request, exchange: Exchange, reply: Reply) -> web.StreamResponse:
         payload, content_type = reply.payload()
-        now = self._world.clock() + exchange.number("skewed_clock", "seconds")
+        now = self._state.clock() + exchange.number("skewed_clock", "seconds")
         headers = {
             "Content-Type": content_type,
             "X-Request-Id": exchange.request_id,
@@ -164,13 +164,13 @@ class Service:
         return response
 
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
-        task = asyncio.create_task(self._act_later(seconds, act, self._world.generation))
+        task = asyncio.create_task(self._act_later(seconds, act, self._state.generation))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _act_later(self, seconds: float, act: Callable[[], None], generation: int) -> None:
         await asyncio.sleep(seconds)
-        if self._world.generation == generation:
+        if self._state.generation == generation:
             await blocking(act)
 
 

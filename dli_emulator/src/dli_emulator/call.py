@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from dli_emulator.faults import Fault
 from dli_emulator.project import Project
-from dli_emulator.state import World
+from dli_emulator.state import State
 from dli_emulator.wire import Refusal, Reply, Request
 
 
@@ -38,15 +38,15 @@ class Archives(Protocol):
 class Call:
     """One operation being carried out.
 
-    :param world: what it acts on
+    :param state: what it acts on
     :param archives: where archives go
     :param request: what arrived
     :param path: placeholders of the route's path, decoded
     :param fault: the scripted fault it met, if any
-    :param later: runs a blocking function after so many seconds, unless the world is reset meanwhile
+    :param later: runs a blocking function after so many seconds, unless the state is reset meanwhile
     """
 
-    world: World
+    state: State
     archives: Archives
     request: Request
     path: Mapping[str, str]
@@ -56,7 +56,7 @@ class Call:
     @property
     def project(self) -> Project:
         """The project that the path names; the first one if it names none."""
-        return self.world.projects[self.path.get("project_id") or self.world.identity.project_id]
+        return self.state.projects[self.path.get("project_id") or self.state.identity.project_id]
 
     def json_object(self) -> dict[str, Any]:
         """Read the body.

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dli_emulator.state import DEFAULT_AGENCY, World
+from dli_emulator.state import DEFAULT_AGENCY, State
 
 #: the kinds, as the connection's ``auth_type`` names them; ``temporary`` is an access key with its security token
 KINDS = ("access_key", "temporary", "password", "token", "metadata")
 
 
-def connection(world: World, endpoint: str, obs: str, kind: str, *, agency: bool, extra: dict[str, Any]) -> str:
+def connection(state: State, endpoint: str, obs: str, kind: str, *, agency: bool, extra: dict[str, Any]) -> str:
     """Write a connection as JSON.
 
-    :param world: whom it is for
+    :param state: whom it is for
     :param endpoint: base URL of the emulator
     :param obs: base URL of the object store
     :param kind: one of :data:`KINDS`
@@ -24,8 +24,8 @@ def connection(world: World, endpoint: str, obs: str, kind: str, *, agency: bool
     """
     if kind not in KINDS:
         raise ValueError(f"no kind of credentials is called {kind!r}; there are {', '.join(KINDS)}")
-    identity = world.identity
-    login, password, own = _credentials(world, kind)
+    identity = state.identity
+    login, password, own = _credentials(state, kind)
     extras = {
         "region": identity.region,
         "project_id": identity.project_id,
@@ -43,9 +43,9 @@ def connection(world: World, endpoint: str, obs: str, kind: str, *, agency: bool
     return json.dumps({"conn_type": "dli"} | {name: value for name, value in given.items() if value is not None})
 
 
-def _credentials(world: World, kind: str) -> tuple[str | None, str | None, dict[str, str]]:
+def _credentials(state: State, kind: str) -> tuple[str | None, str | None, dict[str, str]]:
     """Give login, password and the extras that belong to them."""
-    identity, keys = world.identity, world.keys
+    identity, keys = state.identity, state.keys
     match kind:
         case "access_key":
             return identity.access_key, identity.secret_key, {}

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from dli_emulator.call import blocking
 from dli_emulator.faults import Fault
-from dli_emulator.state import World
+from dli_emulator.state import State
 
 #: what the emulator answers, as an OpenAPI description
 DESCRIPTION = Path(__file__).parent / "openapi.json"
@@ -22,12 +22,12 @@ DESCRIPTION = Path(__file__).parent / "openapi.json"
 class Control:
     """Answers under ``/_emulator/``.
 
-    :param world: what is looked at and changed
-    :param reset: makes world and bucket clean; may block
+    :param state: what is looked at and changed
+    :param reset: makes state and bucket clean; may block
     """
 
-    def __init__(self, world: World, reset: Callable[[], None]) -> None:
-        self._world = world
+    def __init__(self, state: State, reset: Callable[[], None]) -> None:
+        self._state = state
         self._reset = reset
 
     async def handle(self, incoming: web.Request) -> web.Response:
@@ -42,9 +42,9 @@ class Control:
             case "POST", "faults":
                 return await self._set(incoming)
             case "DELETE", "faults":
-                self._world.faults.clear()
+                self._state.faults.clear()
             case "DELETE", "requests":
-                self._world.log.clear()
+                self._state.log.clear()
             case "POST", "reset":
                 await blocking(self._reset)
             case _:
@@ -55,14 +55,14 @@ class Control:
         if what == "openapi.json":
             return json.loads(DESCRIPTION.read_text(encoding="utf-8"))
         if what == "faults":
-            return [fault.as_dict() for fault in self._world.faults]
-        return [asdict(entry) for entry in self._world.log]
+            return [fault.as_dict() for fault in self._state.faults]
+        return [asdict(entry) for entry in self._state.log]
 
     async def _set(self, incoming: web.Request) -> web.Response:
         try:
             given = await incoming.json()
             faults = [Fault.from_dict(item) for item in (given if isinstance(given, list) else [given])]
-            self._world.faults.add(*faults)
+            self._state.faults.add(*faults)
         except (ValueError, TypeError) as flaw:
             return web.json_response({"error": str(flaw)}, status=400)
         shown: list[dict[str, Any]] = [fault.as_dict() for fault in faults]

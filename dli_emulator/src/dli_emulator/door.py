@@ -26,7 +26,7 @@ from dli_emulator.faults import Fault
 from dli_emulator.keys import AccessKey
 from dli_emulator.kinds import AT_THE_DOOR
 from dli_emulator.obs import SIGNING_REGION
-from dli_emulator.state import World
+from dli_emulator.state import State
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 _PIECE = 64 * 1024
@@ -64,12 +64,12 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault of the emulator
 class Door:
     """Lets requests through to the store.
 
-    :param world: knows the keys
+    :param state: knows the keys
     :param endpoint: base URL of the store
     """
 
-    def __init__(self, world: World, endpoint: str) -> None:
-        self._world = world
+    def __init__(self, state: State, endpoint: str) -> None:
+        self._state = state
         self._endpoint = endpoint
 
     @asynccontextmanager
@@ -92,7 +92,7 @@ class Door:
         except Refused as refused:
             return _error(403, refused.code, refused.message)
         # A fault for each operation that the store cannot meet waits for a request to DLI.
-        return await self._answer(incoming, self._world.faults.take(_operation(incoming), AT_THE_DOOR))
+        return await self._answer(incoming, self._state.faults.take(_operation(incoming), AT_THE_DOOR))
 
     async def _answer(self, incoming: web.Request, fault: Fault | None) -> web.StreamResponse:
         kind = fault.kind if fault else None
@@ -106,10 +106,10 @@ class Door:
 
     def _judge(self, incoming: web.Request) -> None:
         proof = _PROOF.fullmatch(incoming.headers["Authorization"])
-        key = self._world.keys.access_keys.get(proof["key"]) if proof else None
+        key = self._state.keys.access_keys.get(proof["key"]) if proof else None
         if proof is None or key is None or incoming.headers.get("X-Amz-Security-Token") != key.security_token:
             raise Refused("InvalidAccessKeyId", "The key is not known, or the security token is not its own.")
-        if self._world.keys.has_ended(key):
+        if self._state.keys.has_ended(key):
             raise Refused("ExpiredToken", "The provided token has expired.")
         names = proof["headers"].split(";")
         signed = {name: ",".join(incoming.headers.getall(name, ())) for name in names}
@@ -134,7 +134,7 @@ class Door:
             return await _passed_on(incoming, response, answer, fault)
 
     def _signed(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
-        identity = self._world.identity
+        identity = self._state.identity
         request = _aws_request(method, url, headers, body)
         _signer(identity.access_key, identity.secret_key, SIGNING_REGION).add_auth(request)
         return dict(request.headers.items())

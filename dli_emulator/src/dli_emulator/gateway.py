@@ -14,7 +14,7 @@ from dli_emulator.signature import (
     signature_holds,
     signing_time,
 )
-from dli_emulator.state import World
+from dli_emulator.state import State
 from dli_emulator.wire import Refusal, Reply, Request
 
 #: how far the clocks of client and service may be apart
@@ -29,10 +29,10 @@ _HTML = """<html>
 """
 
 
-def identify(world: World, request: Request, project_id: str | None, skew: float = 0.0) -> None:
+def identify(state: State, request: Request, project_id: str | None, skew: float = 0.0) -> None:
     """Let a request pass if it proves who sent it and asks for that one's project.
 
-    :param world: knows the keys and tokens
+    :param state: knows the keys and tokens
     :param request: as it arrived
     :param project_id: of the path; None if the API has none
     :param skew: seconds that the service's clock is off
@@ -41,48 +41,48 @@ def identify(world: World, request: Request, project_id: str | None, skew: float
     """
     authorization = request.header("Authorization")
     if authorization is not None:
-        _check_signature(world, request, authorization, skew)
+        _check_signature(state, request, authorization, skew)
     else:
-        _check_token(world, request)
-    if project_id is not None and project_id not in world.projects:
+        _check_token(state, request)
+    if project_id is not None and project_id not in state.projects:
         raise Refusal(403, "APIGW.0302", f"The IAM user is not allowed to access project {project_id}.")
 
 
-def _check_signature(world: World, request: Request, authorization: str, skew: float) -> None:
+def _check_signature(state: State, request: Request, authorization: str, skew: float) -> None:
     try:
         proof = read_proof(authorization)
         signed = signing_time(request)
     except Malformed as flaw:
         raise _unproven(str(flaw)) from None
-    key = world.keys.access_keys.get(proof.access_key)
+    key = state.keys.access_keys.get(proof.access_key)
     if key is None:
         raise _unproven(f"ak {proof.access_key} not exist")
-    if world.keys.is_locked(key):
+    if state.keys.is_locked(key):
         raise locked()
-    now = datetime.fromtimestamp(world.clock() + skew, UTC)
+    now = datetime.fromtimestamp(state.clock() + skew, UTC)
     if abs(now - signed) > MAX_SKEW:
         raise _expired(signed, now)
     if not signature_holds(request, proof, key.secret_key):
-        raise locked() if world.keys.failed(key) else _unproven("verify aksk signature fail")
+        raise locked() if state.keys.failed(key) else _unproven("verify aksk signature fail")
     key.failures = 0
-    _check_security_token(world, request, key)
+    _check_security_token(state, request, key)
 
 
-def _check_security_token(world: World, request: Request, key: AccessKey) -> None:
+def _check_security_token(state: State, request: Request, key: AccessKey) -> None:
     if request.header("X-Security-Token") != key.security_token:
         raise _unproven("the security token does not belong to the access key")
-    if world.keys.has_ended(key):
+    if state.keys.has_ended(key):
         raise _unproven("the security token has expired")
 
 
-def _check_token(world: World, request: Request) -> None:
+def _check_token(state: State, request: Request) -> None:
     value = request.header("X-Auth-Token")
     if value is None:
         raise _unproven("x-auth-token not found")
-    token = world.keys.tokens.get(value)
+    token = state.keys.tokens.get(value)
     if token is None:
         raise _unproven("decrypt token fail")
-    if token.expires <= world.clock():
+    if token.expires <= state.clock():
         raise token_expired()
 
 
@@ -125,11 +125,11 @@ def too_large() -> Refusal:
     return Refusal(413, "APIGW.0201", "Request entity too large")
 
 
-def scripted_reply(fault: Fault, world: World, request: Request) -> Reply | None:
+def scripted_reply(fault: Fault, state: State, request: Request) -> Reply | None:
     """Give the answer of a fault that answers instead of the service, or None for any other.
 
     :param fault: the fault that the request met
-    :param world: whose settings say how success is written
+    :param state: whose settings say how success is written
     :param request: as it arrived
     :raises Refusal: where the answer is an error of the service
     """
@@ -142,9 +142,9 @@ def scripted_reply(fault: Fault, world: World, request: Request) -> Reply | None
             page = _HTML.format(status=fault["status"])
             return Reply(fault["status"], page, {"Content-Type": "text/html"})
         case "is_success_false":
-            return Reply(200, envelope(world.settings, success=False, message=fault["message"]))
+            return Reply(200, envelope(state.settings, success=False, message=fault["message"]))
         case "no_zip_file":
-            return Reply(200, envelope(world.settings, success=True))
+            return Reply(200, envelope(state.settings, success=True))
         case "no_agency":
             return Reply(400, {"error_code": "DLI.10001", "error_msg": _INTERNAL, "error_json_opt": _NO_AGENCY})
     return None

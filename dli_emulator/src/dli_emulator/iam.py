@@ -7,7 +7,7 @@ from typing import Any
 
 from dli_emulator.call import Call
 from dli_emulator.keys import Token, User
-from dli_emulator.state import World
+from dli_emulator.state import State
 from dli_emulator.wire import Refusal, Reply
 
 _DOMAIN_ID = "d78cbac186b744899480f25bd022f468"
@@ -18,7 +18,7 @@ async def list_projects(call: Call) -> Reply:
     name = call.query().get("name")
     projects = [
         _project(project.project_id, project.name)
-        for project in call.world.projects.values()
+        for project in call.state.projects.values()
         if name in (None, project.name)
     ]
     links = {"next": None, "previous": None, "self": _own_url(call, "/v3/projects")}
@@ -37,18 +37,18 @@ async def create_token(call: Call) -> Reply:
         project = dict(auth["scope"]["project"])
     except (Refusal, KeyError, TypeError, ValueError):
         return refused(400, "The request body is invalid", "Bad Request")
-    former = _live_token(call.world, given[0]) if method == "token" else None
-    user = former.user if former else call.world.keys.users.get(given[0])
+    former = _live_token(call.state, given[0]) if method == "token" else None
+    user = former.user if former else call.state.keys.users.get(given[0])
     if user is None or (former is None and (user.password, user.domain) != given[1:]):
         what = "token" if method == "token" else "username or password"
         return refused(401, f"The {what} is wrong.", "Unauthorized")
     account = project.pop("domain", {"name": user.domain})
-    known = call.world.projects.values()
+    known = call.state.projects.values()
     found = next((each for each in known if project in ({"name": each.name}, {"id": each.project_id})), None)
     if found is None or account not in ({"name": user.domain}, {"id": _DOMAIN_ID}):
         return refused(401, "The project in the scope does not exist or may not be used.", "Unauthorized")
-    token = call.world.keys.issue_token(user, found.project_id, former)
-    return Reply(201, _token_body(call.world, token), {"X-Subject-Token": token.value})
+    token = call.state.keys.issue_token(user, found.project_id, former)
+    return Reply(201, _token_body(call.state, token), {"X-Subject-Token": token.value})
 
 
 def _password_proof(identity: dict[str, Any]) -> tuple[Any, ...]:
@@ -69,17 +69,17 @@ def _texts(values: tuple[Any, ...]) -> tuple[str, ...]:
     return values
 
 
-def _live_token(world: World, value: str) -> Token | None:
-    token = world.keys.tokens.get(value)
-    return token if token and token.expires > world.clock() else None
+def _live_token(state: State, value: str) -> Token | None:
+    token = state.keys.tokens.get(value)
+    return token if token and token.expires > state.clock() else None
 
 
 async def show_token(call: Call) -> Reply:
     """Tell what a token is good for (``GET /v3/auth/tokens``)."""
-    token = _live_token(call.world, call.request.header("X-Subject-Token") or "")
+    token = _live_token(call.state, call.request.header("X-Subject-Token") or "")
     if token is None:
         return refused(404, "The token does not exist or has expired.", "Not Found")
-    return Reply(200, _token_body(call.world, token), {"X-Subject-Token": token.value})
+    return Reply(200, _token_body(call.state, token), {"X-Subject-Token": token.value})
 
 
 def refused(status: int, message: str, title: str) -> Reply:
@@ -100,9 +100,9 @@ def _project(project_id: str, name: str) -> dict[str, Any]:
     }
 
 
-def _token_body(world: World, token: Token) -> dict[str, Any]:
+def _token_body(state: State, token: Token) -> dict[str, Any]:
     domain = {"id": _DOMAIN_ID, "name": token.user.domain}
-    project = world.projects[token.project_id or world.identity.project_id]
+    project = state.projects[token.project_id or state.identity.project_id]
     return {
         "token": {
             "methods": list(token.methods),

@@ -20,7 +20,7 @@ KEY_SECONDS = 900.0
 
 @dataclass
 class AccessKey:
-    """An access key of the world.
+    """An access key of the account.
 
     :param access_key: the id (AK)
     :param secret_key: the secret (SK)
@@ -60,7 +60,7 @@ class Token:
     :param user: whose it is
     :param issued: epoch seconds
     :param expires: epoch seconds
-    :param project_id: that it is scoped to; None for the world's first
+    :param project_id: that it is scoped to; None for the state's first
     :param methods: what it was given for
     """
 
@@ -74,7 +74,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Agency:
-    """An agency that another account has given the world's own.
+    """An agency that another account has given the account of the emulator.
 
     :param name: of the agency
     :param domain: account that gave it
@@ -85,7 +85,7 @@ class Agency:
 
 
 class KeyRing:
-    """All keys, users, tokens and agencies of a world.
+    """All keys, users, tokens and agencies of the account.
 
     :param clock: gives epoch seconds
     """
@@ -145,7 +145,7 @@ class KeyRing:
         """Give out a token.
 
         :param user: whose it is
-        :param project_id: that it is scoped to; None for the world's first
+        :param project_id: that it is scoped to; None for the state's first
         :param former: the token that it is exchanged for; it ends no later than that
         """
         now = self._clock()

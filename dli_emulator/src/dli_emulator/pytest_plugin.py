@@ -31,6 +31,6 @@ def dli_emulator_session(dli_emulator_options: dict[str, Any]) -> Iterator[Emula
 
 @pytest.fixture
 def dli_emulator(dli_emulator_session: Emulator) -> Emulator:
-    """Give the session's emulator with a clean world: its first jobs, no faults, no requests, an empty bucket."""
+    """Give the session's emulator with a clean state: its first jobs, no faults, no requests, an empty bucket."""
     dli_emulator_session.reset()
     return dli_emulator_session

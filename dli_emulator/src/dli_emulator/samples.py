@@ -1,4 +1,4 @@
-"""The jobs of a fresh world: varied, and the same every time."""
+"""The jobs of a fresh state: varied, and the same every time."""
 
 from __future__ import annotations
 

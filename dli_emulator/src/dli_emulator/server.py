@@ -25,7 +25,7 @@ from dli_emulator.kinds import DOOR_OPERATIONS
 from dli_emulator.records import Recorded
 from dli_emulator.routes import OPERATIONS
 from dli_emulator.samples import DEFAULT_COUNT
-from dli_emulator.state import DEFAULT_PROJECT_ID, Identity, Settings, World
+from dli_emulator.state import DEFAULT_PROJECT_ID, Identity, Settings, State
 from dli_emulator.stores import Store, make_store
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Emulator:
     #: bucket to export to
     bucket: str
     #: the state behind the API
-    world: World
+    state: State
     #: client of the object store
     s3: S3Client
 
@@ -127,19 +127,24 @@ class Emulator:
         self._background = self._store = None
 
     def reset(self) -> None:
-        """Make a clean world: jobs, keys and settings as at first, no faults, no requests, an empty bucket."""
-        self.world.reset()
+        """Make a clean state: jobs, keys and settings as at first, no faults, no requests, an empty bucket."""
+        self.state.reset()
         self._bucket.clean()
+
+    @property
+    def world(self) -> State:
+        """The same as ``state``, while its users are renamed."""
+        return self.state
 
     @property
     def requests(self) -> list[Recorded]:
         """All requests so far, in the order they arrived."""
-        return list(self.world.log)
+        return list(self.state.log)
 
     @property
     def faults(self) -> Faults:
         """The faults that are still to come."""
-        return self.world.faults
+        return self.state.faults
 
     def fault(self, operation: str, kind: str, *, times: int | None = 1, **parameters: Any) -> Fault:  # noqa: ANN401 - the kind's
         """Script a fault.
@@ -151,7 +156,7 @@ class Emulator:
         :raises ValueError: if there is no such operation, kind or parameter
         """
         fault = Fault(operation, kind, times, parameters)
-        self.world.faults.add(fault)
+        self.state.faults.add(fault)
         return fault
 
     @property
@@ -168,7 +173,7 @@ class Emulator:
         :param extra: further extras of the connection; they replace those that would be there
         :raises ValueError: if there is no such kind
         """
-        return connection(self.world, self.dli, self.obs, kind, agency=agency, extra=extra)
+        return connection(self.state, self.dli, self.obs, kind, agency=agency, extra=extra)
 
     def describe(self) -> dict[str, str]:
         """Give all that a client needs to know, as texts."""
@@ -185,9 +190,9 @@ class Emulator:
             self._bucket = store.start()
             stack.callback(self._bucket.client.close)
             self._settle(store, listener.getsockname()[1])
-            door = Door(self.world, store.endpoint)
+            door = Door(self.state, store.endpoint)
             await stack.enter_async_context(door.open())
-            service = Service(self.world, self._bucket, self.reset, door, self._hosts)
+            service = Service(self.state, self._bucket, self.reset, door, self._hosts)
             runner = AppRunner(
                 service.application(),
                 access_log=None,
@@ -211,7 +216,7 @@ class Emulator:
         self.s3 = self._bucket.client
         identity = Identity(self.access_key, self.secret_key, region=self.region, project_id=self.project_id)
         operations = (*OPERATIONS, *DOOR_OPERATIONS)
-        self.world = World(identity, self._jobs, self._settings, operations, self._clock)
+        self.state = State(identity, self._jobs, self._settings, operations, self._clock)
 
 
 def _listener(host: str, port: int) -> socket:

@@ -1,4 +1,4 @@
-"""The world behind the API: projects with their jobs, keys, faults and request log. Knows no HTTP."""
+"""The state behind the API: projects with their jobs, keys, faults and request log. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom the world belongs to.
+    """Who owns the projects: the account, its user and its permanent key.
 
     :param access_key: permanent key (AK)
     :param secret_key: its secret (SK)
@@ -67,7 +67,7 @@ class Identity:
     domain: str = DEFAULT_DOMAIN
 
 
-class World:
+class State:
     """Everything that the service remembers.
 
     :param identity: whom it belongs to
@@ -91,14 +91,14 @@ class World:
         self.faults = Faults(operations)
         self._first_jobs = jobs if isinstance(jobs, int) else deepcopy(list(jobs))
         self._first_settings = settings or Settings()
-        #: how often the world was made anew; what was begun in an older one must not finish in this
+        #: how often the state was made anew; what was begun in an older one must not finish in this
         self.generation = 0
         self._last_stamp = 0
         self._lock = threading.Lock()
         self.reset()
 
     def reset(self) -> None:
-        """Make the world as it was at first: jobs, keys, settings; no faults, no requests, no lock-outs."""
+        """Make the state as it was at first: jobs, keys, settings; no faults, no requests, no lock-outs."""
         self.generation += 1
         self.settings = replace(self._first_settings)
         self.keys = KeyRing(self.clock)

@@ -39,20 +39,20 @@ async def create_security_token(call: Call) -> Reply:
     if type(seconds) is not int or seconds not in _LIVES:
         return refused(400, "The duration_seconds is not between 900 and 86400", "Bad Request")
     refusal = {"token": _check_token, "assume_role": _check_agency}.get(method, _unknown_method)(call, given)
-    return refusal or Reply(201, {"credential": _credential(call.world.keys.issue_key(seconds))})
+    return refusal or Reply(201, {"credential": _credential(call.state.keys.issue_key(seconds))})
 
 
 def _check_token(call: Call, given: dict[str, Any]) -> Reply | None:
-    token = call.world.keys.tokens.get(given.get("id") or call.request.header("X-Auth-Token") or "")
-    if token is None or token.expires <= call.world.clock():
+    token = call.state.keys.tokens.get(given.get("id") or call.request.header("X-Auth-Token") or "")
+    if token is None or token.expires <= call.state.clock():
         return refused(401, "The token is not valid", "Unauthorized")
     return None
 
 
 def _check_agency(call: Call, given: dict[str, Any]) -> Reply | None:
-    identify(call.world, call.request, None)
+    identify(call.state, call.request, None)
     agency = Agency(given.get("agency_name") or "", given.get("domain_name") or "")
-    if agency not in call.world.keys.agencies:
+    if agency not in call.state.keys.agencies:
         return refused(404, "The agency does not exist or does not trust this account", "Not Found")
     return None
 
@@ -63,22 +63,22 @@ def _unknown_method(_call: Call, _given: dict[str, Any]) -> Reply | None:
 
 async def create_metadata_token(call: Call) -> Reply:
     """Open a session with the metadata service (``PUT /meta-data/latest/api/token``)."""
-    if call.world.settings.metadata_version < 2:  # noqa: PLR2004 - the version that has sessions
+    if call.state.settings.metadata_version < 2:  # noqa: PLR2004 - the version that has sessions
         return Reply(404, "Not Found")
     text = call.request.header("X-Metadata-Token-Ttl-Seconds") or ""
     if not re.fullmatch("[0-9]{1,9}", text) or int(text) not in _SESSIONS:
         return Reply(400, "Bad Request")
     token = token_urlsafe(32)
-    call.world.metadata_tokens[token] = call.world.clock() + int(text)
+    call.state.metadata_tokens[token] = call.state.clock() + int(text)
     return Reply(200, token)
 
 
 async def show_security_key(call: Call) -> Reply:
     """Give the key of the agency of the ECS (``GET /openstack/latest/securitykey``)."""
-    ends = call.world.metadata_tokens.get(call.request.header("X-Metadata-Token") or "", 0.0)
-    if call.world.settings.metadata_version > 1 and ends <= call.world.clock():
+    ends = call.state.metadata_tokens.get(call.request.header("X-Metadata-Token") or "", 0.0)
+    if call.state.settings.metadata_version > 1 and ends <= call.state.clock():
         return Reply(401, "Unauthorized")
-    return Reply(200, {"credential": _credential(call.world.keys.issue_key(_LIVES[-1]))})
+    return Reply(200, {"credential": _credential(call.state.keys.issue_key(_LIVES[-1]))})
 
 
 def _credential(key: AccessKey) -> dict[str, Any]:

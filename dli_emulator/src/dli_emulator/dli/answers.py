@@ -52,7 +52,7 @@ def envelope(settings: Settings, *, success: bool, message: str = "", **payload:
 
 def done(call: Call, message: str = "", **payload: Any) -> Reply:  # noqa: ANN401 - any JSON
     """Answer that a job call was carried out."""
-    return Reply(200, envelope(call.world.settings, success=True, message=message, **payload))
+    return Reply(200, envelope(call.state.settings, success=True, message=message, **payload))
 
 
 def plainly_done(message: str = "", **payload: Any) -> Reply:  # noqa: ANN401 - any JSON
@@ -66,7 +66,7 @@ def batch_done(call: Call, ids: list[int], message: str) -> Reply:
     :param ids: those that were asked for
     :param message: words for each
     """
-    settings = call.world.settings
+    settings = call.state.settings
     one = envelope(settings, success=True, message=message)
     match settings.batch_answer:
         case "object":

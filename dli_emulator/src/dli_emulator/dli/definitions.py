@@ -54,11 +54,11 @@ async def update_jar_job(call: Call) -> Reply:
 
 def _created(call: Call, body: dict[str, Any], job_type: str) -> Reply:
     name, settings, tags = _name(call, body, required=True), checked_settings(body), checked_tags(body)
-    job = call.world.add_job(
+    job = call.state.add_job(
         name=name,
         job_type=job_type,
         tags=tags,
-        user_name=call.world.identity.user,
+        user_name=call.state.identity.user,
         in_project=call.project.project_id,
     )
     _apply(job, settings)
@@ -75,7 +75,7 @@ def _updated(call: Call, job: FlinkJob) -> Reply:
     if body.get("name") is not None:
         job.name = _name(call, body, required=True, but=job.job_id)
     _apply(job, settings)
-    job.update_time = call.world.stamp()
+    job.update_time = call.state.stamp()
     return done(call, job={"update_time": job.update_time})
 
 

@@ -24,17 +24,17 @@ async def export_flink_jobs(call: Call) -> Reply:
     without jobs exports nothing and answers with an empty list.
     """
     body = call.json_object()
-    bucket, directory = _place(body, lenient=call.world.settings.lenient_obs_dir)
+    bucket, directory = _place(body, lenient=call.state.settings.lenient_obs_dir)
     jobs = _selected(call, body)
     if not await blocking(call.archives.has_bucket, bucket):
         raise _unparseable(f"the bucket {bucket} does not exist")
     entries = [await _write(call, bucket, directory, jobs)] if jobs else []
-    field = "zip_files" if call.world.settings.names_2020 else "zip_file"
+    field = "zip_files" if call.state.settings.names_2020 else "zip_file"
     return done(call, "The job is successfully exported.", **{field: entries})
 
 
 async def _write(call: Call, bucket: str, directory: str, jobs: list[FlinkJob]) -> str:
-    stamp = call.world.stamp()
+    stamp = call.state.stamp()
     key = f"{directory}aggregate_{stamp}.zip"
     data = spoiled(archive_of(jobs, stamp / 1000), call.fault)
     kind = call.fault.kind if call.fault else None

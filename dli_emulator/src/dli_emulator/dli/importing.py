@@ -33,7 +33,7 @@ async def import_flink_jobs(call: Call) -> Reply:
     if len(set(names)) < len(names):
         raise Refusal(400, "DLI.0006", _CLASH)
     mapping = [each for job in jobs if (each := _import(call, job, cover=cover))]
-    name = "jobs_mapping" if call.world.settings.names_2020 else "job_mapping"
+    name = "jobs_mapping" if call.state.settings.names_2020 else "job_mapping"
     return done(call, "The job is successfully imported.", **{name: mapping})
 
 
@@ -66,7 +66,7 @@ def _import(call: Call, shown: dict[str, Any], *, cover: bool) -> dict[str, Any]
     old_id = int(shown["job_id"])
     fault = call.fault
     if fault and fault.kind == "import_drops" and old_id == fault["job"]:
-        return _mapped(call, old_id, call.world.next_id(), _CREATED) if fault["claims"] else None
+        return _mapped(call, old_id, call.state.next_id(), _CREATED) if fault["claims"] else None
     if fault and fault.kind == "import_alters" and old_id == fault["job"]:
         name = fault["field"]
         home = shown if name in shown else shown["job_config"]
@@ -77,14 +77,14 @@ def _import(call: Call, shown: dict[str, Any], *, cover: bool) -> dict[str, Any]
     if there:
         _restore(there, shown)
         return _mapped(call, old_id, there.job_id, _COVERED)
-    made = call.world.add_job(in_project=call.project.project_id, name=shown["name"])
+    made = call.state.add_job(in_project=call.project.project_id, name=shown["name"])
     _restore(made, shown)
     return _mapped(call, old_id, made.job_id, _CREATED)
 
 
 def _mapped(call: Call, old_id: int, new_id: int, remark: str) -> dict[str, Any]:
     ids = {"old_job_id": old_id, "new_job_id": new_id}
-    if call.world.settings.quoted_ids:
+    if call.state.settings.quoted_ids:
         return {**{name: str(value) for name, value in ids.items()}, "remark": remark}
     return {**ids, "remark": remark}
 

@@ -92,7 +92,7 @@ async def trigger_savepoint(call: Call) -> Reply:
     _keep_savepoint(call, job, path)
     _begin(call, job, _SAVEPOINT)
     inner = {"is_success": "true", "message": "api.msg.deal_savepoint_success"}
-    return Reply(200, envelope(call.world.settings, success=True, message=json.dumps(inner)))
+    return Reply(200, envelope(call.state.settings, success=True, message=json.dumps(inner)))
 
 
 async def import_savepoint(call: Call) -> Reply:
@@ -112,10 +112,10 @@ async def import_savepoint(call: Call) -> Reply:
 def _begin(call: Call, job: FlinkJob, path: tuple[str, ...]) -> None:
     fault = call.fault
     scripted = tuple(fault["path"]) if fault and fault.kind == "statuses" else path
-    job.begin(scripted, call.world.clock(), call.world.settings.step_seconds)
+    job.begin(scripted, call.state.clock(), call.state.settings.step_seconds)
 
 
 def _keep_savepoint(call: Call, job: FlinkJob, path: str | None) -> None:
-    moment = datetime.fromtimestamp(call.world.clock(), UTC)
+    moment = datetime.fromtimestamp(call.state.clock(), UTC)
     job.has_savepoint = True
     job.savepoint_path = path or f"jobs/savepoint/{job.job_id}/{moment:%Y-%m-%d_%H-%M-%S}/"

@@ -45,7 +45,7 @@ async def show_execution_graph(call: Call) -> Reply:
         raise Refusal(400, "DLI.14001", f"The job {job.job_id} has no execution graph.")
     is_live = _STATES[job.status] in ("RUNNING", "CANCELLING")
     end = _LIVE if is_live else job.start_time + job.duration
-    now = int(call.world.clock() * 1000)
+    now = int(call.state.clock() * 1000)
     graph = {
         "jid": f"{job.job_id:032x}",
         "name": job.name,

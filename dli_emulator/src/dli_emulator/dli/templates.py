@@ -29,12 +29,12 @@ async def create_template(call: Call) -> Reply:
         raise Refusal(400, "DLI.0001", f"The job_type {job_type!r} is none of {', '.join(_TYPES)}.")
     checked_tags(body)
     template = Template(
-        call.world.next_id(),
+        call.state.next_id(),
         name,
         text_field(body, "desc", _DESC) or "",
         text_field(body, "sql_body", _SQL) or "",
         job_type,
-        call.world.stamp(),
+        call.state.stamp(),
     )
     call.project.templates[template.template_id] = template
     shown = template.shown()
@@ -49,7 +49,7 @@ async def update_template(call: Call) -> Reply:
         value = text_field(body, name, longest)
         if value is not None:
             setattr(template, name, value)
-    template.update_time = call.world.stamp()
+    template.update_time = call.state.stamp()
     return plainly_done("The template is updated successfully.")
 
 
