@@ -37,9 +37,10 @@ UNIT = (
     "tests/client",
     "tests/archive",
     "tests/faults",
+    "tests/services/test_verify.py",
     *(
         f"tests/airflow/test_{name}.py"
-        for name in ("dli_hook", "operators", "verification", "deferrable", "sensor", "jobs", "job_sensor")
+        for name in ("dli_hook", "operators", "deferrable", "sensor", "jobs", "job_sensor")
     ),
     *(f"tests/airflow/test_{name}.py" for name in ("selection", "links", "masking", "many_jobs")),
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,6 +33,33 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 # No test is timed: the machine may be busy with others.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+PROJECT = "48cc2c48765f481480c7db940d6409d1"
+
+Connect = Callable[..., None]
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """Return a function that sets the connection ``dli_default``; extras by name."""
+
+    def set_connection(login: str | None = "AK", password: str | None = "SK", **extra: Any) -> None:
+        fields = {
+            "conn_type": "dli",
+            "login": login,
+            "password": password,
+            "extra": {
+                "region": "cn-north-4",
+                "project_id": PROJECT,
+                "endpoint": "https://dli.test",
+                "retry_budget": 0,
+                **extra,
+            },
+        }
+        monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(fields))
+
+    return set_connection
 
 
 @pytest.fixture(scope="session")

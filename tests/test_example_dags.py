@@ -103,7 +103,7 @@ def test_nightly(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     assert run.xcoms["export", "zip_file"] == [archive]
     assert archive.startswith(f"{dli_emulator.bucket}/flink/")
     (report,) = run.xcoms["verify", "return_value"]
-    assert (report["zip_file"], report["sound"], report["entries"]) == (archive, True, 26)
+    assert (report["zip_file"], report["verified"], report["entries"]) == (archive, True, 26)
 
 
 def test_selected(run_dag: Callable[..., Run]) -> None:
@@ -118,9 +118,9 @@ def test_damage_is_red(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     dli_emulator.fault("ExportFlinkJobs", "archive_flipped")
     run = run_dag("dli_export_flink_jobs")
     assert run.states == {"export": "success", "verify": "failed"}, run.log
-    assert "1 of 1 archive not proven whole: obs://" in run.log
-    assert "Keep what is there as evidence, and export again." in run.log
-    assert not run.xcoms["verify", "return_value"][0]["sound"]
+    assert "1 of 1 archive failed verification: obs://" in run.log
+    assert "Keep the archive as evidence and export again." in run.log
+    assert not run.xcoms["verify", "return_value"][0]["verified"]
 
 
 def test_a_wrong_connection_is_red(run_dag: Callable[..., Run], dli_emulator: Any) -> None:

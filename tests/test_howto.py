@@ -110,7 +110,7 @@ def test_the_newcomers_dag(airflow_environ: dict[str, str], dli_emulator: Any, t
     command = [str(Path(sys.executable).parent / "airflow"), "dags", "test", "mine"]
     green = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert green.returncode == 0, green.stdout
-    assert "1 of 1 archive whole: 3 entries" in green.stdout
+    assert "1 of 1 archive intact: 3 entries" in green.stdout
     subprocess.run([sys.executable, "-c", damage], env=environment, check=True)
     (fault,) = dli_emulator.faults
     assert (fault.operation, fault.kind) == ("ExportFlinkJobs", "archive_flipped")

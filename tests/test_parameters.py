@@ -154,7 +154,7 @@ def test_a_contradiction_is_refused(others: dict[str, Any], field: str) -> None:
         '["obs-test/d/a.zip"]',
         "('obs-test/d/a.zip',)",
         [["obs-test/d/a.zip"], ["obs-test/d/a.zip"]],
-        [{"zip_file": "obs-test/d/a.zip", "sound": True}],
+        [{"zip_file": "obs-test/d/a.zip", "verified": True}],
         "ExportResult(zip_file=('obs-test/d/a.zip',), message='')",
         {"zip_file": ["obs-test/d/a.zip"]},
         "obs-test/d/a.zip\n",

@@ -1,4 +1,4 @@
-"""Prove archives of exported Flink jobs whole."""
+"""Verify archives of exported Flink jobs."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     from airflow_provider_dli.hooks.obs import ObsHook
     from airflow_provider_dli.parameters import Level
     from airflow_provider_dli.parameters.models import VerifyParameters
-    from airflow_provider_dli.verification.report import ArchiveReport
-    from airflow_provider_dli.verification.verify import Verification
+    from airflow_provider_dli.services.archive_report import ArchiveReport
+    from airflow_provider_dli.services.verify import VerifyOptions
 
 
 class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
-    """Prove that archives of exported Flink jobs are whole, by reading each of them to its last byte.
+    """Verify archives of exported Flink jobs by reading each of them to its last byte.
 
     Waits until each archive is in OBS, then reads it in ranges, never on disk: structure, checksums, sizes and
-    that every JSON file in it parses. Green is proof; red lists every defect of every archive. An archive that is
-    replaced while it is read is read again.
+    that every JSON file in it parses. Success proves that each archive is intact; a failure lists every defect of
+    every archive. An archive that is replaced while it is read is read again.
 
-    Pushes a list of reports as ``return_value``, red or green, one for each archive: ``zip_file``, ``bucket``,
-    ``key``, ``sound``, ``level``, ``size``, ``etag``, ``version_id``, ``last_modified``, ``sha256``, ``entries``
-    and ``findings``.
+    Pushes a list of reports as ``return_value``, also when the task fails, one for each archive: ``zip_file``,
+    ``bucket``, ``key``, ``verified``, ``level``, ``size``, ``etag``, ``version_id``, ``last_modified``,
+    ``sha256``, ``entries`` and ``findings``.
 
-    An outlet that is an asset ``obs://bucket/directory``, or an alias, gets in its event what was proven of each
+    An outlet that is an asset ``obs://bucket/directory``, or an alias, gets in its event what was verified of each
     archive: so a DAG can be scheduled by "a verified archive exists".
 
     :param zip_file: the archives: one entry ``bucket/key``, a list of them, or ``export.output`` (templated)
@@ -104,75 +104,81 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
         self.given = names_of(expected_jobs=expected_jobs, max_age=max_age)
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Verify the archives; a report for each."""
-        options, verification = self._prepared()
-        if self.deferrable and (awaited := verification.missing(options.zip_file)):
-            self._defer(verification.hook, awaited, options)
-        return self._verified(context, options, verification, options.timeout)
+        """Verify the archives and return a report on each."""
+        from airflow_provider_dli.services.verify import find_missing
+
+        parameters, options, hook = self._prepare()
+        if self.deferrable and (missing := find_missing(hook, parameters.zip_file, self.log)):
+            self._defer(hook, missing, parameters)
+        return self._verify(context, parameters, options, hook, parameters.timeout)
 
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
-        """Go on after the triggerer has waited."""
+        """Verify the archives after the wait on the triggerer."""
         from airflow_provider_dli.triggers.events import checked, seconds_left
 
         status = checked(event)
-        self.log.info("The triggerer has waited: %s.", "all is there" if status == "present" else "time is up")
-        options, verification = self._prepared()
+        self.log.info("The wait on the triggerer is over: %s.", "all exist" if status == "present" else "timeout")
+        parameters, options, hook = self._prepare()
         # What is missing at the end of the wait stays missing; a poll that fails has the rest of the time.
         left = seconds_left(event, "left") if status == "present" else None
-        return self._verified(context, options, verification, left or 0.0)
+        return self._verify(context, parameters, options, hook, left or 0.0)
 
-    def _prepared(self) -> tuple[VerifyParameters, Verification]:
+    def _prepare(self) -> tuple[VerifyParameters, VerifyOptions, ObsHook]:
         """Check every parameter, before anything is sent."""
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.obs import ObsHook
         from airflow_provider_dli.parameters.models import VerifyParameters
-        from airflow_provider_dli.verification.demands import Demands
-        from airflow_provider_dli.verification.verify import Verification
+        from airflow_provider_dli.services.verify import VerifyOptions
 
         with translated():
-            options = VerifyParameters.from_operator(self)
-        demands = Demands(options.level, options.expected_jobs, options.min_entries, options.max_age)
-        return options, Verification(ObsHook(options.dli_conn_id), demands, self.log)
+            given = VerifyParameters.from_operator(self)
+        options = VerifyOptions(given.level, given.expected_jobs, given.min_entries, given.max_age)
+        return given, options, ObsHook(given.dli_conn_id)
 
-    def _verified(
-        self, context: Context, options: VerifyParameters, verification: Verification, timeout: float
+    def _defer(self, hook: ObsHook, missing: list[ObsLocation], parameters: VerifyParameters) -> None:
+        from airflow_provider_dli.triggers.obs import ArchivesTrigger
+
+        self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in missing))
+        trigger = ArchivesTrigger(
+            [str(place) for place in missing],
+            parameters.dli_conn_id,
+            parameters.poll_interval,
+            **self.wait_limits(hook, parameters.timeout),
+        )
+        self.defer_to(trigger)
+
+    def _verify(
+        self, context: Context, parameters: VerifyParameters, options: VerifyOptions, hook: ObsHook, timeout: float
     ) -> list[dict[str, Any]]:
         from airflow_provider_dli.lineage import Lineage, add_asset_events
         from airflow_provider_dli.services.report import file_and_judge
-        from airflow_provider_dli.verification.judgement import judge
+        from airflow_provider_dli.services.verify import raise_for_failures, verify_archives
 
-        reports = verification.run(options.zip_file, timeout, options.poll_interval)
+        places = parameters.zip_file
+        reports = verify_archives(
+            hook, places, options, self.log, timeout=timeout, poll_interval=parameters.poll_interval
+        )
         results = [report.as_dict() for report in reports]
         self.lineage = Lineage(inputs=[report.dataset for report in reports])
-        persist(context, self, verification.hook, options.zip_file[0].bucket)
-        # Red too: whoever looks into the failure finds the findings here.
+        persist(context, self, hook, places[0].bucket)
+        # Also when the task fails: the findings are in it.
         self.push_xcoms(context, return_value=results)
-        file_and_judge(lambda: self._file(context, options, verification.hook, reports), lambda: judge(reports))
+        file_and_judge(
+            lambda: self._write_report(context, parameters, hook, reports), lambda: raise_for_failures(reports)
+        )
         add_asset_events(context, self.outlets, {str(report.place): report.proof for report in reports})
         return results
 
-    def _file(
-        self, context: Context, options: VerifyParameters, hook: ObsHook, reports: Sequence[ArchiveReport]
+    def _write_report(
+        self, context: Context, parameters: VerifyParameters, hook: ObsHook, reports: Sequence[ArchiveReport]
     ) -> None:
-        """Write the report to look at, green or red."""
+        """Write the HTML report, also when the task fails."""
         from airflow_provider_dli.lineage import Lineage, obs_dataset
         from airflow_provider_dli.services.report import archives_report, file_report
 
-        if options.report_to is None:
+        if parameters.report_to is None:
             return
-        page = archives_report(reports, {"Run": context.get("run_id"), "Level": options.level})
-        place = file_report(hook, options.report_to, "verify", page, self.log)
+        page = archives_report(reports, {"Run": context.get("run_id"), "Level": parameters.level})
+        place = file_report(hook, parameters.report_to, "verify", page, self.log)
         self.lineage = Lineage(inputs=[report.dataset for report in reports], outputs=[obs_dataset(place)])
         self.push_xcoms(context, report_file=place)
-
-    def _defer(self, hook: ObsHook, awaited: list[ObsLocation], options: VerifyParameters) -> None:
-        from airflow_provider_dli.triggers.obs import ArchivesTrigger
-
-        self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in awaited))
-        trigger = ArchivesTrigger(
-            [str(place) for place in awaited],
-            options.dli_conn_id,
-            options.poll_interval,
-            **self.wait_limits(hook, options.timeout),
-        )
-        self.defer_to(trigger)

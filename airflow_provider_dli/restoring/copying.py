@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_dli.client.errors import PermissionDeniedError
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.restoring.source import Source
-from airflow_provider_dli.verification.demands import Demands
-from airflow_provider_dli.verification.judgement import judge
-from airflow_provider_dli.verification.verify import Verification
+from airflow_provider_dli.services.verify import VerifyOptions, raise_for_failures, verify_archives
 from airflow_provider_dli.wording import Logger, counted
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.client.obs.objects import ObjectFacts
     from airflow_provider_dli.hooks.obs import ObsHook
-    from airflow_provider_dli.verification.report import ArchiveReport
+    from airflow_provider_dli.services.archive_report import ArchiveReport
 
 _PIECE = 1024 * 1024
 
@@ -80,8 +78,8 @@ def _compare(
     target: ObsHook, places: tuple[ObsLocation, ...], reports: Sequence[ArchiveReport], log: Logger
 ) -> None:
     """Read every copy to its last byte, and hold it against its source."""
-    copies = Verification(target, Demands(), log).run(places, 0, 1)
-    judge(copies)
+    copies = verify_archives(target, places, VerifyOptions(), log)
+    raise_for_failures(copies)
     for report, copy in zip(reports, copies, strict=False):
         if report.report and copy.report and report.report.sha256 != copy.report.sha256:
             raise DliFailException(

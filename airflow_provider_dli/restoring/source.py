@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliFailException
-from airflow_provider_dli.verification.demands import Demands
-from airflow_provider_dli.verification.judgement import judge
-from airflow_provider_dli.verification.verify import Verification
+from airflow_provider_dli.services.verify import VerifyOptions, raise_for_failures, verify_archives
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_dli.hooks.obs import ObsHook
-    from airflow_provider_dli.verification.report import ArchiveReport
+    from airflow_provider_dli.services.archive_report import ArchiveReport
     from airflow_provider_dli.wording import Logger
 
 _ZIP = ".zip"
@@ -78,8 +76,8 @@ def proven(hook: ObsHook, source: Source, log: Logger) -> list[ArchiveReport]:
     :param log: where to tell
     :raises DliFailException: if one is damaged
     """
-    reports = Verification(hook, Demands(), log).run(source.archives, 0, 1)
-    judge(reports)
+    reports = verify_archives(hook, source.archives, VerifyOptions(), log)
+    raise_for_failures(reports)
     return reports
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from airflow_provider_dli.hooks.obs import ObsHook
     from airflow_provider_dli.parameters import Level
     from airflow_provider_dli.parameters.models import ArchiveSensorParameters
-    from airflow_provider_dli.verification.verify import Verification
 
 
 class DliExportArchiveSensor(DliSensor):
@@ -78,12 +77,14 @@ class DliExportArchiveSensor(DliSensor):
     def _poll(self, context: Context) -> PokeReturnValue:
         """Poll once; where all archives have settled they are verified, and their reports are the result."""
         del context
-        options, verification = self._prepared()
+        from airflow_provider_dli.services.verify import find_changing
+
+        options = self._prepared()
         # Where it need not settle, it may even be written in the future, by a clock that is ahead of ours.
-        if awaited := verification.unsettled(options.zip_file, options.settle_time or float("-inf")):
+        if awaited := find_changing(self.hook, options.zip_file, options.settle_time or float("-inf")):
             self.log.info("Not there yet, or not settled: %s", ", ".join(place.url for place in awaited))
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self._verified(options, verification))
+        return PokeReturnValue(is_done=True, xcom_value=self._verified(options))
 
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited."""
@@ -96,30 +97,27 @@ class DliExportArchiveSensor(DliSensor):
             missing = ", ".join(map(str, event.get("missing") or []))
             message = f"Not there, or not settled, within {self.timeout:.0f} s: {missing}"
             raise AirflowSensorTimeout(escaped(message))
-        return self._verified(*self._prepared())
+        return self._verified(self._prepared())
 
-    def _prepared(self) -> tuple[ArchiveSensorParameters, Verification]:
+    def _prepared(self) -> ArchiveSensorParameters:
         """Check every parameter, before anything is sent."""
         from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.parameters.models import ArchiveSensorParameters
-        from airflow_provider_dli.verification.demands import Demands
-        from airflow_provider_dli.verification.verify import Verification
 
         with translated():
-            options = ArchiveSensorParameters.from_operator(self)
-        return options, Verification(self.hook, Demands(options.level), self.log)
+            return ArchiveSensorParameters.from_operator(self)
 
-    def _verified(self, options: ArchiveSensorParameters, verification: Verification) -> list[dict[str, Any]]:
-        from airflow_provider_dli.verification.judgement import judge
+    def _verified(self, options: ArchiveSensorParameters) -> list[dict[str, Any]]:
+        from airflow_provider_dli.services.verify import VerifyOptions, raise_for_failures, verify_archives
 
-        reports = verification.run(options.zip_file, 0, 1)
-        judge(reports)
+        reports = verify_archives(self.hook, options.zip_file, VerifyOptions(options.level), self.log)
+        raise_for_failures(reports)
         return [report.as_dict() for report in reports]
 
     def _defer(self) -> None:
         from airflow_provider_dli.triggers.obs import ArchivesTrigger
 
-        options, _ = self._prepared()
+        options = self._prepared()
         self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in options.zip_file))
         trigger = ArchivesTrigger(
             [str(place) for place in options.zip_file],

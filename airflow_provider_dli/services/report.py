@@ -22,8 +22,8 @@ from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
     from airflow_provider_dli.hooks.obs import ObsHook
+    from airflow_provider_dli.services.archive_report import ArchiveReport
     from airflow_provider_dli.services.compare import JobComparison
-    from airflow_provider_dli.verification.report import ArchiveReport
     from airflow_provider_dli.wording import Logger
 
 #: runs in the chart, this one included
@@ -88,7 +88,7 @@ def archives_report(reports: Sequence[ArchiveReport], facts: Mapping[str, object
     :param reports: the results
     :param facts: name to value: when, at which level
     """
-    bad = frozenset(number for number, report in enumerate(reports) if not report.sound)
+    bad = frozenset(number for number, report in enumerate(reports) if not report.verified)
     plain = [report.as_dict() for report in reports]
     rows = [(each["zip_file"], _grouped(each["size"]), each["entries"], each["sha256"]) for each in plain]
     tables = [Table("Archives", ("Archive", "Bytes", "Entries", "SHA-256"), rows, bad)]
@@ -101,7 +101,7 @@ def archives_report(reports: Sequence[ArchiveReport], facts: Mapping[str, object
         head = ("Archive", "Finding", "Severity", "Entry", "At byte", "Message")
         tables.append(Table("Findings", head, findings, frozenset(range(len(findings)))))
     archives = counted(len(reports), "archive")
-    verdict = f"{len(bad)} of {archives} not proven whole." if bad else f"{archives} proven whole."
+    verdict = f"{len(bad)} of {archives} failed verification." if bad else f"{archives} verified."
     data = {"value": len(reports), "good": not bad, "archives": plain}
     return Report("Archives of exported Flink jobs", not bad, verdict, facts, tables, data)
 

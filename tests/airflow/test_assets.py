@@ -127,7 +127,7 @@ def test_a_damaged_archive_gets_no_event(world: Emulator) -> None:
     verify = DliVerifyFlinkExportOperator(
         task_id="verify", zip_file=f"{world.bucket}/night/a.zip", outlets=[directory]
     )
-    with pytest.raises(Exception, match="not proven whole"):
+    with pytest.raises(Exception, match="failed verification"):
         verify.execute({"outlet_events": events})
     assert len(events) == 0
 

@@ -13,8 +13,8 @@ import pytest
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
-from tests.airflow.conftest import Connect
 from tests.client.test_proxies import chain
+from tests.conftest import Connect
 
 SECRETS = {
     "a secret key": "wJalrXUtnFEMIbK7MDENGbPxRfiCYEXAMPLEKEYa",

@@ -50,7 +50,7 @@ def test_each_kind_exports_and_verifies(connect: Connect, kind: str, agency: boo
     archives = export.execute({})
     verify = DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives, timeout=0)
     (report,) = verify.execute({})
-    assert report["sound"]
+    assert report["verified"]
     assert report["entries"] == 26
     assert {request.status for request in emulator.requests} <= {200, 201}
 

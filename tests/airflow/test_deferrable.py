@@ -68,7 +68,7 @@ async def fired(waiting: ArchivesTrigger) -> dict[str, Any]:
 def test_what_is_there_is_verified_at_once(world: Any) -> None:
     """No detour through the triggerer."""
     (report,) = verify(put(world, "a.zip", 1)).execute({})
-    assert report["sound"]
+    assert report["verified"]
 
 
 def test_what_is_not_there_is_handed_to_the_triggerer(world: Any) -> None:
@@ -217,7 +217,7 @@ async def test_many_triggers_share_one_hook(dli_emulator: Any, monkeypatch: pyte
 def test_the_task_judges_what_the_trigger_reports(world: Any) -> None:
     """Present: it reads. Time up: what is missing is missing. Error: as it was told."""
     name = put(world, "a.zip", 1)
-    assert verify(name).execute_complete({}, {"status": "present", "missing": []})[0]["sound"]
+    assert verify(name).execute_complete({}, {"status": "present", "missing": []})[0]["verified"]
     with pytest.raises(DliException, match="missing: there is no such object") as caught:
         verify(f"{world.bucket}/b.zip").execute_complete({}, {"status": "timeout", "missing": ["x"]})
     assert not isinstance(caught.value, DliFailException)

@@ -67,7 +67,7 @@ def test_lineage_of_export_verify_import_and_compare(living_airflow: LivingAirfl
     facets = verify["inputs"][0]["inputFacets"]
     assert facets["inputStatistics"]["size"] == report["size"]
     (assertion,) = facets["dataQualityAssertions"]["assertions"]
-    assert (assertion["assertion"], assertion["success"]) == ("whole", True)
+    assert (assertion["assertion"], assertion["success"]) == ("intact", True)
     assert verify["inputs"][0]["facets"]["version"]["datasetVersion"] == report["etag"]
     written = living_airflow.xcom("lineage", run, "verify", "report_file")
     assert names(verify["outputs"]) == [(place[0], written.partition("/")[2])]
@@ -120,7 +120,7 @@ def test_names_and_facets_of_datasets() -> None:
     """As OpenLineage names those of object stores; unknown facets are omitted."""
     assert obs_dataset("bucket/a/b.zip") == Dataset("obs://bucket", "a/b.zip")
     assert obs_dataset("bucket") == Dataset("obs://bucket", "/")
-    archive = obs_dataset("b/k", version="v", size=3, checks=(Check("whole", success=True),))
+    archive = obs_dataset("b/k", version="v", size=3, checks=(Check("intact", success=True),))
     lineage = operator_lineage(Lineage([archive], [obs_dataset("b/r.html")]))
     assert lineage.run_facets == {}
     written = json.loads(Serde.to_json(lineage.inputs[0]))

@@ -55,7 +55,7 @@ def test_export_all_then_verify(world: Any) -> None:
     assert archives[0].startswith(f"{world.bucket}/nightly/aggregate_")
     (report,) = verify(archives)
     stored = world.s3.head_object(Bucket=report["bucket"], Key=report["key"])
-    assert report["sound"]
+    assert report["verified"]
     assert report["zip_file"] == archives[0]
     assert report["size"] == stored["ContentLength"]
     assert report["etag"] == stored["ETag"].strip('"')
@@ -203,9 +203,9 @@ def test_a_page_of_a_load_balancer_is_red(world: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "failure", "reason"),
     [
-        ("archive_missing", DliException, r"1 of 1 archive not proven whole: obs://.*: missing: "),
-        ("archive_cut", DliFailException, r"1 of 1 archive not proven whole: obs://.*\.zip: \S+"),
-        ("archive_flipped", DliFailException, r"1 of 1 archive not proven whole: obs://.*\.zip: \S+"),
+        ("archive_missing", DliException, r"1 of 1 archive failed verification: obs://.*: missing: "),
+        ("archive_cut", DliFailException, r"1 of 1 archive failed verification: obs://.*\.zip: \S+"),
+        ("archive_flipped", DliFailException, r"1 of 1 archive failed verification: obs://.*\.zip: \S+"),
     ],
 )
 def test_an_archive_that_is_not_whole_is_red(
@@ -221,7 +221,7 @@ def test_an_archive_that_is_not_whole_is_red(
     assert type(caught.value) is failure
     assert "\n" not in str(caught.value)
     (report,) = instance.pushed["return_value"]
-    assert not report["sound"]
+    assert not report["verified"]
     assert report["findings"]
 
 
@@ -234,7 +234,7 @@ def test_every_defect_of_every_archive_is_listed(world: Any) -> None:
     with pytest.raises(DliFailException) as caught:
         verify([*good, *flipped, missing])
     message = str(caught.value)
-    assert message.startswith("2 of 3 archives not proven whole: ")
+    assert message.startswith("2 of 3 archives failed verification: ")
     assert good[0] not in message
     assert flipped[0] in message
     assert "no-such.zip: missing" in message
@@ -247,13 +247,13 @@ def test_an_archive_that_comes_late_is_waited_for(world: Any) -> None:
     body = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     Timer(0.3, lambda: world.s3.put_object(Bucket=bucket, Key="late.zip", Body=body)).start()
     (report,) = verify(f"{bucket}/late.zip", timeout=120)
-    assert report["sound"]
+    assert report["verified"]
 
 
 def test_waiting_ends(world: Any) -> None:
     """After the timeout, and soon after it."""
     started = time.monotonic()
-    with pytest.raises(DliException, match=r"longer timeout"):
+    with pytest.raises(DliException, match=r"increase the timeout"):
         verify(f"{world.bucket}/never.zip", timeout=0.5)
     assert 0.5 <= time.monotonic() - started < 60
 

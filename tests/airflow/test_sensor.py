@@ -111,8 +111,8 @@ def test_it_waits_on_the_triggerer(world: Any) -> None:
     assert (given["zip_file"], given["poll_interval"], given["settle_time"]) == ([name], 7, 1)
     assert 60 < given["deadline"] - time.time() <= 70
     put(world, "a.zip", archive())
-    assert waiting.execute_complete({}, {"status": "present", "missing": []})[0]["sound"]
-    assert sensor(name, deferrable=True).execute({})[0]["sound"]
+    assert waiting.execute_complete({}, {"status": "present", "missing": []})[0]["verified"]
+    assert sensor(name, deferrable=True).execute({})[0]["verified"]
 
 
 def test_it_judges_what_the_trigger_reports(world: Any) -> None:

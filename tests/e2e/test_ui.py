@@ -73,7 +73,7 @@ def test_the_jobs_of_the_form_are_exported_and_proven(page: Page, airflow: Livin
     )
     picture(page, "task-export")
     page.goto(f"{airflow.url}/dags/{SELECTED}/runs/{run}/tasks/verify")
-    page.get_by_text(re.compile("proven whole|whole: 2 entries")).first.wait_for()
+    page.get_by_text(re.compile("intact: 2 entries")).first.wait_for()
     picture(page, "task-verify")
 
 
@@ -125,7 +125,7 @@ def test_a_damaged_archive_is_red_and_says_why(
     tasks = airflow.finish(SELECTED, run)
     assert (tasks["export"]["state"], tasks["verify"]["state"]) == ("success", "failed")
     page.goto(f"{airflow.url}/dags/{SELECTED}/runs/{run}/tasks/verify")
-    page.get_by_text("Keep what is there as evidence, and export again.").first.wait_for()
+    page.get_by_text("Keep the archive as evidence and export again.").first.wait_for()
 
 
 def test_the_graph_of_a_drill(page: Page, airflow: LivingAirflow) -> None:

@@ -173,7 +173,7 @@ FORMS: dict[str, Callable[[], Any]] = {
     "archives in lines": lambda: f"{A}\n{B}\r\n",
     "result of an export": lambda: ExportResult((A, B), "done"),
     "text of the result of an export": lambda: str(ExportResult((A, B), "done")),
-    "reports": lambda: [{"zip_file": A, "sound": True}, {"zip_file": B, "sound": False}],
+    "reports": lambda: [{"zip_file": A, "verified": True}, {"zip_file": B, "verified": False}],
     "batches": lambda: [{"job_ids": [1], "zip_file": [A], "failed": []}, {"job_ids": [2], "zip_file": [B]}],
     "None among archives": lambda: [A, None],
     "text None among archives": lambda: [A, "None"],

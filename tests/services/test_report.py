@@ -143,16 +143,16 @@ def test_an_invalid_report_directory_is_refused_before_anything_is_read(world: E
 def test_a_damaged_archive_is_named_if_the_report_cannot_be_written(world: Emulator) -> None:
     """The findings first, then the report's error; the advice is about the archive."""
     instance = TaskInstance()
-    with pytest.raises(DliFailException, match=r"1 of 1 archive not proven whole: .*bad\.zip") as caught:
+    with pytest.raises(DliFailException, match=r"1 of 1 archive failed verification: .*bad\.zip") as caught:
         verify(damaged(world), instance, report_to=NO_BUCKET)
     message = str(caught.value)
     assert (
         "The report was not written: PutObject" in message or "The report was not written: HeadBucket" in message
     )
     assert "no bucket 'no-such-bucket'" in message
-    assert message.endswith("Keep what is there as evidence, and export again.")
-    assert caught.value.advice == "Keep what is there as evidence, and export again."
-    assert not instance.pushed["return_value"][0]["sound"]
+    assert message.endswith("Keep the archive as evidence and export again.")
+    assert caught.value.advice == "Keep the archive as evidence and export again."
+    assert not instance.pushed["return_value"][0]["verified"]
 
 
 def test_a_missing_archive_is_retried_if_the_report_cannot_be_written(world: Emulator) -> None:
@@ -168,7 +168,7 @@ def test_a_report_that_cannot_be_written_fails_the_task(world: Emulator) -> None
     with pytest.raises(DliFailException, match="no bucket 'no-such-bucket'") as caught:
         verify(exported(world, [100]), instance, report_to=NO_BUCKET)
     assert "not proven" not in str(caught.value)
-    assert instance.pushed["return_value"][0]["sound"]
+    assert instance.pushed["return_value"][0]["verified"]
 
 
 @pytest.mark.parametrize("altered", [True, False])
@@ -192,7 +192,7 @@ def test_a_report_omits_earlier_runs_that_cannot_be_read(world: Emulator) -> Non
     verify(archive, **given)
     world.fault("GetObject", "error", times=None, status=403, code="AccessDenied", message="no right to get")
     instance = TaskInstance()
-    assert verify(archive, instance, **given)[0]["sound"]
+    assert verify(archive, instance, **given)[0]["verified"]
     bucket, _, key = instance.pushed["report_file"].partition("/")
     page = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
     assert json.loads(page.partition('id="report">')[2].partition("</script>")[0])["good"]

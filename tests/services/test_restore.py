@@ -126,7 +126,7 @@ def test_a_damaged_archive_is_not_imported(world: Emulator) -> None:
     """It is proven first, unless the author says not to."""
     world.fault("ExportFlinkJobs", "archive_flipped")
     archive = exported(world)
-    with pytest.raises(DliFailException, match="1 of 1 archive not proven whole"):
+    with pytest.raises(DliFailException, match="1 of 1 archive failed verification"):
         restore(archive)
     assert asked(world, "ImportFlinkJobs") == 0
     with pytest.raises(DliFailException, match=r"DLI\.29002"):

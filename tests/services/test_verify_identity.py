@@ -25,8 +25,7 @@ from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
 from airflow_provider_dli.restoring.source import find, proven
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor
-from airflow_provider_dli.verification.demands import Demands
-from airflow_provider_dli.verification.verify import Verification
+from airflow_provider_dli.services.verify import VerifyOptions, verify_archives
 from dli_emulator import Emulator
 
 PLACE = "obs-test/a.zip"
@@ -286,8 +285,8 @@ def test_age_is_judged_by_the_clock_of_the_store(store: Store, ahead: float) -> 
     """Whether it is ten minutes ahead of the worker's or behind."""
     store.ahead = ahead
     store.object = stored(zipped(100), written=time.time() + ahead - 300)
-    assert verify(max_age=400)["sound"]
-    with pytest.raises(DliFailException, match=r"too-old: it was written (29|3)\d+ s ago, at most 200"):
+    assert verify(max_age=400)["verified"]
+    with pytest.raises(DliFailException, match=r"too-old: it was written (29|3)\d+ s ago, max_age is 200"):
         verify(max_age=200)
 
 
@@ -297,10 +296,10 @@ def test_a_write_after_the_clock_of_the_store_proves_no_age(store: Store, ahead:
     store.ahead = ahead
     store.object = stored(zipped(100), written=time.time() + ahead + 300)
     with pytest.raises(
-        DliFailException, match=r"not-yet-written: it was written at .*, later than the clock of OBS"
+        DliFailException, match=r"not-yet-written: it was written at .*, after the time of OBS's clock"
     ):
         verify(max_age=400)
-    assert verify()["sound"]
+    assert verify()["verified"]
 
 
 @pytest.mark.parametrize("ahead", [-TEN_MINUTES, TEN_MINUTES])
@@ -341,7 +340,7 @@ def test_what_arrives_damaged_is_read_once_more(store: Store, at: int, tag: str 
         assert not isinstance(caught.value, DliFailException)
         return
     report = verify()
-    assert report["sound"]
+    assert report["verified"]
     assert report["sha256"] == hashlib.sha256(data).hexdigest()
     if codes(report) != ["warning: etag-mismatch"]:  # a byte that only a MD5 watches, and there was none
         assert "warning: damaged-on-the-way" in codes(report)
@@ -351,9 +350,7 @@ def test_what_arrives_otherwise_each_time_is_red(store: Store) -> None:
     """And another attempt may go better: it is not the archive."""
     gets = last(store, "full")
     store.damage = flipping(9, gets, 300_000)
-    with pytest.raises(
-        DliException, match=r"damaged-on-the-way.*what lies between OBS and this machine"
-    ) as caught:
+    with pytest.raises(DliException, match=r"damaged-on-the-way.*what is between OBS and this machine") as caught:
         verify()
     assert not isinstance(caught.value, DliFailException)
     assert store.gets == 2 * gets
@@ -368,8 +365,8 @@ def test_what_is_damaged_in_obs_is_read_twice_and_said_to_be(store: Store) -> No
     with pytest.raises(DliFailException, match="bad-crc"):
         verify()
     assert store.gets == 2 * gets
-    (report,) = Verification(ObsHook(), Demands(), logging.getLogger()).run(
-        [ObsLocation("obs-test", "a.zip")], 0, 1
+    (report,) = verify_archives(
+        ObsHook(), [ObsLocation("obs-test", "a.zip")], VerifyOptions(), logging.getLogger()
     )
     assert [(each.code, each.severity) for each in report.findings] == [
         ("damaged-in-obs", "warning"),
@@ -390,7 +387,7 @@ def test_the_etag_of_an_encrypted_object_is_no_md5(store: Store, headers: dict[s
     """Of the ciphertext: a note where OBS does not say that it is encrypted, and every CRC holds."""
     store.object = stored(zipped(100), headers={"ETag": '"0123456789abcdef0123456789abcdef"'} | headers)
     report = verify()
-    assert report["sound"]
+    assert report["verified"]
     assert codes(report) == ([] if headers else ["warning: etag-mismatch"])
 
 
@@ -429,11 +426,11 @@ def test_real_stores(
     starts: list[str] = []
     done: list[bool] = []
     hook.get_conn().meta.events.register("after-call.s3.GetObject", during)
-    (report,) = Verification(hook, Demands(), logging.getLogger()).run([place], 0, 1)
+    (report,) = verify_archives(hook, [place], VerifyOptions(), logging.getLogger())
     assert done
     if other is None:
         assert [each.code for each in report.errors] == ["missing"]
     else:
-        assert report.sound
+        assert report.verified
         assert report.report
         assert report.report.sha256 == hashlib.sha256(other).hexdigest()

@@ -19,9 +19,7 @@ from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
-from airflow_provider_dli.verification.demands import Demands
-from airflow_provider_dli.verification.progress import Progress
-from airflow_provider_dli.verification.verify import Verification
+from airflow_provider_dli.services.verify import Progress, VerifyOptions, verify_archives
 from dli_emulator import Emulator
 
 Put = Callable[..., str]
@@ -76,9 +74,9 @@ def test_each_level_says_what_it_has_proven(put: Put) -> None:
     assert (full["level"], full["entries"], len(full["sha256"])) == ("full", 2, 64)
     assert (directory["level"], directory["entries"], directory["sha256"]) == ("directory", 2, None)
     assert (exists["level"], exists["entries"], exists["sha256"]) == ("exists", None, None)
-    assert full["sound"]
-    assert directory["sound"]
-    assert exists["sound"]
+    assert full["verified"]
+    assert directory["verified"]
+    assert exists["verified"]
     assert full["size"] == exists["size"] > 200
 
 
@@ -88,8 +86,8 @@ def test_the_directory_costs_three_requests_at_most(put: Put) -> None:
     hook, ranges = ObsHook(), []
     events = hook.get_conn().meta.events
     events.register("before-send.s3", lambda request, **_: ranges.append(request.headers.get("Range")))
-    (report,) = Verification(hook, Demands("directory"), Lines()).run([ObsLocation(bucket, key)], 0, 1)
-    assert report.sound
+    (report,) = verify_archives(hook, [ObsLocation(bucket, key)], VerifyOptions("directory"), Lines())
+    assert report.verified
     asked = [bytes(each).decode().removeprefix("bytes=").split("-") for each in ranges if each]
     assert 1 <= len(asked) <= 3
     assert sum(int(last) - int(first) + 1 for first, last in asked) <= 0.015 * 5_000_000
@@ -101,7 +99,7 @@ def test_a_flipped_byte_is_found_by_reading_it(put: Put, world: Emulator) -> Non
     data = bytearray(world.s3.get_object(Bucket=world.bucket, Key="a.zip")["Body"].read())
     data[data.index(b"xxxx") + 500] ^= 1
     world.s3.put_object(Bucket=world.bucket, Key="a.zip", Body=bytes(data))
-    assert verify(archive, level="directory")[0]["sound"]
+    assert verify(archive, level="directory")[0]["verified"]
     with pytest.raises(DliFailException, match=r"bad-crc in 'filling\.bin'"):
         verify(archive)
 
@@ -144,7 +142,7 @@ def test_a_job_is_not_missing_that_may_be_in_what_another_archive_hides(put: Put
         made.writestr("inner.zip", b"PK")
     world.s3.put_object(Bucket=world.bucket, Key="b.zip", Body=second.getvalue())
     archives = [first, f"{world.bucket}/b.zip"]
-    assert all(report["sound"] for report in verify(archives, expected_jobs=[100]))
+    assert all(report["verified"] for report in verify(archives, expected_jobs=[100]))
     with pytest.raises(DliFailException, match=r"job-not-examined: job '999' was found in nothing") as caught:
         verify(archives, expected_jobs=[100, 999])
     assert "missing-job" not in str(caught.value)
@@ -154,13 +152,13 @@ def test_a_job_is_not_missing_that_may_be_in_what_another_archive_hides(put: Put
 def test_many_missing_jobs_are_not_cut_short(put: Put) -> None:
     """Else archives could not be held against each other."""
     archives = [put("a.zip", *range(200, 350)), put("b.zip", *range(350, 500))]
-    assert [report["sound"] for report in verify(archives, expected_jobs=list(range(200, 500)))] == [True, True]
+    assert [report["verified"] for report in verify(archives, expected_jobs=list(range(200, 500)))] == [True, True]
 
 
 def test_too_few_entries(put: Put) -> None:
     """As many as the author knows there must be."""
     archive = put("a.zip", 100, 101)
-    assert verify(archive, min_entries=2)[0]["sound"]
+    assert verify(archive, min_entries=2)[0]["verified"]
     with pytest.raises(DliFailException, match="too-few-entries"):
         verify(archive, min_entries=3)
 
@@ -168,9 +166,9 @@ def test_too_few_entries(put: Put) -> None:
 def test_an_archive_of_an_earlier_day(put: Put) -> None:
     """Is told by its age: seconds, or a timedelta."""
     archive = put("a.zip", 100)
-    assert verify(archive, max_age=timedelta(hours=1))[0]["sound"]
+    assert verify(archive, max_age=timedelta(hours=1))[0]["verified"]
     time.sleep(1.2)
-    with pytest.raises(DliFailException, match=r"too-old: it was written \d+ s ago, at most 0 are allowed"):
+    with pytest.raises(DliFailException, match=r"too-old: it was written \d+ s ago, max_age is 0 s"):
         verify(archive, max_age=0.01)
 
 
@@ -247,7 +245,7 @@ def test_a_wait_goes_on_after_looks_that_failed(put: Put, world: Emulator) -> No
     """As on the triggerer: no try is spent for what passes."""
     archive = put("a.zip", 100)
     world.fault("HeadObject", "error", times=7 * REQUESTS, status=503, code="SlowDown")
-    assert verify(archive, timeout=60)[0]["sound"]
+    assert verify(archive, timeout=60)[0]["verified"]
     assert list(world.faults) == []
 
 
@@ -291,7 +289,7 @@ def test_an_archive_replaced_while_it_is_read_is_read_again(
     with caplog.at_level(logging.INFO):
         (report,) = verify(archive)
     replaced.join()
-    assert report["sound"]
+    assert report["verified"]
     assert report["entries"] == 3
 
 
@@ -333,28 +331,27 @@ def test_a_long_verification_tells_how_far_it_is() -> None:
     log, now = Lines(), [0.0]
     progress = Progress(log, 20, 20_000_000, interval=10, clock=lambda: now[0])
     for _ in range(20):
-        before = progress.position
-        reader = progress.reading(io.BytesIO(bytes(1_000_000)))
+        reader = progress.count(io.BytesIO(bytes(1_000_000)))
         for _ in range(10):
             now[0] += 0.4
             assert len(reader.read(100_000)) == 100_000
         assert reader.tell() == 1_000_000
-        progress.finished(1_000_000, before)
+        progress.finish(1_000_000)
     assert len(log.lines) == 7
-    assert log.lines[0] == "Read 2 of 20 MB, 2 of 20 archives done; 0.2 MB/s, about 70 s left."
-    assert log.lines[-1].endswith("17 of 20 archives done; 0.3 MB/s, about 8 s left.")
+    assert log.lines[0] == "Read 2 of 20 MB, finished 2 of 20 archives; 0.2 MB/s, about 70 s left."
+    assert log.lines[-1].endswith("finished 17 of 20 archives; 0.3 MB/s, about 8 s left.")
 
 
 def test_twenty_archives_in_one_task_show_their_progress(put: Put, world: Emulator) -> None:
     """Lines on the way, and each archive with its verdict at the end."""
     places = [ObsLocation(world.bucket, put(f"{n}.zip", n).partition("/")[2]) for n in range(20)]
     log = Lines()
-    reports = Verification(ObsHook(), Demands(), log, tell_every=0).run(places, 0, 1)
-    assert all(report.sound for report in reports)
+    reports = verify_archives(ObsHook(), places, VerifyOptions(), log, log_interval=0)
+    assert all(report.verified for report in reports)
     assert sum(": 1 entry, " in line for line in log.lines) == 20
     told = [line for line in log.lines if line.startswith("Read ")]
     assert len(told) >= 20
-    assert "of 20 archives done" in told[-1]
+    assert "of 20 archives;" in told[-1]
 
 
 def test_the_log_tells_the_story(world: Any, logged: Any) -> None:
@@ -371,15 +368,15 @@ def test_the_log_tells_the_story(world: Any, logged: Any) -> None:
     assert story[2] == f"Requesting an export of all jobs into obs://{world.bucket}/one."
     assert re.fullmatch(r"Exported to 1 archive, in \d+\.\d s\.", story[3])
     assert story[4:6] == [archive, f"obs://{archive}"]
-    assert re.fullmatch(r"1 of 1 archive whole: 26 entries, [\d,]+ bytes, in \d+\.\d s\.", story[-1])
+    assert re.fullmatch(r"1 of 1 archive intact: 26 entries, [\d,]+ bytes, in \d+\.\d s\.", story[-1])
     many = DliExportFlinkJobsOperator(
         task_id="export", obs_dir=f"{world.bucket}/many", job_selected=range(100, 105), batch_size=1
     ).execute({})
     logged()
     DliVerifyFlinkExportOperator(task_id="verify", zip_file=many).execute({})
     told = "\n".join(logged())
-    assert told.index("::group::5 sound archives") < told.index(many[0]) < told.index("::endgroup::")
-    assert told.index("::endgroup::") < told.index("5 of 5 archives whole: 5 entries")
+    assert told.index("::group::5 verified archives") < told.index(many[0]) < told.index("::endgroup::")
+    assert told.index("::endgroup::") < told.index("5 of 5 archives intact: 5 entries")
 
 
 @pytest.fixture

@@ -1,0 +1,409 @@
+"""Verify archives in OBS, in the order in which it happens.
+
+Find each object, read it, check that OBS still has the version that was read, read it again where the network may
+have damaged it, report, and fail the task if an archive is not all that was required.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_dli.archive import Expectation, Finding, Limits, Report, inspect
+from airflow_provider_dli.client.obs.asking import ReplacedError, changed
+from airflow_provider_dli.exceptions import DliException, DliFailException, translated
+from airflow_provider_dli.parameters import Level
+from airflow_provider_dli.services.archive_report import ArchiveReport, defect, log_reports, note
+from airflow_provider_dli.triggers.failures import raise_unless_transient
+from airflow_provider_dli.wording import Logger, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_dli.archive.source import Reader
+    from airflow_provider_dli.client.locations import ObsLocation
+    from airflow_provider_dli.client.obs.objects import ObjectFacts
+    from airflow_provider_dli.hooks.obs import ObsHook
+
+_OK = 200
+_READ_ATTEMPTS = 3
+#: OBS cuts the time of the last write to whole seconds
+_RESOLUTION = 1.0
+#: seconds by which a write may seem to come after the store's own clock: its machines differ
+_CLOCK_MARGIN = 5.0
+_MEGA = 1_000_000
+#: archives that are not there yet and are named in the log
+_NAMED = 3
+
+_MISSING = "missing"
+_IN_TRANSIT = "damaged-on-the-way"
+#: after one of these a retry may help
+_RETRYABLE = frozenset({_MISSING, _IN_TRANSIT})
+#: required and not there, in an archive whose bytes are as they should be
+_REQUIREMENTS = ("too-few-entries", "missing-job", "job-not-examined", "more-findings")
+_MISSING_JOB = "missing-job"
+_JOB_CODES = (_MISSING_JOB, "job-not-examined", "job-unproven")
+_JOB = re.compile(r"job '(.*?)' (?:was found|is in no entry)")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """What each archive is verified for.
+
+    :param level: how much of it is read
+    :param expected_jobs: ids or names of jobs, each of which must be in one of the archives
+    :param min_entries: fewest entries of each archive, directories not counted
+    :param max_age: seconds since it was written, at most
+    """
+
+    level: Level = "full"
+    expected_jobs: tuple[int | str, ...] = ()
+    min_entries: int = 1
+    max_age: float = math.inf
+
+
+def verify_archives(
+    hook: ObsHook,
+    places: Sequence[ObsLocation],
+    options: VerifyOptions,
+    log: Logger,
+    *,
+    timeout: float = 0,
+    poll_interval: float = 1,
+    log_interval: float = 10,
+) -> list[ArchiveReport]:
+    """Wait for archives, then read one after the other.
+
+    :param hook: reads OBS
+    :param places: where the archives should be
+    :param options: what each is verified for
+    :param log: gets the progress and the result
+    :param timeout: seconds to wait, in all, for archives that do not exist yet
+    :param poll_interval: seconds between two polls
+    :param log_interval: seconds between two lines on the progress
+    :returns: a report on each
+    :raises DliException: if OBS does not respond, or an archive is replaced again and again while it is read
+    """
+    found = _wait_for(hook, places, timeout, poll_interval, log)
+    began = time.monotonic()
+    progress = Progress(log, len(found), sum(facts.size for facts in found.values()), log_interval)
+    reports = _merge([_verify(hook, place, found.get(place), options, progress, log) for place in places])
+    log_reports(reports, time.monotonic() - began, log)
+    return reports
+
+
+def _wait_for(
+    hook: ObsHook, places: Sequence[ObsLocation], timeout: float, poll_interval: float, log: Logger
+) -> dict[ObsLocation, ObjectFacts]:
+    """Return the archives that exist, once all do or the time is over."""
+    deadline = time.monotonic() + timeout
+    found: dict[ObsLocation, ObjectFacts] = {}
+    is_logged = False
+    while True:
+        try:
+            _poll(hook, places, found, log)
+        except DliException as failure:
+            left = deadline - time.monotonic()
+            # What a failed poll did not find may exist.
+            raise_unless_transient(failure, left)
+        else:
+            left = deadline - time.monotonic()
+            if len(found) == len(places) or left <= 0:
+                return found
+            if not is_logged:
+                missing = [place.url for place in places if place not in found]
+                log.info("Waiting up to %.0f s for %s.", left, _listed(missing))
+                is_logged = True
+        time.sleep(min(poll_interval, left))
+
+
+def _poll(
+    hook: ObsHook, places: Sequence[ObsLocation], found: dict[ObsLocation, ObjectFacts], log: Logger
+) -> None:
+    """Look up the archives that are not found yet; log the failure of a poll that may succeed later."""
+    try:
+        for place in places:
+            if place not in found and (facts := hook.find(place)):
+                found[place] = facts
+    except DliFailException:
+        raise
+    except DliException as failure:
+        log.info("%s Polling again.", failure)
+        raise
+
+
+def _listed(urls: Sequence[str]) -> str:
+    if len(urls) == 1:
+        return urls[0]
+    return f"{counted(len(urls), 'archive')}: {', '.join(urls[:_NAMED])}{' …' if len(urls) > _NAMED else ''}"
+
+
+def find_missing(hook: ObsHook, places: Sequence[ObsLocation], log: Logger) -> list[ObsLocation]:
+    """Return the archives that do not exist yet, or are not known to since a poll failed.
+
+    :param hook: reads OBS
+    :param places: where they should be
+    :param log: gets the failure of the poll
+    :raises DliFailException: if no later poll can succeed
+    """
+    found: dict[ObsLocation, ObjectFacts] = {}
+    try:
+        _poll(hook, places, found, log)
+    except DliFailException:
+        raise
+    except DliException:
+        pass  # logged; the triggerer polls again
+    return [place for place in places if place not in found]
+
+
+def find_changing(hook: ObsHook, places: Sequence[ObsLocation], inactivity_period: float) -> list[ObsLocation]:
+    """Return the archives that do not exist yet, or were written a moment ago.
+
+    :param hook: reads OBS
+    :param places: where they should be
+    :param inactivity_period: seconds for which they must not have changed
+    """
+    found = {place: hook.find(place) for place in places}
+    return [place for place, facts in found.items() if facts is None or _age(hook, facts) < inactivity_period]
+
+
+def _verify(
+    hook: ObsHook,
+    place: ObsLocation,
+    facts: ObjectFacts | None,
+    options: VerifyOptions,
+    progress: Progress,
+    log: Logger,
+) -> ArchiveReport:
+    """Read one archive: from the start again if it was replaced, a second time if it arrived damaged."""
+    attempts_left = _READ_ATTEMPTS
+    first: Report | None = None
+    while facts is not None:
+        try:
+            report = _read(hook, place, facts, options, progress) if options.level != "exists" else None
+        except DliException as failure:
+            attempts_left -= 1
+            if not isinstance(failure.error, ReplacedError) or not attempts_left:
+                raise
+            log.info("%s Reading it again from the start.", failure)
+            facts, first = hook.find(place), None
+            continue
+        if report and first is None and (_is_damaged(report) or _differs_from_etag(facts, report)):
+            log.info("%s arrived damaged: %s. Reading it a second time.", place.url, _problems(report))
+            first = report
+            continue
+        progress.finish(facts.size)
+        findings = [*_reading_findings(facts, report, first), *_age_findings(hook, facts, options.max_age)]
+        return ArchiveReport(place, options.level, facts, report, tuple(findings))
+    return ArchiveReport(
+        place, options.level, object_findings=(defect(_MISSING, "there is no such object in the bucket"),)
+    )
+
+
+def _read(
+    hook: ObsHook, place: ObsLocation, facts: ObjectFacts, options: VerifyOptions, progress: Progress
+) -> Report:
+    """Read an archive and check that it still is what OBS has.
+
+    :raises DliException: with a :class:`ReplacedError` if it was replaced or deleted meanwhile
+    """
+    with translated(), hook.open(place, facts) as reader:
+        report = inspect(
+            progress.count(reader),
+            level="full" if options.level == "full" else "directory",
+            md5=facts.md5 is not None,
+            expect=Expectation(jobs=options.expected_jobs, min_entries=options.min_entries),
+            # Every missing job is kept: the reports on several archives are compared with each other.
+            limits=Limits(findings=max(Limits().findings, len(options.expected_jobs))),
+        )
+        # After the last byte: only if OBS still has this version is what arrived what OBS has.
+        if not facts.is_same(hook.find(place)):
+            raise changed(place, _OK, "AnotherVersion")
+    return report
+
+
+def _is_damaged(report: Report) -> bool:
+    return any(finding.code not in _REQUIREMENTS for finding in report.errors)
+
+
+def _differs_from_etag(facts: ObjectFacts, report: Report) -> bool:
+    return report.md5 is not None and facts.md5 is not None and report.md5 != facts.md5
+
+
+def _problems(report: Report) -> str:
+    return ", ".join(dict.fromkeys(finding.code for finding in report.errors)) or "its MD5 is not the ETag"
+
+
+def _reading_findings(facts: ObjectFacts, report: Report | None, first: Report | None) -> list[Finding]:
+    """Return what one or two readings of an archive show of the object; the second one decides."""
+    if report is None:
+        return [] if facts.size else [defect("empty-file", "the object has no bytes")]
+    found = []
+    if first and (first.sha256, first.findings) != (report.sha256, report.findings):
+        message = f"two readings of one version differ; the first showed: {_problems(first)}; the second"
+        if _is_damaged(report) or (_differs_from_etag(facts, report) and not _is_damaged(first)):
+            found.append(defect(_IN_TRANSIT, f"{message}: {_problems(report)}"))
+        else:
+            found.append(note(_IN_TRANSIT, f"{message} is intact"))
+    elif _is_damaged(report):
+        found.append(note("damaged-in-obs", "two readings gave the same bytes: it was not damaged in transit"))
+    if _differs_from_etag(facts, report):
+        # If every CRC is right the ETag is not an MD5: the object is encrypted, whether OBS says so or not.
+        found.append(note("etag-mismatch", f"the ETag is {facts.md5}, the MD5 of the bytes {report.md5}"))
+    return found
+
+
+def _age_findings(hook: ObsHook, facts: ObjectFacts, max_age: float) -> list[Finding]:
+    age = _age(hook, facts)
+    if age > max_age:
+        return [defect("too-old", f"it was written {age:,.0f} s ago, max_age is {max_age:,.0f} s")]
+    # A time in the future proves no age.
+    if age < -_CLOCK_MARGIN - _RESOLUTION and math.isfinite(max_age):
+        return [
+            defect("not-yet-written", f"it was written at {facts.last_modified}, after the time of OBS's clock")
+        ]
+    return []
+
+
+def _age(hook: ObsHook, facts: ObjectFacts) -> float:
+    """Return the seconds that have passed for certain since an object was written, by the store's clock."""
+    return hook.service_time() - datetime.fromisoformat(facts.last_modified).timestamp() - _RESOLUTION
+
+
+def _merge(reports: Sequence[ArchiveReport]) -> list[ArchiveReport]:
+    """Drop the findings on expected jobs that another archive has.
+
+    A job is missing only if it is in none of the archives, nor may be in what was not examined of one.
+    """
+    searched = [
+        {job: finding.code for finding in report.findings if (job := _job_of(finding))}
+        for report in reports
+        if report.report
+    ]
+    nowhere = set.intersection(*map(set, searched)) if searched else set()
+    undecided = {job for each in searched for job, code in each.items() if code != _MISSING_JOB}
+    return [_without_found_jobs(report, nowhere, undecided) for report in reports]
+
+
+def _job_of(finding: Finding) -> str | None:
+    named = _JOB.match(finding.message) if finding.code in _JOB_CODES else None
+    return named[1] if named else None
+
+
+def _without_found_jobs(report: ArchiveReport, nowhere: set[str], undecided: set[str]) -> ArchiveReport:
+    if report.report is None:
+        return report
+    kept = []
+    for finding in report.report.findings:
+        job = _job_of(finding)
+        if job is None or (job in nowhere and not (job in undecided and finding.code == _MISSING_JOB)):
+            kept.append(finding)
+    return replace(report, report=report.report._replace(findings=tuple(kept)))
+
+
+def raise_for_failures(reports: Sequence[ArchiveReport]) -> None:
+    """Raise if an archive is not all that was required.
+
+    :param reports: on all archives
+    :raises DliFailException: with every defect of every archive, if one is damaged
+    :raises DliException: if some only do not exist, or were damaged in transit: a retry may help
+    """
+    failed = [report for report in reports if not report.verified]
+    if not failed:
+        return
+    is_damaged = any(_RETRYABLE.isdisjoint(finding.code for finding in report.errors) for report in failed)
+    is_missing = any(finding.code == _MISSING for report in failed for finding in report.errors)
+    kind = DliFailException if is_damaged else DliException
+    advice = (
+        "Keep the archive as evidence and export again."
+        if is_damaged
+        else "Check whether the export wrote to this bucket, or increase the timeout."
+        if is_missing
+        else "Check what is between OBS and this machine, such as a proxy, and retry the task."
+    )
+    listed = " | ".join(map(str, failed))
+    raise kind(
+        f"{len(failed)} of {counted(len(reports), 'archive')} failed verification: {listed}.", advice=advice
+    )
+
+
+class Progress:
+    """Log from time to time how much has been read and how long the rest will take.
+
+    :param log: gets the lines
+    :param archives: how many there are to read
+    :param size: bytes of all of them together
+    :param interval: seconds between two lines
+    :param clock: counts seconds
+    """
+
+    def __init__(
+        self,
+        log: Logger,
+        archives: int,
+        size: int,
+        interval: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log = log
+        self._archives = archives
+        self._size = size
+        self._interval = interval
+        self._clock = clock
+        self._began = self._logged = clock()
+        self._finished_archives = self._finished_bytes = self._read = 0
+
+    def count(self, reader: Reader) -> Reader:
+        """Return a reader that counts the bytes of another.
+
+        :param reader: of the next archive
+        """
+        return _CountingReader(reader, self._add)
+
+    def finish(self, size: int) -> None:
+        """Count an archive as read, however much of it was read and how often.
+
+        :param size: its bytes
+        """
+        self._finished_archives += 1
+        self._finished_bytes += size
+        self._read = self._finished_bytes
+
+    def _add(self, size: int) -> None:
+        self._read += size
+        now = self._clock()
+        if now - self._logged < self._interval:
+            return
+        self._logged = now
+        rate = self._read / (now - self._began)
+        left = max(0, self._size - self._read) / rate if rate else 0.0
+        self._log.info(
+            "Read %.0f of %.0f MB, finished %d of %s; %.1f MB/s, about %.0f s left.",
+            self._read / _MEGA,
+            self._size / _MEGA,
+            self._finished_archives,
+            counted(self._archives, "archive"),
+            rate / _MEGA,
+            left,
+        )
+
+
+class _CountingReader:
+    def __init__(self, reader: Reader, count: Callable[[int], None]) -> None:
+        self._reader = reader
+        self._count = count
+        self.tell = reader.tell
+
+    def read(self, size: int, /) -> bytes:
+        data = self._reader.read(size)
+        self._count(len(data))
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._reader.seek(offset, whence)
