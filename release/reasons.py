@@ -86,7 +86,7 @@ RULES = (
     Rule("the mark stands there once", _same_but_for(r"r?partition|junk \+?=")),
     Rule("no ETag begins or ends with an X", _in(r"strip\('XX")),
     Rule("a status of no group, one way or the other", _in(r"PHASES\.get\(status, (None)?\)")),
-    Rule("a test that is left out here holds it", _where(r"client\.(flink\.legacy|obs\.quiet)")),
+    Rule("a test that is left out here holds it", _where(r"client\.obs\.quiet")),
     Rule("nothing is read before it is set", _in(r"self\._(body_end = None|is_lone = True)")),
     Rule("a fixed key asks for no time", _where("client.obs.head.ask_facts")),
     Rule("the status of a success has no kind of error", _where("client.replies.decode", "_class")),

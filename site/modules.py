@@ -23,7 +23,7 @@ PAGES = {
     ),
     "client.obs": ("OBS", "settings objects listing reader writing"),
     "archive": ("Archives", "- codes expectation report limits"),
-    "": ("Exceptions and helpers", "exceptions retry_policy selection deprecation"),
+    "": ("Exceptions and helpers", "exceptions retry_policy selection"),
     "links": ("Links", "dli"),
     "assets": ("Assets", "obs"),
     "filesystems": ("Filesystem", "obs file places"),

@@ -39,7 +39,6 @@ def make_call(case: dict[str, Any]) -> Call[Any]:
 #: of an operation whose response names what it is about: where
 _SUBJECTS: dict[str, Callable[[Any], Any]] = {
     "ShowFlinkJob": lambda body: body["job_detail"]["job_id"],
-    "ShowFlinkMetric": lambda body: [each["job_id"] for each in body["metrics"].get("jobs") or []] or [1],
     "DeleteFlinkSqlJobTemplate": lambda body: body["template"]["template_id"],
 }
 
@@ -74,9 +73,8 @@ def rows() -> Iterator[str]:
         assert routes[operation].path == endpoint["path"]
         assert case["ok"]
         assert case["refused"]
-        name = f"{operation} (deprecated)" if endpoint.get("deprecated") else operation
         yield (
-            f"| {name} | {endpoint['doc_id']} | `{endpoint['method']} {endpoint['path']}` "
+            f"| {operation} | {endpoint['doc_id']} | `{endpoint['method']} {endpoint['path']}` "
             f"| `flink.{case['function']}` | `DliHook.{hook_method(case['function'])}` |\n"
         )
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tarfile
 import tomllib
-import warnings
 import zipfile
 from email.message import Message
 from email.parser import Parser
@@ -18,10 +17,8 @@ from pathlib import Path
 import jsonschema
 import package
 import pytest
-from airflow.exceptions import AirflowProviderDeprecationWarning
 
 from airflow_provider_dli import __version__
-from airflow_provider_dli.deprecation import warn_deprecated
 from airflow_provider_dli.provider_info import get_provider_info
 
 ROOT = Path(__file__).parents[1]
@@ -173,34 +170,6 @@ def test_every_change_has_words() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         assert re.search(r"^- \S", section, flags=re.MULTILINE), section
-
-
-def old_name() -> str:
-    """Stand for something that goes."""
-    warn_deprecated("old_name()", "new_name()", removal="2.0.0")
-    return "done"
-
-
-def test_what_goes_warns_where_it_is_used() -> None:
-    """With Airflow's category, at the user's line, with what to use and how long it stays; and works still."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        assert old_name() == "done"
-    (warning,) = caught
-    assert warning.category is AirflowProviderDeprecationWarning
-    assert str(warning.message) == (
-        "old_name() is deprecated and goes in airflow-provider-dli 2.0.0; use new_name()."
-    )
-    assert warning.filename == __file__
-    line = Path(__file__).read_text(encoding="utf-8").splitlines()[warning.lineno - 1]
-    assert line.strip() == 'assert old_name() == "done"'
-
-
-@pytest.mark.parametrize("removal", ["2.1.0", "2.0.1", "2", "soon", ""])
-def test_only_a_major_version_takes_away(removal: str) -> None:
-    """Anything else is a mistake of ours, and found at once."""
-    with pytest.raises(ValueError, match=f"removal: '{removal}' is no major version"):
-        warn_deprecated("a", "b", removal=removal)
 
 
 def test_the_badges_say_what_was_measured(tmp_path: Path) -> None:

@@ -79,10 +79,6 @@ class DliHook(AccountHook):
     create_flink_sql_job_template = calling(flink.create_template)
     update_flink_sql_job_template = calling(flink.update_template)
     delete_flink_sql_job_template = calling(flink.delete_template)
-    get_flink_metrics = calling(flink.show_metrics)
-    register_bucket = calling(flink.register_bucket)
-    create_dli_agency = calling(flink.create_agency)
-    get_dli_agency = calling(flink.show_agency)
 
     def list_flink_jobs(  # noqa: PLR0913 -- the filters of the manual's page, each optional and by name
         self,

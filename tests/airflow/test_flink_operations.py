@@ -15,8 +15,6 @@ from airflow_provider_dli.hooks.dli import DliHook
 from dli_emulator import Emulator
 from tests.operations import ENDPOINTS, OPERATIONS, PAGE, golden, hook_method, page_with
 
-pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
-
 Do = Callable[..., Any]
 
 
@@ -194,24 +192,6 @@ def templates(do: Do, world: Emulator) -> None:
     del world
 
 
-def metrics(do: Do, world: Emulator) -> None:
-    del world
-    (told,) = do("show_metrics", [103])
-    assert (told.job_id, told.total_read_rate, told.sources[0].name) == (103, 100.0, "source")
-
-
-def bucket(do: Do, world: Emulator) -> None:
-    do("register_bucket", [world.bucket])
-    with pytest.raises(DliFailException, match=r"DLI\.19005"):
-        do("register_bucket", [world.bucket])
-
-
-def agency(do: Do, world: Emulator) -> None:
-    del world
-    do("create_agency", ["obs_adm", "smn_adm"])
-    assert do("show_agency") == flink.Agency("v2", ("obs_adm", "smn_adm"))
-
-
 STORIES: dict[str, Callable[[Do, Emulator], None]] = {
     "ExportFlinkJobs": exported_and_imported,
     "ImportFlinkJobs": exported_and_imported,
@@ -233,10 +213,6 @@ STORIES: dict[str, Callable[[Do, Emulator], None]] = {
     "UpdateFlinkSqlJobTemplate": templates,
     "DeleteFlinkSqlJobTemplate": templates,
     "ListFlinkSqlJobTemplates": templates,
-    "ShowFlinkMetric": metrics,
-    "RegisterBucket": bucket,
-    "CreateDliAgency": agency,
-    "ShowDliAgency": agency,
 }
 
 
@@ -281,4 +257,4 @@ def test_the_page_is_made_from_the_code() -> None:
     """The table names every operation, its call and its place on the hook; ``python -m tests.operations``."""
     text = PAGE.read_text(encoding="utf-8")
     assert text == page_with(text)
-    assert text.count("`flink.") >= 24
+    assert text.count("`flink.") >= 20

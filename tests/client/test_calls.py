@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,23 +12,17 @@ from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Call, Reply, Request, send
 from airflow_provider_dli.client.errors import RefusedError, UnexpectedReplyError
 from airflow_provider_dli.client.exchange import build, judge
-from airflow_provider_dli.client.flink.legacy import Throughput
 from tests.client.talking import answer, talk
 from tests.operations import OPERATIONS, golden, make_call
 
-pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
-
 #: asking these twice does no more than asking once; of the others nobody can be sure
 REPEATABLE = {
-    "CreateDliAgency",
     "CreateFlinkSqlJobGraph",
     "ImportFlinkJobSavepoint",
     "ListFlinkJobs",
     "ListFlinkSqlJobTemplates",
-    "ShowDliAgency",
     "ShowFlinkJob",
     "ShowFlinkJobExecutionGraph",
-    "ShowFlinkMetric",
     "UpdateFlinkJarJob",
     "UpdateFlinkSqlJob",
     "UpdateFlinkSqlJobTemplate",
@@ -63,18 +56,6 @@ def test_a_bare_job_is_read() -> None:
     assert [getattr(whole, name) for name in shown] == ["d", "q", "u", 6, "b/s"]
 
 
-def test_metrics_are_read() -> None:
-    """Rates and counts that are missing or null are zero; sources and sinks apart."""
-    one = {"name": "in", "records": 7, "corrupted_records": 2}
-    metrics = {"total_read_rate": 1.5, "total_write_rate": None, "sources": [one], "sinks": [{"name": "out"}]}
-    (found,) = result(flink.show_metrics([3]), metrics={"jobs": [{"job_id": 3, "metrics": metrics}]})
-    assert (found.job_id, found.total_read_rate, found.total_write_rate) == (3, 1.5, 0.0)
-    assert found.sources == (Throughput("in", 7, 2),)
-    assert found.sinks == (Throughput("out", 0, 0),)
-    (empty,) = result(flink.show_metrics([3]), metrics={"jobs": [{"job_id": 3, "metrics": {}}]})
-    assert (empty.total_read_rate, empty.total_write_rate, empty.sources, empty.sinks) == (0.0, 0.0, (), ())
-
-
 @pytest.mark.parametrize(("end", "read"), [(-1, None), (0, 0), (9, 9)])
 @pytest.mark.parametrize(("stoppable", "told"), [({"isStoppable": True}, True), ({}, False)])
 def test_execution_graphs_are_read(end: int, read: int | None, stoppable: Any, told: bool) -> None:
@@ -105,13 +86,6 @@ def test_a_stream_graph_that_is_none(graph: object) -> None:
     """Is said to be none."""
     with pytest.raises(UnexpectedReplyError, match="stream_graph should be a JSON object and is "):
         result(flink.create_sql_job_graph(1, "a"), stream_graph=graph)
-
-
-def test_agencies_are_read() -> None:
-    """Roles that are missing are none."""
-    agency = result(flink.show_agency(), version="v2", current_roles=["obs_adm"])
-    assert (agency.version, agency.current_roles) == ("v2", ("obs_adm",))
-    assert result(flink.show_agency(), version="v1").current_roles == ()
 
 
 @pytest.mark.parametrize("name", ["zip_file", "zip_files"])
@@ -372,28 +346,6 @@ def test_a_missing_job_is_known_by_its_code() -> None:
     assert not flink.is_missing(RefusedError("ShowFlinkJob", 400, "DLI.0001", "wrong", None))
     assert not flink.is_missing(None)
     assert not flink.is_missing(ValueError("DLI.16001"))
-
-
-@pytest.mark.parametrize(
-    ("make", "instead"),
-    [
-        (lambda: flink.show_metrics([1]), "use the metrics that Cloud Eye keeps of DLI."),
-        (lambda: flink.register_bucket(["obs-test"]), "give DLI an agency with rights on OBS in IAM, "),
-        (lambda: flink.create_agency(["obs_adm"]), "give DLI an agency with rights on OBS in IAM, "),
-        (flink.show_agency, "give DLI an agency with rights on OBS in IAM, "),
-    ],
-)
-def test_what_is_deprecated_says_what_to_use(make: Any, instead: str) -> None:
-    """In its words."""
-    with pytest.warns(DeprecationWarning, match=f" is deprecated; {instead}"):
-        make()
-
-
-def test_what_is_deprecated_warns_at_the_line_that_uses_it() -> None:
-    """So that one finds it."""
-    with pytest.warns(DeprecationWarning, match="ShowDliAgency is deprecated") as caught:
-        flink.show_agency()
-    assert Path(caught[0].filename) == Path(__file__)
 
 
 def test_a_text_in_a_query_keeps_its_letters() -> None:

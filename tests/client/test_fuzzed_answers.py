@@ -16,8 +16,6 @@ from airflow_provider_dli.client.errors import DliClientError
 from airflow_provider_dli.client.exchange import judge
 from tests.operations import OPERATIONS, golden, make_call
 
-pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
-
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),

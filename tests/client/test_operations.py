@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import warnings
 from typing import Any, get_type_hints
 
 import pytest
@@ -18,7 +17,6 @@ from tests.operations import ENDPOINTS, OPERATIONS, golden, make_call
 
 PROJECT = "48cc2c48765f481480c7db940d6409d1"
 ENDPOINT = "https://dli.example.com"
-pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
 
 
 def plain(value: Any) -> Any:
@@ -31,7 +29,7 @@ def plain(value: Any) -> Any:
 
 def test_there_are_as_many_as_the_manual_has() -> None:
     """None is left out."""
-    assert len(OPERATIONS) == len(set(OPERATIONS)) == 24
+    assert len(OPERATIONS) == len(set(OPERATIONS)) == 20
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -199,18 +197,3 @@ def test_a_job_gives_the_settings_for_another_like_it() -> None:
         "restart_when_exception": False,
         "main_class": "org.apache.spark.examples.streaming.JavaQueueStream",
     }
-
-
-@pytest.mark.parametrize("operation", [each["operation"] for each in ENDPOINTS if each.get("deprecated")])
-def test_what_is_deprecated_says_so(operation: str) -> None:
-    """With what to use; the others do not."""
-    with pytest.warns(DeprecationWarning, match=f"{operation} is deprecated; "):
-        make_call(golden(operation))
-
-
-@pytest.mark.parametrize("operation", [each["operation"] for each in ENDPOINTS if not each.get("deprecated")])
-def test_what_is_not_deprecated_does_not(operation: str) -> None:
-    """No warning."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        make_call(golden(operation))

@@ -127,13 +127,6 @@ def test_what_was_made_or_changed_is_what_was_meant(call: Any, body: dict[str, A
         judged(call, **body)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_metrics_are_those_of_the_jobs_that_were_meant() -> None:
-    """And of no other."""
-    with pytest.raises(UnexpectedReplyError, match="job_id 6"):
-        judged(flink.show_metrics([5]), metrics={"jobs": [{"job_id": 6, "metrics": {}}]})
-
-
 def test_such_a_response_fails_a_task_at_once() -> None:
     """And leaves the outcome unknown."""
     with pytest.raises(DliFailException) as caught, translated():

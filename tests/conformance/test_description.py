@@ -62,7 +62,7 @@ def test_it_has_every_operation_of_the_emulator(described: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint["operation"])
 def test_it_has_what_the_manual_has(described: dict[str, Any], endpoint: dict[str, Any]) -> None:
-    """Query parameters, fields of the body, mandatory ones, statuses, and what is deprecated."""
+    """Query parameters, fields of the body, mandatory ones, and statuses."""
     operation = by_name(described, endpoint["operation"])
     query = {each["name"] for each in operation["parameters"] if each.get("in") == "query"}
     assert query == {each["name"] for each in endpoint["query"]}
@@ -73,7 +73,6 @@ def test_it_has_what_the_manual_has(described: dict[str, Any], endpoint: dict[st
         wanted -= {"savepoint_path"}
     assert set(body.get("required", [])) == wanted
     assert set(operation["responses"]) - GENERAL == {str(status) for status in endpoint["documented_statuses"]}
-    assert operation.get("deprecated", False) is endpoint.get("deprecated", False)
 
 
 def test_it_says_of_each_part_how_far_it_can_be_trusted(described: dict[str, Any]) -> None:

@@ -24,8 +24,8 @@ from tests.conformance.inputs import DEFAULTS, Inputs, draw, our_call, sdk_metho
 from tests.emulator.test_sdk import client
 from tests.operations import ENDPOINTS, OPERATIONS
 
+# "to_dict() is deprecated", of the SDK itself
 pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
-
 EACH = 100 if THOROUGH else 5
 Sent = tuple[str, str, list[tuple[str, str]], Any]
 

@@ -93,9 +93,6 @@ def test_a_setting_that_is_null_is_left_out(asker: Asker) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "code"),
     [
-        ("POST", "/v1.0/{p}/dli/obs-authorize", {"obs_buckets": [{}]}, "DLI.0001"),
-        ("POST", "/v1.0/{p}/dli/obs-authorize", {"obs_buckets": [1]}, "DLI.0001"),
-        ("POST", "/v2/{p}/agency", {"roles": [[]]}, "DLI.0001"),
         ("POST", TEMPLATES, {"name": "n", "job_type": "flink_jar_job"}, "DLI.0001"),
         ("POST", TEMPLATES, {"name": "n", "tags": ["a"]}, "DLI.0001"),
         ("DELETE", f"{TEMPLATES}/{'9' * 5000}", None, "DLI.18005"),

@@ -21,6 +21,7 @@ from tests.emulator.conftest import Asker
 from tests.emulator.test_sdk import client
 from tests.operations import OPERATIONS, call_about, golden, make_call
 
+# "to_dict() is deprecated", of the SDK itself
 pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
 
 
@@ -79,10 +80,6 @@ ASKED: dict[str, Callable[[Asker], Any]] = {
     ),
     "DeleteFlinkSqlJobTemplate": lambda a: asked(a, "DeleteFlinkSqlJobTemplate", template_id=template(a)),
     "ListFlinkSqlJobTemplates": lambda a: (template(a), asked(a, "ListFlinkSqlJobTemplates"))[1],
-    "ShowFlinkMetric": lambda a: asked(a, "ShowFlinkMetric", {"job_ids": [103]}),
-    "RegisterBucket": lambda a: asked(a, "RegisterBucket", {"obs_buckets": ["b-1"]}),
-    "CreateDliAgency": lambda a: asked(a, "CreateDliAgency", {"roles": ["obs_adm"]}),
-    "ShowDliAgency": lambda a: (asked(a, "CreateDliAgency", {"roles": ["obs_adm"]}), asked(a, "ShowDliAgency"))[1],
 }
 
 
@@ -103,8 +100,6 @@ def payload(operation: str, answer: dict[str, Any]) -> Any:
             return {**answer["job_list"], "items": answer["job_list"]["jobs"]}
         case "ListFlinkSqlJobTemplates":
             return {**answer["template_list"], "items": answer["template_list"]["templates"]}
-        case "ShowFlinkMetric":
-            return [{"job_id": each["job_id"], **each["metrics"]} for each in answer["metrics"]["jobs"]]
         case "DeleteFlinkSqlJobTemplate":
             return answer["template"]["template_id"]
         case "BatchRunFlinkJobs" | "BatchStopFlinkJobs" | "BatchDeleteFlinkJobs":

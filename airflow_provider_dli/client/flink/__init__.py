@@ -30,14 +30,6 @@ from airflow_provider_dli.client.flink.graphs import (
     show_execution_graph,
 )
 from airflow_provider_dli.client.flink.jobs import FlinkJob, is_missing, job_pages, list_jobs, show_job
-from airflow_provider_dli.client.flink.legacy import (
-    Agency,
-    JobMetrics,
-    create_agency,
-    register_bucket,
-    show_agency,
-    show_metrics,
-)
 from airflow_provider_dli.client.flink.lifecycle import delete_job, delete_jobs, run_jobs, stop_jobs
 from airflow_provider_dli.client.flink.pages import Page, Pages
 from airflow_provider_dli.client.flink.savepoints import import_savepoint, trigger_savepoint
@@ -52,7 +44,6 @@ from airflow_provider_dli.client.flink.templates import (
 from airflow_provider_dli.client.flink.values import Done, checked_job_ids
 
 __all__ = [
-    "Agency",
     "Call",
     "CreatedJob",
     "Done",
@@ -62,13 +53,11 @@ __all__ = [
     "FlinkTemplate",
     "ImportResult",
     "JobMapping",
-    "JobMetrics",
     "Page",
     "Pages",
     "StreamGraph",
     "UpdatedJob",
     "checked_job_ids",
-    "create_agency",
     "create_jar_job",
     "create_sql_job",
     "create_sql_job_graph",
@@ -83,13 +72,10 @@ __all__ = [
     "job_pages",
     "list_jobs",
     "list_templates",
-    "register_bucket",
     "run_jobs",
     "settings_of",
-    "show_agency",
     "show_execution_graph",
     "show_job",
-    "show_metrics",
     "stop_jobs",
     "template_pages",
     "trigger_savepoint",

@@ -14,7 +14,6 @@ from dli_emulator.dli import (
     importing,
     lifecycle,
     reading,
-    rights,
     templates,
 )
 from dli_emulator.wire import Request
@@ -24,7 +23,6 @@ _JOBS = f"{_STREAMING}/jobs"
 _JOB = f"{_JOBS}/{{job_id}}"
 _GRAPH = "/v3/{project_id}/streaming/jobs/{job_id}/gen-graph"
 _TEMPLATES = f"{_STREAMING}/job-templates"
-_AGENCY = "/v2/{project_id}/agency"
 _SECURITY_TOKENS = "/v3.0/OS-CREDENTIAL/securitytokens"
 _METADATA_TOKEN = "/meta-data/latest/api/token"  # noqa: S105 - a path
 
@@ -74,10 +72,6 @@ ROUTES = (
     Route("ListFlinkSqlJobTemplates", "GET", _TEMPLATES, templates.list_templates),
     Route("UpdateFlinkSqlJobTemplate", "PUT", f"{_TEMPLATES}/{{template_id}}", templates.update_template),
     Route("DeleteFlinkSqlJobTemplate", "DELETE", f"{_TEMPLATES}/{{template_id}}", templates.delete_template),
-    Route("ShowFlinkMetric", "POST", f"{_JOBS}/metrics", reading.show_metrics),
-    Route("RegisterBucket", "POST", "/v1.0/{project_id}/dli/obs-authorize", rights.register_bucket),
-    Route("CreateDliAgency", "POST", _AGENCY, rights.create_agency),
-    Route("ShowDliAgency", "GET", _AGENCY, rights.show_agency),
     Route("KeystoneListProjects", "GET", "/v3/projects", iam.list_projects),
     Route("KeystoneCreateUserTokenByPassword", "POST", "/v3/auth/tokens", iam.create_token, is_open=True),
     Route("KeystoneValidateToken", "GET", "/v3/auth/tokens", iam.show_token),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from dli_emulator.call import Call
-from dli_emulator.dli.answers import done, field, job_ids, job_of_path, plainly_done
+from dli_emulator.dli.answers import done, field, job_of_path, plainly_done
 from dli_emulator.dli.settings import checked_graph_settings
-from dli_emulator.jobs import FlinkJob
 from dli_emulator.listing import read_listing
 from dli_emulator.wire import Refusal, Reply
 
@@ -72,26 +70,3 @@ async def create_sql_job_graph(call: Call) -> Reply:
         return Reply(200, {**failure, "stream_graph": None})
     nodes = [{"id": 1, "type": "Source"}, {"id": 2, "type": "Sink", "predecessors": [{"id": 1}]}]
     return plainly_done(error_code="", stream_graph=json.dumps({"nodes": nodes}))
-
-
-async def show_metrics(call: Call) -> Reply:
-    """Show metrics of jobs (dli_02_0238); deprecated. INVENTED: the figures."""
-    shown = []
-    for job_id in job_ids(call.json_object()):
-        job = call.project.job(job_id)
-        if job is None:
-            raise Refusal(400, "DLI.16001", f"The job {job_id} does not exist.")
-        shown.append({"job_id": job_id, "metrics": _metrics(job)})
-    return plainly_done(metrics={"jobs": shown})
-
-
-def _metrics(job: FlinkJob) -> dict[str, Any]:
-    records = job.duration // 10
-    gone_through = {"records": records, "corrupted_records": 0}
-    rate = 100.0 if job.status == "job_running" else 0.0
-    return {
-        "sources": [{"name": "source", **gone_through}],
-        "sinks": [{"name": "sink", **gone_through}],
-        "total_read_rate": rate,
-        "total_write_rate": rate,
-    }
