@@ -1,72 +1,94 @@
-r"""Escape what came from outside, in the place where a message, a log line or a report is made of it.
+r"""Escape and shorten what came from outside, where a message, a log line or a report is made of it.
 
 Names of jobs and objects, statuses, error messages, parameters: a newline in one forges a line of a log, an escape
 sequence drives a terminal, a bidirectional mark shows another text than there is. Values stay as they came; only
 what people read is escaped: messages of exceptions (:mod:`~airflow_provider_dli.client.errors`,
-:mod:`~airflow_provider_dli.exceptions`), log lines (:func:`safe_logger`), tables and pages.
+:mod:`~airflow_provider_dli.exceptions`), log lines (:class:`SafeLog`, :func:`safe_logger`), tables and pages.
 """
 
 from __future__ import annotations
 
 import logging
+import re
+import reprlib
 import unicodedata
 from collections.abc import MutableMapping
 from typing import Any
 
-#: characters of a value that a message shows whole; a longer one may be a secret in the wrong field
-_SHORT = 6
-_BEGINNING = 4
+#: the longest excerpt, the longest word in it, and what is read of a longer text for it
+_LENGTH, _WORD_LENGTH, _READ_LENGTH = 80, 20, 320
+_LONG_WORD = re.compile(rf"\S{{{_WORD_LENGTH + 1},}}")
+_NAMED_SECRET = re.compile(
+    r"(?i)((?:pass(?:word|wd)?|pwd|secret\w*|token|credential\w*|(?:access_?)?key)['\"]?\s*[=:]\s*['\"]?)[^\s'\"&,]+"
+)
+_USER_INFO = re.compile(r"://[^/\s@]*@")
+#: a value that may be a secret is shown whole up to this length; of a longer one, the first characters
+_HARMLESS_LENGTH, _PREFIX_LENGTH = 6, 4
 
 
-def escaped(text: str, longest: int | None = None) -> str:
-    r"""Return a text in which every character can be seen, as Python would write it: ``\n``, ``\x1b``, ``\u202e``.
+def escaped(text: str, max_length: int | None = None) -> str:
+    r"""Return a string whose every character is visible, as Python would write it: ``\n``, ``\x1b``, ``\u202e``.
 
-    Letters, signs and spaces of every script stay. What does not: controls, line and paragraph separators,
-    bidirectional and zero-width marks, tags, half characters, and what Unicode has not assigned.
+    Letters, signs and spaces of every script stay. Escaped are controls, line and paragraph separators,
+    bidirectional and zero-width marks, tags, unpaired surrogates, and what Unicode has not assigned.
 
     :param text: anything
-    :param longest: characters to keep, an ellipsis in place of the rest; None to keep all
+    :param max_length: characters to keep, an ellipsis in place of the rest; None to keep all
     """
-    if longest is not None and len(text) > longest:
-        text = f"{text[:longest]}…"
+    if max_length is not None and len(text) > max_length:
+        text = f"{text[:max_length]}…"
     if text.isprintable():
         return text
-    return "".join(each if _is_visible(each) else _written(each) for each in text)
+    return "".join(
+        each
+        if each.isprintable() or unicodedata.category(each) == "Zs"
+        else each.encode("unicode_escape").decode("ascii")
+        for each in text
+    )
 
 
-def _is_visible(character: str) -> bool:
-    return character.isprintable() or unicodedata.category(character) == "Zs"
+def excerpt(value: object, *, may_be_secret: bool = False) -> str:
+    """Return a value as a message shows it: escaped, on one line, short, and without secrets.
 
+    Of a word longer than 20 characters at most the first half is shown, and never more than 20: it may be a secret
+    in the wrong field. What follows ``password=`` and the like is omitted, and so is a user before a host.
 
-def _written(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
-
-
-def beginning(value: object) -> str:
-    """Quote a value that is not of its field's kind, so that a secret in the wrong field is not repeated.
-
-    :param value: what was given
-    :returns: all of it where it is shorter than any secret, else its first characters and its length
+    :param value: whatever was given
+    :param may_be_secret: True to show of a value longer than 6 characters only the first 4 and the length, for
+        fields next to which a secret is entered
     """
-    text = str(value)
-    if len(text) <= _SHORT:
-        return f"'{escaped(text)}'" if isinstance(value, str) else escaped(text)
-    return f"'{escaped(text[:_BEGINNING])}…' ({len(text):,} characters)"
+    if may_be_secret and len(whole := str(value)) > _HARMLESS_LENGTH:
+        return f"'{escaped(whole[:_PREFIX_LENGTH])}…' ({len(whole):,} characters)"
+    text = escaped(_EXCERPT.repr(value))
+    text = _USER_INFO.sub("://…", _NAMED_SECRET.sub(r"\1…", text))
+    text = _LONG_WORD.sub(lambda word: f"{word[0][: min(_WORD_LENGTH, len(word[0]) // 2)]}…", text)
+    return text if len(text) <= _LENGTH else f"{text[: _LENGTH - 1]}…"
 
 
-class _Escaping(logging.Filter):
-    """Escapes the records of a logger; lets every record pass."""
+class _Excerpt(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = _READ_LENGTH
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = 4
+        self.maxlevel = 3
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Escape one record's line, its arguments included."""
-        line = record.getMessage()
-        safe = escaped(line)
-        if safe != line:
-            record.msg, record.args = safe, ()
-        return True
+    def repr_str(self, x: str, level: int) -> str:
+        del level
+        return repr(x[:_READ_LENGTH])
+
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:  # more digits than Python writes
+            return "<int>"
+
+    def repr_instance(self, x: object, level: int) -> str:
+        text = super().repr_instance(x, level)
+        # An address in memory helps nobody.
+        return f"<{type(x).__name__}>" if " at 0x" in text else text
 
 
-_ESCAPING = _Escaping()
+_EXCERPT = _Excerpt()
 
 
 def safe_logger(name: str) -> logging.Logger:
@@ -75,8 +97,15 @@ def safe_logger(name: str) -> logging.Logger:
     :param name: of the module
     """
     logger = logging.getLogger(name)
-    logger.addFilter(_ESCAPING)
+    logger.addFilter(_escape_record)
     return logger
+
+
+def _escape_record(record: logging.LogRecord) -> bool:
+    line = record.getMessage()
+    if (safe := escaped(line)) != line:
+        record.msg, record.args = safe, ()
+    return True
 
 
 class SafeLog:
@@ -101,3 +130,11 @@ class SafeLog:
 def _escape_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     event["event"] = escaped(str(event["event"]))
     return event
+
+
+def beginning(value: object) -> str:
+    """Old name of :func:`excerpt` of what may be a secret; goes at the end of issue 21.
+
+    :param value: what was given
+    """
+    return excerpt(value, may_be_secret=True)

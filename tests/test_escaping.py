@@ -10,7 +10,7 @@ import pytest
 
 import airflow_provider_dli
 from airflow_provider_dli.client.errors import ConfigurationError, RefusedError
-from airflow_provider_dli.escaping import beginning, escaped, safe_logger
+from airflow_provider_dli.escaping import escaped, excerpt, safe_logger
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.services.report import Report, Table, html
 from airflow_provider_dli.tables import markdown_table, text_table
@@ -39,7 +39,7 @@ def test_what_cannot_be_seen_is_written_out(given: str, shown: str) -> None:
     assert escaped(escaped(given)) == shown
 
 
-def test_a_long_text_is_cut() -> None:
+def test_a_long_string_is_cut() -> None:
     """With a sign that it was."""
     assert escaped("x" * 11, 10) == "x" * 10 + "…"
     assert escaped("x" * 10, 10) == "x" * 10
@@ -51,7 +51,7 @@ def test_a_long_text_is_cut() -> None:
 )
 def test_only_the_beginning_of_what_may_be_a_secret_is_quoted(value: object, shown: str) -> None:
     """Enough to find it again."""
-    assert beginning(value) == shown
+    assert excerpt(value, may_be_secret=True) == shown
 
 
 @pytest.mark.parametrize(
