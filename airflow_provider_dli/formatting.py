@@ -10,6 +10,8 @@ from airflow_provider_dli.escaping import escaped
 
 #: seconds below which a duration has a decimal
 _SHORT = 10
+#: ids that a message names
+_MAX_IDS = 20
 
 
 def pluralize(number: int, noun: str, plural: str | None = None) -> str:
@@ -34,6 +36,14 @@ def format_duration(seconds: float) -> str:
         return f"{rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def format_ids(ids: Sequence[int]) -> str:
+    """Return the first 20 ids, with an ellipsis if there are more.
+
+    :param ids: all of them
+    """
+    return ", ".join(map(str, ids[:_MAX_IDS])) + (" …" if len(ids) > _MAX_IDS else "")
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[object]], max_width: int = 60) -> Iterator[str]:

@@ -45,7 +45,9 @@ with DAG(
         poll_interval=5,
     )
     stop = DliStopFlinkJobsOperator(task_id="stop", job_ids=JOB_IDS, wait=False)
-    stopped = DliFlinkJobSensor(task_id="stopped", job_ids=JOB_IDS, goal="stopped", poke_interval=5, timeout=1200)
+    stopped = DliFlinkJobSensor(
+        task_id="stopped", job_ids=JOB_IDS, target_state="stopped", poke_interval=5, timeout=1200
+    )
     run = DliRunFlinkJobsOperator(task_id="run", job_ids=JOB_IDS, resume_savepoint=True, poll_interval=5)
 
     save >> stop >> stopped >> run

@@ -9,7 +9,7 @@ from airflow_provider_dli.client.flink.status import RUNNING_EXCEPTION, Verdict
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.lifecycle.looking import find
 from airflow_provider_dli.tables import text_table
-from airflow_provider_dli.triggers.failures import raise_unless_transient
+from airflow_provider_dli.triggers.deferral import raise_unless_transient
 from airflow_provider_dli.wording import Logger, counted, lasting
 
 if TYPE_CHECKING:

@@ -134,18 +134,18 @@ class FlinkJobsOperator(Deferrable, DliBaseOperator):
         """Take from an event the state of the wait, and which jobs were requested to move before it."""
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.lifecycle.outcome import Done
-        from airflow_provider_dli.triggers.flink import watch_of
+        from airflow_provider_dli.triggers.flink import tracker_of
 
-        watch = watch_of(event)
+        watch = tracker_of(event)
         self._hook, self._requested = DliHook(self.dli_conn_id), Done(marks=dict(watch.baseline))
         return watch
 
     def on_kill(self) -> None:
         """Log what goes on in DLI: a request that was sent cannot be called back."""
-        from airflow_provider_dli.triggers.killing import listed
+        from airflow_provider_dli.formatting import format_ids
 
         if jobs := self._requested_jobs():
-            self.log.warning("The task was killed. What it has requested of job %s goes on in DLI.", listed(jobs))
+            self.log.warning("The task was killed. Its requests for job %s go on in DLI.", format_ids(jobs))
 
     def _when_killed(self, action: Action) -> dict[str, Any]:
         """Return what the trigger is to do where the task is killed while it waits."""
@@ -159,9 +159,9 @@ class FlinkJobsOperator(Deferrable, DliBaseOperator):
         """Go on after the triggerer has waited: poll once more, and judge."""
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.task_state import RequestLog
-        from airflow_provider_dli.triggers.events import checked, seconds_left
+        from airflow_provider_dli.triggers.deferral import event_status, seconds_left
 
-        checked(event)
+        event_status(event)
         watch, left = self._recall(event), seconds_left(event, "left") or 0.0
         action = self._checked()
         memory = RequestLog(context, f"dli_{action.deed.name}")
@@ -208,7 +208,7 @@ class FlinkJobsOperator(Deferrable, DliBaseOperator):
         return result
 
     def _defer(self, hook: DliHook, watch: JobTracker, timeout: float, action: Action) -> None:
-        from airflow_provider_dli.triggers.flink import FlinkJobsTrigger, state_of
+        from airflow_provider_dli.triggers.flink import FlinkJobsTrigger, tracker_state
         from airflow_provider_dli.wording import counted
 
         waiting = watch.pending(hook.service_time())
@@ -217,7 +217,7 @@ class FlinkJobsOperator(Deferrable, DliBaseOperator):
             dli_conn_id=hook.dli_conn_id,
             poll_interval=action.options.poll_interval,
             **self.wait_limits(hook, timeout),
-            **state_of(watch),
+            **tracker_state(watch),
             **self._when_killed(action),
         )
         self.defer_to(trigger)

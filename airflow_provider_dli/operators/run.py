@@ -93,11 +93,11 @@ class DliRunFlinkJobsOperator(FlinkJobsOperator):
 
     def on_kill(self) -> None:
         """Stop the jobs that this task has started, or log that they go on."""
-        from airflow_provider_dli.triggers.killing import stop_killed
+        from airflow_provider_dli.lifecycle.killing import stop_on_kill
 
         jobs = self._requested_jobs()
         if jobs and self._hook and self._options().stop_on_kill:
-            stop_killed(self._hook, jobs, self.log)
+            stop_on_kill(self._hook, jobs, self.log)
         else:
             super().on_kill()
 

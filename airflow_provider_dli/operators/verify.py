@@ -114,13 +114,13 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
 
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Verify the archives after the wait on the triggerer."""
-        from airflow_provider_dli.triggers.events import checked, seconds_left
+        from airflow_provider_dli.triggers.deferral import event_status, seconds_left
 
-        status = checked(event)
-        self.log.info("The wait on the triggerer is over: %s.", "all exist" if status == "present" else "timeout")
+        status = event_status(event)
+        self.log.info("The wait on the triggerer is over: %s.", "all exist" if status == "done" else "timeout")
         parameters, options, hook = self._prepare()
         # What is missing at the end of the wait stays missing; a poll that fails has the rest of the time.
-        left = seconds_left(event, "left") if status == "present" else None
+        left = seconds_left(event, "left") if status == "done" else None
         return self._verify(context, parameters, options, hook, left or 0.0)
 
     def _prepare(self) -> tuple[VerifyParameters, VerifyOptions, ObsHook]:

@@ -287,13 +287,13 @@ class ArchiveSensorParameters(Parameters):
     zip_file: kinds.Archives
     dli_conn_id: kinds.ConnId
     level: kinds.SensorLevelChoice
-    settle_time: kinds.Seconds
+    inactivity_period: kinds.Seconds
 
 
 class JobSensorParameters(Parameters):
     """Of :class:`~airflow_provider_dli.sensors.jobs.DliFlinkJobSensor`."""
 
     job_ids: kinds.JobIds
-    goal: kinds.GoalChoice
-    settling_time: kinds.Seconds
+    target_state: kinds.GoalChoice
+    status_grace_period: kinds.Seconds
     dli_conn_id: kinds.ConnId

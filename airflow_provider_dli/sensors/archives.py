@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 
 class DliExportArchiveSensor(DliSensor):
-    """Wait until archives of exported Flink jobs are in OBS, have settled, and have a whole directory.
+    """Wait until archives of exported Flink jobs are in OBS, no longer change, and have an intact directory.
 
     For exports that somebody else makes, or that take long. It reads two or three ranges of each archive and
-    proves its directory; every byte is proven by
+    verifies its directory; every byte is verified by
     :class:`~airflow_provider_dli.operators.verify.DliVerifyFlinkExportOperator`.
 
     Pushes a list of reports as ``return_value``, in the form of that operator's.
 
     :param zip_file: the archives: one entry ``bucket/key``, a list of them, or ``export.output`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
-    :param level: what is proven of each in the end: ``directory``, or ``exists`` for nothing but that it is there
-        (templated)
-    :param settle_time: seconds for which an archive must not have changed, by the time of its last write
+    :param level: what is verified of each in the end: ``directory``, or ``exists`` for nothing but that it is
+        there (templated)
+    :param inactivity_period: seconds for which an archive must not have changed, by the time of its last write
         (templated)
     :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says. The
         parameters of all sensors, such as ``poke_interval``, ``timeout``, ``mode`` and ``soft_fail``, do as usual
@@ -47,7 +47,7 @@ class DliExportArchiveSensor(DliSensor):
     :raises AirflowSensorTimeout: if an archive did not appear in time
     """
 
-    template_fields: Sequence[str] = ("zip_file", "dli_conn_id", "level", "settle_time")
+    template_fields: Sequence[str] = ("zip_file", "dli_conn_id", "level", "inactivity_period")
     ui_color = "#e6f1f2"
 
     def __init__(
@@ -56,7 +56,7 @@ class DliExportArchiveSensor(DliSensor):
         zip_file: Iterable[str | XComArg] | str | XComArg,
         dli_conn_id: str = DEFAULT_CONN_ID,
         level: Level | str = "directory",
-        settle_time: float | str | timedelta = 0,
+        inactivity_period: float | str | timedelta = 0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,  # noqa: ANN401 -- BaseSensorOperator's
     ) -> None:
@@ -64,7 +64,7 @@ class DliExportArchiveSensor(DliSensor):
         self.zip_file = zip_file
         self.dli_conn_id = dli_conn_id
         self.level = level
-        self.settle_time = number_of(settle_time)
+        self.inactivity_period = number_of(inactivity_period)
         self.deferrable = deferrable
 
     @property
@@ -75,14 +75,14 @@ class DliExportArchiveSensor(DliSensor):
         return self.open_hook(ObsHook)
 
     def _poll(self, context: Context) -> PokeReturnValue:
-        """Poll once; where all archives have settled they are verified, and their reports are the result."""
+        """Poll once; verify the archives once all are there and no longer change."""
         del context
         from airflow_provider_dli.services.verify import find_changing
 
         options = self._prepared()
-        # Where it need not settle, it may even be written in the future, by a clock that is ahead of ours.
-        if awaited := find_changing(self.hook, options.zip_file, options.settle_time or float("-inf")):
-            self.log.info("Not there yet, or not settled: %s", ", ".join(place.url for place in awaited))
+        # Without an inactivity period, it may even be written in the future, by a clock that is ahead of ours.
+        if awaited := find_changing(self.hook, options.zip_file, options.inactivity_period or float("-inf")):
+            self.log.info("Not there yet, or still changing: %s", ", ".join(place.url for place in awaited))
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._verified(options))
 
@@ -90,12 +90,12 @@ class DliExportArchiveSensor(DliSensor):
         """Go on after the triggerer has waited."""
         from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
-        from airflow_provider_dli.triggers.events import checked
+        from airflow_provider_dli.triggers.deferral import event_status
 
         del context
-        if checked(event) == "timeout":
-            missing = ", ".join(map(str, event.get("missing") or []))
-            message = f"Not there, or not settled, within {self.timeout:.0f} s: {missing}"
+        if event_status(event) == "timeout":
+            pending = ", ".join(map(str, event.get("pending") or []))
+            message = f"Not there, or still changing, after {self.timeout:.0f} s: {pending}"
             raise AirflowSensorTimeout(escaped(message))
         return self._verified(self._prepared())
 
@@ -123,7 +123,7 @@ class DliExportArchiveSensor(DliSensor):
             [str(place) for place in options.zip_file],
             options.dli_conn_id,
             self.poke_interval,
-            settle_time=options.settle_time,
+            inactivity_period=options.inactivity_period,
             **self.wait_limits(self.hook, self.timeout),
         )
         self.defer_to(trigger)

@@ -20,7 +20,7 @@ from airflow_provider_dli.client.obs.asking import ReplacedError, changed
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.parameters import Level
 from airflow_provider_dli.services.archive_report import ArchiveReport, defect, log_reports, note
-from airflow_provider_dli.triggers.failures import raise_unless_transient
+from airflow_provider_dli.triggers.deferral import raise_unless_transient
 from airflow_provider_dli.wording import Logger, counted
 
 if TYPE_CHECKING:

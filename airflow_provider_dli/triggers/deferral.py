@@ -1,4 +1,4 @@
-"""Hand a task over to the triggerer, for no longer than the task may take.
+"""The task's side of a deferred wait: hand over to the triggerer, read its event, resume within the time left.
 
 What a task needs is imported when it runs: this module is read with every DAG file.
 """
@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_dli.exceptions import DliException
-from airflow_provider_dli.triggers.events import raise_failure, seconds_left
+from airflow_provider_dli.exceptions import DliException, DliFailException
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_dli.hooks.base import AccountHook
-    from airflow_provider_dli.triggers.waiting import WaitingTrigger
+    from airflow_provider_dli.triggers.base import PollingTrigger
 
 #: what Airflow calls instead of a method of the task where its trigger failed or did not report in time
 _FAILED = "__fail__"
@@ -27,13 +26,8 @@ _FAILED = "__fail__"
 _REPORT_WITHIN = 60.0
 #: seconds; the latest end of a wait that every database can store
 _LONGEST = timedelta(days=3650).total_seconds()
-
-
-class ExecutionTimeoutError(DliException):
-    """The ``execution_timeout`` of a task has ended while it was deferred.
-
-    Not Airflow's ``AirflowTaskTimeout``, which is not an ``Exception``: it would end ``dag.test()`` of Airflow 2.
-    """
+#: seconds after which a poll that an ``execution_timeout`` cuts off counts as failed; a shorter one proves nothing
+LONG_POLL = 5.0
 
 
 class Deferrable:
@@ -60,17 +54,16 @@ class Deferrable:
         deadline = None if hook.clock_offset is None else hook.service_time() + timeout
         return {"deadline": deadline, "timeout": timeout, "execution_left": left}
 
-    def defer_to(self, trigger: WaitingTrigger, method_name: str = "execute_complete") -> None:
-        """Defer the task.
+    def defer_to(self, trigger: PollingTrigger) -> None:
+        """Defer the task; ``execute_complete`` goes on after the wait.
 
         :param trigger: waits, with the limits of :meth:`wait_limits`
-        :param method_name: the method that goes on after the wait
         :raises TaskDeferred: always; it is Airflow's way to suspend a task
         """
         limits = [limit for limit in (trigger.timeout, trigger.execution_left, _LONGEST) if limit is not None]
         # Without it, a task whose triggerer is down would wait for ever.
         backstop = timedelta(seconds=min(limits) + _REPORT_WITHIN)
-        cast("BaseOperator", self).defer(trigger=trigger, method_name=method_name, timeout=backstop)
+        cast("BaseOperator", self).defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401 -- BaseOperator's
         """Go on after a wait; Airflow calls it in place of ``execute``.
@@ -85,7 +78,7 @@ class Deferrable:
         left = seconds_left(event, "execution_left")
         if left is not None:
             if left <= 0:
-                raise_failure(event)  # of what was waited for nothing is known then
+                raise_reported_failure(event)  # of what was waited for nothing is known then
                 raise _timed_out(self.execution_timeout, event or {})
             _shorten_alarm(left)
         if next_method == _FAILED and "timeout" in str((next_kwargs or {}).get("error", "")).lower():
@@ -118,6 +111,81 @@ def _shorten_alarm(left: float) -> None:
 
 
 def _timed_out(limit: timedelta | None, event: Mapping[str, Any]) -> DliException:
-    missing = ", ".join(map(str, event.get("missing") or []))
-    waited = f" while the task waited on the triggerer for {missing:.500}" if missing else ""
+    pending = ", ".join(map(str, event.get("pending") or []))
+    waited = f" while the task waited on the triggerer for {pending:.500}" if pending else ""
     return ExecutionTimeoutError(f"The execution_timeout of {limit} is over{waited}.")
+
+
+def event_status(event: Any) -> str:  # noqa: ANN401 -- whatever the database gave back
+    """Return the status of an event of a :class:`~airflow_provider_dli.triggers.base.PollingTrigger`.
+
+    :param event: as Airflow hands it to the task
+    :returns: ``done`` if the wait is over, with whatever outcome, or ``timeout``
+    :raises DliException: if the trigger failed in a way that may pass
+    :raises DliFailException: if it failed otherwise, or this version does not know such an event
+    """
+    status = event.get("status") if isinstance(event, Mapping) else None
+    if status in ("done", "timeout"):
+        return str(status)
+    raise_reported_failure(event)
+    raise unknown_event(event)
+
+
+def raise_reported_failure(event: Any) -> None:  # noqa: ANN401 -- whatever the database gave back
+    """Raise the failure that an event reports, if it reports one.
+
+    :param event: as Airflow hands it to the task
+    :raises DliException: if the trigger failed in a way that may pass
+    :raises DliFailException: if it failed otherwise
+    """
+    if isinstance(event, Mapping) and event.get("status") == "error":
+        kind = DliException if event.get("transient") else DliFailException
+        raise kind(str(event.get("message")))
+
+
+def seconds_left(event: Any, name: str) -> float | None:  # noqa: ANN401 -- whatever the database gave back
+    """Return the seconds that an event reports as left of a time; None if it reports none.
+
+    :param event: as Airflow hands it to the task
+    :param name: ``left``, of the wait, or ``execution_left``, of the task's ``execution_timeout``
+    """
+    left = event.get(name) if isinstance(event, Mapping) else None
+    return float(left) if isinstance(left, int | float) else None
+
+
+def unknown_event(event: Any) -> UnknownEventError:  # noqa: ANN401 -- whatever the database gave back
+    """Return the failure for an event that this version does not know; it never means success.
+
+    :param event: as Airflow hands it to the task
+    """
+    return UnknownEventError(
+        f"The trigger sent {event!r:.200}, which is not an event of this provider. "
+        "Check that the triggerer has the same version of it."
+    )
+
+
+def raise_unless_transient(failure: DliException, left: float = 1.0) -> None:
+    """Raise the failure of a poll, unless the next one may succeed and there is time for it.
+
+    The same on a worker and on the triggerer. A wait promises to last for its timeout, so what counts is time, and
+    not the number of polls that failed: a service that is down for a while ends no wait.
+
+    :param failure: why the poll failed
+    :param left: seconds that are left to wait
+    :raises DliException: the same
+    """
+    # What neither the client nor the time has ended will stay: the connection does not exist, say.
+    may_pass = failure.error is not None or isinstance(failure.__cause__, TimeoutError)
+    if isinstance(failure, DliFailException) or not may_pass or left <= 0:
+        raise failure
+
+
+class ExecutionTimeoutError(DliException):
+    """The ``execution_timeout`` of a task has ended while it was deferred.
+
+    Not Airflow's ``AirflowTaskTimeout``, which is not an ``Exception``: it would end ``dag.test()`` of Airflow 2.
+    """
+
+
+class UnknownEventError(DliFailException):
+    """An event that this version does not know: not even ``soft_fail`` skips the task for it."""

@@ -107,17 +107,17 @@ async def test_the_trigger_fires_when_all_is_there(world: Any) -> None:
     await asyncio.sleep(0.5)
     assert not waiting.done()
     await asyncio.to_thread(put, world, "b.zip", 2)
-    assert await waiting == {"status": "present", "missing": []}
+    assert await waiting == {"status": "done", "pending": []}
 
 
 async def test_the_trigger_waits_until_an_archive_has_settled(world: Any) -> None:
     """One that is written again starts anew; OBS tells whole seconds."""
     name = put(world, "a.zip", 1)
     began = time.monotonic()
-    waiting = asyncio.ensure_future(fired(trigger([name], settle_time=6)))
+    waiting = asyncio.ensure_future(fired(trigger([name], inactivity_period=6)))
     await asyncio.sleep(1.5)
     await asyncio.to_thread(put, world, "a.zip", 1, 2)
-    assert (await waiting)["status"] == "present"
+    assert (await waiting)["status"] == "done"
     assert time.monotonic() - began > 6.3
 
 
@@ -125,15 +125,15 @@ async def test_an_archive_that_is_old_has_settled(world: Any) -> None:
     """By the time of its last write, and not since the trigger saw it."""
     name = put(world, "a.zip", 1)
     await asyncio.sleep(12)  # OBS tells whole seconds
-    waiting = trigger([name], settle_time=10, deadline=time.time() + 9)
-    assert (await fired(waiting))["status"] == "present"
+    waiting = trigger([name], inactivity_period=10, deadline=time.time() + 9)
+    assert (await fired(waiting))["status"] == "done"
 
 
 async def test_the_trigger_ends_in_time(world: Any) -> None:
     """And tells what was not there."""
     names = [put(world, "a.zip", 1), f"{world.bucket}/b.zip"]
     event = await fired(trigger(names, deadline=time.time() + 0.5))
-    assert event == {"status": "timeout", "missing": [names[1]]}
+    assert event == {"status": "timeout", "pending": [names[1]]}
 
 
 async def test_the_trigger_goes_on_after_what_passes(world: Any) -> None:
@@ -141,7 +141,7 @@ async def test_the_trigger_goes_on_after_what_passes(world: Any) -> None:
     name = put(world, "a.zip", 1)
     world.fault("HeadObject", "error", times=3, status=503, code="SlowDown")
     world.fault("GetObject", "error", times=3, status=503, code="SlowDown")
-    assert (await fired(trigger([name])))["status"] == "present"
+    assert (await fired(trigger([name])))["status"] == "done"
     world.fault("HeadObject", "error", times=None, status=503, code="SlowDown")
     world.fault("GetObject", "error", times=None, status=503, code="SlowDown")
     event = await fired(trigger([name], deadline=time.time() + 8))
@@ -169,7 +169,7 @@ async def test_the_trigger_tells_why_it_was_refused(world: Any, monkeypatch: pyt
     assert (event["status"], event["transient"]) == ("error", False)
     assert "HTTP 403 SignatureDoesNotMatch" in event["message"]
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", good)
-    assert (await fired(trigger([name])))["status"] == "present"
+    assert (await fired(trigger([name])))["status"] == "done"
 
 
 @pytest.mark.parametrize("kind", ["temporary", "password", "token", "metadata"])
@@ -182,7 +182,7 @@ async def test_the_trigger_waits_with_every_kind_of_credentials(
     waiting = asyncio.ensure_future(fired(trigger([f"{dli_emulator.bucket}/a.zip"])))
     await asyncio.sleep(1.6)
     await asyncio.to_thread(put, dli_emulator, "a.zip", 1)
-    assert await waiting == {"status": "present", "missing": []}
+    assert await waiting == {"status": "done", "pending": []}
 
 
 async def test_the_trigger_takes_fresh_keys_from_a_connection_that_was_renewed(
@@ -198,7 +198,7 @@ async def test_the_trigger_takes_fresh_keys_from_a_connection_that_was_renewed(
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection("temporary"))
     await asyncio.sleep(0.8)
     await asyncio.to_thread(put, dli_emulator, "a.zip", 1)
-    assert await waiting == {"status": "present", "missing": []}
+    assert await waiting == {"status": "done", "pending": []}
 
 
 async def test_many_triggers_share_one_hook(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +208,7 @@ async def test_many_triggers_share_one_hook(dli_emulator: Any, monkeypatch: pyte
     await asyncio.sleep(0.7)
     for number in range(50):
         await asyncio.to_thread(put, dli_emulator, f"{number}.zip", number)
-    assert {event["status"] for event in await asyncio.gather(*waiting)} == {"present"}
+    assert {event["status"] for event in await asyncio.gather(*waiting)} == {"done"}
     seen = Counter(request.operation for request in dli_emulator.requests)
     assert seen == {"KeystoneCreateUserTokenByPassword": 1, "CreateTemporaryAccessKey": 1}
     assert shared._HOOKS == {}  # noqa: SLF001 -- nothing else shows that nothing is kept
@@ -217,9 +217,9 @@ async def test_many_triggers_share_one_hook(dli_emulator: Any, monkeypatch: pyte
 def test_the_task_judges_what_the_trigger_reports(world: Any) -> None:
     """Present: it reads. Time up: what is missing is missing. Error: as it was told."""
     name = put(world, "a.zip", 1)
-    assert verify(name).execute_complete({}, {"status": "present", "missing": []})[0]["verified"]
+    assert verify(name).execute_complete({}, {"status": "done", "pending": []})[0]["verified"]
     with pytest.raises(DliException, match="missing: there is no such object") as caught:
-        verify(f"{world.bucket}/b.zip").execute_complete({}, {"status": "timeout", "missing": ["x"]})
+        verify(f"{world.bucket}/b.zip").execute_complete({}, {"status": "timeout", "pending": ["x"]})
     assert not isinstance(caught.value, DliFailException)
     with pytest.raises(DliFailException, match="no such bucket"):
         verify(name).execute_complete({}, {"status": "error", "message": "no such bucket", "transient": False})
@@ -228,10 +228,10 @@ def test_the_task_judges_what_the_trigger_reports(world: Any) -> None:
     assert not isinstance(caught.value, DliFailException)
 
 
-@pytest.mark.parametrize("event", [None, {}, [], "present", {"status": "whole"}, {"status": None}], ids=repr)
+@pytest.mark.parametrize("event", [None, {}, [], "done", {"status": "whole"}, {"status": None}], ids=repr)
 def test_an_event_that_nobody_knows_is_an_error(world: Any, event: Any) -> None:
     """It is never taken for success."""
-    with pytest.raises(DliFailException, match="is no event of this provider"):
+    with pytest.raises(DliFailException, match="not an event of this provider"):
         verify(put(world, "a.zip", 1)).execute_complete({}, event)
 
 
@@ -247,4 +247,4 @@ def test_in_a_whole_airflow(living_airflow: LivingAirflow, dli_emulator: Any) ->
     )
     assert task["state"] == "success", log
     assert "Waiting on the triggerer for" in log
-    assert "The triggerer has waited: all is there" in log
+    assert "The wait on the triggerer is over: all exist" in log

@@ -148,7 +148,7 @@ def awaited_archives(world: Emulator, instance: TaskInstance) -> None:
 
 def awaited_in_vain(world: Emulator, instance: TaskInstance) -> None:
     sensor = DliExportArchiveSensor(task_id="x", zip_file=[f"{world.bucket}/a.zip"], timeout=1)
-    sensor.execute_complete(instance.context, {"status": "timeout", "missing": [HOSTILE]})
+    sensor.execute_complete(instance.context, {"status": "timeout", "pending": [HOSTILE]})
 
 
 def verified(world: Emulator, instance: TaskInstance) -> None:

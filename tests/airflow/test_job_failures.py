@@ -116,8 +116,8 @@ def test_the_last_look_may_fail_as_well(world: Emulator) -> None:
     """After a wait on the triggerer: it is made again, and not taken for time that is up."""
     operator = DliStopFlinkJobsOperator(task_id="stop", job_ids=[100], poll_interval=0.05)
     world.fault("ShowFlinkJob", "html", times=4, status=503)
-    watch = {"job_ids": [100], "goal": "stopped", "before": {}, "asked": 0.0, "grace": 1.0}
-    event = {"status": "present", "missing": [], "watch": watch}
+    waited = {"target_state": "stopped", "baseline": {}, "requested_at": 0.0, "grace_period": 1.0}
+    event = {"status": "done", "pending": [], "tracker": {"job_ids": [100], **waited}}
     assert operator.execute_complete(TaskInstance().context, event)[0]["status"] == "job_init"
 
 

@@ -23,7 +23,7 @@ def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 def sensor(job_ids: Any, **parameters: Any) -> DliFlinkJobSensor:
-    given = {"poke_interval": 0.05, "timeout": 120, "settling_time": 0.2, **parameters}
+    given = {"poke_interval": 0.05, "timeout": 120, "status_grace_period": 0.2, **parameters}
     return DliFlinkJobSensor(task_id="wait", job_ids=job_ids, **given)
 
 
@@ -39,16 +39,16 @@ def test_jobs_are_waited_for(world: Emulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("goal", "path", "status"),
+    ("target_state", "path", "status"),
     [
         ("stopped", ("job_canceling", "job_cancel_success"), "job_cancel_success"),
         ("finished", ("job_running", "job_finish"), "job_finish"),
     ],
 )
-def test_every_goal(world: Emulator, goal: Any, path: tuple[str, ...], status: str) -> None:
+def test_every_target_state(world: Emulator, target_state: Any, path: tuple[str, ...], status: str) -> None:
     """By the one table of statuses."""
     begin(world, 103, *path)
-    assert sensor(103, goal=goal).execute({})[0]["status"] == status
+    assert sensor(103, target_state=target_state).execute({})[0]["status"] == status
 
 
 def test_a_job_that_ends_badly_is_red(world: Emulator) -> None:
@@ -57,7 +57,7 @@ def test_a_job_that_ends_badly_is_red(world: Emulator) -> None:
         sensor(102).execute({})
     begin(world, 100, "job_submitting", "job_submit_fail", step=1)
     with pytest.raises(DliFailException, match="job 100 is job_submit_fail"):
-        sensor(100, settling_time=3600).execute({})
+        sensor(100, status_grace_period=3600).execute({})
 
 
 def test_a_job_that_does_not_exist_is_red(world: Emulator) -> None:
@@ -74,7 +74,9 @@ def test_time_is_up(world: Emulator) -> None:
     del world
 
 
-@pytest.mark.parametrize(("parameters", "field"), [({"goal": "done"}, "goal"), ({"job_ids": ""}, "job_ids")])
+@pytest.mark.parametrize(
+    ("parameters", "field"), [({"target_state": "done"}, "target_state"), ({"job_ids": ""}, "job_ids")]
+)
 def test_a_wrong_parameter_is_refused(world: Emulator, parameters: dict[str, Any], field: str) -> None:
     """By its name, before anything is sent."""
     with pytest.raises(DliFailException, match=rf"^{field}: "):

@@ -317,17 +317,17 @@ def test_a_failure_on_the_triggerer(world: Emulator) -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        *(None, {}, {"status": "success"}, "present", {"status": "present"}),
-        {"status": "present", "watch": ""},
-        {"status": "present", "watch": {"before": []}},
-        {"status": "present", "watch": {"job_ids": [1]}},
+        *(None, {}, {"status": "success"}, "done", {"status": "done"}),
+        {"status": "done", "tracker": ""},
+        {"status": "done", "tracker": {"baseline": []}},
+        {"status": "done", "tracker": {"job_ids": [1]}},
     ],
     ids=repr,
 )
 def test_an_unknown_event_is_red(event: Any) -> None:
     """Never success."""
     operator = DliRunFlinkJobsOperator(task_id="run", job_ids=[100])
-    with pytest.raises(DliFailException, match="no event of this provider"):
+    with pytest.raises(DliFailException, match="not an event of this provider"):
         operator.execute_complete({}, event=event)
 
 

@@ -61,7 +61,7 @@ def test_jobs_are_stopped_only_where_the_author_says_so(
         operator.on_kill()
     logged = "".join(capfd.readouterr())
     assert requests(world, "BatchStopFlinkJobs") == bool(stops)
-    told = "Job 100 was requested to stop" if stops else "has requested of job 100 goes on in DLI"
+    told = "Job 100 was requested to stop" if stops else "requests for job 100 go on in DLI"
     assert told in logged
     assert world.state.jobs[103].status == "job_running"
 
@@ -87,16 +87,16 @@ def test_an_execution_timeout_on_the_triggerer_is_a_kill(
 ) -> None:
     """As on a worker; the new process has the jobs from the event."""
     limited: dict[str, Any] = {"deferrable": True, "execution_timeout": timedelta(seconds=5)}
-    watch = {"job_ids": [100], "goal": "running", "asked": 0.0, "grace": 60.0}
-    event = {"status": "timeout", "missing": [100], "execution_left": -1.0}
-    event["watch"] = {**watch, "before": {"100": ["job_init", None, None]}}
+    tracker = {"job_ids": [100], "target_state": "running", "requested_at": 0.0, "grace_period": 60.0}
+    event = {"status": "timeout", "pending": [100], "execution_left": -1.0}
+    event["tracker"] = {**tracker, "baseline": {"100": ["job_init", None, None]}}
     with pytest.raises(DliException, match="execution_timeout of 0:00:05 is over"):
         run(stop_on_kill=True, **limited).resume_execution("execute_complete", {"event": event}, {})
     assert requests(world, "BatchStopFlinkJobs") == 1
     stop = DliStopFlinkJobsOperator(task_id="stop", job_ids=[100], **limited)
     with pytest.raises(DliException, match="execution_timeout of 0:00:05 is over"):
         stop.resume_execution("execute_complete", {"event": event}, {})
-    assert "has requested of job 100 goes on in DLI" in "".join(capfd.readouterr())
+    assert "requests for job 100 go on in DLI" in "".join(capfd.readouterr())
 
 
 def test_a_task_that_has_requested_nothing_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:

@@ -62,7 +62,7 @@ def test_it_waits_until_they_have_settled(world: Any) -> None:
     """Not written within the last seconds."""
     name = put(world, "a.zip", archive())
     began = time.monotonic()
-    assert sensor(name, settle_time=2.5).execute({})
+    assert sensor(name, inactivity_period=2.5).execute({})
     assert time.monotonic() - began > 1
 
 
@@ -104,25 +104,25 @@ def test_what_can_never_be_is_red_at_once(zip_file: str, parameters: Any, proble
 def test_it_waits_on_the_triggerer(world: Any) -> None:
     """With its interval, its time and its settling; what is there already is not waited for."""
     name = f"{world.bucket}/a.zip"
-    waiting = sensor(name, deferrable=True, settle_time=1, poke_interval=7, timeout=70)
+    waiting = sensor(name, deferrable=True, inactivity_period=1, poke_interval=7, timeout=70)
     with pytest.raises(TaskDeferred) as deferred:
         waiting.execute({})
     given = deferred.value.trigger.serialize()[1]
-    assert (given["zip_file"], given["poll_interval"], given["settle_time"]) == ([name], 7, 1)
+    assert (given["zip_file"], given["poll_interval"], given["inactivity_period"]) == ([name], 7, 1)
     assert 60 < given["deadline"] - time.time() <= 70
     put(world, "a.zip", archive())
-    assert waiting.execute_complete({}, {"status": "present", "missing": []})[0]["verified"]
+    assert waiting.execute_complete({}, {"status": "done", "pending": []})[0]["verified"]
     assert sensor(name, deferrable=True).execute({})[0]["verified"]
 
 
 def test_it_judges_what_the_trigger_reports(world: Any) -> None:
     """Time up is a sensor's timeout; an event that nobody knows is an error."""
-    event = {"status": "timeout", "missing": [f"{world.bucket}/a.zip"]}
-    with pytest.raises(AirflowSensorTimeout, match=r"Not there, or not settled, within 120 s: .*a\.zip"):
+    event = {"status": "timeout", "pending": [f"{world.bucket}/a.zip"]}
+    with pytest.raises(AirflowSensorTimeout, match=r"Not there, or still changing, after 120 s: .*a\.zip"):
         sensor("obs-test/a.zip").execute_complete({}, event)
     with pytest.raises(AirflowSkipException):
         sensor("obs-test/a.zip", soft_fail=True).resume_execution("execute_complete", {"event": event}, {})
-    with pytest.raises(DliFailException, match="is no event of this provider"):
+    with pytest.raises(DliFailException, match="not an event of this provider"):
         sensor("obs-test/a.zip").execute_complete({}, None)
 
 

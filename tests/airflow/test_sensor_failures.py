@@ -46,7 +46,7 @@ def archives(zip_file: str, **parameters: Any) -> DliExportArchiveSensor:
 
 
 def jobs(*job_ids: int, **parameters: Any) -> DliFlinkJobSensor:
-    given = {"poke_interval": 0.05, "timeout": 120, "settling_time": 0.2, **parameters}
+    given = {"poke_interval": 0.05, "timeout": 120, "status_grace_period": 0.2, **parameters}
     return DliFlinkJobSensor(task_id="wait", job_ids=list(job_ids), **given)
 
 
@@ -58,7 +58,12 @@ def test_what_can_never_be_is_skipped_where_the_author_says_so(
     """A damaged archive, a job that does not exist, a parameter that makes no sense: at the first look."""
     given: dict[str, Any] = {"deferrable": deferrable, parameter: True}
     bad = put(world, b"no archive at all" * 9)
-    for sensor in (archives(bad, **given), archives("", **given), jobs(9, **given), jobs(103, goal="x", **given)):
+    for sensor in (
+        archives(bad, **given),
+        archives("", **given),
+        jobs(9, **given),
+        jobs(103, target_state="x", **given),
+    ):
         with pytest.raises(AirflowSkipException, match=parameter) as skipped:
             sensor.execute({})
         assert isinstance(skipped.value.__cause__, DliFailException)
@@ -104,7 +109,7 @@ def test_a_first_look_that_fails_knows_nothing_of_the_run_before(world: Emulator
     """What the second shows may be its end still, and is not taken for the end of this one."""
     world.fault("ShowFlinkJob", "html", status=503)
     world.state.jobs[108].begin(("job_cancel_success", "job_submitting", "job_running"), time.time(), 0.4)
-    assert carried_through(jobs(108, deferrable=deferrable, settling_time=60))[0]["status"] == "job_running"
+    assert carried_through(jobs(108, deferrable=deferrable, status_grace_period=60))[0]["status"] == "job_running"
 
 
 @both_halves
@@ -112,10 +117,10 @@ def test_an_archive_has_settled_by_the_time_of_its_last_write(world: Emulator, d
     """Not since somebody saw it: one that is old is not waited for, and all count from the same moment."""
     name = put(world)
     written = time.time()
-    carried_through(archives(name, settle_time=3, deferrable=deferrable))
+    carried_through(archives(name, inactivity_period=3, deferrable=deferrable))
     assert time.time() - written >= 2
     # One that were waited for would not be there before the sensor's own time is over.
-    carried_through(archives(name, settle_time=2, poke_interval=20, timeout=10, deferrable=deferrable))
+    carried_through(archives(name, inactivity_period=2, poke_interval=20, timeout=10, deferrable=deferrable))
 
 
 def test_polls_share_one_token(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,14 +157,14 @@ def test_polls_go_on_with_new_keys(world: Emulator, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     "event",
-    [None, {}, [], "present", {"status": "whole"}, {"status": None}, {"execution_left": "much"}],
+    [None, {}, [], "done", {"status": "whole"}, {"status": None}, {"execution_left": "much"}],
     ids=repr,
 )
 @pytest.mark.usefixtures("world")
 def test_an_event_that_nobody_knows_fails_the_task(event: Any) -> None:
     """It is neither success nor a reason to skip."""
     for sensor in (jobs(103, soft_fail=True), archives("obs-test/a.zip", soft_fail=True)):
-        with pytest.raises(DliFailException, match="no event of this provider"):
+        with pytest.raises(DliFailException, match="not an event of this provider"):
             sensor.resume_execution("execute_complete", {"event": event}, {})
 
 
@@ -168,7 +173,7 @@ def test_what_an_event_reports_is_judged_as_on_a_worker() -> None:
     """Errors that may pass fail the task, with ``soft_fail`` too; final ones, and time that is up, skip it."""
     passing = {"status": "error", "message": "OBS is down", "transient": True}
     final = {"status": "error", "message": "no such bucket", "transient": False}
-    late = {"status": "timeout", "missing": ["x"], "execution_left": -0.1}
+    late = {"status": "timeout", "pending": ["x"], "execution_left": -0.1}
     limit = timedelta(seconds=9)
     sensor = archives("obs-test/a.zip", soft_fail=True, execution_timeout=limit)
     for event, outcome in ((passing, DliException), (final, AirflowSkipException), (late, AirflowSkipException)):

@@ -121,11 +121,13 @@ def test_one_that_runs_and_is_refused_is_red(world: Emulator) -> None:
 
 @both_halves
 def test_the_sensor_waits_too(world: Emulator, deferrable: bool) -> None:
-    """``goal="stopped"`` is not reached by an exception that is no end."""
+    """``target_state="stopped"`` is not reached by an exception that is no end."""
 
     def sensor(timeout: float) -> DliFlinkJobSensor:
-        given: dict[str, Any] = {"poke_interval": 0.05, "timeout": timeout, "settling_time": 0.1}
-        return DliFlinkJobSensor(task_id="w", job_ids=[104], goal="stopped", deferrable=deferrable, **given)
+        given: dict[str, Any] = {"poke_interval": 0.05, "timeout": timeout, "status_grace_period": 0.1}
+        return DliFlinkJobSensor(
+            task_id="w", job_ids=[104], target_state="stopped", deferrable=deferrable, **given
+        )
 
     with pytest.raises(AirflowSensorTimeout):
         carried_through(sensor(0.4))

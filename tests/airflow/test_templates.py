@@ -74,7 +74,14 @@ def test_help_reads_as_documentation(operator: type[BaseOperator]) -> None:
     """What it does, what it pushes, units, errors, and where the manual tells of it or what it follows."""
     text = inspect.getdoc(operator) or ""
     told = documented(operator)
-    for name in {"timeout", "poll_interval", "settling_time", "settle_time", "max_age"} & set(told):
+    for name in {
+        "timeout",
+        "poll_interval",
+        "settling_time",
+        "status_grace_period",
+        "inactivity_period",
+        "max_age",
+    } & set(told):
         assert "seconds" in told[name], name
     for error in ("DliFailException", "DliException"):
         assert f":raises {error}:" in text

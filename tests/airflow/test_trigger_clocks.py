@@ -87,10 +87,10 @@ def test_an_archive_settles_by_the_service_s_clock(world: Emulator) -> None:
     written = time.time()
     name = f"{world.bucket}/a.zip"
     sensor = DliExportArchiveSensor(
-        task_id="wait", zip_file=name, deferrable=True, poke_interval=0.5, settle_time=9
+        task_id="wait", zip_file=name, deferrable=True, poke_interval=0.5, inactivity_period=9
     )
     event, _ = fired(sensor, 600)
-    assert event["status"] == "present"
+    assert event["status"] == "done"
     assert time.time() - written > 7
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.triggers.base import PollingTrigger
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
-from airflow_provider_dli.triggers.waiting import WaitingTrigger
 from dli_emulator import Emulator
 from dli_emulator.keys import AccessKey
 from tests.airflow.living import until
@@ -45,7 +45,7 @@ async def archive_fired(world: Emulator) -> dict[str, Any]:
     return await event_of(ArchivesTrigger([f"{world.bucket}/late.zip"], "dli_default", 0.1, time.time() + 60))
 
 
-async def event_of(waiting: WaitingTrigger) -> dict[str, Any]:
+async def event_of(waiting: PollingTrigger) -> dict[str, Any]:
     """Let a trigger fire."""
     async for event in waiting.run():
         payload: dict[str, Any] = event.payload
@@ -89,7 +89,7 @@ async def test_a_key_that_was_changed_is_tried(world: Emulator, monkeypatch: pyt
     """At once, by those who come and by those who wait."""
     assert is_red(await fired())
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0))
-    assert (await fired(103))["status"] == "present"
+    assert (await fired(103))["status"] == "done"
     waiting = asyncio.ensure_future(fired(101, 2))
     await asyncio.sleep(0.4)
     other = world.connection("temporary", retry_budget=0)
@@ -116,7 +116,7 @@ async def test_keys_that_somebody_hands_out_are_fetched_anew(
     """The connection is the same, and the keys are others; but twice in a row is enough."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection("metadata", retry_budget=0))
     world.fault("ShowFlinkJob", "locked")
-    assert (await fired(103))["status"] == "present"
+    assert (await fired(103))["status"] == "done"
     assert Counter(request.operation for request in world.requests)["GetSecurityKey"] == 2
     world.fault("ShowFlinkJob", "locked", times=None)
     assert is_red(await fired(103))
@@ -153,7 +153,7 @@ async def test_all_go_on_with_new_keys(
     assert [trigger for trigger in waiting if trigger.done()] == []
     world.state.jobs[101].begin(["job_running"], time.time(), 0)
     await asyncio.to_thread(world.s3.put_object, Bucket=world.bucket, Key="late.zip", Body=b"x")
-    assert [(await trigger)["status"] for trigger in waiting] == ["present"] * 5
+    assert [(await trigger)["status"] for trigger in waiting] == ["done"] * 5
     assert old
     assert [key for key in keys.values() if key.failures or key.locked_until] == []
 
@@ -166,7 +166,7 @@ async def test_one_slow_response_stalls_no_other_trigger(world: Emulator, monkey
     await asyncio.sleep(0.3)
     async with asyncio.timeout(60):
         events = await asyncio.gather(*(fired(103) for _ in range(5)))
-    assert [event["status"] for event in events] == ["present"] * 5
+    assert [event["status"] for event in events] == ["done"] * 5
     assert not stalled.done()
     stalled.cancel()
 
@@ -195,7 +195,7 @@ async def test_a_lookup_that_hangs_stalls_no_other_connection(
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0))
     stalled = [asyncio.ensure_future(fired(103, kind=HangingTrigger, execution_left=3)) for _ in range(3)]
     await asyncio.sleep(0.3)
-    assert (await fired(103))["status"] == "present"
+    assert (await fired(103))["status"] == "done"
     assert [trigger for trigger in stalled if trigger.done()] == []
     async with asyncio.timeout(40):
         events = await asyncio.gather(*stalled)
@@ -222,4 +222,4 @@ async def test_settings_that_were_mended_are_taken(world: Emulator, monkeypatch:
     await asyncio.sleep(0.5)
     assert [trigger for trigger in waiting if trigger.done()] == []
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0))
-    assert [(await trigger)["status"] for trigger in waiting] == ["present"] * 3
+    assert [(await trigger)["status"] for trigger in waiting] == ["done"] * 3

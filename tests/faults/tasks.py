@@ -385,7 +385,7 @@ def _are_deleted(lab: Lab, _: Any) -> bool:
 
 
 def _await_job(lab: Lab, job_id: int = RUNNING, *, deferrable: bool = False) -> Any:
-    waits: dict[str, Any] = {"poke_interval": 0.1, "settling_time": 0.2, "timeout": lab.timeout}
+    waits: dict[str, Any] = {"poke_interval": 0.1, "status_grace_period": 0.2, "timeout": lab.timeout}
     return DliFlinkJobSensor(task_id="task", job_ids=[job_id], deferrable=deferrable, **waits)
 
 

@@ -307,9 +307,9 @@ def test_the_sensor_settles_by_the_clock_of_the_store(store: Store, ahead: float
     """As it judges the age."""
     store.ahead = ahead
     store.object = stored(zipped(100), written=time.time() + ahead - 300)
-    sensor = DliExportArchiveSensor(task_id="wait", zip_file=PLACE, settle_time=200)
+    sensor = DliExportArchiveSensor(task_id="wait", zip_file=PLACE, inactivity_period=200)
     assert sensor.poke({}).is_done
-    sensor = DliExportArchiveSensor(task_id="wait", zip_file=PLACE, settle_time=400)
+    sensor = DliExportArchiveSensor(task_id="wait", zip_file=PLACE, inactivity_period=400)
     assert not sensor.poke({}).is_done
 
 

@@ -1,4 +1,4 @@
-"""What all triggers share: look, now and then, until it is over; then fire once, with plain facts."""
+"""What all triggers share: poll until it is over or time is up, then fire once, with plain facts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_dli.escaping import SafeLog
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.shared import shared_hook
-from airflow_provider_dli.triggers.failures import LONG_POLL, raise_unless_transient
+from airflow_provider_dli.triggers.deferral import LONG_POLL, raise_unless_transient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -39,15 +39,15 @@ _HEAVY = (
 _LOADING: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
-class WaitingTrigger(SafeLog, BaseTrigger):
-    """Looks until what is waited for is there.
+class PollingTrigger(SafeLog, BaseTrigger):
+    """Polls until nothing is pending, or time is up.
 
-    All triggers of a triggerer on one connection share one client. Fires with plain facts, for the task to judge:
-    ``status`` is ``present``, ``timeout`` or ``error``; ``missing`` lists what is waited for still; ``message``
-    and ``transient`` tell of the error.
+    All triggers of a triggerer on one connection share one client. Fires once, with plain facts from which the
+    task draws its conclusions: ``status`` is ``done``, ``timeout`` or ``error``; ``pending`` lists what is still
+    waited for; ``message`` and ``transient`` describe the error.
 
-    A triggerer's clock may be minutes ahead of the worker's, or behind: the end of the wait is told by the
-    service's clock, as its responses show it to both, and no wait of one triggerer is longer than ``timeout``.
+    A triggerer's clock may be minutes ahead of the worker's, or behind: the wait ends by the service's clock, as
+    its responses show it to both, and no wait of one triggerer is longer than ``timeout``.
 
     :param dli_conn_id: connection of type ``dli``
     :param poll_interval: seconds between two polls, a quarter more or less by chance
@@ -86,39 +86,22 @@ class WaitingTrigger(SafeLog, BaseTrigger):
         self._shared: SharedHook[Any] | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what it takes to make it again on another triggerer."""
+        """Return what it takes to create it again on another triggerer."""
         kind = type(self)
         return f"{kind.__module__}.{kind.__name__}", {name: getattr(self, name) for name in self.parameters}
 
-    @abstractmethod
-    async def look(self, hook: Any) -> None:  # noqa: ANN401 -- of ``hook_class``
-        """Look once, with that hook."""
-
-    @abstractmethod
-    def missing(self) -> list[Any]:
-        """Give what is waited for still; nothing ends the wait."""
-
-    def is_over(self) -> bool:
-        """Tell whether the task is to be told, whatever is missing still."""
-        return not self.missing()
-
-    def facts(self) -> dict[str, Any]:
-        """Give what else the task is told."""
-        return {}
-
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire once."""
-        yield TriggerEvent(await self._outcome())  # type: ignore[no-untyped-call]  # likewise
-
-    async def _outcome(self) -> dict[str, Any]:
         # The task has just polled. A triggerer may start a thousand at once: each begins at a moment of its own.
         await asyncio.sleep(min(self._left(), random.uniform(0, self.poll_interval)))  # noqa: S311 -- no secret
         await _load()
         try:
             async with shared_hook(self.hook_class, self.dli_conn_id) as self._shared:
-                return {**await self._wait(self._shared), **self._times()}
+                event = await self._wait(self._shared)
         except DliException as error:
-            return {**_failed(error), **self._times()}
+            is_transient = not isinstance(error, DliFailException)
+            event = {"status": "error", "message": str(error), "transient": is_transient}
+        yield TriggerEvent({**event, **self._times()})  # type: ignore[no-untyped-call]  # likewise
 
     async def _wait(self, shared: SharedHook[AccountHook]) -> dict[str, Any]:
         """Poll until it is over, or time is up."""
@@ -126,8 +109,8 @@ class WaitingTrigger(SafeLog, BaseTrigger):
         while True:
             bound = self._bound()
             try:
-                async with bounded(bound, "the poll"):
-                    await shared.poll(self.look)
+                async with _bounded(bound, "the poll"):
+                    await shared.poll(self.poll)
             except DliException as error:
                 # Cut off as it began, by the end of execution_timeout: what the poll before it found holds.
                 if (
@@ -136,7 +119,7 @@ class WaitingTrigger(SafeLog, BaseTrigger):
                     and self._left_of_execution() <= 0
                 ):
                     if failure is None:
-                        return {"status": "timeout", "missing": self.missing(), **self.facts()}
+                        return self._event("timeout")
                     raise failure from failure.__cause__
                 raise_unless_transient(error, self._left())
                 failure = error
@@ -144,16 +127,27 @@ class WaitingTrigger(SafeLog, BaseTrigger):
             else:
                 failure = None
                 if self.is_over():
-                    return {"status": "present", "missing": self.missing(), **self.facts()}
+                    return self._event("done")
                 if self._left() <= 0:
-                    return {"status": "timeout", "missing": self.missing(), **self.facts()}
+                    return self._event("timeout")
             pause = max(self.poll_interval, _LEAST) * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 -- no secret
             await asyncio.sleep(min(pause, self._left()))
 
-    def service_time(self) -> float:
-        """Return epoch seconds by the service's clock; by this machine's where it has shown none."""
-        hook = self._shared and self._shared.hook
-        return hook.service_time() if hook else time.time()
+    @abstractmethod
+    async def poll(self, hook: Any) -> None:  # noqa: ANN401 -- of ``hook_class``
+        """Poll once, with that hook."""
+
+    @abstractmethod
+    def pending(self) -> list[Any]:
+        """Return what is still waited for; the wait ends when there is nothing left."""
+
+    def is_over(self) -> bool:
+        """Return whether the wait is over, whatever is still pending."""
+        return not self.pending()
+
+    def payload(self) -> dict[str, Any]:
+        """Return what else the task needs to know."""
+        return {}
 
     async def request(self, hook: AccountHook, response: Awaitable[T]) -> T:
         """Await the response to one request of a poll, in bounded time whatever the service does.
@@ -164,8 +158,23 @@ class WaitingTrigger(SafeLog, BaseTrigger):
         """
         account = hook.account
         limit = account.retry.budget + account.network.connect_timeout + account.network.read_timeout
-        async with bounded(limit, "a request"):
+        async with _bounded(limit, "a request"):
             return await response
+
+    def service_time(self) -> float:
+        """Return epoch seconds by the service's clock; by this machine's where it has shown none."""
+        hook = self._shared and self._shared.hook
+        return hook.service_time() if hook else time.time()
+
+    def _event(self, status: str) -> dict[str, Any]:
+        return {"status": status, "pending": self.pending(), **self.payload()}
+
+    def _times(self) -> dict[str, float]:
+        """Return what is left of the limits that the task has given, for it to go on with."""
+        left = {} if self.timeout is None else {"left": max(0.0, self._left_of_timeout())}
+        if self.execution_left is not None:
+            left["execution_left"] = self._left_of_execution()
+        return left
 
     def _bound(self) -> float:
         """Return the seconds that a poll which begins now may take: the last one is given a little time."""
@@ -186,24 +195,13 @@ class WaitingTrigger(SafeLog, BaseTrigger):
         return min(ends, default=0.0)
 
     def _left_of_execution(self) -> float:
-        if self.execution_left is None:
-            return inf
-        return self.execution_left - (time.monotonic() - self._began)
-
-    def _times(self) -> dict[str, float]:
-        """Return what is left of the limits that the task has given, for it to go on with."""
-        left = {} if self.timeout is None else {"left": max(0.0, self._left_of_timeout())}
-        if self.execution_left is not None:
-            left["execution_left"] = self._left_of_execution()
-        return left
+        return inf if self.execution_left is None else self.execution_left - (time.monotonic() - self._began)
 
 
 @asynccontextmanager
-async def bounded(seconds: float, what: str) -> AsyncIterator[None]:
+async def _bounded(seconds: float, what: str) -> AsyncIterator[None]:
     """End what takes longer as a failure that may pass.
 
-    :param seconds: that it may take
-    :param what: it is, for the message
     :raises DliException: if it takes longer
     """
     try:
@@ -215,18 +213,7 @@ async def bounded(seconds: float, what: str) -> AsyncIterator[None]:
 
 async def _load() -> None:
     """Import what is heavy, once, and not on the event loop, where it would stop every other trigger."""
-    if _is_loaded():
-        return
     async with _LOADING.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-        if _is_loaded():  # by one that had the lock before
-            return
-        for name in _HEAVY:
-            await asyncio.to_thread(import_module, name)
-
-
-def _is_loaded() -> bool:
-    return all(name in sys.modules for name in _HEAVY)
-
-
-def _failed(error: Exception) -> dict[str, Any]:
-    return {"status": "error", "message": str(error), "transient": not isinstance(error, DliFailException)}
+        if not all(name in sys.modules for name in _HEAVY):
+            for name in _HEAVY:
+                await asyncio.to_thread(import_module, name)
