@@ -41,7 +41,7 @@ def pytest_in(folder: Path, *arguments: str) -> str:
         "no:asyncio",
         *arguments,
     ]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
     return done.stdout + done.stderr
 
 
