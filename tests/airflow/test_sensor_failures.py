@@ -192,7 +192,7 @@ def test_a_trigger_that_reports_nothing_is_told(error: str) -> None:
         jobs(103, soft_fail=True).resume_execution("__fail__", {"error": error}, {})
 
 
-# An alarm interrupts whatever runs; while a connection is being opened, its socket is closed by the garbage collector.
+# An alarm interrupts whatever runs; of a connection being opened the garbage collector closes the socket.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @both_halves
 @pytest.mark.parametrize("is_down", [True, False], ids=["down", "up"])
