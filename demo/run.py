@@ -31,7 +31,7 @@ from airflow_provider_dli.client.flink import list_jobs
 from airflow_provider_dli.client.locations import parse_archive
 from airflow_provider_dli.client.obs.settings import make_client
 from airflow_provider_dli.client.transport.sync import SyncTransport
-from airflow_provider_dli.connection.account import to_account
+from airflow_provider_dli.connection import to_account
 
 DAG_ID = "dli_export_flink_jobs"
 SHOWN = 6

@@ -11,8 +11,14 @@ import pytest
 from airflow_provider_dli.client.account import Account, Network
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.connection.account import secrets_of, to_account
-from airflow_provider_dli.connection.fields import EXTRAS, AuthType, conn_fields, ui_field_behaviour
+from airflow_provider_dli.connection import (
+    EXTRAS,
+    AuthType,
+    conn_fields,
+    secrets_of,
+    to_account,
+    ui_field_behaviour,
+)
 from tests.connections import GOOD, Connection
 
 
@@ -54,7 +60,7 @@ def test_every_extra_can_be_set_and_blanks_around_a_pasted_value_are_dropped() -
         "agency_domain_name": " ",
         "bucket": "obs-test",
         "ca_bundle": certifi.where(),
-        "verify": "True",
+        "insecure_skip_verify": "False",
         "proxy": "http://user:pw@proxy:3128",
         "connect_timeout": "5",
         "read_timeout": 60,
@@ -109,7 +115,7 @@ def test_the_environment_is_read_only_where_the_connection_says_so() -> None:
 
 def test_certificates_can_be_left_unchecked() -> None:
     """Whatever the bundle says."""
-    extras = {**GOOD, "verify": False, "ca_bundle": certifi.where()}
+    extras = {**GOOD, "insecure_skip_verify": True, "ca_bundle": certifi.where()}
     assert to_account(Connection(extra_dejson=extras)).network.verify is False
 
 
@@ -119,7 +125,7 @@ def test_a_field_left_empty_in_the_form_is_not_set(empty: str | None) -> None:
     extras = {**dict.fromkeys(EXTRAS, empty), **GOOD}
     if empty == "  ":
         extras |= {
-            "verify": "",
+            "insecure_skip_verify": "",
             "connect_timeout": "",
             "read_timeout": "",
             "total_timeout": "",
@@ -169,8 +175,8 @@ def test_a_field_left_empty_in_the_form_is_not_set(empty: str | None) -> None:
                 ("proxy", "socks5h://proxy:3128"),
                 ("proxy", "hunter2"),
                 ("proxy", "http://proxy:3128/path"),
-                ("verify", "perhaps"),
-                ("verify", 7),
+                ("insecure_skip_verify", "perhaps"),
+                ("insecure_skip_verify", 7),
                 ("ca_bundle", True),
                 ("ca_bundle", "/etc/\nca"),
                 ("ca_bundle", "/nowhere/ca.pem"),
@@ -229,7 +235,7 @@ def test_the_form_has_every_field_and_hides_secrets() -> None:
         "proxy",
     ]
     assert fields["auth_type"]["schema"]["enum"] == [*AuthType, None]
-    assert fields["verify"]["schema"]["type"] == ["boolean", "null"]
+    assert fields["insecure_skip_verify"]["schema"]["type"] == ["boolean", "null"]
     assert set(ui_field_behaviour()) == {"hidden-fields", "relabeling", "placeholders"}
 
 

@@ -94,7 +94,7 @@ sys.meta_path.insert(0, Forbidden())
 import importlib, pkgutil, pytest
 for package in ("client", "archive", "connection"):
     home = importlib.import_module("airflow_provider_dli." + package)
-    for module in pkgutil.walk_packages(home.__path__, home.__name__ + "."):
+    for module in pkgutil.walk_packages(getattr(home, "__path__", []), home.__name__ + "."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
 quick = ["flink", "names", "replies", "retry", "signing", "wire"]

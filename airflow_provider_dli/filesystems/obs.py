@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from fsspec import AbstractFileSystem  # type: ignore[import-untyped]  # it has no types
 
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.filesystems.file import ObsFile
 from airflow_provider_dli.filesystems.places import (
@@ -25,6 +24,7 @@ from airflow_provider_dli.filesystems.places import (
     place_of,
 )
 from airflow_provider_dli.hooks.obs import ObsHook
+from airflow_provider_dli.parameters import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

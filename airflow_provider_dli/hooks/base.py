@@ -1,4 +1,4 @@
-"""What the hooks share: the connection, read once and when first needed, and a way to talk."""
+"""The base of the hooks: the account, read from the connection when first needed, and the transports."""
 
 from __future__ import annotations
 
@@ -10,15 +10,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakKeyDictionary
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
 
-from airflow_provider_dli.connection.fields import CONN_TYPE, DEFAULT_CONN_ID, KEY_VARIABLES, ui_field_behaviour
+from airflow_provider_dli.client.credentials import AccessKey
+from airflow_provider_dli.client.exchange import utc_now
+from airflow_provider_dli.connection import (
+    CONN_TYPE,
+    KEY_VARIABLES,
+    is_json,
+    secrets_of,
+    to_account,
+    ui_field_behaviour,
+)
 from airflow_provider_dli.escaping import SafeLog
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
-from airflow_provider_dli.hooks.masking import mask_secret
+from airflow_provider_dli.parameters import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -28,9 +39,18 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.clocks import ServiceClock
     from airflow_provider_dli.client.transport.aio import AsyncTransport
     from airflow_provider_dli.client.transport.sync import SyncTransport
-    from airflow_provider_dli.connection.reading import AirflowConnection
+    from airflow_provider_dli.connection import AirflowConnection
 
 T = TypeVar("T")
+
+#: seconds; a secrets backend that hangs must not hold a wait for good
+_LOOKUP_TIMEOUT = 60.0
+#: where each Airflow has its masker. ``airflow.providers.common.compat.sdk`` has it only since 1.22.0
+_MASKERS = (
+    "airflow.sdk.log",  # since 3.1
+    "airflow.sdk.execution_time.secrets_masker",  # 3.0
+    "airflow.utils.log.secrets_masker",  # 2.11
+)
 
 
 @dataclass
@@ -39,16 +59,6 @@ class _Open:
 
     transport: AsyncTransport
     users: int = 0
-
-
-def _connected(account: Account) -> AsyncTransport:
-    from airflow_provider_dli.client.transport.aio import AsyncTransport
-
-    return AsyncTransport(account.network)
-
-
-def _fingerprint(connection: Any) -> int:  # noqa: ANN401 -- Airflow's, with the undecoded extras
-    return hash((connection.login, connection.password, connection.extra, *map(os.environ.get, KEY_VARIABLES)))
 
 
 class AccountHook(SafeLog, BaseHook):
@@ -74,6 +84,11 @@ class AccountHook(SafeLog, BaseHook):
         """Copy and pickle a hook as one on the same connection: locks, connections and secrets stay here."""
         return type(self), (self.dli_conn_id,)
 
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return how Airflow's connection form looks."""
+        return ui_field_behaviour()
+
     @property
     def account(self) -> Account:
         """The account that the connection gives; read when first asked for.
@@ -85,7 +100,7 @@ class AccountHook(SafeLog, BaseHook):
             return self._account
         with self._existing():
             connection = self.get_connection(self.dli_conn_id)
-        return self._adopt(connection)
+        return self._account_of(connection)
 
     @property
     def project_id(self) -> str:
@@ -93,9 +108,7 @@ class AccountHook(SafeLog, BaseHook):
 
         :raises DliFailException: if not exactly one project bears the region's name
         """
-        from airflow_provider_dli.client.exchange import utc_now
-
-        return self._hold(self.account.project.id(utc_now))
+        return self._run(self.account.project.id(utc_now))
 
     def service_time(self) -> float:
         """Return epoch seconds by the service's clock, as its responses to this hook have shown it.
@@ -116,10 +129,16 @@ class AccountHook(SafeLog, BaseHook):
     def _clock(self, account: Account) -> ServiceClock:
         return account.dli_clock
 
-    def _hold(self, conversation: Flow[T]) -> T:
-        """Hold a conversation to its end, with errors as a DAG author sees them."""
+    def _run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end, with errors as a DAG author sees them."""
         with translated(self.dli_conn_id):
-            return self._transport.run(conversation)
+            return self._transport.run(flow)
+
+    @cached_property
+    def _transport(self) -> SyncTransport:
+        from airflow_provider_dli.client.transport.sync import SyncTransport
+
+        return SyncTransport(self.account.network)
 
     async def __aenter__(self) -> Self:
         """Keep the connections of this event loop open until the end of the block, or of the last of several."""
@@ -132,31 +151,56 @@ class AccountHook(SafeLog, BaseHook):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let them go."""
+        """Close them with the last block."""
         loop = asyncio.get_running_loop()
         self._open[loop].users -= 1
         if not self._open[loop].users:
             await self._open.pop(loop).transport.__aexit__(kind, error, trace)
 
-    async def _ahold(self, conversation: Flow[T]) -> T:
-        """Hold a conversation without blocking the event loop, on open connections if there are any."""
+    async def _arun(self, flow: Flow[T]) -> T:
+        """Run a flow without blocking the event loop, on open connections if there are any."""
         with translated(self.dli_conn_id):
             if open_here := self._open.get(asyncio.get_running_loop()):
-                return await open_here.transport.arun(conversation)
+                return await open_here.transport.arun(flow)
             async with _connected(self.account) as transport:
-                return await transport.arun(conversation)
+                return await transport.arun(flow)
 
     async def _aaccount(self) -> Account:
-        """Give the account, without blocking the event loop while the connection is read."""
-        from airflow_provider_dli.hooks.looking_up import alook_up
-
+        """Return the account, without blocking the event loop while the connection is read."""
         if self._account is None:
             async with self._reading.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
                 if self._account is None:
                     with self._existing():
-                        connection = await alook_up(self, self.dli_conn_id)
-                    return self._adopt(connection)
+                        connection = await self._aget_connection()
+                    return self._account_of(connection)
         return self.account
+
+    async def _aget_connection(self) -> Any:  # noqa: ANN401 -- Airflow's
+        """Return the connection without blocking the event loop, as each Airflow allows it.
+
+        ``airflow.providers.common.compat.connection`` does the same as of 1.23.0 of October 2026. Before that it
+        calls what stops a triggerer of Airflow 3.1 to 3.3.1 for good, so it is done here.
+
+        :raises AirflowNotFoundException: if there is none of that id
+        :raises DliException: if Airflow does not return it in time
+        """
+        try:
+            async with asyncio.timeout(_LOOKUP_TIMEOUT):
+                # Came with Airflow 3.3.2, where aget_connection masks secrets without waiting for the supervisor.
+                if hasattr(Connection, "aextra_dejson"):
+                    return await self.aget_connection(self.dli_conn_id)
+                if not has_supervisor():
+                    # A thread for each: one that hangs holds up no other.
+                    return await asyncio.to_thread(self.get_connection, self.dli_conn_id)
+                from asgiref.sync import sync_to_async
+
+                # In asgiref's thread, which lets Airflow talk to its supervisor on this very loop.
+                return await sync_to_async(self.get_connection)(self.dli_conn_id)
+        except TimeoutError as error:
+            raise DliException(
+                f"connection {self.dli_conn_id!r} could not be read: Airflow, or its secrets backend, gave no "
+                f"response within {_LOOKUP_TIMEOUT:.0f} s"
+            ) from error
 
     @contextmanager
     def _existing(self) -> Iterator[None]:
@@ -186,14 +230,8 @@ class AccountHook(SafeLog, BaseHook):
     def _unreadable(self, why: str) -> DliFailException:
         return DliFailException(f"connection {self.dli_conn_id!r} cannot be read ({why}): correct it")
 
-    @cached_property
-    def _transport(self) -> SyncTransport:
-        from airflow_provider_dli.client.transport.sync import SyncTransport
-
-        return SyncTransport(self.account.network)
-
-    def _adopt(self, connection: AirflowConnection) -> Account:
-        """Read a connection unless another thread or task has: all share one account, and so one token.
+    def _account_of(self, connection: AirflowConnection) -> Account:
+        """Return the account of a connection, or the one that another thread or task has read: all share a token.
 
         Not under the lock: to mask a secret, a triggerer waits for its supervisor and lets other triggers run
         meanwhile, in this very thread; one that met the lock would stop them all for good.
@@ -203,6 +241,25 @@ class AccountHook(SafeLog, BaseHook):
             if self._account is None:
                 self._account, self._fingerprint = account, _fingerprint(connection)
             return self._account
+
+    def _read(self, connection: AirflowConnection) -> Account:
+        # Airflow would take extras that are no JSON for none at all.
+        if not is_json(getattr(connection, "extra", None)):
+            raise self._unreadable("its extra is not JSON")
+        # What is no JSON object Airflow takes for a URI, and a bare secret for one that has a path alone.
+        if not getattr(connection, "conn_type", True) and (connection.host or connection.schema):
+            raise self._unreadable("it is neither the URI nor the JSON of a connection")
+        for secret in secrets_of(connection, os.environ):
+            mask_secret(secret)
+        with translated(self.dli_conn_id):
+            account = to_account(connection)
+        if account.network.verify is False:
+            self.log.warning(
+                "TLS CERTIFICATES ARE NOT VERIFIED on connection %r (insecure_skip_verify): anybody on the way "
+                "can read and change everything, secrets included. Use ca_bundle for a private authority.",
+                self.dli_conn_id,
+            )
+        return account
 
     @property
     def fingerprint(self) -> int | None:
@@ -218,11 +275,8 @@ class AccountHook(SafeLog, BaseHook):
 
     @property
     def fetches_keys(self) -> bool:
-        """Whether keys are handed out, by a metadata service or IAM: another hook may have others."""
-        from airflow_provider_dli.client.credentials import TemporaryKeys
-        from airflow_provider_dli.client.credentials.iam import TokenCredentials
-
-        return isinstance(self.account.credentials, TemporaryKeys | TokenCredentials)
+        """Whether keys are issued by a metadata service or IAM: another hook may get others."""
+        return not isinstance(self.account.credentials, AccessKey)
 
     def has_changed(self) -> bool:
         """Return whether the connection has other credentials or settings by now than this hook has read."""
@@ -233,36 +287,38 @@ class AccountHook(SafeLog, BaseHook):
 
     async def ahas_changed(self) -> bool:
         """Return the same as :meth:`has_changed`, without blocking the event loop."""
-        from airflow_provider_dli.hooks.looking_up import alook_up
-
         try:
-            return _fingerprint(await alook_up(self, self.dli_conn_id)) != self._fingerprint
+            return _fingerprint(await self._aget_connection()) != self._fingerprint
         except AirflowNotFoundException:
             return True
 
-    def _read(self, connection: AirflowConnection) -> Account:
-        from airflow_provider_dli.connection.account import secrets_of, to_account
-        from airflow_provider_dli.connection.reading import is_json
 
-        # Airflow would take extras that are no JSON for none at all.
-        if not is_json(getattr(connection, "extra", None)):
-            raise self._unreadable("its extra is not JSON")
-        # What is no JSON object Airflow takes for a URI, and a bare secret for one that has a path alone.
-        if not getattr(connection, "conn_type", True) and (connection.host or connection.schema):
-            raise self._unreadable("it is neither the URI nor the JSON of a connection")
-        for secret in secrets_of(connection, os.environ):
-            mask_secret(secret)
-        with translated(self.dli_conn_id):
-            account = to_account(connection)
-        if account.network.verify is False:
-            self.log.warning(
-                "CERTIFICATES ARE NOT CHECKED on connection %r: anybody on the way can read and change "
-                "everything, secrets included. Use ca_bundle for a private authority.",
-                self.dli_conn_id,
-            )
-        return account
+def _connected(account: Account) -> AsyncTransport:
+    from airflow_provider_dli.client.transport.aio import AsyncTransport
 
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Tell Airflow how the connection form looks."""
-        return ui_field_behaviour()
+    return AsyncTransport(account.network)
+
+
+def _fingerprint(connection: Any) -> int:  # noqa: ANN401 -- Airflow's, with the undecoded extras
+    return hash((connection.login, connection.password, connection.extra, *map(os.environ.get, KEY_VARIABLES)))
+
+
+def has_supervisor() -> bool:
+    """Return whether this is Airflow 3, where triggers ask a supervisor for what is in the database."""
+    return find_spec("airflow.sdk") is not None
+
+
+def mask_secret(secret: str) -> None:
+    """Have Airflow mask a secret in all that is logged from now on.
+
+    :param secret: the secret
+    :raises ImportError: if this Airflow has its masker nowhere that is known
+    """
+    for place in _MASKERS:
+        try:
+            masker = import_module(place).mask_secret
+        except (ImportError, AttributeError):
+            continue
+        masker(secret)
+        return
+    raise ImportError(f"Airflow's mask_secret is in none of {', '.join(_MASKERS)}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.exchange import request_flow
@@ -10,7 +13,6 @@ from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.exceptions import DliException, translated
 from airflow_provider_dli.hooks.base import AccountHook
-from airflow_provider_dli.hooks.calling import calling
 from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
@@ -20,8 +22,33 @@ if TYPE_CHECKING:
 
     from airflow_provider_dli.client.call import Call, QueryValue
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Item = TypeVar("Item")
+
+
+def calling(make: Callable[P, Call[T]]) -> Callable[Concatenate[DliHook, P], T]:
+    """Return a method that makes a call and runs it, with the signature and docstring of what makes the call.
+
+    Errors are those of :meth:`~airflow_provider_dli.hooks.dli.DliHook.run`.
+
+    :param make: makes the call
+    """
+
+    @wraps(make)
+    def method(self: DliHook, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with translated():
+            call = make(*args, **kwargs)
+        return self.run(call)
+
+    signature = inspect.signature(make)
+    # What the call gives, and not the call: the function's own annotation says ``Call[T]``.
+    given = str(signature.return_annotation).removeprefix("Call[").removesuffix("]")
+    this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    method.__signature__ = signature.replace(  # type: ignore[attr-defined]  # read by inspect and help()
+        parameters=[this, *signature.parameters.values()], return_annotation=given
+    )
+    return method
 
 
 class DliHook(AccountHook):
@@ -59,7 +86,7 @@ class DliHook(AccountHook):
         connections of its event loop, for all tasks in it that share the hook.
         """
         account = await self._aaccount()
-        return await self._ahold(request_flow(call, account))
+        return await self._arun(request_flow(call, account))
 
     export_flink_jobs = calling(flink.export_jobs)
     import_flink_jobs = calling(flink.import_jobs)

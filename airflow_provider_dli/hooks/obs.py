@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from airflow_provider_dli.client.exchange import utc_now
 from airflow_provider_dli.client.locations import ObsLocation, parse_archive
 from airflow_provider_dli.exceptions import translated
 from airflow_provider_dli.hooks.base import AccountHook
@@ -59,13 +60,12 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not answer
         :raises DliFailException: if the bucket is missing or may not be read
         """
-        from airflow_provider_dli.client.exchange import utc_now
         from airflow_provider_dli.client.obs.head import ask_facts
 
         with translated():
             checked = _place(place)
         account = await self._aaccount()
-        return await self._ahold(ask_facts(checked, account, utc_now, bucket_known=bucket_known))
+        return await self._arun(ask_facts(checked, account, utc_now, bucket_known=bucket_known))
 
     def open(self, place: ObsLocation | str, facts: ObjectFacts) -> ObjectReader:
         """Open an object as a seekable binary file that is read in ranges, never on disk.
@@ -208,9 +208,7 @@ class ObsHook(AccountHook):
             return make_client(account, self._key, self._transport)
 
     def _key(self) -> AccessKey:
-        from airflow_provider_dli.client.exchange import utc_now
-
-        return self._hold(self.account.credentials.keys(utc_now))
+        return self._run(self.account.credentials.keys(utc_now))
 
 
 def _place(place: ObsLocation | str) -> ObsLocation:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 from airflow_provider_dli.operators.base import DliBaseOperator
+from airflow_provider_dli.parameters import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg

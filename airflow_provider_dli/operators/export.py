@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
 from airflow_provider_dli.operators.base import DliBaseOperator
-from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, number_of, value_of
+from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
 
 if TYPE_CHECKING:
     from datetime import timedelta

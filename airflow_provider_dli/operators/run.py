@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.operators.asking import FlinkJobsOperator
+from airflow_provider_dli.parameters import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.links.dli import ObsBucketLink, persist
 from airflow_provider_dli.operators.base import DliBaseOperator
-from airflow_provider_dli.parameters import NOT_GIVEN, NotGiven, names_of, number_of, value_of
+from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
 from airflow_provider_dli.triggers.deferral import Deferrable
 
 if TYPE_CHECKING:

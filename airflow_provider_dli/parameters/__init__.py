@@ -11,6 +11,7 @@ from enum import Enum
 from math import isfinite
 from typing import Final, Literal, TypeVar
 
+DEFAULT_CONN_ID = "dli_default"
 #: what to do where no job is selected or named
 IfEmpty = Literal["fail", "skip", "succeed"]
 #: ``exists``: OBS has it · ``directory``: its directory was read and is sound · ``full``: every byte was

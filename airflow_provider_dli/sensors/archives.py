@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import PokeReturnValue, conf
 
-from airflow_provider_dli.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_dli.escaping import escaped
-from airflow_provider_dli.parameters import number_of
+from airflow_provider_dli.parameters import DEFAULT_CONN_ID, number_of
 from airflow_provider_dli.sensors.base import DliSensor
 
 if TYPE_CHECKING:

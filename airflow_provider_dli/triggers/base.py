@@ -32,7 +32,7 @@ _JITTER = 0.25
 #: seconds that the last poll of a wait may take, and any poll
 _LAST_POLL, _LEAST = 30.0, 0.1
 _HEAVY = (
-    "airflow_provider_dli.connection.account",
+    "airflow_provider_dli.connection",
     "airflow_provider_dli.client.transport.aio",
     "airflow_provider_dli.client.obs.head",
 )

@@ -11,9 +11,7 @@ import pytest
 from airflow.models import Connection
 from airflow.providers.common.compat.sdk import Connection as TaskConnection
 
-from airflow_provider_dli.connection.account import to_account
-from airflow_provider_dli.connection.fields import EXTRAS
-from airflow_provider_dli.connection.reading import AirflowConnection
+from airflow_provider_dli.connection import EXTRAS, AirflowConnection, to_account
 
 SECRET = "s/e%c+r&e?t=:@#1"
 EXTRA = {
@@ -26,7 +24,7 @@ EXTRA = {
     "console_endpoint": "https://console-intl.huaweicloud.com",
     "bucket": "obs-test",
     "ca_bundle": certifi.where(),
-    "verify": True,
+    "insecure_skip_verify": False,
     "proxy": "http://user:p%40ss@proxy:3128",
     "connect_timeout": 2.5,
     "read_timeout": 30,
@@ -78,7 +76,8 @@ def test_uri_json_and_form_give_the_same_account() -> None:
 
 def test_extras_as_plain_texts_of_a_uri_are_understood() -> None:
     """Numbers and booleans are texts there, as people write them by hand."""
-    query = "region=eu-de&verify=false&connect_timeout=2.5&retry_budget=0&obs_endpoint=https%3A%2F%2Fobs.test"
+    query = "region=eu-de&insecure_skip_verify=true&connect_timeout=2.5&retry_budget=0"
+    query += "&obs_endpoint=https%3A%2F%2Fobs.test"
     account = to_account(Connection(conn_id="dli_default", uri=f"dli://AK:SK@/?{query}"))
     assert account.network.verify is False
     assert account.network.connect_timeout == 2.5

@@ -39,7 +39,7 @@ FIELDS = (
     "console_endpoint",
     "bucket",
     "ca_bundle",
-    "verify",
+    "insecure_skip_verify",
     "connect_timeout",
     "read_timeout",
     "retry_budget",
@@ -97,8 +97,8 @@ def test_what_is_no_secret_is_still_shown(connect: Connect) -> None:
     assert "'/no/such/file' cannot be used (No such file" in told_by(lambda: DliHook().account)
     connect(endpoint="https://dli.cn-north-4.myhuaweicloud.com:99999")
     assert "'https://dli.cn-north-4.myhuaweicloud.com:99999' is not a URL" in told_by(lambda: DliHook().account)
-    connect(verify="maybe")
-    assert "'maybe' is no boolean" in told_by(lambda: DliHook().account)
+    connect(insecure_skip_verify="maybe")
+    assert "'maybe' is not a boolean" in told_by(lambda: DliHook().account)
 
 
 PASSWORD = "hunter2-secret"

@@ -239,7 +239,16 @@ def connected(world: Emulator, instance: TaskInstance) -> None:
     del instance
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_CONN_BAD", json.dumps({"conn_type": "dli", "extra": {HOSTILE: HOSTILE}}))
-        for name in ("region", "cloud", "auth_type", "endpoint", "verify", "read_timeout", "bucket", "ca_bundle"):
+        for name in (
+            "region",
+            "cloud",
+            "auth_type",
+            "endpoint",
+            "insecure_skip_verify",
+            "read_timeout",
+            "bucket",
+            "ca_bundle",
+        ):
             patch.setenv("AIRFLOW_CONN_WRONG", world.connection("access_key", agency=False, **{name: HOSTILE}))
             works, message = DliHook("wrong").test_connection()
             assert not works

@@ -8,15 +8,15 @@ import sys
 
 import pytest
 
-from airflow_provider_dli.hooks import masking
+from airflow_provider_dli.hooks import base
 
 SCRIPT = """
 
 from airflow_provider_dli.hooks.dli import DliHook
 DliHook().account
-from airflow_provider_dli.hooks.masking import _PLACES
+from airflow_provider_dli.hooks.base import _MASKERS
 from importlib import import_module
-for place in _PLACES:
+for place in _MASKERS:
     try:
         redact = import_module(place).redact
     except (ImportError, AttributeError):
@@ -49,6 +49,6 @@ def test_the_secret_key_is_masked_in_this_airflow(auth_type: str, airflow_enviro
 
 def test_an_airflow_without_a_masker_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Never silently unmasked: the places that were tried are in the error."""
-    monkeypatch.setattr(masking, "_PLACES", ("airflow.no_such_module", "json"))
+    monkeypatch.setattr(base, "_MASKERS", ("airflow.no_such_module", "json"))
     with pytest.raises(ImportError, match=r"mask_secret is in none of airflow\.no_such_module, json"):
-        masking.mask_secret("secret")
+        base.mask_secret("secret")

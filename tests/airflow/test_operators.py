@@ -134,10 +134,10 @@ def test_a_selection_that_rendered_to_none_is_not_all_jobs(world: Any) -> None:
 @pytest.mark.parametrize(
     ("extras", "reason"),
     [
-        ({"regoin": "x"}, r"^connection 'dli_default': extra regoin: is unknown"),
+        ({"regoin": "x"}, r"^connection 'dli_default': extra regoin: is not a valid extra"),
         ({"region": ""}, r"^connection 'dli_default': region: is missing"),
         ({"project_id": "a/b"}, r"^connection 'dli_default': project_id: 'a/b' is not a project id"),
-        ({"auth_type": "magic"}, r"^connection 'dli_default': auth_type: 'magic' is not possible"),
+        ({"auth_type": "magic"}, r"^connection 'dli_default': auth_type: 'magic' is not a valid choice"),
         ({"endpoint": "dli.example.com"}, r"^connection 'dli_default': endpoint: .*has no scheme"),
     ],
 )

@@ -1,0 +1,449 @@
+"""The Airflow connection of type ``dli``: its account, its fields, and the form that Airflow makes of them.
+
+No I/O and no Airflow: anything with the attributes of an Airflow connection will do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Any, Protocol
+
+from airflow_provider_dli.client.account import Account, Network, Project, RetryPolicy
+from airflow_provider_dli.client.credentials import AccessKey, Credentials, iam, metadata
+from airflow_provider_dli.client.endpoints import (
+    CLOUDS,
+    checked_ca_bundle,
+    checked_endpoint,
+    checked_project,
+    checked_region,
+    default_console,
+    default_endpoint,
+)
+from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.locations import parse_directory
+from airflow_provider_dli.client.proxies import parse_proxy, proxy_secrets
+from airflow_provider_dli.escaping import beginning
+
+CONN_TYPE = "dli"
+#: where authentication ``environment`` looks: access key, secret key, and the token of a temporary one
+KEY_VARIABLES = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
+_PROXY_VARIABLES = [
+    variable for name in ("https_proxy", "http_proxy", "all_proxy") for variable in (name, name.upper())
+]
+_WEEK = 604800.0
+_MAX_LENGTH = 4096
+# The API gateway takes headers up to 32 KiB, tokens among them.
+_MAX_SECRET_LENGTH = 32768
+_LIKE_NAME = re.compile(r"[a-z_]{1,30}")
+
+
+class AirflowConnection(Protocol):
+    """What is read of an Airflow connection."""
+
+    @property
+    def login(self) -> str | None:
+        """Access key, or name of an IAM user."""
+
+    @property
+    def password(self) -> str | None:
+        """Secret key, password or token."""
+
+    @property
+    def host(self) -> str | None:
+        """Not used."""
+
+    @property
+    def schema(self) -> str | None:
+        """Not used."""
+
+    @property
+    def port(self) -> int | None:
+        """Not used."""
+
+    @property
+    def extra_dejson(self) -> dict[str, Any]:
+        """The extras, decoded."""
+        ...
+
+
+class AuthType(StrEnum):
+    """How the connection authenticates."""
+
+    #: login and password are access key and secret key, permanent or temporary
+    ACCESS_KEY = "access_key"
+    #: login and password are those of an IAM user
+    PASSWORD = "password"  # noqa: S105 -- the name of a choice
+    #: the password is a token of IAM
+    TOKEN = "token"  # noqa: S105 -- the name of a choice
+    #: the agency of the ECS that the task runs on
+    METADATA = "metadata"
+    #: the environment variables of Huawei Cloud's own SDKs, read where the task runs
+    ENVIRONMENT = "environment"
+
+
+def to_account(connection: AirflowConnection, environ: Mapping[str, str] = os.environ) -> Account:
+    """Return the account of a connection.
+
+    :param connection: of type ``dli``
+    :param environ: where authentication ``environment`` looks
+    :raises ConfigurationError: naming the field, if one is missing, unknown or not usable
+    """
+    for name in ("host", "schema", "port"):
+        if getattr(connection, name, None):
+            raise ConfigurationError(
+                name, "is not used by a dli connection", "leave it empty; put a URL into the extra 'endpoint'"
+            )
+    extras = Extras(connection.extra_dejson)
+    region = checked_region(extras.required("region", "give a region id such as cn-north-4"))
+    project_id = extras.string("project_id")
+    if not project_id and extras.string("auth_type") == AuthType.ENVIRONMENT:
+        project_id = environ.get("HUAWEICLOUD_SDK_PROJECT_ID") or None
+    if project_id:
+        checked_project(project_id)
+    iam_endpoint = _endpoint(extras, "iam", region)
+    credentials = _credentials(connection, extras, iam_endpoint, iam.Scope(project_id, region), environ)
+    credentials = _of_agency(extras, iam_endpoint, credentials)
+    console = extras.string("console_endpoint")
+    return Account(
+        region=region,
+        project=Project(project_id, region, iam_endpoint, credentials),
+        credentials=credentials,
+        endpoint=_endpoint(extras, "dli", region),
+        obs_endpoint=_endpoint(extras, "obs", region),
+        iam_endpoint=iam_endpoint,
+        console=(
+            checked_endpoint("console_endpoint", console)
+            if console
+            else default_console(region, extras.string("cloud"))
+        ),
+        bucket=_bucket(extras),
+        network=_network(extras),
+        retry=RetryPolicy(budget=extras.number("retry_budget", 120.0, 0.0, _WEEK)),
+    )
+
+
+def _credentials(
+    connection: AirflowConnection, extras: Extras, iam_endpoint: str, scope: iam.Scope, environ: Mapping[str, str]
+) -> Credentials:
+    auth_type = extras.string("auth_type") or AuthType.ACCESS_KEY
+    if auth_type == AuthType.PASSWORD:
+        user = iam.User(
+            credential("login", connection.login, "the name of the IAM user", header=False),
+            credential("password", connection.password, "the password of the IAM user", header=False),
+            extras.required("domain_name", "give the name of the account that the IAM user belongs to"),
+        )
+        return iam.password_token(iam_endpoint, user, scope)
+    if auth_type == AuthType.TOKEN:
+        return iam.ready_token(iam_endpoint, credential("password", connection.password, "the token", header=True))
+    if auth_type == AuthType.METADATA:
+        endpoint = extras.string("metadata_endpoint") or metadata.ENDPOINT
+        return metadata.metadata_keys(checked_endpoint("metadata_endpoint", endpoint))
+    if auth_type == AuthType.ENVIRONMENT:
+        return _key_of_environment(environ)
+    token = extras.string("security_token")
+    return AccessKey(
+        credential("login", connection.login, "the access key (AK)", header=True),
+        credential("password", connection.password, "the secret key (SK)", header=True),
+        credential("security_token", token, "the token", header=True) if token else None,
+    )
+
+
+def _key_of_environment(environ: Mapping[str, str]) -> AccessKey:
+    def variable(name: str) -> str:
+        return credential(f"environment variable {name}", environ.get(name), "the key", header=True)
+
+    key_name, secret_name, token_name = KEY_VARIABLES
+    token = variable(token_name) if environ.get(token_name) else None
+    return AccessKey(variable(key_name), variable(secret_name), token)
+
+
+def _of_agency(extras: Extras, iam_endpoint: str, credentials: Credentials) -> Credentials:
+    name, domain = extras.string("agency_name"), extras.string("agency_domain_name")
+    if name and domain:
+        return iam.agency_keys(iam_endpoint, credentials, iam.Agency(name, domain))
+    if name or domain:
+        missing = "agency_domain_name" if name else "agency_name"
+        raise ConfigurationError(missing, "is missing", "an agency needs its name and the account that gave it")
+    return credentials
+
+
+def _endpoint(extras: Extras, service: str, region: str) -> str:
+    name = "endpoint" if service == "dli" else f"{service}_endpoint"
+    given = extras.string(name)
+    return checked_endpoint(name, given) if given else default_endpoint(service, region, extras.string("cloud"))
+
+
+def _bucket(extras: Extras) -> str | None:
+    given = extras.string("bucket")
+    try:
+        return parse_directory("bucket", given).bucket if given else None
+    except ConfigurationError as error:
+        failure = ConfigurationError("bucket", f"{beginning(given)} is not the name of a bucket", error.remedy)
+    raise failure
+
+
+def _network(extras: Extras) -> Network:
+    proxy, bundle = extras.string("proxy"), extras.string("ca_bundle")
+    trusted = checked_ca_bundle("ca_bundle", bundle) if bundle else True
+    if proxy:
+        parse_proxy("proxy", proxy)
+    return Network(
+        verify=not extras.boolean("insecure_skip_verify") and trusted,
+        proxy=proxy,
+        connect_timeout=extras.number("connect_timeout", 10.0, 0.1, 600.0),
+        read_timeout=extras.number("read_timeout", 120.0, 0.1, 3600.0),
+        total_timeout=extras.number("total_timeout", 0.0, 0.1, 86400.0) or None,
+    )
+
+
+class Extras:
+    """The extras that are set; a field left empty in the form is not.
+
+    :param given: as Airflow decodes them
+    :raises ConfigurationError: if they are not a mapping, and naming those that are unknown
+    """
+
+    def __init__(self, given: object) -> None:
+        if not isinstance(given, Mapping):
+            raise ConfigurationError("extra", f"is a {type(given).__name__}", "give a JSON object of fields")
+        if unknown := sorted(str(name) for name in set(given) - set(EXTRAS)):
+            close = [name for each in unknown for name in get_close_matches(each, EXTRAS, 1)]
+            hint = f"did you mean {', '.join(close)}? " if close else ""
+            raise ConfigurationError(
+                f"extra {', '.join(map(_shown_name, unknown[:5]))}",
+                "is not a valid extra of a dli connection",
+                f"{hint}valid are {', '.join(EXTRAS)}",
+            )
+        self._set = {name: value for name, value in given.items() if value is not None}
+
+    def string(self, name: str) -> str | None:
+        """Return a string without white space around it (a pasted value has some), or None.
+
+        :param name: of the extra
+        :raises ConfigurationError: if it is not a string, none of its choices, or has what no field may hold
+        """
+        value = self._set.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise ConfigurationError(name, f"is a {type(value).__name__}", "give a string")
+        stripped, field = value.strip(), EXTRAS[name]
+        if field.choices and stripped and stripped not in field.choices:
+            raise ConfigurationError(
+                name, f"{beginning(stripped)} is not a valid choice", f"give one of {', '.join(field.choices)}"
+            )
+        longest = _MAX_SECRET_LENGTH if field.secret else _MAX_LENGTH
+        return _checked_string(name, stripped, longest, secret=field.secret) if stripped else None
+
+    def required(self, name: str, remedy: str) -> str:
+        """Return a string that must be set.
+
+        :param name: of the extra
+        :param remedy: what to do if it is not
+        :raises ConfigurationError: if it is not set, or as for :meth:`string`
+        """
+        value = self.string(name)
+        if value is None:
+            raise ConfigurationError(name, "is missing from the extras of the connection", remedy)
+        return value
+
+    def number(self, name: str, default: float, least: float, most: float) -> float:
+        """Return a number, given as such or as a string.
+
+        :param name: of the extra
+        :param default: if it is not set
+        :param least: the smallest valid one, in seconds
+        :param most: the largest
+        :raises ConfigurationError: if it is not a number, or out of these bounds
+        """
+        value = self._set.get(name)
+        if value is None or value == "":
+            return default
+        try:
+            number = float("nan") if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = float("nan")
+        if not least <= number <= most:
+            raise ConfigurationError(
+                name, f"{beginning(value)} is not valid", f"give {least:g} to {most:g} seconds"
+            )
+        return number
+
+    def boolean(self, name: str) -> bool:
+        """Return a boolean, given as such or as a string; False if it is not set.
+
+        :param name: of the extra
+        :raises ConfigurationError: if it is not one
+        """
+        value = self._set.get(name)
+        text = "false" if value is None or value == "" else str(value).strip().lower()
+        if text not in ("true", "false"):
+            raise ConfigurationError(name, f"{beginning(value)} is not a boolean", "give true or false")
+        return text == "true"
+
+
+def _shown_name(name: str) -> str:
+    """Return the name of an extra; of what does not look like one only the beginning, for it may be a secret."""
+    is_name = _LIKE_NAME.fullmatch(name) or get_close_matches(name, EXTRAS, 1)
+    return name if is_name else beginning(name)
+
+
+def credential(name: str, value: str | None, meaning: str, *, header: bool) -> str:
+    """Return login or password; the message never shows it.
+
+    :param name: the field, for messages
+    :param value: what was given
+    :param meaning: what should be there, for messages
+    :param header: whether it goes into a header as it is, which takes ASCII without spaces
+    :raises ConfigurationError: naming the field, if it is empty or not valid
+    """
+    stripped = (value or "").strip()
+    if not stripped:
+        raise ConfigurationError(name, "is empty", f"give {meaning}")
+    _checked_string(name, stripped, _MAX_SECRET_LENGTH, secret=True)
+    if header and (not stripped.isascii() or " " in stripped):
+        raise ConfigurationError(name, "has spaces or non-ASCII characters", f"give {meaning} as issued")
+    return stripped
+
+
+def _checked_string(name: str, value: str, longest: int, *, secret: bool) -> str:
+    """Refuse control characters, and more text than makes sense."""
+    if len(value) > longest:
+        raise ConfigurationError(name, f"is {len(value):,} characters long", f"give at most {longest:,}")
+    if not value.isprintable():
+        shown = "" if secret else f"{beginning(value)} "
+        raise ConfigurationError(name, f"{shown}has control characters", "give the value without them")
+    return value
+
+
+def secrets_of(connection: AirflowConnection, environ: Mapping[str, str]) -> list[str]:
+    """Return every string of a connection that no log may show.
+
+    :param connection: of type ``dli``, usable or not
+    :param environ: the variables of the environment, from which the keys come if the connection says so
+    """
+    # Whatever JSON it is: a connection that cannot be used may hold secrets all the same.
+    decoded: object = connection.extra_dejson
+    extras = decoded if isinstance(decoded, Mapping) else {}
+    given = [connection.password, extras.get("security_token"), extras.get("proxy")]
+    for text in (extras.get("proxy"), *(environ.get(name) for name in _PROXY_VARIABLES)):
+        given += proxy_secrets(text) if isinstance(text, str) else []
+    if extras.get("auth_type") == AuthType.ENVIRONMENT:
+        given += [environ.get(name) for name in KEY_VARIABLES[1:]]
+    secrets = [secret.strip() for secret in given if isinstance(secret, str)]
+    return [secret for secret in dict.fromkeys(secrets) if secret]
+
+
+def is_json(extra: object) -> bool:
+    """Return whether the undecoded extras of a connection are JSON, or empty.
+
+    :param extra: as Airflow keeps them
+    """
+    if not isinstance(extra, str) or not extra.strip():
+        return True
+    try:
+        json.loads(extra)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraField:
+    """One extra of the connection.
+
+    :param label: its label in the connection form
+    :param description: what to put there
+    :param kind: ``string``, ``number`` or ``boolean``
+    :param secret: shown as dots and masked in logs
+    :param choices: the values it may have; empty for any
+    """
+
+    label: str
+    description: str
+    kind: str = "string"
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+
+    def schema(self) -> dict[str, Any]:
+        """Return its JSON Schema; every extra may be left empty."""
+        schema: dict[str, Any] = {"type": [self.kind, "null"]}
+        if self.choices:
+            schema["enum"] = [*self.choices, None]
+        if self.secret:
+            schema["format"] = "password"
+        return schema
+
+
+#: the only list of the connection's extras
+EXTRAS: Mapping[str, ExtraField] = {
+    "region": ExtraField("Region", "Region id, such as cn-north-4."),
+    "project_id": ExtraField(
+        "Project ID", "Id of the project in that region: console, My Credentials. Looked up in IAM if empty."
+    ),
+    "auth_type": ExtraField(
+        "Authentication",
+        "access_key (default): AK and SK above. password: IAM user and password above. token: an IAM token as the "
+        "password. metadata: the agency of the ECS. environment: HUAWEICLOUD_SDK_AK and so on.",
+        choices=tuple(AuthType),
+    ),
+    "security_token": ExtraField("Security token", "Only with a temporary access key.", secret=True),
+    "domain_name": ExtraField("Account name", "The account of the IAM user; only with authentication password."),
+    "agency_name": ExtraField("Agency", "Name of an agency of another account to assume; empty for none."),
+    "agency_domain_name": ExtraField("Agency's account", "Name of the account that gave the agency."),
+    "cloud": ExtraField(
+        "Cloud", "Whose hosts to use; empty follows from the region (Huawei Cloud).", choices=tuple(CLOUDS)
+    ),
+    "endpoint": ExtraField("DLI endpoint", "Only if it does not follow from cloud and region: https://host."),
+    "obs_endpoint": ExtraField("OBS endpoint", "Only if it does not follow from cloud and region."),
+    "iam_endpoint": ExtraField("IAM endpoint", "Only if it does not follow from cloud and region."),
+    "metadata_endpoint": ExtraField("Metadata endpoint", "Only if it is not http://169.254.169.254."),
+    "console_endpoint": ExtraField(
+        "Console", "Links of tasks lead there: https://console.huaweicloud.com, or the international or other one."
+    ),
+    "bucket": ExtraField("Bucket to test", "The Test button checks whether this bucket may be read."),
+    "ca_bundle": ExtraField("CA bundle", "Path of a file with certificate authorities to trust instead."),
+    "insecure_skip_verify": ExtraField(
+        "Skip TLS verification (insecure)",
+        "Accept any certificate: anybody between here and the service can read and change everything. Only for a "
+        "test; a warning is logged.",
+        kind="boolean",
+    ),
+    "proxy": ExtraField(
+        "Proxy", "http://user:password@host:port. Empty: the one in the environment, if any.", secret=True
+    ),
+    "connect_timeout": ExtraField("Connect timeout", "Seconds to establish a connection (10).", kind="number"),
+    "read_timeout": ExtraField("Read timeout", "Seconds without a byte of the response (120).", kind="number"),
+    "total_timeout": ExtraField(
+        "Total timeout",
+        "Seconds that one request may take in all, however slowly its response comes. Empty: connect timeout and "
+        "twice the read timeout (250).",
+        kind="number",
+    ),
+    "retry_budget": ExtraField(
+        "Retry budget", "Seconds that one call may take, its waits and retries included (120).", kind="number"
+    ),
+}
+
+
+def conn_fields() -> dict[str, Any]:
+    """Return the extras as ``conn-fields`` of Airflow's connection form."""
+    return {
+        name: {"label": extra.label, "description": extra.description, "schema": extra.schema()}
+        for name, extra in EXTRAS.items()
+    }
+
+
+def ui_field_behaviour() -> dict[str, Any]:
+    """Return the standard fields as ``ui-field-behaviour`` of Airflow's connection form."""
+    return {
+        "hidden-fields": ["host", "schema", "port", "extra"],
+        "relabeling": {"login": "Access key (AK) or IAM user", "password": "Secret key (SK), password or token"},
+        "placeholders": {},
+    }
