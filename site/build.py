@@ -17,7 +17,7 @@ from modules import reference
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / ".cache" / "site-source"
 OUTPUT = ROOT / ".cache" / "site"
-PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs")
+PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs", "dli_emulator/README.md")
 #: folders whose code pages link to; each file gets a page with its text
 CODE = ("example_dags", "comparison", "live")
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
@@ -55,7 +55,7 @@ def lay_out() -> None:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, SOURCE / name)
         else:
-            SOURCE.mkdir(parents=True, exist_ok=True)
+            (SOURCE / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, SOURCE / name)
     shutil.copy(ROOT / "LICENSE", SOURCE / "LICENSE")
     linked = set()
@@ -136,7 +136,14 @@ def write_index() -> None:
         names = dict.fromkeys(re.findall(r"\]\(([^):#]+)\.md\)", rows))
         entries = "\n".join(names)
         trees.append(f"```{{toctree}}\n:hidden:\n:caption: {caption}\n:maxdepth: 1\n\n{entries}\n```\n")
-    pages = ("At a glance <../README>", "reference/index", "../CHANGELOG", "../CONTRIBUTING", "../SECURITY")
+    pages = (
+        "At a glance <../README>",
+        "The emulator in full <../dli_emulator/README>",
+        "reference/index",
+        "../CHANGELOG",
+        "../CONTRIBUTING",
+        "../SECURITY",
+    )
     more = "The project\n:maxdepth: 1\n\n" + "\n".join(pages)
     trees.append(f"```{{toctree}}\n:hidden:\n:caption: {more}\n```\n")
     text = (

@@ -78,10 +78,12 @@ def test_every_connection_works(text: str, dli_emulator: Any, monkeypatch: pytes
 
 
 def test_a_users_own_test_suite(airflow_environ: dict[str, str], tmp_path: Path) -> None:
-    """The page's tests, copied as they stand into a folder of somebody who has only the package."""
+    """The tests of both pages, copied as they stand into a folder of somebody who has only the packages."""
     text = (DOCS / "howto" / "test-your-dag.md").read_text(encoding="utf-8")
     code = "\n\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
     (tmp_path / "test_my_backup.py").write_text(code)
+    (example,) = re.findall(r"```python\n(.*?)```", (DOCS / "emulator.md").read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "test_my_pipeline.py").write_text(example)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "dags").mkdir()
     shutil.copy(ROOT / "example_dags" / "dli_export_flink_jobs.py", tmp_path / "dags" / "my_backup.py")
@@ -93,7 +95,7 @@ def test_a_users_own_test_suite(airflow_environ: dict[str, str], tmp_path: Path)
         text=True,
         check=False,
     )
-    assert "3 passed" in done.stdout, done.stdout
+    assert "4 passed" in done.stdout, done.stdout
 
 
 def test_the_newcomers_dag(airflow_environ: dict[str, str], dli_emulator: Any, tmp_path: Path) -> None:

@@ -16,12 +16,11 @@ import airflow_provider_dli
 from airflow_provider_dli.connection import EXTRAS
 from airflow_provider_dli.operators import dli as operators
 from airflow_provider_dli.sensors import dli as sensors
-from dli_emulator.kinds import KINDS, flaw_in
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DAG_CODE, HOOK_CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "dli_emulator" / "README.md"]
 
 
 def test_the_first_dag_is_a_dag() -> None:
@@ -128,21 +127,6 @@ def test_every_module_has_its_place_in_the_architecture() -> None:
                 continue
             name = f"{path.name}/" if path.is_dir() else path.name
             assert re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", tree), name
-
-
-def test_each_fault_tells_which_operations_it_is_for() -> None:
-    """In the emulator's table: ``any`` takes ``*`` too; the others take those that they name."""
-    page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
-    table = page.partition("| kind | parameters | for |")[2].partition("\n\n")[0]
-    told: dict[str, str] = {}
-    for kinds, operations in re.findall(r"^\| (`[^|]+) \| [^|]*\| ([^|]+) \|", table, re.MULTILINE):
-        told |= dict.fromkeys(re.findall(r"`(\w+)`", kinds), operations)
-    assert set(told) == set(KINDS)
-    for kind, operations in told.items():
-        named = re.findall(r"`(\w+)`", operations)
-        assert (operations == "any") is not bool(named)
-        assert bool(named) is bool(flaw_in("*", kind, {}))
-        assert not any(flaw_in(operation, kind, {}) for operation in named or ["ShowFlinkJob"])
 
 
 def test_the_commands_are_there() -> None:

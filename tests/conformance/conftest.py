@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
+from api_client import ApiClient
 from dli_emulator import Emulator
-from tests.emulator.conftest import Asker
 
 #: whether this is `make conformance`
 THOROUGH = bool(os.environ.get("DLI_CONFORMANCE"))
@@ -46,6 +46,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture
-def asker(dli_emulator: Emulator) -> Asker:
+def api(dli_emulator: Emulator) -> ApiClient:
     """Return a client of the session's emulator, which is clean."""
-    return Asker(dli_emulator)
+    return ApiClient(dli_emulator)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from api_client import ApiClient
 from dli_emulator.routes import ROUTES
 from tests.conformance.explorer import description
-from tests.emulator.conftest import Asker
 from tests.operations import ENDPOINTS
 
 TRUST = {"documented", "captured", "clients", "inferred", "open"}
@@ -86,9 +86,9 @@ def test_it_says_of_each_part_how_far_it_can_be_trusted(described: dict[str, Any
     assert {"ExportFlinkJobs", "ImportFlinkJobs", "ListFlinkJobs", "BatchRunFlinkJobs"} <= chosen
 
 
-def test_the_emulator_serves_it(asker: Asker, described: dict[str, Any]) -> None:
+def test_the_emulator_serves_it(api: ApiClient, described: dict[str, Any]) -> None:
     """Beside its other routes of its own."""
-    answer = asker.send("GET", "/_emulator/openapi.json")
+    answer = api.send("GET", "/_emulator/openapi.json")
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("application/json")
     assert json.loads(answer.content) == described

@@ -15,14 +15,14 @@ from huaweicloudsdkcore.exceptions.exceptions import (  # type: ignore[import-un
 from airflow_provider_dli.client.call import Reply
 from airflow_provider_dli.client.errors import ServiceError
 from airflow_provider_dli.client.exchange import judge
+from api_client import ApiClient
 from dli_emulator import Emulator
+from official_sdk import sdk_client
 from tests.client.test_operations import plain
 from tests.conformance.answers import refusal, varied
 from tests.conformance.conftest import SEED, THOROUGH, Tell
 from tests.conformance.inputs import draw, sdk_method, sdk_request
-from tests.emulator.conftest import Asker
-from tests.emulator.test_sdk import client
-from tests.emulator.test_sdk_operations import ASKED, payload
+from tests.conformance.test_sdk_operations import ASKED, payload
 from tests.operations import OPERATIONS, call_about, golden, make_call
 
 # "to_dict() is deprecated", of the SDK itself
@@ -57,10 +57,10 @@ def comparable(operation: str, theirs: Any) -> Any:
     return answer
 
 
-def recorded(operation: str, asker: Asker) -> list[Any]:
+def recorded(operation: str, api: ApiClient) -> list[Any]:
     """Give the answers that are varied: the manual's example, and the emulator's."""
-    answer = json.loads(ASKED[operation](asker).raw_content)
-    asker.emulator.reset()
+    answer = json.loads(ASKED[operation](api).raw_content)
+    api.emulator.reset()
     return [golden(operation)["ok"]["body"], answer]
 
 
@@ -74,7 +74,7 @@ def told(emulator: Emulator, operation: str, status: int, body: Any) -> Any:
     """Have the official client told an answer, over a socket."""
     emulator.fault(operation, "reply", status=status, body=body)
     request = sdk_request(draw(operation, random.Random(SEED)))
-    return getattr(client(emulator), sdk_method(operation))(request)
+    return getattr(sdk_client(emulator), sdk_method(operation))(request)
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,14 @@ def test_what_differs_is_seen(ours: Any, theirs: Any) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_both_clients_read_the_same(operation: str, asker: Asker, tell: Tell) -> None:
+def test_both_clients_read_the_same(operation: str, api: ApiClient, tell: Tell) -> None:
     """Out of the same bytes: nulls, missing and new fields, large numbers, any text, each form of success."""
     chance = random.Random(f"{SEED} {operation}")
-    bases = recorded(operation, asker)
+    bases = recorded(operation, api)
     different = []
     for _ in range(EACH):
         body = in_official_form(operation, varied(copy.deepcopy(chance.choice(bases)), chance))
-        theirs = told(asker.emulator, operation, 200, body)
+        theirs = told(api.emulator, operation, 200, body)
         ours = plain(judge(call_about(operation, body), Reply(200, {}, theirs.raw_content)))
         if not same(ours, comparable(operation, theirs.to_dict())):
             different.append((body, ours))
@@ -103,14 +103,14 @@ def test_both_clients_read_the_same(operation: str, asker: Asker, tell: Tell) ->
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_both_clients_read_the_same_refusal(operation: str, asker: Asker, tell: Tell) -> None:
+def test_both_clients_read_the_same_refusal(operation: str, api: ApiClient, tell: Tell) -> None:
     """Status, code, words and request id."""
     chance = random.Random(f"{SEED} no {operation}")
     different = []
     for _ in range(EACH // 4):
         status, body = refusal(chance)
         with pytest.raises(ServiceResponseException) as caught:
-            told(asker.emulator, operation, status, body)
+            told(api.emulator, operation, status, body)
         theirs = caught.value
         reply = Reply(status, {"x-request-id": theirs.request_id}, json.dumps(body).encode())
         with pytest.raises(ServiceError) as mine:

@@ -19,9 +19,9 @@ from airflow_provider_dli.client.errors import ServiceError
 from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from dli_emulator import Emulator
+from official_sdk import sdk_client
 from tests.conformance.conftest import SEED, THOROUGH, Tell
 from tests.conformance.inputs import DEFAULTS, Inputs, draw, our_call, sdk_method, sdk_request
-from tests.emulator.test_sdk import client
 from tests.operations import ENDPOINTS, OPERATIONS
 
 # "to_dict() is deprecated", of the SDK itself
@@ -38,7 +38,7 @@ def senders(dli_emulator: Emulator) -> Iterator[dict[str, Callable[[Inputs], Sen
     account = Account(
         dli_emulator.region, project, key, dli_emulator.dli, dli_emulator.obs, iam_endpoint=dli_emulator.iam
     )
-    theirs = client(dli_emulator)
+    theirs = sdk_client(dli_emulator)
     with closing(SyncTransport()) as transport:
 
         def ours_sends(given: Inputs) -> Sent:

@@ -18,7 +18,7 @@ def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-#: kind -> its parameters with their defaults; what each does is told in docs/emulator.md
+#: kind -> its parameters with their defaults; the README says what each does
 KINDS: Mapping[str, Mapping[str, Any]] = {
     # the answer comes at once and the operation is not carried out, unless the fault has ``acts``
     "reply": {"status": 200, "headers": {}, "body": "", "acts": False},

@@ -150,7 +150,7 @@ class Emulator:
         """Script a fault.
 
         :param operation: name of the operation, such as ``ExportFlinkJobs``; ``*`` for each
-        :param kind: what is to happen, see docs/emulator.md
+        :param kind: what is to happen, see the README
         :param times: how many requests it meets; None for all until it is cleared
         :param parameters: those of the kind
         :raises ValueError: if there is no such operation, kind or parameter

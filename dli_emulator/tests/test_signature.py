@@ -26,7 +26,7 @@ from dli_emulator.signature import (
 )
 from dli_emulator.wire import Request
 
-CASES = sorted((Path(__file__).parents[1] / "golden" / "signing").glob("*.json"))
+CASES = sorted((Path(__file__).parents[2] / "tests" / "golden" / "signing").glob("*.json"))
 AK, SK = "EXAMPLEAK00000000001", "ExampleSecretKey0000000000000000000000001"
 
 

@@ -11,28 +11,18 @@ from typing import Any
 
 import pytest
 
+from api_client import ApiClient, Clock
 from dli_emulator.obs import s3_client
 from dli_emulator.state import Settings
-from tests.emulator.conftest import Asker, Clock
 
 
-def stored_bytes(asker: Asker, entry: str) -> bytes:
-    bucket, key = entry.split("/", 1)
-    return asker.emulator.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-
-
-def archive(asker: Asker, entry: str) -> dict[str, Any]:
-    with zipfile.ZipFile(io.BytesIO(stored_bytes(asker, entry))) as opened:
+def archive(api: ApiClient, entry: str) -> dict[str, Any]:
+    with zipfile.ZipFile(io.BytesIO(api.stored(entry))) as opened:
         assert opened.testzip() is None
         return {name: json.loads(opened.read(name)) for name in opened.namelist()}
 
 
-def keys(asker: Asker) -> list[str]:
-    found = asker.emulator.s3.list_objects_v2(Bucket=asker.emulator.bucket)
-    return [item["Key"] for item in found.get("Contents", [])]
-
-
-def test_selected_jobs_lie_in_the_store(each_store: Asker) -> None:
+def test_selected_jobs_lie_in_the_store(each_store: ApiClient) -> None:
     """One archive where it was asked for, named as DLI names it, with just these jobs as they are shown."""
     answer = each_store.export(100, 103, obs_dir=f"{each_store.emulator.bucket}/nightly/2026-01-15")
     assert answer.status == 200
@@ -45,25 +35,25 @@ def test_selected_jobs_lie_in_the_store(each_store: Asker) -> None:
     assert jobs["103.json"] == each_store.show(103).body["job_detail"]
 
 
-def test_all_jobs_when_none_is_selected(each_store: Asker) -> None:
+def test_all_jobs_when_none_is_selected(each_store: ApiClient) -> None:
     """The whole project; ids that were given beside are passed over. A bucket alone will do as obs_dir."""
     body = {"obs_dir": each_store.emulator.bucket, "is_selected": False, "job_selected": [1]}
     (entry,) = each_store.export_body(body).body["zip_file"]
     assert len(archive(each_store, entry)) == 26
-    assert keys(each_store) == [entry.removeprefix("obs-test/")]
+    assert each_store.stored_keys() == [entry.removeprefix("obs-test/")]
 
 
-def test_one_key_opens_both_dli_and_the_store(each_store: Asker) -> None:
+def test_one_key_opens_both_dli_and_the_store(each_store: ApiClient) -> None:
     """And a wrong secret opens neither."""
     emulator = each_store.emulator
     assert each_store.jobs().status == 200
-    assert keys(each_store) == []
+    assert each_store.stored_keys() == []
     for key in ((emulator.access_key, "wrong"), ("UNKNOWN", emulator.secret_key)):
         client = s3_client(emulator.obs, *key, proxies={})
         with pytest.raises(client.exceptions.ClientError, match=r"40[13]|AccessDenied|InvalidAccess|Signature"):
             client.list_objects_v2(Bucket=emulator.bucket)
         client.close()
-        assert each_store.ask("GET", f"/v1.0/{emulator.project_id}/streaming/jobs", key=key).status == 401
+        assert each_store.request("GET", f"/v1.0/{emulator.project_id}/streaming/jobs", key=key).status == 401
 
 
 @pytest.mark.parametrize(
@@ -89,20 +79,20 @@ def test_one_key_opens_both_dli_and_the_store(each_store: Asker) -> None:
         ({"obs_dir": "obs-test", "is_selected": True, "job_selected": [100, 7, 8]}, "DLI.16001", "7, 8"),
     ],
 )
-def test_bad_bodies_are_refused_and_nothing_is_written(asker: Asker, body: Any, code: str, said: str) -> None:
+def test_bad_bodies_are_refused_and_nothing_is_written(api: ApiClient, body: Any, code: str, said: str) -> None:
     """HTTP 400, the code, and what is wrong."""
-    answer = asker.export_body(body)
+    answer = api.export_body(body)
     assert answer.error == (400, code)
     assert said in answer.body["error_msg"]
-    assert keys(asker) == []
-    assert not asker.emulator.requests[-1].acted
+    assert api.stored_keys() == []
+    assert not api.emulator.requests[-1].acted
 
 
-def test_a_body_that_is_no_json_is_refused(asker: Asker) -> None:
+def test_a_body_that_is_no_json_is_refused(api: ApiClient) -> None:
     """Bytes of any kind."""
-    path = f"/v1.0/{asker.emulator.project_id}/streaming/jobs/export"
-    token = asker.emulator.state.keys.issue_token(next(iter(asker.emulator.state.keys.users.values())))
-    assert asker.send("POST", path, {"X-Auth-Token": token.value}, b"\xff{").error == (400, "DLI.0001")
+    path = f"/v1.0/{api.emulator.project_id}/streaming/jobs/export"
+    token = api.emulator.state.keys.issue_token(next(iter(api.emulator.state.keys.users.values())))
+    assert api.send("POST", path, {"X-Auth-Token": token.value}, b"\xff{").error == (400, "DLI.0001")
 
 
 def test_exports_at_the_same_moment_do_not_collide(made: Any, clock: Clock) -> None:
@@ -112,20 +102,20 @@ def test_exports_at_the_same_moment_do_not_collide(made: Any, clock: Clock) -> N
         answers = list(pool.map(lambda _: ours.export(100), range(12)))
     entries = {answer.body["zip_file"][0] for answer in answers}
     assert len(entries) == 12
-    assert {f"{ours.emulator.bucket}/{key}" for key in keys(ours)} == entries
+    assert {f"{ours.emulator.bucket}/{key}" for key in ours.stored_keys()} == entries
 
 
-def test_a_job_given_twice_is_exported_once(asker: Asker) -> None:
+def test_a_job_given_twice_is_exported_once(api: ApiClient) -> None:
     """The archive names each job once."""
-    (entry,) = asker.export(100, 100).body["zip_file"]
-    assert list(archive(asker, entry)) == ["100.json"]
+    (entry,) = api.export(100, 100).body["zip_file"]
+    assert list(archive(api, entry)) == ["100.json"]
 
 
 def test_a_project_without_jobs_gives_no_archive(made: Any) -> None:
     """The emulator's own choice, since the manual does not tell."""
     empty = made(jobs=0)
     assert empty.export().body["zip_file"] == []
-    assert keys(empty) == []
+    assert empty.stored_keys() == []
 
 
 def test_the_other_editions_of_the_manual(made: Any) -> None:

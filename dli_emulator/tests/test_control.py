@@ -8,31 +8,28 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.conftest import Asker
-from tests.emulator.test_export import keys
+from api_client import ApiClient
 
 
-def post(asker: Asker, what: str, body: Any = None) -> Any:
-    return asker.send(
-        "POST", f"/_emulator/{what}", {"Content-Type": "application/json"}, json.dumps(body).encode()
-    )
+def post(api: ApiClient, what: str, body: Any = None) -> Any:
+    return api.send("POST", f"/_emulator/{what}", {"Content-Type": "application/json"}, json.dumps(body).encode())
 
 
-def test_faults_are_set_shown_and_cleared(asker: Asker) -> None:
+def test_faults_are_set_shown_and_cleared(api: ApiClient) -> None:
     """One or a list of them, in the form of the command line's JSON."""
-    one = post(asker, "faults", {"operation": "ListFlinkJobs", "kind": "throttled", "times": 2, "retry_after": 1})
+    one = post(api, "faults", {"operation": "ListFlinkJobs", "kind": "throttled", "times": 2, "retry_after": 1})
     assert (one.status, one.body[0]["times"]) == (201, 2)
-    assert post(asker, "faults", [{"kind": "html"}, {"kind": "slow", "before": 0, "times": None}]).status == 201
-    assert asker.jobs().headers["retry-after"] == "1"
-    shown = asker.send("GET", "/_emulator/faults").body
+    assert post(api, "faults", [{"kind": "html"}, {"kind": "slow", "before": 0, "times": None}]).status == 201
+    assert api.jobs().headers["retry-after"] == "1"
+    shown = api.send("GET", "/_emulator/faults").body
     assert [(fault["operation"], fault["kind"], fault["times"]) for fault in shown] == [
         ("ListFlinkJobs", "throttled", 1),
         ("*", "html", 1),
         ("*", "slow", None),
     ]
-    assert asker.send("DELETE", "/_emulator/faults").status == 204
-    assert asker.send("GET", "/_emulator/faults").body == []
-    assert asker.jobs().status == 200
+    assert api.send("DELETE", "/_emulator/faults").status == 204
+    assert api.send("GET", "/_emulator/faults").body == []
+    assert api.jobs().status == 200
 
 
 @pytest.mark.parametrize(
@@ -46,39 +43,39 @@ def test_faults_are_set_shown_and_cleared(asker: Asker) -> None:
         ("x", "a fault is a mapping"),
     ],
 )
-def test_nonsense_is_refused(asker: Asker, body: Any, said: str) -> None:
+def test_nonsense_is_refused(api: ApiClient, body: Any, said: str) -> None:
     """400 with the reason, and nothing of it is set."""
-    answer = post(asker, "faults", body)
+    answer = post(api, "faults", body)
     assert answer.status == 400
     assert said in answer.body["error"]
-    assert asker.send("GET", "/_emulator/faults").body == []
-    assert asker.send("POST", "/_emulator/faults", {"Content-Type": "application/json"}, b"{").status == 400
+    assert api.send("GET", "/_emulator/faults").body == []
+    assert api.send("POST", "/_emulator/faults", {"Content-Type": "application/json"}, b"{").status == 400
 
 
-def test_requests_are_shown_and_cleared(asker: Asker) -> None:
+def test_requests_are_shown_and_cleared(api: ApiClient) -> None:
     """What the log has, as JSON; asking for it is not in it."""
-    asker.jobs(limit=3)
-    (entry,) = asker.send("GET", "/_emulator/requests").body
+    api.jobs(limit=3)
+    (entry,) = api.send("GET", "/_emulator/requests").body
     assert (entry["operation"], entry["status"], entry["query"]) == ("ListFlinkJobs", 200, [["limit", "3"]])
     assert entry["headers"]["authorization"].endswith("Signature=***")
-    assert asker.send("DELETE", "/_emulator/requests").status == 204
-    assert asker.send("GET", "/_emulator/requests").body == []
+    assert api.send("DELETE", "/_emulator/requests").status == 204
+    assert api.send("GET", "/_emulator/requests").body == []
 
 
-def test_reset_makes_all_clean(asker: Asker) -> None:
+def test_reset_makes_all_clean(api: ApiClient) -> None:
     """Jobs, faults, requests and the bucket."""
-    asker.export(100)
-    asker.emulator.state.jobs.clear()
-    post(asker, "faults", {"kind": "html"})
-    assert post(asker, "reset").status == 204
-    assert (asker.emulator.requests, list(asker.emulator.faults), keys(asker)) == ([], [], [])
-    assert len(asker.emulator.state.jobs) == 26
+    api.export(100)
+    api.emulator.state.jobs.clear()
+    post(api, "faults", {"kind": "html"})
+    assert post(api, "reset").status == 204
+    assert (api.emulator.requests, list(api.emulator.faults), api.stored_keys()) == ([], [], [])
+    assert len(api.emulator.state.jobs) == 26
 
 
 @pytest.mark.parametrize(("method", "what"), [("GET", "reset"), ("PUT", "faults"), ("GET", "nothing")])
-def test_other_controls_are_not_found(asker: Asker, method: str, what: str) -> None:
+def test_other_controls_are_not_found(api: ApiClient, method: str, what: str) -> None:
     """404, in JSON."""
-    answer = asker.send(method, f"/_emulator/{what}")
+    answer = api.send(method, f"/_emulator/{what}")
     assert (answer.status, list(answer.body)) == (404, ["error"])
 
 

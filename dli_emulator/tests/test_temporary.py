@@ -10,10 +10,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from api_client import ApiClient, Clock, Response
 from dli_emulator import Emulator
 from dli_emulator.keys import AccessKey, Agency
 from dli_emulator.state import DEFAULT_AGENCY
-from tests.emulator.conftest import Answer, Asker, Clock
 
 PATH = "/v3.0/OS-CREDENTIAL/securitytokens"
 
@@ -23,47 +23,47 @@ def body(method: str, **given: Any) -> dict[str, Any]:
     return {"auth": {"identity": {"methods": [method], method: given}}}
 
 
-def post(asker: Asker, content: Any, **headers: str) -> Answer:
+def post(api: ApiClient, content: Any, **headers: str) -> Response:
     """Ask without a signature."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return asker.send("POST", PATH, {"Content-Type": "application/json", **named}, json.dumps(content).encode())
+    return api.send("POST", PATH, {"Content-Type": "application/json", **named}, json.dumps(content).encode())
 
 
-def a_token(asker: Asker) -> str:
+def a_token(api: ApiClient) -> str:
     """Give a token of the emulator's user."""
-    (user,) = asker.emulator.state.keys.users.values()
-    return asker.emulator.state.keys.issue_token(user).value
+    (user,) = api.emulator.state.keys.users.values()
+    return api.emulator.state.keys.issue_token(user).value
 
 
-def opens_dli(asker: Asker, credential: dict[str, str]) -> Answer:
+def opens_dli(api: ApiClient, credential: dict[str, str]) -> Response:
     """List jobs with a temporary key."""
     key = (credential["access"], credential["secret"])
-    target = f"/v1.0/{asker.emulator.project_id}/streaming/jobs"
-    return asker.ask_with_token(target, key, credential["securitytoken"])
+    target = f"/v1.0/{api.emulator.project_id}/streaming/jobs"
+    return api.request_with_token(target, key, credential["securitytoken"])
 
 
-def test_a_token_gives_a_temporary_key_that_opens_dli(asker: Asker) -> None:
+def test_a_token_gives_a_temporary_key_that_opens_dli(api: ApiClient) -> None:
     """Named in the body, or in the header; with the security token it is as good as any."""
-    token = a_token(asker)
-    for answer in (post(asker, body("token", id=token)), post(asker, body("token"), X_Auth_Token=token)):
+    token = a_token(api)
+    for answer in (post(api, body("token", id=token)), post(api, body("token"), X_Auth_Token=token)):
         assert answer.status == 201
         credential = answer.body["credential"]
         assert set(credential) == {"access", "secret", "securitytoken", "expires_at"}
-        assert opens_dli(asker, credential).status == 200
+        assert opens_dli(api, credential).status == 200
         credential["securitytoken"] = "another"
-        assert opens_dli(asker, credential).error == (401, "APIGW.0301")
+        assert opens_dli(api, credential).error == (401, "APIGW.0301")
 
 
-def test_an_agency_gives_a_temporary_key_to_whom_it_trusts(asker: Asker) -> None:
+def test_an_agency_gives_a_temporary_key_to_whom_it_trusts(api: ApiClient) -> None:
     """Who asks must prove who they are; an agency that is not there is 404."""
     role = {"agency_name": DEFAULT_AGENCY.name, "domain_name": DEFAULT_AGENCY.domain, "duration_seconds": 900}
-    answer = asker.ask("POST", PATH, body("assume_role", **role))
+    answer = api.request("POST", PATH, body("assume_role", **role))
     assert answer.status == 201
-    assert opens_dli(asker, answer.body["credential"]).status == 200
-    assert post(asker, body("assume_role", **role)).error == (401, "APIGW.0301")
-    assert asker.ask("POST", PATH, body("assume_role", **role | {"agency_name": "x"})).status == 404
-    asker.emulator.state.keys.agencies.add(Agency("x", DEFAULT_AGENCY.domain))
-    assert asker.ask("POST", PATH, body("assume_role", **role | {"agency_name": "x"})).status == 201
+    assert opens_dli(api, answer.body["credential"]).status == 200
+    assert post(api, body("assume_role", **role)).error == (401, "APIGW.0301")
+    assert api.request("POST", PATH, body("assume_role", **role | {"agency_name": "x"})).status == 404
+    api.emulator.state.keys.agencies.add(Agency("x", DEFAULT_AGENCY.domain))
+    assert api.request("POST", PATH, body("assume_role", **role | {"agency_name": "x"})).status == 201
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_an_agency_gives_a_temporary_key_to_whom_it_trusts(asker: Asker) -> None
     ],
     ids=str,
 )
-def test_what_gives_no_key(asker: Asker, content: Any, status: int) -> None:
+def test_what_gives_no_key(api: ApiClient, content: Any, status: int) -> None:
     """In IAM's own shape."""
-    answer = post(asker, content)
+    answer = post(api, content)
     assert (answer.status, answer.body["error"]["code"]) == (status, status)
 
 
@@ -99,9 +99,9 @@ def test_a_temporary_key_ends(made: Any, clock: Clock) -> None:
     assert opens_dli(ours, asked).status == 200
 
 
-def metadata_key(asker: Asker, **headers: str) -> Answer:
+def metadata_key(api: ApiClient, **headers: str) -> Response:
     """Ask the metadata service for a key."""
-    return asker.send("GET", "/openstack/latest/securitykey", {n.replace("_", "-"): v for n, v in headers.items()})
+    return api.send("GET", "/openstack/latest/securitykey", {n.replace("_", "-"): v for n, v in headers.items()})
 
 
 def test_the_metadata_service_wants_a_session_token_first(made: Any, clock: Clock) -> None:
@@ -117,29 +117,29 @@ def test_the_metadata_service_wants_a_session_token_first(made: Any, clock: Cloc
 
 
 @pytest.mark.parametrize("seconds", ["", "0", "21601", "soon"])
-def test_a_session_has_a_length(asker: Asker, seconds: str) -> None:
+def test_a_session_has_a_length(api: ApiClient, seconds: str) -> None:
     """Of one second to six hours."""
     headers = {"X-Metadata-Token-Ttl-Seconds": seconds} if seconds else {}
-    assert asker.send("PUT", "/meta-data/latest/api/token", headers).status == 400
+    assert api.send("PUT", "/meta-data/latest/api/token", headers).status == 400
 
 
-def test_an_older_metadata_service_knows_no_sessions(asker: Asker) -> None:
+def test_an_older_metadata_service_knows_no_sessions(api: ApiClient) -> None:
     """Version 1 gives its key to whoever asks."""
-    asker.emulator.state.settings.metadata_version = 1
-    assert asker.send("PUT", "/meta-data/latest/api/token").status == 404
-    assert opens_dli(asker, metadata_key(asker).body["credential"]).status == 200
+    api.emulator.state.settings.metadata_version = 1
+    assert api.send("PUT", "/meta-data/latest/api/token").status == 404
+    assert opens_dli(api, metadata_key(api).body["credential"]).status == 200
 
 
-def test_no_secret_of_a_key_is_in_the_log(asker: Asker) -> None:
+def test_no_secret_of_a_key_is_in_the_log(api: ApiClient) -> None:
     """Neither what was given for it nor what came of it."""
-    token = a_token(asker)
-    credential = post(asker, body("token", id=token)).body["credential"]
-    opens_dli(asker, credential)
-    session = asker.send(
+    token = a_token(api)
+    credential = post(api, body("token", id=token)).body["credential"]
+    opens_dli(api, credential)
+    session = api.send(
         "PUT", "/meta-data/latest/api/token", {"X-Metadata-Token-Ttl-Seconds": "60"}
     ).content.decode()
-    metadata_key(asker, X_Metadata_Token=session)
-    shown = repr(asker.emulator.requests)
+    metadata_key(api, X_Metadata_Token=session)
+    shown = repr(api.emulator.requests)
     assert not [
         secret for secret in (token, credential["secret"], credential["securitytoken"], session) if secret in shown
     ]
@@ -165,7 +165,7 @@ def s3(emulator: Emulator, key: AccessKey | None = None, **changes: Any) -> Any:
 
 
 @pytest.mark.parametrize("key", ["a.zip", "dir/夜 ü+%&=?#.zip"])
-def test_a_temporary_key_opens_the_store(each_store: Asker, key: str) -> None:
+def test_a_temporary_key_opens_the_store(each_store: ApiClient, key: str) -> None:
     """Writing, listing, ranges, conditions and what is not there are the store's own."""
     emulator = each_store.emulator
     client = s3(emulator)
@@ -210,14 +210,14 @@ def test_the_door_knows_when_a_key_has_ended(made: Any, clock: Clock) -> None:
 
 def test_a_proof_that_cannot_be_read_is_refused(dli_emulator: Emulator) -> None:
     """As a key that is not known."""
-    answer = Asker(dli_emulator).send("GET", "/", {"Authorization": "AWS4-HMAC-SHA256 x"})
+    answer = ApiClient(dli_emulator).send("GET", "/", {"Authorization": "AWS4-HMAC-SHA256 x"})
     assert answer.status == 403
     assert b"<Code>InvalidAccessKeyId</Code>" in answer.content
 
 
-def test_a_fault_that_the_door_cannot_show_waits_for_dli(asker: Asker) -> None:
+def test_a_fault_that_the_door_cannot_show_waits_for_dli(api: ApiClient) -> None:
     """It is not used up in silence; one set after it that the door can show is met."""
-    emulator = asker.emulator
+    emulator = api.emulator
     client = s3(emulator)
     emulator.fault("*", "throttled", retry_after=0)
     emulator.fault("HeadBucket", "error", status=503)
@@ -225,13 +225,13 @@ def test_a_fault_that_the_door_cannot_show_waits_for_dli(asker: Asker) -> None:
         client.head_bucket(Bucket=emulator.bucket)
     client.head_bucket(Bucket=emulator.bucket)
     assert [fault.kind for fault in emulator.faults] == ["throttled"]
-    assert asker.jobs().error == (429, "APIGW.0308")
-    assert asker.jobs().status == 200
+    assert api.jobs().error == (429, "APIGW.0308")
+    assert api.jobs().status == 200
 
 
-def test_a_fault_for_each_operation_is_met_at_the_door_too(asker: Asker) -> None:
+def test_a_fault_for_each_operation_is_met_at_the_door_too(api: ApiClient) -> None:
     """If it is one that the door can show."""
-    asker.emulator.fault("*", "error", status=503)
+    api.emulator.fault("*", "error", status=503)
     with pytest.raises(ClientError, match="503"):
-        s3(asker.emulator).head_bucket(Bucket=asker.emulator.bucket)
-    assert not list(asker.emulator.faults)
+        s3(api.emulator).head_bucket(Bucket=api.emulator.bucket)
+    assert not list(api.emulator.faults)

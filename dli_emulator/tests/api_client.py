@@ -1,4 +1,4 @@
-"""Emulators to ask, a client that signs for itself, and a clock that can be moved."""
+"""A client of the emulator that signs for itself, and a clock that can be moved."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import hashlib
 import hmac
 import http.client
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
-
-import pytest
 
 from dli_emulator import Emulator
 from dli_emulator.signature import canonical_request, signing_key, string_to_sign
@@ -55,7 +53,7 @@ def signed(
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What came back."""
 
     status: int
@@ -71,25 +69,25 @@ class Answer:
         return self.status, self.body["error_code"]
 
 
-class Asker:
+class ApiClient:
     """Asks an emulator over a real socket."""
 
     def __init__(self, emulator: Emulator, clock: Callable[[], float] | None = None) -> None:
         self.emulator = emulator
         self.clock = clock or (lambda: datetime.now(UTC).timestamp())
 
-    def send(self, method: str, target: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Answer:
+    def send(self, method: str, target: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Response:
         """Send a request as it is."""
         place = urlsplit(self.emulator.dli)
         connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
         with contextlib.closing(connection):
             connection.request(method, target, body or None, headers or {})
             reply = connection.getresponse()
-            return Answer(reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read())
+            return Response(reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read())
 
-    def ask(
+    def request(
         self, method: str, path: str, body: Any = None, key: tuple[str, str] | None = None, **query: Any
-    ) -> Answer:
+    ) -> Response:
         """Send a signed request; a query's value that is a boolean goes out in lower case."""
         pairs = {k: str(v).lower() if isinstance(v, bool) else v for k, v in query.items()}
         target = quote(path) + (f"?{urlencode(pairs, quote_via=quote)}" if pairs else "")
@@ -100,52 +98,43 @@ class Asker:
         key = key or (self.emulator.access_key, self.emulator.secret_key)
         return self.send(method, target, signed(method, target, headers, content, key), content)
 
-    def ask_with_token(self, target: str, key: tuple[str, str], token: str) -> Answer:
+    def request_with_token(self, target: str, key: tuple[str, str], token: str) -> Response:
         """Send a request signed with a temporary key."""
         date = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y%m%dT%H%M%SZ")
         headers = {"Host": urlsplit(self.emulator.dli).netloc, "X-Sdk-Date": date, "X-Security-Token": token}
         return self.send("GET", target, signed("GET", target, headers, b"", key))
 
-    def jobs(self, **query: Any) -> Answer:
+    def jobs(self, **query: Any) -> Response:
         """List jobs."""
-        return self.ask("GET", f"/v1.0/{self.emulator.project_id}/streaming/jobs", **query)
+        return self.request("GET", f"/v1.0/{self.emulator.project_id}/streaming/jobs", **query)
 
     def ids(self, **query: Any) -> list[int]:
         """List jobs; give the ids only."""
         return [job["job_id"] for job in self.jobs(**query).body["job_list"]["jobs"]]
 
-    def show(self, job_id: object) -> Answer:
+    def show(self, job_id: object) -> Response:
         """Show a job."""
-        return self.ask("GET", f"/v1.0/{self.emulator.project_id}/streaming/jobs/{job_id}")
+        return self.request("GET", f"/v1.0/{self.emulator.project_id}/streaming/jobs/{job_id}")
 
-    def export(self, *ids: int, obs_dir: str | None = None) -> Answer:
+    def export(self, *ids: int, obs_dir: str | None = None) -> Response:
         """Export jobs, all if none is given."""
         body: dict[str, Any] = {"obs_dir": obs_dir or self.emulator.bucket, "is_selected": bool(ids)}
         return self.export_body(body | ({"job_selected": list(ids)} if ids else {}))
 
-    def export_body(self, body: Any) -> Answer:
+    def export_body(self, body: Any) -> Response:
         """Export with just this body."""
-        return self.ask("POST", f"/v1.0/{self.emulator.project_id}/streaming/jobs/export", body)
+        return self.request("POST", f"/v1.0/{self.emulator.project_id}/streaming/jobs/export", body)
 
+    def stored(self, entry: str) -> bytes:
+        """Return the bytes of an object of the store, given as ``bucket/key``."""
+        bucket, key = entry.split("/", 1)
+        content: bytes = self.emulator.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return content
 
-@pytest.fixture
-def asker(dli_emulator: Emulator) -> Asker:
-    """Return a client of the session's emulator, which is clean."""
-    return Asker(dli_emulator)
-
-
-@pytest.fixture(scope="session", params=["seaweedfs", "moto"])
-def stored(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    """Return an emulator for each store."""
-    with Emulator(object_store=request.param) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def each_store(stored: Emulator) -> Asker:
-    """Return a client of an emulator for each store, which is clean."""
-    stored.reset()
-    return Asker(stored)
+    def stored_keys(self) -> list[str]:
+        """Return the keys of all objects in the bucket."""
+        found = self.emulator.s3.list_objects_v2(Bucket=self.emulator.bucket)
+        return [item["Key"] for item in found.get("Contents", [])]
 
 
 def store_url(emulator: Emulator, bucket: str = "") -> str:
@@ -153,21 +142,3 @@ def store_url(emulator: Emulator, bucket: str = "") -> str:
     place = urlsplit(emulator.obs)
     key = f"{quote(emulator.access_key, safe='')}:{quote(emulator.secret_key, safe='')}"
     return f"{place.scheme}://{key}@{place.netloc}/{bucket}"
-
-
-@pytest.fixture
-def made(dli_emulator: Emulator) -> Iterator[Callable[..., Asker]]:
-    """Return a maker of emulators with arguments of their own, on the session's store."""
-    with contextlib.ExitStack() as stack:
-
-        def make(**arguments: Any) -> Asker:
-            emulator = Emulator(object_store=store_url(dli_emulator), **arguments)
-            return Asker(stack.enter_context(emulator), arguments.get("clock"))
-
-        yield make
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Return a clock that stands at noon of a certain day."""
-    return Clock()

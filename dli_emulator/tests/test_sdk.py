@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from huaweicloudsdkcore.auth.credentials import (  # type: ignore[import-untyped]  # it has no types
     BasicCredentials,
@@ -20,18 +18,13 @@ from huaweicloudsdkdli.v1 import (  # type: ignore[import-untyped]  # likewise
     ShowFlinkJobRequest,
 )
 
-from dli_emulator import Emulator
-from tests.emulator.conftest import Asker
+from api_client import ApiClient
+from official_sdk import sdk_client
 
 
-def client(emulator: Emulator, secret_key: str | None = None) -> Any:
-    credentials = BasicCredentials(emulator.access_key, secret_key or emulator.secret_key, emulator.project_id)
-    return DliClient.new_builder().with_credentials(credentials).with_endpoint(emulator.dli).build()
-
-
-def test_it_lists_and_shows(asker: Asker) -> None:
+def test_it_lists_and_shows(api: ApiClient) -> None:
     """Its models take what it gets; unicode, booleans and commas in the query survive its signature."""
-    ours = client(asker.emulator)
+    ours = sdk_client(api.emulator)
     listed = ours.list_flink_jobs(ListFlinkJobsRequest(limit=5, show_detail=True, tags="team=risk,tier=gold"))
     assert listed.is_success == "true"
     assert [job.job_id for job in listed.job_list.jobs] == [120, 108]
@@ -41,37 +34,37 @@ def test_it_lists_and_shows(asker: Asker) -> None:
     assert (shown.job_id, shown.job_config.flink_version) == (104, "1.15")
 
 
-def test_it_exports(each_store: Asker) -> None:
+def test_it_exports(each_store: ApiClient) -> None:
     """The archive it is told of lies in the store."""
     emulator = each_store.emulator
     body = ExportFlinkJobsRequestBody(obs_dir=emulator.bucket, is_selected=True, job_selected=[100])
-    exported = client(emulator).export_flink_jobs(ExportFlinkJobsRequest(body=body))
+    exported = sdk_client(emulator).export_flink_jobs(ExportFlinkJobsRequest(body=body))
     bucket, key = exported.zip_file[0].split("/", 1)
     assert emulator.s3.head_object(Bucket=bucket, Key=key)["ContentLength"] > 100
 
 
-def test_it_is_refused_with_a_wrong_secret(asker: Asker) -> None:
+def test_it_is_refused_with_a_wrong_secret(api: ApiClient) -> None:
     """With code, text and request id where it looks for them."""
     with pytest.raises(ClientRequestException) as caught:
-        client(asker.emulator, "wrong").list_flink_jobs(ListFlinkJobsRequest())
+        sdk_client(api.emulator, "wrong").list_flink_jobs(ListFlinkJobsRequest())
     error = caught.value
     assert (error.status_code, error.error_code) == (401, "APIGW.0301")
     assert "verify aksk signature fail" in error.error_msg
-    assert error.request_id == asker.emulator.requests[-1].request_id
+    assert error.request_id == api.emulator.requests[-1].request_id
 
 
-def test_it_reads_the_services_own_refusals(asker: Asker) -> None:
+def test_it_reads_the_services_own_refusals(api: ApiClient) -> None:
     """A missing job."""
     with pytest.raises(ClientRequestException) as caught:
-        client(asker.emulator).show_flink_job(ShowFlinkJobRequest(job_id=1))
+        sdk_client(api.emulator).show_flink_job(ShowFlinkJobRequest(job_id=1))
     assert (caught.value.status_code, caught.value.error_code) == (400, "DLI.16001")
 
 
-def test_it_looks_its_project_up(asker: Asker) -> None:
+def test_it_looks_its_project_up(api: ApiClient) -> None:
     """Without a project id it asks IAM for the one that bears the region's name."""
-    credentials = BasicCredentials(asker.emulator.access_key, asker.emulator.secret_key)
-    credentials = credentials.with_iam_endpoint(asker.emulator.iam)
-    region = Region(asker.emulator.region, asker.emulator.dli)
+    credentials = BasicCredentials(api.emulator.access_key, api.emulator.secret_key)
+    credentials = credentials.with_iam_endpoint(api.emulator.iam)
+    region = Region(api.emulator.region, api.emulator.dli)
     ours = DliClient.new_builder().with_credentials(credentials).with_region(region).build()
     assert ours.list_flink_jobs(ListFlinkJobsRequest(limit=1)).job_list.total_count == 26
-    assert asker.emulator.requests[0].operation == "KeystoneListProjects"
+    assert api.emulator.requests[0].operation == "KeystoneListProjects"

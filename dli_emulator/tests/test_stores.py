@@ -15,22 +15,11 @@ from typing import Any
 import psutil
 import pytest
 
+from api_client import ApiClient, store_url
+from child_processes import processes
 from dli_emulator import Emulator, child
 from dli_emulator.errors import EmulatorError
 from dli_emulator.stores import External, Moto, SeaweedFS, make_store, moto, seaweedfs
-from tests.emulator.conftest import Asker, store_url
-
-
-def processes(marker: str) -> list[int]:
-    """Give the ids of the processes whose command line has the marker."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if marker in (entry / "cmdline").read_text(errors="replace"):
-                found.append(int(entry.name))
-        except OSError:
-            continue
-    return found
 
 
 def until(condition: Any, seconds: float = 60.0) -> None:
@@ -112,7 +101,7 @@ class TestChildStores:
             taken.listen()
             monkeypatch.setattr(module, "free_ports", ports)
             with Emulator(object_store=name) as emulator:
-                assert Asker(emulator).export(100).status == 200
+                assert ApiClient(emulator).export(100).status == 200
         assert len(given) == 2
 
     def test_a_store_that_never_starts_is_an_error_with_its_words(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,11 +156,11 @@ class TestExternal:
         """Ours to empty, and gone in the end."""
         stored.reset()
         with Emulator(object_store=store_url(stored)) as emulator:
-            assert Asker(emulator).export(100).status == 200
+            assert ApiClient(emulator).export(100).status == 200
             stored.s3.put_object(Bucket=emulator.bucket, Key="mine", Body=b"")
             emulator.reset()
             assert stored.s3.list_objects_v2(Bucket=emulator.bucket)["KeyCount"] == 0
-            assert Asker(emulator).export(100).status == 200
+            assert ApiClient(emulator).export(100).status == 200
         assert [bucket["Name"] for bucket in stored.s3.list_buckets()["Buckets"]] == [stored.bucket]
 
     def test_in_a_bucket_of_others_only_archives_of_ours_are_removed(self, stored: Emulator) -> None:
@@ -181,15 +170,15 @@ class TestExternal:
         stored.s3.put_object(Bucket="theirs", Key="a/aggregate_1.zip", Body=b"theirs")
         with Emulator(object_store=store_url(stored, "theirs")) as emulator:
             assert emulator.bucket == "theirs"
-            assert Asker(emulator).export(100, obs_dir="theirs/a").status == 200
+            assert ApiClient(emulator).export(100, obs_dir="theirs/a").status == 200
             emulator.reset()
             found = stored.s3.list_objects_v2(Bucket="theirs")["Contents"]
             assert [item["Key"] for item in found] == ["a/aggregate_1.zip"]
-            assert Asker(emulator).export(100, obs_dir="theirs/a").status == 200
+            assert ApiClient(emulator).export(100, obs_dir="theirs/a").status == 200
         assert stored.s3.list_objects_v2(Bucket="theirs")["KeyCount"] == 1
 
 
-def test_a_reset_leaves_one_empty_bucket(each_store: Asker) -> None:
+def test_a_reset_leaves_one_empty_bucket(each_store: ApiClient) -> None:
     """More than a page of objects, other buckets, and the bucket itself gone: all is as at first, and fast."""
     emulator = each_store.emulator
     emulator.s3.create_bucket(Bucket="another")
@@ -201,7 +190,7 @@ def test_a_reset_leaves_one_empty_bucket(each_store: Asker) -> None:
     assert emulator.s3.list_objects_v2(Bucket=emulator.bucket)["KeyCount"] == 0
 
 
-def test_a_reset_is_no_restart(each_store: Asker) -> None:
+def test_a_reset_is_no_restart(each_store: ApiClient) -> None:
     """It takes some hundredths of a second, where a store takes seconds to start; the best of five, under load."""
     times = []
     for _ in range(5):

@@ -12,36 +12,36 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from api_client import ApiClient
 from dli_emulator.records import RequestLog, record
 from dli_emulator.wire import Reply, Request
-from tests.emulator.conftest import Asker
 
 
-def test_the_log_shows_what_arrived_and_what_was_answered(asker: Asker) -> None:
+def test_the_log_shows_what_arrived_and_what_was_answered(api: ApiClient) -> None:
     """In order, with operation, query, body, headers, status and code."""
-    asker.jobs(name="a ü+b", limit=3)
-    asker.show(1)
-    asker.export(100)
-    listed, shown, exported = asker.emulator.requests
+    api.jobs(name="a ü+b", limit=3)
+    api.show(1)
+    api.export(100)
+    listed, shown, exported = api.emulator.requests
     assert (listed.operation, listed.method, listed.status) == ("ListFlinkJobs", "GET", 200)
     assert listed.query == (("name", "a ü+b"), ("limit", "3"))
     assert (shown.operation, shown.status, shown.error_code) == ("ShowFlinkJob", 400, "DLI.16001")
     assert shown.path.endswith("/streaming/jobs/1")
     assert exported.json() == {"obs_dir": "obs-test", "is_selected": True, "job_selected": [100]}
     assert exported.headers["content-type"] == "application/json"
-    assert exported.access_key == asker.emulator.access_key
+    assert exported.access_key == api.emulator.access_key
     assert exported.acted
     assert exported.time == pytest.approx(time.time(), abs=60)
     with pytest.raises(dataclasses.FrozenInstanceError):
         exported.status = 1  # type: ignore[misc]
 
 
-def test_every_answer_has_a_request_id_of_its_own(asker: Asker) -> None:
+def test_every_answer_has_a_request_id_of_its_own(api: ApiClient) -> None:
     """On success and refusal alike; the log and the gateway's body have the same."""
-    answers = [asker.jobs(), asker.show(1), asker.ask("GET", "/nothing")]
+    answers = [api.jobs(), api.show(1), api.request("GET", "/nothing")]
     ids = [answer.headers["x-request-id"] for answer in answers]
     assert len(set(ids)) == 3
-    assert [entry.request_id for entry in asker.emulator.requests] == ids
+    assert [entry.request_id for entry in api.emulator.requests] == ids
     assert answers[2].body["request_id"] == ids[2]
 
 
@@ -56,59 +56,59 @@ def test_every_answer_has_a_request_id_of_its_own(asker: Asker) -> None:
         ("DELETE", "/v3/projects"),
     ],
 )
-def test_an_unknown_api_is_not_found(asker: Asker, method: str, path: str) -> None:
+def test_an_unknown_api_is_not_found(api: ApiClient, method: str, path: str) -> None:
     """404 APIGW.0101 for a path or a method that nothing answers to."""
-    answer = asker.ask(method, path.format(p=asker.emulator.project_id))
+    answer = api.request(method, path.format(p=api.emulator.project_id))
     assert answer.error == (404, "APIGW.0101")
-    assert asker.emulator.requests[-1].operation is None
+    assert api.emulator.requests[-1].operation is None
 
 
-def test_a_foreign_project_is_refused(asker: Asker) -> None:
+def test_a_foreign_project_is_refused(api: ApiClient) -> None:
     """The key's own project only."""
-    assert asker.ask("GET", "/v1.0/another/streaming/jobs").error == (403, "APIGW.0302")
+    assert api.request("GET", "/v1.0/another/streaming/jobs").error == (403, "APIGW.0302")
 
 
-def test_a_wrong_secret_is_refused_and_then_locked(asker: Asker) -> None:
+def test_a_wrong_secret_is_refused_and_then_locked(api: ApiClient) -> None:
     """Over the wire as in the rules: five times the one text, then the other; a reset unlocks."""
-    path = f"/v1.0/{asker.emulator.project_id}/streaming/jobs"
-    texts = [asker.ask("GET", path, key=(asker.emulator.access_key, "x")).body["error_msg"] for _ in range(6)]
+    path = f"/v1.0/{api.emulator.project_id}/streaming/jobs"
+    texts = [api.request("GET", path, key=(api.emulator.access_key, "x")).body["error_msg"] for _ in range(6)]
     assert ["limit" in text for text in texts] == [False] * 5 + [True]
-    assert asker.jobs().error == (401, "APIGW.0301")
-    asker.emulator.reset()
-    assert asker.jobs().status == 200
+    assert api.jobs().error == (401, "APIGW.0301")
+    api.emulator.reset()
+    assert api.jobs().status == 200
 
 
-def test_a_body_over_the_gateways_limit_is_refused(asker: Asker) -> None:
+def test_a_body_over_the_gateways_limit_is_refused(api: ApiClient) -> None:
     """12 MB pass the gateway, more do not."""
-    path = f"/v1.0/{asker.emulator.project_id}/streaming/jobs/export"
-    assert asker.send("POST", path, body=b" " * (12 * 1024 * 1024 + 1)).error == (413, "APIGW.0201")
-    assert asker.export_body({"obs_dir": "x" * (11 * 1024 * 1024)}).error == (400, "DLI.29001")
+    path = f"/v1.0/{api.emulator.project_id}/streaming/jobs/export"
+    assert api.send("POST", path, body=b" " * (12 * 1024 * 1024 + 1)).error == (413, "APIGW.0201")
+    assert api.export_body({"obs_dir": "x" * (11 * 1024 * 1024)}).error == (400, "DLI.29001")
 
 
-def test_a_long_request_line_passes(asker: Asker) -> None:
+def test_a_long_request_line_passes(api: ApiClient) -> None:
     """The gateway takes 32 K."""
-    assert asker.jobs(tags="k=" + "v" * 30_000).status == 200
+    assert api.jobs(tags="k=" + "v" * 30_000).status == 200
 
 
-def test_headers_that_are_not_unicode_are_signed_as_they_came(asker: Asker) -> None:
+def test_headers_that_are_not_unicode_are_signed_as_they_came(api: ApiClient) -> None:
     """Latin-1 and UTF-8 both reach the log as text."""
-    place = urlsplit(asker.emulator.dli)
+    place = urlsplit(api.emulator.dli)
     with socket.create_connection((place.hostname, place.port)) as connection:
         connection.sendall(
             b"GET /v1 HTTP/1.1\r\nHost: localhost\r\nX-A: \xfc\r\nX-B: \xc3\xbc\r\nConnection: close\r\n\r\n"
         )
         while connection.recv(4096):
             pass
-    headers = asker.emulator.requests[-1].headers
+    headers = api.emulator.requests[-1].headers
     assert (headers["x-a"], headers["x-b"]) == ("ü", "ü")
 
 
-def test_many_at_once(asker: Asker) -> None:
+def test_many_at_once(api: ApiClient) -> None:
     """Two hundred requests from thirty threads: each is answered and logged."""
     with ThreadPoolExecutor(30) as pool:
-        statuses = list(pool.map(lambda _: asker.jobs().status, range(200)))
+        statuses = list(pool.map(lambda _: api.jobs().status, range(200)))
     assert statuses == [200] * 200
-    assert len(asker.emulator.requests) == 200
+    assert len(api.emulator.requests) == 200
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from api_client import store_url
+from child_processes import processes
 from dli_emulator import Emulator
-from tests.emulator.conftest import store_url
-from tests.emulator.test_stores import processes
 
 COMMAND = [sys.executable, "-W", "error", "-m", "dli_emulator"]
 

@@ -12,16 +12,15 @@ from typing import Any
 
 import pytest
 
+from api_client import ApiClient, Response
 from dli_emulator import Fault
 from dli_emulator.faults import Faults
 from dli_emulator.kinds import KINDS
-from tests.emulator.conftest import Answer, Asker
-from tests.emulator.test_export import keys, stored_bytes
 
 
-def met(asker: Asker) -> tuple[str | None, bool]:
+def met(api: ApiClient) -> tuple[str | None, bool]:
     """Give the last request's fault, and whether it was carried out."""
-    entry = asker.emulator.requests[-1]
+    entry = api.emulator.requests[-1]
     return entry.fault, entry.acted
 
 
@@ -38,36 +37,36 @@ def met(asker: Asker) -> tuple[str | None, bool]:
         ("skewed_clock", {"seconds": -1200}, (401, "APIGW.0303")),
     ],
 )
-def test_refusals(asker: Asker, kind: str, parameters: dict[str, Any], error: tuple[int, str]) -> None:
+def test_refusals(api: ApiClient, kind: str, parameters: dict[str, Any], error: tuple[int, str]) -> None:
     """Refused once with the service's code, nothing done; the next request gets through."""
-    asker.emulator.fault("ExportFlinkJobs", kind, **parameters)
-    answer = asker.export(100)
+    api.emulator.fault("ExportFlinkJobs", kind, **parameters)
+    answer = api.export(100)
     assert answer.error == error
     assert answer.headers["x-request-id"]
     assert ("request_id" in answer.body) == error[1].startswith("APIGW.")
-    assert met(asker) == (kind, False)
-    assert keys(asker) == []
-    assert asker.export(100).status == 200
+    assert met(api) == (kind, False)
+    assert api.stored_keys() == []
+    assert api.export(100).status == 200
 
 
-def test_throttling_with_and_without_a_time_to_wait(asker: Asker) -> None:
+def test_throttling_with_and_without_a_time_to_wait(api: ApiClient) -> None:
     """``Retry-After`` in seconds, as a date, or not at all; three times each."""
-    asker.emulator.fault("*", "throttled", times=2, retry_after=1)
-    asker.emulator.fault("ListFlinkJobs", "throttled", retry_after="Thu, 15 Jan 2026 08:30:45 GMT")
-    asker.emulator.fault("ListFlinkJobs", "throttled")
-    answers = [asker.jobs() for _ in range(5)]
+    api.emulator.fault("*", "throttled", times=2, retry_after=1)
+    api.emulator.fault("ListFlinkJobs", "throttled", retry_after="Thu, 15 Jan 2026 08:30:45 GMT")
+    api.emulator.fault("ListFlinkJobs", "throttled")
+    answers = [api.jobs() for _ in range(5)]
     assert [answer.status for answer in answers] == [429] * 4 + [200]
     waits = [answer.headers.get("retry-after") for answer in answers]
     assert waits == ["1", "1", "Thu, 15 Jan 2026 08:30:45 GMT", None, None]
 
 
-def test_an_html_page_of_a_load_balancer(asker: Asker) -> None:
+def test_an_html_page_of_a_load_balancer(api: ApiClient) -> None:
     """502 and no JSON at all."""
-    asker.emulator.fault("ExportFlinkJobs", "html")
-    answer = asker.export(100)
+    api.emulator.fault("ExportFlinkJobs", "html")
+    answer = api.export(100)
     assert (answer.status, answer.headers["content-type"]) == (502, "text/html")
     assert answer.content.startswith(b"<html>")
-    assert keys(asker) == []
+    assert api.stored_keys() == []
 
 
 @pytest.mark.parametrize(
@@ -79,24 +78,24 @@ def test_an_html_page_of_a_load_balancer(asker: Asker) -> None:
         ("", "", "text/plain"),
     ],
 )
-def test_a_free_reply(asker: Asker, body: Any, content: str, content_type: str) -> None:
+def test_a_free_reply(api: ApiClient, body: Any, content: str, content_type: str) -> None:
     """Any status, headers and body."""
-    asker.emulator.fault("ListFlinkJobs", "reply", status=418, body=body, headers={"X-Tea": "pot"})
-    answer = asker.jobs()
+    api.emulator.fault("ListFlinkJobs", "reply", status=418, body=body, headers={"X-Tea": "pot"})
+    answer = api.jobs()
     assert (answer.status, answer.headers["x-tea"]) == (418, "pot")
     assert answer.content.decode().startswith(content)
     assert answer.headers["content-type"].startswith(content_type)
-    code = asker.emulator.requests[-1].error_code
+    code = api.emulator.requests[-1].error_code
     assert code == ("DLI.13024" if isinstance(body, list) else None)
 
 
-def test_a_success_that_is_none(asker: Asker) -> None:
+def test_a_success_that_is_none(api: ApiClient) -> None:
     """HTTP 200 with ``is_success`` false, and HTTP 200 without ``zip_file``; nothing is written."""
-    asker.emulator.fault("ExportFlinkJobs", "is_success_false", message="No right to write.")
-    asker.emulator.fault("ExportFlinkJobs", "no_zip_file")
-    assert asker.export(100).body == {"is_success": "false", "message": "No right to write."}
-    assert asker.export(100).body == {"is_success": "true", "message": ""}
-    assert keys(asker) == []
+    api.emulator.fault("ExportFlinkJobs", "is_success_false", message="No right to write.")
+    api.emulator.fault("ExportFlinkJobs", "no_zip_file")
+    assert api.export(100).body == {"is_success": "false", "message": "No right to write."}
+    assert api.export(100).body == {"is_success": "true", "message": ""}
+    assert api.stored_keys() == []
 
 
 @pytest.mark.parametrize(
@@ -109,106 +108,106 @@ def test_a_success_that_is_none(asker: Asker) -> None:
         ("reset_after", True, ConnectionResetError),
     ],
 )
-def test_lost_answers(asker: Asker, kind: str, acted: bool, error: type[Exception]) -> None:
+def test_lost_answers(api: ApiClient, kind: str, acted: bool, error: type[Exception]) -> None:
     """The connection ends; the archive is there if, and only if, it ended after the service had acted."""
-    asker.emulator.fault("ExportFlinkJobs", kind)
+    api.emulator.fault("ExportFlinkJobs", kind)
     with pytest.raises(error) as caught:
-        asker.export(100)
+        api.export(100)
     assert type(caught.value) is error
-    assert met(asker) == (kind, acted)
-    assert len(keys(asker)) == acted
-    assert asker.emulator.requests[-1].status == (200 if kind == "cut_during" else None)
-    assert asker.export(100).status == 200
+    assert met(api) == (kind, acted)
+    assert len(api.stored_keys()) == acted
+    assert api.emulator.requests[-1].status == (200 if kind == "cut_during" else None)
+    assert api.export(100).status == 200
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_slow(asker: Asker, when: str) -> None:
+def test_slow(api: ApiClient, when: str) -> None:
     """The answer takes its time; the log knows of the request at once."""
-    asker.emulator.fault("ListFlinkJobs", "slow", times=1, **{when: 0.3})
+    api.emulator.fault("ListFlinkJobs", "slow", times=1, **{when: 0.3})
     begun = time.monotonic()
-    assert asker.jobs().status == 200
+    assert api.jobs().status == 200
     assert 0.3 <= time.monotonic() - begun < 60
 
 
-def test_archive_missing(asker: Asker) -> None:
+def test_archive_missing(api: ApiClient) -> None:
     """The answer names an archive that is not there."""
-    asker.emulator.fault("ExportFlinkJobs", "archive_missing")
-    assert len(asker.export(100).body["zip_file"]) == 1
-    assert met(asker) == ("archive_missing", True)
-    assert keys(asker) == []
+    api.emulator.fault("ExportFlinkJobs", "archive_missing")
+    assert len(api.export(100).body["zip_file"]) == 1
+    assert met(api) == ("archive_missing", True)
+    assert api.stored_keys() == []
 
 
-def test_archive_late(asker: Asker) -> None:
+def test_archive_late(api: ApiClient) -> None:
     """It comes after the answer."""
-    asker.emulator.fault("ExportFlinkJobs", "archive_late", seconds=2.0)
-    (entry,) = asker.export(100).body["zip_file"]
-    assert keys(asker) == []
+    api.emulator.fault("ExportFlinkJobs", "archive_late", seconds=2.0)
+    (entry,) = api.export(100).body["zip_file"]
+    assert api.stored_keys() == []
     end = time.monotonic() + 60
-    while not keys(asker) and time.monotonic() < end:
+    while not api.stored_keys() and time.monotonic() < end:
         time.sleep(0.05)
-    assert [f"obs-test/{key}" for key in keys(asker)] == [entry]
+    assert [f"obs-test/{key}" for key in api.stored_keys()] == [entry]
 
 
-def test_a_late_archive_does_not_come_into_the_next_world(asker: Asker) -> None:
+def test_a_late_archive_does_not_come_into_the_next_world(api: ApiClient) -> None:
     """A reset ends what is still to come."""
-    asker.emulator.fault("ExportFlinkJobs", "archive_late", seconds=0.2)
-    asker.export(100)
-    asker.emulator.reset()
+    api.emulator.fault("ExportFlinkJobs", "archive_late", seconds=0.2)
+    api.export(100)
+    api.emulator.reset()
     time.sleep(0.5)
-    assert keys(asker) == []
+    assert api.stored_keys() == []
 
 
-def test_archive_cut(each_store: Asker) -> None:
+def test_archive_cut(each_store: ApiClient) -> None:
     """Half of it, or as many bytes as wanted."""
     each_store.emulator.fault("ExportFlinkJobs", "archive_cut")
     each_store.emulator.fault("ExportFlinkJobs", "archive_cut", keep=10)
-    half, ten, whole = (stored_bytes(each_store, each_store.export(100).body["zip_file"][0]) for _ in range(3))
+    half, ten, whole = (each_store.stored(each_store.export(100).body["zip_file"][0]) for _ in range(3))
     assert (len(half), ten) == (len(whole) // 2, whole[:10])
     with pytest.raises(zipfile.BadZipFile):
         zipfile.ZipFile(io.BytesIO(half))
 
 
-def test_archive_flipped(each_store: Asker) -> None:
+def test_archive_flipped(each_store: ApiClient) -> None:
     """One byte differs, by default where only inflating tells; or the one that is wanted."""
     each_store.emulator.fault("ExportFlinkJobs", "archive_flipped")
     entry = each_store.export(100, 101).body["zip_file"][0]
-    spoiled = stored_bytes(each_store, entry)
+    spoiled = each_store.stored(entry)
     with zipfile.ZipFile(io.BytesIO(spoiled)) as archive:
         assert archive.namelist() == ["100.json", "101.json"]
         with pytest.raises((zipfile.BadZipFile, zlib.error)):
             archive.read("100.json")
         archive.read("101.json")
     each_store.emulator.fault("ExportFlinkJobs", "archive_flipped", at=-1)
-    last = stored_bytes(each_store, each_store.export(100).body["zip_file"][0])
+    last = each_store.stored(each_store.export(100).body["zip_file"][0])
     assert last[-1] == 0xFF
 
 
-def test_each_request_meets_one_fault_the_oldest_first(asker: Asker) -> None:
+def test_each_request_meets_one_fault_the_oldest_first(api: ApiClient) -> None:
     """Faults for one operation and for all, with turns, until cleared."""
-    asker.emulator.fault("ShowFlinkJob", "error", code="DLI.0001")
-    asker.emulator.fault("*", "error", code="DLI.0002", times=None)
-    asker.emulator.fault("ListFlinkJobs", "error", code="DLI.0003")
-    codes = [answer.body["error_code"] for answer in (asker.jobs(), asker.show(1), asker.show(1), asker.export(1))]
+    api.emulator.fault("ShowFlinkJob", "error", code="DLI.0001")
+    api.emulator.fault("*", "error", code="DLI.0002", times=None)
+    api.emulator.fault("ListFlinkJobs", "error", code="DLI.0003")
+    codes = [answer.body["error_code"] for answer in (api.jobs(), api.show(1), api.show(1), api.export(1))]
     assert codes == ["DLI.0002", "DLI.0001", "DLI.0002", "DLI.0002"]
-    assert [fault.times for fault in asker.emulator.faults] == [None, 1]
-    asker.emulator.faults.clear()
-    assert asker.jobs().status == 200
+    assert [fault.times for fault in api.emulator.faults] == [None, 1]
+    api.emulator.faults.clear()
+    assert api.jobs().status == 200
 
 
-def test_a_wrong_signature_is_refused_whatever_the_fault(asker: Asker) -> None:
+def test_a_wrong_signature_is_refused_whatever_the_fault(api: ApiClient) -> None:
     """The gateway looks at the proof before all else."""
-    asker.emulator.fault("ListFlinkJobs", "html", times=None)
-    path = f"/v1.0/{asker.emulator.project_id}/streaming/jobs"
-    wrong: Answer = asker.ask("GET", path, key=(asker.emulator.access_key, "wrong"))
+    api.emulator.fault("ListFlinkJobs", "html", times=None)
+    path = f"/v1.0/{api.emulator.project_id}/streaming/jobs"
+    wrong: Response = api.request("GET", path, key=(api.emulator.access_key, "wrong"))
     assert wrong.error == (401, "APIGW.0301")
-    assert asker.jobs().status == 502
+    assert api.jobs().status == 502
 
 
-def test_the_skewed_clock_shows_in_the_date(asker: Asker) -> None:
+def test_the_skewed_clock_shows_in_the_date(api: ApiClient) -> None:
     """A client can tell how far the clocks are apart."""
-    asker.emulator.fault("ListFlinkJobs", "skewed_clock", seconds=86400)
-    told = asker.jobs().headers["date"]
-    right = asker.jobs().headers["date"]
+    api.emulator.fault("ListFlinkJobs", "skewed_clock", seconds=86400)
+    told = api.jobs().headers["date"]
+    right = api.jobs().headers["date"]
     assert told[5:7] != right[5:7]
 
 
@@ -242,10 +241,10 @@ def test_a_fault_that_makes_no_sense_is_refused_when_it_is_set(given: tuple[Any,
     assert said in str(caught.value)
 
 
-def test_an_unknown_operation_is_refused(asker: Asker) -> None:
+def test_an_unknown_operation_is_refused(api: ApiClient) -> None:
     """And the known ones are named."""
     with pytest.raises(ValueError, match=r"no operation is called 'Export'; there are .*ExportFlinkJobs"):
-        asker.emulator.fault("Export", "html")
+        api.emulator.fault("Export", "html")
 
 
 @pytest.mark.parametrize(
@@ -282,9 +281,9 @@ def test_every_kind_can_be_set_with_its_defaults() -> None:
     assert [fault.kind for fault in faults] == list(KINDS)
 
 
-def test_the_emulator_breaking_is_an_answer_too(asker: Asker, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_emulator_breaking_is_an_answer_too(api: ApiClient, caplog: pytest.LogCaptureFixture) -> None:
     """A job that cannot be written as JSON: the client gets a 500 with the gateway's code, the log the reason."""
-    asker.emulator.state.add_job(job_id=1, name="odd", job_config={"odd": object()})
-    assert asker.export(1).error == (500, "APIGW.0601")
+    api.emulator.state.add_job(job_id=1, name="odd", job_config={"odd": object()})
+    assert api.export(1).error == (500, "APIGW.0601")
     assert "broke the emulator" in caplog.text
     assert "not JSON serializable" in caplog.text

@@ -7,34 +7,34 @@ from typing import Any
 
 import pytest
 
+from api_client import ApiClient, Clock, Response
 from dli_emulator.state import DEFAULT_DOMAIN, DEFAULT_USER
-from tests.emulator.conftest import Answer, Asker, Clock
 
 PASSWORD = "emulator-password"
 
 
-def auth(asker: Asker, **changes: Any) -> dict[str, Any]:
+def auth(api: ApiClient, **changes: Any) -> dict[str, Any]:
     user = {"name": DEFAULT_USER, "password": PASSWORD, "domain": {"name": DEFAULT_DOMAIN}} | changes
-    scope = user.pop("scope", {"project": {"name": asker.emulator.region}})
+    scope = user.pop("scope", {"project": {"name": api.emulator.region}})
     return {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
 
 
-def token(asker: Asker, body: Any) -> Answer:
-    return asker.send("POST", "/v3/auth/tokens", {"Content-Type": "application/json"}, json.dumps(body).encode())
+def token(api: ApiClient, body: Any) -> Response:
+    return api.send("POST", "/v3/auth/tokens", {"Content-Type": "application/json"}, json.dumps(body).encode())
 
 
 @pytest.mark.parametrize("scope", ["name", "id"])
-def test_a_password_gives_a_token_that_opens_dli(asker: Asker, scope: str) -> None:
+def test_a_password_gives_a_token_that_opens_dli(api: ApiClient, scope: str) -> None:
     """201, the token in the header, scoped to the project by name or id; DLI takes it."""
-    project = {"name": asker.emulator.region} if scope == "name" else {"id": asker.emulator.project_id}
-    answer = token(asker, auth(asker, scope={"project": project}))
+    project = {"name": api.emulator.region} if scope == "name" else {"id": api.emulator.project_id}
+    answer = token(api, auth(api, scope={"project": project}))
     assert answer.status == 201
-    assert answer.body["token"]["project"]["id"] == asker.emulator.project_id
+    assert answer.body["token"]["project"]["id"] == api.emulator.project_id
     assert answer.body["token"]["expires_at"] > answer.body["token"]["issued_at"]
     headers = {"X-Auth-Token": answer.headers["x-subject-token"]}
-    path = f"/v1.0/{asker.emulator.project_id}/streaming/jobs"
-    assert asker.send("GET", path, headers).status == 200
-    shown = asker.send("GET", "/v3/auth/tokens", headers | {"X-Subject-Token": headers["X-Auth-Token"]})
+    path = f"/v1.0/{api.emulator.project_id}/streaming/jobs"
+    assert api.send("GET", path, headers).status == 200
+    shown = api.send("GET", "/v3/auth/tokens", headers | {"X-Subject-Token": headers["X-Auth-Token"]})
     assert (shown.status, shown.body) == (200, answer.body)
 
 
@@ -48,17 +48,17 @@ def test_a_password_gives_a_token_that_opens_dli(asker: Asker, scope: str) -> No
         {"scope": {"project": {"id": "x"}}},
     ],
 )
-def test_wrong_names_and_passwords_give_none(asker: Asker, changes: dict[str, Any]) -> None:
+def test_wrong_names_and_passwords_give_none(api: ApiClient, changes: dict[str, Any]) -> None:
     """401 in IAM's own shape, and no token."""
-    answer = token(asker, auth(asker, **changes))
+    answer = token(api, auth(api, **changes))
     assert (answer.status, answer.body["error"]["title"]) == (401, "Unauthorized")
     assert "x-subject-token" not in answer.headers
 
 
 @pytest.mark.parametrize("body", [{}, [], {"auth": {}}, {"auth": {"identity": "x"}}])
-def test_a_body_that_makes_no_sense_is_refused(asker: Asker, body: Any) -> None:
+def test_a_body_that_makes_no_sense_is_refused(api: ApiClient, body: Any) -> None:
     """400 in IAM's own shape."""
-    answer = token(asker, body)
+    answer = token(api, body)
     assert (answer.status, answer.body["error"]["code"]) == (400, 400)
 
 
@@ -76,20 +76,20 @@ def test_a_token_ends(made: Any, clock: Clock) -> None:
     assert ours.send("GET", "/v3/auth/tokens", {"X-Auth-Token": fresh, "X-Subject-Token": value}).status == 404
 
 
-def test_projects_are_looked_up_by_region(asker: Asker) -> None:
+def test_projects_are_looked_up_by_region(api: ApiClient) -> None:
     """The one project, by its name or unasked; none by another; signed as all else."""
-    (project,) = asker.ask("GET", "/v3/projects", name="cn-north-4").body["projects"]
-    assert (project["id"], project["name"]) == (asker.emulator.project_id, "cn-north-4")
-    assert len(asker.ask("GET", "/v3/projects").body["projects"]) == 1
-    answer = asker.ask("GET", "/v3/projects", name="eu-west-101").body
+    (project,) = api.request("GET", "/v3/projects", name="cn-north-4").body["projects"]
+    assert (project["id"], project["name"]) == (api.emulator.project_id, "cn-north-4")
+    assert len(api.request("GET", "/v3/projects").body["projects"]) == 1
+    answer = api.request("GET", "/v3/projects", name="eu-west-101").body
     assert answer["projects"] == []
-    assert answer["links"]["self"] == f"{asker.emulator.iam}/v3/projects"
-    assert asker.send("GET", "/v3/projects").error == (401, "APIGW.0301")
+    assert answer["links"]["self"] == f"{api.emulator.iam}/v3/projects"
+    assert api.send("GET", "/v3/projects").error == (401, "APIGW.0301")
 
 
-def test_the_password_is_not_in_the_log(asker: Asker) -> None:
+def test_the_password_is_not_in_the_log(api: ApiClient) -> None:
     """Nor is the token."""
-    value = token(asker, auth(asker)).headers["x-subject-token"]
-    asker.send("GET", "/v3/projects", {"X-Auth-Token": value})
-    assert PASSWORD not in repr(asker.emulator.requests)
-    assert value not in repr(asker.emulator.requests)
+    value = token(api, auth(api)).headers["x-subject-token"]
+    api.send("GET", "/v3/projects", {"X-Auth-Token": value})
+    assert PASSWORD not in repr(api.emulator.requests)
+    assert value not in repr(api.emulator.requests)

@@ -16,38 +16,38 @@ from huaweicloudsdkcore.exceptions.exceptions import (  # type: ignore[import-un
 from airflow_provider_dli.client.call import Reply
 from airflow_provider_dli.client.errors import RefusedError
 from airflow_provider_dli.client.exchange import judge
+from api_client import ApiClient
+from official_sdk import sdk_client
 from tests.client.test_operations import plain
-from tests.emulator.conftest import Asker
-from tests.emulator.test_sdk import client
 from tests.operations import OPERATIONS, call_about, golden, make_call
 
 # "to_dict() is deprecated", of the SDK itself
 pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
 
 
-def asked(asker: Asker, operation: str, body: dict[str, Any] | None = None, **parameters: Any) -> Any:
+def asked(api: ApiClient, operation: str, body: dict[str, Any] | None = None, **parameters: Any) -> Any:
     """Ask by the official client."""
     request_class = getattr(sdk, f"{operation}Request")
     if body is not None:
         parameters["body"] = getattr(sdk, request_class.openapi_types["body"])(**body)
     method = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
-    return getattr(client(asker.emulator), method)(request_class(**parameters))
+    return getattr(sdk_client(api.emulator), method)(request_class(**parameters))
 
 
-def archive(asker: Asker) -> str:
-    body = {"obs_dir": asker.emulator.bucket, "is_selected": True, "job_selected": [100, 101]}
-    entry: str = asked(asker, "ExportFlinkJobs", body).zip_file[0]
+def archive(api: ApiClient) -> str:
+    body = {"obs_dir": api.emulator.bucket, "is_selected": True, "job_selected": [100, 101]}
+    entry: str = asked(api, "ExportFlinkJobs", body).zip_file[0]
     return entry
 
 
-def template(asker: Asker) -> int:
-    made = asked(asker, "CreateFlinkSqlJobTemplate", {"name": "one", "desc": "first", "sql_body": "select 1"})
+def template(api: ApiClient) -> int:
+    made = asked(api, "CreateFlinkSqlJobTemplate", {"name": "one", "desc": "first", "sql_body": "select 1"})
     number: int = made.template.template_id
     return number
 
 
 #: what each operation is asked with
-ASKED: dict[str, Callable[[Asker], Any]] = {
+ASKED: dict[str, Callable[[ApiClient], Any]] = {
     "ExportFlinkJobs": lambda a: asked(a, "ExportFlinkJobs", {"obs_dir": a.emulator.bucket, "is_selected": False}),
     "ImportFlinkJobs": lambda a: asked(a, "ImportFlinkJobs", {"zip_file": archive(a), "is_cover": True}),
     "ListFlinkJobs": lambda a: asked(a, "ListFlinkJobs", limit=26, show_detail=True),
@@ -114,9 +114,9 @@ def test_it_has_them_all() -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_it_drives_the_operation_and_reads_what_we_read(operation: str, asker: Asker) -> None:
+def test_it_drives_the_operation_and_reads_what_we_read(operation: str, api: ApiClient) -> None:
     """Every value of our result is in its model too, out of the same bytes."""
-    answer = ASKED[operation](asker)
+    answer = ASKED[operation](api)
     call = call_about(operation, json.loads(answer.raw_content))
     ours = plain(judge(call, Reply(200, {}, answer.raw_content)))
     theirs = payload(operation, answer.to_dict())
@@ -137,21 +137,21 @@ def test_it_drives_the_operation_and_reads_what_we_read(operation: str, asker: A
             assert taken(theirs, ours) == ours
 
 
-def test_its_false_is_true(asker: Asker) -> None:
+def test_its_false_is_true(api: ApiClient) -> None:
     """A trap: its model makes the text ``'False'`` of a JSON false, which is true in Python. Ours is an error."""
-    asker.emulator.state.settings.boolean_is_success = True
-    asker.emulator.fault("ListFlinkJobs", "is_success_false")
-    answer = asked(asker, "ListFlinkJobs")
+    api.emulator.state.settings.boolean_is_success = True
+    api.emulator.fault("ListFlinkJobs", "is_success_false")
+    answer = asked(api, "ListFlinkJobs")
     assert answer.is_success == "False"
     assert bool(answer.is_success)
     with pytest.raises(RefusedError):
         judge(make_call(golden("ListFlinkJobs")), Reply(200, {}, answer.raw_content))
 
 
-def test_it_loses_the_code_of_a_failed_batch(asker: Asker) -> None:
+def test_it_loses_the_code_of_a_failed_batch(api: ApiClient) -> None:
     """A trap: of the array of errors it makes code 400 and the raw text. Ours has code and words."""
     with pytest.raises(ClientRequestException) as caught:
-        asked(asker, "BatchRunFlinkJobs", {"job_ids": [9]})
+        asked(api, "BatchRunFlinkJobs", {"job_ids": [9]})
     assert caught.value.error_code == "400"
     raw = caught.value.error_msg.encode()
     with pytest.raises(RefusedError) as ours:
@@ -159,9 +159,9 @@ def test_it_loses_the_code_of_a_failed_batch(asker: Asker) -> None:
     assert (ours.value.code, ours.value.message) == ("DLI.13007", "The job 9 does not exist.")
 
 
-def test_it_takes_an_error_within_a_success_for_one(asker: Asker) -> None:
+def test_it_takes_an_error_within_a_success_for_one(api: ApiClient) -> None:
     """A trap: the graph of a wrong text is HTTP 200, and only fields of the answer say no."""
-    answer = asked(asker, "CreateFlinkSqlJobGraph", {"sql_body": "select 1"}, job_id="100")
+    answer = asked(api, "CreateFlinkSqlJobGraph", {"sql_body": "select 1"}, job_id="100")
     assert (answer.is_success, answer.error_code) == (False, "DLI.0004")
     with pytest.raises(RefusedError, match=r"DLI\.0004"):
         judge(make_call(golden("CreateFlinkSqlJobGraph")), Reply(200, {}, answer.raw_content))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.conftest import Answer, Asker
+from api_client import ApiClient, Response
 
 JSON = {"Content-Type": "application/json"}
 FAULT = json.dumps({"kind": "html"}).encode()
@@ -35,31 +35,31 @@ FOREIGN = [
 OURS = ["127.0.0.1:{}", "127.0.0.1", "localhost:{}", "LOCALHOST:{}", "localhost.:{}", "[::1]:{}", "b.localhost:{}"]
 
 
-def named(asker: Asker, host: str) -> dict[str, str]:
-    return {"Host": host.format(asker.emulator.dli.rpartition(":")[2])}
+def named(api: ApiClient, host: str) -> dict[str, str]:
+    return {"Host": host.format(api.emulator.dli.rpartition(":")[2])}
 
 
-def refused(answer: Answer, word: str) -> bool:
+def refused(answer: Response, word: str) -> bool:
     return answer.status == 403 and word in answer.body["error"]
 
 
 @pytest.mark.parametrize("host", FOREIGN)
-def test_a_foreign_host_is_refused(asker: Asker, host: str) -> None:
+def test_a_foreign_host_is_refused(api: ApiClient, host: str) -> None:
     """Control endpoint, API and object store: a name may have been made to resolve to this machine."""
-    head = named(asker, host)
-    assert refused(asker.send("POST", "/_emulator/faults", head | JSON, FAULT), "Host")
-    assert refused(asker.send("POST", "/_emulator/reset", head), "Host")
-    assert refused(asker.send("GET", "/_emulator/requests", head), "Host")
-    assert refused(asker.send("GET", "/v1.0/x/streaming/jobs", head), "Host")
+    head = named(api, host)
+    assert refused(api.send("POST", "/_emulator/faults", head | JSON, FAULT), "Host")
+    assert refused(api.send("POST", "/_emulator/reset", head), "Host")
+    assert refused(api.send("GET", "/_emulator/requests", head), "Host")
+    assert refused(api.send("GET", "/v1.0/x/streaming/jobs", head), "Host")
     store = {"Authorization": "AWS4-HMAC-SHA256 Credential=x"}
-    assert refused(asker.send("GET", f"/{asker.emulator.bucket}", head | store), "Host")
-    assert list(asker.emulator.faults) == []
+    assert refused(api.send("GET", f"/{api.emulator.bucket}", head | store), "Host")
+    assert list(api.emulator.faults) == []
 
 
 @pytest.mark.parametrize("host", OURS)
-def test_its_own_names_are_accepted(asker: Asker, host: str) -> None:
+def test_its_own_names_are_accepted(api: ApiClient, host: str) -> None:
     """With the port and without, and a bucket as a sub-domain."""
-    assert asker.send("POST", "/_emulator/faults", named(asker, host) | JSON, FAULT).status == 201
+    assert api.send("POST", "/_emulator/faults", named(api, host) | JSON, FAULT).status == 201
 
 
 def test_a_name_may_be_allowed(made: Any) -> None:
@@ -81,42 +81,42 @@ def test_a_name_may_be_allowed(made: Any) -> None:
         {"Sec-Fetch-Site": "Cross-Site"},
     ],
 )
-def test_a_page_in_a_browser_is_refused(asker: Asker, head: dict[str, str]) -> None:
+def test_a_page_in_a_browser_is_refused(api: ApiClient, head: dict[str, str]) -> None:
     """Whatever it asks for, a preflight too; nothing is set, nothing allows it to go on."""
     word = next(iter(head))
     for method, what in [("POST", "faults"), ("POST", "reset"), ("GET", "requests"), ("DELETE", "faults")]:
-        answer = asker.send(method, f"/_emulator/{what}", head | JSON, FAULT if method == "POST" else b"")
+        answer = api.send(method, f"/_emulator/{what}", head | JSON, FAULT if method == "POST" else b"")
         assert refused(answer, word)
         assert not [name for name in answer.headers if name.startswith("access-control")]
-    assert refused(asker.send("OPTIONS", "/_emulator/faults", head), word)
-    assert refused(asker.send("GET", "/v1.0/x/streaming/jobs", head), word)
-    assert list(asker.emulator.faults) == []
+    assert refused(api.send("OPTIONS", "/_emulator/faults", head), word)
+    assert refused(api.send("GET", "/v1.0/x/streaming/jobs", head), word)
+    assert list(api.emulator.faults) == []
 
 
-def test_who_types_the_address_is_no_page(asker: Asker) -> None:
+def test_who_types_the_address_is_no_page(api: ApiClient) -> None:
     """A developer may look at the request log in a browser."""
     for site in ("none", "same-origin"):
-        assert asker.send("GET", "/_emulator/requests", {"Sec-Fetch-Site": site}).status == 200
+        assert api.send("GET", "/_emulator/requests", {"Sec-Fetch-Site": site}).status == 200
 
 
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", None]
 )
-def test_only_json_controls(asker: Asker, kind: str | None) -> None:
+def test_only_json_controls(api: ApiClient, kind: str | None) -> None:
     """What a form can send is refused, and so is a body that does not say what it is."""
     head = {} if kind is None else {"Content-Type": kind}
-    assert asker.send("POST", "/_emulator/faults", head, FAULT).status == 415
-    assert list(asker.emulator.faults) == []
+    assert api.send("POST", "/_emulator/faults", head, FAULT).status == 415
+    assert list(api.emulator.faults) == []
     if kind:
-        assert asker.send("POST", "/_emulator/reset", head).status == 415
+        assert api.send("POST", "/_emulator/reset", head).status == 415
     json_head = {"Content-Type": "application/json; charset=utf-8"}
-    assert asker.send("POST", "/_emulator/faults", json_head, FAULT).status == 201
-    assert asker.send("POST", "/_emulator/reset").status == 204
+    assert api.send("POST", "/_emulator/faults", json_head, FAULT).status == 201
+    assert api.send("POST", "/_emulator/reset").status == 204
 
 
-def test_a_request_without_a_host_or_with_two_is_refused(asker: Asker) -> None:
+def test_a_request_without_a_host_or_with_two_is_refused(api: ApiClient) -> None:
     """HTTP/1.0 needs none, and two may be read in two ways."""
-    port = int(asker.emulator.dli.rpartition(":")[2])
+    port = int(api.emulator.dli.rpartition(":")[2])
     for head in (b"GET /_emulator/faults HTTP/1.0\r\n", b"GET /_emulator/faults HTTP/1.1\r\nHost: localhost\r\n"):
         extra = b"Host: evil.example\r\n" if b"1.1" in head else b""
         with socket.create_connection(("127.0.0.1", port), 10) as plain:

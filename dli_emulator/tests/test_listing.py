@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from api_client import ApiClient
 from dli_emulator.jobs import FlinkJob
 from dli_emulator.samples import sample_jobs
-from tests.emulator.conftest import Asker
 
 BRIEF = {
     "job_id", "name", "desc", "job_type", "status", "status_desc", "create_time", "start_time", "queue_name",
@@ -41,9 +41,9 @@ def test_the_samples_are_varied_and_always_the_same() -> None:
     assert all(len(job.name) <= 57 for job in jobs)
 
 
-def test_without_filters_ten_of_all_newest_first(asker: Asker) -> None:
+def test_without_filters_ten_of_all_newest_first(api: ApiClient) -> None:
     """The manual's defaults; the total counts all pages; unset fields are null."""
-    answer = asker.jobs()
+    answer = api.jobs()
     assert answer.status == 200
     assert answer.body["is_success"] == "true"
     assert answer.body["job_list"]["total_count"] == 26
@@ -65,51 +65,51 @@ def test_without_filters_ten_of_all_newest_first(asker: Asker) -> None:
         ({"status": "job_downloading", "queue_name": "none"}, {"status": "none"}),
     ],
 )
-def test_each_filter(asker: Asker, query: dict[str, str], fields: dict[str, str]) -> None:
+def test_each_filter(api: ApiClient, query: dict[str, str], fields: dict[str, str]) -> None:
     """Those that fit, all of them, newest first; the total is theirs. Several filters must all hold."""
-    answer = asker.jobs(limit=100, **query).body["job_list"]
+    answer = api.jobs(limit=100, **query).body["job_list"]
     assert [job["job_id"] for job in answer["jobs"]] == expected(**fields)
     assert answer["total_count"] == len(expected(**fields))
 
 
-def test_filter_by_name_takes_any_part_of_it(asker: Asker) -> None:
+def test_filter_by_name_takes_any_part_of_it(api: ApiClient) -> None:
     """Unicode included. That it is not the whole name is the emulator's own choice."""
-    assert asker.ids(name="订单") == [121, 112, 103]
-    assert asker.ids(name="orders_to_dws_00") == [100]
-    assert asker.ids(name="(retry)") == [117, 108]
+    assert api.ids(name="订单") == [121, 112, 103]
+    assert api.ids(name="orders_to_dws_00") == [100]
+    assert api.ids(name="(retry)") == [117, 108]
 
 
-def test_filter_by_tags_wants_all_of_them(asker: Asker) -> None:
+def test_filter_by_tags_wants_all_of_them(api: ApiClient) -> None:
     """One or several pairs of key and value."""
-    assert asker.ids(tags="team=risk") == [123, 120, 117, 114, 111, 108, 105, 102]
-    assert asker.ids(tags="team=risk,tier=gold") == [120, 108]
-    assert asker.ids(tags="team=nobody") == []
+    assert api.ids(tags="team=risk") == [123, 120, 117, 114, 111, 108, 105, 102]
+    assert api.ids(tags="team=risk,tier=gold") == [120, 108]
+    assert api.ids(tags="team=nobody") == []
 
 
-def test_children_of_an_edge_job_are_hidden_until_asked_for(asker: Asker) -> None:
+def test_children_of_an_edge_job_are_hidden_until_asked_for(api: ApiClient) -> None:
     """They show with ``root_job_id`` only."""
-    edge = asker.emulator.state.add_job(name="edge", job_type="flink_sql_edge_job")
-    child = asker.emulator.state.add_job(name="child", job_type="flink_sql_edge_job", root_id=edge.job_id)
-    assert edge.job_id in asker.ids()
-    assert child.job_id not in asker.ids(limit=100)
-    assert asker.ids(root_job_id=edge.job_id) == [child.job_id]
+    edge = api.emulator.state.add_job(name="edge", job_type="flink_sql_edge_job")
+    child = api.emulator.state.add_job(name="child", job_type="flink_sql_edge_job", root_id=edge.job_id)
+    assert edge.job_id in api.ids()
+    assert child.job_id not in api.ids(limit=100)
+    assert api.ids(root_job_id=edge.job_id) == [child.job_id]
 
 
-def test_order_limit_and_offset_walk_through_all_jobs(asker: Asker) -> None:
+def test_order_limit_and_offset_walk_through_all_jobs(api: ApiClient) -> None:
     """Pages of seven, oldest first: each job once, then an empty page. A limit of 0 shows none."""
-    pages = [asker.ids(order="asc", limit=7, offset=offset) for offset in range(0, 35, 7)]
+    pages = [api.ids(order="asc", limit=7, offset=offset) for offset in range(0, 35, 7)]
     assert [len(page) for page in pages] == [7, 7, 7, 5, 0]
     assert [job_id for page in pages for job_id in page] == list(range(100, 126))
-    assert asker.ids(order="desc", limit=2) == [125, 124]
-    assert asker.jobs(limit=0).body["job_list"] == {"total_count": 26, "jobs": []}
+    assert api.ids(order="desc", limit=2) == [125, 124]
+    assert api.jobs(limit=0).body["job_list"] == {"total_count": 26, "jobs": []}
 
 
-def test_show_detail_shows_other_fields(asker: Asker) -> None:
+def test_show_detail_shows_other_fields(api: ApiClient) -> None:
     """As in the table of the manual's page; the details are those of the single job."""
-    jobs = asker.jobs(show_detail=True).body["job_list"]["jobs"]
+    jobs = api.jobs(show_detail=True).body["job_list"]["jobs"]
     assert all(set(job) == DETAIL for job in jobs)
-    assert set(asker.jobs(show_detail=False).body["job_list"]["jobs"][0]) == BRIEF
-    assert asker.show(125).body["job_detail"] == jobs[0]
+    assert set(api.jobs(show_detail=False).body["job_list"]["jobs"][0]) == BRIEF
+    assert api.show(125).body["job_detail"] == jobs[0]
 
 
 @pytest.mark.parametrize(
@@ -129,22 +129,24 @@ def test_show_detail_shows_other_fields(asker: Asker) -> None:
         ({"root_job_id": "x"}, "DLI.0001", "root_job_id"),
     ],
 )
-def test_values_outside_the_limits_are_refused(asker: Asker, query: dict[str, Any], code: str, said: str) -> None:
+def test_values_outside_the_limits_are_refused(
+    api: ApiClient, query: dict[str, Any], code: str, said: str
+) -> None:
     """HTTP 400 with the service's code and the parameter's name."""
-    answer = asker.jobs(**query)
+    answer = api.jobs(**query)
     assert answer.error == (400, code)
     assert said in answer.body["error_msg"]
 
 
-def test_the_longest_name_and_highest_limit_pass(asker: Asker) -> None:
+def test_the_longest_name_and_highest_limit_pass(api: ApiClient) -> None:
     """57 characters, 100 jobs."""
-    assert asker.jobs(name="x" * 57).status == 200
-    assert len(asker.ids(limit=100)) == 26
+    assert api.jobs(name="x" * 57).status == 200
+    assert len(api.ids(limit=100)) == 26
 
 
-def test_a_job_shows_its_settings_and_the_defaults(asker: Asker) -> None:
+def test_a_job_shows_its_settings_and_the_defaults(api: ApiClient) -> None:
     """Every setting of the manual's table is there, null where it was not set."""
-    job = asker.show(101).body["job_detail"]
+    job = api.show(101).body["job_detail"]
     assert job["job_type"] == "flink_jar_job"
     assert job["job_config"]["entrypoint"] == "obs://flink-jars/job_1.jar"
     assert job["job_config"]["checkpoint_interval"] == 10
@@ -153,9 +155,9 @@ def test_a_job_shows_its_settings_and_the_defaults(asker: Asker) -> None:
 
 
 @pytest.mark.parametrize("job_id", [1, "x", "-100", "1e2", "²"])
-def test_a_job_that_is_not_there_is_a_bad_request(asker: Asker, job_id: object) -> None:
+def test_a_job_that_is_not_there_is_a_bad_request(api: ApiClient, job_id: object) -> None:
     """HTTP 400 with DLI.16001, not 404."""
-    assert asker.show(job_id).error == (400, "DLI.16001")
+    assert api.show(job_id).error == (400, "DLI.16001")
 
 
 def test_jobs_of_ones_own(made: Any) -> None:

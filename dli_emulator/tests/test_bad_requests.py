@@ -9,20 +9,20 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.emulator.conftest import Answer, Asker, signed
+from api_client import ApiClient, Response, signed
 
 JOBS = "/v1.0/{p}/streaming/jobs"
 SQL = "/v1.0/{p}/streaming/sql-jobs"
 TEMPLATES = "/v1.0/{p}/streaming/job-templates"
 
 
-def ask_raw(asker: Asker, path: str, body: bytes) -> Answer:
+def ask_raw(api: ApiClient, path: str, body: bytes) -> Response:
     """Post just these bytes, signed."""
-    target = path.format(p=asker.emulator.project_id)
+    target = path.format(p=api.emulator.project_id)
     date = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    headers = {"Host": urlsplit(asker.emulator.dli).netloc, "X-Sdk-Date": date}
-    key = (asker.emulator.access_key, asker.emulator.secret_key)
-    return asker.send("POST", target, signed("POST", target, headers, body, key), body)
+    headers = {"Host": urlsplit(api.emulator.dli).netloc, "X-Sdk-Date": date}
+    key = (api.emulator.access_key, api.emulator.secret_key)
+    return api.send("POST", target, signed("POST", target, headers, body, key), body)
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,9 @@ def ask_raw(asker: Asker, path: str, body: bytes) -> Answer:
         b"[" * 100_000,
     ],
 )
-def test_a_body_that_is_no_json_object_is_refused(asker: Asker, body: bytes) -> None:
+def test_a_body_that_is_no_json_object_is_refused(api: ApiClient, body: bytes) -> None:
     """Half a character, NaN and what is nested beyond measure among them: they would break the answers to come."""
-    assert ask_raw(asker, SQL, body).error == (400, "DLI.0001")
+    assert ask_raw(api, SQL, body).error == (400, "DLI.0001")
 
 
 @pytest.mark.parametrize(
@@ -73,20 +73,20 @@ def test_a_body_that_is_no_json_object_is_refused(asker: Asker, body: bytes) -> 
     ],
     ids=lambda settings: str(settings)[:60],
 )
-def test_a_setting_of_a_wrong_kind_is_refused(asker: Asker, settings: dict[str, Any]) -> None:
+def test_a_setting_of_a_wrong_kind_is_refused(api: ApiClient, settings: dict[str, Any]) -> None:
     """And no job is made; it would be shown with that setting later."""
-    path = SQL.format(p=asker.emulator.project_id)
-    assert asker.ask("POST", path, {"name": "job", **settings}).error == (400, "DLI.0001")
-    assert asker.ids(name="job") == []
+    path = SQL.format(p=api.emulator.project_id)
+    assert api.request("POST", path, {"name": "job", **settings}).error == (400, "DLI.0001")
+    assert api.ids(name="job") == []
     if "tags" not in settings:
-        assert asker.ask("PUT", f"{path}/100", settings).error == (400, "DLI.0001")
+        assert api.request("PUT", f"{path}/100", settings).error == (400, "DLI.0001")
 
 
-def test_a_setting_that_is_null_is_left_out(asker: Asker) -> None:
+def test_a_setting_that_is_null_is_left_out(api: ApiClient) -> None:
     """The job has what it had."""
-    path = SQL.format(p=asker.emulator.project_id)
-    assert asker.ask("PUT", f"{path}/100", {"name": None, "cu_number": None, "desc": None}).status == 200
-    shown = asker.show(100).body["job_detail"]
+    path = SQL.format(p=api.emulator.project_id)
+    assert api.request("PUT", f"{path}/100", {"name": None, "cu_number": None, "desc": None}).status == 200
+    shown = api.show(100).body["job_detail"]
     assert (shown["name"], shown["desc"], shown["job_config"]["cu_number"]) == ("orders_to_dws_00", "", 2)
 
 
@@ -106,11 +106,11 @@ def test_a_setting_that_is_null_is_left_out(asker: Asker) -> None:
         ("POST", "/v3/{p}/streaming/jobs/100/gen-graph", {"sql_body": "x", "cu_number": "1"}, "DLI.0001"),
     ],
 )
-def test_each_is_refused_with_its_code(asker: Asker, method: str, path: str, body: Any, code: str) -> None:
+def test_each_is_refused_with_its_code(api: ApiClient, method: str, path: str, body: Any, code: str) -> None:
     """And the emulator's world can be made clean afterwards."""
-    target = path.format(p=asker.emulator.project_id)
-    assert asker.ask(method, target, body).error == (400, code)
-    asker.emulator.reset()
+    target = path.format(p=api.emulator.project_id)
+    assert api.request(method, target, body).error == (400, code)
+    api.emulator.reset()
 
 
 @pytest.mark.parametrize(
@@ -122,18 +122,18 @@ def test_each_is_refused_with_its_code(asker: Asker, method: str, path: str, bod
         ({"root_job_id": str(1 << 63)}, "DLI.0001"),
     ],
 )
-def test_what_is_no_number_of_a_list_is_refused(asker: Asker, query: dict[str, str], code: str) -> None:
+def test_what_is_no_number_of_a_list_is_refused(api: ApiClient, query: dict[str, str], code: str) -> None:
     """Numbers are plain digits of 64 bits."""
-    assert asker.jobs(**query).error == (400, code)
+    assert api.jobs(**query).error == (400, code)
 
 
 @pytest.mark.parametrize(
     ("query", "code"),
     [({"limit": "101"}, "DLI.1206"), ({"offset": "9" * 5000}, "DLI.1206"), ({"order": "up"}, "DLI.0001")],
 )
-def test_what_is_no_page_of_templates_is_refused(asker: Asker, query: dict[str, Any], code: str) -> None:
+def test_what_is_no_page_of_templates_is_refused(api: ApiClient, query: dict[str, Any], code: str) -> None:
     """With the code of its page, or that of the parameter check."""
-    assert asker.ask("GET", TEMPLATES.format(p=asker.emulator.project_id), **query).error == (400, code)
+    assert api.request("GET", TEMPLATES.format(p=api.emulator.project_id), **query).error == (400, code)
 
 
 @pytest.mark.parametrize(
@@ -148,15 +148,15 @@ def test_what_is_no_page_of_templates_is_refused(asker: Asker, query: dict[str, 
         ("/v3.0/OS-CREDENTIAL/securitytokens", {"methods": ["token"], "token": {"duration_seconds": True}}),
     ],
 )
-def test_iam_refuses_what_is_no_text(asker: Asker, path: str, identity: dict[str, Any]) -> None:
+def test_iam_refuses_what_is_no_text(api: ApiClient, path: str, identity: dict[str, Any]) -> None:
     """As a request that it cannot read."""
-    body = {"auth": {"identity": identity, "scope": {"project": {"name": asker.emulator.region}}}}
-    answer = asker.send("POST", path, {}, json.dumps(body).encode())
+    body = {"auth": {"identity": identity, "scope": {"project": {"name": api.emulator.region}}}}
+    answer = api.send("POST", path, {}, json.dumps(body).encode())
     assert (answer.status, answer.body["error"]["title"]) == (400, "Bad Request")
 
 
 @pytest.mark.parametrize("seconds", ["9" * 5000, "²", "0", "x"])
-def test_the_metadata_service_wants_seconds(asker: Asker, seconds: str) -> None:
+def test_the_metadata_service_wants_seconds(api: ApiClient, seconds: str) -> None:
     """In plain digits."""
     headers = {"X-Metadata-Token-Ttl-Seconds": seconds.encode().decode("latin-1")}
-    assert asker.send("PUT", "/meta-data/latest/api/token", headers).status == 400
+    assert api.send("PUT", "/meta-data/latest/api/token", headers).status == 400

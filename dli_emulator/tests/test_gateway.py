@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from api_client import Clock, signed
 from dli_emulator.gateway import identify
 from dli_emulator.state import Identity, State
 from dli_emulator.wire import Refusal, Request
-from tests.emulator.conftest import Clock, signed
 
 OURS = Identity("AK", "SK")
 

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 
 import dli_emulator as package
+from api_client import ApiClient, store_url
 from dli_emulator import Emulator
 from dli_emulator.errors import EmulatorError
-from tests.emulator.conftest import Asker, store_url
 
 
 def test_it_tells_all_that_a_client_needs(dli_emulator: Emulator) -> None:
@@ -49,7 +49,7 @@ def test_it_can_be_told_who_it_is(made: Any) -> None:
         port = probe.getsockname()[1]
     ours = made(port=port, region="eu-de", project_id="p1")
     assert ours.emulator.dli == f"http://127.0.0.1:{port}"
-    assert ours.ask("GET", "/v3/projects", name="eu-de").body["projects"][0]["id"] == "p1"
+    assert ours.request("GET", "/v3/projects", name="eu-de").body["projects"][0]["id"] == "p1"
     assert ours.show(100).body["job_detail"]["project_id"] == "p1"
 
 
@@ -86,7 +86,7 @@ def test_it_can_be_started_again(dli_emulator: Emulator) -> None:
     emulator = Emulator(object_store=store_url(dli_emulator))
     for _ in range(2):
         with emulator:
-            assert Asker(emulator).export(100).status == 200
+            assert ApiClient(emulator).export(100).status == 200
             assert len(emulator.requests) == 1
 
 
@@ -123,7 +123,7 @@ def test_a_fork_does_not_stop_its_parents_emulator(dli_emulator: Emulator) -> No
     with inherited:
         inherited._process = os.getpid() + 1  # noqa: SLF001 - as a fork would see it
         inherited.stop()
-        assert Asker(inherited).jobs().status == 200
+        assert ApiClient(inherited).jobs().status == 200
         inherited._process = os.getpid()  # noqa: SLF001 - back in the parent
 
 

@@ -1,0 +1,60 @@
+"""The README lists every operation, every fault and every option."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from dli_emulator import Emulator
+from dli_emulator.kinds import KINDS, flaw_in
+from dli_emulator.routes import ROUTES
+
+PAGE = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def _section(title: str) -> str:
+    return PAGE.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+def test_every_operation_is_listed() -> None:
+    """With method and path."""
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+) ([^`]+)`", _section("Operations"), re.MULTILINE)
+    assert rows == [(route.operation, route.method, route.path) for route in ROUTES]
+
+
+def test_every_fault_is_listed_with_its_parameters() -> None:
+    """No kind is missing, none too many."""
+    listed: dict[str, list[str]] = {}
+    for kinds, parameters in re.findall(r"^\| (`[^|]+) \| ([^|]*) ?\|", _section("Faults"), re.MULTILINE):
+        listed |= dict.fromkeys(re.findall(r"`(\w+)`", kinds), re.findall(r"`(\w+)`", parameters))
+    assert listed == {kind: list(parameters) for kind, parameters in KINDS.items()}
+
+
+def test_each_fault_tells_which_operations_it_is_for() -> None:
+    """In the emulator's table: ``any`` takes ``*`` too; the others take those that they name."""
+    table = PAGE.partition("| kind | parameters | for |")[2].partition("\n\n")[0]
+    told: dict[str, str] = {}
+    for kinds, operations in re.findall(r"^\| (`[^|]+) \| [^|]*\| ([^|]+) \|", table, re.MULTILINE):
+        told |= dict.fromkeys(re.findall(r"`(\w+)`", kinds), operations)
+    assert set(told) == set(KINDS)
+    for kind, operations in told.items():
+        named = re.findall(r"`(\w+)`", operations)
+        assert (operations == "any") is not bool(named)
+        assert bool(named) is bool(flaw_in("*", kind, {}))
+        assert not any(flaw_in(operation, kind, {}) for operation in named or ["ShowFlinkJob"])
+
+
+def test_every_option_is_listed() -> None:
+    """Those of the command line, and no other."""
+    command = [sys.executable, "-m", "dli_emulator", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    listed = re.findall(r"`(--[\w-]+)`", "".join(re.findall(r"^\| (`--[^|]+) \|", PAGE, re.MULTILINE)))
+    assert set(listed) == set(re.findall(r"--[\w-]+", shown)) - {"--help"}
+
+
+def test_the_keys_of_the_json_line_are_listed(dli_emulator: Emulator) -> None:
+    """In their order."""
+    (row,) = re.findall(r"^\| `--json` \| .*: (.*) \|$", PAGE, re.MULTILINE)
+    assert re.findall(r"`(\w+)`", row) == list(dli_emulator.describe())
