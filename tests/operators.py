@@ -40,7 +40,7 @@ KINDS: list[Any] = [getattr(module, name) for module in (operators, sensors) for
 MORE = {
     "DliCompareFlinkJobsOperator": "[drill](restore.md#drill)",
     "DliDeleteFlinkJobsOperator": "[jobs](jobs.md#running-stopping-saving-deleting)",
-    "DliExportFlinkJobsOperator": "[exporting many](jobs.md#exporting-many), [lost answers](lost-answers.md)",
+    "DliExportFlinkJobsOperator": "[exporting many](jobs.md#exporting-many), [lost responses](lost-responses.md)",
     "DliImportFlinkJobsOperator": "[restoring](restore.md#restore)",
     "DliListFlinkJobsOperator": "[selecting](jobs.md#selecting)",
     "DliPromoteFlinkJobsOperator": "[promotion](restore.md#promotion)",
@@ -87,7 +87,15 @@ empty text is refused.
 """  # noqa: E501 -- lines of a page
 _WIDTH = 140
 #: parameters that many have, which come last
-_SHARED = ("if_empty", "dli_conn_id", "timeout", "poll_interval", "settling_time", "deferrable")
+_SHARED = (
+    "if_empty",
+    "dli_conn_id",
+    "timeout",
+    "poll_interval",
+    "settling_time",
+    "reconcile_timeout",
+    "deferrable",
+)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ EXPORT = {
     "batch_size": 100,
     "allow_partial": False,
     "dli_conn_id": "dli_default",
-    "settling_time": 30,
+    "reconcile_timeout": 30,
 }
 IMPORT = {
     "zip_file": "obs-test/d/a.zip",
@@ -255,13 +255,19 @@ def test_a_mapping_of_jobs_in_every_form(given: object) -> None:
 
 def test_every_parameter_at_fault_is_named() -> None:
     """In one line."""
-    given = {**EXPORT, "obs_dir": "None", "batch_size": "0", "settling_time": "nan", "selection": {"status": "x"}}
+    given = {
+        **EXPORT,
+        "obs_dir": "None",
+        "batch_size": "0",
+        "reconcile_timeout": "nan",
+        "selection": {"status": "x"},
+    }
     with pytest.raises(ConfigurationError) as caught:
         ExportParameters.read(given)
     for name in (
         "obs_dir: rendered to nothing",
         "| batch_size: '0'",
-        "| settling_time: 'nan'",
+        "| reconcile_timeout: 'nan'",
         "| selection.status: 'x'",
     ):
         assert name in str(caught.value)
@@ -375,7 +381,7 @@ def test_an_unknown_filter_is_named(given: dict[Any, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "given"),
-    [("settling_time", each) for each in ("P1M", "P1Y", "p1m", "P1Y2M3DT4H")]
+    [("reconcile_timeout", each) for each in ("P1M", "P1Y", "p1m", "P1Y2M3DT4H")]
     + [("obs_dir", f"obs-test/a{chr(code)}b") for code in (0x202A, 0x202E, 0x2066, 0x2069, 0x200B, 0x200F, 0xFEFF)]
     + [
         ("obs_dir", each)
@@ -390,6 +396,6 @@ def test_what_nobody_means_is_refused(name: str, given: str) -> None:
 
 def test_what_looks_like_it_is_read() -> None:
     """Minutes, a name that has None in it, a name of other scripts."""
-    assert ExportParameters.read({**EXPORT, "settling_time": "PT1M"}).settling_time == 60
+    assert ExportParameters.read({**EXPORT, "reconcile_timeout": "PT1M"}).reconcile_timeout == 60
     for key in ("Nonesuch/x", "None-x", "données/作业"):
         assert ExportParameters.read({**EXPORT, "obs_dir": f"obs-test/{key}"}).obs_dir.key == key

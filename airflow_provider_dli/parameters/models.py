@@ -131,7 +131,7 @@ class ExportParameters(Parameters):
     batch_size: kinds.PositiveInt
     allow_partial: kinds.Flag
     dli_conn_id: kinds.ConnId
-    settling_time: kinds.Seconds
+    reconcile_timeout: kinds.Seconds
 
     @property
     def chosen(self) -> Selection | None:

@@ -147,7 +147,7 @@ def export(world: Emulator, environment: dict[str, str], chance: Chance) -> Flaw
         "obs_dir": f"{world.bucket}/night",
         "selection": {},
         "batch_size": 7,
-        "settling_time": SETTLING,
+        "reconcile_timeout": SETTLING,
     }
     result, log = tried("DliExportFlinkJobsOperator", parameters, environment, chance)
     there = keys(world)

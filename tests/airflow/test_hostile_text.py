@@ -55,7 +55,7 @@ def refusing(world: Emulator, operation: str) -> None:
 
 def export(world: Emulator, instance: TaskInstance, **given: Any) -> None:
     dli.DliExportFlinkJobsOperator(
-        task_id="x", **{"obs_dir": f"{world.bucket}/a", "settling_time": 0, **given}
+        task_id="x", **{"obs_dir": f"{world.bucket}/a", "reconcile_timeout": 0, **given}
     ).execute(instance.context)
 
 

@@ -187,7 +187,7 @@ def test_an_answer_that_is_no_proof_is_red(
     """Status 200 alone is not success."""
     world.fault("ExportFlinkJobs", kind)
     with pytest.raises(failure, match=reason) as caught:
-        export(obs_dir=world.bucket, settling_time=0)
+        export(obs_dir=world.bucket, reconcile_timeout=0)
     assert type(caught.value) is failure
     assert "\n" not in str(caught.value)
 
@@ -196,7 +196,7 @@ def test_a_page_of_a_load_balancer_is_red(world: Any) -> None:
     """Asked three times, with a look into OBS between; the page is quoted."""
     world.fault("ExportFlinkJobs", "html", times=None)
     with pytest.raises(DliException, match=r"ExportFlinkJobs: HTTP 502: .*Bad Gateway"):
-        export(obs_dir=world.bucket, settling_time=0)
+        export(obs_dir=world.bucket, reconcile_timeout=0)
     assert len(world.requests) == 3
 
 

@@ -89,7 +89,7 @@ def test_it_reads_the_worst_of_several_batches(
         dli_emulator.fault("ExportFlinkJobs", "throttled", retry_after=seconds)
     operator = DliExportFlinkJobsOperator(
         task_id="export", obs_dir=dli_emulator.bucket, job_selected=[100, 101, 102, 103], batch_size=1,
-        settling_time=0,
+        reconcile_timeout=0,
     )  # fmt: skip
     with pytest.raises(DliException, match="jobs not exported") as caught:
         operator.execute({})
@@ -104,7 +104,7 @@ def test_what_no_retry_can_mend_does_not_hide_what_one_can(
     dli_emulator.fault("ExportFlinkJobs", "error", code="DLI.0001")
     dli_emulator.fault("ExportFlinkJobs", "error", code="DLI.0999")
     operator = DliExportFlinkJobsOperator(
-        task_id="export", obs_dir=dli_emulator.bucket, job_selected=[100, 101], batch_size=1, settling_time=0
+        task_id="export", obs_dir=dli_emulator.bucket, job_selected=[100, 101], batch_size=1, reconcile_timeout=0
     )
     with pytest.raises(DliException, match=r"DLI\.0001.*DLI\.0999") as caught:
         operator.execute({})

@@ -29,7 +29,7 @@ def listed(**filters: Any) -> list[int]:
 
 
 def export(world: Emulator, instance: TaskInstance | None = None, **parameters: Any) -> list[str]:
-    given = {"obs_dir": f"{world.bucket}/night", "settling_time": 0.3, **parameters}
+    given = {"obs_dir": f"{world.bucket}/night", "reconcile_timeout": 0.3, **parameters}
     operator = DliExportFlinkJobsOperator(task_id="export", **given)
     return operator.execute((instance or TaskInstance()).context)
 
@@ -313,7 +313,7 @@ def test_what_is_not_asked_for_is_named(
         with pytest.raises(DliFailException, match=rf"4 jobs not exported .*: jobs 102, 103: .*{code}") as caught:
             export(world, instance, **parameters)
         told = str(caught.value)
-    assert "jobs 104, 105: not asked: it would be refused as batch 2 was" in told
+    assert "jobs 104, 105: not requested: it would be refused as batch 2 was" in told
     assert instance.pushed["failed"] == [102, 103, 104, 105]
     assert [batch["job_ids"] for batch in instance.pushed["batches"]] == [[100, 101], [102, 103], [104, 105]]
     assert asked(world) == 2

@@ -78,6 +78,7 @@ def test_help_reads_as_documentation(operator: type[BaseOperator]) -> None:
         "timeout",
         "poll_interval",
         "settling_time",
+        "reconcile_timeout",
         "status_grace_period",
         "inactivity_period",
         "max_age",

@@ -174,7 +174,7 @@ _WAITS: dict[str, Any] = {"poll_interval": 0.1, "settling_time": 0.2}
 
 
 def _export(lab: Lab, **parameters: Any) -> Any:
-    return DliExportFlinkJobsOperator(task_id="task", obs_dir=lab.place, settling_time=0.2, **parameters)
+    return DliExportFlinkJobsOperator(task_id="task", obs_dir=lab.place, reconcile_timeout=0.2, **parameters)
 
 
 def _export_three(lab: Lab) -> Any:

@@ -11,7 +11,7 @@ from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVe
 RETRY = {"retries": 1, "retry_delay": timedelta(seconds=1)}
 
 with DAG("killed_export", schedule=None, default_args=RETRY):
-    DliExportFlinkJobsOperator(task_id="export", obs_dir="{{ dag_run.conf['obs_dir'] }}", settling_time=3)
+    DliExportFlinkJobsOperator(task_id="export", obs_dir="{{ dag_run.conf['obs_dir'] }}", reconcile_timeout=3)
 
 with DAG("killed_verify", schedule=None, default_args=RETRY):
     DliVerifyFlinkExportOperator(task_id="verify", zip_file="{{ dag_run.conf['zip_file'] }}", timeout=60)

@@ -8,7 +8,8 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliRunFlinkJobsOperator
 
 RETRIED: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(0)}
-PARAMETERS: dict[str, Any] = {"dli_conn_id": "dli_impatient", "settling_time": 2}
+EXPORT: dict[str, Any] = {"dli_conn_id": "dli_impatient", "reconcile_timeout": 2}
+RUN: dict[str, Any] = {"dli_conn_id": "dli_impatient", "settling_time": 2}
 
 with DAG("export_over_attempts", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args=RETRIED):
     DliExportFlinkJobsOperator(
@@ -16,13 +17,13 @@ with DAG("export_over_attempts", schedule=None, start_date=datetime(2026, 1, 1, 
         obs_dir="{{ dag_run.conf['obs_dir'] }}{{ '/' ~ ti.try_number if dag_run.conf.get('numbered') else '' }}",
         # Of a set of texts the order differs from process to process.
         job_selected={"100", "101", "102", "103", "104", "105"},
-        **PARAMETERS,
+        **EXPORT,
     )
 
 with DAG("mapped_over_attempts", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
-    DliExportFlinkJobsOperator.partial(task_id="export", **PARAMETERS).expand(
+    DliExportFlinkJobsOperator.partial(task_id="export", **EXPORT).expand(
         obs_dir=["obs-test/shared/{{ run_id }}"] * 2
     )
 
 with DAG("run_over_attempts", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args=RETRIED):
-    DliRunFlinkJobsOperator(task_id="run", job_ids=[100], wait_for="finished", poll_interval=0.2, **PARAMETERS)
+    DliRunFlinkJobsOperator(task_id="run", job_ids=[100], wait_for="finished", poll_interval=0.2, **RUN)

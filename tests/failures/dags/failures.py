@@ -18,7 +18,7 @@ BUCKET = "obs-test"
 def export(**changed: object) -> BaseOperator:
     """Export two jobs, but for what is changed."""
     given: dict[str, object] = {"obs_dir": f"{BUCKET}/flink", "job_selected": [100, 101], **changed}
-    return DliExportFlinkJobsOperator(task_id="export", settling_time=1, **given)  # type: ignore[arg-type]  # as a careless author gives it
+    return DliExportFlinkJobsOperator(task_id="export", reconcile_timeout=1, **given)  # type: ignore[arg-type]  # as a careless author gives it
 
 
 def verify(zip_file: str) -> BaseOperator:

@@ -53,10 +53,10 @@ with DAG("parameters_native", schedule=None, params=FORM, render_template_as_nat
 
 with DAG("parameters", schedule=None, params=FORM):
     rendered()
-    export("p5_text", job_selected="{{ params.jobs }}", settling_time="{{ params.seconds }}")
+    export("p5_text", job_selected="{{ params.jobs }}", reconcile_timeout="{{ params.seconds }}")
     export("p7_none", job_selected=100, obs_dir="{{ none }}")
     export("p3_beside", selection={"queue_name": "{{ params.queue }}", "name_pattern": "orders_*"})
-    export("p5_timedelta", job_selected=100, settling_time="{{ macros.timedelta(seconds=10) }}")
+    export("p5_timedelta", job_selected=100, reconcile_timeout="{{ macros.timedelta(seconds=10) }}")
     DliListFlinkJobsOperator(task_id="list_empty", queue_name="{{ params.queue }}", if_empty="succeed", **ALWAYS)
 
     @task

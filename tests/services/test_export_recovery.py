@@ -64,9 +64,11 @@ def export(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, store: StateStore
     connection["extra"] = extra | {"retry_budget": 20, "read_timeout": 2}
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(connection))
 
-    def run(obs_dir: str | None = None, settling_time: float = 0.5, *, remembers: bool = True) -> list[str]:
+    def run(obs_dir: str | None = None, reconcile_timeout: float = 0.5, *, remembers: bool = True) -> list[str]:
         operator = DliExportFlinkJobsOperator(
-            task_id="export", obs_dir=obs_dir or f"{dli_emulator.bucket}/run-1", settling_time=settling_time
+            task_id="export",
+            obs_dir=obs_dir or f"{dli_emulator.bucket}/run-1",
+            reconcile_timeout=reconcile_timeout,
         )
         context: Any = {"task_state_store": store} if remembers else {}
         return operator.execute(context)
@@ -149,10 +151,12 @@ def test_an_answer_that_says_nothing_is_told_where_nothing_appeared(
     assert export() == archives_in(dli_emulator)
 
 
-def test_an_archive_that_comes_within_the_settling_time_is_adopted(dli_emulator: Any, export: Exporting) -> None:
+def test_an_archive_that_comes_within_the_reconcile_timeout_is_adopted(
+    dli_emulator: Any, export: Exporting
+) -> None:
     """The answer timed out; the service was only slow."""
     dli_emulator.fault("ExportFlinkJobs", "slow", before=3.0)
-    assert export(settling_time=15) == archives_in(dli_emulator)
+    assert export(reconcile_timeout=15) == archives_in(dli_emulator)
     assert exports_asked(dli_emulator) == 1
 
 
@@ -233,7 +237,7 @@ def test_an_outcome_that_stays_unknown_is_red_and_remembered(
     """Asked three times, no archive: a retry of the task may help, and begins by looking."""
     dli_emulator.fault("ExportFlinkJobs", "html", times=None)
     with pytest.raises(DliException, match="HTTP 502"):
-        export(settling_time=0.1)
+        export(reconcile_timeout=0.1)
     assert exports_asked(dli_emulator) == 3
     assert archives_in(dli_emulator) == []
     assert states(store) == ["open"] * 3
@@ -270,7 +274,11 @@ def two_batches(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
 
     def run(instance: TaskInstance) -> list[str]:
-        parameters: dict[str, Any] = {"job_selected": [100, 101, 102, 103], "batch_size": 2, "settling_time": 1}
+        parameters: dict[str, Any] = {
+            "job_selected": [100, 101, 102, 103],
+            "batch_size": 2,
+            "reconcile_timeout": 1,
+        }
         operator = DliExportFlinkJobsOperator(
             task_id="export", obs_dir=f"{dli_emulator.bucket}/run-1", **parameters
         )

@@ -13,9 +13,9 @@ import pytest
 
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
-from airflow_provider_dli.exporting.writer import Writer
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
+from airflow_provider_dli.services.directory_writers import is_exclusive
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
 
@@ -42,7 +42,7 @@ class Task:
         self.run_id = run_id
 
     def run(self, obs_dir: str, **parameters: Any) -> list[str]:
-        given = {"settling_time": 0.5, **parameters}
+        given = {"reconcile_timeout": 0.5, **parameters}
         if "job_selected" in given and given["job_selected"] is None:
             del given["job_selected"]  # all of the project
         operators = [DliExportFlinkJobsOperator(task_id=name, obs_dir=obs_dir, **given) for name in self.siblings]
@@ -95,7 +95,7 @@ def test_another_writer_of_other_jobs_at_the_same_time(world: Emulator, theirs: 
     """Its archive shows that it is none of ours: ours is requested again."""
     world.fault("ExportFlinkJobs", "cut_before")
     other = meanwhile(world, theirs)
-    (ours,) = Task().run(f"{world.bucket}/shared", job_selected=[100], settling_time=1)
+    (ours,) = Task().run(f"{world.bucket}/shared", job_selected=[100], reconcile_timeout=1)
     other.join()
     with zipfile.ZipFile(io.BytesIO(world.s3.get_object(
         Bucket=world.bucket, Key=ours.partition("/")[2])["Body"].read()
@@ -120,7 +120,7 @@ def test_another_writer_of_the_same_jobs_at_the_same_time(world: Emulator, jobs:
     with pytest.raises(
         DliFailException, match=r"outcome of an export .* is unknown.*directory of its own"
     ) as caught:
-        task.run(directory, job_selected=jobs, settling_time=2)
+        task.run(directory, job_selected=jobs, reconcile_timeout=2)
     other.join()
     (theirs,) = archives(world)
     assert theirs in str(caught.value)
@@ -147,7 +147,7 @@ def test_what_cannot_be_read_is_nobodys(world: Emulator, content: Any) -> None:
     other = threading.Thread(target=write)
     other.start()
     with pytest.raises(DliFailException, match=r"is unknown.*shared/foreign\.zip"):
-        Task().run(directory, settling_time=2)
+        Task().run(directory, reconcile_timeout=2)
     other.join()
     assert requests(world) == 1
 
@@ -171,7 +171,7 @@ def test_in_a_directory_of_its_own_the_content_need_not_be_known(world: Emulator
     service = threading.Thread(target=write)
     service.start()
     task = Task()
-    assert task.run(f"{world.bucket}/{directory}", settling_time=3) == [f"{world.bucket}/{directory}/a.zip"]
+    assert task.run(f"{world.bucket}/{directory}", reconcile_timeout=3) == [f"{world.bucket}/{directory}/a.zip"]
     service.join()
     assert (requests(world), task.extra) == (1, [])
 
@@ -181,7 +181,7 @@ def test_an_archive_that_comes_after_the_reconciliation(world: Emulator) -> None
     world.fault("ExportFlinkJobs", "slow", before=3.0)
     world.fault("ExportFlinkJobs", "slow", before=1.5)
     task = Task()
-    (returned,) = task.run(f"{world.bucket}/flink/{PATH}/export", settling_time=0.2)
+    (returned,) = task.run(f"{world.bucket}/flink/{PATH}/export", reconcile_timeout=0.2)
     assert set(archives(world)) - {returned} == set(task.extra)
     assert len(task.extra) == 1
 
@@ -195,7 +195,7 @@ def test_ids_have_one_order(world: Emulator, order: Any) -> None:
     directory = f"{world.bucket}/flink"
     world.fault("ExportFlinkJobs", "error", code="DLI.0019", acts=False)
     with pytest.raises(DliException):
-        task.run(directory, job_selected=[100, 101, 102], settling_time=0)
+        task.run(directory, job_selected=[100, 101, 102], reconcile_timeout=0)
     made = DliHook().export_flink_jobs(directory, [101, 100, 102]).zip_file
     assert task.run(directory, job_selected=order) == list(made)
     assert requests(world) == 2
@@ -239,6 +239,11 @@ def test_all_selected_jobs_were_deleted_since(world: Emulator) -> None:
     assert task.run(f"{world.bucket}/flink", **parameters) == []
 
 
+def context_of(*, run_id: str | None = RUN, map_index: int = -1) -> dict[str, Any]:
+    """Return the context of a task ``export``."""
+    return {"run_id": run_id, "ti": SimpleNamespace(task_id="export", map_index=map_index)}
+
+
 @pytest.mark.parametrize(
     ("path", "alone"),
     [
@@ -261,7 +266,7 @@ def test_all_selected_jobs_were_deleted_since(world: Emulator) -> None:
 )
 def test_who_is_alone_in_a_directory(path: str, alone: bool) -> None:
     """Its path names the run and the task, in a form that a path may have."""
-    assert Writer(RUN, "export").is_alone_in(ObsLocation("obs-test", path)) == alone
+    assert is_exclusive(ObsLocation("obs-test", path), context_of()) == alone
 
 
 @pytest.mark.parametrize(
@@ -281,8 +286,7 @@ def test_who_is_alone_in_a_directory(path: str, alone: bool) -> None:
 )
 def test_which_of_a_mapped_task_is_alone_in_a_directory(path: str, alone: bool) -> None:
     """Its path names the map index, too: no part of a date, and no batch."""
-    writer = Writer(RUN, "export", map_index=3)
-    assert writer.is_alone_in(ObsLocation("obs-test", f"flink/{path}")) == alone
+    assert is_exclusive(ObsLocation("obs-test", f"flink/{path}"), context_of(map_index=3)) == alone
 
 
 @pytest.mark.parametrize(
@@ -309,7 +313,7 @@ def test_another_task_with_the_same_directory(world: Emulator, task_id: str, oth
     rival = threading.Thread(target=export)
     rival.start()
     with pytest.raises(DliFailException, match=r"outcome of an export .* is unknown"):
-        task.run(directory, settling_time=3)
+        task.run(directory, reconcile_timeout=3)
     rival.join()
 
 
@@ -335,12 +339,12 @@ def test_what_other_tasks_of_the_dag_write_to(theirs: Any, alone: bool) -> None:
     ]
     instance: Any = SimpleNamespace(task_id="export", map_index=-1, try_number=1, run_id=PATH)
     dag = SimpleNamespace(dag_id="backup", tasks=operators, max_active_runs=16)
-    writer = Writer.of({"ti": instance, "run_id": PATH, "dag": dag})
-    assert writer.is_alone_in(ObsLocation("obs-test", f"{PATH}/export")) == alone
-    assert writer.is_alone_in(ObsLocation("obs-test", f"{PATH}/export/batch-0001")) == alone
+    context = {"ti": instance, "run_id": PATH, "dag": dag}
+    assert is_exclusive(ObsLocation("obs-test", f"{PATH}/export"), context) == alone
+    assert is_exclusive(ObsLocation("obs-test", f"{PATH}/export/batch-0001"), context) == alone
 
 
 @pytest.mark.parametrize("identity", [None, "", "--", ":"])
 def test_who_has_no_name_is_alone_nowhere(identity: str | None) -> None:
     """An empty pattern fits every path."""
-    assert not Writer(identity, "export").is_alone_in(ObsLocation("obs-test", "a/export"))
+    assert not is_exclusive(ObsLocation("obs-test", "a/export"), context_of(run_id=identity))

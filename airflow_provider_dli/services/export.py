@@ -1,0 +1,451 @@
+"""The whole of an export, from its parameters to its result, in the order in which it happens.
+
+:func:`export_jobs` selects the jobs, splits them into batches and exports each batch into a directory of its own.
+A batch is one request. DLI has no idempotency token for it: two requests make two archives. So a request whose
+response is lost, or whose task was killed, is reconciled before it is sent again:
+
+1. :meth:`_Exporter._send` lists the directory, and records the request with that listing in the task state
+   (``ExportRequests`` in ``export_recovery``, ``RequestLog`` in ``task_state``). Only then it sends the request.
+2. If the response is lost, ``call_with_reconciliation`` in ``reconcile`` calls ``ExportRecovery.reconcile`` in
+   ``export_recovery``. That polls OBS for an archive that is not in the listing.
+3. If exactly one appears and only this request can have made it (``directory_writers``), it is the result. If none
+   appears the request is sent again. Anything else fails the task, with a message that names the archives.
+4. The next attempt of the task finds the record of the request, and ``ExportRecovery.resume`` polls OBS first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from logging import Logger
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dli.client import flink
+from airflow_provider_dli.client.errors import AuthenticationError, RefusedError, UnexpectedReplyError
+from airflow_provider_dli.exceptions import (
+    DliException,
+    DliFailException,
+    group_by_reason,
+    translated,
+    without_numbers,
+    worst,
+)
+from airflow_provider_dli.formatting import format_duration, pluralize
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.hooks.obs import ObsHook
+from airflow_provider_dli.lineage import Lineage, jobs_dataset, obs_dataset
+from airflow_provider_dli.parameters.models import ExportParameters
+from airflow_provider_dli.selecting import select
+from airflow_provider_dli.services.export_recovery import ExportRecovery, ExportRequests
+from airflow_provider_dli.services.reconcile import call_with_reconciliation
+from airflow_provider_dli.task_state import RequestLog
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.client.locations import ObsLocation
+
+#: how many ids a line of the log, or of a message, has
+_LOGGED_IDS, _MESSAGE_IDS = 12, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The outcome of one batch.
+
+    :param job_ids: its jobs; None for all of the project
+    :param zip_file: the archives that it was exported to, each as ``bucket/key``; none if it failed
+    :param error: why it failed, or why some of its jobs were omitted
+    :param omitted: those jobs: the project no longer has them
+    :param is_selection: whether its jobs were selected and not named: then a deleted one is no longer selected
+    :param transient: whether a retry of the task may help
+    :param cause: the error itself
+    """
+
+    job_ids: tuple[int, ...] | None
+    zip_file: tuple[str, ...] = ()
+    error: str | None = None
+    omitted: tuple[int, ...] = ()
+    is_selection: bool = False
+    transient: bool = False
+    cause: DliException | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def failed(self) -> tuple[int, ...]:
+        """Its jobs that are in no archive."""
+        return self.omitted if self.zip_file else self.job_ids or ()
+
+    @property
+    def vanished(self) -> tuple[int, ...]:
+        """Its jobs that were selected and then deleted, which is not a failure."""
+        return self.omitted if self.is_selection else ()
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether jobs are in no archive that should be in one."""
+        return self.error is not None and not self.vanished
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values, for XCom."""
+        ids = None if self.job_ids is None else list(self.job_ids)
+        return {"job_ids": ids, "zip_file": list(self.zip_file), "failed": list(self.failed), "error": self.error}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """The outcome of an export.
+
+    :param batches: the outcome of each batch; none if no job is selected
+    :param extra: archives that this task or an earlier attempt of it made, or may have made, and does not return
+    """
+
+    batches: tuple[Batch, ...]
+    extra: tuple[str, ...]
+
+    @property
+    def archives(self) -> list[str]:
+        """The archives that the task returns, each as ``bucket/key``."""
+        return [archive for batch in self.batches for archive in batch.zip_file]
+
+    @property
+    def failed(self) -> list[int]:
+        """The jobs that are in no archive."""
+        return [job_id for batch in self.batches for job_id in batch.failed]
+
+    @property
+    def vanished(self) -> list[int]:
+        """The jobs that were selected, and deleted before they were exported."""
+        return [job_id for batch in self.batches for job_id in batch.vanished]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to export."""
+        return not any(batch.zip_file or batch.is_failure for batch in self.batches)
+
+    @property
+    def xcoms(self) -> dict[str, Any]:
+        """What the task pushes, by the XCom keys; some only if there is something."""
+        optional = {"vanished": self.vanished, "extra_archives": list(self.extra)}
+        return {
+            "zip_file": self.archives,
+            "batches": [batch.as_dict() for batch in self.batches],
+            "failed": self.failed,
+        } | {key: values for key, values in optional.items() if values}
+
+
+def read_options(operator: object) -> tuple[ExportParameters, DliHook, ObsHook]:
+    """Return the parameters of an operator, all of them checked, and the hooks of its connection.
+
+    :param operator: whose templates are rendered
+    :raises DliFailException: naming each parameter that cannot be used
+    """
+    with translated():
+        options = ExportParameters.from_operator(operator)
+    return options, DliHook(options.dli_conn_id), ObsHook(options.dli_conn_id)
+
+
+def export_jobs(
+    options: ExportParameters, dli: DliHook, obs: ObsHook, context: Mapping[str, Any], log: Logger
+) -> ExportResult:
+    """Export jobs. A batch that fails does not stop the others; see :func:`raise_for_failures`.
+
+    :param options: the parameters of the operator
+    :param dli: sends the requests
+    :param obs: lists directories and reads archives
+    :param context: of the task
+    :param log: of the task
+    :raises DliException: if the jobs cannot be listed
+    """
+    requests = ExportRequests(RequestLog(context, "dli_export"))
+    recovery = ExportRecovery(dli, obs, requests, context, options.reconcile_timeout, log)
+    extra = _archives_of_earlier_attempts(options.obs_dir, requests, log)
+    job_ids = _select_job_ids(options, dli, requests, log)
+    size = options.batch_size
+    batches = [None] if job_ids is None else [job_ids[at : at + size] for at in range(0, len(job_ids), size)]
+    _log_start(dli, job_ids, len(batches), log)
+
+    exporter = _Exporter(dli, obs, requests, recovery, options.chosen is not None, log)
+    progress = _Progress(len(batches), len(job_ids or ()), log)
+    outcomes: list[Batch] = []
+    refusal: tuple[int, DliException] | None = None
+    for number, ids in enumerate(batches, 1):
+        directory = options.obs_dir if len(batches) == 1 else options.obs_dir.below(f"batch-{number:04d}")
+        reused = exporter.reuse_or_skip(directory, ids, refusal)
+        outcome = reused or exporter.export_batch(directory, ids)
+        if not refusal and outcome.cause and outcome.cause.refuses_identity:
+            refusal = (number, outcome.cause)
+        outcomes.append(outcome)
+        progress.log_batch(outcome, is_requested=reused is None)
+
+    archives = [archive for outcome in outcomes for archive in outcome.zip_file]
+    progress.log_end(archives)
+    is_complete = not any(outcome.is_failure for outcome in outcomes)
+    extra += recovery.extra_archives(is_final=is_complete)
+    requests.end_attempt(archives, is_complete=is_complete)
+    return ExportResult(tuple(outcomes), tuple(each for each in dict.fromkeys(extra) if each not in archives))
+
+
+def _archives_of_earlier_attempts(obs_dir: ObsLocation, requests: ExportRequests, log: Logger) -> list[str]:
+    """Return the archives of earlier attempts that this one does not return, and log them."""
+    superseded = requests.superseded
+    if superseded:
+        log.warning(
+            "An earlier attempt exported everything, to %s. Exporting again; those archives stay there.",
+            ", ".join(superseded),
+        )
+    elsewhere = [
+        archive
+        for directory, archives in requests.completed()
+        if directory != obs_dir and not str(directory).startswith(f"{obs_dir}/batch-")
+        for archive in archives
+    ]
+    if elsewhere:
+        log.warning("An earlier attempt exported to another directory: %s.", ", ".join(elsewhere))
+    return superseded + elsewhere
+
+
+def _select_job_ids(
+    options: ExportParameters, dli: DliHook, requests: ExportRequests, log: Logger
+) -> tuple[int, ...] | None:
+    """Return the ids, sorted so that a later attempt has the same batches; None for all of the project."""
+    if options.chosen is None:
+        return None if options.job_selected is None else tuple(sorted(options.job_selected))
+    if (selected := requests.selected) is not None:
+        log.info("Continuing with the %s that an earlier attempt selected.", pluralize(len(selected), "job"))
+        return tuple(selected)
+    ids = sorted(job.job_id for job in select(dli, options.chosen, log))
+    if ids:
+        requests.select(ids)
+    return tuple(ids)
+
+
+def _log_start(dli: DliHook, ids: Sequence[int] | None, batches: int, log: Logger) -> None:
+    if ids is not None and not ids:
+        return
+    jobs = "all Flink jobs" if ids is None else pluralize(len(ids), "Flink job")
+    split = f", in {pluralize(batches, 'batch', 'batches')}" if batches > 1 else ""
+    log.info("Exporting %s of project %s in %s%s.", jobs, dli.project_id, dli.account.region, split)
+    listed = f": {_listed(ids, _LOGGED_IDS)}" if ids else ""
+    log.info("  by connection %s%s", dli.dli_conn_id, listed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Exporter:
+    """Exports one batch at a time.
+
+    :param is_selection: whether the jobs were selected and not named
+    """
+
+    dli: DliHook
+    obs: ObsHook
+    requests: ExportRequests
+    recovery: ExportRecovery
+    is_selection: bool
+    log: Logger
+
+    def reuse_or_skip(
+        self, directory: ObsLocation, job_ids: tuple[int, ...] | None, refusal: tuple[int, DliException] | None
+    ) -> Batch | None:
+        """Return the outcome of a batch that is not requested, or None.
+
+        It is not requested if an earlier attempt exported it, or if DLI has refused the identity itself: then it
+        would refuse this batch, too.
+
+        :param refusal: the number of the batch that was refused so, and the error
+        """
+        skipped = None
+        if refusal:
+            number, error = refusal
+            skipped = Batch(job_ids, error=f"not requested: it would be refused as batch {number} was")
+            # Refused keys are not sent to OBS either: more than five failures lock them.
+            if isinstance(error.error, AuthenticationError):
+                return skipped
+        try:
+            archives = self.requests.archives_of(directory, job_ids)
+            is_there = all(self.obs.find(archive) for archive in archives)
+        except DliException as failure:
+            return _failed_batch(job_ids, failure)
+        return Batch(job_ids, tuple(archives)) if archives and is_there else skipped
+
+    def export_batch(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> Batch:
+        """Send the request for a batch until its outcome is known; without jobs that were deleted meanwhile."""
+        try:
+            archives = self.recovery.resume(directory, job_ids) or call_with_reconciliation(
+                partial(self._send, directory, job_ids),
+                partial(self.recovery.reconcile, directory, job_ids),
+                self.log,
+            )
+        except DliException as error:
+            deleted = self._find_deleted(job_ids or (), error)
+            if job_ids and deleted:
+                return self._export_without(deleted, directory, job_ids, error)
+            return _failed_batch(job_ids, error)
+        return Batch(job_ids, tuple(archives))
+
+    def _send(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> list[str]:
+        """Send one request, recorded before and after; return the archives that the response names."""
+        call = flink.export_jobs(str(directory), job_ids)
+        request = self.requests.begin(directory, job_ids, self.recovery.list_before(directory))
+        jobs = "all jobs" if job_ids is None else pluralize(len(job_ids), "job")
+        self.log.info("Requesting an export of %s into %s.", jobs, directory.url)
+        try:
+            archives = list(self.dli.run(call).zip_file)
+        except DliException as error:
+            if not error.outcome_unknown:
+                self.requests.cancel(request)
+            raise
+        # A response that names older archives is that of another export.
+        if old := [archive for archive in archives if not request.is_new(archive)]:
+            problem = f"the response names what was there before the request: {', '.join(old)}"
+            raise DliFailException(f"{call.operation}: {problem}.") from UnexpectedReplyError(
+                call.operation, 200, None, problem, None
+            )
+        self.requests.finish(request, archives)
+        return archives
+
+    def _find_deleted(self, job_ids: Sequence[int], refusal: DliException) -> tuple[int, ...]:
+        """Return the jobs of a batch that the project no longer has: DLI may have refused it for them."""
+        if not job_ids or not isinstance(refusal.error, RefusedError):
+            return ()
+        try:
+            there = {job.job_id for job in self.dli.list_flink_jobs()}
+        except DliException as error:
+            self.log.info("Whether the project has all jobs of the batch is not known: %s", error)
+            return ()
+        return tuple(job_id for job_id in job_ids if job_id not in there)
+
+    def _export_without(
+        self, deleted: tuple[int, ...], directory: ObsLocation, job_ids: tuple[int, ...], refusal: DliException
+    ) -> Batch:
+        """Export a batch without jobs that were deleted."""
+        rest = tuple(job_id for job_id in job_ids if job_id not in deleted)
+        problem = f"the project has no job {', '.join(map(str, deleted))}"
+        if not rest and not self.is_selection:
+            return _failed_batch(job_ids, refusal)
+        if self.is_selection:
+            self.log.warning("Selected, and deleted since: %s. The others are exported.", problem)
+        else:
+            self.log.info("Requesting the export without %s, for %s.", pluralize(len(deleted), "job"), problem)
+        outcome = Batch(())
+        if rest:
+            outcome = self.reuse_or_skip(directory, rest, None) or self.export_batch(directory, rest)
+        if outcome.cause:
+            return _failed_batch(job_ids, outcome.cause)
+        omitted = deleted + outcome.omitted
+        error = " and ".join(filter(None, (problem, outcome.error)))
+        return Batch(job_ids, outcome.zip_file, error, omitted, is_selection=self.is_selection)
+
+
+def _failed_batch(job_ids: tuple[int, ...] | None, error: DliException) -> Batch:
+    return Batch(job_ids, error=str(error), transient=not isinstance(error, DliFailException), cause=error)
+
+
+class _Progress:
+    """Logs a line for each batch, if there are several, and how long the rest will take.
+
+    :param batches: how many there are
+    :param jobs: how many there are in all of them
+    :param log: of the task
+    """
+
+    def __init__(self, batches: int, jobs: int, log: Logger) -> None:
+        self._batches = batches
+        self._jobs = jobs
+        self._log = log
+        self._began = time.monotonic()
+        self._number = self._done = self._requested = 0
+        self._reasons: dict[str, int] = {}
+
+    def log_batch(self, batch: Batch, *, is_requested: bool) -> None:
+        """Log the outcome of a batch."""
+        jobs = len(batch.job_ids or ())
+        self._number += 1
+        self._done += jobs
+        self._requested += jobs if is_requested else 0
+        if self._batches == 1:
+            return
+        archives, why = ", ".join(batch.zip_file) or "NOT EXPORTED", ""
+        if batch.error:
+            # Each reason is logged once, with the number of the first batch that it failed.
+            first = self._reasons.setdefault(without_numbers(batch.error), self._number)
+            why = f": {batch.error}" if first == self._number else f", for the reason of batch {first}"
+        self._log.info(
+            "Batch %d of %d: %s -> %s%s", self._number, self._batches, pluralize(jobs, "job"), archives, why
+        )
+        seconds, left = time.monotonic() - self._began, self._jobs - self._done
+        rest = (
+            f", about {format_duration(seconds / self._requested * left)} left" if self._requested and left else ""
+        )
+        self._log.info(
+            "  %s of %s done in %s%s.",
+            f"{self._done:,}",
+            pluralize(self._jobs, "job"),
+            format_duration(seconds),
+            rest,
+        )
+
+    def log_end(self, archives: Sequence[str]) -> None:
+        """Log how long all of it took, and the archives that were not logged before."""
+        if archives:
+            seconds = time.monotonic() - self._began
+            self._log.info("Exported to %s, in %s.", pluralize(len(archives), "archive"), format_duration(seconds))
+        for archive in archives if self._batches == 1 else ():
+            self._log.info("  %s", archive)
+
+
+def lineage_of(result: ExportResult, dli: DliHook) -> Lineage:
+    """Return which jobs went into which archives.
+
+    :param result: of :func:`export_jobs`
+    :param dli: that sent the requests
+    """
+    ids = [job for batch in result.batches for job in batch.job_ids or () if job not in batch.failed]
+    return Lineage(
+        inputs=[jobs_dataset(dli)],
+        outputs=[obs_dataset(archive) for archive in result.archives],
+        facts={
+            "region": dli.account.region,
+            "projectId": dli.project_id,
+            "jobIds": ids or None,
+            "failedJobIds": result.failed,
+        },
+    )
+
+
+def raise_for_failures(result: ExportResult, options: ExportParameters, log: Logger) -> None:
+    """Raise unless every job is in an archive or, with ``allow_partial``, at least one is.
+
+    :param result: of :func:`export_jobs`
+    :param options: the parameters of the operator
+    :param log: of the task
+    :raises DliException: naming what failed and why; the error of the batch itself if there is only one
+    """
+    failures = [batch for batch in result.batches if batch.is_failure]
+    reasons = [
+        f"{_jobs_of(batches)}: {reason}"
+        for reason, batches in group_by_reason((batch, batch.error or "") for batch in failures)
+    ]
+    if not failures or (options.allow_partial and result.archives):
+        for reason in reasons:
+            log.warning("Not exported: %s", reason)
+        return
+    if len(result.batches) == 1 and failures[0].cause is not None:
+        raise failures[0].cause
+    # A retry sends only what is missing.
+    kind = DliException if any(batch.transient for batch in failures) else DliFailException
+    failed = pluralize(sum(len(batch.failed) for batch in failures), "job")
+    listed = " | ".join(reasons).rstrip(".")
+    raise kind(
+        f"{failed} not exported to {options.obs_dir.url}: {listed}. "
+        "What succeeded is kept: the XCom zip_file lists its archives, failed the jobs."
+    ) from worst(batch.cause for batch in failures if batch.cause)
+
+
+def _jobs_of(batches: Sequence[Batch]) -> str:
+    ids = [job_id for batch in batches for job_id in batch.failed]
+    several = f" ({len(batches):,} batches)" if len(batches) > 1 else ""
+    return f"jobs {_listed(ids, _MESSAGE_IDS)}{several}"
+
+
+def _listed(ids: Sequence[int], limit: int) -> str:
+    return f"{', '.join(map(str, ids[:limit]))}{' …' if len(ids) > limit else ''}"
