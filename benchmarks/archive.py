@@ -27,7 +27,7 @@ from figures import note, seconds
 from memory import document
 
 from airflow_provider_dli.archive import inspect
-from airflow_provider_dli.archive.inflate import RAW
+from airflow_provider_dli.archive.entries import RAW
 
 KIB, MIB = 1 << 10, 1 << 20
 TURNS = 9

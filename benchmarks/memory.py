@@ -14,7 +14,7 @@ from pathlib import Path
 
 from figures import note
 
-from airflow_provider_dli.archive.inflate import RAW
+from airflow_provider_dli.archive.entries import RAW
 
 MIB, GIB = 1 << 20, 1 << 30
 MEMORY = """
@@ -25,7 +25,7 @@ def peak():
 idle = peak()
 from airflow_provider_dli.archive import inspect
 with open(sys.argv[1], "rb") as file:
-    assert inspect(file).sound
+    assert inspect(file).verified
 print(peak() - idle)
 """
 

@@ -69,7 +69,7 @@ def _inspect(path: Path, options: argparse.Namespace, expect: Expectation) -> in
     shown = (
         json.dumps({"file": str(path), **report.as_dict()}) if options.json else "\n".join(_lines(path, report))
     )
-    verdict = 0 if report.sound else DEFECTS
+    verdict = 0 if report.verified else DEFECTS
     return verdict if _say(shown, sys.stdout) else UNREADABLE
 
 

@@ -1,15 +1,43 @@
-"""The directory: where it is, and its headers made into entries (APPNOTE 4.3.12)."""
+"""The central directory (APPNOTE 4.3.12): where it is, its headers made into entries, and where those lie."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import struct
+from collections.abc import Iterator
+from itertools import islice
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_dli.archive import headers
-from airflow_provider_dli.archive.endrecord import End
-from airflow_provider_dli.archive.limits import Limits
-from airflow_provider_dli.archive.report import Entry, Findings
-from airflow_provider_dli.archive.rules import DESCRIPTOR
+from airflow_provider_dli.archive import endrecord, names
+from airflow_provider_dli.archive.fields import (
+    DEFLATE_BEST,
+    DESCRIPTOR,
+    SENTINEL,
+    UTF8,
+    ExtraError,
+    Kind,
+    check_kind,
+    check_sizes,
+    is_plain,
+    odd_type,
+    resolve_zip64,
+    unicode_path,
+    zip64_disk,
+)
+from airflow_provider_dli.archive.report import Entry, Findings, escape
 from airflow_provider_dli.archive.source import Tail
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.archive.endrecord import End
+    from airflow_provider_dli.archive.inspection import Limits
+
+SIGNATURE = b"PK\1\2"
+HEADER = struct.Struct("<8xHH4xIIIHHH8xI")
+LOCAL_SIZE = 30
+KINDS_KEPT = 1000
+NO_DISK = b"\xff\xff"
+Fields = tuple[int, int, int, int, int, int, int, int, int]
+_entry = tuple.__new__  # what Entry() ends in, at half the time
 
 
 class Directory(NamedTuple):
@@ -28,14 +56,14 @@ class Directory(NamedTuple):
 
 
 def read_directory(tail: Tail, end: End, limits: Limits, found: Findings) -> Directory | None:
-    """Read the whole directory; None where it cannot be found or is too large to be read.
+    """Read the whole directory; None if it cannot be found or is too large to be read.
 
     :param end: what the end record says of it.
     """
     start = _locate(tail, end, limits.directory_bytes, found)
     if start is None:
         return None
-    entries = headers.parse(tail, start, end.limit, limits.entries, found)
+    entries = _parse(tail, start, end.limit, limits.entries, found)
     if end.entries > limits.entries or len(entries) > limits.entries:
         message = f"{max(end.entries, len(entries))} entries, the limit is {limits.entries}"
         found.add("too-many-entries", message, offset=end.position)
@@ -43,43 +71,211 @@ def read_directory(tail: Tail, end: End, limits: Limits, found: Findings) -> Dir
         message = f"{len(entries)} headers, the end record says {end.entries}"
         found.add("wrong-entry-count", message, offset=end.position)
     if end.odd:
-        # Some readers then read from the front, where a descriptor comes too late to tell where an entry ends.
+        # Some readers then read from the front, where a descriptor comes too late to show where an entry ends.
         code = "split-archive" if any(entry.flags & DESCRIPTOR for entry in entries) else "advisory-field"
         found.add(code, end.odd, offset=end.position)
-    entries = _rebased(entries, start - end.offset, end, found)
+    entries = _rebase(entries, start - end.offset, end, found)
     return Directory(tuple(entries), start, tail.data, tail.start)
 
 
-def _locate(tail: Tail, end: End, most: int, found: Findings) -> int | None:
+def _locate(tail: Tail, end: End, limit: int, found: Findings) -> int | None:
     """Find where the directory begins; a start that ends at the end record counts more than the offset."""
     start = end.limit - end.size
     for place in dict.fromkeys((start, end.offset)):
+        size = end.limit - place
         if not 0 <= place <= end.limit:
             continue
-        if end.limit - place > most:
-            found.add("directory-too-large", f"{end.limit - place} bytes, the limit is {most}", offset=place)
+        if size > limit:
+            found.add("directory-too-large", f"{size} bytes, the limit is {limit}", offset=place)
             return None
         tail.grow(place)
-        if place == end.limit == start or tail.peek(place, 4) == headers.SIGNATURE:
-            _check_size(end, place, found)
+        if place == end.limit == start or tail.peek(place, 4) == SIGNATURE:
+            if size != end.size:
+                message = f"{size} bytes lie before the end record, which says {end.size}"
+                found.add("wrong-directory-size", message, offset=end.position)
             return place
     found.add("no-directory", f"no directory of {end.size} bytes at byte {end.offset}", offset=end.position)
     return None
 
 
-def _check_size(end: End, start: int, found: Findings) -> None:
-    if end.limit - start != end.size:
-        message = f"{end.limit - start} bytes lie before the end record, which says {end.size}"
-        found.add("wrong-directory-size", message, offset=end.position)
+def _parse(tail: Tail, start: int, stop: int, most: int, found: Findings) -> list[Entry]:
+    """Make entries of the headers in ``[start, stop)``, and report what each header gives away by itself.
+
+    Runs once for each of perhaps 500 000 entries: kept short.
+
+    :param most: stop after one entry more than this.
+    """
+    entries: list[Entry] = []
+    data, origin, good = tail.data, tail.start, set[bytes]()
+    for at, fields in islice(_headers(tail, start, stop, found), most + 1):
+        flags, method, crc, compressed, size, name_size, extra_size, comment_size, offset = fields
+        low = at - origin
+        name_end = low + HEADER.size + name_size
+        raw = data[low + HEADER.size : name_end]
+        name = raw.decode("ascii") if raw.isascii() else _decode(raw, flags, at, found)
+        extra = data[name_end : name_end + extra_size]
+        if (extra and not is_plain(extra)) or SENTINEL in (size, compressed, offset):
+            name, (size, compressed, offset) = _extra(
+                extra, raw, flags, name, (size, compressed, offset), at=at, found=found
+            )
+        kind = data[low + 4 : low + 12] + data[low + 34 : low + 42]
+        if data[low + 34 : low + 36] == NO_DISK or comment_size:
+            _check_rest(data[low : name_end + extra_size + comment_size], extra, name, at, found)
+        if kind not in good and check_kind(Kind.of(kind), name, size, at, found) and len(good) < KINDS_KEPT:
+            good.add(kind)
+        if size > compressed * DEFLATE_BEST or (size != compressed and not method):
+            check_sizes(size, compressed, Kind.of(kind), name, at, found)
+        entries.append(_entry(Entry, (name, size, compressed, crc, offset, method, flags, at)))
+    return entries
 
 
-def _rebased(entries: list[Entry], shift: int, end: End, found: Findings) -> list[Entry]:
-    """Settle a wrong offset: either all of it was moved by data put in front, or the offset alone is wrong."""
+def _headers(tail: Tail, start: int, stop: int, found: Findings) -> Iterator[tuple[int, Fields]]:
+    """Yield place and fields of each header, up to the first that is damaged: what follows it is not known."""
+    data, origin, unpack = tail.data, tail.start, HEADER.unpack_from
+    at, end = start - origin, stop - origin
+    while at < end:
+        if data[at : at + 4] == endrecord.SIGNATURE:
+            found.add("second-end-record", "an end record among the directory headers", offset=at + origin)
+            return
+        if at + HEADER.size > end or data[at : at + 4] != SIGNATURE:
+            message = f"in the {end - at} bytes left of the directory no header begins"
+            found.add("bad-directory-header", message, offset=at + origin)
+            return
+        fields: Fields = unpack(data, at)
+        following = at + HEADER.size + fields[5] + fields[6] + fields[7]
+        if following > end:
+            message = f"it is {following - at} bytes long, the directory has {end - at} left"
+            found.add("bad-directory-header", message, offset=at + origin)
+            return
+        yield at + origin, fields
+        at = following
+
+
+def _decode(raw: bytes, flags: int, at: int, found: Findings) -> str:
+    """Decode a name that is not ASCII: UTF-8 if the flag says so, else code page 437 (APPNOTE D.1)."""
+    if not flags & UTF8:
+        return raw.decode("cp437")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        name = raw.decode("utf-8", "replace")
+        found.add("bad-utf8-name", f"byte {error.start} of the name is not UTF-8", offset=at, entry=name)
+        return name
+
+
+def _extra(
+    extra: bytes, raw: bytes, flags: int, name: str, plain: tuple[int, int, int], *, at: int, found: Findings
+) -> tuple[str, tuple[int, ...]]:
+    """Return what the extra field says: the name if the header's is a stand-in, and 64-bit values."""
+    try:
+        values, odd = resolve_zip64(plain, extra)
+        better = unicode_path(extra, raw)
+        kind = odd_type(extra) if values[0] and not name.endswith("/") else None
+    except ExtraError as error:
+        found.add(error.code, str(error), offset=at, entry=name)
+        return name, plain
+    if odd:
+        found.add("advisory-field", odd, offset=at, entry=name)
+    if kind:
+        found.add(*kind, offset=at, entry=name)
+    if better is None or better == raw:
+        return name, values
+    # Readers take a Unicode Path for the name; the header's name must then be a mere stand-in for it.
+    names.check(name, at, found)
+    shown = _decode(better, UTF8, at, found)
+    if better.isascii() or flags & UTF8:
+        message = f"the header's name needs no other, yet the Unicode Path says '{escape(shown)}'"
+        found.add("unicode-path-mismatch", message, offset=at, entry=name)
+    return shown, values
+
+
+def _check_rest(header: bytes, extra: bytes, name: str, at: int, found: Findings) -> None:
+    """Check fields that few archives use: the comment, and a number of the volume in the ZIP64 field."""
+    comment = header[HEADER.size + header[28] + (header[29] << 8) + len(extra) :]
+    try:
+        comment.decode("utf-8")
+    except UnicodeDecodeError:
+        found.add("advisory-field", "its comment is not UTF-8: Java refuses the archive", offset=at, entry=name)
+    if header[34:36] == NO_DISK and (disk := zip64_disk(extra)) is not None:
+        code = "split-archive" if disk else "advisory-field"
+        found.add(code, f"its volume, {disk}, stands in the ZIP64 field", offset=at, entry=name)
+    elif header[34:36] == NO_DISK:
+        found.add("split-archive", "it begins on volume 65535", offset=at, entry=name)
+
+
+def _rebase(entries: list[Entry], shift: int, end: End, found: Findings) -> list[Entry]:
+    """Resolve a wrong offset: either all of it was moved by data put in front, or the offset alone is wrong."""
     if not shift:
         return entries
-    last = max((entry.offset + headers.LOCAL_SIZE + entry.compressed_size for entry in entries), default=0)
+    last = max((entry.offset + LOCAL_SIZE + entry.compressed_size for entry in entries), default=0)
     if shift > 0 and last <= end.offset:
         return [entry._replace(offset=entry.offset + shift) for entry in entries]
     message = f"it begins at byte {end.offset + shift}, the end record says {end.offset}"
     found.add("wrong-directory-offset", message, offset=end.position)
     return entries
+
+
+class Layout(NamedTuple):
+    """What to read of the entries.
+
+    :param order: the entries by offset; none that shares bytes with an earlier one.
+    :param barred: header offsets of entries that must not be inflated.
+    """
+
+    order: list[Entry]
+    barred: frozenset[int]
+
+
+def lay_out(directory: Directory, size: int, limits: Limits, found: Findings) -> Layout:
+    """Order the entries and check their places and sizes, before a byte of them is inflated.
+
+    :param size: of the file, in bytes.
+    """
+    order: list[Entry] = []
+    floor, name_size = 0, struct.Struct("<H").unpack_from
+    for entry in sorted(directory.entries, key=attrgetter("offset")):
+        if entry.offset + LOCAL_SIZE > directory.start:
+            message = f"its data would begin at byte {entry.offset}, the directory does at {directory.start}"
+            found.add("bad-offset", message, offset=entry.header, entry=entry.name)
+            continue
+        if entry.offset < floor:
+            message = f"it begins at byte {entry.offset}, the entry before ends at {floor} or later"
+            found.add("overlap", message, offset=entry.header, entry=entry.name)
+            continue
+        order.append(entry)
+        (name,) = name_size(directory.data, entry.header - directory.origin + 28)
+        floor = entry.offset + LOCAL_SIZE + name + entry.compressed_size
+    if floor > directory.start and order:
+        message = f"it ends at byte {floor}, the directory begins at {directory.start}"
+        found.add("overlap", message, offset=order[-1].header, entry=order[-1].name)
+    first = order[0].offset if order else directory.start
+    if first:
+        found.add("prepended-data", f"{first} bytes stand before the first entry", offset=0)
+    return Layout(order, _barred(directory.entries, size, limits, found))
+
+
+def _barred(entries: tuple[Entry, ...], size: int, limits: Limits, found: Findings) -> frozenset[int]:
+    """Check the sizes against the limits; return the entries that must not be inflated."""
+    total = sum(map(attrgetter("size"), entries))
+    barred = set()
+    if max(map(attrgetter("size"), entries), default=0) > min(limits.entry_bytes, limits.ratio_floor):
+        barred = {entry.header for entry in entries if _is_too_large(entry, limits, found)}
+    if total > limits.total_bytes:
+        message = f"the entries inflate to {total} bytes, the limit is {limits.total_bytes}"
+        found.add("archive-too-large", message)
+    elif total > max(limits.ratio_floor, limits.ratio * size) and not barred:
+        found.add("suspicious-ratio", f"{size} bytes inflate to {total}")
+    else:
+        return frozenset(barred)
+    return frozenset(entry.header for entry in entries)
+
+
+def _is_too_large(entry: Entry, limits: Limits, found: Findings) -> bool:
+    if entry.size > limits.entry_bytes:
+        code, message = "entry-too-large", f"it inflates to {entry.size} bytes, the limit is {limits.entry_bytes}"
+    elif entry.size > max(limits.ratio_floor, limits.ratio * entry.compressed_size):
+        code, message = "suspicious-ratio", f"{entry.compressed_size} bytes inflate to {entry.size}"
+    else:
+        return False
+    found.add(code, message, offset=entry.header, entry=entry.name)
+    return True

@@ -1,23 +1,26 @@
-"""The end of the archive: end record, ZIP64 end record, and where the directory is by them (APPNOTE 4.3.14-16)."""
+"""The end of the archive: end record, ZIP64 end record, and where they say the directory is (APPNOTE 4.3.14)."""
 
 from __future__ import annotations
 
 import struct
 from typing import NamedTuple
 
-from airflow_provider_dli.archive.headers import END
 from airflow_provider_dli.archive.report import Findings
 from airflow_provider_dli.archive.source import Tail
-from airflow_provider_dli.archive.zip64 import EndFields, find_zip64
 
-LOCATOR = b"PK\6\7"
+SIGNATURE = b"PK\5\6"
 RECORD = struct.Struct("<4sHHHHIIH")
+LOCATOR_SIGNATURE = b"PK\6\7"
+LOCATOR = struct.Struct("<4sIQI")
+ZIP64_SIGNATURE = b"PK\6\6"
+ZIP64_RECORD = struct.Struct("<4sQHHIIQQQQ")
+ZIP64_REST = ZIP64_RECORD.size - 12  # what its size field counts
 SENTINEL_16 = 0xFFFF
 SENTINEL_32 = 0xFFFFFFFF
 
 
 class End(NamedTuple):
-    """What the end of the file says of the directory.
+    """What the end of the file records of the directory.
 
     :param position: of the end record, in bytes from the start of the file.
     :param limit: where the directory must end: at the end record, or at the ZIP64 end record before it.
@@ -35,95 +38,129 @@ class End(NamedTuple):
     odd: str | None = None
 
 
+class EndFields(NamedTuple):
+    """The fields that end record and ZIP64 end record share.
+
+    :param position: of the record, in bytes from the start of the file.
+    :param disk: number of this volume; 0 in an archive of one file.
+    :param first_disk: volume on which the directory begins.
+    :param here: entries on this volume.
+    :param entries: in all.
+    :param size: of the directory, in bytes.
+    :param offset: of the directory.
+    """
+
+    position: int
+    disk: int
+    first_disk: int
+    here: int
+    entries: int
+    size: int
+    offset: int
+
+
 def find_end(tail: Tail, found: Findings) -> End | None:
-    """Find the end record and merge it with its ZIP64 twin; None where there is none."""
+    """Find the end record and merge it with its ZIP64 twin; None if there is none."""
     index = _choose(tail, found)
     if index is None:
         found.add("no-end-record", "the last 65 557 bytes hold no end record: cut off, or no ZIP archive")
         return None
-    _, disk, first_disk, here, entries, size, offset, _ = RECORD.unpack_from(tail.data, index)
+    _, *fields, _ = RECORD.unpack_from(tail.data, index)
     position = tail.start + index
-    plain = EndFields(position, disk, first_disk, here, entries, size, offset)
-    big = find_zip64(tail, position, found)
-    if big is None:
-        _check_plain(plain, found)
-        big = plain
-    else:
-        _check_both(plain, big, found)
+    plain = EndFields(position, *fields)
+    zip64 = _find_zip64(tail, position, found)
+    if zip64:
+        _compare(plain, zip64, found)
+    elif SENTINEL_32 in (plain.size, plain.offset):
+        message = "the end record refers to a ZIP64 end record that is not there"
+        found.add("zip64-missing", message, offset=position)
+    end = zip64 or plain
     odd = None
-    if big.disk or (big.first_disk and big is not plain):
-        message = f"volume {big.disk} of several; the directory begins on {big.first_disk}"
+    if end.disk or (end.first_disk and zip64):
+        message = f"volume {end.disk} of several; the directory begins on {end.first_disk}"
         found.add("split-archive", message, offset=position)
-    elif big.first_disk or big.here != big.entries:
-        odd = f"directory on volume {big.first_disk}, {big.here} of {big.entries} entries on this one"
-    return End(position, big.position, big.offset, big.size, big.entries, odd)
+    elif end.first_disk or end.here != end.entries:
+        odd = f"directory on volume {end.first_disk}, {end.here} of {end.entries} entries on this one"
+    return End(position, end.position, end.offset, end.size, end.entries, odd)
 
 
 def _choose(tail: Tail, found: Findings) -> int | None:
-    """Pick the end record among all places that look like one: readers differ in which they take."""
+    """Choose the end record among all places that look like one: readers differ in which they take."""
     places = _signatures(tail.data)
+    if not places:
+        return None
     rests = {place: _rest(tail.data, place) for place in places}
     padded = [place for place in places if rests[place] > 0 and not tail.data[-rests[place] :].strip(b"\0")]
     fitting = [place for place in places if rests[place] == 0]
     matching = [place for place in fitting if _matches(tail, place)]
-    if not places:
-        return None
     chosen = (matching or fitting[-1:] or padded[-1:] or places[-1:])[0]
+    rest = rests[chosen]
     if chosen in padded:
-        end = tail.size - rests[chosen]
-        found.add("zero-padding", f"{rests[chosen]} zeros stand after the end record", offset=end)
-    elif rests[chosen] > 0:
-        end = tail.size - rests[chosen]
-        found.add("trailing-data", f"{rests[chosen]} bytes stand after the end record", offset=end)
-    elif rests[chosen] < 0:
-        missing = -rests[chosen]
-        found.add("comment-cut", f"the comment lacks its last {missing} bytes", offset=tail.size)
+        found.add("zero-padding", f"{rest} zeros stand after the end record", offset=tail.size - rest)
+    elif rest > 0:
+        found.add("trailing-data", f"{rest} bytes stand after the end record", offset=tail.size - rest)
+    elif rest < 0:
+        found.add("comment-cut", f"the comment lacks its last {-rest} bytes", offset=tail.size)
     for place in places:
+        offset = tail.start + place
         if place > chosen:
-            found.add(
-                "end-record-in-comment", "some readers take this end record instead", offset=tail.start + place
-            )
+            found.add("end-record-in-comment", "some readers take this end record instead", offset=offset)
         elif place < chosen and rests[place] == 0:
-            found.add("second-end-record", "this one, too, ends where the file ends", offset=tail.start + place)
+            found.add("second-end-record", "this one, too, ends where the file ends", offset=offset)
     return chosen
 
 
 def _signatures(data: bytes) -> list[int]:
-    """List where the signature stands, with a whole record behind it."""
+    """Return the places of the signature that a complete record may follow."""
     places = []
-    place = data.find(END)
+    place = data.find(SIGNATURE)
     while 0 <= place <= len(data) - RECORD.size:
         places.append(place)
-        place = data.find(END, place + 1)
+        place = data.find(SIGNATURE, place + 1)
     return places
 
 
 def _rest(data: bytes, place: int) -> int:
-    """Count the bytes behind the record and its comment; below zero where the comment is cut."""
+    """Return the number of bytes behind the record and its comment; below zero if the comment is cut."""
     (comment,) = struct.unpack_from("<H", data, place + 20)
     return len(data) - place - RECORD.size - int(comment)
 
 
 def _matches(tail: Tail, place: int) -> bool:
-    """Tell whether the directory ends, by the record's own numbers, where the record begins."""
+    """Return whether the directory ends, by the record's own numbers, where the record begins."""
     size, offset = struct.unpack_from("<II", tail.data, place + 12)
-    return bool(size + offset == tail.start + place) or tail.data[max(0, place - 20) : place][:4] == LOCATOR
+    return bool(size + offset == tail.start + place) or (
+        tail.data[max(0, place - LOCATOR.size) : place][:4] == LOCATOR_SIGNATURE
+    )
 
 
-def _check_plain(plain: EndFields, found: Findings) -> None:
-    if SENTINEL_32 in (plain.size, plain.offset):
-        found.add(
-            "zip64-missing", "the end record refers to a ZIP64 end record that is not there", offset=plain.position
-        )
+def _find_zip64(tail: Tail, end: int, found: Findings) -> EndFields | None:
+    """Read the ZIP64 end record; None if no locator stands before the end record at ``end``."""
+    position = end - LOCATOR.size
+    if tail.peek(position, 4) != LOCATOR_SIGNATURE:
+        return None
+    _, disk, offset, disks = LOCATOR.unpack(tail.peek(position, LOCATOR.size))
+    if disk or disks != 1:
+        found.add("split-archive", f"the ZIP64 end record is on volume {disk} of {disks}", offset=position)
+    latest = position - ZIP64_RECORD.size
+    # Where the locator says, or directly before the locator.
+    places = [at for at in (offset, latest) if at <= latest and tail.peek(at, 4) == ZIP64_SIGNATURE]
+    if not places:
+        found.add("zip64-bad-record", f"no ZIP64 end record at byte {offset}", offset=position)
+        return None
+    place = places[0]
+    if place != offset:
+        found.add("zip64-bad-record", f"the locator says byte {offset}, it is at {place}", offset=position)
+    _, rest, _, _, *fields = ZIP64_RECORD.unpack(tail.peek(place, ZIP64_RECORD.size))
+    if rest != ZIP64_REST or place + ZIP64_RECORD.size != position:
+        found.add("zip64-bad-record", "the ZIP64 end record does not end at its locator", offset=place)
+    return EndFields(place, *fields)
 
 
-def _check_both(plain: EndFields, big: EndFields, found: Findings) -> None:
+def _compare(plain: EndFields, zip64: EndFields, found: Findings) -> None:
     """Compare the two end records: a plain field is the same or all ones (APPNOTE 4.4.1.4)."""
     sentinels = (SENTINEL_16,) * 4 + (SENTINEL_32,) * 2
-    for field, mine, other, sentinel in zip(EndFields._fields[1:], plain[1:], big[1:], sentinels, strict=True):
+    for field, mine, other, sentinel in zip(EndFields._fields[1:], plain[1:], zip64[1:], sentinels, strict=True):
         if mine not in (other, sentinel):
-            found.add(
-                "zip64-mismatch",
-                f"end record says {field} {mine}, ZIP64 end record {other}",
-                offset=plain.position,
-            )
+            message = f"end record says {field} {mine}, ZIP64 end record {other}"
+            found.add("zip64-mismatch", message, offset=plain.position)

@@ -9,8 +9,8 @@ from contextlib import suppress
 from itertools import islice
 from operator import attrgetter
 
+from airflow_provider_dli.archive.fields import UTF8
 from airflow_provider_dli.archive.report import Entry, Findings, escape
-from airflow_provider_dli.archive.rules import UTF8
 
 CHUNK = 64
 LONGEST_PART = 255

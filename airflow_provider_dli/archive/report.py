@@ -1,20 +1,60 @@
-"""What an inspection hands back. Named tuples: cheap to import, to make and to keep.
+"""The report on an archive: its entries, its findings, and every code that a finding can have."""
 
-No ``from __future__ import annotations`` here: as text, every field would cost a compilation on import.
-"""
+from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from airflow_provider_dli.archive.codes import MORE, Severity, severity
+Severity = Literal["error", "warning"]
 
 SHOWN = 200
-"""A name is cut to so many characters where it is printed; it may have 65 535."""
+"""Characters of a name that are printed; it may have 65 535."""
+
+
+class Report(NamedTuple):
+    """The result of an inspection.
+
+    :param size: of the file, in bytes.
+    :param level: ``directory`` or ``full``: what was read.
+    :param entries: in the directory's order.
+    :param findings: all defects of every kind; of one kind at most ``limits.findings``, then their number.
+    :param sha256: of all bytes, hexadecimal; only of level ``full``.
+    :param md5: of all bytes, hexadecimal; only if requested.
+    """
+
+    size: int
+    level: str
+    entries: tuple[Entry, ...]
+    findings: tuple[Finding, ...]
+    sha256: str | None = None
+    md5: str | None = None
+
+    @property
+    def verified(self) -> bool:
+        """Whether no finding is an error."""
+        return not self.errors
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings for which the archive fails."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON or XCom: the entries as their number, not one by one."""
+        return {
+            "verified": self.verified,
+            "level": self.level,
+            "size": self.size,
+            "entries": len(self.entries),
+            "sha256": self.sha256,
+            "md5": self.md5,
+            "findings": [finding._asdict() for finding in self.findings],
+        }
 
 
 class Entry(NamedTuple):
-    """One entry, as the archive's directory tells it (APPNOTE 4.3.12); some 350 bytes each.
+    """One entry, as recorded in the directory (APPNOTE 4.3.12); some 350 bytes each.
 
-    :param name: as stored, unescaped: printed as it is, it may rule your terminal.
+    :param name: as stored, unescaped: printed as it is, it may control your terminal.
     :param size: bytes after inflating.
     :param compressed_size: bytes in the file.
     :param crc32: of the inflated content.
@@ -45,7 +85,7 @@ class Finding(NamedTuple):
     :param code: stable, one of those listed in ``docs/archive.md``.
     :param severity: ``error`` or ``warning``.
     :param message: one sentence, with every name escaped.
-    :param offset: where in the file, in bytes, if it is at one place.
+    :param offset: in the file, in bytes, if it is at one place.
     :param entry: the name of the entry, escaped and cut to 200 characters, if it is about one.
     """
 
@@ -61,49 +101,8 @@ class Finding(NamedTuple):
         return f"{self.severity}: {self.code}{name}{place}: {self.message}"
 
 
-class Report(NamedTuple):
-    """All that was found.
-
-    :param size: of the file, in bytes.
-    :param level: ``directory`` or ``full``: what was proven.
-    :param entries: in the directory's order.
-    :param findings: all defects of every kind; of one kind at most ``limits.findings``, then their number.
-    :param sha256: of all bytes, hexadecimal; only of level ``full``.
-    :param md5: of all bytes, hexadecimal; only where asked for.
-    """
-
-    size: int
-    level: str
-    entries: tuple[Entry, ...]
-    findings: tuple[Finding, ...]
-    sha256: str | None = None
-    md5: str | None = None
-
-    @property
-    def sound(self) -> bool:
-        """Whether no finding is an error."""
-        return not self.errors
-
-    @property
-    def errors(self) -> tuple[Finding, ...]:
-        """The findings that make the archive unsound."""
-        return tuple(finding for finding in self.findings if finding.severity == "error")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give the report as plain data for JSON or XCom: the entries as their number, not one by one."""
-        return {
-            "sound": self.sound,
-            "level": self.level,
-            "size": self.size,
-            "entries": len(self.entries),
-            "sha256": self.sha256,
-            "md5": self.md5,
-            "findings": [finding._asdict() for finding in self.findings],
-        }
-
-
 class Findings:
-    """Collects findings; of one code it keeps the first ones and counts the rest, so that memory stays bounded.
+    """Collect findings; of one code the first ones are kept and the rest counted, so that memory stays bounded.
 
     :param limit: how many to keep of each code.
     """
@@ -114,7 +113,7 @@ class Findings:
         self._counts: dict[str, int] = {}
 
     def add(self, code: str, message: str, *, offset: int | None = None, entry: str | None = None) -> None:
-        """Note one finding; ``entry`` is the raw name."""
+        """Add one finding; ``entry`` is the raw name."""
         count = self._counts[code] = self._counts.get(code, 0) + 1
         if count <= self._limit:
             name = None if entry is None else escape(entry)
@@ -125,11 +124,11 @@ class Findings:
 
     @property
     def codes(self) -> frozenset[str]:
-        """All codes of what was found."""
+        """The codes of all findings."""
         return frozenset(self._counts)
 
     def result(self) -> tuple[Finding, ...]:
-        """Give what was kept, then one line for each code that was cut short."""
+        """Return the findings that were kept, then one for each code of which some were not."""
         more = [
             Finding(MORE, severity(code), f"{count - self._limit} more findings of code {code}")
             for code, count in self._counts.items()
@@ -139,9 +138,9 @@ class Findings:
 
 
 def escape(name: str) -> str:
-    r"""Make a name safe to print: NUL, newlines, ANSI, bidi marks and backslashes as ``\x..`` or ``\u....``.
+    r"""Return a name that is safe to print: NUL, newlines, ANSI, bidi marks, backslashes as ``\x..``, ``\u....``.
 
-    :param name: any text; cut to 200 characters.
+    :param name: any string; cut to 200 characters.
     """
     shown = name if len(name) <= SHOWN else name[:SHOWN] + "…"
     if shown.isprintable() and "\\" not in shown:
@@ -150,3 +149,111 @@ def escape(name: str) -> str:
         char if char.isprintable() and char != "\\" else char.encode("unicode_escape").decode("ascii")
         for char in shown
     )
+
+
+def severity(code: str) -> Severity:
+    """Return the severity of a code.
+
+    :param code: a key of :data:`ERRORS` or :data:`WARNINGS`; any other is a :class:`KeyError`.
+    """
+    if code in ERRORS:
+        return "error"
+    WARNINGS[code]  # an unknown code is a mistake in this package
+    return "warning"
+
+
+ERRORS = {
+    # the file as a whole
+    "empty-file": "the file has no bytes",
+    "cut-short": "the reader gave fewer bytes than the file's size",
+    "changed-while-read": "the directory read first and the directory met in the pass differ",
+    "no-end-record": "there is no end record: the file was cut off or is no ZIP archive",
+    "trailing-data": "bytes other than zeros stand after the end record and its comment",
+    "comment-cut": "the end record's comment is longer than what is left of the file",
+    "end-record-in-comment": "the archive's comment holds another end record, which some readers would take",
+    "second-end-record": "there is a second end record",
+    "prepended-data": "bytes stand before the first entry",
+    "split-archive": "the archive is one volume of several",
+    "zip64-missing": "a field refers to ZIP64 data that is not there",
+    "zip64-bad-record": "the ZIP64 end record or its locator is damaged",
+    "zip64-mismatch": "ZIP64 end record and end record contradict each other",
+    # the directory
+    "no-directory": "the end record points at something that is no directory",
+    "wrong-directory-offset": "the directory does not begin where the end record says",
+    "wrong-directory-size": "the directory is not as long as the end record says",
+    "wrong-entry-count": "the directory has another number of entries than the end record says",
+    "bad-directory-header": "a directory header is damaged or cut off",
+    "bad-extra-field": "an entry's extra field is damaged",
+    "no-entries": "the archive is empty",
+    # limits
+    "too-many-entries": "more entries than the limit",
+    "directory-too-large": "the directory is larger than the limit",
+    "entry-too-large": "an entry would inflate to more than the limit",
+    "archive-too-large": "the entries together would inflate to more than the limit",
+    "suspicious-ratio": "an entry, or all together, would inflate far more than real data does: a bomb",
+    # names
+    "empty-name": "an entry has no name",
+    "nul-in-name": "a name holds a NUL, where other readers stop",
+    "path-traversal": "a name leads out of the directory it is extracted to",
+    "absolute-path": "a name is an absolute path",
+    "drive-path": "a name begins with a drive",
+    "bad-utf8-name": "a name is marked as UTF-8 and is not",
+    "unicode-path-mismatch": "a Unicode Path extra field gives the entry another name",
+    "duplicate-name": "two entries have the same name",
+    "same-path": "two names lead to one path, where one file replaces the other",
+    "path-conflict": "an entry is a file, and the directory of another entry",
+    # entries, by the directory
+    "encrypted": "an entry is encrypted",
+    "patched-data": "an entry is a patch, not data",
+    "unsupported-method": "an entry is neither stored nor deflated",
+    "unsupported-version": "an entry needs a newer version of ZIP",
+    "symbolic-link": "an entry is a symbolic link",
+    "special-file": "an entry is a device or a socket",
+    "marked-as-directory": "an entry with content is marked as a directory: readers drop the content",
+    "marked-as-volume": "an entry with content is marked as the label of a volume: readers drop it",
+    "directory-with-data": "an entry named as a directory has content",
+    "stored-size-mismatch": "a stored entry has two different sizes",
+    "impossible-size": "no deflate stream of that length inflates to that size",
+    "bad-offset": "an entry lies outside of the file's data",
+    "overlap": "two entries, or an entry and the directory, share bytes",
+    # local headers against the directory
+    "bad-local-header": "there is no local header where the directory says",
+    "name-mismatch": "local header and directory differ in the name",
+    "flags-mismatch": "local header and directory differ in the flags",
+    "method-mismatch": "local header and directory differ in the compression method",
+    "crc-mismatch": "local header and directory differ in the CRC-32",
+    "size-mismatch": "local header and directory differ in a size",
+    "missing-descriptor": "the data descriptor that the flags announce is not there",
+    "bad-descriptor": "the data descriptor contradicts the directory",
+    "hidden-data": "bytes between the entries belong to none",
+    "hidden-entry": "an entry between the entries is not in the directory",
+    # content
+    "bad-crc": "the content has another CRC-32 than the directory says",
+    "wrong-size": "the content has another size than the directory says",
+    "bad-deflate": "the compressed data is damaged",
+    "truncated-deflate": "the compressed data has no end",
+    "junk-after-deflate": "bytes stand between the end of the compressed data and the entry's end",
+    "bad-json": "a *.json entry is not JSON",
+    # expectations
+    "too-few-entries": "fewer entries than expected",
+    "missing-job": "an expected job is not in the archive",
+    "job-not-examined": "an expected job was not found, and not all that may hold it was examined",
+}
+"""Defects: an archive with one of these fails."""
+
+WARNINGS = {
+    "similar-name": "two names differ only in case or in dots at the end, and clash on some file systems",
+    "zero-padding": "zeros stand after the end record, as of a tape's block",
+    "time-mismatch": "local header and directory differ in date or time",
+    "advisory-field": "a field that no reader needs is odd, or differs between local header and directory",
+    "backslash-in-name": "a name holds a backslash, which is a separator on some systems only",
+    "unusable-name": "a name, or a part of its path, is a dot or longer than file systems take",
+    "control-character-in-name": "a name holds characters that change what a terminal or log shows",
+    "unknown-flags": "an entry has flags that have no meaning yet",
+    "json-unchecked": "a *.json entry is larger than the limit and was not parsed",
+    "job-unproven": "an expected job is in no entry name, and this level does not read contents",
+}
+"""What a person should know and no reader loses data by."""
+
+MORE = "more-findings"
+"""Ends a series: how many findings of one code were not kept; its severity is theirs."""

@@ -3,32 +3,69 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
-
-from airflow_provider_dli.archive.hashing import Digest, Hashing
 
 TAIL = 65_633
 """Longest end: comment 65 535, end record 22, ZIP64 locator 20, ZIP64 end record 56 bytes (APPNOTE 4.3.14-16)."""
 BLOCK = 1 << 19
 PIECE = 1 << 16
+WORTH_A_THREAD = 1 << 22
+"""Bytes of a file; a smaller one is hashed without a thread."""
 
 
 class Reader(Protocol):
     """A seekable binary file, such as ``open(path, "rb")`` or a reader of ranged GETs."""
 
     def read(self, size: int, /) -> bytes:
-        """Give up to ``size`` bytes; none only at the end."""
+        """Return up to ``size`` bytes; none only at the end."""
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place."""
+        """Move to a position."""
 
     def tell(self) -> int:
-        """Tell the place."""
+        """Return the position."""
 
 
-def read_range(reader: Reader, start: int, end: int) -> bytes:
-    """Read ``[start, end)`` in as few reads as the reader allows; shorter only where the file ends."""
+class Digest(Protocol):
+    """A hash of :mod:`hashlib`."""
+
+    def update(self, data: bytes, /) -> None:
+        """Add data."""
+
+
+class Tail:
+    """The end of the file in memory, extended downwards if the directory begins earlier.
+
+    :param reader: the file.
+    :param size: of the file, in bytes; corrected if the reader returned fewer.
+    """
+
+    def __init__(self, reader: Reader, size: int) -> None:
+        self._reader = reader
+        self.start = max(0, size - TAIL)
+        self.data = _read_range(reader, self.start, size)
+        self.size = self.start + len(self.data)
+
+    def grow(self, start: int) -> None:
+        """Hold everything from ``start`` on; at most one read."""
+        if start < self.start:
+            self.data = _read_range(self._reader, start, self.start) + self.data
+            self.start = self.size - len(self.data)
+
+    def peek(self, start: int, length: int) -> bytes:
+        """Return bytes from memory; none if they are not in it."""
+        low = start - self.start
+        return self.data[low : low + length] if low >= 0 else b""
+
+    def crc32(self, start: int) -> int:
+        """Return the CRC-32 of ``[start, size)``."""
+        return zlib.crc32(memoryview(self.data)[start - self.start :])
+
+
+def _read_range(reader: Reader, start: int, end: int) -> bytes:
+    """Read ``[start, end)`` in as few reads as the reader allows; shorter only if the file ends."""
     reader.seek(start)
     parts: list[bytes] = []
     while start < end and (part := reader.read(end - start)):
@@ -37,43 +74,14 @@ def read_range(reader: Reader, start: int, end: int) -> bytes:
     return b"".join(parts)
 
 
-class Tail:
-    """The end of the file in memory, grown downwards where the directory begins earlier.
-
-    :param reader: where it comes from.
-    :param size: of the file, in bytes; corrected where the reader gave fewer.
-    """
-
-    def __init__(self, reader: Reader, size: int) -> None:
-        self._reader = reader
-        self.start = max(0, size - TAIL)
-        self.data = read_range(reader, self.start, size)
-        self.size = self.start + len(self.data)
-
-    def grow(self, start: int) -> None:
-        """Hold everything from ``start`` on; at most one read."""
-        if start < self.start:
-            self.data = read_range(self._reader, start, self.start) + self.data
-            self.start = self.size - len(self.data)
-
-    def peek(self, start: int, length: int) -> bytes:
-        """Give bytes from memory; none where they are not in it."""
-        low = start - self.start
-        return self.data[low : low + length] if low >= 0 else b""
-
-    def crc32(self, start: int) -> int:
-        """Give the CRC-32 of ``[start, size)``."""
-        return zlib.crc32(memoryview(self.data)[start - self.start :])
-
-
 class Stream:
-    """One pass from byte 0 to the end, in large blocks, each hashed when it has come; never backwards.
+    """One pass from byte 0 to the end, in large blocks, each hashed once it is read; never backwards.
 
     :param reader: is set to 0 once, then only read.
     :param size: how many bytes to read.
     :param digests: get every byte.
 
-    ``buffer`` is the part of the file in memory: the newest block, or, where a range began in the block before,
+    ``buffer`` is the part of the file in memory: the newest block, or, if a range began in the block before,
     just that range. So nothing is copied that does not have to be.
     """
 
@@ -86,18 +94,18 @@ class Stream:
         self._start = self._newest_start = 0  # of both in the file
 
     def window(self, start: int, length: int) -> bytes:
-        """Give ``[start, start + length)``, shorter only where the file ends; ``start`` never goes back."""
+        """Return ``[start, start + length)``, shorter only if the file ends; ``start`` never goes back."""
         low = self.hold(start, length)
         return self.buffer[low : low + length]
 
     def hold(self, start: int, length: int) -> int:
-        """Have ``[start, start + length)`` in :attr:`buffer`, as far as there is; tell where in it."""
+        """Have ``[start, start + length)`` in :attr:`buffer`, as far as it exists; return its index there."""
         if start + length > self._start + len(self.buffer):
             self._forward(start, length)
         return start - self._start
 
     def pieces(self, start: int, end: int) -> Iterator[memoryview]:
-        """Give ``[start, end)`` in pieces of at most 64 KiB, without copying them."""
+        """Yield ``[start, end)`` in pieces of at most 64 KiB, without copying them."""
         while start < end:
             low = self.hold(start, 1)
             piece = memoryview(self.buffer)[low : low + min(PIECE, end - start)]
@@ -107,7 +115,7 @@ class Stream:
             start += len(piece)
 
     def finish(self) -> int:
-        """Read what is left, only to hash it; give how many bytes there were."""
+        """Read what is left, only to hash it; return how many bytes there were."""
         while self._read_block():
             pass
         self._hashing.finish()
@@ -138,3 +146,42 @@ class Stream:
         self._left -= len(self._newest) or self._left  # nothing is the end, even if it comes early
         self._hashing.update(self._newest)
         return self._newest
+
+
+class Hashing:
+    """Hash one block in a thread while the next is read and inflated; :mod:`hashlib` lets other threads run.
+
+    So with a second core an inspection takes as long as inflating does. Never more than one block waits.
+
+    :param digests: get every byte.
+    :param size: of the file.
+    """
+
+    def __init__(self, digests: Sequence[Digest], size: int) -> None:
+        self._digests = digests
+        self._pool = ThreadPoolExecutor(1, "archive-hashing") if digests and size >= WORTH_A_THREAD else None
+        self._pending: Future[None] | None = None
+
+    def update(self, block: bytes) -> None:
+        """Add the next block."""
+        if self._pool is None:
+            self._add(block)
+            return
+        self._wait()
+        self._pending = self._pool.submit(self._add, block)
+
+    def finish(self) -> None:
+        """Wait until every block is in the digests."""
+        self._wait()
+        if self._pool:
+            self._pool.shutdown()
+            self._pool = None
+
+    def _wait(self) -> None:
+        if self._pending:
+            self._pending.result()
+            self._pending = None
+
+    def _add(self, block: bytes) -> None:
+        for digest in self._digests:
+            digest.update(block)

@@ -69,13 +69,13 @@ def table() -> str:
 def judge(data: bytes, case: Any) -> tuple[str, str, str, str, str]:
     """Tell what kind of case it is, and what the three say."""
     from airflow_provider_dli.archive import inspect  # noqa: PLC0415 - found through the path set above
-    from airflow_provider_dli.archive.codes import WARNINGS  # noqa: PLC0415 - likewise
+    from airflow_provider_dli.archive.report import WARNINGS  # noqa: PLC0415 - likewise
 
     limits, expect = (case.limits, case.expect) if case else (None, None)
     report = inspect(io.BytesIO(data), limits=limits, expect=expect)
     codes = sorted({finding.code for finding in report.findings})
     kind = "warning" if codes and set(codes) <= WARNINGS.keys() else "defect"
-    ours = "passes" if report.sound else "finds"
+    ours = "passes" if report.verified else "finds"
     if limits or expect or "bad-json" in codes:
         return kind, ours, ", ".join(codes), SPECIAL, SPECIAL
     return kind, ours, ", ".join(codes), testzip(data), unzip(data)

@@ -54,7 +54,7 @@ def test_json(broken: Path, sound: Path, capsys: pytest.CaptureFixture[str]) -> 
     """One object a line."""
     assert main([str(sound), str(broken), "--json", "--level", "directory"]) == 0
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
-    assert (first["file"], first["sound"], first["level"]) == (str(sound), True, "directory")
+    assert (first["file"], first["verified"], first["level"]) == (str(sound), True, "directory")
     assert [finding["code"] for finding in second["findings"]] == ["control-character-in-name"]
 
 

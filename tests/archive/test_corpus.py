@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 from airflow_provider_dli.archive import inspect
-from airflow_provider_dli.archive.codes import ERRORS, WARNINGS
+from airflow_provider_dli.archive.report import ERRORS, WARNINGS
 
 ELSEWHERE = {"cut-short", "changed-while-read", "job-unproven"}  # made by readers and levels, in test_reading.py
 
@@ -20,7 +20,7 @@ def test_good_archives_have_no_finding(good: bytes) -> None:
     full = inspect(io.BytesIO(good))
     directory = inspect(io.BytesIO(good), "directory")
     assert (full.findings, directory.findings) == ((), ())
-    assert full.sound
+    assert full.verified
     assert full.entries == directory.entries
 
 
@@ -28,7 +28,7 @@ def test_bad_archives_have_their_codes(bad: bytes, bad_case: Any) -> None:
     """Exactly the expected codes are found."""
     report = inspect(io.BytesIO(bad), limits=bad_case.limits, expect=bad_case.expect)
     assert codes(report) == bad_case.codes
-    assert report.sound == bad_case.codes.issubset(WARNINGS)
+    assert report.verified == bad_case.codes.issubset(WARNINGS)
 
 
 def test_the_directory_level_finds_nothing_else(bad: bytes, bad_case: Any) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_dli.archive import Expectation, Limits
-from airflow_provider_dli.archive.codes import ERRORS, MORE, WARNINGS, severity
-from airflow_provider_dli.archive.fields import FIELDS
+from airflow_provider_dli.archive.report import ERRORS, MORE, WARNINGS, severity
+from tests.archive.fields import FIELDS
 
 PATH = Path(__file__).parents[2] / "docs" / "archive.md"
 PAGE = PATH.read_text()

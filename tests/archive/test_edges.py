@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import pytest
 
 from airflow_provider_dli.archive import Expectation, Limits, inspect
-from airflow_provider_dli.archive.local import _path
+from airflow_provider_dli.archive.entries import _path
 from airflow_provider_dli.archive.report import SHOWN, escape
 
 from .seeing import seen

@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_dli.archive import Expectation, Limits, inspect
-from airflow_provider_dli.archive.expectation import Search
-from airflow_provider_dli.archive.jsonstream import JsonStream
-from airflow_provider_dli.archive.jsontext import JsonError, parse
+from airflow_provider_dli.archive.contents import Search
+from airflow_provider_dli.archive.jsontext import JsonError, JsonStream, parse
 
 
 def missing(archive: bytes, expect: Expectation, level: Any = "full") -> list[tuple[str, str]]:

@@ -21,9 +21,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_dli.archive import inspect
-from airflow_provider_dli.archive.codes import severity
-from airflow_provider_dli.archive.fields import FIELDS, Field
+from airflow_provider_dli.archive.report import severity
 from tests.archive.conftest import GOOD, made
+from tests.archive.fields import FIELDS, Field
 from tests.archive.judges import losing
 from tests.archive.zip_corpus.good import THREE, Z64
 from tests.archive.zip_corpus.maker import JOB, SENTINEL, Fields, Member, build, deflate, zip64_extra
@@ -195,7 +195,7 @@ def test_each_field_is_judged_as_the_table_says(field: Field, measured: dict[str
         report = inspect(io.BytesIO(data))
         codes = {finding.code for finding in report.findings}
         assert field.code in codes if field.code else not codes
-        assert report.sound == (field.code is None or severity(field.code) == "warning")
+        assert report.verified == (field.code is None or severity(field.code) == "warning")
 
 
 def test_every_loss_fails_an_archive_unless_java_alone_refuses_it() -> None:
@@ -218,7 +218,7 @@ def mutants(count: int, seed: int) -> Iterator[Made]:
         for _ in range(chance.choice((1, 1, 2, 3))):
             at = min(chance.choice(heads) + chance.randrange(60), len(data) - 1)
             changed[at] = chance.choice((changed[at] ^ 1 << chance.randrange(8), 0, 0xFF, chance.randrange(256)))
-        if changed != data and inspect(io.BytesIO(bytes(changed))).sound:
+        if changed != data and inspect(io.BytesIO(bytes(changed))).verified:
             yield bytes(changed), files
 
 

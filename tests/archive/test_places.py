@@ -7,8 +7,8 @@ import re
 import pytest
 
 from airflow_provider_dli.archive import Limits
+from airflow_provider_dli.archive.endrecord import LOCATOR, ZIP64_RECORD
 from airflow_provider_dli.archive.source import TAIL
-from airflow_provider_dli.archive.zip64 import LOCATOR, RECORD
 
 from .seeing import placed, seen
 from .zip_corpus.bad_structure import END
@@ -119,7 +119,9 @@ def test_the_limit_of_the_directory_counts_from_where_it_begins() -> None:
 def test_a_locator_that_points_before_what_was_read_finds_nothing_there() -> None:
     """The end of the file is in memory; a place before it is no place counted from its end."""
     first = len(build(Member(b"0", LARGE, method=STORED), zip64={})) - TAIL
-    data = build(Member(b"0", LARGE, method=STORED), zip64={"at": first - RECORD.size - LOCATOR.size - len(END)})
+    data = build(
+        Member(b"0", LARGE, method=STORED), zip64={"at": first - ZIP64_RECORD.size - LOCATOR.size - len(END)}
+    )
     at = data.rindex(b"PK\6\7")
     assert placed(data) == [("zip64-bad-record", None, at)]
 

@@ -225,7 +225,7 @@ def test_memory_of_findings_is_bounded(maker: Any) -> None:
         "path-traversal": 10, "crc-mismatch": 10, "bad-crc": 10, "more-findings": 3
     }  # fmt: skip
     assert "error: more-findings: 2990 more findings of code bad-crc" in map(str, report.findings)
-    assert not report.sound
+    assert not report.verified
 
 
 def test_piled_up_accents_cost_no_time(maker: Any) -> None:
