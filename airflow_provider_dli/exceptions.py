@@ -19,12 +19,12 @@ from typing import Any, TypeVar
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_dli.client.errors import (
-    AnswerLostError,
     AuthenticationError,
     ConfigurationError,
     DliClientError,
-    NoAnswerError,
+    NoResponseError,
     PermissionDeniedError,
+    ResponseLostError,
     ThrottledError,
     UnavailableError,
     UnexpectedReplyError,
@@ -83,7 +83,7 @@ class DliException(AirflowException):
         if isinstance(cause, UnexpectedReplyError):
             # "See other" is what one says after having acted.
             return cause.status < _REDIRECT or cause.status == _SEE_OTHER
-        return isinstance(cause, AnswerLostError | UnavailableError)
+        return isinstance(cause, ResponseLostError | UnavailableError)
 
     @property
     def worth_repeating(self) -> bool:
@@ -94,7 +94,7 @@ class DliException(AirflowException):
         cause = self.error
         if isinstance(cause, UnavailableError):
             return cause.status >= _SERVER_ERROR
-        return isinstance(cause, AnswerLostError)
+        return isinstance(cause, ResponseLostError)
 
     @property
     def refuses_identity(self) -> bool:
@@ -127,7 +127,7 @@ def worst(failures: Iterable[DliException]) -> DliClientError | None:
 def _weight(error: DliClientError) -> tuple[bool, int, float]:
     if isinstance(error, ThrottledError):
         return True, 2, error.retry_after or 0.0
-    return error.transient, int(isinstance(error, NoAnswerError | UnavailableError)), 0.0
+    return error.transient, int(isinstance(error, NoResponseError | UnavailableError)), 0.0
 
 
 def group_by_reason(failures: Iterable[tuple[T, str]]) -> list[tuple[str, list[T]]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
-from airflow_provider_dli.client.errors import NoAnswerError, ThrottledError, UnavailableError
+from airflow_provider_dli.client.errors import NoResponseError, ThrottledError, UnavailableError
 from airflow_provider_dli.exceptions import DliException
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class DliRetryPolicy(RetryPolicy):
             asked = timedelta(seconds=cause.retry_after or 0)
             delay = max(asked, self._grown(self.throttled, try_number))
             return RetryDecision.retry(min(delay, self.longest), "too many requests")
-        if isinstance(cause, NoAnswerError | UnavailableError):
+        if isinstance(cause, NoResponseError | UnavailableError):
             return RetryDecision.retry(self._grown(self.trouble, try_number), "no answer, or a server in trouble")
         return RetryDecision.default()
 

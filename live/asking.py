@@ -79,7 +79,7 @@ class Asker:
 
         :param call: what to ask
         :raises ForbiddenError: if the guard does not allow it
-        :raises NoAnswerError: if nothing came back
+        :raises NoResponseError: if nothing came back
         """
         self.guard.check(call)
         reply = self._transport.run(_asked(call, self.account))

@@ -2,7 +2,7 @@
 
 A conversation is a generator of steps: it yields a :class:`Request` and is sent the :class:`Reply`, or yields a
 :class:`Pause` and is sent None once the time has passed. If no reply comes, the driver throws a
-:class:`~airflow_provider_dli.client.errors.NoAnswerError` into it.
+:class:`~airflow_provider_dli.client.errors.NoResponseError` into it.
 """
 
 from __future__ import annotations

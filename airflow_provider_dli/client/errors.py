@@ -1,21 +1,21 @@
-"""Everything that can go wrong between us and Huawei Cloud, as one tree.
+"""The client's errors as one tree, and what to do about each code of the service.
 
 ::
 
     DliClientError
-    ├── ConfigurationError          nothing was sent: a parameter or a connection field is not usable
-    ├── NoAnswerError               nothing came back
-    │   ├── NotSentError              the request surely never arrived (refused, no such host, TLS)
-    │   └── AnswerLostError           it may have arrived and acted (timeout, cut): the outcome is unknown
-    └── ServiceError                an answer came, and it is no success
-        ├── AuthenticationError       401: who are you? Never repeated with access keys: failures lock the key
-        ├── PermissionDeniedError     403 and their kin: you may not
-        ├── ThrottledError            429: not so fast; it surely did nothing
-        ├── RefusedError              other 4xx, or a 200 that says ``is_success: false``
+    ├── ConfigurationError          nothing was sent: a parameter or a connection field is not valid
+    ├── NoResponseError             no response came
+    │   ├── NotSentError              the request never arrived (refused, no such host, TLS)
+    │   └── ResponseLostError         it may have arrived and taken effect (timeout, cut): its outcome is unknown
+    └── ServiceError                a response came, and it is no success
+        ├── AuthenticationError       401: the identity is refused. Not retried with access keys: they get locked
+        ├── PermissionDeniedError     403 and the like: the identity lacks a permission
+        ├── ThrottledError            429: too many requests; this one did nothing
+        ├── RefusedError              other 4xx, or a 200 with ``is_success: false``
         ├── UnavailableError          5xx, 408, 499, and DLI's own codes for trouble on its side
-        └── UnexpectedReplyError      an answer that is not what the manual promises
+        └── UnexpectedReplyError      a response that is not what the manual promises
 
-``transient`` says whether asking again later can help without anybody changing anything.
+``transient`` tells whether the same request can succeed later without anybody changing anything.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from airflow_provider_dli.escaping import escaped
 
 _KEYS = (
     "Check login, password and security token of the connection: access key and secret key, IAM user and "
-    "password, or a token that has not ended. Do not repeat it unchanged: "
+    "password, or a token that has not expired. Do not retry unchanged: "
     "more than five failures lock a key for 5 minutes."
 )
 _AGENCY = (
-    "If it stays so, DLI probably has no agency that may write to the bucket: see Global Configuration, Service "
-    "Authorization in the console (dli_management_agency), and give it rights on OBS."
+    "If it persists, DLI probably has no agency that may write to the bucket: see Global Configuration, Service "
+    "Authorization in the console (dli_management_agency), and give it permissions on OBS."
 )
-_JOB = "Look which jobs the project has: DliHook.list_flink_jobs(), or Job Management in the console."
+_JOB = "Check which jobs the project has: DliHook.list_flink_jobs(), or Job Management in the console."
 _PROJECT = "Check project_id and region of the connection: the key must belong to that project."
 
 #: code -> what to do (error codes of DLI: dli_02_0056 and the pages of its APIs; of the gateway: devg-apisign)
@@ -44,14 +44,14 @@ ADVICE: Mapping[str, str] = {
     "APIGW.0302": "The IAM user may not call this API; docs/rights.md names what each task needs.",
     "APIGW.0303": "Set this machine's clock: a signature may be 15 minutes old at most.",
     "APIGW.0305": _KEYS,
-    "APIGW.0307": "The token has ended; put a new one into the connection, or use auth_type password.",
+    "APIGW.0307": "The token has expired; put a new one into the connection, or use auth_type password.",
     "APIGW.0308": "Too many requests: raise retry_budget of the connection, or spread the schedules of DAGs.",
     "APIGW.0310": _PROJECT,
     "APIGW.0802": "The IAM user may not work in this region.",
     "DLI.0001": "Correct the parameter that the message names.",
-    "DLI.0002": "Look whether what the message names exists in this project.",
-    "DLI.0003": "Ask for the right that the message names; for exports dli:jobs:export, or EXPORT on the job.",
-    "DLI.0011": "DLI may not read or write this place in OBS: check its agency's rights on the bucket.",
+    "DLI.0002": "Check whether what the message names exists in this project.",
+    "DLI.0003": "Request the permission the message names; for exports dli:jobs:export, or EXPORT on the job.",
+    "DLI.0011": "DLI may not read or write this place in OBS: check its agency's permissions on the bucket.",
     "DLI.0999": _AGENCY,
     "DLI.10001": _AGENCY,
     "DLI.13024": "Give the job a queue before it is run.",
@@ -64,7 +64,7 @@ ADVICE: Mapping[str, str] = {
 def rebuilt(
     kind: type[BaseException], arguments: tuple[object, ...], cause: BaseException | None
 ) -> BaseException:
-    """Return an error as it was, for pickle and copy: what an error keeps is not what it was made of.
+    """Return an error as it was, for pickle and copy: its attributes are not its constructor's arguments.
 
     :param kind: its class
     :param arguments: its ``args``
@@ -83,7 +83,7 @@ class DliClientError(Exception):
     transient = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Return all that it keeps, for pickle and copy."""
+        """Return class, arguments, cause and attributes, for pickle and copy."""
         cause = self.__cause__ if isinstance(self.__cause__, DliClientError) else None
         return rebuilt, (type(self), self.args, cause), self.__dict__
 
@@ -93,7 +93,7 @@ class DliClientError(Exception):
 
 
 class ConfigurationError(DliClientError):
-    """A parameter or connection field cannot be used; nothing was sent.
+    """A parameter or connection field is not valid; nothing was sent.
 
     :param field: the parameter or connection field at fault
     :param problem: what is wrong with it
@@ -107,8 +107,8 @@ class ConfigurationError(DliClientError):
         super().__init__(f"{field}: {problem}; {remedy}")
 
 
-class NoAnswerError(DliClientError):
-    """Nothing came back from the service."""
+class NoResponseError(DliClientError):
+    """No response came from the service."""
 
     transient = True
 
@@ -118,32 +118,32 @@ class NoAnswerError(DliClientError):
         self.reason = reason
         super().__init__(f"{operation}: {self.summary} {host}: {reason}. {self.advice}")
 
-    summary = "no answer from"
+    summary = "no response from"
     advice = "Check that this machine reaches the host."
 
 
-class NotSentError(NoAnswerError):
-    """The request surely never reached the service, so repeating it is safe."""
+class NotSentError(NoResponseError):
+    """The request never reached the service, so retrying it is safe."""
 
     summary = "could not reach"
     advice = "Nothing was sent. Check the endpoint of the connection, DNS, the proxy and the certificates."
 
 
-class AnswerLostError(NoAnswerError):
-    """The request may have reached the service and acted; its answer did not reach us."""
+class ResponseLostError(NoResponseError):
+    """The request may have reached the service and taken effect; its response was lost."""
 
-    summary = "lost the answer of"
-    advice = "Whether the service acted is not known."
+    summary = "lost the response of"
+    advice = "Whether the request took effect is unknown."
 
 
 class ServiceError(DliClientError):
-    """The service answered, and the answer is no success.
+    """The service responded, and the response is no success.
 
-    :param operation: what was asked
+    :param operation: what was requested
     :param status: HTTP status
     :param code: the service's own code, such as ``DLI.29001``, or None
-    :param message: the service's own words, or the beginning of what came instead of them
-    :param request_id: ``X-Request-Id`` of the reply, or None; support asks for it
+    :param message: the service's message, or the beginning of what came instead of one
+    :param request_id: ``X-Request-Id`` of the reply, or None; support needs it
     :param advice: what to do about it, where more is known than the class says
     """
 
@@ -167,52 +167,52 @@ class ServiceError(DliClientError):
         super().__init__(operation, status, code, message, request_id)
 
     def __str__(self) -> str:
-        """Say all of it in one line: what was asked, what came, and what to do."""
-        named = f" {self.code}" if self.code else ""
-        asked = f" (request id {self.request_id})" if self.request_id else ""
-        ended = "" if self.message.endswith((".", "!", "?")) and not asked else "."
-        return escaped(f"{self.operation}: HTTP {self.status}{named}: {self.message}{asked}{ended} {self.advice}")
+        """Return it as one line: what was requested, what came, and what to do."""
+        code = f" {self.code}" if self.code else ""
+        request = f" (request id {self.request_id})" if self.request_id else ""
+        end = "" if self.message.endswith((".", "!", "?")) and not request else "."
+        return escaped(f"{self.operation}: HTTP {self.status}{code}: {self.message}{request}{end} {self.advice}")
 
 
 class AuthenticationError(ServiceError):
-    """The service does not believe who we are."""
+    """The service refuses the identity."""
 
     advice = (
         "Check login, password and security token of the connection (access key and secret key, IAM user and "
-        "password, or a token), and this machine's clock. Do not repeat it unchanged: more than five failures "
+        "password, or a token), and this machine's clock. Do not retry unchanged: more than five failures "
         "lock a key for 5 minutes."
     )
 
 
 class PermissionDeniedError(ServiceError):
-    """The service knows us, and we may not."""
+    """The service knows the identity, which lacks a permission."""
 
-    advice = "Ask for the right named above (for exports: dli:jobs:export), or check project_id."
+    advice = "Request the permission named above (for exports: dli:jobs:export), or check project_id."
 
 
 class ThrottledError(ServiceError):
-    """Too many requests; this one surely did nothing."""
+    """Too many requests; this one did nothing."""
 
     transient = True
-    advice = "Wait before asking again; spread the schedules of DAGs that use the same project."
-    #: seconds that the service asked us to wait, or None if it did not say
+    advice = "Wait before retrying; spread the schedules of DAGs that use the same project."
+    #: seconds to wait according to ``Retry-After``; None without that header
     retry_after: float | None = None
 
 
 class RefusedError(ServiceError):
-    """The service will not do this, and will not do it later either."""
+    """The service refuses this request, now and later."""
 
-    advice = "Correct what the message names; repeating the same request will not help."
+    advice = "Correct what the message names; retrying the same request will not help."
 
 
 class UnavailableError(ServiceError):
-    """The service, or something before it, is in trouble; whether it acted is not known."""
+    """The service, or a gateway before it, is in trouble; whether the request took effect is unknown."""
 
     transient = True
-    advice = "The trouble is on the service's side, or of a gateway before it; ask again later."
+    advice = "The trouble is on the service's side, or a gateway's before it; retry later."
 
 
 class UnexpectedReplyError(ServiceError):
-    """An answer that is not what the manual promises."""
+    """A response that is not what the manual promises."""
 
     advice = "Check that the endpoint of the connection is DLI's, with no login page or proxy before it."

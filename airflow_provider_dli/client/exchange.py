@@ -28,7 +28,7 @@ from airflow_provider_dli.client.call import (
 from airflow_provider_dli.client.errors import (
     AuthenticationError,
     DliClientError,
-    NoAnswerError,
+    NoResponseError,
     NotSentError,
     ThrottledError,
     UnavailableError,
@@ -83,13 +83,13 @@ def request_flow(
                 and account.credentials.invalidate(sent)
             ):
                 renewed = True
-                _log.info("%s The proof of identity is renewed once.", error)
+                _log.info("%s Authenticating again once.", error)
                 continue
             harmless = call.repeatable or sent is None
             seconds = retries.pause_after(error, harmless=harmless, now=clock())
             if seconds is None:
                 raise
-            _log.warning("%s Asking again in %.1f s (attempt %d).", error, seconds, retries.attempts + 1)
+            _log.warning("%s Retrying in %.1f s (attempt %d).", error, seconds, retries.attempts + 1)
         yield from pause(seconds)
 
 
@@ -133,7 +133,7 @@ class Retries:
 def _may_repeat(error: DliClientError, *, harmless: bool) -> bool:
     if isinstance(error, (NotSentError, ThrottledError)):
         return True
-    return harmless and isinstance(error, (NoAnswerError, UnavailableError))
+    return harmless and isinstance(error, (NoResponseError, UnavailableError))
 
 
 def _tell_clocks(error: DliClientError, reply: Reply | None, now: datetime) -> None:

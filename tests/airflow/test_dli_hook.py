@@ -11,7 +11,7 @@ import requests_mock
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.errors import AnswerLostError, NotSentError, RefusedError, UnavailableError
+from airflow_provider_dli.client.errors import NotSentError, RefusedError, ResponseLostError, UnavailableError
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
 
@@ -91,7 +91,7 @@ def test_get_flink_job(service: Any) -> None:
     ("answer", "kind", "cause"),
     [
         ({"exc": requests.exceptions.ConnectTimeout("no")}, DliException, NotSentError),
-        ({"exc": requests.exceptions.ReadTimeout("slow")}, DliException, AnswerLostError),
+        ({"exc": requests.exceptions.ReadTimeout("slow")}, DliException, ResponseLostError),
         ({"status_code": 502, "text": "<html><h1>Bad Gateway</h1></html>"}, DliException, UnavailableError),
         ({"json": {"is_success": "false", "message": "no agency"}}, DliFailException, RefusedError),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 
-from airflow_provider_dli.client.errors import AnswerLostError, NotSentError, ThrottledError, UnavailableError
+from airflow_provider_dli.client.errors import NotSentError, ResponseLostError, ThrottledError, UnavailableError
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
 from airflow_provider_dli.retry_policy import DliRetryPolicy
@@ -39,7 +39,7 @@ def throttled(retry_after: float | None) -> ThrottledError:
         (throttled(None), 9, 1800),
         (throttled(None), 100_000, 1800),
         (NotSentError("Export", "host", "refused"), 1, 30),
-        (AnswerLostError("Export", "host", "cut"), 3, 120),
+        (ResponseLostError("Export", "host", "cut"), 3, 120),
         (UnavailableError("Export", 502, None, "bad gateway", None), 1, 30),
     ],
 )

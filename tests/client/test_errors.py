@@ -10,11 +10,11 @@ import pytest
 from airflow_provider_dli.client import errors
 from airflow_provider_dli.client.errors import (
     ADVICE,
-    AnswerLostError,
     ConfigurationError,
-    NoAnswerError,
+    NoResponseError,
     NotSentError,
     RefusedError,
+    ResponseLostError,
     ServiceError,
     ThrottledError,
 )
@@ -58,15 +58,15 @@ def test_answers_keep_what_came(kind: type[ServiceError]) -> None:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        (NoAnswerError, "Op: no answer from h:1: cut. Check that this machine reaches the host."),
+        (NoResponseError, "Op: no response from h:1: cut. Check that this machine reaches the host."),
         (
             NotSentError,
             f"Op: could not reach h:1: cut. {NotSentError.advice}",
         ),
-        (AnswerLostError, "Op: lost the answer of h:1: cut. Whether the service acted is not known."),
+        (ResponseLostError, "Op: lost the response of h:1: cut. Whether the request took effect is unknown."),
     ],
 )
-def test_no_answer_in_one_line(kind: type[NoAnswerError], said: str) -> None:
+def test_no_answer_in_one_line(kind: type[NoResponseError], said: str) -> None:
     """What was asked of whom, why, and what that means."""
     error = kind("Op", "h:1", "cut")
     assert (error.operation, error.host, error.reason, str(error)) == ("Op", "h:1", "cut", said)

@@ -131,7 +131,7 @@ def test_proof_is_renewed_once(caplog: pytest.LogCaptureFixture) -> None:
     assert proof.forgotten == [told.requests[0]]
     (record,) = caplog.records
     assert record.getMessage().startswith("DeleteFlinkJob: HTTP 401 APIGW.0301: Incorrect IAM")
-    assert record.getMessage().endswith(" The proof of identity is renewed once.")
+    assert record.getMessage().endswith(" Authenticating again once.")
 
 
 def test_proof_is_not_renewed_twice() -> None:
@@ -165,8 +165,8 @@ def test_waits_are_logged(caplog: pytest.LogCaptureFixture) -> None:
         told = hold(flink.delete_job(1), down, answer(429, {}, retry_after="7"), DONE, policy=policy)
     assert told.pauses == [1.0, 7.0]
     first, second = (record.getMessage() for record in caplog.records)
-    assert first == f"{down} Asking again in 1.0 s (attempt 2)."
-    assert second.endswith(" Asking again in 7.0 s (attempt 3).")
+    assert first == f"{down} Retrying in 1.0 s (attempt 2)."
+    assert second.endswith(" Retrying in 7.0 s (attempt 3).")
 
 
 def test_the_accounts_patience_holds_where_none_is_given() -> None:

@@ -16,7 +16,7 @@ import trustme
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.account import Network
-from airflow_provider_dli.client.errors import AnswerLostError, NotSentError, UnexpectedReplyError
+from airflow_provider_dli.client.errors import NotSentError, ResponseLostError, UnexpectedReplyError
 from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.transport import LONGEST_ANSWER, reason
 from airflow_provider_dli.client.transport.sync import SyncTransport
@@ -154,7 +154,7 @@ def test_who_does_not_answer_is_given_up(drive: Any, account_at: Any) -> None:
     """After the read timeout of the connection; what became of the request is not known."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         account = account_at(f"http://127.0.0.1:{silent.getsockname()[1]}")
-        with pytest.raises(AnswerLostError, match="imeout"):
+        with pytest.raises(ResponseLostError, match="imeout"):
             drive(request_flow(LIST, account), Network(connect_timeout=5, read_timeout=0.2))
 
 
@@ -251,7 +251,7 @@ def test_what_drips_is_given_up(drive: Any, account_at: Any, fault: str) -> None
     """However slowly the bytes come, the exchange has an end; the message names the setting."""
     server = Dripping(*DRIPS[fault])
     try:
-        with pytest.raises((AnswerLostError, UnexpectedReplyError), match=r"total_timeout|(?i:status|http)"):
+        with pytest.raises((ResponseLostError, UnexpectedReplyError), match=r"total_timeout|(?i:status|http)"):
             drive(
                 request_flow(LIST, account_at(f"http://{server.host}")), Network(read_timeout=5, total_timeout=0.6)
             )

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client.errors import (
-    AnswerLostError,
     AuthenticationError,
     ConfigurationError,
     DliClientError,
     NotSentError,
     PermissionDeniedError,
     RefusedError,
+    ResponseLostError,
     ThrottledError,
     UnavailableError,
     UnexpectedReplyError,
@@ -386,7 +386,7 @@ def test_resumptions_without_a_new_byte_are(reader: ObjectReader, store: Store) 
     """Five in a row, wherever they begin."""
     assert reader.read(100_000) == BYTES[:100_000]
     store.at_most, before = 0, len(store.requests)
-    with pytest.raises(AnswerLostError, match=r"cut 6 times"):
+    with pytest.raises(ResponseLostError, match=r"cut 6 times"):
         reader.read()
     assert len(store.requests) - before == 6
 
@@ -394,7 +394,7 @@ def test_resumptions_without_a_new_byte_are(reader: ObjectReader, store: Store) 
 def test_it_does_not_resume_for_ever(reader: ObjectReader, store: Store) -> None:
     """A store that cuts each body is an error that says so."""
     store.cuts = 1000
-    with pytest.raises(AnswerLostError, match=r"obs://obs-test/dir/a.zip: cut 6 times"):
+    with pytest.raises(ResponseLostError, match=r"obs://obs-test/dir/a.zip: cut 6 times"):
         reader.read()
 
 
@@ -482,7 +482,7 @@ def test_what_cannot_be_read_at_all(client: Any) -> None:
 def test_errors_of_reading_name_the_operation(reader: ObjectReader, store: Store) -> None:
     """Whether a body was cut again and again, or the range was not kept to."""
     store.cuts = 100
-    with pytest.raises(AnswerLostError) as lost:
+    with pytest.raises(ResponseLostError) as lost:
         reader.read()
     assert (lost.value.operation, lost.value.host) == ("GetObject", PLACE.url)
     store.cuts, store.whole = 0, True

@@ -16,9 +16,9 @@ import pytest
 
 from airflow_provider_dli.client.account import Account, Network
 from airflow_provider_dli.client.errors import (
-    AnswerLostError,
     DliClientError,
     NotSentError,
+    ResponseLostError,
     UnavailableError,
     UnexpectedReplyError,
 )
@@ -376,7 +376,7 @@ def test_what_drips_is_given_up(server: Server, account_at: Any, name: str, faul
     """Each exchange has a time in all, however slowly its bytes come."""
     server.play = drip(*DRIPS[fault], server)
     began = time.monotonic()
-    with pytest.raises((AnswerLostError, UnexpectedReplyError)):
+    with pytest.raises((ResponseLostError, UnexpectedReplyError)):
         ALL[name](account_of(account_at(server.url), replace(SHORT, total_timeout=0.5)))
     # Three attempts, or six of the reader; with botocore's pauses.
     assert time.monotonic() - began < 90
@@ -388,7 +388,7 @@ def test_an_archive_that_drips_is_given_up_at_once(server: Server, account_at: A
     head = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-999/1000\r\nContent-Length: 1000\r\n"
     server.play = drip(head + HEADER + b"\r\n", b"x", server)
     client = client_of(account_of(account_at(server.url), replace(SHORT, total_timeout=0.7)))
-    with ObjectReader(client, PLACE, facts) as reader, pytest.raises(AnswerLostError, match="total_timeout"):
+    with ObjectReader(client, PLACE, facts) as reader, pytest.raises(ResponseLostError, match="total_timeout"):
         reader.read()
     assert len(server.requests) == 1
 
@@ -499,7 +499,7 @@ def test_who_does_not_read_is_not_written_to_for_ever(account_at: Any) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     account = account_of(account_at(f"http://127.0.0.1:{listener.getsockname()[1]}"))
     try:
-        with pytest.raises(AnswerLostError, match=r"total_timeout|timed out"):
+        with pytest.raises(ResponseLostError, match=r"total_timeout|timed out"):
             by_boto3(lambda client: put_object(client, PLACE, b"x" * 30_000_000, "text/plain"))(account)
     finally:
         listener.close()

@@ -53,7 +53,7 @@ def test_no_success_with_status_200_is_an_error(is_success: object) -> None:
 
 @pytest.mark.parametrize("is_success", ["", None, 0, 1, "yes", "truee", [], {"a": True}, 1.0])
 def test_a_success_that_is_neither_true_nor_false_is_unexpected(is_success: object) -> None:
-    """Whether the service acted is not known."""
+    """Whether the request took effect is unknown."""
     body = {"is_success": is_success, "message": "no agency", "zip_file": [ARCHIVE]}
     with pytest.raises(UnexpectedReplyError, match="does not say is_success"):
         judge(EXPORT, reply(body))

@@ -17,11 +17,11 @@ from airflow_provider_dli.client.account import Account, Project, RetryPolicy
 from airflow_provider_dli.client.call import Pause, Reply, Request
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import (
-    AnswerLostError,
     AuthenticationError,
     DliClientError,
-    NoAnswerError,
+    NoResponseError,
     NotSentError,
+    ResponseLostError,
     ThrottledError,
     UnavailableError,
 )
@@ -33,7 +33,7 @@ EXPORTED = Reply(200, {}, b'{"is_success": "true", "zip_file": ["obs-test/a.zip"
 LISTED = Reply(200, {}, b'{"is_success": "true", "job_list": {"total_count": 0, "jobs": []}}')
 SUCCESS = {EXPORT.operation: EXPORTED, LIST.operation: LISTED}
 
-Step = Reply | NoAnswerError
+Step = Reply | NoResponseError
 
 
 def refusal(status: int, code: str, **headers: str) -> Reply:
@@ -42,9 +42,9 @@ def refusal(status: int, code: str, **headers: str) -> Reply:
     return Reply(status, named, json.dumps({"error_code": code, "error_msg": "No."}).encode())
 
 
-def lost() -> AnswerLostError:
+def lost() -> ResponseLostError:
     """Make the error for an answer that did not come."""
-    return AnswerLostError("x", "h", "timeout")
+    return ResponseLostError("x", "h", "timeout")
 
 
 def unsent() -> NotSentError:
@@ -142,7 +142,7 @@ def test_what_surely_did_not_happen_is_asked_again_whatever_it_is(trouble: Step)
 
 @pytest.mark.parametrize(
     ("trouble", "kind"),
-    [(lost(), AnswerLostError), (refusal(503, "APIGW.0613"), UnavailableError)],
+    [(lost(), ResponseLostError), (refusal(503, "APIGW.0613"), UnavailableError)],
     ids=["lost", "unavailable"],
 )
 def test_what_perhaps_happened_is_asked_again_only_where_that_does_no_harm(
@@ -181,7 +181,7 @@ def test_every_attempt_is_signed_anew() -> None:
 def test_one_budget_holds_for_all_waits_and_attempts_of_a_call() -> None:
     """A wait that would end after it is not begun; time spent in requests counts."""
     stage = Stage([lost() for _ in range(9)], seconds_each=3.0)
-    with pytest.raises(AnswerLostError):
+    with pytest.raises(ResponseLostError):
         stage.play(LIST, budget=20)
     assert stage.pauses == [1, 2, 4]
     assert len(stage.requests) == 4
@@ -203,9 +203,9 @@ def test_each_wait_is_logged_once_with_its_reason(caplog: pytest.LogCaptureFixtu
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 2
     assert "APIGW.0308" in told[0]
-    assert told[0].endswith("Asking again in 2.0 s (attempt 2).")
+    assert told[0].endswith("Retrying in 2.0 s (attempt 2).")
     assert "could not reach h: refused" in told[1]
-    assert told[1].endswith("Asking again in 2.0 s (attempt 3).")
+    assert told[1].endswith("Retrying in 2.0 s (attempt 3).")
 
 
 @pytest.mark.parametrize("asked", ["0", "-5", "Thu, 15 Jan 1970 12:00:00 GMT", "now", "", "0.0001", "00"])

@@ -18,7 +18,7 @@ from requests.adapters import BaseAdapter
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.account import Network, RetryPolicy
-from airflow_provider_dli.client.errors import AnswerLostError, NotSentError
+from airflow_provider_dli.client.errors import NotSentError, ResponseLostError
 from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from tests.client.conftest import QUICK, read_request
@@ -203,7 +203,7 @@ def test_what_has_arrived_is_asked_once(
     """Whatever becomes of the answer, on whichever way: an export may have been done."""
     peer.play = part
     endpoint, network = ways(peer, bundle)[way]
-    with pytest.raises(AnswerLostError, match="Whether the service acted is not known"):
+    with pytest.raises(ResponseLostError, match="Whether the request took effect is unknown"):
         drive(request_flow(EXPORT, account_at(endpoint), policy=EAGER), network)
     assert [request.split(b" ")[0] for request in peer.asked] == [b"POST"]
 
@@ -242,7 +242,7 @@ def test_a_certificate_that_is_not_trusted_at_the_end_of_a_tunnel(peer: Peer, dr
 @pytest.mark.parametrize("call", [flink.delete_job(1), flink.update_sql_job(1, name="a")])
 def test_no_driver_asks_for_a_change_again_by_itself(call: Any, peer: Peer, drive: Any, account_at: Any) -> None:
     """A library may think its method harmless; the conversation knows."""
-    with pytest.raises(AnswerLostError):
+    with pytest.raises(ResponseLostError):
         drive(request_flow(call, account_at(f"http://127.0.0.1:{peer.port}")), QUICK)
     assert len(peer.asked) == 1
 
@@ -264,7 +264,7 @@ def twice(account: Any) -> Any:
 def test_what_was_sent_on_a_connection_that_was_kept_has_left(peer: Peer, drive: Any, account_at: Any) -> None:
     """There was nothing to connect, and the request was read."""
     peer.play = keep
-    with pytest.raises(AnswerLostError):
+    with pytest.raises(ResponseLostError):
         drive(twice(account_at(f"http://127.0.0.1:{peer.port}")), QUICK)
     assert len(peer.asked) == 2
 
@@ -292,13 +292,13 @@ def test_threads_that_share_a_transport_are_told_of_their_own_request(peer: Peer
     def kind(endpoint: str) -> type[Exception]:
         try:
             transport.run(request_flow(EXPORT, account_at(endpoint)))
-        except (AnswerLostError, NotSentError) as error:
+        except (ResponseLostError, NotSentError) as error:
             return type(error)
         raise AssertionError("was answered")
 
     endpoints = [nowhere, f"http://127.0.0.1:{peer.port}"] * 20
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(kind, endpoints)) == [NotSentError, AnswerLostError] * 20
+        assert list(pool.map(kind, endpoints)) == [NotSentError, ResponseLostError] * 20
     transport.close()
     assert len(peer.asked) == 20
 
@@ -322,11 +322,11 @@ class Foreign(BaseAdapter):
     [
         (requests.ConnectTimeout("slow"), NotSentError),
         (requests.exceptions.InvalidSchema("no SOCKS"), NotSentError),
-        (requests.exceptions.ProxyError("closed"), AnswerLostError),
-        (requests.exceptions.SSLError("bad record"), AnswerLostError),
-        (requests.ConnectionError("refused"), AnswerLostError),
-        (requests.exceptions.InvalidHeader("two lengths"), AnswerLostError),
-        (ValueError("of its own"), AnswerLostError),
+        (requests.exceptions.ProxyError("closed"), ResponseLostError),
+        (requests.exceptions.SSLError("bad record"), ResponseLostError),
+        (requests.ConnectionError("refused"), ResponseLostError),
+        (requests.exceptions.InvalidHeader("two lengths"), ResponseLostError),
+        (ValueError("of its own"), ResponseLostError),
     ],
 )
 def test_of_an_adapter_that_is_not_ours_nothing_is_known(

@@ -14,12 +14,12 @@ from botocore.parsers import ResponseParserError
 from botocore.stub import ANY, Stubber
 
 from airflow_provider_dli.client.errors import (
-    AnswerLostError,
     ConfigurationError,
     DliClientError,
     NotSentError,
     PermissionDeniedError,
     RefusedError,
+    ResponseLostError,
     UnavailableError,
     UnexpectedReplyError,
 )
@@ -273,10 +273,10 @@ def test_a_refused_look_is_asked_why(s3_client: Any, s3_script: Stubber, code: s
     ("error", "kind", "said"),
     [
         (HTTPClientError(error=NotSentError("PutObject", "h:1", "refused")), NotSentError, "refused"),
-        (HTTPClientError(error=AnswerLostError("PutObject", "h:1", "cut")), AnswerLostError, "cut"),
-        (HTTPClientError(error=OSError("odd")), AnswerLostError, "odd"),
-        (BotoCoreError(), AnswerLostError, "unspecified error"),
-        (Boto3Error("odd"), AnswerLostError, "odd"),
+        (HTTPClientError(error=ResponseLostError("PutObject", "h:1", "cut")), ResponseLostError, "cut"),
+        (HTTPClientError(error=OSError("odd")), ResponseLostError, "odd"),
+        (BotoCoreError(), ResponseLostError, "unspecified error"),
+        (Boto3Error("odd"), ResponseLostError, "odd"),
         (ResponseParserError("no XML"), UnexpectedReplyError, "no XML"),
         (KeyError("ETag"), UnexpectedReplyError, "KeyError: 'ETag'"),
         (RecursionError("deep"), UnexpectedReplyError, "RecursionError: deep"),

@@ -14,9 +14,9 @@ from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import USER_AGENT, Call
 from airflow_provider_dli.client.credentials import iam
 from airflow_provider_dli.client.errors import (
-    AnswerLostError,
     ConfigurationError,
     NotSentError,
+    ResponseLostError,
     UnexpectedReplyError,
 )
 from airflow_provider_dli.client.exchange import request_flow
@@ -123,7 +123,7 @@ def test_an_answer_cut_short_is_an_unknown_outcome(
 ) -> None:
     """The request arrived; what became of it is not known, and the error says so."""
     raw_server.answer = cut
-    with pytest.raises(AnswerLostError, match="Whether the service acted is not known"):
+    with pytest.raises(ResponseLostError, match="Whether the request took effect is unknown"):
         drive(request_flow(CALLS[0], account_at(raw_server.url)))
     assert len(raw_server.received) == 1
 
@@ -132,7 +132,7 @@ def test_a_server_that_never_answers(drive: Any, account_at: Any) -> None:
     """A read timeout is an unknown outcome too."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(AnswerLostError, match="imeout"):
+        with pytest.raises(ResponseLostError, match="imeout"):
             drive(request_flow(CALLS[0], account_at(url)), Network(read_timeout=0.5))
 
 

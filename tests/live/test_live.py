@@ -180,7 +180,7 @@ def test_a_draft_whose_answer_was_lost_is_deleted(live: Live, dli_emulator: Any)
     before = dict(dli_emulator.state.jobs)
     dli_emulator.fault("CreateFlinkSqlJob", "cut_after")
     run = live("--write", "--scratch", f"{dli_emulator.bucket}/scratch", "--jobs")
-    assert run.of(11, "failed") == ["no usable answer: AnswerLostError"]
+    assert run.of(11, "failed") == ["no usable answer: ResponseLostError"]
     assert dli_emulator.state.jobs == before
 
 

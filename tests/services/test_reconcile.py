@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_dli.client.errors import AnswerLostError, DliClientError, ThrottledError
+from airflow_provider_dli.client.errors import DliClientError, ResponseLostError, ThrottledError
 from airflow_provider_dli.exceptions import DliException, translated
 from airflow_provider_dli.services.reconcile import MAX_REQUESTS, call_with_reconciliation
 
@@ -27,7 +27,7 @@ def failing(errors: list[DliClientError]) -> Callable[[], str]:
 
 
 def lost() -> DliClientError:
-    return AnswerLostError("ExportFlinkJobs", "dli.example.com", "the connection ended")
+    return ResponseLostError("ExportFlinkJobs", "dli.example.com", "the connection ended")
 
 
 def find_nothing(_: DliException) -> None:

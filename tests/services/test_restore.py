@@ -191,7 +191,7 @@ def test_a_try_that_lost_every_answer(world: Emulator, acted: bool) -> None:
     archive = exported(world)
     world.fault("ImportFlinkJobs", "cut_after" if acted else "cut_before", times=3)
     instance = TaskInstance()
-    with pytest.raises(DliException, match="lost the answer"):
+    with pytest.raises(DliException, match="lost the response"):
         restore(archive, instance, settling_time=0.2)
     jobs = restore(archive, instance)
     assert {each["adopted"] for each in jobs} == {acted}

@@ -9,12 +9,12 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, Par
 from botocore.parsers import ResponseParserError
 
 from airflow_provider_dli.client.errors import (
-    AnswerLostError,
     AuthenticationError,
     ConfigurationError,
-    NoAnswerError,
+    NoResponseError,
     PermissionDeniedError,
     RefusedError,
+    ResponseLostError,
     ServiceError,
     ThrottledError,
     UnavailableError,
@@ -70,7 +70,7 @@ def asked(operation: str, place: ObsLocation, ask: Callable[[], T]) -> T:
     :raises ReplacedError: if it is another version than the one that was asked for
     :raises ServiceError: the kind that fits, for every other refusal; one that names the bucket if that is missing
     :raises NotSentError: if OBS cannot be reached
-    :raises AnswerLostError: if no answer came
+    :raises ResponseLostError: if no answer came
     :raises UnexpectedReplyError: if what came is no response of OBS
     """
     try:
@@ -81,10 +81,12 @@ def asked(operation: str, place: ObsLocation, ask: Callable[[], T]) -> T:
         raise ConfigurationError("place", f"{place.url[:200]!r} cannot be used: {error}", "correct it") from error
     except HTTPClientError as error:
         ours = error.kwargs.get("error")
-        kind = type(ours) if isinstance(ours, NoAnswerError) else AnswerLostError
-        raise kind(operation, place.url, ours.reason if isinstance(ours, NoAnswerError) else str(error)) from error
+        kind = type(ours) if isinstance(ours, NoResponseError) else ResponseLostError
+        raise kind(
+            operation, place.url, ours.reason if isinstance(ours, NoResponseError) else str(error)
+        ) from error
     except (BotoCoreError, Boto3Error) as error:
-        raise AnswerLostError(operation, place.url, str(error)) from error
+        raise ResponseLostError(operation, place.url, str(error)) from error
     except (ResponseParserError, *UNREADABLE) as error:
         # What botocore makes of a response that it was not made for.
         problem = f"the response about {place.url} cannot be read: {type(error).__name__}: {error}"

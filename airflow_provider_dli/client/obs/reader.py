@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError
 from urllib3.exceptions import HTTPError
 
-from airflow_provider_dli.client.errors import AnswerLostError, DliClientError, RefusedError, UnexpectedReplyError
+from airflow_provider_dli.client.errors import (
+    DliClientError,
+    RefusedError,
+    ResponseLostError,
+    UnexpectedReplyError,
+)
 from airflow_provider_dli.client.obs.asking import changed, looked_up
 
 if TYPE_CHECKING:
@@ -128,7 +133,7 @@ class ObjectReader(io.RawIOBase):
         self._drop_body()
         if self._fruitless == _RESUMPTIONS or self._resumptions == _MOST_RESUMPTIONS:
             times = self._resumptions + 1 if self._fruitless < _RESUMPTIONS else self._fruitless + 1
-            raise AnswerLostError("GetObject", self._place.url, f"cut {times} times: {reason}")
+            raise ResponseLostError("GetObject", self._place.url, f"cut {times} times: {reason}")
         self._fruitless += 1
         self._resumptions += 1
         self._piece = max(1, self._piece // _SMALLER)

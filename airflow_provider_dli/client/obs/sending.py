@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import HTTPClientError
 
 from airflow_provider_dli.client.call import Request
-from airflow_provider_dli.client.errors import NoAnswerError
+from airflow_provider_dli.client.errors import NoResponseError
 from airflow_provider_dli.client.obs.responses import check
 from airflow_provider_dli.client.transport.sync import Streamed, SyncTransport
 
@@ -53,7 +53,7 @@ class Sender:
                 got = self._transport.stream(ours)
             else:
                 got = self._transport.fetch(ours, request.body or None)
-        except NoAnswerError as error:
+        except NoResponseError as error:
             raise HTTPClientError(error=error) from error
         reply = got.head if isinstance(got, Streamed) else got
         self._clock.observe(reply)
@@ -107,7 +107,7 @@ class _Body:
     def read(self, size: int | None = None) -> bytes:
         try:
             return self._streamed.read(size)
-        except NoAnswerError as error:
+        except NoResponseError as error:
             if self._streamed.is_too_slow:
                 raise
             raise HTTPClientError(error=error) from error

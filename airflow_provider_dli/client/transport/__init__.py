@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_dli.client.call import Reply, Request
 from airflow_provider_dli.client.endpoints import shown_path
-from airflow_provider_dli.client.errors import AnswerLostError, ConfigurationError, NoAnswerError, NotSentError
+from airflow_provider_dli.client.errors import ConfigurationError, NoResponseError, NotSentError, ResponseLostError
 from airflow_provider_dli.client.replies import unexpected
 
 #: bytes that are read or written at a time
@@ -82,7 +82,7 @@ def headers_of(request: Request) -> dict[str, str]:
     return dict(request.headers)
 
 
-def no_response(request: Request, error: Exception, cause: object = None, *, maybe_sent: bool) -> NoAnswerError:
+def no_response(request: Request, error: Exception, cause: object = None, *, maybe_sent: bool) -> NoResponseError:
     """Make the error for an answer that did not come.
 
     :param request: what was asked
@@ -90,7 +90,7 @@ def no_response(request: Request, error: Exception, cause: object = None, *, may
     :param cause: what says more than the error, if anything does
     :param maybe_sent: whether anything of the request may have left this machine
     """
-    kind = AnswerLostError if maybe_sent else NotSentError
+    kind = ResponseLostError if maybe_sent else NotSentError
     return kind(request.operation, urlsplit(request.url).netloc, reason(error, cause))
 
 

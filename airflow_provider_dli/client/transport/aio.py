@@ -17,7 +17,7 @@ from yarl import URL
 
 from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import Flow, Pause, Reply, Request
-from airflow_provider_dli.client.errors import NoAnswerError
+from airflow_provider_dli.client.errors import NoResponseError
 from airflow_provider_dli.client.proxies import proxy_of, uses_tls
 from airflow_provider_dli.client.replies import UNREADABLE
 from airflow_provider_dli.client.transport import (
@@ -84,7 +84,7 @@ class AsyncTransport:
                         continue
                     try:
                         reply = await self._send(step)
-                    except NoAnswerError as error:
+                    except NoResponseError as error:
                         step = conversation.throw(error)
                     else:
                         step = conversation.send(reply)
@@ -162,7 +162,7 @@ async def _once(_session: aiohttp.ClientSession, context: SimpleNamespace, _para
     """End a second attempt before it begins."""
     progress: Progress = context.trace_request_ctx
     if progress.maybe_sent and not progress.reading:
-        raise aiohttp.ServerDisconnectedError("the connection ended before the answer came")
+        raise aiohttp.ServerDisconnectedError("the connection ended before the response came")
 
 
 async def _stands(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:

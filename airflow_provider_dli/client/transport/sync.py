@@ -18,7 +18,7 @@ from urllib3.util import SKIP_HEADER
 
 from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import Flow, Pause, Reply, Request
-from airflow_provider_dli.client.errors import NoAnswerError
+from airflow_provider_dli.client.errors import NoResponseError
 from airflow_provider_dli.client.proxies import Proxy, proxy_of, uses_tls
 from airflow_provider_dli.client.replies import UNREADABLE
 from airflow_provider_dli.client.transport import (
@@ -114,7 +114,7 @@ class SyncTransport:
                         continue
                     try:
                         reply = self.fetch(step)
-                    except NoAnswerError as error:
+                    except NoResponseError as error:
                         step = conversation.throw(error)
                     else:
                         step = conversation.send(reply)
@@ -132,7 +132,7 @@ class SyncTransport:
         :param request: what is to be sent
         :param data: a binary file to send as the body instead of the request's own
         :raises NotSentError: if nothing of it can have left
-        :raises AnswerLostError: if it may have arrived
+        :raises ResponseLostError: if it may have arrived
         :raises UnexpectedReplyError: if the response is too long
         """
         limit = TimeLimit(self._network.total, None if data is None else RENEWED_BY)
@@ -146,7 +146,7 @@ class SyncTransport:
         """Send a request; a success is left for the caller to read, and takes as long as it goes on.
 
         :param request: what is to be sent
-        :raises NoAnswerError: as :meth:`fetch` does
+        :raises NoResponseError: as :meth:`fetch` does
         """
         limit = TimeLimit(self._network.total, RENEWED_BY)
         sent = time.time()
@@ -237,7 +237,7 @@ class Streamed:
     def read(self, size: int | None = None) -> bytes:
         """Read at most ``size`` bytes; all the rest by default.
 
-        :raises AnswerLostError: if the body is cut short or comes too slowly
+        :raises ResponseLostError: if the body is cut short or comes too slowly
         """
         with self._translated():
             PROGRESS.maybe_sent = True
