@@ -16,7 +16,7 @@ from typing import Any
 
 from airflow_provider_dli.operators import dli as operators
 from airflow_provider_dli.parameters import models
-from airflow_provider_dli.parameters.kinds import Kind
+from airflow_provider_dli.parameters.types import Kind
 from airflow_provider_dli.sensors import dli as sensors
 
 PAGE = Path(__file__).parents[1] / "docs" / "operators.md"
@@ -68,22 +68,22 @@ is named, with its value, shortened, and with what would be right.
 
 | | taken |
 |---|---|
-| lists | a list, a tuple, a set (sorted), the output of a mapped task, lists of those, each flattened; a text as Jinja, Python or JSON writes a list; ids and names also with commas or spaces between, archives one a line |
+| lists | a list, a tuple, a set (sorted), the output of a mapped task, lists of those, each flattened; a string as Jinja, Python or JSON writes a list; ids and names also with commas or spaces between, archives one a line |
 | jobs | ids; or rows with a `job_id`, as `DliListFlinkJobsOperator` and others return, or with a `new_job_id`, as an import does |
 | archives | `bucket/key`; or rows with a `zip_file`, as a verification and `hook.export_flink_jobs` return |
 | mappings | a mapping, or one as Jinja, Python or JSON writes it |
 | flags | `True`, `False`, `"true"`, `"False"`; neither `1` nor `"yes"` |
 | numbers | `5`, `"5"`; no boolean, no `5.0` |
-| lengths of time | seconds, `"10"`, `"1.5"`, a `timedelta`, also as text (`0:00:10`, `PT10S`); at most a hundred years |
-| choices | the word itself, blanks around it do not matter |
+| lengths of time | seconds, `"10"`, `"1.5"`, a `timedelta`, also as a string (`0:00:10`, `PT10S`); at most a hundred years |
+| choices | the word itself, spaces around it do not matter |
 | places in OBS | names that a key can have, and with room for what is written below: at most 1,023 bytes with the name of the archive or report; no backslash, no `.` or `..` |
 
-**Nothing.** A template gives the text `None` where a value is None, a form gives an empty text, a mapping gives None. The column *nothing* says
-what is made of these: *refused* where a task would do more, or check less, than was meant; *as if left out* where that is harmless. Leave a
-parameter out, or its key out of the row of an `expand_kwargs`, to have its default. `job_selected=None` together with `is_selected=False`
-says "all jobs" plainly, and is taken. A filter of a selection that is nothing does not filter; a selection, or a list, of which every given
-filter is nothing is refused. A job or queue that is really named `None` cannot be told from nothing. `wait_for=None` means not to wait; an
-empty text is refused.
+**Nothing.** A template gives the string `None` where a value is None, a form gives an empty string, a mapping gives None. The column *nothing* says
+what is made of these: *refused* where a task would do more, or check less, than was meant; *as if omitted* where that is harmless. Omit a
+parameter, or its key in the row of an `expand_kwargs`, to have its default. `job_selected=None` together with `is_selected=False`
+means all jobs explicitly, and is taken. A filter of a selection that is nothing does not filter; a selection, or a list, of which every given
+filter is nothing is refused. A job or queue that is really named `None` cannot be distinguished from nothing. `wait_for=None` means not to wait; an
+empty string is refused.
 """  # noqa: E501 -- lines of a page
 _WIDTH = 140
 #: parameters that many have, which come last

@@ -230,9 +230,7 @@ def test_a_wildcard_may_begin_like_a_list(given: object, expected: tuple[str, ..
 @pytest.mark.parametrize("given", [{"changed_since": None}, {"changed_since": "None", "tags": {}}])
 def test_a_list_whose_filters_are_all_nothing_is_refused(given: dict[str, Any]) -> None:
     """Its output is often the input of what stops or deletes."""
-    with pytest.raises(
-        ConfigurationError, match=r"^(tags, )?changed_since: .* nothing; .* leave every filter out"
-    ):
+    with pytest.raises(ConfigurationError, match=r"^(tags, )?changed_since: .* nothing; .* omit every filter"):
         ListParameters.read({"if_empty": "fail", "dli_conn_id": "dli_default", **given})
 
 

@@ -1,6 +1,6 @@
-"""From what a DAG author, a template, a mapping or a form gives to what a call takes.
+"""From what a DAG author, a template, a mapping or a form passes to what a call takes.
 
-This package alone knows what Airflow does to values. :mod:`.values` reads them in every form, :mod:`.kinds` has
+This package alone knows what Airflow does to values. :mod:`.values` reads them in every form, :mod:`.types` has
 one type for each kind of parameter, :mod:`.models` one model for each operator and sensor. This module is imported
 with every DAG file, so it is small.
 """
@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeVar
 DEFAULT_CONN_ID = "dli_default"
 #: what to do where no job is selected or named
 IfEmpty = Literal["fail", "skip", "succeed"]
-#: ``exists``: OBS has it · ``directory``: its directory was read and is sound · ``full``: every byte was
+#: ``exists``: OBS has it · ``directory``: its directory was read and is intact · ``full``: every byte was
 Level = Literal["exists", "directory", "full"]
 
 T = TypeVar("T")
@@ -46,10 +46,10 @@ def value_of(given: T | NotGiven) -> T | None:
 
 
 def number_of(given: T) -> T | str:
-    """Return what an operator keeps of a number: its text where it is not finite.
+    """Return what an operator keeps of a number: a string where it is not finite.
 
-    Airflow cannot write such a number into a DAG, and says so without its parameter's name. Of the text the
-    parameter's check does.
+    Airflow cannot write such a number into a DAG, and its error does not name the parameter. The check of the
+    string does.
 
     :param given: the argument
     """
@@ -59,6 +59,6 @@ def number_of(given: T) -> T | str:
 def names_of(**given: object) -> tuple[str, ...]:
     """Return the names of the arguments that were given, whatever their values.
 
-    :param given: all arguments that may be left out
+    :param given: all arguments that may be omitted
     """
     return tuple(name for name, value in given.items() if value is not NOT_GIVEN)

@@ -16,19 +16,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
+from itertools import islice
 from numbers import Integral
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from jinja2 import Undefined
 
-from airflow_provider_dli.client.excerpt import excerpt
+from airflow_provider_dli.escaping import excerpt
 
-#: most items of a list, and most lists in each other
-_MOST_ITEMS, _DEEPEST = 100_000, 8
-_MOST_DIGITS = 30
-_WHOLE_NUMBER = re.compile(rf"[+-]?[0-9]{{1,{_MOST_DIGITS}}}")
-#: how a text begins that Python or JSON has written, and no place or id does
+#: of a list, and of lists in lists
+_MAX_ITEMS, _MAX_DEPTH = 100_000, 8
+_MAX_DIGITS = 30
+_WHOLE_NUMBER = re.compile(rf"[+-]?[0-9]{{1,{_MAX_DIGITS}}}")
+#: how a string begins that Python or JSON has written, and no place or id does
 _WRITTEN = re.compile(r"""[\[({'"]|[A-Za-z_][\w.]*\(""")
 
 
@@ -47,24 +48,27 @@ class Refused(ValueError):  # noqa: N818 -- a value is refused; the error is mad
         self.name = name
 
 
-def is_nothing(value: object) -> bool:
-    """Return whether a value rendered to nothing: None, ``'None'``, empty, blank, or undefined.
+class Nothing(Refused):
+    """A value is nothing, and nothing is made of it.
 
-    A job or queue that is really named ``None`` cannot be told from it.
+    :param value: of which :func:`is_nothing` is true
+    """
+
+    def __init__(self, value: object) -> None:
+        is_none = value is None or (isinstance(value, str) and value.strip())
+        super().__init__(f"was given and is {'None' if is_none else 'empty'}")
+
+
+def is_nothing(value: object) -> bool:
+    """Return whether a value rendered to nothing: None, ``'None'``, empty, only spaces, or undefined.
+
+    A job or queue that is really named ``None`` cannot be distinguished from it.
 
     :param value: a parameter, or a field of one
     """
     if isinstance(value, str):
         return value.strip() in {"", "None"}
     return value is None or isinstance(value, Undefined)
-
-
-def what_of_nothing(value: object) -> str:
-    """Return how a value that is nothing came out, for a message: ``None`` or ``empty``.
-
-    :param value: of which :func:`is_nothing` is true
-    """
-    return "None" if value is None or (isinstance(value, str) and value.strip()) else "empty"
 
 
 def literal(text: str) -> object:
@@ -119,7 +123,7 @@ _CALLS: dict[str, Callable[..., object]] = {
 class _Calls(ast.NodeTransformer):
     """Read calls that are well known; one with keywords alone is a dataclass or a named tuple, so a mapping.
 
-    Any other is refused: what it would be is not known, and nothing must become of nothing.
+    Any other is refused: what it would be is not known, and it must not become an empty value.
     """
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
@@ -148,7 +152,7 @@ def _constant(value: object) -> ast.expr:
 
 
 def bare(value: object) -> object:
-    """Return a single value without what surrounds it in a text: blanks, or quotes as JSON and Python write them.
+    """Return a single value without what surrounds it in a string: spaces, or quotes of JSON or Python.
 
     :param value: a parameter
     """
@@ -165,53 +169,36 @@ def bare(value: object) -> object:
 
 
 def leaves(value: object, split: Callable[[str], list[str]], *, written: bool = True) -> list[object]:
-    """Return the single values in a list, flattened: texts that are lists, lists of lists, lazy sequences, sets.
+    """Return the single values in a list, flattened: strings that are lists, lists of lists, lazy sequences, sets.
 
     Mappings, dataclasses and named tuples are rows: single values, as mappings. Sets are sorted, for their order
     differs from process to process.
 
     :param value: a parameter
-    :param split: takes a plain text apart
-    :param written: whether a text may be a list that Python or JSON has written
-    :raises Refused: if a text looks like a list and cannot be read, or there is no end to it
+    :param split: takes a plain string apart
+    :param written: whether a string may be a list that Python or JSON has written
+    :raises Refused: if a string is like a list and cannot be read, or there is no end to it
     """
-    found: list[object] = []
-    for leaf in _walk(value, lambda text: _parts(text, split, written=written), _DEEPEST):
-        found.append(leaf)
-        if len(found) > _MOST_ITEMS:
-            raise Refused(f"holds more than {_MOST_ITEMS:,} items")
+    found = list(islice(_walk(value, split, _MAX_DEPTH, written=written), _MAX_ITEMS + 1))
+    if len(found) > _MAX_ITEMS:
+        raise Refused(f"holds more than {_MAX_ITEMS:,} items")
     return found
 
 
-def _parts(text: str, split: Callable[[str], list[str]], *, written: bool) -> object:
-    """Return what a text holds: strings that are single values, or whatever Python or JSON has written."""
-    if not written or not _WRITTEN.match(text):
-        return _Texts(split(text))
-    inner = literal(text)
-    return _Texts(split(inner.strip())) if isinstance(inner, str) else inner
-
-
-class _Texts(tuple[str, ...]):
-    """Strings that are not taken apart any more."""
-
-    __slots__ = ()
-
-
-def _walk(value: object, parts: Callable[[str], object], deepest: int) -> Iterator[object]:
-    if deepest < 0:
+def _walk(value: object, split: Callable[[str], list[str]], depth: int, *, written: bool) -> Iterator[object]:
+    if depth < 0:
         raise Refused("holds lists in lists without end")
+    if isinstance(value, str) and written and _WRITTEN.match(value.strip()):
+        value = literal(value)
     if isinstance(value, str):
-        value = parts(value.strip())
-    if isinstance(value, _Texts):
-        yield from value
-        return
-    row = as_row(value)
-    inner = None if row is not None else _iterated(value)
-    if inner is None:
-        yield value if row is None else row
-        return
-    for each in inner:
-        yield from _walk(each, parts, deepest - 1)
+        yield from split(value.strip())
+    elif (row := as_row(value)) is not None:
+        yield row
+    elif (inner := _iterated(value)) is None:
+        yield value
+    else:
+        for each in inner:
+            yield from _walk(each, split, depth - 1, written=written)
 
 
 def as_row(value: object) -> Mapping[Any, Any] | None:
@@ -235,7 +222,7 @@ def _iterated(value: object) -> Iterable[object] | None:
         return sorted(value, key=lambda each: (type(each).__name__, each if isinstance(each, int) else str(each)))
     try:
         return iter(value)
-    except TypeError:  # an XComArg that nobody resolved says so
+    except TypeError:  # an XComArg that nobody resolved raises it
         return None
 
 
@@ -262,6 +249,6 @@ def whole_number(value: object) -> int | None:
         return int(text) if _WHOLE_NUMBER.fullmatch(text) else None
     if isinstance(value, Integral) and not isinstance(value, bool):
         return int(value)
-    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < _MOST_DIGITS:
+    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < _MAX_DIGITS:
         return int(value) if value == int(value) else None
     return None

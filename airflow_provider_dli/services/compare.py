@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.flink import FlinkJob
     from airflow_provider_dli.client.flink.diff import Difference
     from airflow_provider_dli.hooks.dli import DliHook
-    from airflow_provider_dli.parameters.kinds import Restored
+    from airflow_provider_dli.parameters.types import Restored
 
 #: jobs that the log and a message show
 _SHOWN = 20

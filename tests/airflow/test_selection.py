@@ -153,7 +153,7 @@ def test_nothing_selected(world: Emulator, name: str) -> None:
         ({"selection": "{{'a'}}"}, r"^selection: .* cannot be read"),
         ({"selection": {"status": "running"}}, r"^selection\.status: 'running' is not a status"),
         ({"selection": {"tags": "team"}}, r"^selection\.tags: 'team' cannot be"),
-        ({"selection": {}, "job_selected": [1]}, r"^selection: stands beside job_selected"),
+        ({"selection": {}, "job_selected": [1]}, r"^selection: is given together with job_selected"),
         ({"batch_size": 0}, r"^batch_size: 0 is not possible"),
         ({"batch_size": "5.0"}, r"^batch_size: '5.0' is not a whole number"),
         ({"if_empty": None}, r"^if_empty: rendered to nothing"),

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.parameters.kinds import Kind
 from airflow_provider_dli.parameters.models import SelectionFields
+from airflow_provider_dli.parameters.types import Kind
 from tests.operators import KINDS, MODELS, parameters_of
 from tests.parameters.forms import FORMS, A
 

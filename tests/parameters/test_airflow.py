@@ -24,7 +24,7 @@ _RENDERED = {
     "p4_false": ("failed", r"the project has no job 999999"),
     "p4_true": ("success", r"Not exported: jobs 999999"),
     "p5_number": ("success", r"Batch 2 of 2: 1 job"),
-    "given_none": ("failed", r"job_selected: was given and is None; .*leave it out for all jobs"),
+    "given_none": ("failed", r"job_selected: was given and is None; .*omit it for all jobs"),
     "all_plainly": ("success", r"Exporting all Flink jobs"),
 }
 _HANDED_OVER = {

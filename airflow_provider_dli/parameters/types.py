@@ -1,0 +1,516 @@
+"""The types of parameters: one for each kind of value, with how it is read and what would be right.
+
+A type is ``Annotated[what pydantic checks, Kind(…)]``: the kind turns whatever Airflow passes into a plain value,
+pydantic checks that. What cannot be read raises :class:`~.values.Refused`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from fnmatch import translate
+from functools import partial
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, core_schema
+
+from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.flink.status import PHASES, TargetState
+from airflow_provider_dli.client.locations import ARCHIVE_NAME, ObsLocation, parse_archive, parse_directory
+from airflow_provider_dli.escaping import excerpt
+from airflow_provider_dli.parameters import IfEmpty, Level
+from airflow_provider_dli.parameters.values import (
+    Nothing,
+    Refused,
+    as_row,
+    bare,
+    is_nothing,
+    leaves,
+    literal,
+    mapping,
+    whole_number,
+)
+
+T = TypeVar("T")
+_REFUSED: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How the values of a kind of parameter are read, before pydantic checks the result.
+
+    :param name: of the kind, in docs and tests
+    :param remedy: what would be right
+    :param read: reads a value that is something
+    :param nothing: what is made of a value that is nothing, for the docs
+    :param default: what a value that is nothing becomes; by default it is refused
+    """
+
+    name: str
+    remedy: str
+    read: Callable[[Any], object]
+    nothing: str = "refused"
+    default: Any = _REFUSED
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the schema of the annotated type, with this reader in front of it."""
+        return core_schema.no_info_before_validator_function(self._read, handler(source))
+
+    def _read(self, value: object) -> object:
+        if not is_nothing(value):
+            return self.read(value)
+        if self.default is _REFUSED:
+            raise Nothing(value)
+        return self.default
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A job, and what is known of the one that was restored from it.
+
+    :param old_job_id: id of the source
+    :param new_job_id: id of the restored one; None if it is not known
+    :param adopted: whether it was imported all the same, by a request whose response was lost
+    """
+
+    old_job_id: int
+    new_job_id: int | None
+    adopted: bool = False
+
+
+# Jobs
+
+_MAX_ID = (1 << 63) - 1
+#: characters of a name. DLI's are shorter (57 for a job's), but of what it lists nothing is promised
+_MAX_NAME_LENGTH = 256
+#: a template that nobody rendered
+_TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}")
+
+
+def _job_ids(value: object) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(_job_id(item) for item in leaves(value, _split_ids)))
+
+
+def _split_ids(text: str) -> list[str]:
+    return [item for item in re.split(r"[,;\s]+", text) if item]
+
+
+def _job_id(item: object) -> int:
+    """Return the id of a job: a number, one as a string, or a row with a ``job_id``."""
+    row = as_row(item)
+    if row is not None:
+        item = _id_in_row(row)
+    number = whole_number(item)
+    if number is None or not 0 < number <= _MAX_ID:
+        raise Refused(f"{excerpt(item)} is not a job id")
+    return number
+
+
+def _id_in_row(row: Mapping[Any, Any]) -> object:
+    for key in ("job_id", "new_job_id"):
+        if key in row:
+            if row[key] is None:
+                raise Refused(f"{excerpt(row)} is a row whose {key} is None")
+            return row[key]
+    remedy = "give the ids that a task pushed: XComArg(task, key='job_ids')"
+    raise Refused(f"{excerpt(row)} is a row without job_id", remedy)
+
+
+def _job_ids_or_names(value: object) -> tuple[int | str, ...]:
+    return tuple(dict.fromkeys(_id_or(_name, item) for item in leaves(value, _split_ids)))
+
+
+def _id_or(read_name: Callable[[object], str], item: object) -> int | str:
+    return read_name(item) if isinstance(item, str) and whole_number(item) is None else _job_id(item)
+
+
+def _name(item: object) -> str:
+    """Return a name; a number, which native rendering makes of digits, is one too."""
+    text = item if whole_number(item) is None else str(item)
+    if not isinstance(text, str) or is_nothing(text):
+        raise Refused(f"{excerpt(item)} is not a name")
+    text = str(text).strip()
+    if len(text) > _MAX_NAME_LENGTH or not text.isprintable() or _TEMPLATE.search(text):
+        raise Refused(f"{excerpt(text)} cannot be a name")
+    return text
+
+
+def _job_mapping(value: object) -> tuple[Restored, ...]:
+    return tuple(each for row in leaves(value, lambda text: [text]) for each in _restored(row))
+
+
+def _restored(item: object) -> list[Restored]:
+    row = as_row(item)
+    if row is None:
+        raise Refused(f"{excerpt(item)} is not a row with old_job_id and new_job_id")
+    if "job_mapping" in row:  # what the hook returns
+        return list(_job_mapping(row["job_mapping"]))
+    if "old_job_id" in row:
+        return [Restored(_job_id(row["old_job_id"]), _new_id(row.get("new_job_id")), row.get("adopted") is True)]
+    if any(whole_number(old) is None for old in row):
+        raise Refused(f"{excerpt(row)} is a row without old_job_id")
+    return [Restored(_job_id(old), _new_id(new)) for old, new in row.items()]
+
+
+def _new_id(item: object) -> int | None:
+    return None if item is None else _job_id(item)
+
+
+_IDS = "give a list of ids, a string of ids with commas between, or rows with a job_id"
+JobIds = Annotated[tuple[int, ...], Field(min_length=1), Kind("job ids", _IDS, _job_ids)]
+JobIdsOrNone = Annotated[
+    tuple[int, ...], Kind("job ids, or none", _IDS, _job_ids, "names no job: `if_empty` applies", ())
+]
+SelectedJobs = Annotated[
+    tuple[int, ...] | None, Field(min_length=1), Kind("selected jobs", f"{_IDS}; omit it for all jobs", _job_ids)
+]
+ExpectedJobs = Annotated[
+    tuple[int | str, ...],
+    Field(min_length=1),
+    Kind("expected jobs", "give a list of ids or names; omit it to expect no jobs by name", _job_ids_or_names),
+]
+JobMapping = Annotated[
+    tuple[Restored, ...],
+    Field(min_length=1),
+    Kind("job mapping", "give the output of the import, or a mapping of old to new ids", _job_mapping),
+]
+
+# Places in OBS
+
+#: bytes of the directory of a batch
+_BATCH = len("/batch-0001")
+_REPORT_NAME = len("/verify-report-20260115T080000000000.html")
+#: bytes of the directory, among copies, of one set of archives, with slashes
+COPY_DIRECTORY = len("/0123456789abcdef/")
+_COPY_NAME = COPY_DIRECTORY + len("aggregate_1582677879475.zip")
+#: a bucket that Jinja wrote, with something behind it
+_NO_BUCKET = re.compile(r"\s*(obs://)?None/")
+
+
+def _archives(value: object) -> tuple[ObsLocation, ...]:
+    return tuple(dict.fromkeys(_place(parse_archive, entry) for entry in _entries(value)))
+
+
+def _import_source(value: object) -> ObsLocation:
+    entries = _entries(value)
+    if len(entries) != 1:
+        remedy = "give one archive, or the directory of several; expand the operator over a list"
+        raise Refused(f"names {len(entries)} archives", remedy)
+    place = _place(parse_directory, entries[0])
+    if not place.key:
+        raise Refused(f"{excerpt(entries[0])} is a whole bucket", "give bucket/key of an archive, or a directory")
+    return place
+
+
+def _entries(value: object) -> list[object]:
+    found: list[object] = []
+    for item in leaves(value, _split_archives):
+        row = as_row(item)
+        if row is None:
+            found.append(item)
+        elif "zip_file" in row:
+            found += leaves(row["zip_file"], _split_archives)
+        else:
+            remedy = "give the archives that the export pushed: export.output, or XComArg(export, key='zip_file')"
+            raise Refused(f"{excerpt(row)} is a row without zip_file", remedy)
+    if any(is_nothing(item) for item in found):
+        raise Refused("holds an archive that rendered to nothing")
+    return found
+
+
+def _split_archives(text: str) -> list[str]:
+    # A key may hold commas and spaces, but never the end of a line.
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _directory(value: object, reserve: int = 0) -> ObsLocation:
+    return _place(partial(parse_directory, reserve=reserve), bare(value))
+
+
+def _place(parse: Callable[[str, object], T], value: object) -> T:
+    if isinstance(value, str):
+        if _TEMPLATE.search(value):
+            raise Refused(f"{excerpt(value)} is a template that was not rendered")
+        if _NO_BUCKET.match(value):
+            raise Refused(f"the bucket of {excerpt(value)} rendered to nothing")
+        if "None" in (part.strip() for part in value.split("/")):
+            raise Refused(f"a part of {excerpt(value)} rendered to None")
+        if is_nothing(value):
+            raise Nothing(value)
+    try:
+        return parse("", value)
+    except ConfigurationError as error:
+        raise Refused(error.problem, error.remedy) from None
+
+
+_PLACE = "give bucket, bucket/directory or obs://bucket/directory"
+_AS_OMITTED = ("as if omitted", None)
+Archives = Annotated[
+    tuple[ObsLocation, ...],
+    Field(min_length=1),
+    Kind("archives", "give the list that the export returned", _archives),
+]
+ImportSource = Annotated[
+    ObsLocation, Kind("archive or directory", "give bucket/key of an archive", _import_source)
+]
+ExportDirectory = Annotated[
+    ObsLocation, Kind("directory", _PLACE, partial(_directory, reserve=_BATCH + ARCHIVE_NAME))
+]
+ReportDirectory = Annotated[
+    ObsLocation | None,
+    Kind("optional directory", _PLACE, partial(_directory, reserve=_REPORT_NAME), *_AS_OMITTED),
+]
+CopyDirectory = Annotated[
+    ObsLocation | None,
+    Kind("optional directory", _PLACE, partial(_directory, reserve=_COPY_NAME), *_AS_OMITTED),
+]
+SavepointDirectory = Annotated[
+    ObsLocation | None, Kind("optional directory of savepoints", _PLACE, _directory, *_AS_OMITTED)
+]
+
+# Flags, numbers, durations, choices, connections
+
+#: a hundred years: nobody waits longer, and clocks cannot count much further
+_MAX_SECONDS = 100 * 365 * 86_400
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_CALENDAR = re.compile(r"[+-]?P[^T]*[YM]")
+_TIMEDELTA: TypeAdapter[timedelta] = TypeAdapter(timedelta)
+_CONN_ID = re.compile(r"[\w#!()\-.:/\\]{1,250}")
+
+
+def _flag(value: object) -> object:
+    value = bare(value)
+    # Neither "yes" nor 1, which pydantic takes as well: those come from a field that is something else.
+    if not (isinstance(value, bool) or (isinstance(value, str) and value.lower() in {"true", "false"})):
+        raise Refused(f"{excerpt(value)} is neither True nor False")
+    return value
+
+
+def _count(value: object) -> int:
+    number = whole_number(bare(value))
+    if number is None:
+        raise Refused(f"{excerpt(value)} is not a whole number")
+    return number
+
+
+def _seconds(value: object) -> float:
+    value = bare(value)
+    if isinstance(value, str):
+        value = _seconds_in_text(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Refused(f"{excerpt(value)} is not a length of time")
+    try:
+        return float(value)
+    except OverflowError:
+        raise Refused(f"{excerpt(value)} is too long") from None
+
+
+def _seconds_in_text(text: str) -> object:
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    # As Python writes a timedelta, "1 day, 0:00:10", or ISO 8601; of months and years the length is not known.
+    if not (":" in text or text.upper().startswith("P")) or _CALENDAR.match(text.upper()):
+        return text
+    try:
+        return _TIMEDELTA.validate_python(text)
+    except ValidationError:
+        return text
+
+
+def _conn_id(value: object) -> str:
+    value = bare(value)
+    if not isinstance(value, str) or not _CONN_ID.fullmatch(value) or "://" in value:
+        raise Refused(f"{excerpt(value)} cannot be the id of a connection")
+    return str(value)
+
+
+def _strings(value: object) -> Mapping[str, str]:
+    return {_string("a key", key): _string(excerpt(key), text) for key, text in mapping(value).items()}
+
+
+def _string(where: str, item: object) -> str:
+    text = item if whole_number(item) is None else str(item)
+    if not isinstance(text, str) or is_nothing(text):
+        raise Refused(f"{where} is {excerpt(item)}, not a string with something in it")
+    return text
+
+
+def _one_of(choices: object) -> Kind:
+    return Kind("choice", f"give one of {', '.join(get_args(choices))}", bare)
+
+
+def _none_itself(value: object) -> object:
+    # An empty field of a form chooses nothing.
+    if value is not None and is_nothing(value):
+        raise Nothing(value)
+    return value
+
+
+Flag = Annotated[bool, Kind("flag", "give True or False", _flag)]
+OptionalFlag = Annotated[bool | None, Kind("optional flag", "give True or False", _flag, *_AS_OMITTED)]
+PositiveInt = Annotated[
+    int, Field(ge=1, lt=1 << 31), Kind("whole number", "give a whole number, 1 or more", _count)
+]
+Seconds = Annotated[
+    float,
+    Field(ge=0, le=_MAX_SECONDS, allow_inf_nan=False),
+    Kind("seconds", "give seconds, 0 or more and at most a hundred years, or a timedelta", _seconds),
+]
+_ABOVE_0 = "give seconds above 0 and at most a hundred years, or a timedelta"
+PositiveSeconds = Annotated[
+    float,
+    Field(gt=0, le=_MAX_SECONDS, allow_inf_nan=False),
+    Kind("positive seconds", _ABOVE_0, _seconds),
+]
+MaxAge = Annotated[
+    float,
+    Field(gt=0, le=_MAX_SECONDS, allow_inf_nan=False),
+    Kind("age", f"{_ABOVE_0}; omit it for any age", _seconds),
+]
+EmptyChoice = Annotated[IfEmpty, _one_of(IfEmpty)]
+LevelChoice = Annotated[Level, _one_of(Level)]
+SensorLevelChoice = Annotated[
+    Literal["exists", "directory"],
+    Kind("choice", "give 'exists' or 'directory'; DliVerifyFlinkExportOperator reads every byte", bare),
+]
+Clash = Literal["fail", "accept"]
+ClashChoice = Annotated[Clash, _one_of(Clash)]
+GoalChoice = Annotated[TargetState, _one_of(TargetState)]
+WaitChoice = Annotated[
+    Literal["running", "finished"] | None,
+    Kind(
+        "choice or None", "give 'running', 'finished' or None", bare, "None is a choice; a string is refused", None
+    ),
+    BeforeValidator(_none_itself),
+]
+_CONNECTION = "give the id of a connection of type dli"
+ConnId = Annotated[str, Kind("connection", _CONNECTION, _conn_id)]
+OptionalConnId = Annotated[str | None, Kind("optional connection", _CONNECTION, _conn_id, *_AS_OMITTED)]
+Strings = Annotated[
+    Mapping[str, str],
+    Kind("mapping of strings", "give a mapping of strings to strings, none empty; omit it to have none", _strings),
+]
+
+# Filters of a selection
+
+#: how a list begins that Python or JSON has written; what such a list has that no name or wildcard does
+_LIST = re.compile(r"\s*([\[({]|[A-Za-z_][\w.]*\()")
+_NO_WILDCARD = re.compile(r"""['"()<]""")
+_JOB_TYPES = ("flink_sql_job", "flink_opensource_sql_job", "flink_sql_edge_job", "flink_jar_job")
+
+
+def _wildcards(value: object) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_wildcard(item) for item in _items(value)))
+
+
+def _wildcard(item: object) -> str:
+    name = _name(item)
+    try:
+        re.compile(translate(name))
+    except re.error:
+        raise Refused(f"{excerpt(name)} is not a valid wildcard") from None
+    return name
+
+
+def _exclusions(value: object) -> tuple[int | str, ...]:
+    return tuple(dict.fromkeys(_id_or(_wildcard, item) for item in _items(value)))
+
+
+def _statuses(value: object) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(_name(item) for item in _items(value)))
+    for status in found:
+        if status not in PHASES:
+            raise Refused(f"{excerpt(status)} is not a status of a job", f"give some of {', '.join(PHASES)}")
+    return found
+
+
+def _items(value: object) -> list[object]:
+    items = leaves(_as_list(value), lambda text: text.split(","), written=False)
+    return [item for item in items if not is_nothing(item)]
+
+
+def _as_list(value: object) -> object:
+    if not isinstance(value, str) or not _LIST.match(value):
+        return value
+    try:
+        found = literal(value)
+    except Refused:
+        # "[ab]*" is a wildcard. A list that cannot be read is none: of an exclusion it would exclude nothing.
+        if _NO_WILDCARD.search(value):
+            raise
+        return value
+    # "[ab]*" and "[12]" are wildcards, and not lists that somebody has written.
+    return value if isinstance(found, list) and len(found) == 1 and isinstance(found[0], int) else found
+
+
+def _job_type(value: object) -> object:
+    value = bare(value)
+    if value not in _JOB_TYPES:
+        raise Refused(f"{excerpt(value)} is not a type of a job")
+    return value
+
+
+def _tags(value: object) -> tuple[tuple[str, str], ...]:
+    if isinstance(value, str) and not value.strip().startswith(("{", "[", "(")):
+        pairs: list[Any] = [pair.partition("=")[::2] if "=" in pair else ("", "") for pair in value.split(",")]
+    else:
+        pairs = list(mapping(value).items())
+    tags = tuple(("" if key == "" else _name(key), "" if text == "" else _name(text)) for key, text in pairs)
+    # A comma or an equals sign would make two tags of one, or another one.
+    if not all(key and not set("=,") & set(key + text) for key, text in tags):
+        raise Refused(f"{excerpt(value)} cannot be")
+    return tags
+
+
+def _moment(value: object) -> datetime:
+    value = bare(value)
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise Refused(f"{excerpt(value)} is not a time") from None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if not isinstance(value, datetime):
+        raise Refused(f"{excerpt(value)} is not a time")
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+_NO_FILTER = "no filter"
+Patterns = Annotated[
+    tuple[str, ...],
+    Kind("names", "give wildcards for names, a list, or a string with commas between", _wildcards, _NO_FILTER, ()),
+]
+JobType = Annotated[
+    str | None, Kind("job type", f"give one of {', '.join(_JOB_TYPES)}", _job_type, _NO_FILTER, None)
+]
+Statuses = Annotated[
+    tuple[str, ...],
+    Kind("statuses", "give a list, or a string with commas between", _statuses, _NO_FILTER, ()),
+]
+String = Annotated[
+    str | None, Kind("string", "give one string", lambda value: _name(bare(value)), _NO_FILTER, None)
+]
+Tags = Annotated[
+    tuple[tuple[str, str], ...],
+    Kind("tags", "give a mapping, or a string key=value,key=value", _tags, _NO_FILTER, ()),
+]
+Moment = Annotated[
+    datetime | None,
+    Kind(
+        "time",
+        "give a datetime, or a string in ISO 8601 such as 2026-01-15T08:00Z",
+        _moment,
+        _NO_FILTER,
+        None,
+    ),
+]
+Exclusions = Annotated[
+    tuple[int | str, ...],
+    Kind("ids or names", "give ids, or wildcards for names", _exclusions, _NO_FILTER, ()),
+]
