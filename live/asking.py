@@ -15,7 +15,7 @@ from airflow_provider_dli.client.account import Account
 from airflow_provider_dli.client.call import Call, Flow, QueryValue, Reply, pause, send
 from airflow_provider_dli.client.errors import ServiceError
 from airflow_provider_dli.client.exchange import build, utc_now
-from airflow_provider_dli.client.flink.values import JOBS
+from airflow_provider_dli.client.flink.fields import JOBS
 from airflow_provider_dli.client.replies import is_true, json_object, retry_after
 from airflow_provider_dli.client.transport.sync import SyncTransport
 

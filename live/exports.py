@@ -14,7 +14,7 @@ from points import Outcome, Question, Told, skipped
 from reading import NO_JOB, count_of, jobs_of, told
 
 from airflow_provider_dli.client.call import Call
-from airflow_provider_dli.client.flink.values import JOBS
+from airflow_provider_dli.client.flink.fields import JOBS
 from airflow_provider_dli.client.locations import parse_archive
 from airflow_provider_dli.hooks.obs import ObsHook
 

@@ -19,7 +19,7 @@ PAGES = {
     ),
     "client.flink": (
         "Flink operations",
-        "- archives jobs pages status lifecycle savepoints definitions settings graphs templates diff",
+        "- archives jobs pages status definitions settings fields",
     ),
     "client.obs": ("OBS", "settings objects listing reader writing"),
     "archive": ("Archives", "- codes expectation report limits"),

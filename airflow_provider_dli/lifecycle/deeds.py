@@ -17,7 +17,7 @@ from airflow_provider_dli.client.flink.status import (
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.call import Call
-    from airflow_provider_dli.client.flink import Done, FlinkJob
+    from airflow_provider_dli.client.flink import Ack, FlinkJob
     from airflow_provider_dli.client.flink.status import JobSnapshot
 
 #: the state of the job does not allow it
@@ -47,7 +47,7 @@ class Deed:
     """
 
     name: str
-    call: Callable[[int], Call[Done]]
+    call: Callable[[int], Call[Ack]]
     needed: Callable[[FlinkJob], bool]
     happened: Callable[[FlinkJob | None, JobSnapshot], bool]
     done: str

@@ -21,7 +21,7 @@ class DliCompareFlinkJobsOperator(DliBaseOperator):
     """Prove that restored Flink jobs are as their sources: each setting of each job is compared.
 
     Ids, people, times and state are a job's own and not compared; see
-    :mod:`airflow_provider_dli.client.flink.diff`.
+    :mod:`airflow_provider_dli.client.flink.settings`.
 
     Pushes, whether it fails or not, a list as ``return_value``: ``old_job_id``, ``new_job_id``, ``name``,
     ``equal``, ``problem`` and ``differences``, each of those with ``field`` and, of source and restored job, the

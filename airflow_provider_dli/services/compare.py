@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.client.flink.diff import differences
+from airflow_provider_dli.client.flink.settings import differences
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.lifecycle.looking import find
 from airflow_provider_dli.tables import markdown_table, text_table
@@ -14,7 +14,7 @@ from airflow_provider_dli.wording import Logger, counted
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.flink import FlinkJob
-    from airflow_provider_dli.client.flink.diff import Difference
+    from airflow_provider_dli.client.flink.settings import Difference
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.parameters.types import Restored
 

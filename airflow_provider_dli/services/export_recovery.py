@@ -28,7 +28,7 @@ from logging import Logger
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.errors import AuthenticationError, ServiceError
-from airflow_provider_dli.client.flink.values import number_of
+from airflow_provider_dli.client.flink.fields import number_of
 from airflow_provider_dli.client.locations import ObsLocation, parse_directory
 from airflow_provider_dli.client.replies import UNREADABLE
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated

@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.errors import RefusedError
-from airflow_provider_dli.client.flink.definitions import JAR_JOB
-from airflow_provider_dli.client.flink.diff import differences, is_own_directory, plain
-from airflow_provider_dli.client.flink.settings import DEFAULTS, JarJobChanges, SqlJobChanges, unset_value
+from airflow_provider_dli.client.flink.settings import (
+    DEFAULTS,
+    JAR_JOB,
+    JarJobChanges,
+    SqlJobChanges,
+    differences,
+    is_own_directory,
+    normalized,
+    unset_value,
+)
 from airflow_provider_dli.client.flink.status import PHASES, Phase, is_stoppable
 from airflow_provider_dli.escaping import beginning
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
@@ -195,7 +202,7 @@ def _differing(wanted: Mapping[str, Any], job: flink.FlinkJob) -> tuple[str, ...
     return tuple(
         name
         for name in dict.fromkeys([*wanted, *actual])
-        if plain(actual.get(name)) != plain(wanted.get(name))
+        if normalized(actual.get(name)) != normalized(wanted.get(name))
         and not (name not in wanted and actual[name] == DEFAULTS.get(name))
     )
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.client.flink.diff import Difference, differences
 from airflow_provider_dli.client.flink.jobs import FlinkJob
+from airflow_provider_dli.client.flink.settings import Difference, differences
 
 
 def job(status: str, raw: dict[str, Any]) -> FlinkJob:

@@ -23,8 +23,8 @@ from airflow_provider_dli.client.errors import (
     UnexpectedReplyError,
 )
 from airflow_provider_dli.client.flink import FlinkJob
-from airflow_provider_dli.client.flink.definitions import _updated, settings_of
-from airflow_provider_dli.client.flink.diff import differences
+from airflow_provider_dli.client.flink.definitions import _updated
+from airflow_provider_dli.client.flink.settings import differences, settings_of
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.asking import MissingError, _kind
 from airflow_provider_dli.client.obs.listing import has_objects, list_entries, list_keys
@@ -87,8 +87,8 @@ def test_the_settings_of_a_jar_job_are_its_own() -> None:
 
 def test_a_change_may_come_without_its_time() -> None:
     """It was made all the same."""
-    assert _updated({"job": {}}, 1).update_time is None
-    assert _updated({"job": {"update_time": "1606266000000"}}, 1).update_time == 1606266000000
+    assert _updated(1, {"job": {}}).update_time is None
+    assert _updated(1, {"job": {"update_time": "1606266000000"}}).update_time == 1606266000000
 
 
 def test_what_follows_a_job_s_own_setting_is_compared() -> None:

@@ -36,7 +36,7 @@ def test_what_is_no_id_is_refused_before_anything_is_sent(ids: Any) -> None:
 @pytest.mark.parametrize("ids", [100, None, b"12", {1: 2}])
 def test_what_is_no_list_of_ids_is_refused(ids: Any) -> None:
     """By the parameter, with what it should be."""
-    with pytest.raises(ConfigurationError, match=r"^job_ids: .* is no list of job ids; give a list"):
+    with pytest.raises(ConfigurationError, match=r"^job_ids: .* is not a list of job ids; give a list"):
         flink.run_jobs(ids)
 
 

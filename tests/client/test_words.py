@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_dli.client import endpoints, flink, locations
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.client.flink.values import checked_text, object_of, objects_of
+from airflow_provider_dli.client.flink.fields import checked_string, object_of, objects_of
 from airflow_provider_dli.client.proxies import parse_proxy
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "refusals.json"
@@ -108,7 +108,7 @@ TRIED: dict[str, Callable[[], object]] = {
     "long queue": lambda: SQL_JOB("a", queue_name="x" * 129),
     "checkpoint mode 3": lambda: SQL_JOB("a", checkpoint_mode=3),
     "checkpoint mode never": lambda: SQL_JOB("a", checkpoint_mode="never"),
-    "text that is none": lambda: checked_text("name", None, 5),
+    "text that is none": lambda: checked_string("name", None, 5),
 }
 
 
@@ -154,4 +154,4 @@ def test_what_an_answer_lacks() -> None:
 
 
 if __name__ == "__main__":
-    GOLDEN.write_text(json.dumps(table(), indent=1) + "\n", encoding="utf-8")
+    GOLDEN.write_text(json.dumps(table(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client.errors import ThrottledError
-from airflow_provider_dli.client.flink.diff import is_own_directory
+from airflow_provider_dli.client.flink.settings import is_own_directory
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliPromoteFlinkJobsOperator
 from dli_emulator import Emulator

@@ -15,38 +15,43 @@ from airflow_provider_dli.client.flink.archives import (
 )
 from airflow_provider_dli.client.flink.definitions import (
     CreatedJob,
+    FlinkTemplate,
+    StreamGraph,
     UpdatedJob,
     create_jar_job,
     create_sql_job,
-    settings_of,
-    update_jar_job,
-    update_settings_of,
-    update_sql_job,
-)
-from airflow_provider_dli.client.flink.graphs import (
-    ExecutionGraph,
-    StreamGraph,
     create_sql_job_graph,
-    show_execution_graph,
-)
-from airflow_provider_dli.client.flink.jobs import FlinkJob, is_missing, job_pages, list_jobs, show_job
-from airflow_provider_dli.client.flink.lifecycle import delete_job, delete_jobs, run_jobs, stop_jobs
-from airflow_provider_dli.client.flink.pages import Page, Pages
-from airflow_provider_dli.client.flink.savepoints import import_savepoint, trigger_savepoint
-from airflow_provider_dli.client.flink.templates import (
-    FlinkTemplate,
     create_template,
     delete_template,
     list_templates,
     template_pages,
+    update_jar_job,
+    update_sql_job,
     update_template,
 )
-from airflow_provider_dli.client.flink.values import Done, checked_job_ids
+from airflow_provider_dli.client.flink.fields import Ack, checked_job_ids
+from airflow_provider_dli.client.flink.jobs import (
+    ExecutionGraph,
+    FlinkJob,
+    delete_job,
+    delete_jobs,
+    import_savepoint,
+    is_missing,
+    job_pages,
+    list_jobs,
+    run_jobs,
+    show_execution_graph,
+    show_job,
+    stop_jobs,
+    trigger_savepoint,
+)
+from airflow_provider_dli.client.flink.pages import Page, Pages
+from airflow_provider_dli.client.flink.settings import settings_of, update_settings_of
 
 __all__ = [
+    "Ack",
     "Call",
     "CreatedJob",
-    "Done",
     "ExecutionGraph",
     "ExportResult",
     "FlinkJob",

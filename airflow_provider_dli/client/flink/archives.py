@@ -11,19 +11,19 @@ from typing import Any
 
 from airflow_provider_dli.client.call import Call
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.client.flink.values import JOBS, checked_job_ids, message_of, objects_of
+from airflow_provider_dli.client.flink.fields import JOBS, checked_job_ids, id_of, message_of, objects_of
 from airflow_provider_dli.client.locations import ARCHIVE_NAME, ObsLocation, parse_archive, parse_directory
 
-_NOT_IMPORTED = -1
+_NOT_IMPORTED = "-1"
 _ARCHIVE = re.compile(r"(?:[^,?%\x00-\x1f\x7f]*/)?[^,?%/\x00-\x1f\x7f]*[^\s,?%/\x00-\x1f\x7f]\.zip", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What an export gave.
+    """The result of an export.
 
     :param zip_file: each archive as ``bucket/key``; at least one
-    :param message: the service's words, perhaps empty
+    :param message: of the service, may be empty
     """
 
     zip_file: tuple[str, ...]
@@ -32,11 +32,11 @@ class ExportResult:
 
 @dataclass(frozen=True, slots=True)
 class JobMapping:
-    """What became of one job of an archive.
+    """The outcome for one job of an archive.
 
-    :param old_job_id: the id it has in the archive
-    :param new_job_id: the id it has now; None if it was not imported, since a job of its name exists
-    :param remark: the service's words
+    :param old_job_id: its id in the archive
+    :param new_job_id: its id now; None if it was not imported, since a job of its name exists
+    :param remark: of the service
     """
 
     old_job_id: int
@@ -46,10 +46,10 @@ class JobMapping:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What an import gave.
+    """The result of an import.
 
-    :param job_mapping: what became of each job; at least one
-    :param message: the service's words, perhaps empty
+    :param job_mapping: the outcome for each job; at least one
+    :param message: of the service, may be empty
     """
 
     job_mapping: tuple[JobMapping, ...]
@@ -59,10 +59,10 @@ class ImportResult:
 def export_jobs(obs_dir: str, job_ids: Iterable[int] | None = None) -> Call[ExportResult]:
     """Export Flink jobs as ZIP archives to OBS (dli_02_0254). Every call makes new archives.
 
-    :param obs_dir: ``bucket``, ``bucket/directory`` or ``obs://bucket/directory`` that the archives go to
+    :param obs_dir: ``bucket``, ``bucket/directory`` or ``obs://bucket/directory`` to write the archives to
     :param job_ids: ids of the jobs to export; None for all jobs of the project
     :returns: the archives, each as ``bucket/key``
-    :raises ConfigurationError: if ``obs_dir`` is no place in OBS, or ``job_ids`` is empty or holds no ids
+    :raises ConfigurationError: if ``obs_dir`` is not a place in OBS, or ``job_ids`` is empty or has invalid ids
     """
     body: dict[str, Any] = {
         "obs_dir": str(parse_directory("obs_dir", obs_dir, reserve=ARCHIVE_NAME)),
@@ -77,14 +77,14 @@ def export_jobs(obs_dir: str, job_ids: Iterable[int] | None = None) -> Call[Expo
 def import_jobs(zip_file: str, *, is_cover: bool = False) -> Call[ImportResult]:
     """Import the Flink jobs of an archive from OBS (dli_02_0255).
 
-    A job whose name exists is left out unless ``is_cover``; it then has no new id. That is no error of the call:
-    look at each.
+    A job whose name exists is skipped unless ``is_cover``, and has no new id then. The call succeeds all the same:
+    check each mapping.
 
     :param zip_file: an archive ``bucket/key``, or a directory ``bucket/directory`` that holds archives and nothing
         else, with or without ``obs://``
     :param is_cover: True to replace jobs of the same names; they become drafts
-    :returns: what became of each job
-    :raises ConfigurationError: if ``zip_file`` is no place in a bucket
+    :returns: the outcome for each job
+    :raises ConfigurationError: if ``zip_file`` is not a place in a bucket
     """
     place = parse_directory("zip_file", zip_file)
     if not place.key:
@@ -93,15 +93,15 @@ def import_jobs(zip_file: str, *, is_cover: bool = False) -> Call[ImportResult]:
         )
     body = {"zip_file": str(place), "is_cover": is_cover}
     parse = partial(_import_result, place, is_cover)
-    # With is_cover, asking twice puts the same settings into the same jobs once more.
+    # With is_cover, a second request writes the same settings into the same jobs again.
     return Call("ImportFlinkJobs", "POST", f"{JOBS}/import", parse, body=body, repeatable=is_cover)
 
 
-# A response is about its subject or it is no answer: what it names must be of this request.
+# What a response names must be of this request: otherwise it does not answer it.
 
 
 def _export_result(directory: ObsLocation, body: Mapping[str, Any]) -> ExportResult:
-    # "zip_files" stood in the manual's 2020 edition; both are taken.
+    # "zip_files" is the name in the manual's 2020 edition; both are accepted.
     archives = [entry for name in ("zip_file", "zip_files") for entry in _entries(name, body, directory)]
     if not archives:
         raise ValueError(f"zip_file should list at least one archive and is {body.get('zip_file')!r}")
@@ -109,10 +109,6 @@ def _export_result(directory: ObsLocation, body: Mapping[str, Any]) -> ExportRes
 
 
 def _entries(name: str, body: Mapping[str, Any], directory: ObsLocation) -> list[str]:
-    """Return the archives that a field names, each as ``bucket/key``.
-
-    :raises ValueError: if one is no object in the directory, or is named twice
-    """
     given = body.get(name) or []
     listed = [given] if isinstance(given, str) else given
     if not isinstance(listed, list) or not all(isinstance(entry, str) and entry.strip() for entry in listed):
@@ -123,7 +119,7 @@ def _entries(name: str, body: Mapping[str, Any], directory: ObsLocation) -> list
     return found
 
 
-def _archive_in(directory: ObsLocation, name: str, entry: object) -> str:
+def _archive_in(directory: ObsLocation, name: str, entry: str) -> str:
     try:
         place = parse_archive(name, entry)
     except ConfigurationError as error:
@@ -131,22 +127,22 @@ def _archive_in(directory: ObsLocation, name: str, entry: object) -> str:
     parents = directory.key.split("/") if directory.key else []
     parts = place.key.split("/")
     is_below = place.bucket == directory.bucket and parts[: len(parents)] == parents and len(parts) > len(parents)
-    # A name of an archive: several in one text, a query, an escaped path or a line too many are none.
-    is_name = entry == str(entry).strip() and _ARCHIVE.fullmatch("/".join(parts[len(parents) :]))
-    # "." and ".." would be walked by whoever reads the key as a path.
+    # Not several names in one string, a query, an escaped path, or a second line.
+    is_name = entry == entry.strip() and _ARCHIVE.fullmatch("/".join(parts[len(parents) :]))
+    # Whoever reads the key as a path would walk "." and "..".
     if not is_below or not is_name or {".", ".."} & set(parts):
-        raise ValueError(f"{name} names {entry!r}, which is no archive in {directory}")
+        raise ValueError(f"{name} names {entry!r}, which is not an archive in {directory}")
     return str(place)
 
 
 def _import_result(place: ObsLocation, is_cover: bool, body: Mapping[str, Any]) -> ImportResult:  # noqa: FBT001 -- bound by partial
-    # "jobs_mapping" stood in the manual's 2020 edition; both are taken.
+    # "jobs_mapping" is the name in the manual's 2020 edition; both are accepted.
     name = "job_mapping" if body.get("job_mapping") else "jobs_mapping"
-    mapping = tuple(_mapped(each) for each in objects_of(body, name))
+    mapping = tuple(_job_mapping(each) for each in objects_of(body, name))
     if not mapping:
         raise ValueError(f"job_mapping should name at least one job and is {body.get('job_mapping')!r}")
     is_archive = place.key.lower().endswith(".zip")
-    # Several archives of a directory may hold one job; with is_cover, it then has one new id.
+    # Several archives of a directory may have the same job; with is_cover, it has one new id.
     if is_archive:
         _check_distinct("old_job_id", [each.old_job_id for each in mapping])
     if is_archive or not is_cover:
@@ -154,27 +150,13 @@ def _import_result(place: ObsLocation, is_cover: bool, body: Mapping[str, Any]) 
     return ImportResult(mapping, message_of(body))
 
 
+def _job_mapping(each: Mapping[str, Any]) -> JobMapping:
+    is_imported = str(each.get("new_job_id")) != _NOT_IMPORTED
+    new_job_id = id_of(each, "new_job_id") if is_imported else None
+    return JobMapping(id_of(each, "old_job_id"), new_job_id, str(each.get("remark") or ""))
+
+
 def _check_distinct(field: str, ids: Sequence[int]) -> None:
     twice = [job_id for job_id, count in Counter(ids).items() if count > 1]
     if twice:
         raise ValueError(f"job_mapping names {field} {', '.join(map(str, twice))} twice")
-
-
-def _mapped(each: Mapping[str, Any]) -> JobMapping:
-    new = _id_of(each, "new_job_id", or_not_imported=True)
-    remark = str(each.get("remark") or "")
-    return JobMapping(_id_of(each, "old_job_id"), None if new == _NOT_IMPORTED else new, remark)
-
-
-def _id_of(each: Mapping[str, Any], field: str, *, or_not_imported: bool = False) -> int:
-    """Return an id, quoted or not: the manual's example quotes it.
-
-    :raises ValueError: if it is none
-    """
-    given = each.get(field)
-    text = str(given) if isinstance(given, int | str) and not isinstance(given, bool) else ""
-    if re.fullmatch(r"[0-9]{1,19}", text) and 0 < int(text) < 1 << 63:
-        return int(text)
-    if or_not_imported and text == str(_NOT_IMPORTED):
-        return _NOT_IMPORTED
-    raise ValueError(f"{field} should be the id of a job and is {given!r}")

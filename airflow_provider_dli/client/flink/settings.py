@@ -1,4 +1,4 @@
-"""The settings that jobs are created with and changed by, and how they are checked.
+"""Settings of jobs: which there are, how they are checked, those of a given job, and how two jobs differ.
 
 The names, their types and limits are those of the manual's pages dli_02_0228 to dli_02_0231. They are typed
 dictionaries, so that an editor completes them and a type checker knows them.
@@ -6,22 +6,30 @@ dictionaries, so that an editor completes them and a type checker knows them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, TypedDict, get_origin, get_type_hints
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_origin, get_type_hints
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.escaping import beginning
 
-#: how the pages that take settings write what the pages that show them call by name
+if TYPE_CHECKING:
+    from airflow_provider_dli.client.flink.jobs import FlinkJob
+
+JAR_JOB = "flink_jar_job"
+#: a checkpoint mode is a number in requests and a name in responses
 CHECKPOINT_MODES = {"exactly_once": 1, "at_least_once": 2}
 _KINDS: Mapping[Any, tuple[type | tuple[type, ...], str]] = {
     bool: (bool, "True or False"),
     int: (int, "a whole number"),
-    str: (str, "a text"),
+    str: (str, "a string"),
     list: ((list, tuple), "a list"),
     dict: (Mapping, "a mapping"),
 }
-#: what the manual says holds where a setting is left out
+#: the manual's defaults of omitted settings
 DEFAULTS: Mapping[str, Any] = {
     "cu_number": 2,
     "manager_cu_number": 1,
@@ -44,7 +52,7 @@ _LONGEST = {"desc": 2048, "queue_name": 128, "sql_body": 1024 * 1024}
 
 
 class JobSettings(TypedDict, total=False):
-    """What jobs of every type have. Left out, the service's defaults hold.
+    """Settings of jobs of every type. The service has defaults for omitted ones.
 
     ``checkpoint_mode`` is 1 or ``exactly_once``, 2 or ``at_least_once``; ``checkpoint_interval`` is in seconds;
     ``obs_bucket`` is needed for checkpoints and logs; ``runtime_config`` and ``flink_log_config`` are JSON texts.
@@ -75,7 +83,7 @@ class JobSettings(TypedDict, total=False):
 
 
 class SqlJobSettings(JobSettings, total=False):
-    """What SQL jobs have beside. ``idle_state_retention`` is in seconds."""
+    """Further settings of SQL jobs. ``idle_state_retention`` is in seconds."""
 
     sql_body: str
     run_mode: str
@@ -86,7 +94,7 @@ class SqlJobSettings(JobSettings, total=False):
 
 
 class NewSqlJob(SqlJobSettings, total=False):
-    """What a SQL job is created with. ``sql_body`` wins over ``template_id``."""
+    """Settings that a SQL job is created with. ``sql_body`` wins over ``template_id``."""
 
     template_id: int
     job_type: str
@@ -94,7 +102,7 @@ class NewSqlJob(SqlJobSettings, total=False):
 
 
 class SqlJobChanges(SqlJobSettings, total=False):
-    """What of a SQL job may be changed."""
+    """Settings of a SQL job that can be changed."""
 
     name: str
     operator_config: str
@@ -102,7 +110,7 @@ class SqlJobChanges(SqlJobSettings, total=False):
 
 
 class JarJobSettings(JobSettings, total=False):
-    """What JAR jobs have beside. ``entrypoint`` and ``dependency_jars`` are OBS paths from Flink 1.15 on."""
+    """Further settings of JAR jobs. ``entrypoint`` and ``dependency_jars`` are OBS paths from Flink 1.15 on."""
 
     main_class: str
     entrypoint: str
@@ -115,36 +123,49 @@ class JarJobSettings(JobSettings, total=False):
 
 
 class NewJarJob(JarJobSettings, total=False):
-    """What a JAR job is created with."""
+    """Settings that a JAR job is created with."""
 
     tags: dict[str, str]
 
 
 class JarJobChanges(JarJobSettings, total=False):
-    """What of a JAR job may be changed."""
+    """Settings of a JAR job that can be changed."""
 
     name: str
     job_type: str
 
 
-def unset_value(kind: type[Any], name: str) -> Any:  # noqa: ANN401 -- of any setting
-    """Return what to send so that a setting is as if it had been left out; None where nothing can be sent.
-
-    The manual does not say how a setting is taken back. Sent is the default that it gives, else what is empty;
-    that the service takes it so is not established, so whoever sends it looks afterwards.
-
-    :param kind: the typed dictionary that the setting belongs to
-    :param name: of the setting
-    """
-    return DEFAULTS.get(name, _EMPTY.get(_plain(get_type_hints(kind)[name])))
+#: accepted by an update only, and not at creation
+_UPDATE_ONLY = frozenset(get_type_hints(SqlJobChanges)) - {"name", *get_type_hints(SqlJobSettings)}
+#: fields of the job itself and of its state, which are not compared
+_NOT_COMPARED = frozenset(
+    {
+        "job_id", "project_id", "root_id", "user_id", "user_name", "username",
+        "create_time", "start_time", "update_time", "duration",
+        "status", "status_desc", "execution_graph", "restart_times", "has_savepoint", "savepoint_path",
+    }
+)  # fmt: skip
+#: the manual's own values of a setting, which anybody may read. Any other string is written by people and may hold
+#: a secret: of it, reports show the length and a digest only
+_PUBLIC_VALUES: Mapping[str, frozenset[str]] = {
+    "job_type": frozenset({"flink_sql_job", "flink_opensource_sql_job", "flink_sql_edge_job", "flink_jar_job"}),
+    "run_mode": frozenset({"shared_cluster", "exclusive_cluster", "edge_node"}),
+    "feature": frozenset({"basic", "custom"}),
+    "resource_config_version": frozenset({"v1", "v2"}),
+    "checkpoint_mode": frozenset(CHECKPOINT_MODES),
+}
+_NESTED = ("job_config", "resource_config", "jobmanager_resource_spec", "taskmanager_resource_spec")
+_UNSET: tuple[object, ...] = (None, "", [], {})
+_DIGEST_LENGTH = 12
+_SETTING_NAME = re.compile(r"[a-z][a-z_]{0,39}")
 
 
 def checked_settings(kind: type[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as they are sent; those that are None are left out.
+    """Return settings as they are sent, without those that are None.
 
     :param kind: the typed dictionary they belong to
     :param settings: name to value
-    :raises ConfigurationError: naming the setting, if there is none of that name or it cannot have that value
+    :raises ConfigurationError: naming the setting, if it is unknown or its value is not valid
     """
     hints = get_type_hints(kind)
     return {name: _checked(kind, hints, name, value) for name, value in settings.items() if value is not None}
@@ -153,34 +174,204 @@ def checked_settings(kind: type[Any], settings: Mapping[str, Any]) -> dict[str, 
 def _checked(kind: type[Any], hints: Mapping[str, Any], name: str, value: object) -> object:
     if name not in hints:
         known = ", ".join(sorted(hints))
-        raise ConfigurationError(name, f"is no setting of {kind.__name__}", f"there are {known}")
+        raise ConfigurationError(name, f"is not a setting of {kind.__name__}", f"valid settings are {known}")
     if name == "checkpoint_mode":
-        return _checkpoint_mode(value)
-    wanted, words = _KINDS[_plain(hints[name])]
+        mode = CHECKPOINT_MODES.get(value) if isinstance(value, str) else value
+        if mode not in CHECKPOINT_MODES.values() or isinstance(mode, bool):
+            remedy = "give 1 or 'exactly_once', 2 or 'at_least_once'"
+            raise ConfigurationError(name, f"{beginning(value)} is not valid", remedy)
+        return int(str(mode))
+    wanted, description = _KINDS[_plain_type(hints[name])]
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-        raise ConfigurationError(name, f"{beginning(value)} cannot be", f"give {words}")
+        raise ConfigurationError(name, f"{beginning(value)} is not valid", f"give {description}")
     if name in _LONGEST and isinstance(value, str) and len(value) > _LONGEST[name]:
         raise ConfigurationError(name, f"has {len(value):,} characters", f"give at most {_LONGEST[name]:,}")
     return tag_list(value) if name == "tags" and isinstance(value, Mapping) else value
 
 
-def _plain(hint: Any) -> Any:  # noqa: ANN401 -- a type
-    origin = get_origin(hint)
-    return str if origin is Literal else origin or hint
-
-
-def _checkpoint_mode(value: object) -> int:
-    mode = CHECKPOINT_MODES.get(value) if isinstance(value, str) else value
-    if mode not in CHECKPOINT_MODES.values() or isinstance(mode, bool):
-        raise ConfigurationError(
-            "checkpoint_mode", f"{beginning(value)} cannot be", "give 1 or 'exactly_once', 2 or 'at_least_once'"
-        )
-    return int(str(mode))
-
-
 def tag_list(tags: Mapping[Any, Any]) -> list[dict[str, str]]:
-    """Write tags as the service takes them.
+    """Return tags as they are sent.
 
     :param tags: key to value
     """
     return [{"key": str(key), "value": str(value)} for key, value in tags.items()]
+
+
+def unset_value(kind: type[Any], name: str) -> Any:  # noqa: ANN401 -- of any setting
+    """Return what to send to reset a setting; None if nothing can be sent.
+
+    The manual does not say how to reset a setting. This is the default that it documents, or else an empty value;
+    that the service takes it so is not established, so the caller checks the result.
+
+    :param kind: the typed dictionary that the setting belongs to
+    :param name: of the setting
+    """
+    return DEFAULTS.get(name, _EMPTY.get(_plain_type(get_type_hints(kind)[name])))
+
+
+def _plain_type(hint: Any) -> Any:  # noqa: ANN401 -- a type
+    origin = get_origin(hint)
+    return str if origin is Literal else origin or hint
+
+
+def settings_of(job: FlinkJob) -> dict[str, Any]:
+    """Return the settings to create another job like this one, without its name, type and tags.
+
+    The service does not show the tags of a job. A checkpoint directory that contains this job's id is omitted:
+    another job would take over this job's state from it, or destroy it.
+
+    :param job: with all its settings, from :func:`~airflow_provider_dli.client.flink.jobs.show_job`
+    """
+    kind = JarJobSettings if job.job_type == JAR_JOB else SqlJobSettings
+    return checked_settings(kind, _shown_settings(job, get_type_hints(kind)))
+
+
+def update_settings_of(job: FlinkJob) -> dict[str, Any]:
+    """Return the settings of a job that the service accepts in an update and not at creation.
+
+    :param job: with all its settings
+    """
+    return {} if job.job_type == JAR_JOB else checked_settings(SqlJobChanges, _shown_settings(job, _UPDATE_ONLY))
+
+
+def _shown_settings(job: FlinkJob, names: Iterable[str]) -> dict[str, Any]:
+    config = job.raw.get("job_config") or {}
+    # Some settings are in both places, and null in one.
+    shown = {**job.raw, **{name: value for name, value in config.items() if normalized(value) is not None}}
+    if is_own_directory(shown.get("checkpoint_path"), job.job_id):
+        del shown["checkpoint_path"]
+    return {name: shown[name] for name in names if normalized(shown.get(name)) is not None}
+
+
+def is_own_directory(path: object, job_id: int) -> bool:
+    """Return whether a directory contains a job's id: another job would take over its state, or destroy it.
+
+    :param path: of a setting such as ``checkpoint_path``
+    :param job_id: id of the job that has it
+    """
+    return isinstance(path, str) and bool(re.search(rf"(?<![0-9A-Za-z]){job_id}(?![0-9])", path))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A setting in which two jobs differ.
+
+    :param field: its name, dotted if nested
+    :param source: its value in the source job
+    :param restored: its value in the restored job
+    """
+
+    field: str
+    source: Any
+    restored: Any
+
+    def is_public(self, value: object) -> bool:
+        """Return whether every reader of a report may see one of the two values.
+
+        :param value: ``source`` or ``restored``
+        """
+        # Every report has the name of a job beside its id.
+        is_simple = value in _UNSET or isinstance(value, bool | int | float) or self.field == "name"
+        setting = self.field.rpartition(".")[2]
+        return is_simple or (isinstance(value, str) and value in _PUBLIC_VALUES.get(setting, ()))
+
+    def as_dict(self, *, show_values: bool) -> dict[str, Any]:
+        """Return plain JSON values: length and digest of each of the two values, and the value if it is public.
+
+        :param show_values: whether to show values that may hold secrets
+        """
+        shown: dict[str, Any] = {"field": self.field}
+        for side, value in (("source", self.source), ("restored", self.restored)):
+            text = _text(value)
+            shown |= {f"{side}_digest": _digest(text), f"{side}_length": len(text)}
+            if show_values or self.is_public(value):
+                shown[side] = value
+        return shown
+
+    def describe(self, value: object, *, show_values: bool) -> str:
+        """Return one of the two values as people read it, or its length and digest.
+
+        :param value: ``source`` or ``restored``
+        :param show_values: whether to show values that may hold secrets
+        """
+        if value in _UNSET:
+            return "not set"
+        if show_values or self.is_public(value):
+            return repr(value)
+        text = _text(value)
+        return f"{len(text):,} characters with SHA-256 {_digest(text)}…"
+
+
+def differences(source: FlinkJob, restored: FlinkJob) -> tuple[Difference, ...]:
+    """Return the settings in which two jobs differ, sorted by name.
+
+    In both directions: a setting that only one job has is a difference. Not compared are ids, people, times and
+    state, and the checkpoint directory that the service chose for each job. Equal are missing, null and empty
+    values, the number and the name of a checkpoint mode, and equivalent JSON strings.
+
+    :param source: with all its settings, from ``show_job``
+    :param restored: likewise
+    """
+    ours, theirs = _compared_settings(source), _compared_settings(restored)
+    pairs = ((name, ours.get(name), theirs.get(name)) for name in sorted({*ours, *theirs}))
+    return tuple(
+        Difference(_safe_name(name), one, other)
+        for name, one, other in pairs
+        if normalized(one) != normalized(other)
+    )
+
+
+def _compared_settings(job: FlinkJob) -> dict[str, Any]:
+    return {
+        name: None if _is_service_directory(job, name, value) else value for name, value in _flattened(job.raw)
+    }
+
+
+def _flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if name in _NOT_COMPARED:
+            continue
+        if name in _NESTED and isinstance(value, Mapping):
+            yield from _flattened(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _is_service_directory(job: FlinkJob, name: str, value: object) -> bool:
+    """Return whether the service has set a checkpoint path, as it does if none is given."""
+    is_path = name.endswith("checkpoint_path") and isinstance(value, str)
+    return is_path and bool(re.search(rf"(?:^|/)jobs/checkpoint/{job.job_id}(?![0-9])", str(value)))
+
+
+def _safe_name(name: str) -> str:
+    """Return the name of a setting; of a part that does not look like a name the beginning: it may be a secret."""
+    return ".".join(part if _SETTING_NAME.fullmatch(part) else beginning(part) for part in name.split("."))
+
+
+def normalized(value: Any) -> Any:  # noqa: ANN401 -- any JSON
+    """Return a value so that equivalent values are equal.
+
+    :param value: of a setting
+    """
+    if value in _UNSET:
+        return None
+    if not isinstance(value, str):
+        return value
+    if value in CHECKPOINT_MODES or not value.lstrip().startswith(("{", "[")):
+        return CHECKPOINT_MODES.get(value, value)
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _text(value: object) -> str:
+    # Equivalent values have the same digest.
+    same = normalized(value)
+    if isinstance(same, str):
+        return same
+    return "" if same is None else json.dumps(same, ensure_ascii=False, sort_keys=True)
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_LENGTH]
