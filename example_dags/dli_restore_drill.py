@@ -64,7 +64,7 @@ with DAG(
         source_conn_id=SOURCE,
         dli_conn_id=SCRATCH,
         # One directory for all drills: the report shows how the last ones went.
-        report_to="{{ var.value.dli_backup_bucket }}/drill/reports",
+        report_dir="{{ var.value.dli_backup_bucket }}/drill/reports",
     )
     clear_up = DliDeleteFlinkJobsOperator(
         task_id="clear_up",

@@ -32,7 +32,7 @@ class DliCompareFlinkJobsOperator(DliBaseOperator):
         job that was left out did not come back; one that is its own source proves nothing
     :param source_conn_id: connection of the project that the jobs were exported from (templated)
     :param dli_conn_id: connection of the project that they were imported into (templated)
-    :param report_to: directory in OBS, of ``source_conn_id``, that a report to look at is written to, one HTML
+    :param report_dir: directory in OBS, of ``source_conn_id``, that a report to look at is written to, one HTML
         file (templated). Give all runs the same: the page shows how the last ones went
     :param show_values: True to show whole values in log, XCom and report (templated). **They may contain
         secrets**: passwords stand in the SQL of many jobs
@@ -40,7 +40,7 @@ class DliCompareFlinkJobsOperator(DliBaseOperator):
     :raises DliException: if DLI or OBS is out of reach or in trouble; a retry may help
     """
 
-    template_fields: Sequence[str] = ("job_mapping", "source_conn_id", "dli_conn_id", "report_to", "show_values")
+    template_fields: Sequence[str] = ("job_mapping", "source_conn_id", "dli_conn_id", "report_dir", "show_values")
     template_fields_renderers = {"job_mapping": "json"}  # noqa: RUF012 -- as Airflow declares it
     operator_extra_links = (ObsBucketLink(), DliConsoleLink())
     ui_color = "#d9ead3"
@@ -51,7 +51,7 @@ class DliCompareFlinkJobsOperator(DliBaseOperator):
         job_mapping: Iterable[Mapping[str, Any]] | Mapping[int, int] | str | XComArg,
         source_conn_id: str = DEFAULT_CONN_ID,
         dli_conn_id: str = DEFAULT_CONN_ID,
-        report_to: str | XComArg | None = None,
+        report_dir: str | XComArg | None = None,
         show_values: bool | str | XComArg = False,
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
@@ -59,7 +59,7 @@ class DliCompareFlinkJobsOperator(DliBaseOperator):
         self.job_mapping = job_mapping
         self.source_conn_id = source_conn_id
         self.dli_conn_id = dli_conn_id
-        self.report_to = report_to
+        self.report_dir = report_dir
         self.show_values = show_values
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
@@ -73,7 +73,7 @@ class DliCompareFlinkJobsOperator(DliBaseOperator):
         with translated():
             options = CompareParameters.from_operator(self)
         source, target = DliHook(options.source_conn_id), DliHook(options.dli_conn_id)
-        bucket = options.report_to.bucket if options.report_to else None
+        bucket = options.report_dir.bucket if options.report_dir else None
         persist(context, self, target, bucket, source.account.region)
         pairs = compare.compare_jobs(
             source, target, options.job_mapping, self.log, show_values=options.show_values
@@ -104,8 +104,8 @@ class DliCompareFlinkJobsOperator(DliBaseOperator):
         from airflow_provider_dli.services.report import comparison_report, file_report
 
         file = None
-        if options.report_to:
+        if options.report_dir:
             page = comparison_report(pairs, verdict(pairs), {**projects, "Run": context.get("run_id")})
-            file = file_report(ObsHook(options.source_conn_id), options.report_to, "compare", page, self.log)
+            file = file_report(ObsHook(options.source_conn_id), options.report_dir, "compare", page, self.log)
             self.lineage = self.lineage and replace(self.lineage, outputs=[obs_dataset(file)])
         self.push_xcoms(context, report_file=file)

@@ -48,12 +48,12 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
         searched, see docs/archive.md
     :param min_entries: fewest entries of each archive, directories not counted (templated)
     :param max_age: seconds, or a timedelta, since an archive was written, at most; None for any age (templated)
-    :param report_to: directory in OBS that a report to look at is written to, one HTML file (templated). Give all
-        runs the same: the page shows how the last ones went
-    :param timeout: seconds to wait, in all, for archives that are not there yet (templated)
-    :param poll_interval: seconds between two looks (templated)
-    :param deferrable: wait on the triggerer, and take a worker only to read; by default as Airflow's
-        ``[operators] default_deferrable`` says
+    :param report_dir: directory in OBS that an HTML report is written to (templated). Use the same for all runs:
+        the page has a chart of the last ones
+    :param timeout: seconds to wait, in all, for archives that do not exist yet (templated)
+    :param poll_interval: seconds between two polls (templated)
+    :param deferrable: wait on the triggerer, and take a worker only to read; by default Airflow's
+        ``[operators] default_deferrable``
     :raises DliFailException: if an archive is damaged, or a parameter, the connection or the bucket cannot be
         used; no retry is spent
     :raises DliException: if an archive did not appear in time or OBS is in trouble; a retry may help
@@ -66,7 +66,7 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
         "expected_jobs",
         "min_entries",
         "max_age",
-        "report_to",
+        "report_dir",
         "timeout",
         "poll_interval",
     )
@@ -82,7 +82,7 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
         expected_jobs: Iterable[int | str] | int | str | XComArg | NotGiven = NOT_GIVEN,
         min_entries: int | str = 1,
         max_age: float | str | timedelta | NotGiven = NOT_GIVEN,
-        report_to: str | XComArg | None = None,
+        report_dir: str | XComArg | None = None,
         timeout: float | str | timedelta = 600,
         poll_interval: float | str | timedelta = 10,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -95,7 +95,7 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
         self.expected_jobs = value_of(expected_jobs)
         self.min_entries = number_of(min_entries)
         self.max_age = number_of(value_of(max_age))
-        self.report_to = report_to
+        self.report_dir = report_dir
         self.timeout = number_of(timeout)
         self.poll_interval = number_of(poll_interval)
         self.deferrable = deferrable
@@ -149,8 +149,8 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
     def _verify(
         self, context: Context, parameters: VerifyParameters, options: VerifyOptions, hook: ObsHook, timeout: float
     ) -> list[dict[str, Any]]:
+        from airflow_provider_dli.exceptions import DliException
         from airflow_provider_dli.lineage import Lineage, add_asset_events
-        from airflow_provider_dli.services.report import file_and_judge
         from airflow_provider_dli.services.verify import raise_for_failures, verify_archives
 
         places = parameters.zip_file
@@ -162,9 +162,12 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
         persist(context, self, hook, places[0].bucket)
         # Also when the task fails: the findings are in it.
         self.push_xcoms(context, return_value=results)
-        file_and_judge(
-            lambda: self._write_report(context, parameters, hook, reports), lambda: raise_for_failures(reports)
-        )
+        try:
+            self._write_report(context, parameters, hook, reports)
+        except DliException as error:
+            raise_for_failures(reports, f"The report was not written: {error}")
+            raise
+        raise_for_failures(reports)
         add_asset_events(context, self.outlets, {str(report.place): report.proof for report in reports})
         return results
 
@@ -175,9 +178,9 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
         from airflow_provider_dli.lineage import Lineage, obs_dataset
         from airflow_provider_dli.services.report import archives_report, file_report
 
-        if parameters.report_to is None:
+        if parameters.report_dir is None:
             return
         page = archives_report(reports, {"Run": context.get("run_id"), "Level": parameters.level})
-        place = file_report(hook, parameters.report_to, "verify", page, self.log)
+        place = file_report(hook, parameters.report_dir, "verify", page, self.log)
         self.lineage = Lineage(inputs=[report.dataset for report in reports], outputs=[obs_dataset(place)])
         self.push_xcoms(context, report_file=place)

@@ -169,7 +169,7 @@ class VerifyParameters(Parameters):
     expected_jobs: types.ExpectedJobs = ()
     min_entries: types.PositiveInt
     max_age: types.MaxAge = float("inf")
-    report_to: types.ReportDirectory = None
+    report_dir: types.ReportDirectory = None
     timeout: types.Seconds
     poll_interval: types.PositiveSeconds
 
@@ -209,7 +209,7 @@ class CompareParameters(Parameters):
     job_mapping: types.JobMapping
     source_conn_id: types.ConnId
     dli_conn_id: types.ConnId
-    report_to: types.ReportDirectory = None
+    report_dir: types.ReportDirectory = None
     show_values: types.Flag
 
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.archive import Finding, Report
+from airflow_provider_dli.formatting import format_duration, pluralize
 from airflow_provider_dli.lineage import Check, Dataset, obs_dataset
-from airflow_provider_dli.wording import Logger, counted, lasting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.client.obs.objects import ObjectFacts
+    from airflow_provider_dli.wording import Logger
 
 #: by level: the check in lineage, and the result in words
 _LEVELS = {
@@ -122,7 +123,7 @@ class ArchiveReport:
         if self.facts is None:
             return [str(self)]
         result = self.result if self.verified else "FAILED"
-        entries = f"{counted(len(self.report.entries), 'entry', 'entries')}, " if self.report else ""
+        entries = f"{pluralize(len(self.report.entries), 'entry', 'entries')}, " if self.report else ""
         hashed = [f"  sha256 {self.report.sha256}"] if self.report and self.report.sha256 else []
         findings = [f"  {_line(finding)}" for finding in self.findings]
         return [self.place.url, f"  {result}: {entries}{self.facts.size:,} bytes", *hashed, *findings]
@@ -147,7 +148,7 @@ def log_reports(reports: Sequence[ArchiveReport], seconds: float, log: Logger) -
     """
     verified = [report for report in reports if report.verified]
     if is_folded := len(verified) > _FEW:
-        log.info("::group::%s", counted(len(verified), "verified archive"))
+        log.info("::group::%s", pluralize(len(verified), "verified archive"))
     _log_each(verified, log)
     if is_folded:
         log.info("::endgroup::")
@@ -158,11 +159,11 @@ def log_reports(reports: Sequence[ArchiveReport], seconds: float, log: Logger) -
         log.info(
             "%s of %s %s: %s, %s bytes, in %s.",
             f"{len(verified):,}",
-            counted(len(reports), "archive"),
+            pluralize(len(reports), "archive"),
             verified[0].result,
-            counted(entries, "entry", "entries"),
+            pluralize(entries, "entry", "entries"),
             f"{size:,}",
-            lasting(seconds),
+            format_duration(seconds),
         )
 
 

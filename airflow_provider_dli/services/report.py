@@ -7,7 +7,7 @@ visible, Jinja's autoescape makes it text.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -137,31 +137,6 @@ def comparison_report(comparisons: Sequence[JobComparison], verdict: str, facts:
 
 def _grouped(number: int | None) -> str | None:
     return None if number is None else f"{number:,}"
-
-
-def file_and_judge(file: Callable[[], None], judge: Callable[[], None]) -> None:
-    """File a report, then judge.
-
-    :param file: writes the report
-    :param judge: raises the verdict if it is red
-    :raises DliException: the verdict, which also tells why the report was not written; or that alone where all is
-        well
-    """
-    try:
-        file()
-    except DliException as trouble:
-        _judge(judge, trouble)
-        raise
-    judge()
-
-
-def _judge(judge: Callable[[], None], trouble: DliException) -> None:
-    try:
-        judge()
-    except DliException as verdict:
-        advice = verdict.advice
-        told = str(verdict).removesuffix(advice or "").rstrip()
-        raise type(verdict)(f"{told} The report was not written: {trouble}", advice=advice) from verdict
 
 
 def file_report(hook: ObsHook, directory: ObsLocation, kind: str, report: Report, log: Logger) -> str:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from airflow_provider_dli.archive import Expectation, Finding, Limits, Report, inspect
 from airflow_provider_dli.client.obs.asking import ReplacedError, changed
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
+from airflow_provider_dli.formatting import pluralize
 from airflow_provider_dli.parameters import Level
 from airflow_provider_dli.services.archive_report import ArchiveReport, defect, log_reports, note
 from airflow_provider_dli.triggers.deferral import raise_unless_transient
-from airflow_provider_dli.wording import Logger, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.client.obs.objects import ObjectFacts
     from airflow_provider_dli.hooks.obs import ObsHook
+    from airflow_provider_dli.wording import Logger
 
 _OK = 200
 _READ_ATTEMPTS = 3
@@ -141,7 +142,7 @@ def _poll(
 def _listed(urls: Sequence[str]) -> str:
     if len(urls) == 1:
         return urls[0]
-    return f"{counted(len(urls), 'archive')}: {', '.join(urls[:_NAMED])}{' …' if len(urls) > _NAMED else ''}"
+    return f"{pluralize(len(urls), 'archive')}: {', '.join(urls[:_NAMED])}{' …' if len(urls) > _NAMED else ''}"
 
 
 def find_missing(hook: ObsHook, places: Sequence[ObsLocation], log: Logger) -> list[ObsLocation]:
@@ -254,7 +255,7 @@ def _reading_findings(facts: ObjectFacts, report: Report | None, first: Report |
     elif _is_damaged(report):
         found.append(note("damaged-in-obs", "two readings gave the same bytes: it was not damaged in transit"))
     if _differs_from_etag(facts, report):
-        # If every CRC is right the ETag is not an MD5: the object is encrypted, whether OBS says so or not.
+        # If every CRC is right the ETag is not an MD5: the object is encrypted, whether OBS reports it or not.
         found.append(note("etag-mismatch", f"the ETag is {facts.md5}, the MD5 of the bytes {report.md5}"))
     return found
 
@@ -307,10 +308,11 @@ def _without_found_jobs(report: ArchiveReport, nowhere: set[str], undecided: set
     return replace(report, report=report.report._replace(findings=tuple(kept)))
 
 
-def raise_for_failures(reports: Sequence[ArchiveReport]) -> None:
+def raise_for_failures(reports: Sequence[ArchiveReport], beside: str | None = None) -> None:
     """Raise if an archive is not all that was required.
 
     :param reports: on all archives
+    :param beside: what else went wrong, for the end of the message
     :raises DliFailException: with every defect of every archive, if one is damaged
     :raises DliException: if some only do not exist, or were damaged in transit: a retry may help
     """
@@ -327,10 +329,9 @@ def raise_for_failures(reports: Sequence[ArchiveReport]) -> None:
         if is_missing
         else "Check what is between OBS and this machine, such as a proxy, and retry the task."
     )
-    listed = " | ".join(map(str, failed))
-    raise kind(
-        f"{len(failed)} of {counted(len(reports), 'archive')} failed verification: {listed}.", advice=advice
-    )
+    message = f"{len(failed)} of {pluralize(len(reports), 'archive')} failed verification: "
+    message += " | ".join(map(str, failed)) + "."
+    raise kind(f"{message} {beside}" if beside else message, advice=advice)
 
 
 class Progress:
@@ -388,7 +389,7 @@ class Progress:
             self._read / _MEGA,
             self._size / _MEGA,
             self._finished_archives,
-            counted(self._archives, "archive"),
+            pluralize(self._archives, "archive"),
             rate / _MEGA,
             left,
         )

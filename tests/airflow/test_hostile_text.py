@@ -153,7 +153,7 @@ def awaited_in_vain(world: Emulator, instance: TaskInstance) -> None:
 
 def verified(world: Emulator, instance: TaskInstance) -> None:
     dli.DliVerifyFlinkExportOperator(
-        task_id="x", zip_file=[put_zip(world)], expected_jobs=[HOSTILE], report_to=f"{world.bucket}/reports"
+        task_id="x", zip_file=[put_zip(world)], expected_jobs=[HOSTILE], report_dir=f"{world.bucket}/reports"
     ).execute(instance.context)
 
 
@@ -196,7 +196,7 @@ def compared(world: Emulator, instance: TaskInstance) -> None:
         job_mapping={900: job.job_id},
         source_conn_id="dli_default",
         dli_conn_id="dli_scratch",
-        report_to=f"{world.bucket}/reports",
+        report_dir=f"{world.bucket}/reports",
     ).execute(instance.context)
 
 

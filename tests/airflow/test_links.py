@@ -93,11 +93,11 @@ def test_the_link_of_a_comparison_leads_to_its_report(world: Emulator, monkeypat
     other = world.connection(region="cn-east-3", project_id=world.project_id, obs_endpoint=world.obs)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_SOURCE", other)
     stored = []
-    for report_to in (f"{world.bucket}/reports", None):
+    for report_dir in (f"{world.bucket}/reports", None):
         instance = TaskInstance()
         with pytest.raises(DliFailException, match="the source itself"):
             DliCompareFlinkJobsOperator(
-                task_id="compare", job_mapping={100: 100}, source_conn_id="dli_source", report_to=report_to
+                task_id="compare", job_mapping={100: 100}, source_conn_id="dli_source", report_dir=report_dir
             ).execute(instance.context)
         stored.append(instance.pushed[KEY])
     assert link_of(ObsBucketLink(), stored[0], monkeypatch) == console.obs_bucket(CN, "cn-east-3", world.bucket)

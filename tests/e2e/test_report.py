@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def verified(archives: list[str], bucket: str, instance: TaskInstance) -> None:
     """Verify archives, with a report."""
-    DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives, report_to=f"{bucket}/reports").execute(
+    DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives, report_dir=f"{bucket}/reports").execute(
         instance.context
     )
 
@@ -84,7 +84,7 @@ def test_the_report_of_a_drill(page: Page, dli_emulator: Any, monkeypatch: pytes
         ).execute({})
         instance = TaskInstance()
         compare = DliCompareFlinkJobsOperator(
-            task_id="compare", job_mapping=mapping, dli_conn_id="dli_scratch", report_to=f"{bucket}/reports"
+            task_id="compare", job_mapping=mapping, dli_conn_id="dli_scratch", report_dir=f"{bucket}/reports"
         )
         with suppress(DliFailException):
             compare.execute(instance.context)

@@ -293,9 +293,9 @@ def _copy(lab: Lab, job_id: int, **changes: Any) -> int:
     return lab.emulator.state.add_job(in_project="scratch", **given).job_id
 
 
-def _compare(lab: Lab, report_to: str | None = None, **changes: Any) -> Any:
+def _compare(lab: Lab, report_dir: str | None = None, **changes: Any) -> Any:
     lab.mapping = {DRAFT: _copy(lab, DRAFT), RUNNING: _copy(lab, RUNNING, **changes)}
-    given: dict[str, Any] = {"job_mapping": lab.mapping, "dli_conn_id": "dli_scratch", "report_to": report_to}
+    given: dict[str, Any] = {"job_mapping": lab.mapping, "dli_conn_id": "dli_scratch", "report_dir": report_dir}
     return DliCompareFlinkJobsOperator(task_id="task", **given)
 
 

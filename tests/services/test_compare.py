@@ -43,7 +43,7 @@ def failed(
     caplog.set_level(logging.DEBUG)
     instance = TaskInstance()
     with pytest.raises(DliFailException) as caught:
-        compare({100: number}, instance, report_to=f"{world.bucket}/reports", **given)
+        compare({100: number}, instance, report_dir=f"{world.bucket}/reports", **given)
     bucket, _, key = instance.pushed["report_file"].partition("/")
     page = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
     captured = capsys.readouterr()

@@ -133,10 +133,10 @@ def test_an_invalid_report_directory_is_refused_before_anything_is_read(world: E
     """Also if the task would be deferred first."""
     world.fault("HeadObject", "error", times=None, status=403, code="AccessDenied")
     for deferrable in (True, False):
-        with pytest.raises(DliFailException, match=r"^report_to: 'Not_A_Bucket' cannot be a bucket name"):
-            verify(f"{world.bucket}/a.zip", report_to="Not_A_Bucket/x", deferrable=deferrable)
-    with pytest.raises(DliFailException, match=r"^report_to: "):
-        compare({100: 200}, report_to="Not_A_Bucket/x")
+        with pytest.raises(DliFailException, match=r"^report_dir: 'Not_A_Bucket' cannot be a bucket name"):
+            verify(f"{world.bucket}/a.zip", report_dir="Not_A_Bucket/x", deferrable=deferrable)
+    with pytest.raises(DliFailException, match=r"^report_dir: "):
+        compare({100: 200}, report_dir="Not_A_Bucket/x")
     assert not world.requests
 
 
@@ -144,7 +144,7 @@ def test_a_damaged_archive_is_named_if_the_report_cannot_be_written(world: Emula
     """The findings first, then the report's error; the advice is about the archive."""
     instance = TaskInstance()
     with pytest.raises(DliFailException, match=r"1 of 1 archive failed verification: .*bad\.zip") as caught:
-        verify(damaged(world), instance, report_to=NO_BUCKET)
+        verify(damaged(world), instance, report_dir=NO_BUCKET)
     message = str(caught.value)
     assert (
         "The report was not written: PutObject" in message or "The report was not written: HeadBucket" in message
@@ -158,7 +158,7 @@ def test_a_damaged_archive_is_named_if_the_report_cannot_be_written(world: Emula
 def test_a_missing_archive_is_retried_if_the_report_cannot_be_written(world: Emulator) -> None:
     """The report's error does not make the failure permanent."""
     with pytest.raises(DliException, match=r"missing: there is no .*The report was not written") as caught:
-        verify(f"{world.bucket}/not-yet.zip", report_to=NO_BUCKET)
+        verify(f"{world.bucket}/not-yet.zip", report_dir=NO_BUCKET)
     assert not isinstance(caught.value, DliFailException)
 
 
@@ -166,7 +166,7 @@ def test_a_report_that_cannot_be_written_fails_the_task(world: Emulator) -> None
     """Also if every check passed; the result is pushed."""
     instance = TaskInstance()
     with pytest.raises(DliFailException, match="no bucket 'no-such-bucket'") as caught:
-        verify(exported(world, [100]), instance, report_to=NO_BUCKET)
+        verify(exported(world, [100]), instance, report_dir=NO_BUCKET)
     assert "not proven" not in str(caught.value)
     assert instance.pushed["return_value"][0]["verified"]
 
@@ -178,7 +178,7 @@ def test_a_comparison_is_pushed_if_the_report_cannot_be_written(world: Emulator,
         world.fault("ImportFlinkJobs", "import_alters", job=100)
     jobs, instance = restore(exported(world, [100])), TaskInstance()
     with pytest.raises(DliFailException, match="no bucket 'no-such-bucket'") as caught:
-        compare(jobs, instance, report_to=NO_BUCKET)
+        compare(jobs, instance, report_dir=NO_BUCKET)
     assert ("desc is 7 characters with SHA-256" in str(caught.value)) is altered
     assert [each["equal"] for each in instance.pushed["return_value"]] == [not altered]
     assert instance.pushed["report"].startswith("# Restored Flink jobs")
@@ -188,7 +188,7 @@ def test_a_comparison_is_pushed_if_the_report_cannot_be_written(world: Emulator,
 def test_a_report_omits_earlier_runs_that_cannot_be_read(world: Emulator) -> None:
     """With the permission to write and not to read."""
     archive = exported(world, [100])
-    given: dict[str, Any] = {"level": "exists", "report_to": f"{world.bucket}/reports"}
+    given: dict[str, Any] = {"level": "exists", "report_dir": f"{world.bucket}/reports"}
     verify(archive, **given)
     world.fault("GetObject", "error", times=None, status=403, code="AccessDenied", message="no right to get")
     instance = TaskInstance()

@@ -27,7 +27,7 @@ def test_jobs_come_back_as_they_were(world: Emulator) -> None:
     assert {each["created"] for each in jobs} == {True}
     assert instance.pushed["created"] == instance.pushed["job_ids"] == sorted(scratch_jobs(world))
     assert instance.store.left("dli_import") == {"zip_file", "version", "before", "unknown", "answer"}
-    result = compare(jobs, instance, report_to=f"{world.bucket}/night")
+    result = compare(jobs, instance, report_dir=f"{world.bucket}/night")
     assert all(each["equal"] for each in result)
     assert "**All 26 jobs equal to the source.**" in instance.pushed["report"]
     bucket, _, key = instance.pushed["report_file"].partition("/")

@@ -314,16 +314,16 @@ def test_an_archive_deleted_while_it_is_read_is_missing(put: Put, world: Emulato
     deleted.join()
 
 
-class Lines:
+class Lines(logging.Logger):
     """A log that keeps its lines."""
 
     def __init__(self) -> None:
+        super().__init__("verify")
         self.lines: list[str] = []
 
-    def info(self, msg: str, /, *args: object) -> None:
-        self.lines.append(msg % args)
-
-    warning = info
+    def handle(self, record: logging.LogRecord) -> None:
+        """Keep a line."""
+        self.lines.append(record.getMessage())
 
 
 def test_a_long_verification_tells_how_far_it_is() -> None:

@@ -16,7 +16,7 @@ with DAG("lineage", schedule=None):
         task_id="export", obs_dir="{{ dag_run.conf['obs_dir'] }}", job_selected=[100, 101]
     )
     verify = DliVerifyFlinkExportOperator(
-        task_id="verify", zip_file=export.output, report_to="{{ dag_run.conf['obs_dir'] }}"
+        task_id="verify", zip_file=export.output, report_dir="{{ dag_run.conf['obs_dir'] }}"
     )
     restore = DliImportFlinkJobsOperator(task_id="restore", zip_file=export.output, is_cover=True)
     compare = DliCompareFlinkJobsOperator(task_id="compare", job_mapping=restore.output)
