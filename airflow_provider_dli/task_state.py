@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 if TYPE_CHECKING:
@@ -14,19 +14,6 @@ _MAX_AGE = timedelta(hours=24)
 _SINCE = "since"
 
 
-class StateStore(Protocol):
-    """What is used of Airflow's task state store: JSON values by key."""
-
-    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401, D102 -- any JSON value
-        ...
-
-    def set(self, key: str, value: Any) -> None:  # noqa: ANN401, D102 -- any JSON value
-        ...
-
-    def delete(self, key: str) -> None:  # noqa: D102 -- Airflow's
-        ...
-
-
 class TaskState:
     """A mapping that survives a killed attempt, for a day; without Airflow's store nothing is kept.
 
@@ -35,7 +22,7 @@ class TaskState:
     """
 
     def __init__(self, context: Mapping[str, Any], key: str) -> None:
-        self._store: StateStore | None = context.get("task_state_store")
+        self._store: Any = context.get("task_state_store")
         self._key = key
         self._since = datetime.now(UTC).isoformat()
 
@@ -76,7 +63,7 @@ class RequestLog:
     """
 
     def __init__(self, context: Mapping[str, Any], key: str) -> None:
-        self._store: StateStore | None = context.get("task_state_store")
+        self._store: Any = context.get("task_state_store")
         self._key = key
         head = self._store.get(key) if self._store else None
         #: values that belong to the log as a whole; plain JSON
@@ -96,7 +83,7 @@ class RequestLog:
 
     @property
     def is_recent(self) -> bool:
-        """Whether the log was begun within the last day. This says how useful it is, not whose a result is."""
+        """Whether the log was begun within the last day. It never decides whose a result is."""
         return _is_recent(self.head.get(_SINCE))
 
     def add(self, record: dict[str, Any]) -> int:

@@ -65,12 +65,12 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
     :param allow_partial: True if the task succeeds as long as any job is exported; the log and the XCom ``failed``
         name the others (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
-    :param reconcile_timeout: seconds to look for the archive of a request whose response was lost, or that a
-        killed attempt sent (known on Airflow 3.3 and later) (templated)
+    :param reconcile_timeout: seconds to poll ``obs_dir`` for the archive of a request whose response was lost,
+        or that a killed attempt sent (known on Airflow 3.3 and later) (templated)
     :raises DliFailException: if a parameter or the connection cannot be used, DLI refuses the request, or it is
         not certain which archive the request made; no retry is spent
-    :raises DliException: if DLI or OBS is unreachable or in trouble; a retry may help, and begins by looking for
-        the archive in ``obs_dir``
+    :raises DliException: if DLI or OBS is unreachable or in trouble; a retry may help, and first checks
+        ``obs_dir`` for the archive
     """
 
     template_fields: Sequence[str] = (
@@ -89,7 +89,7 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
     ui_color = "#f4d7da"
     on_kill_message = (
         "An export that was requested goes on in DLI and may leave an archive in obs_dir; "
-        "the next attempt looks for it."
+        "the next attempt checks for it."
     )
 
     def __init__(

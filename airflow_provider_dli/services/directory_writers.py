@@ -102,7 +102,7 @@ def _other_exports(context: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _may_export_to(directory: ObsLocation, task: Any, context: Mapping[str, Any]) -> bool:  # noqa: ANN401 -- Airflow's
-    """Return whether a task may export there or below: its own parameter says, rendered for this run."""
+    """Return whether a task may export there or below: as its own parameter shows, rendered for this run."""
     template = getattr(task, "partial_kwargs", {}).get("obs_dir", getattr(task, "obs_dir", None))
     if not isinstance(template, str):
         return True  # the output of another task, or the row of a mapping: not known here

@@ -49,90 +49,6 @@ if TYPE_CHECKING:
 _LOGGED_IDS, _MESSAGE_IDS = 12, 10
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The outcome of one batch.
-
-    :param job_ids: its jobs; None for all of the project
-    :param zip_file: the archives that it was exported to, each as ``bucket/key``; none if it failed
-    :param error: why it failed, or why some of its jobs were omitted
-    :param omitted: those jobs: the project no longer has them
-    :param is_selection: whether its jobs were selected and not named: then a deleted one is no longer selected
-    :param transient: whether a retry of the task may help
-    :param cause: the error itself
-    """
-
-    job_ids: tuple[int, ...] | None
-    zip_file: tuple[str, ...] = ()
-    error: str | None = None
-    omitted: tuple[int, ...] = ()
-    is_selection: bool = False
-    transient: bool = False
-    cause: DliException | None = field(default=None, compare=False, repr=False)
-
-    @property
-    def failed(self) -> tuple[int, ...]:
-        """Its jobs that are in no archive."""
-        return self.omitted if self.zip_file else self.job_ids or ()
-
-    @property
-    def vanished(self) -> tuple[int, ...]:
-        """Its jobs that were selected and then deleted, which is not a failure."""
-        return self.omitted if self.is_selection else ()
-
-    @property
-    def is_failure(self) -> bool:
-        """Whether jobs are in no archive that should be in one."""
-        return self.error is not None and not self.vanished
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON values, for XCom."""
-        ids = None if self.job_ids is None else list(self.job_ids)
-        return {"job_ids": ids, "zip_file": list(self.zip_file), "failed": list(self.failed), "error": self.error}
-
-
-@dataclass(frozen=True, slots=True)
-class ExportResult:
-    """The outcome of an export.
-
-    :param batches: the outcome of each batch; none if no job is selected
-    :param extra: archives that this task or an earlier attempt of it made, or may have made, and does not return
-    """
-
-    batches: tuple[Batch, ...]
-    extra: tuple[str, ...]
-
-    @property
-    def archives(self) -> list[str]:
-        """The archives that the task returns, each as ``bucket/key``."""
-        return [archive for batch in self.batches for archive in batch.zip_file]
-
-    @property
-    def failed(self) -> list[int]:
-        """The jobs that are in no archive."""
-        return [job_id for batch in self.batches for job_id in batch.failed]
-
-    @property
-    def vanished(self) -> list[int]:
-        """The jobs that were selected, and deleted before they were exported."""
-        return [job_id for batch in self.batches for job_id in batch.vanished]
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there was nothing to export."""
-        return not any(batch.zip_file or batch.is_failure for batch in self.batches)
-
-    @property
-    def xcoms(self) -> dict[str, Any]:
-        """What the task pushes, by the XCom keys; some only if there is something."""
-        optional = {"vanished": self.vanished, "extra_archives": list(self.extra)}
-        return {
-            "zip_file": self.archives,
-            "batches": [batch.as_dict() for batch in self.batches],
-            "failed": self.failed,
-        } | {key: values for key, values in optional.items() if values}
-
-
 def read_options(operator: object) -> tuple[ExportParameters, DliHook, ObsHook]:
     """Return the parameters of an operator, all of them checked, and the hooks of its connection.
 
@@ -164,8 +80,8 @@ def export_jobs(
     batches = [None] if job_ids is None else [job_ids[at : at + size] for at in range(0, len(job_ids), size)]
     _log_start(dli, job_ids, len(batches), log)
 
-    exporter = _Exporter(dli, obs, requests, recovery, options.chosen is not None, log)
-    progress = _Progress(len(batches), len(job_ids or ()), log)
+    exporter = _Exporter(options, dli, obs, requests, recovery, log)
+    progress = _Progress(batches, log)
     outcomes: list[Batch] = []
     refusal: tuple[int, DliException] | None = None
     for number, ids in enumerate(batches, 1):
@@ -182,7 +98,7 @@ def export_jobs(
     is_complete = not any(outcome.is_failure for outcome in outcomes)
     extra += recovery.extra_archives(is_final=is_complete)
     requests.end_attempt(archives, is_complete=is_complete)
-    return ExportResult(tuple(outcomes), tuple(each for each in dict.fromkeys(extra) if each not in archives))
+    return ExportResult(outcomes, archives, [each for each in dict.fromkeys(extra) if each not in archives])
 
 
 def _archives_of_earlier_attempts(obs_dir: ObsLocation, requests: ExportRequests, log: Logger) -> list[str]:
@@ -231,16 +147,13 @@ def _log_start(dli: DliHook, ids: Sequence[int] | None, batches: int, log: Logge
 
 @dataclass(frozen=True, slots=True)
 class _Exporter:
-    """Exports one batch at a time.
+    """Exports one batch at a time."""
 
-    :param is_selection: whether the jobs were selected and not named
-    """
-
+    options: ExportParameters
     dli: DliHook
     obs: ObsHook
     requests: ExportRequests
     recovery: ExportRecovery
-    is_selection: bool
     log: Logger
 
     def reuse_or_skip(
@@ -256,7 +169,8 @@ class _Exporter:
         skipped = None
         if refusal:
             number, error = refusal
-            skipped = Batch(job_ids, error=f"not requested: it would be refused as batch {number} was")
+            reason = f"not requested: it would be refused as batch {number} was"
+            skipped = Batch(job_ids, failed=job_ids or (), error=reason)
             # Refused keys are not sent to OBS either: more than five failures lock them.
             if isinstance(error.error, AuthenticationError):
                 return skipped
@@ -320,96 +234,134 @@ class _Exporter:
         """Export a batch without jobs that were deleted."""
         rest = tuple(job_id for job_id in job_ids if job_id not in deleted)
         problem = f"the project has no job {', '.join(map(str, deleted))}"
-        if not rest and not self.is_selection:
-            return _failed_batch(job_ids, refusal)
-        if self.is_selection:
+        is_selection = self.options.chosen is not None
+        if is_selection:
             self.log.warning("Selected, and deleted since: %s. The others are exported.", problem)
-        else:
+        elif rest:
             self.log.info("Requesting the export without %s, for %s.", pluralize(len(deleted), "job"), problem)
+        else:
+            return _failed_batch(job_ids, refusal)
         outcome = Batch(())
         if rest:
             outcome = self.reuse_or_skip(directory, rest, None) or self.export_batch(directory, rest)
         if outcome.cause:
             return _failed_batch(job_ids, outcome.cause)
-        omitted = deleted + outcome.omitted
-        error = " and ".join(filter(None, (problem, outcome.error)))
-        return Batch(job_ids, outcome.zip_file, error, omitted, is_selection=self.is_selection)
+        omitted = deleted + outcome.failed
+        reason = " and ".join(filter(None, (problem, outcome.error)))
+        return Batch(job_ids, outcome.zip_file, omitted, reason, vanished=omitted if is_selection else ())
 
 
 def _failed_batch(job_ids: tuple[int, ...] | None, error: DliException) -> Batch:
-    return Batch(job_ids, error=str(error), transient=not isinstance(error, DliFailException), cause=error)
+    return Batch(job_ids, failed=job_ids or (), error=str(error), cause=error)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The outcome of one batch.
+
+    :param job_ids: its jobs; None for all of the project
+    :param zip_file: the archives that it was exported to, each as ``bucket/key``
+    :param failed: its jobs that are in no archive
+    :param error: the reason
+    :param vanished: those of them that were selected and deleted before they were exported, which is not a failure
+    :param cause: the error of DLI or OBS itself
+    """
+
+    job_ids: tuple[int, ...] | None
+    zip_file: tuple[str, ...] = ()
+    failed: tuple[int, ...] = ()
+    error: str | None = None
+    vanished: tuple[int, ...] = ()
+    cause: DliException | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether jobs are in no archive that should be in one."""
+        return self.error is not None and not self.vanished
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values, for XCom."""
+        ids = None if self.job_ids is None else list(self.job_ids)
+        return {"job_ids": ids, "zip_file": list(self.zip_file), "failed": list(self.failed), "error": self.error}
 
 
 class _Progress:
-    """Logs a line for each batch, if there are several, and how long the rest will take.
+    """Logs each batch, if there are several, and how long the others will take.
 
-    :param batches: how many there are
-    :param jobs: how many there are in all of them
+    :param batches: the jobs of each
     :param log: of the task
     """
 
-    def __init__(self, batches: int, jobs: int, log: Logger) -> None:
-        self._batches = batches
-        self._jobs = jobs
+    def __init__(self, batches: Sequence[tuple[int, ...] | None], log: Logger) -> None:
+        self._batches = len(batches)
+        self._jobs = sum(len(job_ids or ()) for job_ids in batches)
         self._log = log
         self._began = time.monotonic()
         self._number = self._done = self._requested = 0
         self._reasons: dict[str, int] = {}
 
     def log_batch(self, batch: Batch, *, is_requested: bool) -> None:
-        """Log the outcome of a batch."""
+        """Log the outcome of the next batch."""
         jobs = len(batch.job_ids or ())
         self._number += 1
         self._done += jobs
         self._requested += jobs if is_requested else 0
         if self._batches == 1:
             return
-        archives, why = ", ".join(batch.zip_file) or "NOT EXPORTED", ""
+        result = ", ".join(batch.zip_file) or "NOT EXPORTED"
         if batch.error:
-            # Each reason is logged once, with the number of the first batch that it failed.
+            # Each reason is logged once, with the number of the first batch that failed for it.
             first = self._reasons.setdefault(without_numbers(batch.error), self._number)
-            why = f": {batch.error}" if first == self._number else f", for the reason of batch {first}"
-        self._log.info(
-            "Batch %d of %d: %s -> %s%s", self._number, self._batches, pluralize(jobs, "job"), archives, why
-        )
+            result += f": {batch.error}" if first == self._number else f", for the reason of batch {first}"
+        self._log.info("Batch %d of %d: %s -> %s", self._number, self._batches, pluralize(jobs, "job"), result)
         seconds, left = time.monotonic() - self._began, self._jobs - self._done
-        rest = (
-            f", about {format_duration(seconds / self._requested * left)} left" if self._requested and left else ""
-        )
-        self._log.info(
-            "  %s of %s done in %s%s.",
-            f"{self._done:,}",
-            pluralize(self._jobs, "job"),
-            format_duration(seconds),
-            rest,
-        )
+        rest = ""
+        if self._requested and left:
+            rest = f", about {format_duration(seconds / self._requested * left)} left"
+        done, total = f"{self._done:,}", pluralize(self._jobs, "job")
+        self._log.info("  %s of %s done in %s%s.", done, total, format_duration(seconds), rest)
 
     def log_end(self, archives: Sequence[str]) -> None:
         """Log how long all of it took, and the archives that were not logged before."""
         if archives:
-            seconds = time.monotonic() - self._began
-            self._log.info("Exported to %s, in %s.", pluralize(len(archives), "archive"), format_duration(seconds))
+            seconds = format_duration(time.monotonic() - self._began)
+            self._log.info("Exported to %s, in %s.", pluralize(len(archives), "archive"), seconds)
         for archive in archives if self._batches == 1 else ():
             self._log.info("  %s", archive)
 
 
-def lineage_of(result: ExportResult, dli: DliHook) -> Lineage:
-    """Return which jobs went into which archives.
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """The outcome of an export.
 
-    :param result: of :func:`export_jobs`
-    :param dli: that sent the requests
+    :param batches: the outcome of each batch; none if no job is selected
+    :param archives: the archives that the task returns, each as ``bucket/key``
+    :param extra: archives that this task or an earlier attempt of it made, or may have made, and does not return
     """
-    ids = [job for batch in result.batches for job in batch.job_ids or () if job not in batch.failed]
-    return Lineage(
-        inputs=[jobs_dataset(dli)],
-        outputs=[obs_dataset(archive) for archive in result.archives],
-        facts={
-            "region": dli.account.region,
-            "projectId": dli.project_id,
-            "jobIds": ids or None,
-            "failedJobIds": result.failed,
-        },
-    )
+
+    batches: list[Batch]
+    archives: list[str]
+    extra: list[str]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to export."""
+        return not any(batch.zip_file or batch.is_failure for batch in self.batches)
+
+    @property
+    def failed(self) -> list[int]:
+        """The jobs that are in no archive."""
+        return [job_id for batch in self.batches for job_id in batch.failed]
+
+    @property
+    def xcoms(self) -> dict[str, Any]:
+        """What the task pushes, by the XCom keys."""
+        vanished = [job_id for batch in self.batches for job_id in batch.vanished]
+        batches = [batch.as_dict() for batch in self.batches]
+        optional = {"vanished": vanished, "extra_archives": self.extra}
+        return {"zip_file": self.archives, "batches": batches, "failed": self.failed} | {
+            key: values for key, values in optional.items() if values
+        }
 
 
 def raise_for_failures(result: ExportResult, options: ExportParameters, log: Logger) -> None:
@@ -431,14 +383,15 @@ def raise_for_failures(result: ExportResult, options: ExportParameters, log: Log
         return
     if len(result.batches) == 1 and failures[0].cause is not None:
         raise failures[0].cause
+    causes = [batch.cause for batch in failures if batch.cause]
     # A retry sends only what is missing.
-    kind = DliException if any(batch.transient for batch in failures) else DliFailException
+    kind = DliFailException if all(isinstance(each, DliFailException) for each in causes) else DliException
     failed = pluralize(sum(len(batch.failed) for batch in failures), "job")
     listed = " | ".join(reasons).rstrip(".")
     raise kind(
         f"{failed} not exported to {options.obs_dir.url}: {listed}. "
         "What succeeded is kept: the XCom zip_file lists its archives, failed the jobs."
-    ) from worst(batch.cause for batch in failures if batch.cause)
+    ) from worst(causes)
 
 
 def _jobs_of(batches: Sequence[Batch]) -> str:
@@ -449,3 +402,22 @@ def _jobs_of(batches: Sequence[Batch]) -> str:
 
 def _listed(ids: Sequence[int], limit: int) -> str:
     return f"{', '.join(map(str, ids[:limit]))}{' …' if len(ids) > limit else ''}"
+
+
+def lineage_of(result: ExportResult, dli: DliHook) -> Lineage:
+    """Return which jobs went into which archives.
+
+    :param result: of :func:`export_jobs`
+    :param dli: that sent the requests
+    """
+    ids = [job for batch in result.batches for job in batch.job_ids or () if job not in batch.failed]
+    return Lineage(
+        inputs=[jobs_dataset(dli)],
+        outputs=[obs_dataset(archive) for archive in result.archives],
+        facts={
+            "region": dli.account.region,
+            "projectId": dli.project_id,
+            "jobIds": ids or None,
+            "failedJobIds": result.failed,
+        },
+    )

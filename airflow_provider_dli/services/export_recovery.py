@@ -62,7 +62,7 @@ class ExportRecovery:
     :param obs: lists directories and reads archives
     :param requests: the requests of this and of earlier attempts
     :param context: of the task: it shows who else may write to a directory
-    :param reconcile_timeout: seconds to look for the archive of a request whose response was lost
+    :param reconcile_timeout: seconds to poll OBS for the archive of a request whose response was lost
     :param log: of the task
     """
 
@@ -103,7 +103,7 @@ class ExportRecovery:
             )
             return None
         attempt = getattr(self._context.get("ti"), "try_number", 1)
-        if names and attempt > 1 and not self._requests.are_persistent:
+        if names and attempt > 1 and not self._requests.log.is_persistent:
             self._log.warning(
                 "%s holds %s already: %s. Whether an earlier attempt of this task made them is not known before "
                 "Airflow 3.3.",
@@ -149,7 +149,7 @@ class ExportRecovery:
         except DliException as error:
             if error.error is None:
                 raise
-            # The request stays open: the next attempt, or the cleared task, begins by looking for its archive.
+            # The request stays open: the next attempt, or the cleared task, first checks for its archive.
             problem = str(error).removesuffix(error.advice or "").rstrip(" ;")
             raise type(error)(
                 f"The outcome of an export into {directory.url} is unknown: {_LOST}, and OBS could not be "
@@ -189,7 +189,7 @@ class ExportRecovery:
             raise DliFailException(
                 f"The outcome of an export into {request.directory.url} is unknown: {_LOST}, and the "
                 "directory could not be listed before the request.",
-                advice="Look at the directory, and give the connection the right to list the bucket.",
+                advice="Check the directory, and allow the connection to list the bucket.",
             )
         known = self._requests.archives()
         archives = [str(request.directory.below(name)) for name in self._list(request.directory)]
@@ -308,22 +308,17 @@ class ExportRequests:
     """
 
     def __init__(self, log: RequestLog) -> None:
-        self._log = log
-
-    @property
-    def are_persistent(self) -> bool:
-        """Whether a later attempt will know of the requests."""
-        return self._log.is_persistent
+        self.log = log
 
     @property
     def selected(self) -> list[int] | None:
         """The ids that an earlier attempt selected within the last day; None if none did."""
-        found = [record["selected"] for record in self._log.records if "selected" in record]
-        return list(found[-1]) if found and self._log.is_recent else None
+        found = [record["selected"] for record in self.log.records if "selected" in record]
+        return list(found[-1]) if found and self.log.is_recent else None
 
     def select(self, job_ids: Sequence[int]) -> None:
         """Record which jobs are selected: a later attempt continues with the same."""
-        self._log.add({"selected": list(job_ids)})
+        self.log.add({"selected": list(job_ids)})
 
     @property
     def superseded(self) -> list[str]:
@@ -332,7 +327,7 @@ class ExportRequests:
         Either the task was cleared, or its process was killed before Airflow knew that it had succeeded: nobody
         can know which. So the jobs are exported again, and these archives are reported.
         """
-        return list(self._log.head.get("superseded", []))
+        return list(self.log.head.get("superseded", []))
 
     def archives_of(self, directory: ObsLocation, job_ids: Sequence[int] | None) -> list[str]:
         """Return the archives that these jobs were exported to within the last day; empty if they were not."""
@@ -342,7 +337,7 @@ class ExportRequests:
             for record in self._in_state(_DONE)
             if record["dir"] == str(directory) and record["jobs"] == ids
         ]
-        return list(found[-1]) if found and self._log.is_recent else []
+        return list(found[-1]) if found and self.log.is_recent else []
 
     def archives(self) -> set[str]:
         """Return all archives that are known to be of some request, or were reported."""
@@ -355,7 +350,7 @@ class ExportRequests:
 
     def open(self) -> list[ExportRequest]:
         """Return the requests whose outcome is not known, oldest first."""
-        records = enumerate(self._log.records)
+        records = enumerate(self.log.records)
         return [_request(number, record) for number, record in records if record.get("state") == _OPEN]
 
     def open_for(self, directory: ObsLocation, job_ids: Sequence[int] | None) -> list[ExportRequest]:
@@ -380,7 +375,7 @@ class ExportRequests:
             "before": before,
             "state": _OPEN,
         }
-        return _request(self._log.add(record), record)
+        return _request(self.log.add(record), record)
 
     def cancel(self, request: ExportRequest) -> None:
         """Record that a request surely did nothing."""
@@ -402,18 +397,18 @@ class ExportRequests:
             and knows of these archives. Open requests stay: their archives may yet appear
         """
         if is_complete:
-            self._log.restart(self._in_state(_OPEN), superseded=sorted(archives))
-        elif not self.superseded and all(record.get("state") == _VOID for record in self._log.records):
-            self._log.clear()
+            self.log.restart(self._in_state(_OPEN), superseded=sorted(archives))
+        elif not self.superseded and all(record.get("state") == _VOID for record in self.log.records):
+            self.log.clear()
 
     def _in_state(self, *states: str) -> list[dict[str, Any]]:
-        return [record for record in self._log.records if record.get("state") in states]
+        return [record for record in self.log.records if record.get("state") in states]
 
     def _end(self, request: ExportRequest, state: str, archives: Sequence[str] = ()) -> None:
-        record = self._log.records[request.number]
+        record = self.log.records[request.number]
         record.pop("before", None)
         record |= {"state": state, "archives": list(archives)}
-        self._log.update(request.number)
+        self.log.update(request.number)
 
 
 def _request(number: int, record: Mapping[str, Any]) -> ExportRequest:

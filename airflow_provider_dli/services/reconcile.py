@@ -23,13 +23,13 @@ def call_with_reconciliation(
     """Send a request until its outcome is known, at most three times.
 
     :param send: sends the request once and returns its result
-    :param reconcile: looks for the result of a request whose response was lost; returns None if there is none
+    :param reconcile: returns the result of a request whose response was lost; None if there is none
     :param log: of the task
     :param should_retry: whether to send the request again if there is none; by default unless DLI itself has
         responded
     :returns: the result, from the response or as ``reconcile`` has found it
-    :raises DliException: if DLI refuses the request. The message says so if an earlier request lost its response.
-        Or if the outcome is still unknown
+    :raises DliException: if DLI refuses the request, with a note if an earlier request lost its response; or if
+        the outcome is still unknown
     """
     has_open_request = False
     for requests_left in reversed(range(MAX_REQUESTS)):
@@ -52,11 +52,11 @@ def call_with_reconciliation(
 
 
 def refused_after_lost_response(refusal: DliException) -> DliException:
-    """Return a refusal that also says that an earlier request may have been executed.
+    """Return a refusal with the note that an earlier request may have been executed.
 
     :param refusal: of the later request
     """
     advice = refusal.advice
     problem = str(refusal).removesuffix(advice or "").rstrip(" ;.")
-    note = "An earlier request lost its response, and may have acted all the same."
+    note = "An earlier request lost its response and may have been executed."
     return type(refusal)(f"{problem}. {note}", advice=advice)
