@@ -367,7 +367,7 @@ def test_a_lost_response_where_the_directory_could_not_be_listed(
     world.fault("ExportFlinkJobs", "error", code="DLI.0019")
     world.fault("ListObjects", "error", status=403, code="AccessDenied")
     instance = TaskInstance()
-    with pytest.raises(DliFailException, match=r"is unknown.*could not be listed before .*allow the connection to list"):
+    with pytest.raises(DliFailException, match=r"is unknown.*could not be listed before .*allow the connection"):
         export(world, instance, job_selected=[100, 101])
     assert asked(world) == 1
 
