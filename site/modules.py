@@ -27,7 +27,7 @@ PAGES = {
     "links": ("Links", "dli"),
     "assets": ("Assets", "obs"),
     "filesystems": ("Filesystem", "obs file places"),
-    "dli_emulator": ("Emulator", "- server faults kinds records errors pytest_plugin"),
+    "dli_emulator": ("Emulator", "- server state faults request_log pytest_plugin"),
 }
 ROOT = "airflow_provider_dli"
 #: packages that give on what their modules have: only their own words are shown

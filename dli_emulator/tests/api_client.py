@@ -30,7 +30,7 @@ class Clock:
         return self.now
 
     def date(self) -> str:
-        """Give the present time as ``X-Sdk-Date`` has it."""
+        """Return the present time as ``X-Sdk-Date`` has it."""
         return datetime.fromtimestamp(self.now, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
@@ -42,7 +42,7 @@ def signed(
     key: tuple[str, str],
     scope: tuple[str, ...] | None = None,
 ) -> dict[str, str]:
-    """Give the headers with the signature over all of them added."""
+    """Return the headers with the signature over all of them added."""
     names = sorted(name.lower() for name in headers)
     request = Request(method, target, tuple(headers.items()), body)
     text = string_to_sign(headers["X-Sdk-Date"], scope, canonical_request(request, names))
@@ -138,7 +138,7 @@ class ApiClient:
 
 
 def store_url(emulator: Emulator, bucket: str = "") -> str:
-    """Give the URL of an emulator's store, with its key."""
+    """Return the URL of an emulator's store, with its key."""
     place = urlsplit(emulator.obs)
     key = f"{quote(emulator.access_key, safe='')}:{quote(emulator.secret_key, safe='')}"
     return f"{place.scheme}://{key}@{place.netloc}/{bucket}"

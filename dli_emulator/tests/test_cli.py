@@ -139,5 +139,5 @@ def test_what_keeps_it_from_starting_is_one_line(dli_emulator: Emulator) -> None
     ],
 )
 def test_arguments_that_will_not_do(arguments: list[str], said: str) -> None:
-    """Refused before anything starts."""
+    """S3Refusal before anything starts."""
     assert said in failed(*arguments)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from dli_emulator import Emulator
-from dli_emulator.kinds import KINDS, flaw_in
+from dli_emulator.faults import KINDS, problem_in
 from dli_emulator.routes import ROUTES
 
 PAGE = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -42,8 +42,8 @@ def test_each_fault_tells_which_operations_it_is_for() -> None:
     for kind, operations in told.items():
         named = re.findall(r"`(\w+)`", operations)
         assert (operations == "any") is not bool(named)
-        assert bool(named) is bool(flaw_in("*", kind, {}))
-        assert not any(flaw_in(operation, kind, {}) for operation in named or ["ShowFlinkJob"])
+        assert bool(named) is bool(problem_in("*", kind, {}))
+        assert not any(problem_in(operation, kind, {}) for operation in named or ["ShowFlinkJob"])
 
 
 def test_every_option_is_listed() -> None:

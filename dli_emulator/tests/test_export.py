@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from api_client import ApiClient, Clock
-from dli_emulator.obs import s3_client
+from dli_emulator.bucket import s3_client
 from dli_emulator.state import Settings
 
 

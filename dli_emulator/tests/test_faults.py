@@ -14,12 +14,11 @@ import pytest
 
 from api_client import ApiClient, Response
 from dli_emulator import Fault
-from dli_emulator.faults import Faults
-from dli_emulator.kinds import KINDS
+from dli_emulator.faults import KINDS, Faults
 
 
 def met(api: ApiClient) -> tuple[str | None, bool]:
-    """Give the last request's fault, and whether it was carried out."""
+    """Return the last request's fault, and whether it was carried out."""
     entry = api.emulator.requests[-1]
     return entry.fault, entry.acted
 
@@ -38,7 +37,7 @@ def met(api: ApiClient) -> tuple[str | None, bool]:
     ],
 )
 def test_refusals(api: ApiClient, kind: str, parameters: dict[str, Any], error: tuple[int, str]) -> None:
-    """Refused once with the service's code, nothing done; the next request gets through."""
+    """S3Refusal once with the service's code, nothing done; the next request gets through."""
     api.emulator.fault("ExportFlinkJobs", kind, **parameters)
     answer = api.export(100)
     assert answer.error == error
@@ -171,8 +170,8 @@ def test_archive_flipped(each_store: ApiClient) -> None:
     """One byte differs, by default where only inflating tells; or the one that is wanted."""
     each_store.emulator.fault("ExportFlinkJobs", "archive_flipped")
     entry = each_store.export(100, 101).body["zip_file"][0]
-    spoiled = each_store.stored(entry)
-    with zipfile.ZipFile(io.BytesIO(spoiled)) as archive:
+    damaged = each_store.stored(entry)
+    with zipfile.ZipFile(io.BytesIO(damaged)) as archive:
         assert archive.namelist() == ["100.json", "101.json"]
         with pytest.raises((zipfile.BadZipFile, zlib.error)):
             archive.read("100.json")

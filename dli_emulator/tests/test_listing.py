@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from api_client import ApiClient
-from dli_emulator.jobs import FlinkJob
-from dli_emulator.samples import sample_jobs
+from dli_emulator.flink_job import FlinkJob, sample_jobs
 
 BRIEF = {
     "job_id", "name", "desc", "job_type", "status", "status_desc", "create_time", "start_time", "queue_name",
@@ -22,7 +21,7 @@ DETAIL = (BRIEF - {"user_name", "duration", "root_id"}) | {
 
 
 def expected(**fields: Any) -> list[int]:
-    """Give the sample jobs that have these values, newest first."""
+    """Return the sample jobs that have these values, newest first."""
     jobs = [job for job in sample_jobs(26, "p") if all(getattr(job, k) == v for k, v in fields.items())]
     return [job.job_id for job in reversed(jobs)]
 

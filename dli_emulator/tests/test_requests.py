@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from api_client import ApiClient
-from dli_emulator.records import RequestLog, record
+from dli_emulator.request_log import RequestLog, record
 from dli_emulator.wire import Reply, Request
 
 
@@ -123,7 +123,7 @@ def test_many_at_once(api: ApiClient) -> None:
     ],
 )
 def test_no_secret_gets_into_the_log(headers: dict[str, str], body: Any) -> None:
-    """Signatures, tokens and passwords are blotted out; the rest stays."""
+    """Signatures, tokens and passwords are redacted; the rest stays."""
     request = Request("POST", "/", tuple(headers.items()), json.dumps(body).encode())
     entry = record(request, None, 0.0, "id", None)
     assert "SECRET" not in repr(entry)

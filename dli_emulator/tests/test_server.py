@@ -16,8 +16,7 @@ import pytest
 
 import dli_emulator as package
 from api_client import ApiClient, store_url
-from dli_emulator import Emulator
-from dli_emulator.errors import EmulatorError
+from dli_emulator import Emulator, EmulatorError
 
 
 def test_it_tells_all_that_a_client_needs(dli_emulator: Emulator) -> None:
@@ -136,9 +135,9 @@ def test_a_script_that_forgets_to_stop_ends_cleanly() -> None:
     assert done.stdout.startswith("http://127.0.0.1:")
 
 
-def test_the_package_offers_three_names_and_costs_nothing() -> None:
+def test_the_package_loads_its_names_lazily() -> None:
     """They are loaded when asked for; nothing else is offered."""
-    assert sorted(package.__all__) == ["Emulator", "Fault", "Settings"]
+    assert sorted(package.__all__) == ["Emulator", "EmulatorError", "Fault", "Settings"]
     assert package.Fault("*", "html").kind == "html"
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         package.Nothing  # noqa: B018 - the access is the test

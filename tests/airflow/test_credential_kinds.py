@@ -15,7 +15,7 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
-from dli_emulator.connections import KINDS
+from dli_emulator.server import KINDS
 
 TOKEN = "KeystoneCreateUserTokenByPassword"
 KEY = "CreateTemporaryAccessKey"

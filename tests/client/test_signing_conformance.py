@@ -27,7 +27,7 @@ from airflow_provider_dli.client.exchange import build, request_flow
 from airflow_provider_dli.client.signing import canonical_query
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport
-from dli_emulator.signature import read_proof, signature_holds
+from dli_emulator.signature import is_signed, parse_authorization
 from dli_emulator.wire import Request as Arrived
 
 DATE = "20260115T083045Z"
@@ -156,7 +156,7 @@ def arrived(request: Request) -> Arrived:
 
 def holds(request: Arrived, secret: str = "secret") -> bool:
     """Let the emulator's verifier judge."""
-    return signature_holds(request, read_proof(request.header("Authorization") or ""), secret)
+    return is_signed(request, parse_authorization(request.header("Authorization") or ""), secret)
 
 
 @settings(max_examples=300, deadline=None)

@@ -25,10 +25,10 @@ from airflow_provider_dli.client.call import Request
 from airflow_provider_dli.client.credentials import AccessKey, sign
 from airflow_provider_dli.client.signing import canonical_query, sdk_date
 from dli_emulator import Emulator
-from dli_emulator.archive import archive_of
-from dli_emulator.jobs import NAME_LENGTH
+from dli_emulator.dli.archives import archive_of
+from dli_emulator.flink_job import NAME_LENGTH
 from dli_emulator.keys import Token
-from dli_emulator.project import Template
+from dli_emulator.state import Template
 
 if TYPE_CHECKING:
     from requests import PreparedRequest

@@ -25,8 +25,8 @@ from airflow_provider_dli.operators.dli import (
 )
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJobSensor
 from dli_emulator import Emulator
-from dli_emulator.archive import archive_of, jobs_in
-from dli_emulator.jobs import FlinkJob
+from dli_emulator.dli.archives import archive_of, jobs_in
+from dli_emulator.flink_job import FlinkJob
 from tests.faults.kinds import cut_after_acting
 from tests.faults.proxy import FaultProxy, Response
 

@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from dli_emulator.server import Emulator
     from dli_emulator.state import Settings
 
-__all__ = ["Emulator", "Fault", "Settings"]
+__all__ = ["Emulator", "EmulatorError", "Fault", "Settings"]
 __version__ = "0.1.0"
+
+
+class EmulatorError(RuntimeError):
+    """The emulator cannot start; the message is one line that says why and what to do."""
+
 
 _HOMES = {"Emulator": "server", "Fault": "faults", "Settings": "state"}
 

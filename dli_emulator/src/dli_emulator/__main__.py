@@ -10,11 +10,10 @@ import sys
 import time
 from collections.abc import Sequence
 
-from dli_emulator.errors import EmulatorError
-from dli_emulator.faults import Fault, Faults
-from dli_emulator.kinds import DOOR_OPERATIONS
+from dli_emulator import EmulatorError
+from dli_emulator.faults import S3_OPERATIONS, Fault, Faults
+from dli_emulator.flink_job import DEFAULT_COUNT
 from dli_emulator.routes import OPERATIONS
-from dli_emulator.samples import DEFAULT_COUNT
 from dli_emulator.server import Emulator
 
 
@@ -91,7 +90,7 @@ def _count(text: str) -> int:
 def _fault(text: str) -> Fault:
     try:
         fault = Fault.parse(text)
-        Faults((*OPERATIONS, *DOOR_OPERATIONS)).add(fault)
+        Faults((*OPERATIONS, *S3_OPERATIONS)).add(fault)
     except (ValueError, TypeError) as flaw:
         raise argparse.ArgumentTypeError(str(flaw)) from None
     return fault

@@ -1,27 +1,32 @@
-"""The HTTP side: takes requests off the wire, lets gateway and handlers answer, and breaks what is to break."""
+"""The HTTP side: receive requests, refuse those of web pages, call gateway and handlers, and apply faults."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from secrets import token_hex
+from typing import TYPE_CHECKING
 from wsgiref.handlers import format_date_time
 
 from aiohttp import web
 
-from dli_emulator.browsers import Browsers
 from dli_emulator.call import Archives, Call, blocking
 from dli_emulator.control import Control
-from dli_emulator.cutting import Cut, cut
-from dli_emulator.door import Door
 from dli_emulator.faults import Fault
 from dli_emulator.gateway import identify, internal_error, scripted_reply, too_large, unknown_api
-from dli_emulator.records import record
+from dli_emulator.request_log import record
 from dli_emulator.routes import Route, find_route
+from dli_emulator.s3_proxy import S3AuthProxy
 from dli_emulator.state import State
-from dli_emulator.wire import Refusal, Reply, Request
+from dli_emulator.wire import ConnectionDropped, Refusal, Reply, Request, drop_connection
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler, Middleware
+
 
 _LOG = logging.getLogger(__name__)
 
@@ -49,11 +54,11 @@ class Exchange:
     request_id: str = field(default_factory=lambda: token_hex(16))
 
     def meets(self, *kinds: str) -> bool:
-        """Tell whether the fault is of one of these kinds."""
+        """Return whether the fault is of one of these kinds."""
         return self.fault is not None and self.fault.kind in kinds
 
     def number(self, kind: str, name: str) -> float:
-        """Give a parameter of the fault if it is of that kind, else 0."""
+        """Return a parameter of the fault if it is of that kind, else 0."""
         return float(self.fault[name]) if self.fault is not None and self.fault.kind == kind else 0.0
 
 
@@ -63,35 +68,40 @@ class Service:
     :param state: what they act on
     :param archives: where exports go
     :param reset: makes state and bucket clean; may block
-    :param door: lets those with temporary keys to the object store
+    :param s3_proxy: answers requests to the object store
     :param hosts: names, beside those of loopback, that it is reached by
     """
 
     def __init__(
-        self, state: State, archives: Archives, reset: Callable[[], None], door: Door, hosts: Iterable[str] = ()
+        self,
+        state: State,
+        archives: Archives,
+        reset: Callable[[], None],
+        s3_proxy: S3AuthProxy,
+        hosts: Iterable[str] = (),
     ) -> None:
-        self._door = door
-        self._browsers = Browsers(hosts)
+        self._s3_proxy = s3_proxy
+        self._browser_guard = BrowserGuard(hosts)
         self._state = state
         self._archives = archives
         self._control = Control(state, reset)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def application(self) -> web.Application:
-        """Give the application, to be served on one port."""
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._browsers.middleware()])
+        """Return the application, to be served on one port."""
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._browser_guard.middleware()])
         app.router.add_route("*", "/_emulator/{what}", self._control.handle)
         app.router.add_route("*", "/{path:.*}", self._handle)
         return app
 
     async def _handle(self, incoming: web.Request) -> web.StreamResponse:
-        if self._door.is_for(incoming):
-            return await self._door.handle(incoming)
+        if self._s3_proxy.is_for(incoming):
+            return await self._s3_proxy.handle(incoming)
         exchange = self._arrived(*await _taken(incoming))
         try:
             reply = await self._answer(exchange)
-        except Cut:
-            return cut(incoming, hard=exchange.meets("reset_before", "reset_after"))
+        except ConnectionDropped:
+            return drop_connection(incoming, hard=exchange.meets("reset_before", "reset_after"))
         self._state.log.answered(exchange.request_id, reply)
         return await self._send(incoming, exchange, reply)
 
@@ -110,7 +120,7 @@ class Service:
         await asyncio.sleep(exchange.number("slow", "before"))
         try:
             reply = await self._carry_out(exchange)
-        except Cut:
+        except ConnectionDropped:
             raise
         except Refusal as refusal:
             reply = refusal.reply(exchange.request_id)
@@ -119,7 +129,7 @@ class Service:
             reply = internal_error().reply(exchange.request_id)
         await asyncio.sleep(exchange.number("slow", "after"))
         if exchange.meets("cut_after", "reset_after"):
-            raise Cut
+            raise ConnectionDropped
         return reply
 
     async def _carry_out(self, exchange: Exchange) -> Reply:
@@ -132,7 +142,7 @@ class Service:
             skew = exchange.number("skewed_clock", "seconds")
             identify(self._state, exchange.request, exchange.path.get("project_id"), skew)
         if exchange.meets("cut_before", "reset_before"):
-            raise Cut
+            raise ConnectionDropped
         fault = exchange.fault
         reply = await self._act(exchange, route) if fault is None or fault.acts else None
         if fault and (scripted := scripted_reply(fault, self._state, exchange.request)):
@@ -160,7 +170,7 @@ class Service:
         response.content_length = len(payload)
         await response.prepare(incoming)
         await response.write(payload[: len(payload) // 2])
-        cut(incoming, hard=False)
+        drop_connection(incoming, hard=False)
         return response
 
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
@@ -188,3 +198,58 @@ def _text(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         return raw.decode("latin-1")
+
+
+_HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
+#: what a browser says of a request that somebody typed, or that a page of the emulator's own made
+_HARMLESS = ("none", "same-origin")
+#: addresses that one listens on, and that nobody is
+_ANY = {"0.0.0.0", "::"}  # noqa: S104 - they are taken away # nosec B104
+
+
+class BrowserGuard:
+    """Middleware that refuses the requests of web pages, whatever they are for.
+
+    :param hosts: names and addresses, beside those of loopback, that the emulator is reached by
+    """
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self._hosts = {host.strip("[]").rstrip(".").lower() for host in hosts} - _ANY
+
+    def middleware(self) -> Middleware:
+        """Return it as aiohttp wants it."""
+
+        @web.middleware
+        async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
+            problem = self._problem(request)
+            return web.json_response({"error": problem}, status=403) if problem else await handler(request)
+
+        return refuse
+
+    def _problem(self, incoming: web.Request) -> str | None:
+        given = incoming.headers.getall("Host", [])
+        if len(given) != 1 or not self._is_ours(given[0], incoming):
+            return (
+                "the Host header must name this emulator: 127.0.0.1, localhost, [::1], the address it is "
+                "reached at, or a name given as --allow-host"
+            )
+        if "Origin" in incoming.headers:
+            return "a request with an Origin header comes from a web page; the emulator answers programs only"
+        if incoming.headers.get("Sec-Fetch-Site", "none").lower() not in _HARMLESS:
+            return "a request with this Sec-Fetch-Site comes from a web page; the emulator answers programs only"
+        return None
+
+    def _is_ours(self, given: str, incoming: web.Request) -> bool:
+        found = _HOST.fullmatch(given)
+        if not found:
+            return False
+        name = (found["v6"] or found["name"]).rstrip(".").lower()
+        # Buckets may be sub-domains: of localhost, which no page can be served from elsewhere.
+        if name in self._hosts or name == "localhost" or name.endswith(".localhost"):
+            return True
+        try:
+            address = ip_address(name)
+        except ValueError:
+            return False
+        local = incoming.transport.get_extra_info("sockname") if incoming.transport else None
+        return address.is_loopback or (local is not None and str(address) == local[0].removeprefix("::ffff:"))

@@ -1,16 +1,17 @@
-"""One operation being carried out: what every handler is given."""
+"""One operation being carried out, the fields of its request, and the forms of DLI's replies."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dli_emulator.faults import Fault
-from dli_emulator.project import Project
-from dli_emulator.state import State
+from dli_emulator.flink_job import FlinkJob
+from dli_emulator.state import Project, Settings, State
 from dli_emulator.wire import Refusal, Reply, Request
 
 
@@ -18,7 +19,7 @@ class Archives(Protocol):
     """Where archives go: what the handlers need of an object store. All calls block."""
 
     def has_bucket(self, bucket: str) -> bool:
-        """Tell whether the store has that bucket."""
+        """Return whether the store has that bucket."""
         ...
 
     def put(self, bucket: str, key: str, data: bytes) -> None:
@@ -74,7 +75,7 @@ class Call:
         return body
 
     def query(self) -> dict[str, str]:
-        """Give the query's parameters; of several with one name, the last."""
+        """Return the query's parameters; of several with one name, the last."""
         return dict(self.request.query)
 
 
@@ -85,3 +86,157 @@ def _no_number(name: str) -> float:
 Handler = Callable[[Call], Awaitable[Reply]]
 
 blocking = asyncio.to_thread
+
+
+_ID = re.compile(r"[0-9]{1,19}")
+#: words for what a field may be
+_KINDS: dict[type, str] = {
+    str: "a string",
+    bool: "a boolean",
+    int: "an integer",
+    list: "a list",
+    dict: "an object",
+}
+
+
+class BatchRefusal(Refusal):
+    """A batch is refused, with an array of errors (seen of run; of stop and delete by analogy).
+
+    :param flaws: code and words for each id that is refused
+    """
+
+    def __init__(self, flaws: list[tuple[str, str]]) -> None:
+        super().__init__(400, *flaws[0])
+        self._flaws = flaws
+
+    def reply(self, request_id: str) -> Reply:
+        """Return the answer."""
+        del request_id
+        return Reply(400, [{"error_code": code, "error_msg": message} for code, message in self._flaws])
+
+
+def envelope(settings: Settings, *, success: bool, message: str = "", **payload: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    """Return the body that every job call answers with.
+
+    :param settings: whether ``is_success`` is a string or a boolean
+    :param success: whether the operation was executed
+    :param message: the service's words
+    :param payload: what the operation gives beside
+    """
+    truth = success if settings.boolean_is_success else str(success).lower()
+    return {"is_success": truth, "message": message, **payload}
+
+
+def done(call: Call, message: str = "", **payload: Any) -> Reply:  # noqa: ANN401 - any JSON
+    """Answer that a job call was carried out."""
+    return Reply(200, envelope(call.state.settings, success=True, message=message, **payload))
+
+
+def done_with_boolean(message: str = "", **payload: Any) -> Reply:  # noqa: ANN401 - any JSON
+    """Answer that a call was carried out whose ``is_success`` is a boolean in every edition."""
+    return Reply(200, {"is_success": True, "message": message, **payload})
+
+
+def batch_done(call: Call, ids: list[int], message: str) -> Reply:
+    """Answer for a batch, in the length that the settings want.
+
+    :param ids: those that were asked for
+    :param message: words for each
+    """
+    settings = call.state.settings
+    one = envelope(settings, success=True, message=message)
+    match settings.batch_answer:
+        case "object":
+            return Reply(200, one)
+        case "one":
+            return Reply(200, [one])
+    return Reply(200, [one for _ in ids])
+
+
+def field(body: dict[str, Any], name: str, kind: type, *, required: bool = False) -> Any:  # noqa: ANN401 - of that kind
+    """Return a field of a body; None if it is not there.
+
+    :param body: the body
+    :param name: of the field
+    :param kind: what it must be
+    :param required: whether it must be there
+    :raises Refusal: ``DLI.0001`` if it is missing or of another kind
+    """
+    value = body.get(name)
+    if value is None and not required:
+        return None
+    if type(value) is not kind:
+        is_required = "is required and " if required else ""
+        raise Refusal(400, "DLI.0001", f"The parameter {name} {is_required}must be {_KINDS[kind]}.")
+    return value
+
+
+def text_field(body: dict[str, Any], name: str, longest: int) -> str | None:
+    """Return a text of a body; None if it is not there.
+
+    :param longest: most characters
+    :raises Refusal: ``DLI.0001`` if it is no text or too long
+    """
+    value = field(body, name, str)
+    if value is not None and len(value) > longest:
+        raise Refusal(400, "DLI.0001", f"The parameter {name} is longer than {longest} characters.")
+    return str(value) if value is not None else None
+
+
+def list_field(body: dict[str, Any], name: str, kind: type, *, required: bool = False) -> list[Any] | None:
+    """Return a list of a body whose items are all of one kind; None if it is not there.
+
+    :param kind: what each item must be
+    :param required: whether it must be there
+    :raises Refusal: ``DLI.0001`` if it is missing, no list, or an item is of another kind
+    """
+    items: list[Any] | None = field(body, name, list, required=required)
+    if any(type(item) is not kind for item in items or []):
+        raise Refusal(400, "DLI.0001", f"Each item of the parameter {name} must be {_KINDS[kind]}.")
+    return items
+
+
+def job_ids(body: dict[str, Any], name: str = "job_ids") -> list[int]:
+    """Return the ids of a batch, each once.
+
+    :raises Refusal: ``DLI.0001`` if they are no list of ids
+    """
+    ids = body.get(name)
+    if not isinstance(ids, list) or not ids or any(type(item) is not int for item in ids):
+        raise Refusal(400, "DLI.0001", f"The parameter {name} must be a list of job ids.")
+    return list(dict.fromkeys(ids))
+
+
+def id_of(text: str) -> int | None:
+    """Read an id out of a path; None if it can be none.
+
+    :param text: decoded
+    """
+    return int(text) if _ID.fullmatch(text) else None
+
+
+def job_of_path(call: Call, code: str) -> FlinkJob:
+    """Return the job whose id is in the path.
+
+    :param code: for a job that does not exist
+    :raises Refusal: with that code
+    """
+    text = call.path["job_id"]
+    number = id_of(text)
+    job = None if number is None else call.project.job(number)
+    if job is None:
+        raise Refusal(400, code, f"The job {text} does not exist.")
+    return job
+
+
+def jobs_of(call: Call, ids: Iterable[int], code: str) -> list[FlinkJob]:
+    """Return the jobs of a batch.
+
+    :param code: for a job that does not exist
+    :raises BatchRefusal: with that code, for each that does not
+    """
+    found = {job_id: call.project.job(job_id) for job_id in ids}
+    missing = [job_id for job_id, job in found.items() if job is None]
+    if missing:
+        raise BatchRefusal([(code, f"The job {job_id} does not exist.") for job_id in missing])
+    return [job for job in found.values() if job is not None]

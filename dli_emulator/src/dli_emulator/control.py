@@ -70,7 +70,7 @@ class Control:
 
 
 def _is_json(incoming: web.Request) -> bool:
-    """Say whether a body is declared to be JSON, as no form of a web page can; without a body nothing need be."""
+    """Return whether a body is declared as JSON, which no form of a web page can do; true without a body."""
     if "Content-Type" in incoming.headers or incoming.body_exists:
         return incoming.content_type == "application/json"
     return True

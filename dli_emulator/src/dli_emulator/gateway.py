@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from dli_emulator.dli.answers import envelope
+from dli_emulator.call import envelope
 from dli_emulator.faults import Fault
 from dli_emulator.keys import AccessKey
 from dli_emulator.signature import (
     DATE_FORMAT,
-    Malformed,
-    read_proof,
-    signature_holds,
+    MalformedAuthorization,
+    is_signed,
+    parse_authorization,
     signing_time,
 )
 from dli_emulator.state import State
@@ -50,38 +50,38 @@ def identify(state: State, request: Request, project_id: str | None, skew: float
 
 def _check_signature(state: State, request: Request, authorization: str, skew: float) -> None:
     try:
-        proof = read_proof(authorization)
+        proof = parse_authorization(authorization)
         signed = signing_time(request)
-    except Malformed as flaw:
-        raise _unproven(str(flaw)) from None
+    except MalformedAuthorization as flaw:
+        raise _unauthorized(str(flaw)) from None
     key = state.keys.access_keys.get(proof.access_key)
     if key is None:
-        raise _unproven(f"ak {proof.access_key} not exist")
+        raise _unauthorized(f"ak {proof.access_key} not exist")
     if state.keys.is_locked(key):
         raise locked()
     now = datetime.fromtimestamp(state.clock() + skew, UTC)
     if abs(now - signed) > MAX_SKEW:
         raise _expired(signed, now)
-    if not signature_holds(request, proof, key.secret_key):
-        raise locked() if state.keys.failed(key) else _unproven("verify aksk signature fail")
+    if not is_signed(request, proof, key.secret_key):
+        raise locked() if state.keys.failed(key) else _unauthorized("verify aksk signature fail")
     key.failures = 0
     _check_security_token(state, request, key)
 
 
 def _check_security_token(state: State, request: Request, key: AccessKey) -> None:
     if request.header("X-Security-Token") != key.security_token:
-        raise _unproven("the security token does not belong to the access key")
-    if state.keys.has_ended(key):
-        raise _unproven("the security token has expired")
+        raise _unauthorized("the security token does not belong to the access key")
+    if state.keys.is_expired(key):
+        raise _unauthorized("the security token has expired")
 
 
 def _check_token(state: State, request: Request) -> None:
     value = request.header("X-Auth-Token")
     if value is None:
-        raise _unproven("x-auth-token not found")
+        raise _unauthorized("x-auth-token not found")
     token = state.keys.tokens.get(value)
     if token is None:
-        raise _unproven("decrypt token fail")
+        raise _unauthorized("decrypt token fail")
     if token.expires <= state.clock():
         raise token_expired()
 
@@ -91,7 +91,7 @@ def _shown(request: Request) -> str:
     return f"{request.method} {request.target} {headers} {request.body.decode(errors='replace')}"
 
 
-def _unproven(why: str) -> Refusal:
+def _unauthorized(why: str) -> Refusal:
     return Refusal(401, "APIGW.0301", f"Incorrect IAM authentication information: {why}")
 
 
@@ -102,7 +102,7 @@ def _expired(signed: datetime, now: datetime) -> Refusal:
 
 def locked() -> Refusal:
     """Refuse a key that is locked after too many wrong signatures."""
-    return _unproven("AK access failed to reach the limit,forbidden")
+    return _unauthorized("AK access failed to reach the limit,forbidden")
 
 
 def token_expired() -> Refusal:
@@ -126,7 +126,7 @@ def too_large() -> Refusal:
 
 
 def scripted_reply(fault: Fault, state: State, request: Request) -> Reply | None:
-    """Give the answer of a fault that answers instead of the service, or None for any other.
+    """Return the answer of a fault that answers instead of the service, or None for any other.
 
     :param fault: the fault that the request met
     :param state: whose settings say how success is written

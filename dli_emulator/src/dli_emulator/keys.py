@@ -112,7 +112,7 @@ class KeyRing:
         return self.access_keys[access_key]
 
     def issue_key(self, seconds: float = KEY_SECONDS) -> AccessKey:
-        """Give out a temporary key.
+        """Return out a temporary key.
 
         :param seconds: that it shall live, unless :attr:`key_seconds` says otherwise
         """
@@ -120,12 +120,12 @@ class KeyRing:
         key.expires = self._clock() + (seconds if self.key_seconds is None else self.key_seconds)
         return key
 
-    def has_ended(self, key: AccessKey) -> bool:
-        """Tell whether a temporary key's time is over."""
+    def is_expired(self, key: AccessKey) -> bool:
+        """Return whether a temporary key's time is over."""
         return key.expires is not None and key.expires <= self._clock()
 
     def is_locked(self, key: AccessKey) -> bool:
-        """Tell whether the key is locked now."""
+        """Return whether the key is locked now."""
         return self._clock() < key.locked_until
 
     def failed(self, key: AccessKey) -> bool:
@@ -142,7 +142,7 @@ class KeyRing:
         return True
 
     def issue_token(self, user: User, project_id: str | None = None, former: Token | None = None) -> Token:
-        """Give out a token.
+        """Return out a token.
 
         :param user: whose it is
         :param project_id: that it is scoped to; None for the state's first

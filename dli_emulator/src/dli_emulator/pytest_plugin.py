@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def dli_emulator_options() -> dict[str, Any]:
-    """Give arguments to the session's emulator; override it in a ``conftest.py`` to choose jobs or store."""
+    """Return arguments to the session's emulator; override it in a ``conftest.py`` to choose jobs or store."""
     return {}
 
 
@@ -31,6 +31,6 @@ def dli_emulator_session(dli_emulator_options: dict[str, Any]) -> Iterator[Emula
 
 @pytest.fixture
 def dli_emulator(dli_emulator_session: Emulator) -> Emulator:
-    """Give the session's emulator with a clean state: its first jobs, no faults, no requests, an empty bucket."""
+    """Return the session's emulator in its initial state: sample jobs, no faults, no requests, an empty bucket."""
     dli_emulator_session.reset()
     return dli_emulator_session

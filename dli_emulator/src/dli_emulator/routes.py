@@ -6,14 +6,12 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from dli_emulator import iam, temporary
+from dli_emulator import iam
 from dli_emulator.call import Handler
 from dli_emulator.dli import (
+    archives,
     definitions,
-    exporting,
-    importing,
-    lifecycle,
-    reading,
+    jobs,
     templates,
 )
 from dli_emulator.wire import Request
@@ -45,29 +43,29 @@ class Route:
     is_open: bool = False
 
     def match(self, request: Request) -> dict[str, str] | None:
-        """Give the placeholders, decoded, if the request is for this operation."""
+        """Return the placeholders, decoded, if the request is for this operation."""
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.path))
         found = re.fullmatch(pattern, request.path) if request.method == self.method else None
         return {name: unquote(value) for name, value in found.groupdict().items()} if found else None
 
 
 ROUTES = (
-    Route("ExportFlinkJobs", "POST", f"{_JOBS}/export", exporting.export_flink_jobs),
-    Route("ImportFlinkJobs", "POST", f"{_JOBS}/import", importing.import_flink_jobs),
-    Route("ListFlinkJobs", "GET", _JOBS, reading.list_flink_jobs),
-    Route("ShowFlinkJob", "GET", _JOB, reading.show_flink_job),
-    Route("BatchRunFlinkJobs", "POST", f"{_JOBS}/run", lifecycle.run_jobs),
-    Route("BatchStopFlinkJobs", "POST", f"{_JOBS}/stop", lifecycle.stop_jobs),
-    Route("DeleteFlinkJob", "DELETE", _JOB, lifecycle.delete_job),
-    Route("BatchDeleteFlinkJobs", "POST", f"{_JOBS}/delete", lifecycle.delete_jobs),
+    Route("ExportFlinkJobs", "POST", f"{_JOBS}/export", archives.export_flink_jobs),
+    Route("ImportFlinkJobs", "POST", f"{_JOBS}/import", archives.import_flink_jobs),
+    Route("ListFlinkJobs", "GET", _JOBS, jobs.list_flink_jobs),
+    Route("ShowFlinkJob", "GET", _JOB, jobs.show_flink_job),
+    Route("BatchRunFlinkJobs", "POST", f"{_JOBS}/run", jobs.run_jobs),
+    Route("BatchStopFlinkJobs", "POST", f"{_JOBS}/stop", jobs.stop_jobs),
+    Route("DeleteFlinkJob", "DELETE", _JOB, jobs.delete_job),
+    Route("BatchDeleteFlinkJobs", "POST", f"{_JOBS}/delete", jobs.delete_jobs),
     Route("CreateFlinkSqlJob", "POST", f"{_STREAMING}/sql-jobs", definitions.create_sql_job),
     Route("UpdateFlinkSqlJob", "PUT", f"{_STREAMING}/sql-jobs/{{job_id}}", definitions.update_sql_job),
     Route("CreateFlinkJarJob", "POST", f"{_STREAMING}/flink-jobs", definitions.create_jar_job),
     Route("UpdateFlinkJarJob", "PUT", f"{_STREAMING}/flink-jobs/{{job_id}}", definitions.update_jar_job),
-    Route("ShowFlinkJobExecutionGraph", "GET", f"{_JOB}/execute-graph", reading.show_execution_graph),
-    Route("CreateFlinkSqlJobGraph", "POST", _GRAPH, reading.create_sql_job_graph),
-    Route("ExecuteFlinkJobSavepoint", "POST", f"{_JOB}/savepoint", lifecycle.trigger_savepoint),
-    Route("ImportFlinkJobSavepoint", "POST", f"{_JOB}/import-savepoint", lifecycle.import_savepoint),
+    Route("ShowFlinkJobExecutionGraph", "GET", f"{_JOB}/execute-graph", jobs.show_execution_graph),
+    Route("CreateFlinkSqlJobGraph", "POST", _GRAPH, jobs.create_sql_job_graph),
+    Route("ExecuteFlinkJobSavepoint", "POST", f"{_JOB}/savepoint", jobs.trigger_savepoint),
+    Route("ImportFlinkJobSavepoint", "POST", f"{_JOB}/import-savepoint", jobs.import_savepoint),
     Route("CreateFlinkSqlJobTemplate", "POST", _TEMPLATES, templates.create_template),
     Route("ListFlinkSqlJobTemplates", "GET", _TEMPLATES, templates.list_templates),
     Route("UpdateFlinkSqlJobTemplate", "PUT", f"{_TEMPLATES}/{{template_id}}", templates.update_template),
@@ -75,9 +73,9 @@ ROUTES = (
     Route("KeystoneListProjects", "GET", "/v3/projects", iam.list_projects),
     Route("KeystoneCreateUserTokenByPassword", "POST", "/v3/auth/tokens", iam.create_token, is_open=True),
     Route("KeystoneValidateToken", "GET", "/v3/auth/tokens", iam.show_token),
-    Route("CreateTemporaryAccessKey", "POST", _SECURITY_TOKENS, temporary.create_security_token, is_open=True),
-    Route("GetMetadataToken", "PUT", _METADATA_TOKEN, temporary.create_metadata_token, is_open=True),
-    Route("GetSecurityKey", "GET", "/openstack/latest/securitykey", temporary.show_security_key, is_open=True),
+    Route("CreateTemporaryAccessKey", "POST", _SECURITY_TOKENS, iam.create_security_token, is_open=True),
+    Route("GetMetadataToken", "PUT", _METADATA_TOKEN, iam.create_metadata_token, is_open=True),
+    Route("GetSecurityKey", "GET", "/openstack/latest/securitykey", iam.show_security_key, is_open=True),
 )
 OPERATIONS = tuple(route.operation for route in ROUTES)
 

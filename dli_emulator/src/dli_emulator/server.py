@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
+import json
 import os
+import threading
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
 from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp.web import AppRunner, SockSite
 
+from dli_emulator import EmulatorError
 from dli_emulator.app import Service
-from dli_emulator.background import Background
-from dli_emulator.connections import connection
-from dli_emulator.door import Door
-from dli_emulator.errors import EmulatorError
-from dli_emulator.faults import Fault, Faults
-from dli_emulator.jobs import FlinkJob
+from dli_emulator.faults import S3_OPERATIONS, Fault, Faults
+from dli_emulator.flink_job import DEFAULT_COUNT, FlinkJob
 from dli_emulator.keys import Clock
-from dli_emulator.kinds import DOOR_OPERATIONS
-from dli_emulator.records import Recorded
+from dli_emulator.request_log import Recorded
 from dli_emulator.routes import OPERATIONS
-from dli_emulator.samples import DEFAULT_COUNT
-from dli_emulator.state import DEFAULT_PROJECT_ID, Identity, Settings, State
+from dli_emulator.s3_proxy import S3AuthProxy
+from dli_emulator.state import DEFAULT_AGENCY, DEFAULT_PROJECT_ID, Identity, Settings, State
 from dli_emulator.stores import Store, make_store
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
 
 #: seconds that requests under way have when the server stops
 _GRACE = 0.2
@@ -58,7 +58,7 @@ class Emulator:
     dli: str
     #: base URL of IAM
     iam: str
-    #: base URL of the object store; with moto that of the door, since moto wants a region of its own
+    #: base URL of the object store; with moto that of the S3 proxy, since moto requires a region of its own
     obs: str
     access_key: str
     secret_key: str
@@ -165,7 +165,7 @@ class Emulator:
         return self.connection()
 
     def connection(self, kind: str = "access_key", *, agency: bool = False, **extra: Any) -> str:  # noqa: ANN401 - any extra
-        """Give an Airflow connection as JSON, with credentials of a kind.
+        """Return an Airflow connection as JSON, with credentials of a kind.
 
         :param kind: ``access_key``, ``temporary`` (an access key with its security token), ``password``,
             ``token`` or ``metadata``
@@ -176,7 +176,7 @@ class Emulator:
         return connection(self.state, self.dli, self.obs, kind, agency=agency, extra=extra)
 
     def describe(self) -> dict[str, str]:
-        """Give all that a client needs to know, as texts."""
+        """Return all that a client needs to know, as texts."""
         names = ("dli", "iam", "obs", "region", "project_id", "access_key", "secret_key", "bucket", "airflow_conn")
         return {name: getattr(self, name) for name in names}
 
@@ -190,9 +190,9 @@ class Emulator:
             self._bucket = store.start()
             stack.callback(self._bucket.client.close)
             self._settle(store, listener.getsockname()[1])
-            door = Door(self.state, store.endpoint)
-            await stack.enter_async_context(door.open())
-            service = Service(self.state, self._bucket, self.reset, door, self._hosts)
+            s3_proxy = S3AuthProxy(self.state, store.endpoint)
+            await stack.enter_async_context(s3_proxy.open())
+            service = Service(self.state, self._bucket, self.reset, s3_proxy, self._hosts)
             runner = AppRunner(
                 service.application(),
                 access_log=None,
@@ -209,13 +209,13 @@ class Emulator:
         given = self._address[0]
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(given, given)  # noqa: S104 - compared # nosec B104
         self.dli = self.iam = f"http://{host}:{port}"
-        # The door signs anew, for the region that the store wants.
+        # The S3 proxy signs again, for the region that the store requires.
         self.obs = store.endpoint if store.any_region else self.dli
         self.access_key, self.secret_key = store.access_key, store.secret_key
         self.bucket = self._bucket.name
         self.s3 = self._bucket.client
         identity = Identity(self.access_key, self.secret_key, region=self.region, project_id=self.project_id)
-        operations = (*OPERATIONS, *DOOR_OPERATIONS)
+        operations = (*OPERATIONS, *S3_OPERATIONS)
         self.state = State(identity, self._jobs, self._settings, operations, self._clock)
 
 
@@ -228,3 +228,102 @@ def _listener(host: str, port: int) -> socket:
         listener.close()
         raise EmulatorError(f"cannot listen on {host}:{port}: {error.strerror}; 0 takes a free one") from error
     return listener
+
+
+#: the kinds, as the connection's ``auth_type`` names them; ``temporary`` is an access key with its security token
+KINDS = ("access_key", "temporary", "password", "token", "metadata")
+
+
+def connection(state: State, endpoint: str, obs: str, kind: str, *, agency: bool, extra: dict[str, Any]) -> str:
+    """Write a connection as JSON.
+
+    :param state: whom it is for
+    :param endpoint: base URL of the emulator
+    :param obs: base URL of the object store
+    :param kind: one of :data:`KINDS`
+    :param agency: whether it assumes the emulator's agency
+    :param extra: further extras; they replace those that would be there
+    :raises ValueError: if there is no such kind
+    """
+    if kind not in KINDS:
+        raise ValueError(f"no kind of credentials is called {kind!r}; there are {', '.join(KINDS)}")
+    identity = state.identity
+    login, password, own = _credentials(state, kind)
+    extras = {
+        "region": identity.region,
+        "project_id": identity.project_id,
+        "endpoint": endpoint,
+        # Only the permanent key is known to the store itself; the others use the S3 proxy.
+        "obs_endpoint": obs if kind == "access_key" and not agency else endpoint,
+        "iam_endpoint": endpoint,
+        **own,
+    }
+    if kind == "metadata":
+        extras["metadata_endpoint"] = endpoint
+    if agency:
+        extras |= {"agency_name": DEFAULT_AGENCY.name, "agency_domain_name": DEFAULT_AGENCY.domain}
+    given = {"login": login, "password": password, "extra": {**extras, **extra}}
+    return json.dumps({"conn_type": "dli"} | {name: value for name, value in given.items() if value is not None})
+
+
+def _credentials(state: State, kind: str) -> tuple[str | None, str | None, dict[str, str]]:
+    """Return login, password and the extras that belong to them."""
+    identity, keys = state.identity, state.keys
+    match kind:
+        case "access_key":
+            return identity.access_key, identity.secret_key, {}
+        case "temporary":
+            key = keys.issue_key()
+            return key.access_key, key.secret_key, {"security_token": key.security_token or ""}
+        case "password":
+            return identity.user, identity.password, {"auth_type": kind, "domain_name": identity.domain}
+        case "token":
+            return None, keys.issue_token(keys.users[identity.user]).value, {"auth_type": kind}
+    return None, None, {"auth_type": kind}
+
+
+class Background:
+    """Something that serves in the background.
+
+    All of it happens on one thread, from start to end: the kernel takes the end of the thread that started a child
+    for the end of its parent.
+
+    :param serving: serves while it is open
+    :param name: of the thread
+    """
+
+    def __init__(self, serving: Callable[[], AbstractAsyncContextManager[None]], name: str) -> None:
+        self._serving = serving
+        self._settled = threading.Event()
+        self._failure: BaseException | None = None
+        self._end = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Start; return when it serves, or raise what kept it from that."""
+        self._loop = asyncio.new_event_loop()
+        self._thread.start()
+        self._settled.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+
+    def stop(self) -> None:
+        """End; return when all is cleared up. Does nothing if that has been done."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._end.set)
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._serve())
+        except BaseException as failure:  # noqa: BLE001 - raised again by start
+            self._failure = failure
+        finally:
+            self._settled.set()
+
+    async def _serve(self) -> None:
+        async with self._serving():
+            self._settled.set()
+            await self._end.wait()

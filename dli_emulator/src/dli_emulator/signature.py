@@ -31,12 +31,12 @@ _AUTHORIZATION = re.compile(
 )
 
 
-class Malformed(ValueError):  # noqa: N818 - says what the header is
+class MalformedAuthorization(ValueError):  # noqa: N818 - says what the header is
     """The proof cannot be read; the text says which part of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class Authorization:
     """What an ``Authorization`` header says.
 
     :param access_key: who claims to have signed
@@ -51,47 +51,47 @@ class Proof:
     scope: tuple[str, ...] | None = None
 
 
-def read_proof(authorization: str) -> Proof:
+def parse_authorization(authorization: str) -> Authorization:
     """Read an ``Authorization`` header.
 
     :param authorization: its value
-    :raises Malformed: if it is of neither form, or does not cover ``X-Sdk-Date``
+    :raises MalformedAuthorization: if it is of neither form, or does not cover ``X-Sdk-Date``
     """
     match = _AUTHORIZATION.fullmatch(authorization.strip())
     if not match:
-        raise Malformed("the Authorization header is of no known form")
+        raise MalformedAuthorization("the Authorization header is of no known form")
     names = tuple(match["headers"].lower().split(";"))
     if DATE_HEADER.lower() not in names:
-        raise Malformed("X-Sdk-Date is not among the signed headers")
+        raise MalformedAuthorization("X-Sdk-Date is not among the signed headers")
     if match["form"] == "Access":
-        return Proof(match["who"], names, match["signature"])
+        return Authorization(match["who"], names, match["signature"])
     parts = match["who"].split("/")
     if len(parts) != _SCOPE_PARTS or parts[-1] != _TERMINATOR:
-        raise Malformed("the Credential is not AK/date/region/service/sdk_request")
-    return Proof(parts[0], names, match["signature"], tuple(parts[1:]))
+        raise MalformedAuthorization("the Credential is not AK/date/region/service/sdk_request")
+    return Authorization(parts[0], names, match["signature"], tuple(parts[1:]))
 
 
 def signing_time(request: Request) -> datetime:
     """Read ``X-Sdk-Date``.
 
     :param request: the request
-    :raises Malformed: if it is missing or no date
+    :raises MalformedAuthorization: if it is missing or no date
     """
     try:
         return datetime.strptime(request.header(DATE_HEADER) or "", DATE_FORMAT).replace(tzinfo=UTC)
     except ValueError:
-        raise Malformed("X-Sdk-Date is missing or not of the form YYYYMMDDTHHMMSSZ") from None
+        raise MalformedAuthorization("X-Sdk-Date is missing or not of the form YYYYMMDDTHHMMSSZ") from None
 
 
-def signature_holds(request: Request, proof: Proof, secret: str) -> bool:
-    """Tell whether the request is the one that was signed, with this secret.
+def is_signed(request: Request, proof: Authorization, secret: str) -> bool:
+    """Return whether the request is the one that was signed, with this secret.
 
     :param request: as it arrived
     :param proof: what its ``Authorization`` says
     :param secret: of the access key that claims it
     """
     date = request.header(DATE_HEADER) or ""
-    if not content_as_told(request) or (proof.scope and proof.scope[0] != date[:8]):
+    if not content_matches(request) or (proof.scope and proof.scope[0] != date[:8]):
         return False
     text = string_to_sign(date, proof.scope, canonical_request(request, proof.signed_headers))
     return hmac.compare_digest(_mac(signing_key(secret, proof.scope), text).hex(), proof.signature)
@@ -135,7 +135,7 @@ def canonical_query(pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def content_hash(request: Request) -> str:
-    """Give the hash that was signed: the one told in ``X-Sdk-Content-Sha256``, else that of the body.
+    """Return the hash that was signed: the one told in ``X-Sdk-Content-Sha256``, else that of the body.
 
     :param request: as it arrived
     """
@@ -143,8 +143,8 @@ def content_hash(request: Request) -> str:
     return told if told and request.body else hashlib.sha256(request.body).hexdigest()
 
 
-def content_as_told(request: Request) -> bool:
-    """Tell whether ``X-Sdk-Content-Sha256``, where given, is the body's hash or says that it is unsigned.
+def content_matches(request: Request) -> bool:
+    """Return whether ``X-Sdk-Content-Sha256``, where given, is the body's hash or says that it is unsigned.
 
     :param request: as it arrived
     """
@@ -156,7 +156,7 @@ def string_to_sign(date: str, scope: Sequence[str] | None, canonical: str) -> st
     """Put algorithm, date, scope (``Credential=`` form only) and the hash of the canonical request together.
 
     :param date: ``X-Sdk-Date``
-    :param scope: see :class:`Proof`
+    :param scope: see :class:`Authorization`
     :param canonical: see :func:`canonical_request`
     """
     hashed = hashlib.sha256(canonical.encode(errors="surrogateescape")).hexdigest()
@@ -164,10 +164,10 @@ def string_to_sign(date: str, scope: Sequence[str] | None, canonical: str) -> st
 
 
 def signing_key(secret: str, scope: Sequence[str] | None) -> bytes:
-    """Give the key: the secret itself, or derived from it part by part of the scope.
+    """Return the key: the secret itself, or derived from it part by part of the scope.
 
     :param secret: secret access key
-    :param scope: see :class:`Proof`
+    :param scope: see :class:`Authorization`
     """
     if scope is None:
         return secret.encode()

@@ -1,20 +1,18 @@
-"""The state behind the API: projects with their jobs, keys, faults and request log. Knows no HTTP."""
+"""The state of the emulated service: projects, jobs, templates, keys, faults and request log. Knows no HTTP."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from dli_emulator.faults import Faults
-from dli_emulator.jobs import FlinkJob
+from dli_emulator.flink_job import FIRST_ID, FlinkJob, sample_jobs
 from dli_emulator.keys import Agency, Clock, KeyRing, User
-from dli_emulator.project import Project
-from dli_emulator.records import RequestLog
-from dli_emulator.samples import FIRST_ID, sample_jobs
+from dli_emulator.request_log import RequestLog
 
 DEFAULT_PROJECT_ID = "48cc2c48765f481480c7db940d6409d1"
 DEFAULT_USER = "emulator-user"
@@ -122,7 +120,7 @@ class State:
         return self.projects[self.identity.project_id].jobs
 
     def job(self, job_id: int) -> FlinkJob | None:
-        """Give a job as it is now, of whichever project; None if there is none.
+        """Return a job as it is now, of whichever project; None if there is none.
 
         :param job_id: its id
         """
@@ -154,14 +152,14 @@ class State:
         return job
 
     def next_id(self) -> int:
-        """Give an id that no job or template has had."""
+        """Return an id that no job or template has had."""
         with self._lock:
             taken = max((job_id for project in self.projects.values() for job_id in project.jobs), default=0)
             self._last_id = max(self._last_id, taken) + 1
             return self._last_id
 
     def stamp(self) -> int:
-        """Give the present time in epoch milliseconds, and never the same twice."""
+        """Return the present time in epoch milliseconds, and never the same twice."""
         with self._lock:
             self._last_stamp = max(int(self.clock() * 1000), self._last_stamp + 1)
             return self._last_stamp
@@ -170,3 +168,67 @@ class State:
         if isinstance(self._first_jobs, int):
             return sample_jobs(self._first_jobs, self.identity.project_id)
         return deepcopy(self._first_jobs)
+
+
+@dataclass
+class Template:
+    """A template of SQL jobs; times are epoch milliseconds."""
+
+    template_id: int
+    name: str
+    desc: str
+    sql_body: str
+    job_type: str
+    create_time: int
+    update_time: int | None = None
+
+    def shown(self) -> dict[str, Any]:
+        """Return it as the list shows it."""
+        return asdict(self)
+
+
+@dataclass
+class Project:
+    """One project.
+
+    :param project_id: its id
+    :param name: its name; the region's, unless it is a sub-project
+    :param clock: gives epoch seconds
+    :param jobs: by id, as they were when they were last looked at; see :meth:`job`
+    :param templates: by id
+    :param buckets: that DLI was let into
+    :param roles: of DLI's agency
+    """
+
+    project_id: str
+    name: str
+    clock: Callable[[], float] = field(repr=False)
+    jobs: dict[int, FlinkJob] = field(default_factory=dict, repr=False)
+    templates: dict[int, Template] = field(default_factory=dict, repr=False)
+    buckets: set[str] = field(default_factory=set)
+    roles: list[str] = field(default_factory=list)
+
+    def job(self, job_id: int) -> FlinkJob | None:
+        """Return a job as it is now, or None.
+
+        :param job_id: its id
+        """
+        job = self.jobs.get(job_id)
+        if job is not None:
+            job.settle(self.clock())
+        return job
+
+    def current_jobs(self) -> list[FlinkJob]:
+        """Return all jobs as they are now."""
+        now = self.clock()
+        jobs = list(self.jobs.values())
+        for job in jobs:
+            job.settle(now)
+        return jobs
+
+    def named(self, name: str) -> FlinkJob | None:
+        """Return the job of a name, or None.
+
+        :param name: of the job
+        """
+        return next((job for job in self.current_jobs() if job.name == name), None)

@@ -1,13 +1,17 @@
-"""Requests, replies and refusals as plain values. No sockets, no rules."""
+"""Requests, replies and refusals as plain values, and connections that end without a reply."""
 
 from __future__ import annotations
 
 import json
+import socket
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
+
+from aiohttp import web
 
 
 def query_pairs(query: str) -> list[tuple[str, str]]:
@@ -49,7 +53,7 @@ class Request:
         return tuple(query_pairs(self.target.partition("?")[2]))
 
     def header(self, name: str) -> str | None:
-        """Give a header's value, or None; of several with one name, the first.
+        """Return a header's value, or None; of several with one name, the first.
 
         :param name: in any case
         """
@@ -71,7 +75,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def payload(self) -> tuple[bytes, str]:
-        """Give the bytes to send and their content type."""
+        """Return the bytes to send and their content type."""
         if isinstance(self.body, bytes):
             return self.body, "application/octet-stream"
         if isinstance(self.body, str):
@@ -103,7 +107,7 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the emulator
         self.headers = headers or {}
 
     def reply(self, request_id: str) -> Reply:
-        """Give the answer: the gateway names the request in the body, DLI does not.
+        """Return the answer: the gateway names the request in the body, DLI does not.
 
         :param request_id: of the request refused
         """
@@ -112,3 +116,25 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the emulator
         else:
             body = {"error_code": self.code, "error_msg": self.message}
         return Reply(self.status, body, self.headers)
+
+
+class ConnectionDropped(Exception):  # noqa: N818 - what happens to the connection
+    """The connection ends without an answer."""
+
+
+def drop_connection(incoming: web.Request, *, hard: bool) -> web.Response:
+    """Close the connection of a request.
+
+    :param incoming: the request
+    :param hard: send a reset
+    :returns: something to return to the server, which can send it no more
+    """
+    transport = incoming.transport
+    if transport is not None:
+        if hard:  # closing a socket that lingers for no time sends a reset
+            linger = struct.pack("ii", 1, 0)
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            transport.abort()
+        else:
+            transport.close()
+    return web.Response()

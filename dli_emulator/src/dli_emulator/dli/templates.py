@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dli_emulator.call import Call
-from dli_emulator.dli.answers import field, id_of, plainly_done, text_field
-from dli_emulator.dli.settings import checked_tags
-from dli_emulator.project import Template
+from dli_emulator.call import Call, done_with_boolean, field, id_of, text_field
+from dli_emulator.dli.definitions import checked_tags
+from dli_emulator.state import Template
 from dli_emulator.wire import Refusal, Reply
 
 _NAME, _DESC, _SQL = 64, 512, 10_000
@@ -39,7 +38,7 @@ async def create_template(call: Call) -> Reply:
     call.project.templates[template.template_id] = template
     shown = template.shown()
     names = ("template_id", "name", "desc", "create_time", "job_type")
-    return plainly_done("", template={name: shown[name] for name in names})
+    return done_with_boolean("", template={name: shown[name] for name in names})
 
 
 async def update_template(call: Call) -> Reply:
@@ -50,14 +49,16 @@ async def update_template(call: Call) -> Reply:
         if value is not None:
             setattr(template, name, value)
     template.update_time = call.state.stamp()
-    return plainly_done("The template is updated successfully.")
+    return done_with_boolean("The template is updated successfully.")
 
 
 async def delete_template(call: Call) -> Reply:
     """Delete a template (dli_02_0247)."""
     template = _of_path(call, "DLI.18005")
     del call.project.templates[template.template_id]
-    return plainly_done("The template is deleted successfully.", template={"template_id": template.template_id})
+    return done_with_boolean(
+        "The template is deleted successfully.", template={"template_id": template.template_id}
+    )
 
 
 async def list_templates(call: Call) -> Reply:
@@ -71,7 +72,9 @@ async def list_templates(call: Call) -> Reply:
     fitting = [each for each in call.project.templates.values() if query.get("name", "") in each.name]
     fitting.sort(key=lambda each: each.template_id, reverse=query.get("order") != "asc")
     page = fitting[offset : offset + limit]
-    return plainly_done(template_list={"total_count": len(fitting), "templates": [each.shown() for each in page]})
+    return done_with_boolean(
+        template_list={"total_count": len(fitting), "templates": [each.shown() for each in page]}
+    )
 
 
 def _of_path(call: Call, code: str) -> Template:

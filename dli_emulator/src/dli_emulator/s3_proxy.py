@@ -1,9 +1,8 @@
-"""A door before the object store for temporary keys, which the stores behind it do not know.
+"""An S3 proxy that accepts temporary keys, which the object stores do not know.
 
-OBS takes a temporary access key with its security token; stores that stand in for OBS take keys of their own only.
-So a request to this port that is signed as S3 wants it (``AWS4-HMAC-SHA256``) is judged here: key, token, their
-end, signature. If all of it holds, it goes on to the store, signed anew with the store's own key, and the store's
-answer comes back as it is.
+OBS accepts a temporary access key with its security token; the local stores know only keys of their own. A request
+to this port that is signed for S3 (``AWS4-HMAC-SHA256``) is verified here: key, token, expiry, signature. It is
+then signed again with the store's own key and forwarded, and the response is returned unchanged.
 """
 
 from __future__ import annotations
@@ -21,12 +20,11 @@ from xml.sax.saxutils import escape
 from aiohttp import ClientResponse, ClientSession, DummyCookieJar, web
 from yarl import URL
 
-from dli_emulator.cutting import cut
-from dli_emulator.faults import Fault
+from dli_emulator.bucket import SIGNING_REGION
+from dli_emulator.faults import S3_FAULTS, Fault
 from dli_emulator.keys import AccessKey
-from dli_emulator.kinds import AT_THE_DOOR
-from dli_emulator.obs import SIGNING_REGION
 from dli_emulator.state import State
+from dli_emulator.wire import drop_connection
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 _PIECE = 64 * 1024
@@ -50,7 +48,7 @@ _NOT_RETURNED = {"connection", "date", "keep-alive", "server", "transfer-encodin
 
 
 @dataclass
-class Refused(Exception):  # noqa: N818 - an answer, not a fault of the emulator
+class S3Refusal(Exception):  # noqa: N818 - an answer, not a fault of the emulator
     """The store's interface says no.
 
     :param code: S3's error code
@@ -61,7 +59,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault of the emulator
     message: str
 
 
-class Door:
+class S3AuthProxy:
     """Lets requests through to the store.
 
     :param state: knows the keys
@@ -82,17 +80,17 @@ class Door:
 
     @staticmethod
     def is_for(incoming: web.Request) -> bool:
-        """Tell whether a request is for the store."""
+        """Return whether a request is for the store."""
         return incoming.headers.get("Authorization", "").startswith(ALGORITHM)
 
     async def handle(self, incoming: web.Request) -> web.StreamResponse:
         """Answer one request."""
         try:
-            self._judge(incoming)
-        except Refused as refused:
+            self._authenticate(incoming)
+        except S3Refusal as refused:
             return _error(403, refused.code, refused.message)
         # A fault for each operation that the store cannot meet waits for a request to DLI.
-        return await self._answer(incoming, self._state.faults.take(_operation(incoming), AT_THE_DOOR))
+        return await self._answer(incoming, self._state.faults.take(_operation(incoming), S3_FAULTS))
 
     async def _answer(self, incoming: web.Request, fault: Fault | None) -> web.StreamResponse:
         kind = fault.kind if fault else None
@@ -101,21 +99,21 @@ class Door:
         if fault and kind in ("error", "html"):
             return _scripted(fault)
         if kind in ("cut_before", "reset_before"):
-            return cut(incoming, hard=kind == "reset_before")
+            return drop_connection(incoming, hard=kind == "reset_before")
         return await self._forward(incoming, kind)
 
-    def _judge(self, incoming: web.Request) -> None:
+    def _authenticate(self, incoming: web.Request) -> None:
         proof = _PROOF.fullmatch(incoming.headers["Authorization"])
         key = self._state.keys.access_keys.get(proof["key"]) if proof else None
         if proof is None or key is None or incoming.headers.get("X-Amz-Security-Token") != key.security_token:
-            raise Refused("InvalidAccessKeyId", "The key is not known, or the security token is not its own.")
-        if self._state.keys.has_ended(key):
-            raise Refused("ExpiredToken", "The provided token has expired.")
+            raise S3Refusal("InvalidAccessKeyId", "The key is not known, or the security token is not its own.")
+        if self._state.keys.is_expired(key):
+            raise S3Refusal("ExpiredToken", "The provided token has expired.")
         names = proof["headers"].split(";")
         signed = {name: ",".join(incoming.headers.getall(name, ())) for name in names}
         expected = _signature(incoming, key, proof["region"], signed)
         if not hmac.compare_digest(expected, proof["signature"]):
-            raise Refused("SignatureDoesNotMatch", "The signature is not the one of this request and key.")
+            raise S3Refusal("SignatureDoesNotMatch", "The signature is not the one of this request and key.")
 
     async def _forward(self, incoming: web.Request, fault: str | None) -> web.StreamResponse:
         url = URL(f"{self._endpoint}{incoming.raw_path}", encoded=True)
@@ -150,7 +148,7 @@ async def _passed_on(
         if left is not None:
             left -= len(piece)
             if left <= 0:
-                return cut(incoming, hard=False)
+                return drop_connection(incoming, hard=False)
     return response
 
 
@@ -182,7 +180,7 @@ def _signature(incoming: web.Request, key: AccessKey, region: str, signed: Mappi
 
 
 def _aws_request(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Any:  # noqa: ANN401 - untyped there
-    from botocore.awsrequest import AWSRequest  # noqa: PLC0415 - takes long, and few come through this door
+    from botocore.awsrequest import AWSRequest  # noqa: PLC0415 - takes long, and few requests need it
 
     return AWSRequest(method=method, url=url, headers=dict(headers), data=body)
 

@@ -68,7 +68,7 @@ class Bucket:
         self.client.delete_object(Bucket=self.name, Key=".emulator")
 
     def has_bucket(self, bucket: str) -> bool:
-        """Tell whether there is such a bucket that we may use.
+        """Return whether there is such a bucket that we may use.
 
         :param bucket: its name
         """

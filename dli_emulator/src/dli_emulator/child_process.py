@@ -54,7 +54,7 @@ class Child:
         return self._process is not None and self._process.poll() is None
 
     def last_words(self) -> str:
-        """Give the last line that it wrote."""
+        """Return the last line that it wrote."""
         log = self.directory / "log"
         lines = log.read_text(errors="replace").split("\n") if log.exists() else []
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
@@ -70,7 +70,7 @@ class Child:
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Give ports that nothing listens on. Another process may take one before it is used: be ready to try again.
+    """Return ports that nothing listens on. Another process may take one before it is used: be ready to try again.
 
     :param count: how many
     :param host: address they are to be free on

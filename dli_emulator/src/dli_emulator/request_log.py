@@ -1,4 +1,4 @@
-"""The request log: what really arrived, and what was answered."""
+"""The request log: what arrived, and what was returned."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SECRET_FIELDS = {"password", "token", "secret", "securitytoken"}
 
 @dataclass(frozen=True)
 class Recorded:
-    """One request and its answer. Signature, tokens and passwords are blotted out.
+    """One request and its answer. Signature, tokens and passwords are redacted.
 
     :param operation: such as ``ExportFlinkJobs``; None if the API is unknown
     :param method: in upper case
@@ -136,18 +136,18 @@ def _shown_body(body: bytes) -> str:
     if not any(field in text for field in _SECRET_FIELDS):
         return text
     try:
-        return json.dumps(_blotted(json.loads(text)), ensure_ascii=False)
+        return json.dumps(_redacted(json.loads(text)), ensure_ascii=False)
     except ValueError:
         return text
 
 
-def _blotted(value: Any) -> Any:  # noqa: ANN401 - any JSON
+def _redacted(value: Any) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, dict):
-        return {key: _blotted_field(key, item) for key, item in value.items()}
-    return [_blotted(item) for item in value] if isinstance(value, list) else value
+        return {key: _redacted_field(key, item) for key, item in value.items()}
+    return [_redacted(item) for item in value] if isinstance(value, list) else value
 
 
-def _blotted_field(key: str, value: Any) -> Any:  # noqa: ANN401 - any JSON
+def _redacted_field(key: str, value: Any) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, dict) and key == "token" and "id" in value:
         return {**value, "id": _HIDDEN}
-    return _HIDDEN if key in _SECRET_FIELDS and isinstance(value, str) else _blotted(value)
+    return _HIDDEN if key in _SECRET_FIELDS and isinstance(value, str) else _redacted(value)
