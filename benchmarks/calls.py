@@ -28,7 +28,7 @@ from yarl import URL
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Request
 from airflow_provider_dli.client.credentials import AccessKey, sign
-from airflow_provider_dli.client.exchange import build
+from airflow_provider_dli.client.exchange import build_request
 from airflow_provider_dli.hooks.dli import DliHook
 
 ROUNDS = 300
@@ -73,7 +73,9 @@ def ours(url: str) -> Callable[[], Any]:
 
 def the_same_request(url: str) -> Request:
     """Build the request that our hook sends, once."""
-    return sign(build(flink.list_jobs({}, limit=1), url, PROJECT), AccessKey("AK", SECRET), "20260115T083045Z")
+    return sign(
+        build_request(flink.list_jobs({}, limit=1), url, PROJECT), AccessKey("AK", SECRET), "20260115T083045Z"
+    )
 
 
 def bare(url: str) -> Callable[[], Any]:

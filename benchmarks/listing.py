@@ -21,7 +21,7 @@ from huaweicloudsdkdli.v1 import DliClient, ListFlinkJobsRequest  # type: ignore
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.credentials import AccessKey, sign
-from airflow_provider_dli.client.exchange import build, utc_now
+from airflow_provider_dli.client.exchange import build_request, utc_now
 from airflow_provider_dli.client.signing import sdk_date
 from airflow_provider_dli.hooks.dli import DliHook
 
@@ -51,7 +51,7 @@ def bare(told: dict[str, str]) -> int:
     with requests.Session() as session:
         while True:
             call = flink.list_jobs({}, limit=PAGE, offset=found)
-            request = sign(build(call, told["dli"], told["project_id"]), key, sdk_date(utc_now()))
+            request = sign(build_request(call, told["dli"], told["project_id"]), key, sdk_date(utc_now()))
             reply = session.get(request.url, headers=dict(request.headers), timeout=30)
             page = reply.json()["job_list"]["jobs"]
             if not page:

@@ -14,7 +14,7 @@ from masking import Mask
 from airflow_provider_dli.client.account import Account
 from airflow_provider_dli.client.call import Call, Flow, QueryValue, Reply, pause, send
 from airflow_provider_dli.client.errors import ServiceError
-from airflow_provider_dli.client.exchange import build, utc_now
+from airflow_provider_dli.client.exchange import build_request, utc_now
 from airflow_provider_dli.client.flink.fields import JOBS
 from airflow_provider_dli.client.replies import is_true, json_object, retry_after
 from airflow_provider_dli.client.transport.sync import SyncTransport
@@ -107,7 +107,7 @@ def _asked(call: Call[Any], account: Account) -> Flow[Reply]:
     while True:
         tries += 1
         project_id = yield from account.project.id(utc_now)
-        request = build(call, account.endpoint, project_id)
+        request = build_request(call, account.endpoint, project_id)
         reply = yield from send((yield from account.credentials.authenticate(request, utc_now)))
         again = reply.status == _THROTTLED or (reply.status == _UNAVAILABLE and call.method == "GET")
         if not again or tries == _TRIES:

@@ -1,1 +1,1 @@
-"""Huawei Cloud as DLI speaks it: values, signature, conversation, drivers. Never imports Airflow."""
+"""The client of Huawei Cloud's DLI and OBS: calls, signature, request flow, transports. Never imports Airflow."""

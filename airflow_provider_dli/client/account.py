@@ -1,4 +1,4 @@
-"""Where we are: one account in one project and region, the hosts that serve it, and how they are reached."""
+"""An account in one project and region, the hosts that serve it, and how they are reached."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Network:
     :param verify: True to check certificates against the system's authorities, a path to check them against
         others, False to check nothing
     :param proxy: URL of a proxy; None for the one in the environment, if any
-    :param connect_timeout: seconds until a connection stands
+    :param connect_timeout: seconds to establish a connection
     :param read_timeout: seconds without a byte of the response
     :param total_timeout: seconds that one request may take in all, its response included; None for
         ``connect_timeout`` and twice ``read_timeout``
@@ -39,12 +39,12 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How patient a call is.
+    """When a call is retried.
 
-    :param budget: seconds that one call may take in all, its waits included; 0 asks once
+    :param budget: seconds that one call may take in all, its waits included; 0 for no retry
     :param first_pause: seconds that the first wait lasts at most; each further one up to twice as long
     :param longest_pause: seconds that no wait exceeds
-    :param chance: draws from 0 to 1, for full jitter: each wait is that part of what it may last
+    :param chance: returns 0 to 1, for full jitter: each wait is that part of its longest
     """
 
     budget: float = 120.0
@@ -59,7 +59,7 @@ class Project:
     :param project_id: its id; None to look it up
     :param name: its name: the region
     :param iam_endpoint: base URL of IAM
-    :param credentials: who looks it up
+    :param credentials: authenticate the look-up
     """
 
     def __init__(self, project_id: str | None, name: str, iam_endpoint: str, credentials: Credentials) -> None:
@@ -70,9 +70,9 @@ class Project:
         self._found = Cached(self._look_up)
 
     def id(self, clock: Clock) -> Flow[str]:
-        """Give the project's id, asking IAM once if it was not given.
+        """Return the project's id, looked up in IAM once if it was not given.
 
-        :param clock: tells the time of proof
+        :param clock: returns the current time
         :raises ConfigurationError: if not exactly one project bears the name
         """
         return self.given or (yield from self._found.get(clock))
@@ -91,18 +91,18 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose jobs, in which project of which region, reached through which hosts.
+    """A project in a region, its credentials and its hosts.
 
     :param region: region id, such as ``cn-north-4``
     :param project: the project in that region
-    :param credentials: proof of identity
+    :param credentials: authenticate its requests
     :param endpoint: base URL of DLI
     :param obs_endpoint: base URL of OBS, without a bucket
     :param iam_endpoint: base URL of IAM
     :param console: base URL of the console; None if it is not known
     :param bucket: a bucket to try when the connection is tested
     :param network: how hosts are reached
-    :param retry: how patient calls are
+    :param retry: when calls are retried
     :param dli_clock: what is known of DLI's clock
     :param obs_clock: what is known of OBS's clock
     """

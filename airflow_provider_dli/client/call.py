@@ -1,6 +1,6 @@
-"""What passes between the halves as plain frozen values: a call, the request it becomes, the reply to it.
+"""A call, the request that it becomes, and the reply to it, as plain frozen values; and how requests are built.
 
-A conversation is a generator of steps: it yields a :class:`Request` and is sent the :class:`Reply`, or yields a
+A flow is a generator of steps: it yields a :class:`Request` and is sent the :class:`Reply`, or yields a
 :class:`Pause` and is sent None once the time has passed. If no reply comes, the driver throws a
 :class:`~airflow_provider_dli.client.errors.NoResponseError` into it.
 """
@@ -21,14 +21,14 @@ T = TypeVar("T")
 
 CONTENT_TYPE = "application/json"
 USER_AGENT = f"airflow-provider-dli/{__version__}"
-_BLOT = "***"
+_REDACTED = "***"
 _OK = range(200, 300)
 #: characters of a login that may be a secret; a shorter one may be part of any word
 _LIKE_SECRET = 8
 
 Scalar = str | int | bool
 
-#: tells the time, aware; passed in, so that a test can set it
+#: returns the current time, aware; passed in, so that a test can set it
 Clock = Callable[[], datetime]
 QueryValue = Scalar | list[str] | list[int]
 
@@ -44,7 +44,7 @@ class Call(Generic[T]):
     :param path_params: values for the names in ``path`` other than ``project_id``
     :param query: query parameters; a list gives one pair per element
     :param body: JSON body, or None for a request without one
-    :param repeatable: True where asking twice does no more than asking once
+    :param repeatable: True where sending it twice has the effect of sending it once
     """
 
     operation: str
@@ -65,9 +65,9 @@ class Request:
     :param url: absolute URL, already percent-encoded
     :param headers: name and value of each header, ``Host`` first
     :param body: the bytes that were hashed for the signature
-    :param operation: what is asked, for messages
-    :param secrets: texts in it that no message may show, should an answer repeat them
-    :param logins: whom it says it is from, which may be a secret in the wrong field; a refusal may repeat it
+    :param operation: what is requested, for messages
+    :param secrets: strings in it that no message may show, should a reply repeat them
+    :param logins: its identity, which may be a secret in the wrong field; a refusal may repeat it
     :param direct: True where no proxy may come between: the host is one that only this machine reaches
     """
 
@@ -82,7 +82,7 @@ class Request:
     direct: bool = False
 
     def __repr__(self) -> str:
-        """Name what is asked and from whom; header values are kept back."""
+        """Name operation, method and URL; header values are left out."""
         return f"Request({self.operation}: {self.method} {self.url})"
 
     def redacted(self, reply: Reply) -> Reply:
@@ -92,8 +92,8 @@ class Request:
 
         :param reply: to this request
         """
-        told = self.logins if reply.status not in _OK else ()
-        return reply.without((*self.secrets, *(login for login in told if len(login) >= _LIKE_SECRET)))
+        logins = self.logins if reply.status not in _OK else ()
+        return reply.redact((*self.secrets, *(login for login in logins if len(login) >= _LIKE_SECRET)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Reply:
     :param status: HTTP status code
     :param headers: header fields, names in lower case
     :param body: raw bytes of the body
-    :param sent: epoch seconds, by this machine, when the request was sent; None if nobody took it down
+    :param sent: epoch seconds, by this machine, when the request was sent; None if it is not known
     :param received: epoch seconds, by this machine, when the headers were there
     """
 
@@ -113,23 +113,23 @@ class Reply:
     sent: float | None = field(default=None, repr=False, compare=False)
     received: float | None = field(default=None, repr=False, compare=False)
 
-    def without(self, secrets: Iterable[str]) -> Reply:
-        """Blot out texts, as they are and as JSON writes them.
+    def redact(self, secrets: Iterable[str]) -> Reply:
+        """Return the reply without some strings, as they are and as JSON writes them.
 
-        :param secrets: the texts
+        :param secrets: the strings
         """
         body, headers = self.body, self.headers
         for secret in secrets:
             for form in {secret, json.dumps(secret)[1:-1]}:
-                body = body.replace(form.encode(), _BLOT.encode())
+                body = body.replace(form.encode(), _REDACTED.encode())
             if any(secret in value for value in headers.values()):
-                headers = {name: value.replace(secret, _BLOT) for name, value in headers.items()}
+                headers = {name: value.replace(secret, _REDACTED) for name, value in headers.items()}
         return self if body is self.body and headers is self.headers else replace(self, headers=headers, body=body)
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Time that passes before the conversation goes on.
+    """Time that passes before the flow goes on.
 
     :param seconds: how long to wait
     """
@@ -141,10 +141,10 @@ Flow = Generator[Request | Pause, Reply | None, T]
 
 
 def send(request: Request) -> Flow[Reply]:
-    """Send one request; its reply, without the secrets of the request, should it repeat them."""
+    """Send one request; return its reply, redacted: it may repeat secrets of the request."""
     reply = yield request
     if reply is None:
-        raise TypeError("a driver answers a request with its reply")
+        raise TypeError("a driver must send the reply to a request")
     return request.redacted(reply)
 
 
@@ -162,7 +162,7 @@ def json_request(
 ) -> Request:
     """Build a request with a JSON body, or with none.
 
-    :param operation: what is asked, for messages
+    :param operation: what is requested, for messages
     :param method: HTTP method
     :param url: absolute URL, percent-encoded
     :param body: what to serialise: compactly, as UTF-8; what is hashed is what is sent
@@ -184,7 +184,7 @@ def plain_request(
 ) -> Request:
     """Build a request of bytes.
 
-    :param operation: what is asked, for messages
+    :param operation: what is requested, for messages
     :param method: HTTP method
     :param url: absolute URL, percent-encoded
     :param headers: headers but for ``Host`` and ``User-Agent``
@@ -204,7 +204,7 @@ def _serialised(body: Mapping[str, Any]) -> bytes:
 
 
 def _texts(field: str, value: object) -> Iterator[tuple[str, str]]:
-    """Give each text of a body, and each name, with the field that it stands in."""
+    """Yield each string of a body, and each name, with its field."""
     if isinstance(value, str):
         yield field, value
     elif isinstance(value, Mapping):
@@ -221,10 +221,10 @@ def encodable(field: str, text: str) -> str:
 
     :param field: where it stands, for the message
     :param text: what is to be sent
-    :raises ConfigurationError: if it has half a character, as a text cut in two has
+    :raises ConfigurationError: if it has half a character, as a string cut in two has
     """
     if not _writable(text):
-        raise ConfigurationError(field, "is not valid Unicode", "give a text that is")
+        raise ConfigurationError(field, "is not valid Unicode", "give a string that is")
     return text
 
 

@@ -29,7 +29,7 @@ def offset_in(reply: Reply) -> Interval | None:
 
     :param reply: a response
     :returns: None where the response has no date of the service: none that can be read, one of a cache or a
-        gateway, one more than a day away, or nobody took down when it came
+        gateway, one more than a day away, or if it is not known when it came
     """
     sent, received = reply.sent, reply.received
     date = moment(reply.headers.get("date", ""))

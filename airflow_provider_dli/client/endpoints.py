@@ -1,4 +1,4 @@
-"""Which hosts serve a region, and checks of what people type for them."""
+"""Which hosts serve a region, and the checks of regions, projects, URLs and certificates of a connection."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def default_endpoint(service: str, region: str, cloud: str | None = None) -> str
     name = cloud or _cloud_of(region)
     if name not in CLOUDS:
         raise ConfigurationError(
-            "cloud", f"{beginning(name)} is no known cloud", f"give one of {', '.join(CLOUDS)}"
+            "cloud", f"{beginning(name)} is not a known cloud", f"give one of {', '.join(CLOUDS)}"
         )
     return CLOUDS[name].format(service=service, region=region)
 
@@ -159,7 +159,7 @@ def shown_path(path: str) -> str:
 
 
 def _encodable(host: str) -> bool:
-    """Say whether a name can be looked up, whatever it is."""
+    """Return whether a name can be looked up, whatever it is."""
     try:
         host.encode("idna")
     except UnicodeError:

@@ -1,4 +1,4 @@
-"""One conversation with the service, written once: build, prove, judge, perhaps ask again.
+"""The exchange of a call with the service, written once: build, authenticate, send, parse, perhaps retry.
 
 A generator without clock, sleep or sockets (see :mod:`airflow_provider_dli.client.call`). Both drivers in
 :mod:`airflow_provider_dli.client.transport` run this one generator, so they cannot drift apart.
@@ -41,52 +41,52 @@ _log = safe_logger(__name__)
 
 # "App authentication", which is also what a signature with another time gets.
 _CLOCK_CODE = "APIGW.0303"
-#: longest wait that a service is granted through ``Retry-After``, in seconds
-LONGEST_ASKED_FOR = 60.0
+#: longest wait through ``Retry-After``, in seconds
+_MAX_RETRY_AFTER = 60.0
 
 
 def utc_now() -> datetime:
-    """Tell the time, aware: the clock where no other is given."""
+    """Return the current time, aware: the clock where no other is given."""
     return datetime.now(UTC)
 
 
 def request_flow(
     call: Call[T], account: Account, clock: Clock = utc_now, policy: RetryPolicy | None = None
 ) -> Flow[T]:
-    """Hold the conversation that one call is.
+    """Send a call until it succeeds or is not to be retried, and return its parsed result.
 
-    What surely did not happen is asked again; what perhaps happened only if the call is repeatable; a refused
-    proof once, if other proof can be had. Every attempt is proven anew.
+    A request that never took effect is retried; one that may have taken effect only if the call is repeatable; one
+    whose credentials were refused once, if others can be fetched. Every attempt is authenticated for itself.
 
-    :param call: what to ask
-    :param account: whom to ask, and as whom
-    :param clock: tells the time of proof, and how long it has taken
-    :param policy: how patient to be; by default as the account says
+    :param call: what to request
+    :param account: project, hosts and credentials
+    :param clock: returns the current time, for the signature and the retry budget
+    :param policy: when to retry; by default the account's
     :returns: through ``StopIteration``, the parsed result
-    :raises DliClientError: whatever goes wrong in the end
+    :raises DliClientError: the error of the last attempt
     """
     retries = Retries(policy or account.retry, clock())
-    renewed = False
+    reauthenticated = False
     while True:
         sent, reply = None, None
         try:
-            sent = yield from _proven(call, account, clock)
+            sent = yield from _authenticated(call, account, clock)
             reply = yield from send(sent)
             account.dli_clock.observe(reply)
-            return judge(call, reply)
+            return parse_reply(call, reply)
         except DliClientError as error:
-            _tell_clocks(error, reply, clock())
+            _add_clocks(error, reply, clock())
             if (
                 sent
-                and not renewed
+                and not reauthenticated
                 and isinstance(error, AuthenticationError)
                 and account.credentials.invalidate(sent)
             ):
-                renewed = True
+                reauthenticated = True
                 _log.info("%s Authenticating again once.", error)
                 continue
-            harmless = call.repeatable or sent is None
-            seconds = retries.pause_after(error, harmless=harmless, now=clock())
+            repeatable = call.repeatable or sent is None
+            seconds = retries.pause_after(error, repeatable=repeatable, now=clock())
             if seconds is None:
                 raise
             _log.warning("%s Retrying in %.1f s (attempt %d).", error, seconds, retries.attempts + 1)
@@ -96,26 +96,26 @@ def request_flow(
 class Retries:
     """The attempts of one call.
 
-    :param policy: how patient it is
+    :param policy: when to retry
     :param started: when the call began
     """
 
     def __init__(self, policy: RetryPolicy, started: datetime) -> None:
         self._policy = policy
         self._deadline = started + timedelta(seconds=policy.budget)
-        # Whatever the clock does meanwhile. The pauses that grow make far fewer of it.
-        self._most = 10 + policy.budget / max(policy.first_pause, 0.001)
+        # Whatever the clock does meanwhile; the growing pauses leave room for far fewer.
+        self._max_attempts = 10 + policy.budget / max(policy.first_pause, 0.001)
         self.attempts = 0
 
-    def pause_after(self, error: DliClientError, *, harmless: bool, now: datetime) -> float | None:
-        """Say how many seconds to wait before asking again, or None to give up.
+    def pause_after(self, error: DliClientError, *, repeatable: bool, now: datetime) -> float | None:
+        """Return how many seconds to wait before the retry, or None for no retry.
 
         :param error: what went wrong
-        :param harmless: True where asking twice does no more than asking once
+        :param repeatable: True where sending it twice has the effect of sending it once
         :param now: the time, on the clock of ``started``
         """
         self.attempts += 1
-        if self.attempts >= self._most or not _may_repeat(error, harmless=harmless):
+        if self.attempts >= self._max_attempts or not _may_repeat(error, repeatable=repeatable):
             return None
         pause = self._pause(error)
         return pause if now + timedelta(seconds=pause) < self._deadline else None
@@ -125,19 +125,19 @@ class Retries:
         longest = self._policy.first_pause * 2.0 ** min(self.attempts - 1, 30)
         ours = self._policy.chance() * min(longest, self._policy.longest_pause)
         if isinstance(error, ThrottledError) and error.retry_after is not None:
-            # A service may say 0, or a time that has passed, for good: its wish lengthens a pause of ours only.
-            return max(ours, min(error.retry_after, LONGEST_ASKED_FOR))
+            # A service may send 0, or a past time, for ever: Retry-After only lengthens a pause of ours.
+            return max(ours, min(error.retry_after, _MAX_RETRY_AFTER))
         return ours
 
 
-def _may_repeat(error: DliClientError, *, harmless: bool) -> bool:
+def _may_repeat(error: DliClientError, *, repeatable: bool) -> bool:
     if isinstance(error, (NotSentError, ThrottledError)):
         return True
-    return harmless and isinstance(error, (NoResponseError, UnavailableError))
+    return repeatable and isinstance(error, (NoResponseError, UnavailableError))
 
 
-def _tell_clocks(error: DliClientError, reply: Reply | None, now: datetime) -> None:
-    """Where a signature is refused for its time, say what both clocks show."""
+def _add_clocks(error: DliClientError, reply: Reply | None, now: datetime) -> None:
+    """Add what both clocks show to the advice of a signature that is refused for its time."""
     if not isinstance(error, AuthenticationError) or error.code != _CLOCK_CODE or reply is None:
         return
     theirs = replies.moment(reply.headers.get("date", ""))
@@ -150,18 +150,18 @@ def _tell_clocks(error: DliClientError, reply: Reply | None, now: datetime) -> N
     )
 
 
-def _proven(call: Call[Any], account: Account, clock: Clock) -> Flow[Request]:
+def _authenticated(call: Call[Any], account: Account, clock: Clock) -> Flow[Request]:
     project_id = yield from account.project.id(clock)
-    request = build(call, account.endpoint, project_id)
+    request = build_request(call, account.endpoint, project_id)
     return (yield from account.credentials.authenticate(request, clock))
 
 
-def build(call: Call[Any], endpoint: str, project_id: str) -> Request:
-    """Address a call: everything but its proof. The query is sent exactly as it is signed.
+def build_request(call: Call[Any], endpoint: str, project_id: str) -> Request:
+    """Build the request of a call, but for its authentication. The query is sent exactly as it is signed.
 
-    :param call: what to ask
+    :param call: what to request
     :param endpoint: base URL of DLI
-    :param project_id: the project to ask about
+    :param project_id: the project
     :raises ConfigurationError: naming the parameter or field that no UTF-8 can write
     """
     values = {"project_id": project_id, **call.path_params}
@@ -171,10 +171,10 @@ def build(call: Call[Any], endpoint: str, project_id: str) -> Request:
     return json_request(call.operation, call.method, url, call.body, [("X-Project-Id", project_id)])
 
 
-def judge(call: Call[T], reply: Reply) -> T:
-    """Turn a reply into the call's result.
+def parse_reply(call: Call[T], reply: Reply) -> T:
+    """Return the result of a call.
 
-    :param call: what was asked
+    :param call: what was requested
     :param reply: what came back
     :raises ServiceError: if the reply is no success, or not of the form that the manual promises
     """

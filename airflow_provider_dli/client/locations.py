@@ -33,11 +33,11 @@ class ObsLocation:
     key: str = ""
 
     def __str__(self) -> str:
-        """``bucket`` or ``bucket/key``: the plain form that DLI takes and gives."""
+        """``bucket`` or ``bucket/key``: the plain form of DLI."""
         return f"{self.bucket}/{self.key}" if self.key else self.bucket
 
     def below(self, name: str) -> ObsLocation:
-        """Give a place in this directory.
+        """Return a place in this directory.
 
         :param name: of the object or directory in it
         """
@@ -76,14 +76,12 @@ def parse_directory(field: str, text: object, *, reserve: int = 0) -> ObsLocatio
         raise ConfigurationError(field, f"{excerpt(text)} has a backslash in it", "write directories with /")
     # A reader sees another name than the store has: "a\u202eb" or "a\u200bb".
     if any(unicodedata.category(character) == "Cf" for character in key):
-        raise ConfigurationError(
-            field, f"{excerpt(text)} has characters that are not seen", "give a name without them"
-        )
+        raise ConfigurationError(field, f"{excerpt(text)} has invisible characters", "give a name without them")
     return ObsLocation(bucket, _checked_key(field, key, reserve))
 
 
 def parse_archive(field: str, text: object) -> ObsLocation:
-    """Return the place of one entry of ``zip_file`` as DLI gives it: ``bucket/key``, with or without ``obs://``.
+    """Return the place of one entry of ``zip_file`` as DLI returns it: ``bucket/key``, with or without ``obs://``.
 
     :param field: the parameter it comes from, for the message
     :param text: what was given

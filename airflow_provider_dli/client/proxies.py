@@ -1,7 +1,8 @@
-"""Proxies: their URLs are taken apart here, and user and password are given to no library as text.
+"""Through which proxy a host is reached: that of the connection, or of the environment, for both transports alike.
 
-A library that is given ``http://user:pass/word@proxy`` shows the whole of it when it cannot read it, in a message
-or at DEBUG. So it is given scheme, host and port, and the password in a header that is made here.
+The variables are those that requests reads, and its rules for ``NO_PROXY`` hold. A library that is given
+``http://user:pass/word@proxy`` shows the whole of it when it cannot parse it, in a message or at DEBUG. So it is
+given scheme, host and port, and the password in a header that is made here.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ _WORTH_MASKING = 5
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy, and what it is told of who asks.
+    """A proxy, and the authorization that it wants.
 
     :param url: scheme, host and port
-    :param authorization: value of the header ``Proxy-Authorization``; None where it wants none
+    :param authorization: value of the header ``Proxy-Authorization``; None for none
     """
 
     url: str
@@ -48,7 +49,7 @@ def proxy_of(request: Request, network: Network) -> Proxy | None:
 
     :param request: what is to be sent
     :param network: of the connection, whose proxy comes before that of the environment
-    :raises ConfigurationError: naming the variable of the environment that is no URL of a proxy
+    :raises ConfigurationError: naming the variable of the environment that is not the URL of a proxy
     """
     if request.direct:
         return None
@@ -59,12 +60,12 @@ def _of_environment(target: SplitResult) -> Proxy | None:
     # Not through the libraries, which would also read ~/.netrc, or want another form than each other.
     proxies = getproxies()
     name = next((each for each in (target.scheme, "all") if proxies.get(each)), None)
-    if not name or _spared(target, proxies.get("no", "")):
+    if not name or _is_exempt(target, proxies.get("no", "")):
         return None
     return parse_proxy(f"environment variable {name}_proxy", proxies[name])
 
 
-def _spared(target: SplitResult, listed: str) -> bool:
+def _is_exempt(target: SplitResult, listed: str) -> bool:
     if proxy_bypass(target.hostname or "") or proxy_bypass(target.netloc):
         return True
     return any(_covers(name, target) for name in listed.replace(" ", "").split(",") if name)
@@ -82,7 +83,7 @@ def _covers(name: str, target: SplitResult) -> bool:
 
 
 def uses_tls(request: Request, proxy: Proxy | None) -> bool:
-    """Say whether TLS is spoken on the way, and so whether certificates matter.
+    """Return whether TLS is used on the way, and so whether certificates matter.
 
     :param request: what is to be sent
     :param proxy: through which proxy
@@ -97,7 +98,7 @@ def parse_proxy(name: str, text: str) -> Proxy:
 
     :param name: where it comes from, for the message, which never shows the URL
     :param text: what was given
-    :raises ConfigurationError: if it is no URL of a proxy, or of a kind that is not supported
+    :raises ConfigurationError: if it is not the URL of a proxy, or of a kind that is not supported
     """
     scheme, user, place = _parts(text.strip())
     if scheme.startswith("socks"):
@@ -148,7 +149,7 @@ def _checked_host(name: str, host: str) -> str:
             return f"[{IPv6Address(host[1:-1])}]"
         return host.encode("idna").decode("ascii")
     except ValueError:
-        raise ConfigurationError(name, "has a host that no host can be called", _REMEDY) from None
+        raise ConfigurationError(name, "has a host that is not a valid name", _REMEDY) from None
 
 
 def _basic(name: str, user: str | None) -> str | None:

@@ -42,7 +42,7 @@ _BY_CODE: Mapping[str, type[ServiceError]] = {
 _BY_STATUS: Mapping[int, type[ServiceError]] = {
     401: AuthenticationError,
     403: PermissionDeniedError,
-    # Somebody on the way gave up waiting, or hung up: the service may have acted all the same.
+    # Somebody on the way gave up waiting, or hung up: the request may have taken effect all the same.
     408: UnavailableError,
     499: UnavailableError,
     429: ThrottledError,
@@ -59,10 +59,10 @@ _SERVER_ERROR = 500
 def decode(operation: str, reply: Reply) -> Mapping[str, Any]:
     """Return the JSON object of a success of DLI.
 
-    Where a batch answers with an array, every element must be a success; the first is returned, with the words of
+    Where a batch returns an array, every element must be a success; the first is returned, with the messages of
     all. How many there are, and which belongs to which id, is not established.
 
-    :param operation: what was asked, for messages
+    :param operation: what was requested, for messages
     :param reply: what came back
     :raises ServiceError: the kind that fits, if this is no success, ``is_success`` included
     """
@@ -70,19 +70,19 @@ def decode(operation: str, reply: Reply) -> Mapping[str, Any]:
     if len(envelopes) == 1 and "is_success" not in envelopes[0] and not _of_object(envelopes[0])[0]:
         # The manual does not promise is_success. What it does promise shows the success then: see each parser.
         return envelopes[0]
-    told = [_unfolded(each) for each in envelopes]
-    if strange := [each.get("is_success") for each in told if not is_true(each) and not is_false(each)]:
-        raise unexpected(operation, reply, f"the reply does not say is_success, but {strange[0]!r}")
-    failed = [each for each in told if is_false(each)]
+    read = [_unfolded(each) for each in envelopes]
+    if strange := [each.get("is_success") for each in read if not is_true(each) and not is_false(each)]:
+        raise unexpected(operation, reply, f"is_success should be true or false and is {strange[0]!r}")
+    failed = [each for each in read if is_false(each)]
     # A response that contradicts itself is no success, and no refusal either.
-    if not failed and (codes := [code for each in told if (code := _text_of(each, "error_code"))]):
-        raise unexpected(operation, reply, f"the reply says is_success, and the error_code {codes[0]}")
+    if not failed and (codes := [code for each in read if (code := _text_of(each, "error_code"))]):
+        raise unexpected(operation, reply, f"the reply has is_success true and error_code {codes[0]}")
     if failed:
         code, message = _code_and_message(failed)
         raise _class(reply.status, code, RefusedError)(
             operation, reply.status, code, message or "is_success is false", request_id(reply)
         )
-    return told[0] if len(told) == 1 else {**told[0], "message": _messages(told)}
+    return read[0] if len(read) == 1 else {**read[0], "message": _messages(read)}
 
 
 def _envelopes(operation: str, reply: Reply) -> list[Mapping[str, Any]]:
@@ -102,14 +102,14 @@ def _unfolded(envelope: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _messages(envelopes: list[Mapping[str, Any]]) -> str:
-    words = dict.fromkeys(str(each["message"]) for each in envelopes if each.get("message"))
-    return "; ".join(words)
+    messages = dict.fromkeys(str(each["message"]) for each in envelopes if each.get("message"))
+    return "; ".join(messages)
 
 
 def json_object(operation: str, reply: Reply) -> Mapping[str, Any]:
     """Return the JSON object of a reply whose status is success.
 
-    :param operation: what was asked, for messages
+    :param operation: what was requested, for messages
     :param reply: what came back
     :raises ServiceError: the kind that fits, if the status is another or the body is no object
     """
@@ -123,12 +123,12 @@ def json_object(operation: str, reply: Reply) -> Mapping[str, Any]:
 
 
 def is_true(envelope: Mapping[str, Any]) -> bool:
-    """Tell whether ``is_success``, a boolean in some editions of the manual and a string in others, is true."""
+    """Return whether ``is_success``, a boolean in some editions of the manual and a string in others, is true."""
     return _success(envelope) == "true"
 
 
 def is_false(envelope: Mapping[str, Any]) -> bool:
-    """Tell whether it is false; it may be neither."""
+    """Return whether it is false; it may be neither."""
     return _success(envelope) == "false"
 
 
@@ -144,7 +144,7 @@ def request_id(reply: Reply) -> str | None:
 
 
 def unexpected(operation: str, reply: Reply, problem: str) -> UnexpectedReplyError:
-    """Make the error for a reply that is not what the manual promises."""
+    """Return the error for a reply that is not what the manual promises."""
     return UnexpectedReplyError(operation, reply.status, None, one_line(problem, _PROBLEM), request_id(reply))
 
 
@@ -165,23 +165,23 @@ def _refusal(operation: str, reply: Reply, body: object) -> ServiceError:
 
 
 def retry_after(reply: Reply) -> float | None:
-    """Read ``Retry-After``: seconds, or a date that is held against the reply's own ``Date``.
+    """Read ``Retry-After``: seconds, or a date that is compared with the reply's own ``Date``.
 
     :param reply: any reply
-    :returns: seconds, or None if it does not say or cannot be read
+    :returns: seconds, or None if there is none that can be read
     """
     text = reply.headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         return float(text)
-    asked, told = moment(text), moment(reply.headers.get("date", ""))
-    return max(0.0, (asked - told).total_seconds()) if asked and told else None
+    until, now = moment(text), moment(reply.headers.get("date", ""))
+    return max(0.0, (until - now).total_seconds()) if until and now else None
 
 
 def moment(text: str) -> datetime | None:
-    """Read a date of a header, in UTC, which is meant where no zone is told.
+    """Read a date of a header, in UTC where it names no zone.
 
     :param text: its value
-    :returns: an aware time, or None if it is no date
+    :returns: an aware time, or None if it is not a date
     """
     try:
         read = parsedate_to_datetime(text)
@@ -227,7 +227,7 @@ def _json(body: bytes) -> object:
 
 
 def excerpt(body: bytes) -> str:
-    """Take the readable beginning of whatever came: text as it is, a page without its tags.
+    """Return the readable beginning of a body: text as it is, a page without its tags.
 
     :param body: of a response
     """

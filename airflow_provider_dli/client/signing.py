@@ -33,7 +33,7 @@ def encode(text: str) -> str:
 
 
 def canonical_uri(path: str) -> str:
-    """Decode the path, encode each segment anew, and end it with a slash (the wire's path has none)."""
+    """Decode the path, encode each segment again, and end it with a slash (the wire's path has none)."""
     encoded = "/".join(encode(segment) for segment in unquote(path).split("/"))
     return encoded if encoded.endswith("/") else f"{encoded}/"
 
@@ -44,7 +44,7 @@ def canonical_query(pairs: Pairs) -> str:
 
 
 def signable(headers: Pairs) -> list[tuple[str, str]]:
-    """Choose and sort the headers that are signed: lower-case names without ``_``, outer blanks trimmed."""
+    """Choose and sort the headers that are signed: lower-case names without ``_``, outer spaces trimmed."""
     return sorted((name.lower(), value.strip()) for name, value in headers if "_" not in name)
 
 

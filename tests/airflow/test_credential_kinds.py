@@ -213,10 +213,10 @@ def test_a_metadata_service_in_trouble_is_told(connect: Connect, code: int) -> N
         (
             "GetSecurityKey",
             '{"credential": {"access": "a", "secret": "b", "securitytoken": "c", "expires_at": "soon"}}',
-            "expires_at is no time: 'soon'",
+            "expires_at is not a time: 'soon'",
         ),
-        ("GetMetadataToken", "", "the reply is no session token"),
-        ("GetMetadataToken", "a\nb", "the reply is no session token"),
+        ("GetMetadataToken", "", "the reply is not a session token"),
+        ("GetMetadataToken", "a\nb", "the reply is not a session token"),
     ],
 )
 def test_answers_that_hold_no_credentials_are_no_credentials(

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Call, Reply, Request, send
 from airflow_provider_dli.client.errors import RefusedError, UnexpectedReplyError
-from airflow_provider_dli.client.exchange import build, judge
+from airflow_provider_dli.client.exchange import build_request, parse_reply
 from tests.client.talking import answer, talk
 from tests.operations import OPERATIONS, golden, make_call
 
@@ -39,7 +39,7 @@ def test_what_may_be_asked_again() -> None:
 
 def result(call: Call[Any], **body: Any) -> Any:
     """Read an answer of success."""
-    return judge(call, answer(200, {"is_success": "true", **body}))
+    return parse_reply(call, answer(200, {"is_success": "true", **body}))
 
 
 def test_a_bare_job_is_read() -> None:
@@ -258,12 +258,12 @@ def test_paths_are_filled_and_encoded() -> None:
         "X", "GET", "/v1/{project_id}/{a}", dict, path_params={"a": "x y/z"},
         query={"b": ["1", "2"], "a": True, "n": 3, "s": "ä&"},
     )  # fmt: skip
-    request = build(call, "https://h", "p/1")
+    request = build_request(call, "https://h", "p/1")
     assert request.url == "https://h/v1/p%2F1/x%20y%2Fz?a=true&b=1&b=2&n=3&s=%C3%A4%26"
     assert request.headers[:3] == (("Host", "h"), ("Content-Type", "application/json"), ("X-Project-Id", "p/1"))
     assert (request.operation, request.method, request.body) == ("X", "GET", b"")
     assert (
-        build(Call("X", "POST", "/v1", dict, body={"ä": [1, "b"]}), "https://h", "p").body
+        build_request(Call("X", "POST", "/v1", dict, body={"ä": [1, "b"]}), "https://h", "p").body
         == '{"ä":[1,"b"]}'.encode()
     )
 
@@ -291,14 +291,14 @@ def test_secrets_are_blotted_out_of_headers() -> None:
     cleaned = talk(send(SECRET), Reply(302, headers, b"tok")).result
     assert cleaned == Reply(302, {"location": "https://x?t=***&s=***", "b": "***", "c": "d"}, b"***")
     untouched = Reply(200, {"c": "d"}, b"x")
-    assert untouched.without(["tok"]) is untouched
+    assert untouched.redact(["tok"]) is untouched
 
 
 def test_a_driver_that_gives_nothing() -> None:
     """Is told at once that it must answer."""
     conversation = send(SECRET)
     next(conversation)
-    with pytest.raises(TypeError, match=r"^a driver answers a request with its reply$"):
+    with pytest.raises(TypeError, match=r"^a driver must send the reply to a request$"):
         conversation.send(None)
 
 
@@ -350,7 +350,7 @@ def test_a_missing_job_is_known_by_its_code() -> None:
 
 def test_a_text_in_a_query_keeps_its_letters() -> None:
     """Only true and false are written small."""
-    request = build(flink.list_jobs({"name": "ABC", "show_detail": True}), "https://h", "p")
+    request = build_request(flink.list_jobs({"name": "ABC", "show_detail": True}), "https://h", "p")
     assert request.url.endswith("?limit=100&name=ABC&offset=0&show_detail=true")
 
 

@@ -71,12 +71,12 @@ def test_a_known_project_scopes_by_its_id() -> None:
     ("reply", "said"),
     [
         (answer(201, TOKEN), "the reply has no X-Subject-Token"),
-        (answer(201, {}, x_subject_token="t"), "expires_at is no time: None"),
-        (answer(201, {"token": []}, x_subject_token="t"), "expires_at is no time: None"),
-        (answer(201, {"token": {"expires_at": "soon"}}, x_subject_token="t"), "expires_at is no time: 'soon'"),
+        (answer(201, {}, x_subject_token="t"), "expires_at is not a time: None"),
+        (answer(201, {"token": []}, x_subject_token="t"), "expires_at is not a time: None"),
+        (answer(201, {"token": {"expires_at": "soon"}}, x_subject_token="t"), "expires_at is not a time: 'soon'"),
         (
             answer(201, {"token": {"expires_at": "2026-01-15T12:00:00"}}, x_subject_token="t"),
-            "expires_at is no time: '2026-01-15T12:00:00'",
+            "expires_at is not a time: '2026-01-15T12:00:00'",
         ),
         (answer(201, b"Welcome", x_subject_token="t"), "a JSON object was expected, not: Welcome"),
     ],
@@ -160,7 +160,7 @@ def test_keys_need_an_end() -> None:
     error = talk(
         iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": CREDENTIAL | {"expires_at": ""}})
     ).error
-    assert (error.operation, error.message) == ("CreateTemporaryAccessKeyByToken", "expires_at is no time: ''")
+    assert (error.operation, error.message) == ("CreateTemporaryAccessKeyByToken", "expires_at is not a time: ''")
 
 
 def test_projects_are_looked_up() -> None:
@@ -292,7 +292,7 @@ def test_a_session_token_that_is_none(text: bytes) -> None:
     """It is never put into a header."""
     error = talk(metadata.security_key("http://meta"), answer(200, text)).error
     assert isinstance(error, UnexpectedReplyError)
-    assert (error.operation, error.message) == ("GetMetadataToken", "the reply is no session token")
+    assert (error.operation, error.message) == ("GetMetadataToken", "the reply is not a session token")
 
 
 def test_metadata_in_trouble() -> None:
@@ -301,7 +301,7 @@ def test_metadata_in_trouble() -> None:
     assert isinstance(error, RefusedError)
     assert (error.operation, error.message) == ("GetMetadataToken", "no")
     error = talk(metadata.security_key("http://meta"), answer(204, {"a": 1})).error
-    assert (error.operation, error.message) == ("GetMetadataToken", "the reply is no session token")
+    assert (error.operation, error.message) == ("GetMetadataToken", "the reply is not a session token")
 
 
 def test_keys_of_the_metadata_service_name_themselves_in_errors() -> None:

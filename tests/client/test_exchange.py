@@ -227,5 +227,5 @@ def test_half_a_character_is_refused_before_anything_is_sent(call: Any, field: s
     """No UTF-8 can write it, so it can be neither signed nor sent; the field is named."""
     told = hold(call)
     assert isinstance(told.error, ConfigurationError)
-    assert str(told.error) == f"{field}: is not valid Unicode; give a text that is"
+    assert str(told.error) == f"{field}: is not valid Unicode; give a string that is"
     assert told.requests == []

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Call, Reply
 from airflow_provider_dli.client.errors import ConfigurationError, UnexpectedReplyError
-from airflow_provider_dli.client.exchange import judge
+from airflow_provider_dli.client.exchange import parse_reply
 
 JOB = {"job_id": 146, "name": "n", "job_type": "flink_sql_job", "status": "job_init"}
 
@@ -51,7 +51,7 @@ def test_ids_are_sent_once_each_in_their_order() -> None:
 def test_jobs_are_read_in_both_forms(job_id: object, user: dict[str, str]) -> None:
     """Ids quoted or not, the user's name of today and of 2021, null for what is unset."""
     body = {"is_success": "true", "job_detail": {**JOB, **user, "job_id": job_id, "start_time": None}}
-    job = judge(flink.show_job(146), reply_of(body))
+    job = parse_reply(flink.show_job(146), reply_of(body))
     assert (job.job_id, job.user_name, job.start_time) == (146, "ann", None)
     assert job.raw == body["job_detail"]
 
@@ -59,11 +59,11 @@ def test_jobs_are_read_in_both_forms(job_id: object, user: dict[str, str]) -> No
 def test_numbers_are_read_in_both_forms() -> None:
     """Quoted or not; what cannot be read, of what a job may lack, is as good as missing."""
     times = {"create_time": "1578466221525", "update_time": 1578467395713, "start_time": "0", "duration": "7"}
-    job = judge(flink.show_job(146), reply_of({"is_success": "true", "job_detail": {**JOB, **times}}))
+    job = parse_reply(flink.show_job(146), reply_of({"is_success": "true", "job_detail": {**JOB, **times}}))
     assert (job.create_time, job.update_time) == (1578466221525, 1578467395713)
     assert (job.start_time, job.duration) == (0, 7)
     odd = {"create_time": "", "update_time": "2020-01-08", "start_time": [], "duration": math.inf}
-    job = judge(flink.show_job(146), reply_of({"is_success": "true", "job_detail": {**JOB, **odd}}))
+    job = parse_reply(flink.show_job(146), reply_of({"is_success": "true", "job_detail": {**JOB, **odd}}))
     assert (job.create_time, job.update_time, job.start_time, job.duration) == (None, None, None, None)
 
 
@@ -71,15 +71,15 @@ def test_numbers_are_read_in_both_forms() -> None:
 def test_a_detail_that_is_none_is_unexpected(bad: dict[str, Any]) -> None:
     """What cannot be read is an error with the operation's name, not a KeyError."""
     with pytest.raises(UnexpectedReplyError, match="ShowFlinkJob: HTTP 200: the reply cannot be read"):
-        judge(flink.show_job(146), reply_of({"is_success": "true", **bad}))
+        parse_reply(flink.show_job(146), reply_of({"is_success": "true", **bad}))
 
 
 def test_a_page_is_read() -> None:
     """total_count and jobs, also where the service writes null for none."""
     body = {"is_success": "true", "job_list": {"total_count": 26, "jobs": [JOB]}}
-    assert judge(flink.list_jobs({}), reply_of(body)) == flink.Page(26, (flink.FlinkJob(146, **NAMED),))
+    assert parse_reply(flink.list_jobs({}), reply_of(body)) == flink.Page(26, (flink.FlinkJob(146, **NAMED),))
     empty = {"is_success": "true", "job_list": {"total_count": 0, "jobs": None}}
-    assert judge(flink.list_jobs({}), reply_of(empty)) == flink.Page(0, ())
+    assert parse_reply(flink.list_jobs({}), reply_of(empty)) == flink.Page(0, ())
 
 
 NAMED: dict[str, Any] = {"name": "n", "job_type": "flink_sql_job", "status": "job_init"}

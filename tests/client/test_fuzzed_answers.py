@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_dli.client.call import Reply
 from airflow_provider_dli.client.errors import DliClientError
-from airflow_provider_dli.client.exchange import judge
+from airflow_provider_dli.client.exchange import parse_reply
 from tests.operations import OPERATIONS, golden, make_call
 
 SCALARS = st.one_of(
@@ -63,7 +63,7 @@ def judged(operation: str, status: int, headers: dict[str, str], raw: bytes) -> 
     """Judge it; what our tree has is told in one line that can be printed."""
     told = ""
     try:
-        judge(make_call(golden(operation)), Reply(status, headers, raw))
+        parse_reply(make_call(golden(operation)), Reply(status, headers, raw))
     except DliClientError as error:
         told = str(error)
     assert told.isprintable(), repr(told)

@@ -18,7 +18,7 @@ from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.errors import NotSentError, ResponseLostError, UnexpectedReplyError
 from airflow_provider_dli.client.exchange import request_flow
-from airflow_provider_dli.client.transport import LONGEST_ANSWER, reason
+from airflow_provider_dli.client.transport import MAX_RESPONSE_BYTES, reason
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from tests.client.conftest import LISTED
 
@@ -117,7 +117,7 @@ class Endless:
             connection.recv(65536)
             connection.sendall(self._head)
             try:
-                while self.sent < 2 * LONGEST_ANSWER:
+                while self.sent < 2 * MAX_RESPONSE_BYTES:
                     connection.sendall(piece)
                     self.sent += len(piece)
             except OSError:  # the client has had enough
@@ -147,7 +147,7 @@ def test_an_answer_without_end_is_not_read_to_its_end(
             drive(request_flow(LIST, account_at(server.url)), Network(read_timeout=10))
     finally:
         server.close()
-    assert server.sent < 2 * LONGEST_ANSWER
+    assert server.sent < 2 * MAX_RESPONSE_BYTES
 
 
 def test_who_does_not_answer_is_given_up(drive: Any, account_at: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Reply
 from airflow_provider_dli.client.errors import ConfigurationError, ServiceError
-from airflow_provider_dli.client.exchange import build, judge
+from airflow_provider_dli.client.exchange import build_request, parse_reply
 from airflow_provider_dli.client.flink import settings
 from tests.operations import ENDPOINTS, OPERATIONS, golden, make_call
 
@@ -37,7 +37,7 @@ def test_the_request_is_the_manuals(operation: str) -> None:
     """Method, path, query and body, byte for byte where it is signed."""
     case = golden(operation)
     call = make_call(case)
-    request = build(call, ENDPOINT, PROJECT)
+    request = build_request(call, ENDPOINT, PROJECT)
     assert call.operation == operation
     assert (request.method, request.url) == (case["request"]["method"], ENDPOINT + case["request"]["target"])
     assert json.loads(request.body or b"null") == case["request"]["body"]
@@ -48,7 +48,7 @@ def test_the_answer_is_read(operation: str) -> None:
     """The example of the manual's page."""
     case = golden(operation)
     reply = Reply(case["ok"]["status"], {}, json.dumps(case["ok"]["body"]).encode())
-    assert plain(judge(make_call(case), reply)) == case["ok"]["result"]
+    assert plain(parse_reply(make_call(case), reply)) == case["ok"]["result"]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -63,7 +63,7 @@ def test_success_is_read_in_every_edition(operation: str, truth: Any) -> None:
             {**form, "is_success": truth} if isinstance(form, dict) else [{**e, "is_success": truth} for e in form]
         )
         reply = Reply(200, {}, json.dumps(said).encode())
-        assert plain(judge(make_call(case), reply)) == case["ok"]["result"]
+        assert plain(parse_reply(make_call(case), reply)) == case["ok"]["result"]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -72,7 +72,7 @@ def test_a_refusal_is_read(operation: str) -> None:
     case = golden(operation)
     reply = Reply(case["refused"]["status"], {}, json.dumps(case["refused"]["body"]).encode())
     with pytest.raises(ServiceError) as caught:
-        judge(make_call(case), reply)
+        parse_reply(make_call(case), reply)
     told = {"class": type(caught.value).__name__, "code": caught.value.code, "message": caught.value.message}
     assert told == case["refused"]["error"]
 
@@ -85,7 +85,7 @@ def test_what_is_not_success_is_none(operation: str, no: Any) -> None:
     body = case["ok"]["body"]
     said = {**body, "is_success": no} if isinstance(body, dict) else [*body, {**body[0], "is_success": no}]
     with pytest.raises(ServiceError):
-        judge(make_call(case), Reply(200, {}, json.dumps(said).encode()))
+        parse_reply(make_call(case), Reply(200, {}, json.dumps(said).encode()))
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -179,15 +179,15 @@ def test_an_import_of_nothing_is_no_success() -> None:
     """And the name of 2020 is read too."""
     call = flink.import_jobs("bucket/a.zip")
     with pytest.raises(ServiceError, match="job_mapping should name at least one job"):
-        judge(call, Reply(200, {}, b'{"is_success": "true", "job_mapping": []}'))
+        parse_reply(call, Reply(200, {}, b'{"is_success": "true", "job_mapping": []}'))
     old = b'{"is_success": true, "jobs_mapping": [{"old_job_id": 1, "new_job_id": "-1", "remark": null}]}'
-    assert judge(call, Reply(200, {}, old)).job_mapping == (flink.JobMapping(1, None, ""),)
+    assert parse_reply(call, Reply(200, {}, old)).job_mapping == (flink.JobMapping(1, None, ""),)
 
 
 def test_a_job_gives_the_settings_for_another_like_it() -> None:
     """Without what is its own, and with the checkpoint mode as it must be sent."""
     shown = golden("ShowFlinkJob")
-    job = judge(make_call(shown), Reply(200, {}, json.dumps(shown["ok"]["body"]).encode()))
+    job = parse_reply(make_call(shown), Reply(200, {}, json.dumps(shown["ok"]["body"]).encode()))
     assert flink.settings_of(job) == {
         "checkpoint_enabled": False,
         "checkpoint_mode": 1,

@@ -18,7 +18,7 @@ from airflow_provider_dli.client.errors import (
     UnavailableError,
     UnexpectedReplyError,
 )
-from airflow_provider_dli.client.exchange import judge
+from airflow_provider_dli.client.exchange import parse_reply
 from airflow_provider_dli.client.replies import retry_after
 
 EXPORT = flink.export_jobs("obs-test")
@@ -35,12 +35,12 @@ def reply(body: object, status: int = 200, **headers: str) -> Reply:
 def test_success_in_all_its_forms(is_success: object, name: str) -> None:
     """Boolean and string, the array's name of today and of 2020."""
     body = {"is_success": is_success, "message": "", name: [ARCHIVE]}
-    assert judge(EXPORT, reply(body)) == flink.ExportResult((ARCHIVE,), "")
+    assert parse_reply(EXPORT, reply(body)) == flink.ExportResult((ARCHIVE,), "")
 
 
 def test_a_success_may_come_without_a_message() -> None:
     """The manual says that it may be blank; it may be null or missing too."""
-    assert judge(EXPORT, reply({"is_success": "true", "message": None, "zip_file": ARCHIVE})).message == ""
+    assert parse_reply(EXPORT, reply({"is_success": "true", "message": None, "zip_file": ARCHIVE})).message == ""
 
 
 @pytest.mark.parametrize("is_success", [False, "false", "False", "FALSE", " false\n"])
@@ -48,28 +48,28 @@ def test_no_success_with_status_200_is_an_error(is_success: object) -> None:
     """The string "False" is not truthy here."""
     body = {"is_success": is_success, "message": "no agency", "zip_file": [ARCHIVE]}
     with pytest.raises(RefusedError, match="ExportFlinkJobs: HTTP 200: no agency \\(request id r-1\\)"):
-        judge(EXPORT, reply(body))
+        parse_reply(EXPORT, reply(body))
 
 
 @pytest.mark.parametrize("is_success", ["", None, 0, 1, "yes", "truee", [], {"a": True}, 1.0])
 def test_a_success_that_is_neither_true_nor_false_is_unexpected(is_success: object) -> None:
     """Whether the request took effect is unknown."""
     body = {"is_success": is_success, "message": "no agency", "zip_file": [ARCHIVE]}
-    with pytest.raises(UnexpectedReplyError, match="does not say is_success"):
-        judge(EXPORT, reply(body))
+    with pytest.raises(UnexpectedReplyError, match="is_success should be true or false and is"):
+        parse_reply(EXPORT, reply(body))
 
 
 @pytest.mark.parametrize("call", [EXPORT, flink.delete_job(1)])
 def test_a_success_with_an_error_code_is_unexpected(call: Call[Any]) -> None:
-    """It contradicts itself: whether the service acted is not known."""
+    """It contradicts itself: whether the request took effect is unknown."""
     body = {"is_success": True, "error_code": "DLI.0999", "error_msg": "no", "zip_file": [ARCHIVE]}
-    with pytest.raises(UnexpectedReplyError, match=r"is_success, and the error_code DLI\.0999"):
-        judge(call, reply(body))
+    with pytest.raises(UnexpectedReplyError, match=r"is_success true and error_code DLI\.0999"):
+        parse_reply(call, reply(body))
 
 
 def test_what_was_promised_shows_a_success() -> None:
     """The manual does not call is_success mandatory."""
-    assert judge(EXPORT, reply({"zip_file": [ARCHIVE]})).zip_file == (ARCHIVE,)
+    assert parse_reply(EXPORT, reply({"zip_file": [ARCHIVE]})).zip_file == (ARCHIVE,)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_what_was_promised_shows_a_success() -> None:
 def test_without_it_and_without_what_was_promised_nothing_is_shown(call: Any, body: Any) -> None:
     """A message alone is none."""
     with pytest.raises(UnexpectedReplyError):
-        judge(call, reply(body))
+        parse_reply(call, reply(body))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_without_it_and_without_what_was_promised_nothing_is_shown(call: Any, bo
 def test_a_success_without_an_archive_is_an_error(archives: dict[str, Any]) -> None:
     """Nothing to restore from is no success."""
     with pytest.raises(UnexpectedReplyError, match="zip_file should list at least one archive"):
-        judge(EXPORT, reply({"is_success": True, **archives}))
+        parse_reply(EXPORT, reply({"is_success": True, **archives}))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_errors_keep_status_code_message_and_request_id(
 ) -> None:
     """Whatever shape they come in, nothing of them is lost."""
     with pytest.raises(ServiceError) as caught:
-        judge(EXPORT, reply(body, status))
+        parse_reply(EXPORT, reply(body, status))
     error = caught.value
     assert type(error) is kind
     assert (error.status, error.code, error.message, error.request_id) == (status, code, message, "r-1")
@@ -177,7 +177,7 @@ def test_the_request_id_of_a_gateways_body_is_taken_where_the_header_is_missing(
     """Support asks for it."""
     body = json.dumps({"error_code": "APIGW.0301", "error_msg": "no", "request_id": "g-1"}).encode()
     with pytest.raises(AuthenticationError, match="request id g-1"):
-        judge(EXPORT, Reply(401, {}, body))
+        parse_reply(EXPORT, Reply(401, {}, body))
 
 
 @pytest.mark.parametrize("status", [502, 200])
@@ -186,7 +186,7 @@ def test_an_html_page_is_never_a_success(status: int) -> None:
     page = b"<html><head><style>b {}</style></head>\n<body><h1>Bad&nbsp;Gateway</h1>\x1b[31m</body></html>"
     kind = UnavailableError if status == 502 else UnexpectedReplyError
     with pytest.raises(kind, match=r"Bad.Gateway \\x1b\[31m") as caught:
-        judge(EXPORT, reply(page, status))
+        parse_reply(EXPORT, reply(page, status))
     assert "\n" not in str(caught.value)
     assert "<" not in caught.value.message
 
@@ -195,13 +195,13 @@ def test_an_html_page_is_never_a_success(status: int) -> None:
 def test_a_200_that_is_no_object_is_unexpected(body: bytes) -> None:
     """Not even one that would overflow a naive parser."""
     with pytest.raises(UnexpectedReplyError, match="a JSON object was expected"):
-        judge(EXPORT, reply(body))
+        parse_reply(EXPORT, reply(body))
 
 
 def test_a_long_page_is_cut() -> None:
     """A megabyte of HTML does not land in the log."""
     with pytest.raises(UnavailableError) as caught:
-        judge(EXPORT, reply(b"x" * 1_000_000, 500))
+        parse_reply(EXPORT, reply(b"x" * 1_000_000, 500))
     assert len(str(caught.value)) < 700
 
 
@@ -219,14 +219,14 @@ def test_what_may_pass_is_told_apart_from_what_will_not() -> None:
 def test_a_batch_says_what_each_of_it_says() -> None:
     """The words of all, each once; one alone is told as it is."""
     each = [{"is_success": "true", "message": words} for words in ("first", "", "second", "first")]
-    assert judge(flink.delete_jobs([1, 2]), reply(each)).message == "first; second"
-    assert judge(flink.delete_jobs([1]), reply(each[:1])).message == "first"
+    assert parse_reply(flink.delete_jobs([1, 2]), reply(each)).message == "first; second"
+    assert parse_reply(flink.delete_jobs([1]), reply(each[:1])).message == "first"
 
 
 def test_an_error_of_a_batch_within_a_success_has_its_class() -> None:
     """By its code, with the status that came and words where it has none."""
     with pytest.raises(PermissionDeniedError) as raised:
-        judge(EXPORT, reply({"is_success": "false", "error_code": "DLI.0003"}))
+        parse_reply(EXPORT, reply({"is_success": "false", "error_code": "DLI.0003"}))
     error = raised.value
     assert (error.operation, error.status, error.code, error.message, error.request_id) == (
         "ExportFlinkJobs", 200, "DLI.0003", "is_success is false", "r-1",
@@ -242,7 +242,7 @@ def test_what_cannot_be_read_names_operation_and_request() -> None:
     }
     for (status, body), words in told.items():
         with pytest.raises(UnexpectedReplyError) as raised:
-            judge(EXPORT, reply(body, status))
+            parse_reply(EXPORT, reply(body, status))
         error = raised.value
         assert (error.operation, error.request_id) == ("ExportFlinkJobs", "r-1")
         assert words in error.message
@@ -252,7 +252,7 @@ def test_what_cannot_be_read_names_operation_and_request() -> None:
 def test_the_code_may_have_three_names(name: str) -> None:
     """Of DLI, of IAM, of a gateway."""
     with pytest.raises(RefusedError) as raised:
-        judge(EXPORT, reply({name: "X.1", "message": "no"}, 400))
+        parse_reply(EXPORT, reply({name: "X.1", "message": "no"}, 400))
     assert raised.value.code == "X.1"
 
 
@@ -276,7 +276,7 @@ def test_what_is_nested_without_end_is_refused_like_anything_else(
 ) -> None:
     """JSON's parser may take more than what walks through it can."""
     with pytest.raises(RefusedError if status == 400 else (UnexpectedReplyError, RefusedError)):
-        judge(EXPORT, reply(before * depth + b"1" + after * depth, status))
+        parse_reply(EXPORT, reply(before * depth + b"1" + after * depth, status))
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
@@ -289,7 +289,7 @@ def test_what_is_nested_in_the_place_of_words(depth: int) -> None:
         b'{"is_success":"true","zip_file":' + inner + b"}",
     ):
         try:
-            judge(EXPORT, reply(body))
+            parse_reply(EXPORT, reply(body))
         except ServiceError as error:
             assert len(str(error)) < 3000  # noqa: PT017 -- or it is a success
 
@@ -299,7 +299,7 @@ def test_a_number_that_is_none_is_an_unexpected_answer(number: str) -> None:
     """Infinity included, which JSON's parser makes of a number that is too large."""
     body = f'{{"is_success": "true", "job_list": {{"total_count": {number}, "jobs": []}}}}'.encode()
     with pytest.raises(UnexpectedReplyError, match="ListFlinkJobs: HTTP 200: the reply cannot be read: "):
-        judge(flink.list_jobs({}), reply(body))
+        parse_reply(flink.list_jobs({}), reply(body))
 
 
 @pytest.mark.parametrize("error", [KeyError("a"), AttributeError("a"), IndexError("a"), ZeroDivisionError("a")])
@@ -310,7 +310,7 @@ def test_whatever_a_parser_stumbles_over_is_an_unexpected_answer(error: Exceptio
         raise error
 
     with pytest.raises(UnexpectedReplyError, match=r"the reply cannot be read: '?a'?"):
-        judge(Call("Anything", "GET", "/", stumble), reply({"is_success": True}))
+        parse_reply(Call("Anything", "GET", "/", stumble), reply({"is_success": True}))
 
 
 def test_nothing_of_an_answer_can_drive_a_terminal() -> None:
@@ -321,7 +321,7 @@ def test_nothing_of_an_answer_can_drive_a_terminal() -> None:
         (429, {"x-request-id": "r\u202e" + "1" * 9999}),
     ):
         with pytest.raises(ServiceError) as caught:
-            judge(EXPORT, reply({"is_success": "false"}, status, **headers))
+            parse_reply(EXPORT, reply({"is_success": "false"}, status, **headers))
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 1000
 

@@ -23,7 +23,7 @@ from airflow_provider_dli.client.account import Account, Project
 from airflow_provider_dli.client.call import Call, Request
 from airflow_provider_dli.client.credentials import AccessKey, sign
 from airflow_provider_dli.client.errors import ServiceError
-from airflow_provider_dli.client.exchange import build, request_flow
+from airflow_provider_dli.client.exchange import build_request, request_flow
 from airflow_provider_dli.client.signing import canonical_query
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport
@@ -143,7 +143,7 @@ CALLS = st.builds(
 def signed(call: Call[Any], token: str | None) -> tuple[Arrived, AccessKey]:
     """Build and sign a call, and see it as the service does."""
     key = AccessKey("AK", "secret", token)
-    request = sign(build(call, "https://dli.example", "p1"), key, DATE)
+    request = sign(build_request(call, "https://dli.example", "p1"), key, DATE)
     return arrived(request), key
 
 

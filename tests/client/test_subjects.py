@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Reply
 from airflow_provider_dli.client.errors import UnexpectedReplyError
-from airflow_provider_dli.client.exchange import judge
+from airflow_provider_dli.client.exchange import parse_reply
 from airflow_provider_dli.client.flink.status import PHASES
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 
@@ -19,7 +19,7 @@ TEMPLATE = {"template_id": 5, "name": "n"}
 
 
 def judged(call: Any, **body: Any) -> Any:
-    return judge(call, Reply(200, {}, json.dumps({"is_success": "true", **body}).encode()))
+    return parse_reply(call, Reply(200, {}, json.dumps({"is_success": "true", **body}).encode()))
 
 
 STRANGE_STATUSES: list[Any] = [
@@ -174,5 +174,5 @@ def test_names_that_an_archive_may_have(name: str) -> None:
 def test_a_status_that_leaves_it_open_whether_the_service_acted(status: int, unknown: bool) -> None:
     """Somebody on the way gave up, or "see other" came, which one says after having acted; others refuse."""
     with pytest.raises(DliException) as caught, translated():
-        judge(flink.export_jobs("obs-test/out"), Reply(status, {"location": "/x"}, b"{}"))
+        parse_reply(flink.export_jobs("obs-test/out"), Reply(status, {"location": "/x"}, b"{}"))
     assert caught.value.outcome_unknown is unknown

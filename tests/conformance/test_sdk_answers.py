@@ -14,7 +14,7 @@ from huaweicloudsdkcore.exceptions.exceptions import (  # type: ignore[import-un
 
 from airflow_provider_dli.client.call import Reply
 from airflow_provider_dli.client.errors import ServiceError
-from airflow_provider_dli.client.exchange import judge
+from airflow_provider_dli.client.exchange import parse_reply
 from api_client import ApiClient
 from dli_emulator import Emulator
 from official_sdk import sdk_client
@@ -95,7 +95,7 @@ def test_both_clients_read_the_same(operation: str, api: ApiClient, tell: Tell) 
     for _ in range(EACH):
         body = in_official_form(operation, varied(copy.deepcopy(chance.choice(bases)), chance))
         theirs = told(api.emulator, operation, 200, body)
-        ours = plain(judge(call_about(operation, body), Reply(200, {}, theirs.raw_content)))
+        ours = plain(parse_reply(call_about(operation, body), Reply(200, {}, theirs.raw_content)))
         if not same(ours, comparable(operation, theirs.to_dict())):
             different.append((body, ours))
     tell("answers are read otherwise than by the Python SDK", EACH, len(different))
@@ -114,7 +114,7 @@ def test_both_clients_read_the_same_refusal(operation: str, api: ApiClient, tell
         theirs = caught.value
         reply = Reply(status, {"x-request-id": theirs.request_id}, json.dumps(body).encode())
         with pytest.raises(ServiceError) as mine:
-            judge(make_call(golden(operation)), reply)
+            parse_reply(make_call(golden(operation)), reply)
         ours = mine.value
         known = (theirs.status_code, theirs.error_code, theirs.error_msg, theirs.request_id)
         if known != (ours.status, ours.code, ours.message, ours.request_id):

@@ -15,7 +15,7 @@ from huaweicloudsdkcore.exceptions.exceptions import (  # type: ignore[import-un
 
 from airflow_provider_dli.client.call import Reply
 from airflow_provider_dli.client.errors import RefusedError
-from airflow_provider_dli.client.exchange import judge
+from airflow_provider_dli.client.exchange import parse_reply
 from api_client import ApiClient
 from official_sdk import sdk_client
 from tests.client.test_operations import plain
@@ -118,7 +118,7 @@ def test_it_drives_the_operation_and_reads_what_we_read(operation: str, api: Api
     """Every value of our result is in its model too, out of the same bytes."""
     answer = ASKED[operation](api)
     call = call_about(operation, json.loads(answer.raw_content))
-    ours = plain(judge(call, Reply(200, {}, answer.raw_content)))
+    ours = plain(parse_reply(call, Reply(200, {}, answer.raw_content)))
     theirs = payload(operation, answer.to_dict())
     match operation:
         case "ExecuteFlinkJobSavepoint":  # ours reads the envelope within the message
@@ -145,7 +145,7 @@ def test_its_false_is_true(api: ApiClient) -> None:
     assert answer.is_success == "False"
     assert bool(answer.is_success)
     with pytest.raises(RefusedError):
-        judge(make_call(golden("ListFlinkJobs")), Reply(200, {}, answer.raw_content))
+        parse_reply(make_call(golden("ListFlinkJobs")), Reply(200, {}, answer.raw_content))
 
 
 def test_it_loses_the_code_of_a_failed_batch(api: ApiClient) -> None:
@@ -155,7 +155,7 @@ def test_it_loses_the_code_of_a_failed_batch(api: ApiClient) -> None:
     assert caught.value.error_code == "400"
     raw = caught.value.error_msg.encode()
     with pytest.raises(RefusedError) as ours:
-        judge(make_call(golden("BatchRunFlinkJobs")), Reply(400, {}, raw))
+        parse_reply(make_call(golden("BatchRunFlinkJobs")), Reply(400, {}, raw))
     assert (ours.value.code, ours.value.message) == ("DLI.13007", "The job 9 does not exist.")
 
 
@@ -164,4 +164,4 @@ def test_it_takes_an_error_within_a_success_for_one(api: ApiClient) -> None:
     answer = asked(api, "CreateFlinkSqlJobGraph", {"sql_body": "select 1"}, job_id="100")
     assert (answer.is_success, answer.error_code) == (False, "DLI.0004")
     with pytest.raises(RefusedError, match=r"DLI\.0004"):
-        judge(make_call(golden("CreateFlinkSqlJobGraph")), Reply(200, {}, answer.raw_content))
+        parse_reply(make_call(golden("CreateFlinkSqlJobGraph")), Reply(200, {}, answer.raw_content))

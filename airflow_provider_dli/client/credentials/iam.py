@@ -24,7 +24,7 @@ _PROJECTS = "/v3/projects"
 # The operation's name in the service's own client, for messages.
 _CREATE_TOKEN = "KeystoneCreateUserTokenByPassword"  # noqa: S105 -- a name
 
-#: seconds that temporary keys last; IAM gives 900 to 86400
+#: seconds that temporary keys last; IAM allows 900 to 86400
 KEY_SECONDS = 3600
 
 
@@ -67,12 +67,12 @@ class Agency:
 
 
 class TokenCredentials:
-    """A token as proof, and for OBS the temporary keys that IAM makes for it.
+    """A token, and for OBS the temporary keys that IAM issues for it.
 
     :param iam_endpoint: base URL of IAM
-    :param who: whose token it is, for people
-    :param fetch: the conversation that gets the token
-    :param renewable: whether ``fetch`` gives another one when asked again
+    :param identity: whose token it is, for messages
+    :param fetch: the flow that fetches the token
+    :param renewable: whether ``fetch`` can fetch another one
     """
 
     def __init__(
@@ -91,11 +91,11 @@ class TokenCredentials:
         return replace(request, headers=headers, secrets=(*request.secrets, token))
 
     def keys(self, clock: Clock) -> Flow[AccessKey]:
-        """Give temporary keys that IAM makes for the token."""
+        """Return temporary keys that IAM issues for the token."""
         return (yield from self._keys.get(clock))
 
     def invalidate(self, refused: Request) -> bool:
-        """Forget the token that was refused; whether another can be had."""
+        """Drop the refused token; return whether another can be fetched."""
         self._token.invalidate(lambda token: (TOKEN_HEADER, token) in refused.headers)
         return self._renewable
 
@@ -109,7 +109,7 @@ class TokenCredentials:
 
 
 def ready_token(iam_endpoint: str, token: str) -> TokenCredentials:
-    """Use a token as it was given; when it ends, so does the proof.
+    """Use a token as it was given, until it expires.
 
     :param iam_endpoint: base URL of IAM
     :param token: the token, scoped to the project
@@ -124,10 +124,10 @@ def ready_token(iam_endpoint: str, token: str) -> TokenCredentials:
 
 
 def password_token(iam_endpoint: str, user: User, scope: Scope) -> TokenCredentials:
-    """Get tokens with the password of an IAM user, each renewed before its end.
+    """Fetch tokens with the password of an IAM user, each renewed before it expires.
 
     :param iam_endpoint: base URL of IAM
-    :param user: who asks
+    :param user: the IAM user
     :param scope: the project that the tokens are for
     """
     identity = f"IAM user {user.name} of account {user.domain}"
@@ -140,20 +140,20 @@ def agency_keys(iam_endpoint: str, trusted: Credentials, agency: Agency) -> Temp
     """Assume an agency of another account.
 
     :param iam_endpoint: base URL of IAM
-    :param trusted: who we are before
-    :param agency: whom we become
+    :param trusted: credentials of the account that is trusted with the agency
+    :param agency: the agency
     """
     identity = f"agency {agency.name} of account {agency.domain}, assumed by {trusted.identity}"
     return TemporaryKeys(identity, lambda clock: keys_of_agency(iam_endpoint, trusted, agency, clock))
 
 
 def create_token(endpoint: str, user: User, scope: Scope) -> Flow[Expiring[str]]:
-    """Get a token for a user's password, scoped to a project.
+    """Fetch a token for a user's password, scoped to a project.
 
     :param endpoint: base URL of IAM
-    :param user: who asks
+    :param user: the IAM user
     :param scope: the project
-    :raises ServiceError: if IAM does not give one
+    :raises ServiceError: if IAM issues none
     """
     project = {"id": scope.project_id} if scope.project_id else {"name": scope.project_name}
     person = {"name": user.name, "password": user.password, "domain": {"name": user.domain}}
@@ -169,11 +169,11 @@ def create_token(endpoint: str, user: User, scope: Scope) -> Flow[Expiring[str]]
 
 
 def keys_of_token(endpoint: str, token: str) -> Flow[Expiring[AccessKey]]:
-    """Get temporary access keys for a token.
+    """Fetch temporary access keys for a token.
 
     :param endpoint: base URL of IAM
     :param token: a token
-    :raises ServiceError: if IAM does not give them
+    :raises ServiceError: if IAM issues none
     """
     identity = {"methods": ["token"], "token": {"id": token, "duration_seconds": KEY_SECONDS}}
     request = json_request(
@@ -184,35 +184,35 @@ def keys_of_token(endpoint: str, token: str) -> Flow[Expiring[AccessKey]]:
 
 
 def keys_of_agency(endpoint: str, trusted: Credentials, agency: Agency, clock: Clock) -> Flow[Expiring[AccessKey]]:
-    """Get temporary access keys by assuming an agency.
+    """Fetch temporary access keys by assuming an agency.
 
     :param endpoint: base URL of IAM
-    :param trusted: who we are before
-    :param agency: whom we become
-    :param clock: tells the time of proof
-    :raises ServiceError: if IAM does not give them
+    :param trusted: credentials of the account that is trusted with the agency
+    :param agency: the agency
+    :param clock: returns the current time
+    :raises ServiceError: if IAM issues none
     """
     role = {"agency_name": agency.name, "domain_name": agency.domain, "duration_seconds": KEY_SECONDS}
     identity = {"methods": ["assume_role"], "assume_role": role}
     request = json_request(
         "CreateTemporaryAccessKeyByAgency", "POST", endpoint + _SECURITY_TOKENS, {"auth": {"identity": identity}}
     )
-    reply = yield from _ask_as(trusted, request, clock)
+    reply = yield from _send_as(trusted, request, clock)
     return read_keys(request.operation, reply)
 
 
 def find_projects(endpoint: str, credentials: Credentials, name: str, clock: Clock) -> Flow[list[tuple[str, str]]]:
-    """Look up the projects that bear a name; id and name of each.
+    """Look up the projects of a name; return id and name of each.
 
     :param endpoint: base URL of IAM
-    :param credentials: who asks
+    :param credentials: authenticate the request
     :param name: the region, or ``<region>_<sub-project>``
-    :param clock: tells the time of proof
+    :param clock: returns the current time
     :raises ServiceError: if IAM does not list them
     """
     url = f"{endpoint}{_PROJECTS}?{canonical_query([('name', name)])}"
     request = json_request("KeystoneListProjects", "GET", url, None)
-    reply = yield from _ask_as(credentials, request, clock)
+    reply = yield from _send_as(credentials, request, clock)
     found = replies.json_object(request.operation, reply).get("projects")
     try:
         return [(str(project["id"]), str(project["name"])) for project in found or []]
@@ -220,19 +220,19 @@ def find_projects(endpoint: str, credentials: Credentials, name: str, clock: Clo
         raise replies.unexpected(request.operation, reply, f"the projects cannot be read: {error}") from error
 
 
-def _ask_as(credentials: Credentials, request: Request, clock: Clock) -> Flow[Reply]:
-    """Ask with proof; if that is not believed, whoever asks next gets other proof."""
-    proven = yield from credentials.authenticate(request, clock)
-    reply = yield from send(proven)
+def _send_as(credentials: Credentials, request: Request, clock: Clock) -> Flow[Reply]:
+    """Send a request authenticated; drop credentials that are refused, so that the next request has others."""
+    authenticated = yield from credentials.authenticate(request, clock)
+    reply = yield from send(authenticated)
     if reply.status == HTTPStatus.UNAUTHORIZED:
-        credentials.invalidate(proven)
+        credentials.invalidate(authenticated)
     return reply
 
 
 def read_keys(operation: str, reply: Reply) -> Expiring[AccessKey]:
     """Read temporary keys from a reply; they have the same form wherever they come from.
 
-    :param operation: what was asked, for messages
+    :param operation: what was requested, for messages
     :param reply: what came back
     :raises ServiceError: if it holds none
     """
@@ -249,12 +249,12 @@ def read_keys(operation: str, reply: Reply) -> Expiring[AccessKey]:
 
 def _time(operation: str, reply: Reply, given: object) -> datetime:
     text = given.get("expires_at") if isinstance(given, Mapping) else None
-    told = text if text is None or isinstance(text, str) else type(text)
+    shown = text if text is None or isinstance(text, str) else type(text)
     try:
-        moment = datetime.fromisoformat(str(told))
+        moment = datetime.fromisoformat(str(shown))
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise replies.unexpected(operation, reply, f"expires_at is no time: {told!r}")
-    # It ends by the service's clock, and whoever keeps it goes by this machine's.
+        raise replies.unexpected(operation, reply, f"expires_at is not a time: {shown!r}")
+    # It expires by the service's clock, and is kept by this machine's.
     return clocks.local(moment, reply)

@@ -1,7 +1,7 @@
 """The metadata service of an ECS, which hands out the keys of the agency that the ECS runs under.
 
-Follows the ECS user guide, *Obtaining Metadata*: version 2 asks for a session token first; version 1, which
-older images have, does without. No proxy may come between: it would ask for its own machine's metadata.
+Follows the ECS user guide, *Obtaining Metadata*: version 2 requires a session token first; version 1, which
+older images have, does not. No proxy may come between: it would fetch its own machine's metadata.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ENDPOINT = "http://169.254.169.254"
 _TOKEN = "/meta-data/latest/api/token"  # noqa: S105 -- a path
 _KEYS = "/openstack/latest/securitykey"
 _TOKEN_SECONDS = 21600
-# What a metadata service without version 2 answers to its request for a session token.
+# The response of a metadata service without version 2 to the request for a session token.
 _NO_VERSION_2 = (404, 405)
 _OK = 200
 
@@ -31,7 +31,7 @@ def metadata_keys(endpoint: str = ENDPOINT) -> TemporaryKeys:
 
 
 def security_key(endpoint: str) -> Flow[Expiring[AccessKey]]:
-    """Get the temporary keys of the agency of this ECS.
+    """Fetch the temporary keys of the agency of this ECS.
 
     :param endpoint: base URL of the metadata service
     :raises ServiceError: if there are none
@@ -53,5 +53,5 @@ def _session_token(endpoint: str) -> Flow[str | None]:
         replies.json_object("GetMetadataToken", reply)
     text = reply.body.decode("ascii", "replace").strip()
     if reply.status != _OK or not (text and text.isascii() and text.isprintable()):
-        raise replies.unexpected("GetMetadataToken", reply, "the reply is no session token")
+        raise replies.unexpected("GetMetadataToken", reply, "the reply is not a session token")
     return text

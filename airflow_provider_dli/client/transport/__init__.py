@@ -24,18 +24,18 @@ from airflow_provider_dli.client.replies import unexpected
 
 #: bytes that are read or written at a time
 PIECE = 64 * 1024
-#: bytes of the longest answer that is read; a page of 100 jobs with all their SQL stays far below
-LONGEST_ANSWER = 64 * 1024 * 1024
+#: bytes of the longest response that is read; a page of 100 jobs with all their SQL stays far below
+MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 # To the last at sign: a password may have one itself, or a slash.
 _USER_INFO = re.compile(r"//\S*@")
 
 
-class Answer:
-    """Collects an answer piece by piece, up to a bound.
+class ReplyBuilder:
+    """Collects a response piece by piece, up to :data:`MAX_RESPONSE_BYTES`.
 
-    :param request: what was asked
-    :param status: HTTP status of the answer
-    :param headers: of the answer, names in any case
+    :param request: what was sent
+    :param status: HTTP status of the response
+    :param headers: of the response, names in any case
     :param sent: epoch seconds when the request was sent
     """
 
@@ -47,22 +47,22 @@ class Answer:
         self._body = bytearray()
 
     def add(self, piece: bytes) -> None:
-        """Take a piece of the body.
+        """Add a piece of the body.
 
-        :raises UnexpectedReplyError: if the answer gets longer than :data:`LONGEST_ANSWER`
+        :raises UnexpectedReplyError: if the body is too long
         """
         self._body += piece
-        if len(self._body) > LONGEST_ANSWER:
+        if len(self._body) > MAX_RESPONSE_BYTES:
             reply = Reply(self._status, self._headers, b"")
-            problem = f"the answer is longer than {LONGEST_ANSWER:,} bytes"
+            problem = f"the response is longer than {MAX_RESPONSE_BYTES:,} bytes"
             raise unexpected(self._request.operation, reply, problem)
 
     def __len__(self) -> int:
-        """Give the bytes of the body so far."""
+        """Return the bytes of the body so far."""
         return len(self._body)
 
     def reply(self) -> Reply:
-        """Give the whole."""
+        """Return the whole reply."""
         return Reply(self._status, self._headers, bytes(self._body), self._sent, self._received)
 
 
@@ -77,15 +77,15 @@ def headers_of(request: Request) -> dict[str, str]:
     for name, value in request.headers:
         if not value.isascii() or not value.isprintable() or value != value.strip():
             raise ConfigurationError(
-                f"header {name}", "cannot carry what is given for it", "give it as issued, without line breaks"
+                f"header {name}", "has a value that no header can carry", "give it as issued, without line breaks"
             )
     return dict(request.headers)
 
 
 def no_response(request: Request, error: Exception, cause: object = None, *, maybe_sent: bool) -> NoResponseError:
-    """Make the error for an answer that did not come.
+    """Return the error for a response that did not come.
 
-    :param request: what was asked
+    :param request: what was sent
     :param error: what the library raised
     :param cause: what says more than the error, if anything does
     :param maybe_sent: whether anything of the request may have left this machine
@@ -95,7 +95,7 @@ def no_response(request: Request, error: Exception, cause: object = None, *, may
 
 
 def reason(error: Exception, cause: object = None) -> str:
-    """Say why no answer came, without the user and password that a proxy's URL may carry.
+    """Return why no response came, without the user and password that a proxy's URL may carry.
 
     :param error: what the library raised
     :param cause: what says more than the error, if anything does
@@ -104,9 +104,9 @@ def reason(error: Exception, cause: object = None) -> str:
 
 
 def too_long(seconds: float) -> str:
-    """Say why an exchange was given up.
+    """Return why an exchange was aborted.
 
-    :param seconds: that it had
+    :param seconds: its limit
     """
     return f"the exchange took longer than {seconds:g} s (total_timeout of the connection)"
 

@@ -1,4 +1,4 @@
-"""Drive a conversation with aiohttp."""
+"""Drive a flow with aiohttp."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from airflow_provider_dli.client.proxies import proxy_of, uses_tls
 from airflow_provider_dli.client.replies import UNREADABLE
 from airflow_provider_dli.client.transport import (
     PIECE,
-    Answer,
+    ReplyBuilder,
     headers_of,
     no_response,
     ssl_context,
@@ -37,12 +37,12 @@ _OWN_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _READING = ("GET", "HEAD")
 # What the library raises where the network, or what came from it, is at fault; its own mistakes over it too.
 _THEIRS = (aiohttp.ClientError, HttpProcessingError, OSError, EOFError, zlib.error, *UNREADABLE)
-# bytes; what the other driver takes. A token of IAM may be longer than the eight thousand of aiohttp.
-_LONGEST_HEADER = 65536
+# bytes, as the other driver. A token of IAM may be longer than aiohttp's eight thousand.
+_MAX_HEADER_BYTES = 65536
 
 
 class AsyncTransport:
-    """Runs conversations over kept-alive connections of one event loop; an async context manager.
+    """Runs flows over kept-alive connections of one event loop; an async context manager.
 
     :param network: how hosts are reached
     """
@@ -56,7 +56,7 @@ class AsyncTransport:
             ),
             skip_auto_headers=_OWN_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
-            max_field_size=_LONGEST_HEADER,
+            max_field_size=_MAX_HEADER_BYTES,
             trace_configs=[watching()],
         )
 
@@ -68,26 +68,26 @@ class AsyncTransport:
     ) -> None:
         await self._session.close()
 
-    async def arun(self, conversation: Flow[T]) -> T:
-        """Hold a conversation to its end.
+    async def arun(self, flow: Flow[T]) -> T:
+        """Run a flow to its end.
 
-        :param conversation: what to ask, and what to make of the answers
-        :raises DliClientError: whatever the conversation raises
+        :param flow: yields requests and pauses
+        :raises DliClientError: whatever the flow raises
         """
-        with closing(conversation):
+        with closing(flow):
             try:
-                step = next(conversation)
+                step = next(flow)
                 while True:
                     if isinstance(step, Pause):
                         await asyncio.sleep(step.seconds)
-                        step = conversation.send(None)
+                        step = flow.send(None)
                         continue
                     try:
                         reply = await self._send(step)
                     except NoResponseError as error:
-                        step = conversation.throw(error)
+                        step = flow.throw(error)
                     else:
-                        step = conversation.send(reply)
+                        step = flow.send(reply)
             except StopIteration as stop:
                 result: T = stop.value
                 return result
@@ -130,10 +130,10 @@ class AsyncTransport:
 
 
 async def _read(request: Request, response: aiohttp.ClientResponse, sent: float) -> Reply:
-    answer = Answer(request, response.status, response.headers, sent)
+    builder = ReplyBuilder(request, response.status, response.headers, sent)
     async for piece in response.content.iter_chunked(PIECE):
-        answer.add(piece)
-    return answer.reply()
+        builder.add(piece)
+    return builder.reply()
 
 
 @dataclass(slots=True)

@@ -187,7 +187,7 @@ class TimeLimit:
         return left if most is None else min(most, left)
 
     def waited(self, seconds: float, moved: int) -> None:
-        """Take down a wait.
+        """Record a wait.
 
         :param seconds: how long it lasted
         :param moved: bytes that were read or written

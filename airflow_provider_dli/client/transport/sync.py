@@ -1,4 +1,4 @@
-"""Drive a conversation with requests."""
+"""Drive a flow with requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from airflow_provider_dli.client.proxies import Proxy, proxy_of, uses_tls
 from airflow_provider_dli.client.replies import UNREADABLE
 from airflow_provider_dli.client.transport import (
     PIECE,
-    Answer,
+    ReplyBuilder,
     headers_of,
     no_response,
     ssl_context,
@@ -80,12 +80,12 @@ class _Session(requests.Session):
         return super().merge_environment_settings(url, proxies, stream, verify, cert)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Give none."""
+        """Return None: no redirect is followed."""
         del resp
 
 
 class SyncTransport:
-    """Runs conversations over kept-alive connections.
+    """Runs flows over kept-alive connections.
 
     :param network: how hosts are translated
     """
@@ -98,26 +98,26 @@ class SyncTransport:
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, WatchedAdapter(pool_maxsize=_MOST_CONNECTIONS))
 
-    def run(self, conversation: Flow[T]) -> T:
-        """Hold a conversation to its end.
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end.
 
-        :param conversation: what to ask, and what to make of the answers
-        :raises DliClientError: whatever the conversation raises
+        :param flow: yields requests and pauses
+        :raises DliClientError: whatever the flow raises
         """
-        with closing(conversation):
+        with closing(flow):
             try:
-                step = next(conversation)
+                step = next(flow)
                 while True:
                     if isinstance(step, Pause):
                         time.sleep(step.seconds)
-                        step = conversation.send(None)
+                        step = flow.send(None)
                         continue
                     try:
                         reply = self.fetch(step)
                     except NoResponseError as error:
-                        step = conversation.throw(error)
+                        step = flow.throw(error)
                     else:
-                        step = conversation.send(reply)
+                        step = flow.send(reply)
             except StopIteration as stop:
                 result: T = stop.value
                 return result
@@ -156,7 +156,7 @@ class SyncTransport:
             if response.status_code not in _SUCCESS:
                 return _read(request, response, sent)
             stack.pop_all()
-            head = Answer(request, response.status_code, response.headers, sent).reply()
+            head = ReplyBuilder(request, response.status_code, response.headers, sent).reply()
             return Streamed(head, response.raw, limit, lambda: self._translated(request, limit))
 
     @contextmanager
@@ -204,7 +204,7 @@ class SyncTransport:
     def _trusted(self) -> bool | str:
         named = trusted_certificates(self._network.verify)
         if isinstance(named, str):
-            ssl_context(named)  # tried once: of what cannot be read, requests would speak anew for each connection
+            ssl_context(named)  # read once here: requests would fail at each connection
         return named
 
 
@@ -245,23 +245,23 @@ class Streamed:
         return data
 
     def close(self) -> None:
-        """Give the connection back, or close it where the body was not read to its end."""
+        """Return the connection to the pool, or close it where the body was not read to its end."""
         self._raw.close()
 
 
 def _length_of(request: Request) -> dict[str, str]:
-    is_said = request.method in _WITHOUT_BODY or any(name.lower() in _LENGTHS for name, _ in request.headers)
-    return {} if is_said else {"Content-Length": str(len(request.body))}
+    has_length = request.method in _WITHOUT_BODY or any(name.lower() in _LENGTHS for name, _ in request.headers)
+    return {} if has_length else {"Content-Length": str(len(request.body))}
 
 
 def _read(request: Request, response: requests.Response, sent: float) -> Reply:
-    answer = Answer(request, response.status_code, response.headers, sent)
+    builder = ReplyBuilder(request, response.status_code, response.headers, sent)
     for piece in response.iter_content(PIECE):
-        answer.add(piece)
-    # urllib3 1 takes the end of the connection for the end of the answer.
+        builder.add(piece)
+    # urllib3 1 takes the end of the connection for the end of the response.
     if missing := getattr(response.raw, "length_remaining", None):
-        raise IncompleteRead(len(answer), missing)
-    return answer.reply()
+        raise IncompleteRead(len(builder), missing)
+    return builder.reply()
 
 
 def _cause(error: Exception, limit: TimeLimit) -> object:
