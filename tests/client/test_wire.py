@@ -173,7 +173,9 @@ def test_what_no_header_can_carry_is_named_by_its_header(
     token: str, raw_server: Any, drive: Any, account_at: Any
 ) -> None:
     """Before anything is sent; no part of the value is told."""
-    with pytest.raises(ConfigurationError, match=r"^header X-Security-Token: has a value that no header") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"^header X-Security-Token: has a value that no header"
+    ) as caught:
         drive(request_flow(CALLS[0], account_at(raw_server.url, token)))
     assert "tok" not in str(caught.value)
     assert raw_server.received == []
