@@ -33,7 +33,7 @@ from standalone import standalone  # noqa: E402 -- found on the path above
 from world import airflow_environment  # noqa: E402 -- likewise
 
 from dli_emulator import Emulator  # noqa: E402 -- likewise
-from tests.airflow.living import LivingAirflow, until  # noqa: E402 -- likewise
+from tests.airflow.airflow_process import AirflowProcess, until  # noqa: E402 -- likewise
 
 INTERVAL = 10
 MOST_OF_A_CORE = 0.3
@@ -99,7 +99,7 @@ def measure(emulator: Emulator, home: Path, waits: int, minutes: float, which: s
     }
     log = home / "airflow.log"
     with standalone(environment, log) as running:
-        airflow = LivingAirflow(running, home)
+        airflow = AirflowProcess(running, home)
         airflow.create_pool("nobody", 0)
         airflow.trigger("waits")
         until(lambda: states(home).get("scheduled", 0) == waits, 600)

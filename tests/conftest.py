@@ -112,7 +112,7 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[P
 
 
 #: what takes long to start: the tests that want one share it, so they run on one worker
-_COSTLY = ("living_airflow", "airflow_environ", "distributions")
+_COSTLY = ("airflow_process", "airflow_environ", "distributions")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -11,14 +11,16 @@ import pytest
 from standalone import standalone
 from world import airflow_environment
 
-from tests.airflow.living import LivingAirflow
+from tests.airflow.airflow_process import AirflowProcess
 from tests.processes import untraced
 
 
 @pytest.fixture(scope="session")
-def living_airflow(dli_emulator_session: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingAirflow]:
+def airflow_process(
+    dli_emulator_session: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AirflowProcess]:
     """Run a whole Airflow, at DEBUG, with the DAGs of ``tests/airflow/dags`` and the session's emulator."""
-    home = tmp_path_factory.mktemp("living")
+    home = tmp_path_factory.mktemp("airflow")
     described = dli_emulator_session.describe()
     environment = airflow_environment(home, described, untraced()) | {
         "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).with_name("dags")),
@@ -35,4 +37,4 @@ def living_airflow(dli_emulator_session: Any, tmp_path_factory: pytest.TempPathF
         "HUAWEICLOUD_SDK_SK": described["secret_key"],
     }
     with standalone(environment, home / "standalone.log") as running:
-        yield LivingAirflow(running, home)
+        yield AirflowProcess(running, home)

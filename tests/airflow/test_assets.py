@@ -15,7 +15,7 @@ from airflow_provider_dli.assets.obs import convert_asset_to_openlineage, create
 from airflow_provider_dli.lineage import add_asset_events, obs_dataset
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from dli_emulator import Emulator
-from tests.airflow.living import LivingAirflow, until
+from tests.airflow.airflow_process import AirflowProcess, until
 
 
 @pytest.fixture
@@ -132,16 +132,16 @@ def test_a_damaged_archive_gets_no_event(world: Emulator) -> None:
     assert len(events) == 0
 
 
-def test_a_dag_is_scheduled_by_a_verified_archive(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
+def test_a_dag_is_scheduled_by_a_verified_archive(airflow_process: AirflowProcess, dli_emulator: Any) -> None:
     """In a running Airflow: the scheduler starts it, and it reads the result from the event."""
-    run = living_airflow.trigger("assets_upstream", {"obs_dir": f"{dli_emulator.bucket}/assets"})
-    tasks = living_airflow.finish("assets_upstream", run)
+    run = airflow_process.trigger("assets_upstream", {"obs_dir": f"{dli_emulator.bucket}/assets"})
+    tasks = airflow_process.finish("assets_upstream", run)
     assert {task["state"] for task in tasks.values()} == {"success"}
-    downstream = until(lambda: living_airflow.runs("assets_downstream"), 240)
-    tasks = living_airflow.finish("assets_downstream", downstream[0])
-    assert tasks["read"]["state"] == "success", living_airflow.log("assets_downstream", downstream[0], "read", 1)
-    (event,) = living_airflow.xcom("assets_downstream", downstream[0], "read").values()
+    downstream = until(lambda: airflow_process.runs("assets_downstream"), 240)
+    tasks = airflow_process.finish("assets_downstream", downstream[0])
+    assert tasks["read"]["state"] == "success", airflow_process.log("assets_downstream", downstream[0], "read", 1)
+    (event,) = airflow_process.xcom("assets_downstream", downstream[0], "read").values()
     assert (event["verified"], event["entries"]) == (True, 26)
-    assert living_airflow.link("assets_upstream", run, "export", "OBS bucket").endswith(
+    assert airflow_process.link("assets_upstream", run, "export", "OBS bucket").endswith(
         f"/console/?region=cn-north-4#/obs/manage/{dli_emulator.bucket}/object/list"
     )

@@ -19,7 +19,7 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks import shared
 from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
-from tests.airflow.living import LivingAirflow, until
+from tests.airflow.airflow_process import AirflowProcess, until
 
 
 def archive(*jobs: int) -> bytes:
@@ -235,15 +235,15 @@ def test_an_event_that_nobody_knows_is_an_error(world: Any, event: Any) -> None:
         verify(put(world, "a.zip", 1)).execute_complete({}, event)
 
 
-def test_in_a_whole_airflow(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
+def test_in_a_whole_airflow(airflow_process: AirflowProcess, dli_emulator: Any) -> None:
     """A real triggerer waits, and the task goes on when the archive is there."""
     name = f"{dli_emulator.bucket}/deferred.zip"
-    run = living_airflow.trigger("deferred_verify", {"zip_file": name})
-    until(lambda: living_airflow.tasks("deferred_verify", run)["verify"]["state"] == "deferred", 60)
+    run = airflow_process.trigger("deferred_verify", {"zip_file": name})
+    until(lambda: airflow_process.tasks("deferred_verify", run)["verify"]["state"] == "deferred", 60)
     put(dli_emulator, "deferred.zip", 1)
-    task = living_airflow.finish("deferred_verify", run)["verify"]
+    task = airflow_process.finish("deferred_verify", run)["verify"]
     log = "".join(
-        living_airflow.log("deferred_verify", run, "verify", attempt + 1) for attempt in range(task["try_number"])
+        airflow_process.log("deferred_verify", run, "verify", attempt + 1) for attempt in range(task["try_number"])
     )
     assert task["state"] == "success", log
     assert "Waiting on the triggerer for" in log

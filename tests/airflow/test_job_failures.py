@@ -12,7 +12,7 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliDeleteFlinkJobsOperator, DliStopFlinkJobsOperator
 from airflow_provider_dli.task_state import RequestLog
 from dli_emulator import Emulator
-from tests.airflow.halves import both_halves, carried_through
+from tests.airflow.execution_modes import both_modes, run_to_completion
 from tests.airflow.stores import TaskInstance
 
 FOUR = [103, 117, 106, 101]
@@ -90,7 +90,7 @@ def test_what_cannot_be_helped_has_its_cause_too(world: Emulator) -> None:
     assert red.value.error.code == "DLI.0003"
 
 
-@both_halves
+@both_modes
 @pytest.mark.parametrize("timeout", [60, 0.4])
 def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bool, timeout: float) -> None:
     """On a worker as on the triggerer; of the last one in time it is told how it failed."""
@@ -105,10 +105,10 @@ def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bo
     world.fault("ShowFlinkJob", "slow")
     world.fault("ShowFlinkJob", "html", times=12 if timeout == 60 else None, status=503)
     if timeout == 60:
-        assert carried_through(operator)[0]["status"] == "job_cancel_success"
+        assert run_to_completion(operator)[0]["status"] == "job_cancel_success"
     else:
         with pytest.raises(DliException, match="503") as failed:
-            carried_through(operator)
+            run_to_completion(operator)
         assert not isinstance(failed.value, DliFailException)
 
 

@@ -20,7 +20,7 @@ from airflow_provider_dli.operators.dli import (
 )
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from dli_emulator import Emulator
-from tests.airflow.halves import both_halves
+from tests.airflow.execution_modes import both_modes
 from tests.airflow.stores import TaskInstance
 
 
@@ -45,7 +45,7 @@ def requests(world: Emulator, operation: str) -> int:
     return sum(request.operation == operation for request in world.requests)
 
 
-@both_halves
+@both_modes
 @pytest.mark.parametrize("stops", [True, "true", False])
 def test_jobs_are_stopped_only_where_the_author_says_so(
     world: Emulator, capfd: pytest.CaptureFixture[str], stops: bool | str, deferrable: bool
@@ -66,7 +66,7 @@ def test_jobs_are_stopped_only_where_the_author_says_so(
     assert world.state.jobs[103].status == "job_running"
 
 
-@both_halves
+@both_modes
 def test_a_kill_raises_nothing_and_ends_soon(
     world: Emulator, capfd: pytest.CaptureFixture[str], deferrable: bool
 ) -> None:

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.airflow.living import LivingAirflow, until
+from tests.airflow.airflow_process import AirflowProcess, until
 
 
-def kill_whoever_asks(airflow: LivingAirflow, url: str) -> None:
+def kill_whoever_asks(airflow: AirflowProcess, url: str) -> None:
     """Kill the one process of this Airflow that is connected to the service."""
     port = urlsplit(url).port
 
@@ -52,7 +52,7 @@ def archives_of(emulator: Any, prefix: str) -> list[str]:
     ids=["it-acted", "it-never-acted"],
 )
 def test_an_export_killed_while_it_asked_is_neither_lost_nor_doubled(
-    living_airflow: LivingAirflow,
+    airflow_process: AirflowProcess,
     dli_emulator: Any,
     kind: str,
     parameters: dict[str, Any],
@@ -61,12 +61,12 @@ def test_an_export_killed_while_it_asked_is_neither_lost_nor_doubled(
 ) -> None:
     """The second try finds the archive, or finds none and asks again; one archive, and the log says so."""
     dli_emulator.fault("ExportFlinkJobs", kind, **parameters)
-    run = living_airflow.trigger("killed_export", {"obs_dir": f"{dli_emulator.bucket}/{kind}"})
+    run = airflow_process.trigger("killed_export", {"obs_dir": f"{dli_emulator.bucket}/{kind}"})
     until(lambda: dli_emulator.requests, 240)
     until(lambda: kind == "hang" or archives_of(dli_emulator, kind), 240)
-    kill_whoever_asks(living_airflow, dli_emulator.dli)
-    task = living_airflow.finish("killed_export", run)["export"]
-    log = living_airflow.log("killed_export", run, "export", 2)
+    kill_whoever_asks(airflow_process, dli_emulator.dli)
+    task = airflow_process.finish("killed_export", run)["export"]
+    log = airflow_process.log("killed_export", run, "export", 2)
     assert (task["state"], task["try_number"]) == ("success", 2), log
     (archive,) = archives_of(dli_emulator, kind)
     exports = [request for request in dli_emulator.requests if request.operation == "ExportFlinkJobs"]
@@ -75,16 +75,16 @@ def test_an_export_killed_while_it_asked_is_neither_lost_nor_doubled(
     assert told.format(bucket=dli_emulator.bucket, archive=archive) in log
 
 
-def test_a_verification_that_was_killed_is_done_again(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
+def test_a_verification_that_was_killed_is_done_again(airflow_process: AirflowProcess, dli_emulator: Any) -> None:
     """Killed while it waits for its archive; the second try finds it and reads it whole."""
     archive = f"{dli_emulator.bucket}/late.zip"
-    run = living_airflow.trigger("killed_verify", {"zip_file": archive})
-    kill_whoever_asks(living_airflow, dli_emulator.obs)
+    run = airflow_process.trigger("killed_verify", {"zip_file": archive})
+    kill_whoever_asks(airflow_process, dli_emulator.obs)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as made:
         made.writestr("100.json", "{}")
     dli_emulator.s3.put_object(Bucket=dli_emulator.bucket, Key="late.zip", Body=content.getvalue())
-    task = living_airflow.finish("killed_verify", run)["verify"]
-    log = living_airflow.log("killed_verify", run, "verify", 2)
+    task = airflow_process.finish("killed_verify", run)["verify"]
+    log = airflow_process.log("killed_verify", run, "verify", 2)
     assert (task["state"], task["try_number"]) == ("success", 2), log
     assert f"obs://{archive}" in log

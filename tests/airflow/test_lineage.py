@@ -14,7 +14,7 @@ from airflow_provider_dli.lineage import Check, Dataset, Lineage, obs_dataset
 from airflow_provider_dli.openlineage import FACET, operator_lineage
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from dli_emulator import Emulator
-from tests.airflow.living import LivingAirflow, until
+from tests.airflow.airflow_process import AirflowProcess, until
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def names(datasets: list[Any]) -> list[tuple[str, str]]:
     return [(dataset["namespace"], dataset["name"]) for dataset in datasets]
 
 
-def event(airflow: LivingAirflow, run: str, task: str, kind: str) -> Any:
+def event(airflow: AirflowProcess, run: str, task: str, kind: str) -> Any:
     """Wait for the event of a task, as OpenLineage's transport wrote it."""
 
     def found() -> Any:
@@ -43,52 +43,52 @@ def event(airflow: LivingAirflow, run: str, task: str, kind: str) -> Any:
     return until(found, 240)
 
 
-def test_lineage_of_export_verify_import_and_compare(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
+def test_lineage_of_export_verify_import_and_compare(airflow_process: AirflowProcess, dli_emulator: Any) -> None:
     """Jobs into archives, checks of archives, archives into jobs."""
-    run = living_airflow.trigger("lineage", {"obs_dir": f"{dli_emulator.bucket}/lineage"})
-    tasks = living_airflow.finish("lineage", run)
+    run = airflow_process.trigger("lineage", {"obs_dir": f"{dli_emulator.bucket}/lineage"})
+    tasks = airflow_process.finish("lineage", run)
     assert {task: each["state"] for task, each in tasks.items() if each["state"] != "success"} == {
         "compare": "failed"  # with the sources themselves
     }
-    (archive,) = living_airflow.xcom("lineage", run, "export")
-    (report,) = living_airflow.xcom("lineage", run, "verify")
+    (archive,) = airflow_process.xcom("lineage", run, "export")
+    (report,) = airflow_process.xcom("lineage", run, "verify")
     place = (f"obs://{dli_emulator.bucket}", archive.partition("/")[2])
     jobs = (f"dli://{dli_emulator.dli.removeprefix('http://')}", f"{dli_emulator.project_id}/streaming/jobs")
 
-    export = event(living_airflow, run, "export", "COMPLETE")
+    export = event(airflow_process, run, "export", "COMPLETE")
     assert (names(export["inputs"]), names(export["outputs"])) == ([jobs], [place])
     facet = export["run"]["facets"][FACET]
     assert (facet["region"], facet["projectId"]) == ("cn-north-4", dli_emulator.project_id)
     assert (facet["jobIds"], facet["failedJobIds"]) == ([100, 101], [])
     assert export["outputs"][0]["facets"]["datasetType"]["datasetType"] == "FILE"
 
-    verify = event(living_airflow, run, "verify", "COMPLETE")
+    verify = event(airflow_process, run, "verify", "COMPLETE")
     assert names(verify["inputs"]) == [place]
     facets = verify["inputs"][0]["inputFacets"]
     assert facets["inputStatistics"]["size"] == report["size"]
     (assertion,) = facets["dataQualityAssertions"]["assertions"]
     assert (assertion["assertion"], assertion["success"]) == ("intact", True)
     assert verify["inputs"][0]["facets"]["version"]["datasetVersion"] == report["etag"]
-    written = living_airflow.xcom("lineage", run, "verify", "report_file")
+    written = airflow_process.xcom("lineage", run, "verify", "report_file")
     assert names(verify["outputs"]) == [(place[0], written.partition("/")[2])]
 
-    restore = event(living_airflow, run, "restore", "COMPLETE")
+    restore = event(airflow_process, run, "restore", "COMPLETE")
     assert (names(restore["inputs"]), names(restore["outputs"])) == ([place], [jobs])
     assert set(restore["run"]["facets"][FACET]["jobMapping"]) == {"100", "101"}
-    assert names(event(living_airflow, run, "compare", "FAIL")["inputs"]) == [jobs, jobs]
+    assert names(event(airflow_process, run, "compare", "FAIL")["inputs"]) == [jobs, jobs]
 
 
-def test_lineage_of_a_deferred_verification(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
+def test_lineage_of_a_deferred_verification(airflow_process: AirflowProcess, dli_emulator: Any) -> None:
     """Resumed in another process; it fails, so the finding is a failed assertion."""
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as made:
         made.writestr("a.json", "{}")
     name = f"{dli_emulator.bucket}/lineage-deferred.zip"
-    run = living_airflow.trigger("deferred_verify", {"zip_file": name})
-    until(lambda: living_airflow.tasks("deferred_verify", run)["verify"]["state"] == "deferred", 240)
+    run = airflow_process.trigger("deferred_verify", {"zip_file": name})
+    until(lambda: airflow_process.tasks("deferred_verify", run)["verify"]["state"] == "deferred", 240)
     dli_emulator.s3.put_object(Bucket=dli_emulator.bucket, Key="lineage-deferred.zip", Body=body.getvalue()[:-5])
-    assert living_airflow.finish("deferred_verify", run)["verify"]["state"] == "failed"
-    failed = event(living_airflow, run, "verify", "FAIL")
+    assert airflow_process.finish("deferred_verify", run)["verify"]["state"] == "failed"
+    failed = event(airflow_process, run, "verify", "FAIL")
     assert names(failed["inputs"]) == [(f"obs://{dli_emulator.bucket}", "lineage-deferred.zip")]
     assertions = failed["inputs"][0]["inputFacets"]["dataQualityAssertions"]["assertions"]
     assert assertions

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from tests.airflow.living import LivingAirflow, until
+from tests.airflow.airflow_process import AirflowProcess, until
 
 
 @pytest.fixture
-def airflow(living_airflow: LivingAirflow, dli_emulator: Any) -> Iterator[LivingAirflow]:
+def airflow(airflow_process: AirflowProcess, dli_emulator: Any) -> Iterator[AirflowProcess]:
     """Give the connection that waits two seconds for a response, and does not bear a 429."""
-    living_airflow.connect("dli_impatient", dli_emulator.connection(retry_budget=0, read_timeout=2))
-    yield living_airflow
-    living_airflow.disconnect("dli_impatient")
+    airflow_process.connect("dli_impatient", dli_emulator.connection(retry_budget=0, read_timeout=2))
+    yield airflow_process
+    airflow_process.disconnect("dli_impatient")
 
 
 def archives(emulator: Any, prefix: str) -> list[str]:
@@ -32,7 +32,7 @@ def acted(emulator: Any, operation: str) -> int:
 
 
 @pytest.mark.parametrize("numbered", [False, True], ids=["one-directory", "a-directory-for-each-attempt"])
-def test_no_archive_is_made_in_silence(airflow: LivingAirflow, dli_emulator: Any, numbered: bool) -> None:
+def test_no_archive_is_made_in_silence(airflow: AirflowProcess, dli_emulator: Any, numbered: bool) -> None:
     """DLI still exports when the next request is throttled: one archive, or the log and the XCom name the other.
 
     One that comes after the task has ended can be named by nobody: then the log says that it may come, and where.
@@ -60,7 +60,7 @@ def test_no_archive_is_made_in_silence(airflow: LivingAirflow, dli_emulator: Any
         assert f"obs://{archive.rpartition('/')[0]} was lost or could not be used, and no" in log, (archive, log)
 
 
-def test_a_mapped_task_never_returns_the_archive_of_another(airflow: LivingAirflow, dli_emulator: Any) -> None:
+def test_a_mapped_task_never_returns_the_archive_of_another(airflow: AirflowProcess, dli_emulator: Any) -> None:
     """Both export the same jobs into one directory at the same time, and one request is cut before DLI acts."""
     dli_emulator.fault("ExportFlinkJobs", "cut_before")
     run = airflow.trigger("mapped_over_attempts")
@@ -72,7 +72,9 @@ def test_a_mapped_task_never_returns_the_archive_of_another(airflow: LivingAirfl
     assert (states, made) in ((["success", "success"], 2), (["failed", "success"], 1))
 
 
-def test_a_job_that_ran_and_finished_meanwhile_is_not_run_again(airflow: LivingAirflow, dli_emulator: Any) -> None:
+def test_a_job_that_ran_and_finished_meanwhile_is_not_run_again(
+    airflow: AirflowProcess, dli_emulator: Any
+) -> None:
     """The response of the first request was lost, the second was throttled, and the third would run it twice."""
     path = ["job_submitting", "job_running", "job_finish"]
     dli_emulator.state.settings.step_seconds = 0.1

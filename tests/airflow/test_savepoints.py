@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliSavepointFlinkJobsOperator, DliStopFlinkJobsOperator
 from dli_emulator import Emulator
-from tests.airflow.halves import both_halves, carried_through
+from tests.airflow.execution_modes import both_modes, run_to_completion
 from tests.airflow.stores import TaskInstance
 
 QUICK: dict[str, Any] = {"poll_interval": 0.05, "timeout": 120, "settling_time": 1.0}
@@ -47,50 +47,50 @@ def plan(world: Emulator, job_id: int, after: float, *path: str) -> None:
     world.state.jobs[job_id].plan = steps
 
 
-@both_halves
+@both_modes
 def test_a_job_that_ends_instead_is_red(world: Emulator, deferrable: bool) -> None:
     """The service took the request, and nothing came of it."""
     world.fault("ExecuteFlinkJobSavepoint", "reply", status=200, body=TAKEN)
     plan(world, 103, 0.4, "job_finish")
     with pytest.raises(DliFailException, match="job 103 is job_finish, and shows no new savepoint"):
-        carried_through(save(103, deferrable=deferrable))
+        run_to_completion(save(103, deferrable=deferrable))
     assert world.state.jobs[103].savepoint_path is None
 
 
-@both_halves
+@both_modes
 def test_a_job_that_shows_nothing_is_red(world: Emulator, deferrable: bool) -> None:
     """Once the settling time is over."""
     world.fault("ExecuteFlinkJobSavepoint", "reply", status=200, body=TAKEN)
     with pytest.raises(DliFailException, match="103 is still job_running after 1 s, and shows no new savepoint"):
-        carried_through(save(103, deferrable=deferrable))
+        run_to_completion(save(103, deferrable=deferrable))
 
 
-@both_halves
+@both_modes
 @pytest.mark.parametrize("before", [None, "obs-test/ours/"])
 def test_a_savepoint_in_the_same_directory_as_before(
     world: Emulator, deferrable: bool, before: str | None
 ) -> None:
     """What the path becomes is not established: a job that was saved and runs on is saved."""
     world.state.jobs[103].savepoint_path = before
-    (result,) = carried_through(save(103, deferrable=deferrable, poll_interval=2))
+    (result,) = run_to_completion(save(103, deferrable=deferrable, poll_interval=2))
     assert (result["status"], result["savepoint_path"], asked(world)) == ("job_running", "obs-test/ours/", 1)
 
 
-@both_halves
+@both_modes
 def test_somebody_elses_savepoint_is_waited_for(world: Emulator, deferrable: bool) -> None:
     """The job is asked after it; where it was saved before is not where it is to be."""
     world.state.jobs[110].savepoint_path = "obs-test/theirs/"
     plan(world, 110, 0.6, "job_running")
-    result = carried_through(save(110, 103, deferrable=deferrable))
+    result = run_to_completion(save(110, 103, deferrable=deferrable))
     assert [each["savepoint_path"] for each in result] == ["obs-test/ours/", "obs-test/ours/"]
     assert asked(world) == 2
 
 
-@both_halves
+@both_modes
 def test_somebody_elses_savepoint_that_does_not_end(world: Emulator, deferrable: bool) -> None:
     """Time is up; a retry may help."""
     with pytest.raises(DliException, match=r"not saved within 0.5 s: 110\.") as red:
-        carried_through(save(110, timeout=0.5, deferrable=deferrable))
+        run_to_completion(save(110, timeout=0.5, deferrable=deferrable))
     assert (isinstance(red.value, DliFailException), asked(world)) == (False, 0)
 
 
@@ -122,12 +122,12 @@ def test_a_look_that_fails_after_the_request_is_no_failure(world: Emulator) -> N
     assert asked(world) == 1
 
 
-@both_halves
+@both_modes
 def test_a_stop_that_was_under_way_is_red(world: Emulator, deferrable: bool) -> None:
     """Nobody knows whether it makes a savepoint, and none shows."""
     plan(world, 107, 0.4, "job_cancel_success")
     with pytest.raises(DliFailException, match=r"job 107 is stopped, but was being stopped .*no new savepoint"):
-        carried_through(stop(107, 100, deferrable=deferrable))
+        run_to_completion(stop(107, 100, deferrable=deferrable))
 
 
 def test_a_stop_that_was_under_way_and_shows_a_savepoint(world: Emulator) -> None:

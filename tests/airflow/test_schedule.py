@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from tests.airflow.living import END_STATES, LivingAirflow, until
+from tests.airflow.airflow_process import END_STATES, AirflowProcess, until
 
 NIGHTS = ["20260101", "20260102", "20260103"]
 
 
-def ended(airflow: LivingAirflow, dag_id: str, number: int) -> list[dict[str, Any]]:
+def ended(airflow: AirflowProcess, dag_id: str, number: int) -> list[dict[str, Any]]:
     """Wait until a DAG has so many runs, all at their end; give them, oldest first."""
 
     def all_ended() -> list[dict[str, Any]]:
@@ -20,17 +20,19 @@ def ended(airflow: LivingAirflow, dag_id: str, number: int) -> list[dict[str, An
     return sorted(until(all_ended, 240), key=lambda run: str(run["run_after"]))
 
 
-def test_three_nights_are_caught_up(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
+def test_three_nights_are_caught_up(airflow_process: AirflowProcess, dli_emulator: Any) -> None:
     """One after the other, each into its own directory, each proven; the downstream DAG learns of all."""
     dli_emulator.fault("ExportFlinkJobs", "archive_late", times=None, seconds=4)
-    with living_airflow.unpaused("after_the_nights"), living_airflow.unpaused("nightly_caught_up"):
-        runs = ended(living_airflow, "nightly_caught_up", 3)
-        archives = [living_airflow.xcom("nightly_caught_up", run["dag_run_id"], "export")[0] for run in runs]
+    with airflow_process.unpaused("after_the_nights"), airflow_process.unpaused("nightly_caught_up"):
+        runs = ended(airflow_process, "nightly_caught_up", 3)
+        archives = [airflow_process.xcom("nightly_caught_up", run["dag_run_id"], "export")[0] for run in runs]
 
         def told() -> set[str]:
-            done = [run for run in living_airflow.described_runs("after_the_nights") if run["state"] == "success"]
+            done = [run for run in airflow_process.described_runs("after_the_nights") if run["state"] == "success"]
             return {
-                name for run in done for name in living_airflow.xcom("after_the_nights", run["dag_run_id"], "read")
+                name
+                for run in done
+                for name in airflow_process.xcom("after_the_nights", run["dag_run_id"], "read")
             }
 
         until(lambda: told() == set(archives), 240)
@@ -39,10 +41,10 @@ def test_three_nights_are_caught_up(living_airflow: LivingAirflow, dli_emulator:
     # max_active_runs=1: no night begins before the one before it has ended.
     assert all(first["end_date"] <= second["start_date"] for first, second in pairwise(runs))
     for run in runs:
-        tasks = living_airflow.tasks("nightly_caught_up", run["dag_run_id"])
+        tasks = airflow_process.tasks("nightly_caught_up", run["dag_run_id"])
         assert {name: task["state"] for name, task in tasks.items()} == {"export": "success", "verify": "success"}
         logs = [
-            living_airflow.log("nightly_caught_up", run["dag_run_id"], "verify", attempt + 1)
+            airflow_process.log("nightly_caught_up", run["dag_run_id"], "verify", attempt + 1)
             for attempt in range(tasks["verify"]["try_number"])
         ]
         assert any("Waiting on the triggerer for" in log for log in logs)
@@ -50,11 +52,11 @@ def test_three_nights_are_caught_up(living_airflow: LivingAirflow, dli_emulator:
     assert len(exports) == 3
 
 
-def test_without_catch_up_only_the_last_night_runs(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
+def test_without_catch_up_only_the_last_night_runs(airflow_process: AirflowProcess, dli_emulator: Any) -> None:
     """However long ago the first was."""
-    with living_airflow.unpaused("nightly_latest"):
-        (run,) = ended(living_airflow, "nightly_latest", 1)
-        (archive,) = living_airflow.xcom("nightly_latest", run["dag_run_id"], "export")
+    with airflow_process.unpaused("nightly_latest"):
+        (run,) = ended(airflow_process, "nightly_latest", 1)
+        (archive,) = airflow_process.xcom("nightly_latest", run["dag_run_id"], "export")
     assert run["state"] == "success"
     assert archive.startswith(f"{dli_emulator.bucket}/nightly_latest/{run['logical_date'][:10].replace('-', '')}/")
     assert run["logical_date"] > "2026-01-03"

@@ -23,7 +23,7 @@ from airflow_provider_dli.client.obs.quiet import hush
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.hooks.dli import DliHook
 from dli_emulator.keys import User
-from tests.airflow.living import LivingAirflow
+from tests.airflow.airflow_process import AirflowProcess
 
 PASSWORD = "pass/wörd +%&=<'\"> of the IAM user"
 _SIGNATURE = re.compile(rb"(?i)signature[=:]\s*[0-9a-f]{64}")
@@ -104,13 +104,13 @@ def connections(emulator: Any) -> dict[str, str]:
     }
 
 
-def test_nothing_that_airflow_keeps_has_a_secret(living_airflow: LivingAirflow, dli_emulator: Any) -> None:
+def test_nothing_that_airflow_keeps_has_a_secret(airflow_process: AirflowProcess, dli_emulator: Any) -> None:
     """Green and red, each kind of credentials."""
     given = connections(dli_emulator)
     for name, connection in given.items():
-        living_airflow.connect(f"dli_{name}", connection)
-    run = living_airflow.trigger("secrets_of_each_kind", {"bucket": dli_emulator.bucket})
-    tasks = living_airflow.finish("secrets_of_each_kind", run, 240)
+        airflow_process.connect(f"dli_{name}", connection)
+    run = airflow_process.trigger("secrets_of_each_kind", {"bucket": dli_emulator.bucket})
+    tasks = airflow_process.finish("secrets_of_each_kind", run, 240)
     expected = {
         f"{task}_{name}": state
         for name in given
@@ -123,7 +123,7 @@ def test_nothing_that_airflow_keeps_has_a_secret(living_airflow: LivingAirflow, 
         ]
     }
     assert {name: task["state"] for name, task in tasks.items()} == expected
-    kept = list(written(living_airflow.home))
+    kept = list(written(airflow_process.home))
     assert any(b"botocore" in text for place, text in kept if place.startswith("logs"))
     for what, secret in secrets_of(dli_emulator).items():
         found = [place for place, text in kept for form in forms(secret) if form in text]

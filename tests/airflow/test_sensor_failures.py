@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTas
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJobSensor
 from dli_emulator import Emulator
-from tests.airflow.halves import both_halves, carried_through
+from tests.airflow.execution_modes import both_modes, run_to_completion
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def jobs(*job_ids: int, **parameters: Any) -> DliFlinkJobSensor:
     return DliFlinkJobSensor(task_id="wait", job_ids=list(job_ids), **given)
 
 
-@both_halves
+@both_modes
 @pytest.mark.parametrize("parameter", ["soft_fail", "never_fail"])
 def test_what_can_never_be_is_skipped_where_the_author_says_so(
     world: Emulator, deferrable: bool, parameter: str
@@ -69,18 +69,18 @@ def test_what_can_never_be_is_skipped_where_the_author_says_so(
         assert isinstance(skipped.value.__cause__, DliFailException)
 
 
-@both_halves
+@both_modes
 def test_what_may_pass_is_skipped_by_never_fail_only(world: Emulator, deferrable: bool) -> None:
     """With ``soft_fail`` a retry is what helps, as with any sensor; time that is up does not change that."""
     world.fault("GetObject", "error", times=None, status=503, code="ServiceUnavailable")
     name, given = put(world), {"deferrable": deferrable, "timeout": 0.5}
     with pytest.raises(AirflowSkipException, match="never_fail"):
-        carried_through(archives(name, never_fail=True, **given))
+        run_to_completion(archives(name, never_fail=True, **given))
     with pytest.raises(DliException, match="503"):
-        carried_through(archives(name, soft_fail=True, **given))
+        run_to_completion(archives(name, soft_fail=True, **given))
 
 
-@both_halves
+@both_modes
 def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bool) -> None:
     """On a worker as on the triggerer, for archives and for jobs: a wait promises seconds, and not polls."""
     name = put(world)
@@ -89,10 +89,10 @@ def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bo
         # A status that boto does not ask again for.
         world.fault("HeadObject", "error", times=12, status=501, code="NotNow")
         world.fault("ShowFlinkJob", "html", times=12, status=503)
-        assert carried_through(sensor)
+        assert run_to_completion(sensor)
 
 
-@both_halves
+@both_modes
 def test_the_last_failure_is_what_is_told(world: Emulator, deferrable: bool) -> None:
     """Not that an archive, or a job, did not come in time: of that nothing is known."""
     name, given = put(world), {"deferrable": deferrable, "timeout": 0.5}
@@ -100,27 +100,29 @@ def test_the_last_failure_is_what_is_told(world: Emulator, deferrable: bool) -> 
     world.fault("ShowFlinkJob", "html", times=None, status=503)
     for sensor in (archives(name, **given), jobs(103, **given)):
         with pytest.raises(DliException, match=r"HTTP 50\d") as failed:
-            carried_through(sensor)
+            run_to_completion(sensor)
         assert not isinstance(failed.value, DliFailException)
 
 
-@both_halves
+@both_modes
 def test_a_first_look_that_fails_knows_nothing_of_the_run_before(world: Emulator, deferrable: bool) -> None:
     """What the second shows may be its end still, and is not taken for the end of this one."""
     world.fault("ShowFlinkJob", "html", status=503)
     world.state.jobs[108].begin(("job_cancel_success", "job_submitting", "job_running"), time.time(), 0.4)
-    assert carried_through(jobs(108, deferrable=deferrable, status_grace_period=60))[0]["status"] == "job_running"
+    assert (
+        run_to_completion(jobs(108, deferrable=deferrable, status_grace_period=60))[0]["status"] == "job_running"
+    )
 
 
-@both_halves
+@both_modes
 def test_an_archive_has_settled_by_the_time_of_its_last_write(world: Emulator, deferrable: bool) -> None:
     """Not since somebody saw it: one that is old is not waited for, and all count from the same moment."""
     name = put(world)
     written = time.time()
-    carried_through(archives(name, inactivity_period=3, deferrable=deferrable))
+    run_to_completion(archives(name, inactivity_period=3, deferrable=deferrable))
     assert time.time() - written >= 2
     # One that were waited for would not be there before the sensor's own time is over.
-    carried_through(archives(name, inactivity_period=2, poke_interval=20, timeout=10, deferrable=deferrable))
+    run_to_completion(archives(name, inactivity_period=2, poke_interval=20, timeout=10, deferrable=deferrable))
 
 
 def test_polls_share_one_token(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +196,7 @@ def test_a_trigger_that_reports_nothing_is_told(error: str) -> None:
 
 # An alarm interrupts whatever runs; of a connection being opened the garbage collector closes the socket.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@both_halves
+@both_modes
 @pytest.mark.parametrize("is_down", [True, False], ids=["down", "up"])
 def test_an_execution_timeout_hides_no_service_that_is_down(
     world: Emulator, deferrable: bool, is_down: bool
@@ -215,7 +217,7 @@ def test_an_execution_timeout_hides_no_service_that_is_down(
             pytest.raises(DliException if is_down else AirflowSkipException, match=r"HTTP 50\d|soft_fail"),
             execution_timeout_of(sensor),
         ):
-            carried_through(sensor)
+            run_to_completion(sensor)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliStopFlinkJobsOperator
 from airflow_provider_dli.sensors.dli import DliFlinkJobSensor
 from dli_emulator import Emulator
-from tests.airflow.halves import both_halves, carried_through
+from tests.airflow.execution_modes import both_modes, run_to_completion
 
 DONE = json.dumps(
     {"is_success": "true", "message": "The request for stopping DLI jobs is successfully delivered."}
@@ -47,12 +47,12 @@ def refusals(world: Emulator) -> list[str | None]:
     return [request.error_code for request in world.requests if request.operation == "BatchStopFlinkJobs"]
 
 
-@both_halves
+@both_modes
 def test_one_that_comes_back_is_stopped_then(world: Emulator, deferrable: bool) -> None:
     """It is asked at once, refused, and asked again when it runs; the others are stopped meanwhile."""
     plan(world, 104, 0.5, "job_submitting", "job_running")
     world.state.jobs[104].plan.pop(0)
-    result = carried_through(stop(104, 117, deferrable=deferrable))
+    result = run_to_completion(stop(104, 117, deferrable=deferrable))
     assert [(each["job_id"], each["status"]) for each in result] == [
         (104, "job_cancel_success"),
         (117, "job_cancel_success"),
@@ -61,30 +61,30 @@ def test_one_that_comes_back_is_stopped_then(world: Emulator, deferrable: bool) 
     assert refusals(world) == ["DLI.15002", None, None]
 
 
-@both_halves
+@both_modes
 def test_one_that_does_not_come_back_is_not_green(world: Emulator, deferrable: bool) -> None:
     """It may run tomorrow; the message says what to do about it."""
     with pytest.raises(DliException, match=r"104\. Job 104 is job_running_exception and may start again.*switch"):
-        carried_through(stop(104, timeout=0.4, deferrable=deferrable))
+        run_to_completion(stop(104, timeout=0.4, deferrable=deferrable))
     assert refusals(world) == ["DLI.15002"]
 
 
-@both_halves
+@both_modes
 def test_one_that_lets_itself_be_stopped_at_once(world: Emulator, deferrable: bool) -> None:
     """Where the service takes the request, it is enough."""
     world.fault("BatchStopFlinkJobs", "reply", status=200, body=DONE)
     plan(world, 104, 0.4, "job_canceling", "job_cancel_success")
-    (result,) = carried_through(stop(104, deferrable=deferrable))
+    (result,) = run_to_completion(stop(104, deferrable=deferrable))
     assert result["status"] == "job_cancel_success"
     assert refusals(world) == [None]
 
 
-@both_halves
+@both_modes
 def test_one_that_comes_back_after_it_was_asked(world: Emulator, deferrable: bool) -> None:
     """The exception has ended the run that was to be stopped; the next one is stopped too."""
     path = ["job_canceling", *["job_running_exception"] * 6, "job_running"]
     world.fault("BatchStopFlinkJobs", "statuses", path=path)
-    (result,) = carried_through(stop(103, deferrable=deferrable))
+    (result,) = run_to_completion(stop(103, deferrable=deferrable))
     assert (result["status"], world.state.jobs[103].stops) == ("job_cancel_success", 2)
 
 
@@ -119,7 +119,7 @@ def test_one_that_runs_and_is_refused_is_red(world: Emulator) -> None:
         stop(117).execute({})
 
 
-@both_halves
+@both_modes
 def test_the_sensor_waits_too(world: Emulator, deferrable: bool) -> None:
     """``target_state="stopped"`` is not reached by an exception that is no end."""
 
@@ -130,7 +130,7 @@ def test_the_sensor_waits_too(world: Emulator, deferrable: bool) -> None:
         )
 
     with pytest.raises(AirflowSensorTimeout):
-        carried_through(sensor(0.4))
+        run_to_completion(sensor(0.4))
     threading.Timer(0.5, plan, [world, 104, 0, "job_canceling", "job_cancel_success"]).start()
-    assert carried_through(sensor(120))[0]["status"] == "job_cancel_success"
+    assert run_to_completion(sensor(120))[0]["status"] == "job_cancel_success"
     assert refusals(world) == []

@@ -17,7 +17,7 @@ from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
 from dli_emulator import Emulator
 from dli_emulator.keys import AccessKey
-from tests.airflow.living import until
+from tests.airflow.airflow_process import until
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from airflow_provider_dli.archive import Expectation, Limits, inspect
 from airflow_provider_dli.archive.entries import _path
 from airflow_provider_dli.archive.report import SHOWN, escape
 
-from .seeing import seen
+from .findings import findings_of
 
 LONG = "d/" * 140 + "name.txt"
 
@@ -36,11 +36,11 @@ def packed(entries: Iterable[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLA
 def test_an_entry_may_be_as_large_as_the_limit() -> None:
     """And no larger; what is too large is not inflated."""
     data = packed([("a.txt", b"x" * 1000), ("b.txt", b"y")])
-    assert seen(data, Limits(entry_bytes=1000)) == []
-    assert seen(data, Limits(entry_bytes=999)) == [("entry-too-large", "a.txt")]
+    assert findings_of(data, Limits(entry_bytes=1000)) == []
+    assert findings_of(data, Limits(entry_bytes=999)) == [("entry-too-large", "a.txt")]
     broken = bytearray(data)
     broken[data.index(b"a.txt") + 6] ^= 0xFF
-    assert seen(bytes(broken), Limits(entry_bytes=999)) == [("entry-too-large", "a.txt")]
+    assert findings_of(bytes(broken), Limits(entry_bytes=999)) == [("entry-too-large", "a.txt")]
 
 
 @pytest.mark.parametrize(("flag", "code"), [(0x01, "encrypted"), (0x20, "patched-data")])
@@ -50,12 +50,14 @@ def test_what_cannot_be_read_is_not_read(flag: int, code: str) -> None:
     data[6] |= flag
     data[data.index(b"PK\1\2") + 8] |= flag
     data[data.index(b"a.txt") + 6] ^= 0xFF
-    assert seen(bytes(data)) == [(code, "a.txt")]
+    assert findings_of(bytes(data)) == [(code, "a.txt")]
 
 
 def test_of_too_many_entries_nothing_more_is_said() -> None:
     """Those that were not read leave no hidden data."""
-    assert seen(packed([(f"{n}.txt", b"x") for n in range(9)]), Limits(entries=2)) == [("too-many-entries", None)]
+    assert findings_of(packed([(f"{n}.txt", b"x") for n in range(9)]), Limits(entries=2)) == [
+        ("too-many-entries", None)
+    ]
 
 
 def test_an_entry_may_inflate_as_far_as_the_ratio() -> None:
@@ -64,19 +66,19 @@ def test_an_entry_may_inflate_as_far_as_the_ratio() -> None:
     (entry,) = inspect(io.BytesIO(data)).entries
     ratio, rest = divmod(entry.size, entry.compressed_size)
     assert rest
-    assert seen(data, Limits(ratio=ratio + 1, ratio_floor=0)) == []
-    assert seen(data, Limits(ratio=ratio, ratio_floor=0)) == [("suspicious-ratio", "a.txt")]
-    assert seen(data, Limits(ratio=1, ratio_floor=100_000)) == []
-    assert seen(data, Limits(ratio=1, ratio_floor=99_999)) == [("suspicious-ratio", "a.txt")]
+    assert findings_of(data, Limits(ratio=ratio + 1, ratio_floor=0)) == []
+    assert findings_of(data, Limits(ratio=ratio, ratio_floor=0)) == [("suspicious-ratio", "a.txt")]
+    assert findings_of(data, Limits(ratio=1, ratio_floor=100_000)) == []
+    assert findings_of(data, Limits(ratio=1, ratio_floor=99_999)) == [("suspicious-ratio", "a.txt")]
 
 
 def test_json_is_parsed_up_to_the_limit() -> None:
     """At the limit it is; beyond it is said that it was not."""
     document = json.dumps({"a": "b" * 500}).encode()
     whole, broken = packed([("a.json", document)]), packed([("a.json", document[:-1] + b"!")])
-    assert seen(broken, Limits(json_bytes=len(document))) == [("bad-json", "a.json")]
-    assert seen(whole, Limits(json_bytes=len(document))) == []
-    assert seen(whole, Limits(json_bytes=len(document) - 1)) == [("json-unchecked", "a.json")]
+    assert findings_of(broken, Limits(json_bytes=len(document))) == [("bad-json", "a.json")]
+    assert findings_of(whole, Limits(json_bytes=len(document))) == []
+    assert findings_of(whole, Limits(json_bytes=len(document) - 1)) == [("json-unchecked", "a.json")]
 
 
 def test_every_name_that_repeats_is_told_with_the_one_it_repeats() -> None:
@@ -91,11 +93,11 @@ def test_every_name_that_repeats_is_told_with_the_one_it_repeats() -> None:
 def test_names_longer_than_a_byte_can_count(method: int) -> None:
     """Are compared to their last byte."""
     data = packed([(LONG, b"content")], method)
-    assert seen(data) == []
+    assert findings_of(data) == []
     local = bytearray(data)
     last = data.index(b"name.txt") + len(b"name.txt") - 1
     local[last] ^= 1
-    assert [code for code, _ in seen(bytes(local))] == ["name-mismatch"]
+    assert [code for code, _ in findings_of(bytes(local))] == ["name-mismatch"]
 
 
 def test_a_name_is_shown_up_to_two_hundred_characters() -> None:
@@ -129,7 +131,7 @@ def test_a_local_header_may_leave_out_only_what_a_descriptor_tells(at: int, leng
     """Zero is no CRC or size of an archive that has no descriptors."""
     data = bytearray(packed([("a.txt", b"text of some length")]))
     data[at : at + length] = bytes(length)
-    assert code in {found for found, _ in seen(bytes(data))}
+    assert code in {found for found, _ in findings_of(bytes(data))}
 
 
 def test_a_name_that_a_unicode_path_replaces_is_judged_too() -> None:

@@ -10,7 +10,7 @@ from airflow_provider_dli.archive import Limits
 from airflow_provider_dli.archive.endrecord import LOCATOR, ZIP64_RECORD
 from airflow_provider_dli.archive.source import TAIL
 
-from .seeing import placed, seen
+from .findings import findings_of, findings_with_offsets
 from .zip_corpus.bad_structure import END
 from .zip_corpus.maker import STORED, UTF8, Member, build
 
@@ -31,21 +31,21 @@ def test_what_stands_in_the_directory_is_told_with_its_place(behind: bytes, code
     whole = build(*members)
     at = len(whole) - 22
     size = at - whole.index(b"PK\1\2") + len(behind)
-    assert (code, None, at) in placed(build(*members, behind=behind, end={"size": size}))
+    assert (code, None, at) in findings_with_offsets(build(*members, behind=behind, end={"size": size}))
 
 
 def test_a_header_that_says_it_is_longer_than_the_directory_is_told_with_its_place() -> None:
     """In a file of which only the end is read at first."""
     data = build(Member(b"0", LARGE, method=STORED), Member(central={"name_size": 60_000}))
-    assert ("bad-directory-header", None, data.rindex(b"PK\1\2")) in placed(data)
+    assert ("bad-directory-header", None, data.rindex(b"PK\1\2")) in findings_with_offsets(data)
 
 
 def test_the_limit_of_entries_is_allowed() -> None:
     """One more is not, even if the end record says that there are fewer."""
     members = [Member(b"%d" % number) for number in range(9)]
-    assert seen(build(*members), Limits(entries=9)) == []
+    assert findings_of(build(*members), Limits(entries=9)) == []
     few = build(*members, end={"here": 1, "entries": 1})
-    assert [code for code, _ in seen(few, Limits(entries=8))] == ["too-many-entries"]
+    assert [code for code, _ in findings_of(few, Limits(entries=8))] == ["too-many-entries"]
 
 
 @pytest.mark.parametrize("back", [29, 1, 0, -1, -100])
@@ -56,23 +56,23 @@ def test_every_entry_that_would_begin_behind_the_others_is_told_of(back: int) ->
     for member in members[1:]:
         member.central = {"offset": start - back}
     data = build(*members)
-    assert [entry for code, entry in seen(data) if code == "bad-offset"] == ["b", "c"]
+    assert [entry for code, entry in findings_of(data) if code == "bad-offset"] == ["b", "c"]
 
 
 def test_behind_entries_that_share_bytes_the_next_is_proven() -> None:
     """Its damage is told of."""
     members = [Member(b"a"), Member(b"b", central={"offset": 20}), Member(b"c")]
     whole = build(*members)
-    assert ("overlap", "b") in seen(whole)
+    assert ("overlap", "b") in findings_of(whole)
     broken = bytearray(whole)
     broken[whole.index(b"PK\1\2") - 9] ^= 0xFF
-    assert {entry for code, entry in seen(bytes(broken)) if code not in {"overlap", "hidden-data"}} >= {"c"}
+    assert {entry for code, entry in findings_of(bytes(broken)) if code not in {"overlap", "hidden-data"}} >= {"c"}
 
 
 def test_a_file_on_the_way_is_found_on_every_level() -> None:
     """Not only as the first or the last directory of a path."""
     members = [Member(b"a/b"), Member(b"a/b/c/d/e"), Member(b"x/y/z"), Member(b"x/y/z/1"), Member(b"q/r")]
-    found = [entry for code, entry in seen(build(*members)) if code == "path-conflict"]
+    found = [entry for code, entry in findings_of(build(*members)) if code == "path-conflict"]
     assert found == ["a/b/c/d/e", "x/y/z/1"]
 
 
@@ -81,7 +81,7 @@ def test_a_zip64_end_record_is_taken_before_one_in_the_comment() -> None:
     ones = {"here": 0xFFFF, "entries": 0xFFFF, "size": 0xFFFFFFFF, "offset": 0xFFFFFFFF}
     data = build(Member(), comment=END, zip64={}, end=ones)
     inside = data.rindex(b"PK\5\6")
-    assert placed(data) == [("end-record-in-comment", None, inside)]
+    assert findings_with_offsets(data) == [("end-record-in-comment", None, inside)]
 
 
 def test_an_earlier_end_record_that_ends_with_the_file_is_told_with_its_place() -> None:
@@ -90,14 +90,14 @@ def test_an_earlier_end_record_that_ends_with_the_file_is_told_with_its_place() 
     at = whole.index(b"PK\1\2")
     earlier = END[:20] + (len(whole) - at).to_bytes(2, "little")
     told = ["second-end-record", "hidden-data", "second-end-record"]
-    assert placed(build(Member(), between=earlier)) == [(code, None, at) for code in told]
+    assert findings_with_offsets(build(Member(), between=earlier)) == [(code, None, at) for code in told]
 
 
 def test_an_end_record_of_a_wrong_offset_is_taken_before_those_in_its_comment() -> None:
     """It ends where the file ends; each of the others is told of."""
     data = build(Member(), comment=b"see " + END * 2 + b"!", end={"offset": 5})
     taken, first, second = (each.start() for each in re.finditer(b"PK\5\6", data))
-    assert placed(data) == [
+    assert findings_with_offsets(data) == [
         ("end-record-in-comment", None, first),
         ("end-record-in-comment", None, second),
         ("wrong-directory-offset", None, taken),
@@ -108,12 +108,12 @@ def test_an_end_record_of_a_wrong_offset_is_taken_before_those_in_its_comment() 
 def test_an_offset_in_the_middle_of_an_entry_is_no_sign_of_data_in_front(offset: int) -> None:
     """Only where all entries fit in before it, they are looked for further behind."""
     data = build(Member(b"0", bytes(1000), method=STORED), end={"offset": offset})
-    assert seen(data) == [("wrong-directory-offset", None)]
+    assert findings_of(data) == [("wrong-directory-offset", None)]
 
 
 def test_the_limit_of_the_directory_counts_from_where_it_begins() -> None:
     """Not from the start of the file."""
-    assert seen(build(Member(b"0", LARGE, method=STORED)), Limits(directory_bytes=100)) == []
+    assert findings_of(build(Member(b"0", LARGE, method=STORED)), Limits(directory_bytes=100)) == []
 
 
 def test_a_locator_that_points_before_what_was_read_finds_nothing_there() -> None:
@@ -123,11 +123,11 @@ def test_a_locator_that_points_before_what_was_read_finds_nothing_there() -> Non
         Member(b"0", LARGE, method=STORED), zip64={"at": first - ZIP64_RECORD.size - LOCATOR.size - len(END)}
     )
     at = data.rindex(b"PK\6\7")
-    assert placed(data) == [("zip64-bad-record", None, at)]
+    assert findings_with_offsets(data) == [("zip64-bad-record", None, at)]
 
 
 @pytest.mark.parametrize(("plain", "other"), [("k", "\u212a"), ("ss", "\u00df"), ("s", "\u017f")])
 def test_a_name_in_ascii_may_be_similar_to_one_that_is_not(plain: str, other: str) -> None:
     """Where the letters are one once case does not count."""
     data = build(Member(plain.encode()), Member(other.encode(), flags=UTF8))
-    assert seen(data) == [("similar-name", other)]
+    assert findings_of(data) == [("similar-name", other)]

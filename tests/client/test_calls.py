@@ -12,7 +12,7 @@ from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Call, Reply, Request, send
 from airflow_provider_dli.client.errors import RefusedError, UnexpectedReplyError
 from airflow_provider_dli.client.exchange import build_request, parse_reply
-from tests.client.talking import answer, talk
+from tests.client.scripted_replies import answer, run_flow
 from tests.operations import OPERATIONS, golden, make_call
 
 #: asking these twice does no more than asking once; of the others nobody can be sure
@@ -282,13 +282,13 @@ SECRET = Request("GET", "https://h", (), secrets=('s3c"ret', "tok"))
 )
 def test_secrets_are_blotted_out_of_bodies(body: bytes, shown: bytes) -> None:
     """As they are and as JSON writes them, wherever they stand."""
-    assert talk(send(SECRET), Reply(400, {"a": "b"}, body)).result == Reply(400, {"a": "b"}, shown)
+    assert run_flow(send(SECRET), Reply(400, {"a": "b"}, body)).result == Reply(400, {"a": "b"}, shown)
 
 
 def test_secrets_are_blotted_out_of_headers() -> None:
     """In every header, each of them; the others stay."""
     headers = {"location": 'https://x?t=tok&s=s3c"ret', "b": "tok", "c": "d"}
-    cleaned = talk(send(SECRET), Reply(302, headers, b"tok")).result
+    cleaned = run_flow(send(SECRET), Reply(302, headers, b"tok")).result
     assert cleaned == Reply(302, {"location": "https://x?t=***&s=***", "b": "***", "c": "d"}, b"***")
     untouched = Reply(200, {"c": "d"}, b"x")
     assert untouched.redact(["tok"]) is untouched

@@ -20,7 +20,7 @@ from airflow_provider_dli.client.errors import (
     RefusedError,
     UnexpectedReplyError,
 )
-from tests.client.talking import NOON, Talk, answer, noon, talk
+from tests.client.scripted_replies import NOON, FlowResult, answer, noon, run_flow
 
 IAM = "https://iam.example.com"
 USER = iam.User("ann", "pass-word", "acme")
@@ -34,7 +34,7 @@ OURS = ("User-Agent", USER_AGENT)
 ASKED = plain_request("Anything", "GET", "https://dli.example.com/v1", [])
 
 
-def body_of(told: Talk) -> Any:
+def body_of(told: FlowResult) -> Any:
     """Give the JSON of the one request."""
     (request,) = told.requests
     return json.loads(request.body)
@@ -42,7 +42,7 @@ def body_of(told: Talk) -> Any:
 
 def test_a_token_is_asked_for() -> None:
     """KeystoneCreateUserTokenByPassword, scoped by name; the password is a secret of the request."""
-    told = talk(iam.create_token(IAM, USER, SCOPE), answer(201, TOKEN, x_subject_token="the-token"))
+    told = run_flow(iam.create_token(IAM, USER, SCOPE), answer(201, TOKEN, x_subject_token="the-token"))
     (request,) = told.requests
     assert (request.operation, request.method) == ("KeystoneCreateUserTokenByPassword", "POST")
     assert request.url == f"{IAM}/v3/auth/tokens?nocatalog=true"
@@ -63,7 +63,7 @@ def test_a_token_is_asked_for() -> None:
 def test_a_known_project_scopes_by_its_id() -> None:
     """Where the id is known the name is not sent."""
     scope = iam.Scope("p1", "cn-north-4")
-    told = talk(iam.create_token(IAM, USER, scope), answer(201, TOKEN, x_subject_token="t"))
+    told = run_flow(iam.create_token(IAM, USER, scope), answer(201, TOKEN, x_subject_token="t"))
     assert body_of(told)["auth"]["scope"] == {"project": {"id": "p1"}}
 
 
@@ -83,14 +83,14 @@ def test_a_known_project_scopes_by_its_id() -> None:
 )
 def test_what_is_no_token(reply: Any, said: str) -> None:
     """The operation is named, and what is wrong with the answer."""
-    error = talk(iam.create_token(IAM, USER, SCOPE), reply).error
+    error = run_flow(iam.create_token(IAM, USER, SCOPE), reply).error
     assert isinstance(error, UnexpectedReplyError)
     assert (error.operation, error.status, error.message) == ("KeystoneCreateUserTokenByPassword", 201, said)
 
 
 def test_keys_of_a_token() -> None:
     """CreateTemporaryAccessKeyByToken for an hour; the token is a secret of the request."""
-    told = talk(iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": CREDENTIAL}))
+    told = run_flow(iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": CREDENTIAL}))
     (request,) = told.requests
     assert (request.operation, request.method) == ("CreateTemporaryAccessKeyByToken", "POST")
     assert request.url == f"{IAM}/v3.0/OS-CREDENTIAL/securitytokens"
@@ -104,7 +104,7 @@ def test_keys_of_a_token() -> None:
 def test_keys_of_an_agency() -> None:
     """CreateTemporaryAccessKeyByAgency, signed by whom we were before."""
     agency = iam.Agency("backup", "other")
-    told = talk(iam.keys_of_agency(IAM, KEY, agency, noon), answer(201, {"credential": CREDENTIAL}))
+    told = run_flow(iam.keys_of_agency(IAM, KEY, agency, noon), answer(201, {"credential": CREDENTIAL}))
     (request,) = told.requests
     assert (request.operation, request.method) == ("CreateTemporaryAccessKeyByAgency", "POST")
     assert request.url == f"{IAM}/v3.0/OS-CREDENTIAL/securitytokens"
@@ -119,7 +119,7 @@ def test_keys_of_an_agency() -> None:
 def test_keys_with_a_part_missing(missing: str) -> None:
     """The part is named, and no other is in the message."""
     given = {name: value for name, value in CREDENTIAL.items() if name != missing}
-    error = talk(iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": given})).error
+    error = run_flow(iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": given})).error
     assert isinstance(error, UnexpectedReplyError)
     assert (error.operation, error.message) == (
         "CreateTemporaryAccessKeyByToken",
@@ -130,7 +130,7 @@ def test_keys_with_a_part_missing(missing: str) -> None:
 @pytest.mark.parametrize("credential", [None, [], 7, "text"])
 def test_keys_that_are_none(credential: object) -> None:
     """Whatever stands in their place is an unexpected answer, no TypeError."""
-    error = talk(iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": credential})).error
+    error = run_flow(iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": credential})).error
     assert isinstance(error, UnexpectedReplyError)
     assert error.message.startswith("the keys cannot be read: no ")
 
@@ -139,7 +139,7 @@ def test_keys_that_are_none(credential: object) -> None:
 @pytest.mark.parametrize("value", ["k\ud800", "ké", "k\n"])
 def test_keys_that_could_neither_sign_nor_be_sent(name: str, value: str) -> None:
     """They are an unexpected answer, which does not show them."""
-    error = talk(
+    error = run_flow(
         iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": CREDENTIAL | {name: value}})
     ).error
     assert isinstance(error, UnexpectedReplyError)
@@ -151,13 +151,13 @@ def test_keys_that_could_neither_sign_nor_be_sent(name: str, value: str) -> None
 def test_keys_that_are_nested_without_end(name: str, depth: int) -> None:
     """JSON's parser may take more than what writes it out can."""
     nested = json.dumps({"credential": CREDENTIAL | {name: "HERE"}}).replace('"HERE"', "[" * depth + "]" * depth)
-    told = talk(iam.keys_of_token(IAM, "the-token"), answer(201, nested.encode()))
+    told = run_flow(iam.keys_of_token(IAM, "the-token"), answer(201, nested.encode()))
     assert isinstance(told.error, UnexpectedReplyError) or told.result.value.access_key.startswith("[[")
 
 
 def test_keys_need_an_end() -> None:
     """Keys whose end is not known would be used beyond it."""
-    error = talk(
+    error = run_flow(
         iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": CREDENTIAL | {"expires_at": ""}})
     ).error
     assert (error.operation, error.message) == ("CreateTemporaryAccessKeyByToken", "expires_at is not a time: ''")
@@ -166,7 +166,7 @@ def test_keys_need_an_end() -> None:
 def test_projects_are_looked_up() -> None:
     """By the name, which is encoded; signed; ids and names come back."""
     found = {"projects": [{"id": "p1", "name": "cn-north-4"}, {"id": "p2", "name": "cn-north-4_a"}]}
-    told = talk(iam.find_projects(IAM, KEY, "cn-north-4 a", noon), answer(200, found))
+    told = run_flow(iam.find_projects(IAM, KEY, "cn-north-4 a", noon), answer(200, found))
     (request,) = told.requests
     assert (request.operation, request.method) == ("KeystoneListProjects", "GET")
     assert request.url == f"{IAM}/v3/projects?name=cn-north-4%20a"
@@ -188,7 +188,7 @@ def test_projects_are_looked_up() -> None:
 )
 def test_projects_that_are_none(projects: object, said: str) -> None:
     """They are an unexpected answer."""
-    error = talk(iam.find_projects(IAM, KEY, "n", noon), answer(200, {"projects": projects})).error
+    error = run_flow(iam.find_projects(IAM, KEY, "n", noon), answer(200, {"projects": projects})).error
     assert isinstance(error, UnexpectedReplyError)
     assert (error.operation, error.message) == ("KeystoneListProjects", said)
 
@@ -209,10 +209,10 @@ def test_proof_that_is_refused_on_the_way_is_forgotten() -> None:
         ]
 
     for credentials, ask in lookups():
-        assert isinstance(talk(ask(), fetched, answer(401)).error, AuthenticationError)
-        assert talk(credentials.authenticate(ASKED, noon), fetched).error is None, "fetched anew"
-        assert isinstance(talk(ask(), answer(403)).error, PermissionDeniedError)
-        assert talk(credentials.authenticate(ASKED, noon)).error is None, "believed, and kept"
+        assert isinstance(run_flow(ask(), fetched, answer(401)).error, AuthenticationError)
+        assert run_flow(credentials.authenticate(ASKED, noon), fetched).error is None, "fetched anew"
+        assert isinstance(run_flow(ask(), answer(403)).error, PermissionDeniedError)
+        assert run_flow(credentials.authenticate(ASKED, noon)).error is None, "believed, and kept"
 
 
 def project(given: str | None = None) -> Project:
@@ -222,17 +222,17 @@ def project(given: str | None = None) -> Project:
 
 def test_a_given_project_is_not_looked_up() -> None:
     """Nothing is asked."""
-    assert talk(project("p0").id(noon)).result == "p0"
+    assert run_flow(project("p0").id(noon)).result == "p0"
 
 
 def test_a_project_is_looked_up_once() -> None:
     """The second time nothing is asked."""
     one = project()
     found = answer(200, {"projects": [{"id": "p1", "name": "cn-north-4"}]})
-    told = talk(one.id(noon), found)
+    told = run_flow(one.id(noon), found)
     assert told.result == "p1"
     assert told.requests[0].url == f"{IAM}/v3/projects?name=cn-north-4"
-    assert talk(one.id(noon)).result == "p1"
+    assert run_flow(one.id(noon)).result == "p1"
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_a_project_is_looked_up_once() -> None:
 )
 def test_a_project_must_be_one(projects: object, said: str) -> None:
     """None or several: the field, what was found, and where the right one stands."""
-    error = talk(project().id(noon), answer(200, {"projects": projects})).error
+    error = run_flow(project().id(noon), answer(200, {"projects": projects})).error
     assert isinstance(error, ConfigurationError)
     assert (error.field, error.problem, error.remedy) == (
         "project_id",
@@ -259,7 +259,7 @@ def test_a_project_must_be_one(projects: object, said: str) -> None:
 def test_metadata_keys() -> None:
     """Version 2: a session token of six hours first, then the keys with it."""
     credential = {"credential": CREDENTIAL}
-    told = talk(metadata.security_key("http://meta"), answer(200, b" session \n"), answer(200, credential))
+    told = run_flow(metadata.security_key("http://meta"), answer(200, b" session \n"), answer(200, credential))
     first, second = told.requests
     assert (first.operation, first.method, first.url) == (
         "GetMetadataToken",
@@ -281,7 +281,7 @@ def test_metadata_keys() -> None:
 @pytest.mark.parametrize("status", [404, 405])
 def test_metadata_without_version_2(status: int) -> None:
     """An older image has no session tokens: the keys are asked for without."""
-    told = talk(metadata.security_key("http://meta"), answer(status), answer(200, {"credential": CREDENTIAL}))
+    told = run_flow(metadata.security_key("http://meta"), answer(status), answer(200, {"credential": CREDENTIAL}))
     assert told.requests[1].headers == (("Host", "meta"), OURS)
     assert told.requests[1].secrets == ()
     assert told.result.value.access_key == "TAK"
@@ -290,30 +290,30 @@ def test_metadata_without_version_2(status: int) -> None:
 @pytest.mark.parametrize("text", [b"", b"  \n", b"a\x00b", b"\xff\xfe", "夜".encode()])
 def test_a_session_token_that_is_none(text: bytes) -> None:
     """It is never put into a header."""
-    error = talk(metadata.security_key("http://meta"), answer(200, text)).error
+    error = run_flow(metadata.security_key("http://meta"), answer(200, text)).error
     assert isinstance(error, UnexpectedReplyError)
     assert (error.operation, error.message) == ("GetMetadataToken", "the reply is not a session token")
 
 
 def test_metadata_in_trouble() -> None:
     """Other statuses are what they are everywhere; a 2xx that is not 200 gives no token either."""
-    error = talk(metadata.security_key("http://meta"), answer(400, {"message": "no"})).error
+    error = run_flow(metadata.security_key("http://meta"), answer(400, {"message": "no"})).error
     assert isinstance(error, RefusedError)
     assert (error.operation, error.message) == ("GetMetadataToken", "no")
-    error = talk(metadata.security_key("http://meta"), answer(204, {"a": 1})).error
+    error = run_flow(metadata.security_key("http://meta"), answer(204, {"a": 1})).error
     assert (error.operation, error.message) == ("GetMetadataToken", "the reply is not a session token")
 
 
 def test_keys_of_the_metadata_service_name_themselves_in_errors() -> None:
     """The operation is that of the metadata service, not IAM's."""
-    error = talk(metadata.security_key("http://meta"), answer(404), answer(200, {})).error
+    error = run_flow(metadata.security_key("http://meta"), answer(404), answer(200, {})).error
     assert error.operation == "GetSecurityKey"
 
 
 def test_a_ready_token_proves() -> None:
     """As X-Auth-Token, after the other headers, and as a secret of the request; nothing is asked."""
     credentials = ready_token(IAM, "the-token")
-    proven = talk(credentials.authenticate(ASKED, noon)).result
+    proven = run_flow(credentials.authenticate(ASKED, noon)).result
     assert proven.headers == (*ASKED.headers, ("X-Auth-Token", "the-token"))
     assert proven.secrets == ("the-token",)
     assert credentials.identity == "the bearer of a token"
@@ -322,39 +322,41 @@ def test_a_ready_token_proves() -> None:
 def test_a_ready_token_gives_keys_once() -> None:
     """For OBS, by way of IAM; the second time from memory."""
     credentials = ready_token(IAM, "the-token")
-    told = talk(credentials.keys(noon), answer(201, {"credential": CREDENTIAL}))
+    told = run_flow(credentials.keys(noon), answer(201, {"credential": CREDENTIAL}))
     assert told.requests[0].url == f"{IAM}/v3.0/OS-CREDENTIAL/securitytokens"
     assert body_of(told)["auth"]["identity"]["token"]["id"] == "the-token"
-    assert told.result == talk(credentials.keys(noon)).result == AccessKey("TAK", "TSK", "T" * 40)
+    assert told.result == run_flow(credentials.keys(noon)).result == AccessKey("TAK", "TSK", "T" * 40)
 
 
 def test_a_ready_token_that_is_refused_cannot_be_renewed() -> None:
     """There is no other one."""
     credentials = ready_token(IAM, "the-token")
-    proven = talk(credentials.authenticate(ASKED, noon)).result
+    proven = run_flow(credentials.authenticate(ASKED, noon)).result
     assert credentials.invalidate(proven) is False
-    assert talk(credentials.authenticate(ASKED, noon)).result == proven
+    assert run_flow(credentials.authenticate(ASKED, noon)).result == proven
 
 
 def test_a_password_gets_a_token_once_and_again_when_refused() -> None:
     """One request for two proofs; after a refusal of that very token another is fetched."""
     credentials = password_token(IAM, USER, SCOPE)
     assert credentials.identity == "IAM user ann of account acme"
-    told = talk(credentials.authenticate(ASKED, noon), answer(201, TOKEN, x_subject_token="t1"))
+    told = run_flow(credentials.authenticate(ASKED, noon), answer(201, TOKEN, x_subject_token="t1"))
     assert told.requests[0].operation == "KeystoneCreateUserTokenByPassword"
     first = told.result
-    assert talk(credentials.authenticate(ASKED, noon)).result == first
+    assert run_flow(credentials.authenticate(ASKED, noon)).result == first
     assert credentials.invalidate(ASKED) is True
-    assert talk(credentials.authenticate(ASKED, noon)).result == first, "another request's refusal forgets nothing"
+    assert run_flow(credentials.authenticate(ASKED, noon)).result == first, (
+        "another request's refusal forgets nothing"
+    )
     assert credentials.invalidate(first) is True
-    second = talk(credentials.authenticate(ASKED, noon), answer(201, TOKEN, x_subject_token="t2")).result
+    second = run_flow(credentials.authenticate(ASKED, noon), answer(201, TOKEN, x_subject_token="t2")).result
     assert second.headers[-1] == ("X-Auth-Token", "t2")
 
 
 def test_a_wrong_password_is_an_authentication_error() -> None:
     """IAM's own words, without the password should it repeat it."""
     reply = answer(401, {"error": {"code": 401, "message": "not pass-word", "title": "Unauthorized"}})
-    error = talk(password_token(IAM, USER, SCOPE).authenticate(ASKED, noon), reply).error
+    error = run_flow(password_token(IAM, USER, SCOPE).authenticate(ASKED, noon), reply).error
     assert isinstance(error, AuthenticationError)
     assert (error.code, error.message) == (None, "not ***")
 
@@ -363,30 +365,30 @@ def test_temporary_keys_prove() -> None:
     """Fetched once; they sign, and give themselves for OBS."""
     credentials = metadata_keys("http://meta")
     assert credentials.identity == "the agency of this ECS"
-    told = talk(credentials.authenticate(ASKED, noon), answer(404), answer(200, {"credential": CREDENTIAL}))
+    told = run_flow(credentials.authenticate(ASKED, noon), answer(404), answer(200, {"credential": CREDENTIAL}))
     headers = dict(told.result.headers)
     assert headers["Authorization"].startswith("SDK-HMAC-SHA256 Access=TAK, ")
     assert headers["X-Security-Token"] == "T" * 40
     assert headers["X-Sdk-Date"] == "20260115T120000Z"
-    assert talk(credentials.keys(noon)).result == AccessKey("TAK", "TSK", "T" * 40)
+    assert run_flow(credentials.keys(noon)).result == AccessKey("TAK", "TSK", "T" * 40)
 
 
 def test_temporary_keys_that_are_refused_are_fetched_anew_by_the_next_call() -> None:
     """This call is not repeated: a key that is refused again and again is locked."""
     credentials = metadata_keys("http://meta")
-    proven = talk(
+    proven = run_flow(
         credentials.authenticate(ASKED, noon), answer(404), answer(200, {"credential": CREDENTIAL})
     ).result
     assert credentials.invalidate(ASKED) is False
-    assert talk(credentials.keys(noon)).result.access_key == "TAK"
+    assert run_flow(credentials.keys(noon)).result.access_key == "TAK"
     assert credentials.invalidate(proven) is False
     other = {"credential": CREDENTIAL | {"access": "NEW"}}
-    assert talk(credentials.keys(noon), answer(404), answer(200, other)).result.access_key == "NEW"
+    assert run_flow(credentials.keys(noon), answer(404), answer(200, other)).result.access_key == "NEW"
 
 
 def test_the_metadata_service_of_an_ecs() -> None:
     """Where every ECS has it."""
-    told = talk(metadata_keys().keys(noon), answer(404), answer(200, {"credential": CREDENTIAL}))
+    told = run_flow(metadata_keys().keys(noon), answer(404), answer(200, {"credential": CREDENTIAL}))
     assert told.requests[0].url == "http://169.254.169.254/meta-data/latest/api/token"
 
 
@@ -394,7 +396,7 @@ def test_an_agency_is_assumed() -> None:
     """It says who it is and by whom; its keys are IAM's."""
     credentials = agency_keys(IAM, KEY, iam.Agency("backup", "other"))
     assert credentials.identity == "agency backup of account other, assumed by access key AK"
-    told = talk(credentials.keys(noon), answer(201, {"credential": CREDENTIAL}))
+    told = run_flow(credentials.keys(noon), answer(201, {"credential": CREDENTIAL}))
     assert told.requests[0].operation == "CreateTemporaryAccessKeyByAgency"
     assert told.result.access_key == "TAK"
 
@@ -403,18 +405,18 @@ def test_an_access_key_names_itself_and_gives_itself() -> None:
     """Without its secret; a temporary one says so."""
     temporary = AccessKey("AK", "SK", "ST")
     assert (KEY.identity, temporary.identity) == ("access key AK", "temporary access key AK")
-    assert talk(temporary.keys(noon)).result is temporary
+    assert run_flow(temporary.keys(noon)).result is temporary
     assert temporary.invalidate(ASKED) is False
     assert repr(temporary) == "AccessKey(access_key='AK')"
 
 
 def test_what_an_access_key_signs_is_secret() -> None:
     """The signature and the security token; nothing of a plain key beside its signature."""
-    plain = talk(KEY.authenticate(ASKED, noon)).result
+    plain = run_flow(KEY.authenticate(ASKED, noon)).result
     signature = dict(plain.headers)["Authorization"].rpartition("Signature=")[2]
     assert plain.secrets == (signature,)
     assert [name for name, _ in plain.headers] == ["Host", "User-Agent", "X-Sdk-Date", "Authorization"]
-    temporary = talk(AccessKey("AK", "SK", "ST").authenticate(ASKED, noon)).result
+    temporary = run_flow(AccessKey("AK", "SK", "ST").authenticate(ASKED, noon)).result
     assert temporary.secrets[1:] == ("ST",)
     assert [name for name, _ in temporary.headers][2:] == ["X-Sdk-Date", "X-Security-Token", "Authorization"]
 
@@ -444,11 +446,11 @@ def test_a_value_is_fetched_again_before_it_ends(lasts: timedelta, early: timede
         return Expiring(len(fetched), NOON + lasts)
 
     cached = Cached(fetch)
-    assert talk(cached.get(clock)).result == 1
+    assert run_flow(cached.get(clock)).result == 1
     clock.now = NOON + lasts - early - timedelta(seconds=1)
-    assert talk(cached.get(clock)).result == 1
+    assert run_flow(cached.get(clock)).result == 1
     clock.now = NOON + lasts - early
-    assert talk(cached.get(clock)).result == 2
+    assert run_flow(cached.get(clock)).result == 2
     assert fetched == [NOON, clock.now]
 
 
@@ -474,8 +476,8 @@ def test_a_second_one_waits_while_the_first_fetches() -> None:
 def test_a_fetch_that_fails_lets_the_next_one_try() -> None:
     """The lock is given back."""
     credentials = password_token(IAM, USER, SCOPE)
-    assert talk(credentials.authenticate(ASKED, noon), answer(500)).error is not None
-    assert talk(credentials.authenticate(ASKED, noon), answer(201, TOKEN, x_subject_token="t")).error is None
+    assert run_flow(credentials.authenticate(ASKED, noon), answer(500)).error is not None
+    assert run_flow(credentials.authenticate(ASKED, noon), answer(201, TOKEN, x_subject_token="t")).error is None
 
 
 def test_forgetting_what_was_never_fetched() -> None:

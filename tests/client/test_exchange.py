@@ -22,7 +22,7 @@ from airflow_provider_dli.client.errors import (
     RefusedError,
 )
 from airflow_provider_dli.client.exchange import request_flow
-from tests.client.talking import Talk, answer, noon, talk
+from tests.client.scripted_replies import FlowResult, answer, noon, run_flow
 
 DONE = answer(200, {"is_success": "true", "message": "done"})
 CLOCK = {"error_code": "APIGW.0303", "error_msg": "Incorrect app authentication information"}
@@ -65,10 +65,10 @@ def account_of(credentials: Any, project_id: str | None = "p") -> Account:
 
 def hold(
     call: Any, *answers: Any, credentials: Any = None, policy: RetryPolicy | None = None, clock: Clock = noon
-) -> Talk:
+) -> FlowResult:
     """Hold the conversation, at noon if nothing else is said."""
     account = account_of(credentials or AccessKey("AK", "SK"))
-    return talk(request_flow(call, account, clock, policy), *answers)
+    return run_flow(request_flow(call, account, clock, policy), *answers)
 
 
 @pytest.mark.parametrize(
@@ -183,13 +183,13 @@ def test_a_token_that_is_refused_when_the_project_is_looked_up_is_forgotten() ->
     """The next call gets a new one, and goes on to its end."""
     credentials = password_token("https://iam", iam.User("ann", "pass-word", "acme"), iam.Scope(None, "r-1"))
     account = account_of(credentials, project_id=None)
-    first = talk(
+    first = run_flow(
         request_flow(flink.delete_job(1), account, noon),
         answer(201, TOKEN, x_subject_token="t1"),
         answer(401, REFUSED),
     )
     assert isinstance(first.error, AuthenticationError)
-    second = talk(
+    second = run_flow(
         request_flow(flink.delete_job(1), account, noon),
         answer(201, TOKEN, x_subject_token="t2"),
         answer(200, PROJECTS),
@@ -201,7 +201,7 @@ def test_a_token_that_is_refused_when_the_project_is_looked_up_is_forgotten() ->
 
 def test_the_project_is_looked_up_at_the_time_of_the_clock_that_is_given() -> None:
     """As all that is signed in the conversation."""
-    told = talk(
+    told = run_flow(
         request_flow(flink.delete_job(1), account_of(AccessKey("AK", "SK"), None), noon),
         answer(200, PROJECTS),
         DONE,

@@ -31,7 +31,7 @@ from airflow_provider_dli.client.obs.asking import ReplacedError, changed, no_bu
 from airflow_provider_dli.client.obs.head import ask_facts
 from airflow_provider_dli.client.obs.objects import ObjectFacts, find_object
 from airflow_provider_dli.client.obs.quiet import Blot
-from tests.client.talking import Talk, answer, noon, talk
+from tests.client.scripted_replies import FlowResult, answer, noon, run_flow
 
 PLACE = ObsLocation("obs-test", "dir one/ä~.zip")
 FOUND = {
@@ -49,9 +49,9 @@ def account(endpoint: str = "http://127.0.0.1:9000", token: str | None = None) -
     return Account("cn-north-4", Project("p", "cn-north-4", endpoint, key), key, endpoint, endpoint, endpoint)
 
 
-def look(*answers: Any, bucket_known: bool = False, **about: Any) -> Talk:
+def look(*answers: Any, bucket_known: bool = False, **about: Any) -> FlowResult:
     """Look the object up."""
-    return talk(ask_facts(PLACE, account(**about), noon, bucket_known=bucket_known), *answers)
+    return run_flow(ask_facts(PLACE, account(**about), noon, bucket_known=bucket_known), *answers)
 
 
 def test_what_is_asked() -> None:
@@ -158,7 +158,7 @@ def test_the_time_of_the_last_write_is_utc(written: str) -> None:
 def test_keys_are_encoded_as_s3_does(key: str, path: str) -> None:
     """All but letters, digits, hyphens, dots, underscores, tildes, and the slashes between directories."""
     place = ObsLocation("obs-test", key)
-    told = talk(ask_facts(place, account(), noon), answer(200, b"", **FOUND))
+    told = run_flow(ask_facts(place, account(), noon), answer(200, b"", **FOUND))
     assert told.requests[0].url == f"http://127.0.0.1:9000/obs-test/{path}"
 
 
@@ -195,7 +195,7 @@ def test_a_bucket_that_is_not_there() -> None:
 
 def test_a_bucket_is_asked_for_unless_it_is_known() -> None:
     """Who says nothing has not seen it."""
-    told = talk(ask_facts(PLACE, account(), noon), answer(404), answer(200))
+    told = run_flow(ask_facts(PLACE, account(), noon), answer(404), answer(200))
     assert [request.operation for request in told.requests] == ["HeadObject", "HeadBucket"]
 
 

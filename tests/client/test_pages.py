@@ -14,7 +14,7 @@ from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Call
 from airflow_provider_dli.client.errors import UnavailableError
 from airflow_provider_dli.client.flink.pages import MAX_PAGE
-from tests.client.talking import answer
+from tests.client.scripted_replies import answer
 from tests.client.test_exchange import hold
 
 Change = Callable[[list[int]], None]

@@ -17,7 +17,7 @@ import pytest
 from standalone import standalone
 from world import ROOT, airflow_environment
 
-from tests.airflow.living import LivingAirflow, until
+from tests.airflow.airflow_process import AirflowProcess, until
 
 if TYPE_CHECKING:
     from playwright.sync_api import FloatRect, Locator, Page
@@ -36,7 +36,7 @@ FLAGS = [
 
 
 @pytest.fixture(scope="session")
-def airflow(dli_emulator_session: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingAirflow]:
+def airflow(dli_emulator_session: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowProcess]:
     """Run Airflow with the example DAGs, those that fail, and no connection: it is made in the form."""
     home = tmp_path_factory.mktemp("e2e")
     dags = home / "dags"
@@ -46,7 +46,7 @@ def airflow(dli_emulator_session: Any, tmp_path_factory: pytest.TempPathFactory)
     del environment["AIRFLOW_CONN_DLI_DEFAULT"]
     environment["AIRFLOW__CORE__DAGS_FOLDER"] = str(dags)
     with standalone(environment, home / "standalone.log") as running:
-        yield LivingAirflow(running, home)
+        yield AirflowProcess(running, home)
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +83,7 @@ def dialog(page: Page) -> Locator:
     return page.get_by_role("dialog")
 
 
-def triggered(page: Page, airflow: LivingAirflow, dag_id: str, shown: str | None = None, **fields: str) -> str:
+def triggered(page: Page, airflow: AirflowProcess, dag_id: str, shown: str | None = None, **fields: str) -> str:
     """Trigger a DAG by its form; the id of its run.
 
     :param shown: name of the form's picture, if one is taken
@@ -94,7 +94,7 @@ def triggered(page: Page, airflow: LivingAirflow, dag_id: str, shown: str | None
     return pressed(page, airflow, dag_id)
 
 
-def pressed(page: Page, airflow: LivingAirflow, dag_id: str) -> str:
+def pressed(page: Page, airflow: AirflowProcess, dag_id: str) -> str:
     """Press Trigger in the form that is open; the id of the run."""
     before = set(airflow.runs(dag_id))
     dialog(page).get_by_role("button", name=re.compile("Trigger")).last.click()
@@ -107,7 +107,7 @@ def pressed(page: Page, airflow: LivingAirflow, dag_id: str) -> str:
     return run
 
 
-def open_form(page: Page, airflow: LivingAirflow, dag_id: str, **fields: str) -> None:
+def open_form(page: Page, airflow: AirflowProcess, dag_id: str, **fields: str) -> None:
     """Open the form that triggers a DAG, and fill it in."""
     page.goto(f"{airflow.url}/dags/{dag_id}")
     page.get_by_role("button", name=re.compile("Trigger")).first.click()

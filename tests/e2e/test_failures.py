@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.airflow.living import LivingAirflow
+from tests.airflow.airflow_process import AirflowProcess
 from tests.connections import connected
 from tests.e2e.conftest import picture
 from tests.failures.dags.failures import MAKE
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_a_red_task_says_why(name: str, page: Page, airflow: LivingAirflow, dli_emulator: Any) -> None:
+def test_a_red_task_says_why(name: str, page: Page, airflow: AirflowProcess, dli_emulator: Any) -> None:
     """In lines that the log view shows whole."""
     scenario = SCENARIOS[name]
     connections = scenario.connections(dli_emulator)

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.connection import EXTRAS
-from tests.airflow.living import LivingAirflow, until
+from tests.airflow.airflow_process import AirflowProcess, until
 from tests.e2e.conftest import dialog, open_form, picture, pressed, triggered
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ SELECTED = "dli_export_selected_flink_jobs"
 
 
 def test_the_connection_form_has_every_field(
-    page: Page, airflow: LivingAirflow, dli_emulator_session: Any
+    page: Page, airflow: AirflowProcess, dli_emulator_session: Any
 ) -> None:
     """Filled in by hand and saved; secrets are dots; its test says who one is.
 
@@ -59,7 +59,7 @@ def test_the_connection_form_has_every_field(
     assert "26 Flink jobs may be listed" in tested["message"]
 
 
-def test_the_jobs_of_the_form_are_exported_and_proven(page: Page, airflow: LivingAirflow) -> None:
+def test_the_jobs_of_the_form_are_exported_and_proven(page: Page, airflow: AirflowProcess) -> None:
     """Trigger, green, the list in XCom, the link into the console."""
     run = triggered(page, airflow, SELECTED, "form-selected", job_selected="100\n101")
     tasks = airflow.finish(SELECTED, run)
@@ -77,7 +77,7 @@ def test_the_jobs_of_the_form_are_exported_and_proven(page: Page, airflow: Livin
     picture(page, "task-verify")
 
 
-def test_a_form_that_is_filled_in_wrongly_is_refused(page: Page, airflow: LivingAirflow) -> None:
+def test_a_form_that_is_filled_in_wrongly_is_refused(page: Page, airflow: AirflowProcess) -> None:
     """At once, with the field's name; nothing runs."""
     before = airflow.runs(SELECTED)
     open_form(page, airflow, SELECTED, job_selected="orders")
@@ -87,7 +87,7 @@ def test_a_form_that_is_filled_in_wrongly_is_refused(page: Page, airflow: Living
     assert airflow.runs(SELECTED) == before
 
 
-def test_a_restore_is_tried_out(page: Page, airflow: LivingAirflow) -> None:
+def test_a_restore_is_tried_out(page: Page, airflow: AirflowProcess) -> None:
     """The form of the restore, with its dry run."""
     dag_id = "dli_restore_flink_jobs"
     (archive,) = airflow.xcom(SELECTED, airflow.runs(SELECTED)[0], "export")
@@ -101,7 +101,7 @@ def test_a_restore_is_tried_out(page: Page, airflow: LivingAirflow) -> None:
     assert "Dry run: nothing is imported." in airflow.log(dag_id, run, "restore", 1)
 
 
-def test_the_nightly_export_tells_the_assets(page: Page, airflow: LivingAirflow) -> None:
+def test_the_nightly_export_tells_the_assets(page: Page, airflow: AirflowProcess) -> None:
     """Its archive is an asset, with an event that says that it is proven."""
     run = triggered(page, airflow, "dli_export_flink_jobs", "form-nightly")
     tasks = airflow.finish("dli_export_flink_jobs", run, 180)
@@ -117,7 +117,7 @@ def test_the_nightly_export_tells_the_assets(page: Page, airflow: LivingAirflow)
 
 
 def test_a_damaged_archive_is_red_and_says_why(
-    page: Page, airflow: LivingAirflow, dli_emulator_session: Any
+    page: Page, airflow: AirflowProcess, dli_emulator_session: Any
 ) -> None:
     """The log has place, finding, and what to do."""
     dli_emulator_session.fault("ExportFlinkJobs", "archive_flipped")
@@ -128,7 +128,7 @@ def test_a_damaged_archive_is_red_and_says_why(
     page.get_by_text("Keep the archive as evidence and export again.").first.wait_for()
 
 
-def test_the_graph_of_a_drill(page: Page, airflow: LivingAirflow) -> None:
+def test_the_graph_of_a_drill(page: Page, airflow: AirflowProcess) -> None:
     """Five tasks in a row; the last is a teardown."""
     page.goto(f"{airflow.url}/dags/dli_restore_drill")
     page.get_by_role("button", name=re.compile("Graph")).click()

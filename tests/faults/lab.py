@@ -24,7 +24,7 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 from dli_emulator import Emulator
 from dli_emulator.routes import find_route
 from dli_emulator.wire import Request
-from tests.airflow.halves import carried_through
+from tests.airflow.execution_modes import run_to_completion
 from tests.airflow.stores import TaskInstance
 from tests.connections import connected
 from tests.faults.kinds import KINDS, Kind
@@ -113,7 +113,7 @@ def _attempt(lab: Lab, task: Task, operator: Any, instance: TaskInstance) -> tup
     random.seed(_SMALL_DRAWS)
     began, message, result = time.monotonic(), "", None
     try:
-        result = carried_through(operator, instance)
+        result = run_to_completion(operator, instance)
         cell = Cell(SUCCESS)
     except Exception as failure:  # noqa: BLE001 -- which one it is, is what the lab finds out
         cell = Cell(next((letter for end, letter in ENDS if isinstance(failure, end)), FOREIGN))

@@ -14,10 +14,10 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from tests.airflow.stores import TaskInstance
 
 #: what a test is given as ``deferrable``
-both_halves = pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "triggerer"])
+both_modes = pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "triggerer"])
 
 
-def fired(waiting: TaskDeferred) -> Any:
+def first_event(waiting: TaskDeferred) -> Any:
     """Make a trigger again from its row, as a triggerer does, and let it fire; what the task is told."""
     path, fields = waiting.trigger.serialize()
     module, _, name = path.rpartition(".")
@@ -31,7 +31,7 @@ def fired(waiting: TaskDeferred) -> Any:
     return json.loads(json.dumps(asyncio.run(event())))
 
 
-def carried_through(operator: Any, instance: TaskInstance | None = None) -> Any:
+def run_to_completion(operator: Any, instance: TaskInstance | None = None) -> Any:
     """Run a task to its end, however often it waits on the triggerer; its result."""
     context = (instance or TaskInstance()).context
     run: Any = operator.execute
@@ -40,4 +40,4 @@ def carried_through(operator: Any, instance: TaskInstance | None = None) -> Any:
             return run(context)
         except TaskDeferred as waiting:
             # As dag.test() does, which hands over the event and no other arguments.
-            run = partial(operator.resume_execution, waiting.method_name, {"event": fired(waiting)})
+            run = partial(operator.resume_execution, waiting.method_name, {"event": first_event(waiting)})

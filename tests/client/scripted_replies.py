@@ -20,7 +20,7 @@ def noon() -> datetime:
 
 
 @dataclass
-class Talk:
+class FlowResult:
     """What a conversation came to.
 
     :param result: what it returned; None if it raised
@@ -45,13 +45,13 @@ def answer(status: int = 200, body: object = None, **headers: str) -> Reply:
     return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
 
 
-def talk(conversation: Any, *answers: Reply | DliClientError) -> Talk:
+def run_flow(conversation: Any, *answers: Reply | DliClientError) -> FlowResult:
     """Hold a conversation; every answer must be asked for, and none beyond them.
 
     :param conversation: the generator
     :param answers: in order; an error is thrown into it, as a driver does that had no answer
     """
-    told = Talk()
+    told = FlowResult()
     left: Sequence[Reply | DliClientError] = answers
     given: Reply | DliClientError | None = None
     try:

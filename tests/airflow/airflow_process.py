@@ -21,7 +21,7 @@ T = TypeVar("T")
 END_STATES = {"success", "failed"}
 
 
-class LivingAirflow:
+class AirflowProcess:
     """Asks an Airflow that runs.
 
     :param airflow: where it is
