@@ -62,7 +62,7 @@ with DAG(
         "/{{ run_id | replace(':', '') | replace('+', '_') }}/{{ task.task_id }}",
     )
     proven = DliVerifyFlinkExportOperator(task_id="proven", zip_file=backup.output)
-    plan = DliPromoteFlinkJobsOperator(task_id="plan", dry_run=True, **WHAT)
+    plan = DliPromoteFlinkJobsOperator(task_id="plan", plan_only=True, **WHAT)
     stop = DliStopFlinkJobsOperator(
         task_id="stop",
         job_ids=XComArg(plan, key="to_stop"),

@@ -56,7 +56,7 @@ with DAG(
         zip_file=export.output,
         dli_conn_id=SCRATCH,
         source_conn_id=SOURCE,
-        verify=False,  # the task before has done it
+        verify_archive=False,  # the task before has done it
     )
     compare = DliCompareFlinkJobsOperator(
         task_id="compare",

@@ -36,12 +36,12 @@ with DAG(
             description="Of the project to restore into.",
             minLength=1,
         ),
-        "on_clash": Param(
+        "on_conflict": Param(
             "fail",
             type="string",
-            enum=["fail", "accept"],
-            title="Where a job of the same name exists",
-            description="fail: the task is red and lists those jobs. accept: they stay as they are.",
+            enum=["fail", "keep"],
+            title="If a job of the same name exists",
+            description="fail: the task fails and lists those jobs. keep: they stay as they are.",
         ),
         "is_cover": Param(
             default=False,
@@ -49,11 +49,11 @@ with DAG(
             title="Replace jobs of the same names",
             description="On: jobs of the same names are replaced by those of the archive. There is no way back.",
         ),
-        "dry_run": Param(
+        "plan_only": Param(
             default=False,
             type="boolean",
-            title="Dry run",
-            description="On: the archive is proven whole, and nothing is imported.",
+            title="Plan only",
+            description="On: the archive is verified, and nothing is imported.",
         ),
     },
 ) as dag:
@@ -61,7 +61,7 @@ with DAG(
         task_id="restore",
         zip_file="{{ params.zip_file }}",
         dli_conn_id="{{ params.dli_conn_id }}",
-        on_clash="{{ params.on_clash }}",
+        on_conflict="{{ params.on_conflict }}",
         is_cover="{{ params.is_cover }}",
-        dry_run="{{ params.dry_run }}",
+        plan_only="{{ params.plan_only }}",
     )

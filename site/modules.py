@@ -6,7 +6,7 @@ from pathlib import Path
 
 #: package -> title and modules, the package itself as a hyphen; what is public is said in docs/versions.md
 PAGES = {
-    "operators": ("Operators", "export verify run stop savepoint delete importing compare promote listing"),
+    "operators": ("Operators", "export verify run stop savepoint delete restore listing"),
     "sensors": ("Sensors", "archives jobs"),
     "hooks": ("Hooks", "dli obs base"),
     "triggers": ("Triggers", "flink obs"),

@@ -127,8 +127,8 @@ def parameters_of(kind: Any) -> dict[str, Any]:
 
 
 def is_templated(kind: Any, name: str) -> bool:
-    """Tell whether a parameter is a template field, under its own name or as a flag, such as ``is_dry_run``."""
-    return name in kind.template_fields or f"is_{name}" in kind.template_fields
+    """Return whether a parameter is a template field."""
+    return name in kind.template_fields
 
 
 def page() -> str:

@@ -160,7 +160,7 @@ def test_restore(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     before = {job.name: job.detail() for job in dli_emulator.state.jobs.values()}
     run = run_dag("dli_restore_flink_jobs", {"zip_file": archive})
     assert run.states == {"restore": "failed"}, run.log
-    assert "26 of 26 jobs not imported, for jobs of their names exist" in run.log
+    assert "26 of 26 jobs not imported, because jobs of their names exist" in run.log
     dli_emulator.state.jobs.clear()
     run = run_dag("dli_restore_flink_jobs", {"zip_file": archive})
     assert run.states == {"restore": "success"}, run.log
@@ -171,13 +171,13 @@ def test_restore(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
 
 
 def test_restore_by_the_form(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> None:
-    """Another project, a dry run, jobs replaced: all of it from the form's fields."""
+    """Another project, a plan, jobs replaced: all of it from the form's fields."""
     archive = exported(dli_emulator, "flink")
     form = {"zip_file": archive, "dli_conn_id": "dli_scratch"}
     other = {"AIRFLOW_CONN_DLI_SCRATCH": scratch.connection}
-    run = run_dag("dli_restore_flink_jobs", {**form, "dry_run": True}, **other)
+    run = run_dag("dli_restore_flink_jobs", {**form, "plan_only": True}, **other)
     assert run.states == {"restore": "success"}, run.log
-    assert "Dry run: nothing is imported." in run.log
+    assert "Plan only: nothing is imported." in run.log
     assert scratch.jobs == {}
     dli_emulator.state.add_job(in_project=scratch.project_id, name=dli_emulator.state.job(100).name)
     run = run_dag("dli_restore_flink_jobs", {**form, "is_cover": True}, **other)

@@ -33,11 +33,11 @@ EXPORT = {
 IMPORT = {
     "zip_file": "obs-test/d/a.zip",
     "is_cover": False,
-    "on_clash": "fail",
-    "verify": True,
+    "on_conflict": "fail",
+    "verify_archive": True,
     "dli_conn_id": "dli_default",
-    "dry_run": False,
-    "settling_time": 60,
+    "plan_only": False,
+    "reconcile_timeout": 60,
 }
 VERIFY = {
     "zip_file": "obs-test/d/a.zip",
@@ -237,7 +237,7 @@ def test_a_list_whose_filters_are_all_nothing_is_refused(given: dict[str, Any]) 
 @pytest.mark.parametrize(
     "given",
     [
-        [{"old_job_id": 1, "new_job_id": 2, "adopted": False}, {"old_job_id": 3, "new_job_id": None}],
+        [{"old_job_id": 1, "new_job_id": 2, "recovered": False}, {"old_job_id": 3, "new_job_id": None}],
         [[{"old_job_id": "1", "new_job_id": "2"}], [{"old_job_id": 3}]],
         "[{'old_job_id': 1, 'new_job_id': 2}, {'old_job_id': 3, 'new_job_id': None}]",
         {1: 2, 3: None},
@@ -277,8 +277,8 @@ def test_every_parameter_at_fault_is_named() -> None:
         # "/batch-0001/aggregate_1582677879475.zip"
         ("obs_dir", 1023 - 39, {}),
         # "/0123456789abcdef/" and the name of the archive, or one as DLI gives
-        ("copy_to", 1023 - 18 - 27, {"zip_file": "obs-test/a.zip"}),
-        ("copy_to", 1023 - 18 - 120, {"zip_file": f"obs-test/d/{'a' * 120}"}),
+        ("staging_dir", 1023 - 18 - 27, {"zip_file": "obs-test/a.zip"}),
+        ("staging_dir", 1023 - 18 - 120, {"zip_file": f"obs-test/d/{'a' * 120}"}),
     ],
 )
 def test_a_directory_has_room_for_what_is_written_in_it(name: str, longest: int, others: dict[str, Any]) -> None:

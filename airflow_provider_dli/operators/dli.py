@@ -5,12 +5,14 @@ What a task needs is imported when it runs: this module is read with every DAG f
 
 from __future__ import annotations
 
-from airflow_provider_dli.operators.compare import DliCompareFlinkJobsOperator
 from airflow_provider_dli.operators.delete import DliDeleteFlinkJobsOperator
 from airflow_provider_dli.operators.export import DliExportFlinkJobsOperator
-from airflow_provider_dli.operators.importing import DliImportFlinkJobsOperator
 from airflow_provider_dli.operators.listing import DliListFlinkJobsOperator
-from airflow_provider_dli.operators.promote import DliPromoteFlinkJobsOperator
+from airflow_provider_dli.operators.restore import (
+    DliCompareFlinkJobsOperator,
+    DliImportFlinkJobsOperator,
+    DliPromoteFlinkJobsOperator,
+)
 from airflow_provider_dli.operators.run import DliRunFlinkJobsOperator
 from airflow_provider_dli.operators.savepoint import DliSavepointFlinkJobsOperator
 from airflow_provider_dli.operators.stop import DliStopFlinkJobsOperator

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-#: parameters whose attribute has another name, since Airflow has a method of that name
-_ATTRIBUTES = {"dry_run": "is_dry_run"}
-
 
 class Parameters(BaseModel):
     """What is passed to an operator or sensor; a field with a default is a parameter that may be omitted."""
@@ -38,7 +35,7 @@ class Parameters(BaseModel):
         given = getattr(operator, "given", ())
         values = {}
         for name, field in cls.model_fields.items():
-            value = getattr(operator, _ATTRIBUTES.get(name, name))
+            value = getattr(operator, name)
             is_omitted = value is NOT_GIVEN or (value is None and name not in given)
             if field.is_required() or not is_omitted:
                 values[name] = value
@@ -182,29 +179,29 @@ class VerifyParameters(Parameters):
 
 
 class ImportParameters(Parameters):
-    """Of :class:`~airflow_provider_dli.operators.importing.DliImportFlinkJobsOperator`."""
+    """Of :class:`~airflow_provider_dli.operators.restore.DliImportFlinkJobsOperator`."""
 
     zip_file: types.ImportSource
     is_cover: types.Flag
-    expect: types.ExpectedJobs = ()
-    on_clash: types.ClashChoice
-    verify: types.Flag
+    expected_jobs: types.ExpectedJobs = ()
+    on_conflict: types.ConflictChoice
+    verify_archive: types.Flag
     dli_conn_id: types.ConnId
     source_conn_id: types.OptionalConnId = None
-    copy_to: types.CopyDirectory = None
-    dry_run: types.Flag
-    settling_time: types.Seconds
+    staging_dir: types.StagingDirectory = None
+    plan_only: types.Flag
+    reconcile_timeout: types.Seconds
 
     @model_validator(mode="after")
     def _has_room(self) -> Self:
         name = self.zip_file.key.rpartition("/")[2]
-        if self.copy_to and self.copy_to.longest < types.COPY_DIRECTORY + len(name.encode()):
-            raise Refused(f"has no room for a directory and {excerpt(name)}", "give a shorter one", "copy_to")
+        if self.staging_dir and self.staging_dir.longest < types.STAGING_SUBDIRECTORY + len(name.encode()):
+            raise Refused(f"has no room for a directory and {excerpt(name)}", "give a shorter one", "staging_dir")
         return self
 
 
 class CompareParameters(Parameters):
-    """Of :class:`~airflow_provider_dli.operators.compare.DliCompareFlinkJobsOperator`."""
+    """Of :class:`~airflow_provider_dli.operators.restore.DliCompareFlinkJobsOperator`."""
 
     job_mapping: types.JobMapping
     source_conn_id: types.ConnId
@@ -214,14 +211,14 @@ class CompareParameters(Parameters):
 
 
 class PromoteParameters(Parameters):
-    """Of :class:`~airflow_provider_dli.operators.promote.DliPromoteFlinkJobsOperator`."""
+    """Of :class:`~airflow_provider_dli.operators.restore.DliPromoteFlinkJobsOperator`."""
 
     job_ids: types.JobIds
     source_conn_id: types.ConnId
     dli_conn_id: types.ConnId
     queues: types.Strings = {}
     replacements: types.Strings = {}
-    dry_run: types.Flag
+    plan_only: types.Flag
 
 
 class ListParameters(SelectionFields):

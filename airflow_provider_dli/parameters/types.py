@@ -73,12 +73,12 @@ class Restored:
 
     :param old_job_id: id of the source
     :param new_job_id: id of the restored one; None if it is not known
-    :param adopted: whether it was imported all the same, by a request whose response was lost
+    :param recovered: whether it was imported all the same, by a request whose response was lost
     """
 
     old_job_id: int
     new_job_id: int | None
-    adopted: bool = False
+    recovered: bool = False
 
 
 # Jobs
@@ -149,7 +149,7 @@ def _restored(item: object) -> list[Restored]:
     if "job_mapping" in row:  # what the hook returns
         return list(_job_mapping(row["job_mapping"]))
     if "old_job_id" in row:
-        return [Restored(_job_id(row["old_job_id"]), _new_id(row.get("new_job_id")), row.get("adopted") is True)]
+        return [Restored(_job_id(row["old_job_id"]), _new_id(row.get("new_job_id")), row.get("recovered") is True)]
     if any(whole_number(old) is None for old in row):
         raise Refused(f"{excerpt(row)} is a row without old_job_id")
     return [Restored(_job_id(old), _new_id(new)) for old, new in row.items()]
@@ -184,8 +184,8 @@ JobMapping = Annotated[
 _BATCH = len("/batch-0001")
 _REPORT_NAME = len("/verify-report-20260115T080000000000.html")
 #: bytes of the directory, among copies, of one set of archives, with slashes
-COPY_DIRECTORY = len("/0123456789abcdef/")
-_COPY_NAME = COPY_DIRECTORY + len("aggregate_1582677879475.zip")
+STAGING_SUBDIRECTORY = len("/0123456789abcdef/")
+_STAGED_NAME = STAGING_SUBDIRECTORY + len("aggregate_1582677879475.zip")
 #: a bucket that Jinja wrote, with something behind it
 _NO_BUCKET = re.compile(r"\s*(obs://)?None/")
 
@@ -263,9 +263,9 @@ ReportDirectory = Annotated[
     ObsLocation | None,
     Kind("optional directory", _PLACE, partial(_directory, reserve=_REPORT_NAME), *_AS_OMITTED),
 ]
-CopyDirectory = Annotated[
+StagingDirectory = Annotated[
     ObsLocation | None,
-    Kind("optional directory", _PLACE, partial(_directory, reserve=_COPY_NAME), *_AS_OMITTED),
+    Kind("optional directory", _PLACE, partial(_directory, reserve=_STAGED_NAME), *_AS_OMITTED),
 ]
 SavepointDirectory = Annotated[
     ObsLocation | None, Kind("optional directory of savepoints", _PLACE, _directory, *_AS_OMITTED)
@@ -378,8 +378,8 @@ SensorLevelChoice = Annotated[
     Literal["exists", "directory"],
     Kind("choice", "give 'exists' or 'directory'; DliVerifyFlinkExportOperator reads every byte", bare),
 ]
-Clash = Literal["fail", "accept"]
-ClashChoice = Annotated[Clash, _one_of(Clash)]
+Conflict = Literal["fail", "keep"]
+ConflictChoice = Annotated[Conflict, _one_of(Conflict)]
 GoalChoice = Annotated[TargetState, _one_of(TargetState)]
 WaitChoice = Annotated[
     Literal["running", "finished"] | None,

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.flink.settings import differences
-from airflow_provider_dli.exceptions import DliFailException
+from airflow_provider_dli.exceptions import DliFailException, translated
+from airflow_provider_dli.formatting import markdown_table, pluralize, text_table
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.lifecycle.looking import find
-from airflow_provider_dli.tables import markdown_table, text_table
-from airflow_provider_dli.wording import Logger, counted
+from airflow_provider_dli.parameters.models import CompareParameters
+from airflow_provider_dli.services import report
+from airflow_provider_dli.wording import Logger
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.flink import FlinkJob
     from airflow_provider_dli.client.flink.settings import Difference
-    from airflow_provider_dli.hooks.dli import DliHook
+    from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.parameters.types import Restored
 
 #: jobs that the log and a message show
@@ -70,6 +74,17 @@ class JobComparison:
         return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
+def prepare(operator: object) -> tuple[CompareParameters, DliHook, DliHook]:
+    """Check all parameters; return them, a hook of the project of the sources, and one of the restored jobs.
+
+    :param operator: the comparison
+    :raises DliFailException: naming each parameter that cannot be used
+    """
+    with translated():
+        options = CompareParameters.from_operator(operator)
+    return options, DliHook(options.source_conn_id), DliHook(options.dli_conn_id)
+
+
 def compare_jobs(
     source: DliHook, target: DliHook, mapping: Sequence[Restored], log: Logger, *, show_values: bool = False
 ) -> list[JobComparison]:
@@ -82,21 +97,21 @@ def compare_jobs(
     :param show_values: whether to show values that may contain secrets
     """
     # The new id of a recovered job is not known: it is found by the name of its source.
-    is_by_name = any(each.adopted for each in mapping)
+    is_by_name = any(each.recovered for each in mapping)
     ids = {job.name: job.job_id for job in target.list_flink_jobs()} if is_by_name else {}
     is_one_project = project_of(source) == project_of(target)
     comparisons: list[JobComparison] = []
     for each in mapping:
         original = find(source, each.old_job_id)
         new_id = each.new_job_id
-        if new_id is None and each.adopted and original:
+        if new_id is None and each.recovered and original:
             new_id = ids.get(original.name)
         if is_one_project and new_id == each.old_job_id:
             name = original.name if original else None
             comparisons.append(JobComparison(new_id, new_id, name, is_source=True))
         else:
             comparisons.append(_compare(each.old_job_id, original, new_id, target, show_values=show_values))
-    log.info("Compared %s:", counted(len(comparisons), "job"))
+    log.info("Compared %s:", pluralize(len(comparisons), "job"))
     for line in text_table(_HEAD, _rows(comparisons)[:_SHOWN]):
         log.info("  %s", line)
     return comparisons
@@ -142,8 +157,27 @@ def verdict(comparisons: Sequence[JobComparison]) -> str:
     :param comparisons: of all jobs
     """
     failed = sum(each.problem is not None for each in comparisons)
-    jobs = counted(len(comparisons), "job")
+    jobs = pluralize(len(comparisons), "job")
     return f"{failed} of {jobs} not equal to the source." if failed else f"All {jobs} equal to the source."
+
+
+def file_report(
+    conn_id: str,
+    directory: ObsLocation,
+    comparisons: Sequence[JobComparison],
+    facts: Mapping[str, object],
+    log: Logger,
+) -> str:
+    """Write a report to OBS; return its place.
+
+    :param conn_id: connection that may write it
+    :param directory: where to
+    :param comparisons: of all jobs
+    :param facts: name to value: which projects, which run
+    :param log: log of the task
+    """
+    page = report.comparison_report(comparisons, verdict(comparisons), facts)
+    return report.file_report(ObsHook(conn_id), directory, "compare", page, log)
 
 
 def raise_for_failures(comparisons: Sequence[JobComparison], note: str = "") -> None:

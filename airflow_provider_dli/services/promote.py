@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import Any, get_type_hints
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.errors import RefusedError
@@ -23,14 +23,13 @@ from airflow_provider_dli.client.flink.settings import (
 from airflow_provider_dli.client.flink.status import PHASES, Phase, is_stoppable
 from airflow_provider_dli.escaping import beginning
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
+from airflow_provider_dli.formatting import pluralize, text_table
+from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.lifecycle.looking import all_of
+from airflow_provider_dli.parameters.models import PromoteParameters
 from airflow_provider_dli.services.compare import project_of
 from airflow_provider_dli.services.reconcile import call_with_reconciliation
-from airflow_provider_dli.tables import text_table
-from airflow_provider_dli.wording import Logger, counted
-
-if TYPE_CHECKING:
-    from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.wording import Logger
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +126,23 @@ class Step:
         }
 
 
-def plan(
-    source: DliHook, target: DliHook, job_ids: Sequence[int], replacements: Replacements, log: Logger
-) -> list[Step]:
+def prepare(operator: object) -> tuple[PromoteParameters, DliHook, DliHook]:
+    """Check all parameters; return them, a hook of the project to promote from, and one of that to promote into.
+
+    :param operator: the promotion
+    :raises DliFailException: naming each parameter that cannot be used
+    """
+    with translated():
+        options = PromoteParameters.from_operator(operator)
+    return options, DliHook(options.source_conn_id), DliHook(options.dli_conn_id)
+
+
+def plan(options: PromoteParameters, source: DliHook, target: DliHook, log: Logger) -> list[Step]:
     """Compare both projects and return what is to be done for each job.
 
+    :param options: parameters of the operator
     :param source: hook of the project to promote from
     :param target: hook of the project to promote into
-    :param job_ids: ids of the jobs in the source
-    :param replacements: what is replaced in their settings
     :param log: log of the task, which gets the plan as a table
     :raises DliFailException: if both are one project, a job does not exist, or a replacement is found in no job
     """
@@ -145,7 +152,8 @@ def plan(
             "another. Nothing was changed."
         )
     used: Counter[tuple[str, str]] = Counter()
-    jobs = all_of(source, job_ids)
+    replacements = Replacements(options.queues, options.replacements)
+    jobs = all_of(source, options.job_ids)
     _refuse_equal_names(jobs.values())
     ids = {job.name: job.job_id for job in target.list_flink_jobs()}
     for job in jobs.values():
@@ -239,7 +247,7 @@ def apply(target: DliHook, steps: Sequence[Step], log: Logger) -> list[dict[str,
             done.append(step.as_dict(job_id, _not_carried(target, step, job_id, log)))
         except DliException as error:
             raise _failed(step, error, done) from error.error or error
-    log.info("Promoted %s into project %s.", counted(len(done), "job"), target.project_id)
+    log.info("Promoted %s into project %s.", pluralize(len(done), "job"), target.project_id)
     return done
 
 

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.exceptions import DliException, translated
-from airflow_provider_dli.wording import counted
+from airflow_provider_dli.formatting import pluralize
 
 if TYPE_CHECKING:
     from airflow_provider_dli.hooks.obs import ObsHook
@@ -100,7 +100,7 @@ def archives_report(reports: Sequence[ArchiveReport], facts: Mapping[str, object
     if findings:
         head = ("Archive", "Finding", "Severity", "Entry", "At byte", "Message")
         tables.append(Table("Findings", head, findings, frozenset(range(len(findings)))))
-    archives = counted(len(reports), "archive")
+    archives = pluralize(len(reports), "archive")
     verdict = f"{len(bad)} of {archives} failed verification." if bad else f"{archives} verified."
     data = {"value": len(reports), "good": not bad, "archives": plain}
     return Report("Archives of exported Flink jobs", not bad, verdict, facts, tables, data)

@@ -167,7 +167,12 @@ def restore(world: Emulator, environment: dict[str, str], chance: Chance) -> Fla
 
     archive = DliHook().export_flink_jobs(world.bucket).zip_file[0]
     slow(world, "ImportFlinkJobs", chance)
-    parameters = {"zip_file": archive, "dli_conn_id": "dli_scratch", "settling_time": SETTLING, "verify": False}
+    parameters = {
+        "zip_file": archive,
+        "dli_conn_id": "dli_scratch",
+        "reconcile_timeout": SETTLING,
+        "verify_archive": False,
+    }
     result, log = tried("DliImportFlinkJobsOperator", parameters, environment, chance)
     names = Counter(job.name for job in scratch.jobs.values())
     words = f"{len(result or [])} reported, {len(names)} there: {log[-2000:]}"

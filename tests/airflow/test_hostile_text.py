@@ -184,7 +184,12 @@ def imported(world: Emulator, instance: TaskInstance) -> None:
     body = {"is_success": "true", "message": HOSTILE, "job_mapping": [row]}
     world.fault("ImportFlinkJobs", "reply", status=200, body=json.dumps(body))
     dli.DliImportFlinkJobsOperator(
-        task_id="x", zip_file=place, verify=False, expect=[HOSTILE], dli_conn_id="dli_scratch", settling_time=0
+        task_id="x",
+        zip_file=place,
+        verify_archive=False,
+        expected_jobs=[HOSTILE],
+        dli_conn_id="dli_scratch",
+        reconcile_timeout=0,
     ).execute(instance.context)
 
 
@@ -203,7 +208,7 @@ def compared(world: Emulator, instance: TaskInstance) -> None:
 def promoted(world: Emulator, instance: TaskInstance) -> None:
     del world
     given: dict[str, Any] = {"source_conn_id": "dli_default", "dli_conn_id": "dli_scratch"}
-    dli.DliPromoteFlinkJobsOperator(task_id="x", job_ids=[900], dry_run=True, **given).execute(instance.context)
+    dli.DliPromoteFlinkJobsOperator(task_id="x", job_ids=[900], plan_only=True, **given).execute(instance.context)
     dli.DliPromoteFlinkJobsOperator(
         task_id="x", job_ids=[900], replacements={f"{HOSTILE}y": "z"}, **given
     ).execute(instance.context)

@@ -15,8 +15,6 @@ from airflow_provider_dli.sensors import dli as sensors
 CLASSES: list[type[BaseOperator]] = [
     getattr(module, name) for module in (operators, sensors) for name in module.__all__
 ]
-#: attributes that cannot bear the parameter's name, since Airflow has a method of that name
-RENAMED = {"is_dry_run": "dry_run"}
 
 
 def documented(operator: type) -> dict[str, str]:
@@ -41,16 +39,14 @@ def test_the_docstring_names_every_parameter_and_what_is_templated(operator: typ
     told, taken = documented(operator), own_parameters(operator)
     assert list(told) == list(taken)
     assert all(each.kind is inspect.Parameter.KEYWORD_ONLY for each in taken.values())
-    own = [field for field in operator.template_fields if RENAMED.get(field, field) in taken]
-    assert {RENAMED.get(field, field) for field in own} == {
-        name for name, text in told.items() if "templated" in text
-    }
+    own = [field for field in operator.template_fields if field in taken]
+    assert set(own) == {name for name, text in told.items() if "templated" in text}
 
 
 @pytest.mark.parametrize("operator", CLASSES, ids=lambda each: str(each.__name__))
 def test_every_templated_field_is_rendered(operator: type[BaseOperator]) -> None:
     """Also those that are texts only in a template: a flag, a mapping, a list."""
-    fields = [RENAMED.get(field, field) for field in operator.template_fields]
+    fields = list(operator.template_fields)
     needed: dict[str, Any] = {
         name: "{{ params.given }}"
         for name, each in own_parameters(operator).items()

@@ -88,17 +88,17 @@ def test_a_form_that_is_filled_in_wrongly_is_refused(page: Page, airflow: Airflo
 
 
 def test_a_restore_is_tried_out(page: Page, airflow: AirflowProcess) -> None:
-    """The form of the restore, with its dry run."""
+    """The form of the restore, with plan_only."""
     dag_id = "dli_restore_flink_jobs"
     (archive,) = airflow.xcom(SELECTED, airflow.runs(SELECTED)[0], "export")
     open_form(page, airflow, dag_id, zip_file=archive)
-    page.get_by_text("On: the archive is proven whole, and nothing is imported.").scroll_into_view_if_needed()
+    page.get_by_text("On: the archive is verified, and nothing is imported.").scroll_into_view_if_needed()
     # The box itself lies below the switch that is seen.
-    dialog(page).locator("[name=element_dry_run]").locator("xpath=..").click()
+    dialog(page).locator("[name=element_plan_only]").locator("xpath=..").click()
     picture(page, "form-restore")
     run = pressed(page, airflow, dag_id)
     assert airflow.finish(dag_id, run)["restore"]["state"] == "success"
-    assert "Dry run: nothing is imported." in airflow.log(dag_id, run, "restore", 1)
+    assert "Plan only: nothing is imported." in airflow.log(dag_id, run, "restore", 1)
 
 
 def test_the_nightly_export_tells_the_assets(page: Page, airflow: AirflowProcess) -> None:

@@ -162,7 +162,7 @@ SCENARIOS: dict[str, Scenario] = {
     "clash": Scenario(
         "The jobs to restore exist already",
         "Nothing was changed. Restore into another project (`dli_conn_id`), replace them (`is_cover=True`), or "
-        'leave those that exist as they are (`on_clash="accept"`): [restoring](restore.md).',
+        'leave those that exist as they are (`on_conflict="keep"`): [restoring](restore.md).',
         prepare=_export,
     ),
 }

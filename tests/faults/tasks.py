@@ -268,7 +268,7 @@ _SETTINGS = ("name", "job_type", "desc", "queue_name", "sql_body", "run_mode", "
 
 def _import(lab: Lab) -> Any:
     lab.put_archive(lab.archive_of(*EXPORTED))
-    given: dict[str, Any] = {"zip_file": lab.archive, "dli_conn_id": "dli_scratch", "settling_time": 0.2}
+    given: dict[str, Any] = {"zip_file": lab.archive, "dli_conn_id": "dli_scratch", "reconcile_timeout": 0.2}
     return DliImportFlinkJobsOperator(task_id="task", **given)
 
 
@@ -276,7 +276,9 @@ def _are_imported(lab: Lab, result: Any) -> bool:
     """Tell whether each job is there once; of one whose response was lost, the result may not know the new id."""
     names = sorted(job["name"] for job in jobs_in(lab.bytes_of(lab.archive) or b""))
     there = sorted(job.name for job in lab.scratch.values())
-    known = [each["new_job_id"] in lab.scratch or (each["adopted"] and not each["new_job_id"]) for each in result]
+    known = [
+        each["new_job_id"] in lab.scratch or (each["recovered"] and not each["new_job_id"]) for each in result
+    ]
     return names == there and known == [True] * len(names)
 
 

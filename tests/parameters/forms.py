@@ -151,7 +151,9 @@ FORMS: dict[str, Callable[[], Any]] = {
     "named tuples": lambda: [Row(1, "x"), Row(2, "y")],
     "text of named tuples": lambda: str([Row(1, "x"), Row(2, "y")]),
     "one row": lambda: {"job_id": 1},
-    "rows of an import": lambda: [{"old_job_id": 1, "new_job_id": 2, "name": "x", "adopted": False, "remark": ""}],
+    "rows of an import": lambda: [
+        {"old_job_id": 1, "new_job_id": 2, "name": "x", "recovered": False, "remark": ""}
+    ],
     "rows of a mapped import": lambda: Lazy([{"old_job_id": 1, "new_job_id": 2}]),
     "row that was not imported": lambda: [{"old_job_id": 1, "new_job_id": None}],
     "result of an import": lambda: ImportResult((JobMapping(1, 2, ""),), ""),

@@ -173,12 +173,12 @@ def test_a_source_that_is_gone_is_no_proof(world: Emulator) -> None:
 def test_a_job_that_was_left_out_did_not_come_back(world: Emulator) -> None:
     """Though there is one of its name: the source itself, or one that was there before."""
     archive = exported(world, [100, 101])
-    at_home = restore(archive, on_clash="accept", **AT_HOME)
+    at_home = restore(archive, on_conflict="keep", **AT_HOME)
     with pytest.raises(DliFailException, match=r"2 of 2 jobs .*job 100 \S+: not restored \| job 101 \S+: not"):
         compare(at_home, **AT_HOME)
     restore(exported(world, [101], "other"))
     with pytest.raises(DliFailException, match=r"1 of 2 jobs .*: job 101 \S+: not restored"):
-        compare(restore(archive, on_clash="accept"))
+        compare(restore(archive, on_conflict="keep"))
 
 
 @pytest.mark.parametrize("how", ["mapping", "cover"])

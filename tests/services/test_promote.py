@@ -76,7 +76,7 @@ def test_a_job_that_runs_is_not_changed(world: Emulator) -> None:
     jar.status = "job_running"
     world.state.jobs[100].desc = world.state.jobs[101].desc = "changed"
     instance = TaskInstance()
-    plan = promote("100, 101", instance, dry_run=True)
+    plan = promote("100, 101", instance, plan_only=True)
     assert [each["action"] for each in plan] == ["update", "update"]
     assert instance.pushed["to_stop"] == [jar.job_id]
     instance = TaskInstance()
@@ -106,28 +106,28 @@ def test_a_job_that_may_run_on_by_itself_is_not_changed(
     there.job_config["restart_when_exception"] = restarts
     world.state.jobs[101].desc = "changed"
     instance = TaskInstance()
-    promote([101], instance, dry_run=True)
+    promote([101], instance, plan_only=True)
     assert instance.pushed["to_stop"] == [there.job_id] * busy
 
 
 def test_a_dry_run_changes_nothing(world: Emulator) -> None:
     """It tells what would be done."""
-    assert [(each["action"], each["job_id"]) for each in promote([100], dry_run=True)] == [("create", None)]
+    assert [(each["action"], each["job_id"]) for each in promote([100], plan_only=True)] == [("create", None)]
     assert production(world) == {}
 
 
 @pytest.mark.parametrize(("given", "made"), [("False", 1), (" false ", 1), ("True", 0), (True, 0)])
 def test_a_dry_run_may_come_from_a_template(world: Emulator, given: Any, made: int) -> None:
     """As Jinja writes a boolean of the form."""
-    promote([100], dry_run=given)
+    promote([100], plan_only=given)
     assert len(production(world)) == made
 
 
 @pytest.mark.parametrize("given", ["no", "", "None", None, 0])
 def test_what_is_no_flag_is_refused(world: Emulator, given: Any) -> None:
     """Never taken for one of the two; nothing is sent."""
-    with pytest.raises(DliFailException, match=r"^dry_run: .*; give True or False"):
-        promote([100], dry_run=given)
+    with pytest.raises(DliFailException, match=r"^plan_only: .*; give True or False"):
+        promote([100], plan_only=given)
     assert not world.requests
 
 

@@ -26,7 +26,7 @@ def test_jobs_come_back_as_they_were(world: Emulator) -> None:
     assert len(jobs) == len(scratch_jobs(world)) == 26
     assert {each["created"] for each in jobs} == {True}
     assert instance.pushed["created"] == instance.pushed["job_ids"] == sorted(scratch_jobs(world))
-    assert instance.store.left("dli_import") == {"zip_file", "version", "before", "unknown", "answer"}
+    assert instance.store.left("dli_import") == {"zip_file", "version", "before", "unknown", "response"}
     result = compare(jobs, instance, report_dir=f"{world.bucket}/night")
     assert all(each["equal"] for each in result)
     assert "**All 26 jobs equal to the source.**" in instance.pushed["report"]
@@ -63,8 +63,8 @@ def test_a_job_that_came_back_another_is_red(world: Emulator, field: str, value:
 def test_a_job_that_was_dropped_is_red(world: Emulator) -> None:
     """Left out of the answer, it is missed where it is expected."""
     world.fault("ImportFlinkJobs", "import_drops", job=105)
-    with pytest.raises(DliFailException, match=r"expected, and not imported: 105\. What was done: 25 jobs"):
-        restore(exported(world), expect=list(range(100, 126)))
+    with pytest.raises(DliFailException, match=r"expected but not imported: 105\. What was done: 25 jobs"):
+        restore(exported(world), expected_jobs=list(range(100, 126)))
 
 
 def test_a_job_that_is_said_to_be_imported_and_is_not_is_red(world: Emulator) -> None:
@@ -72,7 +72,7 @@ def test_a_job_that_is_said_to_be_imported_and_is_not_is_red(world: Emulator) ->
     world.fault("ImportFlinkJobs", "import_drops", job=105, claims=True)
     instance = TaskInstance()
     with pytest.raises(
-        DliFailException, match=r"DLI says that it imported what the project does not have: 105 as \d+"
+        DliFailException, match=r"DLI reports as imported what the project does not have: 105 as \d+"
     ):
         restore(exported(world), instance)
     assert len(instance.pushed["created"]) == 25
@@ -84,26 +84,26 @@ def test_clashes_are_listed(world: Emulator) -> None:
     restore(exported(world, [103], "other"))
     instance = TaskInstance()
     with pytest.raises(
-        DliFailException, match=r"1 of 3 jobs not imported.*: 103 \(say is_cover=True.*What was done: 2"
+        DliFailException, match=r"1 of 3 jobs not imported.*: 103 \(set is_cover=True.*What was done: 2"
     ):
         restore(archive, instance)
     assert len(instance.pushed["created"]) == 2
-    assert [each["new_job_id"] for each in restore(archive, on_clash="accept")] == [None, None, None]
+    assert [each["new_job_id"] for each in restore(archive, on_conflict="keep")] == [None, None, None]
     covered = restore(archive, is_cover=True)
     assert {each["created"] for each in covered} == {False}
 
 
-@pytest.mark.parametrize("expect", ["id", "name"])
-def test_what_is_expected_must_be_imported(world: Emulator, expect: str) -> None:
+@pytest.mark.parametrize("expected_jobs", ["id", "name"])
+def test_what_is_expected_must_be_imported(world: Emulator, expected_jobs: str) -> None:
     """A job that was left out is none that came back, though the others' names may be in use."""
     archive = exported(world, [100, 103])
     restore(exported(world, [103], "other"))
-    wanted: Any = 103 if expect == "id" else world.state.jobs[103].name
-    with pytest.raises(DliFailException, match=rf"^expected, and not imported: {wanted}\. What was done: 1 job"):
-        restore(archive, on_clash="accept", expect=[100, wanted])
-    with pytest.raises(DliFailException, match=r"^2 of 2 jobs not imported[^;]*as they are\)\. What was done: 0"):
-        restore(archive, expect=[100, 103])
-    left_out = restore(exported(world, [103, 106], "third"), on_clash="accept", expect=[106])
+    wanted: Any = 103 if expected_jobs == "id" else world.state.jobs[103].name
+    with pytest.raises(DliFailException, match=rf"^expected but not imported: {wanted}\. What was done: 1 job"):
+        restore(archive, on_conflict="keep", expected_jobs=[100, wanted])
+    with pytest.raises(DliFailException, match=r"^2 of 2 jobs not imported[^;]*to keep them\)\. What was done: 0"):
+        restore(archive, expected_jobs=[100, 103])
+    left_out = restore(exported(world, [103, 106], "third"), on_conflict="keep", expected_jobs=[106])
     assert [job["new_job_id"] is None for job in left_out] == [True, False]
 
 
@@ -117,7 +117,7 @@ def test_a_directory_of_archives(world: Emulator) -> None:
         restore(f"{world.bucket}/night", is_cover=True)
     world.s3.put_object(Bucket=world.bucket, Key="night/readme.txt", Body=b"x")
     before = asked(world, "ImportFlinkJobs")
-    with pytest.raises(DliFailException, match=r"holds what is no archive: night/readme\.txt"):
+    with pytest.raises(DliFailException, match=r"contains other objects than archives: night/readme\.txt"):
         restore(f"{world.bucket}/night")
     assert asked(world, "ImportFlinkJobs") == before
 
@@ -130,7 +130,7 @@ def test_a_damaged_archive_is_not_imported(world: Emulator) -> None:
         restore(archive)
     assert asked(world, "ImportFlinkJobs") == 0
     with pytest.raises(DliFailException, match=r"DLI\.29002"):
-        restore(archive, verify=False)
+        restore(archive, verify_archive=False)
 
 
 def test_a_missing_right(world: Emulator) -> None:
@@ -150,10 +150,10 @@ def test_a_missing_right(world: Emulator) -> None:
         ("bucket", {}, r"^zip_file: bucket/|^zip_file: |NoSuchBucket"),
         (["obs-test/a.zip", "obs-test/b.zip"], {}, r"^zip_file: names 2 archives"),
         ("s3://obs-test/a.zip", {}, r"^zip_file: "),
-        ("obs-test/no-such.zip", {}, r"^zip_file: obs://obs-test/no-such\.zip is no archive"),
-        ("obs-test/a.zip", {"on_clash": "skip"}, r"^on_clash: 'skip' is not possible"),
-        ("obs-test/a.zip", {"expect": []}, r"^expect: was given and is empty"),
-        ("obs-test/a.zip", {"copy_to": "s3://x"}, r"^copy_to: "),
+        ("obs-test/no-such.zip", {}, r"^zip_file: obs://obs-test/no-such\.zip is neither an archive"),
+        ("obs-test/a.zip", {"on_conflict": "skip"}, r"^on_conflict: 'skip' is not possible"),
+        ("obs-test/a.zip", {"expected_jobs": []}, r"^expected_jobs: was given and is empty"),
+        ("obs-test/a.zip", {"staging_dir": "s3://x"}, r"^staging_dir: "),
     ],
 )
 def test_a_wrong_parameter_is_refused(world: Emulator, zip_file: Any, parameters: Any, reason: str) -> None:
@@ -170,7 +170,7 @@ def test_a_lost_answer_of_an_import_that_happened(world: Emulator, kind: str) ->
     world.fault("ImportFlinkJobs", kind)
     instance = TaskInstance()
     jobs = restore(archive, instance)
-    assert {each["adopted"] for each in jobs} == {True}
+    assert {each["recovered"] for each in jobs} == {True}
     assert len(scratch_jobs(world)) == 26
     assert sorted(instance.pushed["created"]) == sorted(scratch_jobs(world))
     assert all(each["equal"] for each in compare(jobs))
@@ -181,7 +181,7 @@ def test_a_lost_answer_of_an_import_that_did_not_happen(world: Emulator) -> None
     archive = exported(world)
     world.fault("ImportFlinkJobs", "cut_before")
     jobs = restore(archive)
-    assert {each["adopted"] for each in jobs} == {False}
+    assert {each["recovered"] for each in jobs} == {False}
     assert len(scratch_jobs(world)) == 26
 
 
@@ -192,9 +192,9 @@ def test_a_try_that_lost_every_answer(world: Emulator, acted: bool) -> None:
     world.fault("ImportFlinkJobs", "cut_after" if acted else "cut_before", times=3)
     instance = TaskInstance()
     with pytest.raises(DliException, match="lost the response"):
-        restore(archive, instance, settling_time=0.2)
+        restore(archive, instance, reconcile_timeout=0.2)
     jobs = restore(archive, instance)
-    assert {each["adopted"] for each in jobs} == {acted}
+    assert {each["recovered"] for each in jobs} == {acted}
     assert len(scratch_jobs(world)) == 26
 
 
@@ -213,9 +213,9 @@ def test_an_outcome_that_stays_unknown(world: Emulator) -> None:
     world.fault("ImportFlinkJobs", "html", times=3)
     instance = TaskInstance()
     with pytest.raises(DliException, match="HTTP 502"):
-        restore(archive, instance, settling_time=0.2)
+        restore(archive, instance, reconcile_timeout=0.2)
     assert "dli_import" in instance.store.kept
-    assert [each["old_job_id"] for each in restore(archive, instance, settling_time=0.2)] == [100]
+    assert [each["old_job_id"] for each in restore(archive, instance, reconcile_timeout=0.2)] == [100]
 
 
 @pytest.mark.parametrize(
@@ -225,14 +225,14 @@ def test_a_flag_may_come_from_a_template(world: Emulator, given: Any, replaced: 
     """As Jinja writes a boolean of the form."""
     archive = exported(world, [100])
     if replaced:
-        (job,) = restore(archive, is_cover=given, dry_run="False", dli_conn_id="dli_default")
+        (job,) = restore(archive, is_cover=given, plan_only="False", dli_conn_id="dli_default")
         assert (job["old_job_id"], job["created"]) == (100, False)
     else:
         with pytest.raises(DliFailException, match="1 of 1 job not imported"):
             restore(archive, is_cover=given, dli_conn_id="dli_default")
 
 
-@pytest.mark.parametrize("field", ["is_cover", "dry_run"])
+@pytest.mark.parametrize("field", ["is_cover", "plan_only"])
 @pytest.mark.parametrize("given", ["yes", "", "None", None, 1])
 def test_what_is_no_flag_is_refused(world: Emulator, field: str, given: Any) -> None:
     """Never taken for one of the two; nothing is sent."""
@@ -245,11 +245,11 @@ def test_a_dry_run_imports_nothing(world: Emulator, capsys: pytest.CaptureFixtur
     """It proves the archive and tells which of the expected names exist."""
     archive = exported(world, [100])
     name = world.state.jobs[100].name
-    assert restore(archive, dry_run=True, expect=[name, "other"], dli_conn_id="dli_default") == []
-    assert restore(archive, dry_run=True) == []
+    assert restore(archive, plan_only=True, expected_jobs=[name, "other"], dli_conn_id="dli_default") == []
+    assert restore(archive, plan_only=True) == []
     assert asked(world, "ImportFlinkJobs") == 0
     told = capsys.readouterr().out
-    assert f"Of the expected names, 1 exist and would be left out: {name}" in told
+    assert f"Of the expected names, 1 exist and would be omitted: {name}" in told
     assert told.count(f"{archive.partition('/')[2]}") >= 2
 
 
@@ -268,11 +268,11 @@ def test_an_archive_is_carried_to_another_region(
     """Through the worker, in pieces, proven to be the same byte for byte."""
     archive = exported(world)
     given: dict[str, Any] = {"dli_conn_id": "dli_abroad", "source_conn_id": "dli_default"}
-    jobs = restore(archive, copy_to=f"{abroad.bucket}/from-north", **given)
+    jobs = restore(archive, staging_dir=f"{abroad.bucket}/from-north", **given)
     assert len(jobs) == len(abroad.state.jobs) == 26
     told = capsys.readouterr().out
     assert "through this machine" in told
-    assert "1 copy proven to be the same, byte for byte." in told
+    assert "Verified 1 copy, byte for byte." in told
 
 
 def test_an_archive_is_copied_within_the_service_where_that_can_be(
@@ -280,7 +280,7 @@ def test_an_archive_is_copied_within_the_service_where_that_can_be(
 ) -> None:
     """Nothing of it passes this machine but the proof."""
     world.s3.create_bucket(Bucket="scratch-bucket")
-    jobs = restore(exported(world, [100]), copy_to="scratch-bucket", source_conn_id="dli_default")
+    jobs = restore(exported(world, [100]), staging_dir="scratch-bucket", source_conn_id="dli_default")
     assert len(jobs) == 1
     assert "within OBS" in capsys.readouterr().out
 
@@ -289,5 +289,5 @@ def test_a_target_without_a_bucket_to_copy_to(world: Emulator, abroad: Emulator)
     """Named, and nothing is imported."""
     given: dict[str, Any] = {"dli_conn_id": "dli_abroad", "source_conn_id": "dli_default"}
     with pytest.raises(DliFailException, match=r"NoSuchBucket|no bucket 'no-such-bucket'"):
-        restore(exported(world), copy_to="no-such-bucket/x", **given)
+        restore(exported(world), staging_dir="no-such-bucket/x", **given)
     assert abroad.state.jobs == {}

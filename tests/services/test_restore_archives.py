@@ -27,7 +27,7 @@ def directory(archive: str) -> str:
 def test_the_copies_of_another_day_are_not_imported(world: Emulator, single: bool) -> None:
     """Though all days copy to the same directory: each set of archives has one of its own in it."""
     first, second = exported(world, [100], "day1"), exported(world, [103], "day2")
-    given = {"copy_to": f"{world.bucket}/copies", **ACROSS}
+    given = {"staging_dir": f"{world.bucket}/copies", **ACROSS}
     for archive, job_id in ((first, 100), (second, 103)):
         (job,) = restore(archive if single else directory(archive), **given)
         assert job["old_job_id"] == job_id
@@ -38,7 +38,7 @@ def test_a_directory_that_changed_is_copied_to_another(world: Emulator) -> None:
     """What was taken out of it since is not imported from its copies."""
     first = exported(world, [100])
     exported(world, [103])
-    given = {"copy_to": f"{world.bucket}/copies", "is_cover": True, **ACROSS}
+    given = {"staging_dir": f"{world.bucket}/copies", "is_cover": True, **ACROSS}
     assert len(restore(directory(first), **given)) == 2
     world.s3.delete_object(Bucket=world.bucket, Key=first.partition("/")[2])
     assert [job["old_job_id"] for job in restore(directory(first), **given)] == [103]
@@ -49,26 +49,26 @@ def test_archives_may_be_copied_into_a_bucket(world: Emulator) -> None:
     world.s3.create_bucket(Bucket="scratch-bucket")
     exported(world, [100])
     archive = exported(world, [103])
-    assert len(restore(directory(archive), copy_to="scratch-bucket", **ACROSS)) == 2
+    assert len(restore(directory(archive), staging_dir="scratch-bucket", **ACROSS)) == 2
 
 
 def test_the_mark_of_a_directory_is_no_archive(world: Emulator) -> None:
     """It is what OBS's console puts there, and says nothing of what lies in the directory."""
     archive = exported(world, [100])
     world.s3.put_object(Bucket=world.bucket, Key="night/", Body=b"")
-    assert restore(directory(archive), dry_run=True) == []
-    (job,) = restore(directory(archive), copy_to=f"{world.bucket}/copies", **ACROSS)
+    assert restore(directory(archive), plan_only=True) == []
+    (job,) = restore(directory(archive), staging_dir=f"{world.bucket}/copies", **ACROSS)
     assert job["old_job_id"] == 100
     world.s3.put_object(Bucket=world.bucket, Key="made-by-hand/", Body=b"")
-    with pytest.raises(DliFailException, match="is no archive, and no directory with archives in it"):
+    with pytest.raises(DliFailException, match="is neither an archive nor a directory that contains archives"):
         restore(f"{world.bucket}/made-by-hand")
 
 
-@pytest.mark.parametrize("dry_run", [True, False])
-def test_a_whole_bucket_is_refused(world: Emulator, dry_run: bool) -> None:
-    """DLI takes none; a dry run says so too."""
+@pytest.mark.parametrize("plan_only", [True, False])
+def test_a_whole_bucket_is_refused(world: Emulator, plan_only: bool) -> None:
+    """DLI takes none; also with plan_only."""
     exported(world, [100], "")
     before = asked(world, "ListFlinkJobs")
     with pytest.raises(DliFailException, match=r"^zip_file: 'obs-test' is a whole bucket; give bucket/key of"):
-        restore(world.bucket, dry_run=dry_run)
+        restore(world.bucket, plan_only=plan_only)
     assert asked(world, "ListFlinkJobs") == before

@@ -64,7 +64,7 @@ def test_a_clash_is_none_of_ours_where_no_answer_was_lost(world: Emulator) -> No
     with pytest.raises(DliFailException, match=r"1 of 1 job not imported.*new in the project: none"):
         restore(archive, instance)
     somebody.join()
-    assert [job["adopted"] for job in instance.pushed["return_value"]] == [False]
+    assert [job["recovered"] for job in instance.pushed["return_value"]] == [False]
     assert instance.pushed["created"] == []
 
 
@@ -96,9 +96,9 @@ def test_a_lost_request_that_did_nothing_has_created_nothing(world: Emulator) ->
     world.fault("ImportFlinkJobs", "cut_before")
     somebody = meanwhile(world, "ImportFlinkJobs", lambda: made_by_somebody(world))
     instance = TaskInstance()
-    (job,) = restore(archive, instance, settling_time=0.2)
+    (job,) = restore(archive, instance, reconcile_timeout=0.2)
     somebody.join()
-    assert not job["adopted"]
+    assert not job["recovered"]
     assert instance.pushed["created"] == [job["new_job_id"]]
 
 
@@ -113,7 +113,7 @@ def test_an_answer_that_came_is_not_asked_for_again(world: Emulator) -> None:
     jobs = restore(archive, instance, is_cover=True)
     assert imports(world) == 1
     assert [job["new_job_id"] for job in jobs] == sorted(scratch_jobs(world))
-    assert {(job["created"], job["adopted"]) for job in jobs} == {(True, False)}
+    assert {(job["created"], job["recovered"]) for job in jobs} == {(True, False)}
 
 
 def test_an_answer_holds_only_for_what_it_was_given_to(world: Emulator) -> None:
@@ -157,9 +157,9 @@ def test_a_part_that_was_imported_is_ours_in_a_later_try(world: Emulator) -> Non
     archive = exported(world, [100, 103])
     restore(exported(world, [103], "other"))
     instance = TaskInstance()
-    first = restore(archive, instance, on_clash="accept")
+    first = restore(archive, instance, on_conflict="keep")
     created = instance.pushed["created"]
-    assert restore(archive, instance, on_clash="accept") == first
+    assert restore(archive, instance, on_conflict="keep") == first
     assert [job["new_job_id"] for job in first] == [*created, None]
     assert instance.pushed["created"] == created
 
@@ -170,7 +170,7 @@ def test_killed_before_the_answer_was_kept(world: Emulator) -> None:
     with pytest.raises(KilledError):
         restore(archive, instance)
     jobs = restore(archive, instance)
-    assert {job["adopted"] for job in jobs} == {True}
+    assert {job["recovered"] for job in jobs} == {True}
     assert instance.pushed["created"] == sorted(scratch_jobs(world))
     assert len(scratch_jobs(world)) == 2
 
@@ -191,7 +191,7 @@ def test_an_answer_that_tells_nothing_of_an_import_that_happened(
     world.fault("ImportFlinkJobs", kind, acts=True, **answer)
     instance = TaskInstance()
     jobs = restore(archive, instance)
-    assert {job["adopted"] for job in jobs} == {True}
+    assert {job["recovered"] for job in jobs} == {True}
     assert imports(world) == 2
     assert instance.pushed["created"] == sorted(scratch_jobs(world))
 
@@ -206,10 +206,10 @@ def test_an_answer_that_tells_nothing_of_an_import_that_did_not_happen(
     world.fault("ImportFlinkJobs", "reply", status=status, body=words)
     instance = TaskInstance()
     with pytest.raises(DliException, match=told):
-        restore(archive, instance, settling_time=0.2)
+        restore(archive, instance, reconcile_timeout=0.2)
     assert imports(world) == 1
     assert "dli_import" in instance.store.kept
-    assert [job["created"] for job in restore(archive, instance, settling_time=0.2)] == [True]
+    assert [job["created"] for job in restore(archive, instance, reconcile_timeout=0.2)] == [True]
 
 
 def test_a_refusal_after_a_lost_answer_is_no_answer_to_that(world: Emulator) -> None:
@@ -220,7 +220,7 @@ def test_a_refusal_after_a_lost_answer_is_no_answer_to_that(world: Emulator) -> 
     instance = TaskInstance()
     with pytest.raises(DliException, match="HTTP 429"):
         restore(archive, instance)
-    assert [job["adopted"] for job in restore(archive, instance)] == [True]
+    assert [job["recovered"] for job in restore(archive, instance)] == [True]
 
 
 def test_a_refusal_leaves_nothing_to_resume(world: Emulator) -> None:
@@ -233,17 +233,17 @@ def test_a_refusal_leaves_nothing_to_resume(world: Emulator) -> None:
     assert instance.store.kept == {}
 
 
-def test_adopted_jobs_count_by_name(world: Emulator) -> None:
+def test_recovered_jobs_count_by_name(world: Emulator) -> None:
     """The project's list has the names of what a request imported whose response was lost."""
     archive = exported(world, [100, 103])
     names = [world.state.jobs[job_id].name for job_id in (100, 103)]
     world.fault("ImportFlinkJobs", "cut_after")
-    jobs = restore(archive, expect=names)
-    assert {job["adopted"] for job in jobs} == {True}
+    jobs = restore(archive, expected_jobs=names)
+    assert {job["recovered"] for job in jobs} == {True}
     scratch_jobs(world).clear()
     world.fault("ImportFlinkJobs", "cut_after")
-    with pytest.raises(DliFailException, match=r"expected, and not imported: no-such-job\. .* 2 jobs imported"):
-        restore(archive, expect=[*names, "no-such-job"])
+    with pytest.raises(DliFailException, match=r"expected but not imported: no-such-job\. .* 2 jobs imported"):
+        restore(archive, expected_jobs=[*names, "no-such-job"])
 
 
 @pytest.mark.parametrize("expects", [False, True])
@@ -260,7 +260,7 @@ def test_a_new_job_that_the_response_does_not_name(
     body = {"is_success": "true", "message": "", "job_mapping": [row]}
     world.fault("ImportFlinkJobs", "reply", acts=True, body=body)
     instance = TaskInstance()
-    (job,) = restore(archive, instance, **({"expect": names} if expects else {}))
+    (job,) = restore(archive, instance, **({"expected_jobs": names} if expects else {}))
     assert (job["new_job_id"], instance.pushed["created"]) == (first, [first])
     assert instance.pushed["not_in_response"] == [first + 1]
     assert f"not in its response: {first + 1} " in capsys.readouterr().out

@@ -22,8 +22,7 @@ import pytest
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.obs import ObsHook
-from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
-from airflow_provider_dli.restoring.source import find, proven
+from airflow_provider_dli.operators.dli import DliImportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor
 from airflow_provider_dli.services.verify import VerifyOptions, verify_archives
 from dli_emulator import Emulator
@@ -261,7 +260,7 @@ def test_every_get_must_be_of_the_version(store: Store) -> None:
 
 
 def test_the_sensor_and_the_restore_see_it_too(store: Store) -> None:
-    """They prove by the same code."""
+    """They verify by the same code."""
     gets = last(store, "directory")
 
     def during(number: int) -> None:
@@ -272,12 +271,11 @@ def test_the_sensor_and_the_restore_see_it_too(store: Store) -> None:
     with pytest.raises(DliException, match="missing: there is no such object"):
         DliExportArchiveSensor(task_id="wait", zip_file=PLACE, timeout=5, poke_interval=0.1).execute({})
     store.object, store.during = stored(zipped(100)), nothing
-    source = find(ObsHook(), ObsLocation("obs-test", "a.zip"))
     store.requests.clear()
     gets = last(store, "full")
     store.during = during
     with pytest.raises(DliException, match="missing: there is no such object"):
-        proven(ObsHook(), source, logging.getLogger())
+        DliImportFlinkJobsOperator(task_id="restore", zip_file=PLACE, plan_only=True).execute({})
 
 
 @pytest.mark.parametrize("ahead", [-TEN_MINUTES, TEN_MINUTES])

@@ -49,7 +49,7 @@ def exported(world: Emulator, job_ids: Any = None, directory: str = "night") -> 
 
 
 def restore(zip_file: Any, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
-    given = {"dli_conn_id": "dli_scratch", "settling_time": 1.5, **parameters}
+    given = {"dli_conn_id": "dli_scratch", "reconcile_timeout": 1.5, **parameters}
     operator = DliImportFlinkJobsOperator(task_id="import", zip_file=zip_file, **given)
     return operator.execute((instance or TaskInstance()).context)
 

@@ -1,0 +1,292 @@
+"""Import Flink jobs from archives, compare them with their sources, and promote jobs to another project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.lineage import Lineage, jobs_dataset, obs_dataset
+from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
+from airflow_provider_dli.operators.base import DliBaseOperator
+from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
+from airflow_provider_dli.task_state import TaskState
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+
+class DliImportFlinkJobsOperator(DliBaseOperator):
+    """Import the Flink jobs of an archive into a DLI project, as drafts.
+
+    Follows *Importing a Flink Job* of the DLI API reference (dli_02_0255). The archive is verified first. The
+    outcome for each job is determined from DLI's response and from the project's list of jobs afterwards. If a
+    response is lost, or the task is killed during the import, the next attempt compares that list with the one
+    from before.
+
+    Pushes, also when the task fails, a list of jobs as ``return_value``: ``old_job_id``, ``new_job_id``, ``name``,
+    ``created`` (False if it replaced one), ``recovered`` (imported by a request whose response was lost) and
+    ``remark``; under ``created`` the ids of the jobs that it created, for whoever deletes them; under ``job_ids``
+    the new ids; under ``not_in_response`` the ids of new jobs that the response does not name: of this import, or
+    created by others.
+
+    :param zip_file: an archive as the export returned it, ``bucket/key``, or a directory that contains archives
+        and nothing else; a list must have one entry (templated)
+    :param is_cover: True to replace jobs of the same names (templated)
+    :param expected_jobs: ids (those of the archive) or names of jobs that must be imported (templated)
+    :param on_conflict: if a job of the same name exists and is not replaced: ``fail``, or ``keep`` to keep it as
+        it is (templated)
+    :param verify_archive: False to import from an archive without verifying it (templated)
+    :param dli_conn_id: connection of type ``dli`` of the project to import into (templated)
+    :param source_conn_id: connection that may read the archive, if it is another one: that of another project,
+        account or region (templated)
+    :param staging_dir: directory in OBS that the archives are copied to first, where the target project can read
+        them (templated): within OBS if the keys of ``dli_conn_id`` may read the source, otherwise through the
+        worker. The copies are verified. Runs may share it: each set of archives gets a subdirectory of its own,
+        whose name is derived from the archives, so that no copies of another run are imported
+    :param plan_only: True to import nothing: verify the archive, and log which of the expected names exist
+        (templated)
+    :param reconcile_timeout: seconds to look for new jobs after a response was lost (templated)
+    :raises DliFailException: if a parameter or a connection cannot be used, the archive is damaged, DLI refuses
+        the request, or a job was not imported; without further retries
+    :raises DliException: if DLI or OBS is unreachable or in trouble; a retry may help
+    """
+
+    template_fields: Sequence[str] = (
+        "zip_file",
+        "is_cover",
+        "expected_jobs",
+        "on_conflict",
+        "verify_archive",
+        "dli_conn_id",
+        "source_conn_id",
+        "staging_dir",
+        "plan_only",
+        "reconcile_timeout",
+    )
+    operator_extra_links = (DliConsoleLink(),)
+    ui_color = "#d9ead3"
+    on_kill_message = (
+        "An import that was requested goes on in DLI and may create jobs; the next attempt looks for them."
+    )
+
+    def __init__(  # noqa: PLR0913 -- by name, as Airflow's
+        self,
+        *,
+        zip_file: Iterable[str | XComArg] | str | XComArg,
+        is_cover: bool | str = False,
+        expected_jobs: Iterable[int | str] | int | str | XComArg | NotGiven = NOT_GIVEN,
+        on_conflict: str = "fail",
+        verify_archive: bool | str = True,
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        source_conn_id: str | None = None,
+        staging_dir: str | XComArg | None = None,
+        plan_only: bool | str = False,
+        reconcile_timeout: float | str | timedelta = 60,
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.zip_file = zip_file
+        self.is_cover = is_cover
+        self.expected_jobs = value_of(expected_jobs)
+        self.on_conflict = on_conflict
+        self.verify_archive = verify_archive
+        self.dli_conn_id = dli_conn_id
+        self.source_conn_id = source_conn_id
+        self.staging_dir = staging_dir
+        self.plan_only = plan_only
+        self.reconcile_timeout = number_of(reconcile_timeout)
+        # A template, XCom or row of a mapping that is None must not turn "these jobs" into "any jobs".
+        self.given = names_of(expected_jobs=expected_jobs)
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Import the jobs."""
+        from airflow_provider_dli.services import restore
+
+        options, target, obs = restore.prepare(self)
+        if options.plan_only:
+            restore.plan(options, target, obs, self.log)
+            return []
+        persist(context, self, target)
+        state = TaskState(context, "dli_import")
+        outcome = restore.import_jobs(options, target, obs, state, self.log)
+        result = [job.as_dict() for job in outcome.jobs]
+        mapping = {str(job.old_job_id): job.new_job_id for job in outcome.jobs if job.new_job_id}
+        job_ids = list(mapping.values())
+        self.push_xcoms(
+            context,
+            return_value=result,
+            created=list(outcome.created),
+            job_ids=job_ids,
+            not_in_response=outcome.not_in_response,
+        )
+        self.lineage = Lineage(
+            inputs=[obs_dataset(str(archive)) for archive in outcome.archives.places],
+            outputs=[jobs_dataset(target)],
+            facts={
+                "region": target.account.region,
+                "projectId": target.project_id,
+                "jobIds": job_ids or None,
+                "failedJobIds": [job.old_job_id for job in outcome.jobs if job.is_conflict],
+                "jobMapping": mapping,
+            },
+        )
+        restore.raise_for_failures(outcome, options, state)
+        return result
+
+
+class DliCompareFlinkJobsOperator(DliBaseOperator):
+    """Compare restored Flink jobs with their sources, each setting of each job.
+
+    Ids, people, times and state are a job's own and not compared; see
+    :mod:`airflow_provider_dli.client.flink.settings`.
+
+    Pushes, also when the task fails, a list as ``return_value``: ``old_job_id``, ``new_job_id``, ``name``,
+    ``equal``, ``problem`` and ``differences``, each of those with ``field`` and, of source and restored job, the
+    length and a digest of the value, and the value itself where it can hold no secret, such as a number or a
+    queue's name; under ``report`` the same as Markdown; under ``report_file`` the place of the HTML page in OBS.
+
+    :param job_mapping: what the import pushed, or a mapping of old to new ids, or either as a string (templated).
+        A job that the import omitted is a failure, and so is one that is its own source
+    :param source_conn_id: connection of the project that the jobs were exported from (templated)
+    :param dli_conn_id: connection of the project that they were imported into (templated)
+    :param report_dir: directory in OBS, of ``source_conn_id``, for a report as one HTML file (templated). Use the
+        same for all runs: the page shows the last ones
+    :param show_values: True to show whole values in log, XCom and report (templated). **They may contain
+        secrets**: the SQL of many jobs contains passwords
+    :raises DliFailException: if a job differs or is missing, or its source is; without further retries
+    :raises DliException: if DLI or OBS is unreachable or in trouble; a retry may help
+    """
+
+    template_fields: Sequence[str] = ("job_mapping", "source_conn_id", "dli_conn_id", "report_dir", "show_values")
+    template_fields_renderers = {"job_mapping": "json"}  # noqa: RUF012 -- as Airflow declares it
+    operator_extra_links = (ObsBucketLink(), DliConsoleLink())
+    ui_color = "#d9ead3"
+
+    def __init__(
+        self,
+        *,
+        job_mapping: Iterable[Mapping[str, Any]] | Mapping[int, int] | str | XComArg,
+        source_conn_id: str = DEFAULT_CONN_ID,
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        report_dir: str | XComArg | None = None,
+        show_values: bool | str | XComArg = False,
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_mapping = job_mapping
+        self.source_conn_id = source_conn_id
+        self.dli_conn_id = dli_conn_id
+        self.report_dir = report_dir
+        self.show_values = show_values
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Compare the jobs."""
+        from airflow_provider_dli.services import compare
+
+        options, source, target = compare.prepare(self)
+        bucket = options.report_dir.bucket if options.report_dir else None
+        persist(context, self, target, bucket, source.account.region)
+        comparisons = compare.compare_jobs(
+            source, target, options.job_mapping, self.log, show_values=options.show_values
+        )
+        inputs = [jobs_dataset(source), jobs_dataset(target)]
+        self.lineage = Lineage(inputs)
+        result = [each.as_dict() for each in comparisons]
+        self.push_xcoms(context, return_value=result, report=compare.markdown(comparisons))
+        file = None
+        if options.report_dir:
+            facts = {"From project": source.project_id, "Into project": target.project_id}
+            facts["Run"] = str(context.get("run_id"))
+            try:
+                file = compare.file_report(
+                    options.source_conn_id, options.report_dir, comparisons, facts, self.log
+                )
+            except DliException as error:
+                compare.raise_for_failures(comparisons, f"The report was not written: {error}")
+                raise
+            self.lineage = Lineage(inputs, [obs_dataset(file)])
+        self.push_xcoms(context, report_file=file)
+        compare.raise_for_failures(comparisons)
+        return result
+
+
+class DliPromoteFlinkJobsOperator(DliBaseOperator):
+    """Promote Flink jobs from one DLI project to another, such as from test to production.
+
+    Each job is compared with the one of its name in the target: created if there is none, updated if it differs,
+    otherwise unchanged. So promoting twice does no more than once. A running job cannot be updated: stop it first.
+
+    Pushes a list as ``return_value``: ``source_job_id``, ``job_id`` (None if ``plan_only`` would create it),
+    ``name``, ``action`` (``create``, ``update`` or ``unchanged``), ``changed`` and ``not_carried`` (settings that
+    the target does not have as the source has them, afterwards: see *Promotion* in ``docs/restore.md``); under
+    ``job_ids`` the ids in the target; under ``to_stop``, also when the task fails, those of them that must be
+    stopped before they can be updated.
+
+    Follows *Creating* and *Updating a SQL Job* and *a Flink Jar Job* of the DLI API reference (dli_02_0228 to
+    dli_02_0231). Tags are not promoted, because DLI does not show them with a job.
+
+    :param job_ids: the jobs in the source (templated)
+    :param source_conn_id: connection of the project to promote from (templated)
+    :param dli_conn_id: connection of the project to promote into (templated)
+    :param queues: queue in the source to queue in the target (templated)
+    :param replacements: string to string, in every setting that is a string: SQL, buckets, endpoints (templated).
+        One that is found in none of the jobs is an error
+    :param plan_only: True to change nothing: return what would be done (templated)
+    :raises DliFailException: if a parameter or a connection cannot be used, a job that is to be updated runs, or
+        DLI refuses the request; without further retries
+    :raises DliException: if DLI is unreachable or in trouble; a retry may help
+    """
+
+    template_fields: Sequence[str] = (
+        "job_ids",
+        "source_conn_id",
+        "dli_conn_id",
+        "queues",
+        "replacements",
+        "plan_only",
+    )
+    template_fields_renderers = {"queues": "json", "replacements": "json"}  # noqa: RUF012 -- as Airflow declares it
+    operator_extra_links = (DliConsoleLink(),)
+    ui_color = "#fff2cc"
+    on_kill_message = "Jobs that were created or updated so far stay; the next attempt compares them again."
+
+    def __init__(
+        self,
+        *,
+        job_ids: Iterable[int | str] | int | str | XComArg,
+        source_conn_id: str,
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        queues: Mapping[str, str] | str | XComArg | NotGiven = NOT_GIVEN,
+        replacements: Mapping[str, str] | str | XComArg | NotGiven = NOT_GIVEN,
+        plan_only: bool | str = False,
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_ids = job_ids
+        self.source_conn_id = source_conn_id
+        self.dli_conn_id = dli_conn_id
+        self.queues = value_of(queues)
+        self.replacements = value_of(replacements)
+        self.plan_only = plan_only
+        # One that renders to None must not promote the settings of the source as they are.
+        self.given = names_of(queues=queues, replacements=replacements)
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Promote the jobs."""
+        from airflow_provider_dli.services import promote
+
+        options, source, target = promote.prepare(self)
+        persist(context, self, target)
+        steps = promote.plan(options, source, target, self.log)
+        # Before anything is changed: if a running job must be stopped first, the task fails, and this names it.
+        self.push_xcoms(context, to_stop=[job.job_id for job in promote.jobs_to_stop(steps)])
+        if options.plan_only:
+            self.log.info("Plan only: nothing is changed.")
+            result = [step.as_dict(step.target.job_id if step.target else None) for step in steps]
+        else:
+            result = promote.apply(target, steps, self.log)
+        self.push_xcoms(context, job_ids=[each["job_id"] for each in result if each["job_id"]])
+        return result

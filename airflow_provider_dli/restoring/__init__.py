@@ -1,1 +1,0 @@
-"""Bring jobs back from archives, and prove that they came back as they were."""

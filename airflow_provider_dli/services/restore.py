@@ -1,0 +1,501 @@
+"""Import jobs from archives, in the order in which it happens.
+
+Find the archives, verify them, copy them where the target cannot read them, send the request, reconcile if its
+response is lost, and fail the task if a job was not imported.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dli.client.errors import PermissionDeniedError, UnexpectedReplyError
+from airflow_provider_dli.client.flink import JobMapping
+from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.exceptions import DliException, DliFailException, translated
+from airflow_provider_dli.formatting import pluralize, text_table
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.hooks.obs import ObsHook
+from airflow_provider_dli.parameters.models import ImportParameters
+from airflow_provider_dli.services import verify
+from airflow_provider_dli.services.reconcile import call_with_reconciliation
+from airflow_provider_dli.wording import TaskLogger
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.client.flink import ImportResult
+    from airflow_provider_dli.client.obs.objects import ObjectFacts
+    from airflow_provider_dli.services.archive_report import ArchiveReport
+    from airflow_provider_dli.task_state import TaskState
+
+#: jobs that the log shows, and a message
+_LOGGED, _SHOWN = 50, 20
+#: of a version: enough that no two are equal
+_DIGITS = 16
+#: bytes of a copy that are in memory at once
+_CHUNK = 1024 * 1024
+#: key of the task state: the ``is_cover`` that a response is to; without it, the jobs of the response are known to
+#: be the task's own, and the import is requested again
+_IS_COVER = "is_cover"
+
+
+@dataclass(frozen=True, slots=True)
+class Archives:
+    """Archives that are imported together.
+
+    :param place: the archive, or the directory that contains them
+    :param places: of each
+    :param version: differs from that of other archives under the same names
+    """
+
+    place: ObsLocation
+    places: tuple[ObsLocation, ...]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedJob:
+    """What happened to one job of an archive.
+
+    :param old_job_id: its id in the archive
+    :param new_job_id: its new id; None if it was not imported, or its id is not known
+    :param name: its name; None if the project has no such job
+    :param created: whether the project did not have it before
+    :param recovered: whether a request whose response was lost imported it
+    :param remark: of DLI
+    """
+
+    old_job_id: int
+    new_job_id: int | None
+    name: str | None
+    created: bool
+    recovered: bool
+    remark: str
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether it was omitted because a job of its name exists."""
+        return self.new_job_id is None and not self.recovered
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        names = ("old_job_id", "new_job_id", "name", "created", "recovered", "remark")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOutcome:
+    """The outcome of an import.
+
+    :param archives: what was imported
+    :param jobs: each job of the response
+    :param created: ids of the jobs that it created; if a response was lost, of those that may be its own too
+    :param appeared: id to name of all jobs that the project did not have before
+    """
+
+    archives: Archives
+    jobs: tuple[ImportedJob, ...]
+    created: tuple[int, ...]
+    appeared: Mapping[int, str]
+
+    @property
+    def not_in_response(self) -> list[int]:
+        """Ids of new jobs that neither the response names nor a lost one explains."""
+        return [job_id for job_id in self.appeared if job_id not in self.created]
+
+
+def prepare(operator: object) -> tuple[ImportParameters, DliHook, ObsHook]:
+    """Check all parameters; return them, a hook of the project to import into, and one that may read the archives.
+
+    :param operator: the import
+    :raises DliFailException: naming each parameter that cannot be used
+    """
+    with translated():
+        options = ImportParameters.from_operator(operator)
+    return options, DliHook(options.dli_conn_id), ObsHook(options.source_conn_id or options.dli_conn_id)
+
+
+def import_jobs(
+    options: ImportParameters, target: DliHook, obs: ObsHook, state: TaskState, log: TaskLogger
+) -> ImportOutcome:
+    """Import the jobs of archives so that the outcome is known, also if a response is lost or the task is killed.
+
+    Before the request, the ids of the project's jobs are saved. So a later attempt knows which jobs are new: if a
+    request whose response was lost has imported jobs, the next request meets them as conflicts. A response is
+    saved too, and its request not sent again.
+
+    :param options: parameters of the operator
+    :param target: hook of the project to import into
+    :param obs: hook that may read the archives
+    :param state: of the task
+    :param log: log of the task
+    :raises DliException: if an archive is missing or damaged, DLI refuses, or the outcome stays unknown
+    """
+    archives = find_archives(obs, options.zip_file)
+    reports = _verify(obs, archives.places, log) if options.verify_archive else []
+    if options.staging_dir:
+        archives = _copy(obs, archives, ObsHook(target.dli_conn_id), options.staging_dir, reports, log)
+    log.info("Importing %s into project %s.", archives.place.url, target.project_id)
+    record = ImportRecord(state, archives)
+    jobs = _names(target)
+    if record.abandoned:
+        _warn_of_abandoned(*record.abandoned, jobs, log)
+    if record.is_resumed:
+        log.info("An earlier attempt was importing %s.", archives.place.url)
+    else:
+        record.before = frozenset(jobs)
+    if record.is_complete(jobs, is_cover=options.is_cover):
+        log.info("It received its response, and the jobs exist: nothing is requested again.")
+    else:
+        _request(target, record, options, log)
+        jobs = _names(target)
+    outcome = _outcome(record, jobs)
+    _log_outcome(outcome, log)
+    return outcome
+
+
+def find_archives(obs: ObsHook, place: ObsLocation) -> Archives:
+    """Find what is to be imported.
+
+    :param obs: hook that may read it
+    :param place: an archive, or a directory that contains archives and nothing else
+    :raises DliFailException: if there is no such archive, or the directory contains something else
+    """
+    if facts := obs.find(place):
+        return Archives(place, (place,), _version({str(place): facts.etag}))
+    # A directory that was created by hand has an object of its own name, with a slash at the end and no bytes.
+    objects = [each for each in obs.list_directory(place).objects if each[0] != f"{place.key}/"]
+    if not objects:
+        raise DliFailException(
+            f"zip_file: {place.url} is neither an archive nor a directory that contains archives; "
+            "give the bucket/key that the export returned"
+        )
+    others = sorted(key for key, _ in objects if not key.lower().endswith(".zip"))
+    if others:
+        raise DliFailException(
+            f"zip_file: {place.url} contains other objects than archives: {', '.join(others[:3])}; "
+            "a directory to import from must contain archives and nothing else"
+        )
+    written = {ObsLocation(place.bucket, key): moment.isoformat() for key, moment in sorted(objects)}
+    return Archives(place, tuple(written), _version({str(each): moment for each, moment in written.items()}))
+
+
+def _version(marks: Mapping[str, str]) -> str:
+    text = "\n".join(f"{archive} {mark}" for archive, mark in marks.items())
+    return sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+def _verify(obs: ObsHook, places: Sequence[ObsLocation], log: TaskLogger) -> list[ArchiveReport]:
+    reports = verify.verify_archives(obs, places, verify.VerifyOptions(), log)
+    verify.raise_for_failures(reports)
+    return reports
+
+
+def _copy(
+    obs: ObsHook,
+    archives: Archives,
+    target: ObsHook,
+    directory: ObsLocation,
+    reports: Sequence[ArchiveReport],
+    log: TaskLogger,
+) -> Archives:
+    """Copy archives to where the target can read them, and verify the copies.
+
+    Within OBS if the target's keys may read the source, otherwise through this worker, in chunks and never on
+    disk. Each set of archives gets a directory of its own: DLI imports everything in a directory, and the copies
+    of another run must not be there.
+    """
+    own = directory.below(archives.version)
+    places = tuple(own.below(archive.key.rpartition("/")[2]) for archive in archives.places)
+    for archive, place in zip(archives.places, places, strict=True):
+        facts = obs.find(archive)
+        if facts is None:
+            raise DliFailException(f"{archive.url} no longer exists; export again")
+        if _can_read(target, archive, facts):
+            target.copy(archive, facts, place)
+            log.info("Copied %s to %s, within OBS.", archive.url, place.url)
+        else:
+            with obs.open(archive, facts) as raw, io.BufferedReader(raw, _CHUNK) as reader:
+                target.stream(reader, place)
+            log.info("Copied %s to %s, through this machine.", archive.url, place.url)
+    copies = _verify(target, places, log)
+    for original, copy in zip(reports, copies, strict=False):  # without reports, none was verified
+        if original.report and copy.report and original.report.sha256 != copy.report.sha256:
+            raise DliFailException(
+                f"{copy.place.url} is not a copy of {original.place.url}: their SHA-256 differ; delete it and try "
+                "again"
+            )
+    log.info("Verified %s, byte for byte.", pluralize(len(copies), "copy", "copies"))
+    return Archives(places[0] if archives.place in archives.places else own, places, archives.version)
+
+
+def _can_read(target: ObsHook, archive: ObsLocation, facts: ObjectFacts) -> bool:
+    try:
+        seen = target.find(archive)
+    except DliException as error:
+        if isinstance(error, DliFailException) or isinstance(error.error, PermissionDeniedError):
+            return False  # another account, or another region: its keys do not open this bucket
+        raise
+    return seen is not None and seen.etag == facts.etag
+
+
+class ImportRecord:
+    """What is known of an import: as an earlier attempt saved it, and as this one learns it.
+
+    :param state: of the task
+    :param archives: what is imported
+    """
+
+    def __init__(self, state: TaskState, archives: Archives) -> None:
+        self._state = state
+        self.archives = archives
+        self._identity = {"zip_file": str(archives.place), "version": archives.version}
+        saved = state.load()
+        #: whether an earlier attempt began this import
+        self.is_resumed = all(saved.get(name) == value for name, value in self._identity.items())
+        #: an import of something else whose outcome is unknown: what it was of, and the jobs before it
+        self.abandoned: tuple[str, frozenset[int]] | None = None
+        if not self.is_resumed:
+            if saved.get("unknown"):
+                self.abandoned = (str(saved.get("zip_file")), frozenset(saved.get("before", ())))
+            saved = {}
+        #: ids of the jobs that the project had before the first request
+        self.before: Collection[int] = frozenset(saved.get("before", ()))
+        #: DLI's result for each job; empty until there is a response
+        self.response = tuple(JobMapping(*each) for each in saved.get("response", ()))
+        #: whether a request was sent whose outcome is unknown
+        self.unknown: bool = saved.get("unknown", False)
+        self._is_cover: bool | None = saved.get(_IS_COVER)
+
+    @property
+    def known_jobs(self) -> frozenset[int]:
+        """Ids of the jobs whose origin is known: those from before, and those of the response."""
+        return frozenset(self.before) | {each.new_job_id for each in self.response if each.new_job_id is not None}
+
+    def is_complete(self, jobs: Collection[int], *, is_cover: bool) -> bool:
+        """Return whether nothing is left to request: a response names each job, and all of them exist.
+
+        :param jobs: ids of the jobs that the project has
+        :param is_cover: of this attempt: a response to the other value does not count
+        """
+        has_response = bool(self.response) and self._is_cover == is_cover
+        return has_response and all(each.new_job_id in jobs for each in self.response)
+
+    def save_request(self) -> None:
+        """Save that a request is being sent: if the attempt ends now, its outcome is unknown."""
+        self._save(unknown=True)
+
+    def save_response(self, response: Sequence[JobMapping], *, is_cover: bool) -> None:
+        """Save a response; what an earlier one says of a job that is a conflict now stays valid.
+
+        :param response: DLI's result for each job
+        :param is_cover: of the request
+        """
+        earlier = {each.old_job_id: each for each in self.response if each.new_job_id is not None}
+        self.response = tuple(
+            earlier.get(each.old_job_id, each) if each.new_job_id is None else each for each in response
+        )
+        self._is_cover = is_cover
+        self._save(unknown=self.unknown)
+
+    def save_refusal(self) -> None:
+        """Save that the last request did nothing; clear the state if no earlier one did anything either."""
+        if self.unknown or self.response:
+            self._save(unknown=self.unknown)
+        else:
+            self._state.clear()
+
+    def _save(self, *, unknown: bool) -> None:
+        values: dict[str, Any] = {**self._identity, "before": sorted(self.before), "unknown": unknown}
+        if self.response:
+            rows = [[each.old_job_id, each.new_job_id, each.remark] for each in self.response]
+            values |= {"response": rows, _IS_COVER: self._is_cover}
+        self._state.save(values)
+
+
+def _warn_of_abandoned(zip_file: str, before: Collection[int], jobs: Mapping[int, str], log: TaskLogger) -> None:
+    """Warn of an import of an earlier attempt that this one does not continue."""
+    appeared = ", ".join(f"{job_id} {name}" for job_id, name in jobs.items() if job_id not in before)
+    log.warning(
+        "An earlier attempt requested an import of %s, and its response was lost or could not be used. Jobs "
+        "that appeared since, and may be its own: %s.",
+        zip_file,
+        appeared or "none",
+    )
+
+
+def _request(target: DliHook, record: ImportRecord, options: ImportParameters, log: TaskLogger) -> None:
+    """Send the request until there is a response, and save it."""
+    place, is_cover, known = record.archives.place, options.is_cover, record.known_jobs
+    if record.unknown:
+        _wait_for_new_jobs(target, known, options.reconcile_timeout, log)
+    record.save_request()
+
+    def send() -> ImportResult:
+        where = (target.project_id, target.account.region)
+        log.info("Requesting an import of %s into project %s, %s, is_cover=%s.", place.url, *where, is_cover)
+        try:
+            result = target.import_flink_jobs(str(place), is_cover=is_cover)
+            if not is_cover:
+                _check_new(result, record.before)
+        except DliException as error:
+            if error.outcome_unknown:
+                record.unknown = True
+            else:
+                record.save_refusal()
+            raise
+        return result
+
+    def should_retry(error: DliException) -> bool:
+        """Return whether it imported something, which only the response to another request tells."""
+        log.info("%s Checking the project for its outcome.", error)
+        return _wait_for_new_jobs(target, known, options.reconcile_timeout, log) or error.worth_repeating
+
+    result = call_with_reconciliation(send, lambda _: None, log, should_retry=should_retry)
+    record.save_response(result.job_mapping, is_cover=is_cover)
+
+
+def _wait_for_new_jobs(target: DliHook, known: Collection[int], timeout: float, log: TaskLogger) -> bool:
+    """Wait until new jobs have appeared and no more do, at most for a time; return whether any have."""
+    deadline = time.monotonic() + timeout
+    before: set[int] = set()
+    while time.monotonic() < deadline:
+        new = {job_id for job_id in _names(target) if job_id not in known}
+        if new and new == before:
+            log.info("%s appeared since the request.", pluralize(len(new), "job"))
+            return True
+        before = new
+        time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
+    return bool(before)
+
+
+def _names(target: DliHook) -> dict[int, str]:
+    return {job.job_id: job.name for job in target.list_flink_jobs()}
+
+
+def _check_new(result: ImportResult, before: Collection[int]) -> None:
+    """Raise if a response names jobs as imported that the project had before: it is not one to this request."""
+    old = [str(each.new_job_id) for each in result.job_mapping if each.new_job_id in before]
+    if old:
+        problem = f"the response names as imported what the project had before: job {', '.join(old)}"
+        with translated():
+            raise UnexpectedReplyError("ImportFlinkJobs", 200, None, problem, None)
+
+
+def _outcome(record: ImportRecord, names: Mapping[int, str]) -> ImportOutcome:
+    """Return the outcome, from the response and from the jobs that the project has now."""
+    response, before = record.response, record.before
+    named = {each.new_job_id for each in response}
+    unnamed = {job_id for job_id in names if job_id not in before and job_id not in named}
+    conflicts = sum(each.new_job_id is None for each in response)
+    # If a response was lost, new jobs that this one does not name may be what that request imported. Others may
+    # create jobs meanwhile: only if there are enough of them can they account for the conflicts.
+    is_recovered = record.unknown and 0 < conflicts <= len(unnamed)
+    # Without conflicts no earlier request has imported anything: what is new is somebody else's.
+    ours = named | unnamed if record.unknown and conflicts else named
+    return ImportOutcome(
+        record.archives,
+        tuple(_imported(each, names, before, is_recovered=is_recovered) for each in response),
+        tuple(job_id for job_id in names if job_id in ours and job_id not in before),
+        {job_id: name for job_id, name in names.items() if job_id not in before},
+    )
+
+
+def _imported(
+    each: JobMapping, names: Mapping[int, str], before: Collection[int], *, is_recovered: bool
+) -> ImportedJob:
+    new_id, remark = each.new_job_id, each.remark
+    if new_id is None:
+        if is_recovered:
+            remark = "imported by a request whose response was lost; its new id is not known"
+        return ImportedJob(each.old_job_id, None, None, is_recovered, is_recovered, remark)
+    name, is_new = names.get(new_id), new_id not in before
+    return ImportedJob(each.old_job_id, new_id, name, created=is_new, recovered=False, remark=remark)
+
+
+def _log_outcome(outcome: ImportOutcome, log: TaskLogger) -> None:
+    """Log each job as a table; warn of new jobs that the response does not name."""
+    jobs = outcome.jobs
+    log.info("%s in %s:", pluralize(len(jobs), "job"), outcome.archives.place.url)
+    rows = [(each.old_job_id, each.new_job_id, each.name, each.remark) for each in jobs[:_LOGGED]]
+    for line in text_table(("old id", "new id", "name", "remark"), rows):
+        log.info("  %s", line)
+    if len(jobs) > _LOGGED:
+        log.info("  … and %s more", pluralize(len(jobs) - _LOGGED, "job"))
+    if unnamed := outcome.not_in_response:
+        log.warning(
+            "New in the project since before the import, and not in its response: %s%s. They may be of it, "
+            "or created by others.",
+            ", ".join(f"{job_id} {outcome.appeared[job_id]}" for job_id in unnamed[:_LOGGED]),
+            " …" if len(unnamed) > _LOGGED else "",
+        )
+
+
+def raise_for_failures(outcome: ImportOutcome, options: ImportParameters, state: TaskState) -> None:
+    """Raise unless every job was imported and exists.
+
+    :param outcome: of the import
+    :param options: parameters of the operator
+    :param state: of the task: the import has ended, and a task that is cleared requests it again
+    :raises DliFailException: naming each job that was not imported, what was done all the same, and what to do
+    """
+    problems = "; ".join(_problems(outcome, options.expected_jobs, keep=options.on_conflict == "keep"))
+    if problems:
+        state.clear()
+        imported = [each for each in outcome.jobs if each.name is not None or each.recovered]
+        raise DliFailException(
+            f"{problems}. What was done: {pluralize(len(imported), 'job')} imported; new in the project: "
+            f"{_listed(outcome.created)}."
+        )
+    # Should the process die before Airflow knows of the success, the next attempt must know that the jobs are its
+    # own.
+    state.save({name: value for name, value in state.load().items() if name != _IS_COVER})
+
+
+def _problems(outcome: ImportOutcome, expected: Collection[int | str], *, keep: bool) -> Iterator[str]:
+    conflicts = [each.old_job_id for each in outcome.jobs if each.is_conflict]
+    if conflicts and not keep:
+        yield (
+            f"{len(conflicts)} of {pluralize(len(outcome.jobs), 'job')} not imported, because jobs of their names "
+            f"exist: {_listed(conflicts)} (set is_cover=True to replace them, or on_conflict='keep' to keep them)"
+        )
+    absent = [each for each in outcome.jobs if each.new_job_id is not None and each.name is None]
+    if absent:
+        ids = [f"{each.old_job_id} as {each.new_job_id}" for each in absent]
+        yield f"DLI reports as imported what the project does not have: {_listed(ids)}"
+    # A job that the response does not name, or names without its new id, counts by its name in the project.
+    found = {name for each in outcome.jobs if not each.is_conflict for name in (each.old_job_id, each.name)}
+    found |= {*outcome.appeared.values(), *([] if keep else conflicts)}
+    if missing := [job for job in expected if job not in found]:
+        yield f"expected but not imported: {_listed(missing)}"
+
+
+def _listed(items: Sequence[object]) -> str:
+    shown = ", ".join(map(str, items[:_SHOWN])) or "none"
+    return f"{shown} …" if len(items) > _SHOWN else shown
+
+
+def plan(options: ImportParameters, target: DliHook, obs: ObsHook, log: TaskLogger) -> None:
+    """Verify the archives and log what an import would meet; nothing is copied or imported.
+
+    :param options: parameters of the operator
+    :param target: hook of the project to import into
+    :param obs: hook that may read the archives
+    :param log: log of the task
+    :raises DliException: if an archive is missing or damaged
+    """
+    archives = find_archives(obs, options.zip_file)
+    if options.verify_archive:
+        _verify(obs, archives.places, log)
+    names = set(_names(target).values())
+    log.info("Plan only: nothing is imported. Project %s has %s.", target.project_id, pluralize(len(names), "job"))
+    if options.expected_jobs:
+        existing = sorted(str(name) for name in options.expected_jobs if name in names)
+        verb = "would be replaced" if options.is_cover else "would be omitted"
+        shown = ", ".join(existing) or "none"
+        log.info("Of the expected names, %d exist and %s: %s", len(existing), verb, shown)
+    else:
+        log.info("The names in a DLI archive are not documented; set expected_jobs to look them up.")
