@@ -221,9 +221,9 @@ class DliPromoteFlinkJobsOperator(DliBaseOperator):
 
     Pushes a list as ``return_value``: ``source_job_id``, ``job_id`` (None if ``plan_only`` would create it),
     ``name``, ``action`` (``create``, ``update`` or ``unchanged``), ``changed`` and ``not_carried`` (settings that
-    the target does not have as the source has them, afterwards: see *Promotion* in ``docs/restore.md``); under
-    ``job_ids`` the ids in the target; under ``to_stop``, also when the task fails, those of them that must be
-    stopped before they can be updated.
+    the target does not have as the source has them, afterwards; with ``plan_only``, would not have: see
+    *Promotion* in ``docs/restore.md``); under ``job_ids`` the ids in the target; under ``to_stop``, also when the
+    task fails, those of them that must be stopped before they can be updated.
 
     Follows *Creating* and *Updating a SQL Job* and *a Flink Jar Job* of the DLI API reference (dli_02_0228 to
     dli_02_0231). Tags are not promoted, because DLI does not show them with a job.
@@ -285,7 +285,7 @@ class DliPromoteFlinkJobsOperator(DliBaseOperator):
         self.push_xcoms(context, to_stop=[job.job_id for job in promote.jobs_to_stop(steps)])
         if options.plan_only:
             self.log.info("Plan only: nothing is changed.")
-            result = [step.as_dict(step.target.job_id if step.target else None) for step in steps]
+            result = promote.planned(steps)
         else:
             result = promote.apply(target, steps, self.log)
         self.push_xcoms(context, job_ids=[each["job_id"] for each in result if each["job_id"]])

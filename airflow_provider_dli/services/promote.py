@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, get_type_hints
 
 from airflow_provider_dli.client import flink
@@ -104,6 +104,11 @@ class Step:
         return {**self.settings, **self.update_settings}
 
     @property
+    def kind(self) -> type[JarJobChanges | SqlJobChanges]:
+        """The settings that an update of it takes."""
+        return JarJobChanges if self.source.job_type == JAR_JOB else SqlJobChanges
+
+    @property
     def action(self) -> str:
         """``create``, ``update`` or ``unchanged``."""
         if self.target is None:
@@ -114,7 +119,8 @@ class Step:
         """Return it as plain JSON values.
 
         :param job_id: of the job in the target
-        :param not_carried: names of the settings that the target does not have as the source has them, afterwards
+        :param not_carried: names of the settings that the target does not have, or would not have, as the source
+            has them, afterwards
         """
         return {
             "source_job_id": self.source.job_id,
@@ -224,6 +230,32 @@ def jobs_to_stop(steps: Sequence[Step]) -> list[flink.FlinkJob]:
     return [job for job in targets if is_stoppable(job) or PHASES[job.status] is Phase.MOVING]
 
 
+def planned(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Return what :func:`apply` would do, and which settings it would not carry.
+
+    :param steps: the plan
+    """
+    return [step.as_dict(step.target.job_id if step.target else None, _never_sent(step)) for step in steps]
+
+
+def _never_sent(step: Step) -> tuple[str, ...]:
+    """Return the names of settings that differ and that no request of this step would change."""
+    no_reset = [
+        name for name in step.changed if name not in step.all_settings and unset_value(step.kind, name) is None
+    ]
+    return (*no_reset, *_unknown(step, step.target or _new_job(step.source)))
+
+
+def _new_job(source: flink.FlinkJob) -> flink.FlinkJob:
+    """Return a job with what DLI gives a new one of the settings of the source: defaults, False and 0."""
+    config = source.raw.get("job_config") or {}
+    top, inner = (
+        {name: value for name, value in each.items() if value in (0, DEFAULTS.get(name))}
+        for each in (source.raw, config)
+    )
+    return replace(source, raw={**top, "job_config": inner})
+
+
 def apply(target: DliHook, steps: Sequence[Step], log: Logger) -> list[dict[str, Any]]:
     """Create and update jobs.
 
@@ -277,10 +309,9 @@ def _create(target: DliHook, step: Step, log: Logger) -> int:
 
 def _update(target: DliHook, step: Step, job_id: int, names: Iterable[str]) -> None:
     """Send some settings of a job; those that only the target has are reset."""
-    is_jar = step.source.job_type == JAR_JOB
-    kind, update = (JarJobChanges, flink.update_jar_job) if is_jar else (SqlJobChanges, flink.update_sql_job)
+    update = flink.update_jar_job if step.kind is JarJobChanges else flink.update_sql_job
     wanted = step.all_settings
-    sent: Any = {name: wanted[name] if name in wanted else unset_value(kind, name) for name in names}
+    sent: Any = {name: wanted[name] if name in wanted else unset_value(step.kind, name) for name in names}
     if any(value is not None for value in sent.values()):
         with translated():
             call = update(job_id, **sent)
@@ -306,8 +337,7 @@ def _unknown(step: Step, job: flink.FlinkJob) -> tuple[str, ...]:
 
     Settings that the manual does not have, or not for jobs of this type, and a directory of the job's own.
     """
-    kind = JarJobChanges if step.source.job_type == JAR_JOB else SqlJobChanges
-    known = get_type_hints(kind).keys() | {"job_type"}
+    known = get_type_hints(step.kind).keys() | {"job_type"}
     if "checkpoint_path" not in step.all_settings:
         known -= {"checkpoint_path"}
     found = (each.field.removeprefix("job_config.") for each in differences(step.source, job))

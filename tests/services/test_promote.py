@@ -232,6 +232,8 @@ def test_what_cannot_be_taken_back_is_named(world: Emulator) -> None:
     promote([100])
     (there,) = production(world).values()
     there.job_config["tm_slot_num"] = 3
+    (planned,) = promote([100], plan_only=True)
+    assert planned["not_carried"] == ["tm_slot_num"]
     (done,) = promote([100])
     assert (done["action"], done["changed"], done["not_carried"]) == ("update", ["tm_slot_num"], ["tm_slot_num"])
 
@@ -391,10 +393,24 @@ def test_what_cannot_be_carried_is_named(
     world.state.jobs[number].job_config["checkpoint_path"] = None
     promote([number])
     world.state.jobs[number].job_config[name] = value
+    (planned,) = promote([number], plan_only=True)
     (done,) = promote([number])
-    assert done["not_carried"] == [name]
+    assert planned["not_carried"] == done["not_carried"] == [name]
     (there,) = production(world).values()
     assert there.job_config.get(name) != value
+
+
+def test_a_plan_names_what_a_creation_would_not_carry(world: Emulator) -> None:
+    """As the promotion names it afterwards, for every job."""
+    world.state.jobs[100].job_config["future_setting"] = "x"
+    world.state.jobs[101].job_config |= {"operator_config": '{"a": 1}', "checkpoint_path": "obs://state/job_101/"}
+    job_ids = list(world.state.jobs)
+    planned = promote(job_ids, plan_only=True)
+    done = promote(job_ids)
+    assert [each["not_carried"] for each in planned] == [each["not_carried"] for each in done]
+    assert planned[0]["not_carried"] == ["future_setting"]
+    assert sorted(planned[1]["not_carried"]) == ["checkpoint_path", "operator_config"]
+    assert not any(each["not_carried"] for each in planned[2:])
 
 
 def test_two_jobs_of_one_name_are_refused(world: Emulator) -> None:
