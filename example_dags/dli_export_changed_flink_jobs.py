@@ -18,7 +18,7 @@ from airflow_provider_dli.operators.dli import (
 
 with DAG(
     dag_id="dli_export_changed_flink_jobs",
-    description="Export the Flink jobs that changed since the last night and prove the archives whole",
+    description="Export the Flink jobs that changed since the last night and verify the archives",
     schedule="0 3 * * *",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -29,10 +29,10 @@ with DAG(
 ) as dag:
     changed = DliListFlinkJobsOperator(
         task_id="changed",
-        # Since the last night that was green, so that none is left out after a red one; the first time, all.
+        # Since the last run that succeeded, so that no job is omitted after a failed run; the first time, all.
         changed_since="{{ prev_start_date_success or '2020-01-01T00:00Z' }}",
         exclude="*_scratch",
-        # Nothing changed: nothing to do, and no failure.
+        # Nothing changed: the run is skipped.
         if_empty="skip",
     )
     export = DliExportFlinkJobsOperator(

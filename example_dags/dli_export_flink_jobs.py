@@ -1,4 +1,4 @@
-"""Back up all Flink jobs of a DLI project every night, and prove each archive whole.
+"""Back up all Flink jobs of a DLI project every night, and verify each archive.
 
 Needs a connection ``dli_default`` and the name of a bucket, as Airflow variable ``dli_backup_bucket`` or
 environment variable ``AIRFLOW_VAR_DLI_BACKUP_BUCKET``.
@@ -14,7 +14,7 @@ from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVe
 
 with DAG(
     dag_id="dli_export_flink_jobs",
-    description="Export all Flink jobs to OBS every night and prove the archives whole",
+    description="Export all Flink jobs to OBS every night and verify the archives",
     schedule="0 2 * * *",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -35,18 +35,18 @@ with DAG(
             type="string",
             enum=["full", "directory", "exists"],
             title="How much of each archive is read",
-            description="full: every byte, which is proof. directory: the list of its entries. exists: nothing.",
+            description="full: every byte. directory: the list of its entries. exists: nothing.",
         ),
     },
 ) as dag:
     export = DliExportFlinkJobsOperator(
         task_id="export",
         # A directory of its own for every run and task: whatever lies in it was exported by this task. The
-        # characters of a run id that a path may not like are left out.
+        # characters of a run id that a path may not like are omitted.
         obs_dir="{{ params.obs_dir or var.value.dli_backup_bucket ~ '/flink' }}"
         "/{{ run_id | replace(':', '') | replace('+', '_') }}/{{ task.task_id }}",
     )
-    # A DAG with schedule=[AssetAlias("verified_flink_archives")] starts when this is green.
+    # A DAG with schedule=[AssetAlias("verified_flink_archives")] starts when this succeeds.
     verify = DliVerifyFlinkExportOperator(
         task_id="verify",
         zip_file=export.output,

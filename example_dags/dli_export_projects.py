@@ -15,7 +15,7 @@ from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVe
 
 with DAG(
     dag_id="dli_export_projects",
-    description="Export all Flink jobs of several projects to OBS and prove the archives whole",
+    description="Export all Flink jobs of several projects to OBS and verify the archives",
     schedule="0 1 * * *",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -37,7 +37,7 @@ with DAG(
 
     @task
     def projects(**context: Any) -> list[dict[str, str]]:  # noqa: ANN401 -- Airflow's context
-        """Give the connections that the form names, each once, with a directory of its own.
+        """Return the connections that the form names, each once, with a directory of its own.
 
         Its path names run, task and map index: whatever lies in it was exported by that task.
         """
@@ -49,7 +49,7 @@ with DAG(
 
     @task_group
     def backup(dli_conn_id: str, obs_dir: str) -> None:
-        """Export one project, and prove its archives."""
+        """Export one project, and verify its archives."""
         export = DliExportFlinkJobsOperator(task_id="export", obs_dir=obs_dir, dli_conn_id=dli_conn_id)
         DliVerifyFlinkExportOperator(task_id="verify", zip_file=export.output, dli_conn_id=dli_conn_id)
 

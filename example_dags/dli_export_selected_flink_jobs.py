@@ -1,4 +1,4 @@
-"""Back up some Flink jobs now: press Trigger, name the jobs, and see each archive proven whole.
+"""Back up some Flink jobs now: press Trigger, name the jobs, and each archive is verified.
 
 Needs a connection ``dli_default`` and the name of a bucket, as Airflow variable ``dli_backup_bucket`` or
 environment variable ``AIRFLOW_VAR_DLI_BACKUP_BUCKET``.
@@ -14,7 +14,7 @@ from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVe
 
 with DAG(
     dag_id="dli_export_selected_flink_jobs",
-    description="Export the Flink jobs named in the trigger form to OBS and prove the archives whole",
+    description="Export the Flink jobs named in the trigger form to OBS and verify the archives",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,

@@ -1,4 +1,4 @@
-"""Kill tasks at random moments and see that nothing is lost, and nothing done twice in silence.
+"""Kill tasks at random moments: no result may be lost, and no request executed twice without a report.
 
 ``python -m tests.airflow.kills [RUNS] [FIRST_SEED]``: each run takes one of export, import, run and stop, kills
 its process (SIGKILL) up to three times at random moments while the service is slow, lets the last attempt end, and
@@ -26,11 +26,11 @@ from typing import Any
 
 from dli_emulator import Emulator
 
-TRIES = 4
+ATTEMPTS = 4
 #: seconds that clocks are off by
 CLOCKS = (-600, -5, 5, 600)
 LONGEST = 1.2
-SETTLING = 1.5
+TIMEOUT = 1.5
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.airflow.kills", "airflow_provider_dli.operators.dli"])
 
@@ -60,11 +60,11 @@ class FileStore:
 
 
 @dataclass
-class Flaw:
+class Problem:
     """What went wrong.
 
-    :param kind: ``doubled`` in silence, or ``lost``
-    :param words: what there is, and what was said
+    :param kind: ``doubled`` without a report, or ``lost``
+    :param words: what there is, and the end of the log
     """
 
     kind: str
@@ -89,7 +89,7 @@ class Chance:
         return self.skew if (attempt % 2 == 0) is not self.first_is_right else 0
 
 
-def one_try(
+def run_attempt(
     kind: str, parameters: dict[str, Any], environment: dict[str, str], folder: Path, clock: float
 ) -> None:
     """Run a task once, in a process of its own; its result goes into a file."""
@@ -108,15 +108,17 @@ def one_try(
     (folder / "result.json").write_text(json.dumps(result))
 
 
-def tried(kind: str, parameters: dict[str, Any], environment: dict[str, str], chance: Chance) -> tuple[Any, str]:
+def run_with_kills(
+    kind: str, parameters: dict[str, Any], environment: dict[str, str], chance: Chance
+) -> tuple[Any, str]:
     """Run a task to its end, killing all attempts but the last one; its result, and the log of all attempts."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for number in range(TRIES):
+        for number in range(ATTEMPTS):
             given = (kind, parameters, environment, folder, chance.clock(number))
-            process = CONTEXT.Process(target=one_try, args=given)
+            process = CONTEXT.Process(target=run_attempt, args=given)
             process.start()
-            if number < TRIES - 1:
+            if number < ATTEMPTS - 1:
                 process.join(chance.random.uniform(0, LONGEST))
                 if process.is_alive() and process.pid:
                     os.kill(process.pid, signal.SIGKILL)
@@ -134,32 +136,32 @@ def keys(world: Emulator) -> list[str]:
 
 
 def slow(world: Emulator, operation: str, chance: Chance) -> None:
-    """Make the service slow, so that many kills meet a request that is under way."""
+    """Make the service slow, so that many kills meet a request in progress."""
     for _ in range(8):
         before, after = chance.random.uniform(0, 0.25), chance.random.uniform(0, 0.25)
         world.fault(operation, "slow", before=before, after=after)
 
 
-def export(world: Emulator, environment: dict[str, str], chance: Chance) -> Flaw | None:
+def export(world: Emulator, environment: dict[str, str], chance: Chance) -> Problem | None:
     """Export in batches: each is in the store once, and named in the result, or another is named in the log."""
     slow(world, "ExportFlinkJobs", chance)
     parameters = {
         "obs_dir": f"{world.bucket}/night",
         "selection": {},
         "batch_size": 7,
-        "reconcile_timeout": SETTLING,
+        "reconcile_timeout": TIMEOUT,
     }
-    result, log = tried("DliExportFlinkJobsOperator", parameters, environment, chance)
+    result, log = run_with_kills("DliExportFlinkJobsOperator", parameters, environment, chance)
     there = keys(world)
     words = f"the result is {result}, and in the store is {there}: {log[-2000:]}"
     silent = [archive for archive in set(there) - set(result or []) if archive not in log]
     if silent:
-        return Flaw("doubled", words)
+        return Problem("doubled", words)
     batches = {archive.rpartition("/")[0] for archive in result or []}
-    return None if set(result or []) <= set(there) and len(batches) == 4 else Flaw("lost", words)
+    return None if set(result or []) <= set(there) and len(batches) == 4 else Problem("lost", words)
 
 
-def restore(world: Emulator, environment: dict[str, str], chance: Chance) -> Flaw | None:
+def restore(world: Emulator, environment: dict[str, str], chance: Chance) -> Problem | None:
     """Import: each job is there once, and accounted for."""
     scratch = world.state.add_project("cn-north-4_scratch", "scratch")
     os.environ.update(environment)
@@ -170,47 +172,47 @@ def restore(world: Emulator, environment: dict[str, str], chance: Chance) -> Fla
     parameters = {
         "zip_file": archive,
         "dli_conn_id": "dli_scratch",
-        "reconcile_timeout": SETTLING,
+        "reconcile_timeout": TIMEOUT,
         "verify_archive": False,
     }
-    result, log = tried("DliImportFlinkJobsOperator", parameters, environment, chance)
+    result, log = run_with_kills("DliImportFlinkJobsOperator", parameters, environment, chance)
     names = Counter(job.name for job in scratch.jobs.values())
     words = f"{len(result or [])} reported, {len(names)} there: {log[-2000:]}"
     if names and max(names.values()) > 1:
-        return Flaw("doubled", words)
-    return None if len(result or []) == len(names) == 26 else Flaw("lost", words)
+        return Problem("doubled", words)
+    return None if len(result or []) == len(names) == 26 else Problem("lost", words)
 
 
-def run(world: Emulator, environment: dict[str, str], chance: Chance) -> Flaw | None:
+def run(world: Emulator, environment: dict[str, str], chance: Chance) -> Problem | None:
     """Run: each job runs, and was submitted once."""
     slow(world, "BatchRunFlinkJobs", chance)
-    parameters = {"job_ids": [100, 114, 108, 113], "poll_interval": 0.05, "settling_time": SETTLING}
-    result, log = tried("DliRunFlinkJobsOperator", parameters, environment, chance)
+    parameters = {"job_ids": [100, 114, 108, 113], "poll_interval": 0.05, "settling_time": TIMEOUT}
+    result, log = run_with_kills("DliRunFlinkJobsOperator", parameters, environment, chance)
     jobs = [job for job_id in (100, 114, 108, 113) if (job := world.state.job(job_id))]
     words = f"{[(job.status, job.runs) for job in jobs]}: {log[-2000:]}"
     if any(job.runs > 1 for job in jobs):
-        return Flaw("doubled", words)
-    return None if result and {job.status for job in jobs} == {"job_running"} else Flaw("lost", words)
+        return Problem("doubled", words)
+    return None if result and {job.status for job in jobs} == {"job_running"} else Problem("lost", words)
 
 
-def stop(world: Emulator, environment: dict[str, str], chance: Chance) -> Flaw | None:
+def stop(world: Emulator, environment: dict[str, str], chance: Chance) -> Problem | None:
     """Stop: each job is stopped."""
     slow(world, "BatchStopFlinkJobs", chance)
-    parameters = {"job_ids": [103, 117, 106], "poll_interval": 0.05, "settling_time": SETTLING}
-    result, log = tried("DliStopFlinkJobsOperator", parameters, environment, chance)
+    parameters = {"job_ids": [103, 117, 106], "poll_interval": 0.05, "settling_time": TIMEOUT}
+    result, log = run_with_kills("DliStopFlinkJobsOperator", parameters, environment, chance)
     jobs = [job for job_id in (103, 117, 106) if (job := world.state.job(job_id))]
     words = f"{[(job.status, job.stops) for job in jobs]}: {log[-2000:]}"
     if any(job.stops > 1 for job in jobs):
-        return Flaw("doubled", words)
-    return None if result and {job.status for job in jobs} == {"job_cancel_success"} else Flaw("lost", words)
+        return Problem("doubled", words)
+    return None if result and {job.status for job in jobs} == {"job_cancel_success"} else Problem("lost", words)
 
 
-DEEDS: tuple[Callable[[Emulator, dict[str, str], Chance], Flaw | None], ...] = (export, restore, run, stop)
+TASKS: tuple[Callable[[Emulator, dict[str, str], Chance], Problem | None], ...] = (export, restore, run, stop)
 
 
-def killed(world: Emulator, seed: int, skew: float = 0) -> Flaw | None:
+def killed(world: Emulator, seed: int, skew: float = 0) -> Problem | None:
     """Make one run; what went wrong, or None."""
-    chance = Chance(random.Random(seed), skew, first_is_right=bool(seed // len(DEEDS) % 2))
+    chance = Chance(random.Random(seed), skew, first_is_right=bool(seed // len(TASKS) % 2))
     world.reset()
     world.state.settings.step_seconds = 0.2
     for job_id in (113, 117):
@@ -220,9 +222,9 @@ def killed(world: Emulator, seed: int, skew: float = 0) -> Flaw | None:
         "AIRFLOW_CONN_DLI_DEFAULT": world.connection(**connection),
         "AIRFLOW_CONN_DLI_SCRATCH": world.connection(project_id="scratch", **connection),
     }
-    deed = DEEDS[seed % len(DEEDS)]
-    flaw = deed(world, environment, chance)
-    return flaw and Flaw(flaw.kind, f"{deed.__name__}: {flaw.words}")
+    task = TASKS[seed % len(TASKS)]
+    problem = task(world, environment, chance)
+    return problem and Problem(problem.kind, f"{task.__name__}: {problem.words}")
 
 
 def main() -> int:
@@ -234,11 +236,11 @@ def main() -> int:
         for skew, number in [(0, runs), *((skew, runs // 4) for skew in CLOCKS)]:
             began, found = time.monotonic(), Counter[str]()
             for seed in range(first, first + number):
-                if flaw := killed(world, seed, skew):
-                    found[flaw.kind] += 1
-                    _tell(seed=seed, clock=skew, **vars(flaw))
+                if problem := killed(world, seed, skew):
+                    found[problem.kind] += 1
+                    _print(seed=seed, clock=skew, **vars(problem))
             kinds += found
-            _tell(
+            _print(
                 clock=skew,
                 runs=number,
                 first_seed=first,
@@ -249,7 +251,7 @@ def main() -> int:
     return int(bool(kinds))
 
 
-def _tell(**values: Any) -> None:
+def _print(**values: Any) -> None:
     sys.stdout.write(json.dumps(values) + "\n")
     sys.stdout.flush()
 

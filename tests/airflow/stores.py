@@ -7,7 +7,7 @@ from typing import Any
 
 
 class StateStore:
-    """Keeps JSON, as Airflow's task state store does, over the tries of one task instance."""
+    """Keeps JSON, as Airflow's task state store does, over the attempts of one task instance."""
 
     def __init__(self) -> None:
         self.kept: dict[str, str] = {}
@@ -27,7 +27,7 @@ class StateStore:
 
 
 class TaskInstance:
-    """Takes what a task pushes; its context remembers over the tries."""
+    """Takes what a task pushes; its context keeps its state over the attempts."""
 
     def __init__(self) -> None:
         self.pushed: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""A task process killed outright while it asks or reads, and what Airflow's own retry makes of it.
+"""A task process that is killed while it waits for a response or reads, and Airflow's own retry after that.
 
 A whole Airflow runs: scheduler, executor, API server. The process that is killed is the one that holds a
 connection to the service.
@@ -19,7 +19,7 @@ import pytest
 from tests.airflow.airflow_process import AirflowProcess, until
 
 
-def kill_whoever_asks(airflow: AirflowProcess, url: str) -> None:
+def kill_connected_process(airflow: AirflowProcess, url: str) -> None:
     """Kill the one process of this Airflow that is connected to the service."""
     port = urlsplit(url).port
 
@@ -44,27 +44,27 @@ def archives_of(emulator: Any, prefix: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "parameters", "requests", "told"),
+    ("kind", "parameters", "requests", "message"),
     [
         ("slow", {"after": 600}, 1, "Recovered {bucket}/{archive}: it is new in"),
         ("hang", {}, 2, "No archive appeared in obs://{bucket}/hang within 3 s."),
     ],
-    ids=["it-acted", "it-never-acted"],
+    ids=["executed", "not-executed"],
 )
-def test_an_export_killed_while_it_asked_is_neither_lost_nor_doubled(
+def test_an_export_killed_while_it_was_requested_is_neither_lost_nor_doubled(
     airflow_process: AirflowProcess,
     dli_emulator: Any,
     kind: str,
     parameters: dict[str, Any],
     requests: int,
-    told: str,
+    message: str,
 ) -> None:
-    """The second try finds the archive, or finds none and asks again; one archive, and the log says so."""
+    """The second attempt finds the archive, or finds none and sends the request again; it logs which."""
     dli_emulator.fault("ExportFlinkJobs", kind, **parameters)
     run = airflow_process.trigger("killed_export", {"obs_dir": f"{dli_emulator.bucket}/{kind}"})
     until(lambda: dli_emulator.requests, 240)
     until(lambda: kind == "hang" or archives_of(dli_emulator, kind), 240)
-    kill_whoever_asks(airflow_process, dli_emulator.dli)
+    kill_connected_process(airflow_process, dli_emulator.dli)
     task = airflow_process.finish("killed_export", run)["export"]
     log = airflow_process.log("killed_export", run, "export", 2)
     assert (task["state"], task["try_number"]) == ("success", 2), log
@@ -72,14 +72,14 @@ def test_an_export_killed_while_it_asked_is_neither_lost_nor_doubled(
     exports = [request for request in dli_emulator.requests if request.operation == "ExportFlinkJobs"]
     assert len(exports) == requests
     assert "An earlier request for an export into" in log
-    assert told.format(bucket=dli_emulator.bucket, archive=archive) in log
+    assert message.format(bucket=dli_emulator.bucket, archive=archive) in log
 
 
 def test_a_verification_that_was_killed_is_done_again(airflow_process: AirflowProcess, dli_emulator: Any) -> None:
-    """Killed while it waits for its archive; the second try finds it and reads it whole."""
+    """Killed while it waits for its archive; the second attempt finds it and reads all of it."""
     archive = f"{dli_emulator.bucket}/late.zip"
     run = airflow_process.trigger("killed_verify", {"zip_file": archive})
-    kill_whoever_asks(airflow_process, dli_emulator.obs)
+    kill_connected_process(airflow_process, dli_emulator.obs)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as made:
         made.writestr("100.json", "{}")

@@ -9,12 +9,12 @@ from tests.airflow.kills import killed
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_nothing_is_lost_and_nothing_done_twice(dli_emulator: Emulator, seed: int) -> None:
+def test_no_result_is_lost_and_no_request_executed_twice(dli_emulator: Emulator, seed: int) -> None:
     """Export, import, run and stop, each killed up to three times while the service is slow."""
     assert killed(dli_emulator, seed) is None
 
 
 @pytest.mark.parametrize(("seed", "skew"), [(0, -600), (0, 5), (4, -5), (4, 600)])
-def test_nor_where_the_clocks_of_workers_are_off(dli_emulator: Emulator, seed: int, skew: float) -> None:
+def test_wrong_clocks_of_workers_change_nothing(dli_emulator: Emulator, seed: int, skew: float) -> None:
     """An export, killed on workers of which the first, or the second, has a wrong clock."""
     assert killed(dli_emulator, seed, skew) is None

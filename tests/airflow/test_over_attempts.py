@@ -1,7 +1,7 @@
 """Requests over the attempts of a real task: real task state store, scheduler and processes.
 
-A response is lost in one attempt, and the next request is throttled: the outcome of the second says nothing of the
-first.
+A response is lost in one attempt, and the next request is throttled: the outcome of the second is not
+that of the first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.airflow.airflow_process import AirflowProcess, until
 
 @pytest.fixture
 def airflow(airflow_process: AirflowProcess, dli_emulator: Any) -> Iterator[AirflowProcess]:
-    """Give the connection that waits two seconds for a response, and does not bear a 429."""
+    """Add a connection that waits two seconds for a response, and fails at the first 429."""
     airflow_process.connect("dli_impatient", dli_emulator.connection(retry_budget=0, read_timeout=2))
     yield airflow_process
     airflow_process.disconnect("dli_impatient")
@@ -32,10 +32,10 @@ def acted(emulator: Any, operation: str) -> int:
 
 
 @pytest.mark.parametrize("numbered", [False, True], ids=["one-directory", "a-directory-for-each-attempt"])
-def test_no_archive_is_made_in_silence(airflow: AirflowProcess, dli_emulator: Any, numbered: bool) -> None:
+def test_no_archive_is_made_without_a_report(airflow: AirflowProcess, dli_emulator: Any, numbered: bool) -> None:
     """DLI still exports when the next request is throttled: one archive, or the log and the XCom name the other.
 
-    One that comes after the task has ended can be named by nobody: then the log says that it may come, and where.
+    If it appears after the task has ended nobody can name it: then the log names its directory.
     """
     dli_emulator.fault("ExportFlinkJobs", "slow", before=7.0)
     dli_emulator.fault("ExportFlinkJobs", "throttled", retry_after=0)
@@ -68,7 +68,7 @@ def test_a_mapped_task_never_returns_the_archive_of_another(airflow: AirflowProc
     instances = airflow.instances("mapped_over_attempts", run, "export")
     states = sorted(each["state"] for each in instances)
     made = acted(dli_emulator, "ExportFlinkJobs")
-    # Either each has made its own, or one could not be certain and says so.
+    # Either each has made its own, or one could not be certain and has failed.
     assert (states, made) in ((["success", "success"], 2), (["failed", "success"], 1))
 
 

@@ -1,4 +1,4 @@
-"""What is kept of requests, what is logged of them, and how failures of many are summarised."""
+"""The records of requests in the task state, their log lines, and the summary of many failures."""
 
 from __future__ import annotations
 
@@ -130,18 +130,20 @@ def test_a_request_is_logged_with_its_subject_and_its_outcome(
     assert f"Job {job_id}: {action} was refused: {operation}: HTTP 400 DLI.0001: no" in capsys.readouterr().out
 
 
-def test_a_refusal_of_all_batches_is_said_once(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_of_all_batches_is_reported_once(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """In the message and in the log, though each has a request id of its own."""
-    world.fault("ExportFlinkJobs", "error", times=None, status=403, code="DLI.0003", message="no right to export")
+    world.fault(
+        "ExportFlinkJobs", "error", times=None, status=403, code="DLI.0003", message="not allowed to export"
+    )
     operator = DliExportFlinkJobsOperator(
         task_id="export", obs_dir=f"{world.bucket}/all", job_selected=list(range(100, 120)), batch_size=1
     )
     with pytest.raises(DliFailException, match=r"20 jobs not exported .*\(20 batches\)") as caught:
         operator.execute(TaskInstance().context)
-    assert str(caught.value).count("no right to export") == 1
+    assert str(caught.value).count("not allowed to export") == 1
     lines = [line for line in capsys.readouterr().out.splitlines() if "NOT EXPORTED" in line]
     assert len(lines) == 20
-    assert sum("no right to export" in line for line in lines) == 1
+    assert sum("not allowed to export" in line for line in lines) == 1
     assert "for the reason of batch 1" in lines[-1]
 
 

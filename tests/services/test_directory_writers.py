@@ -68,7 +68,7 @@ def requests(world: Emulator) -> int:
 @pytest.mark.parametrize(
     ("first", "second"), [([100], [101]), ([100], [100]), (None, None), ([100], None), (None, [100])]
 )
-def test_one_after_the_other(world: Emulator, first: Any, second: Any) -> None:
+def test_writers_one_after_the_other(world: Emulator, first: Any, second: Any) -> None:
     """The first's archive was there before the second's request, which is cut before the service acts."""
     (theirs,) = Task("first").run(f"{world.bucket}/shared", job_selected=first)
     world.fault("ExportFlinkJobs", "cut_before")
@@ -78,7 +78,7 @@ def test_one_after_the_other(world: Emulator, first: Any, second: Any) -> None:
 
 
 def meanwhile(world: Emulator, job_ids: list[int] | None) -> threading.Thread:
-    """Have another writer export into the same directory while a request is under way."""
+    """Have another writer export into the same directory while a request is in progress."""
 
     def export() -> None:
         while not requests(world):
@@ -92,7 +92,7 @@ def meanwhile(world: Emulator, job_ids: list[int] | None) -> threading.Thread:
 
 @pytest.mark.parametrize("theirs", [[101], [100, 101], None])
 def test_another_writer_of_other_jobs_at_the_same_time(world: Emulator, theirs: list[int] | None) -> None:
-    """Its archive shows that it is none of ours: ours is requested again."""
+    """Its archive holds other jobs: the request is sent again."""
     world.fault("ExportFlinkJobs", "cut_before")
     other = meanwhile(world, theirs)
     (ours,) = Task().run(f"{world.bucket}/shared", job_selected=[100], reconcile_timeout=1)
@@ -130,8 +130,8 @@ def test_another_writer_of_the_same_jobs_at_the_same_time(world: Emulator, jobs:
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", "empty"])
-def test_what_cannot_be_read_is_nobodys(world: Emulator, content: Any) -> None:
-    """In a directory that others may write to; the task fails and names it."""
+def test_an_archive_that_cannot_be_read_is_not_used(world: Emulator, content: Any) -> None:
+    """In a directory that others may write to: the task fails and names it."""
     if content == "empty":
         made = io.BytesIO()
         zipfile.ZipFile(made, "w").close()
@@ -153,8 +153,8 @@ def test_what_cannot_be_read_is_nobodys(world: Emulator, content: Any) -> None:
 
 
 @pytest.mark.parametrize("layout", ["unreadable", "numbers", "other names"])
-def test_in_a_directory_of_its_own_the_content_need_not_be_known(world: Emulator, layout: str) -> None:
-    """The layout of DLI's archives is not established; nobody else writes there."""
+def test_in_an_exclusive_directory_the_content_need_not_be_known(world: Emulator, layout: str) -> None:
+    """The layout of DLI's archives is not documented; nobody else writes there."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
         for number in range(2):
@@ -176,8 +176,8 @@ def test_in_a_directory_of_its_own_the_content_need_not_be_known(world: Emulator
     assert (requests(world), task.extra) == (1, [])
 
 
-def test_an_archive_that_comes_after_the_reconciliation(world: Emulator) -> None:
-    """The next request made one, too: log and XCom name the other."""
+def test_an_archive_that_appears_after_the_reconciliation_is_extra(world: Emulator) -> None:
+    """The next request made one, too: the log and the XCom name the other."""
     world.fault("ExportFlinkJobs", "slow", before=3.0)
     world.fault("ExportFlinkJobs", "slow", before=1.5)
     task = Task()
@@ -189,7 +189,7 @@ def test_an_archive_that_comes_after_the_reconciliation(world: Emulator) -> None
 @pytest.mark.parametrize(
     "order", [[100, 101, 102], [102, 100, 101], {102, 101, 100}, "102,101,100", ["101", 100, "102"]]
 )
-def test_ids_have_one_order(world: Emulator, order: Any) -> None:
+def test_ids_are_sorted(world: Emulator, order: Any) -> None:
     """Whatever order an attempt is given, it finds the request of the one before."""
     task = Task()
     directory = f"{world.bucket}/flink"
@@ -201,11 +201,11 @@ def test_ids_have_one_order(world: Emulator, order: Any) -> None:
     assert requests(world) == 2
 
 
-@pytest.mark.parametrize("answer", ["old", "foreign"])
-def test_a_response_that_names_another_archive(world: Emulator, answer: str) -> None:
+@pytest.mark.parametrize("named_archive", ["old", "foreign"])
+def test_a_response_that_names_another_archive(world: Emulator, named_archive: str) -> None:
     """One that was there before, or in another directory: the outcome is unknown, and the archive is found."""
     (old,) = Task("before").run(f"{world.bucket}/shared")
-    named = old if answer == "old" else f"{world.bucket}/night1/a.zip"
+    named = old if named_archive == "old" else f"{world.bucket}/night1/a.zip"
     world.fault("ExportFlinkJobs", "reply", acts=True, body={"is_success": "true", "zip_file": [named]})
     (ours,) = Task().run(f"{world.bucket}/shared")
     assert ours not in (old, named)
@@ -229,7 +229,7 @@ def test_a_selected_job_that_was_deleted_since(world: Emulator, capsys: pytest.C
 
 
 def test_all_selected_jobs_were_deleted_since(world: Emulator) -> None:
-    """Nothing is selected any more: ``if_empty`` says what that is."""
+    """Nothing is selected any more: ``if_empty`` applies."""
     task = Task()
     world.fault("ExportFlinkJobs", "throttled", retry_after=0)
     parameters: dict[str, Any] = {"selection": {}, "if_empty": "succeed"}
@@ -245,7 +245,7 @@ def context_of(*, run_id: str | None = RUN, map_index: int = -1) -> dict[str, An
 
 
 @pytest.mark.parametrize(
-    ("path", "alone"),
+    ("path", "exclusive"),
     [
         (f"flink/{PATH}/export", True),
         (f"flink/{PATH}/export/batch-0001", True),
@@ -264,13 +264,13 @@ def context_of(*, run_id: str | None = RUN, map_index: int = -1) -> dict[str, An
         ("", False),
     ],
 )
-def test_who_is_alone_in_a_directory(path: str, alone: bool) -> None:
+def test_a_directory_named_after_run_and_task_is_exclusive(path: str, exclusive: bool) -> None:
     """Its path names the run and the task, in a form that a path may have."""
-    assert is_exclusive(ObsLocation("obs-test", path), context_of()) == alone
+    assert is_exclusive(ObsLocation("obs-test", path), context_of()) == exclusive
 
 
 @pytest.mark.parametrize(
-    ("path", "alone"),
+    ("path", "exclusive"),
     [
         (f"{PATH}/export/3", True),
         (f"{PATH}/export/0003", True),
@@ -284,9 +284,9 @@ def test_who_is_alone_in_a_directory(path: str, alone: bool) -> None:
         (f"{PATH}/export", False),
     ],
 )
-def test_which_of_a_mapped_task_is_alone_in_a_directory(path: str, alone: bool) -> None:
+def test_a_directory_of_a_mapped_task_is_exclusive_with_the_map_index(path: str, exclusive: bool) -> None:
     """Its path names the map index, too: no part of a date, and no batch."""
-    assert is_exclusive(ObsLocation("obs-test", f"flink/{path}"), context_of(map_index=3)) == alone
+    assert is_exclusive(ObsLocation("obs-test", f"flink/{path}"), context_of(map_index=3)) == exclusive
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_another_task_with_the_same_directory(world: Emulator, task_id: str, oth
 
 
 @pytest.mark.parametrize(
-    ("theirs", "alone"),
+    ("theirs", "exclusive"),
     [
         ("obs://obs-test/{{ run_id }}/{{ task.task_id }}", True),
         ("obs-test/{{ run_id }}/{{ ti.task_id }}", True),
@@ -331,8 +331,8 @@ def test_another_task_with_the_same_directory(world: Emulator, task_id: str, oth
         (None, False),
     ],
 )
-def test_what_other_tasks_of_the_dag_write_to(theirs: Any, alone: bool) -> None:
-    """Their parameter says, rendered for this run; what cannot be rendered may be any directory."""
+def test_a_directory_that_another_task_exports_to_is_not_exclusive(theirs: Any, exclusive: bool) -> None:
+    """Their parameter is rendered for this run; what cannot be rendered may be any directory."""
     operators = [
         DliExportFlinkJobsOperator(task_id=name, obs_dir=obs_dir)
         for name, obs_dir in (("export", "obs-test/x"), ("other", theirs))
@@ -340,11 +340,11 @@ def test_what_other_tasks_of_the_dag_write_to(theirs: Any, alone: bool) -> None:
     instance: Any = SimpleNamespace(task_id="export", map_index=-1, try_number=1, run_id=PATH)
     dag = SimpleNamespace(dag_id="backup", tasks=operators, max_active_runs=16)
     context = {"ti": instance, "run_id": PATH, "dag": dag}
-    assert is_exclusive(ObsLocation("obs-test", f"{PATH}/export"), context) == alone
-    assert is_exclusive(ObsLocation("obs-test", f"{PATH}/export/batch-0001"), context) == alone
+    assert is_exclusive(ObsLocation("obs-test", f"{PATH}/export"), context) == exclusive
+    assert is_exclusive(ObsLocation("obs-test", f"{PATH}/export/batch-0001"), context) == exclusive
 
 
 @pytest.mark.parametrize("identity", [None, "", "--", ":"])
-def test_who_has_no_name_is_alone_nowhere(identity: str | None) -> None:
+def test_without_a_run_id_no_directory_is_exclusive(identity: str | None) -> None:
     """An empty pattern fits every path."""
     assert not is_exclusive(ObsLocation("obs-test", "a/export"), context_of(run_id=identity))
