@@ -26,6 +26,11 @@ class DliBaseOperator(SafeLog, BaseOperator):
     #: what the task has read and written so far, for OpenLineage
     lineage: Lineage | None = None
 
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 -- BaseOperator's
+        # Its own: from a class without one, Airflow 3.3 takes the defaults of BaseOperator's signature, such as
+        # inlets=None, for those of mapped tasks, which then fail before they run.
+        super().__init__(**kwargs)
+
     def push_xcoms(self, context: Context, **values: object) -> None:
         """Push XComs at once, so that they are there whether the task succeeds or fails.
 

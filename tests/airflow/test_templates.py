@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, BaseOperator
+from airflow.sdk import DAG, BaseOperator, BaseSensorOperator
 
 from airflow_provider_dli.operators import dli as operators
 from airflow_provider_dli.sensors import dli as sensors
@@ -41,6 +41,17 @@ def test_the_docstring_names_every_parameter_and_what_is_templated(operator: typ
     assert all(each.kind is inspect.Parameter.KEYWORD_ONLY for each in taken.values())
     own = [field for field in operator.template_fields if field in taken]
     assert set(own) == {name for name, text in told.items() if "templated" in text}
+
+
+@pytest.mark.parametrize("operator", CLASSES, ids=lambda each: str(each.__name__))
+def test_a_mapped_task_has_the_defaults_of_airflow(operator: type[BaseOperator]) -> None:
+    """Airflow 3.3 takes them from the signatures of all classes, and a task whose inlets are None never starts."""
+    plain: Any = BaseSensorOperator if issubclass(operator, BaseSensorOperator) else BaseOperator
+    (name, *_) = own_parameters(operator)
+    with DAG("mapped", schedule=None):
+        expected = plain.partial(task_id="plain").expand(doc_md=["x"]).partial_kwargs
+        mapped: Any = operator.partial(task_id="mapped").expand(**{name: ["x"]})
+    assert {key: value for key, value in mapped.partial_kwargs.items() if key in expected} == expected
 
 
 @pytest.mark.parametrize("operator", CLASSES, ids=lambda each: str(each.__name__))
