@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,25 +16,19 @@ from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.selecting import select
 from airflow_provider_dli.selection import Selection
-from tests.client.test_clocks import PLACE, SLACK, Skewed
+from tests.client.skewed_server import PLACE, SLACK, SkewedServer, skewed_server
 
 
 @pytest.fixture
-def skewed() -> Iterator[Skewed]:
+def skewed() -> Iterator[SkewedServer]:
     """Return a server that is ten minutes behind."""
-    server = Skewed()
-    server.ahead = -600.0
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with skewed_server(-600.0) as server:
+        yield server
 
 
 @pytest.mark.parametrize("kind", [DliHook, ObsHook])
 @pytest.mark.parametrize("way", ["sync", "async"])
-def test_the_time_is_the_service_s(kind: Any, way: str, connect: Any, skewed: Skewed) -> None:
+def test_the_time_is_the_service_s(kind: Any, way: str, connect: Any, skewed: SkewedServer) -> None:
     """And this machine's until a response has come."""
     connect(endpoint=skewed.url, obs_endpoint=skewed.url)
     hook = kind()
@@ -52,7 +45,7 @@ def test_the_time_is_the_service_s(kind: Any, way: str, connect: Any, skewed: Sk
 
 
 @pytest.mark.parametrize(("ahead", "meant"), [(0, [2, 3]), (-600, [1, 2, 3]), (600, [3])])
-def test_changes_are_by_the_clock_of_dli(connect: Any, skewed: Skewed, ahead: int, meant: list[int]) -> None:
+def test_changes_are_by_the_clock_of_dli(connect: Any, skewed: SkewedServer, ahead: int, meant: list[int]) -> None:
     """Which wrote their times; ``changed_since`` is of Airflow's clock. Margin: five seconds."""
     connect(endpoint=skewed.url)
     skewed.ahead = float(ahead)

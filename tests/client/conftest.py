@@ -1,9 +1,8 @@
-"""A server on a raw socket, and drivers to send through: what is on the wire is what is tested."""
+"""Servers, and both transports to send through: what is on the wire is what is tested."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import threading
 import time
@@ -22,68 +21,19 @@ from airflow_provider_dli.client.account import Account, Network, Project, Retry
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport
+from tests.client.raw_server import RawServer
 
 NOON = datetime(2026, 1, 15, 8, 30, 45, tzinfo=UTC)
-OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 LISTED = b'{"is_success": "true", "job_list": {"total_count": 0, "jobs": []}}'
 
 Driver = Callable[..., Any]
 QUICK = Network(connect_timeout=60, read_timeout=60)
 
 
-def read_request(connection: socket.socket) -> bytes:
-    """Read one request to its end, as its Content-Length says, or as much as came."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        if not (piece := connection.recv(65536)):
-            return data
-        data += piece
-    head, _, body = data.partition(b"\r\n\r\n")
-    length = 0
-    for line in head.lower().split(b"\r\n"):
-        if line.startswith(b"content-length:"):
-            length = int(line.split(b":")[1])
-    while len(body) < length and (piece := connection.recv(65536)):
-        body += piece
-    return head + b"\r\n\r\n" + body
-
-
-class RawServer:
-    """Accepts connections on loopback, keeps the raw request, sends scripted bytes and hangs up."""
-
-    def __init__(self) -> None:
-        self.received: list[bytes] = []
-        self.answer = OK
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._thread.join()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            with connection:
-                self.received.append(read_request(connection))
-                connection.sendall(self.answer)
-
-
 @pytest.fixture
 def raw_server() -> Iterator[RawServer]:
-    server = RawServer()
-    yield server
-    server.close()
+    with RawServer() as server:
+        yield server
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -138,18 +88,18 @@ def tls_url(authority: trustme.CA) -> Iterator[str]:
     server.server_close()
 
 
-def run_sync(conversation: Any, network: Network = QUICK) -> Any:
+def run_sync(flow: Any, network: Network = QUICK) -> Any:
     transport = SyncTransport(network)
     try:
-        return transport.run(conversation)
+        return transport.run(flow)
     finally:
         transport.close()
 
 
-def run_async(conversation: Any, network: Network = QUICK) -> Any:
+def run_async(flow: Any, network: Network = QUICK) -> Any:
     async def main() -> Any:
         async with AsyncTransport(network) as transport:
-            return await transport.arun(conversation)
+            return await transport.arun(flow)
 
     return asyncio.run(main())
 

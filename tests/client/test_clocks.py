@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -20,76 +17,20 @@ from airflow_provider_dli.client.credentials import iam
 from airflow_provider_dli.client.credentials.iam import password_token
 from airflow_provider_dli.client.errors import DliClientError
 from airflow_provider_dli.client.exchange import request_flow, utc_now
-from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.head import ask_facts
 from airflow_provider_dli.client.obs.objects import find_object
 from airflow_provider_dli.client.obs.settings import make_client
-
-LISTED = b'{"is_success": "true", "job_list": {"total_count": 0, "jobs": []}}'
-PLACE = ObsLocation("obs-test", "a.zip")
-# What a loaded machine may take between two lines.
-SLACK = 30.0
-
-
-class Skewed(ThreadingHTTPServer):
-    """DLI, OBS and IAM behind one port, with a clock of their own."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.ahead = 0.0
-        self.headers: dict[str, str] = {}
-        self.tokens = 0
-        self.listed: Any = json.loads(LISTED)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Skewed
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        return formatdate((timestamp or time.time()) + self.server.ahead, usegmt=True)
-
-    def respond(self, body: bytes, **headers: str) -> None:
-        self.send_response(200)
-        for name, value in ({"Content-Length": str(len(body))} | headers | self.server.headers).items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_GET(self) -> None:
-        self.respond(json.dumps(self.server.listed).encode())
-
-    def do_HEAD(self) -> None:
-        self.respond(b"", ETag='"e"', Last_Modified=self.date_time_string())
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.tokens += 1
-        ends = datetime.fromtimestamp(time.time() + self.server.ahead + 3600, UTC)
-        body = b'{"token": {"expires_at": "%b"}}' % ends.isoformat().encode()
-        self.respond(body, X_Subject_Token=f"token-{self.server.tokens}")
+from tests.client.skewed_server import PLACE, SLACK, SkewedServer, skewed_server
 
 
 @pytest.fixture
-def skewed() -> Iterator[Skewed]:
-    server = Skewed()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def skewed() -> Iterator[SkewedServer]:
+    with skewed_server() as server:
+        yield server
 
 
 @pytest.mark.parametrize("ahead", [-600.0, -5.0, 600.0])
-def test_a_clock_that_differs_is_measured(drive: Any, account_at: Any, skewed: Skewed, ahead: float) -> None:
+def test_a_clock_that_differs_is_measured(drive: Any, account_at: Any, skewed: SkewedServer, ahead: float) -> None:
     """For DLI and OBS alike, by both drivers and by boto3."""
     skewed.ahead = ahead
     account = account_at(skewed.url)
@@ -102,7 +43,7 @@ def test_a_clock_that_differs_is_measured(drive: Any, account_at: Any, skewed: S
     assert account.obs_clock.time() == pytest.approx(time.time() + ahead, abs=2 * SLACK)
 
 
-def test_boto3_measures_too(account_at: Any, skewed: Skewed) -> None:
+def test_boto3_measures_too(account_at: Any, skewed: SkewedServer) -> None:
     """On the path of tasks."""
     skewed.ahead = 600.0
     account = account_at(skewed.url)
@@ -110,7 +51,7 @@ def test_boto3_measures_too(account_at: Any, skewed: Skewed) -> None:
     assert account.obs_clock.offset == pytest.approx(600, abs=SLACK)
 
 
-def test_equal_clocks_have_no_offset(drive: Any, account_at: Any, skewed: Skewed) -> None:
+def test_equal_clocks_have_no_offset(drive: Any, account_at: Any, skewed: SkewedServer) -> None:
     """Whole seconds and a response under way are no difference."""
     account = account_at(skewed.url)
     for _ in range(3):
@@ -129,7 +70,7 @@ def test_equal_clocks_have_no_offset(drive: Any, account_at: Any, skewed: Skewed
     ids=str,
 )
 def test_what_is_no_date_of_the_service_measures_nothing(
-    drive: Any, account_at: Any, skewed: Skewed, headers: dict[str, str]
+    drive: Any, account_at: Any, skewed: SkewedServer, headers: dict[str, str]
 ) -> None:
     """One that cannot be read, that a cache kept, that is absurd, or of somebody's page."""
     skewed.ahead, skewed.headers = 600.0, headers
@@ -168,7 +109,7 @@ def test_a_clock_that_is_set_during_a_request_measures_nothing() -> None:
     assert offset_in(Reply(200, {"date": formatdate(1_000_600)}, b"")) is None
 
 
-def test_the_end_of_a_token_is_by_the_clock_of_iam(skewed: Skewed, drive: Any) -> None:
+def test_the_end_of_a_token_is_by_the_clock_of_iam(skewed: SkewedServer, drive: Any) -> None:
     """A worker that is behind does not keep it for too long, nor does one that is ahead renew it each time."""
     moments = [datetime.now(UTC)]
     for ahead in (3000.0, -3000.0, 4000.0):

@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import random
-import socket
-import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -25,7 +23,7 @@ from airflow_provider_dli.client.exchange import request_flow, utc_now
 from airflow_provider_dli.client.obs.head import ask_facts
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport
-from tests.client.conftest import read_request
+from tests.client.raw_server import RawServer
 from tests.client.test_obs_responses import ALL, PLACE, account_of
 
 NETWORK = Network(connect_timeout=2, read_timeout=1, total_timeout=2)
@@ -93,38 +91,10 @@ def response(number: int) -> bytes:
     return whole[: chance.randrange(1, len(whole) + 1)] if chance.random() < 0.15 else whole
 
 
-class Junk:
-    """Answers each request with one response, and hangs up."""
-
-    def __init__(self) -> None:
-        self.data = b""
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            with connection, suppress(OSError):
-                connection.settimeout(5)
-                read_request(connection)
-                connection.sendall(self.data)
-
-    def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._thread.join()
-
-
 @pytest.fixture(scope="module")
-def junk() -> Iterator[Junk]:
-    made = Junk()
-    yield made
-    made.close()
+def junk() -> Iterator[RawServer]:
+    with RawServer() as server:
+        yield server
 
 
 def by_requests(account: Account) -> None:
@@ -154,13 +124,13 @@ WAYS: dict[str, tuple[Callable[[Account], Any], int]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_junk_on_the_wire_is_an_error_of_ours(junk: Junk, account_at: Any, way: str) -> None:
+def test_junk_on_the_wire_is_an_error_of_ours(junk: RawServer, account_at: Any, way: str) -> None:
     """Or no error at all, where it happens to be no junk."""
     call, each = WAYS[way]
     account = account_of(account_at(junk.url), NETWORK)
     first = sum(map(ord, way)) % each
     for number in range(first, RESPONSES, each):
-        junk.data = response(number)
+        junk.answer = response(number)
         began = time.monotonic()
         error = raised_by(call, account)
         assert error is None or isinstance(error, DliClientError), f"response({number}): {error!r}"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import socket
 import sys
-import threading
 from base64 import b64encode
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.transport import MAX_RESPONSE_BYTES, reason
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from tests.client.conftest import LISTED
+from tests.client.raw_server import RawServer
 
 LIST = flink.list_jobs({}, limit=1)
 
@@ -99,35 +99,6 @@ def test_a_proxy_that_is_not_there_is_told_without_its_password(drive: Any, acco
     assert not [secret for secret in ("p%40ss", "p@ss") if secret in str(caught.value)]
 
 
-class Endless:
-    """Answers with more than anybody wants to read."""
-
-    def __init__(self, head: bytes) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self.sent = 0
-        self._head = head
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        connection, _ = self._socket.accept()
-        piece = b"x" * 1024 * 1024
-        with connection:
-            connection.recv(65536)
-            connection.sendall(self._head)
-            try:
-                while self.sent < 2 * MAX_RESPONSE_BYTES:
-                    connection.sendall(piece)
-                    self.sent += len(piece)
-            except OSError:  # the client has had enough
-                pass
-
-    def close(self) -> None:
-        self._thread.join()
-        self._socket.close()
-
-
 @pytest.mark.parametrize(
     ("status", "headers"),
     [
@@ -141,13 +112,20 @@ def test_an_answer_without_end_is_not_read_to_its_end(
     drive: Any, account_at: Any, status: bytes, headers: bytes
 ) -> None:
     """It is no success, and the message says how much is too much."""
-    server = Endless(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n" + headers + b"\r\n")
-    try:
-        with pytest.raises(UnexpectedReplyError, match="longer than 67,108,864 bytes"):
-            drive(request_flow(LIST, account_at(server.url)), Network(read_timeout=10))
-    finally:
-        server.close()
-    assert server.sent < 2 * MAX_RESPONSE_BYTES
+    head = b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n" + headers + b"\r\n"
+    piece, sent = b"x" * 1024 * 1024, 0
+
+    def play(server: RawServer, connection: socket.socket) -> None:
+        nonlocal sent
+        server.read(connection)
+        connection.sendall(head)
+        while sent < 2 * MAX_RESPONSE_BYTES:
+            connection.sendall(piece)
+            sent += len(piece)
+
+    with RawServer(play) as server, pytest.raises(UnexpectedReplyError, match="longer than 67,108,864 bytes"):
+        drive(request_flow(LIST, account_at(server.url)), Network(read_timeout=10))
+    assert sent < 2 * MAX_RESPONSE_BYTES
 
 
 def test_who_does_not_answer_is_given_up(drive: Any, account_at: Any) -> None:
@@ -221,35 +199,22 @@ DRIPS = {
 }
 
 
-class Dripping:
-    """Sends the beginning of a response, and then a little again and again, until it is closed."""
+def dripping(head: bytes, piece: bytes) -> RawServer:
+    """Return a server that sends the beginning of a response, and then a little at a time until it is closed."""
 
-    def __init__(self, head: bytes, piece: bytes) -> None:
-        self._head, self._piece = head, piece
-        self._ended = threading.Event()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.host = f"127.0.0.1:{self._socket.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
+    def play(server: RawServer, connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(head)
+        while not server.ended.wait(0.05):
+            connection.sendall(piece)
 
-    def _serve(self) -> None:
-        connection, _ = self._socket.accept()
-        with connection, suppress(OSError):
-            connection.recv(65536)
-            connection.sendall(self._head)
-            while not self._ended.wait(0.05):
-                connection.sendall(self._piece)
-
-    def close(self) -> None:
-        self._ended.set()
-        self._thread.join()
-        self._socket.close()
+    return RawServer(play)
 
 
 @pytest.mark.parametrize("fault", DRIPS)
 def test_what_drips_is_given_up(drive: Any, account_at: Any, fault: str) -> None:
     """However slowly the bytes come, the exchange has an end; the message names the setting."""
-    server = Dripping(*DRIPS[fault])
+    server = dripping(*DRIPS[fault])
     try:
         with pytest.raises((ResponseLostError, UnexpectedReplyError), match=r"total_timeout|(?i:status|http)"):
             drive(
@@ -262,7 +227,7 @@ def test_what_drips_is_given_up(drive: Any, account_at: Any, fault: str) -> None
 @pytest.mark.parametrize("fault", ["headers", "header", "tls"])
 def test_a_proxy_or_a_handshake_that_drips_is_given_up(drive: Any, account_at: Any, fault: str) -> None:
     """Nothing of the request has left."""
-    server = Dripping(*DRIPS.get(fault, (b"\x16\x03\x03\x40\x00", b"\x00")))
+    server = dripping(*DRIPS.get(fault, (b"\x16\x03\x03\x40\x00", b"\x00")))
     network = Network(connect_timeout=0.6, read_timeout=5, total_timeout=0.6)
     endpoint = "https://dli.invalid"
     if fault == "tls":

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +29,7 @@ from airflow_provider_dli.client.obs.reader import ObjectReader
 from airflow_provider_dli.client.obs.settings import make_client
 from airflow_provider_dli.client.obs.writing import copy_object, delete_object, put_object, upload
 from airflow_provider_dli.client.transport.aio import AsyncTransport
-from tests.client.conftest import read_request
+from tests.client.raw_server import RawServer
 
 PLACE = ObsLocation("obs-test", "dir/a.zip")
 DIRECTORY = ObsLocation("obs-test", "dir")
@@ -66,57 +64,17 @@ def entry(key: bytes) -> bytes:
     )
 
 
-class Server:
-    """Plays a part on each connection; counts the requests."""
-
-    def __init__(self) -> None:
-        self.play: Callable[[socket.socket, bytes], None] = lambda connection, _: connection.sendall(response())
-        self.requests: list[bytes] = []
-        self.ended = threading.Event()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._threads = [threading.Thread(target=self._serve)]
-        self._threads[0].start()
-
-    def answer(self, data: bytes) -> None:
-        """Answer every request with these bytes."""
-        self.play = lambda connection, _: connection.sendall(data)
-
-    def close(self) -> None:
-        self.ended.set()
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        for thread in self._threads:
-            thread.join()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            self._threads.append(threading.Thread(target=self._one, args=(connection,)))
-            self._threads[-1].start()
-
-    def _one(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            connection.settimeout(10)
-            if request := read_request(connection):
-                self.requests.append(request)
-                self.play(connection, request)
-
-
 @pytest.fixture(scope="module")
-def one_server() -> Iterator[Server]:
-    made = Server()
-    yield made
-    made.close()
+def one_server() -> Iterator[RawServer]:
+    with RawServer(concurrent=True) as server:
+        yield server
 
 
 @pytest.fixture
-def server(one_server: Server) -> Iterator[Server]:
+def server(one_server: RawServer) -> Iterator[RawServer]:
     """Return the server of this module: the clients of one address are made once, which takes a while."""
-    one_server.requests.clear()
+    one_server.received.clear()
+    one_server.play, one_server.answer = RawServer.respond, response()
     one_server.ended.clear()
     yield one_server
     one_server.ended.set()
@@ -208,43 +166,44 @@ ALL = {**LISTINGS, **LOOKS, **WRITES, **READS}
     ],
     ids=lambda answer: answer.replace(b"\r\n", b" ")[9:90].decode(),
 )
-def test_what_is_no_listing_is_never_an_empty_one(server: Server, account_at: Any, answer: bytes) -> None:
+def test_what_is_no_listing_is_never_an_empty_one(server: RawServer, account_at: Any, answer: bytes) -> None:
     """Nor one of another bucket or prefix, nor one that does not end."""
-    server.answer(answer)
+    server.answer = answer
     with pytest.raises((UnexpectedReplyError, UnavailableError)) as caught:
         LISTINGS["list_keys"](account_of(account_at(server.url)))
     # botocore itself takes XML that is cut for trouble of the service.
     assert isinstance(caught.value, UnavailableError) is answer.endswith(TRUNCATED)
     assert caught.value.operation == "ListObjects"
-    assert len(server.requests) <= 3
+    assert len(server.received) <= 3
 
 
 @pytest.mark.parametrize("call", LISTINGS.values(), ids=LISTINGS)
 @pytest.mark.parametrize("answer", [response(PAGE), response(listing(name=b"obs-other"))])
 def test_every_way_to_list_is_held_to_it(
-    server: Server, account_at: Any, call: Callable[[Account], Any], answer: bytes
+    server: RawServer, account_at: Any, call: Callable[[Account], Any], answer: bytes
 ) -> None:
     """Whoever lists."""
-    server.answer(answer)
+    server.answer = answer
     with pytest.raises(UnexpectedReplyError):
         call(account_of(account_at(server.url)))
 
 
-def test_a_listing_that_is_one_is_read(server: Server, account_at: Any) -> None:
+def test_a_listing_that_is_one_is_read(server: RawServer, account_at: Any) -> None:
     """With comments, a byte order mark, a name space."""
     body = b"\xef\xbb\xbf" + listing(entry(b"dir/a")).replace(
         b"<ListBucketResult>", b"<!-- x -->\n<ListBucketResult xmlns='http://s3.amazonaws.com/doc/2006-03-01/'>"
     )
-    server.answer(response(body))
+    server.answer = response(body)
     account = account_of(account_at(server.url))
     assert LISTINGS["list_keys"](account) == ["dir/a"]
     assert LISTINGS["has_objects"](account)
 
 
-def test_a_listing_is_walked_to_its_end(server: Server, account_at: Any) -> None:
+def test_a_listing_is_walked_to_its_end(server: RawServer, account_at: Any) -> None:
     """From marker to marker."""
 
-    def play(connection: socket.socket, request: bytes) -> None:
+    def play(server: RawServer, connection: socket.socket) -> None:
+        request = server.read(connection)
         is_first = b"marker" not in request.split(b"\r\n")[0]
         connection.sendall(
             response(listing(entry(b"dir/a"), last=b"true") if is_first else listing(entry(b"dir/b")))
@@ -274,21 +233,24 @@ def test_a_listing_is_walked_to_its_end(server: Server, account_at: Any) -> None
     ids=lambda answer: answer.replace(b"\r\n", b" ")[9:110].decode(),
 )
 def test_what_describes_no_object_is_neither_one_nor_none(
-    server: Server, account_at: Any, call: Callable[[Account], Any], answer: bytes
+    server: RawServer, account_at: Any, call: Callable[[Account], Any], answer: bytes
 ) -> None:
     """HEAD without an ETag, a time, a length; a page of a proxy."""
-    server.answer(answer)
+    server.answer = answer
     with pytest.raises(DliClientError) as caught:
         call(account_of(account_at(server.url)))
     assert isinstance(caught.value, UnexpectedReplyError), caught.value
-    assert len(server.requests) <= 2
+    assert len(server.received) <= 2
 
 
 @pytest.mark.parametrize("call", LOOKS.values(), ids=LOOKS)
-def test_a_bucket_is_not_shown_by_a_page(server: Server, account_at: Any, call: Callable[[Account], Any]) -> None:
+def test_a_bucket_is_not_shown_by_a_page(
+    server: RawServer, account_at: Any, call: Callable[[Account], Any]
+) -> None:
     """An object is missing only from a bucket that is there."""
 
-    def play(connection: socket.socket, request: bytes) -> None:
+    def play(server: RawServer, connection: socket.socket) -> None:
+        request = server.read(connection)
         is_object = b"a.zip" in request.split(b"\r\n")[0]
         page = response(PAGE, headers=b"Content-Type: text/html\r\n", head=True)
         connection.sendall(response(status=b"404 Not Found") if is_object else page)
@@ -312,33 +274,34 @@ def test_a_bucket_is_not_shown_by_a_page(server: Server, account_at: Any, call: 
     ids=lambda answer: answer.replace(b"\r\n", b" ")[9:90].decode(),
 )
 def test_what_is_no_response_of_obs_is_no_success(
-    server: Server, account_at: Any, name: str, answer: bytes
+    server: RawServer, account_at: Any, name: str, answer: bytes
 ) -> None:
     """A write has an ETag, a deletion no content."""
-    server.answer(answer)
+    server.answer = answer
     with pytest.raises(DliClientError) as caught:
         ALL[name](account_of(account_at(server.url)))
     is_copied_without_tag = name == "copy_object" and b"<CopyObjectResult/>" in answer
     assert isinstance(caught.value, UnavailableError if is_copied_without_tag else UnexpectedReplyError)
 
 
-def test_writes_succeed(server: Server, account_at: Any) -> None:
+def test_writes_succeed(server: RawServer, account_at: Any) -> None:
     """By the responses that OBS gives."""
     account = account_of(account_at(server.url))
-    server.answer(response(headers=HEADER))
+    server.answer = response(headers=HEADER)
     WRITES["put_object"](account)
     WRITES["upload"](account)
-    assert server.requests[-1].count(b"x" * 100_000) == 1
-    server.answer(b"HTTP/1.1 204 No Content\r\n\r\n")
+    assert server.received[-1].count(b"x" * 100_000) == 1
+    server.answer = b"HTTP/1.1 204 No Content\r\n\r\n"
     WRITES["delete_object"](account)
-    server.answer(response(b"<?xml version='1.0'?>\n\n  <CopyObjectResult><ETag>\"e\"</ETag></CopyObjectResult>"))
+    server.answer = response(b"<?xml version='1.0'?>\n\n  <CopyObjectResult><ETag>\"e\"</ETag></CopyObjectResult>")
     WRITES["copy_object"](account)
 
 
-def drip(head: bytes, piece: bytes, server: Server) -> Callable[[socket.socket, bytes], None]:
+def drip(head: bytes, piece: bytes) -> Callable[[RawServer, socket.socket], None]:
     """Send a head, and then a piece again and again, until the server ends or the client has had enough."""
 
-    def play(connection: socket.socket, _: bytes) -> None:
+    def play(server: RawServer, connection: socket.socket) -> None:
+        server.read(connection)
         connection.sendall(head)
         while not server.ended.wait(0.1):
             connection.sendall(piece)
@@ -372,9 +335,9 @@ DRIPS = {
         ("read", "partial"),
     ],
 )
-def test_what_drips_is_given_up(server: Server, account_at: Any, name: str, fault: str) -> None:
+def test_what_drips_is_given_up(server: RawServer, account_at: Any, name: str, fault: str) -> None:
     """Each exchange has a time in all, however slowly its bytes come."""
-    server.play = drip(*DRIPS[fault], server)
+    server.play = drip(*DRIPS[fault])
     began = time.monotonic()
     with pytest.raises((ResponseLostError, UnexpectedReplyError)):
         ALL[name](account_of(account_at(server.url), replace(SHORT, total_timeout=0.5)))
@@ -382,48 +345,46 @@ def test_what_drips_is_given_up(server: Server, account_at: Any, name: str, faul
     assert time.monotonic() - began < 90
 
 
-def test_an_archive_that_drips_is_given_up_at_once(server: Server, account_at: Any) -> None:
+def test_an_archive_that_drips_is_given_up_at_once(server: RawServer, account_at: Any) -> None:
     """It is not resumed again and again: another attempt would come no sooner."""
     facts = ObjectFacts(1000, "e1", "2026-01-15T12:00:00+00:00")
     head = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-999/1000\r\nContent-Length: 1000\r\n"
-    server.play = drip(head + HEADER + b"\r\n", b"x", server)
+    server.play = drip(head + HEADER + b"\r\n", b"x")
     client = client_of(account_of(account_at(server.url), replace(SHORT, total_timeout=0.7)))
     with ObjectReader(client, PLACE, facts) as reader, pytest.raises(ResponseLostError, match="total_timeout"):
         reader.read()
-    assert len(server.requests) == 1
+    assert len(server.received) == 1
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_redirect_leads_nowhere(server: Server, account_at: Any, name: str) -> None:
+def test_a_redirect_leads_nowhere(server: RawServer, account_at: Any, name: str) -> None:
     """One error, and no signature for another host: whoever redirects gets one request."""
-    other = Server()
-    try:
-        server.answer(response(b"", b"302 Found", b"Location: %b/\r\n" % other.url.encode()))
+    with RawServer() as other:
+        server.answer = response(b"", b"302 Found", b"Location: %b/\r\n" % other.url.encode())
         with pytest.raises(UnexpectedReplyError, match=r"redirected to .*which is not followed"):
             ALL[name](account_of(account_at(server.url)))
-        assert (len(server.requests), other.requests) == (1, [])
-    finally:
-        other.close()
+        assert (len(server.received), other.received) == (1, [])
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_region_that_a_response_names_is_not_used(server: Server, account_at: Any, name: str) -> None:
+def test_a_region_that_a_response_names_is_not_used(server: RawServer, account_at: Any, name: str) -> None:
     """Signatures are for the region of the connection."""
     error = (
         b"<Error><Code>AuthorizationHeaderMalformed</Code><Message>x</Message><Region>eu-west-1</Region></Error>"
     )
-    server.answer(response(error, b"400 Bad Request", b"x-amz-bucket-region: eu-west-1\r\n"))
+    server.answer = response(error, b"400 Bad Request", b"x-amz-bucket-region: eu-west-1\r\n")
     with pytest.raises(DliClientError):
         ALL[name](account_of(account_at(server.url)))
-    assert all(b"eu-west-1" not in request for request in server.requests)
-    assert len(server.requests) <= 2
+    assert all(b"eu-west-1" not in request for request in server.received)
+    assert len(server.received) <= 2
 
 
 @pytest.mark.parametrize("name", ["list_keys", "read"])
-def test_a_body_without_end_is_not_read_to_its_end(server: Server, account_at: Any, name: str) -> None:
+def test_a_body_without_end_is_not_read_to_its_end(server: RawServer, account_at: Any, name: str) -> None:
     """Of an error neither."""
 
-    def play(connection: socket.socket, _: bytes) -> None:
+    def play(server: RawServer, connection: socket.socket) -> None:
+        server.read(connection)
         connection.sendall(b"HTTP/1.1 409 Conflict\r\n" + HEADER + b"\r\n<Error>")
         for _piece in range(160):
             connection.sendall(b"x" * 1024 * 1024)
@@ -457,29 +418,19 @@ def test_a_private_authority_of_the_environment_is_trusted(
 )
 def test_tls_and_proxies_that_fail_have_sent_nothing(account_at: Any, name: str, way: str) -> None:
     """Whatever the request."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    url = f"127.0.0.1:{listener.getsockname()[1]}"
 
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection, suppress(OSError):
-                connection.settimeout(5)
-                connection.recv(65536)
-                if way == "plain text":
-                    connection.sendall(response(b"no TLS"))
-                elif way == "proxy refuses":
-                    connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+    def play(_: RawServer, connection: socket.socket) -> None:
+        connection.recv(65536)
+        if way == "plain text":
+            connection.sendall(response(b"no TLS"))
+        elif way == "proxy refuses":
+            connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
 
-    thread = threading.Thread(target=serve)
-    thread.start()
+    listener = RawServer(play)
     network = SHORT
-    endpoint = f"https://{url}"
+    endpoint = f"https://{listener.host}"
     if "proxy" in way:
-        endpoint, network = "https://obs.invalid", replace(SHORT, proxy=f"http://ops:s3cret@{url}")
+        endpoint, network = "https://obs.invalid", replace(SHORT, proxy=f"http://ops:s3cret@{listener.host}")
     if way in ("no proxy", "no host"):
         network = replace(SHORT, proxy="http://ops:s3cret@127.0.0.1:1") if way == "no proxy" else SHORT
         endpoint = "https://obs.invalid"
@@ -488,9 +439,7 @@ def test_tls_and_proxies_that_fail_have_sent_nothing(account_at: Any, name: str,
             ALL[name](account_of(account_at(endpoint), network))
         assert "s3cret" not in str(caught.value)
     finally:
-        listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        thread.join()
 
 
 def test_who_does_not_read_is_not_written_to_for_ever(account_at: Any) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import socket
 import traceback
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
@@ -28,6 +26,7 @@ from airflow_provider_dli.client.proxies import Proxy, parse_proxy, proxy_secret
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from airflow_provider_dli.exceptions import DliException, translated
 from tests.client.conftest import DRIVERS, NOON
+from tests.client.raw_server import RawServer
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 #: passwords as they are; each stands in a URL as it is, and percent-encoded
@@ -136,44 +135,8 @@ def test_every_form_of_a_password_is_masked() -> None:
     assert proxy_secrets("http://proxy:1") == proxy_secrets("http://ops@proxy:1") == []
 
 
-class FaultyProxy:
-    """Answers each connection in one way; keeps what it was sent."""
-
-    def __init__(self, answer: bytes | None) -> None:
-        self._answer = answer
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-        self.received = b""
-
-    @contextmanager
-    def serving(self) -> Iterator[FaultyProxy]:
-        """Serve in a thread."""
-        import threading  # noqa: PLC0415 -- of this helper alone
-
-        thread = threading.Thread(target=self._serve, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._socket.shutdown(socket.SHUT_RDWR)
-            self._socket.close()
-            thread.join(60)
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            with connection:
-                connection.settimeout(60)
-                self.received += connection.recv(65536)
-                if self._answer:
-                    connection.sendall(self._answer)
-
-
-FAULTS: dict[str, bytes | None] = {
-    "hangs up": None,
+FAULTS: dict[str, bytes] = {
+    "hangs up": b"",
     "wants another password": b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n"
     b"Content-Length: 0\r\nConnection: close\r\n\r\n",
     "speaks something else": b"220 smtp.example ESMTP\r\n",
@@ -255,8 +218,8 @@ def test_the_password_is_in_nothing_that_is_written(  # noqa: PLR0917 -- fixture
     caplog.set_level(logging.DEBUG)
     for number, password in enumerate(("/@:#?%sécret/ret-word", quote("sec/ret-word", safe=""))):
         caplog.clear()
-        faulty = FaultyProxy(FAULTS.get(fault))
-        with faulty.serving():
+        with RawServer() as faulty:
+            faulty.answer = FAULTS.get(fault, b"")
             port = faulty.port if fault in FAULTS else 9
             url = f"http://ops:{password}@127.0.0.1:{port}"
             if number:
@@ -278,8 +241,8 @@ def test_the_password_is_in_nothing_that_is_written(  # noqa: PLR0917 -- fixture
         told += caplog.text
         assert [form for form in every_form(unquote(password)) if form in told.replace(__file__, "")] == []
         if fault in FAULTS:
-            assert basic("ops", unquote(password)).encode() in faulty.received
-            assert faulty.received.startswith(b"CONNECT " if scheme == "https" else (b"GET http", b"HEAD http"))
+            assert basic("ops", unquote(password)).encode() in faulty.received[-1]
+            assert faulty.received[0].startswith(b"CONNECT " if scheme == "https" else (b"GET http", b"HEAD http"))
 
 
 @pytest.mark.parametrize(("act", "driver"), PATHS, ids=lambda each: getattr(each, "__name__", each))
@@ -299,24 +262,23 @@ def test_no_proxy_is_honoured_on_every_path(
     act: Callable[[Account, str], None], driver: str, monkeypatch: pytest.MonkeyPatch, account_at: Any
 ) -> None:
     """A host that is named there is reached directly, so here not at all."""
-    faulty = FaultyProxy(None)
-    with faulty.serving():
+    with RawServer() as faulty:
         monkeypatch.setenv("ALL_PROXY", f"http://ops:secret@127.0.0.1:{faulty.port}")
         monkeypatch.setenv("NO_PROXY", "other,.invalid")
         account = reached(account_at, "http", Network())
         with pytest.raises(DliClientError):
             act(account, driver)
-    assert faulty.received == b""
+    assert faulty.received == []
 
 
 def test_a_new_password_is_used_at_once(monkeypatch: pytest.MonkeyPatch, account_at: Any) -> None:
     """It changes in the environment of a process that goes on."""
-    faulty = FaultyProxy(FAULTS["wants another password"])
     transport = SyncTransport(Network())
-    with faulty.serving():
+    with RawServer() as faulty:
+        faulty.answer = FAULTS["wants another password"]
         for password in ("first-secret", "second-secret"):
             monkeypatch.setenv("ALL_PROXY", f"http://ops:{password}@127.0.0.1:{faulty.port}")
             with pytest.raises(DliClientError):
                 transport.run(request_flow(flink.list_jobs({}, limit=1), account_at("http://dli.invalid")))
-            assert basic("ops", password).encode() in faulty.received
+            assert basic("ops", password).encode() in faulty.received[-1]
     transport.close()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +19,8 @@ from airflow_provider_dli.client.account import Network, RetryPolicy
 from airflow_provider_dli.client.errors import NotSentError, ResponseLostError
 from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.transport.sync import SyncTransport
-from tests.client.conftest import QUICK, read_request
+from tests.client.conftest import QUICK
+from tests.client.raw_server import RawServer, read_request
 
 if TYPE_CHECKING:
     import trustme
@@ -37,55 +36,22 @@ YES = b'{"is_success": "true", "message": "yes"}'
 DONE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(YES), YES)
 
 
-class Peer:
-    """Accepts connections on loopback and plays its part on each; keeps the requests that it has read."""
+class Peer(RawServer):
+    """Speaks TLS too, and opens tunnels."""
 
     def __init__(self, authority: trustme.CA) -> None:
-        self.asked: list[bytes] = []
         self.tunnels = 0
-        self.play: Callable[[Peer, socket.socket], None] = hang_up
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("localhost").configure_cert(self._context)
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Accept no more; what waits to be accepted is refused."""
-        self._socket.close()
-
-    def close(self) -> None:
-        with suppress(OSError):  # it may have stopped
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._thread.join()
-
-    def read(self, connection: socket.socket) -> None:
-        if request := read_request(connection):
-            self.asked.append(request)
+        super().__init__(hang_up)
 
     def tunnel(self, connection: socket.socket) -> None:
         assert read_request(connection).startswith(b"CONNECT ")
         self.tunnels += 1
         connection.sendall(OPENED)
 
-    def uses_tls(self, connection: socket.socket) -> ssl.SSLSocket:
+    def wrap_tls(self, connection: socket.socket) -> ssl.SSLSocket:
         return self._context.wrap_socket(connection, server_side=True)
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            connection.settimeout(5)
-            try:
-                self.play(self, connection)
-            except OSError:  # the client had enough
-                pass
-            finally:
-                connection.close()
 
 
 def hang_up(peer: Peer, connection: socket.socket) -> None:
@@ -107,13 +73,13 @@ def contradict(peer: Peer, connection: socket.socket) -> None:
 
 def tls_hang_up(peer: Peer, connection: socket.socket) -> None:
     """Read the request over TLS and close."""
-    with peer.uses_tls(connection) as inner:
+    with peer.wrap_tls(connection) as inner:
         peer.read(inner)
 
 
 def tls_bad_record(peer: Peer, connection: socket.socket) -> None:
     """Answer over TLS with what is no TLS."""
-    inner = peer.uses_tls(connection)
+    inner = peer.wrap_tls(connection)
     peer.read(inner)
     with socket.socket(fileno=inner.detach()) as bare:
         bare.sendall(PLAIN)
@@ -121,7 +87,7 @@ def tls_bad_record(peer: Peer, connection: socket.socket) -> None:
 
 def tls_bad_record_in_the_answer(peer: Peer, connection: socket.socket) -> None:
     """Begin the answer over TLS and go on with what is no TLS."""
-    inner = peer.uses_tls(connection)
+    inner = peer.wrap_tls(connection)
     peer.read(inner)
     inner.sendall(BEGUN)
     with socket.socket(fileno=inner.detach()) as bare:
@@ -141,7 +107,7 @@ def tunnelled(part: Callable[[Peer, socket.socket], None]) -> Callable[[Peer, so
 
 def tls_reset(peer: Peer, connection: socket.socket) -> None:
     """Read the request over TLS and reset."""
-    inner = peer.uses_tls(connection)
+    inner = peer.wrap_tls(connection)
     peer.read(inner)
     with socket.socket(fileno=inner.detach()) as bare:
         bare.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -205,7 +171,7 @@ def test_what_has_arrived_is_asked_once(
     endpoint, network = ways(peer, bundle)[way]
     with pytest.raises(ResponseLostError, match="Whether the request took effect is unknown"):
         drive(request_flow(EXPORT, account_at(endpoint), policy=EAGER), network)
-    assert [request.split(b" ")[0] for request in peer.asked] == [b"POST"]
+    assert [request.split(b" ")[0] for request in peer.received] == [b"POST"]
 
 
 @pytest.mark.parametrize(
@@ -227,7 +193,7 @@ def test_what_was_never_written_is_not_sent(
     endpoint, network = ways(peer, bundle)[way]
     with pytest.raises(NotSentError, match="Nothing was sent"):
         drive(request_flow(EXPORT, account_at(endpoint)), network)
-    assert peer.asked == []
+    assert peer.received == []
 
 
 def test_a_certificate_that_is_not_trusted_at_the_end_of_a_tunnel(peer: Peer, drive: Any, account_at: Any) -> None:
@@ -236,7 +202,7 @@ def test_a_certificate_that_is_not_trusted_at_the_end_of_a_tunnel(peer: Peer, dr
     network = replace(QUICK, proxy=f"http://127.0.0.1:{peer.port}")
     with pytest.raises(NotSentError, match=r"(?i)certificate"):
         drive(request_flow(EXPORT, account_at("https://localhost")), network)
-    assert (peer.asked, peer.tunnels) == ([], 1)
+    assert (peer.received, peer.tunnels) == ([], 1)
 
 
 @pytest.mark.parametrize("call", [flink.delete_job(1), flink.update_sql_job(1, name="a")])
@@ -244,7 +210,7 @@ def test_no_driver_asks_for_a_change_again_by_itself(call: Any, peer: Peer, driv
     """A library may think its method harmless; the conversation knows."""
     with pytest.raises(ResponseLostError):
         drive(request_flow(call, account_at(f"http://127.0.0.1:{peer.port}")), QUICK)
-    assert len(peer.asked) == 1
+    assert len(peer.received) == 1
 
 
 def keep(peer: Peer, connection: socket.socket) -> None:
@@ -266,7 +232,7 @@ def test_what_was_sent_on_a_connection_that_was_kept_has_left(peer: Peer, drive:
     peer.play = keep
     with pytest.raises(ResponseLostError):
         drive(twice(account_at(f"http://127.0.0.1:{peer.port}")), QUICK)
-    assert len(peer.asked) == 2
+    assert len(peer.received) == 2
 
 
 def test_a_connection_that_was_not_kept_is_made_anew(peer: Peer, drive: Any, account_at: Any) -> None:
@@ -280,7 +246,7 @@ def test_a_connection_that_was_not_kept_is_made_anew(peer: Peer, drive: Any, acc
     peer.play = answer_and_leave
     with pytest.raises(NotSentError):
         drive(twice(account_at(f"http://127.0.0.1:{peer.port}")), QUICK)
-    assert len(peer.asked) == 1
+    assert len(peer.received) == 1
 
 
 def test_threads_that_share_a_transport_are_told_of_their_own_request(peer: Peer, account_at: Any) -> None:
@@ -300,7 +266,7 @@ def test_threads_that_share_a_transport_are_told_of_their_own_request(peer: Peer
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(kind, endpoints)) == [NotSentError, ResponseLostError] * 20
     transport.close()
-    assert len(peer.asked) == 20
+    assert len(peer.received) == 20
 
 
 class Foreign(BaseAdapter):
