@@ -97,7 +97,7 @@ for package in ("client", "archive", "connection"):
     for module in pkgutil.walk_packages(getattr(home, "__path__", []), home.__name__ + "."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-quick = ["flink", "names", "replies", "retry", "signing", "wire"]
+quick = ["flink", "locations", "replies", "retry", "signing", "wire"]
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-x", "tests/test_connection.py", "tests/test_parameters.py",
                       "tests/archive/test_reading.py", *(f"tests/client/test_{name}.py" for name in quick)]))
 """

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client.flink.jobs import FlinkJob
-from airflow_provider_dli.client.flink.settings import Difference, differences
+from airflow_provider_dli.client.flink.settings import Difference, differences, settings_of
 
 
 def job(status: str, raw: dict[str, Any]) -> FlinkJob:
@@ -80,3 +80,26 @@ def test_a_job_config_that_is_no_object_is_compared_as_a_whole() -> None:
         ("job_config", "a", None),
         ("job_config.b", None, 1),
     ]
+
+
+def typed(job_type: str, **raw: Any) -> FlinkJob:
+    return FlinkJob(1, "a", job_type, "job_init", raw=raw)
+
+
+def test_the_settings_of_a_jar_job_are_its_own() -> None:
+    """And those of a SQL job its own."""
+    given = {"entrypoint": "a.jar", "sql_body": "select 1", "parallel_number": 2}
+    assert settings_of(typed("flink_jar_job", job_config=given)) == {
+        "entrypoint": "a.jar",
+        "parallel_number": 2,
+    }
+    assert settings_of(typed("flink_sql_job", job_config=given)) == {
+        "sql_body": "select 1",
+        "parallel_number": 2,
+    }
+
+
+def test_what_follows_a_job_s_own_setting_is_compared() -> None:
+    """The owner of a job is its own, and stands among others."""
+    one, other = (typed("flink_sql_job", user_name=name, parallel_number=at) for at, name in enumerate("ab"))
+    assert [each.field for each in differences(one, other)] == ["parallel_number"]

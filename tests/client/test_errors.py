@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_dli.client import errors
 from airflow_provider_dli.client.errors import (
     ADVICE,
+    AuthenticationError,
     ConfigurationError,
     NoResponseError,
     NotSentError,
@@ -85,3 +86,10 @@ def test_what_may_pass_by_itself() -> None:
     """Throttling and trouble on the other side; nothing else."""
     assert {kind.__name__ for kind in SERVICE if kind.transient} == {"ThrottledError", "UnavailableError"}
     assert ThrottledError("Op", 429, None, "m", None).retry_after is None
+
+
+def test_an_error_passes_between_processes() -> None:
+    """With all that it says: Airflow hands exceptions over pickled."""
+    error = AuthenticationError("ExportFlinkJobs", 401, "APIG.0301", "no such key", "r-1")
+    passed = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own
+    assert (type(passed), str(passed), vars(passed)) == (AuthenticationError, str(error), vars(error))

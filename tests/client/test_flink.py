@@ -10,8 +10,12 @@ import pytest
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Call, Reply
-from airflow_provider_dli.client.errors import ConfigurationError, UnexpectedReplyError
+from airflow_provider_dli.client.errors import (
+    ConfigurationError,
+    UnexpectedReplyError,
+)
 from airflow_provider_dli.client.exchange import parse_reply
+from airflow_provider_dli.client.flink.definitions import _updated
 
 JOB = {"job_id": 146, "name": "n", "job_type": "flink_sql_job", "status": "job_init"}
 
@@ -87,3 +91,9 @@ NAMED: dict[str, Any] = {"name": "n", "job_type": "flink_sql_job", "status": "jo
 
 def reply_of(body: dict[str, Any]) -> Reply:
     return Reply(200, {}, json.dumps(body).encode())
+
+
+def test_a_change_may_come_without_its_time() -> None:
+    """It was made all the same."""
+    assert _updated(1, {"job": {}}).update_time is None
+    assert _updated(1, {"job": {"update_time": "1606266000000"}}).update_time == 1606266000000

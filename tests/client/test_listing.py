@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_dli.client.errors import PermissionDeniedError, RefusedError
+from airflow_provider_dli.client.errors import (
+    PermissionDeniedError,
+    RefusedError,
+)
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.listing import Directory, Entry, has_objects, list_entries, list_keys
 
@@ -80,3 +83,37 @@ def test_what_cannot_be_listed_is_of_our_tree(s3_client: Any, s3_script: Stubber
     s3_script.add_client_error("list_objects", "AccessDenied", "no", 403)
     with pytest.raises(PermissionDeniedError, match="the right to list the objects of this bucket"):
         ask(s3_client, PLACE)
+
+
+class Listing:
+    """A client whose listing has these pages."""
+
+    def __init__(self, *pages: dict[str, Any]) -> None:
+        self.pages = pages
+        self.markers: list[str] = []
+
+    def list_objects(self, **wanted: Any) -> dict[str, Any]:
+        self.markers.append(wanted.get("Marker", ""))
+        at = self.markers[-1]
+        number = next(n for n, page in enumerate(self.pages) if page.get("From", "") == at)
+        more = (
+            {"IsTruncated": True, "NextMarker": self.pages[number + 1]["From"]}
+            if number + 1 < len(self.pages)
+            else {}
+        )
+        return {"Name": wanted["Bucket"], "IsTruncated": False, **self.pages[number], **more}
+
+
+def test_a_page_of_a_listing_may_have_nothing() -> None:
+    """Then boto3 leaves out the list."""
+    entry = {"Key": "d/a.zip", "Size": 1, "ETag": '"e"', "LastModified": datetime(2026, 1, 1, tzinfo=UTC)}
+    client: Any = Listing(
+        {}, {"From": "d/a", "Contents": [entry]}, {"From": "d/b", "CommonPrefixes": [{"Prefix": "d/b/"}]}
+    )
+    place = ObsLocation("obs-test", "d")
+    assert list_keys(client, place) == ["d/a.zip"]
+    found = list_entries(client, place)
+    assert found
+    assert (found.directories, [(each.key, each.etag) for each in found.objects]) == (("d/b",), [("d/a.zip", "e")])
+    assert has_objects(client, place)
+    assert not has_objects(Listing({}), place)  # type: ignore[arg-type]

@@ -15,14 +15,18 @@ import requests
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.account import Account, Network
+from airflow_provider_dli.client.call import Request
 from airflow_provider_dli.client.credentials import AccessKey
-from airflow_provider_dli.client.errors import ConfigurationError, DliClientError
+from airflow_provider_dli.client.errors import (
+    ConfigurationError,
+    DliClientError,
+)
 from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.head import ask_facts
 from airflow_provider_dli.client.obs.objects import find_object
 from airflow_provider_dli.client.obs.settings import make_client
-from airflow_provider_dli.client.proxies import Proxy, parse_proxy, proxy_secrets
+from airflow_provider_dli.client.proxies import Proxy, parse_proxy, proxy_secrets, uses_tls
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from airflow_provider_dli.exceptions import DliException, translated
 from tests.client.conftest import DRIVERS, NOON
@@ -282,3 +286,18 @@ def test_a_new_password_is_used_at_once(monkeypatch: pytest.MonkeyPatch, account
                 transport.run(request_flow(flink.list_jobs({}, limit=1), account_at("http://dli.invalid")))
             assert basic("ops", password).encode() in faulty.received[-1]
     transport.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy", "tls"),
+    [
+        ("http://a", None, False),
+        ("https://a", None, True),
+        ("http://a", "http://p", False),
+        ("http://a", "https://p", True),
+    ],
+)
+def test_tls_is_spoken_to_a_host_or_to_a_proxy(url: str, proxy: str | None, tls: bool) -> None:
+    """So certificates matter for a proxy too."""
+    request = Request("GET", url, ())
+    assert uses_tls(request, Proxy(proxy) if proxy else None) is tls

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from airflow_provider_dli.client.errors import (
     UnexpectedReplyError,
 )
 from airflow_provider_dli.client.exchange import parse_reply
-from airflow_provider_dli.client.replies import retry_after
+from airflow_provider_dli.client.replies import decode, moment, retry_after
 
 EXPORT = flink.export_jobs("obs-test")
 ARCHIVE = "obs-test/aggregate_1582677879475.zip"
@@ -338,3 +339,35 @@ def test_nothing_of_an_answer_can_drive_a_terminal() -> None:
 def test_dates_without_a_zone_are_utc(asked: str, date: str, seconds: float | None) -> None:
     """In Retry-After and in Date alike."""
     assert retry_after(reply({}, 429, **{"retry-after": asked, "date": date})) == seconds
+
+
+@pytest.mark.usefixtures("abroad")
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
+def test_a_date_is_read_in_utc_wherever_the_worker_is(zone: str) -> None:
+    """``-0000`` says that no zone is told."""
+    read = moment(f"Wed, 25 Nov 2026 01:02:03 {zone}")
+    assert read == datetime(2026, 11, 25, 1, 2, 3, tzinfo=UTC)
+    assert read.utcoffset() == datetime.now(UTC).utcoffset()
+
+
+def test_a_refusal_in_a_success_is_of_the_kind_of_its_status() -> None:
+    """What has no code of its own goes by the HTTP status, which is a success here."""
+    with pytest.raises(RefusedError) as refused:
+        decode("ExportFlinkJobs", Reply(200, {}, b'{"is_success": false, "message": "no"}'))
+    assert type(refused.value) is RefusedError
+    assert refused.value.status == 200
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t"])
+def test_an_envelope_in_a_message_may_have_blanks_around_it(blank: str) -> None:
+    """It is JSON all the same."""
+    inner = blank.encode("unicode_escape").decode() + '{\\"is_success\\": \\"true\\", \\"path\\": \\"p\\"}'
+    told = decode(
+        "ExecuteFlinkJobSavepoint", Reply(200, {}, f'{{"is_success": true, "message": "{inner}"}}'.encode())
+    )
+    assert told["path"] == "p"
+
+
+def test_the_words_of_one_are_its_own() -> None:
+    """An array of one is that one, its message untouched, be it missing."""
+    assert decode("RunFlinkJobs", Reply(200, {}, b'[{"is_success": "true"}]')) == {"is_success": "true"}

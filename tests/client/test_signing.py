@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -107,3 +108,17 @@ def test_secrets_are_in_no_repr() -> None:
     assert "the-token" not in shown
     assert "the-body" not in shown
     assert "Signature" not in shown
+
+
+@pytest.mark.usefixtures("abroad")
+def test_the_date_is_in_utc_wherever_the_machine_stands() -> None:
+    """Neither the machine's zone nor the moment's is written."""
+    assert time.localtime().tm_gmtoff == 8 * 3600
+    lima = timezone(timedelta(hours=-5))
+    assert signing.sdk_date(datetime(2026, 1, 15, 3, 30, 45, tzinfo=lima)) == "20260115T083045Z"
+
+
+def test_what_needs_no_encoding() -> None:
+    """RFC 3986's unreserved characters, the tilde among them, and nothing else."""
+    assert signing.encode("aZ09-._~") == "aZ09-._~"
+    assert signing.encode("/+ *%夜") == "%2F%2B%20%2A%25%E5%A4%9C"

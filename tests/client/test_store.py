@@ -24,7 +24,7 @@ from airflow_provider_dli.client.errors import (
     UnexpectedReplyError,
 )
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.client.obs.asking import ReplacedError, asked
+from airflow_provider_dli.client.obs.asking import MissingError, ReplacedError, _kind, asked
 from airflow_provider_dli.client.obs.objects import Listing, ObjectFacts, find_object, list_objects
 from airflow_provider_dli.client.obs.writing import copy_object, delete_object, put_object, upload
 
@@ -337,3 +337,11 @@ def test_an_upload_reads_in_the_thread_that_asked_for_it(s3_client: Any, s3_scri
     s3_script.add_response("put_object", {})
     upload(s3_client, Source(b"PK"), PLACE)
     assert threads == {threading.get_ident()}
+
+
+def test_a_permission_that_is_missing_is_no_missing_object() -> None:
+    """Nor is another 404 than those that say so; see the OBS facts of :func:`asked`."""
+    assert _kind(404, "NoSuchKey") is MissingError
+    assert _kind(404, "Other") is RefusedError
+    assert _kind(403, "NoSuchKey") is PermissionDeniedError
+    assert _kind(400, "NoSuchKey") is RefusedError

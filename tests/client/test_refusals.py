@@ -1,6 +1,6 @@
 """What a user reads when something cannot be used: field, problem and remedy, word by word.
 
-The table is ``tests/golden/refusals.json``; ``python -m tests.client.test_words`` writes it anew. Read what has
+The table is ``tests/golden/refusals.json``; ``python -m tests.client.test_refusals`` writes it anew. Read what has
 changed in it before you commit: somebody will read it at night.
 """
 
