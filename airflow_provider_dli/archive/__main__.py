@@ -1,4 +1,4 @@
-"""``python -m airflow_provider_dli.archive FILE…``: prove archives without Airflow."""
+"""``python -m airflow_provider_dli.archive FILE…``: verify archives without Airflow."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from airflow_provider_dli.archive import Expectation, Report, inspect
 from airflow_provider_dli.archive.report import escape
 
 EPILOG = (
-    "exit status: 0 all archives are sound, 1 at least one is not, 2 a file cannot be read, or the report not be "
-    "written, or wrong usage, 130 interrupted; it is the same where nobody reads the report to its end"
+    "exit status: 0 all archives are verified, 1 at least one failed, 2 a file cannot be read, the report cannot "
+    "be written, or the usage is wrong, 130 interrupted; it is the same if nobody reads the report to its end"
 )
 DEFECTS, UNREADABLE, INTERRUPTED = 1, 2, 130
 
@@ -24,27 +24,27 @@ def main(arguments: list[str] | None = None) -> int:
     """Inspect each file and print a report on it.
 
     :param arguments: of the command line; default those of the process.
-    :returns: 0, 1, 2 or 130, as :data:`EPILOG` says.
+    :returns: 0, 1, 2 or 130, see :data:`EPILOG`.
     """
     options = _parser().parse_args(arguments)
     expect = Expectation(tuple(options.expect), options.min_entries)
     try:
         return max([_inspect(path, options, expect) for path in options.files])
     except KeyboardInterrupt:
-        _say("interrupted", sys.stderr)
+        _print("interrupted", sys.stderr)
         return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m airflow_provider_dli.archive", description="Prove ZIP archives whole.", epilog=EPILOG
+        prog="python -m airflow_provider_dli.archive", description="Verify ZIP archives.", epilog=EPILOG
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument(
         "--level",
         choices=("directory", "full"),
         default="full",
-        help="what to read: the directory at the file's end, or every byte (default)",
+        help="what to read: the central directory at the file's end, or every byte (default)",
     )
     parser.add_argument(
         "--expect",
@@ -61,26 +61,35 @@ def _parser() -> argparse.ArgumentParser:
 
 def _inspect(path: Path, options: argparse.Namespace, expect: Expectation) -> int:
     try:
-        with _opened(path) as file:
+        with _open(path) as file:
             report = inspect(file, options.level, md5=options.md5, expect=expect)
     except OSError as error:
-        _say(f"{escape(str(path))}: cannot be read: {error.strerror or error}", sys.stderr)
+        _print(f"{escape(str(path))}: cannot be read: {error.strerror or error}", sys.stderr)
         return UNREADABLE
-    shown = (
-        json.dumps({"file": str(path), **report.as_dict()}) if options.json else "\n".join(_lines(path, report))
-    )
-    verdict = 0 if report.verified else DEFECTS
-    return verdict if _say(shown, sys.stdout) else UNREADABLE
+    if options.json:
+        is_printed = _print(json.dumps({"file": str(path), **report.as_dict()}), sys.stdout)
+    else:
+        is_printed = _print("\n".join(_lines(path, report)), sys.stdout)
+    return UNREADABLE if not is_printed else 0 if report.verified else DEFECTS
 
 
-def _opened(path: Path) -> BinaryIO:
+def _open(path: Path) -> BinaryIO:
     if not path.is_dir() and not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(None, "it is no regular file")  # a pipe would be waited for
+        raise OSError(None, "it is not a regular file")  # a pipe would be waited for
     return path.open("rb")
 
 
-def _say(text: str, stream: TextIO | None) -> bool:
-    """Print a text in whatever the stream can encode; False where it cannot be written.
+def _lines(path: Path, report: Report) -> list[str]:
+    errors = len(report.errors)
+    verdict = f"{errors} defect{'s' if errors > 1 else ''}" if errors else "verified"
+    facts = f"{len(report.entries)} entries, {report.size} bytes, level {report.level}"
+    hashes = [f"  {name} {value}" for name, value in (("sha256", report.sha256), ("md5", report.md5)) if value]
+    findings = [f"  {finding}" for finding in report.findings]
+    return [f"{escape(str(path))}: {verdict} ({facts})", *hashes, *findings]
+
+
+def _print(text: str, stream: TextIO | None) -> bool:
+    """Print a text in whatever the stream can encode; return False if it cannot be written.
 
     A reader who has seen enough, such as ``head``, changes no verdict.
     """
@@ -94,18 +103,9 @@ def _say(text: str, stream: TextIO | None) -> bool:
         if isinstance(error, BrokenPipeError):
             return True
         if stream is sys.stdout:
-            _say(f"the report cannot be written: {error.strerror or error}", sys.stderr)
+            _print(f"the report cannot be written: {error.strerror or error}", sys.stderr)
         return False
     return True
-
-
-def _lines(path: Path, report: Report) -> list[str]:
-    errors = len(report.errors)
-    verdict = f"{errors} defect{'s' if errors > 1 else ''}" if errors else "sound"
-    facts = f"{len(report.entries)} entries, {report.size} bytes, level {report.level}"
-    hashes = [f"  {name} {value}" for name, value in (("sha256", report.sha256), ("md5", report.md5)) if value]
-    findings = [f"  {finding}" for finding in report.findings]
-    return [f"{escape(str(path))}: {verdict} ({facts})", *hashes, *findings]
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ BARRED = "limits keep it from being read: Limits(entry_bytes, total_bytes, ratio
 DAMAGED = "it cannot be read"
 NESTED = "an archive in the archive"
 UNDECODED = "the encoding of its name is not known"
-UNREACHED = "the directory does not lead to it"
+UNREACHED = "the central directory does not locate it"
 UNSEEN = frozenset(
     {
         "empty-file",
@@ -100,7 +100,7 @@ class Contents:
             if tap:
                 self._finish(tap, data)
             elif data is None or entry.size > self._limit:
-                message = f"its {entry.size} bytes are whole but were not parsed, the limit is {self._limit}"
+                message = f"its {entry.size} bytes are intact but were not parsed, the limit is {self._limit}"
                 self._found.add("json-unchecked", message, offset=entry.offset, entry=entry.name)
             elif self._search and self._search.reads_contents:
                 self._search.in_json(parse(data))
@@ -110,7 +110,7 @@ class Contents:
             self._found.add("bad-json", f"it is not JSON: {error}", offset=entry.offset, entry=entry.name)
             self.skip(entry, "it is not JSON")
         except UnreadableError as error:
-            message = f"its {entry.size} bytes are whole but were not parsed: {error}"
+            message = f"its {entry.size} bytes are intact but were not parsed: {error}"
             self._found.add("json-unchecked", message, offset=entry.offset, entry=entry.name)
             self.skip(entry, str(error))
 
@@ -139,7 +139,7 @@ class Contents:
             self._unexamined.setdefault(UNREACHED, (0, ""))
         files = sum(not entry.is_directory for entry in entries)
         if files < self._search.min_entries:
-            message = f"{files} files, at least {self._search.min_entries} are expected"
+            message = f"{files} files, at least {self._search.min_entries} expected"
             self._found.add("too-few-entries", message)
         reasons = "; ".join(_counted(reason, *seen) for reason, seen in self._unexamined.items())
         for job in map(escape, self._search.missing()):

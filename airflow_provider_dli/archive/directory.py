@@ -58,7 +58,7 @@ class Directory(NamedTuple):
 def read_directory(tail: Tail, end: End, limits: Limits, found: Findings) -> Directory | None:
     """Read the whole directory; None if it cannot be found or is too large to be read.
 
-    :param end: what the end record says of it.
+    :param end: what the end record has of it.
     """
     start = _locate(tail, end, limits.directory_bytes, found)
     if start is None:
@@ -68,7 +68,7 @@ def read_directory(tail: Tail, end: End, limits: Limits, found: Findings) -> Dir
         message = f"{max(end.entries, len(entries))} entries, the limit is {limits.entries}"
         found.add("too-many-entries", message, offset=end.position)
     elif len(entries) != end.entries:
-        message = f"{len(entries)} headers, the end record says {end.entries}"
+        message = f"the central directory has {len(entries)} entries, the end record has {end.entries}"
         found.add("wrong-entry-count", message, offset=end.position)
     if end.odd:
         # Some readers then read from the front, where a descriptor comes too late to show where an entry ends.
@@ -91,10 +91,12 @@ def _locate(tail: Tail, end: End, limit: int, found: Findings) -> int | None:
         tail.grow(place)
         if place == end.limit == start or tail.peek(place, 4) == SIGNATURE:
             if size != end.size:
-                message = f"{size} bytes lie before the end record, which says {end.size}"
+                message = f"the central directory is {size} bytes long, its size in the end record is {end.size}"
                 found.add("wrong-directory-size", message, offset=end.position)
             return place
-    found.add("no-directory", f"no directory of {end.size} bytes at byte {end.offset}", offset=end.position)
+    found.add(
+        "no-directory", f"no central directory of {end.size} bytes at byte {end.offset}", offset=end.position
+    )
     return None
 
 
@@ -135,16 +137,20 @@ def _headers(tail: Tail, start: int, stop: int, found: Findings) -> Iterator[tup
     at, end = start - origin, stop - origin
     while at < end:
         if data[at : at + 4] == endrecord.SIGNATURE:
-            found.add("second-end-record", "an end record among the directory headers", offset=at + origin)
+            found.add(
+                "second-end-record", "an end record among the headers of the central directory", offset=at + origin
+            )
             return
         if at + HEADER.size > end or data[at : at + 4] != SIGNATURE:
-            message = f"in the {end - at} bytes left of the directory no header begins"
+            message = f"no header begins in the last {end - at} bytes of the central directory"
             found.add("bad-directory-header", message, offset=at + origin)
             return
         fields: Fields = unpack(data, at)
         following = at + HEADER.size + fields[5] + fields[6] + fields[7]
         if following > end:
-            message = f"it is {following - at} bytes long, the directory has {end - at} left"
+            message = (
+                f"the header is {following - at} bytes long, {end - at} bytes are left of the central directory"
+            )
             found.add("bad-directory-header", message, offset=at + origin)
             return
         yield at + origin, fields
@@ -152,7 +158,7 @@ def _headers(tail: Tail, start: int, stop: int, found: Findings) -> Iterator[tup
 
 
 def _decode(raw: bytes, flags: int, at: int, found: Findings) -> str:
-    """Decode a name that is not ASCII: UTF-8 if the flag says so, else code page 437 (APPNOTE D.1)."""
+    """Decode a name that is not ASCII: UTF-8 if it has the flag, else code page 437 (APPNOTE D.1)."""
     if not flags & UTF8:
         return raw.decode("cp437")
     try:
@@ -166,7 +172,7 @@ def _decode(raw: bytes, flags: int, at: int, found: Findings) -> str:
 def _extra(
     extra: bytes, raw: bytes, flags: int, name: str, plain: tuple[int, int, int], *, at: int, found: Findings
 ) -> tuple[str, tuple[int, ...]]:
-    """Return what the extra field says: the name if the header's is a stand-in, and 64-bit values."""
+    """Return the values of the extra field: the name if the header's is a stand-in, and 64-bit numbers."""
     try:
         values, odd = resolve_zip64(plain, extra)
         better = unicode_path(extra, raw)
@@ -184,7 +190,7 @@ def _extra(
     names.check(name, at, found)
     shown = _decode(better, UTF8, at, found)
     if better.isascii() or flags & UTF8:
-        message = f"the header's name needs no other, yet the Unicode Path says '{escape(shown)}'"
+        message = f"the header's name needs no other, the Unicode Path is '{escape(shown)}'"
         found.add("unicode-path-mismatch", message, offset=at, entry=name)
     return shown, values
 
@@ -198,7 +204,7 @@ def _check_rest(header: bytes, extra: bytes, name: str, at: int, found: Findings
         found.add("advisory-field", "its comment is not UTF-8: Java refuses the archive", offset=at, entry=name)
     if header[34:36] == NO_DISK and (disk := zip64_disk(extra)) is not None:
         code = "split-archive" if disk else "advisory-field"
-        found.add(code, f"its volume, {disk}, stands in the ZIP64 field", offset=at, entry=name)
+        found.add(code, f"its volume, {disk}, is in the ZIP64 field", offset=at, entry=name)
     elif header[34:36] == NO_DISK:
         found.add("split-archive", "it begins on volume 65535", offset=at, entry=name)
 
@@ -210,7 +216,9 @@ def _rebase(entries: list[Entry], shift: int, end: End, found: Findings) -> list
     last = max((entry.offset + LOCAL_SIZE + entry.compressed_size for entry in entries), default=0)
     if shift > 0 and last <= end.offset:
         return [entry._replace(offset=entry.offset + shift) for entry in entries]
-    message = f"it begins at byte {end.offset + shift}, the end record says {end.offset}"
+    message = (
+        f"the central directory begins at byte {end.offset + shift}, its offset in the end record is {end.offset}"
+    )
     found.add("wrong-directory-offset", message, offset=end.position)
     return entries
 
@@ -235,22 +243,22 @@ def lay_out(directory: Directory, size: int, limits: Limits, found: Findings) ->
     floor, name_size = 0, struct.Struct("<H").unpack_from
     for entry in sorted(directory.entries, key=attrgetter("offset")):
         if entry.offset + LOCAL_SIZE > directory.start:
-            message = f"its data would begin at byte {entry.offset}, the directory does at {directory.start}"
+            message = f"it begins at byte {entry.offset}, the central directory at byte {directory.start}"
             found.add("bad-offset", message, offset=entry.header, entry=entry.name)
             continue
         if entry.offset < floor:
-            message = f"it begins at byte {entry.offset}, the entry before ends at {floor} or later"
+            message = f"it begins at byte {entry.offset}, the previous entry ends at byte {floor} or later"
             found.add("overlap", message, offset=entry.header, entry=entry.name)
             continue
         order.append(entry)
         (name,) = name_size(directory.data, entry.header - directory.origin + 28)
         floor = entry.offset + LOCAL_SIZE + name + entry.compressed_size
     if floor > directory.start and order:
-        message = f"it ends at byte {floor}, the directory begins at {directory.start}"
+        message = f"it ends at byte {floor}, the central directory begins at byte {directory.start}"
         found.add("overlap", message, offset=order[-1].header, entry=order[-1].name)
     first = order[0].offset if order else directory.start
     if first:
-        found.add("prepended-data", f"{first} bytes stand before the first entry", offset=0)
+        found.add("prepended-data", f"{first} bytes precede the first entry", offset=0)
     return Layout(order, _barred(directory.entries, size, limits, found))
 
 
@@ -261,10 +269,10 @@ def _barred(entries: tuple[Entry, ...], size: int, limits: Limits, found: Findin
     if max(map(attrgetter("size"), entries), default=0) > min(limits.entry_bytes, limits.ratio_floor):
         barred = {entry.header for entry in entries if _is_too_large(entry, limits, found)}
     if total > limits.total_bytes:
-        message = f"the entries inflate to {total} bytes, the limit is {limits.total_bytes}"
+        message = f"the uncompressed entries are {total} bytes, the limit is {limits.total_bytes}"
         found.add("archive-too-large", message)
     elif total > max(limits.ratio_floor, limits.ratio * size) and not barred:
-        found.add("suspicious-ratio", f"{size} bytes inflate to {total}")
+        found.add("suspicious-ratio", f"{size} compressed bytes become {total}")
     else:
         return frozenset(barred)
     return frozenset(entry.header for entry in entries)
@@ -272,9 +280,12 @@ def _barred(entries: tuple[Entry, ...], size: int, limits: Limits, found: Findin
 
 def _is_too_large(entry: Entry, limits: Limits, found: Findings) -> bool:
     if entry.size > limits.entry_bytes:
-        code, message = "entry-too-large", f"it inflates to {entry.size} bytes, the limit is {limits.entry_bytes}"
+        code, message = (
+            "entry-too-large",
+            f"its uncompressed data is {entry.size} bytes, the limit is {limits.entry_bytes}",
+        )
     elif entry.size > max(limits.ratio_floor, limits.ratio * entry.compressed_size):
-        code, message = "suspicious-ratio", f"{entry.compressed_size} bytes inflate to {entry.size}"
+        code, message = "suspicious-ratio", f"{entry.compressed_size} compressed bytes become {entry.size}"
     else:
         return False
     found.add(code, message, offset=entry.header, entry=entry.name)

@@ -1,4 +1,4 @@
-"""The end of the archive: end record, ZIP64 end record, and where they say the directory is (APPNOTE 4.3.14)."""
+"""The end of the archive: end record, ZIP64 end record, and the place of the directory (APPNOTE 4.3.14)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def find_end(tail: Tail, found: Findings) -> End | None:
     """Find the end record and merge it with its ZIP64 twin; None if there is none."""
     index = _choose(tail, found)
     if index is None:
-        found.add("no-end-record", "the last 65 557 bytes hold no end record: cut off, or no ZIP archive")
+        found.add("no-end-record", "the last 65 557 bytes hold no end record: truncated, or not a ZIP archive")
         return None
     _, *fields, _ = RECORD.unpack_from(tail.data, index)
     position = tail.start + index
@@ -77,15 +77,15 @@ def find_end(tail: Tail, found: Findings) -> End | None:
     end = zip64 or plain
     odd = None
     if end.disk or (end.first_disk and zip64):
-        message = f"volume {end.disk} of several; the directory begins on {end.first_disk}"
+        message = f"volume {end.disk} of several; the central directory begins on volume {end.first_disk}"
         found.add("split-archive", message, offset=position)
     elif end.first_disk or end.here != end.entries:
-        odd = f"directory on volume {end.first_disk}, {end.here} of {end.entries} entries on this one"
+        odd = f"central directory on volume {end.first_disk}, {end.here} of {end.entries} entries on this one"
     return End(position, end.position, end.offset, end.size, end.entries, odd)
 
 
 def _choose(tail: Tail, found: Findings) -> int | None:
-    """Choose the end record among all places that look like one: readers differ in which they take."""
+    """Choose the end record among all candidates: readers differ in which they take."""
     places = _signatures(tail.data)
     if not places:
         return None
@@ -96,17 +96,17 @@ def _choose(tail: Tail, found: Findings) -> int | None:
     chosen = (matching or fitting[-1:] or padded[-1:] or places[-1:])[0]
     rest = rests[chosen]
     if chosen in padded:
-        found.add("zero-padding", f"{rest} zeros stand after the end record", offset=tail.size - rest)
+        found.add("zero-padding", f"{rest} zeros follow the end record", offset=tail.size - rest)
     elif rest > 0:
-        found.add("trailing-data", f"{rest} bytes stand after the end record", offset=tail.size - rest)
+        found.add("trailing-data", f"{rest} bytes follow the end record", offset=tail.size - rest)
     elif rest < 0:
         found.add("comment-cut", f"the comment lacks its last {-rest} bytes", offset=tail.size)
     for place in places:
         offset = tail.start + place
         if place > chosen:
-            found.add("end-record-in-comment", "some readers take this end record instead", offset=offset)
+            found.add("end-record-in-comment", "some readers use this end record instead", offset=offset)
         elif place < chosen and rests[place] == 0:
-            found.add("second-end-record", "this one, too, ends where the file ends", offset=offset)
+            found.add("second-end-record", "this end record, too, ends where the file ends", offset=offset)
     return chosen
 
 
@@ -143,14 +143,18 @@ def _find_zip64(tail: Tail, end: int, found: Findings) -> EndFields | None:
     if disk or disks != 1:
         found.add("split-archive", f"the ZIP64 end record is on volume {disk} of {disks}", offset=position)
     latest = position - ZIP64_RECORD.size
-    # Where the locator says, or directly before the locator.
+    # At the locator's offset, or directly before the locator.
     places = [at for at in (offset, latest) if at <= latest and tail.peek(at, 4) == ZIP64_SIGNATURE]
     if not places:
         found.add("zip64-bad-record", f"no ZIP64 end record at byte {offset}", offset=position)
         return None
     place = places[0]
     if place != offset:
-        found.add("zip64-bad-record", f"the locator says byte {offset}, it is at {place}", offset=position)
+        found.add(
+            "zip64-bad-record",
+            f"the locator points to byte {offset}, the record is at byte {place}",
+            offset=position,
+        )
     _, rest, _, _, *fields = ZIP64_RECORD.unpack(tail.peek(place, ZIP64_RECORD.size))
     if rest != ZIP64_REST or place + ZIP64_RECORD.size != position:
         found.add("zip64-bad-record", "the ZIP64 end record does not end at its locator", offset=place)
@@ -162,5 +166,5 @@ def _compare(plain: EndFields, zip64: EndFields, found: Findings) -> None:
     sentinels = (SENTINEL_16,) * 4 + (SENTINEL_32,) * 2
     for field, mine, other, sentinel in zip(EndFields._fields[1:], plain[1:], zip64[1:], sentinels, strict=True):
         if mine not in (other, sentinel):
-            message = f"end record says {field} {mine}, ZIP64 end record {other}"
+            message = f"{field} is {mine} in the end record, {other} in the ZIP64 end record"
             found.add("zip64-mismatch", message, offset=plain.position)

@@ -51,7 +51,7 @@ RAW = -15
 """Window bits of a deflate stream without header or trailer, as ZIP has it."""
 OUT = 1 << 18
 GAP_SIGNATURES = {
-    SIGNATURE: ("hidden-entry", "a local header that the directory does not know"),
+    SIGNATURE: ("hidden-entry", "a local header that is not in the central directory"),
     endrecord.SIGNATURE: ("second-end-record", "an end record among the entries"),
 }
 GAP_OVERLAP = 3  # a signature less one byte
@@ -90,7 +90,7 @@ class Walk:
         """Return the content of a small entry that is intact; None if that is not sure.
 
         As strict as the careful way, and faster because it compares whole stretches of bytes: flags, method, time,
-        CRC, sizes and name length stand in the same order at 6 in the local header and at 8 in the directory's.
+        CRC, sizes and name length are in the same order at 6 in the local header and at 8 in the directory's.
         """
         length = limit - entry.offset
         if length > QUICK_LARGEST or entry.size > QUICK_LARGEST:
@@ -127,7 +127,7 @@ class Walk:
         if file[low : low + 4] != SIGNATURE or name != data[at + 46 : at + 46 + name_size]:
             return False
         if ALL_ONES in (file[low + 18 : low + 22], file[low + 22 : low + 26]):
-            return False  # the sizes stand in a ZIP64 field, or should
+            return False  # the sizes are in a ZIP64 field, or should be
         if not entry.flags & DESCRIPTOR:
             return end == high and file[low + 6 : low + 28] == data[at + 8 : at + 30]
         return (
@@ -152,7 +152,7 @@ class Walk:
         if end > limit:
             if entry.offset + LOCAL_SIZE + central[28] + (central[29] << 8) + entry.compressed_size <= limit:
                 # The directory alone did not give it away.
-                message = f"its data would end at byte {end}, what follows begins at {limit}"
+                message = f"its data would end at byte {end}, what follows begins at byte {limit}"
                 self._found.add("overlap", message, offset=entry.offset, entry=entry.name)
             end = limit
         if fit:
@@ -208,21 +208,24 @@ def _differing_fields(head: bytes, entry: Entry, central: bytes) -> Iterator[tup
     name = head[HEADER.size :][:name_size]
     (central_when,) = struct.unpack_from("<I", central, 12)
     if name != _name(central):
-        yield "name-mismatch", f"its local header calls it '{escape(name.decode('utf-8', 'backslashreplace'))}'"
+        yield (
+            "name-mismatch",
+            f"its name in the local header is '{escape(name.decode('utf-8', 'backslashreplace'))}'",
+        )
     if flags != entry.flags:
         # 7-Zip loses a stored entry whose first two differ, unless it is the first entry.
         hints = STORED_HINTS if entry.method == STORED and entry.offset else HINTS
         hints |= UTF8 if name.isascii() else 0
         code = "flags-mismatch" if (flags ^ entry.flags) & ~hints else "advisory-field"
-        yield code, f"flags: local header 0x{flags:04x}, directory 0x{entry.flags:04x}"
+        yield code, f"flags: local header 0x{flags:04x}, central directory 0x{entry.flags:04x}"
     if method != entry.method:
-        yield "method-mismatch", f"local header {method}, directory {entry.method}"
+        yield "method-mismatch", f"compression method: local header {method}, central directory {entry.method}"
     if when != central_when:
-        yield "time-mismatch", f"local header 0x{when:08x}, directory 0x{central_when:08x}"
+        yield "time-mismatch", f"date and time: local header 0x{when:08x}, central directory 0x{central_when:08x}"
 
 
 def _differing_extras(head: bytes, entry: Entry, central: bytes) -> Iterator[tuple[str, str]]:
-    """Compare what the extra fields say."""
+    """Compare the extra fields."""
     *_, compressed, size, name_size, _ = HEADER.unpack_from(head)
     name, extra = head[HEADER.size :][:name_size], head[HEADER.size + name_size :]
     try:
@@ -237,7 +240,7 @@ def _differing_extras(head: bytes, entry: Entry, central: bytes) -> Iterator[tup
     if kind:
         yield kind[0], f"in the local header: {kind[1]}"
     if name == _name(central) and path != _path(central):
-        yield "unicode-path-mismatch", "local header and directory differ in the Unicode Path"
+        yield "unicode-path-mismatch", "local header and central directory differ in the Unicode Path"
     yield from _differing_sums(head, (size, compressed), entry)
 
 
@@ -259,11 +262,11 @@ def _differing_sums(head: bytes, sizes: tuple[int, int], entry: Entry) -> Iterat
     size, compressed = sizes
     unset = 0 if flags & DESCRIPTOR else None
     if crc not in (entry.crc32, unset):
-        yield "crc-mismatch", f"local header 0x{crc:08x}, directory 0x{entry.crc32:08x}"
+        yield "crc-mismatch", f"CRC-32: local header 0x{crc:08x}, central directory 0x{entry.crc32:08x}"
     if size not in (entry.size, unset):
-        yield "size-mismatch", f"local header {size} bytes, directory {entry.size}"
+        yield "size-mismatch", f"uncompressed size: local header {size}, central directory {entry.size}"
     if compressed not in (entry.compressed_size, unset):
-        message = f"local header {compressed} compressed bytes, directory {entry.compressed_size}"
+        message = f"compressed size: local header {compressed}, central directory {entry.compressed_size}"
         yield "size-mismatch", message
 
 
@@ -288,13 +291,16 @@ def read_content(
         if tap:
             tap(output)
         if size > entry.size:
-            return [("wrong-size", f"it holds more than the {entry.size} bytes of the directory")], None
+            message = f"its uncompressed data exceeds the {entry.size} bytes recorded in the central directory"
+            return [("wrong-size", message)], None
     if any(code != "junk-after-deflate" for code, _ in problems):
         return problems, None
     if size != entry.size:
-        problems.append(("wrong-size", f"it holds {size} bytes, the directory says {entry.size}"))
+        message = f"its uncompressed data is {size} bytes, the central directory records {entry.size}"
+        problems.append(("wrong-size", message))
     if crc != entry.crc32:
-        problems.append(("bad-crc", f"its CRC-32 is 0x{crc:08x}, the directory says 0x{entry.crc32:08x}"))
+        message = f"its CRC-32 is 0x{crc:08x}, the central directory records 0x{entry.crc32:08x}"
+        problems.append(("bad-crc", message))
     return problems, b"".join(kept) if keep and not problems else None
 
 
@@ -322,7 +328,7 @@ def _inflate(pieces: Iterator[memoryview], problems: list[tuple[str, str]]) -> I
     if not inflater.eof:
         problems.append(("truncated-deflate", f"the compressed data does not end within its {taken} bytes"))
     elif junk:
-        problems.append(("junk-after-deflate", f"{junk} bytes stand behind the end of the compressed data"))
+        problems.append(("junk-after-deflate", f"{junk} bytes follow the end of the compressed data"))
 
 
 def descriptor_length(gap: bytes, size: int, entry: Entry, head: bytes, found: Findings) -> int:
@@ -344,7 +350,7 @@ def descriptor_length(gap: bytes, size: int, entry: Entry, head: bytes, found: F
         message = "its data descriptor of ZIP64 is cut to 16 bytes, as Java 17 copies it"
         found.add("advisory-field", message, offset=at, entry=entry.name)
         return size
-    message = f"the {size} bytes behind its data are no data descriptor of it"
+    message = f"the {size} bytes after its data are not its data descriptor"
     found.add("bad-descriptor", message, offset=at, entry=entry.name)
     return min(size, LONGEST_DESCRIPTOR)
 
@@ -358,9 +364,9 @@ def _descriptors(entry: Entry) -> list[bytes]:
 
 
 def check_gap(stream: Stream, start: int, end: int, found: Findings, *, report: bool = True) -> None:
-    """Report bytes between the entries, and what they look like.
+    """Report bytes between the entries, and known signatures in them.
 
-    :param report: whether to report that there are any; what they look like is always reported.
+    :param report: whether to report the bytes themselves; signatures in them are always reported.
     """
     if start < end and report:
         found.add("hidden-data", f"{end - start} bytes belong to no entry", offset=start)

@@ -172,11 +172,11 @@ def resolve_zip64(plain: tuple[int, ...], extra: bytes) -> tuple[tuple[int, ...]
     count = len(found) // 8
     values = list(struct.unpack_from(f"<{count}Q", found))
     if plain.count(SENTINEL) > count:
-        raise ExtraError("zip64-missing", f"{plain.count(SENTINEL)} ZIP64 values are needed, {count} are there")
+        raise ExtraError("zip64-missing", f"{plain.count(SENTINEL)} ZIP64 values are required, there are {count}")
     resolved = tuple(values.pop(0) if value == SENTINEL else value for value in plain)
     rest = [value for value in plain if value != SENTINEL][: len(values)]
     odd = rest != values[: len(rest)]
-    return resolved, f"ZIP64 values {values} stand beside plain values {rest}" if odd else None
+    return resolved, f"ZIP64 values {values} differ from the plain values {rest}" if odd else None
 
 
 def zip64_disk(extra: bytes) -> int | None:
@@ -224,12 +224,12 @@ def odd_type(extra: bytes) -> tuple[str, str] | None:
         is_directory = mode == DIRECTORY or (host in (None, 0) and attributes & DIRECTORY_BIT)
         if is_directory or mode not in FILE_TYPES:
             code = "marked-as-directory" if is_directory else "symbolic-link" if mode == LINK else "special-file"
-            return code, f"its extra field 0x{kind:04x} says type 0x{mode:04x}, attributes 0x{attributes:08x}"
+            return code, f"its extra field 0x{kind:04x} has type 0x{mode:04x}, attributes 0x{attributes:08x}"
     return None
 
 
 def _libarchive(data: bytes) -> tuple[int | None, int]:
-    """Return host, None if omitted, and attributes: each may follow the bits that say what does."""
+    """Return host, None if omitted, and attributes: the first bits define which of them follow."""
     start = next((at for at, bits in enumerate(data, 1) if not bits & 0x80), 0)
     bits, rest = (data[0], data[start:]) if start else (0, b"")
     host = rest[1] if bits & 1 and len(rest) > 1 else None

@@ -111,7 +111,7 @@ def _read_directory(tail: Tail, limits: Limits, found: Findings) -> Directory | 
     if directory:
         names.check_all(directory.entries, found)
         if not directory.entries:
-            found.add("no-entries", "the directory is empty", offset=directory.start)
+            found.add("no-entries", "the central directory is empty", offset=directory.start)
     return directory
 
 
@@ -125,7 +125,7 @@ def _read_all(
     *,
     md5: bool,
 ) -> dict[str, str]:
-    """Read every byte; check the entries as far as the directory says where they are. Return the hashes."""
+    """Read every byte; check the entries that the directory locates. Return the hashes."""
     digests = {"sha256": hashlib.sha256()}
     if md5:
         digests["md5"] = hashlib.md5(usedforsecurity=False)
@@ -137,7 +137,7 @@ def _read_all(
         for piece in stream.pieces(directory.start, tail.size):
             crc = zlib.crc32(piece, crc)
         if crc != tail.crc32(directory.start):
-            message = "the end of the file was another when it was read first"
+            message = "the end of the file differs from what was read first"
             found.add("changed-while-read", message, offset=directory.start)
     end = stream.finish()
     if end < tail.size:

@@ -31,11 +31,11 @@ CLOSING = {"{": "}", "[": "]"}
 
 
 class JsonError(ValueError):
-    """A text that is not JSON; the message says why, and where."""
+    """A text that is not JSON; the message has the reason and the place."""
 
 
 class UnreadableError(ValueError):
-    """A text that exceeds what can be read in bounded memory, JSON or not; the message says how."""
+    """A text that exceeds what can be read in bounded memory, JSON or not; the message has the reason."""
 
 
 def is_json(data: bytes) -> bool:
@@ -82,7 +82,7 @@ def parse(data: bytes) -> Any:  # noqa: ANN401 - what JSON holds has no type
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise JsonError(f"{constant} is no JSON value")
+    raise JsonError(f"{constant} is not a JSON value")
 
 
 DECODER = JSONDecoder(parse_constant=_refuse, parse_int=str, parse_float=str)
@@ -259,7 +259,7 @@ def _kind(word: str) -> str:
         return "t"
     if NUMBER.fullmatch(word):
         return "0"
-    raise JsonError("it holds what is no value")
+    raise JsonError("it holds what is not a value")
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:

@@ -1,4 +1,4 @@
-"""Names that lead out of the target directory, clash, or hide what they are (APPNOTE 4.4.17)."""
+"""Names that lead out of the target directory, conflict, or hide what they are (APPNOTE 4.4.17)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DRIVE = re.compile(r"[A-Za-z]:")
 ODD = re.compile(r"[\0-\x09\x0b-\x1f\x7f\\:]|\.\.|\n[\n/]|\n\.\n")
 DETOUR = re.compile(r"//|(?:^|/)\./|(?:^|/)\.$|[\\\1-\x1f\x7f]|;[0-9]*\Z")
 DROPPED = re.compile(r"[\1-\x1f\x7f]|;[0-9]*\Z")
-"""What unzip leaves out of names: control bytes, and what may be a version of VMS."""
+"""What unzip drops from names: control bytes, and what may be a version of VMS."""
 AT_ENDS = re.compile(r"(?<=[^./])[. ]+(?=/|$)")
 CONTROL = re.compile(r"[\0-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 """What a chunk of harmless names, each on a line of its own, does not hold."""
@@ -42,7 +42,7 @@ def check_all(entries: Sequence[Entry], found: Findings) -> None:
                 check(entry.name, entry.header, found)
         if "/\n" in text or "\\\n" in text:
             _check_directories(chunk, found)
-    _check_clashes(entries, found)
+    _check_conflicts(entries, found)
 
 
 def check(name: str, at: int, found: Findings) -> None:
@@ -81,7 +81,7 @@ def _check_directories(entries: Sequence[Entry], found: Findings) -> None:
             found.add("directory-with-data", message, offset=entry.header, entry=entry.name)
 
 
-def _check_clashes(entries: Sequence[Entry], found: Findings) -> None:
+def _check_conflicts(entries: Sequence[Entry], found: Findings) -> None:
     """Report names that meet: exactly, on one path, after folding, or one as the directory of another."""
     names = {entry.name for entry in entries}
     if len(names) < len(entries):
@@ -113,7 +113,7 @@ def _report_repeated(entries: Sequence[Entry], key: Callable[[Entry], str], code
 
 
 def _path(entry: Entry) -> str:
-    """Give the path that a name leads to, without detours, in one Unicode form, as bsdtar makes it everywhere."""
+    """Return the path that a name leads to, without detours, in one Unicode form as bsdtar uses it."""
     name = entry.name if entry.flags & UTF8 or entry.name.isascii() else _raw(entry.name)
     if not name.isascii() and len(name) <= LONGEST_FOLDED:
         name = unicodedata.normalize("NFC", name)
@@ -125,7 +125,7 @@ def _path(entry: Entry) -> str:
 
 
 def _raw(name: str) -> str:
-    """Give what a name without a flag is to readers that take its bytes for UTF-8; unzip drops the byte 0xff."""
+    """Return what a name without a flag is to readers that take its bytes for UTF-8; unzip drops the byte 0xff."""
     with suppress(UnicodeError):
         raw = name.encode("cp437").replace(b"\xff", b"")
         name = raw.decode("cp437")
@@ -151,7 +151,7 @@ STRICTER: dict[str, Callable[[Entry], str] | None] = {
     "same-path": NAME,
     "similar-name": _path,
 }
-"""How names that meet are told from those that an earlier code has told of."""
+"""Names that meet are reported by the first code whose stricter rule does not cover them."""
 
 
 def _file_above(name: str, names: set[str]) -> str | None:
@@ -167,7 +167,7 @@ def _file_above(name: str, names: set[str]) -> str | None:
 
 
 def readings(entry: Entry) -> list[str]:
-    """Give what a name may be: without a flag also UTF-8 or Chinese (GBK), as many writers leave it.
+    """Return what a name may be: without a flag also UTF-8 or Chinese (GBK), as many writers leave it.
 
     :returns: empty where the name has no flag and is neither.
     """

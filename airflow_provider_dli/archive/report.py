@@ -52,7 +52,7 @@ class Report(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One entry, as recorded in the directory (APPNOTE 4.3.12); some 350 bytes each.
+    """One entry, as recorded in the central directory (APPNOTE 4.3.12); some 350 bytes each.
 
     :param name: as stored, unescaped: printed as it is, it may control your terminal.
     :param size: bytes after inflating.
@@ -165,29 +165,29 @@ def severity(code: str) -> Severity:
 ERRORS = {
     # the file as a whole
     "empty-file": "the file has no bytes",
-    "cut-short": "the reader gave fewer bytes than the file's size",
-    "changed-while-read": "the directory read first and the directory met in the pass differ",
-    "no-end-record": "there is no end record: the file was cut off or is no ZIP archive",
-    "trailing-data": "bytes other than zeros stand after the end record and its comment",
+    "cut-short": "the reader returned fewer bytes than the file's size",
+    "changed-while-read": "the central directory changed while the file was read",
+    "no-end-record": "there is no end record: the file was truncated or is not a ZIP archive",
+    "trailing-data": "bytes other than zeros follow the end record and its comment",
     "comment-cut": "the end record's comment is longer than what is left of the file",
     "end-record-in-comment": "the archive's comment holds another end record, which some readers would take",
     "second-end-record": "there is a second end record",
-    "prepended-data": "bytes stand before the first entry",
+    "prepended-data": "bytes precede the first entry",
     "split-archive": "the archive is one volume of several",
     "zip64-missing": "a field refers to ZIP64 data that is not there",
     "zip64-bad-record": "the ZIP64 end record or its locator is damaged",
     "zip64-mismatch": "ZIP64 end record and end record contradict each other",
-    # the directory
-    "no-directory": "the end record points at something that is no directory",
-    "wrong-directory-offset": "the directory does not begin where the end record says",
-    "wrong-directory-size": "the directory is not as long as the end record says",
-    "wrong-entry-count": "the directory has another number of entries than the end record says",
+    # the central directory
+    "no-directory": "there is no central directory where the end record points",
+    "wrong-directory-offset": "the central directory does not begin at the offset in the end record",
+    "wrong-directory-size": "the central directory has another size than in the end record",
+    "wrong-entry-count": "the central directory has another number of entries than in the end record",
     "bad-directory-header": "a directory header is damaged or cut off",
     "bad-extra-field": "an entry's extra field is damaged",
     "no-entries": "the archive is empty",
     # limits
     "too-many-entries": "more entries than the limit",
-    "directory-too-large": "the directory is larger than the limit",
+    "directory-too-large": "the central directory is larger than the limit",
     "entry-too-large": "an entry would inflate to more than the limit",
     "archive-too-large": "the entries together would inflate to more than the limit",
     "suspicious-ratio": "an entry, or all together, would inflate far more than real data does: a bomb",
@@ -202,7 +202,7 @@ ERRORS = {
     "duplicate-name": "two entries have the same name",
     "same-path": "two names lead to one path, where one file replaces the other",
     "path-conflict": "an entry is a file, and the directory of another entry",
-    # entries, by the directory
+    # entries, by the central directory
     "encrypted": "an entry is encrypted",
     "patched-data": "an entry is a patch, not data",
     "unsupported-method": "an entry is neither stored nor deflated",
@@ -215,24 +215,24 @@ ERRORS = {
     "stored-size-mismatch": "a stored entry has two different sizes",
     "impossible-size": "no deflate stream of that length inflates to that size",
     "bad-offset": "an entry lies outside of the file's data",
-    "overlap": "two entries, or an entry and the directory, share bytes",
-    # local headers against the directory
-    "bad-local-header": "there is no local header where the directory says",
-    "name-mismatch": "local header and directory differ in the name",
-    "flags-mismatch": "local header and directory differ in the flags",
-    "method-mismatch": "local header and directory differ in the compression method",
-    "crc-mismatch": "local header and directory differ in the CRC-32",
-    "size-mismatch": "local header and directory differ in a size",
+    "overlap": "two entries, or an entry and the central directory, share bytes",
+    # local headers compared with the central directory
+    "bad-local-header": "there is no local header at the offset in the central directory",
+    "name-mismatch": "local header and central directory differ in the name",
+    "flags-mismatch": "local header and central directory differ in the flags",
+    "method-mismatch": "local header and central directory differ in the compression method",
+    "crc-mismatch": "local header and central directory differ in the CRC-32",
+    "size-mismatch": "local header and central directory differ in a size",
     "missing-descriptor": "the data descriptor that the flags announce is not there",
-    "bad-descriptor": "the data descriptor contradicts the directory",
+    "bad-descriptor": "the data descriptor contradicts the central directory",
     "hidden-data": "bytes between the entries belong to none",
-    "hidden-entry": "an entry between the entries is not in the directory",
+    "hidden-entry": "an entry between the entries is not in the central directory",
     # content
-    "bad-crc": "the content has another CRC-32 than the directory says",
-    "wrong-size": "the content has another size than the directory says",
+    "bad-crc": "the content has another CRC-32 than the central directory records",
+    "wrong-size": "the content has another size than the central directory records",
     "bad-deflate": "the compressed data is damaged",
     "truncated-deflate": "the compressed data has no end",
-    "junk-after-deflate": "bytes stand between the end of the compressed data and the entry's end",
+    "junk-after-deflate": "there are bytes between the end of the compressed data and the entry's end",
     "bad-json": "a *.json entry is not JSON",
     # expectations
     "too-few-entries": "fewer entries than expected",
@@ -242,10 +242,10 @@ ERRORS = {
 """Defects: an archive with one of these fails."""
 
 WARNINGS = {
-    "similar-name": "two names differ only in case or in dots at the end, and clash on some file systems",
-    "zero-padding": "zeros stand after the end record, as of a tape's block",
-    "time-mismatch": "local header and directory differ in date or time",
-    "advisory-field": "a field that no reader needs is odd, or differs between local header and directory",
+    "similar-name": "two names differ only in case or in dots at the end, and conflict on some file systems",
+    "zero-padding": "zeros follow the end record, as of a tape's block",
+    "time-mismatch": "local header and central directory differ in date or time",
+    "advisory-field": "a field that no reader needs is odd, or differs between local header and central directory",
     "backslash-in-name": "a name holds a backslash, which is a separator on some systems only",
     "unusable-name": "a name, or a part of its path, is a dot or longer than file systems take",
     "control-character-in-name": "a name holds characters that change what a terminal or log shows",

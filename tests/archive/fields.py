@@ -1,6 +1,6 @@
 """Fields that may be wrong: which readers lose data by each, and what is said of it. The only list of them.
 
-Measured by ``tests/archive/test_judges.py`` with Python, unzip 6, 7-Zip, bsdtar, Java 17 and Go, of which it runs
+Measured by ``tests/archive/test_readers.py`` with Python, unzip 6, 7-Zip, bsdtar, Java 17 and Go, of which it runs
 those that are installed. A field by which nobody loses data never fails an archive; it is worth a warning at most,
 but for flags that no writer sets and 7-Zip complains of.
 """

@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing with atheris, which is not among the project's requirements: ``pip install atheris``.
 
 ``python tests/archive/fuzz.py -max_total_time=600`` starts from the corpus, good and bad; libFuzzer gets the
-arguments. An input that makes ``inspect`` raise, take more than 5 s or 512 MB, or call sound what Python cannot
+arguments. An input that makes ``inspect`` raise, take more than 5 s or 512 MB, or verify what Python cannot
 read, ends the run and is left behind as ``crash-…``.
 """
 

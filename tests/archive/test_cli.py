@@ -18,8 +18,8 @@ from airflow_provider_dli.archive.__main__ import EPILOG, main
 
 
 @pytest.fixture
-def sound(tmp_path: Path, maker: Any) -> Path:
-    path = tmp_path / "sound.zip"
+def intact(tmp_path: Path, maker: Any) -> Path:
+    path = tmp_path / "intact.zip"
     path.write_bytes(maker.build(maker.Member()))
     return path
 
@@ -31,46 +31,46 @@ def broken(tmp_path: Path, maker: Any) -> Path:
     return path
 
 
-def test_sound_archive(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_intact_archive(intact: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Status 0, one line and the hashes."""
-    assert main([str(sound), "--md5"]) == 0
-    report = inspect(io.BytesIO(sound.read_bytes()), md5=True)
+    assert main([str(intact), "--md5"]) == 0
+    report = inspect(io.BytesIO(intact.read_bytes()), md5=True)
     assert capsys.readouterr().out == (
-        f"{sound}: sound (1 entries, {report.size} bytes, level full)\n"
+        f"{intact}: verified (1 entries, {report.size} bytes, level full)\n"
         f"  sha256 {report.sha256}\n  md5 {report.md5}\n"
     )
 
 
-def test_broken_archive(broken: Path, sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_broken_archive(broken: Path, intact: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Status 1 if any is broken, a line for every finding, nothing that a terminal obeys."""
-    assert main([str(broken), str(sound)]) == 1
+    assert main([str(broken), str(intact)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("bro\\x1bken.zip: 1 defect (1 entries, 189 bytes, level full)")
     assert [line.split()[1] for line in lines[2:4]] == ["control-character-in-name", "crc-mismatch"]
     assert "in 'a\\nb' at byte 0" in lines[3]
 
 
-def test_json(broken: Path, sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json(broken: Path, intact: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One object a line."""
-    assert main([str(sound), str(broken), "--json", "--level", "directory"]) == 0
+    assert main([str(intact), str(broken), "--json", "--level", "directory"]) == 0
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
-    assert (first["file"], first["verified"], first["level"]) == (str(sound), True, "directory")
+    assert (first["file"], first["verified"], first["level"]) == (str(intact), True, "directory")
     assert [finding["code"] for finding in second["findings"]] == ["control-character-in-name"]
 
 
-def test_expected_jobs(sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_expected_jobs(intact: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """They can be named."""
-    assert main([str(sound), "--expect", "101", "--expect", "orders"]) == 0
-    assert main([str(sound), "--expect", "999", "--min-entries", "2"]) == 1
+    assert main([str(intact), "--expect", "101", "--expect", "orders"]) == 0
+    assert main([str(intact), "--expect", "999", "--min-entries", "2"]) == 1
     assert "2 defects" in capsys.readouterr().out
 
 
-def test_unreadable_file(sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_file(intact: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Status 2, and the other files are inspected all the same."""
-    assert main([str(tmp_path / "none.zip"), str(tmp_path), str(sound)]) == 2
+    assert main([str(tmp_path / "none.zip"), str(tmp_path), str(intact)]) == 2
     output = capsys.readouterr()
     assert "none.zip: cannot be read: No such file or directory" in output.err
-    assert "sound.zip: sound" in output.out
+    assert "intact.zip: verified" in output.out
 
 
 @pytest.mark.parametrize("arguments", [[], ["--level", "fast", "x"], ["--min-entries", "many", "x"]])
@@ -81,13 +81,13 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().err.startswith("usage: python -m airflow_provider_dli.archive")
 
 
-def test_the_help_tells_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_has_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
     """Scripts go by it."""
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
-    told = " ".join(capsys.readouterr().out.split())
-    assert EPILOG in told
-    assert "Prove ZIP archives whole." in told
+    shown = " ".join(capsys.readouterr().out.split())
+    assert EPILOG in shown
+    assert "Verify ZIP archives." in shown
 
 
 def test_as_a_process(broken: Path) -> None:
@@ -111,10 +111,10 @@ def piped(command: str, *files: Path, **environment: str) -> tuple[int, str, str
 
 
 @pytest.mark.parametrize(("reader", "options"), [("head -1", ""), ("head -c 1", "--json"), ("true", "--md5")])
-def test_who_stops_reading_changes_no_verdict(sound: Path, broken: Path, reader: str, options: str) -> None:
+def test_a_reader_that_stops_changes_no_verdict(intact: Path, broken: Path, reader: str, options: str) -> None:
     """No traceback, and the exit status is that of all files."""
     command = f'$CLI {options} "$@" | {reader}'
-    for files, expected in (((sound,) * 30, 0), ((sound,) * 30 + (broken,), 1), ((sound, Path("none.zip")), 2)):
+    for files, expected in (((intact,) * 30, 0), ((intact,) * 30 + (broken,), 1), ((intact, Path("none.zip")), 2)):
         status, _, errors = piped(command, *files)
         assert status == expected
         assert "Traceback" not in errors
@@ -122,17 +122,17 @@ def test_who_stops_reading_changes_no_verdict(sound: Path, broken: Path, reader:
 
 
 @pytest.mark.parametrize("redirected", ["2>&1 | true", ">&-", "2>&- >&-", "> /dev/null"])
-def test_without_anybody_to_tell(sound: Path, broken: Path, redirected: str) -> None:
+def test_the_exit_status_without_a_reader(intact: Path, broken: Path, redirected: str) -> None:
     """The exit status remains."""
-    assert piped(f'$CLI "$@" {redirected}', sound)[0] == 0
-    assert piped(f'$CLI "$@" {redirected}', sound, broken)[0] == 1
-    assert piped(f'$CLI "$@" {redirected}', sound, sound.with_name("none"), broken)[0] == 2
+    assert piped(f'$CLI "$@" {redirected}', intact)[0] == 0
+    assert piped(f'$CLI "$@" {redirected}', intact, broken)[0] == 1
+    assert piped(f'$CLI "$@" {redirected}', intact, intact.with_name("none"), broken)[0] == 2
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
-def test_a_report_that_cannot_be_written_is_no_verdict(sound: Path) -> None:
+def test_a_report_that_cannot_be_written_is_no_verdict(intact: Path) -> None:
     """Who keeps the report must not take the status for it."""
-    status, _, errors = piped('$CLI "$@" > /dev/full', sound)
+    status, _, errors = piped('$CLI "$@" > /dev/full', intact)
     assert (status, errors.count("\n")) == (2, 1)
     assert "the report cannot be written: No space left on device" in errors
 
@@ -152,7 +152,7 @@ def test_names_that_the_terminal_cannot_show(tmp_path: Path, maker: Any, environ
     assert "Traceback" not in errors
 
 
-def test_what_is_no_file(tmp_path: Path, sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_file(tmp_path: Path, intact: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A pipe is not waited for; a file without bytes is a broken archive; the others are inspected."""
     pipe, empty, locked = (tmp_path / name for name in ("pipe", "empty", "loop"))
     os.mkfifo(pipe)
@@ -161,10 +161,10 @@ def test_what_is_no_file(tmp_path: Path, sound: Path, capsys: pytest.CaptureFixt
     assert main([str(empty)]) == 1
     assert "empty-file" in capsys.readouterr().out
     for path in (pipe, tmp_path, locked, Path(os.devnull), tmp_path / ("x" * 5000), tmp_path / "no" / "where"):
-        assert main([str(path), str(sound)]) == 2
+        assert main([str(path), str(intact)]) == 2
         output = capsys.readouterr()
         assert "cannot be read: " in output.err
-        assert "sound.zip: sound" in output.out
+        assert "intact.zip: verified" in output.out
 
 
 def test_an_interrupt_is_no_traceback(tmp_path: Path, writers: Any) -> None:
@@ -178,7 +178,7 @@ def test_an_interrupt_is_no_traceback(tmp_path: Path, writers: Any) -> None:
     command = [sys.executable, "-c", reset, *COMMAND, *([str(path)] * 5000)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout
-        assert "sound" in running.stdout.readline()
+        assert "verified" in running.stdout.readline()
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=120)
     assert (running.returncode, errors) == (130, "interrupted\n")

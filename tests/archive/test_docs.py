@@ -1,4 +1,4 @@
-"""The page tells what the code does."""
+"""The page describes what the code does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGE = PATH.read_text()
 
 
 def shown(code: str | None) -> str:
-    """Give a code with its severity."""
+    """Return a code with its severity."""
     return f"{severity(code)}: `{code}`" if code else "–"
 
 
@@ -41,7 +41,7 @@ def test_all_options_are_listed() -> None:
 
 
 def test_all_fields_are_listed_with_who_loses_data() -> None:
-    """As the code has them; ``python -m tests.archive.test_docs`` writes them anew."""
+    """As the code has them; ``python -m tests.archive.test_docs`` writes them."""
     assert FIELD_TABLE in PAGE
 
 
@@ -55,4 +55,9 @@ def test_the_table_is_of_this_corpus(corpus: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     begin, end = "<!-- fields: begin -->", "<!-- fields: end -->"
-    PATH.write_text(re.sub(f"{begin}.*{end}", lambda _: f"{begin}\n{FIELD_TABLE}\n{end}", PAGE, flags=re.DOTALL))
+    page = re.sub(f"{begin}.*{end}", lambda _: f"{begin}\n{FIELD_TABLE}\n{end}", PAGE, flags=re.DOTALL)
+    for title, codes in (("Errors", ERRORS), ("Warnings", WARNINGS)):
+        rows = "".join(f"| `{code}` | {meaning} |\n" for code, meaning in codes.items())
+        start = page.index("| --- | --- |\n", page.index(f"**{title}**")) + len("| --- | --- |\n")
+        page = page[:start] + rows + page[page.index("\n\n", start) + 1 :]
+    PATH.write_text(page)

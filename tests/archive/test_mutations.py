@@ -53,7 +53,7 @@ def check(data: bytes, mutated: bytes) -> None:
 
 
 def check_report(data: bytes, report: Report) -> None:
-    """Hold what is true of any report, whatever the bytes: most of all that what is sound can be read."""
+    """Hold what is true of any report, whatever the bytes: most of all that what is verified can be read."""
     assert report.size == len(data)
     assert len(report.findings) <= 101 * 70
     for finding in report.findings:
@@ -124,7 +124,7 @@ PATCHES = st.lists(
 def test_any_bytes(
     small_good: dict[str, bytes], parts: list[bytes | int], patches: list[tuple[int, bytes]]
 ) -> None:
-    """Noise, signatures and archives, mutated many times: no error, no loop, and sound means readable."""
+    """Noise, signatures and archives, mutated many times: no error, no loop, and verified means readable."""
     archives = list(small_good.values())
     mutated = bytearray().join(archives[part % len(archives)] if isinstance(part, int) else part for part in parts)
     for at, patch in patches if mutated else []:
@@ -155,7 +155,7 @@ def narrowed(fields: dict[str, int]) -> dict[str, int]:
 
 @given(st.data())
 def test_any_fields(maker: Any, data: st.DataObject) -> None:
-    """Headers that say anything at all: no error, no loop, and sound means readable."""
+    """Headers that hold anything at all: no error, no loop, and verified means readable."""
     members = []
     for i in range(data.draw(st.integers(0, 4))):
         content = data.draw(st.binary(max_size=100))
@@ -180,7 +180,7 @@ def test_any_fields(maker: Any, data: st.DataObject) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_deflate_stream(maker: Any, stream: bytes) -> None:
-    """Noise for compressed data is never called sound, unless it is what the headers say."""
+    """Noise for compressed data is never verified, unless it is what the headers record."""
     archive = maker.build(maker.Member(b"x", b"content", raw=stream))
     report = inspect(io.BytesIO(archive))
     assert report.verified == (zlib.decompress(maker.deflate(b"content"), -15) == inflated(stream))

@@ -1,6 +1,6 @@
 """Every finding of the corpus, word by word: where, in which entry, what is wrong. It is what a red task says.
 
-The table is ``tests/golden/findings.json``; ``python -m tests.archive.test_findings`` writes it anew. Read what
+The table is ``tests/golden/findings.json``; ``python -m tests.archive.test_golden`` writes it anew. Read what
 has changed in it before you commit.
 """
 
@@ -56,8 +56,8 @@ def test_the_help_of_the_command(capsys: pytest.CaptureFixture[str], monkeypatch
     shown = " ".join(capsys.readouterr().out.split())
     assert shown.startswith("usage: python -m airflow_provider_dli.archive ")
     for words in (
-        "Prove ZIP archives whole.",
-        "--level {directory,full} what to read: the directory at the file's end, or every byte (default)",
+        "Verify ZIP archives.",
+        "--level {directory,full} what to read: the central directory at the file's end, or every byte (default)",
         "JOB an id or name that must be found in an entry's name or a *.json; may be repeated",
         "--min-entries N fewest files; default 1",
         "--md5 also print the MD5 of each file",

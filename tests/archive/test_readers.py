@@ -1,7 +1,7 @@
 """The table of fields against the readers on this machine: who loses data, and what we say.
 
-``python -m tests.archive.test_judges 5000`` changes archives at random so many times, and tries the readers on
-each that we call sound.
+``python -m tests.archive.test_readers 5000`` changes archives at random so many times, and tries the readers on
+each that is verified.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from airflow_provider_dli.archive import inspect
 from airflow_provider_dli.archive.report import severity
 from tests.archive.conftest import GOOD, made
 from tests.archive.fields import FIELDS, Field
-from tests.archive.judges import losing
+from tests.archive.readers import losing
 from tests.archive.zip_corpus.good import THREE, Z64
 from tests.archive.zip_corpus.maker import JOB, SENTINEL, Fields, Member, build, deflate, zip64_extra
 
@@ -206,7 +206,7 @@ def test_every_loss_fails_an_archive_unless_java_alone_refuses_it() -> None:
 
 
 def mutants(count: int, seed: int) -> Iterator[Made]:
-    """Change good archives at random, in their headers most of all, and give those that we call sound."""
+    """Change good archives at random, in their headers most of all, and yield those that are verified."""
     chance = random.Random(seed)
     sources = [(data, files) for data, files in map(_whole, GOOD) if len(data) < 4000 and files]
     for _ in range(count):
@@ -234,13 +234,13 @@ def _whole(name: str) -> Made:
 
 
 def misses(count: int, seed: int, folder: Path) -> tuple[int, dict[str, tuple[set[str], bytes]]]:
-    """Return how many changed archives we call sound, and those by which a reader other than Java loses data."""
+    """Return how many changed archives are verified, and those by which a reader other than Java loses data."""
     archives = {f"{number}": variant for number, variant in enumerate(mutants(count, seed))}
     found = losing(archives, folder)
     return len(archives), {name: (lost, archives[name][0]) for name, lost in found.items() if lost - {"Java"}}
 
 
-def test_no_reader_loses_data_by_what_is_sound(tmp_path: Path) -> None:
+def test_no_reader_loses_data_by_what_is_verified(tmp_path: Path) -> None:
     """Whatever happens to a header."""
     count, missed = misses(400, 20, tmp_path)
     assert count > 20
@@ -250,8 +250,6 @@ def test_no_reader_loses_data_by_what_is_sound(tmp_path: Path) -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as made_here:
         total, lost_by = misses(int(sys.argv[1]), len(sys.argv), Path(made_here))
-    sys.stdout.write(
-        f"{sys.argv[1]} changed archives, {total} called sound, {len(lost_by)} by which data is lost\n"
-    )
+    sys.stdout.write(f"{sys.argv[1]} changed archives, {total} verified, {len(lost_by)} by which data is lost\n")
     for who, bytes_of in lost_by.values():
         sys.stdout.write(f"{sorted(who)} {bytes_of.hex()}\n")

@@ -155,7 +155,7 @@ def test_directory_that_changes_while_it_is_read(maker: Any) -> None:
     report = inspect(Changing(data, maker.build(maker.Member(), comment=b"two")))
     (told,) = report.findings
     assert (told.code, told.offset) == ("changed-while-read", data.index(b"PK\1\2"))
-    assert told.message == "the end of the file was another when it was read first"
+    assert told.message == "the end of the file differs from what was read first"
 
 
 def test_errors_of_the_reader_pass_through() -> None:

@@ -150,9 +150,7 @@ def test_entries_are_counted_without_directories(maker: Any) -> None:
     """A directory is no job."""
     archive = maker.build(maker.Member(b"jobs/", b"", 0), maker.Member())
     assert missing(archive, Expectation(min_entries=1)) == []
-    assert missing(archive, Expectation(min_entries=2)) == [
-        ("too-few-entries", "1 files, at least 2 are expected")
-    ]
+    assert missing(archive, Expectation(min_entries=2)) == [("too-few-entries", "1 files, at least 2 expected")]
 
 
 def large(count: int = 600) -> bytes:
@@ -195,7 +193,7 @@ NOT_EXAMINED: dict[str, tuple[dict[str, bytes], Limits]] = {
     "nested too deeply": ({"a.json": b"[" * 70_000 + b"]" * 70_000}, Limits(json_bytes=1000)),
     "an archive in the archive": ({"inner.zip": b"PK", "b.json": b"{}"}, Limits()),
     "Limits(entry_bytes": ({"a.json": b"[" + b"1," * 900 + b"1]", "b.json": b"{}"}, Limits(entry_bytes=1000)),
-    "the directory does not lead to it": ({"a.json": b"{}", "b.json": b"{}"}, Limits(entries=1)),
+    "the central directory does not locate it": ({"a.json": b"{}", "b.json": b"{}"}, Limits(entries=1)),
 }
 
 

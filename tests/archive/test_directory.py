@@ -1,4 +1,4 @@
-"""Where things stand, in the file and among each other: what is told of one hides nothing of the next."""
+"""The end record, the central directory and the places of entries: a finding on one hides nothing of the next."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import re
 
 import pytest
 
-from airflow_provider_dli.archive import Limits
 from airflow_provider_dli.archive.endrecord import LOCATOR, ZIP64_RECORD
 from airflow_provider_dli.archive.source import TAIL
 
 from .findings import findings_of, findings_with_offsets
 from .zip_corpus.bad_structure import END
-from .zip_corpus.maker import STORED, UTF8, Member, build
+from .zip_corpus.maker import STORED, Member, build
 
 LARGE = bytes(100_000)
 
@@ -40,14 +39,6 @@ def test_a_header_that_says_it_is_longer_than_the_directory_is_told_with_its_pla
     assert ("bad-directory-header", None, data.rindex(b"PK\1\2")) in findings_with_offsets(data)
 
 
-def test_the_limit_of_entries_is_allowed() -> None:
-    """One more is not, even if the end record says that there are fewer."""
-    members = [Member(b"%d" % number) for number in range(9)]
-    assert findings_of(build(*members), Limits(entries=9)) == []
-    few = build(*members, end={"here": 1, "entries": 1})
-    assert [code for code, _ in findings_of(few, Limits(entries=8))] == ["too-many-entries"]
-
-
 @pytest.mark.parametrize("back", [29, 1, 0, -1, -100])
 def test_every_entry_that_would_begin_behind_the_others_is_told_of(back: int) -> None:
     """A local header of 30 bytes must fit in before the directory."""
@@ -67,13 +58,6 @@ def test_behind_entries_that_share_bytes_the_next_is_proven() -> None:
     broken = bytearray(whole)
     broken[whole.index(b"PK\1\2") - 9] ^= 0xFF
     assert {entry for code, entry in findings_of(bytes(broken)) if code not in {"overlap", "hidden-data"}} >= {"c"}
-
-
-def test_a_file_on_the_way_is_found_on_every_level() -> None:
-    """Not only as the first or the last directory of a path."""
-    members = [Member(b"a/b"), Member(b"a/b/c/d/e"), Member(b"x/y/z"), Member(b"x/y/z/1"), Member(b"q/r")]
-    found = [entry for code, entry in findings_of(build(*members)) if code == "path-conflict"]
-    assert found == ["a/b/c/d/e", "x/y/z/1"]
 
 
 def test_a_zip64_end_record_is_taken_before_one_in_the_comment() -> None:
@@ -111,11 +95,6 @@ def test_an_offset_in_the_middle_of_an_entry_is_no_sign_of_data_in_front(offset:
     assert findings_of(data) == [("wrong-directory-offset", None)]
 
 
-def test_the_limit_of_the_directory_counts_from_where_it_begins() -> None:
-    """Not from the start of the file."""
-    assert findings_of(build(Member(b"0", LARGE, method=STORED)), Limits(directory_bytes=100)) == []
-
-
 def test_a_locator_that_points_before_what_was_read_finds_nothing_there() -> None:
     """The end of the file is in memory; a place before it is no place counted from its end."""
     first = len(build(Member(b"0", LARGE, method=STORED), zip64={})) - TAIL
@@ -124,10 +103,3 @@ def test_a_locator_that_points_before_what_was_read_finds_nothing_there() -> Non
     )
     at = data.rindex(b"PK\6\7")
     assert findings_with_offsets(data) == [("zip64-bad-record", None, at)]
-
-
-@pytest.mark.parametrize(("plain", "other"), [("k", "\u212a"), ("ss", "\u00df"), ("s", "\u017f")])
-def test_a_name_in_ascii_may_be_similar_to_one_that_is_not(plain: str, other: str) -> None:
-    """Where the letters are one once case does not count."""
-    data = build(Member(plain.encode()), Member(other.encode(), flags=UTF8))
-    assert findings_of(data) == [("similar-name", other)]
