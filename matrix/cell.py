@@ -42,7 +42,7 @@ UNIT = (
         f"tests/airflow/test_{name}.py"
         for name in ("dli_hook", "operators", "deferrable", "sensor", "jobs", "job_sensor")
     ),
-    *(f"tests/airflow/test_{name}.py" for name in ("selection", "links", "masking", "many_jobs")),
+    *(f"tests/airflow/test_{name}.py" for name in ("links", "masking", "many_jobs")),
 )
 #: of the tests above, those that want a whole Airflow 3, or tools that are only for development
 NOT_HERE = "not in_a_whole_airflow and not compare"

@@ -1,22 +1,19 @@
-"""The records of requests in the task state, their log lines, and the summary of many failures."""
+"""The requests for jobs: their records in the task state, and their log lines."""
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
 import pytest
 
-from airflow_provider_dli.exceptions import DliException, DliFailException, group_by_reason
+from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import (
     DliDeleteFlinkJobsOperator,
-    DliExportFlinkJobsOperator,
     DliRunFlinkJobsOperator,
     DliSavepointFlinkJobsOperator,
     DliStopFlinkJobsOperator,
 )
-from airflow_provider_dli.task_state import RequestLog
 from dli_emulator import Emulator
 from tests.airflow.stores import StateStore, TaskInstance
 
@@ -77,22 +74,6 @@ def test_records_grow_with_the_number_of_jobs(world: Emulator) -> None:
     assert many < 240 * 800
 
 
-def test_records_survive_and_end_in_one_step() -> None:
-    """A generation that is over is not read again, wherever the process ended while it was dropped."""
-    store = StateStore()
-    context = {"task_state_store": store}
-    log = RequestLog(context, "key")
-    for number in range(3):
-        log.add({"number": number})
-    assert [each["number"] for each in RequestLog(context, "key").records] == [0, 1, 2]
-    leftovers = {name: value for name, value in store.kept.items() if name != "key"}
-    log.clear()
-    store.kept |= leftovers
-    again = RequestLog(context, "key")
-    again.add({"number": 9})
-    assert [each["number"] for each in RequestLog(context, "key").records] == [9]
-
-
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_throttled_request_does_not_hide_one_that_acted(world: Emulator, action: str) -> None:
     """The first response is lost before it shows, the second request is throttled; the next attempt sees it."""
@@ -128,39 +109,3 @@ def test_a_request_is_logged_with_its_subject_and_its_outcome(
     with pytest.raises(DliFailException):
         do(action, TaskInstance())
     assert f"Job {job_id}: {action} was refused: {operation}: HTTP 400 DLI.0001: no" in capsys.readouterr().out
-
-
-def test_a_refusal_of_all_batches_is_reported_once(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
-    """In the message and in the log, though each has a request id of its own."""
-    world.fault(
-        "ExportFlinkJobs", "error", times=None, status=403, code="DLI.0003", message="not allowed to export"
-    )
-    operator = DliExportFlinkJobsOperator(
-        task_id="export", obs_dir=f"{world.bucket}/all", job_selected=list(range(100, 120)), batch_size=1
-    )
-    with pytest.raises(DliFailException, match=r"20 jobs not exported .*\(20 batches\)") as caught:
-        operator.execute(TaskInstance().context)
-    assert str(caught.value).count("not allowed to export") == 1
-    lines = [line for line in capsys.readouterr().out.splitlines() if "NOT EXPORTED" in line]
-    assert len(lines) == 20
-    assert sum("not allowed to export" in line for line in lines) == 1
-    assert "for the reason of batch 1" in lines[-1]
-
-
-@pytest.mark.parametrize(
-    ("reasons", "groups"),
-    [
-        (["job 100 does not exist", "job 101 does not exist"], 1),
-        (["no (request id a1b2c3)", "no (request id ffee00)"], 1),
-        (["jobs 1, 2 are gone", "jobs 7, 8, 9 are gone"], 1),
-        (["HTTP 500: trouble", "HTTP 503: trouble"], 2),
-        (["HTTP 400 DLI.0003: no", "HTTP 400 DLI.0011: no"], 2),
-        (["no bucket a", "no bucket b"], 2),
-    ],
-)
-def test_reasons_that_differ_in_numbers_are_one(reasons: list[str], groups: int) -> None:
-    """Statuses and codes are no such numbers."""
-    found = group_by_reason(list(enumerate(reasons)))
-    assert len(found) == groups
-    assert found[0][0] == reasons[0]
-    assert json.dumps([each for _, members in found for each in members]) == "[0, 1]"

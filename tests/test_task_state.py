@@ -1,0 +1,52 @@
+"""What a task instance keeps over its attempts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_dli.task_state import RequestLog, TaskState
+from tests.airflow.stores import StateStore
+
+
+def test_a_state_is_loaded_until_it_is_cleared() -> None:
+    context = {"task_state_store": StateStore()}
+    TaskState(context, "key").save({"number": 1})
+    assert TaskState(context, "key").load() == {"number": 1}
+    TaskState(context, "key").clear()
+    assert TaskState(context, "key").load() == {}
+
+
+def test_a_state_is_not_loaded_after_a_day() -> None:
+    """Whoever clears the task later wants a new result."""
+    store = StateStore()
+    TaskState({"task_state_store": store}, "key").save({"number": 1})
+    store.set("key", store.get("key") | {"since": "2026-01-01T00:00:00+00:00"})
+    assert TaskState({"task_state_store": store}, "key").load() == {}
+
+
+def test_without_a_store_nothing_is_kept() -> None:
+    """Before Airflow 3.3."""
+    context: dict[str, Any] = {}
+    state, log = TaskState(context, "key"), RequestLog(context, "key")
+    state.save({"number": 1})
+    log.add({"number": 1})
+    assert state.load() == {}
+    assert log.records == [{"number": 1}]
+    assert not log.is_persistent
+    assert RequestLog(context, "key").records == []
+
+
+def test_records_survive_an_attempt_and_end_in_one_step() -> None:
+    """A cleared generation is not read again, wherever the process ended while its records were deleted."""
+    store = StateStore()
+    context = {"task_state_store": store}
+    log = RequestLog(context, "key")
+    for number in range(3):
+        log.add({"number": number})
+    assert [each["number"] for each in RequestLog(context, "key").records] == [0, 1, 2]
+    leftovers = {name: value for name, value in store.kept.items() if name != "key"}
+    log.clear()
+    store.kept |= leftovers
+    again = RequestLog(context, "key")
+    again.add({"number": 9})
+    assert [each["number"] for each in RequestLog(context, "key").records] == [9]
