@@ -9,9 +9,13 @@ from uuid import uuid4
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_dli.client.flink.status import JobSnapshot
+
 # Whoever clears a task days later wants a new result, and not to continue what a failed attempt began.
 _MAX_AGE = timedelta(hours=24)
 _SINCE = "since"
+#: jobs of a record; a record is written again for each of its jobs, so the bytes grow with the number of jobs
+_JOBS_PER_RECORD = 20
 
 
 class TaskState:
@@ -139,6 +143,96 @@ class RequestLog:
         if self._store:
             for name in names:
                 self._store.delete(name)
+
+
+class JobRequests:
+    """The requests of a task for jobs, over its attempts, each with the job's snapshot from before.
+
+    The snapshot is that before the first request whose outcome is not known. The outcome of a later request ends
+    nothing of an earlier one: a refusal takes back its own request alone.
+
+    :param log: of the task, under a key of the action's own
+    """
+
+    def __init__(self, log: RequestLog) -> None:
+        self._log = log
+        #: jobs of requests that are more than a day old and have no known outcome: they are reported, and dropped
+        self.expired: list[int] = []
+        if log.records and not log.is_recent:
+            entries = [(int(job_id), entry) for record in log.records for job_id, entry in record["jobs"].items()]
+            self.expired = [job_id for job_id, entry in entries if entry[1]]
+            log.clear()
+        self._places = {
+            int(job_id): number for number, record in enumerate(log.records) for job_id in record["jobs"]
+        }
+
+    @property
+    def job_ids(self) -> set[int]:
+        """The jobs that this or an earlier attempt has requested."""
+        return set(self._places)
+
+    def baseline(self, job_id: int) -> JobSnapshot | None:
+        """Return the snapshot of a job from before its request; None if it was not requested.
+
+        :param job_id: its id
+        """
+        return self._entry(job_id)[0] if job_id in self._places else None
+
+    def lost(self, job_id: int) -> int:
+        """Return the number of requests for a job that have no known outcome.
+
+        :param job_id: its id
+        """
+        return self._entry(job_id)[1] if job_id in self._places else 0
+
+    def open(self, job_id: int, snapshot: JobSnapshot) -> JobSnapshot:
+        """Record that a request is about to be sent; return the snapshot to compare its outcome with.
+
+        :param job_id: its id
+        :param snapshot: of the job as it is
+        """
+        if job_id in self._places:
+            self._entry(job_id)[1] += 1
+        else:
+            records = self._log.records
+            if not records or len(records[-1]["jobs"]) >= _JOBS_PER_RECORD:
+                self._log.add({"jobs": {}})
+            records[-1]["jobs"][str(job_id)] = [snapshot, 1, False]
+            self._places[job_id] = len(records) - 1
+        self._log.update(self._places[job_id])
+        return self._entry(job_id)[0]  # type: ignore[no-any-return]  # as it was recorded
+
+    def confirm(self, job_id: int) -> None:
+        """Record that the last request was accepted; written with the next one.
+
+        :param job_id: its id
+        """
+        entry = self._entry(job_id)
+        entry[1:] = [entry[1] - 1, True]
+
+    def cancel(self, job_id: int) -> None:
+        """Record that the last request surely had no effect.
+
+        :param job_id: its id
+        """
+        entry, number = self._entry(job_id), self._places[job_id]
+        entry[1] -= 1
+        if entry[1:] == [0, False]:
+            del self._log.records[number]["jobs"][str(job_id)], self._places[job_id]
+        self._log.update(number)
+
+    def replace(self, job_id: int, snapshot: JobSnapshot) -> None:
+        """Record what a later poll may no longer show.
+
+        :param job_id: its id
+        :param snapshot: from before the request, with that
+        """
+        self._entry(job_id)[0] = snapshot
+        self._log.update(self._places[job_id])
+
+    def _entry(self, job_id: int) -> list[Any]:
+        """Return the entry of a job: its snapshot, how many requests are open, and whether one was accepted."""
+        return self._log.records[self._places[job_id]]["jobs"][str(job_id)]  # type: ignore[no-any-return]  # likewise
 
 
 def _is_recent(since: object) -> bool:

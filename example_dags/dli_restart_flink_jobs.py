@@ -44,7 +44,7 @@ with DAG(
         savepoint_path="{{ var.value.dli_backup_bucket }}/savepoints",
         poll_interval=5,
     )
-    stop = DliStopFlinkJobsOperator(task_id="stop", job_ids=JOB_IDS, wait=False)
+    stop = DliStopFlinkJobsOperator(task_id="stop", job_ids=JOB_IDS, wait_for_completion=False)
     stopped = DliFlinkJobSensor(
         task_id="stopped", job_ids=JOB_IDS, target_state="stopped", poke_interval=5, timeout=1200
     )

@@ -82,17 +82,17 @@ is named, with its value, shortened, and with what would be right.
 what is made of these: *refused* where a task would do more, or check less, than was meant; *as if omitted* where that is harmless. Omit a
 parameter, or its key in the row of an `expand_kwargs`, to have its default. `job_selected=None` together with `is_selected=False`
 means all jobs explicitly, and is taken. A filter of a selection that is nothing does not filter; a selection, or a list, of which every given
-filter is nothing is refused. A job or queue that is really named `None` cannot be distinguished from nothing. `wait_for=None` means not to wait; an
-empty string is refused.
+filter is nothing is refused. A job or queue that is really named `None` cannot be distinguished from nothing.
 """  # noqa: E501 -- lines of a page
 _WIDTH = 140
 #: parameters that many have, which come last
 _SHARED = (
+    "wait_for_completion",
     "if_empty",
     "dli_conn_id",
     "timeout",
     "poll_interval",
-    "settling_time",
+    "status_grace_period",
     "reconcile_timeout",
     "deferrable",
 )

@@ -5,17 +5,19 @@ What a task needs is imported when it runs: this module is read with every DAG f
 
 from __future__ import annotations
 
-from airflow_provider_dli.operators.delete import DliDeleteFlinkJobsOperator
 from airflow_provider_dli.operators.export import DliExportFlinkJobsOperator
-from airflow_provider_dli.operators.listing import DliListFlinkJobsOperator
+from airflow_provider_dli.operators.jobs import (
+    DliDeleteFlinkJobsOperator,
+    DliListFlinkJobsOperator,
+    DliRunFlinkJobsOperator,
+    DliSavepointFlinkJobsOperator,
+    DliStopFlinkJobsOperator,
+)
 from airflow_provider_dli.operators.restore import (
     DliCompareFlinkJobsOperator,
     DliImportFlinkJobsOperator,
     DliPromoteFlinkJobsOperator,
 )
-from airflow_provider_dli.operators.run import DliRunFlinkJobsOperator
-from airflow_provider_dli.operators.savepoint import DliSavepointFlinkJobsOperator
-from airflow_provider_dli.operators.stop import DliStopFlinkJobsOperator
 from airflow_provider_dli.operators.verify import DliVerifyFlinkExportOperator
 
 __all__ = [

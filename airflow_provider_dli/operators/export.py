@@ -55,7 +55,7 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
     :param selection: instead of ``job_selected``, filters that select the jobs when the task runs: a mapping with
         the keys ``name_pattern``, ``job_type``, ``status``, ``queue_name``, ``user_name``, ``tags``,
         ``changed_since`` and ``exclude``, see
-        :class:`~airflow_provider_dli.operators.listing.DliListFlinkJobsOperator` (templated). ``{}`` means all
+        :class:`~airflow_provider_dli.operators.jobs.DliListFlinkJobsOperator` (templated). ``{}`` means all
         jobs. A selection of which every filter is empty, as in a form that nobody filled in, is an error, and so
         is one that renders to None
     :param if_empty: what the task does if ``selection`` selects no job: ``fail``, ``skip`` or ``succeed``. It
@@ -121,15 +121,15 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
 
     def execute(self, context: Context) -> list[str]:
         """Export the jobs; return the archives, each as ``bucket/key``."""
-        from airflow_provider_dli.selecting import nothing
         from airflow_provider_dli.services.export import export_jobs, lineage_of, raise_for_failures, read_options
+        from airflow_provider_dli.services.selection import apply_if_empty
 
         options, dli, obs = read_options(self)
         persist(context, self, dli, options.obs_dir.bucket)
         result = export_jobs(options, dli, obs, context, self.log)
         self.push_xcoms(context, **result.xcoms, return_value=result.archives)
         if result.is_empty:
-            nothing(options.if_empty, str(options.chosen))
+            apply_if_empty(options.if_empty, str(options.chosen))
         self.lineage = lineage_of(result, dli)
         add_asset_events(context, self.outlets, {archive: {"verified": False} for archive in result.archives})
         raise_for_failures(result, options, self.log)

@@ -222,7 +222,7 @@ class PromoteParameters(Parameters):
 
 
 class ListParameters(SelectionFields):
-    """Of :class:`~airflow_provider_dli.operators.listing.DliListFlinkJobsOperator`."""
+    """Of :class:`~airflow_provider_dli.operators.jobs.DliListFlinkJobsOperator`."""
 
     if_empty: types.EmptyChoice
     dli_conn_id: types.ConnId
@@ -250,37 +250,36 @@ class NamedJobs(Parameters):
 
 
 class DeleteParameters(NamedJobs):
-    """Of :class:`~airflow_provider_dli.operators.delete.DliDeleteFlinkJobsOperator`."""
+    """Of :class:`~airflow_provider_dli.operators.jobs.DliDeleteFlinkJobsOperator`."""
 
 
 class ActionParameters(NamedJobs):
     """What the operators share that change the state of jobs and wait for it."""
 
+    wait_for_completion: types.Flag
     timeout: types.Seconds
     poll_interval: types.PositiveSeconds
-    settling_time: types.Seconds
+    status_grace_period: types.Seconds
 
 
 class RunParameters(ActionParameters):
-    """Of :class:`~airflow_provider_dli.operators.run.DliRunFlinkJobsOperator`."""
+    """Of :class:`~airflow_provider_dli.operators.jobs.DliRunFlinkJobsOperator`."""
 
     resume_savepoint: types.Flag
-    wait_for: types.WaitChoice
+    target_state: types.RunTargetChoice
     stop_on_kill: types.Flag
 
 
 class StopParameters(ActionParameters):
-    """Of :class:`~airflow_provider_dli.operators.stop.DliStopFlinkJobsOperator`."""
+    """Of :class:`~airflow_provider_dli.operators.jobs.DliStopFlinkJobsOperator`."""
 
     trigger_savepoint: types.Flag
-    wait: types.Flag
 
 
 class SavepointParameters(ActionParameters):
-    """Of :class:`~airflow_provider_dli.operators.savepoint.DliSavepointFlinkJobsOperator`."""
+    """Of :class:`~airflow_provider_dli.operators.jobs.DliSavepointFlinkJobsOperator`."""
 
     savepoint_path: types.SavepointDirectory = None
-    wait: types.Flag
 
 
 class ArchiveSensorParameters(Parameters):
@@ -296,6 +295,6 @@ class JobSensorParameters(Parameters):
     """Of :class:`~airflow_provider_dli.sensors.jobs.DliFlinkJobSensor`."""
 
     job_ids: types.JobIds
-    target_state: types.GoalChoice
+    target_state: types.TargetStateChoice
     status_grace_period: types.Seconds
     dli_conn_id: types.ConnId

@@ -14,7 +14,7 @@ from fnmatch import translate
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic import Field, GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
 from airflow_provider_dli.client.errors import ConfigurationError
@@ -344,13 +344,6 @@ def _one_of(choices: object) -> Kind:
     return Kind("choice", f"give one of {', '.join(get_args(choices))}", bare)
 
 
-def _none_itself(value: object) -> object:
-    # An empty field of a form chooses nothing.
-    if value is not None and is_nothing(value):
-        raise Nothing(value)
-    return value
-
-
 Flag = Annotated[bool, Kind("flag", "give True or False", _flag)]
 OptionalFlag = Annotated[bool | None, Kind("optional flag", "give True or False", _flag, *_AS_OMITTED)]
 PositiveInt = Annotated[
@@ -380,14 +373,9 @@ SensorLevelChoice = Annotated[
 ]
 Conflict = Literal["fail", "keep"]
 ConflictChoice = Annotated[Conflict, _one_of(Conflict)]
-GoalChoice = Annotated[TargetState, _one_of(TargetState)]
-WaitChoice = Annotated[
-    Literal["running", "finished"] | None,
-    Kind(
-        "choice or None", "give 'running', 'finished' or None", bare, "None is a choice; a string is refused", None
-    ),
-    BeforeValidator(_none_itself),
-]
+TargetStateChoice = Annotated[TargetState, _one_of(TargetState)]
+RunTarget = Literal["running", "finished"]
+RunTargetChoice = Annotated[RunTarget, _one_of(RunTarget)]
 _CONNECTION = "give the id of a connection of type dli"
 ConnId = Annotated[str, Kind("connection", _CONNECTION, _conn_id)]
 OptionalConnId = Annotated[str | None, Kind("optional connection", _CONNECTION, _conn_id, *_AS_OMITTED)]

@@ -80,16 +80,16 @@ class DliFlinkJobSensor(DliSensor):
 
     def _poll(self, context: Context) -> PokeReturnValue:
         """Poll once; once all jobs have reached the state, they are the result."""
-        from airflow_provider_dli.lifecycle.waiting import judge, look, standing
+        from airflow_provider_dli.services.job_status import poll_jobs, raise_for_failures, status_counts
 
         tracker, elapsed = self._tracker(), self._elapsed(context)
-        if failure := look(self.hook, tracker):
-            raise failure
+        poll_jobs(self.hook, tracker)
         tracker.requested_at = self.hook.service_time() - elapsed
         if tracker.pending(self.hook.service_time()):
-            self.log.info("Not all %s: %s", tracker.target_state, standing(tracker))
+            self.log.info("Not all %s: %s", tracker.target_state, status_counts(tracker))
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=judge(self.hook, tracker, self.timeout, self.log))
+        jobs = raise_for_failures(self.hook, tracker, self.timeout, self.log)
+        return PokeReturnValue(is_done=True, xcom_value=jobs)
 
     def _defer(self) -> None:
         from airflow_provider_dli.triggers.flink import FlinkJobsTrigger, tracker_state
@@ -111,18 +111,18 @@ class DliFlinkJobSensor(DliSensor):
         """Go on after the triggerer has waited."""
         from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
-        from airflow_provider_dli.lifecycle.waiting import judge, standing, wait
+        from airflow_provider_dli.services.job_status import raise_for_failures, status_counts, wait_for_jobs
         from airflow_provider_dli.triggers.deferral import event_status
 
         del context
         event_status(event)
         tracker = self._tracker()
         tracker.grace_period = 0  # the trigger has waited for it
-        wait(self.hook, tracker, 0, self.poke_interval, self.log)
+        wait_for_jobs(self.hook, tracker, 0, self.poke_interval, self.log)
         if tracker.pending(self.hook.service_time()):
-            message = f"Not all {tracker.target_state} within {self.timeout:.0f} s: {standing(tracker)}"
+            message = f"Not all {tracker.target_state} within {self.timeout:.0f} s: {status_counts(tracker)}"
             raise AirflowSensorTimeout(escaped(message))
-        return judge(self.hook, tracker, self.timeout, self.log)
+        return raise_for_failures(self.hook, tracker, self.timeout, self.log)
 
     def _tracker(self) -> JobTracker:
         """Check every parameter, before anything is sent."""

@@ -11,9 +11,9 @@ from airflow_provider_dli.exceptions import DliFailException, translated
 from airflow_provider_dli.formatting import markdown_table, pluralize, text_table
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
-from airflow_provider_dli.lifecycle.looking import find
 from airflow_provider_dli.parameters.models import CompareParameters
 from airflow_provider_dli.services import report
+from airflow_provider_dli.services.job_status import get_job_or_none
 from airflow_provider_dli.wording import Logger
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def compare_jobs(
     is_one_project = project_of(source) == project_of(target)
     comparisons: list[JobComparison] = []
     for each in mapping:
-        original = find(source, each.old_job_id)
+        original = get_job_or_none(source, each.old_job_id)
         new_id = each.new_job_id
         if new_id is None and each.recovered and original:
             new_id = ids.get(original.name)
@@ -128,7 +128,7 @@ def project_of(hook: DliHook) -> tuple[str, str]:
 def _compare(
     old_id: int, source: FlinkJob | None, new_id: int | None, target: DliHook, *, show_values: bool
 ) -> JobComparison:
-    restored = None if new_id is None else find(target, new_id)
+    restored = None if new_id is None else get_job_or_none(target, new_id)
     name = source.name if source else None
     if source is None or restored is None:
         return JobComparison(old_id, new_id if restored else None, name)

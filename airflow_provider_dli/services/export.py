@@ -37,9 +37,9 @@ from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.lineage import Lineage, jobs_dataset, obs_dataset
 from airflow_provider_dli.parameters.models import ExportParameters
-from airflow_provider_dli.selecting import select
 from airflow_provider_dli.services.export_recovery import ExportRecovery, ExportRequests
 from airflow_provider_dli.services.reconcile import call_with_reconciliation
+from airflow_provider_dli.services.selection import select_jobs
 from airflow_provider_dli.task_state import RequestLog
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _select_job_ids(
     if (selected := requests.selected) is not None:
         log.info("Continuing with the %s that an earlier attempt selected.", pluralize(len(selected), "job"))
         return tuple(selected)
-    ids = sorted(job.job_id for job in select(dli, options.chosen, log))
+    ids = sorted(job.job_id for job in select_jobs(dli, options.chosen, log))
     if ids:
         requests.select(ids)
     return tuple(ids)

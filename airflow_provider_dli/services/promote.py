@@ -25,9 +25,9 @@ from airflow_provider_dli.escaping import beginning
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.formatting import pluralize, text_table
 from airflow_provider_dli.hooks.dli import DliHook
-from airflow_provider_dli.lifecycle.looking import all_of
 from airflow_provider_dli.parameters.models import PromoteParameters
 from airflow_provider_dli.services.compare import project_of
+from airflow_provider_dli.services.job_status import get_jobs
 from airflow_provider_dli.services.reconcile import call_with_reconciliation
 from airflow_provider_dli.wording import Logger
 
@@ -159,7 +159,7 @@ def plan(options: PromoteParameters, source: DliHook, target: DliHook, log: Logg
         )
     used: Counter[tuple[str, str]] = Counter()
     replacements = Replacements(options.queues, options.replacements)
-    jobs = all_of(source, options.job_ids)
+    jobs = get_jobs(source, options.job_ids)
     _refuse_equal_names(jobs.values())
     ids = {job.name: job.job_id for job in target.list_flink_jobs()}
     for job in jobs.values():

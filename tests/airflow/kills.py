@@ -186,7 +186,7 @@ def restore(world: Emulator, environment: dict[str, str], chance: Chance) -> Pro
 def run(world: Emulator, environment: dict[str, str], chance: Chance) -> Problem | None:
     """Run: each job runs, and was submitted once."""
     slow(world, "BatchRunFlinkJobs", chance)
-    parameters = {"job_ids": [100, 114, 108, 113], "poll_interval": 0.05, "settling_time": TIMEOUT}
+    parameters = {"job_ids": [100, 114, 108, 113], "poll_interval": 0.05, "status_grace_period": TIMEOUT}
     result, log = run_with_kills("DliRunFlinkJobsOperator", parameters, environment, chance)
     jobs = [job for job_id in (100, 114, 108, 113) if (job := world.state.job(job_id))]
     words = f"{[(job.status, job.runs) for job in jobs]}: {log[-2000:]}"
@@ -198,7 +198,7 @@ def run(world: Emulator, environment: dict[str, str], chance: Chance) -> Problem
 def stop(world: Emulator, environment: dict[str, str], chance: Chance) -> Problem | None:
     """Stop: each job is stopped."""
     slow(world, "BatchStopFlinkJobs", chance)
-    parameters = {"job_ids": [103, 117, 106], "poll_interval": 0.05, "settling_time": TIMEOUT}
+    parameters = {"job_ids": [103, 117, 106], "poll_interval": 0.05, "status_grace_period": TIMEOUT}
     result, log = run_with_kills("DliStopFlinkJobsOperator", parameters, environment, chance)
     jobs = [job for job_id in (103, 117, 106) if (job := world.state.job(job_id))]
     words = f"{[(job.status, job.stops) for job in jobs]}: {log[-2000:]}"

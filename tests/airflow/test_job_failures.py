@@ -26,7 +26,7 @@ def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 def stop(*job_ids: int, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
-    given = {"poll_interval": 0.05, "timeout": 120, "settling_time": 0.2, **parameters}
+    given = {"poll_interval": 0.05, "timeout": 120, "status_grace_period": 0.2, **parameters}
     operator = DliStopFlinkJobsOperator(task_id="stop", job_ids=list(job_ids), **given)
     return operator.execute((instance or TaskInstance()).context)
 
@@ -65,8 +65,8 @@ def test_who_is_refused_altogether_asks_no_more(world: Emulator, kind: str, give
         stop(*FOUR)
     told = str(red.value)
     assert told.startswith("stop: 4 of 4 jobs failed: job 103: ")
-    assert "jobs 106, 101: not asked, since it would be refused as job 117 was" in told
-    assert told.endswith("It was asked of no other.")
+    assert "jobs 106, 101: not requested, since it would be refused as job 117 was" in told
+    assert told.endswith("It was requested of no other.")
     assert (stops(world), asked(world, "BatchStopFlinkJobs")) == ([0, 0, 0, 0], 2)
 
 
@@ -98,7 +98,7 @@ def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bo
         task_id="stop",
         job_ids=[103],
         poll_interval=0.05,
-        settling_time=0.2,
+        status_grace_period=0.2,
         timeout=timeout,
         deferrable=deferrable,
     )

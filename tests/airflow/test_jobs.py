@@ -22,7 +22,7 @@ from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
 
-QUICK: dict[str, Any] = {"poll_interval": 0.02, "timeout": 120, "settling_time": 2}
+QUICK: dict[str, Any] = {"poll_interval": 0.02, "timeout": 120, "status_grace_period": 2}
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_a_job_that_does_not_start_is_red(world: Emulator, path: list[str], reas
     world.fault("BatchRunFlinkJobs", "statuses", path=path)
     instance = TaskInstance()
     with pytest.raises(DliFailException, match=reason) as caught:
-        run([100], instance, settling_time=0.3)
+        run([100], instance, status_grace_period=0.3)
     assert isinstance(caught.value, AirflowFailException)
     assert instance.store.kept == {}
     assert run([100], instance)[0]["status"] == "job_running"
@@ -114,16 +114,16 @@ def test_a_job_that_may_come_back_from_an_exception_is_waited_for(world: Emulato
 
 
 def test_a_job_with_an_end_is_waited_for_to_it(world: Emulator) -> None:
-    """``wait_for='finished'``."""
+    """``target_state='finished'``."""
     world.fault("BatchRunFlinkJobs", "statuses", path=["job_submitting", "job_running", "job_finish"])
-    assert run([100], wait_for="finished")[0]["status"] == "job_finish"
+    assert run([100], target_state="finished")[0]["status"] == "job_finish"
 
 
 def test_nothing_is_waited_for_where_none_is_wanted(world: Emulator) -> None:
-    """``wait_for=None``: asked, and told how it stands."""
+    """``wait_for_completion=False``: asked, and told how it stands."""
     world.state.settings.step_seconds = 60
-    assert run([100], wait_for=None)[0]["status"] == "job_init"
-    assert stop([103], wait=False)[0]["status"] == "job_canceling"
+    assert run([100], wait_for_completion=False)[0]["status"] == "job_init"
+    assert stop([103], wait_for_completion=False)[0]["status"] == "job_canceling"
 
 
 def test_time_is_up(world: Emulator) -> None:
@@ -180,7 +180,7 @@ def test_no_jobs_are_never_all_jobs(world: Emulator, operator: Any, job_ids: Any
 
 def test_a_job_that_does_not_exist_stops_all_before_any_is_asked(world: Emulator) -> None:
     """Nothing is half done."""
-    with pytest.raises(DliFailException, match=r"job_ids: project \S+ has no job 7, 8; .*Nothing was asked"):
+    with pytest.raises(DliFailException, match=r"job_ids: project \S+ has no job 7, 8; .*No request was sent"):
         run([100, 7, 8])
     assert job(world, 100).runs == 0
 
@@ -213,7 +213,7 @@ def test_a_lost_answer_of_a_run_that_happened(world: Emulator, kind: str) -> Non
 def test_a_lost_answer_of_a_run_that_did_not(world: Emulator, kind: str) -> None:
     """The job shows nothing for the settling time; it is asked again."""
     world.fault("BatchRunFlinkJobs", kind)
-    assert run([100], settling_time=0.3)[0]["status"] == "job_running"
+    assert run([100], status_grace_period=0.3)[0]["status"] == "job_running"
     assert job(world, 100).runs == 1
     assert asked(world, "BatchRunFlinkJobs") == 2
 
@@ -223,7 +223,7 @@ def test_a_try_that_was_killed_while_it_asked(world: Emulator, acted: bool) -> N
     """The next one sees by the job whether the service acted."""
     instance = TaskInstance()
     world.fault("BatchRunFlinkJobs", "cut_after" if acted else "cut_before")
-    operator = DliRunFlinkJobsOperator(task_id="run", job_ids=[100], **{**QUICK, "settling_time": 0.0})
+    operator = DliRunFlinkJobsOperator(task_id="run", job_ids=[100], **{**QUICK, "status_grace_period": 0.0})
     operator.log.info("the try that is killed")
     log = RequestLog(instance.context, "dli_run")
     log.add({"jobs": {"100": [["job_init", None, None], 1, False]}})
@@ -231,7 +231,7 @@ def test_a_try_that_was_killed_while_it_asked(world: Emulator, acted: bool) -> N
         world.faults.clear()
         world.state.jobs[100].runs = 1
         world.state.jobs[100].begin(("job_init", "job_submitting", "job_running"), time.time(), 0.1)
-    assert run([100], instance, settling_time=1)[0]["status"] == "job_running"
+    assert run([100], instance, status_grace_period=1)[0]["status"] == "job_running"
     assert job(world, 100).runs == 1
 
 
@@ -260,7 +260,7 @@ def test_a_deletion_without_effect(world: Emulator) -> None:
     world.fault("DeleteFlinkJob", "reply", body={"is_success": "true", "message": ""})
     instance = TaskInstance()
     operator = DliDeleteFlinkJobsOperator(task_id="delete", job_ids=[100, 103])
-    with pytest.raises(DliException, match=r"delete of job 103 .* was accepted, and it does not show") as caught:
+    with pytest.raises(DliException, match=r"103 .* was accepted, but the job is still there") as caught:
         operator.execute(instance.context)
     assert not isinstance(caught.value, DliFailException)
     assert 103 in world.state.jobs
@@ -333,6 +333,6 @@ def test_an_unknown_event_is_red(event: Any) -> None:
 
 def test_a_wrong_goal_is_refused(world: Emulator) -> None:
     """By its field, before anything is sent."""
-    with pytest.raises(DliFailException, match=r"^wait_for: 'done' is not possible"):
-        run([100], wait_for="done")
+    with pytest.raises(DliFailException, match=r"^target_state: 'done' is not possible"):
+        run([100], target_state="done")
     assert len(world.requests) == 0

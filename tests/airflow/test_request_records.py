@@ -17,7 +17,7 @@ from airflow_provider_dli.operators.dli import (
 from dli_emulator import Emulator
 from tests.airflow.stores import StateStore, TaskInstance
 
-QUICK: dict[str, Any] = {"poll_interval": 0.05, "settling_time": 0.3}
+QUICK: dict[str, Any] = {"poll_interval": 0.05, "status_grace_period": 0.3}
 ACTIONS: dict[str, tuple[Any, str, int]] = {
     "run": (DliRunFlinkJobsOperator, "BatchRunFlinkJobs", 100),
     "stop": (DliStopFlinkJobsOperator, "BatchStopFlinkJobs", 103),
@@ -88,7 +88,7 @@ def test_a_throttled_request_does_not_hide_one_that_acted(world: Emulator, actio
     job = world.state.jobs.get(job_id)
     if action == "run" and job:
         job.plan, job.status, job.start_time = [], "job_finish", 1  # it has run to its end meanwhile
-    do(action, instance, **({"wait_for": "finished"} if action == "run" else {}))
+    do(action, instance, **({"target_state": "finished"} if action == "run" else {}))
     assert acted(world, operation) == 1
     assert instance.store.kept == {}
 

@@ -15,7 +15,7 @@ from dli_emulator import Emulator
 from tests.airflow.execution_modes import both_modes, run_to_completion
 from tests.airflow.stores import TaskInstance
 
-QUICK: dict[str, Any] = {"poll_interval": 0.05, "timeout": 120, "settling_time": 1.0}
+QUICK: dict[str, Any] = {"poll_interval": 0.05, "timeout": 120, "status_grace_period": 1.0}
 TAKEN = json.dumps({"is_success": "true", "message": '{"is_success": "true", "message": "api.msg.deal"}'})
 
 
@@ -95,11 +95,11 @@ def test_somebody_elses_savepoint_that_does_not_end(world: Emulator, deferrable:
 
 
 def test_not_to_wait_for_somebody_elses(world: Emulator) -> None:
-    """With ``wait=False`` nobody would ask after it."""
+    """With ``wait_for_completion=False`` nobody would ask after it."""
     with pytest.raises(
-        DliException, match=r"Job 110 .*is being saved already: .*It was not asked; try again"
+        DliException, match=r"Job 110 .*is being saved already: .*No request was sent; try again"
     ) as red:
-        save(110, wait=False).execute({})
+        save(110, wait_for_completion=False).execute({})
     assert (isinstance(red.value, DliFailException), asked(world)) == (False, 0)
 
 
@@ -143,7 +143,7 @@ def test_a_stop_that_shows_no_savepoint_is_warned_of(world: Emulator, capsys: py
     world.fault("BatchStopFlinkJobs", "reply", status=200, body=body)
     plan(world, 103, 0.2, "job_canceling", "job_cancel_success")
     assert stop(103).execute({})[0]["status"] == "job_cancel_success"
-    assert "Job 103 was asked to stop with a savepoint, and shows none" in capsys.readouterr().out
+    assert "Job 103 was requested to stop with a savepoint, and shows none" in capsys.readouterr().out
 
 
 def test_a_stop_that_shows_one_is_not_warned_of(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:

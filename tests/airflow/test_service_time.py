@@ -14,8 +14,8 @@ import pytest
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
-from airflow_provider_dli.selecting import select
 from airflow_provider_dli.selection import Selection
+from airflow_provider_dli.services.selection import select_jobs
 from tests.client.skewed_server import PLACE, SLACK, SkewedServer, skewed_server
 
 
@@ -59,4 +59,4 @@ def test_changes_are_by_the_clock_of_dli(connect: Any, skewed: SkewedServer, ahe
     ]  # fmt: skip
     skewed.listed = {"is_success": "true", "job_list": {"total_count": 3, "jobs": jobs}}
     selection = Selection(changed_since=datetime.fromtimestamp(since, UTC))
-    assert [job.job_id for job in select(DliHook(), selection, logging.getLogger())] == meant
+    assert [job.job_id for job in select_jobs(DliHook(), selection, logging.getLogger())] == meant

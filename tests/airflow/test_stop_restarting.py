@@ -32,7 +32,7 @@ def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 def stop(*job_ids: int, **parameters: Any) -> DliStopFlinkJobsOperator:
-    given = {"poll_interval": 0.05, "timeout": 120, "settling_time": 0.3, **parameters}
+    given = {"poll_interval": 0.05, "timeout": 120, "status_grace_period": 0.3, **parameters}
     return DliStopFlinkJobsOperator(task_id="stop", job_ids=list(job_ids), **given)
 
 
@@ -89,11 +89,11 @@ def test_one_that_comes_back_after_it_was_asked(world: Emulator, deferrable: boo
 
 
 def test_not_to_wait_for_it_is_no_success(world: Emulator) -> None:
-    """With ``wait=False`` nobody would ask it again; a later try may."""
+    """With ``wait_for_completion=False`` nobody would ask it again; a later try may."""
     with pytest.raises(
-        DliException, match=r"Job 104 .*is job_running_exception\. .*It was not asked; try again"
+        DliException, match=r"Job 104 .*is job_running_exception\. .*No request was sent; try again"
     ) as red:
-        stop(104, wait=False).execute({})
+        stop(104, wait_for_completion=False).execute({})
     assert not isinstance(red.value, DliFailException)
     assert world.state.jobs[104].stops == 0
 

@@ -167,7 +167,7 @@ class Task:
 
 #: what makes success wrong, whatever has happened
 NEVER: Callable[[Lab, Any], bool] = lambda _, __: False  # noqa: E731 -- a value of the table below
-_WAITS: dict[str, Any] = {"poll_interval": 0.1, "settling_time": 0.2}
+_WAITS: dict[str, Any] = {"poll_interval": 0.1, "status_grace_period": 0.2}
 
 
 # --- export

@@ -9,7 +9,7 @@ from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliRu
 
 RETRIED: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(0)}
 EXPORT: dict[str, Any] = {"dli_conn_id": "dli_impatient", "reconcile_timeout": 2}
-RUN: dict[str, Any] = {"dli_conn_id": "dli_impatient", "settling_time": 2}
+RUN: dict[str, Any] = {"dli_conn_id": "dli_impatient", "status_grace_period": 2}
 
 with DAG("export_over_attempts", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args=RETRIED):
     DliExportFlinkJobsOperator(
@@ -26,4 +26,4 @@ with DAG("mapped_over_attempts", schedule=None, start_date=datetime(2026, 1, 1, 
     )
 
 with DAG("run_over_attempts", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args=RETRIED):
-    DliRunFlinkJobsOperator(task_id="run", job_ids=[100], wait_for="finished", poll_interval=0.2, **RUN)
+    DliRunFlinkJobsOperator(task_id="run", job_ids=[100], target_state="finished", poll_interval=0.2, **RUN)

@@ -1,0 +1,498 @@
+"""List, run, stop, save and delete Flink jobs.
+
+What a task needs is imported when it runs: this module is read with every DAG file.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.operators.base import DliBaseOperator
+from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
+from airflow_provider_dli.triggers.deferral import Deferrable, ExecutionTimeoutError, event_status, seconds_left
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_dli.client.flink.status import JobTracker
+    from airflow_provider_dli.parameters import IfEmpty
+    from airflow_provider_dli.parameters.models import ActionParameters
+    from airflow_provider_dli.services.job_actions import JobAction
+    from airflow_provider_dli.services.jobs import ActionRunner
+
+
+class DliListFlinkJobsOperator(DliBaseOperator):
+    """Select Flink jobs of a DLI project, at one moment, by their ids.
+
+    Follows *Querying the List of Flink Jobs* of the DLI API reference (dli_02_0234). Without any filter, all jobs.
+
+    Pushes a list of jobs, oldest first, as ``return_value``: ``job_id``, ``name``, ``job_type``, ``status``,
+    ``queue_name``, ``create_time`` and ``update_time`` (epoch milliseconds; the latter only with
+    ``changed_since``); and under ``job_ids`` their ids alone, for ``job_selected`` of an export.
+
+    :param name_pattern: wildcards for the name: ``*``, ``?`` and ``[...]``; a list, or a string with commas
+        between, of which one must match (templated)
+    :param job_type: ``flink_sql_job``, ``flink_opensource_sql_job``, ``flink_sql_edge_job`` or ``flink_jar_job``
+        (templated)
+    :param status: one or several statuses, such as ``job_running`` (templated)
+    :param queue_name: name of a queue (templated)
+    :param user_name: name of the user who created the jobs (templated)
+    :param tags: a mapping, or ``key=value,key=value``; each must match (templated)
+    :param changed_since: jobs created or changed since then: a datetime or ISO 8601, such as
+        ``{{ prev_start_date_success }}`` (templated)
+    :param exclude: ids, or wildcards for names, of jobs to leave out (templated)
+    :param if_empty: what to do if no job matches: ``fail``, ``skip`` or ``succeed`` (templated)
+    :param dli_conn_id: connection of type ``dli`` (templated)
+    :raises DliFailException: if a filter or the connection cannot be used, or no job matches; no retry is spent
+    :raises DliException: if DLI cannot be reached or is in trouble; a retry may help
+    """
+
+    template_fields: Sequence[str] = (
+        "name_pattern",
+        "job_type",
+        "status",
+        "queue_name",
+        "user_name",
+        "tags",
+        "changed_since",
+        "exclude",
+        "if_empty",
+        "dli_conn_id",
+    )
+    operator_extra_links = (DliConsoleLink(),)
+    ui_color = "#e6f1f2"
+
+    def __init__(  # noqa: PLR0913 -- the filters, by name
+        self,
+        *,
+        name_pattern: Iterable[str] | str | XComArg | NotGiven | None = NOT_GIVEN,
+        job_type: str | NotGiven | None = NOT_GIVEN,
+        status: Iterable[str] | str | XComArg | NotGiven | None = NOT_GIVEN,
+        queue_name: str | NotGiven | None = NOT_GIVEN,
+        user_name: str | NotGiven | None = NOT_GIVEN,
+        tags: Mapping[str, str] | str | XComArg | NotGiven | None = NOT_GIVEN,
+        changed_since: datetime | str | XComArg | NotGiven | None = NOT_GIVEN,
+        exclude: Iterable[int | str] | int | str | XComArg | NotGiven | None = NOT_GIVEN,
+        if_empty: IfEmpty | str = "fail",
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name_pattern = value_of(name_pattern)
+        self.job_type = value_of(job_type)
+        self.status = value_of(status)
+        self.queue_name = value_of(queue_name)
+        self.user_name = value_of(user_name)
+        self.tags = value_of(tags)
+        self.changed_since = value_of(changed_since)
+        self.exclude = value_of(exclude)
+        self.if_empty = if_empty
+        self.dli_conn_id = dli_conn_id
+        # Filters of which none filters, since all rendered to nothing, must not list all jobs.
+        self.given = names_of(
+            name_pattern=name_pattern,
+            job_type=job_type,
+            status=status,
+            queue_name=queue_name,
+            user_name=user_name,
+            tags=tags,
+            changed_since=changed_since,
+            exclude=exclude,
+        )
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Return the selected jobs."""
+        from airflow_provider_dli.exceptions import translated
+        from airflow_provider_dli.hooks.dli import DliHook
+        from airflow_provider_dli.parameters.models import ListParameters
+        from airflow_provider_dli.services.selection import apply_if_empty, select_jobs
+
+        with translated():
+            options = ListParameters.from_operator(self)
+        hook = DliHook(options.dli_conn_id)
+        persist(context, self, hook)
+        jobs = select_jobs(hook, options.chosen, self.log)
+        if not jobs:
+            apply_if_empty(options.if_empty, str(options.chosen))
+        self.push_xcoms(context, job_ids=[job.job_id for job in jobs])
+        names = ("job_id", "name", "job_type", "status", "queue_name", "create_time", "update_time")
+        return [{name: getattr(job, name) for name in names} for job in jobs]
+
+
+class JobActionOperator(Deferrable, DliBaseOperator):
+    """Requests an action of Flink jobs, each once, and waits for its effect; base of run, stop and savepoint.
+
+    Parameters, result and errors are described at those.
+    """
+
+    template_fields: Sequence[str] = (
+        "job_ids",
+        "wait_for_completion",
+        "if_empty",
+        "dli_conn_id",
+        "timeout",
+        "poll_interval",
+        "status_grace_period",
+    )
+    operator_extra_links = (DliConsoleLink(),)
+    ui_color = "#fff2cc"
+    #: while a task runs: what it has requested
+    _runner: ActionRunner | None = None
+
+    def __init__(
+        self,
+        *,
+        job_ids: Iterable[int | str] | int | str | XComArg,
+        wait_for_completion: bool | str,
+        if_empty: IfEmpty | str,
+        dli_conn_id: str,
+        timeout: float | str | timedelta,
+        poll_interval: float | str | timedelta,
+        status_grace_period: float | str | timedelta,
+        deferrable: bool,
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_ids = job_ids
+        self.wait_for_completion = wait_for_completion
+        self.if_empty = if_empty
+        self.dli_conn_id = dli_conn_id
+        self.timeout = number_of(timeout)
+        self.poll_interval = number_of(poll_interval)
+        self.status_grace_period = number_of(status_grace_period)
+        self.deferrable = deferrable
+
+    @abstractmethod
+    def _prepare(self) -> tuple[ActionParameters, JobAction]:
+        """Return the parameters and the action.
+
+        :raises DliFailException: naming each parameter that cannot be used
+        """
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Request the action of each job, and wait."""
+        from airflow_provider_dli.services.job_status import get_jobs
+        from airflow_provider_dli.services.jobs import ActionRunner
+        from airflow_provider_dli.services.selection import apply_if_empty
+
+        options, action = self._prepare()
+        if not options.job_ids:
+            apply_if_empty(options.if_empty, "job_ids, which names none")
+            return []
+        runner = self._runner = ActionRunner(action, options, context, self.log)
+        persist(context, self, runner.hook)
+        runner.request(get_jobs(runner.hook, options.job_ids))
+        tracker = runner.tracker()
+        if not options.wait_for_completion:
+            return runner.status(tracker)
+        if self.deferrable and runner.poll(tracker):
+            self.defer_to(runner.trigger(tracker, options, self.wait_limits(runner.hook, options.timeout)))
+        return runner.finish(tracker, options, options.timeout)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401 -- BaseOperator's
+        """Go on after a wait on the triggerer."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except ExecutionTimeoutError:
+            # As Airflow does if execution_timeout ends on a worker.
+            self._restore((next_kwargs or {}).get("event"), context)
+            self.on_kill()
+            raise
+
+    def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
+        """Poll once more after the triggerer has waited, and wait on if requests were due."""
+        event_status(event)
+        options, runner, tracker = self._restore(event, context)
+        left = seconds_left(event, "left") or 0.0
+        if runner.resume(tracker, options) and left > 0:
+            self.defer_to(runner.trigger(tracker, options, self.wait_limits(runner.hook, left)))
+        return runner.finish(tracker, options, 0)
+
+    def _restore(self, event: Any, context: Context) -> tuple[ActionParameters, ActionRunner, JobTracker]:  # noqa: ANN401 -- whatever the database gave back
+        """Return the state of the wait that an event reports, and which jobs were requested before it."""
+        from airflow_provider_dli.services.jobs import ActionRunner
+        from airflow_provider_dli.triggers.flink import tracker_of
+
+        tracker = tracker_of(event)
+        options, action = self._prepare()
+        self._runner = ActionRunner(action, options, context, self.log, tracker.baseline)
+        return options, self._runner, tracker
+
+    def on_kill(self) -> None:
+        """Stop the jobs that this task has requested, with ``stop_on_kill``, or log that they go on in DLI."""
+        if self._runner:
+            self._runner.on_kill()
+
+
+class DliRunFlinkJobsOperator(JobActionOperator):
+    """Run Flink jobs of a DLI project, and wait until they run.
+
+    Follows *Running Flink Jobs in Batches* of the DLI API reference (dli_02_0233). A job that runs already, or
+    is on its way, is not run once more.
+
+    Each job is requested by a call of its own; all must exist before any request is sent, and one that fails does
+    not stop the others. A later attempt, or one after a killed worker, sees by the job itself whether it was
+    requested already (exact on Airflow 3.3 and later).
+
+    Pushes a list of the jobs as ``return_value``: ``job_id``, ``name``, ``job_type``, ``status``, ``start_time``
+    (epoch milliseconds) and ``savepoint_path``.
+
+    :param job_ids: the jobs: a list of ids, one id, a string of ids with commas, spaces or newlines between, or
+        the output of another task (templated). Never all: name them
+    :param resume_savepoint: True to start from the newest savepoint (templated)
+    :param target_state: ``running``, until each runs or has finished; ``finished``, for jobs with an end, until
+        each has come to it. A job that fails, is stopped meanwhile, or shows no effect of its request within
+        ``status_grace_period``, is a failure. One with ``restart_when_exception`` may come back from an exception
+        (templated)
+    :param wait_for_completion: False to return as soon as each was requested (templated)
+    :param if_empty: what to do if ``job_ids`` names none: ``fail``, ``skip`` or ``succeed`` (templated)
+    :param dli_conn_id: connection of type ``dli`` (templated)
+    :param timeout: seconds to wait (templated)
+    :param poll_interval: seconds between two polls (templated)
+    :param status_grace_period: seconds for which a job may still show its previous status after its request
+        (templated)
+    :param stop_on_kill: True to stop the jobs that this task has started if it is killed: marked as failed or
+        cleared in the UI, or ended by its ``execution_timeout``; while it waits on the triggerer on Airflow 3.3
+        and later only. By default they go on, as a streaming job is to outlive what started it, and the log names
+        them (templated)
+    :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says
+    :raises DliFailException: if a parameter or the connection cannot be used, a job does not exist, DLI
+        refuses, or a job comes to an end that is not the target state; no retry is spent
+    :raises DliException: if DLI cannot be reached or is in trouble, or time is up; a retry may help
+    """
+
+    template_fields: Sequence[str] = (
+        *JobActionOperator.template_fields,
+        "resume_savepoint",
+        "target_state",
+        "stop_on_kill",
+    )
+
+    def __init__(  # noqa: PLR0913 -- by name, as Airflow's
+        self,
+        *,
+        job_ids: Iterable[int | str] | int | str | XComArg,
+        resume_savepoint: bool | str = False,
+        target_state: str = "running",
+        wait_for_completion: bool | str = True,
+        if_empty: IfEmpty | str = "fail",
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        timeout: float | str | timedelta = 600,
+        poll_interval: float | str | timedelta = 10,
+        status_grace_period: float | str | timedelta = 60,
+        stop_on_kill: bool | str = False,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(
+            job_ids=job_ids,
+            wait_for_completion=wait_for_completion,
+            if_empty=if_empty,
+            dli_conn_id=dli_conn_id,
+            timeout=timeout,
+            poll_interval=poll_interval,
+            status_grace_period=status_grace_period,
+            deferrable=deferrable,
+            **kwargs,
+        )
+        self.resume_savepoint = resume_savepoint
+        self.target_state = target_state
+        self.stop_on_kill = stop_on_kill
+
+    def _prepare(self) -> tuple[ActionParameters, JobAction]:
+        from airflow_provider_dli.services.job_actions import prepare_run
+
+        return prepare_run(self)
+
+
+class DliStopFlinkJobsOperator(JobActionOperator):
+    """Stop Flink jobs of a DLI project, and wait until they are stopped.
+
+    Follows *Stopping Flink Jobs in Batches* of the DLI API reference (dli_02_0241). A job that does not run is
+    skipped; but one with ``restart_when_exception`` that is ``job_running_exception`` may run again by itself: its
+    stop is requested, once more when it runs again, and the task succeeds only when it is stopped.
+
+    Each job is requested by a call of its own; all must exist before any request is sent, and one that fails does
+    not stop the others. A later attempt, or one after a killed worker, sees by the job itself whether it was
+    requested already (exact on Airflow 3.3 and later).
+
+    Pushes a list of the jobs as ``return_value``: ``job_id``, ``name``, ``job_type``, ``status``, ``start_time``
+    (epoch milliseconds) and ``savepoint_path``.
+
+    :param job_ids: the jobs: a list of ids, one id, a string of ids with commas, spaces or newlines between, or
+        the output of another task (templated). Never all: name them
+    :param trigger_savepoint: True to make a savepoint first, for a run with ``resume_savepoint``. The manual does
+        not say how one shows after a stop: if a job's ``savepoint_path`` is as before, a warning is logged. A job
+        that was being stopped already when the task began, and shows no new savepoint, is a failure (templated)
+    :param wait_for_completion: False to return as soon as each was requested; a job that cannot take the request
+        yet is a failure then (templated)
+    :param if_empty: what to do if ``job_ids`` names none: ``fail``, ``skip`` or ``succeed`` (templated)
+    :param dli_conn_id: connection of type ``dli`` (templated)
+    :param timeout: seconds to wait (templated)
+    :param poll_interval: seconds between two polls (templated)
+    :param status_grace_period: seconds for which a job may still show its previous status after its request
+        (templated)
+    :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says
+    :raises DliFailException: if a parameter or the connection cannot be used, a job does not exist, DLI
+        refuses, or a job comes to an end that is not the target state; no retry is spent
+    :raises DliException: if DLI cannot be reached or is in trouble, or time is up; a retry may help
+    """
+
+    template_fields: Sequence[str] = (*JobActionOperator.template_fields, "trigger_savepoint")
+
+    def __init__(
+        self,
+        *,
+        job_ids: Iterable[int | str] | int | str | XComArg,
+        trigger_savepoint: bool | str = False,
+        wait_for_completion: bool | str = True,
+        if_empty: IfEmpty | str = "fail",
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        timeout: float | str | timedelta = 1200,
+        poll_interval: float | str | timedelta = 10,
+        status_grace_period: float | str | timedelta = 60,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(
+            job_ids=job_ids,
+            wait_for_completion=wait_for_completion,
+            if_empty=if_empty,
+            dli_conn_id=dli_conn_id,
+            timeout=timeout,
+            poll_interval=poll_interval,
+            status_grace_period=status_grace_period,
+            deferrable=deferrable,
+            **kwargs,
+        )
+        self.trigger_savepoint = trigger_savepoint
+
+    def _prepare(self) -> tuple[ActionParameters, JobAction]:
+        from airflow_provider_dli.services.job_actions import prepare_stop
+
+        return prepare_stop(self)
+
+
+class DliSavepointFlinkJobsOperator(JobActionOperator):
+    """Make savepoints of running Flink jobs, and wait until they are made.
+
+    Follows *Triggering a Savepoint of a Flink Job* of the DLI API reference (dli_02_0392). Another
+    ``savepoint_path`` shows that one was made. The manual does not say what the path becomes if a savepoint is
+    made in the directory of the previous one: so a job that went through ``job_savepointing`` and runs on is saved
+    too. A job that ends, or shows neither, is a failure. While somebody else's savepoint of a job is made, no
+    request is sent; it is as soon as that has ended.
+
+    Each job is requested by a call of its own; all must exist before any request is sent, and one that fails does
+    not stop the others. A later attempt, or one after a killed worker, sees by the job itself whether it was
+    requested already (exact on Airflow 3.3 and later).
+
+    Pushes a list of the jobs as ``return_value``: ``job_id``, ``name``, ``job_type``, ``status``, ``start_time``
+    (epoch milliseconds) and ``savepoint_path``.
+
+    :param job_ids: the jobs: a list of ids, one id, a string of ids with commas, spaces or newlines between, or
+        the output of another task (templated). Never all: name them
+    :param savepoint_path: directory for the savepoints: ``bucket/directory``, with or without ``obs://``; each
+        job's is kept in a directory of its own in it (templated). None leaves it to DLI
+    :param wait_for_completion: False to return as soon as each was requested; a job that cannot take the request
+        yet is a failure then (templated)
+    :param if_empty: what to do if ``job_ids`` names none: ``fail``, ``skip`` or ``succeed`` (templated)
+    :param dli_conn_id: connection of type ``dli`` (templated)
+    :param timeout: seconds to wait (templated)
+    :param poll_interval: seconds between two polls (templated)
+    :param status_grace_period: seconds for which a job may still show its previous status after its request;
+        meanwhile the task stays on the worker, ``deferrable`` or not (templated)
+    :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says
+    :raises DliFailException: if a parameter or the connection cannot be used, a job does not exist, DLI
+        refuses, or a job comes to an end that is not the target state; no retry is spent
+    :raises DliException: if DLI cannot be reached or is in trouble, or time is up; a retry may help
+    """
+
+    template_fields: Sequence[str] = (*JobActionOperator.template_fields, "savepoint_path")
+
+    def __init__(
+        self,
+        *,
+        job_ids: Iterable[int | str] | int | str | XComArg,
+        savepoint_path: str | None = None,
+        wait_for_completion: bool | str = True,
+        if_empty: IfEmpty | str = "fail",
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        timeout: float | str | timedelta = 1200,
+        poll_interval: float | str | timedelta = 10,
+        status_grace_period: float | str | timedelta = 60,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(
+            job_ids=job_ids,
+            wait_for_completion=wait_for_completion,
+            if_empty=if_empty,
+            dli_conn_id=dli_conn_id,
+            timeout=timeout,
+            poll_interval=poll_interval,
+            status_grace_period=status_grace_period,
+            deferrable=deferrable,
+            **kwargs,
+        )
+        self.savepoint_path = savepoint_path
+
+    def _prepare(self) -> tuple[ActionParameters, JobAction]:
+        from airflow_provider_dli.services.job_actions import prepare_savepoint
+
+        return prepare_savepoint(self)
+
+
+class DliDeleteFlinkJobsOperator(DliBaseOperator):
+    """Delete Flink jobs of a DLI project, in whatever state they are; a running one is stopped.
+
+    Follows *Deleting a Flink Job* of the DLI API reference (dli_02_0242). Jobs are named one by one: an empty
+    ``job_ids`` never means all jobs. A job that does not exist is logged and skipped.
+
+    Pushes the ids that this or an earlier attempt has deleted as ``return_value`` (exact on Airflow 3.3 and
+    later).
+
+    :param job_ids: the jobs: a list of ids, one id, a string of ids, or the output of another task (templated)
+    :param if_empty: what to do if ``job_ids`` names none: ``fail``, ``skip`` or ``succeed`` (templated)
+    :param dli_conn_id: connection of type ``dli`` (templated)
+    :raises DliFailException: if a parameter or the connection cannot be used, or DLI refuses; no retry is spent
+    :raises DliException: if DLI cannot be reached or is in trouble; a retry may help
+    """
+
+    template_fields: Sequence[str] = ("job_ids", "if_empty", "dli_conn_id")
+    operator_extra_links = (DliConsoleLink(),)
+    ui_color = "#fff2cc"
+    on_kill_message = "A job whose deletion was requested is deleted; the next attempt takes it for done."
+
+    def __init__(
+        self,
+        *,
+        job_ids: Iterable[int | str] | int | str | XComArg,
+        if_empty: IfEmpty | str = "fail",
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_ids = job_ids
+        self.if_empty = if_empty
+        self.dli_conn_id = dli_conn_id
+
+    def execute(self, context: Context) -> list[int]:
+        """Delete each job."""
+        from airflow_provider_dli.services.job_actions import prepare_deletion
+        from airflow_provider_dli.services.jobs import ActionRunner
+        from airflow_provider_dli.services.selection import apply_if_empty
+
+        options, action = prepare_deletion(self)
+        if not options.job_ids:
+            apply_if_empty(options.if_empty, "job_ids, which names none")
+            return []
+        runner = ActionRunner(action, options, context, self.log)
+        persist(context, self, runner.hook)
+        return runner.delete()
