@@ -48,7 +48,7 @@ class DliImportFlinkJobsOperator(DliBaseOperator):
         whose name is derived from the archives, so that no copies of another run are imported
     :param plan_only: True to import nothing: verify the archive, and log which of the expected names exist
         (templated)
-    :param reconcile_timeout: seconds to look for new jobs after a response was lost (templated)
+    :param reconcile_timeout: seconds to check for new jobs after a response was lost (templated)
     :raises DliFailException: if a parameter or a connection cannot be used, the archive is damaged, DLI refuses
         the request, or a job was not imported; without further retries
     :raises DliException: if DLI or OBS is unreachable or in trouble; a retry may help
@@ -69,7 +69,7 @@ class DliImportFlinkJobsOperator(DliBaseOperator):
     operator_extra_links = (DliConsoleLink(),)
     ui_color = "#d9ead3"
     on_kill_message = (
-        "An import that was requested goes on in DLI and may create jobs; the next attempt looks for them."
+        "An import that was requested goes on in DLI and may create jobs; the next attempt checks for them."
     )
 
     def __init__(  # noqa: PLR0913 -- by name, as Airflow's

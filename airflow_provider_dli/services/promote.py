@@ -144,7 +144,7 @@ def prepare(operator: object) -> tuple[PromoteParameters, DliHook, DliHook]:
 
 
 def plan(options: PromoteParameters, source: DliHook, target: DliHook, log: Logger) -> list[Step]:
-    """Compare both projects and return what is to be done for each job.
+    """Compare both projects and return a step for each job.
 
     :param options: parameters of the operator
     :param source: hook of the project to promote from
@@ -284,7 +284,7 @@ def apply(target: DliHook, steps: Sequence[Step], log: Logger) -> list[dict[str,
 
 
 def _create(target: DliHook, step: Step, log: Logger) -> int:
-    """Create a job; if the response is lost, the project's list tells by its name whether it exists."""
+    """Create a job; if the response is lost, it is looked up by its name in the project's list."""
     name, settings = step.source.name, dict[str, Any](step.settings)
     with translated():
         if step.source.job_type == JAR_JOB:
@@ -293,7 +293,7 @@ def _create(target: DliHook, step: Step, log: Logger) -> int:
             call = flink.create_sql_job(name, job_type=step.source.job_type, **settings)
 
     def find_by_name(error: DliException) -> int | None:
-        log.info("%s Looking for the job by its name.", error)
+        log.info("%s Checking the project for a job of its name.", error)
         return next((job.job_id for job in target.list_flink_jobs() if job.name == name), None)
 
     job_id = call_with_reconciliation(lambda: target.run(call).job_id, find_by_name, log)
@@ -321,7 +321,7 @@ def _update(target: DliHook, step: Step, job_id: int, names: Iterable[str]) -> N
 def _not_carried(target: DliHook, step: Step, job_id: int, log: Logger) -> tuple[str, ...]:
     """Get a job that was created or updated, and return the names of settings that differ from its source.
 
-    The manual says neither how a setting is reset, nor that DLI takes every one that it shows.
+    The manual documents neither how a setting is reset, nor that DLI takes every one that it shows.
     """
     job = target.get_flink_job(job_id)
     remaining = set(_differing(step.all_settings, job))

@@ -39,7 +39,7 @@ class Table:
     :param title: its heading
     :param head: names of the columns
     :param rows: their values; None is a dash
-    :param bad: numbers of the rows that failed; their first cell says so in words
+    :param bad: numbers of the rows that failed; their first cell has it in words
     """
 
     title: str

@@ -289,7 +289,7 @@ class ImportRecord:
         self._save(unknown=True)
 
     def save_response(self, response: Sequence[JobMapping], *, is_cover: bool) -> None:
-        """Save a response; what an earlier one says of a job that is a conflict now stays valid.
+        """Save a response; what an earlier one has for a job that is a conflict now stays valid.
 
         :param response: DLI's result for each job
         :param is_cover: of the request
@@ -350,7 +350,7 @@ def _request(target: DliHook, record: ImportRecord, options: ImportParameters, l
         return result
 
     def should_retry(error: DliException) -> bool:
-        """Return whether it imported something, which only the response to another request tells."""
+        """Return whether it imported something, then only the response to another request has details."""
         log.info("%s Checking the project for its outcome.", error)
         return _wait_for_new_jobs(target, known, options.reconcile_timeout, log) or error.worth_repeating
 
@@ -498,4 +498,4 @@ def plan(options: ImportParameters, target: DliHook, obs: ObsHook, log: TaskLogg
         shown = ", ".join(existing) or "none"
         log.info("Of the expected names, %d exist and %s: %s", len(existing), verb, shown)
     else:
-        log.info("The names in a DLI archive are not documented; set expected_jobs to look them up.")
+        log.info("The names in a DLI archive are not documented; set expected_jobs to check for them.")

@@ -27,7 +27,7 @@ def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 def twin(world: Emulator, **changed: Any) -> int:
-    """Have a copy of job 100 in the scratch project, with settings of its own; its id."""
+    """Create a copy of job 100 in the scratch project, with other settings; return its id."""
     job = world.state.jobs[100]
     config = {**job.job_config, **changed.pop("job_config", {})}
     given = {"name": job.name, "queue_name": job.queue_name, "run_mode": job.run_mode, "desc": job.desc}
@@ -39,7 +39,7 @@ def twin(world: Emulator, **changed: Any) -> int:
 def failed(
     world: Emulator, number: int, capsys: pytest.CaptureFixture[str], caplog: Any, **given: Any
 ) -> tuple[list[dict[str, Any]], str]:
-    """Compare; give the differences, and everything that was written of them."""
+    """Compare; return the differences, and everything that was written about them."""
     caplog.set_level(logging.DEBUG)
     instance = TaskInstance()
     with pytest.raises(DliFailException) as caught:
@@ -54,7 +54,7 @@ def failed(
 
 PLACES: list[dict[str, Any]] = [
     {"sql_body": SQL},
-    {"desc": f"ask ops for {SECRET}"},
+    {"desc": f"ops know {SECRET}"},
     {"entrypoint_args": f"--password {SECRET}"},
     {"job_config": {"runtime_config": json.dumps({"password": SECRET})}},
     {"job_config": {"flink_log_config": SECRET}},
@@ -73,7 +73,7 @@ PLACES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("changed", PLACES, ids=lambda each: str(next(iter(each.items())))[:40])
-def test_a_secret_in_a_setting_is_in_nothing_that_is_kept(
+def test_secrets_in_settings_are_shown_nowhere(
     world: Emulator, changed: dict[str, Any], capsys: pytest.CaptureFixture[str], caplog: Any
 ) -> None:
     """Neither XCom nor log, message or page; the field is named, with digest and length."""
@@ -85,7 +85,7 @@ def test_a_secret_in_a_setting_is_in_nothing_that_is_kept(
     assert "restored" not in difference
 
 
-def test_digests_tell_whether_two_are_the_same(
+def test_digests_show_whether_two_values_are_equal(
     world: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any
 ) -> None:
     """The beginning of the SHA-256 of the text."""
@@ -110,7 +110,7 @@ def test_whole_values_are_shown_on_request(
     assert SECRET in written
 
 
-def test_what_can_hold_no_secret_is_shown(
+def test_values_that_cannot_be_secrets_are_shown(
     world: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any
 ) -> None:
     """Numbers, booleans and the words of the manual; nothing for what is not set."""
@@ -124,7 +124,7 @@ def test_what_can_hold_no_secret_is_shown(
     assert "cu_number is 7 and was 2" in written
 
 
-def test_a_difference_is_one_both_ways(world: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any) -> None:
+def test_differences_are_found_both_ways(world: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any) -> None:
     """What only the source has, and what only the restored job has."""
     world.state.jobs[100].job_config["smn_topic"] = "topic"
     number = twin(world, job_config={"smn_topic": None, "udf_jar_url": "x.jar"})
@@ -132,10 +132,10 @@ def test_a_difference_is_one_both_ways(world: Emulator, capsys: pytest.CaptureFi
     assert [each["field"] for each in differences] == ["job_config.smn_topic", "job_config.udf_jar_url"]
 
 
-def test_the_directory_that_dli_filled_in_is_each_jobs_own(
+def test_the_checkpoint_directory_of_a_job_is_not_compared(
     world: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any
 ) -> None:
-    """No difference, where each bears the id of its job; one of the other job is."""
+    """If each contains the id of its own job; the directory of another job is a difference."""
     job = world.state.jobs[100]
     job.job_config["checkpoint_path"] = "b/jobs/checkpoint/100"
     number = twin(world, job_config={"checkpoint_path": None})
@@ -151,15 +151,15 @@ def test_the_directory_that_dli_filled_in_is_each_jobs_own(
 
 
 @pytest.mark.parametrize("mapping", [None, "", [], {}, [1], "abc", {"a": "b"}, [{"new_job_id": 1}]])
-def test_comparing_nothing_is_red(world: Emulator, mapping: Any) -> None:
+def test_an_empty_mapping_is_refused(world: Emulator, mapping: Any) -> None:
     """Named by its field."""
     with pytest.raises(DliFailException, match=r"^job_mapping: "):
         compare(mapping)
     assert len(world.requests) == 0
 
 
-def test_a_source_that_is_gone_is_no_proof(world: Emulator) -> None:
-    """Nor is a job that was not restored."""
+def test_a_missing_source_or_copy_fails(world: Emulator) -> None:
+    """Both are named."""
     jobs = restore(exported(world, [100, 103]))
     del world.state.jobs[100]
     del scratch_jobs(world)[jobs[1]["new_job_id"]]
@@ -170,8 +170,8 @@ def test_a_source_that_is_gone_is_no_proof(world: Emulator) -> None:
         compare({job["old_job_id"]: job["new_job_id"] for job in jobs})
 
 
-def test_a_job_that_was_left_out_did_not_come_back(world: Emulator) -> None:
-    """Though there is one of its name: the source itself, or one that was there before."""
+def test_an_omitted_job_counts_as_not_restored(world: Emulator) -> None:
+    """Though a job of its name exists: the source itself, or one from before."""
     archive = exported(world, [100, 101])
     at_home = restore(archive, on_conflict="keep", **AT_HOME)
     with pytest.raises(DliFailException, match=r"2 of 2 jobs .*job 100 \S+: not restored \| job 101 \S+: not"):
@@ -182,8 +182,8 @@ def test_a_job_that_was_left_out_did_not_come_back(world: Emulator) -> None:
 
 
 @pytest.mark.parametrize("how", ["mapping", "cover"])
-def test_a_job_is_no_proof_of_itself(world: Emulator, how: str) -> None:
-    """Whoever put it there; what to do is told, and the table says which."""
+def test_a_job_cannot_be_compared_with_itself(world: Emulator, how: str) -> None:
+    """However the mapping came about; the message has advice."""
     mapping: Any = {100: 100}
     if how == "cover":
         mapping = restore(exported(world, [100]), is_cover=True, **AT_HOME)
@@ -209,8 +209,8 @@ def test_the_mapping_may_come_from_a_template(world: Emulator, written: Callable
     """As Jinja writes it, or as JSON."""
     jobs = restore(exported(world, [100, 103]))
     mapping = {job["old_job_id"]: job["new_job_id"] for job in jobs}
-    told = compare(written(jobs if given == "output" else mapping))
-    assert [(each["old_job_id"], each["new_job_id"], each["equal"]) for each in told] == [
+    result = compare(written(jobs if given == "output" else mapping))
+    assert [(each["old_job_id"], each["new_job_id"], each["equal"]) for each in result] == [
         (job["old_job_id"], job["new_job_id"], True) for job in jobs
     ]
 
@@ -218,8 +218,8 @@ def test_the_mapping_may_come_from_a_template(world: Emulator, written: Callable
 @pytest.mark.parametrize(
     "text", ["[", "{{ x }}", "{{}}", "100", "[100]", "[{'old_job_id': 1.5}]", "{'100': '20x'}"]
 )
-def test_text_that_is_no_mapping_is_refused(world: Emulator, text: str) -> None:
-    """Named, before anything is asked."""
+def test_an_invalid_string_is_refused(world: Emulator, text: str) -> None:
+    """It is named; no request is sent."""
     with pytest.raises(DliFailException, match=r"^job_mapping: .*; give the output of the import"):
         compare(text)
     assert len(world.requests) == 0

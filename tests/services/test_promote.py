@@ -1,4 +1,4 @@
-"""Bring jobs into another project: what must be otherwise there is, and twice does no more than once."""
+"""Promote jobs to another project: replacements are applied, and promoting twice does no more than once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def production(world: Emulator) -> dict[int, Any]:
     return world.state.projects["prod"].jobs
 
 
-def test_jobs_are_created_then_left_alone_then_updated(world: Emulator) -> None:
+def test_jobs_are_created_then_unchanged_then_updated(world: Emulator) -> None:
     """SQL and JAR; only what differs is sent."""
     given: dict[str, Any] = {
         "queues": {"flink_prod": "production"},
@@ -70,7 +70,7 @@ def test_one_project_is_not_promoted_into_itself(world: Emulator) -> None:
 
 
 def test_a_job_that_runs_is_not_changed(world: Emulator) -> None:
-    """Nothing is, and the task says which to stop."""
+    """Nothing is, and the task names those to stop."""
     promote("100, 101")
     sql, jar = production(world).values()
     jar.status = "job_running"
@@ -96,7 +96,7 @@ def test_a_job_that_runs_is_not_changed(world: Emulator) -> None:
         ("job_finish", True, False),
     ],
 )
-def test_a_job_that_may_run_on_by_itself_is_not_changed(
+def test_a_job_that_may_resume_by_itself_is_not_changed(
     world: Emulator, status: str, restarts: bool, busy: bool
 ) -> None:
     """One that starts again after an exception, or failed to stop."""
@@ -110,21 +110,21 @@ def test_a_job_that_may_run_on_by_itself_is_not_changed(
     assert instance.pushed["to_stop"] == [there.job_id] * busy
 
 
-def test_a_dry_run_changes_nothing(world: Emulator) -> None:
-    """It tells what would be done."""
+def test_a_plan_changes_nothing(world: Emulator) -> None:
+    """It returns what would be done."""
     assert [(each["action"], each["job_id"]) for each in promote([100], plan_only=True)] == [("create", None)]
     assert production(world) == {}
 
 
 @pytest.mark.parametrize(("given", "made"), [("False", 1), (" false ", 1), ("True", 0), (True, 0)])
-def test_a_dry_run_may_come_from_a_template(world: Emulator, given: Any, made: int) -> None:
+def test_plan_only_may_come_from_a_template(world: Emulator, given: Any, made: int) -> None:
     """As Jinja writes a boolean of the form."""
     promote([100], plan_only=given)
     assert len(production(world)) == made
 
 
 @pytest.mark.parametrize("given", ["no", "", "None", None, 0])
-def test_what_is_no_flag_is_refused(world: Emulator, given: Any) -> None:
+def test_an_invalid_flag_is_refused(world: Emulator, given: Any) -> None:
     """Never taken for one of the two; nothing is sent."""
     with pytest.raises(DliFailException, match=r"^plan_only: .*; give True or False"):
         promote([100], plan_only=given)
@@ -143,10 +143,10 @@ def test_what_is_no_flag_is_refused(world: Emulator, given: Any) -> None:
         ({"job_ids": ""}, r"^job_ids: "),
     ],
 )
-def test_a_slip_of_the_pen_is_told_before_anything_is_changed(
+def test_typing_errors_are_found_before_anything_is_changed(
     world: Emulator, parameters: dict[str, Any], reason: str
 ) -> None:
-    """By its name."""
+    """By the name of the parameter."""
     with pytest.raises(DliFailException, match=reason):
         promote(**{"job_ids": [100], **parameters})
     assert production(world) == {}
@@ -160,15 +160,15 @@ def test_a_job_of_another_type_is_not_overwritten(world: Emulator) -> None:
 
 
 @pytest.mark.parametrize("kind", ["cut_after", "cut_before"])
-def test_a_lost_answer_of_a_creation(world: Emulator, kind: str) -> None:
-    """The job's name tells whether it is there; it is made once."""
+def test_a_lost_response_of_a_creation(world: Emulator, kind: str) -> None:
+    """The job is found by its name; it is created once."""
     world.fault("CreateFlinkSqlJob", kind)
     promote([100])
     assert len(production(world)) == 1
 
 
-def test_what_was_done_before_it_failed_is_told(world: Emulator) -> None:
-    """Nobody has to guess."""
+def test_a_failure_names_what_was_done_before(world: Emulator) -> None:
+    """Created and updated jobs stay."""
     world.fault("CreateFlinkJarJob", "error", code="DLI.12002", message="The resource is invalid.")
     with pytest.raises(
         DliFailException, match=r"create \S+_01: .*DLI\.12002.*Done before it: create orders_to_dws_00"
@@ -176,8 +176,8 @@ def test_what_was_done_before_it_failed_is_told(world: Emulator) -> None:
         promote([100, 101])
 
 
-def test_why_it_failed_is_known_to_those_who_retry_it(world: Emulator) -> None:
-    """The service's own error is the cause: how soon to try again depends on it. What to do is told at the end."""
+def test_a_failure_keeps_its_cause(world: Emulator) -> None:
+    """A retry policy depends on the service's own error. The advice is the end of the message."""
     world.fault("CreateFlinkJarJob", "throttled", retry_after=300)
     with pytest.raises(DliException, match=r"HTTP 429.*Done before it: create \S+_00\. Too many req") as caught:
         promote([100, 101])
@@ -204,7 +204,7 @@ def config(job: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("how", ["missing", "null", "empty"])
 def test_a_setting_that_was_removed_is_removed_in_the_target(world: Emulator, how: str) -> None:
-    """In whichever way the service shows what is not set; afterwards nothing is to be done."""
+    """However the service shows what is not set; a second promotion changes nothing."""
     source = world.state.jobs[100]
     source.job_config |= SET
     source.desc = "old"
@@ -227,8 +227,8 @@ def test_a_setting_that_was_removed_is_removed_in_the_target(world: Emulator, ho
     assert [each["action"] for each in promote([100])] == ["unchanged"]
 
 
-def test_what_cannot_be_taken_back_is_named(world: Emulator) -> None:
-    """There is no default of the manual's to send."""
+def test_a_setting_that_cannot_be_reset_is_named(world: Emulator) -> None:
+    """The manual has no default for it."""
     promote([100])
     (there,) = production(world).values()
     there.job_config["tm_slot_num"] = 3
@@ -238,8 +238,8 @@ def test_what_cannot_be_taken_back_is_named(world: Emulator) -> None:
     assert (done["action"], done["changed"], done["not_carried"]) == ("update", ["tm_slot_num"], ["tm_slot_num"])
 
 
-def test_what_the_service_does_not_take_is_named(world: Emulator) -> None:
-    """An update that succeeds and changes nothing is no proof."""
+def test_an_update_without_effect_is_named(world: Emulator) -> None:
+    """Its success does not count."""
     promote([100])
     world.state.jobs[100].sql_body = "insert into b select 1"
     body = {"is_success": "true", "message": "", "job": {"update_time": 1}}
@@ -268,7 +268,7 @@ def test_replacements_are_made_in_one_pass(
     text: str,
     expected: str,
 ) -> None:
-    """What one has put in no other replaces, in whatever order they are given; of several the longest."""
+    """None replaces what another has inserted, in any order; of several that match, the longest is used."""
     world.state.jobs[100].sql_body = text
     promote([100], replacements=replacements)
     (there,) = production(world).values()
@@ -276,7 +276,7 @@ def test_replacements_are_made_in_one_pass(
 
 
 def test_a_replacement_that_is_part_of_another_is_found(world: Emulator) -> None:
-    """It stands in the text, though the longer one is replaced."""
+    """It is in the string, though the longer one is replaced."""
     world.state.jobs[100].sql_body = "kafka-test"
     promote([100], replacements={"kafka": "k2", "kafka-test": "k1"})
     with pytest.raises(DliFailException, match=r"replacements 'no-s…' \(14 characters\)") as caught:
@@ -288,7 +288,7 @@ CONFIGS = {"operator_config": '{"a": 1}', "static_estimator_config": '{"b": 2}'}
 
 
 def test_what_only_an_update_takes_follows_the_creation(world: Emulator) -> None:
-    """Then nothing is left to do; a change of one is an update."""
+    """A second promotion changes nothing; a change of one is an update."""
     world.state.jobs[100].job_config |= CONFIGS
     (done,) = promote([100], replacements={": 1}": ": 7}"})
     (there,) = production(world).values()
@@ -310,7 +310,7 @@ def test_what_only_an_update_takes_follows_the_creation(world: Emulator) -> None
 
 
 def test_what_the_service_refuses_after_the_creation_is_named(world: Emulator) -> None:
-    """The job is there; of trouble that passes the task fails, and is retried."""
+    """The job exists; after a temporary error the task fails, and is retried."""
     world.state.jobs[100].job_config |= CONFIGS
     world.fault("UpdateFlinkSqlJob", "error", status=400, code="DLI.0001", message="unknown parameter")
     (done,) = promote([100])
@@ -322,8 +322,8 @@ def test_what_the_service_refuses_after_the_creation_is_named(world: Emulator) -
     assert [each["action"] for each in promote([100])] == ["update"]
 
 
-def test_the_directory_that_dli_filled_in_stays_with_its_job(world: Emulator) -> None:
-    """SQL and JAR: production gets one of its own, and the second promotion finds nothing to do."""
+def test_the_checkpoint_directory_of_a_job_is_not_carried(world: Emulator) -> None:
+    """SQL and JAR: production gets one of its own, and a second promotion changes nothing."""
     on = {"checkpoint_enabled": True, "obs_bucket": "ckpt"}
     for number in (100, 101):
         job = world.state.jobs[number]
@@ -342,7 +342,7 @@ def test_the_directory_that_dli_filled_in_stays_with_its_job(world: Emulator) ->
 
 
 def test_a_directory_of_the_users_own_is_carried(world: Emulator) -> None:
-    """With what is to be replaced in it; not one that bears the job's id."""
+    """With replacements in it; not one that contains the job's id."""
     world.state.jobs[101].job_config["checkpoint_path"] = "obs://test-state/orders/"
     promote([101], replacements={"test": "prod"})
     (jar,) = production(world).values()
@@ -366,8 +366,8 @@ def test_a_directory_of_the_users_own_is_carried(world: Emulator) -> None:
         (None, False),
     ],
 )
-def test_whose_directory_it_is(path: str | None, is_own: bool) -> None:
-    """By the id, as a whole."""
+def test_a_directory_belongs_to_the_job_whose_id_it_contains(path: str | None, is_own: bool) -> None:
+    """As a whole number."""
     assert is_own_directory(path, 104) is is_own
 
 
@@ -389,7 +389,7 @@ def test_what_cannot_be_carried_is_named(
     name: str,
     value: object,
 ) -> None:
-    """Whatever a comparison calls a difference afterwards; also where nothing else is to be done."""
+    """Whatever a comparison calls a difference afterwards; also if nothing else changes."""
     world.state.jobs[number].job_config["checkpoint_path"] = None
     promote([number])
     world.state.jobs[number].job_config[name] = value

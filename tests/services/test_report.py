@@ -190,7 +190,7 @@ def test_a_report_omits_earlier_runs_that_cannot_be_read(world: Emulator) -> Non
     archive = exported(world, [100])
     given: dict[str, Any] = {"level": "exists", "report_dir": f"{world.bucket}/reports"}
     verify(archive, **given)
-    world.fault("GetObject", "error", times=None, status=403, code="AccessDenied", message="no right to get")
+    world.fault("GetObject", "error", times=None, status=403, code="AccessDenied", message="not allowed to get")
     instance = TaskInstance()
     assert verify(archive, instance, **given)[0]["verified"]
     bucket, _, key = instance.pushed["report_file"].partition("/")

@@ -1,4 +1,4 @@
-"""Import, compare, copy: what became of each job is known, and what differs is named."""
+"""Import, compare, copy: the outcome for each job is known, and each difference is named."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
-from tests.services.two_projects import asked, compare, exported, restore, scratch_jobs, two_projects
+from tests.services.two_projects import compare, count_requests, exported, restore, scratch_jobs, two_projects
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     return two_projects(dli_emulator, monkeypatch)
 
 
-def test_jobs_come_back_as_they_were(world: Emulator) -> None:
+def test_restored_jobs_equal_their_sources(world: Emulator) -> None:
     """All types, in another project; the report is a table, Markdown in XCom, and a file beside the archive."""
     instance = TaskInstance()
     jobs = restore([exported(world)], instance)
@@ -52,7 +52,7 @@ def test_jobs_come_back_as_they_were(world: Emulator) -> None:
         ("sql_body", None, r"sql_body is not set and was 219 characters with SHA-256 "),
     ],
 )
-def test_a_job_that_came_back_another_is_red(world: Emulator, field: str, value: Any, reason: str) -> None:
+def test_a_job_that_differs_fails_the_comparison(world: Emulator, field: str, value: Any, reason: str) -> None:
     """Job and field are named."""
     world.fault("ImportFlinkJobs", "import_alters", job=105, field=field, value=value)
     jobs = restore(exported(world))
@@ -60,15 +60,15 @@ def test_a_job_that_came_back_another_is_red(world: Emulator, field: str, value:
         compare(jobs)
 
 
-def test_a_job_that_was_dropped_is_red(world: Emulator) -> None:
-    """Left out of the answer, it is missed where it is expected."""
+def test_an_expected_job_that_is_missing_fails_the_import(world: Emulator) -> None:
+    """It is not in the response."""
     world.fault("ImportFlinkJobs", "import_drops", job=105)
     with pytest.raises(DliFailException, match=r"expected but not imported: 105\. What was done: 25 jobs"):
         restore(exported(world), expected_jobs=list(range(100, 126)))
 
 
-def test_a_job_that_is_said_to_be_imported_and_is_not_is_red(world: Emulator) -> None:
-    """The project's list is the proof, not the answer."""
+def test_a_job_that_is_reported_and_not_imported_fails_the_import(world: Emulator) -> None:
+    """The project's list counts, not the response."""
     world.fault("ImportFlinkJobs", "import_drops", job=105, claims=True)
     instance = TaskInstance()
     with pytest.raises(
@@ -78,8 +78,8 @@ def test_a_job_that_is_said_to_be_imported_and_is_not_is_red(world: Emulator) ->
     assert len(instance.pushed["created"]) == 25
 
 
-def test_clashes_are_listed(world: Emulator) -> None:
-    """And what was imported all the same is said, and pushed for whoever clears up."""
+def test_conflicts_are_listed(world: Emulator) -> None:
+    """The jobs that were imported all the same are in the message, and pushed for a cleanup."""
     archive = exported(world, [100, 103, 106])
     restore(exported(world, [103], "other"))
     instance = TaskInstance()
@@ -94,8 +94,8 @@ def test_clashes_are_listed(world: Emulator) -> None:
 
 
 @pytest.mark.parametrize("expected_jobs", ["id", "name"])
-def test_what_is_expected_must_be_imported(world: Emulator, expected_jobs: str) -> None:
-    """A job that was left out is none that came back, though the others' names may be in use."""
+def test_expected_jobs_must_be_imported(world: Emulator, expected_jobs: str) -> None:
+    """An omitted job counts as missing, though a job of its name exists."""
     archive = exported(world, [100, 103])
     restore(exported(world, [103], "other"))
     wanted: Any = 103 if expected_jobs == "id" else world.state.jobs[103].name
@@ -103,8 +103,8 @@ def test_what_is_expected_must_be_imported(world: Emulator, expected_jobs: str) 
         restore(archive, on_conflict="keep", expected_jobs=[100, wanted])
     with pytest.raises(DliFailException, match=r"^2 of 2 jobs not imported[^;]*to keep them\)\. What was done: 0"):
         restore(archive, expected_jobs=[100, 103])
-    left_out = restore(exported(world, [103, 106], "third"), on_conflict="keep", expected_jobs=[106])
-    assert [job["new_job_id"] is None for job in left_out] == [True, False]
+    omitted = restore(exported(world, [103, 106], "third"), on_conflict="keep", expected_jobs=[106])
+    assert [job["new_job_id"] is None for job in omitted] == [True, False]
 
 
 def test_a_directory_of_archives(world: Emulator) -> None:
@@ -116,24 +116,24 @@ def test_a_directory_of_archives(world: Emulator) -> None:
     with pytest.raises(DliFailException, match=r"DLI\.0006: The job name already exists"):
         restore(f"{world.bucket}/night", is_cover=True)
     world.s3.put_object(Bucket=world.bucket, Key="night/readme.txt", Body=b"x")
-    before = asked(world, "ImportFlinkJobs")
+    before = count_requests(world, "ImportFlinkJobs")
     with pytest.raises(DliFailException, match=r"contains other objects than archives: night/readme\.txt"):
         restore(f"{world.bucket}/night")
-    assert asked(world, "ImportFlinkJobs") == before
+    assert count_requests(world, "ImportFlinkJobs") == before
 
 
 def test_a_damaged_archive_is_not_imported(world: Emulator) -> None:
-    """It is proven first, unless the author says not to."""
+    """It is verified first, except with verify_archive=False."""
     world.fault("ExportFlinkJobs", "archive_flipped")
     archive = exported(world)
     with pytest.raises(DliFailException, match="1 of 1 archive failed verification"):
         restore(archive)
-    assert asked(world, "ImportFlinkJobs") == 0
+    assert count_requests(world, "ImportFlinkJobs") == 0
     with pytest.raises(DliFailException, match=r"DLI\.29002"):
         restore(archive, verify_archive=False)
 
 
-def test_a_missing_right(world: Emulator) -> None:
+def test_a_missing_permission(world: Emulator) -> None:
     """One clear message, and nothing is done."""
     archive = exported(world)
     words = "Permission denied for resource 'jobs.flink', User = 'u', Action = 'CREATE'."
@@ -157,15 +157,15 @@ def test_a_missing_right(world: Emulator) -> None:
     ],
 )
 def test_a_wrong_parameter_is_refused(world: Emulator, zip_file: Any, parameters: Any, reason: str) -> None:
-    """Named, before DLI is asked anything."""
+    """It is named; no request is sent."""
     with pytest.raises(DliFailException, match=reason):
         restore(zip_file, **parameters)
     assert len(world.requests) == 0
 
 
 @pytest.mark.parametrize("kind", ["cut_after", "reset_after", "cut_during"])
-def test_a_lost_answer_of_an_import_that_happened(world: Emulator, kind: str) -> None:
-    """It is asked again, clashes with itself, and is known to be our own doing; nothing is there twice."""
+def test_a_lost_response_of_an_import_that_happened(world: Emulator, kind: str) -> None:
+    """The next request conflicts with the first, whose jobs are recovered; none exists twice."""
     archive = exported(world)
     world.fault("ImportFlinkJobs", kind)
     instance = TaskInstance()
@@ -176,8 +176,8 @@ def test_a_lost_answer_of_an_import_that_happened(world: Emulator, kind: str) ->
     assert all(each["equal"] for each in compare(jobs))
 
 
-def test_a_lost_answer_of_an_import_that_did_not_happen(world: Emulator) -> None:
-    """It is asked again after the settling time."""
+def test_a_lost_response_of_an_import_that_did_not_happen(world: Emulator) -> None:
+    """The request is sent again after reconcile_timeout."""
     archive = exported(world)
     world.fault("ImportFlinkJobs", "cut_before")
     jobs = restore(archive)
@@ -186,8 +186,8 @@ def test_a_lost_answer_of_an_import_that_did_not_happen(world: Emulator) -> None
 
 
 @pytest.mark.parametrize("acted", [True, False])
-def test_a_try_that_lost_every_answer(world: Emulator, acted: bool) -> None:
-    """The next one knows by the project's list what came since."""
+def test_an_attempt_that_lost_every_response(world: Emulator, acted: bool) -> None:
+    """The next one compares the project's list with the one from before."""
     archive = exported(world)
     world.fault("ImportFlinkJobs", "cut_after" if acted else "cut_before", times=3)
     instance = TaskInstance()
@@ -198,8 +198,8 @@ def test_a_try_that_lost_every_answer(world: Emulator, acted: bool) -> None:
     assert len(scratch_jobs(world)) == 26
 
 
-def test_a_true_clash_is_not_taken_for_our_own(world: Emulator) -> None:
-    """Where fewer jobs appeared than clash."""
+def test_a_real_conflict_is_not_recovered(world: Emulator) -> None:
+    """If fewer jobs appeared than conflict."""
     archive = exported(world, [100, 103])
     restore(exported(world, [103], "other"))
     world.fault("ImportFlinkJobs", "cut_after")
@@ -208,7 +208,7 @@ def test_a_true_clash_is_not_taken_for_our_own(world: Emulator) -> None:
 
 
 def test_an_outcome_that_stays_unknown(world: Emulator) -> None:
-    """A retry may help, and goes on from what was there before."""
+    """A retry may help, and continues from the list of before."""
     archive = exported(world, [100])
     world.fault("ImportFlinkJobs", "html", times=3)
     instance = TaskInstance()
@@ -234,23 +234,23 @@ def test_a_flag_may_come_from_a_template(world: Emulator, given: Any, replaced: 
 
 @pytest.mark.parametrize("field", ["is_cover", "plan_only"])
 @pytest.mark.parametrize("given", ["yes", "", "None", None, 1])
-def test_what_is_no_flag_is_refused(world: Emulator, field: str, given: Any) -> None:
+def test_an_invalid_flag_is_refused(world: Emulator, field: str, given: Any) -> None:
     """Never taken for one of the two; nothing is sent."""
     with pytest.raises(DliFailException, match=f"{field}: .*; give True or False"):
         restore(f"{world.bucket}/a.zip", **{field: given})
     assert not world.requests
 
 
-def test_a_dry_run_imports_nothing(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
-    """It proves the archive and tells which of the expected names exist."""
+def test_a_plan_imports_nothing(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """It verifies the archive and logs which of the expected names exist."""
     archive = exported(world, [100])
     name = world.state.jobs[100].name
     assert restore(archive, plan_only=True, expected_jobs=[name, "other"], dli_conn_id="dli_default") == []
     assert restore(archive, plan_only=True) == []
-    assert asked(world, "ImportFlinkJobs") == 0
-    told = capsys.readouterr().out
-    assert f"Of the expected names, 1 exist and would be omitted: {name}" in told
-    assert told.count(f"{archive.partition('/')[2]}") >= 2
+    assert count_requests(world, "ImportFlinkJobs") == 0
+    log = capsys.readouterr().out
+    assert f"Of the expected names, 1 exist and would be omitted: {name}" in log
+    assert log.count(f"{archive.partition('/')[2]}") >= 2
 
 
 @pytest.fixture
@@ -262,30 +262,28 @@ def abroad(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulato
         yield other
 
 
-def test_an_archive_is_carried_to_another_region(
+def test_an_archive_is_copied_to_another_region(
     world: Emulator, abroad: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Through the worker, in pieces, proven to be the same byte for byte."""
+    """Through the worker, in chunks; the copy is verified."""
     archive = exported(world)
     given: dict[str, Any] = {"dli_conn_id": "dli_abroad", "source_conn_id": "dli_default"}
     jobs = restore(archive, staging_dir=f"{abroad.bucket}/from-north", **given)
     assert len(jobs) == len(abroad.state.jobs) == 26
-    told = capsys.readouterr().out
-    assert "through this machine" in told
-    assert "Verified 1 copy, byte for byte." in told
+    log = capsys.readouterr().out
+    assert "through this machine" in log
+    assert "Verified 1 copy, byte for byte." in log
 
 
-def test_an_archive_is_copied_within_the_service_where_that_can_be(
-    world: Emulator, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Nothing of it passes this machine but the proof."""
+def test_an_archive_is_copied_within_obs_if_possible(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only its verification reads it."""
     world.s3.create_bucket(Bucket="scratch-bucket")
     jobs = restore(exported(world, [100]), staging_dir="scratch-bucket", source_conn_id="dli_default")
     assert len(jobs) == 1
     assert "within OBS" in capsys.readouterr().out
 
 
-def test_a_target_without_a_bucket_to_copy_to(world: Emulator, abroad: Emulator) -> None:
+def test_a_missing_bucket_for_copies(world: Emulator, abroad: Emulator) -> None:
     """Named, and nothing is imported."""
     given: dict[str, Any] = {"dli_conn_id": "dli_abroad", "source_conn_id": "dli_default"}
     with pytest.raises(DliFailException, match=r"NoSuchBucket|no bucket 'no-such-bucket'"):

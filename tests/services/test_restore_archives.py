@@ -1,4 +1,4 @@
-"""Which archives an import takes: those that are meant, all of them proven, and no others."""
+"""Which archives an import takes: those in zip_file, all of them verified, and no others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_dli.exceptions import DliFailException
 from dli_emulator import Emulator
-from tests.services.two_projects import asked, exported, restore, scratch_jobs, two_projects
+from tests.services.two_projects import count_requests, exported, restore, scratch_jobs, two_projects
 
 ACROSS: dict[str, Any] = {"source_conn_id": "dli_default"}
 
@@ -25,7 +25,7 @@ def directory(archive: str) -> str:
 
 @pytest.mark.parametrize("single", [True, False])
 def test_the_copies_of_another_day_are_not_imported(world: Emulator, single: bool) -> None:
-    """Though all days copy to the same directory: each set of archives has one of its own in it."""
+    """Though all days use the same staging_dir: each set of archives has a subdirectory of its own."""
     first, second = exported(world, [100], "day1"), exported(world, [103], "day2")
     given = {"staging_dir": f"{world.bucket}/copies", **ACROSS}
     for archive, job_id in ((first, 100), (second, 103)):
@@ -35,7 +35,7 @@ def test_the_copies_of_another_day_are_not_imported(world: Emulator, single: boo
 
 
 def test_a_directory_that_changed_is_copied_to_another(world: Emulator) -> None:
-    """What was taken out of it since is not imported from its copies."""
+    """The copy of an archive that was deleted since is not imported."""
     first = exported(world, [100])
     exported(world, [103])
     given = {"staging_dir": f"{world.bucket}/copies", "is_cover": True, **ACROSS}
@@ -45,15 +45,15 @@ def test_a_directory_that_changed_is_copied_to_another(world: Emulator) -> None:
 
 
 def test_archives_may_be_copied_into_a_bucket(world: Emulator) -> None:
-    """Several of them too: DLI takes no whole bucket, and gets a directory."""
+    """Several of them too: DLI refuses a whole bucket, and gets a directory."""
     world.s3.create_bucket(Bucket="scratch-bucket")
     exported(world, [100])
     archive = exported(world, [103])
     assert len(restore(directory(archive), staging_dir="scratch-bucket", **ACROSS)) == 2
 
 
-def test_the_mark_of_a_directory_is_no_archive(world: Emulator) -> None:
-    """It is what OBS's console puts there, and says nothing of what lies in the directory."""
+def test_the_placeholder_of_a_directory_is_ignored(world: Emulator) -> None:
+    """OBS's console creates it with a directory."""
     archive = exported(world, [100])
     world.s3.put_object(Bucket=world.bucket, Key="night/", Body=b"")
     assert restore(directory(archive), plan_only=True) == []
@@ -66,9 +66,9 @@ def test_the_mark_of_a_directory_is_no_archive(world: Emulator) -> None:
 
 @pytest.mark.parametrize("plan_only", [True, False])
 def test_a_whole_bucket_is_refused(world: Emulator, plan_only: bool) -> None:
-    """DLI takes none; also with plan_only."""
+    """As DLI does; also with plan_only."""
     exported(world, [100], "")
-    before = asked(world, "ListFlinkJobs")
+    before = count_requests(world, "ListFlinkJobs")
     with pytest.raises(DliFailException, match=r"^zip_file: 'obs-test' is a whole bucket; give bucket/key of"):
         restore(world.bucket, plan_only=plan_only)
-    assert asked(world, "ListFlinkJobs") == before
+    assert count_requests(world, "ListFlinkJobs") == before

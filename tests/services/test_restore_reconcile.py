@@ -1,4 +1,4 @@
-"""What an import takes for its own: only what a request of its own, whose answer was lost, can have imported."""
+"""Which jobs an import recovers: only those that a request of its own may have imported unseen."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 from dli_emulator import Emulator
 from tests.airflow.stores import StateStore, TaskInstance
 from tests.services.two_projects import (
-    asked,
+    count_requests,
+    create_as_somebody_else,
     exported,
-    made_by_somebody,
     meanwhile,
     restore,
     scratch_jobs,
@@ -52,14 +52,14 @@ def killed_at(nth: int) -> TaskInstance:
 
 
 def imports(world: Emulator) -> int:
-    return asked(world, "ImportFlinkJobs")
+    return count_requests(world, "ImportFlinkJobs")
 
 
-def test_a_clash_is_none_of_ours_where_no_answer_was_lost(world: Emulator) -> None:
-    """Though somebody makes a job meanwhile, which could account for it."""
+def test_nothing_is_recovered_without_a_lost_response(world: Emulator) -> None:
+    """Though somebody creates a job meanwhile, which could explain the conflict."""
     archive = exported(world, [100])
     restore(archive)
-    somebody = meanwhile(world, "ImportFlinkJobs", lambda: made_by_somebody(world))
+    somebody = meanwhile(world, "ImportFlinkJobs", lambda: create_as_somebody_else(world))
     instance = TaskInstance()
     with pytest.raises(DliFailException, match=r"1 of 1 job not imported.*new in the project: none"):
         restore(archive, instance)
@@ -68,8 +68,8 @@ def test_a_clash_is_none_of_ours_where_no_answer_was_lost(world: Emulator) -> No
     assert instance.pushed["created"] == []
 
 
-def test_a_red_judgement_is_the_end_of_it(world: Emulator) -> None:
-    """Whoever clears the task wants it asked anew: what others made since does not account for its clashes."""
+def test_a_failed_import_ends(world: Emulator) -> None:
+    """If the task is cleared, jobs that others created since do not explain its conflicts."""
     archive = exported(world, [100])
     restore(archive)
     instance = TaskInstance()
@@ -77,12 +77,12 @@ def test_a_red_judgement_is_the_end_of_it(world: Emulator) -> None:
         with pytest.raises(DliFailException, match="1 of 1 job not imported"):
             restore(archive, instance)
         assert instance.store.kept == {}
-        made_by_somebody(world)
+        create_as_somebody_else(world)
 
 
-def test_what_others_made_meanwhile_is_not_told_as_created(world: Emulator) -> None:
-    """It would be deleted by whoever clears up."""
-    somebody = meanwhile(world, "ImportFlinkJobs", lambda: made_by_somebody(world))
+def test_jobs_that_others_created_meanwhile_are_not_in_created(world: Emulator) -> None:
+    """A cleanup would delete them."""
+    somebody = meanwhile(world, "ImportFlinkJobs", lambda: create_as_somebody_else(world))
     instance = TaskInstance()
     (job,) = restore(exported(world, [100]), instance)
     somebody.join()
@@ -91,10 +91,10 @@ def test_what_others_made_meanwhile_is_not_told_as_created(world: Emulator) -> N
 
 
 def test_a_lost_request_that_did_nothing_has_created_nothing(world: Emulator) -> None:
-    """The one after it, whose answer came, imported all; what others made meanwhile is theirs."""
+    """The next one got its response and imported all; jobs that others created meanwhile are theirs."""
     archive = exported(world, [100])
     world.fault("ImportFlinkJobs", "cut_before")
-    somebody = meanwhile(world, "ImportFlinkJobs", lambda: made_by_somebody(world))
+    somebody = meanwhile(world, "ImportFlinkJobs", lambda: create_as_somebody_else(world))
     instance = TaskInstance()
     (job,) = restore(archive, instance, reconcile_timeout=0.2)
     somebody.join()
@@ -102,8 +102,8 @@ def test_a_lost_request_that_did_nothing_has_created_nothing(world: Emulator) ->
     assert instance.pushed["created"] == [job["new_job_id"]]
 
 
-def test_an_answer_that_came_is_not_asked_for_again(world: Emulator) -> None:
-    """The list of jobs afterwards failed, and the next try knows the answer still: nothing is replaced twice."""
+def test_a_request_with_a_response_is_not_sent_again(world: Emulator) -> None:
+    """If listing the jobs afterwards fails, the next attempt has the saved response: nothing is replaced twice."""
     archive = exported(world, [100, 103])
     world.fault("ListFlinkJobs", "slow")
     world.fault("ListFlinkJobs", "error", status=503, code="APIGW.0602", message="trouble")
@@ -116,8 +116,8 @@ def test_an_answer_that_came_is_not_asked_for_again(world: Emulator) -> None:
     assert {(job["created"], job["recovered"]) for job in jobs} == {(True, False)}
 
 
-def test_an_answer_holds_only_for_what_it_was_given_to(world: Emulator) -> None:
-    """Not for another wish, for jobs that were deleted since, or for an archive that was written anew."""
+def test_a_saved_response_is_for_the_same_request_only(world: Emulator) -> None:
+    """Not for another is_cover, for jobs that were deleted since, or for an archive that was replaced."""
     archive, other = exported(world, [100]), exported(world, [100, 103], "other")
     world.fault("ListFlinkJobs", "slow")
     world.fault("ListFlinkJobs", "error", status=503, code="APIGW.0602", message="trouble")
@@ -138,8 +138,8 @@ def test_an_answer_holds_only_for_what_it_was_given_to(world: Emulator) -> None:
         restore(archive, instance)
 
 
-def test_a_green_task_that_is_cleared_asks_anew(world: Emulator) -> None:
-    """Jobs are replaced again where that is the wish, and those that are there still are known as our own."""
+def test_a_cleared_task_sends_its_request_again(world: Emulator) -> None:
+    """With is_cover jobs are replaced again; those that still exist are known to be its own."""
     archive = exported(world, [100, 103])
     instance = TaskInstance()
     first = restore(archive, instance)
@@ -152,8 +152,8 @@ def test_a_green_task_that_is_cleared_asks_anew(world: Emulator) -> None:
     assert imports(world) == 4
 
 
-def test_a_part_that_was_imported_is_ours_in_a_later_try(world: Emulator) -> None:
-    """After an import that left jobs out, and is content, the next one tells the new ids of the others still."""
+def test_a_partial_import_keeps_its_new_ids(world: Emulator) -> None:
+    """After an import with on_conflict="keep" the next one still has the new ids of the imported jobs."""
     archive = exported(world, [100, 103])
     restore(exported(world, [103], "other"))
     instance = TaskInstance()
@@ -164,8 +164,8 @@ def test_a_part_that_was_imported_is_ours_in_a_later_try(world: Emulator) -> Non
     assert instance.pushed["created"] == created
 
 
-def test_killed_before_the_answer_was_kept(world: Emulator) -> None:
-    """The jobs that came since are ours."""
+def test_a_task_that_is_killed_before_the_response_is_saved(world: Emulator) -> None:
+    """The new jobs are recovered."""
     archive, instance = exported(world, [100, 103]), killed_at(2)
     with pytest.raises(KilledError):
         restore(archive, instance)
@@ -183,10 +183,10 @@ def test_killed_before_the_answer_was_kept(world: Emulator) -> None:
         ("reply", {"status": 200, "body": "<html>"}),
     ],
 )
-def test_an_answer_that_tells_nothing_of_an_import_that_happened(
+def test_an_unusable_response_to_an_import_that_happened(
     world: Emulator, kind: str, answer: dict[str, Any]
 ) -> None:
-    """Trouble in the service's own words, or a success that cannot be read: the project shows what it did."""
+    """An error of the service, or a success that cannot be read: the project's list shows the outcome."""
     archive = exported(world, [100, 103])
     world.fault("ImportFlinkJobs", kind, acts=True, **answer)
     instance = TaskInstance()
@@ -196,24 +196,22 @@ def test_an_answer_that_tells_nothing_of_an_import_that_happened(
     assert instance.pushed["created"] == sorted(scratch_jobs(world))
 
 
-@pytest.mark.parametrize(("status", "told"), [(400, "A server-side error occurred"), (200, "is_success")])
-def test_an_answer_that_tells_nothing_of_an_import_that_did_not_happen(
-    world: Emulator, status: int, told: str
-) -> None:
-    """It is told, and not asked again at once; the next try knows that it is not known."""
+@pytest.mark.parametrize(("status", "problem"), [(400, "A server-side error occurred"), (200, "is_success")])
+def test_an_unusable_response_to_an_import_that_did_not_happen(world: Emulator, status: int, problem: str) -> None:
+    """The task fails without sending the request again; the next attempt knows that the outcome is unknown."""
     archive = exported(world, [100])
     words = '{"error_code": "DLI.0999", "error_msg": "A server-side error occurred."}'
     world.fault("ImportFlinkJobs", "reply", status=status, body=words)
     instance = TaskInstance()
-    with pytest.raises(DliException, match=told):
+    with pytest.raises(DliException, match=problem):
         restore(archive, instance, reconcile_timeout=0.2)
     assert imports(world) == 1
     assert "dli_import" in instance.store.kept
     assert [job["created"] for job in restore(archive, instance, reconcile_timeout=0.2)] == [True]
 
 
-def test_a_refusal_after_a_lost_answer_is_no_answer_to_that(world: Emulator) -> None:
-    """What the lost request imported is known as our own by the next try."""
+def test_a_refusal_does_not_answer_an_earlier_lost_request(world: Emulator) -> None:
+    """The next attempt recovers what the lost request imported."""
     archive = exported(world, [100])
     world.fault("ImportFlinkJobs", "cut_after")
     world.fault("ImportFlinkJobs", "throttled")
@@ -224,7 +222,7 @@ def test_a_refusal_after_a_lost_answer_is_no_answer_to_that(world: Emulator) -> 
 
 
 def test_a_refusal_leaves_nothing_to_resume(world: Emulator) -> None:
-    """Where every answer came, and none was a success, nothing that appears later is ours."""
+    """If every response came and none was a success, no later job is its own."""
     archive = exported(world, [100])
     world.fault("ImportFlinkJobs", "throttled")
     instance = TaskInstance()
@@ -250,7 +248,7 @@ def test_recovered_jobs_count_by_name(world: Emulator) -> None:
 def test_a_new_job_that_the_response_does_not_name(
     world: Emulator, expects: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is named in log and XCom, is not for whoever clears up, and counts by its name."""
+    """It is named in log and XCom, is not for a cleanup, and counts by its name."""
     archive = exported(world, [100, 103])
     names = [world.state.jobs[job_id].name for job_id in (100, 103)]
     restore(archive)

@@ -1,4 +1,4 @@
-"""What tests of restoring share: two projects, and the tasks as a DAG has them."""
+"""Two projects, and the tasks that restore and compare, for tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def two_projects(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """Give the emulator two projects, each with a connection."""
+    """Return the emulator with two projects, each with a connection."""
     scratch = emulator.state.add_project("cn-north-4_scratch")
     given: dict[str, Any] = {"retry_budget": 0, "read_timeout": 60}
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(**given))
@@ -37,8 +37,8 @@ def scratch_jobs(world: Emulator) -> dict[int, Any]:
     return jobs
 
 
-def made_by_somebody(world: Emulator, name: str = "made by somebody else") -> int:
-    """Have somebody else make a job in the scratch project; its id."""
+def create_as_somebody_else(world: Emulator, name: str = "made by somebody else") -> int:
+    """Let somebody else create a job in the scratch project; return its id."""
     return world.state.add_job(in_project=scratch_of(world).project_id, name=name).job_id
 
 
@@ -60,17 +60,17 @@ def compare(mapping: Any, instance: TaskInstance | None = None, **parameters: An
     return operator.execute((instance or TaskInstance()).context)
 
 
-def asked(world: Emulator, operation: str) -> int:
+def count_requests(world: Emulator, operation: str) -> int:
     return sum(request.operation == operation for request in world.requests)
 
 
 def meanwhile(world: Emulator, operation: str, act: Callable[[], object]) -> Thread:
-    """Have something happen while the next request of an operation is under way."""
-    before = asked(world, operation)
+    """Let something happen during the next request of an operation."""
+    before = count_requests(world, operation)
     world.fault(operation, "slow", after=0.7)
 
     def wait() -> None:
-        while asked(world, operation) == before:
+        while count_requests(world, operation) == before:
             time.sleep(0.01)
         act()
 
