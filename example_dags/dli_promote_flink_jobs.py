@@ -1,7 +1,7 @@
-"""Bring Flink jobs from test to production: back up, stop with a savepoint, change, run on.
+"""Promote Flink jobs from test to production: back up, stop with a savepoint, update, resume.
 
-Press Trigger and name the jobs of the test project and what must be otherwise in production. Production's own jobs
-are exported and proven first, so that there is a way back.
+Press Trigger and name the jobs of the test project and what must differ in production. Production's own jobs
+are exported and verified first, so that there is a way back.
 
 Needs a connection ``dli_default`` of production, a connection ``dli_test``, and the name of a bucket, as Airflow
 variable ``dli_backup_bucket`` or environment variable ``AIRFLOW_VAR_DLI_BACKUP_BUCKET``.
@@ -31,7 +31,7 @@ WHAT: dict[str, Any] = {
 
 with DAG(
     dag_id="dli_promote_flink_jobs",
-    description="Bring Flink jobs from test to production",
+    description="Promote Flink jobs from test to production",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -52,7 +52,7 @@ with DAG(
             {},
             type="object",
             title="Replacements",
-            description="Text to text, in the SQL and all other texts: buckets, endpoints. Each must be found.",
+            description="String to string, in SQL and all other settings. Each must be found.",
         ),
     },
 ) as dag:
@@ -61,7 +61,7 @@ with DAG(
         obs_dir="{{ var.value.dli_backup_bucket }}/promote"
         "/{{ run_id | replace(':', '') | replace('+', '_') }}/{{ task.task_id }}",
     )
-    proven = DliVerifyFlinkExportOperator(task_id="proven", zip_file=backup.output)
+    verify = DliVerifyFlinkExportOperator(task_id="verify", zip_file=backup.output)
     plan = DliPromoteFlinkJobsOperator(task_id="plan", plan_only=True, **WHAT)
     stop = DliStopFlinkJobsOperator(
         task_id="stop",
@@ -75,4 +75,4 @@ with DAG(
         task_id="run", job_ids=XComArg(promote, key="job_ids"), resume_savepoint=True, poll_interval=5
     )
 
-    backup >> proven >> plan >> stop >> promote >> run
+    backup >> verify >> plan >> stop >> promote >> run

@@ -1,7 +1,7 @@
-"""Prove that an archive brings the jobs back: restore them into a scratch project and compare each setting.
+"""Run a restore drill: restore exported jobs into a scratch project and compare each setting.
 
-Export, verify, import into the scratch project, hold every job against its source, write a report beside the
-archive, and remove from the scratch project what was put there, whatever happened.
+Export, verify, import into the scratch project, compare every job with its source, write a report beside the
+archive, and always delete the restored jobs from the scratch project.
 
 Needs a connection ``dli_default``, a connection ``dli_scratch`` of a project that nobody works in, and the name
 of a bucket, as Airflow variable ``dli_backup_bucket`` or environment variable ``AIRFLOW_VAR_DLI_BACKUP_BUCKET``.
@@ -28,7 +28,7 @@ DIRECTORY = "{{ var.value.dli_backup_bucket }}/drill/" + RUN + "/{{ task.task_id
 
 with DAG(
     dag_id="dli_restore_drill",
-    description="Restore all Flink jobs into a scratch project, compare them with their sources, and clear up",
+    description="Restore all Flink jobs into a scratch project, compare them with their sources, and delete them",
     schedule="0 4 * * 0",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -38,14 +38,18 @@ with DAG(
     doc_md=__doc__,
     params={
         "source_conn_id": Param(
-            "dli_default", type="string", minLength=1, title="Connection", description="Of the project to drill."
+            "dli_default",
+            type="string",
+            minLength=1,
+            title="Connection",
+            description="Of the project whose jobs are exported.",
         ),
         "scratch_conn_id": Param(
             "dli_scratch",
             type="string",
             minLength=1,
             title="Scratch connection",
-            description="Of a project that nobody works in, another one: names would clash.",
+            description="Of a project that nobody works in, another one: names would conflict.",
         ),
     },
 ) as dag:
@@ -68,7 +72,7 @@ with DAG(
     )
     clear_up = DliDeleteFlinkJobsOperator(
         task_id="clear_up",
-        # Only what this run created, red or green.
+        # Only what this run created, whether the comparison succeeds or fails.
         job_ids=XComArg(restore, key="created"),
         if_empty="succeed",
         dli_conn_id=SCRATCH,

@@ -1,6 +1,6 @@
-"""Bring Flink jobs back from an archive: press Trigger and name it.
+"""Restore Flink jobs from an archive: press Trigger and name it.
 
-The archive is proven whole first. The jobs are drafts then; run them when you are sure. Needs a connection
+The archive is verified first. The jobs are imported as drafts; run them when you are sure. Needs a connection
 ``dli_default`` of the project to restore into.
 """
 

@@ -38,7 +38,7 @@ MODELS: dict[str, type[models.Parameters]] = {
 KINDS: list[Any] = [getattr(module, name) for module in (operators, sensors) for name in module.__all__]
 #: where the page leads to, for what docstrings do not tell
 MORE = {
-    "DliCompareFlinkJobsOperator": "[drill](restore.md#drill)",
+    "DliCompareFlinkJobsOperator": "[restore drill](restore.md#restore-drill)",
     "DliDeleteFlinkJobsOperator": "[jobs](jobs.md#running-stopping-saving-deleting)",
     "DliExportFlinkJobsOperator": "[exporting many](jobs.md#exporting-many), [lost responses](lost-responses.md)",
     "DliImportFlinkJobsOperator": "[restoring](restore.md#restore)",
@@ -56,7 +56,7 @@ _HEAD = """# Operators and sensors: every parameter
 Each takes the parameters below by name, and beside them those that every operator of Airflow takes, such as
 `retries`, `pool` or `outlets`; a sensor those of every sensor, such as `poke_interval`, `timeout`, `mode` and
 `soft_fail`. A parameter that is *templated* takes Jinja templates, and the output of other tasks (`XComArg`).
-What is *deferrable* can wait on the triggerer. [Which rights](rights.md) each needs stands on a page of its own;
+What is *deferrable* can wait on the triggerer. [Which permissions](permissions.md) each needs is on a page of its own;
 the [example DAGs](example-dags.md) show each at work.
 
 The page is made from the code by `python -m tests.operators`, and a test holds it against the code.

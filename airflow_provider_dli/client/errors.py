@@ -41,7 +41,7 @@ _PROJECT = "Check project_id and region of the connection: the key must belong t
 ADVICE: Mapping[str, str] = {
     "APIGW.0101": "DLI does not offer this API in this region, or the endpoint of the connection is not DLI's.",
     "APIGW.0301": _KEYS,
-    "APIGW.0302": "The IAM user may not call this API; docs/rights.md names what each task needs.",
+    "APIGW.0302": "The IAM user may not call this API; docs/permissions.md names what each task needs.",
     "APIGW.0303": "Set this machine's clock: a signature may be 15 minutes old at most.",
     "APIGW.0305": _KEYS,
     "APIGW.0307": "The token has expired; put a new one into the connection, or use auth_type password.",

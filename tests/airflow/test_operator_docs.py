@@ -39,9 +39,9 @@ def test_a_template_field_is_a_parameter(kind: Any) -> None:
     assert set(kind.template_fields) <= set(parameters_of(kind))
 
 
-def test_the_page_on_rights_has_each_operator_and_only_actions_of_the_manual() -> None:
+def test_the_page_on_permissions_has_each_operator_and_only_actions_of_the_manual() -> None:
     """In the table, in its order of operators; and in the policy all that the table names."""
-    text = (DOCS / "rights.md").read_text(encoding="utf-8")
+    text = (DOCS / "permissions.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(Dli\w+)` \| ([^|]*) \|", text, re.MULTILINE)
     assert {name for name, _ in rows} == {kind.__name__ for kind in KINDS}
     words = {word for _, cell in rows for word in re.findall(r"`(\w+)`", cell)}
