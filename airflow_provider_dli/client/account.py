@@ -72,7 +72,6 @@ class Project:
     def id(self, clock: Clock) -> Flow[str]:
         """Return the project's id, looked up in IAM once if it was not given.
 
-        :param clock: returns the current time
         :raises ConfigurationError: if not exactly one project bears the name
         """
         return self.given or (yield from self._found.get(clock))

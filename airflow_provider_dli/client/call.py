@@ -89,8 +89,6 @@ class Request:
         """Return the response without what no message may show.
 
         Logins only where it is no success: a job may have an access key of its own in its SQL, which stays.
-
-        :param reply: to this request
         """
         logins = self.logins if reply.status not in _OK else ()
         return reply.redact((*self.secrets, *(login for login in logins if len(login) >= _LIKE_SECRET)))
@@ -114,10 +112,7 @@ class Reply:
     received: float | None = field(default=None, repr=False, compare=False)
 
     def redact(self, secrets: Iterable[str]) -> Reply:
-        """Return the reply without some strings, as they are and as JSON writes them.
-
-        :param secrets: the strings
-        """
+        """Return the reply without some strings, as they are and as JSON writes them."""
         body, headers = self.body, self.headers
         for secret in secrets:
             for form in {secret, json.dumps(secret)[1:-1]}:
@@ -129,10 +124,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Time that passes before the flow goes on.
-
-    :param seconds: how long to wait
-    """
+    """Time that passes before the flow goes on."""
 
     seconds: float
 
@@ -182,15 +174,7 @@ def plain_request(
     *,
     direct: bool = False,
 ) -> Request:
-    """Build a request of bytes.
-
-    :param operation: what is requested, for messages
-    :param method: HTTP method
-    :param url: absolute URL, percent-encoded
-    :param headers: headers but for ``Host`` and ``User-Agent``
-    :param body: the bytes to send
-    :param direct: True where no proxy may come between
-    """
+    """Return a request of bytes, with ``Host`` and ``User-Agent``; ``direct`` where no proxy may come between."""
     ours = (("Host", urlsplit(url).netloc), *headers, ("User-Agent", USER_AGENT))
     return Request(method, url, ours, body, operation, direct=direct)
 
@@ -219,8 +203,6 @@ def _texts(field: str, value: object) -> Iterator[tuple[str, str]]:
 def encodable(field: str, text: str) -> str:
     """Return ``text`` if UTF-8 can write it.
 
-    :param field: where it stands, for the message
-    :param text: what is to be sent
     :raises ConfigurationError: if it has half a character, as a string cut in two has
     """
     if not _writable(text):

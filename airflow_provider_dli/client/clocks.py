@@ -27,7 +27,6 @@ Interval = tuple[float, float]
 def offset_in(reply: Reply) -> Interval | None:
     """Return the least and the greatest difference that a response allows, in seconds, service minus this machine.
 
-    :param reply: a response
     :returns: None where the response has no date of the service: none that can be read, one of a cache or a
         gateway, one more than a day away, or if it is not known when it came
     """
@@ -45,10 +44,7 @@ def offset_in(reply: Reply) -> Interval | None:
 
 
 def middle(interval: Interval | None) -> float:
-    """Return the difference in the middle of an interval; 0 where clocks may be equal, or nothing is known.
-
-    :param interval: from :func:`offset_in`
-    """
+    """Return the difference in the middle of an interval; 0 where clocks may be equal, or nothing is known."""
     if interval is None or interval[0] <= 0 <= interval[1]:
         return 0.0
     between = (interval[0] + interval[1]) / 2
@@ -56,11 +52,7 @@ def middle(interval: Interval | None) -> float:
 
 
 def local(moment_there: datetime, reply: Reply) -> datetime:
-    """Return, by this machine's clock, a time that a response names by the service's clock.
-
-    :param moment_there: such as the end of a token; aware
-    :param reply: the response that names it
-    """
+    """Return, by this machine's clock, a time that a response names by the service's clock."""
     return moment_there - timedelta(seconds=middle(offset_in(reply)))
 
 
@@ -75,10 +67,7 @@ class ServiceClock:
         self._interval: Interval | None = None
 
     def observe(self, reply: Reply) -> None:
-        """Learn from a response of the service.
-
-        :param reply: a response, of whatever status
-        """
+        """Learn from a response of the service."""
         new = offset_in(reply)
         if new is None:
             return

@@ -36,20 +36,13 @@ _CONSOLES: Mapping[str, str] = {DEFAULT_CLOUD: "https://console.huaweicloud.com"
 
 
 def default_console(region: str, cloud: str | None = None) -> str | None:
-    """Return the base URL of the console of a cloud; None if it is not known.
-
-    :param region: region id
-    :param cloud: one of :data:`CLOUDS`; by default it follows from the region
-    """
+    """Return the base URL of the console of a cloud; None if it is not known."""
     return _CONSOLES.get(cloud or _cloud_of(region))
 
 
 def default_endpoint(service: str, region: str, cloud: str | None = None) -> str:
     """Return the base URL of a service in a region.
 
-    :param service: ``dli``, ``obs`` or ``iam``
-    :param region: region id
-    :param cloud: one of :data:`CLOUDS`; by default it follows from the region
     :raises ConfigurationError: if there is no such cloud
     """
     name = cloud or _cloud_of(region)
@@ -95,8 +88,6 @@ def checked_project(project_id: str) -> str:
 def checked_endpoint(field: str, url: str) -> str:
     """Return the base URL without a slash at its end.
 
-    :param field: the connection field it comes from, for the message
-    :param url: what was given
     :raises ConfigurationError: if it has no scheme or host, or has a path, query or user of its own
     """
     remedy = "give scheme and host, such as https://dli.cn-north-4.myhuaweicloud.com"
@@ -109,8 +100,6 @@ def checked_endpoint(field: str, url: str) -> str:
 def checked_ca_bundle(field: str, path: str) -> str:
     """Return the path of a file with certificates.
 
-    :param field: the connection field it comes from, for the message
-    :param path: what was given
     :raises ConfigurationError: if there is no such file here, or no certificate in it
     """
     try:
@@ -151,10 +140,7 @@ def _shown_url(url: str) -> str:
 
 
 def shown_path(path: str) -> str:
-    """Quote what looks like the path of a file; of anything else only the beginning, for it may be a secret.
-
-    :param path: what was given
-    """
+    """Quote what looks like the path of a file; of anything else only the beginning, for it may be a secret."""
     return f"'{escaped(path)}'" if _LIKE_PATH.fullmatch(path) else beginning(path)
 
 

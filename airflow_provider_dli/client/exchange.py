@@ -94,11 +94,7 @@ def request_flow(
 
 
 class Retries:
-    """The attempts of one call.
-
-    :param policy: when to retry
-    :param started: when the call began
-    """
+    """The attempts of one call."""
 
     def __init__(self, policy: RetryPolicy, started: datetime) -> None:
         self._policy = policy
@@ -108,12 +104,7 @@ class Retries:
         self.attempts = 0
 
     def pause_after(self, error: DliClientError, *, repeatable: bool, now: datetime) -> float | None:
-        """Return how many seconds to wait before the retry, or None for no retry.
-
-        :param error: what went wrong
-        :param repeatable: True where sending it twice has the effect of sending it once
-        :param now: the time, on the clock of ``started``
-        """
+        """Return how many seconds to wait before the retry, or None for no retry."""
         self.attempts += 1
         if self.attempts >= self._max_attempts or not _may_repeat(error, repeatable=repeatable):
             return None
@@ -159,9 +150,6 @@ def _authenticated(call: Call[Any], account: Account, clock: Clock) -> Flow[Requ
 def build_request(call: Call[Any], endpoint: str, project_id: str) -> Request:
     """Build the request of a call, but for its authentication. The query is sent exactly as it is signed.
 
-    :param call: what to request
-    :param endpoint: base URL of DLI
-    :param project_id: the project
     :raises ConfigurationError: naming the parameter or field that no UTF-8 can write
     """
     values = {"project_id": project_id, **call.path_params}
@@ -174,8 +162,6 @@ def build_request(call: Call[Any], endpoint: str, project_id: str) -> Request:
 def parse_reply(call: Call[T], reply: Reply) -> T:
     """Return the result of a call.
 
-    :param call: what was requested
-    :param reply: what came back
     :raises ServiceError: if the reply is no success, or not of the form that the manual promises
     """
     try:

@@ -37,10 +37,7 @@ class ObsLocation:
         return f"{self.bucket}/{self.key}" if self.key else self.bucket
 
     def below(self, name: str) -> ObsLocation:
-        """Return a place in this directory.
-
-        :param name: of the object or directory in it
-        """
+        """Return a place in this directory."""
         return ObsLocation(self.bucket, f"{self.key}/{name}" if self.key else name)
 
     @property
@@ -83,8 +80,6 @@ def parse_directory(field: str, text: object, *, reserve: int = 0) -> ObsLocatio
 def parse_archive(field: str, text: object) -> ObsLocation:
     """Return the place of one entry of ``zip_file`` as DLI returns it: ``bucket/key``, with or without ``obs://``.
 
-    :param field: the parameter it comes from, for the message
-    :param text: what was given
     :raises ConfigurationError: if it does not name a bucket and an object in it
     """
     remedy = "give bucket/key or obs://bucket/key, as the export returned it"

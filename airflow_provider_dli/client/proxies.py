@@ -47,8 +47,6 @@ class Proxy:
 def proxy_of(request: Request, network: Network) -> Proxy | None:
     """Return the proxy that a request goes through; None for none.
 
-    :param request: what is to be sent
-    :param network: of the connection, whose proxy comes before that of the environment
     :raises ConfigurationError: naming the variable of the environment that is not the URL of a proxy
     """
     if request.direct:
@@ -83,11 +81,7 @@ def _covers(name: str, target: SplitResult) -> bool:
 
 
 def uses_tls(request: Request, proxy: Proxy | None) -> bool:
-    """Return whether TLS is used on the way, and so whether certificates matter.
-
-    :param request: what is to be sent
-    :param proxy: through which proxy
-    """
+    """Return whether TLS is used on the way, and so whether certificates matter."""
     return "https" in (urlsplit(request.url).scheme, urlsplit(proxy.url if proxy else "").scheme)
 
 
@@ -122,10 +116,7 @@ def parse_proxy(name: str, text: str) -> Proxy:
 
 
 def proxy_secrets(text: str) -> list[str]:
-    """Return what of a proxy's URL no log may show: the password in each of its forms.
-
-    :param text: what was given, a proxy's URL or not
-    """
+    """Return what of a proxy's URL no log may show: the password in each of its forms."""
     _, user, _ = _parts(text.strip())
     password = (user or "").partition(":")[2]
     secrets = [text.strip(), password, unquote(password)] if password else []

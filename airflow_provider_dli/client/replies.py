@@ -62,8 +62,6 @@ def decode(operation: str, reply: Reply) -> Mapping[str, Any]:
     Where a batch returns an array, every element must be a success; the first is returned, with the messages of
     all. How many there are, and which belongs to which id, is not established.
 
-    :param operation: what was requested, for messages
-    :param reply: what came back
     :raises ServiceError: the kind that fits, if this is no success, ``is_success`` included
     """
     envelopes = _envelopes(operation, reply)
@@ -109,8 +107,6 @@ def _messages(envelopes: list[Mapping[str, Any]]) -> str:
 def json_object(operation: str, reply: Reply) -> Mapping[str, Any]:
     """Return the JSON object of a reply whose status is success.
 
-    :param operation: what was requested, for messages
-    :param reply: what came back
     :raises ServiceError: the kind that fits, if the status is another or the body is no object
     """
     body = _json(reply.body)
@@ -167,7 +163,6 @@ def _refusal(operation: str, reply: Reply, body: object) -> ServiceError:
 def retry_after(reply: Reply) -> float | None:
     """Read ``Retry-After``: seconds, or a date that is compared with the reply's own ``Date``.
 
-    :param reply: any reply
     :returns: seconds, or None if there is none that can be read
     """
     text = reply.headers.get("retry-after", "").strip()
@@ -180,7 +175,6 @@ def retry_after(reply: Reply) -> float | None:
 def moment(text: str) -> datetime | None:
     """Read a date of a header, in UTC where it names no zone.
 
-    :param text: its value
     :returns: an aware time, or None if it is not a date
     """
     try:
@@ -227,10 +221,7 @@ def _json(body: bytes) -> object:
 
 
 def excerpt(body: bytes) -> str:
-    """Return the readable beginning of a body: text as it is, a page without its tags.
-
-    :param body: of a response
-    """
+    """Return the readable beginning of a body: text as it is, a page without its tags."""
     text = body[: 20 * _EXCERPT].decode("utf-8", "replace")
     if "<" in text:
         text = html.unescape(re.sub(r"(?is)<(script|style)\b.*?</\1>|<[^>]*>", " ", text))
@@ -238,9 +229,5 @@ def excerpt(body: bytes) -> str:
 
 
 def one_line(text: str, longest: int = _EXCERPT) -> str:
-    """Fold white space, escape and cut.
-
-    :param text: from outside
-    :param longest: characters that are kept
-    """
+    """Fold white space, escape and cut."""
     return escaped(" ".join(text.split()), longest)

@@ -20,10 +20,7 @@ CONTENT_HASH_HEADER = "x-sdk-content-sha256"
 
 
 def sdk_date(moment: datetime) -> str:
-    """Write ``moment`` as the signature does: UTC, ``YYYYMMDDTHHMMSSZ``.
-
-    :param moment: an aware datetime
-    """
+    """Write ``moment`` as the signature does: UTC, ``YYYYMMDDTHHMMSSZ``."""
     return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 

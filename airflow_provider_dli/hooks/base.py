@@ -311,7 +311,6 @@ def has_supervisor() -> bool:
 def mask_secret(secret: str) -> None:
     """Have Airflow mask a secret in all that is logged from now on.
 
-    :param secret: the secret
     :raises ImportError: if this Airflow has its masker nowhere that is known
     """
     for place in _MASKERS:

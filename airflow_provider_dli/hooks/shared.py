@@ -65,9 +65,6 @@ class SharedHook(Generic[Hook]):
     Polls that run at the same time may all be refused when keys are rotated. The first of them renews the
     credentials, by reading the connection again or by fetching other temporary keys; the others that were refused
     with the same session go on with the new one.
-
-    :param kind: which hook
-    :param dli_conn_id: the connection
     """
 
     def __init__(self, kind: type[Hook], dli_conn_id: str) -> None:
@@ -88,7 +85,6 @@ class SharedHook(Generic[Hook]):
     async def poll(self, poll: Callable[[Hook], Awaitable[None]]) -> None:
         """Poll with the hook, unless its credentials were refused a while ago.
 
-        :param poll: polls once
         :raises DliException: if it failed, or the credentials are refused
         """
         session = await self._current()
@@ -211,9 +207,6 @@ async def shared_hook(kind: type[Hook], dli_conn_id: str) -> AsyncIterator[Share
     """Give the hook that all others of this event loop on this connection have; open as long as anybody uses it.
 
     A thousand waits so read the connection once, and share connections and tokens.
-
-    :param kind: which hook
-    :param dli_conn_id: the connection
     """
     place = (asyncio.get_running_loop(), (kind, dli_conn_id))
     shared: SharedHook[Hook] = _HOOKS.setdefault(place, SharedHook(kind, dli_conn_id))

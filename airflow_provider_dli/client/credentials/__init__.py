@@ -33,18 +33,11 @@ class Credentials(Protocol):
         ...
 
     def authenticate(self, request: Request, clock: Clock) -> Flow[Request]:
-        """Return ``request`` authenticated, after fetching what that takes.
-
-        :param request: complete but for its authentication
-        :param clock: returns the current time
-        """
+        """Return ``request`` authenticated, after fetching what that takes."""
         ...
 
     def keys(self, clock: Clock) -> Flow[AccessKey]:
-        """Return access keys for OBS, which takes nothing else.
-
-        :param clock: returns the current time
-        """
+        """Return access keys for OBS, which takes nothing else."""
         ...
 
     def invalidate(self, refused: Request) -> bool:
@@ -91,12 +84,7 @@ class AccessKey:
 
 
 def sign(request: Request, key: AccessKey, date: str) -> Request:
-    """Add date, security token and signature to a request.
-
-    :param request: the request; all its headers are signed
-    :param key: the key to sign with
-    :param date: ``X-Sdk-Date``, see :func:`~airflow_provider_dli.client.signing.sdk_date`
-    """
+    """Add date, security token and signature to a request."""
     headers = [*request.headers, (signing.DATE_HEADER, date)]
     if key.security_token:
         headers.append(("X-Security-Token", key.security_token))
@@ -111,11 +99,7 @@ def sign(request: Request, key: AccessKey, date: str) -> Request:
 
 
 class TemporaryKeys:
-    """Access keys that are fetched, and fetched again before they expire.
-
-    :param identity: the identity that they stand for, for messages
-    :param fetch: the flow that fetches them
-    """
+    """Access keys that are fetched, and fetched again before they expire."""
 
     def __init__(self, identity: str, fetch: Callable[[Clock], Flow[Expiring[AccessKey]]]) -> None:
         self.identity = identity
@@ -157,8 +141,6 @@ class Cached(Generic[T]):
 
     One flow fetches, the others wait for it. The lock is never waited for in the operating system, which would
     stop an event loop: a flow that finds it taken pauses.
-
-    :param fetch: the flow that fetches the value
     """
 
     def __init__(self, fetch: Callable[[Clock], Flow[Expiring[T]]]) -> None:
@@ -167,10 +149,7 @@ class Cached(Generic[T]):
         self._held: tuple[T, datetime | None] | None = None
 
     def get(self, clock: Clock) -> Flow[T]:
-        """Return the value, fetched if there is none or it is about to expire.
-
-        :param clock: returns the current time
-        """
+        """Return the value, fetched if there is none or it is about to expire."""
         if (held := self._fresh(clock)) is not None:
             return held[0]
         while not self._lock.acquire(blocking=False):

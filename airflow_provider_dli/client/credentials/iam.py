@@ -109,11 +109,7 @@ class TokenCredentials:
 
 
 def ready_token(iam_endpoint: str, token: str) -> TokenCredentials:
-    """Use a token as it was given, until it expires.
-
-    :param iam_endpoint: base URL of IAM
-    :param token: the token, scoped to the project
-    """
+    """Use a token as it was given, until it expires."""
 
     def fetch(clock: Clock) -> Flow[Expiring[str]]:
         del clock
@@ -124,12 +120,7 @@ def ready_token(iam_endpoint: str, token: str) -> TokenCredentials:
 
 
 def password_token(iam_endpoint: str, user: User, scope: Scope) -> TokenCredentials:
-    """Fetch tokens with the password of an IAM user, each renewed before it expires.
-
-    :param iam_endpoint: base URL of IAM
-    :param user: the IAM user
-    :param scope: the project that the tokens are for
-    """
+    """Fetch tokens with the password of an IAM user, each renewed before it expires."""
     identity = f"IAM user {user.name} of account {user.domain}"
     return TokenCredentials(
         iam_endpoint, identity, lambda _clock: create_token(iam_endpoint, user, scope), renewable=True
@@ -150,9 +141,6 @@ def agency_keys(iam_endpoint: str, trusted: Credentials, agency: Agency) -> Temp
 def create_token(endpoint: str, user: User, scope: Scope) -> Flow[Expiring[str]]:
     """Fetch a token for a user's password, scoped to a project.
 
-    :param endpoint: base URL of IAM
-    :param user: the IAM user
-    :param scope: the project
     :raises ServiceError: if IAM issues none
     """
     project = {"id": scope.project_id} if scope.project_id else {"name": scope.project_name}
@@ -171,8 +159,6 @@ def create_token(endpoint: str, user: User, scope: Scope) -> Flow[Expiring[str]]
 def keys_of_token(endpoint: str, token: str) -> Flow[Expiring[AccessKey]]:
     """Fetch temporary access keys for a token.
 
-    :param endpoint: base URL of IAM
-    :param token: a token
     :raises ServiceError: if IAM issues none
     """
     identity = {"methods": ["token"], "token": {"id": token, "duration_seconds": KEY_SECONDS}}
@@ -186,10 +172,6 @@ def keys_of_token(endpoint: str, token: str) -> Flow[Expiring[AccessKey]]:
 def keys_of_agency(endpoint: str, trusted: Credentials, agency: Agency, clock: Clock) -> Flow[Expiring[AccessKey]]:
     """Fetch temporary access keys by assuming an agency.
 
-    :param endpoint: base URL of IAM
-    :param trusted: credentials of the account that is trusted with the agency
-    :param agency: the agency
-    :param clock: returns the current time
     :raises ServiceError: if IAM issues none
     """
     role = {"agency_name": agency.name, "domain_name": agency.domain, "duration_seconds": KEY_SECONDS}
@@ -204,10 +186,6 @@ def keys_of_agency(endpoint: str, trusted: Credentials, agency: Agency, clock: C
 def find_projects(endpoint: str, credentials: Credentials, name: str, clock: Clock) -> Flow[list[tuple[str, str]]]:
     """Look up the projects of a name; return id and name of each.
 
-    :param endpoint: base URL of IAM
-    :param credentials: authenticate the request
-    :param name: the region, or ``<region>_<sub-project>``
-    :param clock: returns the current time
     :raises ServiceError: if IAM does not list them
     """
     url = f"{endpoint}{_PROJECTS}?{canonical_query([('name', name)])}"
@@ -232,8 +210,6 @@ def _send_as(credentials: Credentials, request: Request, clock: Clock) -> Flow[R
 def read_keys(operation: str, reply: Reply) -> Expiring[AccessKey]:
     """Read temporary keys from a reply; they have the same form wherever they come from.
 
-    :param operation: what was requested, for messages
-    :param reply: what came back
     :raises ServiceError: if it holds none
     """
     credential = replies.json_object(operation, reply).get("credential")

@@ -23,17 +23,13 @@ _OK = 200
 
 
 def metadata_keys(endpoint: str = ENDPOINT) -> TemporaryKeys:
-    """Use the agency of the ECS that this runs on.
-
-    :param endpoint: base URL of the metadata service
-    """
+    """Use the agency of the ECS that this runs on."""
     return TemporaryKeys("the agency of this ECS", lambda _clock: security_key(endpoint))
 
 
 def security_key(endpoint: str) -> Flow[Expiring[AccessKey]]:
     """Fetch the temporary keys of the agency of this ECS.
 
-    :param endpoint: base URL of the metadata service
     :raises ServiceError: if there are none
     """
     token = yield from _session_token(endpoint)

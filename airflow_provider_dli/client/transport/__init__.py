@@ -31,13 +31,7 @@ _USER_INFO = re.compile(r"//\S*@")
 
 
 class ReplyBuilder:
-    """Collects a response piece by piece, up to :data:`MAX_RESPONSE_BYTES`.
-
-    :param request: what was sent
-    :param status: HTTP status of the response
-    :param headers: of the response, names in any case
-    :param sent: epoch seconds when the request was sent
-    """
+    """Collects a response piece by piece, up to :data:`MAX_RESPONSE_BYTES`."""
 
     def __init__(self, request: Request, status: int, headers: Mapping[str, str], sent: float) -> None:
         self._sent, self._received = sent, time.time()
@@ -71,7 +65,6 @@ def headers_of(request: Request) -> dict[str, str]:
 
     The libraries would refuse a value in words that show it, or write it each in another way.
 
-    :param request: what is to be sent
     :raises ConfigurationError: naming the header, if its value is one that no header can carry
     """
     for name, value in request.headers:
@@ -95,19 +88,12 @@ def no_response(request: Request, error: Exception, cause: object = None, *, may
 
 
 def reason(error: Exception, cause: object = None) -> str:
-    """Return why no response came, without the user and password that a proxy's URL may carry.
-
-    :param error: what the library raised
-    :param cause: what says more than the error, if anything does
-    """
+    """Return why no response came, without the user and password that a proxy's URL may carry."""
     return _USER_INFO.sub("//", f"{type(error).__name__}: {cause or error}".strip(": ").removesuffix("."))
 
 
 def too_long(seconds: float) -> str:
-    """Return why an exchange was aborted.
-
-    :param seconds: its limit
-    """
+    """Return why an exchange was aborted."""
     return f"the exchange took longer than {seconds:g} s (total_timeout of the connection)"
 
 
@@ -123,7 +109,6 @@ def trusted_certificates(verify: bool | str) -> bool | str:  # noqa: FBT001 -- a
 def ssl_context(path: str) -> ssl.SSLContext:
     """Read the certificates that are to be trusted, which takes a while.
 
-    :param path: of a file or a directory
     :raises ConfigurationError: if they cannot be read
     """
     try:

@@ -42,10 +42,7 @@ _MAX_HEADER_BYTES = 65536
 
 
 class AsyncTransport:
-    """Runs flows over kept-alive connections of one event loop; an async context manager.
-
-    :param network: how hosts are reached
-    """
+    """Runs flows over kept-alive connections of one event loop; an async context manager."""
 
     def __init__(self, network: Network | None = None) -> None:
         self._network = network or Network()
@@ -71,7 +68,6 @@ class AsyncTransport:
     async def arun(self, flow: Flow[T]) -> T:
         """Run a flow to its end.
 
-        :param flow: yields requests and pauses
         :raises DliClientError: whatever the flow raises
         """
         with closing(flow):

@@ -50,20 +50,14 @@ class WatchedAdapter(HTTPAdapter):
         self._authorizing = threading.Lock()
 
     def authorize(self, proxy: Proxy) -> None:
-        """Have the password of a proxy sent to it, from its next connection on.
-
-        :param proxy: whose URL requests is given
-        """
+        """Have the password of a proxy sent to it, from its next connection on."""
         with self._authorizing:
             if self._authorized.get(proxy.url) != proxy.authorization:
                 self.proxy_manager.pop(proxy.url, None)
                 self._authorized[proxy.url] = proxy.authorization
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:
-        """Return what is sent to a proxy: requests would read it out of the URL.
-
-        :param proxy: its URL
-        """
+        """Return what is sent to a proxy: requests would read it out of the URL."""
         return Proxy(proxy, self._authorized.get(proxy)).headers
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 -- requests'
@@ -125,11 +119,7 @@ class LimitedResponse(HTTPResponse):
     """A response of ``http.client`` whose every wait is limited, headers and body alike."""
 
     def limit(self, sock: socket.socket, limit: TimeLimit) -> LimitedResponse:
-        """Limit it from now on.
-
-        :param sock: where it is read from, with the timeout of a single wait
-        :param limit: of the exchange
-        """
+        """Limit it from now on."""
         self.fp: Any = io.BufferedReader(_LimitedReader(self.fp.detach(), sock, limit))
         return self
 
@@ -187,11 +177,7 @@ class TimeLimit:
         return left if most is None else min(most, left)
 
     def waited(self, seconds: float, moved: int) -> None:
-        """Record a wait.
-
-        :param seconds: how long it lasted
-        :param moved: bytes that were read or written
-        """
+        """Record a wait."""
         self._waited += seconds
         self._moved += moved
         if self._renewed_by is not None and self._moved >= self._renewed_by:

@@ -51,8 +51,6 @@ class _Session(requests.Session):
     """Follows no redirect, nor looks where one would lead: a signature is for one host.
 
     Who sends with it reaches a host by the same way as we do, so that requests never reads the URL of a proxy.
-
-    :param network: how hosts are translated
     """
 
     def __init__(self, network: Network) -> None:
@@ -62,11 +60,7 @@ class _Session(requests.Session):
         self.trust_env = False
 
     def authorized(self, url: str, proxy: Proxy | None) -> dict[str, str]:
-        """Return what requests is to know of a proxy, and have its password sent to it.
-
-        :param url: of the request
-        :param proxy: through which it goes
-        """
+        """Return what requests is to know of a proxy, and have its password sent to it."""
         adapter = self.get_adapter(url)
         if proxy and isinstance(adapter, WatchedAdapter):
             adapter.authorize(proxy)
@@ -85,10 +79,7 @@ class _Session(requests.Session):
 
 
 class SyncTransport:
-    """Runs flows over kept-alive connections.
-
-    :param network: how hosts are translated
-    """
+    """Runs flows over kept-alive connections."""
 
     def __init__(self, network: Network | None = None) -> None:
         self._network = network = network or Network()
@@ -101,7 +92,6 @@ class SyncTransport:
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end.
 
-        :param flow: yields requests and pauses
         :raises DliClientError: whatever the flow raises
         """
         with closing(flow):
@@ -145,7 +135,6 @@ class SyncTransport:
     def stream(self, request: Request) -> Reply | Streamed:
         """Send a request; a success is left for the caller to read, and takes as long as it goes on.
 
-        :param request: what is to be sent
         :raises NoResponseError: as :meth:`fetch` does
         """
         limit = TimeLimit(self._network.total, RENEWED_BY)
@@ -209,13 +198,7 @@ class SyncTransport:
 
 
 class Streamed:
-    """A successful response whose body is read as it comes.
-
-    :param head: the response without its body
-    :param raw: the body
-    :param limit: of the time that it may take
-    :param translated: in which reading it raises errors of ours
-    """
+    """A successful response whose body is read as it comes."""
 
     def __init__(
         self,
