@@ -18,7 +18,7 @@ EQUAL = 2.0
 # A date that is further away comes from a page that was kept, or from no clock at all. TLS and signatures would
 # have failed long before.
 _FURTHEST = 24 * 3600.0
-# Who answers with these is a proxy or a gateway, with a clock of its own.
+# The status of a proxy or a gateway, which has a clock of its own.
 _NOT_THE_SERVICE = (*range(300, 400), 407, 502, 503, 504)
 
 Interval = tuple[float, float]

@@ -144,7 +144,7 @@ class ServiceError(DliClientError):
     :param code: the service's own code, such as ``DLI.29001``, or None
     :param message: the service's message, or the beginning of what came instead of one
     :param request_id: ``X-Request-Id`` of the reply, or None; support needs it
-    :param advice: what to do about it, where more is known than the class says
+    :param advice: what to do about it, where it differs from the class's
     """
 
     advice = "See the error codes of the DLI API reference."

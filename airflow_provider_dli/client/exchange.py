@@ -46,7 +46,7 @@ _MAX_RETRY_AFTER = 60.0
 
 
 def utc_now() -> datetime:
-    """Return the current time, aware: the clock where no other is given."""
+    """Return the current time, aware: the default clock."""
     return datetime.now(UTC)
 
 
@@ -136,7 +136,7 @@ def _add_clocks(error: DliClientError, reply: Reply | None, now: datetime) -> No
         return
     apart, now = (now - theirs).total_seconds(), now.astimezone(UTC)
     error.advice += (
-        f" This machine's clock says {now:%Y-%m-%d %H:%M:%S} UTC, the service's {theirs:%Y-%m-%d %H:%M:%S} UTC: "
+        f" This machine's clock shows {now:%Y-%m-%d %H:%M:%S} UTC, the service's {theirs:%Y-%m-%d %H:%M:%S} UTC: "
         f"{abs(apart):.0f} s {'ahead' if apart > 0 else 'behind'}."
     )
 

@@ -1,7 +1,7 @@
 """From a raw reply to a decoded success or the error that it is.
 
-The shapes an error comes in: DLI's object, the *array* of such objects that a failed batch gives, the API
-gateway's object, IAM's nested one, and the HTML page or nothing at all that a load balancer gives.
+The shapes an error comes in: DLI's object, the *array* of such objects that a failed batch returns, the API
+gateway's object, IAM's nested one, and the HTML page or nothing at all of a load balancer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from airflow_provider_dli.client.errors import (
 )
 from airflow_provider_dli.escaping import escaped
 
-# Codes that say more than their HTTP status, which is 400 for most of DLI's: its page "Error Codes".
+# Codes that are more specific than their HTTP status, which is 400 for most of DLI's: its page "Error Codes".
 _BY_CODE: Mapping[str, type[ServiceError]] = {
     "DLI.0003": PermissionDeniedError,
     "DLI.0011": PermissionDeniedError,

@@ -56,7 +56,7 @@ def signed_headers(headers: Pairs) -> str:
 
 
 def body_hash(headers: Pairs, body: bytes) -> str:
-    """Lower-case hex SHA-256 of the body, or what ``X-Sdk-Content-Sha256`` says of a non-empty one."""
+    """Lower-case hex SHA-256 of the body, or the value of ``X-Sdk-Content-Sha256`` for a non-empty one."""
     stated = {name.lower(): value for name, value in headers}.get(CONTENT_HASH_HEADER)
     return stated if body and stated else hashlib.sha256(body).hexdigest()
 

@@ -206,8 +206,8 @@ class AccountHook(SafeLog, BaseHook):
     def _existing(self) -> Iterator[None]:
         """Raise what to do where there is no such connection (it may come yet), or none that can be read.
 
-        What Airflow cannot read in the environment it passes over, and says that there is nothing. Its words may
-        hold a value, so they are not chained.
+        Airflow skips what it cannot read in the environment, and reports that there is nothing. Its message may
+        hold a value, so it is not chained.
         """
         variable = f"AIRFLOW_CONN_{self.dli_conn_id.upper()}"
         failure: DliException | None = None
@@ -263,7 +263,7 @@ class AccountHook(SafeLog, BaseHook):
 
     @property
     def fingerprint(self) -> int | None:
-        """A number that is another for another connection, and tells nothing of it; None before it is read."""
+        """A number that differs between connections, and reveals nothing of them; None before it is read."""
         return self._fingerprint
 
     def sibling(self) -> Self:

@@ -42,17 +42,17 @@ def calling(make: Callable[P, Call[T]]) -> Callable[Concatenate[DliHook, P], T]:
         return self.run(call)
 
     signature = inspect.signature(make)
-    # What the call gives, and not the call: the function's own annotation says ``Call[T]``.
-    given = str(signature.return_annotation).removeprefix("Call[").removesuffix("]")
+    # The result of the call, and not the call: the function's own annotation is ``Call[T]``.
+    result = str(signature.return_annotation).removeprefix("Call[").removesuffix("]")
     this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
     method.__signature__ = signature.replace(  # type: ignore[attr-defined]  # read by inspect and help()
-        parameters=[this, *signature.parameters.values()], return_annotation=given
+        parameters=[this, *signature.parameters.values()], return_annotation=result
     )
     return method
 
 
 class DliHook(AccountHook):
-    """Ask Huawei Cloud Data Lake Insight (DLI).
+    """Call Huawei Cloud Data Lake Insight (DLI).
 
     Usable by operators, in a ``@task`` and in a plain script alike. There is a method for every Flink operation of
     DLI; :meth:`run` and :meth:`arun` take the calls that :mod:`airflow_provider_dli.client.flink` makes.
@@ -82,7 +82,7 @@ class DliHook(AccountHook):
     async def arun(self, call: Call[T]) -> T:
         """Make a call without blocking the event loop; otherwise like :meth:`run`.
 
-        Connects anew for each call, unless the hook is open: ``async with hook:`` around many calls keeps the
+        Connects for each call, unless the hook is open: ``async with hook:`` around many calls keeps the
         connections of its event loop, for all tasks in it that share the hook.
         """
         account = await self._aaccount()
@@ -135,9 +135,9 @@ class DliHook(AccountHook):
         :param tags: ``key=value``, several with commas between
         :param root_job_id: id of the parent of edge jobs
         :param sys_enterprise_project_name: name of an enterprise project
-        :param show_detail: give each job with all its settings
+        :param show_detail: return each job with all its settings
         :param order: ``asc`` for oldest first, or ``desc``
-        :raises DliException: as for :meth:`run`, when a page is asked for
+        :raises DliException: as for :meth:`run`, when a page is requested
         """
         given: dict[str, QueryValue | None] = {
             "job_type": job_type,
@@ -161,24 +161,24 @@ class DliHook(AccountHook):
         :param name: part of the name
         :param tags: ``key=value``, several with commas between
         :param order: ``desc`` for newest first, or ``asc``
-        :raises DliException: as for :meth:`run`, when a page is asked for
+        :raises DliException: as for :meth:`run`, when a page is requested
         """
         yield from self.walk(flink.template_pages(_given({"name": name, "tags": tags, "order": order})))
 
     def walk(self, pages: flink.Pages[Item]) -> Iterator[Item]:
-        """Walk through all pages of a list, asking for each when it is needed.
+        """Walk through all pages of a list, requesting each when it is needed.
 
         :param pages: from :mod:`airflow_provider_dli.client.flink`, such as ``job_pages``
-        :raises DliException: as for :meth:`run`, when a page is asked for
+        :raises DliException: as for :meth:`run`, when a page is requested
         """
         while call := pages.next_call():
             yield from pages.accept(self.run(call))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Tell, for Airflow's *Test* button, who we are and what we may do.
+        """Return, for Airflow's *Test* button, the identity and what it may do.
 
         :returns: whether Flink jobs may be listed and the connection's ``bucket``, if it names one, be read; and a
-            line that says which
+            line that tells which
         """
         works, message = self._tested()
         return works, escaped(message)
@@ -190,7 +190,7 @@ class DliHook(AccountHook):
             account = self.account
             jobs = self.run(flink.list_jobs({}, limit=1)).total_count
             where = f"{account.credentials.identity}, project {self.project_id} in {account.region}"
-            known = f"You are {where}: {counted(jobs, 'Flink job')} may be listed"
+            known = f"Authenticated as {where}: {counted(jobs, 'Flink job')} may be listed"
         except DliException as error:
             return False, str(error)
         if account.bucket is None:

@@ -32,7 +32,7 @@ class ObsHook(AccountHook):
     hook_name = "Huawei Cloud OBS"
 
     def get_conn(self) -> S3Client:
-        """Return a boto3 S3 client set up for OBS: its whole interface is at hand. Made once.
+        """Return a boto3 S3 client set up for OBS: all of its interface can be used. Made once.
 
         :raises DliException: if there is no such connection, or its keys cannot be had
         :raises DliFailException: if the connection is not usable
@@ -40,11 +40,11 @@ class ObsHook(AccountHook):
         return self._client
 
     def find(self, place: ObsLocation | str) -> ObjectFacts | None:
-        """Look an object up.
+        """Look up an object.
 
         :param place: ``bucket/key``, with or without ``obs://``
         :returns: size, ETag and time of the last write; None if the bucket has no such object
-        :raises DliException: if OBS does not answer
+        :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be read
         """
         from airflow_provider_dli.client.obs.objects import find_object
@@ -53,11 +53,11 @@ class ObsHook(AccountHook):
             return find_object(self._client, _place(place))
 
     async def afind(self, place: ObsLocation | str, *, bucket_known: bool = False) -> ObjectFacts | None:
-        """Look an object up without blocking the event loop or taking a thread; otherwise like :meth:`find`.
+        """Look up an object without blocking the event loop or taking a thread; otherwise like :meth:`find`.
 
         :param place: ``bucket/key``, with or without ``obs://``
-        :param bucket_known: True where an earlier look has shown that the bucket is there: one request less
-        :raises DliException: if OBS does not answer
+        :param bucket_known: True where an earlier request has shown that the bucket is there: one request less
+        :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be read
         """
         from airflow_provider_dli.client.obs.head import ask_facts
@@ -84,7 +84,7 @@ class ObsHook(AccountHook):
         """List the objects of a directory, and not the directories in it.
 
         :param directory: bucket, or bucket and directory
-        :raises DliException: if OBS does not answer
+        :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be listed
         """
         from airflow_provider_dli.client.obs.objects import list_objects
@@ -97,7 +97,7 @@ class ObsHook(AccountHook):
 
         :param directory: bucket, or bucket and directory
         :returns: what lies in it; None if there is no such directory
-        :raises DliException: if OBS does not answer
+        :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be listed
         """
         from airflow_provider_dli.client.obs.listing import list_entries
@@ -109,7 +109,7 @@ class ObsHook(AccountHook):
         """List the keys of all objects below a directory, at any depth.
 
         :param directory: bucket, or bucket and directory
-        :raises DliException: if OBS does not answer
+        :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be listed
         """
         from airflow_provider_dli.client.obs.listing import list_keys
@@ -118,10 +118,10 @@ class ObsHook(AccountHook):
             return list_keys(self._client, directory)
 
     def has_objects(self, directory: ObsLocation) -> bool:
-        """Tell whether there is an object below a directory, which is what makes it one.
+        """Return whether there is an object below a directory, which is what makes it one.
 
         :param directory: bucket, or bucket and directory
-        :raises DliException: if OBS does not answer
+        :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be listed
         """
         from airflow_provider_dli.client.obs.listing import has_objects
@@ -135,7 +135,7 @@ class ObsHook(AccountHook):
         :param place: ``bucket/key``, with or without ``obs://``
         :param data: its bytes
         :param content_type: such as ``text/markdown; charset=utf-8``
-        :raises DliException: if OBS does not answer
+        :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be written to
         """
         from airflow_provider_dli.client.obs.writing import put_object
@@ -149,7 +149,7 @@ class ObsHook(AccountHook):
         :param source: what to copy; these keys must be allowed to read it
         :param facts: of the version to copy, from :meth:`find`; another version is refused
         :param target: where to
-        :raises DliException: if OBS does not answer, or the source is another by now, or gone
+        :raises DliException: if OBS does not respond, or the source has been replaced or deleted
         :raises DliFailException: if the source may not be read, or the target not be written
         """
         from airflow_provider_dli.client.obs.writing import copy_object
@@ -160,9 +160,9 @@ class ObsHook(AccountHook):
     def stream(self, reader: BinaryIO, target: ObsLocation) -> None:
         """Write an object out of a binary file, in pieces.
 
-        :param reader: such as another hook's :meth:`open` gives
+        :param reader: such as another hook's :meth:`open` returns
         :param target: where to
-        :raises DliException: if OBS does not answer
+        :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be written to
         """
         from airflow_provider_dli.client.obs.writing import upload
@@ -176,7 +176,7 @@ class ObsHook(AccountHook):
         :param file: read from its beginning to its end
         :param target: where to
         :param content_type: such as ``text/plain``
-        :raises DliException: if OBS does not answer
+        :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be written to
         """
         from airflow_provider_dli.client.obs.writing import upload
@@ -188,7 +188,7 @@ class ObsHook(AccountHook):
         """Remove an object; one that is not there is as good as removed.
 
         :param place: bucket and key
-        :raises DliException: if OBS does not answer
+        :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or its objects may not be deleted
         """
         from airflow_provider_dli.client.obs.writing import delete_object

@@ -38,7 +38,7 @@ class _Session(Generic[Hook]):
     :param hook: the hook
     :param is_renewal: whether it replaces a session that failed
     :param users: how many polls are under way
-    :param is_answered: whether the service has answered, with anything but a refusal of the credentials
+    :param is_answered: whether the service has responded, with anything but a refusal of the credentials
     :param refusal: how it has refused them; from then on nothing is sent with them
     """
 
@@ -110,7 +110,7 @@ class SharedHook(Generic[Hook]):
             return self._session
 
     async def _opened(self) -> _Session[Hook]:
-        """Open a hook; at once the failure of a moment ago, where Airflow does not give the connection in time."""
+        """Return a session on a new hook; raise at once if Airflow did not return the connection a moment ago."""
         moment, failure = self._unread
         if failure and time.monotonic() - moment < _REREAD_AFTER:
             raise type(failure)(str(failure)) from failure.__cause__
@@ -204,7 +204,7 @@ def _is_refusal(error: DliException) -> bool:
 
 @asynccontextmanager
 async def shared_hook(kind: type[Hook], dli_conn_id: str) -> AsyncIterator[SharedHook[Hook]]:
-    """Give the hook that all others of this event loop on this connection have; open as long as anybody uses it.
+    """Yield the hook that all users of this event loop and connection share; it is open as long as one uses it.
 
     A thousand waits so read the connection once, and share connections and tokens.
     """

@@ -276,6 +276,6 @@ def test_the_connection_test_says_who_one_is(connect: Connect, kind: str, agency
     emulator = connect(kind, agency=agency)
     works, message = DliHook().test_connection()
     assert works
-    assert message.startswith(f"You are {who.format(emulator=emulator)}")
+    assert message.startswith(f"Authenticated as {who.format(emulator=emulator)}")
     assert "26 Flink jobs may be listed" in message
     assert "\n" not in message

@@ -149,7 +149,7 @@ def test_the_connection_test_says_what_it_found(service: Any, connect: Any) -> N
     works, message = DliHook().test_connection()
     assert works
     assert message == (
-        "You are access key AK, project 48cc2c48765f481480c7db940d6409d1 in cn-north-4: "
+        "Authenticated as access key AK, project 48cc2c48765f481480c7db940d6409d1 in cn-north-4: "
         "26 Flink jobs may be listed; name a bucket in the connection to have that tested too."
     )
     connect(region="")

@@ -26,7 +26,7 @@ from tests.client.scripted_replies import FlowResult, answer, noon, run_flow
 
 DONE = answer(200, {"is_success": "true", "message": "done"})
 CLOCK = {"error_code": "APIGW.0303", "error_msg": "Incorrect app authentication information"}
-OURS = " This machine's clock says 2026-01-15 12:00:00 UTC"
+OURS = " This machine's clock shows 2026-01-15 12:00:00 UTC"
 REFUSED = {"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication information"}
 
 

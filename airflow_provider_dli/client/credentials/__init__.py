@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 _RENEW_BEFORE = timedelta(minutes=5)
 _RENEW_FRACTION = 0.2
-#: seconds between two looks at a lock that another flow holds
+#: seconds between two attempts at a lock that another flow holds
 _LOCK_INTERVAL = 0.01
 
 

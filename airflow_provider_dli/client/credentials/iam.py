@@ -56,7 +56,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Agency:
-    """An agency that another account has given us.
+    """An agency of another account that trusts ours.
 
     :param name: its name
     :param domain: name of the account that gave it
@@ -149,11 +149,11 @@ def create_token(endpoint: str, user: User, scope: Scope) -> Flow[Expiring[str]]
     body = {"auth": {"identity": identity, "scope": {"project": project}}}
     request = json_request(_CREATE_TOKEN, "POST", endpoint + _TOKENS, body)
     reply = yield from send(replace(request, secrets=(user.password,), logins=(user.name,)))
-    answer = replies.json_object(_CREATE_TOKEN, reply)
+    decoded = replies.json_object(_CREATE_TOKEN, reply)
     token = reply.headers.get("x-subject-token")
     if not token:
         raise replies.unexpected(_CREATE_TOKEN, reply, "the reply has no X-Subject-Token")
-    return Expiring(token, _time(_CREATE_TOKEN, reply, answer.get("token")))
+    return Expiring(token, _time(_CREATE_TOKEN, reply, decoded.get("token")))
 
 
 def keys_of_token(endpoint: str, token: str) -> Flow[Expiring[AccessKey]]:

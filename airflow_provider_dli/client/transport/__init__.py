@@ -80,7 +80,7 @@ def no_response(request: Request, error: Exception, cause: object = None, *, may
 
     :param request: what was sent
     :param error: what the library raised
-    :param cause: what says more than the error, if anything does
+    :param cause: a more specific cause than the error, if there is one
     :param maybe_sent: whether anything of the request may have left this machine
     """
     kind = ResponseLostError if maybe_sent else NotSentError

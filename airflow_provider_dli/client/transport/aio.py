@@ -136,7 +136,7 @@ async def _read(request: Request, response: aiohttp.ClientResponse, sent: float)
 class Progress:
     """How far a request has got.
 
-    :param reading: whether it only reads, so that aiohttp may ask once more on a connection that was kept too long
+    :param reading: whether it only reads, so that aiohttp may send it again on a connection that was kept too long
     :param maybe_sent: whether anything of it may have left this machine
     """
 

@@ -1,6 +1,6 @@
 """Connections of urllib3 that record whether a request may have been sent, and keep within an exchange's time.
 
-What requests raises does not say what was sent: urllib3 reports a proxy or TLS in the same way, whether the
+What requests raises does not show what was sent: urllib3 reports a proxy or TLS in the same way, whether the
 connection failed or the response to a request that was read long ago. So it is recorded where it happens.
 
 A timeout of a socket starts again with every byte: a response that drips would last for ever. So each wait for the

@@ -34,7 +34,7 @@ from airflow_provider_dli.client.transport.connections import PROGRESS, RENEWED_
 
 T = TypeVar("T")
 
-# What these say has come before a connection, whosever the adapter is; nothing else that requests raises is sure.
+# Raised before there is a connection, whatever the adapter; nothing else that requests raises is certain.
 _BEFORE = (requests.exceptions.ConnectTimeout, requests.exceptions.InvalidSchema)
 # Connections to one host that are kept open at most.
 _MOST_CONNECTIONS = 256
@@ -48,9 +48,9 @@ _THEIRS = (OSError, HTTPError, HTTPException, zlib.error, *UNREADABLE)
 
 
 class _Session(requests.Session):
-    """Follows no redirect, nor looks where one would lead: a signature is for one host.
+    """Follows no redirect: a signature is for one host.
 
-    Who sends with it reaches a host by the same way as we do, so that requests never reads the URL of a proxy.
+    Whoever sends with it goes through the same proxy, so that requests never parses the URL of a proxy.
     """
 
     def __init__(self, network: Network) -> None:
@@ -150,7 +150,7 @@ class SyncTransport:
 
     @contextmanager
     def _translated(self, request: Request, limit: TimeLimit) -> Iterator[None]:
-        """Turn whatever a library raises into an error of ours, which says whether anything may have left."""
+        """Turn whatever a library raises into an error of ours, by whether anything may have been sent."""
         # The body of one exchange may be read out of another.
         around = PROGRESS.maybe_sent, PROGRESS.limit, PROGRESS.response
         PROGRESS.maybe_sent, PROGRESS.limit, PROGRESS.response = False, limit, None
@@ -214,7 +214,7 @@ class Streamed:
 
     @property
     def is_too_slow(self) -> bool:
-        """Whether it was given up for its slowness: another attempt would come no sooner."""
+        """Whether it was aborted for its slowness: another attempt would be no faster."""
         return self._limit.is_over
 
     def read(self, size: int | None = None) -> bytes:
