@@ -1,4 +1,4 @@
-"""The operators against the emulator, over real sockets and a real object store: green, and red for a reason."""
+"""Export and verify operators against the emulator, over real sockets and a real object store."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def verify(zip_file: Any, **parameters: Any) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def world(dli_emulator: Any, reconnect: Any) -> Any:
-    """Return the emulator, with its connection in the environment; it asks once."""
+    """Return the emulator, with its connection in the environment; it sends each request once."""
     reconnect(retry_budget=0)
     return dli_emulator
 
@@ -76,8 +76,8 @@ def test_xcom_has_the_list_twice_and_the_reports(world: Any) -> None:
     assert instance.pushed["return_value"][0]["entries"] == 2
 
 
-def test_nothing_is_pushed_if_the_author_says_so(world: Any) -> None:
-    """do_xcom_push=False is honoured for our own key too."""
+def test_nothing_is_pushed_with_do_xcom_push_false(world: Any) -> None:
+    """Under the own keys of the operator neither."""
     instance = TaskInstance()
     operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket, do_xcom_push=False)
     operator.execute(instance.context)
@@ -151,7 +151,7 @@ def test_a_wrong_connection_is_refused_before_anything_is_sent(
     assert len(world.requests) == 0
 
 
-def test_a_wrong_secret_is_asked_about_once(world: Any, reconnect: Any) -> None:
+def test_a_wrong_secret_is_sent_once(world: Any, reconnect: Any) -> None:
     """Repeating it would lock the key."""
     reconnect(password="wrong")
     with pytest.raises(DliFailException, match=r"ListObjects: HTTP 403 SignatureDoesNotMatch: .*secret key"):
@@ -181,7 +181,7 @@ def test_an_unknown_job_is_named_by_the_service(world: Any) -> None:
         ("throttled", DliException, r"HTTP 429 APIGW\.0308"),
     ],
 )
-def test_an_answer_that_is_no_proof_is_red(
+def test_a_success_without_an_archive_fails_the_task(
     world: Any, kind: str, failure: type[DliException], reason: str
 ) -> None:
     """Status 200 alone is not success."""
@@ -192,8 +192,8 @@ def test_an_answer_that_is_no_proof_is_red(
     assert "\n" not in str(caught.value)
 
 
-def test_a_page_of_a_load_balancer_is_red(world: Any) -> None:
-    """Asked three times, with a look into OBS between; the page is quoted."""
+def test_a_page_of_a_load_balancer_fails_the_task(world: Any) -> None:
+    """Three requests, with a check of OBS between them; the message quotes the page."""
     world.fault("ExportFlinkJobs", "html", times=None)
     with pytest.raises(DliException, match=r"ExportFlinkJobs: HTTP 502: .*Bad Gateway"):
         export(obs_dir=world.bucket, reconcile_timeout=0)
@@ -208,10 +208,10 @@ def test_a_page_of_a_load_balancer_is_red(world: Any) -> None:
         ("archive_flipped", DliFailException, r"1 of 1 archive failed verification: obs://.*\.zip: \S+"),
     ],
 )
-def test_an_archive_that_is_not_whole_is_red(
+def test_a_damaged_archive_fails_the_verification(
     world: Any, kind: str, failure: type[DliException], reason: str
 ) -> None:
-    """The export was green; the proof is not. The report goes to XCom all the same."""
+    """The export succeeded; the verification fails. The report goes to XCom all the same."""
     world.fault("ExportFlinkJobs", kind)
     archives = export(obs_dir=world.bucket)
     instance = TaskInstance()
@@ -226,7 +226,7 @@ def test_an_archive_that_is_not_whole_is_red(
 
 
 def test_every_defect_of_every_archive_is_listed(world: Any) -> None:
-    """One message tells the whole night."""
+    """In one message."""
     good = export(obs_dir=world.bucket)
     world.fault("ExportFlinkJobs", "archive_flipped")
     flipped = export(obs_dir=world.bucket)
@@ -241,7 +241,7 @@ def test_every_defect_of_every_archive_is_listed(world: Any) -> None:
 
 
 def test_an_archive_that_comes_late_is_waited_for(world: Any) -> None:
-    """Green once it is there."""
+    """The task succeeds once it is there."""
     archives = export(obs_dir=world.bucket)
     bucket, _, key = archives[0].partition("/")
     body = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -266,14 +266,14 @@ def test_a_missing_bucket_is_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize("zip_file", [[], "", "bucket", [3], "s3://bucket/a.zip"])
-def test_verifying_nothing_is_red(world: Any, zip_file: Any) -> None:
-    """Named by its field, before anything is asked."""
+def test_verifying_nothing_fails(world: Any, zip_file: Any) -> None:
+    """Named by its field, before anything is sent."""
     with pytest.raises(DliFailException, match=r"^zip_file: "):
         verify(zip_file)
     assert len(world.requests) == 0
 
 
-def test_what_is_no_archive_is_red(world: Any) -> None:
+def test_an_object_that_is_not_an_archive_fails_the_verification(world: Any) -> None:
     """An object of the right name proves nothing."""
     world.s3.put_object(Bucket=world.bucket, Key="page.zip", Body=b"<html>no zip</html>")
     with pytest.raises(DliFailException, match=r"page\.zip: \S+"):
@@ -292,8 +292,8 @@ def test_the_connection_test_tries_the_bucket_too(world: Any, reconnect: Any) ->
     assert "26 Flink jobs may be listed, but bucket no-such-bucket may not be read: " in message
 
 
-def test_a_wrong_clock_is_told_with_both_times(world: Any) -> None:
-    """Whoever reads it knows which machine to mend."""
+def test_a_wrong_clock_is_reported_with_both_times(world: Any) -> None:
+    """So that it is clear which machine is wrong."""
     world.fault("ExportFlinkJobs", "skewed_clock")
     with pytest.raises(
         DliFailException, match=r"APIGW\.0303: .*clock says .* UTC, the service's .* UTC: 1(199|20[0-9]) s"
