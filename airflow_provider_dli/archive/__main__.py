@@ -50,13 +50,26 @@ def _parser() -> argparse.ArgumentParser:
         "--expect",
         action="append",
         default=[],
+        type=_job,
         metavar="JOB",
         help="an id or name that must be found in an entry's name or a *.json; may be repeated",
     )
-    parser.add_argument("--min-entries", type=int, default=1, metavar="N", help="fewest files; default 1")
+    parser.add_argument("--min-entries", type=_count, default=1, metavar="N", help="fewest files; default 1")
     parser.add_argument("--md5", action="store_true", help="also print the MD5 of each file")
     parser.add_argument("--json", action="store_true", help="print one JSON object a file, each on a line")
     return parser
+
+
+def _job(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"must be the id or name of a job, not {text!r}")
+    return text
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, not {text!r}")
+    return int(text)
 
 
 def _inspect(path: Path, options: argparse.Namespace, expect: Expectation) -> int:

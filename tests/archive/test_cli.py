@@ -73,12 +73,26 @@ def test_unreadable_file(intact: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert "intact.zip: verified" in output.out
 
 
-@pytest.mark.parametrize("arguments", [[], ["--level", "fast", "x"], ["--min-entries", "many", "x"]])
-def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Status 2 and the usage."""
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "the following arguments are required: FILE"),
+        (["--level", "fast", "x"], "argument --level: invalid choice: 'fast'"),
+        (["--min-entries", "many", "x"], "argument --min-entries: must be a whole number, 0 or more, not 'many'"),
+        (["--min-entries=-1", "x"], "argument --min-entries: must be a whole number, 0 or more, not '-1'"),
+        (["--min-entries", "-1", "x"], "argument --min-entries: "),
+        (["--expect", "", "x"], "argument --expect: must be the id or name of a job, not ''"),
+        (["--expect", " ", "x"], "argument --expect: must be the id or name of a job, not ' '"),
+    ],
+    ids=str,
+)
+def test_wrong_usage(arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 2, the usage, and the argument with what would be right."""
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
-    assert capsys.readouterr().err.startswith("usage: python -m airflow_provider_dli.archive")
+    printed = capsys.readouterr().err
+    assert printed.startswith("usage: python -m airflow_provider_dli.archive")
+    assert problem in printed
 
 
 def test_the_help_has_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
