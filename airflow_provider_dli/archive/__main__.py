@@ -106,19 +106,22 @@ def _print(text: str, stream: TextIO | None) -> bool:
 
     A reader who has seen enough, such as ``head``, changes no verdict.
     """
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    try:
-        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
-    except OSError as error:
-        # What is left in the stream's buffer must not fail again when Python ends.
-        if stream:
+    problem = "it is closed"
+    if stream:
+        encoding = stream.encoding or "utf-8"
+        try:
+            print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+        except OSError as error:
+            # What is left in the stream's buffer must not fail again when Python ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        if isinstance(error, BrokenPipeError):
+            if isinstance(error, BrokenPipeError):
+                return True
+            problem = error.strerror or str(error)
+        else:
             return True
-        if stream is sys.stdout:
-            _print(f"the report cannot be written: {error.strerror or error}", sys.stderr)
-        return False
-    return True
+    if stream is sys.stdout and sys.stderr:
+        _print(f"the report cannot be written to standard output: {problem}", sys.stderr)
+    return False
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ def test_a_reader_that_stops_changes_no_verdict(intact: Path, broken: Path, read
         assert "Exception" not in errors
 
 
-@pytest.mark.parametrize("redirected", ["2>&1 | true", ">&-", "2>&- >&-", "> /dev/null"])
+@pytest.mark.parametrize("redirected", ["2>&1 | true", "2>&-", "> /dev/null"])
 def test_the_exit_status_without_a_reader(intact: Path, broken: Path, redirected: str) -> None:
     """The exit status remains."""
     assert piped(f'$CLI "$@" {redirected}', intact)[0] == 0
@@ -143,12 +143,19 @@ def test_the_exit_status_without_a_reader(intact: Path, broken: Path, redirected
     assert piped(f'$CLI "$@" {redirected}', intact, intact.with_name("none"), broken)[0] == 2
 
 
+def test_a_report_to_a_closed_stream_is_not_written(intact: Path) -> None:
+    """Nobody can have read it, so the status is not that of an intact archive."""
+    status, _, errors = piped('$CLI "$@" >&-', intact)
+    assert (status, errors) == (2, "the report cannot be written to standard output: it is closed\n")
+    assert piped('$CLI "$@" >&- 2>&-', intact)[0] == 2
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
 def test_a_report_that_cannot_be_written_is_no_verdict(intact: Path) -> None:
     """Who keeps the report must not take the status for it."""
     status, _, errors = piped('$CLI "$@" > /dev/full', intact)
     assert (status, errors.count("\n")) == (2, 1)
-    assert "the report cannot be written: No space left on device" in errors
+    assert "the report cannot be written to standard output: No space left on device" in errors
 
 
 @pytest.mark.parametrize(
