@@ -12,6 +12,7 @@ from airflow_provider_dli.archive import endrecord, names
 from airflow_provider_dli.archive.fields import (
     DEFLATE_BEST,
     DESCRIPTOR,
+    JAVA_ZIP64_LENGTHS,
     SENTINEL,
     UTF8,
     ExtraError,
@@ -22,7 +23,7 @@ from airflow_provider_dli.archive.fields import (
     odd_type,
     resolve_zip64,
     unicode_path,
-    zip64_disk,
+    zip64_length_and_disk,
 )
 from airflow_provider_dli.archive.report import Entry, Findings, escape
 from airflow_provider_dli.archive.source import Tail
@@ -116,12 +117,13 @@ def _parse(tail: Tail, start: int, stop: int, most: int, found: Findings) -> lis
         raw = data[low + HEADER.size : name_end]
         name = raw.decode("ascii") if raw.isascii() else _decode(raw, flags, at, found)
         extra = data[name_end : name_end + extra_size]
-        if (extra and not is_plain(extra)) or SENTINEL in (size, compressed, offset):
+        has_plain_extra = not extra or is_plain(extra)
+        if not has_plain_extra or SENTINEL in (size, compressed, offset):
             name, (size, compressed, offset) = _extra(
                 extra, raw, flags, name, (size, compressed, offset), at=at, found=found
             )
         kind = data[low + 4 : low + 12] + data[low + 34 : low + 42]
-        if data[low + 34 : low + 36] == NO_DISK or comment_size:
+        if not has_plain_extra or data[low + 34 : low + 36] == NO_DISK or comment_size:
             _check_rest(data[low : name_end + extra_size + comment_size], extra, name, at, found)
         if kind not in good and check_kind(Kind.of(kind), name, size, at, found) and len(good) < KINDS_KEPT:
             good.add(kind)
@@ -196,17 +198,21 @@ def _extra(
 
 
 def _check_rest(header: bytes, extra: bytes, name: str, at: int, found: Findings) -> None:
-    """Check fields that few archives use: the comment, and a number of the volume in the ZIP64 field."""
+    """Check fields that few archives use: the comment, the ZIP64 field and a number of the volume in it."""
     comment = header[HEADER.size + header[28] + (header[29] << 8) + len(extra) :]
     try:
         comment.decode("utf-8")
     except UnicodeDecodeError:
         found.add("advisory-field", "its comment is not UTF-8: Java refuses the archive", offset=at, entry=name)
-    if header[34:36] == NO_DISK and (disk := zip64_disk(extra)) is not None:
+    length, disk = zip64_length_and_disk(extra)
+    if header[34:36] == NO_DISK and disk is not None:
         code = "split-archive" if disk else "advisory-field"
         found.add(code, f"its volume, {disk}, is in the ZIP64 field", offset=at, entry=name)
     elif header[34:36] == NO_DISK:
         found.add("split-archive", "it begins on volume 65535", offset=at, entry=name)
+    elif length not in JAVA_ZIP64_LENGTHS:
+        message = f"its ZIP64 field is {length} bytes long: Java refuses the archive"
+        found.add("advisory-field", message, offset=at, entry=name)
 
 
 def _rebase(entries: list[Entry], shift: int, end: End, found: Findings) -> list[Entry]:

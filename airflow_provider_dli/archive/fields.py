@@ -114,6 +114,8 @@ UNICODE_PATH = 0x7075
 LIBARCHIVE = 0x6C78
 SHORTEST = {0x5455: 1, 0x9901: 6}
 """How long the fields of times and of AES are at least; bsdtar extracts nothing if one is shorter."""
+JAVA_ZIP64_LENGTHS = (0, 8, 16, 24, 28)
+"""Of a ZIP64 field in the central directory; Java refuses the archive if it has another."""
 EXTRA_HEADER = struct.Struct("<HH")
 DISK = struct.Struct("<I")
 PATH_HEADER = struct.Struct("<BI")
@@ -179,16 +181,16 @@ def resolve_zip64(plain: tuple[int, ...], extra: bytes) -> tuple[tuple[int, ...]
     return resolved, f"ZIP64 values {values} differ from the plain values {rest}" if odd else None
 
 
-def zip64_disk(extra: bytes) -> int | None:
-    """Return the number of the volume that ends a ZIP64 field; None if there is none.
+def zip64_length_and_disk(extra: bytes) -> tuple[int, int | None]:
+    """Return the length of a ZIP64 field, 0 if there is none, and the number of the volume that may end it.
 
     :param extra: may be damaged, which is reported elsewhere.
     """
     with suppress(ExtraError):
         found = _zip64(extra)
-        if len(found) % 8 == DISK.size:
-            return int(DISK.unpack_from(found, len(found) - DISK.size)[0])
-    return None
+        has_disk = len(found) % 8 == DISK.size
+        return len(found), int(DISK.unpack_from(found, len(found) - DISK.size)[0]) if has_disk else None
+    return 0, None
 
 
 def _zip64(extra: bytes) -> bytes:

@@ -65,6 +65,7 @@ FIELDS = (
     Field("zeros behind the end record", (), "zero-padding"),
     Field("zeros behind an end record with ZIP64", ("Java",), "zero-padding"),
     Field("ZIP64 values that no plain field needs", (), "advisory-field"),
+    Field("ZIP64 field in the directory of other than 0, 8, 16, 24 or 28 bytes", ("Java",), "advisory-field"),
     Field("comment of an entry that is not UTF-8", ("Java",), "advisory-field"),
     Field("a file `a` beside `a/b`", ("Python", "unzip", "7z", "bsdtar"), "path-conflict"),
     Field("`a.json` beside `./a.json`, `a/b` beside `a//b` or `a/./b`", ALL, "same-path"),

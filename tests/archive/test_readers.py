@@ -151,6 +151,10 @@ VARIANTS: dict[str, list[Made]] = {
         central(extra=zip64_extra(10**12)), central(extra=zip64_extra(10**12, 5, 7)),
         local(extra=zip64_extra(1, 2)),
     ],
+    "ZIP64 field in the directory": [
+        central(extra=struct.pack("<HH", 1, length) + zip64_extra(len(JOB), len(deflate(JOB)), 0, 0)[4:][:length])
+        for length in (1, 2, 3, 4, 5, 6, 7, 9, 12, 20, 32)
+    ],
     "comment of an entry": [central(comment=b"gr\xf6\xdfe")],
     "a file `a`": [named("a", "a/b"), named("a/b", "a"), named("a", "./a/b")],
     "`a.json`": [named("a.json", "./a.json"), named("a/b", "a//b"), named("a/b", "a/./b"), named("./a", ".//a")],
