@@ -14,6 +14,8 @@ from airflow_provider_dli.archive.report import Entry, Findings, escape
 
 CHUNK = 64
 LONGEST_PART = 255
+LONGEST_PATH = 4000
+"""Bytes of a path; Linux opens at most 4095, those of the directory it is extracted to included."""
 NAME = attrgetter("name")
 DEEPEST = 64
 LONGEST_FOLDED = 1024
@@ -70,6 +72,8 @@ def _complaints(name: str) -> Iterator[tuple[str, str]]:
         yield "backslash-in-name", "the backslash separates directories on some systems only"
     if name == "." or any(len(part.encode("utf-8", "replace")) > LONGEST_PART for part in path.split("/")):
         yield "unusable-name", "no file can be called so"
+    elif (length := len(path.encode("utf-8", "replace"))) > LONGEST_PATH:
+        yield "unusable-name", f"its path is {length} bytes long: 7-Zip and Python extract at most some 4000"
     if CONTROL.search(name):
         yield "control-character-in-name", "it holds characters that are not printed but obeyed"
 

@@ -247,7 +247,7 @@ WARNINGS = {
     "time-mismatch": "local header and central directory differ in date or time",
     "advisory-field": "a field that no reader needs is odd, or differs between local header and central directory",
     "backslash-in-name": "a name holds a backslash, which is a separator on some systems only",
-    "unusable-name": "a name, or a part of its path, is a dot or longer than file systems take",
+    "unusable-name": "a name is a dot, or its path or a part of it is longer than file systems take",
     "control-character-in-name": "a name holds characters that change what a terminal or log shows",
     "unknown-flags": "an entry has flags that have no meaning yet",
     "json-unchecked": "a *.json entry is larger than the limit and was not parsed",

@@ -51,6 +51,15 @@ def test_a_name_that_a_unicode_path_replaces_is_judged_too() -> None:
     assert [(each.entry, each.offset) for each in told] == [("../a.txt", target.getvalue().index(b"PK\1\2"))]
 
 
+@pytest.mark.parametrize(("size", "codes"), [(4000, []), (4001, ["unusable-name"]), (60_000, ["unusable-name"])])
+def test_a_path_that_is_too_long_as_a_whole_is_unusable(size: int, codes: list[str]) -> None:
+    """Even if each of its parts is short: 7-Zip skips such an entry, and goes on."""
+    name = (b"d" * 99 + b"/") * 600
+    report = inspect(io.BytesIO(build(Member(name[: size - 1] + b"x"), Member(b"b"))))
+    assert [each.code for each in report.findings] == codes
+    assert report.verified
+
+
 def test_a_file_on_the_way_is_found_on_every_level() -> None:
     """Not only as the first or the last directory of a path."""
     members = [Member(b"a/b"), Member(b"a/b/c/d/e"), Member(b"x/y/z"), Member(b"x/y/z/1"), Member(b"q/r")]
