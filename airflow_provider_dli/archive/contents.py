@@ -102,10 +102,8 @@ class Contents:
             elif data is None or entry.size > self._limit:
                 message = f"its {entry.size} bytes are intact but were not parsed, the limit is {self._limit}"
                 self._found.add("json-unchecked", message, offset=entry.offset, entry=entry.name)
-            elif self._search and self._search.reads_contents:
-                self._search.in_json(parse(data))
-            elif not is_json(data):
-                parse(data)
+            else:
+                self._parse(data)
         except JsonError as error:
             self._found.add("bad-json", f"it is not JSON: {error}", offset=entry.offset, entry=entry.name)
             self.skip(entry, "it is not JSON")
@@ -113,6 +111,16 @@ class Contents:
             message = f"its {entry.size} bytes are intact but were not parsed: {error}"
             self._found.add("json-unchecked", message, offset=entry.offset, entry=entry.name)
             self.skip(entry, str(error))
+
+    def _parse(self, data: bytes) -> None:
+        search = self._search
+        try:
+            if search and search.reads_contents:
+                search.in_json(parse(data))
+            elif not is_json(data):
+                parse(data)
+        except UnreadableError:  # nested deeper than Python's parser goes: a stream goes deeper
+            self._finish(Tap(search.stream() if search else JsonStream(frozenset(), frozenset())), data)
 
     def _finish(self, tap: Tap, data: bytes | None) -> None:
         if tap.stream.is_new and data is not None:

@@ -19,6 +19,7 @@ MARK = 4
 LONGEST = 1 << 16
 """Characters of a string or number that are kept; no job's id or name is longer."""
 DEEPEST = 1 << 16
+TOO_DEEP = "it is nested too deeply to examine"
 SPACE = re.compile(r"[ \t\n\r]*")
 PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
 ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
@@ -70,6 +71,7 @@ def parse(data: bytes) -> Any:  # noqa: ANN401 - what JSON holds has no type
     """Make objects of JSON in UTF-8, UTF-16 or UTF-32, with or without a byte order mark; numbers stay strings.
 
     :raises JsonError: if it is not JSON.
+    :raises UnreadableError: if it is nested deeper than Python's parser goes; :class:`JsonStream` goes deeper.
     """
     try:
         return DECODER.decode(data.decode(json.detect_encoding(data)))
@@ -78,7 +80,7 @@ def parse(data: bytes) -> Any:  # noqa: ANN401 - what JSON holds has no type
     except UnicodeDecodeError as error:
         raise JsonError(f"byte {error.start} is not {error.encoding}") from None
     except RecursionError:
-        raise JsonError("it is nested too deeply") from None
+        raise UnreadableError(TOO_DEEP) from None
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -162,7 +164,7 @@ class JsonStream:
         names_job, self._names_job = self._names_job, False
         if kind in CLOSING:
             if len(self._open) == DEEPEST:
-                raise UnreadableError("it is nested too deeply")
+                raise UnreadableError(TOO_DEEP)
             self._open.append(kind)
             self._expect = FIRST_KEY if kind == "{" else FIRST_VALUE
         elif kind in ('"', "0", "t"):

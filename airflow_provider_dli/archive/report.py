@@ -250,7 +250,7 @@ WARNINGS = {
     "unusable-name": "a name is a dot, or its path or a part of it is longer than file systems take",
     "control-character-in-name": "a name holds characters that change what a terminal or log shows",
     "unknown-flags": "an entry has flags that have no meaning yet",
-    "json-unchecked": "a *.json entry is larger than the limit and was not parsed",
+    "json-unchecked": "a *.json entry is larger than the limit, or nested too deeply, and was not parsed",
     "job-unproven": "an expected job is in no entry name, and this level does not read contents",
 }
 """What a person should know and no reader loses data by."""

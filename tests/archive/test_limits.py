@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 
+import pytest
+
 from airflow_provider_dli.archive import Expectation, Limits, inspect
 
 from .findings import findings_of, packed
@@ -64,10 +66,23 @@ def test_the_limit_of_the_directory_counts_from_where_it_begins() -> None:
     assert findings_of(build(Member(b"0", LARGE, method=STORED)), Limits(directory_bytes=100)) == []
 
 
-def test_json_that_is_nested_too_deeply_says_so() -> None:
-    """It is not said to be wrong."""
+@pytest.mark.parametrize("expect", [None, Expectation(jobs=("1",))], ids=["alone", "job"])
+@pytest.mark.parametrize("depth", [20_000, 60_000])
+def test_json_may_be_nested_deeper_than_python_parses(depth: int, expect: Expectation | None) -> None:
+    """It is JSON or not, and its jobs are found."""
+    document = b'{"job_id": 1, "a": ' + b"[" * depth + b"]" * depth + b"}"
+    report = inspect(io.BytesIO(packed([("a.json", document)])), expect=expect)
+    assert report.findings == ()
+    report = inspect(io.BytesIO(packed([("a.json", document[:-1])])), expect=expect)
+    assert (report.errors[0].code, report.errors[0].message) == ("bad-json", "it is not JSON: it ends too early")
+
+
+def test_json_that_is_nested_too_deeply_is_not_examined() -> None:
+    """It is neither called invalid nor empty."""
     deep = packed([("a.json", b'{"job_id": 1, "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}")])
-    report = inspect(io.BytesIO(deep), expect=Expectation(jobs=("1",), json_keys=("job_id",)))
-    assert [each.message for each in report.findings if each.code == "bad-json"] == [
-        "it is not JSON: it is nested too deeply"
+    report = inspect(io.BytesIO(deep), expect=Expectation(jobs=("1",)))
+    why = "it is nested too deeply to examine"
+    assert [(each.code, each.message) for each in report.findings] == [
+        ("json-unchecked", f"its 200020 bytes are intact but were not parsed: {why}"),
+        ("job-not-examined", f"job '1' was found in nothing that was examined; not: the entry 'a.json' ({why})"),
     ]
