@@ -6,7 +6,8 @@
     └── DliException                 a retry of the task may help
         └── DliFailException           it cannot; also an AirflowFailException, so no retry is spent
 
-What the client found is the ``__cause__``, and :attr:`DliException.error` for short.
+The client's error is the ``__cause__``, and :attr:`DliException.error` for short. The message is one line that
+ends with what to do; Airflow logs it once, with the traceback.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from airflow_provider_dli.client.errors import (
 )
 from airflow_provider_dli.escaping import escaped
 
-#: how codes of the gateway begin that say who may come in; it knows nothing of single jobs
-_AT_THE_GATE = "APIGW.03"
+#: the prefix of the gateway's codes for a refused identity; the gateway knows nothing of single jobs
+_GATEWAY_IDENTITY = "APIGW.03"
 _REDIRECT = 300
 _SEE_OTHER = 303
 _SERVER_ERROR = 500
@@ -70,26 +71,26 @@ class DliException(AirflowException):
 
     @property
     def error(self) -> DliClientError | None:
-        """What the client found: status, code, request id. None if nothing was asked."""
+        """The client's error, with status, code and request id; None if nothing was sent."""
         return self.__cause__ if isinstance(self.__cause__, DliClientError) else None
 
     @property
     def outcome_unknown(self) -> bool:
-        """Whether the service may have done what it was asked.
+        """Whether the request may have taken effect.
 
-        No answer came, or one of a service in trouble, or one of success that cannot be read.
+        No response came, or one of a service in trouble, or one of success that cannot be read.
         """
         cause = self.error
         if isinstance(cause, UnexpectedReplyError):
-            # "See other" is what one says after having acted.
+            # "See other" follows an action.
             return cause.status < _REDIRECT or cause.status == _SEE_OTHER
         return isinstance(cause, ResponseLostError | UnavailableError)
 
     @property
     def worth_repeating(self) -> bool:
-        """Whether to ask again in the same try, where nothing shows that the service acted.
+        """Whether to send the request again in the same attempt, where nothing shows that it took effect.
 
-        Not after words of the service itself: those are for the log, and for Airflow's retry.
+        Not after an error that the service itself reports: that is for the log, and for Airflow's retry.
         """
         cause = self.error
         if isinstance(cause, UnavailableError):
@@ -98,25 +99,25 @@ class DliException(AirflowException):
 
     @property
     def refuses_identity(self) -> bool:
-        """Whether it is who we are that was refused, so that all else would be refused too.
+        """Whether the identity was refused, so that every other request would be refused too.
 
-        So it is where the identity is not believed, and where the gateway does not let it in. A right that DLI
-        itself misses may be one on a single job (such as EXPORT on ``jobs.flink.{id}``), or on a place in OBS.
+        So it is where authentication failed, and where the gateway refuses the identity. A permission that DLI
+        itself requires may be one on a single job (such as EXPORT on ``jobs.flink.{id}``), or on a place in OBS.
         """
         cause = self.error
         if isinstance(cause, PermissionDeniedError):
-            return (cause.code or "").startswith(_AT_THE_GATE)
+            return (cause.code or "").startswith(_GATEWAY_IDENTITY)
         return isinstance(cause, AuthenticationError)
 
 
 class DliFailException(DliException, AirflowFailException):
-    """Something is wrong that no retry of the task can mend; Airflow spends none."""
+    """Something is wrong that no retry of the task can fix; it fails without further retries."""
 
 
 def worst(failures: Iterable[DliException]) -> DliClientError | None:
-    """Give, of several, what decides when to try again and what to do; None if nothing was asked.
+    """Return, of several failures, the error that decides when to retry and what to do; None if nothing was sent.
 
-    Of errors that pass, if there are some, the one that takes longest: throttled with the longest ``Retry-After``,
+    Of transient errors, if there are some, the one that takes longest: throttled with the longest ``Retry-After``,
     then a service in trouble.
 
     :param failures: what failed
@@ -153,17 +154,17 @@ def without_numbers(reason: str) -> str:
 
 @contextmanager
 def translated(conn_id: str | None = None) -> Iterator[None]:
-    """Turn the client's errors into Airflow's, retryable where asking again can help.
+    """Turn the client's errors into Airflow's, retryable where the same request can succeed later.
 
     :param conn_id: the connection whose fields are read meanwhile, for messages about one of them
-    :raises DliException: for an error that may pass
-    :raises DliFailException: for one that will not
+    :raises DliException: for a transient error
+    :raises DliFailException: for any other
     """
     try:
         yield
     except DliClientError as error:
-        # Airflow logs the whole chain. The words of a library may hold what the service sent, as it came, or the
-        # URL of a proxy with its password; what they say that matters is in our own message, escaped.
+        # Airflow logs the whole chain. A library's message may hold what the service sent, as it came, or the URL
+        # of a proxy with its password; what matters of it is in our own message, escaped.
         error.__cause__ = error.__context__ = None
         kind = DliException if error.transient else DliFailException
         of_connection = conn_id and isinstance(error, ConfigurationError)

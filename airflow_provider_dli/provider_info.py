@@ -1,4 +1,4 @@
-"""What Airflow is told of this provider. Data, no logic."""
+"""The description of this provider that Airflow reads. Data, no logic."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-dli",
         "name": _DLI,
-        "description": "Export Flink jobs of Huawei Cloud DLI to OBS, prove the archives whole, bring them back.",
+        "description": "Export Flink jobs of Huawei Cloud DLI to OBS, verify the archives, restore the jobs.",
         "versions": [__version__],
         "integrations": [
             {

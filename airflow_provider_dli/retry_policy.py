@@ -1,4 +1,4 @@
-"""When to try a task again (Airflow 3.3 and later): soon after a lost connection, later after a 429."""
+"""When to retry a task (Airflow 3.3 and later): soon after a lost connection, later after a 429."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ if TYPE_CHECKING:
 
 
 class DliRetryPolicy(RetryPolicy):
-    """Knows which of our errors pass, and how soon.
+    """Retries transient errors, and decides how soon.
 
-    Errors that cannot pass are ``DliFailException``: no policy is asked, and no retry is spent. Of the others,
-    what DLI or a gateway refuses for too many requests is tried again after what the service asks for, at least
-    after ``throttled``; what got no answer, or that of a server in trouble, after ``trouble``. Both double with
-    every try. Anything else, such as an archive that is not there yet, is tried again as the task says.
+    Non-retryable errors are ``DliFailException``, for which Airflow consults no policy. Of the others, a request
+    that DLI or a gateway refused as one too many is retried after the service's own ``Retry-After``, at least
+    after ``throttled``; one without a response, or with that of a server in trouble, after ``trouble``. Both
+    double with every attempt. Anything else, such as an archive that is not there yet, is retried as the task is
+    configured.
 
     ::
 
         DliExportFlinkJobsOperator(task_id="export", obs_dir=…, retries=5, retry_policy=DliRetryPolicy())
 
     :param throttled: delay after the first 429
-    :param trouble: delay after the first answer that did not come, or came from a server in trouble
-    :param longest: most that is waited, whatever the service asks for
+    :param trouble: delay after the first request without a response, or with that of a server in trouble
+    :param longest: the longest delay, whatever ``Retry-After`` is
     """
 
     def __init__(
@@ -48,15 +49,15 @@ class DliRetryPolicy(RetryPolicy):
         max_tries: int,
         context: Context | None = None,
     ) -> RetryDecision:
-        """Decide by what the client found."""
+        """Return the decision, by the client's error."""
         del max_tries, context
         cause = exception.error if isinstance(exception, DliException) else None
         if isinstance(cause, ThrottledError):
-            asked = timedelta(seconds=cause.retry_after or 0)
-            delay = max(asked, self._grown(self.throttled, try_number))
+            retry_after = timedelta(seconds=cause.retry_after or 0)
+            delay = max(retry_after, self._grown(self.throttled, try_number))
             return RetryDecision.retry(min(delay, self.longest), "too many requests")
         if isinstance(cause, NoResponseError | UnavailableError):
-            return RetryDecision.retry(self._grown(self.trouble, try_number), "no answer, or a server in trouble")
+            return RetryDecision.retry(self._grown(self.trouble, try_number), "no response, or server trouble")
         return RetryDecision.default()
 
     def _grown(self, delay: timedelta, try_number: int) -> timedelta:
@@ -65,11 +66,11 @@ class DliRetryPolicy(RetryPolicy):
         return min(self.longest, delay * factor)
 
     def serialize(self) -> dict[str, Any]:
-        """Give what it takes to make it again."""
+        """Return the parameters, for :meth:`deserialize`."""
         names = ("throttled", "trouble", "longest")
         return {name: getattr(self, name).total_seconds() for name in names}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> Self:
-        """Make it again."""
+        """Return the policy with these parameters."""
         return cls(**{name: timedelta(seconds=seconds) for name, seconds in data.items()})

@@ -32,7 +32,7 @@ TOOLS = (
 NEEDED = ("tests", "demo", "example_dags", "docs", "README.md", "CONTRIBUTING.md")
 UNIT = (
     "tests/test_connection.py",
-    "tests/test_parameters.py",
+    "tests/parameters/test_models.py",
     "tests/services",
     "tests/client",
     "tests/archive",

@@ -12,11 +12,11 @@ _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def is_clean(line: str) -> bool:
-    """Say whether a line is one, and every character of it can be seen."""
+    """Return whether a line is one, and every character of it is visible."""
     return not any(unicodedata.category(each) in _UNSEEN for each in line)
 
 
 def is_clean_output(text: str) -> bool:
-    """Say the same of what a program wrote: lines, none of them forged."""
+    """Return the same of the output of a program: lines, none of them forged."""
     lines = text.split("\n")
     return all(map(is_clean, lines)) and not any(line.startswith("FORGED") for line in lines)

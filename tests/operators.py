@@ -36,7 +36,7 @@ MODELS: dict[str, type[models.Parameters]] = {
     "DliFlinkJobSensor": models.JobSensorParameters,
 }
 KINDS: list[Any] = [getattr(module, name) for module in (operators, sensors) for name in module.__all__]
-#: where the page leads to, for what docstrings do not tell
+#: further reading
 MORE = {
     "DliCompareFlinkJobsOperator": "[restore drill](restore.md#restore-drill)",
     "DliDeleteFlinkJobsOperator": "[jobs](jobs.md#running-stopping-saving-deleting)",
@@ -53,13 +53,13 @@ MORE = {
 }
 _HEAD = """# Operators and sensors: every parameter
 
-Each takes the parameters below by name, and beside them those that every operator of Airflow takes, such as
+Each takes the parameters below by name, and also those that every operator of Airflow takes, such as
 `retries`, `pool` or `outlets`; a sensor those of every sensor, such as `poke_interval`, `timeout`, `mode` and
 `soft_fail`. A parameter that is *templated* takes Jinja templates, and the output of other tasks (`XComArg`).
 What is *deferrable* can wait on the triggerer. [Which permissions](permissions.md) each needs is on a page of its own;
 the [example DAGs](example-dags.md) show each at work.
 
-The page is made from the code by `python -m tests.operators`, and a test holds it against the code.
+`python -m tests.operators` writes this page from the code, and a test compares them.
 
 ## How values are read
 
@@ -99,8 +99,8 @@ _SHARED = (
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a docstring tells.
+class Docstring:
+    """The docstring of an operator or sensor.
 
     :param prose: its paragraphs: what it does, and what it pushes to XCom
     :param parameters: the meaning of each, by name
@@ -110,17 +110,17 @@ class Told:
     parameters: dict[str, str]
 
 
-def told_by(kind: Any) -> Told:
+def docstring_of(kind: Any) -> Docstring:
     """Read the docstring of an operator or sensor."""
     text = inspect.cleandoc(kind.__doc__)
     prose, _, fields = text.partition("\n:param ")
     paragraphs = [_plain(paragraph) for paragraph in prose.strip().split("\n\n")]
     found = re.findall(r"^:param (\w+): (.*?)(?=^:|\Z)", f":param {fields}", re.MULTILINE | re.DOTALL)
-    return Told(paragraphs, {name: _plain(meaning) for name, meaning in found})
+    return Docstring(paragraphs, {name: _plain(meaning) for name, meaning in found})
 
 
 def parameters_of(kind: Any) -> dict[str, Any]:
-    """Give its parameters with their defaults, ``inspect.Parameter.empty`` for none; what many have comes last."""
+    """Return its parameters with their defaults, ``inspect.Parameter.empty`` for none; shared ones come last."""
     given = inspect.signature(kind.__init__).parameters.values()
     named = [each for each in given if each.kind is inspect.Parameter.KEYWORD_ONLY]
     return {each.name: each.default for each in sorted(named, key=lambda each: each.name in _SHARED)}
@@ -140,15 +140,16 @@ def _contents() -> Iterator[str]:
     yield from ("| | | deferrable |", "|---|---|---|")
     for kind in KINDS:
         deferrable = "yes" if "deferrable" in parameters_of(kind) else "no"
-        yield f"| [`{kind.__name__}`](#{kind.__name__.lower()}) | {_cell(told_by(kind).prose[0])} | {deferrable} |"
+        name, summary = kind.__name__, _cell(docstring_of(kind).prose[0])
+        yield f"| [`{name}`](#{name.lower()}) | {summary} | {deferrable} |"
 
 
 def _section(kind: Any) -> Iterator[str]:
-    told = told_by(kind)
+    docstring = docstring_of(kind)
     module = "sensors" if kind.__name__ in sensors.__all__ else "operators"
     yield from (f"## {kind.__name__}", "")
     yield from ("```python", f"from airflow_provider_dli.{module}.dli import {kind.__name__}", "```", "")
-    for paragraph in told.prose:
+    for paragraph in docstring.prose:
         yield from (_wrapped(paragraph), "")
     yield from ("| parameter | default | templated | nothing | |", "|---|---|---|---|---|")
     for name, default in parameters_of(kind).items():
@@ -158,7 +159,7 @@ def _section(kind: Any) -> Iterator[str]:
             _default(name, default),
             templated,
             _nothing(kind, name),
-            _cell(told.parameters[name]),
+            _cell(docstring.parameters[name]),
         )
         yield f"| {' | '.join(cells)} |".replace("|  |", "| |")
     yield from ("", f"More: {MORE[kind.__name__]}.", "")

@@ -49,7 +49,7 @@ def test_long_values_are_cut_to_the_width() -> None:
 
 
 def test_markdown_is_escaped() -> None:
-    """So that a value is no markup, and no column of its own."""
+    """So that a value adds neither markup nor a column."""
     assert markdown_table(("a|b",), [("<b> `c` \\",), (None,)]) == (
         "| a\\|b |\n| --- |\n| &lt;b> \\`c\\` \\\\ |\n| - |\n"
     )

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
-from tests.operators import KINDS, MORE, PAGE, is_templated, page, parameters_of, told_by
+from tests.operators import KINDS, MORE, PAGE, docstring_of, is_templated, page, parameters_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 #: the actions that DLI's manual names
@@ -27,7 +27,7 @@ def test_the_page_is_made_of_the_code() -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_docstring_tells_each_parameter_and_no_other(kind: Any) -> None:
     """And of each whether it is templated."""
-    assert set(told_by(kind).parameters) == set(parameters_of(kind))
+    assert set(docstring_of(kind).parameters) == set(parameters_of(kind))
     fields = re.findall(r"^:param (\w+): (.*?)(?=^:)", inspect.cleandoc(kind.__doc__), re.MULTILINE | re.DOTALL)
     for name, meaning in fields:
         assert ("(templated" in " ".join(meaning.split())) is is_templated(kind, name), name

@@ -43,17 +43,15 @@ def throttled(retry_after: float | None) -> ThrottledError:
         (UnavailableError("Export", 502, None, "bad gateway", None), 1, 30),
     ],
 )
-def test_what_passes_is_tried_again_when_it_may_have_passed(
-    cause: Exception, attempt: int, seconds: float
-) -> None:
-    """Later after too many requests, and later with every try, but not for ever."""
+def test_transient_errors_are_retried_after_a_delay(cause: Exception, attempt: int, seconds: float) -> None:
+    """Later after too many requests, and later with every attempt, but not for ever."""
     decision = DliRetryPolicy().evaluate(caused_by(cause), attempt, 5)
     assert (decision.action, decision.retry_delay) == (RetryAction.RETRY, timedelta(seconds=seconds))
     assert decision.reason
 
 
 @pytest.mark.parametrize("error", [DliException("not there yet"), ValueError("somebody else's")])
-def test_anything_else_is_as_the_task_says(error: Exception) -> None:
+def test_other_errors_are_retried_as_the_task_is_configured(error: Exception) -> None:
     """An archive that is not there yet, or an error that is not ours."""
     assert DliRetryPolicy().evaluate(error, 1, 5).action is RetryAction.DEFAULT
 
@@ -96,7 +94,7 @@ def test_it_reads_the_worst_of_several_batches(
     assert DliRetryPolicy().evaluate(caught.value, 1, 3).retry_delay == timedelta(seconds=600)
 
 
-def test_what_no_retry_can_mend_does_not_hide_what_one_can(
+def test_a_non_retryable_error_does_not_hide_a_retryable_one(
     dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A job is refused for good, another for now: the retry comes for that, and when that may have passed."""

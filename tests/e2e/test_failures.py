@@ -1,4 +1,4 @@
-"""What somebody sees whose task is red: the log says why, to its right edge and last line."""
+"""What a user sees of a failed task: its log has the reason."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from tests.airflow.airflow_process import AirflowProcess
 from tests.connections import connected
 from tests.e2e.conftest import picture
 from tests.failures.dags.failures import MAKE
-from tests.failures.page import told
+from tests.failures.page import messages_on_page
 from tests.failures.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import FloatRect, Page
+    from playwright.sync_api import FloatRect, Locator, Page
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_a_red_task_says_why(name: str, page: Page, airflow: AirflowProcess, dli_emulator: Any) -> None:
-    """In lines that the log view shows whole."""
+def test_the_log_of_a_failure_has_the_reason(
+    name: str, page: Page, airflow: AirflowProcess, dli_emulator: Any
+) -> None:
+    """The message of the exception, below its record."""
     scenario = SCENARIOS[name]
     connections = scenario.connections(dli_emulator)
     for conn_id, connection in connections.items():
@@ -32,17 +34,15 @@ def test_a_red_task_says_why(name: str, page: Page, airflow: AirflowProcess, dli
         assert airflow.finish(dag_id, run)[task_id]["state"] == "failed"
     page.goto(f"{airflow.url}/dags/{dag_id}/runs/{run}/tasks/{task_id}")
     page.get_by_text("Task failed with exception").wait_for()
-    # The reason is in lines of its own, the first of them on the screen.
-    lines = page.get_by_text(told()[name][:20])
-    assert lines.count() >= 2
-    box = lines.first.bounding_box()
-    assert box
-    assert 0 < box["y"] < 800
-    picture(page, f"failure-{name}", down_to(page, "Task failed with exception"))
+    message = page.get_by_text(messages_on_page()[name][:20]).last
+    message.scroll_into_view_if_needed()
+    assert message.is_visible()
+    picture(page, f"failure-{name}", around(message))
 
 
-def down_to(page: Page, text: str) -> FloatRect:
-    """Give the part of the screen in which the log stands, down to a line and the one below it."""
-    box = page.get_by_text(text).bounding_box()
+def around(line: Locator) -> FloatRect:
+    """Return the part of the screen with a line of the log and what is above it."""
+    box = line.bounding_box()
     assert box
-    return {"x": 335, "y": 60, "width": 965, "height": box["y"] + 2 * box["height"] + 1 - 60}
+    top = max(60, box["y"] - 12 * box["height"])
+    return {"x": 335, "y": top, "width": 965, "height": box["y"] + 2 * box["height"] + 1 - top}

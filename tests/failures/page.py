@@ -1,6 +1,6 @@
 """The page on what most likely goes wrong, made of the scenarios and the messages that come.
 
-``python -m tests.failures.page`` writes ``docs/troubleshooting.md`` anew.
+``python -m tests.failures.page`` writes ``docs/troubleshooting.md``.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from tests.failures.scenarios import SCENARIOS, message_of
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 _HEAD = """# Troubleshooting
 
-A red task says in one line what is wrong and what to do. Where to find it: click the red task, *Logs*, and go to
-the last lines.
+The log of a failed task has one ERROR record, `Task failed with exception`. The message of its exception names,
+in one line, what is wrong and what to do: open the failed task, *Logs*, and go to the end. The frames above it
+are needed only to report a bug.
 
-These are the failures that are most likely, with the message of each. Each was brought about in the tests against
-the emulator; the page is made anew by `python -m tests.failures.page`, and a test holds it against the messages
-that come.
+These are the failures that are most likely, with the message of each. Each is produced in the tests with
+the emulator; `python -m tests.failures.page` writes the page, and a test compares it with the messages.
 
-*Retried*: Airflow runs the task again, as often as its `retries` say. *Not retried*: no retry could help, and none
-is spent.
+*Retried*: Airflow runs the task again, as often as its `retries` allow. *Not retried*: no retry could help,
+and the task fails at once.
 """
 
 
@@ -44,14 +44,14 @@ def page(messages: dict[str, str]) -> str:
     return "\n".join(parts)
 
 
-def told() -> dict[str, str]:
-    """Give the message that the page tells of each scenario."""
+def messages_on_page() -> dict[str, str]:
+    """Return the message of each scenario, as the page has it."""
     by_title = dict(re.findall(r"^## (.*)\n\n> (.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     return {name: by_title[scenario.title] for name, scenario in SCENARIOS.items()}
 
 
 def main() -> None:
-    """Bring every failure about, and write the page."""
+    """Produce every failure, and write the page."""
     messages = {}
     with Emulator() as world:
         for name, scenario in SCENARIOS.items():

@@ -1,4 +1,4 @@
-"""The failures that are most likely: how each comes about, and what a page tells of it beside the message."""
+"""The failures that are most likely: how to produce each, and what the page adds to its message."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _damage(world: Emulator) -> None:
 
 
 def _export(world: Emulator) -> None:
-    """Put an archive where the import looks for it; its jobs are still there."""
+    """Put an archive where the import expects it; its jobs still exist."""
     (made,) = DliHook("dli_default").export_flink_jobs(f"{BUCKET}/first", [100, 101]).zip_file
     world.s3.copy_object(
         Bucket=BUCKET, Key="flink/again.zip", CopySource={"Bucket": BUCKET, "Key": made.partition("/")[2]}
@@ -40,7 +40,7 @@ def _export(world: Emulator) -> None:
 class Scenario:
     """One failure.
 
-    :param title: how somebody would say it who sees it
+    :param title: how a user would describe it
     :param remedy: what to do, in more words than the message has
     :param conn_id: a connection of its own, if it has one
     :param changed: fields of that connection that are otherwise
@@ -58,7 +58,7 @@ class Scenario:
     retried: bool = False
 
     def connections(self, world: Emulator) -> dict[str, str]:
-        """Give the connections that must be there, as JSON."""
+        """Return the connections that must be there, as JSON."""
         given = world.connection(retry_budget=0)
         if self.conn_id is None:
             return {"dli_default": given}
@@ -68,7 +68,7 @@ class Scenario:
         return {"dli_default": given, self.conn_id: json.dumps(fields)}
 
     def set_up(self, world: Emulator) -> None:
-        """Have the emulator go this way; the connections must be there already."""
+        """Prepare the emulator; the connections must be there already."""
         self.prepare(world)
         if self.fault:
             operation, kind, parameters = self.fault
@@ -91,22 +91,22 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "wrong_secret": Scenario(
         "The key or the secret is wrong",
-        "Enter both anew; a secret is shown once, when its key is made. [Test](connection.md#testing-it) it "
+        "Enter both again; a secret is shown once, when its key is made. [Test](connection.md#testing-it) it "
         "before you run the task again: more than five failures lock the key for five minutes, so the provider "
-        "never repeats such a request.",
+        "never retries such a request.",
         conn_id="dli_wrong_secret",
         changed={"password": "not-the-secret"},
     ),
     "out_of_reach": Scenario(
         "DLI is out of reach",
-        "Look whether the worker may reach the host: a proxy (`proxy`), a private endpoint (`endpoint`), the "
+        "Check whether the worker can reach the host: a proxy (`proxy`), a private endpoint (`endpoint`), the "
         "region, a security group. Nothing was sent, so nothing can have happened twice.",
         conn_id="dli_out_of_reach",
         changed={"endpoint": "http://127.0.0.1:9"},
         retried=True,
     ),
     "no_permission": Scenario(
-        "The user lacks a right",
+        "The user lacks a permission",
         "Have it granted: `dli:jobs:export`, or the privilege EXPORT on the job; which of them the message "
         "names. Restoring needs `dli:jobs:create`, running `dli:jobs:startFlinkJob`, stopping "
         "`dli:jobs:stopFlinkJob`.",
@@ -118,7 +118,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "no_agency": Scenario(
         "DLI itself may not write to the bucket",
-        "DLI writes the archive, not the worker. It needs an agency with rights on OBS, and the bucket must "
+        "DLI writes the archive, not the worker. It needs an agency with permissions on OBS, and the bucket must "
         "be in the project's region. A retry may help: a new agency takes a while to become known.",
         fault=("ExportFlinkJobs", "no_agency", {}),
         retried=True,
@@ -133,8 +133,8 @@ SCENARIOS: dict[str, Scenario] = {
         retried=True,
     ),
     "wrong_job_ids": Scenario(
-        "A job id is none",
-        "Ids are numbers, with commas, blanks or newlines between. Nothing was sent. To export by name, use "
+        "A job id is not valid",
+        "Ids are numbers, with commas, spaces or newlines between. Nothing was sent. To export by name, use "
         "`selection`: [which jobs](jobs.md).",
     ),
     "unknown_job": Scenario(
@@ -144,22 +144,22 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "no_bucket": Scenario(
         "The bucket does not exist",
-        "Look at its name, and at the region of the connection. A bucket that is missing is an error at once; "
+        "Check its name, and the region of the connection. A bucket that is missing is an error at once; "
         "an archive that is missing is waited for.",
     ),
     "archive_missing": Scenario(
         "The archive has not appeared",
-        "Look whether the export was green, and into the directory. If it comes later than `timeout`, raise "
+        "Check whether the export succeeded, and list the directory. If it comes later than `timeout`, raise "
         "that: [verification](verification.md).",
         retried=True,
     ),
     "archive_damaged": Scenario(
         "The archive is damaged",
-        "Keep it as evidence, and export again: the jobs are there still. The XCom of the task has every "
+        "Keep it as evidence, and export again: the jobs still exist. The XCom of the task has every "
         "finding with entry and byte; [what they mean](archive.md).",
         prepare=_damage,
     ),
-    "clash": Scenario(
+    "conflict": Scenario(
         "The jobs to restore exist already",
         "Nothing was changed. Restore into another project (`dli_conn_id`), replace them (`is_cover=True`), or "
         'leave those that exist as they are (`on_conflict="keep"`): [restoring](restore.md).',
@@ -169,16 +169,16 @@ SCENARIOS: dict[str, Scenario] = {
 
 
 def message_of(name: str) -> str:
-    """Run the task of a scenario that is set up; give what its failure says."""
+    """Run the task of a scenario that is set up; return the message of its failure."""
     try:
         MAKE[name]().execute({})
     except Exception as error:  # noqa: BLE001 -- whatever a user would see
         return _plain(str(error))
-    raise AssertionError(f"{name} is green")
+    raise AssertionError(f"{name} succeeded")
 
 
 def _plain(message: str) -> str:
-    """Give a message with what differs from run to run as a user's cloud would have it."""
+    """Return a message with what differs from run to run as a user's cloud would have it."""
     for pattern, plain in (
         (r"\(request id [^)]*\)", "(request id 5c1ab5…)"),
         (r"127\.0\.0\.1", "dli.cn-north-4.myhuaweicloud.com"),

@@ -1,4 +1,4 @@
-"""What a user meets who meets a failure: the page tells the very message, and whether Airflow retries."""
+"""What a user sees of a failure: the page has the exact message, and whether Airflow retries."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 from dli_emulator import Emulator
 from tests.connections import connected
 from tests.failures.dags.failures import MAKE
-from tests.failures.page import PAGE, page, told
+from tests.failures.page import PAGE, messages_on_page, page
 from tests.failures.scenarios import SCENARIOS, message_of
 
 
 @pytest.fixture
 def set_up(request: pytest.FixtureRequest, dli_emulator: Emulator) -> Iterator[str]:
-    """Have the emulator go the way of a scenario; give its name."""
+    """Prepare the emulator for a scenario; return its name."""
     name = request.param
     with connected(SCENARIOS[name].connections(dli_emulator)):
         SCENARIOS[name].set_up(dli_emulator)
@@ -25,20 +25,20 @@ def set_up(request: pytest.FixtureRequest, dli_emulator: Emulator) -> Iterator[s
 
 
 def test_the_page_is_made_of_the_scenarios() -> None:
-    """Whoever changes one makes it anew."""
+    """Whoever changes one writes it again."""
     assert set(MAKE) == set(SCENARIOS)
-    assert PAGE.read_text(encoding="utf-8") == page(told())
+    assert PAGE.read_text(encoding="utf-8") == page(messages_on_page())
 
 
 @pytest.mark.parametrize("set_up", SCENARIOS, indirect=True)
-def test_the_message_is_the_one_that_the_page_tells(set_up: str) -> None:
+def test_the_message_is_the_one_on_the_page(set_up: str) -> None:
     """Word for word."""
-    assert message_of(set_up) == told()[set_up]
+    assert message_of(set_up) == messages_on_page()[set_up]
 
 
 @pytest.mark.parametrize("set_up", SCENARIOS, indirect=True)
 def test_a_retry_is_spent_only_where_one_may_help(set_up: str) -> None:
-    """As the page says."""
+    """As the page has it."""
     with pytest.raises(DliException) as caught:
         MAKE[set_up]().execute({})
     assert isinstance(caught.value, DliFailException) is not SCENARIOS[set_up].retried
@@ -46,7 +46,7 @@ def test_a_retry_is_spent_only_where_one_may_help(set_up: str) -> None:
 
 @pytest.mark.parametrize("set_up", SCENARIOS, indirect=True)
 def test_a_failure_is_one_record(set_up: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Airflow logs the exception: its message is one line that ends with what to do, its traceback is whole."""
+    """Airflow logs the exception: its message is one line that ends with what to do, its traceback is complete."""
     with pytest.raises(DliException) as caught:
         MAKE[set_up]().execute({})
     assert "[error" not in capsys.readouterr().out

@@ -53,14 +53,14 @@ class Broken:
         raise RuntimeError("broken")
 
 
-#: what makes each form; anew for each use, for some can be read once only
+#: what makes each form, for each use again: some can be read only once
 FORMS: dict[str, Callable[[], Any]] = {
     # nothing
     "None": lambda: None,
     "text None": lambda: "None",
     "text None padded": lambda: " None\n",
     "empty": lambda: "",
-    "blank": lambda: " \t\n",
+    "spaces": lambda: " \t\n",
     "undefined": Undefined,
     "list of nothing": list,
     "tuple of nothing": tuple,
@@ -217,7 +217,7 @@ FORMS: dict[str, Callable[[], Any]] = {
     "fail padded": lambda: " fail\n",
     "fail as an enumeration": lambda: Word.FAIL,
     "FAIL": lambda: "FAIL",
-    "accept": lambda: "accept",
+    "keep": lambda: "keep",
     "directory level": lambda: "directory",
     "full": lambda: "full",
     "finished": lambda: "finished",

@@ -18,7 +18,7 @@ from tests.airflow_cli import AirflowCli
 
 DAGS = Path(__file__).with_name("dags")
 
-#: what becomes of each task, or instance of a mapped one, and what its log says
+#: the outcome of each task, or instance of a mapped one, and a pattern in its log
 _RENDERED = {
     "p3_empty": ("failed", r"selection: has nothing in queue_name; fill one in"),
     "p4_false": ("failed", r"the project has no job 999999"),
@@ -61,7 +61,7 @@ _HANDED_OVER = {
 
 @dataclass
 class Run:
-    """What Airflow's database says of the tasks of a run, by task and map index, and its log, on one line."""
+    """The states of the tasks of a run, by task and map index, and its log, on one line."""
 
     states: dict[str, str]
     log: str
@@ -113,8 +113,8 @@ def test_values_as_airflow_hands_them_over(
     """Each task does what was meant, or is refused by the name of the parameter; nothing is sent for those."""
     run = run_dag(dag_id)
     assert run.states == {name: state for name, (state, _) in expected.items()}, run.log[-8000:]
-    for name, (_, said) in expected.items():
-        assert re.search(said, run.log), name
+    for name, (_, pattern) in expected.items():
+        assert re.search(pattern, run.log), name
     refused = {name.partition(" ")[0] for name, (state, _) in expected.items() if state == "failed"}
     directories = [each["obs_dir"].partition(f"/{dag_id}/")[2] for each in _exported(dli_emulator)]
     # One of them is refused by DLI, for a job that it does not have.

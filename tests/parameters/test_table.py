@@ -30,7 +30,7 @@ def test_there_is_a_model_for_each_operator_and_sensor() -> None:
 
 
 def test_there_are_many(record_testsuite_property: Any) -> None:
-    """``python -m tests.parameters`` tells how many."""
+    """``python -m tests.parameters`` prints how many."""
     count = len(CASES) * len(FORMS)
     record_testsuite_property("parameters x forms", count)
     assert count > 10_000
@@ -39,7 +39,7 @@ def test_there_are_many(record_testsuite_property: Any) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.operator}-{case.name}-{len(FORMS)} forms")
 def test_every_form(case: Case, dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is read as the table says, or refused by name: in a line, with nothing sent, no secret shown."""
+    """It is read as in the table, or refused by name: in a line, with nothing sent, no secret shown."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection())
     expected = golden()[case.kind]
     for form, make in FORMS.items():

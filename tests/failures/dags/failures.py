@@ -44,7 +44,7 @@ MAKE: dict[str, Callable[[], BaseOperator]] = {
     "no_bucket": lambda: verify("flink-backups-2025/flink/a.zip"),
     "archive_missing": lambda: verify(f"{BUCKET}/flink/never.zip"),
     "archive_damaged": lambda: verify(f"{BUCKET}/flink/damaged.zip"),
-    "clash": lambda: restore("flink/again.zip"),
+    "conflict": lambda: restore("flink/again.zip"),
 }
 
 for name, make in MAKE.items():

@@ -1,6 +1,6 @@
 """Values as Airflow hands them over: mapped, rendered, from XCom, from a trigger form.
 
-What becomes of each task stands in tests/parameters/test_airflow.py. The DAG ``parameters`` renders templates to
+The outcome of each task is in tests/parameters/test_airflow.py. The DAG ``parameters`` renders templates to
 text, ``parameters_native`` to values of Python.
 """
 
@@ -107,7 +107,7 @@ with DAG("parameters", schedule=None, params=FORM):
 
     @task
     def read(first: Any, second: Any) -> int:
-        """Return how many archives two tasks tell of."""
+        """Return how many archives two tasks returned."""
         return len(first) + len(second["zip_file"])
 
     read(archives, whole)

@@ -104,13 +104,13 @@ def test_no_selection_is_all_jobs(is_selected: object) -> None:
 
 @pytest.mark.parametrize("given", [None, "None", ""])
 @pytest.mark.parametrize("is_selected", [False, "false"])
-def test_all_jobs_may_be_said_plainly(given: object, is_selected: object) -> None:
+def test_all_jobs_may_be_explicit(given: object, is_selected: object) -> None:
     """By None beside ``is_selected=False``, which a row of a mapping may need."""
     assert selected(given, is_selected=is_selected) is None
 
 
 def test_ids_and_is_selected_agree() -> None:
-    """True with ids says the same twice."""
+    """True with ids means the same."""
     assert selected([1], is_selected=True) == (1,)
 
 
@@ -165,7 +165,7 @@ def test_archives_in_every_form(given: object) -> None:
     assert archives(given) == (ObsLocation("obs-test", "d/a.zip"),)
 
 
-def test_a_key_may_hold_commas_and_blanks() -> None:
+def test_a_key_may_hold_commas_and_spaces() -> None:
     """Only what looks like a list is taken apart, and lines."""
     assert archives("obs-test/a, b.zip") == (ObsLocation("obs-test", "a, b.zip"),)
     assert archives("obs-test/a, (b).zip\nobs-test/c") == (
@@ -196,9 +196,9 @@ def test_a_selection_that_cannot_be_read_is_named(given: str) -> None:
         ExportParameters.read({**EXPORT, "selection": given})
 
 
-def test_what_is_blank_filters_nothing() -> None:
+def test_an_empty_value_does_not_filter() -> None:
     """Nothing of it is sent, and nothing compared."""
-    blank: dict[str, Any] = {
+    empty: dict[str, Any] = {
         "queue_name": " ",
         "user_name": "None",
         "name_pattern": " , ",
@@ -207,8 +207,8 @@ def test_what_is_blank_filters_nothing() -> None:
         "status": (),
         "job_type": None,
     }
-    assert SelectionFields.read(blank).chosen == Selection()
-    assert SelectionFields.read(blank).chosen.filters() == {}
+    assert SelectionFields.read(empty).chosen == Selection()
+    assert SelectionFields.read(empty).chosen.filters() == {}
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_a_call_in_the_text_of_ids_is_read_or_refused(text: str, expected: tuple
             read()
 
 
-def test_the_text_of_a_call_is_no_selection() -> None:
+def test_the_text_of_a_call_is_refused_as_a_selection() -> None:
     """Only what Python writes of a value with names: nothing else becomes an empty mapping, which is all jobs."""
     for given in ("f()", "f(1)", "f(**x)", "f(1, a=2)", "a.b()", "[f()]", "f"):
         with pytest.raises(ConfigurationError, match=r"^selection: "):
@@ -392,7 +392,7 @@ def test_what_nobody_means_is_refused(name: str, given: str) -> None:
         ExportParameters.read({**EXPORT, name: given})
 
 
-def test_what_looks_like_it_is_read() -> None:
+def test_a_value_in_a_similar_form_is_read() -> None:
     """Minutes, a name that has None in it, a name of other scripts."""
     assert ExportParameters.read({**EXPORT, "reconcile_timeout": "PT1M"}).reconcile_timeout == 60
     for key in ("Nonesuch/x", "None-x", "données/作业"):
