@@ -49,7 +49,7 @@ def test_another_authority_is_refused(drive: Any, account_at: Any, tls_url: str,
         drive(request_flow(LIST, account_at(tls_url)), Network(verify=str(bundle)))
 
 
-# urllib3 warns at each request; ours warns once, see tests/airflow/test_dli_hook.py.
+# urllib3 warns at each request; ours warns once, see tests/hooks/test_dli.py.
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_certificates_are_not_checked_where_the_connection_says_so(
     drive: Any, account_at: Any, tls_url: str
