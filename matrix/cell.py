@@ -38,11 +38,10 @@ UNIT = (
     "tests/archive",
     "tests/faults",
     "tests/services/test_verify.py",
-    *(
-        f"tests/airflow/test_{name}.py"
-        for name in ("dli_hook", "operators", "deferrable", "sensor", "jobs", "job_sensor")
-    ),
-    *(f"tests/airflow/test_{name}.py" for name in ("links", "masking", "many_jobs")),
+    "tests/hooks/test_dli.py",
+    "tests/hooks/test_masking.py",
+    *(f"tests/airflow/test_{name}.py" for name in ("operators", "deferrable", "sensor", "jobs", "job_sensor")),
+    *(f"tests/airflow/test_{name}.py" for name in ("links", "many_jobs")),
 )
 #: of the tests above, those that want a whole Airflow 3, or tools that are only for development
 NOT_HERE = "not in_a_whole_airflow and not compare"
