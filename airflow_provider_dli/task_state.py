@@ -42,10 +42,7 @@ class TaskState:
         return saved
 
     def save(self, values: Mapping[str, Any]) -> None:
-        """Replace what is saved.
-
-        :param values: plain JSON
-        """
+        """Replace what is saved by these values, plain JSON."""
         if self._store:
             self._store.set(self._key, {**values, _SINCE: self._since})
 
@@ -91,10 +88,7 @@ class RequestLog:
         return _is_recent(self.head.get(_SINCE))
 
     def add(self, record: dict[str, Any]) -> int:
-        """Append a record; return its number.
-
-        :param record: plain JSON
-        """
+        """Append a record, plain JSON; return its number."""
         if not self.head:
             self._begin({})
         self.records.append(record)
@@ -102,10 +96,7 @@ class RequestLog:
         return len(self.records) - 1
 
     def update(self, number: int) -> None:
-        """Write a record that has changed.
-
-        :param number: of the record
-        """
+        """Write the record of this number, which has changed."""
         if self._store:
             self._store.set(self._name(number), self.records[number])
 

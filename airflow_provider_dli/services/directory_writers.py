@@ -23,20 +23,13 @@ def is_exclusive(directory: ObsLocation, context: Mapping[str, Any]) -> bool:
 
     Its path names the run, the task and, of a mapped task, the map index, and no other task of the DAG exports
     to it.
-
-    :param directory: of the export, or of one of its batches
-    :param context: of the task; an empty one outside of Airflow
     """
     directory = _without_batch(directory)
     return all(_is_named(directory, context)) and not _is_of_other_task(directory, context)
 
 
 def may_be_shared_within_dag(directory: ObsLocation, context: Mapping[str, Any]) -> bool:
-    """Return whether another task instance of the same DAG may export there at the same time.
-
-    :param directory: of the export, or of one of its batches
-    :param context: of the task; an empty one outside of Airflow
-    """
+    """Return whether another task instance of the same DAG may export there at the same time."""
     directory = _without_batch(directory)
     run, task, index = _is_named(directory, context)
     if not index or (not task and any(_other_exports(context))) or _is_of_other_task(directory, context):

@@ -52,7 +52,6 @@ _LOGGED_IDS, _MESSAGE_IDS = 12, 10
 def read_options(operator: object) -> tuple[ExportParameters, DliHook, ObsHook]:
     """Return the parameters of an operator, all of them checked, and the hooks of its connection.
 
-    :param operator: whose templates are rendered
     :raises DliFailException: naming each parameter that cannot be used
     """
     with translated():
@@ -65,11 +64,6 @@ def export_jobs(
 ) -> ExportResult:
     """Export jobs. A batch that fails does not stop the others; see :func:`raise_for_failures`.
 
-    :param options: the parameters of the operator
-    :param dli: sends the requests
-    :param obs: lists directories and reads archives
-    :param context: of the task
-    :param log: of the task
     :raises DliException: if the jobs cannot be listed
     """
     requests = ExportRequests(RequestLog(context, "dli_export"))
@@ -286,11 +280,7 @@ class Batch:
 
 
 class _Progress:
-    """Logs each batch, if there are several, and how long the others will take.
-
-    :param batches: the jobs of each
-    :param log: of the task
-    """
+    """Logs each batch, if there are several, and how long the others will take."""
 
     def __init__(self, batches: Sequence[tuple[int, ...] | None], log: Logger) -> None:
         self._batches = len(batches)
@@ -367,9 +357,6 @@ class ExportResult:
 def raise_for_failures(result: ExportResult, options: ExportParameters, log: Logger) -> None:
     """Raise unless every job is in an archive or, with ``allow_partial``, at least one is.
 
-    :param result: of :func:`export_jobs`
-    :param options: the parameters of the operator
-    :param log: of the task
     :raises DliException: naming what failed and why; the error of the batch itself if there is only one
     """
     failures = [batch for batch in result.batches if batch.is_failure]
@@ -405,11 +392,7 @@ def _listed(ids: Sequence[int], limit: int) -> str:
 
 
 def lineage_of(result: ExportResult, dli: DliHook) -> Lineage:
-    """Return which jobs went into which archives.
-
-    :param result: of :func:`export_jobs`
-    :param dli: that sent the requests
-    """
+    """Return which jobs went into which archives."""
     ids = [job for batch in result.batches for job in batch.job_ids or () if job not in batch.failed]
     return Lineage(
         inputs=[jobs_dataset(dli)],

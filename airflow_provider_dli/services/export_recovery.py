@@ -55,56 +55,44 @@ _FULL_NAMES = 1000
 _MAX_PACKED, _MAX_UNPACKED = 64 << 20, 256 << 20
 
 
+@dataclass
 class ExportRecovery:
     """Finds the archives of requests whose outcome is unknown.
 
-    :param dli: lists the jobs of the project
-    :param obs: lists directories and reads archives
     :param requests: the requests of this and of earlier attempts
     :param context: of the task: it shows who else may write to a directory
     :param reconcile_timeout: seconds to poll OBS for the archive of a request whose response was lost
-    :param log: of the task
     """
 
-    def __init__(
-        self,
-        dli: DliHook,
-        obs: ObsHook,
-        requests: ExportRequests,
-        context: Mapping[str, Any],
-        reconcile_timeout: float,
-        log: Logger,
-    ) -> None:
-        self._dli = dli
-        self._obs = obs
-        self._requests = requests
-        self._context = context
-        self._timeout = reconcile_timeout
-        self._log = log
+    dli: DliHook
+    obs: ObsHook
+    requests: ExportRequests
+    context: Mapping[str, Any]
+    reconcile_timeout: float
+    log: Logger
+
+    def __post_init__(self) -> None:
         # For the requests of earlier attempts, all together. By this machine's clock: no other counts.
-        self._resume_until = time.monotonic() + reconcile_timeout
+        self._resume_until = time.monotonic() + self.reconcile_timeout
         self._contents: dict[str, Content] = {}
 
     def list_before(self, directory: ObsLocation) -> list[str] | None:
-        """List the archives that are in a directory before a request; None if that is not allowed.
-
-        :param directory: of the request
-        """
+        """List the archives that are in a directory before a request; None if that is not allowed."""
         try:
             names = self._list(directory)
         except DliFailException as error:
             # Refused keys are not sent to DLI either: more than five failures lock them.
             if not isinstance(error.error, ServiceError) or isinstance(error.error, AuthenticationError):
                 raise
-            self._log.warning(
+            self.log.warning(
                 "%s cannot be listed: should the response of the export be lost, its outcome stays unknown. %s",
                 directory.url,
                 error,
             )
             return None
-        attempt = getattr(self._context.get("ti"), "try_number", 1)
-        if names and attempt > 1 and not self._requests.log.is_persistent:
-            self._log.warning(
+        attempt = getattr(self.context.get("ti"), "try_number", 1)
+        if names and attempt > 1 and not self.requests.log.is_persistent:
+            self.log.warning(
                 "%s holds %s already: %s. Whether an earlier attempt of this task made them is not known before "
                 "Airflow 3.3.",
                 directory.url,
@@ -116,16 +104,14 @@ class ExportRecovery:
     def resume(self, directory: ObsLocation, job_ids: Sequence[int] | None) -> list[str]:
         """Return the archive of a request whose outcome an earlier attempt did not learn; empty if there is none.
 
-        :param directory: of the request
-        :param job_ids: the requested jobs; None for all of the project
         :raises DliFailException: if it is not certain which archive it is
         """
-        if not self._requests.open_for(directory, job_ids):
+        if not self.requests.open_for(directory, job_ids):
             return []
-        self._log.info("An earlier request for an export into %s has no known outcome.", directory.url)
+        self.log.info("An earlier request for an export into %s has no known outcome.", directory.url)
         archives = self._recover(directory, job_ids, self._resume_until)
         if not archives:
-            self._log.info("Sending the request again.")
+            self.log.info("Sending the request again.")
         return archives
 
     def reconcile(
@@ -133,16 +119,14 @@ class ExportRecovery:
     ) -> list[str] | None:
         """Return the archive of the request that has just lost its response; None if there is none.
 
-        :param directory: of the request
-        :param job_ids: the requested jobs; None for all of the project
         :param error: how the response was lost
         :raises DliFailException: if it is not certain which archive it is
         """
-        self._log.info("%s Checking OBS for its archive.", error)
-        return self._recover(directory, job_ids, time.monotonic() + self._timeout) or None
+        self.log.info("%s Checking OBS for its archive.", error)
+        return self._recover(directory, job_ids, time.monotonic() + self.reconcile_timeout) or None
 
     def _recover(self, directory: ObsLocation, job_ids: Sequence[int] | None, until: float) -> list[str]:
-        requests = self._requests.open_for(directory, job_ids)
+        requests = self.requests.open_for(directory, job_ids)
         try:
             while not (found := self._candidates(requests)) and _sleep(until):
                 pass
@@ -157,20 +141,20 @@ class ExportRecovery:
                 advice=error.advice,
             ) from error.error
         if not found:
-            self._log.info("No archive appeared in %s within %.0f s.", directory.url, self._timeout)
+            self.log.info("No archive appeared in %s within %.0f s.", directory.url, self.reconcile_timeout)
             return []
         if len(found) > 1 or not self._is_certain(directory, found[0], job_ids):
             # This reports it, and whoever clears the task wants a new export.
             for request in requests:
-                self._requests.report(request, found)
+                self.requests.report(request, found)
             several = "several archives appeared" if len(found) > 1 else "an archive appeared"
             raise DliFailException(
                 f"The outcome of an export into {directory.url} is unknown: {_LOST}, and {several} there "
                 f"since, of which it is not certain that this task's request made it: {', '.join(found)}.",
                 advice=_ADVICE,
             )
-        self._requests.finish(requests[-1], found)
-        self._log.info("Recovered %s: it is new in %s since the export was requested.", found[0], directory.url)
+        self.requests.finish(requests[-1], found)
+        self.log.info("Recovered %s: it is new in %s since the export was requested.", found[0], directory.url)
         return found
 
     def _candidates(self, requests: Sequence[ExportRequest]) -> list[str]:
@@ -191,28 +175,28 @@ class ExportRecovery:
                 "directory could not be listed before the request.",
                 advice="Check the directory, and allow the connection to list the bucket.",
             )
-        known = self._requests.archives()
+        known = self.requests.archives()
         archives = [str(request.directory.below(name)) for name in self._list(request.directory)]
         return [archive for archive in archives if request.is_new(archive) and archive not in known]
 
     def _is_certain(self, directory: ObsLocation, archive: str, job_ids: Sequence[int] | None) -> bool:
         """Whether only the request of this task can have made the one new archive."""
-        if is_exclusive(directory, self._context):
+        if is_exclusive(directory, self.context):
             return True
         same_jobs = self._content(archive, job_ids) is Content.SAME_JOBS
-        return same_jobs and not may_be_shared_within_dag(directory, self._context)
+        return same_jobs and not may_be_shared_within_dag(directory, self.context)
 
     def _content(self, archive: str, job_ids: Sequence[int] | None) -> Content:
         if archive not in self._contents:
-            ids = [job.job_id for job in self._dli.list_flink_jobs()] if job_ids is None else job_ids
-            content = self._contents[archive] = compare_content(self._obs, archive, ids)
+            ids = [job.job_id for job in self.dli.list_flink_jobs()] if job_ids is None else job_ids
+            content = self._contents[archive] = compare_content(self.obs, archive, ids)
             if content is Content.OTHER_JOBS:
-                self._log.warning("Ignoring %s: it is new, and holds other jobs than were requested.", archive)
+                self.log.warning("Ignoring %s: it is new, and holds other jobs than were requested.", archive)
         return self._contents[archive]
 
     def _list(self, directory: ObsLocation) -> list[str]:
         """Return the names of the archives in a directory, relative to it."""
-        keys = [key for key, _ in self._obs.list_directory(directory).objects if key.lower().endswith(".zip")]
+        keys = [key for key, _ in self.obs.list_directory(directory).objects if key.lower().endswith(".zip")]
         return [str(ObsLocation(directory.bucket, key)).removeprefix(f"{directory}/") for key in keys]
 
     def extra_archives(self, *, is_final: bool) -> list[str]:
@@ -221,15 +205,15 @@ class ExportRecovery:
         :param is_final: whether no later attempt continues with these requests: then it waits until the
             ``reconcile_timeout`` of those of earlier attempts has passed, and what it finds is reported for good
         """
-        while is_final and any(not self._unacpluralize(request) for request in self._requests.open()):
+        while is_final and any(not self._possible_archives(request) for request in self.requests.open()):
             if not _sleep(self._resume_until):
                 break
         extra: dict[str, None] = {}
-        for request in self._requests.open():
-            archives = self._unacpluralize(request)
+        for request in self.requests.open():
+            archives = self._possible_archives(request)
             extra |= dict.fromkeys(archives)
             if archives:
-                self._log.warning(
+                self.log.warning(
                     "Extra archives in %s: %s. They appeared after an export was requested whose response "
                     "was lost or could not be used, and may be its own.%s",
                     request.directory.url,
@@ -237,26 +221,26 @@ class ExportRecovery:
                     " This task does not return them." if is_final else "",
                 )
                 if is_final:
-                    self._requests.report(request, archives)
+                    self.requests.report(request, archives)
             elif is_final:
-                self._log.warning(
+                self.log.warning(
                     "The response of an export into %s was lost or could not be used, and no archive of it has "
                     "appeared. Should one come yet, it is an extra one.",
                     request.directory.url,
                 )
         return list(extra)
 
-    def _unacpluralize(self, request: ExportRequest) -> list[str]:
+    def _possible_archives(self, request: ExportRequest) -> list[str]:
         """Return the new archives that may be of a request and that this task does not return."""
         try:
-            exclusive = is_exclusive(request.directory, self._context)
+            exclusive = is_exclusive(request.directory, self.context)
             return [
                 archive
                 for archive in self._new_archives(request)
                 if exclusive or self._content(archive, request.job_ids) is not Content.OTHER_JOBS
             ]
         except DliException as error:
-            self._log.warning("Whether %s holds extra archives is not known: %s", request.directory.url, error)
+            self.log.warning("Whether %s holds extra archives is not known: %s", request.directory.url, error)
             return []
 
 
@@ -285,10 +269,7 @@ class ExportRequest:
     before: frozenset[str] | None
 
     def is_new(self, archive: str) -> bool:
-        """Whether an archive was not in the directory before this request.
-
-        :param archive: ``bucket/key``
-        """
+        """Return whether an archive, ``bucket/key``, was not in the directory before this request."""
         name = archive.removeprefix(f"{self.directory}/")
         return not self.before or not {name, _hash(name)} & self.before
 
@@ -298,17 +279,15 @@ def _hash(name: str) -> str:
     return urlsafe_b64encode(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:6]).decode()
 
 
+@dataclass(frozen=True, slots=True)
 class ExportRequests:
     """The requests of a task instance over its attempts, whatever their batch and directory.
 
     A record ends when the outcome of its own request is known or was reported; the outcome of another request ends
     none.
-
-    :param log: keeps the records
     """
 
-    def __init__(self, log: RequestLog) -> None:
-        self.log = log
+    log: RequestLog
 
     @property
     def selected(self) -> list[int] | None:
@@ -361,11 +340,9 @@ class ExportRequests:
     def begin(
         self, directory: ObsLocation, job_ids: Sequence[int] | None, before: Sequence[str] | None
     ) -> ExportRequest:
-        """Record that a request is about to be sent.
+        """Record that a request is about to be sent, with the names of the archives in its directory.
 
-        :param directory: where its archive goes
-        :param job_ids: the requested jobs; None for all of the project
-        :param before: the names of the archives that are there now; None if they cannot be listed
+        :param before: those names; None if they cannot be listed
         """
         if before is not None and len(before) > _FULL_NAMES:
             before = list(map(_hash, before))
@@ -434,9 +411,6 @@ def compare_content(obs: ObsHook, archive: str, job_ids: Collection[int]) -> Con
 
     The layout of DLI's archives is not documented: an archive in which no jobs are recognised shows nothing.
 
-    :param obs: reads the archive
-    :param archive: ``bucket/key``
-    :param job_ids: ids of the requested jobs
     :raises DliException: if OBS does not respond; a later attempt may succeed
     """
     try:

@@ -52,10 +52,7 @@ def call_with_reconciliation(
 
 
 def refused_after_lost_response(refusal: DliException) -> DliException:
-    """Return a refusal with the note that an earlier request may have been executed.
-
-    :param refusal: of the later request
-    """
+    """Return the refusal of a later request with the note that an earlier one may have been executed."""
     advice = refusal.advice
     problem = str(refusal).removesuffix(advice or "").rstrip(" ;.")
     note = "An earlier request lost its response and may have been executed."
