@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport AIRFLOW_HOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test coverage e2e pictures check conformance bench compare live matrix package audit mutants docs clean constraints
+.PHONY: help demo ui test quick coverage e2e pictures check conformance bench compare live matrix package audit mutants docs clean constraints
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ ui: $(VENV)/.installed ## the same in Airflow's UI, until Ctrl-C
 
 test: $(VENV)/.installed-dev ## the whole test suite
 	@$(BIN)/python -m pytest -n 4 --dist loadgroup
+
+quick: $(VENV)/.installed-dev ## the tests that take moments and start no Airflow: for the loop of a developer
+	@$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not airflow and not slow"
 
 coverage: $(VENV)/.installed-dev ## the same with coverage, which takes longer; at least 97 %
 	@rm -f .coverage .coverage.*

@@ -111,14 +111,15 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[P
         }
 
 
-#: what takes long to start: the tests that want one share it, so they run on one worker
-_COSTLY = ("airflow_process", "airflow_environ", "distributions")
+#: what takes long to start: the tests that use it run on one worker, and have a marker
+_COSTLY = {"airflow_process": "airflow", "airflow_environ": "airflow", "distributions": "slow"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Send the tests that share a costly fixture to one worker, see ``--dist loadgroup``."""
+    """Send the tests that share a costly fixture to one worker, see ``--dist loadgroup``, and mark them."""
     for item in items:
-        for name in _COSTLY:
+        for name, marker in _COSTLY.items():
             if name in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.xdist_group(name))
+                item.add_marker(marker)

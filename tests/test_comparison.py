@@ -76,6 +76,8 @@ def test_what_a_line_of_code_is() -> None:
     assert lines_of(text + '    return """a\n\nb"""\n') == 5
 
 
+@pytest.mark.airflow
+@pytest.mark.xdist_group("comparison")
 @pytest.mark.parametrize("name", ["lost", "flipped"])
 def test_ours_does_today_what_the_page_says(
     name: str, cli: AirflowCli, environment: dict[str, str], dli_emulator: Any, foreign: Foreign

@@ -96,6 +96,7 @@ def classes(path: Path) -> list[ast.ClassDef]:
     ]
 
 
+@pytest.mark.slow
 def test_whatever_has_a_log_of_airflows_has_it_escaped() -> None:
     """Each class on a base of Airflow's own, and each logger of a module: no call can forget."""
     bases = {"BaseOperator", "BaseSensorOperator", "BaseTrigger", "BaseHook"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ VALUES = st.one_of(
 EXTRA = st.dictionaries(st.sampled_from(list(EXTRAS)) | st.text(max_size=9), VALUES, max_size=5)
 
 
+@pytest.mark.slow
 @settings(max_examples=1500)
 @given(
     login=st.none() | TEXTS,

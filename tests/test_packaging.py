@@ -163,7 +163,7 @@ def fresh(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
     installed = folder / "venv" / "bin" / "python"
     subprocess.run(
-        [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", installed, "--compile-bytecode",
+        [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", installed,
          "-c", ROOT / "constraints.txt", wheel],
         check=True,
         env=environment,

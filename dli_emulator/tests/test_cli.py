@@ -22,6 +22,8 @@ from api_client import store_url
 from child_processes import processes
 from dli_emulator import Emulator
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-W", "error", "-m", "dli_emulator"]
 
 

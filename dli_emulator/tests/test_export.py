@@ -22,6 +22,7 @@ def archive(api: ApiClient, entry: str) -> dict[str, Any]:
         return {name: json.loads(opened.read(name)) for name in opened.namelist()}
 
 
+@pytest.mark.slow
 def test_selected_jobs_lie_in_the_store(each_store: ApiClient) -> None:
     """One archive where it was asked for, named as DLI names it, with just these jobs as they are shown."""
     answer = each_store.export(100, 103, obs_dir=f"{each_store.emulator.bucket}/nightly/2026-01-15")
@@ -35,6 +36,7 @@ def test_selected_jobs_lie_in_the_store(each_store: ApiClient) -> None:
     assert jobs["103.json"] == each_store.show(103).body["job_detail"]
 
 
+@pytest.mark.slow
 def test_all_jobs_when_none_is_selected(each_store: ApiClient) -> None:
     """The whole project; ids that were given beside are passed over. A bucket alone will do as obs_dir."""
     body = {"obs_dir": each_store.emulator.bucket, "is_selected": False, "job_selected": [1]}
@@ -43,6 +45,7 @@ def test_all_jobs_when_none_is_selected(each_store: ApiClient) -> None:
     assert each_store.stored_keys() == [entry.removeprefix("obs-test/")]
 
 
+@pytest.mark.slow
 def test_one_key_opens_both_dli_and_the_store(each_store: ApiClient) -> None:
     """And a wrong secret opens neither."""
     emulator = each_store.emulator

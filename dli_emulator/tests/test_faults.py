@@ -136,6 +136,7 @@ def test_archive_missing(api: ApiClient) -> None:
     assert api.stored_keys() == []
 
 
+@pytest.mark.slow
 def test_archive_late(api: ApiClient) -> None:
     """It comes after the answer."""
     api.emulator.fault("ExportFlinkJobs", "archive_late", seconds=2.0)
@@ -166,6 +167,7 @@ def test_archive_cut(each_store: ApiClient) -> None:
         zipfile.ZipFile(io.BytesIO(half))
 
 
+@pytest.mark.slow
 def test_archive_flipped(each_store: ApiClient) -> None:
     """One byte differs, by default where only inflating tells; or the one that is wanted."""
     each_store.emulator.fault("ExportFlinkJobs", "archive_flipped")

@@ -34,6 +34,7 @@ def test_it_lists_and_shows(api: ApiClient) -> None:
     assert (shown.job_id, shown.job_config.flink_version) == (104, "1.15")
 
 
+@pytest.mark.slow
 def test_it_exports(each_store: ApiClient) -> None:
     """The archive it is told of lies in the store."""
     emulator = each_store.emulator

@@ -80,6 +80,7 @@ def test_it_stops_at_once_though_a_request_is_under_way(made: Any) -> None:
     assert "dli-emulator" not in {thread.name for thread in threading.enumerate() if not thread.is_alive()}
 
 
+@pytest.mark.slow
 def test_it_can_be_started_again(dli_emulator: Emulator) -> None:
     """With a world of its own each time."""
     emulator = Emulator(object_store=store_url(dli_emulator))
@@ -89,6 +90,7 @@ def test_it_can_be_started_again(dli_emulator: Emulator) -> None:
             assert len(emulator.requests) == 1
 
 
+@pytest.mark.slow
 def test_two_do_not_disturb_each_other(made: Any) -> None:
     """Each has its jobs, faults and log."""
     one, other = made(jobs=1), made(jobs=2)
@@ -106,6 +108,7 @@ def test_a_port_that_is_taken_is_an_error(dli_emulator: Emulator) -> None:
     assert [bucket["Name"] for bucket in dli_emulator.s3.list_buckets()["Buckets"]] == [dli_emulator.bucket]
 
 
+@pytest.mark.slow
 def test_it_listens_on_ipv6_too(made: Any) -> None:
     """Where the machine has it."""
     try:
@@ -126,6 +129,7 @@ def test_a_fork_does_not_stop_its_parents_emulator(dli_emulator: Emulator) -> No
         inherited._process = os.getpid()  # noqa: SLF001 - back in the parent
 
 
+@pytest.mark.slow
 def test_a_script_that_forgets_to_stop_ends_cleanly() -> None:
     """At the interpreter's end it stops by itself, without a word."""
     code = "from dli_emulator import Emulator\nprint(Emulator().start().dli)"

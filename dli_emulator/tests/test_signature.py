@@ -112,6 +112,7 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _VALUE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=12)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "DELETE"]),

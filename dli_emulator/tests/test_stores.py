@@ -142,6 +142,7 @@ class TestExternal:
         with pytest.raises(EmulatorError, match=said):
             Emulator(object_store=url).start()
 
+    @pytest.mark.slow
     def test_a_store_that_does_not_answer_or_refuses(self, stored: Emulator) -> None:
         """Nobody there; a wrong secret."""
         with pytest.raises(EmulatorError, match=r"does not take objects: .*127\.0\.0\.1:1/"):
@@ -150,6 +151,7 @@ class TestExternal:
         with pytest.raises(EmulatorError, match="does not take objects: "):
             Emulator(object_store=wrong).start()
 
+    @pytest.mark.slow
     def test_a_bucket_that_was_made_is_removed(self, stored: Emulator) -> None:
         """Ours to empty, and gone in the end."""
         stored.reset()

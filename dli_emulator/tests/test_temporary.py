@@ -104,6 +104,7 @@ def metadata_key(api: ApiClient, **headers: str) -> Response:
     return api.send("GET", "/openstack/latest/securitykey", {n.replace("_", "-"): v for n, v in headers.items()})
 
 
+@pytest.mark.slow
 def test_the_metadata_service_wants_a_session_token_first(made: Any, clock: Clock) -> None:
     """Version 2; the session ends too."""
     ours = made(clock=clock)
@@ -164,6 +165,7 @@ def s3(emulator: Emulator, key: AccessKey | None = None, **changes: Any) -> Any:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["a.zip", "dir/夜 ü+%&=?#.zip"])
 def test_a_temporary_key_opens_the_store(each_store: ApiClient, key: str) -> None:
     """Writing, listing, ranges, conditions and what is not there are the store's own."""

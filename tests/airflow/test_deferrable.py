@@ -86,6 +86,7 @@ def test_what_is_not_there_is_handed_to_the_triggerer(world: Any) -> None:
     assert deferred.value.method_name == "execute_complete"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("configured", ["True", "False"])
 def test_airflows_configuration_decides_whether_to_defer(configured: str) -> None:
     """As for any operator that can."""
@@ -110,6 +111,7 @@ async def test_the_trigger_fires_when_all_is_there(world: Any) -> None:
     assert await waiting == {"status": "done", "pending": []}
 
 
+@pytest.mark.slow
 async def test_the_trigger_waits_until_an_archive_has_settled(world: Any) -> None:
     """One that is written again starts anew; OBS tells whole seconds."""
     name = put(world, "a.zip", 1)
@@ -121,6 +123,7 @@ async def test_the_trigger_waits_until_an_archive_has_settled(world: Any) -> Non
     assert time.monotonic() - began > 6.3
 
 
+@pytest.mark.slow
 async def test_an_archive_that_is_old_has_settled(world: Any) -> None:
     """By the time of its last write, and not since the trigger saw it."""
     name = put(world, "a.zip", 1)
@@ -136,6 +139,7 @@ async def test_the_trigger_ends_in_time(world: Any) -> None:
     assert event == {"status": "timeout", "pending": [names[1]]}
 
 
+@pytest.mark.slow
 async def test_the_trigger_goes_on_after_what_passes(world: Any) -> None:
     """Some looks may fail; too many in a row are told."""
     name = put(world, "a.zip", 1)
@@ -172,6 +176,7 @@ async def test_the_trigger_tells_why_it_was_refused(world: Any, monkeypatch: pyt
     assert (await fired(trigger([name])))["status"] == "done"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["temporary", "password", "token", "metadata"])
 async def test_the_trigger_waits_with_every_kind_of_credentials(
     dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -185,6 +190,7 @@ async def test_the_trigger_waits_with_every_kind_of_credentials(
     assert await waiting == {"status": "done", "pending": []}
 
 
+@pytest.mark.slow
 async def test_the_trigger_takes_fresh_keys_from_a_connection_that_was_renewed(
     dli_emulator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,6 +207,7 @@ async def test_the_trigger_takes_fresh_keys_from_a_connection_that_was_renewed(
     assert await waiting == {"status": "done", "pending": []}
 
 
+@pytest.mark.slow
 async def test_many_triggers_share_one_hook(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """One token for all, and nothing is left when the last has fired."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection("password"))

@@ -41,6 +41,7 @@ def home(world: Emulator, request: pytest.FixtureRequest) -> Any:
     return ObjectStoragePath(f"obs://{world.bucket}/{request.function.__name__}")
 
 
+@pytest.mark.slow
 def test_airflow_knows_the_scheme(home: Any) -> None:
     """From the provider's description."""
     assert schemes == ["obs"]
@@ -61,6 +62,7 @@ def test_what_is_written_is_read(home: Any, world: Emulator) -> None:
     assert world.s3.head_object(Bucket=world.bucket, Key=f"{home.name}/large.bin")["ContentLength"] == len(large)
 
 
+@pytest.mark.slow
 def test_an_archive_is_read_in_ranges(home: Any) -> None:
     """By the standard library, as a user's task would."""
     with (home / "a.zip").open("wb") as target, zipfile.ZipFile(target, "w") as made:
@@ -98,6 +100,7 @@ def test_it_tells_of_objects_and_directories(home: Any, world: Emulator) -> None
     assert home.fs.ukey(f"{world.bucket}/{home.name}/a.zip") != key
 
 
+@pytest.mark.slow
 def test_objects_are_copied_and_removed(home: Any) -> None:
     """A copy stays in OBS."""
     (home / "a.zip").write_bytes(b"12345")
@@ -149,6 +152,7 @@ def test_an_open_file_knows_what_it_reads(home: Any) -> None:
         assert source.size == source.info()["size"] == 5
 
 
+@pytest.mark.slow
 def test_directories_are_copied(home: Any) -> None:
     """Whole, to a new place, as a task writes it; one that is not there is not found."""
     for key in ("a.zip", "deep/er/b.zip"):
@@ -165,6 +169,7 @@ def test_directories_are_copied(home: Any) -> None:
         home.fs.cp_file(f"{home.bucket}/{home.name}/none", f"{home.bucket}/{home.name}/x")
 
 
+@pytest.mark.slow
 def test_an_object_that_stands_for_a_directory(home: Any, world: Emulator) -> None:
     """As the console makes one: the directory is there, holds nothing, is copied, and goes when it is removed."""
     world.s3.put_object(Bucket=world.bucket, Key=f"{home.name}/made/", Body=b"")

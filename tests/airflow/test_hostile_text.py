@@ -300,6 +300,7 @@ EVERYTHING: list[Callable[[Emulator, TaskInstance], None]] = [
 _GREEN = {"listed", "selected", "stopped", "deleted"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", EVERYTHING, ids=lambda act: act.__name__)
 def test_nothing_that_is_read_is_forged(
     world: Emulator,

@@ -90,6 +90,7 @@ def test_what_cannot_be_helped_has_its_cause_too(world: Emulator) -> None:
     assert red.value.error.code == "DLI.0003"
 
 
+@pytest.mark.slow
 @both_modes
 @pytest.mark.parametrize("timeout", [60, 0.4])
 def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bool, timeout: float) -> None:

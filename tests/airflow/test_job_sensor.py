@@ -51,6 +51,7 @@ def test_every_target_state(world: Emulator, target_state: Any, path: tuple[str,
     assert sensor(103, target_state=target_state).execute({})[0]["status"] == status
 
 
+@pytest.mark.slow
 def test_a_job_that_ends_badly_is_red(world: Emulator) -> None:
     """Once the settling time is over; one that changes to a bad end is so at once."""
     with pytest.raises(DliFailException, match="job 102 is job_submit_fail"):
@@ -67,6 +68,7 @@ def test_a_job_that_does_not_exist_is_red(world: Emulator) -> None:
     del world
 
 
+@pytest.mark.slow
 def test_time_is_up(world: Emulator) -> None:
     """As for every sensor."""
     with pytest.raises(AirflowSensorTimeout):

@@ -126,6 +126,7 @@ def test_nothing_is_waited_for_where_none_is_wanted(world: Emulator) -> None:
     assert stop([103], wait_for_completion=False)[0]["status"] == "job_canceling"
 
 
+@pytest.mark.slow
 def test_time_is_up(world: Emulator) -> None:
     """A retry may help, and goes on waiting without asking again."""
     world.fault("BatchRunFlinkJobs", "statuses", path=["job_submitting"] * 40 + ["job_running"])
@@ -218,6 +219,7 @@ def test_a_lost_answer_of_a_run_that_did_not(world: Emulator, kind: str) -> None
     assert asked(world, "BatchRunFlinkJobs") == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("acted", [True, False])
 def test_a_try_that_was_killed_while_it_asked(world: Emulator, acted: bool) -> None:
     """The next one sees by the job whether the service acted."""
@@ -254,6 +256,7 @@ def test_deleting_nothing(world: Emulator, job_ids: Any) -> None:
     assert len(world.state.jobs) == 26
 
 
+@pytest.mark.slow
 def test_a_deletion_without_effect(world: Emulator) -> None:
     """A response of success is not enough: the job is there still, and the task names it."""
     world.fault("DeleteFlinkJob", "slow")

@@ -7,6 +7,8 @@ import pytest
 from dli_emulator import Emulator
 from tests.airflow.kills import killed
 
+pytestmark = pytest.mark.airflow
+
 
 @pytest.mark.parametrize("seed", range(8))
 def test_no_result_is_lost_and_no_request_executed_twice(dli_emulator: Emulator, seed: int) -> None:

@@ -69,6 +69,7 @@ def test_without_what_it_needs_a_link_is_empty(link: Any, stored: Any, monkeypat
     assert link_of(link, stored, monkeypatch) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extra", "stored"),
     [

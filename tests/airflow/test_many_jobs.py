@@ -24,6 +24,7 @@ def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     return dli_emulator
 
 
+@pytest.mark.slow
 def test_all_are_listed_in_fifty_one_requests_and_flat_memory(world: Emulator) -> None:
     """Nothing is kept of a job that has been handed on but its id."""
     jobs = DliHook().list_flink_jobs()
@@ -42,6 +43,7 @@ def test_all_are_listed_in_fifty_one_requests_and_flat_memory(world: Emulator) -
     assert peak < 6_000_000
 
 
+@pytest.mark.slow
 def test_none_twice_and_none_missed_while_others_come_and_go(world: Emulator) -> None:
     """Jobs are made and deleted all the time while the list is walked."""
     ids = sorted(world.state.jobs)
@@ -65,6 +67,7 @@ def test_none_twice_and_none_missed_while_others_come_and_go(world: Emulator) ->
     assert set(ids) - set(doomed) <= set(listed)
 
 
+@pytest.mark.slow
 def test_a_few_of_many_are_found_by_a_filter_of_the_service(world: Emulator) -> None:
     """One request is enough."""
     filters: dict[str, Any] = {"name": "job_0499"}

@@ -64,6 +64,7 @@ def test_export_all_then_verify(world: Any) -> None:
     assert len(report["sha256"]) == 64
 
 
+@pytest.mark.slow
 def test_xcom_has_the_list_twice_and_the_reports(world: Any) -> None:
     """return_value for .output, zip_file for the key; each is plain JSON."""
     instance = TaskInstance()
@@ -131,6 +132,7 @@ def test_a_selection_that_rendered_to_none_is_not_all_jobs(world: Any) -> None:
     assert len(world.requests) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extras", "reason"),
     [

@@ -67,6 +67,7 @@ def written(world: Emulator, count: int) -> int:
     return store.written
 
 
+@pytest.mark.slow
 def test_records_grow_with_the_number_of_jobs(world: Emulator) -> None:
     """And not with its square: four times the jobs, four times the bytes, and some for the head."""
     few, many = written(world, 60), written(world, 240)
@@ -74,6 +75,7 @@ def test_records_grow_with_the_number_of_jobs(world: Emulator) -> None:
     assert many < 240 * 800
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_throttled_request_does_not_hide_one_that_acted(world: Emulator, action: str) -> None:
     """The first response is lost before it shows, the second request is throttled; the next attempt sees it."""

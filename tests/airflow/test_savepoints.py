@@ -57,6 +57,7 @@ def test_a_job_that_ends_instead_is_red(world: Emulator, deferrable: bool) -> No
     assert world.state.jobs[103].savepoint_path is None
 
 
+@pytest.mark.slow
 @both_modes
 def test_a_job_that_shows_nothing_is_red(world: Emulator, deferrable: bool) -> None:
     """Once the settling time is over."""
@@ -65,6 +66,7 @@ def test_a_job_that_shows_nothing_is_red(world: Emulator, deferrable: bool) -> N
         run_to_completion(save(103, deferrable=deferrable))
 
 
+@pytest.mark.slow
 @both_modes
 @pytest.mark.parametrize("before", [None, "obs-test/ours/"])
 def test_a_savepoint_in_the_same_directory_as_before(
@@ -76,6 +78,7 @@ def test_a_savepoint_in_the_same_directory_as_before(
     assert (result["status"], result["savepoint_path"], asked(world)) == ("job_running", "obs-test/ours/", 1)
 
 
+@pytest.mark.slow
 @both_modes
 def test_somebody_elses_savepoint_is_waited_for(world: Emulator, deferrable: bool) -> None:
     """The job is asked after it; where it was saved before is not where it is to be."""

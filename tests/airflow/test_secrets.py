@@ -134,6 +134,7 @@ def test_nothing_that_airflow_keeps_has_a_secret(airflow_process: AirflowProcess
 ECHOES = ("access_key", "temporary", "password", "token", "metadata")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ECHOES)
 def test_a_service_that_repeats_the_proof_does_not_bring_it_into_a_message(
     dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, kind: str

@@ -58,6 +58,7 @@ def test_it_waits_for_all(world: Any) -> None:
     assert [report["zip_file"] for report in sensor(names).execute({})] == names
 
 
+@pytest.mark.slow
 def test_it_waits_until_they_have_settled(world: Any) -> None:
     """Not written within the last seconds."""
     name = put(world, "a.zip", archive())

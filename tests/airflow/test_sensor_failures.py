@@ -50,6 +50,7 @@ def jobs(*job_ids: int, **parameters: Any) -> DliFlinkJobSensor:
     return DliFlinkJobSensor(task_id="wait", job_ids=list(job_ids), **given)
 
 
+@pytest.mark.slow
 @both_modes
 @pytest.mark.parametrize("parameter", ["soft_fail", "never_fail"])
 def test_what_can_never_be_is_skipped_where_the_author_says_so(
@@ -69,6 +70,7 @@ def test_what_can_never_be_is_skipped_where_the_author_says_so(
         assert isinstance(skipped.value.__cause__, DliFailException)
 
 
+@pytest.mark.slow
 @both_modes
 def test_what_may_pass_is_skipped_by_never_fail_only(world: Emulator, deferrable: bool) -> None:
     """With ``soft_fail`` a retry is what helps, as with any sensor; time that is up does not change that."""
@@ -80,6 +82,7 @@ def test_what_may_pass_is_skipped_by_never_fail_only(world: Emulator, deferrable
         run_to_completion(archives(name, soft_fail=True, **given))
 
 
+@pytest.mark.slow
 @both_modes
 def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bool) -> None:
     """On a worker as on the triggerer, for archives and for jobs: a wait promises seconds, and not polls."""
@@ -92,6 +95,7 @@ def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bo
         assert run_to_completion(sensor)
 
 
+@pytest.mark.slow
 @both_modes
 def test_the_last_failure_is_what_is_told(world: Emulator, deferrable: bool) -> None:
     """Not that an archive, or a job, did not come in time: of that nothing is known."""
@@ -104,6 +108,7 @@ def test_the_last_failure_is_what_is_told(world: Emulator, deferrable: bool) -> 
         assert not isinstance(failed.value, DliFailException)
 
 
+@pytest.mark.slow
 @both_modes
 def test_a_first_look_that_fails_knows_nothing_of_the_run_before(world: Emulator, deferrable: bool) -> None:
     """What the second shows may be its end still, and is not taken for the end of this one."""
@@ -114,6 +119,7 @@ def test_a_first_look_that_fails_knows_nothing_of_the_run_before(world: Emulator
     )
 
 
+@pytest.mark.slow
 @both_modes
 def test_an_archive_has_settled_by_the_time_of_its_last_write(world: Emulator, deferrable: bool) -> None:
     """Not since somebody saw it: one that is old is not waited for, and all count from the same moment."""
@@ -195,6 +201,7 @@ def test_a_trigger_that_reports_nothing_is_told(error: str) -> None:
 
 
 # An alarm interrupts whatever runs; of a connection being opened the garbage collector closes the socket.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @both_modes
 @pytest.mark.parametrize("is_down", [True, False], ids=["down", "up"])

@@ -79,6 +79,7 @@ def test_one_that_lets_itself_be_stopped_at_once(world: Emulator, deferrable: bo
     assert refusals(world) == [None]
 
 
+@pytest.mark.slow
 @both_modes
 def test_one_that_comes_back_after_it_was_asked(world: Emulator, deferrable: bool) -> None:
     """The exception has ended the run that was to be stopped; the next one is stopped too."""
@@ -119,6 +120,7 @@ def test_one_that_runs_and_is_refused_is_red(world: Emulator) -> None:
         stop(117).execute({})
 
 
+@pytest.mark.slow
 @both_modes
 def test_the_sensor_waits_too(world: Emulator, deferrable: bool) -> None:
     """``target_state="stopped"`` is not reached by an exception that is no end."""

@@ -16,6 +16,8 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJobSensor
 from dli_emulator import Emulator
 
+pytestmark = pytest.mark.slow
+
 #: a triggerer: its clock is so many seconds ahead of everybody else's
 TRIGGERER = """
 import asyncio, json, sys, time

@@ -16,7 +16,7 @@ from dli_emulator import Emulator
 from tests.processes import untraced
 
 # One process runs the DAG for all tests of this file.
-pytestmark = pytest.mark.xdist_group("waits_in_airflow")
+pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("waits_in_airflow")]
 
 FOLDER = Path(__file__).with_name("waits")
 MODES = ["poke", "reschedule", "deferred"]

@@ -188,6 +188,7 @@ def test_what_is_no_file(tmp_path: Path, intact: Path, capsys: pytest.CaptureFix
         assert "intact.zip: verified" in output.out
 
 
+@pytest.mark.slow
 def test_an_interrupt_is_no_traceback(tmp_path: Path, writers: Any) -> None:
     """It has its own status, so that nobody takes it for a verdict."""
     path = tmp_path / "large.zip"
@@ -197,7 +198,10 @@ def test_an_interrupt_is_no_traceback(tmp_path: Path, writers: Any) -> None:
         "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
     )
     command = [sys.executable, "-c", reset, *COMMAND, *([str(path)] * 5000)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as running:
         assert running.stdout
         assert "verified" in running.stdout.readline()
         running.send_signal(signal.SIGINT)

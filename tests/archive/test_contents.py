@@ -177,6 +177,7 @@ def test_a_large_document_that_is_none_is_told(writers: Any) -> None:
     assert [code for code, _ in found] == ["bad-json", "job-not-examined", "job-not-examined"]
 
 
+@pytest.mark.slow
 def test_memory_of_a_large_document_is_bounded(writers: Any) -> None:
     """Also where it is one string, or one number, or brackets."""
     for content in (b'"' + b"x" * 40_000_000 + b'"', b"[" * 3_000_000, b"1" * 3_000_000, b'["\\u00e9' * 500_000):
@@ -254,6 +255,7 @@ def at_once(data: bytes, jobs: frozenset[str]) -> set[str] | None:
     return set(jobs) - set(search.stream()._jobs)  # noqa: SLF001 -- those that are still looked for
 
 
+@pytest.mark.slow
 @given(JSON, st.integers(1, 9), st.sampled_from(ENCODINGS), st.booleans(), st.data())
 def test_in_a_stream_it_is_what_it_is_at_once(
     document: Any, size: int, encoding: str, is_ascii: bool, data: st.DataObject

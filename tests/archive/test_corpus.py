@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import pytest
+
 from airflow_provider_dli.archive import inspect
 from airflow_provider_dli.archive.report import ERRORS, WARNINGS
 
@@ -15,6 +17,7 @@ def codes(report: Any) -> set[str]:
     return {finding.code for finding in report.findings}
 
 
+@pytest.mark.slow
 def test_good_archives_have_no_finding(good: bytes) -> None:
     """There is no false alarm, at no level."""
     full = inspect(io.BytesIO(good))

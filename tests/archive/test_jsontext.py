@@ -50,6 +50,7 @@ def test_json_that_is_nested_too_deeply_is_not_called_invalid() -> None:
         parse(b"[" * 100_000)
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_all_json_is_accepted(value: Any) -> None:
     """The quick check knows it, and the parser does."""

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_dli.archive import Limits, Report, inspect
 
+pytestmark = pytest.mark.slow
+
 EXHAUSTIVE = [
     "ZIP64 fields",
     "to a pipe, ZIP64",

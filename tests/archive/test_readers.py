@@ -28,6 +28,8 @@ from tests.archive.readers import losing
 from tests.archive.zip_corpus.good import THREE, Z64
 from tests.archive.zip_corpus.maker import JOB, SENTINEL, Fields, Member, build, deflate, zip64_extra
 
+pytestmark = pytest.mark.slow
+
 Made = tuple[bytes, dict[str, bytes]]
 FILES = {f"jobs/{i}.json": JOB.replace(b"101", b"%d" % i) for i in (101, 102, 103)}
 

@@ -98,6 +98,7 @@ def test_bad_directories_cost_no_more_than_three_reads(bad: bytes, bad_case: Any
     assert len(reader.reads) <= 3
 
 
+@pytest.mark.slow
 def test_full_level_reads_once_forwards_in_large_blocks(good: bytes) -> None:
     """After the tail, every byte is read once, from the first to the last, without a seek."""
     reader = Recorder(good)
@@ -115,6 +116,7 @@ def test_small_reads_change_nothing(good: bytes) -> None:
         assert inspect(Dribble(good)) == inspect(io.BytesIO(good))
 
 
+@pytest.mark.slow
 def test_hashes_are_those_of_all_bytes(good: bytes) -> None:
     """SHA-256 always, MD5 where asked for, at level full only."""
     report = inspect(io.BytesIO(good), md5=True)
@@ -181,6 +183,7 @@ def peak(data: bytes, **options: Any) -> int:
     return most
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_large_entries(writers: Any) -> None:
     """Stored, deflated, or a bomb that hides its size: some blocks are enough."""
     large = {"a.bin": writers.noise(20 * MIB), "b.txt": writers.text(20 * MIB)}
@@ -193,6 +196,7 @@ def test_memory_does_not_grow_with_a_lying_bomb(maker: Any) -> None:
     assert peak(maker.build(maker.Member(content=bytes(100 * MIB), local=lie, central=lie))) < 3 * MIB
 
 
+@pytest.mark.slow
 def test_memory_grows_with_the_directory(writers: Any) -> None:
     """An entry costs what the documentation says: its directory header and 500 bytes."""
     count = 20_000
@@ -200,6 +204,7 @@ def test_memory_grows_with_the_directory(writers: Any) -> None:
     assert peak(data) < 500 * count + len(data) + 3 * MIB
 
 
+@pytest.mark.slow
 def test_memory_of_hostile_names_is_bounded(maker: Any) -> None:
     """Names that need four bytes a character, all of them different, do not multiply without end."""
     names = ["\N{GRINNING FACE}" + f"{i:A>60000}" for i in range(150)]
@@ -207,6 +212,7 @@ def test_memory_of_hostile_names_is_bounded(maker: Any) -> None:
     assert peak(data, level="directory") < 6 * len(data) // 2 + 24 * MIB
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content", [b"[" * MIB, b"[]," * (MIB // 3), b'{"a":1,' * (MIB // 7), '["€",'.encode() * 150_000]
 )

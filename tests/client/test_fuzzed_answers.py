@@ -16,6 +16,8 @@ from airflow_provider_dli.client.errors import DliClientError
 from airflow_provider_dli.client.exchange import parse_reply
 from tests.operations import OPERATIONS, golden, make_call
 
+pytestmark = pytest.mark.slow
+
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),

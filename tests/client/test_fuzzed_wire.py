@@ -26,6 +26,8 @@ from airflow_provider_dli.client.transport.sync import SyncTransport
 from tests.client.raw_server import RawServer
 from tests.client.test_obs_responses import ALL, PLACE, account_of
 
+pytestmark = pytest.mark.slow
+
 NETWORK = Network(connect_timeout=2, read_timeout=1, total_timeout=2)
 RESPONSES = 240
 LISTED = b'{"is_success": "true", "job_list": {"total_count": 0, "jobs": []}}'

@@ -211,6 +211,7 @@ def dripping(head: bytes, piece: bytes) -> RawServer:
     return RawServer(play)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", DRIPS)
 def test_what_drips_is_given_up(drive: Any, account_at: Any, fault: str) -> None:
     """However slowly the bytes come, the exchange has an end; the message names the setting."""

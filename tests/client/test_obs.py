@@ -342,6 +342,7 @@ def test_a_refusal_of_head_is_explained_by_a_get(client: Any, store: Store) -> N
     assert [r[2] for r in store.requests] == [None, "bytes=0-0"]
 
 
+@pytest.mark.slow
 def test_it_behaves_like_a_file(reader: ObjectReader) -> None:
     """Against BytesIO, over a thousand random moves and reads."""
     chance, twin = random.Random(11), io.BytesIO(BYTES)
@@ -422,6 +423,7 @@ def test_an_answer_with_the_whole_object_is_not_taken_for_the_range(reader: Obje
         reader.read(10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [

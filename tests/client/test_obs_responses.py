@@ -323,6 +323,7 @@ DRIPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
@@ -442,6 +443,7 @@ def test_tls_and_proxies_that_fail_have_sent_nothing(account_at: Any, name: str,
         listener.close()
 
 
+@pytest.mark.slow
 def test_who_does_not_read_is_not_written_to_for_ever(account_at: Any) -> None:
     """An upload has an end, too: of its time, and of each wait."""
     listener = socket.create_server(("127.0.0.1", 0))

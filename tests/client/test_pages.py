@@ -296,6 +296,7 @@ def histories(draw: st.DrawFn) -> tuple[int, list[tuple[list[int], int]], bool]:
     return count, draw(st.lists(steps, max_size=12)), draw(st.booleans())
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(histories())
 def test_none_twice_and_none_missed_that_was_there_throughout(

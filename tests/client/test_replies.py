@@ -260,6 +260,7 @@ def test_the_code_may_have_three_names(name: str) -> None:
 DEPTHS = [10, 400, 700, 900, 950, 980, 990, 1000, 5000, 100_000]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize(
     ("before", "after"),

@@ -18,6 +18,7 @@ def answered(found: Found, status: str) -> set[str]:
     return {label.rpartition(" ")[0] for label in found.statuses if label.rpartition(" ")[2].startswith(status)}
 
 
+@pytest.mark.slow
 def test_it_holds_to_its_description(dli_emulator: Emulator, tell: Tell) -> None:
     """No 5xx, no status or form that is not described, nothing wrong that is taken; and all of it was tried."""
     if THOROUGH:

@@ -30,12 +30,14 @@ def test_the_page_is_made_of_the_scenarios() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(messages_on_page())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("set_up", SCENARIOS, indirect=True)
 def test_the_message_is_the_one_on_the_page(set_up: str) -> None:
     """Word for word."""
     assert message_of(set_up) == messages_on_page()[set_up]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("set_up", SCENARIOS, indirect=True)
 def test_a_retry_is_spent_only_where_one_may_help(set_up: str) -> None:
     """As the page has it."""

@@ -14,6 +14,8 @@ from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.hooks.dli import DliHook
 from tests.faults import table
 
+pytestmark = pytest.mark.slow
+
 Connect = Callable[[Any], None]
 DRIVERS: dict[str, Callable[[DliHook, Call[Any]], Any]] = {
     "sync": lambda hook, call: hook.run(call),

@@ -12,6 +12,8 @@ from tests.faults.lab import cells, open_lab, run_cell
 from tests.faults.table import outcomes
 from tests.faults.tasks import Lab, Task
 
+pytestmark = pytest.mark.slow
+
 OUTCOMES = outcomes()
 
 

@@ -63,6 +63,7 @@ def from_form(extra: dict[str, Any]) -> Connection:
     )
 
 
+@pytest.mark.slow
 def test_uri_json_and_form_give_the_same_account() -> None:
     """The URI of one is read as the other, and back."""
     given = from_json(EXTRA)

@@ -60,6 +60,7 @@ def told_by(act: Callable[[], object]) -> str:
 _SOME = ("a secret key", "a password", "a URL with a password")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "kind"),
     [(field, kind) for field in FIELDS for kind in SECRETS if kind in _SOME or field in ("region", "project_id")],

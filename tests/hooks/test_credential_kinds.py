@@ -41,6 +41,7 @@ def asked(emulator: Any) -> Counter[str]:
     return Counter(request.operation for request in emulator.requests)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agency", [False, True], ids=["itself", "agency"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_exports_and_verifies(connect: Connect, kind: str, agency: bool) -> None:
@@ -87,6 +88,7 @@ def call_for(hook: DliHook, seconds: float, driver: str) -> int:
     return in_turn() if driver == "sync" else asyncio.run(in_loop())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("driver", ["sync", "async"])
 @pytest.mark.parametrize(
     ("kind", "agency", "renewed"),
@@ -149,6 +151,7 @@ def test_keys_of_the_metadata_service_are_shared_by_dli_and_obs_hooks_calls(conn
     assert asked(emulator) == {"GetMetadataToken": 1, SECURITY_KEY: 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "agency"), [("metadata", False), ("password", False), ("access_key", True)], ids=str
 )

@@ -85,6 +85,7 @@ async def test_a_key_that_goes_bad_while_all_wait(world: Emulator, monkeypatch: 
     assert refused(world) <= 3
 
 
+@pytest.mark.slow
 async def test_a_key_that_was_changed_is_tried(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """At once, by those who come and by those who wait."""
     assert is_red(await fired())
@@ -131,6 +132,7 @@ def revoke(world: Emulator) -> list[AccessKey]:
     return handed_out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["metadata", "agency", "temporary"])
 @pytest.mark.parametrize("what", ["jobs", "archives"])
 async def test_all_go_on_with_new_keys(
@@ -158,6 +160,7 @@ async def test_all_go_on_with_new_keys(
     assert [key for key in keys.values() if key.failures or key.locked_until] == []
 
 
+@pytest.mark.slow
 async def test_one_slow_response_stalls_no_other_trigger(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even the first one, which the others leave alone for a few seconds."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0, read_timeout=600))
@@ -171,6 +174,7 @@ async def test_one_slow_response_stalls_no_other_trigger(world: Emulator, monkey
     stalled.cancel()
 
 
+@pytest.mark.slow
 async def test_a_lookup_that_hangs_stalls_no_other_connection(
     world: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +207,7 @@ async def test_a_lookup_that_hangs_stalls_no_other_connection(
     assert [(event["status"], event["execution_left"] <= 0) for event in events] == [("timeout", True)] * 3
 
 
+@pytest.mark.slow
 async def test_a_response_that_does_not_come_ends_with_the_time_of_the_task(
     world: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

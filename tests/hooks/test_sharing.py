@@ -73,6 +73,7 @@ def asked(emulator: Any) -> Counter[str]:
     return Counter(request.operation for request in emulator.requests)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ask_all", [by_threads, by_tasks, by_both])
 def test_many_share_one_token_and_each_gets_its_own_answer(
     hook: DliHook, dli_emulator: Any, ask_all: AskAll
@@ -84,6 +85,7 @@ def test_many_share_one_token_and_each_gets_its_own_answer(
     assert asked(dli_emulator) == {TOKEN: 1, "KeystoneListProjects": 1, "ShowFlinkJob": len(answers)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ask_all", [by_threads, by_tasks])
 def test_a_token_that_ends_early_is_renewed_once_for_all(
     hook: DliHook, dli_emulator: Any, ask_all: AskAll
@@ -100,6 +102,7 @@ def test_a_token_that_ends_early_is_renewed_once_for_all(
     assert 1 <= len(refused) <= MANY
 
 
+@pytest.mark.slow
 def test_threads_keep_their_connections(hook: DliHook, caplog: pytest.LogCaptureFixture) -> None:
     """None is thrown away because there are too many."""
     by_threads(hook)
@@ -179,6 +182,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hook")
 def test_a_task_that_waits_while_it_reads_the_connection_stops_no_other() -> None:
     """As on a triggerer, where masking a secret lets other triggers run in the same thread."""

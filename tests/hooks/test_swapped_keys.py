@@ -37,6 +37,7 @@ USES: dict[str, tuple[str, str, Callable[[], Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", USES)
 def test_what_a_service_repeats_of_the_login_is_not_shown(
     dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, use: str

@@ -15,6 +15,8 @@ import pytest
 from airflow_provider_dli.hooks.obs import ObsHook
 from tests.connections import connected
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 READING = {"GET"}
 

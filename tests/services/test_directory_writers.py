@@ -19,6 +19,8 @@ from airflow_provider_dli.services.directory_writers import is_exclusive
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
 
+pytestmark = pytest.mark.slow
+
 RUN = "manual__2026-01-15T08:00:00.123456+00:00"
 PATH = RUN.replace(":", "").replace("+", "_")
 

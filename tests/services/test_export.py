@@ -310,6 +310,7 @@ def test_records_are_not_used_after_a_day(world: Emulator) -> None:
     assert export_requests(world) - before == 2
 
 
+@pytest.mark.slow
 def test_a_thousand_jobs_with_a_fault_in_every_tenth_call(world: Emulator) -> None:
     """Responses lost before and after the service acts, 502 and 429: the store has what was requested."""
     for number in range(1000):

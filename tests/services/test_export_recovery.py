@@ -211,6 +211,7 @@ def test_the_request_of_a_killed_attempt_is_sent_again_if_it_was_not_executed(
     assert export_requests(dli_emulator) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("acted", [True, False])
 def test_a_request_for_another_directory_is_reported(
     dli_emulator: Any, export: Exporting, store: StateStore, capsys: Any, acted: bool
@@ -252,6 +253,7 @@ def test_without_a_state_store_a_lost_response_is_recovered(dli_emulator: Any, e
     assert export_requests(dli_emulator) == 1
 
 
+@pytest.mark.slow
 def test_a_throttled_export_succeeds(dli_emulator: Any, export: Exporting) -> None:
     """Three 429s surely did nothing: four requests, one export."""
     dli_emulator.fault("ExportFlinkJobs", "throttled", times=3, retry_after=0)

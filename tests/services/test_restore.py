@@ -107,6 +107,7 @@ def test_expected_jobs_must_be_imported(world: Emulator, expected_jobs: str) -> 
     assert [job["new_job_id"] is None for job in omitted] == [True, False]
 
 
+@pytest.mark.slow
 def test_a_directory_of_archives(world: Emulator) -> None:
     """All of them; something else in it is refused before anything is sent, and so are two archives of one job."""
     exported(world, [100])
@@ -207,6 +208,7 @@ def test_a_real_conflict_is_not_recovered(world: Emulator) -> None:
         restore(archive)
 
 
+@pytest.mark.slow
 def test_an_outcome_that_stays_unknown(world: Emulator) -> None:
     """A retry may help, and continues from the list of before."""
     archive = exported(world, [100])

@@ -23,6 +23,7 @@ def directory(archive: str) -> str:
     return archive.rpartition("/")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("single", [True, False])
 def test_the_copies_of_another_day_are_not_imported(world: Emulator, single: bool) -> None:
     """Though all days use the same staging_dir: each set of archives has a subdirectory of its own."""
@@ -34,6 +35,7 @@ def test_the_copies_of_another_day_are_not_imported(world: Emulator, single: boo
     assert len(scratch_jobs(world)) == 2
 
 
+@pytest.mark.slow
 def test_a_directory_that_changed_is_copied_to_another(world: Emulator) -> None:
     """The copy of an archive that was deleted since is not imported."""
     first = exported(world, [100])
@@ -44,6 +46,7 @@ def test_a_directory_that_changed_is_copied_to_another(world: Emulator) -> None:
     assert [job["old_job_id"] for job in restore(directory(first), **given)] == [103]
 
 
+@pytest.mark.slow
 def test_archives_may_be_copied_into_a_bucket(world: Emulator) -> None:
     """Several of them too: DLI refuses a whole bucket, and gets a directory."""
     world.s3.create_bucket(Bucket="scratch-bucket")

@@ -90,6 +90,7 @@ def test_jobs_that_others_created_meanwhile_are_not_in_created(world: Emulator) 
     assert instance.pushed["created"] == [job["new_job_id"]]
 
 
+@pytest.mark.slow
 def test_a_lost_request_that_did_nothing_has_created_nothing(world: Emulator) -> None:
     """The next one got its response and imported all; jobs that others created meanwhile are theirs."""
     archive = exported(world, [100])

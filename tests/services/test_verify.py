@@ -67,6 +67,7 @@ def verify(zip_file: Any, **parameters: Any) -> list[dict[str, Any]]:
     return DliVerifyFlinkExportOperator(task_id="verify", zip_file=zip_file, **given).execute({})
 
 
+@pytest.mark.slow
 def test_each_level_says_what_it_has_proven(put: Put) -> None:
     """And reads no more than it must."""
     archive = put("a.zip", 100, 101)
@@ -80,6 +81,7 @@ def test_each_level_says_what_it_has_proven(put: Put) -> None:
     assert full["size"] == exists["size"] > 200
 
 
+@pytest.mark.slow
 def test_the_directory_costs_three_requests_at_most(put: Put) -> None:
     """Beside the one that looks the archive up; and the bytes of the end, whatever the archive's size."""
     bucket, _, key = put("a.zip", *range(50), filling=bytes(5_000_000)).partition("/")
@@ -113,6 +115,7 @@ def test_an_object_without_bytes_does_not_pass_for_an_archive(put: Put, world: E
             verify(f"{world.bucket}/a.zip", level=level)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expected", [[100, "job-101"], "100, 101", 101, "[100, 101]"], ids=str)
 def test_expected_jobs_that_are_there(put: Put, expected: Any) -> None:
     """By id or name, however they are given."""
@@ -135,6 +138,7 @@ def test_an_expected_job_may_be_in_any_of_several_archives(put: Put) -> None:
     assert "job '100'" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_job_is_not_missing_that_may_be_in_what_another_archive_hides(put: Put, world: Emulator) -> None:
     """What was not examined is not empty: neither green nor called missing."""
     first, second = put("a.zip", 100), io.BytesIO()
@@ -163,6 +167,7 @@ def test_too_few_entries(put: Put) -> None:
         verify(archive, min_entries=3)
 
 
+@pytest.mark.slow
 def test_an_archive_of_an_earlier_day(put: Put) -> None:
     """Is told by its age: seconds, or a timedelta."""
     archive = put("a.zip", 100)
@@ -207,6 +212,7 @@ def test_an_expectation_that_rendered_to_none_is_no_free_pass() -> None:
         task.execute({})
 
 
+@pytest.mark.slow
 def test_reading_survives_what_passes(put: Put, world: Emulator) -> None:
     """A body cut short, a connection that ends, a 503, a slow answer: green, and the bytes are the same."""
     archive = put("a.zip", 100, filling=bytes(range(256)) * 12_000)
@@ -226,6 +232,7 @@ def test_reading_survives_what_passes(put: Put, world: Emulator) -> None:
         assert list(world.faults) == [], kind
 
 
+@pytest.mark.slow
 def test_reading_gives_up_on_what_does_not_pass(put: Put, world: Emulator) -> None:
     """In bounded time, as something that a retry of the task may mend."""
     archive = put("a.zip", 100, filling=b"x" * 300_000)
@@ -241,6 +248,7 @@ def test_reading_gives_up_on_what_does_not_pass(put: Put, world: Emulator) -> No
         world.faults.clear()
 
 
+@pytest.mark.slow
 def test_a_wait_goes_on_after_looks_that_failed(put: Put, world: Emulator) -> None:
     """As on the triggerer: no try is spent for what passes."""
     archive = put("a.zip", 100)
@@ -277,6 +285,7 @@ def test_a_range_that_is_answered_with_the_whole_object_is_refused(put: Put, wor
         verify(archive)
 
 
+@pytest.mark.slow
 def test_an_archive_replaced_while_it_is_read_is_read_again(
     put: Put, world: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -302,6 +311,7 @@ def test_an_archive_replaced_again_and_again_is_red(put: Put, world: Emulator) -
     assert not isinstance(caught.value, DliFailException)
 
 
+@pytest.mark.slow
 def test_an_archive_deleted_while_it_is_read_is_missing(put: Put, world: Emulator) -> None:
     """And told as that."""
     archive = put("a.zip", 100, filling=b"x" * 3_000_000)
@@ -342,6 +352,7 @@ def test_a_long_verification_tells_how_far_it_is() -> None:
     assert log.lines[-1].endswith("finished 17 of 20 archives; 0.3 MB/s, about 8 s left.")
 
 
+@pytest.mark.slow
 def test_twenty_archives_in_one_task_show_their_progress(put: Put, world: Emulator) -> None:
     """Lines on the way, and each archive with its verdict at the end."""
     places = [ObsLocation(world.bucket, put(f"{n}.zip", n).partition("/")[2]) for n in range(20)]

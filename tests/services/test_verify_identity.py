@@ -183,6 +183,7 @@ OTHERS: dict[str, Stored | None] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["directory", "full"])
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_happens_while_the_last_get_streams_is_seen(store: Store, level: str, name: str) -> None:
@@ -323,6 +324,7 @@ def flipping(readings: int, gets: int, at: int) -> Callable[[int, int, bytes], b
     return damage
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tag", [None, '"0123456789abcdef0123456789abcdef"'])
 @pytest.mark.parametrize("at", [TIME, 300_000, -60, -20])
 def test_what_arrives_damaged_is_read_once_more(store: Store, at: int, tag: str | None) -> None:
@@ -396,6 +398,7 @@ def real(request: pytest.FixtureRequest) -> Iterator[Emulator]:
         yield emulator
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_versioned", [False, True])
 @pytest.mark.parametrize("other", [None, zipped(100, 101)], ids=["deleted", "replaced"])
 def test_real_stores(
