@@ -29,7 +29,7 @@ from airflow_provider_dli.client.account import Account
 from airflow_provider_dli.client.exchange import request_flow, utc_now
 from airflow_provider_dli.client.flink import list_jobs
 from airflow_provider_dli.client.locations import parse_archive
-from airflow_provider_dli.client.obs.settings import make_client
+from airflow_provider_dli.client.obs.client import make_client
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from airflow_provider_dli.connection import to_account
 

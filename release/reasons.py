@@ -46,7 +46,7 @@ _TOLD = (
 )
 _TELLING = (
     r"client\.(transport\.(Answer|no_answer|sync\._(read|cause)|sync\..*_send)"
-    r"|exchange\._tell|obs\.reader.*_read_some|.*iam\._time)"
+    r"|exchange\._tell|obs\.reader.*_read_chunk|.*iam\._time)"
 )
 # The session and each request say it, or two ways of reading NO_PROXY, so that neither can be forgotten.
 _TWICE = "allow_redirects|cert|verify|trusted|proxies|set_policy|proxy_bypass|endswith|reading="
@@ -86,9 +86,9 @@ RULES = (
     Rule("the mark stands there once", _same_but_for(r"r?partition|junk \+?=")),
     Rule("no ETag begins or ends with an X", _in(r"strip\('XX")),
     Rule("a status of no group, one way or the other", _in(r"PHASES\.get\(status, (None)?\)")),
-    Rule("a test that is left out here holds it", _where(r"client\.obs\.quiet")),
+    Rule("a test that is left out here holds it", _where(r"client\.obs\.client\.(redact|Redact)")),
     Rule("nothing is read before it is set", _in(r"self\._(body_end = None|is_lone = True)")),
-    Rule("a fixed key asks for no time", _where("client.obs.head.ask_facts")),
+    Rule("a fixed key asks for no time", _where("client.obs.objects.find_object_flow")),
     Rule("the status of a success has no kind of error", _where("client.replies.decode", "_class")),
     Rule("words of a message", _where(_TELLING)),
     Rule("words of a message", _same_but_for(rf"\"[^\"]*\"|None|{_TOLD}")),

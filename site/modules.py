@@ -21,7 +21,7 @@ PAGES = {
         "Flink operations",
         "- archives jobs pages status definitions settings fields",
     ),
-    "client.obs": ("OBS", "settings objects listing reader writing"),
+    "client.obs": ("OBS", "client objects reader responses"),
     "archive": ("Archives", "- codes expectation report limits"),
     "": ("Exceptions and helpers", "exceptions retry_policy selection"),
     "links": ("Links", "dli"),

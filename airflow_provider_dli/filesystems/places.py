@@ -13,8 +13,7 @@ from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.exceptions import DliFailException, translated
 
 if TYPE_CHECKING:
-    from airflow_provider_dli.client.obs.listing import Directory
-    from airflow_provider_dli.client.obs.objects import ObjectFacts
+    from airflow_provider_dli.client.obs.objects import Directory, ObjectFacts
 
 
 class NoSuchBucketError(DliFailException, FileNotFoundError):

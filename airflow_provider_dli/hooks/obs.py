@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.account import Account
     from airflow_provider_dli.client.clocks import ServiceClock
     from airflow_provider_dli.client.credentials import AccessKey
-    from airflow_provider_dli.client.obs.listing import Directory
-    from airflow_provider_dli.client.obs.objects import Listing, ObjectFacts
+    from airflow_provider_dli.client.obs.objects import Directory, Listing, ObjectFacts
     from airflow_provider_dli.client.obs.reader import ObjectReader
 
 
@@ -60,12 +59,12 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be read
         """
-        from airflow_provider_dli.client.obs.head import ask_facts
+        from airflow_provider_dli.client.obs.objects import find_object_flow
 
         with translated():
             checked = _place(place)
         account = await self._aaccount()
-        return await self._arun(ask_facts(checked, account, utc_now, bucket_known=bucket_known))
+        return await self._arun(find_object_flow(checked, account, utc_now, bucket_known=bucket_known))
 
     def open(self, place: ObsLocation | str, facts: ObjectFacts) -> ObjectReader:
         """Open an object as a seekable binary file that is read in ranges, never on disk.
@@ -100,7 +99,7 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be listed
         """
-        from airflow_provider_dli.client.obs.listing import list_entries
+        from airflow_provider_dli.client.obs.objects import list_entries
 
         with translated():
             return list_entries(self._client, directory)
@@ -112,7 +111,7 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be listed
         """
-        from airflow_provider_dli.client.obs.listing import list_keys
+        from airflow_provider_dli.client.obs.objects import list_keys
 
         with translated():
             return list_keys(self._client, directory)
@@ -124,7 +123,7 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be listed
         """
-        from airflow_provider_dli.client.obs.listing import has_objects
+        from airflow_provider_dli.client.obs.objects import has_objects
 
         with translated():
             return has_objects(self._client, directory)
@@ -138,7 +137,7 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be written to
         """
-        from airflow_provider_dli.client.obs.writing import put_object
+        from airflow_provider_dli.client.obs.objects import put_object
 
         with translated():
             put_object(self._client, _place(place), data, content_type)
@@ -152,7 +151,7 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond, or the source has been replaced or deleted
         :raises DliFailException: if the source may not be read, or the target not be written
         """
-        from airflow_provider_dli.client.obs.writing import copy_object
+        from airflow_provider_dli.client.obs.objects import copy_object
 
         with translated():
             copy_object(self._client, source, facts, target)
@@ -165,7 +164,7 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be written to
         """
-        from airflow_provider_dli.client.obs.writing import upload
+        from airflow_provider_dli.client.obs.objects import upload
 
         with translated():
             upload(self._client, reader, target)
@@ -179,7 +178,7 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be written to
         """
-        from airflow_provider_dli.client.obs.writing import upload
+        from airflow_provider_dli.client.obs.objects import upload
 
         with translated():
             upload(self._client, file, target, content_type, threads=True)
@@ -191,7 +190,7 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or its objects may not be deleted
         """
-        from airflow_provider_dli.client.obs.writing import delete_object
+        from airflow_provider_dli.client.obs.objects import delete_object
 
         with translated():
             delete_object(self._client, place)
@@ -201,7 +200,7 @@ class ObsHook(AccountHook):
 
     @cached_property
     def _client(self) -> S3Client:
-        from airflow_provider_dli.client.obs.settings import make_client
+        from airflow_provider_dli.client.obs.client import make_client
 
         account = self.account
         with translated(self.dli_conn_id):

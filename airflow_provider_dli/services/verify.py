@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_dli.archive import Expectation, Finding, Limits, Report, inspect
-from airflow_provider_dli.client.obs.asking import ReplacedError, changed
+from airflow_provider_dli.client.obs.responses import ReplacedError, object_replaced
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.formatting import pluralize
 from airflow_provider_dli.parameters import Level
@@ -225,7 +225,7 @@ def _read(
         )
         # After the last byte: only if OBS still has this version is what arrived what OBS has.
         if not facts.is_same(hook.find(place)):
-            raise changed(place, _OK, "AnotherVersion")
+            raise object_replaced(place, _OK, "AnotherVersion")
     return report
 
 

@@ -34,7 +34,7 @@ _LAST_POLL, _LEAST = 30.0, 0.1
 _HEAVY = (
     "airflow_provider_dli.connection",
     "airflow_provider_dli.client.transport.aio",
-    "airflow_provider_dli.client.obs.head",
+    "airflow_provider_dli.client.obs.objects",
 )
 _LOADING: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 

@@ -19,7 +19,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from airflow_provider_dli.client.obs.quiet import hush
+from airflow_provider_dli.client.obs.client import redact_logs
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.hooks.dli import DliHook
 from dli_emulator.keys import User
@@ -164,8 +164,8 @@ def test_a_service_that_repeats_the_password_does_not_bring_it_into_a_message(
 
 def test_what_botocore_logs_is_blotted(caplog: pytest.LogCaptureFixture) -> None:
     """Signature and token go, all else stays; a record without them is left as it is."""
-    hush()
-    hush()
+    redact_logs()
+    redact_logs()
     with caplog.at_level(logging.DEBUG, "botocore.auth"):
         logger = logging.getLogger("botocore.auth")
         logger.debug("Signature:\n%s", "ab" * 32)

@@ -17,9 +17,8 @@ from airflow_provider_dli.client.credentials import iam
 from airflow_provider_dli.client.credentials.iam import password_token
 from airflow_provider_dli.client.errors import DliClientError
 from airflow_provider_dli.client.exchange import request_flow, utc_now
-from airflow_provider_dli.client.obs.head import ask_facts
-from airflow_provider_dli.client.obs.objects import find_object
-from airflow_provider_dli.client.obs.settings import make_client
+from airflow_provider_dli.client.obs.client import make_client
+from airflow_provider_dli.client.obs.objects import find_object, find_object_flow
 from tests.client.skewed_server import PLACE, SLACK, SkewedServer, skewed_server
 
 
@@ -38,7 +37,7 @@ def test_a_clock_that_differs_is_measured(drive: Any, account_at: Any, skewed: S
     drive(request_flow(flink.list_jobs({}), account))
     assert account.dli_clock.offset == pytest.approx(ahead, abs=SLACK if abs(ahead) > SLACK else 3)
     assert account.obs_clock.offset is None
-    assert drive(ask_facts(PLACE, account, utc_now))
+    assert drive(find_object_flow(PLACE, account, utc_now))
     assert account.obs_clock.offset == pytest.approx(ahead, abs=SLACK if abs(ahead) > SLACK else 3)
     assert account.obs_clock.time() == pytest.approx(time.time() + ahead, abs=2 * SLACK)
 

@@ -20,7 +20,7 @@ from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.account import Account, Network
 from airflow_provider_dli.client.errors import DliClientError
 from airflow_provider_dli.client.exchange import request_flow, utc_now
-from airflow_provider_dli.client.obs.head import ask_facts
+from airflow_provider_dli.client.obs.objects import find_object_flow
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from tests.client.raw_server import RawServer
@@ -110,7 +110,10 @@ def by_requests(account: Account) -> None:
 def by_aiohttp(account: Account) -> None:
     async def main() -> None:
         async with AsyncTransport(account.network) as transport:
-            for conversation in (request_flow(flink.list_jobs({}), account), ask_facts(PLACE, account, utc_now)):
+            for conversation in (
+                request_flow(flink.list_jobs({}), account),
+                find_object_flow(PLACE, account, utc_now),
+            ):
                 with suppress(DliClientError):
                     await transport.arun(conversation)
 
@@ -121,7 +124,7 @@ def by_aiohttp(account: Account) -> None:
 WAYS: dict[str, tuple[Callable[[Account], Any], int]] = {
     "requests": (by_requests, 1),
     "aiohttp": (by_aiohttp, 1),
-    **{f"boto3 {name}": (call, 12) for name, call in ALL.items() if name != "ask_facts"},
+    **{f"boto3 {name}": (call, 12) for name, call in ALL.items() if name != "find_object_flow"},
 }
 
 

@@ -27,10 +27,9 @@ from airflow_provider_dli.client.errors import (
     UnexpectedReplyError,
 )
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.client.obs.asking import ReplacedError, changed, no_bucket, refusal
-from airflow_provider_dli.client.obs.head import ask_facts
-from airflow_provider_dli.client.obs.objects import ObjectFacts, find_object
-from airflow_provider_dli.client.obs.quiet import Blot
+from airflow_provider_dli.client.obs.client import RedactingFilter
+from airflow_provider_dli.client.obs.objects import ObjectFacts, find_object, find_object_flow
+from airflow_provider_dli.client.obs.responses import ReplacedError, no_such_bucket, object_replaced, service_error
 from tests.client.scripted_replies import FlowResult, answer, noon, run_flow
 
 PLACE = ObsLocation("obs-test", "dir one/ä~.zip")
@@ -51,7 +50,7 @@ def account(endpoint: str = "http://127.0.0.1:9000", token: str | None = None) -
 
 def look(*answers: Any, bucket_known: bool = False, **about: Any) -> FlowResult:
     """Look the object up."""
-    return run_flow(ask_facts(PLACE, account(**about), noon, bucket_known=bucket_known), *answers)
+    return run_flow(find_object_flow(PLACE, account(**about), noon, bucket_known=bucket_known), *answers)
 
 
 def test_what_is_asked() -> None:
@@ -158,7 +157,7 @@ def test_the_time_of_the_last_write_is_utc(written: str) -> None:
 def test_keys_are_encoded_as_s3_does(key: str, path: str) -> None:
     """All but letters, digits, hyphens, dots, underscores, tildes, and the slashes between directories."""
     place = ObsLocation("obs-test", key)
-    told = run_flow(ask_facts(place, account(), noon), answer(200, b"", **FOUND))
+    told = run_flow(find_object_flow(place, account(), noon), answer(200, b"", **FOUND))
     assert told.requests[0].url == f"http://127.0.0.1:9000/obs-test/{path}"
 
 
@@ -190,12 +189,12 @@ def test_a_bucket_that_is_not_there() -> None:
         "NoSuchBucket",
         None,
     )
-    assert str(no_bucket("obs-test")) == str(error)
+    assert str(no_such_bucket("obs-test")) == str(error)
 
 
 def test_a_bucket_is_asked_for_unless_it_is_known() -> None:
     """Who says nothing has not seen it."""
-    told = run_flow(ask_facts(PLACE, account(), noon), answer(404), answer(200))
+    told = run_flow(find_object_flow(PLACE, account(), noon), answer(404), answer(200))
     assert [request.operation for request in told.requests] == ["HeadObject", "HeadBucket"]
 
 
@@ -238,7 +237,7 @@ def test_a_refusal_is_asked_why() -> None:
         "r1",
     )
     assert error.message == "obs://obs-test/dir one/ä~.zip: no right"
-    assert error.advice == "The access key needs the right to read this bucket and its objects."
+    assert error.advice == "The access key needs the permission to read this bucket and its objects."
 
 
 @pytest.mark.parametrize("status", [200, 206])
@@ -278,9 +277,10 @@ def test_refusals_have_their_kinds(status: int, code: bytes, kind: type[ServiceE
 def test_only_a_missing_right_has_advice_of_its_own() -> None:
     """Everything else says what its kind says."""
     said = {
-        status: refusal("HeadObject", PLACE, status, "X", "m", None).advice for status in (401, 403, 429, 500, 400)
+        status: service_error("HeadObject", PLACE, status, "X", "m", None).advice
+        for status in (401, 403, 429, 500, 400)
     }
-    right = "The access key needs the right to read this bucket and its objects."
+    right = "The access key needs the permission to read this bucket and its objects."
     assert said == {
         401: right,
         403: right,
@@ -292,7 +292,7 @@ def test_only_a_missing_right_has_advice_of_its_own() -> None:
 
 def test_an_object_that_was_replaced() -> None:
     """It says which, and what to do."""
-    error = changed(PLACE, 412, "PreconditionFailed", "r1")
+    error = object_replaced(PLACE, 412, "PreconditionFailed", "r1")
     assert isinstance(error, ReplacedError)
     assert str(error) == (
         "GetObject: HTTP 412 PreconditionFailed: obs://obs-test/dir one/ä~.zip was replaced or deleted while it "
@@ -312,6 +312,6 @@ def test_an_object_that_was_replaced() -> None:
 def test_botocores_logs_are_blotted(logged: str, arguments: tuple[str, ...], shown: str) -> None:
     """And every record passes, the harmless ones untouched."""
     record = logging.LogRecord("botocore.auth", logging.DEBUG, "f", 1, logged, arguments, None)
-    assert Blot().filter(record) is True
+    assert RedactingFilter().filter(record) is True
     assert record.getMessage() == shown
     assert record.args == (() if "***" in shown else arguments)

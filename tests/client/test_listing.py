@@ -12,7 +12,7 @@ from airflow_provider_dli.client.errors import (
     RefusedError,
 )
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.client.obs.listing import Directory, Entry, has_objects, list_entries, list_keys
+from airflow_provider_dli.client.obs.objects import Directory, Entry, has_objects, list_entries, list_keys
 
 if TYPE_CHECKING:
     from botocore.stub import Stubber
@@ -81,7 +81,7 @@ def test_what_cannot_be_listed_is_of_our_tree(s3_client: Any, s3_script: Stubber
     with pytest.raises(RefusedError, match=r"^ListObjects: HTTP 404 NoSuchBucket: there is no bucket 'obs-test'"):
         ask(s3_client, PLACE)
     s3_script.add_client_error("list_objects", "AccessDenied", "no", 403)
-    with pytest.raises(PermissionDeniedError, match="the right to list the objects of this bucket"):
+    with pytest.raises(PermissionDeniedError, match="the permission to list the objects of this bucket"):
         ask(s3_client, PLACE)
 
 

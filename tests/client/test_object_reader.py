@@ -34,7 +34,7 @@ def test_another_range_than_was_asked_for_is_refused(status: int, given: str | N
     body = io.BytesIO(b"0123")
     reply = {"ResponseMetadata": {"HTTPStatusCode": status}, "ContentRange": given, "Body": body}
     client: Any = SimpleNamespace(get_object=lambda **_: reply)
-    with pytest.raises(UnexpectedReplyError, match=f"got {given or 'the whole object'}"):
+    with pytest.raises(UnexpectedReplyError, match=f"received {given or 'the whole object'}"):
         ObjectReader(client, PLACE, FACTS).read(4)
     assert body.closed
 

@@ -26,9 +26,9 @@ from airflow_provider_dli.client.errors import (
     UnexpectedReplyError,
 )
 from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.client.obs.client import addressing_style, make_client
 from airflow_provider_dli.client.obs.objects import ObjectFacts, find_object
 from airflow_provider_dli.client.obs.reader import ObjectReader
-from airflow_provider_dli.client.obs.settings import addressing_style, make_client
 
 BYTES = random.Random(7).randbytes(300_000)
 PLACE = ObsLocation("obs-test", "dir/a.zip")
@@ -317,7 +317,7 @@ def test_what_obs_says_of_an_object_is_kept(
     if readable:
         assert ObjectReader(client, PLACE, facts).read(10) == BYTES[:10]
     else:
-        with pytest.raises(RefusedError, match=r"lies in storage class \w+, where it cannot be read.*Restore it"):
+        with pytest.raises(RefusedError, match=r"is in storage class \w+, where it cannot be read.*Restore it"):
             ObjectReader(client, PLACE, facts)
 
 
@@ -419,7 +419,7 @@ def test_an_answer_with_the_whole_object_is_not_taken_for_the_range(reader: Obje
     """OBS gives all of it for a range that it does not like."""
     store.whole = True
     reader.seek(100)
-    with pytest.raises(UnexpectedReplyError, match="asked for bytes 100-109/300000 and got the whole object"):
+    with pytest.raises(UnexpectedReplyError, match="requested bytes 100-109/300000 and received the whole object"):
         reader.read(10)
 
 
@@ -477,7 +477,7 @@ def test_what_cannot_be_read_at_all(client: Any) -> None:
         ObjectReader(client, PLACE, ObjectFacts(1, "e", "t", storage_class="COLD"))
     error = raised.value
     assert (error.operation, error.status, error.code) == ("GetObject", 403, "InvalidObjectState")
-    assert error.message == f"{PLACE.url} lies in storage class COLD, where it cannot be read"
+    assert error.message == f"{PLACE.url} is in storage class COLD, where it cannot be read"
     assert str(error).endswith("Restore it in OBS first, or keep archives of exports in the standard class.")
 
 

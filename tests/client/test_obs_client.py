@@ -10,8 +10,7 @@ import pytest
 
 from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.credentials import AccessKey
-from airflow_provider_dli.client.obs.quiet import Blot, hush
-from airflow_provider_dli.client.obs.settings import LivingCredentials, make_client
+from airflow_provider_dli.client.obs.client import CurrentCredentials, RedactingFilter, make_client, redact_logs
 
 ENDPOINT = "https://obs.cn-north-4.myhuaweicloud.com"
 
@@ -49,14 +48,14 @@ def test_a_key_that_is_renewed_signs_the_next_request(account_at: Any) -> None:
 @pytest.mark.parametrize("name", ["botocore.auth", "botocore.endpoint"])
 def test_what_botocore_logs_is_blotted_from_then_on(name: str) -> None:
     """In the loggers that tell of signed requests, once."""
-    hush()
-    hush()
-    assert [type(each) for each in logging.getLogger(name).filters].count(Blot) == 1
-    assert not [each for each in logging.getLogger().filters if isinstance(each, Blot)]
+    redact_logs()
+    redact_logs()
+    assert [type(each) for each in logging.getLogger(name).filters].count(RedactingFilter) == 1
+    assert not [each for each in logging.getLogger().filters if isinstance(each, RedactingFilter)]
 
 
 def test_boto3_has_all_of_a_key() -> None:
     """Access key, secret key and token, of the moment."""
-    living = LivingCredentials(lambda: AccessKey("AK", "SK", "TOKEN"))
+    living = CurrentCredentials(lambda: AccessKey("AK", "SK", "TOKEN"))
     assert tuple(living.get_frozen_credentials())[:3] == ("AK", "SK", "TOKEN")
     assert (living.access_key, living.secret_key, living.token) == ("AK", "SK", "TOKEN")

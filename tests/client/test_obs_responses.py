@@ -22,12 +22,21 @@ from airflow_provider_dli.client.errors import (
 )
 from airflow_provider_dli.client.exchange import utc_now
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.client.obs.head import ask_facts
-from airflow_provider_dli.client.obs.listing import has_objects, list_entries, list_keys
-from airflow_provider_dli.client.obs.objects import ObjectFacts, find_object, list_objects
+from airflow_provider_dli.client.obs.client import make_client
+from airflow_provider_dli.client.obs.objects import (
+    ObjectFacts,
+    copy_object,
+    delete_object,
+    find_object,
+    find_object_flow,
+    has_objects,
+    list_entries,
+    list_keys,
+    list_objects,
+    put_object,
+    upload,
+)
 from airflow_provider_dli.client.obs.reader import ObjectReader
-from airflow_provider_dli.client.obs.settings import make_client
-from airflow_provider_dli.client.obs.writing import copy_object, delete_object, put_object, upload
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from tests.client.raw_server import RawServer
 
@@ -87,7 +96,7 @@ def account_of(account: Account, network: Network = SHORT) -> Account:
 def look_async(account: Account, place: ObsLocation = PLACE) -> Any:
     async def main() -> Any:
         async with AsyncTransport(account.network) as transport:
-            return await transport.arun(ask_facts(place, account, utc_now))
+            return await transport.arun(find_object_flow(place, account, utc_now))
 
     return asyncio.run(main())
 
@@ -119,7 +128,7 @@ LISTINGS: dict[str, Callable[[Account], Any]] = {
 }
 LOOKS: dict[str, Callable[[Account], Any]] = {
     "find_object": by_boto3(lambda client: find_object(client, PLACE)),
-    "ask_facts": look_async,
+    "find_object_flow": look_async,
 }
 WRITES: dict[str, Callable[[Account], Any]] = {
     "put_object": by_boto3(lambda client: put_object(client, PLACE, b"x", "text/plain")),
@@ -329,7 +338,7 @@ DRIPS = {
     [
         *[("list_keys", fault) for fault in DRIPS],
         ("find_object", "header"),
-        ("ask_facts", "headers"),
+        ("find_object_flow", "headers"),
         ("put_object", "status"),
         ("copy_object", "body"),
         ("read", "headers"),
@@ -395,7 +404,7 @@ def test_a_body_without_end_is_not_read_to_its_end(server: RawServer, account_at
         ALL[name](account_of(account_at(server.url), Network(read_timeout=30)))
 
 
-@pytest.mark.parametrize("name", ["list_keys", "ask_facts"])
+@pytest.mark.parametrize("name", ["list_keys", "find_object_flow"])
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_a_private_authority_of_the_environment_is_trusted(
     monkeypatch: pytest.MonkeyPatch, account_at: Any, tls_url: str, bundle: str, name: str, variable: str
@@ -413,7 +422,7 @@ def test_a_private_authority_of_the_environment_is_trusted(
     assert not isinstance(caught.value, NotSentError)
 
 
-@pytest.mark.parametrize("name", ["list_keys", "ask_facts", "put_object", "read"])
+@pytest.mark.parametrize("name", ["list_keys", "find_object_flow", "put_object", "read"])
 @pytest.mark.parametrize(
     "way", ["handshake cut", "plain text", "proxy refuses", "proxy cuts", "no proxy", "no host"]
 )

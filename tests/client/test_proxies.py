@@ -23,9 +23,8 @@ from airflow_provider_dli.client.errors import (
 )
 from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.client.obs.head import ask_facts
-from airflow_provider_dli.client.obs.objects import find_object
-from airflow_provider_dli.client.obs.settings import make_client
+from airflow_provider_dli.client.obs.client import make_client
+from airflow_provider_dli.client.obs.objects import find_object, find_object_flow
 from airflow_provider_dli.client.proxies import Proxy, parse_proxy, proxy_secrets, uses_tls
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from airflow_provider_dli.exceptions import DliException, translated
@@ -157,7 +156,7 @@ def _listed(account: Account, driver: str) -> None:
 
 
 def _head(account: Account, driver: str) -> None:
-    DRIVERS[driver](ask_facts(PLACE, account, lambda: NOON), account.network)
+    DRIVERS[driver](find_object_flow(PLACE, account, lambda: NOON), account.network)
 
 
 def _boto3(account: Account, driver: str) -> None:

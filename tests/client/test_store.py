@@ -24,9 +24,17 @@ from airflow_provider_dli.client.errors import (
     UnexpectedReplyError,
 )
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.client.obs.asking import MissingError, ReplacedError, _kind, asked
-from airflow_provider_dli.client.obs.objects import Listing, ObjectFacts, find_object, list_objects
-from airflow_provider_dli.client.obs.writing import copy_object, delete_object, put_object, upload
+from airflow_provider_dli.client.obs.objects import (
+    Listing,
+    ObjectFacts,
+    copy_object,
+    delete_object,
+    find_object,
+    list_objects,
+    put_object,
+    upload,
+)
+from airflow_provider_dli.client.obs.responses import MissingError, ReplacedError, _error_class, client_errors
 
 PLACE = ObsLocation("obs-test", "dir/a.zip")
 TIME = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -67,7 +75,7 @@ def test_a_bucket_that_may_not_be_listed(s3_client: Any, s3_script: Stubber) -> 
     with pytest.raises(
         PermissionDeniedError,
         match=r"^ListObjects: HTTP 403 AccessDenied: obs://obs-test/dir: no\. "
-        r"The access key needs the right to list the objects of this bucket\.$",
+        r"The access key needs the permission to list the objects of this bucket\.$",
     ):
         list_objects(s3_client, ObsLocation("obs-test", "dir"))
 
@@ -211,7 +219,7 @@ def test_a_missing_right_is_named(s3_client: Any, s3_script: Stubber, operation:
     s3_script.add_client_error(method, "AccessDenied", "no", 403)
     with pytest.raises(PermissionDeniedError) as raised:
         write(s3_client)
-    assert raised.value.advice == f"The access key needs the right {right}."
+    assert raised.value.advice == f"The access key needs the permission {right}."
 
 
 def described(**headers: str) -> dict[str, Any]:
@@ -286,12 +294,8 @@ def test_a_refused_look_is_asked_why(s3_client: Any, s3_script: Stubber, code: s
 )
 def test_whatever_boto3_raises_is_of_our_tree(error: Exception, kind: type[DliClientError], said: str) -> None:
     """What was never sent is told from what may have acted; operation, place and reason are kept."""
-
-    def ask() -> Any:
+    with pytest.raises(kind) as raised, client_errors("PutObject", PLACE):
         raise error
-
-    with pytest.raises(kind) as raised:
-        asked("PutObject", PLACE, ask)
     assert type(raised.value) is kind
     assert said in str(raised.value)
     assert "obs://obs-test/dir/a.zip" in str(raised.value)
@@ -341,7 +345,7 @@ def test_an_upload_reads_in_the_thread_that_asked_for_it(s3_client: Any, s3_scri
 
 def test_a_permission_that_is_missing_is_no_missing_object() -> None:
     """Nor is another 404 than those that say so; see the OBS facts of :func:`asked`."""
-    assert _kind(404, "NoSuchKey") is MissingError
-    assert _kind(404, "Other") is RefusedError
-    assert _kind(403, "NoSuchKey") is PermissionDeniedError
-    assert _kind(400, "NoSuchKey") is RefusedError
+    assert _error_class(404, "NoSuchKey") is MissingError
+    assert _error_class(404, "Other") is RefusedError
+    assert _error_class(403, "NoSuchKey") is PermissionDeniedError
+    assert _error_class(400, "NoSuchKey") is RefusedError

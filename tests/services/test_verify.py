@@ -281,7 +281,7 @@ def test_a_range_that_is_answered_with_the_whole_object_is_refused(put: Put, wor
     """Its first bytes must not pass for its last ones."""
     archive = put("a.zip", 100, filling=b"x" * 300_000)
     world.fault("GetObject", "range_ignored")
-    with pytest.raises(DliFailException, match=r"asked for bytes .* and got the whole object"):
+    with pytest.raises(DliFailException, match=r"requested bytes .* and received the whole object"):
         verify(archive)
 
 

@@ -234,9 +234,9 @@ def test_what_is_replaced_after_every_reading_is_red(store: Store, level: str) -
         ({"ETag": '"0"'}, "replaced or deleted"),
         ({"ETag": '""'}, "replaced or deleted"),
         ({"ETag": "0123456789abcdef0123456789abcdef"}, "replaced or deleted"),
-        ({"Content-Range": "bytes 0-9/10"}, "asked for bytes"),
-        ({"Content-Range": "bytes 0-399999/*"}, "asked for bytes"),
-        ({"Content-Range": ""}, "asked for bytes"),
+        ({"Content-Range": "bytes 0-9/10"}, "requested bytes"),
+        ({"Content-Range": "bytes 0-399999/*"}, "requested bytes"),
+        ({"Content-Range": ""}, "requested bytes"),
     ],
     ids=str,
 )

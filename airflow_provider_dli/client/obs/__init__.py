@@ -1,1 +1,1 @@
-"""OBS over its S3 interface: settings, look-ups, lists, reading, writing. The only place that imports boto3."""
+"""OBS over its S3 interface. The only place that imports boto3."""
