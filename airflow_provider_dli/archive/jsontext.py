@@ -18,7 +18,8 @@ MARK = 4
 """Bytes that show the encoding."""
 LONGEST = 1 << 16
 """Characters of a string or number that are kept; no job's id or name is longer."""
-DEEPEST = 1 << 16
+DEEPEST = 1 << 20
+"""Levels; no document that is parsed at once has more."""
 TOO_DEEP = "it is nested too deeply to examine"
 SPACE = re.compile(r"[ \t\n\r]*")
 PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
