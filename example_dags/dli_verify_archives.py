@@ -1,4 +1,4 @@
-"""Prove archives whole that somebody else made, or that are old: press Trigger and name them.
+"""Verify archives that somebody else made, or that are old: press Trigger and name them.
 
 Needs a connection ``dli_default``.
 """
@@ -16,7 +16,7 @@ ARCHIVES = "{{ params.zip_file }}"
 
 with DAG(
     dag_id="dli_verify_archives",
-    description="Wait until archives are in OBS and no longer change, and prove them whole",
+    description="Wait until archives are in OBS and no longer change, and verify them",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,

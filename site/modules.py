@@ -6,7 +6,7 @@ from pathlib import Path
 
 #: package -> title and modules, the package itself as a hyphen; what is public is said in docs/versions.md
 PAGES = {
-    "operators": ("Operators", "export verify run stop savepoint delete restore listing"),
+    "operators": ("Operators", "export verify jobs restore"),
     "sensors": ("Sensors", "archives jobs"),
     "hooks": ("Hooks", "dli obs base"),
     "triggers": ("Triggers", "flink obs"),
@@ -22,7 +22,7 @@ PAGES = {
         "- archives jobs pages status definitions settings fields",
     ),
     "client.obs": ("OBS", "client objects reader responses"),
-    "archive": ("Archives", "- codes expectation report limits"),
+    "archive": ("Archives", "- inspection report"),
     "": ("Exceptions and helpers", "exceptions retry_policy selection"),
     "links": ("Links", "dli"),
     "assets": ("Assets", "obs"),
