@@ -28,7 +28,7 @@ from airflow_provider_dli.client.endpoints import (
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import parse_directory
 from airflow_provider_dli.client.proxies import parse_proxy, proxy_secrets
-from airflow_provider_dli.escaping import beginning
+from airflow_provider_dli.escaping import excerpt
 
 CONN_TYPE = "dli"
 #: where authentication ``environment`` looks: access key, secret key, and the token of a temporary one
@@ -184,7 +184,9 @@ def _bucket(extras: Extras) -> str | None:
     try:
         return parse_directory("bucket", given).bucket if given else None
     except ConfigurationError as error:
-        failure = ConfigurationError("bucket", f"{beginning(given)} is not the name of a bucket", error.remedy)
+        failure = ConfigurationError(
+            "bucket", f"{excerpt(given, secret=True)} is not the name of a bucket", error.remedy
+        )
     raise failure
 
 
@@ -236,7 +238,9 @@ class Extras:
         stripped, field = value.strip(), EXTRAS[name]
         if field.choices and stripped and stripped not in field.choices:
             raise ConfigurationError(
-                name, f"{beginning(stripped)} is not a valid choice", f"give one of {', '.join(field.choices)}"
+                name,
+                f"{excerpt(stripped, secret=True)} is not a valid choice",
+                f"give one of {', '.join(field.choices)}",
             )
         longest = _MAX_SECRET_LENGTH if field.secret else _MAX_LENGTH
         return _checked_string(name, stripped, longest, secret=field.secret) if stripped else None
@@ -271,7 +275,7 @@ class Extras:
             number = float("nan")
         if not least <= number <= most:
             raise ConfigurationError(
-                name, f"{beginning(value)} is not valid", f"give {least:g} to {most:g} seconds"
+                name, f"{excerpt(value, secret=True)} is not valid", f"give {least:g} to {most:g} seconds"
             )
         return number
 
@@ -284,14 +288,14 @@ class Extras:
         value = self._set.get(name)
         text = "false" if value is None or value == "" else str(value).strip().lower()
         if text not in ("true", "false"):
-            raise ConfigurationError(name, f"{beginning(value)} is not a boolean", "give true or false")
+            raise ConfigurationError(name, f"{excerpt(value, secret=True)} is not a boolean", "give true or false")
         return text == "true"
 
 
 def _shown_name(name: str) -> str:
     """Return the name of an extra; of what does not look like one only the beginning, for it may be a secret."""
     is_name = _LIKE_NAME.fullmatch(name) or get_close_matches(name, EXTRAS, 1)
-    return name if is_name else beginning(name)
+    return name if is_name else excerpt(name, secret=True)
 
 
 def credential(name: str, value: str | None, meaning: str, *, header: bool) -> str:
@@ -317,7 +321,7 @@ def _checked_string(name: str, value: str, longest: int, *, secret: bool) -> str
     if len(value) > longest:
         raise ConfigurationError(name, f"is {len(value):,} characters long", f"give at most {longest:,}")
     if not value.isprintable():
-        shown = "" if secret else f"{beginning(value)} "
+        shown = "" if secret else f"{excerpt(value, secret=True)} "
         raise ConfigurationError(name, f"{shown}has control characters", "give the value without them")
     return value
 

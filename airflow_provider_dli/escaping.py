@@ -47,17 +47,17 @@ def escaped(text: str, max_length: int | None = None) -> str:
     )
 
 
-def excerpt(value: object, *, may_be_secret: bool = False) -> str:
+def excerpt(value: object, *, secret: bool = False) -> str:
     """Return a value as a message shows it: escaped, on one line, short, and without secrets.
 
     Of a word longer than 20 characters at most the first half is shown, and never more than 20: it may be a secret
     in the wrong field. What follows ``password=`` and the like is omitted, and so is a user before a host.
 
     :param value: whatever was given
-    :param may_be_secret: True to show of a value longer than 6 characters only the first 4 and the length, for
+    :param secret: True to show of a value longer than 6 characters only the first 4 and the length, for
         fields next to which a secret is entered
     """
-    if may_be_secret and len(whole := str(value)) > _HARMLESS_LENGTH:
+    if secret and len(whole := str(value)) > _HARMLESS_LENGTH:
         return f"'{escaped(whole[:_PREFIX_LENGTH])}…' ({len(whole):,} characters)"
     text = escaped(_EXCERPT.repr(value))
     text = _USER_INFO.sub("://…", _NAMED_SECRET.sub(r"\1…", text))
@@ -130,11 +130,3 @@ class SafeLog:
 def _escape_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     event["event"] = escaped(str(event["event"]))
     return event
-
-
-def beginning(value: object) -> str:
-    """Old name of :func:`excerpt` of what may be a secret; goes at the end of issue 21.
-
-    :param value: what was given
-    """
-    return excerpt(value, may_be_secret=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.escaping import beginning, escaped
+from airflow_provider_dli.escaping import escaped, excerpt
 
 # No region id known is longer than 16; a secret is.
 _REGION = re.compile(r"(?=.{1,30}\Z)[a-z0-9]+(-[a-z0-9]+)+")
@@ -48,7 +48,7 @@ def default_endpoint(service: str, region: str, cloud: str | None = None) -> str
     name = cloud or _cloud_of(region)
     if name not in CLOUDS:
         raise ConfigurationError(
-            "cloud", f"{beginning(name)} is not a known cloud", f"give one of {', '.join(CLOUDS)}"
+            "cloud", f"{excerpt(name, secret=True)} is not a known cloud", f"give one of {', '.join(CLOUDS)}"
         )
     return CLOUDS[name].format(service=service, region=region)
 
@@ -64,7 +64,7 @@ def checked_region(region: str) -> str:
     """
     if not _REGION.fullmatch(region):
         raise ConfigurationError(
-            "region", f"{beginning(region)} is not a region id", "give one such as cn-north-4"
+            "region", f"{excerpt(region, secret=True)} is not a region id", "give one such as cn-north-4"
         )
     return region
 
@@ -79,7 +79,7 @@ def checked_project(project_id: str) -> str:
     if is_secret or not _PROJECT.fullmatch(project_id):
         raise ConfigurationError(
             "project_id",
-            f"{beginning(project_id)} is not a project id",
+            f"{excerpt(project_id, secret=True)} is not a project id",
             "copy it from My Credentials in the console: 32 hexadecimal digits",
         )
     return project_id
@@ -136,12 +136,16 @@ def _shown_url(url: str) -> str:
     if _LIKE_URL.fullmatch(url):
         return f"'{url}'"
     scheme, slashes, rest = url.partition("://")
-    return f"{scheme}:// and then {beginning(rest)}" if slashes and scheme in ("http", "https") else beginning(url)
+    return (
+        f"{scheme}:// and then {excerpt(rest, secret=True)}"
+        if slashes and scheme in ("http", "https")
+        else excerpt(url, secret=True)
+    )
 
 
 def shown_path(path: str) -> str:
     """Quote what looks like the path of a file; of anything else only the beginning, for it may be a secret."""
-    return f"'{escaped(path)}'" if _LIKE_PATH.fullmatch(path) else beginning(path)
+    return f"'{escaped(path)}'" if _LIKE_PATH.fullmatch(path) else excerpt(path, secret=True)
 
 
 def _encodable(host: str) -> bool:

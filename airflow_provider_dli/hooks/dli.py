@@ -12,8 +12,8 @@ from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.exceptions import DliException, translated
+from airflow_provider_dli.formatting import pluralize
 from airflow_provider_dli.hooks.base import AccountHook
-from airflow_provider_dli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -190,7 +190,7 @@ class DliHook(AccountHook):
             account = self.account
             jobs = self.run(flink.list_jobs({}, limit=1)).total_count
             where = f"{account.credentials.identity}, project {self.project_id} in {account.region}"
-            known = f"Authenticated as {where}: {counted(jobs, 'Flink job')} may be listed"
+            known = f"Authenticated as {where}: {pluralize(jobs, 'Flink job')} may be listed"
         except DliException as error:
             return False, str(error)
         if account.bucket is None:

@@ -11,10 +11,10 @@ from airflow_provider_dli.lineage import Check, Dataset, obs_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from logging import Logger
 
     from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.client.obs.objects import ObjectFacts
-    from airflow_provider_dli.wording import Logger
 
 #: by level: the check in lineage, and the result in words
 _LEVELS = {

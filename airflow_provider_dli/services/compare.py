@@ -14,9 +14,10 @@ from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters.models import CompareParameters
 from airflow_provider_dli.services import report
 from airflow_provider_dli.services.job_status import get_job_or_none
-from airflow_provider_dli.wording import Logger
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from airflow_provider_dli.client.flink import FlinkJob
     from airflow_provider_dli.client.flink.settings import Difference
     from airflow_provider_dli.client.locations import ObsLocation

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from logging import Logger
 from typing import Any, get_type_hints
 
 from airflow_provider_dli.client import flink
@@ -21,7 +22,7 @@ from airflow_provider_dli.client.flink.settings import (
     unset_value,
 )
 from airflow_provider_dli.client.flink.status import PHASES, Phase, is_stoppable
-from airflow_provider_dli.escaping import beginning
+from airflow_provider_dli.escaping import excerpt
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.formatting import pluralize, text_table
 from airflow_provider_dli.hooks.dli import DliHook
@@ -29,7 +30,6 @@ from airflow_provider_dli.parameters.models import PromoteParameters
 from airflow_provider_dli.services.compare import project_of
 from airflow_provider_dli.services.job_status import get_jobs
 from airflow_provider_dli.services.reconcile import call_with_reconciliation
-from airflow_provider_dli.wording import Logger
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,9 @@ class Replacements:
         """
         queues = [f"queues {queue}" for queue in self.queues if not used["queues", queue]]
         # A password may be among the strings.
-        return queues + [f"replacements {beginning(old)}" for old in self.strings if not used["replacements", old]]
+        return queues + [
+            f"replacements {excerpt(old, secret=True)}" for old in self.strings if not used["replacements", old]
+        ]
 
 
 @dataclass(frozen=True, slots=True)

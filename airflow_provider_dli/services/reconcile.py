@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from logging import Logger
 from typing import TypeVar
 
 from airflow_provider_dli.exceptions import DliException
-from airflow_provider_dli.wording import Logger
 
 T = TypeVar("T")
 

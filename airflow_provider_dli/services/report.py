@@ -21,10 +21,11 @@ from airflow_provider_dli.exceptions import DliException, translated
 from airflow_provider_dli.formatting import pluralize
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from airflow_provider_dli.hooks.obs import ObsHook
     from airflow_provider_dli.services.archive_report import ArchiveReport
     from airflow_provider_dli.services.compare import JobComparison
-    from airflow_provider_dli.wording import Logger
 
 #: runs in the chart, this one included
 _RUNS = 20

@@ -23,9 +23,10 @@ from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters.models import ImportParameters
 from airflow_provider_dli.services import verify
 from airflow_provider_dli.services.reconcile import call_with_reconciliation
-from airflow_provider_dli.wording import TaskLogger
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from airflow_provider_dli.client.flink import ImportResult
     from airflow_provider_dli.client.obs.objects import ObjectFacts
     from airflow_provider_dli.services.archive_report import ArchiveReport
@@ -119,7 +120,7 @@ def prepare(operator: object) -> tuple[ImportParameters, DliHook, ObsHook]:
 
 
 def import_jobs(
-    options: ImportParameters, target: DliHook, obs: ObsHook, state: TaskState, log: TaskLogger
+    options: ImportParameters, target: DliHook, obs: ObsHook, state: TaskState, log: Logger
 ) -> ImportOutcome:
     """Import the jobs of archives so that the outcome is known, also if a response is lost or the task is killed.
 
@@ -188,7 +189,7 @@ def _version(marks: Mapping[str, str]) -> str:
     return sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
-def _verify(obs: ObsHook, places: Sequence[ObsLocation], log: TaskLogger) -> list[ArchiveReport]:
+def _verify(obs: ObsHook, places: Sequence[ObsLocation], log: Logger) -> list[ArchiveReport]:
     reports = verify.verify_archives(obs, places, verify.VerifyOptions(), log)
     verify.raise_for_failures(reports)
     return reports
@@ -200,7 +201,7 @@ def _copy(
     target: ObsHook,
     directory: ObsLocation,
     reports: Sequence[ArchiveReport],
-    log: TaskLogger,
+    log: Logger,
 ) -> Archives:
     """Copy archives to where the target can read them, and verify the copies.
 
@@ -316,7 +317,7 @@ class ImportRecord:
         self._state.save(values)
 
 
-def _warn_of_abandoned(zip_file: str, before: Collection[int], jobs: Mapping[int, str], log: TaskLogger) -> None:
+def _warn_of_abandoned(zip_file: str, before: Collection[int], jobs: Mapping[int, str], log: Logger) -> None:
     """Warn of an import of an earlier attempt that this one does not continue."""
     appeared = ", ".join(f"{job_id} {name}" for job_id, name in jobs.items() if job_id not in before)
     log.warning(
@@ -327,7 +328,7 @@ def _warn_of_abandoned(zip_file: str, before: Collection[int], jobs: Mapping[int
     )
 
 
-def _request(target: DliHook, record: ImportRecord, options: ImportParameters, log: TaskLogger) -> None:
+def _request(target: DliHook, record: ImportRecord, options: ImportParameters, log: Logger) -> None:
     """Send the request until there is a response, and save it."""
     place, is_cover, known = record.archives.place, options.is_cover, record.known_jobs
     if record.unknown:
@@ -358,7 +359,7 @@ def _request(target: DliHook, record: ImportRecord, options: ImportParameters, l
     record.save_response(result.job_mapping, is_cover=is_cover)
 
 
-def _wait_for_new_jobs(target: DliHook, known: Collection[int], timeout: float, log: TaskLogger) -> bool:
+def _wait_for_new_jobs(target: DliHook, known: Collection[int], timeout: float, log: Logger) -> bool:
     """Wait until new jobs have appeared and no more do, at most for a time; return whether any have."""
     deadline = time.monotonic() + timeout
     before: set[int] = set()
@@ -416,7 +417,7 @@ def _imported(
     return ImportedJob(each.old_job_id, new_id, name, created=is_new, recovered=False, remark=remark)
 
 
-def _log_outcome(outcome: ImportOutcome, log: TaskLogger) -> None:
+def _log_outcome(outcome: ImportOutcome, log: Logger) -> None:
     """Log each job as a table; warn of new jobs that the response does not name."""
     jobs = outcome.jobs
     log.info("%s in %s:", pluralize(len(jobs), "job"), outcome.archives.place.url)
@@ -478,7 +479,7 @@ def _listed(items: Sequence[object]) -> str:
     return f"{shown} …" if len(items) > _SHOWN else shown
 
 
-def plan(options: ImportParameters, target: DliHook, obs: ObsHook, log: TaskLogger) -> None:
+def plan(options: ImportParameters, target: DliHook, obs: ObsHook, log: Logger) -> None:
     """Verify the archives and log what an import would meet; nothing is copied or imported.
 
     :param options: parameters of the operator

@@ -13,11 +13,11 @@ from airflow_provider_dli.formatting import pluralize, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from logging import Logger
 
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.parameters import IfEmpty
     from airflow_provider_dli.selection import Selection
-    from airflow_provider_dli.wording import Logger
 
 _MAX_ROWS = 50
 

@@ -25,12 +25,12 @@ from airflow_provider_dli.triggers.deferral import raise_unless_transient
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from logging import Logger
 
     from airflow_provider_dli.archive.source import Reader
     from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.client.obs.objects import ObjectFacts
     from airflow_provider_dli.hooks.obs import ObsHook
-    from airflow_provider_dli.wording import Logger
 
 _OK = 200
 _READ_ATTEMPTS = 3

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_origin, get_type_hints
 
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.escaping import beginning
+from airflow_provider_dli.escaping import excerpt
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.flink.jobs import FlinkJob
@@ -179,11 +179,11 @@ def _checked(kind: type[Any], hints: Mapping[str, Any], name: str, value: object
         mode = CHECKPOINT_MODES.get(value) if isinstance(value, str) else value
         if mode not in CHECKPOINT_MODES.values() or isinstance(mode, bool):
             remedy = "give 1 or 'exactly_once', 2 or 'at_least_once'"
-            raise ConfigurationError(name, f"{beginning(value)} is not valid", remedy)
+            raise ConfigurationError(name, f"{excerpt(value, secret=True)} is not valid", remedy)
         return int(str(mode))
     wanted, description = _KINDS[_plain_type(hints[name])]
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-        raise ConfigurationError(name, f"{beginning(value)} is not valid", f"give {description}")
+        raise ConfigurationError(name, f"{excerpt(value, secret=True)} is not valid", f"give {description}")
     if name in _LONGEST and isinstance(value, str) and len(value) > _LONGEST[name]:
         raise ConfigurationError(name, f"has {len(value):,} characters", f"give at most {_LONGEST[name]:,}")
     return tag_list(value) if name == "tags" and isinstance(value, Mapping) else value
@@ -345,7 +345,9 @@ def _is_service_directory(job: FlinkJob, name: str, value: object) -> bool:
 
 def _safe_name(name: str) -> str:
     """Return the name of a setting; of a part that does not look like a name the beginning: it may be a secret."""
-    return ".".join(part if _SETTING_NAME.fullmatch(part) else beginning(part) for part in name.split("."))
+    return ".".join(
+        part if _SETTING_NAME.fullmatch(part) else excerpt(part, secret=True) for part in name.split(".")
+    )
 
 
 def normalized(value: Any) -> Any:  # noqa: ANN401 -- any JSON

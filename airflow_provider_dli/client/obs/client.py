@@ -33,7 +33,7 @@ from airflow_provider_dli.client.call import Request
 from airflow_provider_dli.client.errors import ConfigurationError, NoResponseError
 from airflow_provider_dli.client.obs.responses import check_reply
 from airflow_provider_dli.client.transport.sync import Streamed, SyncTransport
-from airflow_provider_dli.escaping import beginning
+from airflow_provider_dli.escaping import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,7 @@ def make_client(
             ),
         )
     except (BotoCoreError, ValueError) as error:
-        problem = f"boto3 makes no client of {beginning(account.obs_endpoint)} ({type(error).__name__})"
+        problem = f"boto3 makes no client of {excerpt(account.obs_endpoint, secret=True)} ({type(error).__name__})"
         raise ConfigurationError("obs_endpoint", problem, "check region and obs_endpoint") from None
     events = client.meta.events
     events.register("before-send.s3", partial(_send, transport, account.obs_clock))  # type: ignore[arg-type]  # its result counts
