@@ -43,7 +43,7 @@ def foreign_host() -> Iterator[Foreign]:
         do_POST = do_GET  # noqa: N815 -- the library's name
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         seen = Foreign(f"http://localhost:{server.server_port}")

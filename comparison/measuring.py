@@ -52,16 +52,16 @@ warnings.simplefilter("ignore")
 import airflow
 import airflow.providers.huawei as package
 root = Path(package.__file__).parent
-said = {}
+found = {}
 for path in sorted(root.rglob("*.py")):
     parts = path.relative_to(root).with_suffix("").parts
     if path.name != "__init__.py" and "example_dags" not in parts:
         try:
             importlib.import_module(".".join((package.__name__, *parts)))
-            said[".".join(parts)] = "ok"
+            found[".".join(parts)] = "ok"
         except Exception as error:
-            said[".".join(parts)] = f"{type(error).__name__}: {error}"
-print(json.dumps(said))
+            found[".".join(parts)] = f"{type(error).__name__}: {error}"
+print(json.dumps(found))
 """
 _FALSE = """
 import json, sys
@@ -71,13 +71,13 @@ endpoint, key, secret, project, bucket = sys.argv[1:]
 credentials = BasicCredentials(key, secret, project)
 client = DliClient.new_builder().with_credentials(credentials).with_endpoint(endpoint).build()
 body = ExportFlinkJobsRequestBody(obs_dir=bucket, is_selected=False)
-said = client.export_flink_jobs(ExportFlinkJobsRequest(body=body)).is_success
-print(json.dumps([repr(said), bool(said)]))
+found = client.export_flink_jobs(ExportFlinkJobsRequest(body=body)).is_success
+print(json.dumps([repr(found), bool(found)]))
 """
 
 
 def lines_of(source: str) -> int:
-    """Count the lines that have code: neither blank, nor only a comment, nor of a docstring.
+    """Count the lines that have code: neither empty, nor only a comment, nor of a docstring.
 
     :param source: of a module
     """
@@ -118,7 +118,7 @@ def reading_times(ways: Iterable[Way], homes: dict[str, dict[str, str]]) -> dict
     for _ in range(ROUNDS):
         for way in ways:
             for what in ("file", "imports"):
-                took = asked(way, _CODE, homes[way.name], str(way.file), what)
+                took = run_code(way, _CODE, homes[way.name], str(way.file), what)
                 runs.setdefault((way.name, what), []).append(took)
     return {
         way.name: {what: round(statistics.median(runs[way.name, what]), 1) for what in ("file", "imports")}
@@ -127,21 +127,21 @@ def reading_times(ways: Iterable[Way], homes: dict[str, dict[str, str]]) -> dict
 
 
 def importable(way: Way, home: dict[str, str]) -> dict[str, str]:
-    """Import each module of Huawei's provider on a way's Airflow; what became of it."""
-    return dict(asked(way, _MODULES, home))
+    """Import each module of Huawei's provider on a way's Airflow; return the outcome of each."""
+    return dict(run_code(way, _MODULES, home))
 
 
 def false_in_sdk(way: Way, home: dict[str, str], world: Emulator) -> list[Any]:
-    """Ask Huawei's SDK what it makes of ``is_success: false``: its representation, and whether it is true."""
+    """Return ``is_success: false`` as Huawei's SDK parses it: its representation, and whether it is true."""
     world.reset()
     world.state.settings.boolean_is_success = True
     world.fault("ExportFlinkJobs", "is_success_false")
     who = (world.dli, world.access_key, world.secret_key, world.project_id, world.bucket)
-    return list(asked(way, _FALSE, home, *who))
+    return list(run_code(way, _FALSE, home, *who))
 
 
-def asked(way: Way, code: str, home: dict[str, str], *arguments: str) -> Any:  # noqa: ANN401 -- what it prints
-    """Run code in a way's environment; the JSON of its last line."""
+def run_code(way: Way, code: str, home: dict[str, str], *arguments: str) -> Any:  # noqa: ANN401 -- what it prints
+    """Run code in a way's environment; return the JSON of its last line."""
     command: list[str | Path] = [way.bin / "python", "-c", code, *arguments]
     done = subprocess.run(command, env=home, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])

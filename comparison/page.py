@@ -1,6 +1,6 @@
 """The comparison's page, written from its results: docs/comparison.md, and the table in the README.
 
-``python comparison/page.py`` writes both anew.
+``python comparison/page.py`` writes both again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from mishaps import MISHAPS, Mishap
+from mishaps import FAILED, MISHAPS, Mishap
 from runs import is_right
 from ways import ROOT, WAYS, Way
 
@@ -28,7 +28,7 @@ def write(results: dict[str, Any]) -> None:
 
 
 def page(results: dict[str, Any]) -> str:
-    """Give the page.
+    """Return the page.
 
     :param results: as :mod:`compare` keeps them
     """
@@ -48,15 +48,15 @@ def with_table(readme: str, results: dict[str, Any]) -> str:
 
 
 def _facts(results: dict[str, Any]) -> dict[str, Any]:
-    """Give the figures that stand in the prose."""
+    """Return the figures of the prose."""
     ways = results["ways"]
     modules = results["huawei_modules"]
-    failing = sorted(name for name, said in modules["huawei-3"].items() if said != "ok")
+    failing = sorted(name for name, outcome in modules["huawei-3"].items() if outcome != "ok")
     facts: dict[str, Any] = {
         "failing": len(failing),
         "failing_names": ", ".join(f"`{name}`" for name in failing),
         "modules": len(modules["huawei-3"]),
-        "on_two": sum(said == "ok" for said in modules["huawei-2"].values()),
+        "on_two": sum(outcome == "ok" for outcome in modules["huawei-2"].values()),
         "false": results["sdk_false"][0],
         "truth": "true" if results["sdk_false"][1] else "false",
         "mishaps": len(MISHAPS),
@@ -126,8 +126,8 @@ def _cell(mishap: Mishap, found: dict[str, Any] | None) -> str:
     notes = [found["state"]]
     if found["exports"] > 1:
         notes.append(f"exported {found['exports']}×")
-    if found["asked"] != 1:
-        notes.append(f"DLI asked {found['asked']}×")
+    if found["requests"] != 1:
+        notes.append(f"{found['requests']} requests")
     sent = sorted({name for visit in found["foreign"] for name in visit})
     if sent:
         notes.append(f"`{'`, `'.join(sent)}` sent there")
@@ -141,18 +141,18 @@ def _cell(mishap: Mishap, found: dict[str, Any] | None) -> str:
 def _messages(results: dict[str, Any]) -> str:
     parts = []
     for name, mishap in MISHAPS.items():
-        told = [
+        messages = [
             f"- {way.title}, after {_times(found['tries'])}: {_quoted(found['message'])}"
             for way, known in _known(results)
-            if (found := known["cells"].get(name)) and found["state"] == "red"
+            if (found := known["cells"].get(name)) and found["state"] == FAILED
         ]
-        if told:
-            parts.append(f"**{mishap.title[0].upper()}{mishap.title[1:]}**\n\n" + "\n".join(told) + "\n")
+        if messages:
+            parts.append(f"**{mishap.title[0].upper()}{mishap.title[1:]}**\n\n" + "\n".join(messages) + "\n")
     return "\n".join(parts)
 
 
 def _times(tries: int) -> str:
-    return "1 try" if tries == 1 else f"{tries} tries"
+    return "1 attempt" if tries == 1 else f"{tries} attempts"
 
 
 def _quoted(message: str) -> str:
@@ -160,7 +160,7 @@ def _quoted(message: str) -> str:
 
 
 def _short(results: dict[str, Any]) -> str:
-    """Give the table for the README."""
+    """Return the table for the README."""
     known = {way.name: found for way, found in _known(results) if way.name != "huawei-2"}
     times = [each["reading_ms"] for each in known.values()]
     rows = [

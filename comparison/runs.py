@@ -1,4 +1,4 @@
-"""One cell of the comparison: a DAG, run by a real Airflow while something goes wrong, and what became of it."""
+"""One cell of the comparison: a DAG, run by a real Airflow while something goes wrong, and its outcome."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from foreign import Foreign
-from mishaps import EXPORT, GREEN, RED, Mishap
+from mishaps import EXPORT, FAILED, SUCCEEDED, Mishap
 from ways import ROOT, WRONG, Way
 
 from dli_emulator import Emulator
@@ -23,22 +23,22 @@ from dli_emulator import Emulator
 #: runs ``airflow`` with arguments and an environment; its output goes to the file
 Command = Callable[[list[str], dict[str, str], Path], Any]
 _SIGNATURE = re.compile(rb"Signature=[0-9a-f]{64}")
-#: what `airflow dags test` of Airflow 3 says at DEBUG of each secret that it is told to mask, whoever tells it
+#: what `airflow dags test` of Airflow 3 logs at DEBUG of each secret that it masks, whoever registered it
 _AIRFLOWS_OWN = re.compile(rb"^.*Sending request .*msg=MaskSecret\(.*$", re.MULTILINE)
 _LONGEST = 300
 
 
 def home_of(way: Way, home: Path) -> dict[str, str]:
-    """Give an Airflow of its own the DAG and the stand-in; its environment.
+    """Make an Airflow with the DAG and the stand-in; return its environment.
 
-    :param home: its ``AIRFLOW_HOME``, made anew
+    :param home: its ``AIRFLOW_HOME``, made again
     """
     shutil.rmtree(home, ignore_errors=True)
     for source, folder in ((way.file, "dags"), (ROOT / "comparison/stand_in/airflow_local_settings.py", "config")):
         (home / folder).mkdir(parents=True)
         shutil.copy(source, home / folder)
-    left_out = ("AIRFLOW", "PYTHON", "COVERAGE", "HUAWEICLOUD", "AWS")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+    omitted = ("AIRFLOW", "PYTHON", "COVERAGE", "HUAWEICLOUD", "AWS")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(omitted)}
     return {
         **kept,
         "PATH": f"{way.bin}{os.pathsep}{os.environ['PATH']}",
@@ -54,7 +54,7 @@ def home_of(way: Way, home: Path) -> dict[str, str]:
 
 
 def command_of(way: Way) -> Command:
-    """Give the command line of a way's Airflow."""
+    """Return the command line of a way's Airflow."""
 
     def run(arguments: list[str], environment: dict[str, str], output: Path) -> int:
         with output.open("wb") as file:
@@ -68,7 +68,7 @@ def command_of(way: Way) -> Command:
 def cell(
     way: Way, mishap: Mishap, world: Emulator, foreign: Foreign, environment: Mapping[str, str], command: Command
 ) -> dict[str, Any]:
-    """Run the DAG while something goes wrong; what became of it.
+    """Run the DAG while something goes wrong; return the outcome.
 
     :param environment: of the way's Airflow, see :func:`home_of`
     :param command: runs it
@@ -84,16 +84,16 @@ def cell(
     command(["dags", "test", f"nightly_{way.dag}"], {**environment, **given, **level}, home / "output")
     seconds = time.monotonic() - began
     states, tries = _ended(home)
-    asked = [request for request in world.requests if request.operation == EXPORT]
+    requests = [request for request in world.requests if request.operation == EXPORT]
     failures = [json.loads(line) for line in (home / "failures").read_text(encoding="utf-8").splitlines()]
-    state = GREEN if states and set(states.values()) == {"success"} else RED
+    state = SUCCEEDED if states and set(states.values()) == {"success"} else FAILED
     return {
         "state": state,
         "tasks": states,
         "tries": tries,
-        "message": "" if state == GREEN else _message(failures),
-        "asked": len(asked),
-        "exports": sum(request.acted for request in asked),
+        "message": "" if state == SUCCEEDED else _message(failures),
+        "requests": len(requests),
+        "exports": sum(request.acted for request in requests),
         "foreign": foreign.visits[:],
         "secrets": leaked(home, world),
         "seconds": round(seconds),
@@ -101,7 +101,7 @@ def cell(
 
 
 def is_right(mishap: Mishap, found: Mapping[str, Any]) -> bool:
-    """Tell whether a cell is as it should be: its state, one export at most, and nothing given away."""
+    """Return whether a cell is as it should be: its state, one export at most, and nothing given away."""
     credentials = any(found["foreign"])
     secret = [name for name in found["secrets"] if name != "signature"]
     return found["state"] == mishap.right and found["exports"] <= 1 and not credentials and not secret
@@ -123,16 +123,16 @@ def _prepare(way: Way, mishap: Mishap, world: Emulator, foreign: Foreign) -> dic
 
 
 def _ended(home: Path) -> tuple[dict[str, str], int]:
-    """Ask Airflow's own database how the tasks of the last run ended, and for the most tries of one."""
+    """Return from Airflow's database how the tasks of the last run ended, and the most attempts of one."""
     with closing(sqlite3.connect(home / "airflow.db")) as database:
         (run_id,) = database.execute("SELECT run_id FROM dag_run ORDER BY id DESC LIMIT 1").fetchone() or (None,)
-        asked = "SELECT task_id, state, try_number FROM task_instance WHERE run_id = ?"
-        rows = database.execute(asked, (run_id,)).fetchall()
+        query = "SELECT task_id, state, try_number FROM task_instance WHERE run_id = ?"
+        rows = database.execute(query, (run_id,)).fetchall()
     return {task: str(state) for task, state, _ in rows}, max((tries for *_, tries in rows), default=0)
 
 
 def _message(failures: list[dict[str, Any]]) -> str:
-    """Give the last failure's message in one line."""
+    """Return the message of the last failure in one line."""
     if not failures:
         return ""
     line = " ".join(f"{failures[-1]['type']}: {failures[-1]['message']}".split())

@@ -25,8 +25,8 @@ class Way:
     :param name: short, for files and the command line
     :param title: for the page
     :param dag: name of its DAG file, without ``.py``
-    :param connect: gives the environment variables that connect it; with its secret, or a wrong one
-    :param requirements: file below ``requirements/`` that says what its environment has; None for ``.venv``
+    :param connect: returns the environment variables that connect it; with its secret, or a wrong one
+    :param requirements: file below ``requirements/`` with the packages of its environment; None for ``.venv``
     :param named: distributions whose versions count beside Airflow's
     :param counted: packages whose lines of code are counted, as folders of site-packages
     """
@@ -74,7 +74,7 @@ class Way:
         mark.write_text(state)
 
     def versions(self) -> dict[str, str]:
-        """Tell the versions that count."""
+        """Return the versions that count."""
         code = (
             "import importlib.metadata as m, json; print(json.dumps({d.name.lower(): d.version"
             " for d in m.distributions()}))"

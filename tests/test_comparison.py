@@ -1,4 +1,4 @@
-"""The page that compares: it is what its results give, and what it says of ours is true today."""
+"""The page that compares: it is made of its results, and those of ours are true today."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def foreign() -> Iterator[Foreign]:
         yield host
 
 
-def test_the_page_is_what_the_results_give() -> None:
+def test_the_page_is_made_of_the_results() -> None:
     """And so is the table in the README: ``python comparison/page.py`` writes both."""
     assert PAGE.read_text(encoding="utf-8") == page(KNOWN)
     readme = README.read_text(encoding="utf-8")
@@ -53,7 +53,7 @@ def test_the_page_is_what_the_results_give() -> None:
     assert readme == with_table(readme, KNOWN)
 
 
-def test_the_results_are_whole() -> None:
+def test_the_results_are_complete() -> None:
     """Each way has met everything that can happen to it, and does the job if nothing goes wrong."""
     for name, way in WAYS.items():
         met = {each for each, mishap in MISHAPS.items() if not mishap.ways or name in mishap.ways}
@@ -63,15 +63,15 @@ def test_the_results_are_whole() -> None:
 
 
 @pytest.mark.parametrize("name", WAYS)
-def test_a_dag_file_has_as_many_lines_as_the_page_says(name: str) -> None:
-    """Counted anew; and it compiles."""
+def test_a_dag_file_has_as_many_lines_as_the_page_shows(name: str) -> None:
+    """And it compiles."""
     source = WAYS[name].file.read_text(encoding="utf-8")
     compile(source, str(WAYS[name].file), "exec")
     assert lines_of(source) == KNOWN["ways"][name]["lines"]["dag"]
 
 
 def test_what_a_line_of_code_is() -> None:
-    """Neither blank, nor a comment alone, nor of a docstring; each line of a text that is a value."""
+    """Neither empty, nor a comment alone, nor of a docstring; each line of a string that is a value."""
     text = '"""Doc\n\nstring."""\n\n# comment\nx = 1  # two\n\ndef f():\n    """Doc."""\n'
     assert lines_of(text + '    return """a\n\nb"""\n') == 5
 
@@ -79,12 +79,12 @@ def test_what_a_line_of_code_is() -> None:
 @pytest.mark.airflow
 @pytest.mark.xdist_group("comparison")
 @pytest.mark.parametrize("name", ["lost", "flipped"])
-def test_ours_does_today_what_the_page_says(
+def test_ours_does_today_what_the_page_shows(
     name: str, cli: AirflowCli, environment: dict[str, str], dli_emulator: Any, foreign: Foreign
 ) -> None:
-    """Run anew in a real Airflow: the same state, as many exports, nothing given away."""
+    """Run again in a real Airflow: the same state, as many exports, nothing given away."""
     found = cell(WAYS["ours"], MISHAPS[name], dli_emulator, foreign, environment, cli.run)
     assert is_right(MISHAPS[name], found), found
     known = KNOWN["ways"]["ours"]["cells"][name]
-    same = ("state", "tasks", "tries", "asked", "exports", "foreign", "secrets")
+    same = ("state", "tasks", "tries", "requests", "exports", "foreign", "secrets")
     assert {each: found[each] for each in same} == {each: known[each] for each in same}

@@ -1,4 +1,4 @@
-"""Export all Flink jobs of a project every night and prove the archives whole: with HttpHook and boto3."""
+"""Export all Flink jobs of a project every night and verify the archives: with HttpHook and boto3."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from airflow.sdk.exceptions import AirflowFailException
 
 @task
 def export(obs_dir: str, domain: str, project_id: str) -> list[str]:
-    """Ask IAM for a token and DLI for the export; the archives that it names, each as ``bucket/key``."""
+    """Get a token from IAM and request the export from DLI; return the archives, each as ``bucket/key``."""
     from airflow.providers.http.hooks.http import HttpHook
     from airflow.sdk.log import mask_secret
 
     user = BaseHook.get_connection("huawei_iam")
     who = {"name": user.login, "password": user.password, "domain": {"name": domain}}
     identity = {"methods": ["password"], "password": {"user": who}}
-    asked = {"auth": {"identity": identity, "scope": {"project": {"id": project_id}}}}
+    login = {"auth": {"identity": identity, "scope": {"project": {"id": project_id}}}}
     headers = {"Content-Type": "application/json"}
     options = {"timeout": 60}
-    given = HttpHook(http_conn_id="huawei_iam").run("v3/auth/tokens", json.dumps(asked), headers, options)
+    given = HttpHook(http_conn_id="huawei_iam").run("v3/auth/tokens", json.dumps(login), headers, options)
     token = given.headers["X-Subject-Token"]
     mask_secret(token)
     body = json.dumps({"obs_dir": obs_dir, "is_selected": False})
     path = f"v1.0/{project_id}/streaming/jobs/export"
     dli = HttpHook(http_conn_id="huawei_dli")
-    answer = dli.run(path, body, {**headers, "X-Auth-Token": token}, options).json()
-    if str(answer.get("is_success")).lower() != "true" or not answer.get("zip_file"):
-        raise AirflowFailException(f"DLI exported nothing: {answer.get('message')}")
-    return list(answer["zip_file"])
+    response = dli.run(path, body, {**headers, "X-Auth-Token": token}, options).json()
+    if str(response.get("is_success")).lower() != "true" or not response.get("zip_file"):
+        raise AirflowFailException(f"DLI exported nothing: {response.get('message')}")
+    return list(response["zip_file"])
 
 
 @task

@@ -1,4 +1,4 @@
-"""Export all Flink jobs of a project every night and prove the archives whole: with Huawei's own provider.
+"""Export all Flink jobs of a project every night and verify the archives: with Huawei's own provider.
 
 It has no Flink operator, and the SDK that it pins has no export of Flink jobs. So the request is written by hand
 and sent by its hook, which signs it; waiting and reading are its sensor and its OBS hook.
@@ -15,7 +15,7 @@ from airflow.providers.huawei.cloud.sensors.huawei_obs_key import OBSObjectKeySe
 
 @task
 def export(endpoint: str, obs_dir: str) -> list[str]:
-    """Ask DLI; the archives that it names, each as ``obs://bucket/key``."""
+    """Request the export from DLI; return the archives, each as ``obs://bucket/key``."""
     from airflow.providers.huawei.cloud.hooks.dli import DLIHook
 
     body = {"obs_dir": obs_dir, "is_selected": False}

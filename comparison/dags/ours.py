@@ -1,4 +1,4 @@
-"""Export all Flink jobs of a project every night and prove the archives whole: with this provider."""
+"""Export all Flink jobs of a project every night and verify the archives: with this provider."""
 
 from __future__ import annotations
 

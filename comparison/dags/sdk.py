@@ -1,4 +1,4 @@
-"""Export all Flink jobs of a project every night and prove the archives whole: with Huawei's SDK and boto3."""
+"""Export all Flink jobs of a project every night and verify the archives: with Huawei's SDK and boto3."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 @task
 def export(obs_dir: str) -> list[str]:
-    """Ask DLI; the archives that it names, each as ``bucket/key``."""
+    """Request the export from DLI; return the archives, each as ``bucket/key``."""
     from huaweicloudsdkcore.auth.credentials import BasicCredentials
     from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException, ServiceResponseException
     from huaweicloudsdkcore.retry.backoff_strategy import BackoffStrategies
@@ -32,8 +32,8 @@ def export(obs_dir: str) -> list[str]:
     except ClientRequestException as error:
         if error.status_code == 429:
             raise
-        said = f"{error.status_code} {error.error_code} {error.error_msg} (request {error.request_id})"
-        raise AirflowFailException(f"DLI refused the export: {said}") from error
+        problem = f"{error.status_code} {error.error_code} {error.error_msg} (request {error.request_id})"
+        raise AirflowFailException(f"DLI refused the export: {problem}") from error
     if str(response.is_success).lower() != "true" or not response.zip_file:
         raise AirflowFailException(f"DLI exported nothing: {response.message}")
     return list(response.zip_file)

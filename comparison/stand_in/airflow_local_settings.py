@@ -1,4 +1,4 @@
-"""What each Airflow of the comparison gets beside its DAG: it writes down why a task failed.
+"""What each Airflow of the comparison gets beside its DAG: it records why a task failed.
 
 The OBS hook of Huawei's provider has its endpoint in its code, so the emulator's store is put in its place here: a
 stand-in for the name server, no part of what is compared.
@@ -25,14 +25,14 @@ def task_policy(task: Any) -> None:
 
 def _write_down(context: Any) -> None:
     error = context.get("exception")
-    told = {
+    failure = {
         "task": context["ti"].task_id,
         "try": context["ti"].try_number,
         "type": type(error).__name__,
         "message": str(error),
     }
     with Path(os.environ["COMPARISON_FAILURES"]).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(told) + "\n")
+        file.write(json.dumps(failure) + "\n")
 
 
 if _SERVER:
