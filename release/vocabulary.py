@@ -1,7 +1,8 @@
 """``python release/vocabulary.py [PATH …]``: words that this project does not use, and what it says instead.
 
 The rules are in CONTRIBUTING.md, *Words*. Identifiers are read as words: ``AnswerLost`` and ``lost_answer`` are
-two words each. Quotations are exempt: a line that ends with the comment ``quoted``, and the files in ``_QUOTED``.
+two words each. Quotations are exempt: a line that ends with the comment ``quoted``, in Markdown also the lines
+between ``<!-- quotation -->`` and ``<!-- end of quotation -->``, and the files in ``_QUOTED``.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ _PATHS = ("*.py", "*.md", "*.toml", "Makefile", "*.sh")
 #: written by others, generated, or a record of what was
 _QUOTED = ("CHANGELOG.md", "release/vocabulary.py", "docs/mutation.md", "docs/decisions/*", "tests/golden/*")
 _MARK = re.compile(r"(#|<!--) quoted( -->)?$")
+_BEGIN, _END = "<!-- quotation -->", "<!-- end of quotation -->"
 _WORDS = [(re.compile(rf"(?<![a-z])(?:{left})(?![a-z])", re.IGNORECASE), right) for left, right in WORDS.items()]
 _ALLOWED = re.compile("|".join(ALLOWED))
 _JOINTS = re.compile(r"_+|(?<=[a-z0-9])(?=[A-Z])")
@@ -77,8 +79,11 @@ def main(paths: Sequence[str]) -> int:
     """
     found: Counter[str] = Counter()
     for path in files(paths or ["."]):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            for word, instead in words_in(line):
+        is_quoted = False
+        for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), 1):
+            if line in (_BEGIN, _END):
+                is_quoted = line == _BEGIN
+            for word, instead in [] if is_quoted else words_in(line):
                 found[instead] += 1
                 print(f"{path}:{number}: {word!r} -> {instead}: {line.strip()[:100]}")
     for each, times in found.most_common():
