@@ -244,10 +244,10 @@ class TestGuard:
     def test_a_child_that_ends_by_itself_leaves_its_log(self) -> None:
         """So that its last words can be told; the stop removes it then."""
         ours = child_process.Child("test")
-        assert ours.last_words() == "it said nothing"
+        assert ours.last_line() == "it wrote nothing"
         ours.start([sys.executable, "-c", "print('first'); print('last')"], {})
         until(lambda: not ours.is_running)
-        assert ours.last_words() == "last"
+        assert ours.last_line() == "last"
         ours.stop()
         assert not ours.directory.exists()
 

@@ -1,10 +1,10 @@
 """A DLI to test against: the Flink job API and enough of IAM on one port, beside a real object store.
 
-It verifies signatures, keeps state, answers with the service's own codes, and goes wrong on request. Start it
+It verifies signatures, keeps state, answers with the service's own codes, and fails on request. Start it
 in a test with the fixture ``dli_emulator``, in Python with :class:`~dli_emulator.server.Emulator`, or from a shell
 with ``python -m dli_emulator``.
 
-The names here are loaded when they are first asked for, so that importing the package costs nothing.
+The names here are loaded on first use, so that importing the package costs nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __version__ = "0.1.0"
 
 
 class EmulatorError(RuntimeError):
-    """The emulator cannot start; the message is one line that says why and what to do."""
+    """The emulator cannot start; the message is one line with the reason and what to do."""
 
 
 _HOMES = {"Emulator": "server", "Fault": "faults", "Settings": "state"}

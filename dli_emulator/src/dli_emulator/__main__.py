@@ -18,7 +18,7 @@ from dli_emulator.server import Emulator
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the emulator until it is told to end.
+    """Run the emulator until Ctrl-C or SIGTERM.
 
     :param arguments: of the command line; None takes those of the process
     :returns: 0, or 1 if it could not start
@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _emulator(options) as emulator:
             emulator.faults.add(*options.fault)
-            told = emulator.describe()
-            print(json.dumps(told) if options.json else _for_people(told), flush=True)
+            described = emulator.describe()
+            print(json.dumps(described) if options.json else _for_people(described), flush=True)
             while True:
                 time.sleep(3600)
     except KeyboardInterrupt:
@@ -91,20 +91,23 @@ def _fault(text: str) -> Fault:
     try:
         fault = Fault.parse(text)
         Faults((*OPERATIONS, *S3_OPERATIONS)).add(fault)
-    except (ValueError, TypeError) as flaw:
-        raise argparse.ArgumentTypeError(str(flaw)) from None
+    except (ValueError, TypeError) as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
     return fault
 
 
 def _end(*_: object) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):  # once is enough: let it clear up
+    for number in (signal.SIGTERM, signal.SIGINT):  # once is enough: let it clean up
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
-def _for_people(told: dict[str, str]) -> str:
-    rows = [f"  {name:<12} {value}" for name, value in told.items() if name != "airflow_conn"]
-    given = {"AIRFLOW_CONN_DLI_DEFAULT": told["airflow_conn"], "AIRFLOW_VAR_DLI_BACKUP_BUCKET": told["bucket"]}
+def _for_people(described: dict[str, str]) -> str:
+    rows = [f"  {name:<12} {value}" for name, value in described.items() if name != "airflow_conn"]
+    given = {
+        "AIRFLOW_CONN_DLI_DEFAULT": described["airflow_conn"],
+        "AIRFLOW_VAR_DLI_BACKUP_BUCKET": described["bucket"],
+    }
     exports = [f"export {name}={shlex.quote(value)}" for name, value in given.items()]
     return "\n".join(["DLI emulator is up. Ctrl-C ends it.", *rows, "", *exports])
 

@@ -39,15 +39,15 @@ class Exchange:
     """One request on its way through.
 
     :param request: as it arrived
-    :param is_whole: whether its body was within the limit
+    :param is_complete: whether its body was within the limit
     :param route: the operation; None if the API is unknown
     :param path: placeholders of its path
     :param fault: the scripted fault it meets
-    :param request_id: the answer's ``X-Request-Id``
+    :param request_id: the ``X-Request-Id`` of the response
     """
 
     request: Request
-    is_whole: bool
+    is_complete: bool
     route: Route | None
     path: dict[str, str]
     fault: Fault | None
@@ -105,10 +105,10 @@ class Service:
         self._state.log.answered(exchange.request_id, reply)
         return await self._send(incoming, exchange, reply)
 
-    def _arrived(self, request: Request, is_whole: bool) -> Exchange:  # noqa: FBT001 - passed on as it comes
+    def _arrived(self, request: Request, is_complete: bool) -> Exchange:  # noqa: FBT001 - passed on as it comes
         route, path = find_route(request) or (None, {})
         fault = self._state.faults.take(route.operation) if route else None
-        exchange = Exchange(request, is_whole, route, path, fault)
+        exchange = Exchange(request, is_complete, route, path, fault)
         operation = route.operation if route else None
         kind = fault.kind if fault else None
         self._state.log.arrived(record(request, operation, self._state.clock(), exchange.request_id, kind))
@@ -124,7 +124,7 @@ class Service:
             raise
         except Refusal as refusal:
             reply = refusal.reply(exchange.request_id)
-        except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets a response
             _LOG.exception("request %s broke the emulator", exchange.request_id)
             reply = internal_error().reply(exchange.request_id)
         await asyncio.sleep(exchange.number("slow", "after"))
@@ -134,7 +134,7 @@ class Service:
 
     async def _carry_out(self, exchange: Exchange) -> Reply:
         route = exchange.route
-        if not exchange.is_whole:
+        if not exchange.is_complete:
             raise too_large()
         if route is None:
             raise unknown_api()
@@ -186,11 +186,11 @@ class Service:
 
 async def _taken(incoming: web.Request) -> tuple[Request, bool]:
     try:
-        body, is_whole = await incoming.read(), True
+        body, is_complete = await incoming.read(), True
     except web.HTTPRequestEntityTooLarge:
-        body, is_whole = b"", False
+        body, is_complete = b"", False
     headers = tuple((_text(name), _text(value)) for name, value in incoming.raw_headers)
-    return Request(incoming.method, incoming.raw_path, headers, body), is_whole
+    return Request(incoming.method, incoming.raw_path, headers, body), is_complete
 
 
 def _text(raw: bytes) -> str:
@@ -201,7 +201,7 @@ def _text(raw: bytes) -> str:
 
 
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
-#: what a browser says of a request that somebody typed, or that a page of the emulator's own made
+#: ``Sec-Fetch-Site`` of a request that somebody typed, or that a page of the emulator itself made
 _HARMLESS = ("none", "same-origin")
 #: addresses that one listens on, and that nobody is
 _ANY = {"0.0.0.0", "::"}  # noqa: S104 - they are taken away # nosec B104

@@ -1,4 +1,4 @@
-"""The bucket that archives go to, over the S3 interface of whatever store stands in for OBS."""
+"""The bucket that archives go to, over the S3 interface of the object store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def s3_client(endpoint: str, access_key: str, secret_key: str, **settings: Any) -> S3Client:  # noqa: ANN401 - botocore's
-    """Make a client, set up as the OBS manual asks for, but with path-style addresses.
+    """Make a client, configured as the OBS manual requires, but with path-style addresses.
 
     :param endpoint: base URL of the store
     :param access_key: AK
@@ -32,9 +32,9 @@ def s3_client(endpoint: str, access_key: str, secret_key: str, **settings: Any) 
     return session.client("s3", endpoint_url=endpoint, config=Config(**config))
 
 
-#: stand-ins take any region, but in any other than this one some want each new bucket to name it
+#: local stores accept any region, but with any other some require each new bucket to name it
 SIGNING_REGION = "us-east-1"
-#: what a store says of a bucket that is not there, or is somebody else's
+#: statuses for a bucket that does not exist, or belongs to somebody else
 _NOT_OURS = (403, 404)
 
 

@@ -62,7 +62,7 @@ class Call:
     def json_object(self) -> dict[str, Any]:
         """Read the body.
 
-        :raises Refusal: ``DLI.0001`` if it is no JSON object
+        :raises Refusal: ``DLI.0001`` if it is not a JSON object
         """
         try:
             body = json.loads(self.request.body, parse_constant=_no_number)
@@ -80,7 +80,7 @@ class Call:
 
 
 def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 Handler = Callable[[Call], Awaitable[Reply]]
@@ -89,7 +89,7 @@ blocking = asyncio.to_thread
 
 
 _ID = re.compile(r"[0-9]{1,19}")
-#: words for what a field may be
+#: names of the types that a field may have
 _KINDS: dict[type, str] = {
     str: "a string",
     bool: "a boolean",
@@ -102,17 +102,17 @@ _KINDS: dict[type, str] = {
 class BatchRefusal(Refusal):
     """A batch is refused, with an array of errors (seen of run; of stop and delete by analogy).
 
-    :param flaws: code and words for each id that is refused
+    :param problems: code and message for each id that is refused
     """
 
-    def __init__(self, flaws: list[tuple[str, str]]) -> None:
-        super().__init__(400, *flaws[0])
-        self._flaws = flaws
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        super().__init__(400, *problems[0])
+        self._problems = problems
 
     def reply(self, request_id: str) -> Reply:
-        """Return the answer."""
+        """Return the reply."""
         del request_id
-        return Reply(400, [{"error_code": code, "error_msg": message} for code, message in self._flaws])
+        return Reply(400, [{"error_code": code, "error_msg": message} for code, message in self._problems])
 
 
 def envelope(settings: Settings, *, success: bool, message: str = "", **payload: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
@@ -120,7 +120,7 @@ def envelope(settings: Settings, *, success: bool, message: str = "", **payload:
 
     :param settings: whether ``is_success`` is a string or a boolean
     :param success: whether the operation was executed
-    :param message: the service's words
+    :param message: the service's message
     :param payload: what the operation gives beside
     """
     truth = success if settings.boolean_is_success else str(success).lower()
@@ -128,20 +128,20 @@ def envelope(settings: Settings, *, success: bool, message: str = "", **payload:
 
 
 def done(call: Call, message: str = "", **payload: Any) -> Reply:  # noqa: ANN401 - any JSON
-    """Answer that a job call was carried out."""
+    """Return the reply to a job call that was carried out."""
     return Reply(200, envelope(call.state.settings, success=True, message=message, **payload))
 
 
 def done_with_boolean(message: str = "", **payload: Any) -> Reply:  # noqa: ANN401 - any JSON
-    """Answer that a call was carried out whose ``is_success`` is a boolean in every edition."""
+    """Return the reply to a call whose ``is_success`` is a boolean in every edition."""
     return Reply(200, {"is_success": True, "message": message, **payload})
 
 
 def batch_done(call: Call, ids: list[int], message: str) -> Reply:
-    """Answer for a batch, in the length that the settings want.
+    """Return the reply to a batch, in the length that the settings want.
 
-    :param ids: those that were asked for
-    :param message: words for each
+    :param ids: those of the request
+    :param message: message for each
     """
     settings = call.state.settings
     one = envelope(settings, success=True, message=message)
@@ -172,10 +172,10 @@ def field(body: dict[str, Any], name: str, kind: type, *, required: bool = False
 
 
 def text_field(body: dict[str, Any], name: str, longest: int) -> str | None:
-    """Return a text of a body; None if it is not there.
+    """Return a string of a body; None if it is not there.
 
     :param longest: most characters
-    :raises Refusal: ``DLI.0001`` if it is no text or too long
+    :raises Refusal: ``DLI.0001`` if it is not a string or too long
     """
     value = field(body, name, str)
     if value is not None and len(value) > longest:

@@ -53,16 +53,16 @@ class Child:
         """Whether it has not ended."""
         return self._process is not None and self._process.poll() is None
 
-    def last_words(self) -> str:
+    def last_line(self) -> str:
         """Return the last line that it wrote."""
         log = self.directory / "log"
         lines = log.read_text(errors="replace").split("\n") if log.exists() else []
-        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
 
     def stop(self) -> None:
         """End it, and remove all that it left. Does nothing if that has been done."""
         if self._process is not None:
-            self._process.communicate()  # closes the standard input, which tells the guard to end
+            self._process.communicate()  # closes the standard input, at which the guard ends
             self._process = None
         for file in self._remove:
             file.unlink(missing_ok=True)

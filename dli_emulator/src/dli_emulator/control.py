@@ -22,7 +22,7 @@ DESCRIPTION = Path(__file__).parent / "openapi.json"
 class Control:
     """Answers under ``/_emulator/``.
 
-    :param state: what is looked at and changed
+    :param state: what is shown and changed
     :param reset: makes state and bucket clean; may block
     """
 
@@ -63,8 +63,8 @@ class Control:
             given = await incoming.json()
             faults = [Fault.from_dict(item) for item in (given if isinstance(given, list) else [given])]
             self._state.faults.add(*faults)
-        except (ValueError, TypeError) as flaw:
-            return web.json_response({"error": str(flaw)}, status=400)
+        except (ValueError, TypeError) as problem:
+            return web.json_response({"error": str(problem)}, status=400)
         shown: list[dict[str, Any]] = [fault.as_dict() for fault in faults]
         return web.json_response(shown, status=201)
 

@@ -19,7 +19,7 @@ ANY_OPERATION = "*"
 _THROTTLED = "The throttling threshold has been reached: policy ip over ratelimit"
 
 
-def _texts(*values: object) -> bool:
+def _strings(*values: object) -> bool:
     return all(isinstance(value, str) for value in values)
 
 
@@ -27,9 +27,9 @@ def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-#: kind -> its parameters with their defaults; the README says what each does
+#: kind -> its parameters with their defaults; the README describes each
 KINDS: Mapping[str, Mapping[str, Any]] = {
-    # the answer comes at once and the operation is not carried out, unless the fault has ``acts``
+    # the response comes at once and the operation is not carried out, unless the fault has ``acts``
     "reply": {"status": 200, "headers": {}, "body": "", "acts": False},
     "error": {"status": 400, "code": "DLI.0999", "message": "A server-side error occurred.", "acts": False},
     "html": {"status": 502, "acts": False},
@@ -49,12 +49,12 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "cut_after": {},
     "reset_before": {},
     "reset_after": {},
-    # the operation is carried out, but the archive is not what the answer promises
+    # the operation is carried out, but the archive is not what the response promises
     "archive_missing": {},
     "archive_late": {"seconds": 2.0},
     "archive_cut": {"keep": None},
     "archive_flipped": {"at": None},
-    # the operation is carried out, but what comes of it is not what the answer promises
+    # the operation is carried out, but the result is not what the response promises
     "import_drops": {"job": None, "claims": False},
     "import_alters": {"job": None, "field": "desc", "value": "altered"},
     "statuses": {"path": ["job_submitting", "job_submit_fail"]},
@@ -67,11 +67,11 @@ S3_OPERATIONS = ("GetObject", "HeadObject", "HeadBucket", "ListObjects")
 _CHECKS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "status": ("an HTTP status", lambda value: type(value) is int and 200 <= value <= 599),  # noqa: PLR2004
     "headers": (
-        "a mapping of texts",
-        lambda value: isinstance(value, Mapping) and _texts(*value, *value.values()),
+        "a mapping of strings",
+        lambda value: isinstance(value, Mapping) and _strings(*value, *value.values()),
     ),
-    "code": ("a text", _texts),
-    "message": ("a text", _texts),
+    "code": ("a string", _strings),
+    "message": ("a string", _strings),
     "retry_after": (
         "seconds or an HTTP date",
         lambda value: value is None or isinstance(value, int | float | str),
@@ -81,7 +81,7 @@ _CHECKS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "seconds": ("seconds", _number),
     "keep": ("a number of bytes", lambda value: value is None or (type(value) is int and value >= 0)),
     "job": ("a job id", lambda value: type(value) is int),
-    "field": ("the name of a field", _texts),
+    "field": ("the name of a field", _strings),
     "claims": ("true or false", lambda value: type(value) is bool),
     "acts": ("true or false", lambda value: type(value) is bool),
     "path": (
@@ -104,7 +104,7 @@ _ONLY: Mapping[str, tuple[str, ...]] = {
 
 
 def problem_in(operation: str, kind: str, parameters: Mapping[str, Any]) -> str | None:
-    """Tell what is wrong with a fault, or None.
+    """Return what is wrong with a fault, or None.
 
     :param operation: that it is for
     :param kind: one of :data:`KINDS`, if all is well
@@ -152,9 +152,9 @@ class Fault:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        flaw = problem_in(self.operation, self.kind, self.parameters)
-        if flaw:
-            raise ValueError(flaw)
+        problem = problem_in(self.operation, self.kind, self.parameters)
+        if problem:
+            raise ValueError(problem)
         if self.times is not None and (type(self.times) is not int or self.times < 1):
             raise ValueError(f"times must be a whole number from 1, or None for all requests, not {self.times!r}")
 
@@ -164,7 +164,7 @@ class Fault:
 
     @property
     def acts(self) -> bool:
-        """Whether the operation is carried out before the answer that is no answer to it."""
+        """Whether the operation is carried out before the scripted response."""
         return bool(self.parameters.get("acts"))
 
     def as_dict(self) -> dict[str, Any]:
@@ -176,7 +176,7 @@ class Fault:
         """Make a fault of one flat mapping, as the control endpoint gets it.
 
         :param given: ``kind``, perhaps ``operation`` and ``times``, and the kind's parameters
-        :raises TypeError: if it is no mapping
+        :raises TypeError: if it is not a mapping
         :raises ValueError: as for the class
         """
         if not isinstance(given, Mapping):

@@ -25,7 +25,7 @@ STATUSES = (
 )
 #: most characters of a job's name
 NAME_LENGTH = 57
-#: ``root_id`` of a job that is no child of an edge job
+#: ``root_id`` of a job without a parent edge job
 NO_ROOT = -1
 
 _ALWAYS = (
@@ -106,7 +106,7 @@ CONFIG: Mapping[str, Any] = dict.fromkeys(
 
 @dataclass
 class FlinkJob:
-    """One job. The fields bear the manual's names; times are epoch milliseconds; None goes out as null.
+    """One job. The fields have the manual's names; times are epoch milliseconds; None goes out as null.
 
     :param job_id: 64-bit id
     :param name: at most 57 characters
@@ -120,7 +120,7 @@ class FlinkJob:
     :param enterprise_project: ``sys_enterprise_project_name``; filtered by, never shown
     :param plan: statuses to come: epoch seconds and status
     :param runs: how often it was submitted to run; never shown
-    :param stops: how often it was asked to stop; never shown
+    :param stops: how many requests stopped it; never shown
     :param resumed: whether its last run started from a savepoint; never shown
     """
 
@@ -174,10 +174,10 @@ class FlinkJob:
         :param step: seconds that each lasts
         """
         self.plan = [(now + number * step, status) for number, status in enumerate(path)]
-        self.settle(now)
+        self.update_status(now)
 
-    def settle(self, now: float) -> None:
-        """Come to the status of this moment.
+    def update_status(self, now: float) -> None:
+        """Set the status of this moment.
 
         :param now: epoch seconds
         """
@@ -200,7 +200,7 @@ class FlinkJob:
 
 
 FIRST_ID = 100
-#: how many the manual's example of the list tells of
+#: as many as in the manual's example of the list
 DEFAULT_COUNT = 26
 #: 2026-01-15T08:00:00Z, when the first of them was made
 _EPOCH = 1_768_464_000_000

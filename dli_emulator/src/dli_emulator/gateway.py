@@ -1,4 +1,4 @@
-"""The gateway before the services: who is asking, may they, and the faults that it answers itself."""
+"""The gateway before the services: authentication, authorization, and the faults that it answers itself."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _HTML = """<html>
 
 
 def identify(state: State, request: Request, project_id: str | None, skew: float = 0.0) -> None:
-    """Let a request pass if it proves who sent it and asks for that one's project.
+    """Let a request pass if it is authenticated and its project belongs to the sender.
 
     :param state: knows the keys and tokens
     :param request: as it arrived
     :param project_id: of the path; None if the API has none
     :param skew: seconds that the service's clock is off
-    :raises Refusal: 401 ``APIGW.0301``, ``APIGW.0303`` or ``APIGW.0307``. INVENTED, since neither answer is
+    :raises Refusal: 401 ``APIGW.0301``, ``APIGW.0303`` or ``APIGW.0307``. INVENTED, since neither is
         established: 403 ``APIGW.0302`` for a foreign project, ``APIGW.0301`` for a temporary key that has ended
     """
     authorization = request.header("Authorization")
@@ -52,8 +52,8 @@ def _check_signature(state: State, request: Request, authorization: str, skew: f
     try:
         proof = parse_authorization(authorization)
         signed = signing_time(request)
-    except MalformedAuthorization as flaw:
-        raise _unauthorized(str(flaw)) from None
+    except MalformedAuthorization as problem:
+        raise _unauthorized(str(problem)) from None
     key = state.keys.access_keys.get(proof.access_key)
     if key is None:
         raise _unauthorized(f"ak {proof.access_key} not exist")
@@ -126,12 +126,12 @@ def too_large() -> Refusal:
 
 
 def scripted_reply(fault: Fault, state: State, request: Request) -> Reply | None:
-    """Return the answer of a fault that answers instead of the service, or None for any other.
+    """Return the scripted reply of a fault, or None if the service replies itself.
 
     :param fault: the fault that the request met
-    :param state: whose settings say how success is written
+    :param state: whose settings choose how success is written
     :param request: as it arrived
-    :raises Refusal: where the answer is an error of the service
+    :raises Refusal: where the reply is an error of the service
     """
     if refusal := _scripted_refusal(fault, request):
         raise refusal

@@ -41,12 +41,12 @@ def main() -> int:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--remove", type=Path, action="append", default=[])
     parser.add_argument("command", nargs="+")
-    told = parser.parse_args()
+    options = parser.parse_args()
     die_with_parent(signal.SIGTERM)
-    with (told.directory / "log").open("wb") as log:
+    with (options.directory / "log").open("wb") as log:
         child = subprocess.Popen(  # noqa: S603 - the emulator's own command
-            told.command,
-            cwd=told.directory,
+            options.command,
+            cwd=options.directory,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -65,10 +65,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     threading.Thread(target=stop_at_end_of_input, daemon=True).start()
     code = child.wait()
-    for file in told.remove if stopping.is_set() else []:
+    for file in options.remove if stopping.is_set() else []:
         file.unlink(missing_ok=True)
     if stopping.is_set():
-        shutil.rmtree(told.directory, ignore_errors=True)
+        shutil.rmtree(options.directory, ignore_errors=True)
     return code
 
 

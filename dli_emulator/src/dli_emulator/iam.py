@@ -34,7 +34,7 @@ async def list_projects(call: Call) -> Reply:
 async def create_token(call: Call) -> Reply:
     """Return a token, scoped to a project, for a user's password or another token (``POST /v3/auth/tokens``).
 
-    INVENTED: that any token may be exchanged, as keystone has it; IAM's manual tells of it for federated users.
+    INVENTED: that any token may be exchanged, as keystone has it; IAM's manual describes it for federated users.
     """
     try:
         auth = call.json_object()["auth"]
@@ -81,7 +81,7 @@ def _live_token(state: State, value: str) -> Token | None:
 
 
 async def show_token(call: Call) -> Reply:
-    """Tell what a token is good for (``GET /v3/auth/tokens``)."""
+    """Show a token (``GET /v3/auth/tokens``)."""
     token = _live_token(call.state, call.request.header("X-Subject-Token") or "")
     if token is None:
         return refused(404, "The token does not exist or has expired.", "Not Found")
@@ -135,16 +135,16 @@ def _own_url(call: Call, path: str) -> str:
     return f"http://{call.request.header('Host')}{path}"
 
 
-#: seconds that a temporary key may be asked for
+#: seconds that a temporary key may be requested for
 _LIVES = range(900, 86401)
-#: seconds that a session token of the metadata service may be asked for
+#: seconds that a session token of the metadata service may be requested for
 _SESSIONS = range(1, 21601)
 
 
 async def create_security_token(call: Call) -> Reply:
     """Return a temporary key (``POST /v3.0/OS-CREDENTIAL/securitytokens``).
 
-    INVENTED, since the manual's words were not at hand: the messages of refusals.
+    INVENTED, since the manual's texts were not at hand: the messages of refusals.
     """
     try:
         identity = call.json_object()["auth"]["identity"]

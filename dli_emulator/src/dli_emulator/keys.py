@@ -1,4 +1,4 @@
-"""Who may come in: access keys with their lock-outs, users with their passwords, tokens with their ends."""
+"""Access keys with their lock-outs, users with their passwords, tokens with their expiry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_FAILURES = 5
 LOCK_SECONDS = 300.0
 #: seconds that a token lives
 TOKEN_SECONDS = 24 * 3600.0
-#: seconds that a temporary key lives if nobody asks for another time
+#: seconds that a temporary key lives unless the request has another time
 KEY_SECONDS = 900.0
 
 
@@ -98,7 +98,7 @@ class KeyRing:
         self.agencies: set[Agency] = set()
         #: seconds that a new token lives
         self.token_seconds = TOKEN_SECONDS
-        #: seconds that a new temporary key lives, whatever is asked for; None gives what is asked for
+        #: seconds that a new temporary key lives, whatever was requested; None takes the requested time
         self.key_seconds: float | None = None
 
     def add_key(self, access_key: str, secret_key: str, security_token: str | None = None) -> AccessKey:
@@ -114,7 +114,7 @@ class KeyRing:
     def issue_key(self, seconds: float = KEY_SECONDS) -> AccessKey:
         """Return out a temporary key.
 
-        :param seconds: that it shall live, unless :attr:`key_seconds` says otherwise
+        :param seconds: that it lives, unless :attr:`key_seconds` is set
         """
         key = self.add_key(f"HST{token_hex(9).upper()}"[:20], token_hex(20), f"gQpjbi{token_hex(60)}")
         key.expires = self._clock() + (seconds if self.key_seconds is None else self.key_seconds)

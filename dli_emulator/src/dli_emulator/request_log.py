@@ -28,7 +28,7 @@ _SECRET_FIELDS = {"password", "token", "secret", "securitytoken"}
 
 @dataclass(frozen=True)
 class Recorded:
-    """One request and its answer. Signature, tokens and passwords are redacted.
+    """One request and its response. Signature, tokens and passwords are redacted.
 
     :param operation: such as ``ExportFlinkJobs``; None if the API is unknown
     :param method: in upper case
@@ -37,11 +37,11 @@ class Recorded:
     :param headers: lower-case name to value
     :param body: text
     :param time: epoch seconds of the arrival
-    :param request_id: the answer's ``X-Request-Id``
+    :param request_id: the ``X-Request-Id`` of the response
     :param access_key: who claimed to have signed it; None with a token
     :param fault: kind of the scripted fault it met, if any
     :param acted: whether the operation was carried out
-    :param status: HTTP status of the answer; None while it is under way, and if none was sent
+    :param status: HTTP status of the response; None until it is sent
     :param error_code: the service's code, if it refused
     """
 
@@ -68,9 +68,9 @@ def record(request: Request, operation: str | None, moment: float, request_id: s
     """Write down a request that has just arrived.
 
     :param request: as it arrived
-    :param operation: what it asks for; None if that is unknown
+    :param operation: its operation; None if that is unknown
     :param moment: epoch seconds
-    :param request_id: that the answer will carry
+    :param request_id: that the response will have
     :param fault: kind of the fault it meets
     """
     named = re.search(r"(?:Access|Credential)=([^,/\s]+)", request.header("Authorization") or "")
@@ -100,14 +100,14 @@ class RequestLog:
             return iter(list(self._records.values()))
 
     def arrived(self, entry: Recorded) -> None:
-        """Add a request whose answer is not known yet."""
+        """Add a request that has arrived."""
         with self._lock:
             self._records[entry.request_id] = entry
             if len(self._records) > _KEPT:
                 del self._records[next(iter(self._records))]
 
     def answered(self, request_id: str, reply: Reply) -> None:
-        """Fill in the answer, unless the log was cleared meanwhile."""
+        """Add the response, unless the log was cleared meanwhile."""
         self._change(request_id, status=reply.status, error_code=reply.error_code)
 
     def acted(self, request_id: str) -> None:

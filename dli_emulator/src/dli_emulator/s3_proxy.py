@@ -32,7 +32,7 @@ _PROOF = re.compile(
     rf"{ALGORITHM} +Credential=(?P<key>[^/,\s]+)/(?P<day>\d{{8}})/(?P<region>[^/,\s]+)/s3/aws4_request, *"
     r"SignedHeaders=(?P<headers>[^,\s]+), *Signature=(?P<signature>[0-9a-f]{64})"
 )
-# What belongs to this connection, or to the signature that is made anew.
+# What belongs to this connection, or to the signature that is made again.
 _NOT_FORWARDED = {
     "authorization",
     "connection",
@@ -48,11 +48,11 @@ _NOT_RETURNED = {"connection", "date", "keep-alive", "server", "transfer-encodin
 
 
 @dataclass
-class S3Refusal(Exception):  # noqa: N818 - an answer, not a fault of the emulator
-    """The store's interface says no.
+class S3Refusal(Exception):  # noqa: N818 - a response, not an error of the emulator
+    """The S3 interface refuses a request.
 
     :param code: S3's error code
-    :param message: its words
+    :param message: its message
     """
 
     code: str
@@ -153,7 +153,7 @@ async def _passed_on(
 
 
 def _operation(incoming: web.Request) -> str:
-    """Name what is asked, as S3 does; the first part of the path is the bucket."""
+    """Return the operation, named as in S3; the first part of the path is the bucket."""
     key = incoming.path.strip("/").partition("/")[2]
     names = {"GET": ("ListObjects", "GetObject"), "HEAD": ("HeadBucket", "HeadObject")}
     return names.get(incoming.method, ("other", "other"))[bool(key)]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-#: seconds that requests under way have when the server stops
+#: seconds that requests in progress have when the server stops
 _GRACE = 0.2
 #: bytes that a request line or a header may have, as at the real gateway
 _LONGEST_LINE = 32 * 1024
@@ -189,7 +189,7 @@ class Emulator:
             stack.callback(store.stop)
             self._bucket = store.start()
             stack.callback(self._bucket.client.close)
-            self._settle(store, listener.getsockname()[1])
+            self._set_addresses(store, listener.getsockname()[1])
             s3_proxy = S3AuthProxy(self.state, store.endpoint)
             await stack.enter_async_context(s3_proxy.open())
             service = Service(self.state, self._bucket, self.reset, s3_proxy, self._hosts)
@@ -205,7 +205,7 @@ class Emulator:
             await SockSite(runner, listener).start()
             yield
 
-    def _settle(self, store: Store, port: int) -> None:
+    def _set_addresses(self, store: Store, port: int) -> None:
         given = self._address[0]
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(given, given)  # noqa: S104 - compared # nosec B104
         self.dli = self.iam = f"http://{host}:{port}"
@@ -294,7 +294,7 @@ class Background:
 
     def __init__(self, serving: Callable[[], AbstractAsyncContextManager[None]], name: str) -> None:
         self._serving = serving
-        self._settled = threading.Event()
+        self._started = threading.Event()
         self._failure: BaseException | None = None
         self._end = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -303,7 +303,7 @@ class Background:
         """Start; return when it serves, or raise what kept it from that."""
         self._loop = asyncio.new_event_loop()
         self._thread.start()
-        self._settled.wait()
+        self._started.wait()
         if self._failure is not None:
             self._thread.join()
             raise self._failure
@@ -321,9 +321,9 @@ class Background:
         except BaseException as failure:  # noqa: BLE001 - raised again by start
             self._failure = failure
         finally:
-            self._settled.set()
+            self._started.set()
 
     async def _serve(self) -> None:
         async with self._serving():
-            self._settled.set()
+            self._started.set()
             await self._end.wait()

@@ -31,13 +31,13 @@ _AUTHORIZATION = re.compile(
 )
 
 
-class MalformedAuthorization(ValueError):  # noqa: N818 - says what the header is
-    """The proof cannot be read; the text says which part of it."""
+class MalformedAuthorization(ValueError):  # noqa: N818 - named after what the header is
+    """The header cannot be read; the message names the part of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """What an ``Authorization`` header says.
+    """The parts of an ``Authorization`` header.
 
     :param access_key: who claims to have signed
     :param signed_headers: names that were signed, in the order given
@@ -87,7 +87,7 @@ def is_signed(request: Request, proof: Authorization, secret: str) -> bool:
     """Return whether the request is the one that was signed, with this secret.
 
     :param request: as it arrived
-    :param proof: what its ``Authorization`` says
+    :param proof: its ``Authorization``
     :param secret: of the access key that claims it
     """
     date = request.header(DATE_HEADER) or ""
@@ -117,7 +117,7 @@ def canonical_request(request: Request, signed_headers: Sequence[str]) -> str:
 
 
 def canonical_path(path: str) -> str:
-    """Decode the path, encode each segment anew, and end it with a slash.
+    """Decode the path, encode each segment again, and end it with a slash.
 
     :param path: as it arrived
     """
@@ -135,21 +135,21 @@ def canonical_query(pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def content_hash(request: Request) -> str:
-    """Return the hash that was signed: the one told in ``X-Sdk-Content-Sha256``, else that of the body.
+    """Return the hash that was signed: the one in ``X-Sdk-Content-Sha256``, else that of the body.
 
     :param request: as it arrived
     """
-    told = request.header(CONTENT_HEADER)
-    return told if told and request.body else hashlib.sha256(request.body).hexdigest()
+    declared = request.header(CONTENT_HEADER)
+    return declared if declared and request.body else hashlib.sha256(request.body).hexdigest()
 
 
 def content_matches(request: Request) -> bool:
-    """Return whether ``X-Sdk-Content-Sha256``, where given, is the body's hash or says that it is unsigned.
+    """Return whether ``X-Sdk-Content-Sha256``, where given, is the body's hash or marks it as unsigned.
 
     :param request: as it arrived
     """
-    told = request.header(CONTENT_HEADER)
-    return not told or told == UNSIGNED_PAYLOAD or told == hashlib.sha256(request.body).hexdigest()
+    declared = request.header(CONTENT_HEADER)
+    return not declared or declared == UNSIGNED_PAYLOAD or declared == hashlib.sha256(request.body).hexdigest()
 
 
 def string_to_sign(date: str, scope: Sequence[str] | None, canonical: str) -> str:

@@ -22,13 +22,13 @@ DEFAULT_AGENCY = Agency("emulator-agency", "granting-domain")
 
 @dataclass
 class Settings:
-    """Where the editions of the manual differ, or say nothing: which way the emulator goes.
+    """Choices where the editions of the manual differ or are silent.
 
     :param boolean_is_success: job calls answer ``is_success`` as a JSON boolean; the default is a string
-    :param names_2020: fields bear the names of 2020, such as ``zip_files``
+    :param names_2020: fields have the names of 2020, such as ``zip_files``
     :param lenient_obs_dir: ``obs_dir`` may have ``obs://`` before it and slashes at its ends
     :param metadata_version: 2 hands out keys for a session token only; 1 knows no session tokens
-    :param quoted_ids: an import gives ids as texts, as the manual's example does
+    :param quoted_ids: an import returns ids as strings, as the manual's example does
     :param batch_answer: a batch is answered with ``each``, one envelope for every id, ``one`` for all of them in
         an array, or ``object``, one without an array as before 2023
     :param step_seconds: how long a job stays in each status on its way
@@ -70,7 +70,7 @@ class State:
 
     :param identity: whom it belongs to
     :param jobs: how many sample jobs there are, or the jobs themselves
-    :param settings: which way to go where the manual is unclear
+    :param settings: choices where the manual is unclear
     :param operations: names that a fault may be set for
     :param clock: gives epoch seconds
     """
@@ -89,7 +89,7 @@ class State:
         self.faults = Faults(operations)
         self._first_jobs = jobs if isinstance(jobs, int) else deepcopy(list(jobs))
         self._first_settings = settings or Settings()
-        #: how often the state was made anew; what was begun in an older one must not finish in this
+        #: counts the resets; what was begun before one must not finish after it
         self.generation = 0
         self._last_stamp = 0
         self._lock = threading.Lock()
@@ -116,7 +116,7 @@ class State:
 
     @property
     def jobs(self) -> dict[int, FlinkJob]:
-        """The jobs of the first project, by id, as they were when they were last looked at."""
+        """The jobs of the first project, by id, with the status that was last updated."""
         return self.projects[self.identity.project_id].jobs
 
     def job(self, job_id: int) -> FlinkJob | None:
@@ -194,7 +194,7 @@ class Project:
     :param project_id: its id
     :param name: its name; the region's, unless it is a sub-project
     :param clock: gives epoch seconds
-    :param jobs: by id, as they were when they were last looked at; see :meth:`job`
+    :param jobs: by id, with the status that was last updated; see :meth:`job`
     :param templates: by id
     :param buckets: that DLI was let into
     :param roles: of DLI's agency
@@ -215,7 +215,7 @@ class Project:
         """
         job = self.jobs.get(job_id)
         if job is not None:
-            job.settle(self.clock())
+            job.update_status(self.clock())
         return job
 
     def current_jobs(self) -> list[FlinkJob]:
@@ -223,7 +223,7 @@ class Project:
         now = self.clock()
         jobs = list(self.jobs.values())
         for job in jobs:
-            job.settle(now)
+            job.update_status(now)
         return jobs
 
     def named(self, name: str) -> FlinkJob | None:

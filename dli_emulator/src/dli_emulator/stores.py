@@ -83,7 +83,7 @@ class Store(Protocol):
         ...
 
     def give_up(self) -> None:
-        """Let a start that is under way fail soon. May be called from another thread."""
+        """Let a start that is in progress fail soon. May be called from another thread."""
         ...
 
     def stop(self) -> None:
@@ -100,7 +100,7 @@ class ChildStore(ABC):
 
     name: str
     any_region = True
-    #: something to ask for to see whether it is up
+    #: path of a request that checks whether it is up
     probe = "/"
 
     def __init__(self, access_key: str, secret_key: str) -> None:
@@ -120,18 +120,18 @@ class ChildStore(ABC):
             self._child = child = Child(self.name)
             port = self._launch(child)
             self.endpoint = f"http://{HOST}:{port}"
-            if self._until(partial(_ask, port, self.probe), child) and self._until(self._prepare, child):
+            if self._until(partial(_probe, port, self.probe), child) and self._until(self._prepare, child):
                 client = s3_client(self.endpoint, self.access_key, self.secret_key, **QUICK)
                 bucket = Bucket(client, DEFAULT_BUCKET, Owned.STORE)
                 if self._until(bucket.prepare, child):
                     return bucket
                 client.close()
-            words = child.last_words()
+            words = child.last_line()
             child.stop()
         raise EmulatorError(f"the object store {self.name} does not start: {words}")
 
     def give_up(self) -> None:
-        """Let a start that is under way fail soon."""
+        """Let a start that is in progress fail soon."""
         self._given_up = True
 
     def stop(self) -> None:
@@ -147,22 +147,22 @@ class ChildStore(ABC):
         """Do what must be done once it listens; called again while it fails."""
 
     def _until(self, act: Callable[[], None], child: Child) -> bool:
-        """Try until it works; tell whether it did before the child ended or the time was up."""
+        """Repeat until it works; return whether it did before the child ended or the time was up."""
         end = time.monotonic() + _STARTING
         while child.is_running and not self._given_up and time.monotonic() < end:
             try:
                 act()
-            except Exception:  # noqa: BLE001 - whatever a store says that is not ready
+            except Exception:  # noqa: BLE001 - whatever a store returns that is not ready
                 time.sleep(_PAUSE)
             else:
                 return True
         return False
 
 
-def _ask(port: int, path: str) -> None:
+def _probe(port: int, path: str) -> None:
     with closing(HTTPConnection(HOST, port, timeout=1)) as connection:
         connection.request("GET", path)
-        connection.getresponse()  # whatever it says
+        connection.getresponse()  # whatever it is
 
 
 class SeaweedFS(ChildStore):
@@ -201,7 +201,7 @@ class SeaweedFS(ChildStore):
         }
         arguments = [f"-{name}={value}" for name, value in options.items()]
         command = [str(self.program()), "-logtostderr=true", "mini", *arguments]
-        # Near a limit its garbage collector never rests: a fifth of a core while nobody asks anything.
+        # Near a limit its garbage collector never rests: a fifth of a core while there are no requests.
         child.start(command, {"GOMEMLIMIT": "off"}, remove=self._sockets(ports))
         return ports["s3.port"]
 
@@ -213,8 +213,8 @@ class SeaweedFS(ChildStore):
 
     def _identities(self) -> dict[str, Any]:
         key = {"accessKey": self.access_key, "secretKey": self.secret_key}
-        rights = ["Admin", "Read", "Write", "List", "Tagging"]
-        return {"identities": [{"name": "emulator", "credentials": [key], "actions": rights}]}
+        actions = ["Admin", "Read", "Write", "List", "Tagging"]
+        return {"identities": [{"name": "emulator", "credentials": [key], "actions": actions}]}
 
 
 #: IAM calls that make a user, after which moto checks each signature
@@ -223,7 +223,7 @@ _ALLOW_ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action
 
 
 class Moto(ChildStore):
-    """moto's server. It checks signatures, since it is given a user of its own and then told to."""
+    """moto's server. It checks signatures, since a user is created and authentication is then switched on."""
 
     name = "moto"
     #: its users are those of one partition, and a region such as cn-north-4 is of another

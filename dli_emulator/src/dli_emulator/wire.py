@@ -63,11 +63,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer to be sent.
+    """A reply to be sent.
 
     :param status: HTTP status
     :param body: JSON value; text and bytes go out as they are
-    :param headers: beside those that every answer carries
+    :param headers: beside those of every reply
     """
 
     status: int
@@ -90,13 +90,13 @@ class Reply:
         return code if isinstance(code, str) else None
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the emulator
-    """The service says no.
+class Refusal(Exception):  # noqa: N818 - a reply, not an error of the emulator
+    """The service refuses a request.
 
     :param status: HTTP status
     :param code: the service's error code, such as ``DLI.16001`` or ``APIGW.0301``
-    :param message: the service's words
-    :param headers: beside those that every answer carries
+    :param message: the service's message
+    :param headers: beside those of every reply
     """
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
@@ -107,7 +107,7 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the emulator
         self.headers = headers or {}
 
     def reply(self, request_id: str) -> Reply:
-        """Return the answer: the gateway names the request in the body, DLI does not.
+        """Return the reply: the gateway names the request in the body, DLI does not.
 
         :param request_id: of the request refused
         """
@@ -119,7 +119,7 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the emulator
 
 
 class ConnectionDropped(Exception):  # noqa: N818 - what happens to the connection
-    """The connection ends without an answer."""
+    """The connection ends without a reply."""
 
 
 def drop_connection(incoming: web.Request, *, hard: bool) -> web.Response:

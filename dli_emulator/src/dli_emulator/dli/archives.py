@@ -2,7 +2,7 @@
 
 INVENTED: DLI publishes neither the names nor the contents of the entries. Here each job is one entry
 ``<job_id>.json`` in the shape of ``job_detail``. An import reads an entry as the export writes it; an archive
-that cannot be read, an object in a directory that is no archive, and a missing one are ``DLI.29002``; several
+that cannot be read, any other object in a directory, and a missing one are ``DLI.29002``; several
 archives of a directory with a job of one name are refused as a whole with ``DLI.0006``.
 """
 
@@ -96,7 +96,7 @@ def _selected(call: Call, body: dict[str, Any]) -> list[FlinkJob]:
 
 
 _NOT_IMPORTED = -1
-_CLASH = "The job name already exists"
+_CONFLICT = "The job name already exists"
 _CREATED = "Job successfully created"
 _COVERED = "Job successfully updated"
 
@@ -110,7 +110,7 @@ async def import_flink_jobs(call: Call) -> Reply:
     jobs = [job for data in archives for job in _read(zip_file, data)]
     names = [job["name"] for job in jobs]
     if len(set(names)) < len(names):
-        raise Refusal(400, "DLI.0006", _CLASH)
+        raise Refusal(400, "DLI.0006", _CONFLICT)
     mapping = [each for job in jobs if (each := _import(call, job, cover=cover))]
     name = "jobs_mapping" if call.state.settings.names_2020 else "job_mapping"
     return done(call, "The job is successfully imported.", **{name: mapping})
@@ -132,8 +132,8 @@ def _archives(call: Call, zip_file: str) -> list[bytes]:
 def _read(zip_file: str, data: bytes) -> list[dict[str, Any]]:
     try:
         return jobs_in(data)
-    except UnreadableError as flaw:
-        raise Refusal(400, "DLI.29002", f"zip file path error: {zip_file}: {flaw}") from None
+    except UnreadableError as problem:
+        raise Refusal(400, "DLI.29002", f"zip file path error: {zip_file}: {problem}") from None
 
 
 def _wrong_path(zip_file: str) -> Refusal:
@@ -141,7 +141,7 @@ def _wrong_path(zip_file: str) -> Refusal:
 
 
 def _import(call: Call, shown: dict[str, Any], *, cover: bool) -> dict[str, Any] | None:
-    """Import one job; what the mapping says of it, or None if a fault keeps it out."""
+    """Import one job; return its mapping, or None if a fault prevents it."""
     old_id = int(shown["job_id"])
     fault = call.fault
     if fault and fault.kind == "import_drops" and old_id == fault["job"]:
@@ -152,7 +152,7 @@ def _import(call: Call, shown: dict[str, Any], *, cover: bool) -> dict[str, Any]
         home[name] = fault["value"]
     there = call.project.named(shown["name"])
     if there and not cover:
-        return _mapped(call, old_id, _NOT_IMPORTED, _CLASH)
+        return _mapped(call, old_id, _NOT_IMPORTED, _CONFLICT)
     if there:
         _restore(there, shown)
         return _mapped(call, old_id, there.job_id, _COVERED)
@@ -211,8 +211,8 @@ def jobs_in(data: bytes) -> list[dict[str, Any]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             jobs = [json.loads(archive.read(name)) for name in archive.namelist()]
-    except (zipfile.BadZipFile, ValueError, EOFError, zlib.error, NotImplementedError) as flaw:
-        raise UnreadableError(str(flaw)) from None
+    except (zipfile.BadZipFile, ValueError, EOFError, zlib.error, NotImplementedError) as problem:
+        raise UnreadableError(str(problem)) from None
     if not jobs or not all(isinstance(job, dict) and "job_id" in job and "name" in job for job in jobs):
         raise UnreadableError("there are no jobs in it")
     return jobs

@@ -174,7 +174,7 @@ def checked_settings(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def checked_graph_settings(body: dict[str, Any]) -> None:
-    """Look at what the graph of a SQL text is made with (dli_02_0316).
+    """Check the parameters of the graph of a SQL text (dli_02_0316).
 
     :param body: of the request
     :raises Refusal: ``DLI.0001`` if a setting is of another kind, or none of those that there are

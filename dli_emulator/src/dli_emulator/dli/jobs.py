@@ -73,7 +73,7 @@ async def show_execution_graph(call: Call) -> Reply:
 async def create_sql_job_graph(call: Call) -> Reply:
     """Make the graph of a SQL text (dli_02_0316).
 
-    INVENTED: a text without ``insert into`` is wrong, which is told with HTTP 200; the form of the graph.
+    INVENTED: a text without ``insert into`` is refused with HTTP 200; the form of the graph.
     """
     job_of_path(call, "DLI.16001")
     body = call.json_object()
@@ -96,7 +96,7 @@ _TRUTHS = {"true": True, "false": False}
 
 @dataclass(frozen=True)
 class Listing:
-    """Which jobs are asked for, in which order, and which page of them.
+    """Which jobs to list, in which order, and which page of them.
 
     :param tests: each must hold for a job to be listed
     :param descending: newest first
@@ -250,7 +250,7 @@ async def delete_jobs(call: Call) -> Reply:
 
 
 async def trigger_savepoint(call: Call) -> Reply:
-    """Make a savepoint of a running job (dli_02_0392). The answer's message is JSON itself."""
+    """Trigger a savepoint of a running job (dli_02_0392). The message of the response is JSON itself."""
     job = job_of_path(call, "DLI.16001")
     body = call.json_object()
     if field(body, "action", str, required=True) != "TRIGGER":
@@ -267,13 +267,13 @@ async def trigger_savepoint(call: Call) -> Reply:
 
 
 async def import_savepoint(call: Call) -> Reply:
-    """Tell a job which savepoint to start from (dli_02_0393)."""
+    """Set the savepoint that a job starts from (dli_02_0393)."""
     job = job_of_path(call, "DLI.16001")
     body = call.json_object()
     path = field(body, "savepoint_path", str, required=True)
     number = field(body, "job_id", int)
     if number is not None and not 0 < number < 1 << 63:
-        raise Refusal(400, "DLI.0001", "The parameter job_id is no id.")
+        raise Refusal(400, "DLI.0001", "The parameter job_id is not a valid id.")
     if not path.startswith("obs://"):
         raise Refusal(400, "DLI.0001", "The parameter savepoint_path must be obs://bucket/directory.")
     job.has_savepoint, job.savepoint_path = True, path
