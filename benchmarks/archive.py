@@ -1,8 +1,8 @@
-"""How fast archives are proven; all ratios come from one run.
+"""How fast archives are verified; all ratios come from one run.
 
 The yardstick is what cannot be saved: inflating, CRC-32 and SHA-256 of the same bytes, in memory, entry after
 entry and nothing else. It keeps one core busy; ours takes SHA-256 beside inflating, if there
-is a second one. ``--one-core`` forbids that, and tells the least ratio beside the one that is wanted: it lies so
+is a second one. ``--one-core`` forbids that, and prints the least ratio beside the one that is wanted: it lies so
 near that noise decides, so ``bench.py --check`` holds it, not this.
 """
 
@@ -43,7 +43,7 @@ class Pipe(io.RawIOBase):
         self.parts: list[bytes] = []
 
     def writable(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def write(self, data: object, /) -> int:
@@ -83,7 +83,7 @@ def sample(label: str, count: int, size: int, suffix: str, *, pipe: bool = False
 
 
 def yardstick(data: bytes) -> Callable[[], None]:
-    """Give a function that does nothing but what has to be done."""
+    """Return a function that does only what cannot be saved."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         places = [(info.header_offset, info.compress_size) for info in archive.infolist()]
     spans = []
@@ -159,7 +159,7 @@ def directory_level(data: bytes) -> bool:
 
 
 def main() -> int:
-    """Print everything; the exit status says whether the limits are kept."""
+    """Print everything; the exit status shows whether the limits are kept."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--one-core", action="store_true", help="leave one processor to it; on Linux")
     one_core = parser.parse_args().one_core

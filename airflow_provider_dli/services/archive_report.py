@@ -50,7 +50,7 @@ class ArchiveReport:
 
     :param place: where it is, or should be
     :param level: how much of it was to be read
-    :param facts: what OBS says of it; None if it does not exist
+    :param facts: its metadata in OBS; None if it does not exist
     :param report: what reading it showed; None if it was not read
     :param object_findings: what was found beside that, of the object as a whole
     """

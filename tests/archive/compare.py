@@ -1,4 +1,4 @@
-"""Prints what ours, ``ZipFile.testzip`` and ``unzip -t`` say of every archive of the corpus, as a Markdown table.
+"""Print how ours, ``ZipFile.testzip`` and ``unzip -t`` find every archive of the corpus, as a Markdown table.
 
 ``python tests/archive/compare.py`` prints it; ``--update docs/archive.md`` puts it between the page's markers.
 """
@@ -46,8 +46,8 @@ def table() -> str:
     """Compare, and sum up."""
     bad = import_module("zip_corpus.bad_structure").STRUCTURE | import_module("zip_corpus.bad_entries").ENTRIES
     good = import_module("zip_corpus.good").GOOD
-    rows = [(name, *judge(case.make(), case)) for name, case in bad.items()]
-    fine = [judge(make(), None) for make in good.values()]
+    rows = [(name, *compare(case.make(), case)) for name, case in bad.items()]
+    fine = [compare(make(), None) for make in good.values()]
     errors = [row for row in rows if row[1] == "defect" and SPECIAL not in row]
     counts = [sum(row[column] != "passes" for row in errors) for column in (2, 4, 5)]
     alarms = [sum(verdict[column] != "passes" for verdict in fine) for column in (1, 3, 4)]
@@ -66,8 +66,8 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def judge(data: bytes, case: Any) -> tuple[str, str, str, str, str]:
-    """Tell what kind of case it is, and what the three say."""
+def compare(data: bytes, case: Any) -> tuple[str, str, str, str, str]:
+    """Return what kind of case it is, and the result of each of the three."""
     from airflow_provider_dli.archive import inspect  # noqa: PLC0415 - found through the path set above
     from airflow_provider_dli.archive.report import WARNINGS  # noqa: PLC0415 - likewise
 
@@ -82,7 +82,7 @@ def judge(data: bytes, case: Any) -> tuple[str, str, str, str, str]:
 
 
 def testzip(data: bytes) -> str:
-    """Ask Python's own module."""
+    """Test with Python's own module."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return "passes" if archive.testzip() is None else "finds"
@@ -91,7 +91,7 @@ def testzip(data: bytes) -> str:
 
 
 def unzip(data: bytes) -> str:
-    """Ask Info-ZIP; with a password, so that it does not ask back."""
+    """Test with Info-ZIP; with a password, so that it does not prompt for one."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a.zip")
         path.write_bytes(data)

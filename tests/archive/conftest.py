@@ -26,7 +26,7 @@ def made(make: Any) -> bytes:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for ``good_name`` or ``bad_name`` with each of them."""
+    """Run a test that takes ``good_name`` or ``bad_name`` with each of them."""
     for name, values in (("good_name", GOOD), ("bad_name", BAD)):
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, list(values))

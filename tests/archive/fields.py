@@ -1,4 +1,4 @@
-"""Fields that may be wrong: which readers lose data by each, and what is said of it. The only list of them.
+"""Fields that may be wrong: which readers lose data by each, and what is reported. The only list of them.
 
 Measured by ``tests/archive/test_readers.py`` with Python, unzip 6, 7-Zip, bsdtar, Java 17 and Go, of which it runs
 those that are installed. A field by which nobody loses data never fails an archive; it is worth a warning at most,
@@ -15,7 +15,7 @@ class Field(NamedTuple):
 
     :param what: the field.
     :param losing: the readers that lose data by it.
-    :param code: of the finding; None where nothing is said.
+    :param code: of the finding; None if nothing is reported.
     """
 
     what: str

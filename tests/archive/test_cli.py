@@ -151,7 +151,7 @@ def test_a_report_to_a_closed_stream_is_not_written(intact: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
-def test_a_report_that_cannot_be_written_is_no_verdict(intact: Path) -> None:
+def test_a_report_that_cannot_be_written_has_its_own_status(intact: Path) -> None:
     """Who keeps the report must not take the status for it."""
     status, _, errors = piped('$CLI "$@" > /dev/full', intact)
     assert (status, errors.count("\n")) == (2, 1)
@@ -173,7 +173,7 @@ def test_names_that_the_terminal_cannot_show(tmp_path: Path, maker: Any, environ
     assert "Traceback" not in errors
 
 
-def test_what_is_no_file(tmp_path: Path, intact: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_that_cannot_be_read(tmp_path: Path, intact: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A pipe is not waited for; a file without bytes is a broken archive; the others are inspected."""
     pipe, empty, locked = (tmp_path / name for name in ("pipe", "empty", "loop"))
     os.mkfifo(pipe)
@@ -189,7 +189,7 @@ def test_what_is_no_file(tmp_path: Path, intact: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.slow
-def test_an_interrupt_is_no_traceback(tmp_path: Path, writers: Any) -> None:
+def test_an_interrupt_has_no_traceback(tmp_path: Path, writers: Any) -> None:
     """It has its own status, so that nobody takes it for a verdict."""
     path = tmp_path / "large.zip"
     path.write_bytes(writers.zipped({"a.bin": writers.noise(2_000_000)}))

@@ -68,7 +68,7 @@ def test_other_json_is_not_taken_for_a_job(writers: Any, document: Any) -> None:
     assert [code for code, _ in missing(archive, Expectation((101,)))] == ["missing-job"]
 
 
-def test_other_members_can_be_asked_for(writers: Any) -> None:
+def test_other_members_can_be_named(writers: Any) -> None:
     """Where the layout is known, the keys can be."""
     archive = writers.zipped({"all.json": b'{"id": 7}', "8.json": b"{}"})
     assert missing(archive, Expectation((7,), json_keys=("id",))) == []
@@ -85,7 +85,7 @@ def test_names_can_be_matched_by_a_pattern(writers: Any) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gbk", "utf-8"])
-def test_names_are_read_in_the_encodings_that_writers_leave_untold(maker: Any, encoding: str) -> None:
+def test_names_are_read_in_the_encodings_that_writers_do_not_mark(maker: Any, encoding: str) -> None:
     """Chinese or UTF-8 without its flag."""
     archive = maker.build(maker.Member("作业/订单.json".encode(encoding)))
     assert missing(archive, Expectation(("订单",))) == []
@@ -93,7 +93,7 @@ def test_names_are_read_in_the_encodings_that_writers_leave_untold(maker: Any, e
 
 
 def test_a_name_in_no_known_encoding_may_be_the_job(maker: Any) -> None:
-    """Nothing is said to be missing that was not understood."""
+    """Nothing is reported missing that was not understood."""
     archive = maker.build(maker.Member(b"gr\xf6\xff.json"))
     why = "'gr÷\\xa0.json' (the encoding of its name is not known)"
     assert missing(archive, Expectation(("größ",))) == [
@@ -105,8 +105,8 @@ def test_a_name_in_no_known_encoding_may_be_the_job(maker: Any) -> None:
 @pytest.mark.parametrize(
     "magic", [b"PK\3\4", b"PK\5\6", b"\x1f\x8b\x08", b"7z\xbc\xaf\x27\x1c", b"\xfd7zXZ\0", b"Rar!\x1a\7", b"BZh9"]
 )
-def test_an_archive_within_is_told_by_how_it_begins(writers: Any, magic: bytes, size: int) -> None:
-    """Whatever it is called; once, if its name says so too."""
+def test_an_archive_within_is_recognized_by_its_first_bytes(writers: Any, magic: bytes, size: int) -> None:
+    """Whatever it is called; once, if its name shows it too."""
     for name in ("jobs.data", "jobs.zip"):
         archive = writers.zipped({name: magic + writers.noise(size), "b.json": b"{}"})
         ((code, message),) = missing(archive, Expectation((999,)))
@@ -114,7 +114,7 @@ def test_an_archive_within_is_told_by_how_it_begins(writers: Any, magic: bytes, 
         assert message.endswith(f"not: the entry '{name}' (an archive in the archive)")
 
 
-def test_what_is_no_archive_is_examined(writers: Any) -> None:
+def test_other_content_is_examined(writers: Any) -> None:
     """Its name was."""
     archive = writers.zipped({"x.data": b"P" + writers.noise(300_000), "y.data": b"", "z.txt": b"PK"})
     assert [code for code, _ in missing(archive, Expectation((999,)))] == ["missing-job"]
@@ -139,7 +139,7 @@ def test_broken_json_holds_no_job(writers: Any) -> None:
 
 
 def test_directory_level_does_not_accuse(writers: Any) -> None:
-    """It cannot look into contents, and says so; with names alone it can tell."""
+    """It does not read contents, and reports that; with names alone it can decide."""
     archive = writers.zipped({"all.json": b'{"job_id": 101}', "102.json": b"{}"})
     report = inspect(io.BytesIO(archive), "directory", expect=Expectation((101, 102)))
     assert [(finding.code, finding.severity) for finding in report.findings] == [("job-unproven", "warning")]
@@ -147,7 +147,7 @@ def test_directory_level_does_not_accuse(writers: Any) -> None:
 
 
 def test_entries_are_counted_without_directories(maker: Any) -> None:
-    """A directory is no job."""
+    """A directory is not a job."""
     archive = maker.build(maker.Member(b"jobs/", b"", 0), maker.Member())
     assert missing(archive, Expectation(min_entries=1)) == []
     assert missing(archive, Expectation(min_entries=2)) == [("too-few-entries", "1 files, at least 2 expected")]
@@ -170,7 +170,7 @@ def test_a_document_of_any_size_is_searched(writers: Any) -> None:
     assert [code for code, _ in missing(archive, Expectation())] == ["json-unchecked"]
 
 
-def test_a_large_document_that_is_none_is_told(writers: Any) -> None:
+def test_a_large_document_that_is_not_json_is_reported(writers: Any) -> None:
     """And its jobs are not called missing."""
     archive = writers.zipped({"jobs.json": large()[:-1]})
     found = missing(archive, Expectation((1005, 7)))
@@ -204,13 +204,13 @@ def test_what_was_not_examined_is_not_called_missing(writers: Any, reason: str) 
     contents, limits = NOT_EXAMINED[reason]
     report = inspect(io.BytesIO(writers.zipped(contents)), expect=Expectation((101,)), limits=limits)
     assert "missing-job" not in {each.code for each in report.findings}
-    (told,) = [each for each in report.errors if each.code == "job-not-examined"]
-    assert reason in told.message
+    (finding,) = [each for each in report.errors if each.code == "job-not-examined"]
+    assert reason in finding.message
 
 
 @pytest.mark.parametrize("flag", [0x01, 0x41])
 def test_what_is_encrypted_is_not_called_empty(maker: Any, flag: int) -> None:
-    """Nobody has looked into it."""
+    """It was not examined."""
     archive = maker.build(maker.Member(b"a.json", flags=flag, local={"flags": flag}, central={"flags": flag}))
     report = inspect(io.BytesIO(archive), expect=Expectation((101,)))
     assert {"encrypted", "job-not-examined"} == {each.code for each in report.errors}
@@ -218,7 +218,7 @@ def test_what_is_encrypted_is_not_called_empty(maker: Any, flag: int) -> None:
 
 @pytest.mark.parametrize("name", ["2026-01-15/x", "a_20260115/x", "a-2026-01-15T10-15-30.json", "x.2026.01.15"])
 def test_a_date_holds_no_id(writers: Any, name: str) -> None:
-    """Whatever numbers stand in it."""
+    """Whatever numbers are in it."""
     archive = writers.zipped({name: b"{}"})
     expected = Expectation((15, 1, 10, 30))
     assert [code for code, _ in missing(archive, expected)] == ["missing-job"] * 4
@@ -252,7 +252,7 @@ def at_once(data: bytes, jobs: frozenset[str]) -> set[str] | None:
         return None
     search = Search(Expectation(tuple(jobs)))
     search.in_json(document)
-    return set(jobs) - set(search.stream()._jobs)  # noqa: SLF001 -- those that are still looked for
+    return set(jobs) - set(search.stream()._jobs)  # noqa: SLF001 -- those that are still missing
 
 
 @pytest.mark.slow

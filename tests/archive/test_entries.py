@@ -40,20 +40,20 @@ def test_names_longer_than_a_byte_can_count(method: int) -> None:
 @pytest.mark.parametrize(
     ("at", "length", "code"), [(14, 4, "crc-mismatch"), (18, 4, "size-mismatch"), (22, 4, "size-mismatch")]
 )
-def test_a_local_header_may_leave_out_only_what_a_descriptor_tells(at: int, length: int, code: str) -> None:
-    """Zero is no CRC or size of an archive that has no descriptors."""
+def test_a_local_header_may_omit_only_what_a_descriptor_has(at: int, length: int, code: str) -> None:
+    """Zero is not the CRC or size of an archive that has no descriptors."""
     data = bytearray(packed([("a.txt", b"text of some length")]))
     data[at : at + length] = bytes(length)
     assert code in {found for found, _ in findings_of(bytes(data))}
 
 
 def test_a_damaged_extra_field_leaves_the_name_as_it_is() -> None:
-    """It has been told of where the directory was read."""
+    """It was reported when the directory was read."""
     header = bytes(28) + struct.pack("<H", 5) + bytes(16)
     assert _path(header + b"a.txt" + b"\1\2\xff\xff") == b"a.txt"
 
 
-def test_what_hides_between_entries_is_told_of_once() -> None:
+def test_what_hides_between_entries_is_reported_once() -> None:
     """However many there are, and however far apart; the first with its place."""
     inner = packed([("hidden.txt", b"1")])[:-22]
     data = packed([("a.txt", b"1")])
@@ -63,5 +63,5 @@ def test_what_hides_between_entries_is_told_of_once() -> None:
     at = end.index(b"PK\5\6")
     struct.pack_into("<I", end, at + 16, start + len(stuffing))
     report = inspect(io.BytesIO(data[:start] + stuffing + end))
-    told = [(each.code, each.offset) for each in report.findings]
-    assert told == [("hidden-data", start), ("hidden-entry", start)]
+    found = [(each.code, each.offset) for each in report.findings]
+    assert found == [("hidden-data", start), ("hidden-entry", start)]

@@ -1,6 +1,6 @@
-"""Every finding of the corpus, word by word: where, in which entry, what is wrong. It is what a red task says.
+"""Every finding of the corpus, word by word: where, in which entry, what. It is the message of a failed task.
 
-The table is ``tests/golden/findings.json``; ``python -m tests.archive.test_golden`` writes it anew. Read what
+The table is ``tests/golden/findings.json``; ``python -m tests.archive.test_golden`` writes it. Read what
 has changed in it before you commit.
 """
 
@@ -22,8 +22,8 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "findings.json"
 _FOREIGN = {"bad-json"}
 
 
-def told(case: Any, level: Any) -> list[list[Any]]:
-    """Give code, place, entry and words of each finding."""
+def findings_of(case: Any, level: Any) -> list[list[Any]]:
+    """Return code, place, entry and message of each finding."""
     report = inspect(io.BytesIO(made(case.make)), level, limits=case.limits, expect=case.expect)
     return [
         [each.code, each.offset, each.entry, each.message if each.code not in _FOREIGN else "…"]
@@ -32,8 +32,10 @@ def told(case: Any, level: Any) -> list[list[Any]]:
 
 
 def table() -> dict[str, dict[str, list[list[Any]]]]:
-    """Give the whole table, by bad archive and level."""
-    return {name: {level: told(case, level) for level in ("full", "directory")} for name, case in BAD.items()}
+    """Return the table, by bad archive and level."""
+    return {
+        name: {level: findings_of(case, level) for level in ("full", "directory")} for name, case in BAD.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +45,9 @@ def golden() -> Any:
 
 
 @pytest.mark.parametrize("level", ["full", "directory"])
-def test_every_finding_is_said_as_it_is_written_down(bad_name: str, level: str, golden: Any) -> None:
+def test_every_finding_has_its_message(bad_name: str, level: str, golden: Any) -> None:
     """Code, place, entry and words; no more, no fewer, in this order."""
-    assert json.loads(json.dumps(told(BAD[bad_name], level))) == golden[bad_name][level]
+    assert json.loads(json.dumps(findings_of(BAD[bad_name], level))) == golden[bad_name][level]
 
 
 def test_the_help_of_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""JSON is what RFC 8259 says, with msgspec and without."""
+"""JSON is what RFC 8259 defines, with msgspec and without."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ VALUES = st.recursive(
     ],
 )
 def test_what_is_not_json(data: bytes, why: str) -> None:
-    """The reason and the place are told."""
+    """The message has the reason and the place."""
     assert not is_json(data)
     with pytest.raises(JsonError, match=why):
         parse(data)

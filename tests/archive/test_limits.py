@@ -25,7 +25,7 @@ def test_an_entry_may_be_as_large_as_the_limit() -> None:
     assert findings_of(bytes(broken), Limits(entry_bytes=999)) == [("entry-too-large", "a.txt")]
 
 
-def test_of_too_many_entries_nothing_more_is_said() -> None:
+def test_of_too_many_entries_nothing_more_is_reported() -> None:
     """Those that were not read leave no hidden data."""
     assert findings_of(packed([(f"{n}.txt", b"x") for n in range(9)]), Limits(entries=2)) == [
         ("too-many-entries", None)
@@ -45,7 +45,7 @@ def test_an_entry_may_inflate_as_far_as_the_ratio() -> None:
 
 
 def test_json_is_parsed_up_to_the_limit() -> None:
-    """At the limit it is; beyond it is said that it was not."""
+    """At the limit it is; beyond it a warning reports that it was not."""
     document = json.dumps({"a": "b" * 500}).encode()
     whole, broken = packed([("a.json", document)]), packed([("a.json", document[:-1] + b"!")])
     assert findings_of(broken, Limits(json_bytes=len(document))) == [("bad-json", "a.json")]
@@ -54,7 +54,7 @@ def test_json_is_parsed_up_to_the_limit() -> None:
 
 
 def test_the_limit_of_entries_is_allowed() -> None:
-    """One more is not, even if the end record says that there are fewer."""
+    """One more is not, even if the end record has fewer."""
     members = [Member(b"%d" % number) for number in range(9)]
     assert findings_of(build(*members), Limits(entries=9)) == []
     few = build(*members, end={"here": 1, "entries": 1})

@@ -16,12 +16,12 @@ from .findings import findings_of, packed
 from .zip_corpus.maker import UTF8, Member, build
 
 
-def test_every_name_that_repeats_is_told_with_the_one_it_repeats() -> None:
+def test_every_name_that_repeats_is_reported_with_the_one_it_repeats() -> None:
     """Not only of the first name; those that differ in case alone too."""
     data = packed([("a", b"1"), ("b", b"2"), ("b", b"3"), ("c", b"4"), ("C", b"5")])
     report = inspect(io.BytesIO(data))
-    told = [(each.code, each.entry, each.message.partition(" with ")[0]) for each in report.findings]
-    assert told == [("duplicate-name", "b", "as the entry 'b'"), ("similar-name", "C", "as the entry 'c'")]
+    found = [(each.code, each.entry, each.message.partition(" with ")[0]) for each in report.findings]
+    assert found == [("duplicate-name", "b", "as the entry 'b'"), ("similar-name", "C", "as the entry 'c'")]
 
 
 def test_a_name_is_shown_up_to_two_hundred_characters() -> None:
@@ -32,11 +32,11 @@ def test_a_name_is_shown_up_to_two_hundred_characters() -> None:
     assert escape("tä\n\\b") == "tä\\n\\\\b"
 
 
-def test_a_name_with_nul_is_told_as_others_read_it() -> None:
+def test_a_name_with_nul_is_reported_as_others_read_it() -> None:
     """Up to the first one."""
     data = packed([("abcdefg", b"1")]).replace(b"abcdefg", b"ab\0cd\0e")
-    (told,) = [each.message for each in inspect(io.BytesIO(data)).findings if each.code == "nul-in-name"]
-    assert told == "some readers call it 'ab'"
+    (message,) = [each.message for each in inspect(io.BytesIO(data)).findings if each.code == "nul-in-name"]
+    assert message == "some readers call it 'ab'"
 
 
 def test_a_name_that_a_unicode_path_replaces_is_judged_too() -> None:
@@ -47,8 +47,8 @@ def test_a_name_that_a_unicode_path_replaces_is_judged_too() -> None:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         archive.writestr(info, b"1")
-    told = [each for each in inspect(target).findings if each.code == "path-traversal"]
-    assert [(each.entry, each.offset) for each in told] == [("../a.txt", target.getvalue().index(b"PK\1\2"))]
+    found = [each for each in inspect(target).findings if each.code == "path-traversal"]
+    assert [(each.entry, each.offset) for each in found] == [("../a.txt", target.getvalue().index(b"PK\1\2"))]
 
 
 @pytest.mark.parametrize(("size", "codes"), [(4000, []), (4001, ["unusable-name"]), (60_000, ["unusable-name"])])

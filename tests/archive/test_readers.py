@@ -1,4 +1,4 @@
-"""The table of fields against the readers on this machine: who loses data, and what we say.
+"""The table of fields compared with the readers on this machine: who loses data, and what is reported.
 
 ``python -m tests.archive.test_readers 5000`` changes archives at random so many times, and tries the readers on
 each that is verified.
@@ -53,7 +53,7 @@ def stored(**fields: int | bytes) -> Made:
 
 
 def libarchive(attributes: int, host: int = 3) -> list[Made]:
-    """Make archives whose extra field tells these attributes, in front and in the directory."""
+    """Make archives whose extra field has these attributes, in front and in the directory."""
     field = struct.pack("<HHBHI", 0x6C78, 7, 5, host << 8, attributes)
     return [local(extra=field), central(extra=field)]
 
@@ -192,7 +192,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.what)
-def test_each_field_is_judged_as_the_table_says(field: Field, measured: dict[str, set[str]]) -> None:
+def test_each_field_is_reported_as_in_the_table(field: Field, measured: dict[str, set[str]]) -> None:
     """Nobody loses data by a field but who is named; what fails an archive is named, and nothing else."""
     assert measured[field.what] <= set(field.losing)
     if any(judge == "Python" or shutil.which(judge) for judge in field.losing if judge not in ("Java", "Go")):

@@ -58,7 +58,7 @@ def test_report_as_plain_data(maker: Any) -> None:
     assert (facts["size"], facts["sha256"], facts["md5"]) == (report.size, report.sha256, None)
 
 
-def test_entries_tell_where_they_are(maker: Any) -> None:
+def test_entries_have_their_places(maker: Any) -> None:
     """All facts of the directory, with places in the file, behind data in front of the archive, too."""
     data = maker.build(maker.Member(), maker.Member(b"d/", b"", 0, descriptor="s32"), prefix=b"#!")
     first, second = inspect(io.BytesIO(data)).entries

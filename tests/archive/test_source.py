@@ -17,7 +17,7 @@ MIB = 1 << 20
 
 
 class Recorder(io.BytesIO):
-    """Notes what is asked of it."""
+    """Records its reads and seeks."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -36,7 +36,7 @@ class Recorder(io.BytesIO):
 
 
 class Dribble(io.BytesIO):
-    """Gives a few bytes at a time, as a socket may."""
+    """Returns a few bytes at a time, as a socket may."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         return super().read(min(size or 0, 37))
@@ -111,14 +111,14 @@ def test_full_level_reads_once_forwards_in_large_blocks(good: bytes) -> None:
 
 
 def test_small_reads_change_nothing(good: bytes) -> None:
-    """A reader may give fewer bytes than it was asked for."""
+    """A reader may return fewer bytes than were requested."""
     if len(good) < MIB:
         assert inspect(Dribble(good)) == inspect(io.BytesIO(good))
 
 
 @pytest.mark.slow
 def test_hashes_are_those_of_all_bytes(good: bytes) -> None:
-    """SHA-256 always, MD5 where asked for, at level full only."""
+    """SHA-256 always, MD5 if requested, at level full only."""
     report = inspect(io.BytesIO(good), md5=True)
     assert report.sha256 == hashlib.sha256(good).hexdigest()
     assert report.md5 == hashlib.md5(good, usedforsecurity=False).hexdigest()
@@ -137,9 +137,9 @@ def test_reader_with_fewer_bytes_than_it_claims(maker: Any) -> None:
     """A file that ends early is a finding, wherever it ends."""
     data = maker.build(maker.Member())
     report = inspect(Short(data, len(data) + 9))
-    (told,) = report.findings
-    assert (told.code, told.offset) == ("cut-short", len(data))
-    assert told.message == f"{len(data)} of {len(data) + 9} bytes could be read"
+    (finding,) = report.findings
+    assert (finding.code, finding.offset) == ("cut-short", len(data))
+    assert finding.message == f"{len(data)} of {len(data) + 9} bytes could be read"
 
 
 @pytest.mark.parametrize("left", [0, 20, 60, 150, 500])
@@ -147,21 +147,21 @@ def test_file_that_shrinks_while_it_is_read(maker: Any, left: int) -> None:
     """What is no longer there is reported."""
     data = maker.build(maker.Member(), maker.Member(b"b", bytes(300), 0))
     report = inspect(Changing(data, data[:left]))
-    (told,) = [finding for finding in report.findings if finding.code == "cut-short"]
-    assert (told.message, told.offset) == (f"{left} of {len(data)} bytes could be read", left)
+    (finding,) = [finding for finding in report.findings if finding.code == "cut-short"]
+    assert (finding.message, finding.offset) == (f"{left} of {len(data)} bytes could be read", left)
 
 
 def test_directory_that_changes_while_it_is_read(maker: Any) -> None:
     """The directory that was judged must be the one that was hashed."""
     data = maker.build(maker.Member(), comment=b"one")
     report = inspect(Changing(data, maker.build(maker.Member(), comment=b"two")))
-    (told,) = report.findings
-    assert (told.code, told.offset) == ("changed-while-read", data.index(b"PK\1\2"))
-    assert told.message == "the end of the file differs from what was read first"
+    (finding,) = report.findings
+    assert (finding.code, finding.offset) == ("changed-while-read", data.index(b"PK\1\2"))
+    assert finding.message == "the end of the file differs from what was read first"
 
 
 def test_errors_of_the_reader_pass_through() -> None:
-    """They say nothing of the archive."""
+    """They are not about the archive."""
     with pytest.raises(ConnectionResetError, match="reset"):
         inspect(Broken(b"PK"))
 
@@ -191,14 +191,14 @@ def test_memory_does_not_grow_with_large_entries(writers: Any) -> None:
 
 
 def test_memory_does_not_grow_with_a_lying_bomb(maker: Any) -> None:
-    """What inflates to more than it says is stopped."""
+    """What inflates to more than is recorded is stopped."""
     lie = {"size": 1000}
     assert peak(maker.build(maker.Member(content=bytes(100 * MIB), local=lie, central=lie))) < 3 * MIB
 
 
 @pytest.mark.slow
 def test_memory_grows_with_the_directory(writers: Any) -> None:
-    """An entry costs what the documentation says: its directory header and 500 bytes."""
+    """An entry costs what the documentation has: its directory header and 500 bytes."""
     count = 20_000
     data = writers.zipped({f"jobs/{i}.json": b"1" for i in range(count)}, 0)
     assert peak(data) < 500 * count + len(data) + 3 * MIB

@@ -1,4 +1,4 @@
-"""Lets the writers of this machine make archives, and says how many of them we call damaged: none should be.
+"""Lets the writers of this machine make archives, and counts those of them that fail: none should.
 
 ``python -m tests.archive.writers`` uses what is installed: Python's own modules, zip, 7z, bsdtar, jar, git, cmake,
 Java, Go, Perl. ``--node FOLDER`` adds what ``npm install --prefix FOLDER jszip yazl adm-zip fflate`` has
@@ -79,12 +79,10 @@ def main() -> int:
     )
     for writer, verdicts in sorted(counts.items()):
         bad = [each for each in verdicts if each]
-        sys.stdout.write(
-            "\n  ".join([f"{writer}: {len(verdicts)} archives, {len(bad)} called damaged", *bad]) + "\n"
-        )
+        sys.stdout.write("\n  ".join([f"{writer}: {len(verdicts)} archives, {len(bad)} failed", *bad]) + "\n")
     everything = [each for verdicts in counts.values() for each in verdicts]
     bad = [each for each in everything if each]
-    sys.stdout.write(f"{len(counts)} writers, {len(everything)} archives, {len(bad)} called damaged\n")
+    sys.stdout.write(f"{len(counts)} writers, {len(everything)} archives, {len(bad)} failed\n")
     return int(bool(bad))
 
 

@@ -1,4 +1,4 @@
-"""What is asked of archives, and what goes wrong while they are read: through both stores, over real sockets."""
+"""What archives are verified for, and what goes wrong while they are read: with both stores, over sockets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dli_emulator import Emulator
 
 Put = Callable[..., str]
 
-#: of one look that fails: the client has patience of its own
+#: of one poll that fails: the client retries by itself
 REQUESTS = 3
 
 
@@ -68,7 +68,7 @@ def verify(zip_file: Any, **parameters: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_each_level_says_what_it_has_proven(put: Put) -> None:
+def test_each_level_reports_what_it_has_verified(put: Put) -> None:
     """And reads no more than it must."""
     archive = put("a.zip", 100, 101)
     (full,), (directory,), (exists,) = (verify(archive, level=level) for level in ("full", "directory", "exists"))
@@ -83,20 +83,20 @@ def test_each_level_says_what_it_has_proven(put: Put) -> None:
 
 @pytest.mark.slow
 def test_the_directory_costs_three_requests_at_most(put: Put) -> None:
-    """Beside the one that looks the archive up; and the bytes of the end, whatever the archive's size."""
+    """Beside the one that finds the archive; and the bytes of the end, whatever the archive's size."""
     bucket, _, key = put("a.zip", *range(50), filling=bytes(5_000_000)).partition("/")
     hook, ranges = ObsHook(), []
     events = hook.get_conn().meta.events
     events.register("before-send.s3", lambda request, **_: ranges.append(request.headers.get("Range")))
     (report,) = verify_archives(hook, [ObsLocation(bucket, key)], VerifyOptions("directory"), Lines())
     assert report.verified
-    asked = [bytes(each).decode().removeprefix("bytes=").split("-") for each in ranges if each]
-    assert 1 <= len(asked) <= 3
-    assert sum(int(last) - int(first) + 1 for first, last in asked) <= 0.015 * 5_000_000
+    requested = [bytes(each).decode().removeprefix("bytes=").split("-") for each in ranges if each]
+    assert 1 <= len(requested) <= 3
+    assert sum(int(last) - int(first) + 1 for first, last in requested) <= 0.015 * 5_000_000
 
 
 def test_a_flipped_byte_is_found_by_reading_it(put: Put, world: Emulator) -> None:
-    """At level full; the others do not look there, and their reports say so."""
+    """At level full; the others do not read there, and their reports show it."""
     archive = put("a.zip", 100, filling=b"x" * 1000)
     data = bytearray(world.s3.get_object(Bucket=world.bucket, Key="a.zip")["Body"].read())
     data[data.index(b"xxxx") + 500] ^= 1
@@ -140,7 +140,7 @@ def test_an_expected_job_may_be_in_any_of_several_archives(put: Put) -> None:
 
 @pytest.mark.slow
 def test_a_job_is_not_missing_that_may_be_in_what_another_archive_hides(put: Put, world: Emulator) -> None:
-    """What was not examined is not empty: neither green nor called missing."""
+    """What was not examined is not empty: neither verified nor called missing."""
     first, second = put("a.zip", 100), io.BytesIO()
     with zipfile.ZipFile(second, "w") as made:
         made.writestr("inner.zip", b"PK")
@@ -154,7 +154,7 @@ def test_a_job_is_not_missing_that_may_be_in_what_another_archive_hides(put: Put
 
 
 def test_many_missing_jobs_are_not_cut_short(put: Put) -> None:
-    """Else archives could not be held against each other."""
+    """Else archives could not be compared with each other."""
     archives = [put("a.zip", *range(200, 350)), put("b.zip", *range(350, 500))]
     assert [report["verified"] for report in verify(archives, expected_jobs=list(range(200, 500)))] == [True, True]
 
@@ -169,7 +169,7 @@ def test_too_few_entries(put: Put) -> None:
 
 @pytest.mark.slow
 def test_an_archive_of_an_earlier_day(put: Put) -> None:
-    """Is told by its age: seconds, or a timedelta."""
+    """Is found by its age: seconds, or a timedelta."""
     archive = put("a.zip", 100)
     assert verify(archive, max_age=timedelta(hours=1))[0]["verified"]
     time.sleep(1.2)
@@ -196,15 +196,15 @@ def test_an_archive_of_an_earlier_day(put: Put) -> None:
     ],
     ids=str,
 )
-def test_what_makes_no_sense_is_refused_by_name(world: Emulator, parameters: dict[str, Any], problem: str) -> None:
-    """Before anything is asked."""
+def test_invalid_parameters_are_refused_by_name(world: Emulator, parameters: dict[str, Any], problem: str) -> None:
+    """Before anything is sent."""
     world.fault("HeadObject", "error", times=None)
     with pytest.raises(DliFailException) as caught:
         verify("obs-test/a.zip", **parameters)
     assert str(caught.value).startswith(problem)
 
 
-def test_an_expectation_that_rendered_to_none_is_no_free_pass() -> None:
+def test_an_expectation_that_rendered_to_none_is_refused() -> None:
     """As where an XCom was empty."""
     task = DliVerifyFlinkExportOperator(task_id="verify", zip_file="obs-test/a.zip", expected_jobs="{{ none }}")
     task.expected_jobs = None
@@ -214,7 +214,7 @@ def test_an_expectation_that_rendered_to_none_is_no_free_pass() -> None:
 
 @pytest.mark.slow
 def test_reading_survives_what_passes(put: Put, world: Emulator) -> None:
-    """A body cut short, a connection that ends, a 503, a slow answer: green, and the bytes are the same."""
+    """A body cut short, a connection that ends, a 503, a slow response: success, and the bytes are the same."""
     archive = put("a.zip", 100, filling=bytes(range(256)) * 12_000)
     (clean,) = verify(archive)
     troubles: list[tuple[str, dict[str, Any]]] = [
@@ -234,23 +234,23 @@ def test_reading_survives_what_passes(put: Put, world: Emulator) -> None:
 
 @pytest.mark.slow
 def test_reading_gives_up_on_what_does_not_pass(put: Put, world: Emulator) -> None:
-    """In bounded time, as something that a retry of the task may mend."""
+    """In bounded time, as something that a retry of the task may fix."""
     archive = put("a.zip", 100, filling=b"x" * 300_000)
     troubles: list[tuple[str, dict[str, Any], str]] = [
         ("cut_during", {}, "cut 6 times"),
         ("error", {"status": 503, "code": "SlowDown"}, "HTTP 503 SlowDown"),
     ]
-    for kind, parameters, told in troubles:
+    for kind, parameters, lines in troubles:
         world.fault("GetObject", kind, times=None, **parameters)
-        with pytest.raises(DliException, match=told) as caught:
+        with pytest.raises(DliException, match=lines) as caught:
             verify(archive)
         assert not isinstance(caught.value, DliFailException)
         world.faults.clear()
 
 
 @pytest.mark.slow
-def test_a_wait_goes_on_after_looks_that_failed(put: Put, world: Emulator) -> None:
-    """As on the triggerer: no try is spent for what passes."""
+def test_a_wait_goes_on_after_polls_that_failed(put: Put, world: Emulator) -> None:
+    """As on the triggerer: no attempt is spent for what passes."""
     archive = put("a.zip", 100)
     world.fault("HeadObject", "error", times=7 * REQUESTS, status=503, code="SlowDown")
     assert verify(archive, timeout=60)[0]["verified"]
@@ -258,7 +258,7 @@ def test_a_wait_goes_on_after_looks_that_failed(put: Put, world: Emulator) -> No
 
 
 @pytest.mark.parametrize("timeout", [0.5, 0])
-def test_the_failure_of_the_last_poll_in_time_is_told(put: Put, world: Emulator, timeout: float) -> None:
+def test_the_failure_of_the_last_poll_in_time_is_raised(put: Put, world: Emulator, timeout: float) -> None:
     """What it has not found may be there."""
     archive = put("a.zip", 100)
     world.fault("HeadObject", "error", times=None, status=503, code="SlowDown")
@@ -267,8 +267,8 @@ def test_the_failure_of_the_last_poll_in_time_is_told(put: Put, world: Emulator,
     assert not isinstance(caught.value, DliFailException)
 
 
-def test_a_look_that_failed_is_no_reason_not_to_wait_on_the_triggerer(put: Put, world: Emulator) -> None:
-    """It looks again there; what can never be is told at once."""
+def test_a_task_is_deferred_after_a_poll_that_failed(put: Put, world: Emulator) -> None:
+    """It polls again there; what can never succeed is raised at once."""
     archive = put("a.zip", 100)
     world.fault("HeadObject", "error", times=REQUESTS, status=503, code="SlowDown")
     with pytest.raises(TaskDeferred):
@@ -302,8 +302,8 @@ def test_an_archive_replaced_while_it_is_read_is_read_again(
     assert report["entries"] == 3
 
 
-def test_an_archive_replaced_again_and_again_is_red(put: Put, world: Emulator) -> None:
-    """After three tries; a retry of the task may help."""
+def test_an_archive_replaced_again_and_again_fails(put: Put, world: Emulator) -> None:
+    """After three attempts; a retry of the task may help."""
     archive = put("a.zip", 100, filling=b"x" * 3_000_000)
     world.fault("GetObject", "error", times=None, status=412, code="PreconditionFailed", message="changed")
     with pytest.raises(DliException, match="was replaced or deleted while it was read") as caught:
@@ -313,7 +313,7 @@ def test_an_archive_replaced_again_and_again_is_red(put: Put, world: Emulator) -
 
 @pytest.mark.slow
 def test_an_archive_deleted_while_it_is_read_is_missing(put: Put, world: Emulator) -> None:
-    """And told as that."""
+    """And reported as that."""
     archive = put("a.zip", 100, filling=b"x" * 3_000_000)
     world.fault("GetObject", "slow")
     world.fault("GetObject", "slow", before=1.0)
@@ -336,7 +336,7 @@ class Lines(logging.Logger):
         self.lines.append(record.getMessage())
 
 
-def test_a_long_verification_tells_how_far_it_is() -> None:
+def test_a_long_verification_logs_its_progress() -> None:
     """A line now and then, with what is done, the rate and the time that is left."""
     log, now = Lines(), [0.0]
     progress = Progress(log, 20, 20_000_000, interval=10, clock=lambda: now[0])
@@ -360,12 +360,12 @@ def test_twenty_archives_in_one_task_show_their_progress(put: Put, world: Emulat
     reports = verify_archives(ObsHook(), places, VerifyOptions(), log, log_interval=0)
     assert all(report.verified for report in reports)
     assert sum(": 1 entry, " in line for line in log.lines) == 20
-    told = [line for line in log.lines if line.startswith("Read ")]
-    assert len(told) >= 20
-    assert "of 20 archives;" in told[-1]
+    lines = [line for line in log.lines if line.startswith("Read ")]
+    assert len(lines) >= 20
+    assert "of 20 archives;" in lines[-1]
 
 
-def test_the_log_tells_the_story(world: Any, logged: Any) -> None:
+def test_the_log_of_an_export_and_its_verification(world: Any, logged: Any) -> None:
     """Who, which project, which archive, what was proven, how long: in ten lines; many are folded."""
     archives = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{world.bucket}/one").execute({})
     DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives).execute({})
@@ -385,25 +385,25 @@ def test_the_log_tells_the_story(world: Any, logged: Any) -> None:
     ).execute({})
     logged()
     DliVerifyFlinkExportOperator(task_id="verify", zip_file=many).execute({})
-    told = "\n".join(logged())
-    assert told.index("::group::5 verified archives") < told.index(many[0]) < told.index("::endgroup::")
-    assert told.index("::endgroup::") < told.index("5 of 5 archives intact: 5 entries")
+    lines = "\n".join(logged())
+    assert lines.index("::group::5 verified archives") < lines.index(many[0]) < lines.index("::endgroup::")
+    assert lines.index("::endgroup::") < lines.index("5 of 5 archives intact: 5 entries")
 
 
 @pytest.fixture
 def logged(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """Give what operators logged at INFO since: Airflow 3 prints it, Airflow 2 has records."""
+    """Return what operators logged at INFO since: Airflow 3 prints it, Airflow 2 has records."""
 
     def infos() -> list[str]:
         lines = [line for line in capsys.readouterr().out.splitlines() if "[info" in line]
-        told = [line.partition("]")[2].partition(" [airflow")[0].strip() for line in lines]
-        if not told:
-            told = [
+        lines = [line.partition("]")[2].partition(" [airflow")[0].strip() for line in lines]
+        if not lines:
+            lines = [
                 record.getMessage().strip()
                 for record in caplog.records
                 if record.levelname == "INFO" and record.name.startswith("airflow.task.operators")
             ]
         caplog.clear()
-        return told
+        return lines
 
     return infos

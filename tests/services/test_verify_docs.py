@@ -23,13 +23,13 @@ def test_its_examples_are_tasks() -> None:
     assert isinstance(names["arrived"], DliExportArchiveSensor)
 
 
-def test_it_tells_each_level() -> None:
+def test_it_has_each_level() -> None:
     """And no other."""
     table = PAGE.partition("| `level` |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == set(get_args(Level))
 
 
-def test_it_tells_each_code_of_the_object() -> None:
+def test_it_has_each_code_of_the_object() -> None:
     """Those that the sources make, and no other."""
     source = Path(__file__).parents[2] / "airflow_provider_dli" / "services" / "verify.py"
     made = set(re.findall(r'(?:defect|note)\(\s*"([a-z-]+)"', source.read_text(encoding="utf-8"))) | {

@@ -53,7 +53,7 @@ class Stored:
 
 
 def stored(data: bytes, written: float = 1_800_000_000.0, headers: dict[str, str] | None = None) -> Stored:
-    """Give an object the headers of a plain PUT, or others."""
+    """Return an object with the headers of a plain PUT, or others."""
     tag = {"ETag": f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'}
     return Stored(data, tag | (headers or {}), written)
 
@@ -212,7 +212,7 @@ def test_what_happens_while_the_last_get_streams_is_seen(store: Store, level: st
 
 
 @pytest.mark.parametrize("level", ["directory", "full"])
-def test_what_is_replaced_after_every_reading_is_red(store: Store, level: str) -> None:
+def test_an_archive_replaced_after_every_reading_fails(store: Store, level: str) -> None:
     """Three times in all; another attempt of the task may go better."""
     gets = last(store, level)
 
@@ -229,7 +229,7 @@ def test_what_is_replaced_after_every_reading_is_red(store: Store, level: str) -
 
 @pytest.mark.parametrize("versions", [{}, {"x-amz-version-id": "v1"}, {"x-amz-version-id": "null"}], ids=str)
 @pytest.mark.parametrize(
-    ("told", "problem"),
+    ("headers", "problem"),
     [
         ({"ETag": '"0"'}, "replaced or deleted"),
         ({"ETag": '""'}, "replaced or deleted"),
@@ -241,11 +241,11 @@ def test_what_is_replaced_after_every_reading_is_red(store: Store, level: str) -
     ids=str,
 )
 def test_every_get_must_be_about_the_version(
-    store: Store, versions: dict[str, str], told: dict[str, str], problem: str
+    store: Store, versions: dict[str, str], headers: dict[str, str], problem: str
 ) -> None:
     """Whatever the store makes of the conditions of the request."""
     store.object = stored(zipped(100), headers=versions)
-    store.of_gets = told
+    store.of_gets = headers
     with pytest.raises(DliException, match=problem):
         verify()
 
@@ -291,7 +291,7 @@ def test_age_is_judged_by_the_clock_of_the_store(store: Store, ahead: float) -> 
 
 @pytest.mark.parametrize("ahead", [-TEN_MINUTES, TEN_MINUTES])
 def test_a_write_after_the_clock_of_the_store_proves_no_age(store: Store, ahead: float) -> None:
-    """Where an age is asked for."""
+    """If an age is required."""
     store.ahead = ahead
     store.object = stored(zipped(100), written=time.time() + ahead + 300)
     with pytest.raises(
@@ -302,7 +302,7 @@ def test_a_write_after_the_clock_of_the_store_proves_no_age(store: Store, ahead:
 
 
 @pytest.mark.parametrize("ahead", [-TEN_MINUTES, TEN_MINUTES])
-def test_the_sensor_settles_by_the_clock_of_the_store(store: Store, ahead: float) -> None:
+def test_the_sensor_measures_inactivity_by_the_clock_of_the_store(store: Store, ahead: float) -> None:
     """As it judges the age."""
     store.ahead = ahead
     store.object = stored(zipped(100), written=time.time() + ahead - 300)
@@ -334,7 +334,7 @@ def test_what_arrives_damaged_is_read_once_more(store: Store, at: int, tag: str 
     store.object = stored(data, headers={"ETag": tag} if tag else {})
     store.damage = flipping(1, gets, at % len(data))
     if at == TIME and tag:
-        # No CRC is of that byte and no MD5 is known: nothing tells which of the readings is right.
+        # No CRC is of that byte and no MD5 is known: nothing shows which of the readings is right.
         with pytest.raises(DliException, match="two readings of one version differ") as caught:
             verify()
         assert not isinstance(caught.value, DliFailException)
@@ -346,7 +346,7 @@ def test_what_arrives_damaged_is_read_once_more(store: Store, at: int, tag: str 
         assert "warning: damaged-on-the-way" in codes(report)
 
 
-def test_what_arrives_otherwise_each_time_is_red(store: Store) -> None:
+def test_an_archive_that_arrives_otherwise_each_time_fails(store: Store) -> None:
     """And another attempt may go better: it is not the archive."""
     gets = last(store, "full")
     store.damage = flipping(9, gets, 300_000)
@@ -356,7 +356,7 @@ def test_what_arrives_otherwise_each_time_is_red(store: Store) -> None:
     assert store.gets == 2 * gets
 
 
-def test_what_is_damaged_in_obs_is_read_twice_and_said_to_be(store: Store) -> None:
+def test_damage_in_obs_is_read_twice_and_reported(store: Store) -> None:
     """No more often; two readings that are the same leave no doubt where it happened."""
     data = bytearray(zipped(100))
     gets = last(store, "full")
@@ -374,8 +374,8 @@ def test_what_is_damaged_in_obs_is_read_twice_and_said_to_be(store: Store) -> No
     ]
 
 
-def test_what_is_not_there_is_not_looked_for_twice(store: Store) -> None:
-    """A demand that is not met is no damage."""
+def test_a_missing_job_does_not_cause_a_second_reading(store: Store) -> None:
+    """A requirement that is not met does not mean damage."""
     gets = last(store, "full")
     with pytest.raises(DliFailException, match="missing-job"):
         verify(expected_jobs=[999])
@@ -383,8 +383,8 @@ def test_what_is_not_there_is_not_looked_for_twice(store: Store) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-amz-server-side-encryption": "kms"}], ids=str)
-def test_the_etag_of_an_encrypted_object_is_no_md5(store: Store, headers: dict[str, str]) -> None:
-    """Of the ciphertext: a note where OBS does not say that it is encrypted, and every CRC holds."""
+def test_the_etag_of_an_encrypted_object_is_not_an_md5(store: Store, headers: dict[str, str]) -> None:
+    """Of the ciphertext: a note if OBS does not mark it as encrypted, and every CRC holds."""
     store.object = stored(zipped(100), headers={"ETag": '"0123456789abcdef0123456789abcdef"'} | headers)
     report = verify()
     assert report["verified"]

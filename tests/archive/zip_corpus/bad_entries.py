@@ -38,7 +38,7 @@ def local(**fields: int | bytes) -> bytes:
 
 
 def content(raw: bytes, **member: int) -> bytes:
-    """Write other data than the headers tell of, of the length they tell."""
+    """Write other data than the headers record, of the length they record."""
     return build(Member(raw=raw, **member), *THREE[1:])  # type: ignore[arg-type]  # the method
 
 
@@ -171,9 +171,9 @@ HEADERS: dict[str, Case] = {
     "extra field damaged in front": case("bad-extra-field", lambda: local(extra=b"UT\x40\0abc")),
     "times without length": case("bad-extra-field", lambda: local(extra=b"UT\0\0")),
     "AES field of one byte": case("bad-extra-field", lambda: central(extra=b"\1\x99\1\0\1")),
-    "libarchive's field says directory": case("marked-as-directory", lambda: local(
+    "libarchive's field with type directory": case("marked-as-directory", lambda: local(
         extra=struct.pack("<HHBHHI", 0x6C78, 9, 7, 3 << 8 | 20, 0, 0o040755 << 16))),
-    "libarchive's field says link": case("symbolic-link", lambda: central(
+    "libarchive's field with type link": case("symbolic-link", lambda: central(
         extra=struct.pack("<HHBI", 0x6C78, 5, 4, 0o120777 << 16))),
     "padding that is none": case("bad-extra-field", lambda: local(extra=b"\0\xff\0")),
     "padding that is none, in the directory": case("bad-extra-field", lambda: central(extra=b"\0\xff\0")),

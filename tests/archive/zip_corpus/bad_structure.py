@@ -23,7 +23,7 @@ def moved() -> bytes:
 
 
 def fake_end() -> bytes:
-    """Give an end record that fits into a comment to the byte, of an empty archive."""
+    """Return an end record that fits into a comment to the byte, of an empty archive."""
     return build(*THREE, comment=END)
 
 
@@ -112,8 +112,8 @@ GAPS: dict[str, Case] = {
     "entry between entries": case(
         "hidden-data hidden-entry", lambda: build(THREE[0], Member(b"b", before=whole()[:150]))
     ),
-    "entry left out": case("hidden-data hidden-entry", lambda: build(*THREE, between=Member(b"x").local_header())),
-    "first entry left out": case(
+    "entry omitted": case("hidden-data hidden-entry", lambda: build(*THREE, between=Member(b"x").local_header())),
+    "first entry omitted": case(
         "prepended-data hidden-entry", lambda: build(Member(before=Member(b"x").local_header()))
     ),
     "archive between": case(
@@ -164,7 +164,7 @@ LIMITS: dict[str, Case] = {
     "all too large": case("archive-too-large", whole, limits=Limits(total_bytes=100)),
     "bomb": case("suspicious-ratio", lambda: zipped({"0": bytes(64 << 20)})),
     "many small bombs": case("suspicious-ratio", lambda: zipped({f"{i}": bytes(1 << 20) for i in range(9)})),
-    "bomb that says it is none": case(
+    "bomb with a small recorded size": case(
         "wrong-size", lambda: build(Member(content=bytes(1 << 20), local={"size": 900}, central={"size": 900}))
     ),
     "stored bomb": case("stored-size-mismatch suspicious-ratio", lambda: build(

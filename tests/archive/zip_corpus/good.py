@@ -51,7 +51,7 @@ def noise(size: int, seed: int = 1) -> bytes:
 
 
 def text(size: int, seed: int = 1) -> bytes:
-    """Give text that deflates to about a third."""
+    """Return text that deflates to about a third."""
     return noise(size // 2, seed).hex().encode()[:size]
 
 
@@ -67,7 +67,7 @@ def commented() -> bytes:
 
 
 def zip64_members() -> Iterable[Member]:
-    """Give entries with their sizes and offsets in ZIP64 fields, though they would fit into 32 bits."""
+    """Return entries with their sizes and offsets in ZIP64 fields, though they would fit into 32 bits."""
     packed = deflate(JOB)
     big = {"size": SENTINEL, "compressed": SENTINEL}
     first = zip64_extra(len(JOB), len(packed))

@@ -64,7 +64,7 @@ class Member:
         return local_header(self.fields() | unset | self.local)
 
     def tail(self) -> bytes:
-        """Give the data descriptor."""
+        """Return the data descriptor."""
         if isinstance(self.descriptor, bytes):
             return self.descriptor
         fields = self.fields()
