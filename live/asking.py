@@ -1,4 +1,4 @@
-"""Ask the service and keep the raw answer: through the client's own conversations, signatures and drivers."""
+"""Ask the service and keep the raw answer: through the client's own flows, signatures and drivers."""
 
 from __future__ import annotations
 

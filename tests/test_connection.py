@@ -43,7 +43,7 @@ def test_region_and_project_are_enough() -> None:
     assert account.retry.budget == 120
 
 
-def test_every_extra_can_be_set_and_blanks_around_a_pasted_value_are_dropped() -> None:
+def test_every_extra_can_be_set_and_spaces_around_a_pasted_value_are_dropped() -> None:
     """Each endpoint on its own, a temporary key's token, the network, numbers as texts."""
     extras = {
         **GOOD,
@@ -113,7 +113,7 @@ def test_the_environment_is_read_only_where_the_connection_says_so() -> None:
         to_account(Connection(extra_dejson=extras), {})
 
 
-def test_certificates_can_be_left_unchecked() -> None:
+def test_certificate_verification_can_be_skipped() -> None:
     """Whatever the bundle says."""
     extras = {**GOOD, "insecure_skip_verify": True, "ca_bundle": certifi.where()}
     assert to_account(Connection(extra_dejson=extras)).network.verify is False
@@ -239,7 +239,7 @@ def test_the_form_has_every_field_and_hides_secrets() -> None:
     assert set(ui_field_behaviour()) == {"hidden-fields", "relabeling", "placeholders"}
 
 
-def test_every_secret_is_told_to_the_masker_also_of_a_connection_that_cannot_be_used() -> None:
+def test_every_secret_is_masked_even_of_an_invalid_connection() -> None:
     """Before anything is made of it."""
     extras = {"security_token": " the-token", "proxy": "http://u:pw@p", "region": 7}
     given = Connection(password="the-secret", extra_dejson=extras)

@@ -1,4 +1,4 @@
-"""Hold a conversation with answers from a script: no server, no driver, no clock but the one that is given."""
+"""Hold a flow with answers from a script: no server, no driver, no clock but the one that is given."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def noon() -> datetime:
 
 @dataclass
 class FlowResult:
-    """What a conversation came to.
+    """What a flow came to.
 
     :param result: what it returned; None if it raised
     :param error: what it raised, if it did
@@ -45,10 +45,10 @@ def answer(status: int = 200, body: object = None, **headers: str) -> Reply:
     return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
 
 
-def run_flow(conversation: Any, *answers: Reply | DliClientError) -> FlowResult:
-    """Hold a conversation; every answer must be asked for, and none beyond them.
+def run_flow(flow: Any, *answers: Reply | DliClientError) -> FlowResult:
+    """Hold a flow; every answer must be asked for, and none beyond them.
 
-    :param conversation: the generator
+    :param flow: the generator
     :param answers: in order; an error is thrown into it, as a driver does that had no answer
     """
     told = FlowResult()
@@ -56,7 +56,7 @@ def run_flow(conversation: Any, *answers: Reply | DliClientError) -> FlowResult:
     given: Reply | DliClientError | None = None
     try:
         while True:
-            step = conversation.throw(given) if isinstance(given, DliClientError) else conversation.send(given)
+            step = flow.throw(given) if isinstance(given, DliClientError) else flow.send(given)
             if isinstance(step, Pause):
                 told.pauses.append(step.seconds)
                 given = None

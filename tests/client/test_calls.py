@@ -29,7 +29,7 @@ REPEATABLE = {
 }
 
 
-def test_what_may_be_asked_again() -> None:
+def test_which_calls_are_repeatable() -> None:
     """Reading, and writing what is there already; never what makes, moves or deletes."""
     golden_import = {"ImportFlinkJobs"}  # with is_cover
     assert {name for name in OPERATIONS if make_call(golden(name)).repeatable} == REPEATABLE | golden_import
@@ -296,10 +296,10 @@ def test_secrets_are_blotted_out_of_headers() -> None:
 
 def test_a_driver_that_gives_nothing() -> None:
     """Is told at once that it must answer."""
-    conversation = send(SECRET)
-    next(conversation)
+    flow = send(SECRET)
+    next(flow)
     with pytest.raises(TypeError, match=r"^a driver must send the reply to a request$"):
-        conversation.send(None)
+        flow.send(None)
 
 
 def test_the_time_of_where_no_clock_is_given() -> None:
@@ -316,7 +316,7 @@ def test_the_time_of_where_no_clock_is_given() -> None:
         (flink.template_pages, {"name": "a"}, "template_id"),
     ],
 )
-def test_walks_ask_for_pages_of_a_hundred(pages: Any, filters: dict[str, Any], item: str) -> None:
+def test_walks_request_pages_of_a_hundred(pages: Any, filters: dict[str, Any], item: str) -> None:
     """With the filters that were given, jobs oldest first."""
     walk = pages({"name": "a"})
     call = walk.next_call()

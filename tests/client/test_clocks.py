@@ -132,9 +132,9 @@ def test_a_time_is_local_where_nothing_was_measured() -> None:
 def test_a_refusal_shows_the_clock_too(account_at: Any) -> None:
     """A date in an error of the service is the service's."""
     account = account_at("http://127.0.0.1:1")
-    conversation = request_flow(flink.list_jobs({}), account)
-    next(conversation)
+    flow = request_flow(flink.list_jobs({}), account)
+    next(flow)
     body = b'{"error_code": "APIGW.0303", "error_msg": "signature expired"}'
     with pytest.raises(DliClientError, match="clock"):
-        conversation.send(Reply(401, {"date": formatdate(1_001_000, usegmt=True)}, body, 1_000_000.0, 1_000_000.1))
+        flow.send(Reply(401, {"date": formatdate(1_001_000, usegmt=True)}, body, 1_000_000.0, 1_000_000.1))
     assert account.dli_clock.offset == pytest.approx(1000.45)

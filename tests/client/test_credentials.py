@@ -40,7 +40,7 @@ def body_of(told: FlowResult) -> Any:
     return json.loads(request.body)
 
 
-def test_a_token_is_asked_for() -> None:
+def test_a_token_is_requested() -> None:
     """KeystoneCreateUserTokenByPassword, scoped by name; the password is a secret of the request."""
     told = run_flow(iam.create_token(IAM, USER, SCOPE), answer(201, TOKEN, x_subject_token="the-token"))
     (request,) = told.requests
@@ -81,7 +81,7 @@ def test_a_known_project_scopes_by_its_id() -> None:
         (answer(201, b"Welcome", x_subject_token="t"), "a JSON object was expected, not: Welcome"),
     ],
 )
-def test_what_is_no_token(reply: Any, said: str) -> None:
+def test_replies_without_a_valid_token(reply: Any, said: str) -> None:
     """The operation is named, and what is wrong with the answer."""
     error = run_flow(iam.create_token(IAM, USER, SCOPE), reply).error
     assert isinstance(error, UnexpectedReplyError)
@@ -128,7 +128,7 @@ def test_keys_with_a_part_missing(missing: str) -> None:
 
 
 @pytest.mark.parametrize("credential", [None, [], 7, "text"])
-def test_keys_that_are_none(credential: object) -> None:
+def test_replies_without_valid_keys(credential: object) -> None:
     """Whatever stands in their place is an unexpected answer, no TypeError."""
     error = run_flow(iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": credential})).error
     assert isinstance(error, UnexpectedReplyError)
@@ -186,14 +186,14 @@ def test_projects_are_looked_up() -> None:
         (7, "the projects cannot be read: 'int' object is not iterable"),
     ],
 )
-def test_projects_that_are_none(projects: object, said: str) -> None:
+def test_replies_without_valid_projects(projects: object, said: str) -> None:
     """They are an unexpected answer."""
     error = run_flow(iam.find_projects(IAM, KEY, "n", noon), answer(200, {"projects": projects})).error
     assert isinstance(error, UnexpectedReplyError)
     assert (error.operation, error.message) == ("KeystoneListProjects", said)
 
 
-def test_proof_that_is_refused_on_the_way_is_forgotten() -> None:
+def test_credentials_refused_at_iam_are_invalidated() -> None:
     """Of whoever looks up projects or assumes an agency, and for keys of a token: the next one fetches other."""
     fetched = answer(201, TOKEN, x_subject_token="t")
 
@@ -288,7 +288,7 @@ def test_metadata_without_version_2(status: int) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"  \n", b"a\x00b", b"\xff\xfe", "夜".encode()])
-def test_a_session_token_that_is_none(text: bytes) -> None:
+def test_replies_without_a_valid_session_token(text: bytes) -> None:
     """It is never put into a header."""
     error = run_flow(metadata.security_key("http://meta"), answer(200, text)).error
     assert isinstance(error, UnexpectedReplyError)
@@ -373,7 +373,7 @@ def test_temporary_keys_prove() -> None:
     assert run_flow(credentials.keys(noon)).result == AccessKey("TAK", "TSK", "T" * 40)
 
 
-def test_temporary_keys_that_are_refused_are_fetched_anew_by_the_next_call() -> None:
+def test_refused_temporary_keys_are_fetched_again_by_the_next_call() -> None:
     """This call is not repeated: a key that is refused again and again is locked."""
     credentials = metadata_keys("http://meta")
     proven = run_flow(

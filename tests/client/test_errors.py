@@ -38,13 +38,13 @@ SERVICE = sorted(
         ((400, "DLI.0001", "wrong", None, "Do this."), "Op: HTTP 400 DLI.0001: wrong. Do this."),
     ],
 )
-def test_an_answer_in_one_line(given: tuple[Any, ...], said: str) -> None:
+def test_a_service_error_is_one_line(given: tuple[Any, ...], said: str) -> None:
     """Operation, status, code, words, request id, advice: the code's before the kind's, one's own before both."""
     assert str(RefusedError("Op", *given)) == said
 
 
 @pytest.mark.parametrize("kind", SERVICE)
-def test_answers_keep_what_came(kind: type[ServiceError]) -> None:
+def test_service_errors_keep_the_details(kind: type[ServiceError]) -> None:
     """By name, also after a journey through pickle, as a task's error takes it."""
     error = kind("Op", 418, "C.1", "words", "r-1")
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own
@@ -67,7 +67,7 @@ def test_answers_keep_what_came(kind: type[ServiceError]) -> None:
         (ResponseLostError, "Op: lost the response of h:1: cut. Whether the request took effect is unknown."),
     ],
 )
-def test_no_answer_in_one_line(kind: type[NoResponseError], said: str) -> None:
+def test_a_missing_response_is_one_line(kind: type[NoResponseError], said: str) -> None:
     """What was asked of whom, why, and what that means."""
     error = kind("Op", "h:1", "cut")
     assert (error.operation, error.host, error.reason, str(error)) == ("Op", "h:1", "cut", said)

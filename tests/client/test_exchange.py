@@ -1,4 +1,4 @@
-"""The whole conversation: clocks that differ, proof that is renewed, what is logged."""
+"""The whole flow: clocks that differ, proof that is renewed, what is logged."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def account_of(credentials: Any, project_id: str | None = "p") -> Account:
 def hold(
     call: Any, *answers: Any, credentials: Any = None, policy: RetryPolicy | None = None, clock: Clock = noon
 ) -> FlowResult:
-    """Hold the conversation, at noon if nothing else is said."""
+    """Hold the flow, at noon if nothing else is said."""
     account = account_of(credentials or AccessKey("AK", "SK"))
     return run_flow(request_flow(call, account, clock, policy), *answers)
 
@@ -120,7 +120,7 @@ def test_clocks_are_shown_for_nothing_else(status: int, body: dict[str, str]) ->
     assert "clock says" not in error.advice
 
 
-def test_proof_is_renewed_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_call_is_reauthenticated_once(caplog: pytest.LogCaptureFixture) -> None:
     """What was refused is forgotten, the same asked with fresh proof, without a pause; and it is logged."""
     proof = Proof(renewable=True)
     with caplog.at_level(logging.INFO):
@@ -134,7 +134,7 @@ def test_proof_is_renewed_once(caplog: pytest.LogCaptureFixture) -> None:
     assert record.getMessage().endswith(" Authenticating again once.")
 
 
-def test_proof_is_not_renewed_twice() -> None:
+def test_a_call_is_not_reauthenticated_twice() -> None:
     """Five refusals lock a key."""
     proof = Proof(renewable=True)
     told = hold(flink.delete_job(1), answer(401, REFUSED), answer(401, REFUSED), credentials=proof)
@@ -142,7 +142,7 @@ def test_proof_is_not_renewed_twice() -> None:
     assert len(proof.forgotten) == 1
 
 
-def test_proof_that_cannot_be_renewed() -> None:
+def test_credentials_that_cannot_be_renewed() -> None:
     """Is forgotten, and that is all."""
     proof = Proof(renewable=False)
     told = hold(flink.delete_job(1), answer(401, REFUSED), credentials=proof)
@@ -150,7 +150,7 @@ def test_proof_that_cannot_be_renewed() -> None:
     assert len(proof.forgotten) == 1
 
 
-def test_another_refusal_forgets_no_proof() -> None:
+def test_other_refusals_invalidate_no_credentials() -> None:
     """A 403 is believed: we are known, and may not."""
     proof = Proof(renewable=True)
     assert hold(flink.delete_job(1), answer(403, REFUSED), credentials=proof).error.status == 403
@@ -169,7 +169,7 @@ def test_waits_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert second.endswith(" Retrying in 7.0 s (attempt 3).")
 
 
-def test_the_accounts_patience_holds_where_none_is_given() -> None:
+def test_the_retry_policy_of_the_account_is_the_default() -> None:
     """And the caller's where it is."""
     assert hold(flink.delete_job(1), answer(429), policy=RetryPolicy(budget=0)).error.status == 429
     assert hold(flink.delete_job(1), answer(429, {}, retry_after="0"), DONE).result.message == "done"
@@ -179,7 +179,7 @@ TOKEN = {"token": {"expires_at": "2026-01-16T12:00:00Z"}}
 PROJECTS = {"projects": [{"id": "p", "name": "r-1"}]}
 
 
-def test_a_token_that_is_refused_when_the_project_is_looked_up_is_forgotten() -> None:
+def test_a_token_refused_at_the_project_lookup_is_invalidated() -> None:
     """The next call gets a new one, and goes on to its end."""
     credentials = password_token("https://iam", iam.User("ann", "pass-word", "acme"), iam.Scope(None, "r-1"))
     account = account_of(credentials, project_id=None)
@@ -200,7 +200,7 @@ def test_a_token_that_is_refused_when_the_project_is_looked_up_is_forgotten() ->
 
 
 def test_the_project_is_looked_up_at_the_time_of_the_clock_that_is_given() -> None:
-    """As all that is signed in the conversation."""
+    """As all that is signed in the flow."""
     told = run_flow(
         request_flow(flink.delete_job(1), account_of(AccessKey("AK", "SK"), None), noon),
         answer(200, PROJECTS),

@@ -110,12 +110,12 @@ def by_requests(account: Account) -> None:
 def by_aiohttp(account: Account) -> None:
     async def main() -> None:
         async with AsyncTransport(account.network) as transport:
-            for conversation in (
+            for flow in (
                 request_flow(flink.list_jobs({}), account),
                 find_object_flow(PLACE, account, utc_now),
             ):
                 with suppress(DliClientError):
-                    await transport.arun(conversation)
+                    await transport.arun(flow)
 
     asyncio.run(main())
 

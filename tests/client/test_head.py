@@ -1,4 +1,4 @@
-"""Looking an object up as a conversation: what is asked, and what is made of each answer."""
+"""Looking an object up as a flow: what is asked, and what is made of each answer."""
 
 from __future__ import annotations
 

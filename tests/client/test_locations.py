@@ -208,7 +208,7 @@ SECRETIVE = [
         *((checked_endpoint, url) for url in SECRETIVE if "@" in url),
     ],
 )
-def test_a_refused_url_is_told_without_a_password(check: Any, url: str) -> None:
+def test_a_refused_url_is_shown_without_its_password(check: Any, url: str) -> None:
     """Not even in the words of the library, which quote what they stumble over."""
     try:
         check("field", url)
@@ -216,7 +216,7 @@ def test_a_refused_url_is_told_without_a_password(check: Any, url: str) -> None:
         assert "hunter2" not in str(error)  # noqa: PT017 -- one of them is a URL
 
 
-def test_why_a_proxy_is_none_is_told_where_it_shows_nothing() -> None:
+def test_the_message_about_an_invalid_proxy_shows_no_secret() -> None:
     """A port that is none, after the user and password."""
     with pytest.raises(ConfigurationError, match=r"^proxy: is not the URL of a proxy; give"):
         parse_proxy("proxy", "http://ops:hunter2@proxy:no")

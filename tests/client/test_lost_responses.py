@@ -163,7 +163,7 @@ ARRIVED = [
 
 
 @pytest.mark.parametrize(("way", "part"), ARRIVED, ids=lambda each: getattr(each, "__name__", each))
-def test_what_has_arrived_is_asked_once(
+def test_a_request_that_may_have_arrived_is_sent_once(
     way: str, part: Any, peer: Peer, bundle: str, drive: Any, account_at: Any
 ) -> None:
     """Whatever becomes of the answer, on whichever way: an export may have been done."""
@@ -206,8 +206,8 @@ def test_a_certificate_that_is_not_trusted_at_the_end_of_a_tunnel(peer: Peer, dr
 
 
 @pytest.mark.parametrize("call", [flink.delete_job(1), flink.update_sql_job(1, name="a")])
-def test_no_driver_asks_for_a_change_again_by_itself(call: Any, peer: Peer, drive: Any, account_at: Any) -> None:
-    """A library may think its method harmless; the conversation knows."""
+def test_no_driver_retries_a_change_by_itself(call: Any, peer: Peer, drive: Any, account_at: Any) -> None:
+    """A library may think its method harmless; the flow knows."""
     with pytest.raises(ResponseLostError):
         drive(request_flow(call, account_at(f"http://127.0.0.1:{peer.port}")), QUICK)
     assert len(peer.received) == 1
@@ -227,7 +227,7 @@ def twice(account: Any) -> Any:
     return (yield from request_flow(flink.delete_job(2), account))
 
 
-def test_what_was_sent_on_a_connection_that_was_kept_has_left(peer: Peer, drive: Any, account_at: Any) -> None:
+def test_a_request_on_a_kept_connection_may_have_arrived(peer: Peer, drive: Any, account_at: Any) -> None:
     """There was nothing to connect, and the request was read."""
     peer.play = keep
     with pytest.raises(ResponseLostError):
@@ -235,7 +235,7 @@ def test_what_was_sent_on_a_connection_that_was_kept_has_left(peer: Peer, drive:
     assert len(peer.received) == 2
 
 
-def test_a_connection_that_was_not_kept_is_made_anew(peer: Peer, drive: Any, account_at: Any) -> None:
+def test_a_closed_connection_is_replaced(peer: Peer, drive: Any, account_at: Any) -> None:
     """And if that fails, the second request was not sent, whatever became of the first."""
 
     def answer_and_leave(peer: Peer, connection: socket.socket) -> None:
@@ -249,7 +249,7 @@ def test_a_connection_that_was_not_kept_is_made_anew(peer: Peer, drive: Any, acc
     assert len(peer.received) == 1
 
 
-def test_threads_that_share_a_transport_are_told_of_their_own_request(peer: Peer, account_at: Any) -> None:
+def test_threads_that_share_a_transport_get_the_outcome_of_their_own_request(peer: Peer, account_at: Any) -> None:
     """One's connection that fails says nothing of another's request that has left."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"

@@ -51,7 +51,7 @@ def test_another_authority_is_refused(drive: Any, account_at: Any, tls_url: str,
 
 # urllib3 warns at each request; ours warns once, see tests/hooks/test_dli.py.
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-def test_certificates_are_not_checked_where_the_connection_says_so(
+def test_certificates_are_not_verified_if_the_connection_skips_it(
     drive: Any, account_at: Any, tls_url: str
 ) -> None:
     """Only there."""
@@ -87,7 +87,7 @@ def test_a_tunnel_through_a_proxy_shows_it_no_signature(drive: Any, account_at: 
     ]
 
 
-def test_a_proxy_that_is_not_there_is_told_without_its_password(drive: Any, account_at: Any) -> None:
+def test_an_unreachable_proxy_is_named_without_its_password(drive: Any, account_at: Any) -> None:
     """Nothing was sent."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -108,9 +108,7 @@ def test_a_proxy_that_is_not_there_is_told_without_its_password(drive: Any, acco
     ],
     ids=["without-length", "with-a-length", "redirect"],
 )
-def test_an_answer_without_end_is_not_read_to_its_end(
-    drive: Any, account_at: Any, status: bytes, headers: bytes
-) -> None:
+def test_an_endless_response_is_aborted(drive: Any, account_at: Any, status: bytes, headers: bytes) -> None:
     """It is no success, and the message says how much is too much."""
     head = b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n" + headers + b"\r\n"
     piece, sent = b"x" * 1024 * 1024, 0
@@ -128,7 +126,7 @@ def test_an_answer_without_end_is_not_read_to_its_end(
     assert sent < 2 * MAX_RESPONSE_BYTES
 
 
-def test_who_does_not_answer_is_given_up(drive: Any, account_at: Any) -> None:
+def test_a_silent_server_times_out(drive: Any, account_at: Any) -> None:
     """After the read timeout of the connection; what became of the request is not known."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         account = account_at(f"http://127.0.0.1:{silent.getsockname()[1]}")
@@ -137,7 +135,7 @@ def test_who_does_not_answer_is_given_up(drive: Any, account_at: Any) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse what waits in a full queue")
-def test_who_does_not_accept_is_given_up(drive: Any, account_at: Any) -> None:
+def test_a_server_that_does_not_accept_times_out(drive: Any, account_at: Any) -> None:
     """After the connect timeout; nothing was sent."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as busy, ExitStack() as waiting:
         for _ in range(4):
@@ -175,7 +173,7 @@ def test_no_cookie_passes_from_one_call_to_the_next(raw_server: Any, drive: Any,
         (ValueError("It ends."), None, "ValueError: It ends"),
     ],
 )
-def test_the_reason_is_told_without_passwords(error: Exception, cause: object, told: str) -> None:
+def test_the_reason_has_no_password(error: Exception, cause: object, told: str) -> None:
     """The kind, and the words of the cause or its own."""
     assert reason(error, cause) == told
 

@@ -118,7 +118,7 @@ def test_a_socks_proxy_is_not_supported(
         "http://",
     ],
 )
-def test_a_proxy_that_is_no_url_is_told_without_its_password(
+def test_an_invalid_proxy_url_is_refused_without_its_password(
     proxy: str, drive: Any, account_at: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The variable is named, and nothing was sent."""

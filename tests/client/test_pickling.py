@@ -97,7 +97,7 @@ def test_what_the_client_found_comes_along(kind: type[DliException], way: str) -
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_cause_that_is_not_ours_is_left(way: str) -> None:
+def test_foreign_causes_are_dropped(way: str) -> None:
     """It may be one that cannot be pickled."""
     error = ConfigurationError("a", "b", "c")
     error.__cause__ = OSError(lambda: None)

@@ -127,7 +127,7 @@ def table() -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("tried", TRIED)
-def test_the_words(tried: str) -> None:
+def test_the_messages(tried: str) -> None:
     """Exactly those of the table."""
     assert words(TRIED[tried]) == json.loads(GOLDEN.read_text(encoding="utf-8"))[tried]
 
@@ -143,7 +143,7 @@ def test_the_longest_that_is_taken(taken: str) -> None:
     assert locations.parse_directory("obs_dir", "bucket/x" + "ä" * 511).key == "x" + "ä" * 511
 
 
-def test_what_an_answer_lacks() -> None:
+def test_replies_that_lack_something() -> None:
     """Is named, with what stands in its place."""
     with pytest.raises(TypeError, match=r"^job_detail should be an object and is \[\]$"):
         object_of({"job_detail": []}, "job_detail")

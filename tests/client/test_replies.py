@@ -206,7 +206,7 @@ def test_a_long_page_is_cut() -> None:
     assert len(str(caught.value)) < 700
 
 
-def test_what_may_pass_is_told_apart_from_what_will_not() -> None:
+def test_transient_errors_are_distinguished() -> None:
     """Retries are spent only where they can help."""
     assert {kind.__name__ for kind in (UnavailableError, ThrottledError) if kind.transient} == {
         "UnavailableError",
@@ -217,7 +217,7 @@ def test_what_may_pass_is_told_apart_from_what_will_not() -> None:
     )
 
 
-def test_a_batch_says_what_each_of_it_says() -> None:
+def test_the_messages_of_a_batch_are_joined() -> None:
     """The words of all, each once; one alone is told as it is."""
     each = [{"is_success": "true", "message": words} for words in ("first", "", "second", "first")]
     assert parse_reply(flink.delete_jobs([1, 2]), reply(each)).message == "first; second"
@@ -282,7 +282,7 @@ def test_what_is_nested_without_end_is_refused_like_anything_else(
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
-def test_what_is_nested_in_the_place_of_words(depth: int) -> None:
+def test_nested_values_in_place_of_a_message(depth: int) -> None:
     """However deep, a success or an error of ours comes of it."""
     inner = b"[" * depth + b"]" * depth
     for body in (
@@ -297,7 +297,7 @@ def test_what_is_nested_in_the_place_of_words(depth: int) -> None:
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", '"many"', "{}", "[]"])
-def test_a_number_that_is_none_is_an_unexpected_answer(number: str) -> None:
+def test_an_invalid_number_is_an_unexpected_reply(number: str) -> None:
     """Infinity included, which JSON's parser makes of a number that is too large."""
     body = f'{{"is_success": "true", "job_list": {{"total_count": {number}, "jobs": []}}}}'.encode()
     with pytest.raises(UnexpectedReplyError, match="ListFlinkJobs: HTTP 200: the reply cannot be read: "):
@@ -305,7 +305,7 @@ def test_a_number_that_is_none_is_an_unexpected_answer(number: str) -> None:
 
 
 @pytest.mark.parametrize("error", [KeyError("a"), AttributeError("a"), IndexError("a"), ZeroDivisionError("a")])
-def test_whatever_a_parser_stumbles_over_is_an_unexpected_answer(error: Exception) -> None:
+def test_whatever_a_parser_raises_is_an_unexpected_reply(error: Exception) -> None:
     """An answer of another form than the manual's never ends in an error of Python's."""
 
     def stumble(_body: Any) -> Any:
@@ -315,7 +315,7 @@ def test_whatever_a_parser_stumbles_over_is_an_unexpected_answer(error: Exceptio
         parse_reply(Call("Anything", "GET", "/", stumble), reply({"is_success": True}))
 
 
-def test_nothing_of_an_answer_can_drive_a_terminal() -> None:
+def test_replies_are_escaped_for_terminals() -> None:
     """Not its headers either."""
     for status, headers in (
         (200, {"x-request-id": "r\x1b[2J"}),
@@ -360,7 +360,7 @@ def test_a_refusal_in_a_success_is_of_the_kind_of_its_status() -> None:
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\n\t"])
-def test_an_envelope_in_a_message_may_have_blanks_around_it(blank: str) -> None:
+def test_an_envelope_in_a_message_may_have_spaces_around_it(blank: str) -> None:
     """It is JSON all the same."""
     inner = blank.encode("unicode_escape").decode() + '{\\"is_success\\": \\"true\\", \\"path\\": \\"p\\"}'
     told = decode(
@@ -369,6 +369,6 @@ def test_an_envelope_in_a_message_may_have_blanks_around_it(blank: str) -> None:
     assert told["path"] == "p"
 
 
-def test_the_words_of_one_are_its_own() -> None:
+def test_the_message_of_a_batch_of_one_is_unchanged() -> None:
     """An array of one is that one, its message untouched, be it missing."""
     assert decode("RunFlinkJobs", Reply(200, {}, b'[{"is_success": "true"}]')) == {"is_success": "true"}

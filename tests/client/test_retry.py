@@ -1,4 +1,4 @@
-"""When a call is asked again, after how long, and what is logged: the conversation alone, step by step."""
+"""When a call is asked again, after how long, and what is logged: the flow alone, step by step."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Stage:
         return self.now
 
     def play(self, call: Any, budget: float = 120.0, chance: Callable[[], float] = lambda: 1.0) -> Any:
-        """Hold the conversation; give its result or raise what it raises."""
+        """Hold the flow; give its result or raise what it raises."""
         key = AccessKey("AK", "SK")
         account = Account(
             region="r-1",
@@ -77,25 +77,25 @@ class Stage:
             iam_endpoint="http://iam",
             retry=RetryPolicy(budget=budget, chance=chance),
         )
-        conversation = request_flow(call, account, self.clock)
+        flow = request_flow(call, account, self.clock)
         try:
-            step = next(conversation)
+            step = next(flow)
             while True:
-                step = self._pass(conversation, step)
+                step = self._pass(flow, step)
         except StopIteration as stop:
             return stop.value
 
-    def _pass(self, conversation: Any, step: Request | Pause) -> Any:
+    def _pass(self, flow: Any, step: Request | Pause) -> Any:
         if isinstance(step, Pause):
             self.pauses.append(step.seconds)
             self.now += timedelta(seconds=step.seconds)
-            return conversation.send(None)
+            return flow.send(None)
         self.requests.append(step)
         self.now += timedelta(seconds=self.seconds_each)
         answer = self.steps.pop(0)
         if isinstance(answer, Exception):
-            return conversation.throw(answer)
-        return conversation.send(answer)
+            return flow.throw(answer)
+        return flow.send(answer)
 
 
 @pytest.mark.parametrize("call", [EXPORT, LIST], ids=lambda call: call.operation)
@@ -114,7 +114,7 @@ class Stage:
     ],
     ids=str,
 )
-def test_throttled_calls_wait_as_the_service_says(call: Any, headers: dict[str, str], pause: float) -> None:
+def test_throttled_calls_wait_for_retry_after(call: Any, headers: dict[str, str], pause: float) -> None:
     """Seconds or a date, at most a minute, and no less than without it; what cannot be read is not there."""
     stage = Stage([refusal(429, "APIGW.0308", **headers), SUCCESS[call.operation]])
     stage.play(call)
@@ -133,7 +133,7 @@ def test_pauses_double_up_to_half_a_minute_and_are_drawn_from_the_whole_range() 
 
 
 @pytest.mark.parametrize("trouble", [unsent(), refusal(429, "APIGW.0308")], ids=["unsent", "throttled"])
-def test_what_surely_did_not_happen_is_asked_again_whatever_it_is(trouble: Step) -> None:
+def test_requests_that_never_took_effect_are_always_retried(trouble: Step) -> None:
     """An export too."""
     stage = Stage([trouble, trouble, EXPORTED])
     assert stage.play(EXPORT).zip_file == ("obs-test/a.zip",)
@@ -145,7 +145,7 @@ def test_what_surely_did_not_happen_is_asked_again_whatever_it_is(trouble: Step)
     [(lost(), ResponseLostError), (refusal(503, "APIGW.0613"), UnavailableError)],
     ids=["lost", "unavailable"],
 )
-def test_what_perhaps_happened_is_asked_again_only_where_that_does_no_harm(
+def test_requests_that_may_have_taken_effect_are_retried_only_if_repeatable(
     trouble: Step, kind: type[DliClientError]
 ) -> None:
     """A list twice, an export never."""
@@ -168,7 +168,7 @@ def test_a_401_with_access_keys_is_never_repeated(call: Any, code: str) -> None:
     assert len(stage.requests) == 1
 
 
-def test_every_attempt_is_signed_anew() -> None:
+def test_every_attempt_has_its_own_signature() -> None:
     """With the time of its own sending."""
     stage = Stage([unsent(), LISTED])
     stage.play(LIST)
@@ -187,7 +187,7 @@ def test_one_budget_holds_for_all_waits_and_attempts_of_a_call() -> None:
     assert len(stage.requests) == 4
 
 
-def test_without_a_budget_nothing_is_asked_twice() -> None:
+def test_nothing_is_retried_without_a_budget() -> None:
     """Not even what surely did not happen."""
     stage = Stage([refusal(429, "APIGW.0308", retry_after="0")])
     with pytest.raises(ThrottledError):
@@ -216,24 +216,24 @@ def test_a_service_that_wants_no_pause_is_not_flooded(asked: str, call: Any) -> 
     times = [datetime(2026, 1, 15, tzinfo=UTC)]
     key = AccessKey("AK", "SK")
     account = Account("r-1", Project("p", "r-1", "http://h", key), key, "http://h", "http://h", "http://h")
-    conversation = request_flow(call, account, lambda: times[0], RetryPolicy(budget=120.0, chance=lambda: 0.5))
+    flow = request_flow(call, account, lambda: times[0], RetryPolicy(budget=120.0, chance=lambda: 0.5))
     throttled = refusal(429, "APIGW.0308", retry_after=asked, date=date)
 
     def passes(pause: Pause) -> None:
         times[0] += timedelta(seconds=pause.seconds)
 
-    assert requests_of(conversation, throttled, passes) < 15
+    assert requests_of(flow, throttled, passes) < 15
 
 
-def requests_of(conversation: Any, reply: Reply, passes: Callable[[Pause], None]) -> int:
-    """Count the requests of a conversation in which each gets the same response, up to a thousand."""
-    requests, step = 0, next(conversation)
+def requests_of(flow: Any, reply: Reply, passes: Callable[[Pause], None]) -> int:
+    """Count the requests of a flow in which each gets the same response, up to a thousand."""
+    requests, step = 0, next(flow)
     with suppress(DliClientError):
         while requests < 1000:
             requests += isinstance(step, Request)
             if isinstance(step, Pause):
                 passes(step)
-            step = conversation.send(None if isinstance(step, Pause) else reply)
+            step = flow.send(None if isinstance(step, Pause) else reply)
     return requests
 
 
@@ -242,5 +242,5 @@ def test_a_clock_that_stands_ends_nothing_late() -> None:
     now = datetime(2026, 1, 15, tzinfo=UTC)
     key = AccessKey("AK", "SK")
     account = Account("r-1", Project("p", "r-1", "http://h", key), key, "http://h", "http://h", "http://h")
-    conversation = request_flow(LIST, account, lambda: now, RetryPolicy(budget=120.0))
-    assert requests_of(conversation, refusal(503, "x"), lambda _: None) == 130
+    flow = request_flow(LIST, account, lambda: now, RetryPolicy(budget=120.0))
+    assert requests_of(flow, refusal(503, "x"), lambda _: None) == 130

@@ -76,11 +76,11 @@ def test_golden_cases_pass_through_both_drivers(path: Path, raw_server: Any, dri
     )
     key = AccessKey(case["credentials"]["ak"], case["credentials"]["sk"], case["input"].get("security_token"))
 
-    def conversation() -> Any:
+    def flow() -> Any:
         reply: Reply = yield sign(request, key, case["x_sdk_date"])
         return reply.status
 
-    assert drive(conversation()) == 200
+    assert drive(flow()) == 200
     (raw,) = raw_server.received
     head, _, body = raw.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")

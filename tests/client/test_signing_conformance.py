@@ -232,21 +232,21 @@ def wire(dli_emulator_session: Any) -> Any:
     project = Project(emulator.project_id, emulator.region, emulator.iam, key)
     account = Account(emulator.region, project, key, emulator.dli, emulator.obs, emulator.iam)
 
-    def in_turn(conversation: Any) -> None:
+    def in_turn(flow: Any) -> None:
         with closing(SyncTransport()) as transport:
-            transport.run(conversation)
+            transport.run(flow)
 
-    async def in_loop(conversation: Any) -> Any:
+    async def in_loop(flow: Any) -> Any:
         async with AsyncTransport() as transport:
-            return await transport.arun(conversation)
+            return await transport.arun(flow)
 
     def ask(driver: str, filters: dict[str, Any]) -> tuple[int, str | None]:
-        conversation = request_flow(flink.list_jobs(filters, limit=1), account)
+        flow = request_flow(flink.list_jobs(filters, limit=1), account)
         try:
             if driver == "sync":
-                in_turn(conversation)
+                in_turn(flow)
             else:
-                asyncio.run(in_loop(conversation))
+                asyncio.run(in_loop(flow))
         except ServiceError as error:
             return error.status, error.code
         return 200, None

@@ -119,7 +119,7 @@ def test_no_tls_where_it_is_asked_for(raw_server: Any, drive: Any, account_at: A
     ],
     ids=["before-status", "in-body", "in-chunk"],
 )
-def test_an_answer_cut_short_is_an_unknown_outcome(
+def test_a_response_cut_short_is_an_unknown_outcome(
     cut: bytes, raw_server: Any, drive: Any, account_at: Any
 ) -> None:
     """The request arrived; what became of it is not known, and the error says so."""
@@ -183,7 +183,7 @@ def test_what_no_header_can_carry_is_named_by_its_header(
 
 
 @pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.invalid", "."])
-def test_a_host_that_can_be_none_is_not_reached(host: str, drive: Any, account_at: Any) -> None:
+def test_an_invalid_host_is_never_reached(host: str, drive: Any, account_at: Any) -> None:
     """However it came to be asked for: each library has an error of its own for it."""
     with pytest.raises(NotSentError, match="Nothing was sent"):
         drive(request_flow(CALLS[0], account_at(f"http://{host}")))
@@ -214,7 +214,7 @@ def test_the_proxy_of_the_environment_is_used(
         drive(request_flow(CALLS[3], account_at("http://dli.invalid")))
 
 
-def test_a_pause_is_kept_and_the_conversation_goes_on(drive: Any) -> None:
+def test_a_pause_is_kept_and_the_flow_goes_on(drive: Any) -> None:
     """For as long as it says, as often as it says so."""
 
     def pausing() -> Flow[str]:
@@ -227,7 +227,7 @@ def test_a_pause_is_kept_and_the_conversation_goes_on(drive: Any) -> None:
     assert time.monotonic() - began >= 0.1
 
 
-def test_a_conversation_that_asks_nothing(drive: Any) -> None:
+def test_a_flow_without_requests(drive: Any) -> None:
     """Its result is given, and what it raises is raised."""
 
     def silent() -> Flow[int]:
@@ -243,7 +243,7 @@ def test_a_conversation_that_asks_nothing(drive: Any) -> None:
         drive(failing())
 
 
-def test_a_conversation_is_closed_whatever_becomes_of_it(drive: Any) -> None:
+def test_a_flow_is_always_closed(drive: Any) -> None:
     """So that what it holds is let go."""
     closed = []
 

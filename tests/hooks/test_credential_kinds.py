@@ -58,7 +58,7 @@ def test_each_kind_exports_and_verifies(connect: Connect, kind: str, agency: boo
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_serves_async_calls(connect: Connect, kind: str) -> None:
-    """The same conversation, the other driver."""
+    """The same flow, the other driver."""
     connect(kind)
     page = asyncio.run(DliHook().arun(flink.list_jobs({}, limit=1)))
     assert page.total_count == 26
@@ -124,7 +124,7 @@ def test_a_token_that_ends_early_is_renewed_once(connect: Connect) -> None:
     assert (seen[TOKEN], seen["ShowFlinkJob"]) == (2, 2)
 
 
-def test_a_ready_token_that_has_ended_is_told(connect: Connect) -> None:
+def test_an_expired_token_is_reported(connect: Connect) -> None:
     """Nothing renews it, so it is asked about once, and the message says what to do."""
     emulator = connect("token")
     emulator.state.keys.tokens.clear()
@@ -134,7 +134,7 @@ def test_a_ready_token_that_has_ended_is_told(connect: Connect) -> None:
     assert asked(emulator) == {"ShowFlinkJob": 1}
 
 
-def test_an_older_metadata_service_is_asked_without_a_session(connect: Connect) -> None:
+def test_an_older_metadata_service_is_used_without_a_session(connect: Connect) -> None:
     """Version 1, found by its answer to the request for a session."""
     emulator = connect("metadata")
     emulator.state.settings.metadata_version = 1
@@ -182,7 +182,7 @@ def test_a_wrong_password_costs_one_request(connect: Connect) -> None:
     assert asked(emulator) == {TOKEN: 1}
 
 
-def test_an_agency_that_does_not_trust_us_is_told(connect: Connect) -> None:
+def test_an_agency_that_does_not_trust_the_account_is_reported(connect: Connect) -> None:
     """By IAM's words."""
     emulator = connect("access_key", agency=True)
     emulator.state.keys.agencies.clear()
@@ -191,7 +191,7 @@ def test_an_agency_that_does_not_trust_us_is_told(connect: Connect) -> None:
     assert asked(emulator) == {KEY: 1}
 
 
-def test_a_metadata_service_that_is_not_there_is_told(connect: Connect) -> None:
+def test_a_missing_metadata_service_is_reported(connect: Connect) -> None:
     """As nothing that was sent: the task does not run on an ECS."""
     connect("metadata", metadata_endpoint="http://127.0.0.1:9", connect_timeout=0.5)
     with pytest.raises(DliException, match=r"GetMetadataToken: could not reach 127\.0\.0\.1:9"):
@@ -199,7 +199,7 @@ def test_a_metadata_service_that_is_not_there_is_told(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("code", [403, 500])
-def test_a_metadata_service_in_trouble_is_told(connect: Connect, code: int) -> None:
+def test_a_failing_metadata_service_is_reported(connect: Connect, code: int) -> None:
     """With its status, and not mistaken for an older one."""
     emulator = connect("metadata")
     emulator.fault("GetMetadataToken", "html", status=code)
@@ -222,7 +222,7 @@ def test_a_metadata_service_in_trouble_is_told(connect: Connect, code: int) -> N
         ("GetMetadataToken", "a\nb", "the reply is not a session token"),
     ],
 )
-def test_answers_that_hold_no_credentials_are_no_credentials(
+def test_replies_without_credentials_are_refused(
     connect: Connect, operation: str, body: str, problem: str
 ) -> None:
     """They are told as what they are, without a word of what was in them."""
@@ -274,7 +274,7 @@ def test_a_project_that_is_not_clear_is_an_error_that_lists_them(
         ("metadata", True, "agency emulator-agency of account granting-domain, assumed by the agency of this ECS"),
     ],
 )
-def test_the_connection_test_says_who_one_is(connect: Connect, kind: str, agency: bool, who: str) -> None:
+def test_the_connection_test_shows_the_identity(connect: Connect, kind: str, agency: bool, who: str) -> None:
     """In one line, with what one may do."""
     emulator = connect(kind, agency=agency)
     works, message = DliHook().test_connection()

@@ -142,7 +142,7 @@ def test_making_a_hook_reads_no_connection() -> None:
     assert DliHook("no_such_connection").dli_conn_id == "no_such_connection"
 
 
-def test_the_connection_test_says_what_it_found(service: Any, connect: Any) -> None:
+def test_the_connection_test_shows_what_it_found(service: Any, connect: Any) -> None:
     """In one line, green or red, and never by raising."""
     body = {"is_success": "true", "message": "", "job_list": {"total_count": 26, "jobs": [job(1)]}}
     service.get(JOBS, json=body)
@@ -166,7 +166,7 @@ def test_connections_are_kept_alive(service: Any) -> None:
     assert hook.get_conn() is hook.get_conn()
 
 
-def test_the_form_is_told_to_airflow() -> None:
+def test_airflow_gets_the_form() -> None:
     """Airflow 2 asks the hook class, Airflow 3 the provider info: both from one list."""
     assert json.dumps(DliHook.get_ui_field_behaviour())
     assert DliHook.conn_type == "dli"

@@ -217,7 +217,7 @@ STORIES: dict[str, Callable[[Do, Emulator], None]] = {
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_it_does_what_it_says(operation: str, do: Do, world: Emulator) -> None:
+def test_each_operation_takes_effect(operation: str, do: Do, world: Emulator) -> None:
     """The world is changed as it should be, and what is refused is refused by its code."""
     STORIES[operation](do, world)
     assert operation in {request.operation for request in world.requests if request.acted}
@@ -225,7 +225,7 @@ def test_it_does_what_it_says(operation: str, do: Do, world: Emulator) -> None:
 
 @pytest.mark.parametrize("answer", ["each", "one", "object"])
 @pytest.mark.parametrize("boolean", [True, False])
-def test_the_answer_to_a_batch_may_have_any_form(world: Emulator, answer: Any, boolean: bool) -> None:
+def test_the_response_to_a_batch_may_have_any_form(world: Emulator, answer: Any, boolean: bool) -> None:
     """An envelope for each id, one for all, and one without an array; none is held against the ids."""
     settings = world.state.settings
     settings.batch_answer, settings.boolean_is_success = answer, boolean
@@ -245,7 +245,7 @@ def test_ids_of_a_mapping_may_be_quoted(world: Emulator) -> None:
     assert mapped == flink.JobMapping(100, 100, "Job successfully updated")
 
 
-def test_the_words_of_a_method_are_those_of_its_call() -> None:
+def test_a_method_has_the_docstring_of_its_call() -> None:
     """help() shows parameters, meaning and the manual's page, or its name where the manual has no page of it."""
     for endpoint in ENDPOINTS:
         operation, page = endpoint["operation"], endpoint["doc_id"]

@@ -111,9 +111,7 @@ async def test_a_connection_that_is_deleted_meanwhile(world: Emulator, monkeypat
     assert "connection 'dli_default' does not exist" in event["message"]
 
 
-async def test_keys_that_somebody_hands_out_are_fetched_anew(
-    world: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_refused_issued_keys_are_fetched_again(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection is the same, and the keys are others; but twice in a row is enough."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection("metadata", retry_budget=0))
     world.fault("ShowFlinkJob", "locked")
@@ -220,7 +218,7 @@ async def test_a_response_that_does_not_come_ends_with_the_time_of_the_task(
     assert event["execution_left"] <= 0
 
 
-async def test_settings_that_were_mended_are_taken(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_corrected_settings_are_used(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wait outlives a wrong endpoint, once the connection has the right one."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0, endpoint="http://127.0.0.1:9"))
     waiting = [asyncio.ensure_future(fired(103, 60)) for _ in range(3)]

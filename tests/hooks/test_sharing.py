@@ -75,7 +75,7 @@ def asked(emulator: Any) -> Counter[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ask_all", [by_threads, by_tasks, by_both])
-def test_many_share_one_token_and_each_gets_its_own_answer(
+def test_many_share_one_token_and_each_gets_its_own_response(
     hook: DliHook, dli_emulator: Any, ask_all: AskAll
 ) -> None:
     """The first fetches the token and the project, the others wait for it."""
@@ -141,7 +141,7 @@ def test_tasks_of_an_open_hook_share_connections_and_leave_none(hook: DliHook, d
 
 
 @pytest.mark.parametrize("driver", ["sync", "async"])
-def test_a_cookie_of_one_answer_is_in_no_later_request(hook: DliHook, dli_emulator: Any, driver: str) -> None:
+def test_a_cookie_of_one_response_is_in_no_later_request(hook: DliHook, dli_emulator: Any, driver: str) -> None:
     """A load balancer that wants its clients to stick must not tie one call to another."""
     headers = {"Set-Cookie": "elb=1; Path=/"}
     dli_emulator.fault("ShowFlinkJob", "reply", status=200, body="{}", headers=headers)
