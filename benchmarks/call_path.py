@@ -123,14 +123,15 @@ def main() -> int:
         tasks = (("export", export, "export"), ("run", run, "run"), ("stop", stop, "stop"))
         for _, task, _ in tasks:
             task()
-        print(f"{'task':<8}{'files of ours entered':>24}{'frames of ours when sent':>28}")
+        print(f"{'task':<8}{'files of ours entered':>24}{'frames of ours when sent':>28}{'in files':>12}")
         for name, task, request in tasks:
             if name == "stop":
                 run()
             trace = traced(task, request)
             files, frames = len(trace.files), len(trace.stack)
             over |= not 0 < frames <= MOST_FRAMES or files > MOST_FILES
-            print(f"{name:<8}{files:>24}{frames:>28}")
+            in_files = len({line.partition(":")[0] for line in trace.stack})
+            print(f"{name:<8}{files:>24}{frames:>28}{in_files:>12}")
             if "--list" in sys.argv:
                 print(*(f"    {line}" for line in (*sorted(trace.files), "sent from", *trace.stack)), sep="\n")
     print(f"limits: {MOST_FILES} files, {MOST_FRAMES} frames: {'MISSED' if over else 'kept'}")

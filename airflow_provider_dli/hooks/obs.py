@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from airflow_provider_dli.client.exchange import utc_now
@@ -18,8 +19,22 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.account import Account
     from airflow_provider_dli.client.clocks import ServiceClock
     from airflow_provider_dli.client.credentials import AccessKey
+    from airflow_provider_dli.client.obs import client as boto
+    from airflow_provider_dli.client.obs import objects, reader
     from airflow_provider_dli.client.obs.objects import Directory, Listing, ObjectFacts
     from airflow_provider_dli.client.obs.reader import ObjectReader
+else:
+
+    class _Lazy:
+        """A module that is imported when it is first used, and boto3 with it: a DAG file may import this hook."""
+
+        def __init__(self, name: str) -> None:
+            self._name = f"airflow_provider_dli.client.obs.{name}"
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(import_module(self._name), name)
+
+    boto, objects, reader = _Lazy("client"), _Lazy("objects"), _Lazy("reader")
 
 
 class ObsHook(AccountHook):
@@ -46,10 +61,8 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be read
         """
-        from airflow_provider_dli.client.obs.objects import find_object
-
         with translated():
-            return find_object(self._client, _place(place))
+            return objects.find_object(self._client, _place(place))
 
     async def afind(self, place: ObsLocation | str, *, bucket_known: bool = False) -> ObjectFacts | None:
         """Look up an object without blocking the event loop or taking a thread; otherwise like :meth:`find`.
@@ -59,12 +72,10 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be read
         """
-        from airflow_provider_dli.client.obs.objects import find_object_flow
-
         with translated():
             checked = _place(place)
         account = await self._aaccount()
-        return await self._arun(find_object_flow(checked, account, utc_now, bucket_known=bucket_known))
+        return await self._arun(objects.find_object_flow(checked, account, utc_now, bucket_known=bucket_known))
 
     def open(self, place: ObsLocation | str, facts: ObjectFacts) -> ObjectReader:
         """Open an object as a seekable binary file that is read in ranges, never on disk.
@@ -74,10 +85,8 @@ class ObsHook(AccountHook):
         :raises DliFailException: if it lies in an archive tier. What goes wrong later, while it is read, is a
             :class:`~airflow_provider_dli.client.errors.DliClientError`
         """
-        from airflow_provider_dli.client.obs.reader import ObjectReader
-
         with translated():
-            return ObjectReader(self._client, _place(place), facts)
+            return reader.ObjectReader(self._client, _place(place), facts)
 
     def list_directory(self, directory: ObsLocation) -> Listing:
         """List the objects of a directory, and not the directories in it.
@@ -86,10 +95,8 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be listed
         """
-        from airflow_provider_dli.client.obs.objects import list_objects
-
         with translated():
-            return list_objects(self._client, directory)
+            return objects.list_objects(self._client, directory)
 
     def list_entries(self, directory: ObsLocation) -> Directory | None:
         """List the objects of a directory, and the directories in it.
@@ -99,10 +106,8 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be listed
         """
-        from airflow_provider_dli.client.obs.objects import list_entries
-
         with translated():
-            return list_entries(self._client, directory)
+            return objects.list_entries(self._client, directory)
 
     def list_keys(self, directory: ObsLocation) -> list[str]:
         """List the keys of all objects below a directory, at any depth.
@@ -111,10 +116,8 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be listed
         """
-        from airflow_provider_dli.client.obs.objects import list_keys
-
         with translated():
-            return list_keys(self._client, directory)
+            return objects.list_keys(self._client, directory)
 
     def has_objects(self, directory: ObsLocation) -> bool:
         """Return whether there is an object below a directory, which is what makes it one.
@@ -123,10 +126,8 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be listed
         """
-        from airflow_provider_dli.client.obs.objects import has_objects
-
         with translated():
-            return has_objects(self._client, directory)
+            return objects.has_objects(self._client, directory)
 
     def put(self, place: ObsLocation | str, data: bytes, content_type: str) -> None:
         """Write an object.
@@ -137,10 +138,8 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be written to
         """
-        from airflow_provider_dli.client.obs.objects import put_object
-
         with translated():
-            put_object(self._client, _place(place), data, content_type)
+            objects.put_object(self._client, _place(place), data, content_type)
 
     def copy(self, source: ObsLocation, facts: ObjectFacts, target: ObsLocation) -> None:
         """Copy an object within the service; nothing of it passes this machine.
@@ -151,10 +150,8 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond, or the source has been replaced or deleted
         :raises DliFailException: if the source may not be read, or the target not be written
         """
-        from airflow_provider_dli.client.obs.objects import copy_object
-
         with translated():
-            copy_object(self._client, source, facts, target)
+            objects.copy_object(self._client, source, facts, target)
 
     def stream(self, reader: BinaryIO, target: ObsLocation) -> None:
         """Write an object out of a binary file, in pieces.
@@ -164,10 +161,8 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be written to
         """
-        from airflow_provider_dli.client.obs.objects import upload
-
         with translated():
-            upload(self._client, reader, target)
+            objects.upload(self._client, reader, target)
 
     def upload(self, file: BinaryIO, target: ObsLocation, content_type: str) -> None:
         """Write an object out of a file on this machine, in pieces, several at once.
@@ -178,10 +173,8 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or may not be written to
         """
-        from airflow_provider_dli.client.obs.objects import upload
-
         with translated():
-            upload(self._client, file, target, content_type, threads=True)
+            objects.upload(self._client, file, target, content_type, threads=True)
 
     def delete(self, place: ObsLocation) -> None:
         """Remove an object; one that is not there is as good as removed.
@@ -190,21 +183,17 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond
         :raises DliFailException: if the bucket is missing or its objects may not be deleted
         """
-        from airflow_provider_dli.client.obs.objects import delete_object
-
         with translated():
-            delete_object(self._client, place)
+            objects.delete_object(self._client, place)
 
     def _clock(self, account: Account) -> ServiceClock:
         return account.obs_clock
 
     @cached_property
     def _client(self) -> S3Client:
-        from airflow_provider_dli.client.obs.client import make_client
-
         account = self.account
         with translated(self.dli_conn_id):
-            return make_client(account, self._key, self._transport)
+            return boto.make_client(account, self._key, self._transport)
 
     def _key(self) -> AccessKey:
         return self._run(self.account.credentials.keys(utc_now))
