@@ -26,7 +26,7 @@ PAGES = {
     "": ("Exceptions and helpers", "exceptions retry_policy selection"),
     "links": ("Links", "dli"),
     "assets": ("Assets", "obs"),
-    "filesystems": ("Filesystem", "obs file places"),
+    "filesystems": ("Filesystem", "obs"),
     "dli_emulator": ("Emulator", "- server state faults request_log pytest_plugin"),
 }
 ROOT = "airflow_provider_dli"

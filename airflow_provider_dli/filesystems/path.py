@@ -1,4 +1,4 @@
-"""``obs://`` as a path of universal_pathlib, on which Airflow's ``ObjectStoragePath`` stands."""
+"""``obs://`` as a path of universal_pathlib, which Airflow's ``ObjectStoragePath`` is based on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from upath.implementations.cloud import CloudPath
 
 from airflow_provider_dli.filesystems.obs import ObsFileSystem
 
-# universal_pathlib looks for a filesystem's rules in the class, and warns if it is not loaded yet.
+# universal_pathlib reads the rules of a filesystem from its class, and warns if it is not loaded yet.
 register_implementation("obs", ObsFileSystem, clobber=True)
 
 

@@ -1,28 +1,30 @@
-"""Links of tasks, made of what the task stored: which console, which region, which bucket."""
+"""Links of tasks into Huawei Cloud's console, built from what the task stored: which console, region and bucket.
+
+Only addresses that two sources agree on; no deep link to a Flink job is known.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink
-
-from airflow_provider_dli.links import console
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context
 
     from airflow_provider_dli.hooks.base import AccountHook
 
-#: under which a task stores what its links are made of
+#: XCom key of the values that the links of a task are built from
 KEY = "dli_console"
 
 
 class _ConsoleLink(BaseOperatorLink):
-    """A link into the console; empty until the task has stored where."""
+    """A link into the console; empty until the task has stored the values."""
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:  # noqa: ANN401 -- Airflow's key of a task instance
-        """Give the address, or nothing."""
+        """Return the address, or an empty string."""
         from airflow.providers.common.compat.sdk import XCom
 
         del operator
@@ -30,8 +32,7 @@ class _ConsoleLink(BaseOperatorLink):
         return self._address(stored) if isinstance(stored, dict) and stored.get("console") else ""
 
     @abstractmethod
-    def _address(self, stored: dict[str, str]) -> str:
-        """Make the address of what was stored."""
+    def _address(self, stored: dict[str, str]) -> str: ...
 
 
 class ObsBucketLink(_ConsoleLink):
@@ -42,8 +43,8 @@ class ObsBucketLink(_ConsoleLink):
     def _address(self, stored: dict[str, str]) -> str:
         if not stored.get("bucket"):
             return ""
-        region = stored.get("bucket_region") or stored["region"]
-        return console.obs_bucket(stored["console"], region, stored["bucket"])
+        region, bucket = stored.get("bucket_region") or stored["region"], quote(stored["bucket"], safe="")
+        return f"{stored['console']}/console/?region={quote(region)}#/obs/manage/{bucket}/object/list"
 
 
 class DliConsoleLink(_ConsoleLink):
@@ -52,7 +53,7 @@ class DliConsoleLink(_ConsoleLink):
     name = "DLI console"
 
     def _address(self, stored: dict[str, str]) -> str:
-        return console.dli(stored["console"], stored["region"])
+        return f"{stored['console']}/dli/?region={quote(stored['region'])}"
 
 
 def persist(
@@ -62,13 +63,13 @@ def persist(
     bucket: str | None = None,
     bucket_region: str | None = None,
 ) -> None:
-    """Store what the links of a task are made of; no links where the console of the cloud is not known.
+    """Store the values that the links of a task are built from; nothing if the cloud's console is not known.
 
     :param context: of the task
-    :param operator: the task; one that pushes no XCom has no links
-    :param hook: that the task asks with anyway: its connection says which console, in which region
+    :param operator: the task; without ``do_xcom_push`` it has no links
+    :param hook: of the task: its connection has the console and the region
     :param bucket: of the archives or the report, if there is one
-    :param bucket_region: where it is not the connection's
+    :param bucket_region: of the bucket, if not that of the connection
     :raises DliFailException: if the connection cannot be used
     """
     task_instance = context.get("ti")

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.exceptions import DliFailException
-from airflow_provider_dli.links import console
 from airflow_provider_dli.links.dli import KEY, DliConsoleLink, ObsBucketLink
 from airflow_provider_dli.operators import dli
 from airflow_provider_dli.operators.dli import (
@@ -36,15 +35,19 @@ def link_of(link: Any, stored: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     return address
 
 
-def test_the_addresses_are_those_that_are_known() -> None:
-    """And nothing in them can lead elsewhere."""
-    assert console.obs_bucket(CN, "cn-north-4", "obs-test") == (
-        f"{CN}/console/?region=cn-north-4#/obs/manage/obs-test/object/list"
-    )
-    assert console.dli(CN, "cn-north-4") == f"{CN}/dli/?region=cn-north-4"
-    assert (
-        console.obs_bucket(CN, "x&y", "a/../b") == f"{CN}/console/?region=x%26y#/obs/manage/a%2F..%2Fb/object/list"
-    )
+DLI_PAGE = f"{CN}/dli/?region=cn-north-4"
+
+
+def bucket_page(bucket: str, region: str = "cn-north-4") -> str:
+    """Return the address of a bucket in the OBS console."""
+    return f"{CN}/console/?region={region}#/obs/manage/{bucket}/object/list"
+
+
+def test_values_in_addresses_are_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They cannot lead anywhere else."""
+    stored = {"console": CN, "region": "x&y", "bucket": "a/../b"}
+    assert link_of(ObsBucketLink(), stored, monkeypatch) == bucket_page("a%2F..%2Fb", "x%26y")
+    assert link_of(DliConsoleLink(), stored, monkeypatch) == f"{CN}/dli/?region=x%26y"
 
 
 def test_what_a_task_stores_makes_its_links(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,8 +56,8 @@ def test_what_a_task_stores_makes_its_links(world: Emulator, monkeypatch: pytest
     DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{world.bucket}/a").execute(instance.context)
     stored = instance.pushed[KEY]
     assert stored == {"console": CN, "region": "cn-north-4", "bucket": world.bucket}
-    assert link_of(ObsBucketLink(), stored, monkeypatch) == console.obs_bucket(CN, "cn-north-4", world.bucket)
-    assert link_of(DliConsoleLink(), stored, monkeypatch) == console.dli(CN, "cn-north-4")
+    assert link_of(ObsBucketLink(), stored, monkeypatch) == bucket_page(world.bucket)
+    assert link_of(DliConsoleLink(), stored, monkeypatch) == DLI_PAGE
     red = TaskInstance()
     world.fault("ExportFlinkJobs", "is_success_false")
     with pytest.raises(DliFailException):
@@ -101,8 +104,8 @@ def test_the_link_of_a_comparison_leads_to_its_report(world: Emulator, monkeypat
                 task_id="compare", job_mapping={100: 100}, source_conn_id="dli_source", report_dir=report_dir
             ).execute(instance.context)
         stored.append(instance.pushed[KEY])
-    assert link_of(ObsBucketLink(), stored[0], monkeypatch) == console.obs_bucket(CN, "cn-east-3", world.bucket)
-    assert link_of(DliConsoleLink(), stored[0], monkeypatch) == console.dli(CN, "cn-north-4")
+    assert link_of(ObsBucketLink(), stored[0], monkeypatch) == bucket_page(world.bucket, "cn-east-3")
+    assert link_of(DliConsoleLink(), stored[0], monkeypatch) == DLI_PAGE
     assert stored[1] == {"console": CN, "region": "cn-north-4"}
 
 
