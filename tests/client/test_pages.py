@@ -234,7 +234,7 @@ def test_a_service_without_an_order_ends() -> None:
             self.requests.append(offset)
             return flink.Page(500, tuple(Random(len(self.requests)).sample(self.ids, limit)))
 
-    with pytest.raises(UnavailableError, match=r"repeat each other|do not hang together"):
+    with pytest.raises(UnavailableError, match=r"repeat each other|are not connected"):
         walked(Shuffling(list(range(500))))
 
 
@@ -282,7 +282,7 @@ def test_pages_that_never_meet_are_no_list() -> None:
             return flink.Page(1000, tuple(range(offset * limit, offset * limit + limit)))
 
     service = Numbering([])
-    with pytest.raises(UnavailableError, match=r"the list of 1,000 do not hang together at 99\. It is") as caught:
+    with pytest.raises(UnavailableError, match=r"the list of 1,000 are not connected at 99\. It is") as caught:
         walked(service)
     assert (caught.value.status, caught.value.code, caught.value.request_id) == (200, None, None)
     assert len(service.requests) < 50
