@@ -47,7 +47,7 @@ class DliListFlinkJobsOperator(DliBaseOperator):
     :param tags: a mapping, or ``key=value,key=value``; each must match (templated)
     :param changed_since: jobs created or changed since then: a datetime or ISO 8601, such as
         ``{{ prev_start_date_success }}`` (templated)
-    :param exclude: ids, or wildcards for names, of jobs to leave out (templated)
+    :param exclude: ids, or wildcards for names, of jobs to skip (templated)
     :param if_empty: what to do if no job matches: ``fail``, ``skip`` or ``succeed`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
     :raises DliFailException: if a filter or the connection cannot be used, or no job matches; no retry is spent
@@ -262,7 +262,7 @@ class DliRunFlinkJobsOperator(JobActionOperator):
         cleared in the UI, or ended by its ``execution_timeout``; while it waits on the triggerer on Airflow 3.3
         and later only. By default they go on, as a streaming job is to outlive what started it, and the log names
         them (templated)
-    :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says
+    :param deferrable: wait on the triggerer; default: Airflow's ``[operators] default_deferrable``
     :raises DliFailException: if a parameter or the connection cannot be used, a job does not exist, DLI
         refuses, or a job comes to an end that is not the target state; no retry is spent
     :raises DliException: if DLI cannot be reached or is in trouble, or time is up; a retry may help
@@ -328,9 +328,9 @@ class DliStopFlinkJobsOperator(JobActionOperator):
 
     :param job_ids: the jobs: a list of ids, one id, a string of ids with commas, spaces or newlines between, or
         the output of another task (templated). Never all: name them
-    :param trigger_savepoint: True to make a savepoint first, for a run with ``resume_savepoint``. The manual does
-        not say how one shows after a stop: if a job's ``savepoint_path`` is as before, a warning is logged. A job
-        that was being stopped already when the task began, and shows no new savepoint, is a failure (templated)
+    :param trigger_savepoint: True to make a savepoint first, for a run with ``resume_savepoint``. How one shows
+        after a stop is not documented: if a job's ``savepoint_path`` is as before, a warning is logged. A job that
+        was being stopped already when the task began, and shows no new savepoint, is a failure (templated)
     :param wait_for_completion: False to return as soon as each was requested; a job that cannot take the request
         yet is a failure then (templated)
     :param if_empty: what to do if ``job_ids`` names none: ``fail``, ``skip`` or ``succeed`` (templated)
@@ -339,7 +339,7 @@ class DliStopFlinkJobsOperator(JobActionOperator):
     :param poll_interval: seconds between two polls (templated)
     :param status_grace_period: seconds for which a job may still show its previous status after its request
         (templated)
-    :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says
+    :param deferrable: wait on the triggerer; default: Airflow's ``[operators] default_deferrable``
     :raises DliFailException: if a parameter or the connection cannot be used, a job does not exist, DLI
         refuses, or a job comes to an end that is not the target state; no retry is spent
     :raises DliException: if DLI cannot be reached or is in trouble, or time is up; a retry may help
@@ -384,7 +384,7 @@ class DliSavepointFlinkJobsOperator(JobActionOperator):
     """Make savepoints of running Flink jobs, and wait until they are made.
 
     Follows *Triggering a Savepoint of a Flink Job* of the DLI API reference (dli_02_0392). Another
-    ``savepoint_path`` shows that one was made. The manual does not say what the path becomes if a savepoint is
+    ``savepoint_path`` shows that one was made. It is not documented what the path becomes if a savepoint is
     made in the directory of the previous one: so a job that went through ``job_savepointing`` and runs on is saved
     too. A job that ends, or shows neither, is a failure. While somebody else's savepoint of a job is made, no
     request is sent; it is as soon as that has ended.
@@ -408,7 +408,7 @@ class DliSavepointFlinkJobsOperator(JobActionOperator):
     :param poll_interval: seconds between two polls (templated)
     :param status_grace_period: seconds for which a job may still show its previous status after its request;
         meanwhile the task stays on the worker, ``deferrable`` or not (templated)
-    :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says
+    :param deferrable: wait on the triggerer; default: Airflow's ``[operators] default_deferrable``
     :raises DliFailException: if a parameter or the connection cannot be used, a job does not exist, DLI
         refuses, or a job comes to an end that is not the target state; no retry is spent
     :raises DliException: if DLI cannot be reached or is in trouble, or time is up; a retry may help

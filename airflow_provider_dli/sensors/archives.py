@@ -39,7 +39,7 @@ class DliExportArchiveSensor(DliSensor):
         there (templated)
     :param inactivity_period: seconds for which an archive must not have changed, by the time of its last write
         (templated)
-    :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says. The
+    :param deferrable: wait on the triggerer; default: Airflow's ``[operators] default_deferrable``. The
         parameters of all sensors, such as ``poke_interval``, ``timeout``, ``mode`` and ``soft_fail``, do as usual
     :raises DliFailException: if an archive is damaged, or a parameter, the connection or the bucket cannot be used
     :raises DliException: if OBS is in trouble

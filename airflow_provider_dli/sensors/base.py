@@ -133,7 +133,7 @@ class DliSensor(Deferrable, SafeLog, BaseSensorOperator):
 
     @contextmanager
     def _skipping(self) -> Iterator[None]:
-        """Skip the task in place of a failure where ``soft_fail`` or ``never_fail`` says so.
+        """Skip the task in place of a failure, as ``soft_fail`` or ``never_fail`` requires.
 
         ``BaseSensorOperator`` applies these to polls on a worker in one way, and to what comes after a wait on the
         triggerer in another, which depends on the version of Airflow. This is the one for polls: ``soft_fail`` is

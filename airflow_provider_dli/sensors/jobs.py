@@ -41,7 +41,7 @@ class DliFlinkJobSensor(DliSensor):
     :param status_grace_period: seconds, from the beginning of the task, in which a failed or stopped job may still
         show the end of its previous run (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
-    :param deferrable: wait on the triggerer; by default as Airflow's ``[operators] default_deferrable`` says. The
+    :param deferrable: wait on the triggerer; default: Airflow's ``[operators] default_deferrable``. The
         parameters of all sensors, such as ``poke_interval``, ``timeout``, ``mode`` and ``soft_fail``, do as usual
     :raises DliFailException: if a job has failed or does not exist, or a parameter or the connection cannot be
         used

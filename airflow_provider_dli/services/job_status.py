@@ -115,13 +115,13 @@ def raise_for_failures(hook: DliHook, tracker: JobTracker, timeout: float, log: 
         reasons = ", ".join(f"job {job_id} is {reason}" for job_id, reason in failures.items())
         raise DliFailException(
             f"{len(failures)} of {total} cannot be {tracker.target_state} any more: {reasons}. "
-            "Look at the job's log in the DLI console."
+            "Check the job's log in the DLI console."
         )
     late = [job_id for job_id in tracker.job_ids if tracker.verdict(job_id, now) is Verdict.WAIT]
     if late:
         raise DliException(
             f"{len(late)} of {total} not {tracker.target_state} within {format_duration(timeout)}: "
-            f"{format_ids(late)}. {_advice_on_restarts(tracker, late)}Look at the job in the DLI console, or give "
+            f"{format_ids(late)}. {_advice_on_restarts(tracker, late)}Check the job in the DLI console, or give "
             "the task a longer timeout."
         )
     return job_rows(tracker)

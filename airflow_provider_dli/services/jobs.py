@@ -47,7 +47,7 @@ _DELETED_WITHIN = 10.0
 
 
 class ActionRunner:
-    """Requests an action of jobs, of each by a call of its own and once, whatever becomes of the responses.
+    """Requests an action of jobs, of each by a call of its own, and once even if responses are lost.
 
     Before a request is sent, the job's snapshot is kept. Later attempts compare the job with it, and so know
     whether the request of an earlier one was executed.
@@ -146,7 +146,7 @@ class ActionRunner:
                 raise
             if self._is_conflict_resolved(job_id, error):
                 return
-            # Of a request that this attempt has lost, the message says so already.
+            # If this attempt has lost a response, the message has it already.
             if lost_before and self._requests.lost(job_id) == lost_before:
                 raise refused_after_lost_response(error) from error.__cause__
             raise
@@ -340,7 +340,7 @@ class ActionRunner:
                     result.failed[job.job_id] = DliException(
                         f"delete of job {job.job_id} {job.name} was accepted, but the job is still there after "
                         f"{_DELETED_WITHIN:.0f} s.",
-                        advice="Look at the job in the console; the next attempt requests it again.",
+                        advice="Check the job in the console; the next attempt requests it again.",
                     )
             except DliException as error:
                 result.failed[job.job_id] = error
@@ -405,7 +405,7 @@ class ActionResult:
 
 
 def _raise_for_failed_requests(action: str, result: ActionResult, job_ids: Sequence[int]) -> None:
-    """Raise if the request of a job has failed, naming each that did and why, and what became of the others."""
+    """Raise if the request of a job has failed, naming each that did and why, and what was requested of the others."""
     errors = list(result.failed.values())
     if not errors:
         return
@@ -431,9 +431,8 @@ def _raise_for_failed_requests(action: str, result: ActionResult, job_ids: Seque
 def _check_savepoints(tracker: JobTracker, log: Logger) -> None:
     """Check that each job that was to be stopped with a savepoint shows a new one.
 
-    A job that was requested to make it and shows none causes a warning only: the manual says that the savepoint is
-    made, and not where it shows. Of one whose stop somebody else had requested, nobody knows whether with a
-    savepoint.
+    A job that was requested to make it and shows none causes a warning only: that the savepoint is made is
+    documented, and not where it shows. Whether a stop that somebody else had requested makes one is not known.
 
     :raises DliFailException: naming each that was being stopped already, and shows no new savepoint
     """
@@ -447,11 +446,11 @@ def _check_savepoints(tracker: JobTracker, log: Logger) -> None:
         else:
             log.warning(
                 "Job %d was requested to stop with a savepoint, and shows none: its savepoint_path is as before. "
-                "Look at it in the DLI console before you resume it from its savepoint.",
+                "Check it in the DLI console before you resume it from its savepoint.",
                 job_id,
             )
     if foreign:
         raise DliFailException(
             f"job {', '.join(map(str, foreign))} is stopped, but was being stopped before this task began, and "
-            "shows no new savepoint. Look at it in the DLI console before you resume it from its savepoint."
+            "shows no new savepoint. Check it in the DLI console before you resume it from its savepoint."
         )

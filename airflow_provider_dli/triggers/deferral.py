@@ -174,7 +174,7 @@ def raise_unless_transient(failure: DliException, left: float = 1.0) -> None:
     :param left: seconds that are left to wait
     :raises DliException: the same
     """
-    # What neither the client nor the time has ended will stay: the connection does not exist, say.
+    # What neither the client nor the time has ended will stay: a connection that does not exist, for instance.
     may_pass = failure.error is not None or isinstance(failure.__cause__, TimeoutError)
     if isinstance(failure, DliFailException) or not may_pass or left <= 0:
         raise failure

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.operators.dli import (
@@ -20,6 +21,7 @@ from airflow_provider_dli.operators.dli import (
 )
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from dli_emulator import Emulator
+from tests.airflow.airflow_process import AirflowProcess, until
 from tests.airflow.execution_modes import both_modes
 from tests.airflow.stores import TaskInstance
 
@@ -97,6 +99,19 @@ def test_an_execution_timeout_on_the_triggerer_is_a_kill(
     with pytest.raises(DliException, match="execution_timeout of 0:00:05 is over"):
         stop.resume_execution("execute_complete", {"event": event}, {})
     assert "requests for job 100 go on in DLI" in "".join(capfd.readouterr())
+
+
+@pytest.mark.skipif(not hasattr(BaseTrigger, "on_kill"), reason="Airflow 3.3 and later")
+def test_a_deferred_task_that_is_marked_as_failed(airflow_process: AirflowProcess, dli_emulator: Emulator) -> None:
+    """A real triggerer stops the jobs, with ``stop_on_kill``."""
+    dli_emulator.state.settings.step_seconds = 0.2
+    run = airflow_process.trigger("deferred_run")
+    until(lambda: airflow_process.tasks("deferred_run", run)["run"]["state"] == "deferred", 120)
+    until(lambda: dli_emulator.state.jobs[100].status == "job_running", 60)
+    airflow_process.mark_failed("deferred_run", run, "run")
+    until(lambda: requests(dli_emulator, "BatchStopFlinkJobs") == 1, 60)
+    assert dli_emulator.state.jobs[100].status in {"job_canceling", "job_cancel_success"}
+    assert airflow_process.finish("deferred_run", run)["run"]["state"] == "failed"
 
 
 def test_a_task_that_has_requested_nothing_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
