@@ -118,9 +118,9 @@ class DliListFlinkJobsOperator(DliBaseOperator):
             options = ListParameters.from_operator(self)
         hook = DliHook(options.dli_conn_id)
         persist(context, self, hook)
-        jobs = select_jobs(hook, options.chosen, self.log)
+        jobs = select_jobs(hook, options, self.log)
         if not jobs:
-            apply_if_empty(options.if_empty, str(options.chosen))
+            apply_if_empty(options.if_empty, str(options))
         self.push_xcoms(context, job_ids=[job.job_id for job in jobs])
         names = ("job_id", "name", "job_type", "status", "queue_name", "create_time", "update_time")
         return [{name: getattr(job, name) for name in names} for job in jobs]

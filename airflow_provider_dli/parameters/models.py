@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
@@ -11,7 +12,6 @@ from airflow_provider_dli.escaping import excerpt
 from airflow_provider_dli.parameters import NOT_GIVEN, types
 from airflow_provider_dli.parameters.types import Kind
 from airflow_provider_dli.parameters.values import Nothing, Refused, is_nothing, mapping
-from airflow_provider_dli.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,13 +59,13 @@ def _failure(model: type[BaseModel], error: ErrorDetails, values: Mapping[str, A
     """Return what is wrong with one parameter, or one field of a selection, of what pydantic has found."""
     path = error["loc"]
     name = ".".join(str(part) if str(part).isidentifier() else excerpt(part) for part in path)
-    owner = SelectionFields if len(path) > 1 else model
+    owner = Selection if len(path) > 1 else model
     field = owner.model_fields.get(str(path[-1])) if path else None
     remedy = next((each.remedy for each in field.metadata if isinstance(each, Kind)), "") if field else ""
     refused = error.get("ctx", {}).get("error")
     match error["type"]:
         case "extra_forbidden" | "invalid_key":
-            return ConfigurationError(name, "is unknown", f"there are {', '.join(SelectionFields.model_fields)}")
+            return ConfigurationError(name, "is unknown", f"there are {', '.join(Selection.model_fields)}")
         case "missing":
             problem = "is missing"
         case "too_short":
@@ -80,7 +80,7 @@ def _failure(model: type[BaseModel], error: ErrorDetails, values: Mapping[str, A
     return ConfigurationError(name, problem, remedy)
 
 
-class SelectionFields(Parameters):
+class Selection(Parameters):
     """The filters of a selection; one that is nothing does not filter."""
 
     name_pattern: types.Patterns = ()
@@ -93,20 +93,29 @@ class SelectionFields(Parameters):
     exclude: types.Exclusions = ()
 
     @property
-    def chosen(self) -> Selection:
-        """Which jobs are meant."""
-        return Selection(**{name: getattr(self, name) for name in SelectionFields.model_fields})
-
-    @property
     def empty(self) -> list[str]:
         """The filters that were given, if none of them filters."""
-        given = [name for name in SelectionFields.model_fields if name in self.model_fields_set]
-        return given if self.chosen == Selection() else []
+        given = [name for name in Selection.model_fields if name in self.model_fields_set]
+        return [] if self._used_filters() else given
+
+    def __str__(self) -> str:
+        """Return the filters in a line."""
+        return ", ".join(f"{name}={_text(value)}" for name, value in self._used_filters().items()) or "all jobs"
+
+    def _used_filters(self) -> dict[str, object]:
+        filters = {name: getattr(self, name) for name in Selection.model_fields}
+        return {name: value for name, value in filters.items() if value not in (None, ())}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return "|".join("=".join(each) if isinstance(each, tuple) else str(each) for each in value)
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 _ALL = "for all jobs give selection={} or omit it"
 SelectionMapping = Annotated[
-    SelectionFields,
+    Selection,
     Kind(
         "selection",
         f"give a mapping, such as {{'name_pattern': 'orders_*'}}; {_ALL}",
@@ -122,7 +131,7 @@ class ExportParameters(Parameters):
     # Before job_selected, which is read together with it.
     is_selected: types.OptionalFlag = None
     job_selected: types.SelectedJobs = None
-    selection: SelectionMapping = SelectionFields()
+    selection: SelectionMapping = Selection()
     if_empty: types.EmptyChoice
     batch_size: types.PositiveInt
     allow_partial: types.Flag
@@ -138,7 +147,7 @@ class ExportParameters(Parameters):
     @property
     def chosen(self) -> Selection | None:
         """Which jobs are meant, where there is a selection."""
-        return self.selection.chosen if "selection" in self.model_fields_set else None
+        return self.selection if "selection" in self.model_fields_set else None
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -221,7 +230,7 @@ class PromoteParameters(Parameters):
     plan_only: types.Flag
 
 
-class ListParameters(SelectionFields):
+class ListParameters(Selection):
     """Of :class:`~airflow_provider_dli.operators.jobs.DliListFlinkJobsOperator`."""
 
     if_empty: types.EmptyChoice

@@ -405,7 +405,7 @@ class ActionResult:
 
 
 def _raise_for_failed_requests(action: str, result: ActionResult, job_ids: Sequence[int]) -> None:
-    """Raise if the request of a job has failed, naming each that did and why, and what was requested of the others."""
+    """Raise if the request of a job has failed, naming each and why, and what was requested of the others."""
     errors = list(result.failed.values())
     if not errors:
         return

@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
-from airflow_provider_dli.selection import Selection
+from airflow_provider_dli.parameters.models import Selection
 from airflow_provider_dli.services.selection import select_jobs
 from tests.client.skewed_server import PLACE, SLACK, SkewedServer, skewed_server
 

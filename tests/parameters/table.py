@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.parameters.models import SelectionFields
+from airflow_provider_dli.parameters.models import Selection
 from airflow_provider_dli.parameters.types import Kind
 from tests.operators import KINDS, MODELS, parameters_of
 from tests.parameters.forms import FORMS, A
@@ -30,7 +30,7 @@ _BESIDE: dict[str, Any] = {
     "source_conn_id": "dli_default",
 }
 #: what is given as well, since what is nothing is judged together with another
-_TOGETHER: dict[str, dict[str, Any]] = {name: {"user_name": "y"} for name in SelectionFields.model_fields}
+_TOGETHER: dict[str, dict[str, Any]] = {name: {"user_name": "y"} for name in Selection.model_fields}
 _TOGETHER |= {
     "user_name": {"queue_name": "y"},
     "job_ids": {"if_empty": "skip"},
@@ -59,7 +59,7 @@ class Case:
     @property
     def kind(self) -> str:
         """Of the parameter, as the golden file has it."""
-        model, name = (SelectionFields, self.field) if self.field else (MODELS[self.operator], self.parameter)
+        model, name = (Selection, self.field) if self.field else (MODELS[self.operator], self.parameter)
         found = next(each for each in model.model_fields[name].metadata if isinstance(each, Kind))
         return f"{found.name}: {self.parameter} of {self.operator}" if found.name == "choice" else found.name
 
@@ -98,7 +98,7 @@ def cases() -> Iterator[Case]:
     """Return every parameter, and every field of a selection."""
     for operator, model in MODELS.items():
         yield from (Case(operator, name) for name in model.model_fields)
-    yield from (Case("DliExportFlinkJobsOperator", "selection", name) for name in SelectionFields.model_fields)
+    yield from (Case("DliExportFlinkJobsOperator", "selection", name) for name in Selection.model_fields)
 
 
 @cache

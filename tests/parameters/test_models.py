@@ -16,10 +16,9 @@ from airflow_provider_dli.parameters.models import (
     ExportParameters,
     ImportParameters,
     ListParameters,
-    SelectionFields,
+    Selection,
     VerifyParameters,
 )
-from airflow_provider_dli.selection import Selection
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EXPORT = {
@@ -207,8 +206,8 @@ def test_an_empty_value_does_not_filter() -> None:
         "status": (),
         "job_type": None,
     }
-    assert SelectionFields.read(empty).chosen == Selection()
-    assert SelectionFields.read(empty).chosen.filters() == {}
+    assert Selection.read(empty) == Selection()
+    assert str(Selection.read(empty)) == "all jobs"
 
 
 @pytest.mark.parametrize(
@@ -224,7 +223,7 @@ def test_an_empty_value_does_not_filter() -> None:
 )
 def test_a_wildcard_may_begin_like_a_list(given: object, expected: tuple[str, ...]) -> None:
     """Only what Jinja or JSON writes is a list."""
-    assert SelectionFields.read({"name_pattern": given}).name_pattern == expected
+    assert Selection.read({"name_pattern": given}).name_pattern == expected
 
 
 @pytest.mark.parametrize("given", [{"changed_since": None}, {"changed_since": "None", "tags": {}}])
@@ -351,7 +350,7 @@ def test_a_call_in_the_text_of_ids_is_read_or_refused(text: str, expected: tuple
     """Alone, and in a selection; an exclusion that is not read would exclude nothing."""
     readers: list[Callable[[], object]] = [
         lambda: selected(text),
-        lambda: SelectionFields.read({"exclude": text}).exclude,
+        lambda: Selection.read({"exclude": text}).exclude,
         lambda: ExportParameters.read({**EXPORT, "selection": f"{{'exclude': {text}}}"}).selection.exclude,
     ]
     for read in readers:

@@ -10,7 +10,7 @@ import pytest
 from airflow.serialization.helpers import serialize_template_field
 
 from airflow_provider_dli.exceptions import DliFailException
-from airflow_provider_dli.parameters.models import SelectionFields
+from airflow_provider_dli.parameters.models import Selection
 from dli_emulator import Emulator
 from tests.operators import KINDS, MODELS, is_templated, parameters_of
 from tests.parameters.forms import FORMS, SECRET
@@ -101,7 +101,7 @@ def test_more_items_than_anybody_has_are_refused() -> None:
 
 def test_a_filter_that_is_nothing_alone_selects_nothing() -> None:
     """For each filter: in a selection, and of a list."""
-    for name in SelectionFields.model_fields:
+    for name in Selection.model_fields:
         for value in (None, "None", "", " "):
             with pytest.raises(DliFailException, match=rf"^selection: has nothing in {name}; .* selection=\{{\}}"):
                 Case("DliExportFlinkJobsOperator", "selection").make({name: value}).execute({})
