@@ -1,4 +1,4 @@
-"""Count what mutation testing found, by part, and list what survived, each with why. Run by ``make mutants``.
+"""Count what mutation testing found, by part, and why mutants survived. Run by ``make mutants``.
 
 Writes ``docs/mutation.md`` and ``release/mutation.json``.
 """
@@ -20,7 +20,6 @@ RESULT = ROOT / "release" / "mutation.json"
 MARKS = ("<!-- mutants: begin -->\n", "<!-- mutants: end -->\n")
 #: percent of a part that must be killed
 LEAST = 90.0
-_SHOWN = 110
 
 
 def main() -> int:
@@ -61,25 +60,14 @@ def table(parts: dict[str, Counter[str]], when: object) -> str:
 
 
 def listing(left: list[Mutant]) -> str:
-    """Write what was not killed, by function.
+    """Return how many mutants survived, by reason; ``mutmut results`` has their names.
 
     :param left: those mutants
     """
     by_reason = Counter(why(each) for each in left)
     lines = ["## What survived\n", "| why | how many |", "|---|---|"]
     lines += [f"| {reason} | {count} |" for reason, count in by_reason.most_common()]
-    lines += ["", "| where | was | became | why |", "|---|---|---|---|"]
-    for each in left:
-        was, became = (_cell(text) for text in each.change)
-        lines.append(f"| `{each.function}` {each.number} | {was} | {became} | {why(each)} |")
     return "\n".join([*lines, "", ""])
-
-
-def _cell(text: str) -> str:
-    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-    return (
-        f"<code>{shown.replace('&', '&amp;').replace('<', '&lt;').replace('|', '&#124;')}</code>" if shown else ""
-    )
 
 
 if __name__ == "__main__":

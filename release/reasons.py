@@ -51,14 +51,14 @@ _TELLING = (
 # The session and each request say it, or two ways of reading NO_PROXY, so that neither can be forgotten.
 _TWICE = "allow_redirects|cert|verify|trusted|proxies|set_policy|proxy_bypass|endswith|reading="
 _ANYWAY = 'method="explicit|retries|signature_version|ensure_ascii|SSLContext|total=None|length_remaining'
-_GUARDED = r"archive\.rules\.judge_sizes|client\.flink\.settings\._checked$"
+_GUARDED = r"archive\.fields\.check_sizes|client\.flink\.settings\._checked$"
 _MORE = (
-    r"archive\.(contents|headers\.parse|inflate|source|walk)\b|client\.obs\.reader\.",
+    r"archive\.(contents|directory\._parse|entries|source)\b|client\.obs\.reader\.",
     r"_limit and|if keep|window\(|read\(None\)|_newest|central\[28\]|self\._start [+-] len|found\), None\)",
 )
 # What a shortcut does not take goes the long way, to the same end.
 _LONGER = (
-    r"archive\.(headers\.parse|names\.(check_all|_check_clashes))$",
+    r"archive\.(directory\._parse|names\.(check_all|_check_conflicts))$",
     r"\) and False else _decode|is_plain|good\.add|DEFLATE_BEST|ODD|files\) or True",
 )
 
@@ -68,10 +68,13 @@ RULES = (
     Rule("a codec by another of its names", _same_but_for(r"(?i)\"(utf-8|ascii|cp437|unicode_escape)\"")),
     Rule("for a byte that cannot come", _in(r"decode\(\"[\w-]+\", (\)|\"XX|\"REPLACE)")),
     Rule("a type that only the type checker sees", _same_but_for(r"cast\(.*?, ")),
-    Rule("what the quick look does not take, the careful one proves", _where(r"archive\.(quick|extra\.is_plain)")),
     Rule(
-        "what the quick look does not take, the careful one proves",
-        _where(r"archive\.walk\.", r"_prove_quickly|limit - entry\.offset|LARGEST"),
+        "what the quick check does not accept, the careful one decides",
+        _where(r"archive\.(entries\.Walk\._(check_quickly|agrees)|fields\.is_plain)"),
+    ),
+    Rule(
+        "what the quick check does not accept, the careful one decides",
+        _where(r"archive\.entries\.Walk\.run", r"_check_quickly|limit - entry\.offset"),
     ),
     Rule(
         "asked only where one of both is true already",
@@ -79,9 +82,12 @@ RULES = (
     ),
     Rule("the first of two locks", _where(r"client\.transport\.(sync|aio|ways)\.", _TWICE)),
     Rule("more is read or kept than is needed", _where(*_MORE)),
-    Rule("only the time it takes", _where(r"archive\.(hashing|proof|gaps)", "_pool|security|OVERLAP")),
+    Rule(
+        "only the time it takes",
+        _where(r"archive\.(source\.Hashing|inspection|entries\.check_gap)", "_pool|security|OVERLAP"),
+    ),
     Rule("only the time it takes", _where(*_LONGER)),
-    Rule("another finding tells it", _where(r"archive\.(walk|local)\.", "DESCRIPTOR|fitting")),
+    Rule("another finding tells it", _where(r"archive\.entries\.", "DESCRIPTOR|fitting")),
     Rule("what the library does anyway", _where("client", _ANYWAY)),
     Rule("the mark stands there once", _same_but_for(r"r?partition|junk \+?=")),
     Rule("no ETag begins or ends with an X", _in(r"strip\('XX")),
