@@ -129,7 +129,7 @@ def show_archive(report: dict[str, Any], copy: Path) -> None:
     print(f"  SHA-256                 {report['sha256']}")
     jobs = [entry.name for entry in inspected.entries]
     print(f"  entries                 {len(jobs)}: {', '.join(jobs[:SHOWN])}{' …' if len(jobs) > SHOWN else ''}")
-    print("  proven whole            every entry read to its last byte: structure, checksums, sizes, JSON")
+    print("  verified                every entry read to its last byte: structure, checksums, sizes, JSON")
     same = inspected.sha256 == report["sha256"]
     print(f"  read again just now     {'the same bytes' if same else 'OTHER BYTES'}")
     damaged = copy.with_suffix(".damaged.zip")

@@ -145,35 +145,6 @@ def _listed(urls: Sequence[str]) -> str:
     return f"{pluralize(len(urls), 'archive')}: {', '.join(urls[:_NAMED])}{' …' if len(urls) > _NAMED else ''}"
 
 
-def find_missing(hook: ObsHook, places: Sequence[ObsLocation], log: Logger) -> list[ObsLocation]:
-    """Return the archives that do not exist yet, or are not known to since a poll failed.
-
-    :param hook: reads OBS
-    :param places: where they should be
-    :param log: gets the failure of the poll
-    :raises DliFailException: if no later poll can succeed
-    """
-    found: dict[ObsLocation, ObjectFacts] = {}
-    try:
-        _poll(hook, places, found, log)
-    except DliFailException:
-        raise
-    except DliException:
-        pass  # logged; the triggerer polls again
-    return [place for place in places if place not in found]
-
-
-def find_changing(hook: ObsHook, places: Sequence[ObsLocation], inactivity_period: float) -> list[ObsLocation]:
-    """Return the archives that do not exist yet, or were written a moment ago.
-
-    :param hook: reads OBS
-    :param places: where they should be
-    :param inactivity_period: seconds for which they must not have changed
-    """
-    found = {place: hook.find(place) for place in places}
-    return [place for place, facts in found.items() if facts is None or _age(hook, facts) < inactivity_period]
-
-
 def _verify(
     hook: ObsHook,
     place: ObsLocation,
@@ -332,6 +303,35 @@ def raise_for_failures(reports: Sequence[ArchiveReport], beside: str | None = No
     message = f"{len(failed)} of {pluralize(len(reports), 'archive')} failed verification: "
     message += " | ".join(map(str, failed)) + "."
     raise kind(f"{message} {beside}" if beside else message, advice=advice)
+
+
+def find_missing(hook: ObsHook, places: Sequence[ObsLocation], log: Logger) -> list[ObsLocation]:
+    """Return the archives that do not exist yet, or are not known to since a poll failed.
+
+    :param hook: reads OBS
+    :param places: where they should be
+    :param log: gets the failure of the poll
+    :raises DliFailException: if no later poll can succeed
+    """
+    found: dict[ObsLocation, ObjectFacts] = {}
+    try:
+        _poll(hook, places, found, log)
+    except DliFailException:
+        raise
+    except DliException:
+        pass  # logged; the triggerer polls again
+    return [place for place in places if place not in found]
+
+
+def find_changing(hook: ObsHook, places: Sequence[ObsLocation], inactivity_period: float) -> list[ObsLocation]:
+    """Return the archives that do not exist yet, or were written a moment ago.
+
+    :param hook: reads OBS
+    :param places: where they should be
+    :param inactivity_period: seconds for which they must not have changed
+    """
+    found = {place: hook.find(place) for place in places}
+    return [place for place, facts in found.items() if facts is None or _age(hook, facts) < inactivity_period]
 
 
 class Progress:
