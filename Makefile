@@ -45,7 +45,7 @@ e2e: $(VENV)/.installed-dev ## Airflow's UI in a real browser; needs chromium, l
 	@sh requirements/install.sh $(BIN) -r requirements/e2e.txt
 	@DLI_E2E=1 $(BIN)/python -m pytest -q tests/e2e
 
-pictures: ## take the pictures of the docs anew, by way of make e2e; look at them before you commit
+pictures: ## take the pictures of the docs again, by way of make e2e; check them before you commit
 	@DLI_PICTURES=$(CURDIR)/docs/pictures $(MAKE) --no-print-directory e2e
 
 check: $(VENV)/.installed-dev ## ruff, format, mypy strict, import contracts
@@ -67,7 +67,7 @@ bench: $(VENV)/.installed-dev ## measure, each against its peers in one run; wri
 compare: $(VENV)/.installed-dev ## the nightly export in four ways, while things go wrong; half an hour, writes docs/comparison.md
 	@$(BIN)/python comparison/compare.py $(WAYS)
 
-live: $(VENV)/.installed ## ask your own account what the manual leaves open; reads only, unless told otherwise (LIVE="--write --scratch …")
+live: $(VENV)/.installed ## query your own account for what the manual leaves open; reads only by default (LIVE="--write --scratch …")
 	@$(BIN)/python live/live.py $(LIVE)
 
 matrix: $(VENV)/.installed-dev ## the wheels on every Airflow and Python that it is for; takes an hour and a half, writes docs/matrix.md
@@ -92,7 +92,7 @@ docs: $(VENV)/.installed-dev ## the site, into .cache/site; LINKS=1 checks the l
 	@sh requirements/install.sh $(BIN) -r requirements/docs.txt
 	@AIRFLOW_HOME=$(CURDIR)/.cache/airflow $(BIN)/python site/build.py $(if $(LINKS),--links)
 
-constraints: $(VENV)/.installed-dev ## resolve the pinned versions anew
+constraints: $(VENV)/.installed-dev ## resolve the pinned versions again
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 		pyproject.toml dli_emulator/pyproject.toml requirements/dev.txt requirements/airflow.txt -o constraints.txt
 

@@ -38,12 +38,12 @@ def main() -> int:
     failed, figures = run_all()
     if "--check" in sys.argv:
         worse = compare(json.loads(RESULTS.read_text(encoding="utf-8"))["figures"], figures)
-        print(*worse or [f"no ratio is worse than {RESULTS.name} says by more than {SLACK:.0%}"], sep="\n")
+        print(*worse or [f"no ratio is worse than in {RESULTS.name} by more than {SLACK:.0%}"], sep="\n")
         return int(failed or bool(worse))
-    told = {"machine": machine(), "when": f"{datetime.now(UTC):%Y-%m-%d}", "figures": figures}
-    RESULTS.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    results = {"machine": machine(), "when": f"{datetime.now(UTC):%Y-%m-%d}", "figures": figures}
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     head, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
-    PAGE.write_text(head + MARKS[0] + table(told) + MARKS[1] + rest.partition(MARKS[1])[2], encoding="utf-8")
+    PAGE.write_text(head + MARKS[0] + table(results) + MARKS[1] + rest.partition(MARKS[1])[2], encoding="utf-8")
     return int(failed)
 
 
@@ -90,13 +90,13 @@ def machine() -> str:
     return f"{os.cpu_count()} cores ({model}), {system}, {python}"
 
 
-def table(told: dict[str, Any]) -> str:
+def table(results: dict[str, Any]) -> str:
     """Write the table of the page.
 
-    :param told: what is in ``results.json``
+    :param results: what is in ``results.json``
     """
-    parts = [f"\nOn {told['machine']}; {told['when']}.\n"]
-    for command, figures in groupby(told["figures"], key=itemgetter("command")):
+    parts = [f"\nOn {results['machine']}; {results['when']}.\n"]
+    for command, figures in groupby(results["figures"], key=itemgetter("command")):
         parts.append(f"\n`{command}`\n\n| | ratio | of | better is |\n|---|---|---|---|\n")
         for each in figures:
             better = "higher" if each["higher_is_better"] else "lower"

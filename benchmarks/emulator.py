@@ -1,4 +1,4 @@
-"""How quickly the emulator starts, how quickly a test gets a clean state, and what it costs while nobody asks.
+"""How quickly the emulator starts, how quickly a test gets a clean state, and what it costs while idle.
 
 ``python benchmarks/emulator.py``. Before a world is made clean, an object, a job and a fault are put into it.
 """
@@ -36,13 +36,13 @@ def measured(store: str) -> tuple[list[float], list[float]]:
 
 
 def resting(store: str) -> float:
-    """Measure what share of a core the processes of a store take while nobody asks, after some work."""
+    """Measure what share of a core the processes of a store take while no request comes, after some work."""
     with Emulator(object_store=store) as emulator:
         for number in range(WORK):
             emulator.s3.put_object(Bucket=emulator.bucket, Key=f"flink/{number}.zip", Body=b"x" * 1_000_000)
             emulator.s3.get_object(Bucket=emulator.bucket, Key=f"flink/{number}.zip")["Body"].read()
         children = psutil.Process().children(recursive=True)
-        time.sleep(2)  # it has settled by then
+        time.sleep(2)  # it is idle by then
         before = [sum(child.cpu_times()[:2]) for child in children]
         time.sleep(RESTING)
         after = [sum(child.cpu_times()[:2]) for child in children]

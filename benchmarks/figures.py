@@ -28,7 +28,7 @@ def note(name: str, ratio: float, *, of: str, higher_is_better: bool = False) ->
 
     :param name: what was measured
     :param ratio: how it stands to ``of``
-    :param of: what it is held against, measured in the same run
+    :param of: what it is compared with, measured in the same run
     :param higher_is_better: as of a speed; False as of a time
     """
     if file := os.environ.get(VARIABLE):

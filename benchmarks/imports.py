@@ -63,7 +63,7 @@ def measure(module: str) -> tuple[float, float, list[str]]:
 
 
 def main() -> int:
-    """Print the table; the exit status says whether the operators keep the limit."""
+    """Print the table; the exit status shows whether the operators keep the limit."""
     compileall.compile_dir(Path(airflow_provider_dli.__file__).parent, quiet=2)
     print(f"{'module, imported after airflow.sdk':42} {'ms':>8} {'of airflow.sdk':>15}  heavy libraries it loads")
     kept = True

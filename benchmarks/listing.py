@@ -1,6 +1,6 @@
 """What it costs to list 5,000 jobs: ours, Huawei Cloud's own SDK, and requests by hand, each paging as it must.
 
-All ask the emulator, in a process of its own, in turns; medians. Its time is in all of them alike, so that the
+All send to the emulator, in a process of its own, in turns; medians. Its time is in all of them alike, so that the
 ratios are nearer to 1 than those of the clients alone.
 """
 
@@ -31,27 +31,29 @@ MOST_OF_OFFICIAL = 1.1
 
 
 def ours() -> int:
-    """List through the hook, which looks for jobs that moved meanwhile."""
+    """List through the hook, which checks for jobs that moved meanwhile."""
     return len(list(DliHook().list_flink_jobs()))
 
 
-def official(told: dict[str, str]) -> int:
+def official(described: dict[str, str]) -> int:
     """Page with the SDK."""
-    credentials = BasicCredentials(told["access_key"], told["secret_key"], told["project_id"])
-    client = DliClient.new_builder().with_credentials(credentials).with_endpoint(told["dli"]).build()
+    credentials = BasicCredentials(described["access_key"], described["secret_key"], described["project_id"])
+    client = DliClient.new_builder().with_credentials(credentials).with_endpoint(described["dli"]).build()
     found = 0
     while page := client.list_flink_jobs(ListFlinkJobsRequest(limit=PAGE, offset=found)).job_list.jobs:
         found += len(page)
     return found
 
 
-def bare(told: dict[str, str]) -> int:
+def bare(described: dict[str, str]) -> int:
     """Page by hand, signing with our own function: requests signs nothing."""
-    key, found = AccessKey(told["access_key"], told["secret_key"]), 0
+    key, found = AccessKey(described["access_key"], described["secret_key"]), 0
     with requests.Session() as session:
         while True:
             call = flink.list_jobs({}, limit=PAGE, offset=found)
-            request = sign(build_request(call, told["dli"], told["project_id"]), key, sdk_date(utc_now()))
+            request = sign(
+                build_request(call, described["dli"], described["project_id"]), key, sdk_date(utc_now())
+            )
             reply = session.get(request.url, headers=dict(request.headers), timeout=30)
             page = reply.json()["job_list"]["jobs"]
             if not page:
@@ -76,9 +78,13 @@ def main() -> int:
     command = [sys.executable, "-m", "dli_emulator", "--json", "--object-store", "moto"]
     with subprocess.Popen([*command, "--jobs", str(JOBS)], stdout=subprocess.PIPE, text=True) as emulator:
         try:
-            told = json.loads(emulator.stdout.readline())  # type: ignore[union-attr]
-            os.environ["AIRFLOW_CONN_DLI_DEFAULT"] = told["airflow_conn"]
-            ways = {"bare requests": lambda: bare(told), "ours": ours, "official SDK": lambda: official(told)}
+            described = json.loads(emulator.stdout.readline())  # type: ignore[union-attr]
+            os.environ["AIRFLOW_CONN_DLI_DEFAULT"] = described["airflow_conn"]
+            ways = {
+                "bare requests": lambda: bare(described),
+                "ours": ours,
+                "official SDK": lambda: official(described),
+            }
             taken = medians(ways)
         finally:
             emulator.terminate()

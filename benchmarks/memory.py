@@ -1,4 +1,4 @@
-"""How much memory the proof of a large archive takes: one gigabyte, or as many as ``--gigabytes`` says."""
+"""How much memory the verification of a large archive takes: one gigabyte, or ``--gigabytes``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WANTED_MEMORY = 64 * MIB
 
 
 def document(number: int, size: int) -> bytes:
-    """Give one job as JSON; deflates to some 44 %, as text with many numbers does."""
+    """Return one job as JSON; deflates to some 44 %, as text with many numbers does."""
     chance = random.Random(number)  # noqa: S311 - sample data
     words = [f"{chance.getrandbits(40):x}" for _ in range(3000)]
     sql = ""

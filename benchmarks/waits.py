@@ -4,7 +4,7 @@ A whole Airflow runs. A DAG run has a thousand mapped tasks in a pool without sl
 worker; each is put into the database as deferred, with a trigger of ours that waits for an archive of its own.
 The triggerer's CPU time is read from the kernel while all of them wait; then the archives are written, and each
 task must be given back to the scheduler. ``python benchmarks/waits.py [WAITS] [MINUTES] [ours|asleep]``; with
-``asleep`` they are triggers of Airflow's own that do nothing, for comparison. ``make bench`` leaves it out, for
+``asleep`` they are triggers of Airflow's own that do nothing, for comparison. ``make bench`` omits it, for
 it takes a quarter of an hour.
 """
 
@@ -77,12 +77,14 @@ def main() -> int:
     home = Path(tempfile.mkdtemp(prefix="waits-"))
     try:
         with Emulator() as emulator:
-            told = measure(emulator, home, waits, minutes, which)
+            measured = measure(emulator, home, waits, minutes, which)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    print(json.dumps({"waits": waits, "minutes": minutes, "interval": INTERVAL, **told}))
+    print(json.dumps({"waits": waits, "minutes": minutes, "interval": INTERVAL, **measured}))
     return int(
-        told.get("woken", waits) != waits or told["core"] >= MOST_OF_A_CORE or any(told["loop_warnings"].values())
+        measured.get("woken", waits) != waits
+        or measured["core"] >= MOST_OF_A_CORE
+        or any(measured["loop_warnings"].values())
     )
 
 
@@ -109,21 +111,21 @@ def measure(emulator: Emulator, home: Path, waits: int, minutes: float, which: s
         )
         time.sleep(6 * INTERVAL)
         started = warnings_in(log)
-        told = watch(triggerer(running.process.pid), minutes * 60)
-        told["waiting"] = states(home).get("deferred", 0)
+        measured = watch(triggerer(running.process.pid), minutes * 60)
+        measured["waiting"] = states(home).get("deferred", 0)
         waited = warnings_in(log)
         if which == "ours":
-            told |= wake(emulator, home, names)
-        told["loop_warnings"] = {
+            measured |= wake(emulator, home, names)
+        measured["loop_warnings"] = {
             "start": started,
             "wait": waited[len(started) :],
             "wake": warnings_in(log)[len(waited) :],
         }
-    return told
+    return measured
 
 
 def warnings_in(log: Path) -> list[float]:
-    """Read for how many seconds the triggerer says that its event loop was blocked, each time."""
+    """Read for how many seconds the triggerer reports a blocked event loop, each time."""
     return [float(found) for found in re.findall(r"async thread was blocked for ([0-9.]+) s", log.read_text())]
 
 

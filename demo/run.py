@@ -44,7 +44,7 @@ class Steps:
         self._started = time.monotonic()
 
     def __call__(self, text: str) -> None:
-        """Say what is being done."""
+        """Print what is being done."""
         print(f"[{time.monotonic() - self._started:5.1f} s] {text}", flush=True)
 
 
@@ -93,7 +93,7 @@ def show(folder: Path, world: dict[str, Any], results: dict[str, Any]) -> None:
     """Print what was exported and what is proven, and show that damage would have been found."""
     account = to_account(AsConnection(json.loads(world["airflow_conn"])))
     client = make_client(account, lambda: SyncTransport().run(account.credentials.keys(utc_now)))
-    print(f"\nDAG {DAG_ID}: export >> verify, both green.\n")
+    print(f"\nDAG {DAG_ID}: export >> verify, both succeeded.\n")
     show_jobs(account)
     copies = []
     for report in results["verify"]:
@@ -102,7 +102,7 @@ def show(folder: Path, world: dict[str, Any], results: dict[str, Any]) -> None:
         client.download_file(place.bucket, place.key, str(copy))
         show_archive(report, copy)
         copies.append(str(copy.relative_to(ROOT)))
-    print("Where to look")
+    print("Where to find what")
     print(f"  the task logs           {(folder / 'airflow-dag.log').relative_to(ROOT)}")
     print(f"  the archive             {', '.join(copies)}")
     print("  the DAG                 example_dags/dli_export_flink_jobs.py")

@@ -99,7 +99,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _alive(process: psutil.Process) -> bool:
-    """Tell whether a process still does anything; one that only waits to be reaped does not."""
+    """Return whether a process still does anything; one that only waits to be reaped does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -34,16 +34,16 @@ def serve(folder: Path) -> None:
     """
     log = folder / "airflow.log"
     with emulator(folder) as world, standalone(airflow_environment(folder / "airflow", world), log) as airflow:
-        tell(airflow)
+        print_guide(airflow)
         airflow.process.wait()
     raise StepFailedError("Airflow", log)
 
 
-def tell(airflow: Standalone) -> None:
-    """Say where it is and what to press."""
+def print_guide(airflow: Standalone) -> None:
+    """Print where it is and what to press."""
     print(
         f"\nAirflow is at  {airflow.url}\n\n"
-        "  1. Open the DAG  dli_export_flink_jobs  and press Trigger: export and verify turn green.\n"
+        "  1. Open the DAG  dli_export_flink_jobs  and press Trigger: export and verify succeed.\n"
         "     Last night's run comes along, as it is scheduled. Task verify, tab Storage, XCom: the report.\n"
         "  2. Open  dli_export_selected_flink_jobs , press Trigger, type the job ids 100, 101.\n"
         "  3. Admin, Connections shows the fields of a connection of type Huawei Cloud DLI.\n\n"

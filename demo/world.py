@@ -20,7 +20,7 @@ _STOP_SECONDS = 10
 
 
 class StepFailedError(Exception):
-    """A step failed; its log says why."""
+    """A step failed; the reason is in its log."""
 
     def __init__(self, step: str, log: Path) -> None:
         super().__init__(f"{step} failed; see {log}")
@@ -37,7 +37,7 @@ def fresh_folder(name: str) -> Path:
 
 @contextmanager
 def emulator(folder: Path) -> Iterator[dict[str, Any]]:
-    """Run the emulator as a stranger would, from its command line; what its first line says."""
+    """Run the emulator as a stranger would, from its command line; return what its first line describes."""
     log = folder / "emulator.log"
     with log.open("w") as errors, started("--json", errors=errors) as process:
         line = process.stdout.readline() if process.stdout else ""
@@ -83,7 +83,7 @@ def _interrupt(_number: int, _frame: object) -> None:
 def airflow_environment(
     home: Path, world: dict[str, Any], environ: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """Give an Airflow of its own in ``home``, with the example DAGs and the connection in place."""
+    """Return an Airflow of its own in ``home``, with the example DAGs and the connection in place."""
     inherited = {name: value for name, value in environ.items() if not name.startswith("AIRFLOW")}
     return {
         **inherited,

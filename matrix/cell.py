@@ -45,9 +45,9 @@ UNIT = (
 )
 #: of the tests above, those that want a whole Airflow 3, or tools that are only for development
 NOT_HERE = "not in_a_whole_airflow and not compare"
-#: said of a Python for which there is no such Airflow
+#: the result of a Python for which there is no such Airflow
 NOT_OFFERED = "no such Airflow"
-#: what uv says where there is none; anything else is trouble of ours or of the network
+#: uv's message where there is none; anything else is trouble of ours or of the network
 _NO_SUCH = ("No solution found", "Requires-Python")
 EXAMPLES = ("tests/test_example_dags.py",)
 
@@ -112,7 +112,7 @@ class Cell:
         lowest = [line.replace(">=", "==") for line in needed(wheel)] if self.lowest else []
         done = self._pip(home, "install", airflow, f"{wheel}[emulator]", emulator, *lowest)
         if done.returncode == 0:
-            # The tools come last and move nothing: what is tested is what Airflow and the wheel asked for.
+            # The tools come last and move nothing: what is tested is what Airflow and the wheel require.
             (home / "installed.txt").write_text(_named(self._pip(home, "freeze").stdout))
             self.versions = self._versions(home, wheel)
             done = self._pip(home, "install", "--constraint", home / "installed.txt", *TOOLS)
@@ -134,12 +134,12 @@ class Cell:
         return {"python": python, **{name: installed[name] for name in names}}
 
     def _provider(self, home: Path) -> None:
-        """Ask Airflow what it knows of the provider; a warning that names it is a failure."""
+        """Query Airflow for what it knows of the provider; a warning that names it is a failure."""
         done = self._call([home / "venv" / "bin" / "airflow", "providers", "get", "airflow-provider-dli"], home)
-        said = done.stdout + done.stderr
-        warned = [line for line in said.splitlines() if "arning" in line and "airflow_provider_dli" in line]
+        output = done.stdout + done.stderr
+        warned = [line for line in output.splitlines() if "arning" in line and "airflow_provider_dli" in line]
         known = done.returncode == 0 and "airflow-provider-dli" in done.stdout
-        self.results["providers CLI"] = "ok" if known and not warned else (warned or [said[-200:]])[0]
+        self.results["providers CLI"] = "ok" if known and not warned else (warned or [output[-200:]])[0]
 
     def _tests(self, what: str, paths: tuple[str, ...], home: Path) -> None:
         done = self._call(
@@ -198,8 +198,8 @@ def needed(wheel: Path) -> list[str]:
     return [line for line in every if not line.startswith("apache-airflow>")]
 
 
-def _last_line(said: str) -> str:
-    return (said.strip().splitlines() or ["failed without a word"])[-1][:200]
+def _last_line(output: str) -> str:
+    return (output.strip().splitlines() or ["failed without a word"])[-1][:200]
 
 
 def _named(frozen: str) -> str:

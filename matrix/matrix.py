@@ -34,7 +34,7 @@ COLUMNS = ("install", "providers CLI", "unit", "example DAGs")
 
 
 def cells(wanted: list[str]) -> list[Cell]:
-    """Give the cells that are wanted; all of them, if none is named."""
+    """Return the cells that are wanted; all of them, if none is named."""
     every = [Cell(airflow, day, python) for airflow, day in AIRFLOWS.items() for python in PYTHONS]
     every.append(Cell(*LOWEST, PYTHONS[0], lowest=True))
     return [each for each in every if not wanted or any(each.name.startswith(name) for name in wanted)]
@@ -93,24 +93,24 @@ def _with(found: dict[str, Any]) -> str:
 def main() -> int:
     """Run the cells; 1 if any has a failure."""
     wheels, source = build(), snapshot(FOLDER / "source")
-    told = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
+    digest = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
     results: dict[str, Any] = json.loads(KNOWN.read_text()) if KNOWN.exists() else {}
     bad = False
     for each in cells(sys.argv[1:]):
         print(f"{each.name} …", flush=True)
-        found = {**each.run(wheels, source, FOLDER), "when": f"{datetime.now(UTC):%Y-%m-%d}", "wheel": told}
+        found = {**each.run(wheels, source, FOLDER), "when": f"{datetime.now(UTC):%Y-%m-%d}", "wheel": digest}
         print(f"  {found['results']} in {found['seconds']} s", flush=True)
-        found["green"] = all(good(said) for said in found["results"].values())
+        found["succeeded"] = all(good(result) for result in found["results"].values())
         results[each.name] = found
-        bad |= not found["green"]
+        bad |= not found["succeeded"]
         KNOWN.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
         PAGE.write_text(page(dict(sorted(results.items()))), encoding="utf-8")
     return int(bad)
 
 
-def good(said: str) -> bool:
-    """Tell whether a column is green."""
-    counts = said.partition(" (")[0]
+def good(result: str) -> bool:
+    """Return whether a column has no failure."""
+    counts = result.partition(" (")[0]
     return counts in {"ok", NOT_OFFERED} or (
         "passed" in counts and "failed" not in counts and "error" not in counts
     )

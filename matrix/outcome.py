@@ -1,4 +1,4 @@
-"""What pytest said at its end, in a few words: how many passed, and whose warnings there were."""
+"""The summary of pytest's output, in a few words: how many passed, and whose warnings there were."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ _SUMMARY = re.compile(r"=+ warnings summary =+\n(.*?)\n(?:-- Docs|=)", re.DOTALL
 _WARNING = re.compile(r"^  (\S+?):\d+: \w+:? ", re.MULTILINE)
 
 
-def outcome(said: str) -> str:
-    """Give the last line without its time; after its warnings, the packages that they come from.
+def outcome(output: str) -> str:
+    """Return the last line without its time; after its warnings, the packages that they come from.
 
-    :param said: what pytest wrote
+    :param output: of pytest
     """
-    lines = said.strip().splitlines()
+    lines = output.strip().splitlines()
     last = re.sub(r" in [\d.]+s.*| ?=+ ?", "", lines[-1]) if lines else ""
-    names = sorted({_package(path) for part in _SUMMARY.findall(said) for path in _WARNING.findall(part)})
+    names = sorted({_package(path) for part in _SUMMARY.findall(output) for path in _WARNING.findall(part)})
     return f"{last} ({', '.join(names)})" if names else last
 
 

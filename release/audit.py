@@ -1,6 +1,6 @@
 """``make audit``: known weaknesses, in our code by bandit and in what comes with it by pip-audit.
 
-pip-audit asks a service on the network. Where that cannot be reached it is said, and the answer is *not known*.
+pip-audit queries a service on the network. Where that cannot be reached the result is *not known*.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ BIN = Path(sys.executable).parent
 
 
 def main() -> int:
-    """Ask both; 1 if one of them found something."""
+    """Run both; 1 if one of them found something."""
     return max(code(), dependencies())
 
 
@@ -32,17 +32,15 @@ def dependencies() -> int:
     flags = ("--requirement", "constraints.txt", "--no-deps", "--disable-pip", "--progress-spinner", "off")
     done = call(BIN / "pip-audit", *flags, "--format", "json")
     try:
-        told = json.loads(done.stdout)["dependencies"]
+        packages = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
-        told = []
-    looked_up = [each for each in told if "skip_reason" not in each]
+        packages = []
+    looked_up = [each for each in packages if "skip_reason" not in each]
     if not looked_up:
-        print(
-            f"pip-audit: NOT KNOWN, none of {len(told)} packages could be looked up: its service was not reached"
-        )
+        print(f"pip-audit: NOT KNOWN, none of {len(packages)} packages could be looked up: service not reached")
         return 0
     weak = {each["name"]: [one["id"] for one in each["vulns"]] for each in looked_up if each["vulns"]}
-    print(f"pip-audit: {len(looked_up)} of {len(told)} packages looked up; weak: {weak or 'none'}")
+    print(f"pip-audit: {len(looked_up)} of {len(packages)} packages looked up; weak: {weak or 'none'}")
     return int(bool(weak))
 
 

@@ -1,6 +1,6 @@
-"""The badges of the README, of facts that stand in the project: ``python release/badges.py [FOLDER]`` draws them.
+"""The badges of the README, of facts that are in the project: ``python release/badges.py [FOLDER]`` draws them.
 
-Pictures in the project and not from a service: nobody is told who reads the page, and each says what was measured.
+Pictures in the project and not from a service: nobody learns who reads the page, and each shows what was measured.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from mutants import LEAST
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "badges"
-_GREY, _GREEN, _RED, _BLUE = "#555", "#2a7d2e", "#b3261e", "#1d5fa8"
+_GREY, _GOOD, _BAD, _BLUE = "#555", "#2a7d2e", "#b3261e", "#1d5fa8"
 # Of a letter of 11 px, on average; the text is stretched to what is reckoned, whatever the font.
 _LETTER = 6.0
 _SVG = """<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width}" height="20">
-<title>{what}: {said}</title>
+<title>{what}: {value}</title>
 <rect width="{width}" height="20" rx="3" fill="{colour}"/><rect width="{left}" height="20" rx="3" fill="{grey}"/>
 <g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle">
 <text x="{at_what}" y="14" textLength="{long_what}">{what}</text>
-<text x="{at_said}" y="14" textLength="{long_said}">{said}</text></g></svg>
+<text x="{at_value}" y="14" textLength="{long_value}">{value}</text></g></svg>
 """
 
 
@@ -32,39 +32,39 @@ def badges() -> dict[str, str]:
     """Draw all: by name of the file."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     cells = list(_read("matrix/results.json").values())
-    green = sum(cell["green"] for cell in cells)
+    succeeded = sum(cell["succeeded"] for cell in cells)
     parts = _read("release/mutation.json")["parts"]
     shares = {name: 100 * part["killed"] / part["mutants"] for name, part in parts.items()}
     killed = ", ".join(f"{name} {share:.0f} %" for name, share in shares.items())
     return {
         "airflow": badge("Airflow", ", ".join(_minors(cells, "airflow")), _BLUE),
         "python": badge("Python", ", ".join(_minors(cells, "python")), _BLUE),
-        "matrix": badge("cells of the matrix green", f"{green} of {len(cells)}", _judged(green == len(cells))),
+        "matrix": badge("cells of the matrix", f"{succeeded} of {len(cells)}", _judged(succeeded == len(cells))),
         "mutation": badge("mutants killed", killed, _judged(min(shares.values()) >= LEAST)),
         "license": badge("license", project["license"], _BLUE),
     }
 
 
-def badge(what: str, said: str, colour: str) -> str:
+def badge(what: str, value: str, colour: str) -> str:
     """Draw one.
 
     :param what: on the left
-    :param said: on the right
+    :param value: on the right
     :param colour: of the right
     """
-    long_what, long_said = (round(len(text) * _LETTER) for text in (what, said))
+    long_what, long_value = (round(len(text) * _LETTER) for text in (what, value))
     left = long_what + 12
     return _SVG.format(
         what=escape(what),
-        said=escape(said),
+        value=escape(value),
         colour=colour,
         grey=_GREY,
         left=left,
-        width=left + long_said + 12,
+        width=left + long_value + 12,
         at_what=left / 2,
-        at_said=left + long_said / 2 + 6,
+        at_value=left + long_value / 2 + 6,
         long_what=long_what,
-        long_said=long_said,
+        long_value=long_value,
     )
 
 
@@ -88,7 +88,7 @@ def _minors(cells: list[dict[str, Any]], name: str) -> list[str]:
 
 
 def _judged(good: object) -> str:
-    return _GREEN if good else _RED
+    return _GOOD if good else _BAD
 
 
 if __name__ == "__main__":

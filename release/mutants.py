@@ -30,19 +30,19 @@ def main() -> int:
         parts[each.part][each.outcome] += 1
     for part, counts in parts.items():
         print(f"{part}: {counts.total()} mutants, {share(counts):.1f} % killed; {dict(counts)}")
-    told = {
+    result = {
         "when": f"{datetime.now(UTC):%Y-%m-%d}",
         "parts": {part: {"mutants": counts.total(), "killed": counts[KILLED]} for part, counts in parts.items()},
     }
-    RESULT.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     before, rest = PAGE.read_text(encoding="utf-8").split(MARKS[0])
-    text = table(parts, told["when"]) + listing([each for each in found if each.outcome != KILLED])
+    text = table(parts, result["when"]) + listing([each for each in found if each.outcome != KILLED])
     PAGE.write_text(before + MARKS[0] + text + MARKS[1] + rest.split(MARKS[1])[1], encoding="utf-8")
     return int(any(share(counts) < LEAST for counts in parts.values()))
 
 
 def share(counts: Counter[str]) -> float:
-    """Give the percentage that was killed."""
+    """Return the percentage that was killed."""
     return 100.0 * counts[KILLED] / counts.total()
 
 

@@ -77,7 +77,7 @@ def prove(name: str, scratch: Path) -> bool:
 
 
 def epoch() -> str:
-    """Give the time that files in the archives bear: of the last commit, or what is set; 2020 where neither is."""
+    """Return the time that files in the archives have: of the last commit, or what is set; otherwise 2020."""
     if given := os.environ.get("SOURCE_DATE_EPOCH"):
         return given
     done = subprocess.run(
@@ -110,7 +110,7 @@ def unpacked(sdist: Path, target: Path) -> Path:
     :param target: where to
     """
     with tarfile.open(sdist) as archive:
-        # Python knows the filter since 3.11.4, and warns from 3.12 on if it is asked for none.
+        # Python knows the filter since 3.11.4, and warns from 3.12 on without it.
         archive.extraction_filter = getattr(tarfile, "data_filter", None)
         archive.extractall(target)  # noqa: S202 -- built here
     (folder,) = target.iterdir()

@@ -60,7 +60,7 @@ WORDS = {
 #: what holds such a word and is right: the names of others, and idioms
 ALLOWED = (
     r"\.tell\(|def tell\(|try_number|max_tries|next_try|asyncio\.wait_for|\.tries\b|(?<=\W)dry_run\(",
-    r"[Ll]ook(s|ed|ing)?[ _-]?ups?\b|(?<=[ _])looks like\b|that is to say|[Ss]tand-?in",
+    r"[Ll]ook(s|ed|ing)?[ _-]?ups?\b|(?<=[ _])looks like\b|that is to say|[Ss]tand[-_]?in",
 )
 _PATHS = ("*.py", "*.md", "*.toml", "Makefile", "*.sh")
 #: written by others, generated, or a record of what was

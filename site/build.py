@@ -1,6 +1,6 @@
 """``make docs``: the pages of docs/ and the reference of every public module, as one site.
 
-The pages stay plain Markdown that reads well on a forge; they are laid out anew for Sphinx, with the same folders,
+The pages stay plain Markdown that reads well on a forge; they are copied for Sphinx, with the same folders,
 so that the same links hold. What a link means that leads to a folder or to code is decided here.
 """
 
@@ -60,7 +60,7 @@ def lay_out() -> None:
     shutil.copy(ROOT / "LICENSE", SOURCE / "LICENSE")
     linked = set()
     for page in sorted(SOURCE.rglob("*.md")):
-        linked |= settle(page)
+        linked |= resolve_links(page)
     for file in sorted(linked):
         write_code(file)
     write_folders(linked)
@@ -68,7 +68,7 @@ def lay_out() -> None:
     write_index()
 
 
-def settle(page: Path) -> set[Path]:
+def resolve_links(page: Path) -> set[Path]:
     """Turn a page's links to folders and code into links to pages; which code it links to.
 
     :param page: in the source
@@ -92,7 +92,7 @@ def settle(page: Path) -> set[Path]:
     parts, at = [], 0
     content = page.read_text(encoding="utf-8")
     for fence in _FENCE.finditer(content):
-        # A forge draws the diagram; here its text is shown, which says the same.
+        # A forge draws the diagram; here its text is shown, which has the same content.
         parts += [_LINK.sub(turn, content[at : fence.start()]), fence[0].replace("```mermaid", "```text")]
         at = fence.end()
     page.write_text("".join([*parts, _LINK.sub(turn, content[at:])]), encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-#: package -> title and modules, the package itself as a hyphen; what is public is said in docs/versions.md
+#: package -> title and modules, the package itself as a hyphen; docs/versions.md defines what is public
 PAGES = {
     "operators": ("Operators", "export verify jobs restore"),
     "sensors": ("Sensors", "archives jobs"),

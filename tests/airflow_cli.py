@@ -18,7 +18,7 @@ from pathlib import Path
 class AirflowCli:
     """Runs ``airflow`` commands, each in a process of its own.
 
-    :param environment: of the process that has imported Airflow; Airflow reads most of it anew for each command
+    :param environment: of the process that has imported Airflow; Airflow reads most of it again for each command
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -81,7 +81,7 @@ def command(arguments: list[str], environment: dict[str, str], output: str) -> N
         status = 0
     except SystemExit as end:
         status = end.code
-    except BaseException:  # noqa: BLE001 -- told as Python would, and then it ends
+    except BaseException:  # noqa: BLE001 -- printed as Python would, and then it ends
         traceback.print_exc()
     finally:
         sys.stdout.flush()

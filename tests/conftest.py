@@ -82,7 +82,7 @@ def airflow_environ(airflow_home: Path) -> dict[str, str]:
         capture_output=True,
     )
     if version("apache-airflow").startswith("2."):
-        # There `dags test` does not tell the database of a DAG's asset aliases, as a scheduler does.
+        # There `dags test` does not store a DAG's asset aliases in the database, as a scheduler does.
         subprocess.run(
             [Path(sys.executable).parent / "airflow", "dags", "reserialize"],
             env=environment,

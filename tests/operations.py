@@ -1,4 +1,4 @@
-"""All operations of the service: what the manual says of each, and where it is in our code.
+"""All operations of the service: the manual's page on each, and where it is in our code.
 
 ``python -m tests.operations`` writes the table of docs/operations.md.
 """
@@ -25,7 +25,7 @@ OPERATIONS = [endpoint["operation"] for endpoint in ENDPOINTS]
 
 
 def golden(operation: str) -> dict[str, Any]:
-    """Give the golden cases of an operation."""
+    """Return the golden cases of an operation."""
     case: dict[str, Any] = json.loads((GOLDEN / "operations" / f"{operation}.json").read_text(encoding="utf-8"))
     return case
 
@@ -56,7 +56,7 @@ def call_about(operation: str, body: Any) -> Call[Any]:
 
 
 def hook_method(function: str) -> str:
-    """Give the name of the hook's method for a function of the client."""
+    """Return the name of the hook's method for a function of the client."""
     from airflow_provider_dli.hooks.dli import DliHook  # noqa: PLC0415 -- the rest is of use without Airflow
 
     wanted = getattr(flink, function)
@@ -86,7 +86,7 @@ def table() -> str:
 
 
 def page_with(text: str) -> str:
-    """Give the page with the table in its place.
+    """Return the page with the table in its place.
 
     :param text: the page as it is
     """

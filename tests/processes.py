@@ -6,7 +6,7 @@ import os
 
 
 def untraced() -> dict[str, str]:
-    """Give this process's environment, but for what has coverage measured.
+    """Return this process's environment, but for what has coverage measured.
 
     Airflow takes half as long again with it, and what of ours runs there runs in the tests themselves too.
     """

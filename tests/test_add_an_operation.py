@@ -1,4 +1,4 @@
-"""The page on how to add an operation, done: each block goes where it says, in a copy of the project; it works."""
+"""The page on how to add an operation, done: each block goes to its place, in a copy of the project; it works."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Block:
     text: str
 
     def put(self, root: Path) -> None:
-        """Put it where it says."""
+        """Put it in its place."""
         file = root / self.path
         if self.is_new:
             file.write_text(self.text, encoding="utf-8")
@@ -51,13 +51,13 @@ class Block:
             self._put_lines(file)
 
     def _put_json(self, file: Path) -> None:
-        told = json.loads(file.read_text(encoding="utf-8"))
+        known = json.loads(file.read_text(encoding="utf-8"))
         if self.where == "under paths":
-            told["paths"] |= json.loads(self.text)
+            known["paths"] |= json.loads(self.text)
         else:
             assert self.where == "at the end of the list"
-            told.append(json.loads(self.text))
-        file.write_text(json.dumps(told), encoding="utf-8")
+            known.append(json.loads(self.text))
+        file.write_text(json.dumps(known), encoding="utf-8")
 
     def _put_lines(self, file: Path) -> None:
         side, _, anchor = self.where.partition(": ")
@@ -97,14 +97,14 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_no_block_is_left_out() -> None:
+def test_no_block_is_omitted() -> None:
     """Each has its place; the last is the command."""
     assert len(BLOCKS) == PAGE.count("```") // 2 - 1
 
 
-def test_it_is_as_many_lines_as_the_page_says() -> None:
+def test_it_is_as_many_lines_as_on_the_page() -> None:
     """All of them: of the provider, of the emulator, of what is written down about it, and of its tests."""
-    (said,) = re.findall(r"in (\d+) lines: (\d+) of the provider, (\d+) of the emulator", PAGE)
+    (numbers,) = re.findall(r"in (\d+) lines: (\d+) of the provider, (\d+) of the emulator", PAGE)
     lines = dict.fromkeys(("airflow_provider_dli", "dli_emulator"), 0)
     total = 0
     for block in BLOCKS:
@@ -113,12 +113,12 @@ def test_it_is_as_many_lines_as_the_page_says() -> None:
         package = block.path.partition("/")[0]
         if package in lines and block.path.endswith(".py"):
             lines[package] += count
-    assert [total, *lines.values()] == [int(number) for number in said]
+    assert [total, *lines.values()] == [int(number) for number in numbers]
     assert f"in {len({block.path for block in BLOCKS})} files" in PAGE
 
 
 def test_the_operation_works_as_all_others(copy: Path) -> None:
-    """The tests of all operations are green with it, and its row comes into the table."""
+    """The tests of all operations pass with it, and its row is in the table."""
     assert run(copy, "-m", "tests.operations").returncode == 0
     assert "| ListQueues | (SDK) |" in (copy / "docs" / "operations.md").read_text(encoding="utf-8")
     (command,) = re.findall(r"```sh\npython -m (pytest .*?)```", PAGE, re.DOTALL)

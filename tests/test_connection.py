@@ -23,7 +23,7 @@ from tests.connections import GOOD, Connection
 
 
 def key_of(account: Account) -> AccessKey:
-    """Give the key of an account that has one at hand: it asks nobody."""
+    """Give the key of an account that has one at hand: it sends nothing."""
     with pytest.raises(StopIteration) as done:
         next(account.credentials.keys(lambda: datetime.now(UTC)))
     key = done.value.value
@@ -95,7 +95,7 @@ def test_hosts_follow_from_cloud_and_region(region: str, cloud: str | None, host
     assert account.obs_endpoint == f"https://{host}".replace("dli.", "obs.", 1)
 
 
-def test_the_environment_is_read_only_where_the_connection_says_so() -> None:
+def test_the_environment_is_read_only_if_the_connection_names_it() -> None:
     """And then nothing else is."""
     variables = {
         "HUAWEICLOUD_SDK_AK": "EAK",
@@ -114,7 +114,7 @@ def test_the_environment_is_read_only_where_the_connection_says_so() -> None:
 
 
 def test_certificate_verification_can_be_skipped() -> None:
-    """Whatever the bundle says."""
+    """Whatever is in the bundle."""
     extras = {**GOOD, "insecure_skip_verify": True, "ca_bundle": certifi.where()}
     assert to_account(Connection(extra_dejson=extras)).network.verify is False
 
@@ -218,7 +218,7 @@ def test_what_cannot_be_used_is_refused_by_name(wrong: dict[str, Any], field_nam
 
 
 @pytest.mark.parametrize("auth_type", list(AuthType))
-def test_no_kind_of_credentials_asks_anybody_while_it_is_read(auth_type: str) -> None:
+def test_no_kind_of_credentials_sends_anything_while_it_is_read(auth_type: str) -> None:
     """Reading a connection does no I/O."""
     environ = {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "SK"}
     extras = {**GOOD, "auth_type": auth_type, "domain_name": "d", "agency_name": "a", "agency_domain_name": "b"}
@@ -251,7 +251,7 @@ def test_every_secret_is_masked_even_of_an_invalid_connection() -> None:
     assert secrets_of(Connection(password="the-secret", extra_dejson=broken), keys) == ["the-secret"]
 
 
-@pytest.mark.parametrize("token", ["line\nbreak", "tökén", "with blank"])
+@pytest.mark.parametrize("token", ["line\nbreak", "tökén", "with space"])
 def test_a_token_of_the_environment_that_no_header_takes(token: str) -> None:
     """Is refused by the name of its variable, and not shown."""
     environ = {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN": token}
@@ -262,7 +262,7 @@ def test_a_token_of_the_environment_that_no_header_takes(token: str) -> None:
     assert token not in str(caught.value)
 
 
-def test_no_secret_stands_in_the_repr_of_an_account() -> None:
+def test_no_secret_is_in_the_repr_of_an_account() -> None:
     """Whatever prints it."""
     extras = {**GOOD, "security_token": "the-token", "proxy": "http://u:proxy-pw@p"}
     account = to_account(Connection(password="the-secret", extra_dejson=extras))

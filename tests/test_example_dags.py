@@ -24,7 +24,7 @@ AIRFLOW = Path(sys.executable).parent / "airflow"
 
 @dataclass
 class Run:
-    """What Airflow's own database says of a DAG run, and what the tasks logged."""
+    """The state of a DAG run in Airflow's own database, and what the tasks logged."""
 
     states: dict[str, str]
     xcoms: dict[tuple[str, str], Any]
@@ -96,7 +96,7 @@ def exported(world: Any, directory: str) -> str:
 
 
 def test_nightly(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
-    """Green: all jobs exported into a directory of the run's own, the archive proven whole."""
+    """All jobs are exported into a directory of the run's own, and the archive is verified."""
     run = run_dag("dli_export_flink_jobs")
     assert run.states == {"export": "success", "verify": "success"}, run.log
     (archive,) = run.xcoms["export", "return_value"]
@@ -107,14 +107,14 @@ def test_nightly(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
 
 
 def test_selected(run_dag: Callable[..., Run]) -> None:
-    """Green: the jobs named in the form, and no others."""
+    """The jobs named in the form are exported, and no others."""
     run = run_dag("dli_export_selected_flink_jobs", {"job_selected": "100, 101"})
     assert run.states == {"export": "success", "verify": "success"}, run.log
     assert run.xcoms["verify", "return_value"][0]["entries"] == 2
 
 
-def test_damage_is_red(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
-    """Red without a retry, with the archive and the defect in the log."""
+def test_a_damaged_archive_fails_the_task(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
+    """Fails without a retry, with the archive and the defect in the log."""
     dli_emulator.fault("ExportFlinkJobs", "archive_flipped")
     run = run_dag("dli_export_flink_jobs")
     assert run.states == {"export": "success", "verify": "failed"}, run.log
@@ -123,7 +123,7 @@ def test_damage_is_red(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     assert not run.xcoms["verify", "return_value"][0]["verified"]
 
 
-def test_a_wrong_connection_is_red(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
+def test_a_wrong_connection_fails_the_task(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     """The field is named in the log, no retry is spent, and nothing was sent."""
     connection = json.loads(dli_emulator.airflow_conn)
     connection["extra"] = {"project_id": dli_emulator.project_id}
@@ -134,7 +134,7 @@ def test_a_wrong_connection_is_red(run_dag: Callable[..., Run], dli_emulator: An
 
 
 def test_changed(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
-    """Green: the jobs that changed, in batches of twenty, each archive proven and each job found in one."""
+    """The jobs that changed are exported in batches of twenty, each archive is verified, each job in one."""
     run = run_dag("dli_export_changed_flink_jobs")
     assert run.states == {"changed": "success", "export": "success", "verify": "success"}, run.log
     assert len(run.xcoms["export", "return_value"]) == 2
@@ -146,7 +146,7 @@ def test_changed(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
 
 
 def test_restart(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
-    """Green: saved, stopped, run on from the savepoint."""
+    """Jobs are saved, stopped and resumed from the savepoint."""
     run = run_dag("dli_restart_flink_jobs", {"job_ids": "103"})
     assert set(run.states.values()) == {"success"}, run.log
     job = dli_emulator.state.job(103)
@@ -155,7 +155,7 @@ def test_restart(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
 
 
 def test_restore(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
-    """Green after an accident; red, with the jobs listed, where they are there still."""
+    """Succeeds after an accident; fails, with the jobs listed, where they still exist."""
     archive = exported(dli_emulator, "flink")
     before = {job.name: job.detail() for job in dli_emulator.state.jobs.values()}
     run = run_dag("dli_restore_flink_jobs", {"zip_file": archive})
@@ -186,7 +186,7 @@ def test_restore_by_the_form(run_dag: Callable[..., Run], scratch: Any, dli_emul
 
 
 def test_nightly_by_the_form(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
-    """Another directory, and a quicker look."""
+    """Another directory, and a quicker check."""
     run = run_dag("dli_export_flink_jobs", {"obs_dir": f"{dli_emulator.bucket}/by-hand", "level": "directory"})
     assert run.states == {"export": "success", "verify": "success"}, run.log
     (report,) = run.xcoms["verify", "return_value"]
@@ -194,7 +194,7 @@ def test_nightly_by_the_form(run_dag: Callable[..., Run], dli_emulator: Any) -> 
 
 
 def test_projects(run_dag: Callable[..., Run], scratch: Scratch, dli_emulator: Any) -> None:
-    """Green: a group of tasks for each project, each archive in a directory of its own."""
+    """A group of tasks for each project, each archive in a directory of its own."""
     dli_emulator.state.add_job(in_project=scratch.project_id, name="theirs")
     connections = ["dli_default", "dli_scratch", "dli_default"]
     run = run_dag("dli_export_projects", {"connections": connections}, AIRFLOW_CONN_DLI_SCRATCH=scratch.connection)
@@ -205,7 +205,7 @@ def test_projects(run_dag: Callable[..., Run], scratch: Scratch, dli_emulator: A
 
 
 def test_verify(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
-    """Green for archives that are whole; a form without any is refused before the DAG runs."""
+    """Succeeds for intact archives; a form without any is refused before the DAG runs."""
     archives = [exported(dli_emulator, directory) for directory in ("one", "two")]
     run = run_dag("dli_verify_archives", {"zip_file": archives})
     assert run.states == {"arrived": "success", "verify": "success"}, run.log
@@ -215,7 +215,7 @@ def test_verify(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
 
 
 def test_drill(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> None:
-    """Green on 26 jobs of all types; the scratch project is empty again; the report lies in the bucket."""
+    """Succeeds with 26 jobs of all types; the scratch project is empty again; the report lies in the bucket."""
     run = run_dag("dli_restore_drill", AIRFLOW_CONN_DLI_SCRATCH=scratch.connection)
     assert set(run.states.values()) == {"success"}, run.log
     assert len(run.xcoms["compare", "return_value"]) == 26
@@ -248,7 +248,7 @@ def test_a_drill_that_fails(
     parameters: dict[str, Any],
     reason: str,
 ) -> None:
-    """Red, naming job and field, and cleared up all the same: only what it created."""
+    """Fails, naming job and field, and clears up all the same: only what it created."""
     mine = dli_emulator.state.add_job(in_project=scratch.project_id, name="somebody's own").job_id
     dli_emulator.fault("ImportFlinkJobs", kind, **parameters)
     run = run_dag("dli_restore_drill", AIRFLOW_CONN_DLI_SCRATCH=scratch.connection)
@@ -261,7 +261,7 @@ def test_a_drill_that_fails(
 
 
 def test_promote(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> None:
-    """Green: one job is created, one that runs in production is stopped, changed and run on."""
+    """One job is created, one that runs in production is stopped, changed and run on."""
     world = dli_emulator.state
     given = {"in_project": scratch.project_id, "queue_name": "flink_test"}
     new = world.add_job(name="new", sql_body="insert into a select * from 'kafka-test:9092'", **given).job_id

@@ -47,8 +47,8 @@ def test_any_connection(login: str | None, password: str | None, extra: Any, hos
     except ConfigurationError as error:
         refused = error
     if refused:
-        told = str(refused)
+        message = str(refused)
         assert refused.field
         assert refused.remedy
-        assert len(told) < 900
-        assert not [secret for secret in secrets if len(secret) > 12 and secret in told]
+        assert len(message) < 900
+        assert not [secret for secret in secrets if len(secret) > 12 and secret in message]

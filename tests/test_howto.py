@@ -1,4 +1,4 @@
-"""The pages on what is to be done: what they quote is what runs, what they show is there."""
+"""The how-to guides: what they quote is what runs, what they show is there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAGES = sorted((DOCS / "howto").glob("*.md"))
 
 
 def quotes() -> Iterator[Any]:
-    """Give every quotation: page, file, text."""
+    """Return every quotation: page, file, text."""
     for page in PAGES:
         pattern = r"<!-- quoted from (\S+) -->\n```python\n(.*?)```"
         for file, text in re.findall(pattern, page.read_text(encoding="utf-8"), re.DOTALL):
@@ -30,13 +30,13 @@ def quotes() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("file", "text"), list(quotes()))
-def test_what_is_quoted_stands_in_the_file(file: str, text: str) -> None:
+def test_what_is_quoted_is_in_the_file(file: str, text: str) -> None:
     """Word for word, but for the indentation; and the file runs whole in the tests of the examples."""
     assert textwrap.indent(text, "    ") in (ROOT / file).read_text(encoding="utf-8")
 
 
 def test_every_picture_is_shown() -> None:
-    """And every one that is shown is there: the test of the links looks for that."""
+    """And every one that is shown is there: the test of the links checks that."""
     pages = [*DOCS.rglob("*.md"), ROOT / "README.md"]
     shown = set(
         re.findall(r"\(\S*pictures/([\w-]+\.png)\)", "".join(p.read_text(encoding="utf-8") for p in pages))
@@ -99,7 +99,7 @@ def test_a_users_own_test_suite(airflow_environ: dict[str, str], tmp_path: Path)
 
 
 def test_the_newcomers_dag(airflow_environ: dict[str, str], dli_emulator: Any, tmp_path: Path) -> None:
-    """The page's DAG is green, and what the page does to the next archive is a fault that is known."""
+    """The page's DAG succeeds, and what the page does to the next archive is a fault that is known."""
     text = (DOCS / "howto" / "try-without-an-account.md").read_text(encoding="utf-8")
     (dag,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     (damage,) = re.findall(r"python - <<'END'\n(.*?)\nEND", text, re.DOTALL)
@@ -110,9 +110,9 @@ def test_the_newcomers_dag(airflow_environ: dict[str, str], dli_emulator: Any, t
         "AIRFLOW_VAR_DLI_BACKUP_BUCKET": dli_emulator.bucket,
     }
     command = [str(Path(sys.executable).parent / "airflow"), "dags", "test", "mine"]
-    green = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert green.returncode == 0, green.stdout
-    assert "1 of 1 archive intact: 3 entries" in green.stdout
+    succeeding = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert succeeding.returncode == 0, succeeding.stdout
+    assert "1 of 1 archive intact: 3 entries" in succeeding.stdout
     subprocess.run([sys.executable, "-c", damage], env=environment, check=True)
     (fault,) = dli_emulator.faults
     assert (fault.operation, fault.kind) == ("ExportFlinkJobs", "archive_flipped")

@@ -1,4 +1,4 @@
-"""What is shipped, what Airflow is told of it, and what it costs to import."""
+"""What is shipped, what Airflow reads of it, and what it costs to import."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_wheel_has_its_package_and_nothing_else(
 
 
 def test_the_providers_wheel_has_the_example_dags_and_nothing_of_the_emulator(wheel: Path) -> None:
-    """The emulator is a distribution of its own, which only the extra asks for."""
+    """The emulator is a distribution of its own, which only the extra requires."""
     files = contents(wheel)
     shipped = {Path(name).name for name in files if "/example_dags/" in name}
     assert shipped == {path.name for path in (ROOT / "example_dags").glob("*.py")}
@@ -210,7 +210,7 @@ DliVerifyFlinkExportOperator(task_id="verify", zip_file="b-1/a.zip", timeout=Non
 
 
 def test_a_users_type_checker_knows_all(fresh: Path, tmp_path: Path) -> None:
-    """The examples pass mypy's strict mode as somebody's own code; types are told, and mistakes found."""
+    """The examples pass mypy's strict mode as somebody's own code; types are inferred, and mistakes found."""
     for example in (ROOT / "example_dags").glob("*.py"):
         (tmp_path / example.name).write_text(example.read_text())
     (tmp_path / "users.py").write_text(USERS_CODE)
@@ -222,7 +222,7 @@ def test_a_users_type_checker_knows_all(fresh: Path, tmp_path: Path) -> None:
         text=True,
         check=False,
     )  # fmt: skip
-    told = [line.partition(" ")[2] for line in done.stdout.splitlines() if line.startswith("users.py")]
-    assert told[:2] == ['note: Revealed type is "int"', 'note: Revealed type is "tuple[str, ...]"']
-    assert ['"obs_dir"' in told[2], '"timeout"' in told[3], len(told)] == [True, True, 4]
+    reported = [line.partition(" ")[2] for line in done.stdout.splitlines() if line.startswith("users.py")]
+    assert reported[:2] == ['note: Revealed type is "int"', 'note: Revealed type is "tuple[str, ...]"']
+    assert ['"obs_dir"' in reported[2], '"timeout"' in reported[3], len(reported)] == [True, True, 4]
     assert [line for line in done.stdout.splitlines() if not line.startswith("users.py")] == []

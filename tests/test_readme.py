@@ -58,14 +58,14 @@ def test_every_field_of_the_connection_is_documented() -> None:
 
 
 def text_of(page: Path) -> str:
-    """Give a page without its code, in which what looks like a link or a heading is none."""
+    """Return a page without its code, in which nothing is a link or a heading."""
     return re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
 def anchors_of(page: Path) -> set[str]:
-    """Give the anchors of a page's headings, as GitHub makes them.
+    """Return the anchors of a page's headings, as GitHub makes them.
 
-    Small letters; nothing but letters, digits, hyphens and underscores; a blank is a hyphen; the second of a name
+    Small letters; nothing but letters, digits, hyphens and underscores; a space is a hyphen; the second of a name
     has a number.
     """
     anchors: set[str] = set()
@@ -78,7 +78,7 @@ def anchors_of(page: Path) -> set[str]:
 
 
 def test_anchors_are_those_of_github(tmp_path: Path) -> None:
-    """Marks go, blanks are hyphens, code is no heading, and the second of a name has a number."""
+    """Marks go, spaces are hyphens, code is not a heading, and the second of a name has a number."""
     page = tmp_path / "page.md"
     page.write_text(
         "# DLI's agency: `a_b`, and C-D\n\n## [A link](x.md) – so\n## Twice\n```sh\n# no heading\n```\n### Twice\n"

@@ -34,7 +34,7 @@ def test_provider_info_fits_every_airflow(airflow: str) -> None:
 
 
 def test_the_schemas_refuse_something() -> None:
-    """So that fitting them says something."""
+    """So that fitting them means something."""
     for file in SCHEMAS.glob("*.json"):
         wrong = get_provider_info() | {"connection-types": "dli"}
         with pytest.raises(jsonschema.ValidationError):
@@ -89,24 +89,24 @@ def metadata(wheel: Path) -> Message:
         return Parser().parsestr(archive.read(name).decode())
 
 
-def test_the_metadata_is_whole(built: tuple[Path, Path], distributions: dict[str, tuple[Path, Path]]) -> None:
-    """What the index shows; the Pythons are those that are tested; nothing is said that is not so."""
-    told = metadata(built[0])
-    assert (told["Name"], told["Version"], told["License-Expression"]) == (
+def test_the_metadata_is_complete(built: tuple[Path, Path], distributions: dict[str, tuple[Path, Path]]) -> None:
+    """What the index shows; the Pythons are those that are tested; nothing in it is wrong."""
+    metadata_of_wheel = metadata(built[0])
+    assert (metadata_of_wheel["Name"], metadata_of_wheel["Version"], metadata_of_wheel["License-Expression"]) == (
         "airflow-provider-dli",
         __version__,
         "Apache-2.0",
     )
-    assert told["Summary"] == PROJECT["description"]
-    assert told["Description-Content-Type"] == "text/markdown"
-    assert "# airflow-provider-dli" in str(told.get_payload())[:2000]
-    classifiers = set(told.get_all("Classifier", []))
+    assert metadata_of_wheel["Summary"] == PROJECT["description"]
+    assert metadata_of_wheel["Description-Content-Type"] == "text/markdown"
+    assert "# airflow-provider-dli" in str(metadata_of_wheel.get_payload())[:2000]
+    classifiers = set(metadata_of_wheel.get_all("Classifier", []))
     pythons = {name.rpartition(" ")[2] for name in classifiers if re.search(r":: 3\.\d+$", name)}
     assert pythons == {"3.11", "3.12", "3.13"}
     assert {"Framework :: Apache Airflow :: Provider", "Typing :: Typed"} <= classifiers
     stable = int(__version__.partition(".")[0]) >= 1
     assert ("Development Status :: 5 - Production/Stable" in classifiers) is stable
-    assert {"emulator"} == set(told.get_all("Provides-Extra", []))
+    assert {"emulator"} == set(metadata_of_wheel.get_all("Provides-Extra", []))
     emulator = metadata(distributions["dli-emulator"][0])
     assert (emulator["Name"], emulator["License-Expression"]) == ("dli-emulator", "Apache-2.0")
     assert "# dli-emulator" in str(emulator.get_payload())[:200]
@@ -115,7 +115,7 @@ def test_the_metadata_is_whole(built: tuple[Path, Path], distributions: dict[str
 def test_everything_that_is_needed_has_a_lowest_version(built: tuple[Path, Path]) -> None:
     """It is what the matrix installs in its lowest cell."""
     needed = [line for line in metadata(built[0]).get_all("Requires-Dist", []) if "extra ==" not in line]
-    assert len(needed) == 5
+    assert len(needed) == 8
     assert all(re.fullmatch(r"[a-z0-9-]+>=\d+\.\d+\.\d+", line) for line in needed), needed
 
 
@@ -126,7 +126,7 @@ tests/test_example_dags.py::test_verify
     from airflow.models.taskinstance import SimpleTaskInstance
 
 tests/test_docs.py::test_it
-  /home/x/tests/test_docs.py:7: UserWarning: look at site-packages/nobody/a.py:1: first
+  /home/x/tests/test_docs.py:7: UserWarning: see site-packages/nobody/a.py:1: first
     warn()
 
 -- Docs: https://docs.pytest.org/en/stable/how-to/capture-warnings.html
@@ -134,7 +134,7 @@ tests/test_docs.py::test_it
 
 
 @pytest.mark.parametrize(
-    ("said", "outcome"),
+    ("output", "outcome"),
     [
         ("....\n==== 15 passed in 72.21s (0:01:12) ====\n", "15 passed"),
         (
@@ -144,9 +144,9 @@ tests/test_docs.py::test_it
         ("", ""),
     ],
 )
-def test_the_matrix_says_whose_warnings_there_were(said: str, outcome: str) -> None:
+def test_the_matrix_names_the_packages_of_warnings(output: str, outcome: str) -> None:
     """A number alone would leave it open whether one was ours."""
-    assert runpy.run_path(str(ROOT / "matrix" / "outcome.py"))["outcome"](said) == outcome
+    assert runpy.run_path(str(ROOT / "matrix" / "outcome.py"))["outcome"](output) == outcome
 
 
 def sections() -> list[tuple[str, str]]:
@@ -172,7 +172,7 @@ def test_every_change_has_words() -> None:
         assert re.search(r"^- \S", section, flags=re.MULTILINE), section
 
 
-def test_the_badges_say_what_was_measured(tmp_path: Path) -> None:
+def test_the_badges_show_what_was_measured(tmp_path: Path) -> None:
     """They are as they would be drawn from the results of today, and the README shows each."""
     subprocess.run([sys.executable, ROOT / "release" / "badges.py", tmp_path], check=True)
     drawn = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}

@@ -1,6 +1,6 @@
 """Airflow and a browser, for tests that use Airflow as somebody does who has never seen our code.
 
-Pictures go to ``.cache/e2e``, or where ``DLI_PICTURES`` says.
+Pictures go to ``.cache/e2e``, or to ``DLI_PICTURES``.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def picture(page: Page, name: str, clip: FloatRect | None = None, *, whole: bool
 
 
 def dialog(page: Page) -> Locator:
-    """Give the form that is open."""
+    """Return the form that is open."""
     return page.get_by_role("dialog")
 
 

@@ -1,4 +1,4 @@
-"""The report to look at, in a browser: readable and accessible, dark and light."""
+"""The HTML report in a browser: readable and accessible, dark and light."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def report(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def violations(page: Page) -> list[str]:
-    """Give what axe finds wrong with a page."""
+    """Return what axe finds wrong with a page."""
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 -- only make e2e installs it
 
     return [f"{each['id']}: {each['help']}" for each in Axe().run(page).response["violations"]]

@@ -19,10 +19,10 @@ SELECTED = "dli_export_selected_flink_jobs"
 def test_the_connection_form_has_every_field(
     page: Page, airflow: AirflowProcess, dli_emulator_session: Any
 ) -> None:
-    """Filled in by hand and saved; secrets are dots; its test says who one is.
+    """Filled in by hand and saved; secrets are dots; its test shows the identity.
 
-    The Test button of Airflow 3.3.2 asks with port 0 where a connection has none, and is refused by Airflow's own
-    API ("Bad Request"), whatever the type of the connection; so the test is asked for as the button should.
+    The Test button of Airflow 3.3.2 sends port 0 where a connection has none, and is refused by Airflow's own
+    API ("Bad Request"), whatever the type of the connection; so the test is requested as the button should.
     """
     given = json.loads(dli_emulator_session.airflow_conn)
     airflow.disconnect("dli_default")
@@ -60,12 +60,12 @@ def test_the_connection_form_has_every_field(
 
 
 def test_the_jobs_of_the_form_are_exported_and_proven(page: Page, airflow: AirflowProcess) -> None:
-    """Trigger, green, the list in XCom, the link into the console."""
+    """Trigger, success, the list in XCom, the link into the console."""
     run = triggered(page, airflow, SELECTED, "form-selected", job_selected="100\n101")
     tasks = airflow.finish(SELECTED, run)
     assert {name: task["state"] for name, task in tasks.items()} == {"export": "success", "verify": "success"}
     page.goto(f"{airflow.url}/dags/{SELECTED}/runs/{run}")
-    picture(page, "run-green")
+    picture(page, "run-succeeded")
     page.goto(f"{airflow.url}/dags/{SELECTED}/runs/{run}/tasks/export/details")
     link = page.get_by_role("link", name="OBS bucket")
     assert (link.get_attribute("href") or "").startswith(
@@ -101,8 +101,8 @@ def test_a_restore_is_tried_out(page: Page, airflow: AirflowProcess) -> None:
     assert "Plan only: nothing is imported." in airflow.log(dag_id, run, "restore", 1)
 
 
-def test_the_nightly_export_tells_the_assets(page: Page, airflow: AirflowProcess) -> None:
-    """Its archive is an asset, with an event that says that it is proven."""
+def test_the_nightly_export_updates_the_assets(page: Page, airflow: AirflowProcess) -> None:
+    """Its archive is an asset, with an event that marks it as verified."""
     run = triggered(page, airflow, "dli_export_flink_jobs", "form-nightly")
     tasks = airflow.finish("dli_export_flink_jobs", run, 180)
     assert {task["state"] for task in tasks.values()} == {"success"}
@@ -116,7 +116,7 @@ def test_the_nightly_export_tells_the_assets(page: Page, airflow: AirflowProcess
     picture(page, "asset")
 
 
-def test_a_damaged_archive_is_red_and_says_why(
+def test_a_damaged_archive_fails_with_the_reason(
     page: Page, airflow: AirflowProcess, dli_emulator_session: Any
 ) -> None:
     """The log has place, finding, and what to do."""
