@@ -132,11 +132,6 @@ class Emulator:
         self._bucket.clean()
 
     @property
-    def world(self) -> State:
-        """The same as ``state``, while its users are renamed."""
-        return self.state
-
-    @property
     def requests(self) -> list[Recorded]:
         """All requests so far, in the order they arrived."""
         return list(self.state.log)
