@@ -70,7 +70,7 @@ class Response:
 
 
 class ApiClient:
-    """Asks an emulator over a real socket."""
+    """Sends requests to an emulator over a real socket."""
 
     def __init__(self, emulator: Emulator, clock: Callable[[], float] | None = None) -> None:
         self.emulator = emulator

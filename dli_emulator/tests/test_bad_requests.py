@@ -16,7 +16,7 @@ SQL = "/v1.0/{p}/streaming/sql-jobs"
 TEMPLATES = "/v1.0/{p}/streaming/job-templates"
 
 
-def ask_raw(api: ApiClient, path: str, body: bytes) -> Response:
+def send_raw(api: ApiClient, path: str, body: bytes) -> Response:
     """Post just these bytes, signed."""
     target = path.format(p=api.emulator.project_id)
     date = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -37,9 +37,9 @@ def ask_raw(api: ApiClient, path: str, body: bytes) -> Response:
         b"[" * 100_000,
     ],
 )
-def test_a_body_that_is_no_json_object_is_refused(api: ApiClient, body: bytes) -> None:
-    """Half a character, NaN and what is nested beyond measure among them: they would break the answers to come."""
-    assert ask_raw(api, SQL, body).error == (400, "DLI.0001")
+def test_a_body_that_is_not_a_json_object_is_refused(api: ApiClient, body: bytes) -> None:
+    """Half a character, NaN and deep nesting among them: they would break later responses."""
+    assert send_raw(api, SQL, body).error == (400, "DLI.0001")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_setting_of_a_wrong_kind_is_refused(api: ApiClient, settings: dict[str
         assert api.request("PUT", f"{path}/100", settings).error == (400, "DLI.0001")
 
 
-def test_a_setting_that_is_null_is_left_out(api: ApiClient) -> None:
+def test_a_setting_that_is_null_is_omitted(api: ApiClient) -> None:
     """The job has what it had."""
     path = SQL.format(p=api.emulator.project_id)
     assert api.request("PUT", f"{path}/100", {"name": None, "cu_number": None, "desc": None}).status == 200
@@ -107,7 +107,7 @@ def test_a_setting_that_is_null_is_left_out(api: ApiClient) -> None:
     ],
 )
 def test_each_is_refused_with_its_code(api: ApiClient, method: str, path: str, body: Any, code: str) -> None:
-    """And the emulator's world can be made clean afterwards."""
+    """And the emulator can be reset afterwards."""
     target = path.format(p=api.emulator.project_id)
     assert api.request(method, target, body).error == (400, code)
     api.emulator.reset()
@@ -122,7 +122,7 @@ def test_each_is_refused_with_its_code(api: ApiClient, method: str, path: str, b
         ({"root_job_id": str(1 << 63)}, "DLI.0001"),
     ],
 )
-def test_what_is_no_number_of_a_list_is_refused(api: ApiClient, query: dict[str, str], code: str) -> None:
+def test_a_wrong_number_in_a_list_query_is_refused(api: ApiClient, query: dict[str, str], code: str) -> None:
     """Numbers are plain digits of 64 bits."""
     assert api.jobs(**query).error == (400, code)
 
@@ -131,7 +131,7 @@ def test_what_is_no_number_of_a_list_is_refused(api: ApiClient, query: dict[str,
     ("query", "code"),
     [({"limit": "101"}, "DLI.1206"), ({"offset": "9" * 5000}, "DLI.1206"), ({"order": "up"}, "DLI.0001")],
 )
-def test_what_is_no_page_of_templates_is_refused(api: ApiClient, query: dict[str, Any], code: str) -> None:
+def test_a_wrong_page_of_templates_is_refused(api: ApiClient, query: dict[str, Any], code: str) -> None:
     """With the code of its page, or that of the parameter check."""
     assert api.request("GET", TEMPLATES.format(p=api.emulator.project_id), **query).error == (400, code)
 
@@ -148,7 +148,7 @@ def test_what_is_no_page_of_templates_is_refused(api: ApiClient, query: dict[str
         ("/v3.0/OS-CREDENTIAL/securitytokens", {"methods": ["token"], "token": {"duration_seconds": True}}),
     ],
 )
-def test_iam_refuses_what_is_no_text(api: ApiClient, path: str, identity: dict[str, Any]) -> None:
+def test_iam_refuses_values_that_are_not_strings(api: ApiClient, path: str, identity: dict[str, Any]) -> None:
     """As a request that it cannot read."""
     body = {"auth": {"identity": identity, "scope": {"project": {"name": api.emulator.region}}}}
     answer = api.send("POST", path, {}, json.dumps(body).encode())

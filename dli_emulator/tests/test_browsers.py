@@ -82,7 +82,7 @@ def test_a_name_may_be_allowed(made: Any) -> None:
     ],
 )
 def test_a_page_in_a_browser_is_refused(api: ApiClient, head: dict[str, str]) -> None:
-    """Whatever it asks for, a preflight too; nothing is set, nothing allows it to go on."""
+    """Whatever the request is for, a preflight too; nothing is set, nothing allows it to go on."""
     word = next(iter(head))
     for method, what in [("POST", "faults"), ("POST", "reset"), ("GET", "requests"), ("DELETE", "faults")]:
         answer = api.send(method, f"/_emulator/{what}", head | JSON, FAULT if method == "POST" else b"")
@@ -93,8 +93,8 @@ def test_a_page_in_a_browser_is_refused(api: ApiClient, head: dict[str, str]) ->
     assert list(api.emulator.faults) == []
 
 
-def test_who_types_the_address_is_no_page(api: ApiClient) -> None:
-    """A developer may look at the request log in a browser."""
+def test_a_typed_address_is_accepted(api: ApiClient) -> None:
+    """A developer may read the request log in a browser."""
     for site in ("none", "same-origin"):
         assert api.send("GET", "/_emulator/requests", {"Sec-Fetch-Site": site}).status == 200
 
@@ -103,7 +103,7 @@ def test_who_types_the_address_is_no_page(api: ApiClient) -> None:
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", None]
 )
 def test_only_json_controls(api: ApiClient, kind: str | None) -> None:
-    """What a form can send is refused, and so is a body that does not say what it is."""
+    """What a form can send is refused, and so is a body without its type."""
     head = {} if kind is None else {"Content-Type": kind}
     assert api.send("POST", "/_emulator/faults", head, FAULT).status == 415
     assert list(api.emulator.faults) == []

@@ -1,4 +1,4 @@
-"""The command line: what it prints, how it ends, what it says when it cannot start."""
+"""The command line: what it prints, how it ends, its message when it cannot start."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def failed(*arguments: str) -> str:
 def test_json_on_the_first_line_and_a_clean_end(store: str, name: str, tmp_path: Path) -> None:
     """All of it answers when the line is there; a signal ends all of it within 5 s, with nothing left."""
     with running("--json", "--jobs", "3", "--object-store", store, tmp=tmp_path) as (process, output):
-        told = json.loads(output.readline())
-        for url in (told["dli"], told["iam"], told["obs"]):
+        given = json.loads(output.readline())
+        for url in (given["dli"], given["iam"], given["obs"]):
             connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
             connection.request("GET", "/")
             assert connection.getresponse().status >= 400  # moto has a 500 for those that do not sign
             connection.close()
-        assert json.loads(told["airflow_conn"])["password"] == told["secret_key"]
+        assert json.loads(given["airflow_conn"])["password"] == given["secret_key"]
         (directory,) = tmp_path.iterdir()
         begun = time.monotonic()
         process.send_signal(getattr(signal, name))
@@ -130,7 +130,7 @@ def test_what_keeps_it_from_starting_is_one_line(dli_emulator: Emulator) -> None
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (["--fault", "Nothing:html"], "no operation is called 'Nothing'"),
         (["--fault", "*:nothing"], "no fault is called 'nothing'"),
@@ -140,6 +140,6 @@ def test_what_keeps_it_from_starting_is_one_line(dli_emulator: Emulator) -> None
         (["--port", "x"], "--port"),
     ],
 )
-def test_arguments_that_will_not_do(arguments: list[str], said: str) -> None:
+def test_arguments_that_will_not_do(arguments: list[str], expected: str) -> None:
     """S3Refusal before anything starts."""
-    assert said in failed(*arguments)
+    assert expected in failed(*arguments)

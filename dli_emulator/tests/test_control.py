@@ -33,7 +33,7 @@ def test_faults_are_set_shown_and_cleared(api: ApiClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "expected"),
     [
         ({"kind": "nonsense"}, "no fault is called"),
         ({"operation": "Nothing", "kind": "html"}, "no operation is called"),
@@ -43,17 +43,17 @@ def test_faults_are_set_shown_and_cleared(api: ApiClient) -> None:
         ("x", "a fault is a mapping"),
     ],
 )
-def test_nonsense_is_refused(api: ApiClient, body: Any, said: str) -> None:
+def test_nonsense_is_refused(api: ApiClient, body: Any, expected: str) -> None:
     """400 with the reason, and nothing of it is set."""
     answer = post(api, "faults", body)
     assert answer.status == 400
-    assert said in answer.body["error"]
+    assert expected in answer.body["error"]
     assert api.send("GET", "/_emulator/faults").body == []
     assert api.send("POST", "/_emulator/faults", {"Content-Type": "application/json"}, b"{").status == 400
 
 
 def test_requests_are_shown_and_cleared(api: ApiClient) -> None:
-    """What the log has, as JSON; asking for it is not in it."""
+    """The log as JSON, without the request for it."""
     api.jobs(limit=3)
     (entry,) = api.send("GET", "/_emulator/requests").body
     assert (entry["operation"], entry["status"], entry["query"]) == ("ListFlinkJobs", 200, [["limit", "3"]])
@@ -83,7 +83,7 @@ def test_only_this_machine_may_control(made: Any) -> None:
     """From any other address of this machine it is forbidden, though DLI answers there."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing: asks which address would be used
+            probe.connect(("192.0.2.1", 9))  # sends nothing: finds the address that would be used
         except OSError:
             pytest.skip("this machine has no address but loopback")
         outer = probe.getsockname()[0]

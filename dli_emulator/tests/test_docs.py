@@ -32,14 +32,14 @@ def test_every_fault_is_listed_with_its_parameters() -> None:
     assert listed == {kind: list(parameters) for kind, parameters in KINDS.items()}
 
 
-def test_each_fault_tells_which_operations_it_is_for() -> None:
+def test_each_fault_names_its_operations() -> None:
     """In the emulator's table: ``any`` takes ``*`` too; the others take those that they name."""
     table = PAGE.partition("| kind | parameters | for |")[2].partition("\n\n")[0]
-    told: dict[str, str] = {}
+    given: dict[str, str] = {}
     for kinds, operations in re.findall(r"^\| (`[^|]+) \| [^|]*\| ([^|]+) \|", table, re.MULTILINE):
-        told |= dict.fromkeys(re.findall(r"`(\w+)`", kinds), operations)
-    assert set(told) == set(KINDS)
-    for kind, operations in told.items():
+        given |= dict.fromkeys(re.findall(r"`(\w+)`", kinds), operations)
+    assert set(given) == set(KINDS)
+    for kind, operations in given.items():
         named = re.findall(r"`(\w+)`", operations)
         assert (operations == "any") is not bool(named)
         assert bool(named) is bool(problem_in("*", kind, {}))

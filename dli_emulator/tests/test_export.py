@@ -24,7 +24,7 @@ def archive(api: ApiClient, entry: str) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_selected_jobs_lie_in_the_store(each_store: ApiClient) -> None:
-    """One archive where it was asked for, named as DLI names it, with just these jobs as they are shown."""
+    """One archive in the requested directory, named as DLI names it, with just these jobs as they are shown."""
     answer = each_store.export(100, 103, obs_dir=f"{each_store.emulator.bucket}/nightly/2026-01-15")
     assert answer.status == 200
     assert answer.body["is_success"] == "true"
@@ -60,7 +60,7 @@ def test_one_key_opens_both_dli_and_the_store(each_store: ApiClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "said"),
+    ("body", "code", "expected"),
     [
         ([], "DLI.0001", "JSON object"),
         ({}, "DLI.0001", "obs_dir"),
@@ -82,16 +82,18 @@ def test_one_key_opens_both_dli_and_the_store(each_store: ApiClient) -> None:
         ({"obs_dir": "obs-test", "is_selected": True, "job_selected": [100, 7, 8]}, "DLI.16001", "7, 8"),
     ],
 )
-def test_bad_bodies_are_refused_and_nothing_is_written(api: ApiClient, body: Any, code: str, said: str) -> None:
+def test_bad_bodies_are_refused_and_nothing_is_written(
+    api: ApiClient, body: Any, code: str, expected: str
+) -> None:
     """HTTP 400, the code, and what is wrong."""
     answer = api.export_body(body)
     assert answer.error == (400, code)
-    assert said in answer.body["error_msg"]
+    assert expected in answer.body["error_msg"]
     assert api.stored_keys() == []
     assert not api.emulator.requests[-1].acted
 
 
-def test_a_body_that_is_no_json_is_refused(api: ApiClient) -> None:
+def test_a_body_that_is_not_json_is_refused(api: ApiClient) -> None:
     """Bytes of any kind."""
     path = f"/v1.0/{api.emulator.project_id}/streaming/jobs/export"
     token = api.emulator.state.keys.issue_token(next(iter(api.emulator.state.keys.users.values())))
@@ -115,7 +117,7 @@ def test_a_job_given_twice_is_exported_once(api: ApiClient) -> None:
 
 
 def test_a_project_without_jobs_gives_no_archive(made: Any) -> None:
-    """The emulator's own choice, since the manual does not tell."""
+    """The emulator's own choice, since the manual is silent."""
     empty = made(jobs=0)
     assert empty.export().body["zip_file"] == []
     assert empty.stored_keys() == []

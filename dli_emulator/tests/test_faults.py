@@ -1,4 +1,4 @@
-"""Scripted faults: what each does to the answer, to the store and to the log, and how they are set."""
+"""Scripted faults: what each does to the response, to the store and to the log, and how they are set."""
 
 from __future__ import annotations
 
@@ -90,9 +90,9 @@ def test_a_free_reply(api: ApiClient, body: Any, content: str, content_type: str
 
 def test_a_success_that_is_none(api: ApiClient) -> None:
     """HTTP 200 with ``is_success`` false, and HTTP 200 without ``zip_file``; nothing is written."""
-    api.emulator.fault("ExportFlinkJobs", "is_success_false", message="No right to write.")
+    api.emulator.fault("ExportFlinkJobs", "is_success_false", message="No permission to write.")
     api.emulator.fault("ExportFlinkJobs", "no_zip_file")
-    assert api.export(100).body == {"is_success": "false", "message": "No right to write."}
+    assert api.export(100).body == {"is_success": "false", "message": "No permission to write."}
     assert api.export(100).body == {"is_success": "true", "message": ""}
     assert api.stored_keys() == []
 
@@ -107,7 +107,7 @@ def test_a_success_that_is_none(api: ApiClient) -> None:
         ("reset_after", True, ConnectionResetError),
     ],
 )
-def test_lost_answers(api: ApiClient, kind: str, acted: bool, error: type[Exception]) -> None:
+def test_lost_responses(api: ApiClient, kind: str, acted: bool, error: type[Exception]) -> None:
     """The connection ends; the archive is there if, and only if, it ended after the service had acted."""
     api.emulator.fault("ExportFlinkJobs", kind)
     with pytest.raises(error) as caught:
@@ -121,7 +121,7 @@ def test_lost_answers(api: ApiClient, kind: str, acted: bool, error: type[Except
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_slow(api: ApiClient, when: str) -> None:
-    """The answer takes its time; the log knows of the request at once."""
+    """The response takes its time; the log has the request at once."""
     api.emulator.fault("ListFlinkJobs", "slow", times=1, **{when: 0.3})
     begun = time.monotonic()
     assert api.jobs().status == 200
@@ -129,7 +129,7 @@ def test_slow(api: ApiClient, when: str) -> None:
 
 
 def test_archive_missing(api: ApiClient) -> None:
-    """The answer names an archive that is not there."""
+    """The response names an archive that is not there."""
     api.emulator.fault("ExportFlinkJobs", "archive_missing")
     assert len(api.export(100).body["zip_file"]) == 1
     assert met(api) == ("archive_missing", True)
@@ -138,7 +138,7 @@ def test_archive_missing(api: ApiClient) -> None:
 
 @pytest.mark.slow
 def test_archive_late(api: ApiClient) -> None:
-    """It comes after the answer."""
+    """It appears after the response."""
     api.emulator.fault("ExportFlinkJobs", "archive_late", seconds=2.0)
     (entry,) = api.export(100).body["zip_file"]
     assert api.stored_keys() == []
@@ -169,7 +169,7 @@ def test_archive_cut(each_store: ApiClient) -> None:
 
 @pytest.mark.slow
 def test_archive_flipped(each_store: ApiClient) -> None:
-    """One byte differs, by default where only inflating tells; or the one that is wanted."""
+    """One byte differs, by default where only inflating finds it; or the given one."""
     each_store.emulator.fault("ExportFlinkJobs", "archive_flipped")
     entry = each_store.export(100, 101).body["zip_file"][0]
     damaged = each_store.stored(entry)
@@ -196,7 +196,7 @@ def test_each_request_meets_one_fault_the_oldest_first(api: ApiClient) -> None:
 
 
 def test_a_wrong_signature_is_refused_whatever_the_fault(api: ApiClient) -> None:
-    """The gateway looks at the proof before all else."""
+    """The gateway authenticates before all else."""
     api.emulator.fault("ListFlinkJobs", "html", times=None)
     path = f"/v1.0/{api.emulator.project_id}/streaming/jobs"
     wrong: Response = api.request("GET", path, key=(api.emulator.access_key, "wrong"))
@@ -205,15 +205,15 @@ def test_a_wrong_signature_is_refused_whatever_the_fault(api: ApiClient) -> None
 
 
 def test_the_skewed_clock_shows_in_the_date(api: ApiClient) -> None:
-    """A client can tell how far the clocks are apart."""
+    """A client can compute how far the clocks are apart."""
     api.emulator.fault("ListFlinkJobs", "skewed_clock", seconds=86400)
-    told = api.jobs().headers["date"]
+    given = api.jobs().headers["date"]
     right = api.jobs().headers["date"]
-    assert told[5:7] != right[5:7]
+    assert given[5:7] != right[5:7]
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "expected"),
     [
         (("ExportFlinkJobs", "nonsense"), "no fault is called 'nonsense'; there are reply, error"),
         (("ListFlinkJobs", "archive_cut"), "is for operation ExportFlinkJobs, not 'ListFlinkJobs'"),
@@ -235,11 +235,11 @@ def test_the_skewed_clock_shows_in_the_date(api: ApiClient) -> None:
         (("ExportFlinkJobs", "archive_flipped", 1, {"at": 0.5}), "must be an offset"),
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused_when_it_is_set(given: tuple[Any, ...], said: str) -> None:
+def test_a_fault_that_makes_no_sense_is_refused_when_it_is_set(given: tuple[Any, ...], expected: str) -> None:
     """The text names what is wrong and what there is."""
     with pytest.raises(ValueError, match=r"fault|times") as caught:
         Fault(*given)
-    assert said in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def test_an_unknown_operation_is_refused(api: ApiClient) -> None:
@@ -282,7 +282,7 @@ def test_every_kind_can_be_set_with_its_defaults() -> None:
     assert [fault.kind for fault in faults] == list(KINDS)
 
 
-def test_the_emulator_breaking_is_an_answer_too(api: ApiClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_in_the_emulator_is_a_response_too(api: ApiClient, caplog: pytest.LogCaptureFixture) -> None:
     """A job that cannot be written as JSON: the client gets a 500 with the gateway's code, the log the reason."""
     api.emulator.state.add_job(job_id=1, name="odd", job_config={"odd": object()})
     assert api.export(1).error == (500, "APIGW.0601")

@@ -43,7 +43,7 @@ def test_both_forms_get_in(state: State, clock: Clock) -> None:
     identify(state, request_at(clock, scope=("20260115", "", "", "sdk_request")), OURS.project_id)
 
 
-def test_wrong_secret_and_unknown_key_are_told_apart(state: State, clock: Clock) -> None:
+def test_wrong_secret_and_unknown_key_are_distinguished(state: State, clock: Clock) -> None:
     """The gateway's own words for each."""
     wrong = refusal(state, request_at(clock, ("AK", "no")))
     assert (wrong.status, wrong.code) == (401, "APIGW.0301")
@@ -54,7 +54,7 @@ def test_wrong_secret_and_unknown_key_are_told_apart(state: State, clock: Clock)
 
 
 def test_an_unreadable_proof_is_refused(state: State) -> None:
-    """Say what cannot be read."""
+    """The message names what cannot be read."""
     request = Request("GET", "/v1", (("Authorization", "Basic dTpw"),))
     assert "no known form" in refusal(state, request).message
 
@@ -80,7 +80,7 @@ def test_more_skew_is_refused_with_both_times(state: State, clock: Clock, away: 
 
 
 def test_more_than_five_failures_lock_the_key_for_five_minutes(state: State, clock: Clock) -> None:
-    """The sixth wrong signature in a row locks; the right one is refused then too, until the time is over."""
+    """The sixth wrong signature in a row locks; a correct one is refused then too, until the time is over."""
     wrong, right = request_at(clock, ("AK", "no")), request_at(clock)
     assert ["limit" in refusal(state, wrong).message for _ in range(6)] == [False] * 5 + [True]
     assert "AK access failed to reach the limit,forbidden" in refusal(state, right).message

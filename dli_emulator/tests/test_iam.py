@@ -63,7 +63,7 @@ def test_a_body_that_makes_no_sense_is_refused(api: ApiClient, body: Any) -> Non
 
 
 def test_a_token_ends(made: Any, clock: Clock) -> None:
-    """After its life DLI says that it must be renewed, and IAM knows it no more."""
+    """After its expiry DLI requires a new one, and IAM does not know it any more."""
     ours = made(clock=clock)
     ours.emulator.state.keys.token_seconds = 5
     value = token(ours, auth(ours)).headers["x-subject-token"]
@@ -76,7 +76,7 @@ def test_a_token_ends(made: Any, clock: Clock) -> None:
     assert ours.send("GET", "/v3/auth/tokens", {"X-Auth-Token": fresh, "X-Subject-Token": value}).status == 404
 
 
-def test_projects_are_looked_up_by_region(api: ApiClient) -> None:
+def test_projects_are_found_by_region(api: ApiClient) -> None:
     """The one project, by its name or unasked; none by another; signed as all else."""
     (project,) = api.request("GET", "/v3/projects", name="cn-north-4").body["projects"]
     assert (project["id"], project["name"]) == (api.emulator.project_id, "cn-north-4")

@@ -37,7 +37,7 @@ def test_it_gets_its_token_and_project(dli_emulator: Emulator) -> None:
 
 
 def test_a_token_that_ends_is_renewed(dli_emulator: Emulator) -> None:
-    """It reads the end from the answer."""
+    """It reads the expiry from the response."""
     dli_emulator.state.keys.token_seconds = 10.0
     ours = session(dli_emulator)
     first = ours.get_token()
@@ -65,7 +65,7 @@ def test_a_token_is_of_the_project_that_its_scope_names(dli_emulator: Emulator, 
 
 
 def exchanged(emulator: Emulator, token: str, **changes: Any) -> Session:
-    """Make a session of a token that is given, scoped anew."""
+    """Make a session of a token that is given, scoped again."""
     given = {"project_name": emulator.region, "project_domain_name": DEFAULT_DOMAIN} | changes
     return Session(auth=v3.Token(f"{emulator.iam}/v3", token, **given))
 
@@ -92,18 +92,18 @@ def test_a_token_that_is_wrong_or_has_ended_is_not_exchanged(dli_emulator: Emula
             exchanged(dli_emulator, token).get_token()
 
 
-def test_a_token_is_told_of_until_it_ends(dli_emulator: Emulator) -> None:
-    """To whom asks with a token of their own."""
-    asking, asked = session(dli_emulator), session(dli_emulator)
+def test_a_token_is_shown_until_it_expires(dli_emulator: Emulator) -> None:
+    """To a sender with a token of its own."""
+    sender, subject = session(dli_emulator), session(dli_emulator)
     url = f"{dli_emulator.iam}/v3/auth/tokens"
-    told = asking.get(url, headers={"X-Subject-Token": str(asked.get_token())}).json()["token"]
-    assert told["project"]["id"] == dli_emulator.project_id
-    assert told["methods"] == ["password"]
+    given = sender.get(url, headers={"X-Subject-Token": str(subject.get_token())}).json()["token"]
+    assert given["project"]["id"] == dli_emulator.project_id
+    assert given["methods"] == ["password"]
     with pytest.raises(NotFound):
-        asking.get(url, headers={"X-Subject-Token": "wrong"})
+        sender.get(url, headers={"X-Subject-Token": "wrong"})
 
 
-def test_dli_refuses_what_has_ended_and_the_session_asks_anew(dli_emulator: Emulator) -> None:
+def test_dli_refuses_an_expired_token_and_the_session_gets_another(dli_emulator: Emulator) -> None:
     """On a 401 it gets itself another token, once."""
     ours = session(dli_emulator)
     first = ours.get_token()

@@ -85,7 +85,7 @@ def test_filter_by_tags_wants_all_of_them(api: ApiClient) -> None:
     assert api.ids(tags="team=nobody") == []
 
 
-def test_children_of_an_edge_job_are_hidden_until_asked_for(api: ApiClient) -> None:
+def test_children_of_an_edge_job_are_hidden_unless_requested(api: ApiClient) -> None:
     """They show with ``root_job_id`` only."""
     edge = api.emulator.state.add_job(name="edge", job_type="flink_sql_edge_job")
     child = api.emulator.state.add_job(name="child", job_type="flink_sql_edge_job", root_id=edge.job_id)
@@ -112,7 +112,7 @@ def test_show_detail_shows_other_fields(api: ApiClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "code", "said"),
+    ("query", "code", "expected"),
     [
         ({"offset": -1}, "DLI.23001", "offset"),
         ({"offset": "x"}, "DLI.0001", "offset"),
@@ -129,12 +129,12 @@ def test_show_detail_shows_other_fields(api: ApiClient) -> None:
     ],
 )
 def test_values_outside_the_limits_are_refused(
-    api: ApiClient, query: dict[str, Any], code: str, said: str
+    api: ApiClient, query: dict[str, Any], code: str, expected: str
 ) -> None:
     """HTTP 400 with the service's code and the parameter's name."""
     answer = api.jobs(**query)
     assert answer.error == (400, code)
-    assert said in answer.body["error_msg"]
+    assert expected in answer.body["error_msg"]
 
 
 def test_the_longest_name_and_highest_limit_pass(api: ApiClient) -> None:

@@ -36,7 +36,7 @@ def test_the_log_shows_what_arrived_and_what_was_answered(api: ApiClient) -> Non
         exported.status = 1  # type: ignore[misc]
 
 
-def test_every_answer_has_a_request_id_of_its_own(api: ApiClient) -> None:
+def test_every_response_has_its_own_request_id(api: ApiClient) -> None:
     """On success and refusal alike; the log and the gateway's body have the same."""
     answers = [api.jobs(), api.show(1), api.request("GET", "/nothing")]
     ids = [answer.headers["x-request-id"] for answer in answers]
@@ -130,14 +130,14 @@ def test_no_secret_gets_into_the_log(headers: dict[str, str], body: Any) -> None
     assert "***" in repr(entry)
 
 
-def test_what_only_looks_like_a_secret_stays() -> None:
+def test_what_only_resembles_a_secret_stays() -> None:
     """Bytes that are no JSON, and JSON without secrets."""
     assert record(Request("POST", "/", (), b"token \xff"), None, 0.0, "id", None).body == "token �"
     assert record(Request("POST", "/", (), b'{"token": 1}'), None, 0.0, "id", None).json() == {"token": 1}
 
 
 def test_the_log_does_not_grow_without_end() -> None:
-    """The oldest go first; an answer to a forgotten request is passed over."""
+    """The oldest go first; a response to a forgotten request is ignored."""
     log = RequestLog()
     for number in range(10_005):
         log.arrived(record(Request("GET", "/"), None, 0.0, str(number), None))

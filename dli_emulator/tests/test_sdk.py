@@ -36,7 +36,7 @@ def test_it_lists_and_shows(api: ApiClient) -> None:
 
 @pytest.mark.slow
 def test_it_exports(each_store: ApiClient) -> None:
-    """The archive it is told of lies in the store."""
+    """The archive of the response is in the store."""
     emulator = each_store.emulator
     body = ExportFlinkJobsRequestBody(obs_dir=emulator.bucket, is_selected=True, job_selected=[100])
     exported = sdk_client(emulator).export_flink_jobs(ExportFlinkJobsRequest(body=body))
@@ -45,7 +45,7 @@ def test_it_exports(each_store: ApiClient) -> None:
 
 
 def test_it_is_refused_with_a_wrong_secret(api: ApiClient) -> None:
-    """With code, text and request id where it looks for them."""
+    """With code, text and request id where it expects them."""
     with pytest.raises(ClientRequestException) as caught:
         sdk_client(api.emulator, "wrong").list_flink_jobs(ListFlinkJobsRequest())
     error = caught.value
@@ -61,8 +61,8 @@ def test_it_reads_the_services_own_refusals(api: ApiClient) -> None:
     assert (caught.value.status_code, caught.value.error_code) == (400, "DLI.16001")
 
 
-def test_it_looks_its_project_up(api: ApiClient) -> None:
-    """Without a project id it asks IAM for the one that bears the region's name."""
+def test_it_finds_its_project(api: ApiClient) -> None:
+    """Without a project id it requests the one with the region's name from IAM."""
     credentials = BasicCredentials(api.emulator.access_key, api.emulator.secret_key)
     credentials = credentials.with_iam_endpoint(api.emulator.iam)
     region = Region(api.emulator.region, api.emulator.dli)

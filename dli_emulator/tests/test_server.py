@@ -1,4 +1,4 @@
-"""The emulator as one thing: start, stop, what it tells, what keeps it from starting."""
+"""The emulator as one thing: start, stop, its description, and errors at the start."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from api_client import ApiClient, store_url
 from dli_emulator import Emulator, EmulatorError
 
 
-def test_it_tells_all_that_a_client_needs(dli_emulator: Emulator) -> None:
+def test_it_describes_all_that_a_client_needs(dli_emulator: Emulator) -> None:
     """Base URLs, region, project, key, bucket, and an Airflow connection."""
-    told = dli_emulator.describe()
-    assert list(told) == [
+    given = dli_emulator.describe()
+    assert list(given) == [
         "dli", "iam", "obs", "region", "project_id", "access_key", "secret_key", "bucket", "airflow_conn",
     ]  # fmt: skip
-    assert told["dli"] == told["iam"]
-    assert told["region"] == "cn-north-4"
-    assert json.loads(told["airflow_conn"]) == {
+    assert given["dli"] == given["iam"]
+    assert given["region"] == "cn-north-4"
+    assert json.loads(given["airflow_conn"]) == {
         "conn_type": "dli",
-        "login": told["access_key"],
-        "password": told["secret_key"],
+        "login": given["access_key"],
+        "password": given["secret_key"],
         "extra": {
-            "region": told["region"],
-            "project_id": told["project_id"],
-            "endpoint": told["dli"],
-            "obs_endpoint": told["obs"],
-            "iam_endpoint": told["iam"],
+            "region": given["region"],
+            "project_id": given["project_id"],
+            "endpoint": given["dli"],
+            "obs_endpoint": given["obs"],
+            "iam_endpoint": given["iam"],
         },
     }
 
 
-def test_it_can_be_told_who_it_is(made: Any) -> None:
+def test_its_identity_can_be_set(made: Any) -> None:
     """Port, region and project."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -52,27 +52,27 @@ def test_it_can_be_told_who_it_is(made: Any) -> None:
     assert ours.show(100).body["job_detail"]["project_id"] == "p1"
 
 
-def test_it_stops_at_once_though_a_request_is_under_way(made: Any) -> None:
-    """A slow answer is cut; the port is free, the thread gone; a second stop does nothing."""
+def test_it_stops_at_once_though_a_request_is_in_progress(made: Any) -> None:
+    """A slow response is cut; the port is free, the thread gone; a second stop does nothing."""
     ours = made()
     ours.emulator.fault("ListFlinkJobs", "slow", before=60)
     failures: list[Exception] = []
 
-    def ask() -> None:
+    def list_jobs() -> None:
         try:
             ours.jobs()
         except OSError as error:
             failures.append(error)
 
-    asking = threading.Thread(target=ask)
-    asking.start()
+    request = threading.Thread(target=list_jobs)
+    request.start()
     while not ours.emulator.requests:
         time.sleep(0.01)
     assert ours.emulator.requests[0].status is None
     begun = time.monotonic()
     ours.emulator.stop()
     assert time.monotonic() - begun < 60
-    asking.join()
+    request.join()
     assert len(failures) == 1
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((urlsplit(ours.emulator.dli).hostname, urlsplit(ours.emulator.dli).port))
@@ -82,7 +82,7 @@ def test_it_stops_at_once_though_a_request_is_under_way(made: Any) -> None:
 
 @pytest.mark.slow
 def test_it_can_be_started_again(dli_emulator: Emulator) -> None:
-    """With a world of its own each time."""
+    """With its own state each time."""
     emulator = Emulator(object_store=store_url(dli_emulator))
     for _ in range(2):
         with emulator:
@@ -140,7 +140,7 @@ def test_a_script_that_forgets_to_stop_ends_cleanly() -> None:
 
 
 def test_the_package_loads_its_names_lazily() -> None:
-    """They are loaded when asked for; nothing else is offered."""
+    """They are loaded on first use; there are no others."""
     assert sorted(package.__all__) == ["Emulator", "EmulatorError", "Fault", "Settings"]
     assert package.Fault("*", "html").kind == "html"
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):

@@ -45,12 +45,12 @@ def arrived(case: dict[str, Any]) -> Request:
 
 def proof_of(case: dict[str, Any]) -> str:
     names = ";".join(sorted(name.lower() for name in case["headers_sent"] if "_" not in name))
-    told = f"Access={case['credentials']['ak']}, SignedHeaders={names}, Signature={case['signature']}"
-    return str(case.get("authorization") or f"SDK-HMAC-SHA256 {told}")
+    given = f"Access={case['credentials']['ak']}, SignedHeaders={names}, Signature={case['signature']}"
+    return str(case.get("authorization") or f"SDK-HMAC-SHA256 {given}")
 
 
 def test_there_are_golden_cases() -> None:
-    """A folder that went missing must not make the suite green."""
+    """A folder that went missing must not let the suite pass."""
     assert len(CASES) >= 13
 
 
@@ -61,8 +61,8 @@ def test_golden_requests_are_accepted_step_by_step(path: Path) -> None:
     request, proof = arrived(case), parse_authorization(proof_of(case))
     canonical = canonical_request(request, proof.signed_headers)
     assert canonical == case.get("canonical_request", canonical)
-    told = string_to_sign(case["x_sdk_date"], None, canonical)
-    assert told == case.get("string_to_sign", told)
+    given = string_to_sign(case["x_sdk_date"], None, canonical)
+    assert given == case.get("string_to_sign", given)
     assert is_signed(request, proof, case["credentials"]["sk"])
 
 
@@ -100,8 +100,8 @@ def test_published_vectors_of_the_credential_form(scope: str, signature: str) ->
     """Signatures that clients of Open Telekom Cloud publish hold, and only for their scope and day."""
     headers = (("Host", "example.com"), ("X-Project-Id", "project"), ("X-Sdk-Date", "19700101T000001Z"))
     request = Request("GET", "/", headers)
-    told = f"Credential=ak/19700101/{scope}, SignedHeaders=host;x-project-id;x-sdk-date, Signature={signature}"
-    proof = parse_authorization(f"SDK-HMAC-SHA256 {told}")
+    given = f"Credential=ak/19700101/{scope}, SignedHeaders=host;x-project-id;x-sdk-date, Signature={signature}"
+    proof = parse_authorization(f"SDK-HMAC-SHA256 {given}")
     assert is_signed(request, proof, "sk")
     assert not is_signed(request, replace(proof, scope=("19700102", *scope.split("/"))), "sk")
     assert not is_signed(request, replace(proof, scope=None), "sk")
@@ -143,7 +143,7 @@ def test_whatever_the_official_signer_signs_is_accepted(
     assert not is_signed(request, parse_authorization(sent["Authorization"]), SK[:-1])
 
 
-def test_the_content_header_counts_only_if_it_tells_the_truth() -> None:
+def test_the_content_header_counts_only_if_it_is_correct() -> None:
     """A hash of other bytes is refused even though it was signed; UNSIGNED-PAYLOAD lets any body pass."""
     case = load(next(path for path in CASES if path.stem == "unsigned_payload_header_rules"))
     request, proof, secret = arrived(case), parse_authorization(proof_of(case)), case["credentials"]["sk"]
@@ -153,7 +153,7 @@ def test_the_content_header_counts_only_if_it_tells_the_truth() -> None:
 
 
 def test_headers_added_after_signing_do_no_harm() -> None:
-    """Only what the list names is looked at."""
+    """Only the headers of the list count."""
     case = load(CASES[0])
     request = arrived(case)
     later = replace(request, headers=(*request.headers, ("X-Added", "later")))
@@ -161,7 +161,7 @@ def test_headers_added_after_signing_do_no_harm() -> None:
 
 
 @pytest.mark.parametrize(
-    ("authorization", "said"),
+    ("authorization", "expected"),
     [
         ("Basic dTpw", "no known form"),
         ("SDK-HMAC-SHA256 Access=a, SignedHeaders=x-sdk-date", "no known form"),
@@ -175,9 +175,9 @@ def test_headers_added_after_signing_do_no_harm() -> None:
         ),
     ],
 )
-def test_what_cannot_be_read_is_named(authorization: str, said: str) -> None:
-    """Each flaw of the header has its words."""
-    with pytest.raises(MalformedAuthorization, match=said):
+def test_what_cannot_be_read_is_named(authorization: str, expected: str) -> None:
+    """Each problem of the header has its message."""
+    with pytest.raises(MalformedAuthorization, match=expected):
         parse_authorization(authorization)
 
 

@@ -84,7 +84,7 @@ class TestChildStores:
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("name", ["seaweedfs", "moto"])
-    def test_a_port_that_is_taken_meanwhile_costs_one_try(
+    def test_a_port_that_is_taken_meanwhile_costs_one_attempt(
         self, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The store is started again, on other ports."""
@@ -103,7 +103,7 @@ class TestChildStores:
         assert len(given) == 2
 
     def test_a_store_that_never_starts_is_an_error_with_its_words(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """One line, with the last that it said."""
+        """One line, with the last that it wrote."""
         script = "import sys; print('noise\\n\\nno disk left\\n'); sys.exit(3)"
         monkeypatch.setattr(Moto, "_launch", lambda _, child: child.start([sys.executable, "-c", script], {}) or 1)
         with pytest.raises(EmulatorError, match="the object store moto does not start: no disk left"):
@@ -129,7 +129,7 @@ class TestExternal:
         assert External("http://127.0.0.1:9000", "AK", "SK").secret_key == "SK"
 
     @pytest.mark.parametrize(
-        ("url", "said"),
+        ("url", "expected"),
         [
             ("nonsense", "neither seaweedfs nor moto nor an http"),
             ("s3://bucket", "neither seaweedfs nor moto nor an http"),
@@ -137,9 +137,9 @@ class TestExternal:
             ("http://127.0.0.1:9000", "no key for the object store: write it as http://AK:SK@127.0.0.1"),
         ],
     )
-    def test_a_url_that_will_not_do(self, url: str, said: str) -> None:
-        """Say why, in one line."""
-        with pytest.raises(EmulatorError, match=said):
+    def test_a_url_that_will_not_do(self, url: str, expected: str) -> None:
+        """The message has one line."""
+        with pytest.raises(EmulatorError, match=expected):
             Emulator(object_store=url).start()
 
     @pytest.mark.slow
@@ -190,7 +190,7 @@ def test_a_reset_leaves_one_empty_bucket(each_store: ApiClient) -> None:
     assert emulator.s3.list_objects_v2(Bucket=emulator.bucket)["KeyCount"] == 0
 
 
-def test_a_reset_is_no_restart(each_store: ApiClient) -> None:
+def test_a_reset_does_not_restart_the_store(each_store: ApiClient) -> None:
     """It takes some hundredths of a second, where a store takes seconds to start; the best of five, under load."""
     times = []
     for _ in range(5):
@@ -205,7 +205,7 @@ class TestChoice:
     """Which store is taken."""
 
     def test_the_best_that_is_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """SeaweedFS, else moto, else an error that says how to get one."""
+        """SeaweedFS, else moto, else an error with the command that installs one."""
         assert isinstance(make_store(None, None, None), SeaweedFS)
         assert isinstance(make_store("moto", None, None), Moto)
         monkeypatch.setattr(metadata, "files", lambda _: [])
@@ -242,7 +242,7 @@ class TestGuard:
     """The process between."""
 
     def test_a_child_that_ends_by_itself_leaves_its_log(self) -> None:
-        """So that its last words can be told; the stop removes it then."""
+        """So that its last words can be given; the stop removes it then."""
         ours = child_process.Child("test")
         assert ours.last_line() == "it wrote nothing"
         ours.start([sys.executable, "-c", "print('first'); print('last')"], {})

@@ -19,12 +19,12 @@ PATH = "/v3.0/OS-CREDENTIAL/securitytokens"
 
 
 def body(method: str, **given: Any) -> dict[str, Any]:
-    """Ask for a key by one method."""
+    """Return the body of a request for a key."""
     return {"auth": {"identity": {"methods": [method], method: given}}}
 
 
 def post(api: ApiClient, content: Any, **headers: str) -> Response:
-    """Ask without a signature."""
+    """Send a request without a signature."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return api.send("POST", PATH, {"Content-Type": "application/json", **named}, json.dumps(content).encode())
 
@@ -55,7 +55,7 @@ def test_a_token_gives_a_temporary_key_that_opens_dli(api: ApiClient) -> None:
 
 
 def test_an_agency_gives_a_temporary_key_to_whom_it_trusts(api: ApiClient) -> None:
-    """Who asks must prove who they are; an agency that is not there is 404."""
+    """The sender must authenticate; an unknown agency is 404."""
     role = {"agency_name": DEFAULT_AGENCY.name, "domain_name": DEFAULT_AGENCY.domain, "duration_seconds": 900}
     answer = api.request("POST", PATH, body("assume_role", **role))
     assert answer.status == 201
@@ -87,20 +87,20 @@ def test_what_gives_no_key(api: ApiClient, content: Any, status: int) -> None:
 
 
 def test_a_temporary_key_ends(made: Any, clock: Clock) -> None:
-    """After the time that was asked for, or that the test has set."""
+    """After the requested time, or the time that the test has set."""
     ours = made(clock=clock)
     token = a_token(ours)
-    asked = post(ours, body("token", id=token, duration_seconds=1000)).body["credential"]
-    assert asked["expires_at"] == "2026-01-15T08:47:25.000000Z"
+    issued = post(ours, body("token", id=token, duration_seconds=1000)).body["credential"]
+    assert issued["expires_at"] == "2026-01-15T08:47:25.000000Z"
     ours.emulator.state.keys.key_seconds = 5
     short = post(ours, body("token", id=token, duration_seconds=1000)).body["credential"]
     clock.now += 5
     assert opens_dli(ours, short).error == (401, "APIGW.0301")
-    assert opens_dli(ours, asked).status == 200
+    assert opens_dli(ours, issued).status == 200
 
 
 def metadata_key(api: ApiClient, **headers: str) -> Response:
-    """Ask the metadata service for a key."""
+    """Request a key from the metadata service."""
     return api.send("GET", "/openstack/latest/securitykey", {n.replace("_", "-"): v for n, v in headers.items()})
 
 
@@ -125,7 +125,7 @@ def test_a_session_has_a_length(api: ApiClient, seconds: str) -> None:
 
 
 def test_an_older_metadata_service_knows_no_sessions(api: ApiClient) -> None:
-    """Version 1 gives its key to whoever asks."""
+    """Version 1 returns its key without a token."""
     api.emulator.state.settings.metadata_version = 1
     assert api.send("PUT", "/meta-data/latest/api/token").status == 404
     assert opens_dli(api, metadata_key(api).body["credential"]).status == 200
@@ -203,7 +203,7 @@ def test_the_s3_proxy_refuses_wrong_credentials(
 
 
 def test_the_s3_proxy_refuses_an_expired_key(made: Any, clock: Clock) -> None:
-    """It says so, as the service does."""
+    """The error is that of the service."""
     ours = made(clock=clock).emulator
     client = s3(ours, ours.state.keys.issue_key(900))
     assert client.list_objects_v2(Bucket=ours.bucket)["KeyCount"] == 0
