@@ -1,6 +1,6 @@
 """The faults of the lab: what goes wrong with an exchange with DLI or with OBS.
 
-Each is a function with a docstring, which docs/faults.md shows. Unless that says otherwise, the service has acted
+Each is a function with a docstring, which docs/faults.md shows. Unless stated otherwise, the service has acted
 on the request, every request is struck, and what breaks is the response.
 """
 
@@ -74,7 +74,7 @@ def kind(
 def made(status: int, body: Any = b"", content_type: str = "application/json", **headers: str) -> Response:
     """Make a response that no service has given."""
     own = (("Content-Type", content_type), ("Date", formatdate(usegmt=True)))
-    return Response(status, own).having(**headers).saying(body)
+    return Response(status, own).having(**headers).with_body(body)
 
 
 def _refuse(x: Exchange, status: int, code: str, message: str, **headers: str) -> None:
@@ -163,7 +163,7 @@ def dripping_headers(x: Exchange) -> None:
 def dripping_body(x: Exchange) -> None:
     """The body comes byte by byte, and is long."""
     response = x.forward()
-    whole = x.written(response.saying(response.body.ljust(4000)))
+    whole = x.written(response.with_body(response.body.ljust(4000)))
     start = whole.index(b"\r\n\r\n") + 4
     x.send(whole[:start])
     x.drip(whole[start:])
@@ -252,7 +252,7 @@ def wrong_encoding(x: Exchange) -> None:
 @kind("dli obs")
 def unknown_encoding(x: Exchange) -> None:
     """``Content-Encoding`` of a kind that nobody knows."""
-    x.answer(x.forward().having(Content_Encoding="zstd-x").saying(b"\x00\xff" * 50))
+    x.answer(x.forward().having(Content_Encoding="zstd-x").with_body(b"\x00\xff" * 50))
 
 
 @kind("dli obs")
@@ -418,13 +418,13 @@ def an_odd_refusal(x: Exchange) -> None:
 
 def _json(x: Exchange, change: Callable[[Any], Any]) -> None:
     response = x.forward()
-    x.answer(response.saying(change(response.json())))
+    x.answer(response.with_body(change(response.json())))
 
 
 @kind("dli")
 def empty_body(x: Exchange) -> None:
     """200 without a body."""
-    x.answer(x.forward().saying(b""))
+    x.answer(x.forward().with_body(b""))
 
 
 @kind("dli obs")
@@ -444,7 +444,7 @@ def accepted(x: Exchange) -> None:
 def truncated(x: Exchange) -> None:
     """JSON that ends too soon."""
     response = x.forward()
-    x.answer(response.saying(response.body[: len(response.body) // 2]))
+    x.answer(response.with_body(response.body[: len(response.body) // 2]))
 
 
 @kind("dli")
@@ -468,7 +468,7 @@ def null(x: Exchange) -> None:
 @kind("dli")
 def not_a_number(x: Exchange) -> None:
     """``NaN`` in the place of the object."""
-    x.answer(x.forward().saying("NaN"))
+    x.answer(x.forward().with_body("NaN"))
 
 
 @kind("dli")
@@ -516,20 +516,20 @@ def a_success_with_an_error(x: Exchange) -> None:
 @kind("dli")
 def deep_nesting(x: Exchange) -> None:
     """A hundred thousand lists in one another."""
-    x.answer(x.forward().saying('{"is_success": "true", "job_detail": ' + "[" * 100_000))
+    x.answer(x.forward().with_body('{"is_success": "true", "job_detail": ' + "[" * 100_000))
 
 
 @kind("dli")
 def no_text(x: Exchange) -> None:
     """Bytes that are not UTF-8."""
-    x.answer(x.forward().saying(b'{"is_success": "true", "message": "\xff\xfe\x00"}'))
+    x.answer(x.forward().with_body(b'{"is_success": "true", "message": "\xff\xfe\x00"}'))
 
 
 @kind("dli")
 def another_charset(x: Exchange) -> None:
     """The same JSON in UTF-16."""
     response = x.forward()
-    x.answer(response.saying(response.body.decode().encode("utf-16")))
+    x.answer(response.with_body(response.body.decode().encode("utf-16")))
 
 
 @kind("dli")
@@ -705,7 +705,7 @@ def _shifted(x: Exchange, seconds: float, *names: str) -> Response:
         moment = datetime.fromisoformat(found[1].decode()) + timedelta(seconds=seconds)
         return b"<LastModified>" + moment.strftime("%Y-%m-%dT%H:%M:%S.000Z").encode() + b"</LastModified>"
 
-    return moved.saying(re.sub(rb"<LastModified>([^<]+)</LastModified>", later, moved.body))
+    return moved.with_body(re.sub(rb"<LastModified>([^<]+)</LastModified>", later, moved.body))
 
 
 @kind("dli obs")
@@ -821,14 +821,14 @@ def another_range(x: Exchange) -> None:
 def more_than_was_requested(x: Exchange) -> None:
     """206 with the right range and more bytes than it has."""
     response = x.forward()
-    x.answer(response.saying(response.body + b"more"))
+    x.answer(response.with_body(response.body + b"more"))
 
 
 @kind("obs", "GetObject")
 def less_than_was_requested(x: Exchange) -> None:
     """206 with the right range and one byte less than it has."""
     response = x.forward()
-    x.answer(response.saying(response.body[:-1]))
+    x.answer(response.with_body(response.body[:-1]))
 
 
 @kind("obs", "GetObject", times=1)
@@ -863,20 +863,20 @@ def _flipped(response: Response) -> Response:
     body = bytearray(response.body)
     if body:
         body[len(body) // 3] ^= 1
-    return response.saying(bytes(body))
+    return response.with_body(bytes(body))
 
 
 @kind("obs", "ListObjects")
 def an_empty_listing(x: Exchange) -> None:
     """200 without a body."""
-    x.answer(x.forward().saying(b""))
+    x.answer(x.forward().with_body(b""))
 
 
 @kind("obs", "ListObjects")
 def a_truncated_listing(x: Exchange) -> None:
     """XML that ends too soon."""
     response = x.forward()
-    x.answer(response.saying(response.body[: len(response.body) // 2]))
+    x.answer(response.with_body(response.body[: len(response.body) // 2]))
 
 
 @kind("obs", "ListObjects")
@@ -910,7 +910,9 @@ def _emptied(x: Exchange, name: bytes, value: bytes) -> Response:
     response = x.forward()
     body = re.sub(rb"<Contents>.*</Contents>", b"", response.body, flags=re.DOTALL)
     body = re.sub(rb"<CommonPrefixes>.*</CommonPrefixes>", b"", body, flags=re.DOTALL)
-    return response.saying(re.sub(rb"<%b>[^<]*</%b>" % (name, name), b"<%b>%b</%b>" % (name, value, name), body))
+    return response.with_body(
+        re.sub(rb"<%b>[^<]*</%b>" % (name, name), b"<%b>%b</%b>" % (name, value, name), body)
+    )
 
 
 @kind("obs", "ListObjects")
@@ -919,7 +921,7 @@ def endless_pages(x: Exchange) -> None:
     response = x.forward()
     body = re.sub(rb"<IsTruncated>[^<]*</IsTruncated>", b"<IsTruncated>true</IsTruncated>", response.body)
     token = b"<NextContinuationToken>again</NextContinuationToken></ListBucketResult>"
-    x.answer(response.saying(body.replace(b"</ListBucketResult>", token)))
+    x.answer(response.with_body(body.replace(b"</ListBucketResult>", token)))
 
 
 @kind("obs", "ListObjects")

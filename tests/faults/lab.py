@@ -1,6 +1,6 @@
 """The fault lab: every task with every fault, over real sockets, against the emulator and a real store.
 
-``python -m tests.faults.lab`` runs all cells and writes ``outcomes.csv``: look at what has changed there.
+``python -m tests.faults.lab`` runs all cells and writes ``outcomes.csv``: check what has changed there.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ MOST_REQUESTS, MOST_SECONDS = 80, 120
 
 @dataclass
 class Cell:
-    """What became of a task that met a fault.
+    """The outcome of a task that met a fault.
 
     :param outcome: how its first attempt ended
     :param struck: how many requests the fault struck
-    :param flaws: which promises were broken
+    :param problems: which promises were broken
     """
 
     outcome: str
     struck: int = 0
-    flaws: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 def cells() -> Iterator[tuple[Task, Kind]]:
@@ -101,11 +101,11 @@ def run_cell(lab: Lab, task: Task, kind: Kind, read_log: Callable[[], str]) -> C
         with connected(_connections(lab, None)):
             again, message = _attempt(lab, task, operator, instance)
         text += message + read_log()
-        cell.flaws += [f"next attempt: {flaw}" for flaw in again.flaws]
+        cell.problems += [f"next attempt: {problem}" for problem in again.problems]
     text += json.dumps(instance.pushed)
-    cell.flaws += [f"{each} is named nowhere" for each in task.doubles(lab) if each not in text]
+    cell.problems += [f"{each} is named nowhere" for each in task.doubles(lab) if each not in text]
     secrets = {lab.emulator.secret_key, *lab.dli.secrets, *lab.obs.secrets}
-    cell.flaws += ["a secret is in a log or message" for each in secrets if each in text]
+    cell.problems += ["a secret is in a log or message" for each in secrets if each in text]
     return cell
 
 
@@ -119,13 +119,13 @@ def _attempt(lab: Lab, task: Task, operator: Any, instance: TaskInstance) -> tup
         cell = Cell(next((letter for end, letter in ENDS if isinstance(failure, end)), FOREIGN))
         message = str(failure)
         if cell.outcome == FOREIGN:
-            cell.flaws.append(f"raised {type(failure).__name__}: {failure}")
+            cell.problems.append(f"raised {type(failure).__name__}: {failure}")
     if cell.outcome == SUCCESS and not task.is_proven(lab, result):
-        cell.flaws.append(f"succeeded without proof: {result}")
+        cell.problems.append(f"succeeded without proof: {result}")
     if (sent := len(lab.dli.requests) + len(lab.obs.requests)) > MOST_REQUESTS:
-        cell.flaws.append(f"sent {sent} requests")
+        cell.problems.append(f"sent {sent} requests")
     if (took := time.monotonic() - began) > MOST_SECONDS:
-        cell.flaws.append(f"took {took:.0f} s")
+        cell.problems.append(f"took {took:.0f} s")
     return cell, message
 
 
@@ -175,7 +175,7 @@ def _obs_operation(method: str, target: str) -> str:
 
 
 def main() -> None:
-    """Run all cells, and write how they end; a cell whose promises are broken is told, and left out."""
+    """Run all cells, and write how they end; a cell whose promises are broken is printed, and omitted."""
     log = io.StringIO()
     logging.getLogger().addHandler(logging.StreamHandler(log))
 
@@ -190,8 +190,8 @@ def main() -> None:
         for task, kind in cells():
             with redirect_stdout(log), redirect_stderr(log):
                 cell = run_cell(lab, task, kind, read_log)
-            if cell.flaws:
-                sys.stdout.write(f"{task.column}, {kind}: {cell.outcome} {cell.flaws}\n")
+            if cell.problems:
+                sys.stdout.write(f"{task.column}, {kind}: {cell.outcome} {cell.problems}\n")
             else:
                 ends[str(kind)][task.column] = cell.outcome
     with OUTCOMES.open("w", encoding="utf-8", newline="") as file:

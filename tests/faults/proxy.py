@@ -48,7 +48,7 @@ class Response:
         given = {name.replace("_", "-"): value for name, value in values.items()}
         return replace(self, headers=(*self.without(*given).headers, *given.items()))
 
-    def saying(self, body: Any) -> Response:
+    def with_body(self, body: Any) -> Response:
         """Set another body: bytes, text, or JSON."""
         data = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
         return replace(self.without("content-length"), body=data)
@@ -103,7 +103,7 @@ class Exchange:
             headers.append(("Content-Length", str(len(response.body))))
         if not keep:
             headers.append(("Connection", "close"))
-        lines = [f"HTTP/1.1 {response.status} Told", *(f"{name}: {value}" for name, value in headers)]
+        lines = [f"HTTP/1.1 {response.status} Scripted", *(f"{name}: {value}" for name, value in headers)]
         body = b"" if self.method == "HEAD" else response.body
         return "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n" + body
 
@@ -171,7 +171,7 @@ class FaultProxy:
     :param name_of: names the operation of a request, by method and target
     """
 
-    #: what faults may look at, or change, beside the exchange
+    #: what faults may read or change beside the exchange
     context: Any = None
 
     def __init__(self, upstream: str, name_of: Callable[[str, str], str]) -> None:
@@ -233,7 +233,7 @@ class _Server(socketserver.ThreadingTCPServer):
     proxy: FaultProxy
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that hangs up is what many faults are about."""
+        """Log nothing: a client that hangs up is what many faults are about."""
 
 
 class _Handler(socketserver.StreamRequestHandler):

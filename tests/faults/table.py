@@ -1,4 +1,4 @@
-"""Faults, and what must become of a task or a call that meets them: one table for the tests and for the docs.
+"""Faults, and the required outcome of a task or a call that meets them: one table for the tests and for the docs.
 
 ``python -m tests.faults.table`` writes ``docs/faults.md`` again.
 """
@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 #: how the first attempt of each task of the lab ends that meets a fault; ``python -m tests.faults.lab`` writes it
 OUTCOMES = Path(__file__).with_name("outcomes.csv")
 
-GREEN, RETRY, FAIL = "result", "DliException", "DliFailException"
+RESULT, RETRY, FAIL = "result", "DliException", "DliFailException"
 EXPORT, LIST, SHOW = "ExportFlinkJobs", "ListFlinkJobs", "ShowFlinkJob"
 
 
@@ -31,11 +31,11 @@ class Row:
     :param outcome: what the hook's caller gets
     :param requests: how many requests the service sees
     :param exports: how many archives lie in the store afterwards
-    :param message: what the failure says
+    :param message: part of the failure's message
     :param parameters: of the fault
     :param times: how often the fault strikes; None for always
     :param budget: the connection's ``retry_budget``
-    :param auth_type: how the connection says who it is
+    :param auth_type: of the connection
     """
 
     operation: str
@@ -58,18 +58,18 @@ class Row:
 def refusal(operation: str, status: int, code: str, outcome: str, requests: int, exports: int = 0) -> Row:
     """Make the row for an error body of the service."""
     parameters = {"status": status, "code": code}
-    message = f"HTTP {status} {code}" if outcome != GREEN else ""
+    message = f"HTTP {status} {code}" if outcome != RESULT else ""
     return Row(operation, "error", outcome, requests, exports, message, parameters)
 
 
 ROWS = [
-    # An export has no idempotency token: asked again only if it surely did not happen.
-    Row(EXPORT, "throttled", GREEN, 4, 1, parameters={"retry_after": 0}, times=3),
-    Row(EXPORT, "throttled", GREEN, 2, 1),
+    # An export has no idempotency token: requested again only if it surely did not happen.
+    Row(EXPORT, "throttled", RESULT, 4, 1, parameters={"retry_after": 0}, times=3),
+    Row(EXPORT, "throttled", RESULT, 2, 1),
     Row(EXPORT, "throttled", RETRY, 1, 0, "HTTP 429 APIGW.0308", times=None, budget=0),
     Row(EXPORT, "locked", FAIL, 1, 0, "HTTP 401 APIGW.0301"),
     Row(EXPORT, "expired_token", FAIL, 1, 0, "HTTP 401 APIGW.0307"),
-    Row(EXPORT, "expired_token", GREEN, 2, 1, auth_type="password"),
+    Row(EXPORT, "expired_token", RESULT, 2, 1, auth_type="password"),
     Row(EXPORT, "expired_token", FAIL, 2, 0, "HTTP 401 APIGW.0307", times=None, auth_type="password"),
     Row(EXPORT, "skewed_clock", FAIL, 1, 0, "HTTP 401 APIGW.0303"),
     refusal(EXPORT, 400, "DLI.29001", FAIL, 1),
@@ -93,19 +93,19 @@ ROWS = [
     Row(EXPORT, "reset_after", RETRY, 1, 1, "Whether the request took effect is unknown"),
     Row(EXPORT, "slow", RETRY, 1, 1, "Whether the request took effect is unknown", {"after": 4}),
     # Reading twice does no harm.
-    Row(LIST, "throttled", GREEN, 3, 0, parameters={"retry_after": 0}, times=2),
-    Row(LIST, "html", GREEN, 2, 0),
-    refusal(LIST, 500, "APIGW.0605", GREEN, 2),
-    refusal(LIST, 400, "DLI.0999", GREEN, 2),
+    Row(LIST, "throttled", RESULT, 3, 0, parameters={"retry_after": 0}, times=2),
+    Row(LIST, "html", RESULT, 2, 0),
+    refusal(LIST, 500, "APIGW.0605", RESULT, 2),
+    refusal(LIST, 400, "DLI.0999", RESULT, 2),
     refusal(LIST, 400, "DLI.23001", FAIL, 1),
-    Row(LIST, "cut_before", GREEN, 2, 0),
-    Row(LIST, "cut_after", GREEN, 2, 0),
+    Row(LIST, "cut_before", RESULT, 2, 0),
+    Row(LIST, "cut_after", RESULT, 2, 0),
     Row(LIST, "locked", FAIL, 1, 0, "HTTP 401 APIGW.0301"),
     Row(LIST, "html", RETRY, 1, 0, "HTTP 502", times=None, budget=0),
-    Row(SHOW, "reset_after", GREEN, 2, 0),
-    Row(SHOW, "slow", GREEN, 2, 0, parameters={"before": 4}),
+    Row(SHOW, "reset_after", RESULT, 2, 0),
+    Row(SHOW, "slow", RESULT, 2, 0, parameters={"before": 4}),
     refusal(SHOW, 400, "DLI.16001", FAIL, 1),
-    Row(SHOW, "expired_token", GREEN, 2, 0, auth_type="password"),
+    Row(SHOW, "expired_token", RESULT, 2, 0, auth_type="password"),
 ]
 
 
@@ -127,21 +127,21 @@ def page() -> str:
         [
             "# Faults",
             "",
-            f"What becomes of a task that meets a fault: {len(ends):,} cells, each of them a test",
+            f"The outcome of a task that meets a fault: {len(ends):,} cells, each of them a test",
             "(`tests/faults/test_lab.py`) over real sockets, with the emulator, a real object store, and a proxy",
             "(`tests/faults/proxy.py`) that breaks the exchange. In every cell:",
             "",
-            "- the task succeeds only where the services themselves show that it did what it says;",
+            "- the task succeeds only if the services themselves show that it did what it reports;",
             "- only our exceptions and Airflow's escape, and no secret is in a log, a message or an XCom;",
             "- requests and time are bounded;",
-            "- where the task fails, its next attempt, without the fault, keeps the same promises;",
-            "- where something was done twice, a log, an XCom or a message names both.",
+            "- if the task fails, its next attempt, without the fault, keeps the same promises;",
+            "- if something was done twice, a log, an XCom or a message names both.",
             "",
-            "The letter says how the first attempt ends: **S** success · **R** `DliException`, a retry of the",
-            "task may help · **F** `DliFailException`, it cannot, and Airflow spends none · **T**",
+            "The letter is the end of the first attempt: **S** success · **R** `DliException`, a retry of the",
+            "task may help · **F** `DliFailException`, non-retryable: it fails without further retries · **T**",
             "`AirflowSensorTimeout`.",
-            "A column is a task and the request that is broken, all requests of this kind, unless the fault says",
-            "once. Unless it says otherwise, DLI has done what was requested: what breaks is the response.",
+            "A column is a task and the request that is broken, all requests of this kind, unless the fault has",
+            "once. Unless stated otherwise, DLI has done what was requested: what breaks is the response.",
             "",
             "`python -m tests.faults.lab` runs the lab and writes the letters; this page is made from the same",
             "tables by `python -m tests.faults.table`.",
@@ -181,17 +181,17 @@ def _row(kind: Kind, tasks: Sequence[Task], ends: Mapping[tuple[str, str], str])
 
 def _calls() -> list[str]:
     lines = [
-        "| operation | fault | strikes | credentials | outcome | requests | archives | the message says |",
+        "| operation | fault | strikes | credentials | outcome | requests | archives | message |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in ROWS:
         given = ", ".join(f"{name}={_cell(value)}" for name, value in row.parameters.items())
         strikes = "always" if row.times is None else f"{row.times}×"
-        patience = "" if row.budget else ", patience 0"
+        budget = "" if row.budget else ", retry_budget 0"
         cells = [
             row.operation,
             f"`{row.kind}`{f' ({given})' if given else ''}",
-            f"{strikes}{patience}",
+            f"{strikes}{budget}",
             row.auth_type,
             row.outcome,
             str(row.requests),

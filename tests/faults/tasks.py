@@ -1,4 +1,4 @@
-"""The tasks that the lab breaks, and what proves that one did what it says: never its own word."""
+"""The tasks that the lab breaks, and what proves that one did what it reports: never its own result."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Lab:
     number: int = 0
     #: the first page of a list, for a fault that repeats it
     first_page: Response | None = None
-    #: whether OBS says that the archive is older than the tasks allow
+    #: whether the archive in OBS is older than the tasks allow
     is_old: bool = False
     #: whether a task comes to its timeout, which must be short then
     ends: bool = False
@@ -143,7 +143,7 @@ class Task:
     :param service: the one that is broken: ``dli`` or ``obs``
     :param operations: the requests that are broken
     :param begin: makes what it works on, and the operator
-    :param is_proven: whether what its result says is so, by the services themselves
+    :param is_proven: whether its result is true, by the services themselves
     :param doubles: what was done twice, each by its name: a log, an XCom or a message must have it
     :param polls: whether it is polls that are broken: those that may pass are repeated until its timeout
     """
@@ -200,7 +200,7 @@ def _all_are_exported(lab: Lab, result: Any) -> bool:
 
 
 def _contain(lab: Lab, places: list[str], job_ids: set[int]) -> bool:
-    """Tell whether archives of the cell's own directory have these jobs."""
+    """Return whether archives of the cell's own directory have these jobs."""
     contents = [lab.bytes_of(place) for place in places if place.startswith(f"{lab.place}/")]
     if len(contents) != len(places) or not all(contents):
         return False
@@ -229,8 +229,8 @@ def _verify_damaged(lab: Lab) -> Any:
     return _verify(lab, bytes(data))
 
 
-def _is_whole(lab: Lab, _: Any) -> bool:
-    """Tell by Python's own reader whether the archive that is in the store is intact."""
+def _is_intact(lab: Lab, _: Any) -> bool:
+    """Return, by Python's own reader, whether the archive that is in the store is intact."""
     data = lab.bytes_of(lab.archive)
     if not data or not zipfile.is_zipfile(io.BytesIO(data)) or lab.is_old:
         return False
@@ -273,7 +273,7 @@ def _import(lab: Lab) -> Any:
 
 
 def _are_imported(lab: Lab, result: Any) -> bool:
-    """Tell whether each job is there once; of one whose response was lost, the result may not know the new id."""
+    """Return whether each job exists once; if a response was lost, the new id may be missing in the result."""
     names = sorted(job["name"] for job in jobs_in(lab.bytes_of(lab.archive) or b""))
     there = sorted(job.name for job in lab.scratch.values())
     known = [
@@ -440,8 +440,8 @@ TASKS = [
         _are_exported,
         _archives_of_one_batch,
     ),
-    Task("verify", "obs", _OBJECT, _verify, _is_whole, polls=True),
-    Task("verify: damaged", "obs", _OBJECT, _verify_damaged, _is_whole, polls=True),
+    Task("verify", "obs", _OBJECT, _verify, _is_intact, polls=True),
+    Task("verify: damaged", "obs", _OBJECT, _verify_damaged, _is_intact, polls=True),
     Task("import", "obs", _OBJECT, _import, _are_imported, _jobs_of_one_name),
     Task("compare: report", "obs", _FILES, _compare_with_a_report, _are_reported),
     Task("archive sensor", "obs", _OBJECT, _await_archive, _has_a_directory, polls=True),

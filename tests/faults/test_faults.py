@@ -51,7 +51,7 @@ def test_a_row(row: Any, driver: str, dli_emulator: Any, connect: Connect) -> No
     connect(row)
     dli_emulator.fault(row.operation, row.kind, times=row.times, **row.parameters)
     call = call_of(row.operation, dli_emulator.bucket)
-    outcome, message = table.GREEN, ""
+    outcome, message = table.RESULT, ""
     try:
         DRIVERS[driver](DliHook(), call)
     except DliException as error:
@@ -59,8 +59,8 @@ def test_a_row(row: Any, driver: str, dli_emulator: Any, connect: Connect) -> No
     assert outcome == row.outcome, message
     assert row.message in message
     assert "\n" not in message
-    asked = [request for request in dli_emulator.requests if request.operation == row.operation]
-    assert len(asked) == row.requests
+    requests = [request for request in dli_emulator.requests if request.operation == row.operation]
+    assert len(requests) == row.requests
     stored = dli_emulator.s3.list_objects_v2(Bucket=dli_emulator.bucket).get("KeyCount", 0)
     assert stored == row.exports
 

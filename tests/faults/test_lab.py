@@ -31,7 +31,7 @@ def lab(dli_emulator_session: Any) -> Iterator[Lab]:
 def test_a_task_that_meets_a_fault(
     lab: Lab, task: Task, kind: Kind, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It ends as the table says; whatever it says is so, by what the services themselves show."""
+    """It ends as in the table; whatever it reports is true, by what the services themselves show."""
 
     def read_log() -> str:
         text = capsys.readouterr().out + caplog.text
@@ -39,7 +39,7 @@ def test_a_task_that_meets_a_fault(
         return text
 
     cell = run_cell(lab, task, kind, read_log)
-    assert not cell.flaws
+    assert not cell.problems
     assert cell.outcome == OUTCOMES[task.column, str(kind)]
 
 
