@@ -23,7 +23,7 @@ PAGES = {
     ),
     "client.obs": ("OBS", "client objects reader responses"),
     "archive": ("Archives", "- inspection report"),
-    "": ("Exceptions and helpers", "exceptions retry_policy selection"),
+    "": ("Exceptions and helpers", "exceptions retry_policy"),
     "links": ("Links", "dli"),
     "assets": ("Assets", "obs"),
     "filesystems": ("Filesystem", "obs"),
