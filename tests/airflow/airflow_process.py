@@ -22,7 +22,7 @@ END_STATES = {"success", "failed"}
 
 
 class AirflowProcess:
-    """Asks an Airflow that runs.
+    """An Airflow that runs, by its API.
 
     :param airflow: where it is
     :param home: its ``AIRFLOW_HOME``
@@ -34,24 +34,24 @@ class AirflowProcess:
         self.home = home
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
-        """Start a run, once the DAG is known; give its id."""
+        """Start a run, once the DAG is known; return its id."""
         until(lambda: self._api("GET", f"/dags/{dag_id}", missing_is_none=True), 240)
         body = {"logical_date": None, "conf": dict(conf or {})}
         return str(self._api("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, dict[str, Any]]:
-        """Give the task instances of a run, by task."""
+        """Return the task instances of a run, by task."""
         return {task["task_id"]: task for task in self._instances(dag_id, run_id)}
 
     def instances(self, dag_id: str, run_id: str, task_id: str) -> list[dict[str, Any]]:
-        """Give the instances of a mapped task."""
+        """Return the instances of a mapped task."""
         return [task for task in self._instances(dag_id, run_id) if task["task_id"] == task_id]
 
     def _instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         return list(self._api("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances")["task_instances"])
 
     def finish(self, dag_id: str, run_id: str, seconds: float = 300) -> dict[str, dict[str, Any]]:
-        """Wait until a run has ended; give its task instances."""
+        """Wait until a run has ended; return its task instances."""
 
         def ended() -> bool:
             run = self._api("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id)}")
@@ -66,11 +66,11 @@ class AirflowProcess:
         self._api("PATCH", path, {"new_state": "failed"})
 
     def runs(self, dag_id: str) -> list[str]:
-        """Give the ids of all runs of a DAG."""
+        """Return the ids of all runs of a DAG."""
         return [run["dag_run_id"] for run in self.described_runs(dag_id)]
 
     def described_runs(self, dag_id: str) -> list[dict[str, Any]]:
-        """Give what Airflow says of all runs of a DAG."""
+        """Return all runs of a DAG as the API describes them."""
         return list(self._api("GET", f"/dags/{dag_id}/dagRuns")["dag_runs"])
 
     @contextmanager
@@ -84,17 +84,17 @@ class AirflowProcess:
             self._api("PATCH", f"/dags/{dag_id}", {"is_paused": True})
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
-        """Give what a task pushed."""
+        """Return what a task pushed."""
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/xcomEntries/{key}?deserialize=true"
         return self._api("GET", path)["value"]
 
     def link(self, dag_id: str, run_id: str, task_id: str, name: str) -> str:
-        """Give the address of a task's link."""
+        """Return the address of a task's link."""
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/links"
         return str(self._api("GET", path)["extra_links"][name])
 
     def log(self, dag_id: str, run_id: str, task_id: str, attempt: int) -> str:
-        """Give what a try of a task logged."""
+        """Return the log of an attempt of a task."""
         folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
         return (folder / f"attempt={attempt}.log").read_text()
 
@@ -119,11 +119,11 @@ class AirflowProcess:
         self._api("DELETE", f"/connections/{conn_id}", missing_is_none=True)
 
     def connection(self, conn_id: str) -> Any:
-        """Give a connection as it was saved; None if there is none."""
+        """Return a connection as it was saved; None if there is none."""
         return self._api("GET", f"/connections/{conn_id}", missing_is_none=True)
 
     def tested(self, conn_id: str) -> Any:
-        """Test a saved connection; whether it works, and what it says."""
+        """Test a saved connection; return whether it works, and the message."""
         saved = self.connection(conn_id)
         names = ("connection_id", "conn_type", "login", "password", "extra")
         return self._api("POST", "/connections/test", {name: saved[name] for name in names})
@@ -144,10 +144,10 @@ class AirflowProcess:
             raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from None
 
 
-def until(look: Callable[[], T], seconds: float) -> T:
-    """Look again and again until something is there; give it."""
+def until(check: Callable[[], T], seconds: float) -> T:
+    """Repeat a check until it returns something; return that."""
     deadline = time.monotonic() + seconds
-    while not (found := look()):
+    while not (found := check()):
         assert time.monotonic() < deadline, f"waited {seconds} s in vain"
         time.sleep(0.2)
     return found

@@ -18,7 +18,7 @@ both_modes = pytest.mark.parametrize("deferrable", [False, True], ids=["worker",
 
 
 def first_event(waiting: TaskDeferred) -> Any:
-    """Make a trigger again from its row, as a triggerer does, and let it fire; what the task is told."""
+    """Make a trigger again from its row, as a triggerer does, and let it fire; return the event's payload."""
     path, fields = waiting.trigger.serialize()
     module, _, name = path.rpartition(".")
     remade = getattr(import_module(module), name)(**json.loads(json.dumps(fields)))

@@ -15,7 +15,7 @@ NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 
 
 def noon() -> datetime:
-    """Tell the time: it is always noon."""
+    """Return the time: it is always noon."""
     return NOON
 
 
@@ -25,7 +25,7 @@ class FlowResult:
 
     :param result: what it returned; None if it raised
     :param error: what it raised, if it did
-    :param requests: what it asked
+    :param requests: the requests that it sent
     :param pauses: how long it waited, in seconds
     """
 
@@ -46,27 +46,27 @@ def answer(status: int = 200, body: object = None, **headers: str) -> Reply:
 
 
 def run_flow(flow: Any, *answers: Reply | DliClientError) -> FlowResult:
-    """Hold a flow; every answer must be asked for, and none beyond them.
+    """Drive a flow; every reply must be requested, and none beyond them.
 
     :param flow: the generator
-    :param answers: in order; an error is thrown into it, as a driver does that had no answer
+    :param answers: in order; an error is thrown into it, as a driver does that had no response
     """
-    told = FlowResult()
+    flow_result = FlowResult()
     left: Sequence[Reply | DliClientError] = answers
     given: Reply | DliClientError | None = None
     try:
         while True:
             step = flow.throw(given) if isinstance(given, DliClientError) else flow.send(given)
             if isinstance(step, Pause):
-                told.pauses.append(step.seconds)
+                flow_result.pauses.append(step.seconds)
                 given = None
                 continue
-            told.requests.append(step)
+            flow_result.requests.append(step)
             assert left, f"one request too many: {step!r}"
             given, left = left[0], left[1:]
     except StopIteration as stop:
-        told.result = stop.value
+        flow_result.result = stop.value
     except DliClientError as error:
-        told.error = error
-    assert not left, f"not asked for: {left!r}"
-    return told
+        flow_result.error = error
+    assert not left, f"not requested: {left!r}"
+    return flow_result
