@@ -37,11 +37,11 @@ UNIT = (
     "tests/client",
     "tests/archive",
     "tests/faults",
-    "tests/services/test_verify.py",
     "tests/hooks/test_dli.py",
     "tests/hooks/test_masking.py",
-    *(f"tests/airflow/test_{name}.py" for name in ("operators", "deferrable", "sensor", "jobs", "job_sensor")),
-    *(f"tests/airflow/test_{name}.py" for name in ("links", "many_jobs")),
+    "tests/sensors/test_archives.py",
+    "tests/sensors/test_jobs.py",
+    *(f"tests/airflow/test_{name}.py" for name in ("operators", "deferrable", "links")),
 )
 #: of the tests above, those that want a whole Airflow 3, or tools that are only for development
 NOT_HERE = "not in_a_whole_airflow and not compare"

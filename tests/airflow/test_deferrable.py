@@ -112,8 +112,8 @@ async def test_the_trigger_fires_when_all_is_there(world: Any) -> None:
 
 
 @pytest.mark.slow
-async def test_the_trigger_waits_until_an_archive_has_settled(world: Any) -> None:
-    """One that is written again starts anew; OBS tells whole seconds."""
+async def test_the_trigger_waits_until_an_archive_no_longer_changes(world: Any) -> None:
+    """One that is written again starts over; OBS reports whole seconds."""
     name = put(world, "a.zip", 1)
     began = time.monotonic()
     waiting = asyncio.ensure_future(fired(trigger([name], inactivity_period=6)))
@@ -124,16 +124,16 @@ async def test_the_trigger_waits_until_an_archive_has_settled(world: Any) -> Non
 
 
 @pytest.mark.slow
-async def test_an_archive_that_is_old_has_settled(world: Any) -> None:
+async def test_an_archive_that_is_old_no_longer_changes(world: Any) -> None:
     """By the time of its last write, and not since the trigger saw it."""
     name = put(world, "a.zip", 1)
-    await asyncio.sleep(12)  # OBS tells whole seconds
+    await asyncio.sleep(12)  # OBS reports whole seconds
     waiting = trigger([name], inactivity_period=10, deadline=time.time() + 9)
     assert (await fired(waiting))["status"] == "done"
 
 
 async def test_the_trigger_ends_in_time(world: Any) -> None:
-    """And tells what was not there."""
+    """And reports what was not there."""
     names = [put(world, "a.zip", 1), f"{world.bucket}/b.zip"]
     event = await fired(trigger(names, deadline=time.time() + 0.5))
     assert event == {"status": "timeout", "pending": [names[1]]}
@@ -141,7 +141,7 @@ async def test_the_trigger_ends_in_time(world: Any) -> None:
 
 @pytest.mark.slow
 async def test_the_trigger_goes_on_after_what_passes(world: Any) -> None:
-    """Some looks may fail; too many in a row are told."""
+    """Some polls may fail; too many in a row are reported."""
     name = put(world, "a.zip", 1)
     world.fault("HeadObject", "error", times=3, status=503, code="SlowDown")
     world.fault("GetObject", "error", times=3, status=503, code="SlowDown")
@@ -154,18 +154,18 @@ async def test_the_trigger_goes_on_after_what_passes(world: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bucket", "told"), [("no-such-bucket", "there is no bucket 'no-such-bucket'"), ("X", "zip_file|place")]
+    ("bucket", "expected"), [("no-such-bucket", "there is no bucket 'no-such-bucket'"), ("X", "zip_file|place")]
 )
 @pytest.mark.usefixtures("world")
-async def test_the_trigger_does_not_wait_for_what_cannot_come(bucket: str, told: str) -> None:
-    """A bucket that is missing is told at once."""
+async def test_the_trigger_does_not_wait_for_what_cannot_come(bucket: str, expected: str) -> None:
+    """A bucket that is missing is reported at once."""
     event = await fired(trigger([f"{bucket}/a.zip"]))
     assert (event["status"], event["transient"]) == ("error", False)
-    assert any(each in event["message"] for each in told.split("|"))
+    assert any(each in event["message"] for each in expected.split("|"))
 
 
-async def test_the_trigger_tells_why_it_was_refused(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """HEAD has no words for it, so a byte is asked for; the next trigger reads the connection anew."""
+async def test_the_trigger_reports_why_it_was_refused(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HEAD has no message, so a byte is requested; the next trigger reads the connection again."""
     good = world.connection("access_key", obs_endpoint=world.dli)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", good.replace(world.secret_key, "wrong-secret"))
     name = put(world, "a.zip", 1)
@@ -222,7 +222,7 @@ async def test_many_triggers_share_one_hook(dli_emulator: Any, monkeypatch: pyte
 
 
 def test_the_task_judges_what_the_trigger_reports(world: Any) -> None:
-    """Present: it reads. Time up: what is missing is missing. Error: as it was told."""
+    """Present: it reads. Time up: what is missing is missing. Error: as it was reported."""
     name = put(world, "a.zip", 1)
     assert verify(name).execute_complete({}, {"status": "done", "pending": []})[0]["verified"]
     with pytest.raises(DliException, match="missing: there is no such object") as caught:

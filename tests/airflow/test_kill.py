@@ -49,7 +49,7 @@ def requests(world: Emulator, operation: str) -> int:
 
 @both_modes
 @pytest.mark.parametrize("stops", [True, "true", False])
-def test_jobs_are_stopped_only_where_the_author_says_so(
+def test_jobs_are_stopped_only_with_stop_on_kill(
     world: Emulator, capfd: pytest.CaptureFixture[str], stops: bool | str, deferrable: bool
 ) -> None:
     """Those that this task has started, and no other; either way the log names them."""
@@ -63,8 +63,8 @@ def test_jobs_are_stopped_only_where_the_author_says_so(
         operator.on_kill()
     logged = "".join(capfd.readouterr())
     assert requests(world, "BatchStopFlinkJobs") == bool(stops)
-    told = "Job 100 was requested to stop" if stops else "requests for job 100 go on in DLI"
-    assert told in logged
+    expected = "Job 100 was requested to stop" if stops else "requests for job 100 go on in DLI"
+    assert expected in logged
     assert world.state.jobs[103].status == "job_running"
 
 
@@ -72,7 +72,7 @@ def test_jobs_are_stopped_only_where_the_author_says_so(
 def test_a_kill_raises_nothing_and_ends_soon(
     world: Emulator, capfd: pytest.CaptureFixture[str], deferrable: bool
 ) -> None:
-    """Whatever the service says."""
+    """Whatever the service responds."""
     operator = run(stop_on_kill=True, deferrable=deferrable)
     with pytest.raises(TaskDeferred if deferrable else DliException) as ended:
         operator.execute(TaskInstance().context)
@@ -114,14 +114,14 @@ def test_a_deferred_task_that_is_marked_as_failed(airflow_process: AirflowProces
     assert airflow_process.finish("deferred_run", run)["run"]["state"] == "failed"
 
 
-def test_a_task_that_has_requested_nothing_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_task_that_has_requested_nothing_logs_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     """There is nothing left behind."""
     run(stop_on_kill=True).on_kill()
     assert "kill" not in "".join(capfd.readouterr())
 
 
 @pytest.mark.parametrize(
-    ("operator", "told"),
+    ("operator", "expected"),
     [
         (DliExportFlinkJobsOperator(task_id="export", obs_dir="b-1"), "may leave an archive"),
         (DliImportFlinkJobsOperator(task_id="import", zip_file="b-1/a.zip"), "may create jobs"),
@@ -130,7 +130,7 @@ def test_a_task_that_has_requested_nothing_says_nothing(capfd: pytest.CaptureFix
     ],
     ids=lambda value: getattr(value, "task_id", ""),
 )
-def test_what_goes_on_is_logged(operator: Any, told: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_goes_on_is_logged(operator: Any, expected: str, capfd: pytest.CaptureFixture[str]) -> None:
     """There is no call that takes a request back."""
     operator.on_kill()
-    assert told in "".join(capfd.readouterr())
+    assert expected in "".join(capfd.readouterr())

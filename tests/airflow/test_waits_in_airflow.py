@@ -63,13 +63,13 @@ def finished(dli_emulator_session: Emulator, tmp_path_factory: pytest.TempPathFa
 def test_every_mode_means_the_same(finished: Run) -> None:
     """Of a service that is down and a connection that is missing a retry may help: ``soft_fail`` skips neither."""
     run, log = finished
-    told = {
+    outcomes = {
         f"{kind}-{mode}-{case}": run[f"{kind}-{mode}-{case}"]
         for kind in ("archive", "job")
         for mode in MODES
         for case in OUTCOMES
     }
-    assert told == {name: OUTCOMES[name.rpartition("-")[2]] for name in told}, log[-20000:]
+    assert outcomes == {name: OUTCOMES[name.rpartition("-")[2]] for name in outcomes}, log[-20000:]
 
 
 @pytest.mark.parametrize("task", ["verify", "archive", "job", "run"])

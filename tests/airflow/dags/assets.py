@@ -18,7 +18,7 @@ with DAG("assets_downstream", schedule=[VERIFIED]):
 
     @task
     def read(triggering_asset_events: Any = None) -> dict[str, Any]:
-        """Give what was proven of each archive."""
+        """Return what was proven of each archive."""
         (event,) = triggering_asset_events[VERIFIED]
         return dict(event.extra["archives"])
 

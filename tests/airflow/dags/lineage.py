@@ -1,4 +1,4 @@
-"""Export, verify, import over what is there, compare: every task that OpenLineage is told of."""
+"""Export, verify, import over what is there, compare: every task that is reported to OpenLineage."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ with DAG("after_the_nights", schedule=[VERIFIED], is_paused_upon_creation=True):
 
     @task
     def read(triggering_asset_events: Any = None) -> list[str]:
-        """Give the archives of which it is told that they are whole."""
-        told = [event.extra["archives"] for event in triggering_asset_events[VERIFIED]]
-        return [name for archives in told for name, proof in archives.items() if proof["verified"]]
+        """Return the archives whose events report that they are intact."""
+        reported = [event.extra["archives"] for event in triggering_asset_events[VERIFIED]]
+        return [name for archives in reported for name, proof in archives.items() if proof["verified"]]
 
     read()

@@ -1,4 +1,4 @@
-"""One DAG with a green and a red way for each kind of credentials."""
+"""One DAG with a successful and a failing path for each kind of credentials."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ CONNECTIONS = ("access_key", "temporary", "password", "token", "metadata", "envi
 with DAG("secrets_of_each_kind", schedule=None, max_active_tasks=4):
     for name in CONNECTIONS:
         conn_id = f"dli_{name}"
-        green = DliExportFlinkJobsOperator(
+        export = DliExportFlinkJobsOperator(
             task_id=f"export_{name}", obs_dir="{{ dag_run.conf['bucket'] }}/" + name, dli_conn_id=conn_id
         )
-        DliVerifyFlinkExportOperator(task_id=f"verify_{name}", zip_file=green.output, dli_conn_id=conn_id)
+        DliVerifyFlinkExportOperator(task_id=f"verify_{name}", zip_file=export.output, dli_conn_id=conn_id)
         DliVerifyFlinkExportOperator(
             task_id=f"deferred_{name}",
             zip_file="{{ dag_run.conf['bucket'] }}/never.zip",

@@ -12,7 +12,7 @@ with DAG("taskflow", schedule=None):
 
     @task
     def jobs_by_type() -> list[list[int]]:
-        """Give the jobs of each type; each is an export of its own."""
+        """Return the jobs of each type; each is an export of its own."""
         from airflow_provider_dli.hooks.dli import DliHook  # noqa: PLC0415 -- when it runs, not when it is read
 
         found: dict[str, list[int]] = {}

@@ -1,4 +1,4 @@
-"""Waiting for jobs, whoever asked them to."""
+"""Waiting for jobs, whoever has requested the change."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def test_every_target_state(world: Emulator, target_state: Any, path: tuple[str,
 
 
 @pytest.mark.slow
-def test_a_job_that_ends_badly_is_red(world: Emulator) -> None:
-    """Once the settling time is over; one that changes to a bad end is so at once."""
+def test_a_job_that_ends_badly_fails(world: Emulator) -> None:
+    """Once the grace period is over; one that changes to a bad end is so at once."""
     with pytest.raises(DliFailException, match="job 102 is job_submit_fail"):
         sensor(102).execute({})
     begin(world, 100, "job_submitting", "job_submit_fail", step=1)
@@ -61,7 +61,7 @@ def test_a_job_that_ends_badly_is_red(world: Emulator) -> None:
         sensor(100, status_grace_period=3600).execute({})
 
 
-def test_a_job_that_does_not_exist_is_red(world: Emulator) -> None:
+def test_a_job_that_does_not_exist_fails(world: Emulator) -> None:
     """It will not come."""
     with pytest.raises(DliFailException, match="job 9 is the project has no such job"):
         sensor([9]).execute({})

@@ -1,4 +1,4 @@
-"""A triggerer whose clock is minutes off: waits are as long as they would be with a right one."""
+"""A triggerer whose clock is minutes off: waits are as long as they would be with a correct one."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ def test_a_wait_ends_by_the_service_s_clock(world: Emulator, kind: str, ahead: f
         if kind == "archive"
         else DliFlinkJobSensor(task_id="wait", job_ids=[101], **given)
     )
-    # As where this is the second triggerer of the wait: only the deadline tells how long it may be.
+    # As where this is the second triggerer of the wait: only the deadline shows how long it may be.
     event, seconds = fired(sensor, ahead, timeout=3600)
     assert event["status"] == "timeout"
     assert 0.5 < seconds < 60
 
 
-def test_an_archive_settles_by_the_service_s_clock(world: Emulator) -> None:
-    """It was written a moment ago, whatever this machine's clock says."""
+def test_an_archive_is_inactive_by_the_clock_of_the_service(world: Emulator) -> None:
+    """It was written a moment ago, whatever this machine's clock shows."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as made:
         made.writestr("100.json", "{}")
@@ -97,7 +97,7 @@ def test_an_archive_settles_by_the_service_s_clock(world: Emulator) -> None:
 
 
 def test_without_the_service_s_clock_the_timeout_counts(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service that is down tells no time: the wait is as long as it was promised."""
+    """A service that is down shows no time: the wait is as long as it was promised."""
     nobody = "http://127.0.0.1:9"
     connection = world.connection(retry_budget=0, endpoint=nobody, obs_endpoint=nobody)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)

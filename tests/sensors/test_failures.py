@@ -1,4 +1,4 @@
-"""Sensors and failures: a look on a worker and one before or on the triggerer mean the same."""
+"""Sensors and failures: a poll on a worker and one before or on the triggerer mean the same."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def jobs(*job_ids: int, **parameters: Any) -> DliFlinkJobSensor:
 @pytest.mark.slow
 @both_modes
 @pytest.mark.parametrize("parameter", ["soft_fail", "never_fail"])
-def test_what_can_never_be_is_skipped_where_the_author_says_so(
+def test_what_can_never_be_is_skipped_with_soft_fail_or_never_fail(
     world: Emulator, deferrable: bool, parameter: str
 ) -> None:
-    """A damaged archive, a job that does not exist, a parameter that makes no sense: at the first look."""
+    """A damaged archive, a job that does not exist, a parameter that makes no sense: at the first poll."""
     given: dict[str, Any] = {"deferrable": deferrable, parameter: True}
     bad = put(world, b"no archive at all" * 9)
     for sensor in (
@@ -89,7 +89,7 @@ def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bo
     name = put(world)
     for sensor in (archives(name, deferrable=deferrable), jobs(103, deferrable=deferrable)):
         world.faults.clear()
-        # A status that boto does not ask again for.
+        # A status that boto does not retry.
         world.fault("HeadObject", "error", times=12, status=501, code="NotNow")
         world.fault("ShowFlinkJob", "html", times=12, status=503)
         assert run_to_completion(sensor)
@@ -97,7 +97,7 @@ def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bo
 
 @pytest.mark.slow
 @both_modes
-def test_the_last_failure_is_what_is_told(world: Emulator, deferrable: bool) -> None:
+def test_the_last_failure_is_reported(world: Emulator, deferrable: bool) -> None:
     """Not that an archive, or a job, did not come in time: of that nothing is known."""
     name, given = put(world), {"deferrable": deferrable, "timeout": 0.5}
     world.fault("HeadObject", "error", times=None, status=501, code="NotNow")
@@ -110,7 +110,7 @@ def test_the_last_failure_is_what_is_told(world: Emulator, deferrable: bool) -> 
 
 @pytest.mark.slow
 @both_modes
-def test_a_first_look_that_fails_knows_nothing_of_the_run_before(world: Emulator, deferrable: bool) -> None:
+def test_a_first_poll_that_fails_knows_nothing_of_the_previous_run(world: Emulator, deferrable: bool) -> None:
     """What the second shows may be its end still, and is not taken for the end of this one."""
     world.fault("ShowFlinkJob", "html", status=503)
     world.state.jobs[108].begin(("job_cancel_success", "job_submitting", "job_running"), time.time(), 0.4)
@@ -121,7 +121,7 @@ def test_a_first_look_that_fails_knows_nothing_of_the_run_before(world: Emulator
 
 @pytest.mark.slow
 @both_modes
-def test_an_archive_has_settled_by_the_time_of_its_last_write(world: Emulator, deferrable: bool) -> None:
+def test_an_archive_no_longer_changes_by_the_time_of_its_last_write(world: Emulator, deferrable: bool) -> None:
     """Not since somebody saw it: one that is old is not waited for, and all count from the same moment."""
     name = put(world)
     written = time.time()
@@ -139,8 +139,8 @@ def test_polls_share_one_token(world: Emulator, monkeypatch: pytest.MonkeyPatch)
     for number, sensor in enumerate(waiting, 1):
         for _ in range(3):
             assert not sensor.poke({})
-        asked = [each.operation for each in world.requests]
-        assert asked.count("KeystoneCreateUserTokenByPassword") == number
+        operations = [each.operation for each in world.requests]
+        assert operations.count("KeystoneCreateUserTokenByPassword") == number
         pickled = pickle.dumps(sensor.hook)
         for hook in (copy.deepcopy(sensor).hook, pickle.loads(pickled)):  # noqa: S301 -- our own
             assert hook is not sensor.hook
@@ -194,7 +194,7 @@ def test_what_an_event_reports_is_judged_as_on_a_worker() -> None:
 
 
 @pytest.mark.parametrize("error", ["Trigger timeout", "Trigger/execution timeout"])
-def test_a_trigger_that_reports_nothing_is_told(error: str) -> None:
+def test_a_trigger_that_reports_nothing_is_a_failure(error: str) -> None:
     """As Airflow 3 and Airflow 2 put it; a retry may help, so ``soft_fail`` does not skip."""
     with pytest.raises(DliException, match="Check that a triggerer runs"):
         jobs(103, soft_fail=True).resume_execution("__fail__", {"error": error}, {})

@@ -1,4 +1,4 @@
-"""The sensor against the emulator: it waits, it settles, it proves the directory."""
+"""The sensor against the emulator: it waits until archives no longer change, and verifies the directory."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_it_waits_for_all(world: Any) -> None:
 
 
 @pytest.mark.slow
-def test_it_waits_until_they_have_settled(world: Any) -> None:
+def test_it_waits_until_they_no_longer_change(world: Any) -> None:
     """Not written within the last seconds."""
     name = put(world, "a.zip", archive())
     began = time.monotonic()
@@ -68,15 +68,15 @@ def test_it_waits_until_they_have_settled(world: Any) -> None:
 
 
 def test_it_does_not_wait_for_ever(world: Any) -> None:
-    """As any sensor: red, or skipped where the author says so."""
+    """As any sensor: failed, or skipped with soft_fail."""
     with pytest.raises(AirflowSensorTimeout):
         sensor(f"{world.bucket}/never.zip", timeout=0.3).execute({})
     with pytest.raises(AirflowSkipException):
         sensor(f"{world.bucket}/never.zip", timeout=0.3, soft_fail=True).execute({})
 
 
-def test_a_damaged_directory_is_red_at_once(world: Any) -> None:
-    """Waiting would not mend it."""
+def test_a_damaged_directory_fails_at_once(world: Any) -> None:
+    """Waiting would not fix it."""
     name = put(world, "a.zip", archive()[:-10])
     with pytest.raises(DliFailException, match=r"no-end-record|comment-cut"):
         sensor(name).execute({})
@@ -96,14 +96,14 @@ def test_a_damaged_directory_is_red_at_once(world: Any) -> None:
     ],
 )
 @pytest.mark.usefixtures("world")
-def test_what_can_never_be_is_red_at_once(zip_file: str, parameters: Any, problem: str) -> None:
+def test_what_can_never_be_fails_at_once(zip_file: str, parameters: Any, problem: str) -> None:
     """Named."""
     with pytest.raises(DliFailException, match=problem):
         sensor(zip_file, **parameters).execute({})
 
 
 def test_it_waits_on_the_triggerer(world: Any) -> None:
-    """With its interval, its time and its settling; what is there already is not waited for."""
+    """With its interval, its timeout and its inactivity period; what is there already is not waited for."""
     name = f"{world.bucket}/a.zip"
     waiting = sensor(name, deferrable=True, inactivity_period=1, poke_interval=7, timeout=70)
     with pytest.raises(TaskDeferred) as deferred:

@@ -1,4 +1,4 @@
-"""Of many jobs some fail: what becomes of the others, and what is told of all."""
+"""Of many jobs some fail: the others go on, and the message describes all."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def stops(world: Emulator) -> list[int]:
     return [world.state.jobs[job_id].stops for job_id in FOUR]
 
 
-def asked(world: Emulator, operation: str) -> int:
+def requests(world: Emulator, operation: str) -> int:
     return sum(request.operation == operation for request in world.requests)
 
 
-def test_a_right_that_one_job_lacks_does_not_stop_the_others(world: Emulator) -> None:
+def test_a_permission_that_one_job_lacks_does_not_stop_the_others(world: Emulator) -> None:
     """DLI.0003 is of the job; who reads it learns which others were stopped."""
     world.fault("BatchStopFlinkJobs", "slow")
-    world.fault("BatchStopFlinkJobs", "error", code="DLI.0003", message="no right to jobs.flink.117")
-    told = r"stop: 1 of 4 jobs failed: job 117: .*DLI\.0003.*the other 3: 103, 106, 101\.$"
-    with pytest.raises(DliFailException, match=told):
+    world.fault("BatchStopFlinkJobs", "error", code="DLI.0003", message="no permission for jobs.flink.117")
+    expected = r"stop: 1 of 4 jobs failed: job 117: .*DLI\.0003.*the other 3: 103, 106, 101\.$"
+    with pytest.raises(DliFailException, match=expected):
         stop(*FOUR)
     assert stops(world) == [1, 0, 1, 1]
 
@@ -57,44 +57,44 @@ def test_a_right_that_one_job_lacks_does_not_stop_the_others(world: Emulator) ->
     ("kind", "given"),
     [("locked", {}), ("error", {"status": 403, "code": "APIGW.0302", "message": "You may not."})],
 )
-def test_who_is_refused_altogether_asks_no_more(world: Emulator, kind: str, given: dict[str, Any]) -> None:
-    """It would lock the key; all that was done is told, and no retry is spent, though one failed by chance."""
+def test_no_request_follows_a_refused_identity(world: Emulator, kind: str, given: dict[str, Any]) -> None:
+    """It would lock the key; the message has all that was done, and no retry is spent."""
     world.fault("BatchStopFlinkJobs", "throttled", retry_after=0)
     world.fault("BatchStopFlinkJobs", kind, **given)
-    with pytest.raises(DliFailException) as red:
+    with pytest.raises(DliFailException) as failure:
         stop(*FOUR)
-    told = str(red.value)
-    assert told.startswith("stop: 4 of 4 jobs failed: job 103: ")
-    assert "jobs 106, 101: not requested, since it would be refused as job 117 was" in told
-    assert told.endswith("It was requested of no other.")
-    assert (stops(world), asked(world, "BatchStopFlinkJobs")) == ([0, 0, 0, 0], 2)
+    message = str(failure.value)
+    assert message.startswith("stop: 4 of 4 jobs failed: job 103: ")
+    assert "jobs 106, 101: not requested, since it would be refused as job 117 was" in message
+    assert message.endswith("It was requested of no other.")
+    assert (stops(world), requests(world, "BatchStopFlinkJobs")) == ([0, 0, 0, 0], 2)
 
 
 def test_a_retry_is_timed_by_the_worst(world: Emulator) -> None:
-    """Too many requests before trouble; the message tells both."""
+    """Too many requests before trouble; the message names both."""
     world.fault("BatchStopFlinkJobs", "html", times=3, status=503)
     world.fault("BatchStopFlinkJobs", "throttled", retry_after=1800)
-    with pytest.raises(DliException, match=r"2 of 4 jobs failed.* 503.* 429") as red:
+    with pytest.raises(DliException, match=r"2 of 4 jobs failed.* 503.* 429") as failure:
         stop(*FOUR)
-    assert not isinstance(red.value, DliFailException)
-    assert isinstance(red.value.error, ThrottledError)
-    assert red.value.error.retry_after == 1800
+    assert not isinstance(failure.value, DliFailException)
+    assert isinstance(failure.value.error, ThrottledError)
+    assert failure.value.error.retry_after == 1800
 
 
 def test_what_cannot_be_helped_has_its_cause_too(world: Emulator) -> None:
     """Status, code and request id are at hand."""
     world.fault("BatchStopFlinkJobs", "error", times=2, code="DLI.0003", message="no right")
-    with pytest.raises(DliFailException) as red:
+    with pytest.raises(DliFailException) as failure:
         stop(*FOUR)
-    assert isinstance(red.value.error, ServiceError)
-    assert red.value.error.code == "DLI.0003"
+    assert isinstance(failure.value.error, ServiceError)
+    assert failure.value.error.code == "DLI.0003"
 
 
 @pytest.mark.slow
 @both_modes
 @pytest.mark.parametrize("timeout", [60, 0.4])
 def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bool, timeout: float) -> None:
-    """On a worker as on the triggerer; of the last one in time it is told how it failed."""
+    """On a worker as on the triggerer; the failure of the last one in time is reported."""
     operator = DliStopFlinkJobsOperator(
         task_id="stop",
         job_ids=[103],
@@ -113,7 +113,7 @@ def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bo
         assert not isinstance(failed.value, DliFailException)
 
 
-def test_the_last_look_may_fail_as_well(world: Emulator) -> None:
+def test_the_last_poll_may_fail_as_well(world: Emulator) -> None:
     """After a wait on the triggerer: it is made again, and not taken for time that is up."""
     operator = DliStopFlinkJobsOperator(task_id="stop", job_ids=[100], poll_interval=0.05)
     world.fault("ShowFlinkJob", "html", times=4, status=503)
@@ -123,14 +123,14 @@ def test_the_last_look_may_fail_as_well(world: Emulator) -> None:
 
 
 def noted(*job_ids: int) -> TaskInstance:
-    """Give a task instance whose try before was killed after it asked for these to be deleted."""
+    """Return a task instance whose previous attempt was killed after it had requested the deletion of these."""
     instance = TaskInstance()
     jobs = {str(job_id): [["job_running", None, None], 1, False] for job_id in job_ids}
     RequestLog(instance.context, "dli_delete").add({"jobs": jobs})
     return instance
 
 
-def test_what_a_killed_try_deleted_is_told(world: Emulator) -> None:
+def test_what_a_killed_attempt_deleted_is_returned(world: Emulator) -> None:
     """By the next one, which forgets it then."""
     instance = noted(102)
     del world.state.jobs[102]
@@ -148,14 +148,14 @@ def test_a_killed_try_whose_request_did_not_arrive(world: Emulator) -> None:
 
 def test_a_job_that_others_delete_meanwhile(world: Emulator) -> None:
     """It is gone, which is all that was wanted."""
-    told = json.dumps({"error_code": "DLI.17001", "error_msg": "There is no job 102."})
-    world.fault("DeleteFlinkJob", "reply", status=400, body=told, acts=True)
+    body = json.dumps({"error_code": "DLI.17001", "error_msg": "There is no job 102."})
+    world.fault("DeleteFlinkJob", "reply", status=400, body=body, acts=True)
     assert delete(102, 104, instance=TaskInstance()) == [102, 104]
-    assert asked(world, "DeleteFlinkJob") == 2
+    assert requests(world, "DeleteFlinkJob") == 2
 
 
-def test_a_job_that_is_said_to_be_gone_and_is_there(world: Emulator) -> None:
-    """It was not deleted: red."""
+def test_a_job_that_is_reported_gone_and_is_there(world: Emulator) -> None:
+    """It was not deleted."""
     world.fault("DeleteFlinkJob", "error", code="DLI.17001", message="There is no job 102.")
     with pytest.raises(DliFailException, match=r"DLI\.17001"):
         delete(102, instance=TaskInstance())

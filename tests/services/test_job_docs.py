@@ -35,33 +35,33 @@ def test_the_examples_are_tasks(name: str) -> None:
 def test_the_table_of_statuses_is_the_one_that_is_used() -> None:
     """Every status, for a run and for a stop."""
     table = page("jobs.md").partition("| status | for a run")[2]
-    told: dict[str, tuple[str, str]] = {}
+    documented: dict[str, tuple[str, str]] = {}
     for statuses, run, stop in re.findall(r"^\| (`job_[^|]*) \| ([^|]*) \| ([^|]*) \|$", table, re.MULTILINE):
         first = tuple(words.split()[0].strip(",;") for words in (run, stop))
-        told |= dict.fromkeys(re.findall(r"`(\w+)`", statuses), first)
+        documented |= dict.fromkeys(re.findall(r"`(\w+)`", statuses), first)
     used = {
         status: tuple(WORDS[status_verdict(status, goal)] for goal in ("running", "stopped")) for status in PHASES
     }
-    for row in told.values():
+    for row in documented.values():
         assert len(row) == 2
-    assert {status: (run.rstrip(";"), stop) for status, (run, stop) in told.items()} == used
+    assert {status: (run.rstrip(";"), stop) for status, (run, stop) in documented.items()} == used
     assert TARGET_STATES == ("running", "finished", "stopped")
 
 
-def test_every_filter_is_told() -> None:
+def test_every_filter_is_documented() -> None:
     """And no other."""
     table = page("jobs.md").partition("| filter |")[2].partition("\n\n")[0]
-    told = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| ([^|]*) \|", table, re.MULTILINE)))
-    assert set(told) == set(DliListFlinkJobsOperator.template_fields) - {"if_empty", "dli_conn_id"}
+    documented = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| ([^|]*) \|", table, re.MULTILINE)))
+    assert set(documented) == set(DliListFlinkJobsOperator.template_fields) - {"if_empty", "dli_conn_id"}
 
 
 @pytest.mark.parametrize("name", [*dli.__all__, *sensors.__all__])
 def test_every_operator_has_an_example_that_runs_in_the_tests(name: str) -> None:
-    """Somebody who looks for one finds it."""
+    """Somebody who searches for one finds it."""
     assert any(f"{name}(" in path.read_text(encoding="utf-8") for path in EXAMPLES.glob("*.py"))
 
 
 @pytest.mark.parametrize("name", [*dli.__all__, *sensors.__all__])
-def test_every_operator_is_told_of(name: str) -> None:
+def test_every_operator_is_documented(name: str) -> None:
     """On one of the pages."""
     assert any(name in path.read_text(encoding="utf-8") for path in DOCS.glob("*.md"))

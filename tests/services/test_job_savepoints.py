@@ -1,4 +1,4 @@
-"""Savepoints: green means that the job shows one, by its own operator and by a stop."""
+"""Savepoints: success means that the job shows one, by its own operator and by a stop."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def stop(*job_ids: int, **parameters: Any) -> DliStopFlinkJobsOperator:
     return DliStopFlinkJobsOperator(task_id="stop", job_ids=list(job_ids), **given)
 
 
-def asked(world: Emulator) -> int:
+def requests(world: Emulator) -> int:
     return sum(request.operation == "ExecuteFlinkJobSavepoint" for request in world.requests)
 
 
@@ -48,7 +48,7 @@ def plan(world: Emulator, job_id: int, after: float, *path: str) -> None:
 
 
 @both_modes
-def test_a_job_that_ends_instead_is_red(world: Emulator, deferrable: bool) -> None:
+def test_a_job_that_ends_instead_fails(world: Emulator, deferrable: bool) -> None:
     """The service took the request, and nothing came of it."""
     world.fault("ExecuteFlinkJobSavepoint", "reply", status=200, body=TAKEN)
     plan(world, 103, 0.4, "job_finish")
@@ -59,8 +59,8 @@ def test_a_job_that_ends_instead_is_red(world: Emulator, deferrable: bool) -> No
 
 @pytest.mark.slow
 @both_modes
-def test_a_job_that_shows_nothing_is_red(world: Emulator, deferrable: bool) -> None:
-    """Once the settling time is over."""
+def test_a_job_that_shows_nothing_fails(world: Emulator, deferrable: bool) -> None:
+    """Once the grace period is over."""
     world.fault("ExecuteFlinkJobSavepoint", "reply", status=200, body=TAKEN)
     with pytest.raises(DliFailException, match="103 is still job_running after 1 s, and shows no new savepoint"):
         run_to_completion(save(103, deferrable=deferrable))
@@ -75,73 +75,73 @@ def test_a_savepoint_in_the_same_directory_as_before(
     """What the path becomes is not established: a job that was saved and runs on is saved."""
     world.state.jobs[103].savepoint_path = before
     (result,) = run_to_completion(save(103, deferrable=deferrable, poll_interval=2))
-    assert (result["status"], result["savepoint_path"], asked(world)) == ("job_running", "obs-test/ours/", 1)
+    assert (result["status"], result["savepoint_path"], requests(world)) == ("job_running", "obs-test/ours/", 1)
 
 
 @pytest.mark.slow
 @both_modes
 def test_somebody_elses_savepoint_is_waited_for(world: Emulator, deferrable: bool) -> None:
-    """The job is asked after it; where it was saved before is not where it is to be."""
+    """The request is sent after it; where it was saved before is not where it is to be."""
     world.state.jobs[110].savepoint_path = "obs-test/theirs/"
     plan(world, 110, 0.6, "job_running")
     result = run_to_completion(save(110, 103, deferrable=deferrable))
     assert [each["savepoint_path"] for each in result] == ["obs-test/ours/", "obs-test/ours/"]
-    assert asked(world) == 2
+    assert requests(world) == 2
 
 
 @both_modes
 def test_somebody_elses_savepoint_that_does_not_end(world: Emulator, deferrable: bool) -> None:
     """Time is up; a retry may help."""
-    with pytest.raises(DliException, match=r"not saved within 0.5 s: 110\.") as red:
+    with pytest.raises(DliException, match=r"not saved within 0.5 s: 110\.") as failure:
         run_to_completion(save(110, timeout=0.5, deferrable=deferrable))
-    assert (isinstance(red.value, DliFailException), asked(world)) == (False, 0)
+    assert (isinstance(failure.value, DliFailException), requests(world)) == (False, 0)
 
 
 def test_not_to_wait_for_somebody_elses(world: Emulator) -> None:
-    """With ``wait_for_completion=False`` nobody would ask after it."""
+    """With ``wait_for_completion=False`` nobody would request it later."""
     with pytest.raises(
         DliException, match=r"Job 110 .*is being saved already: .*No request was sent; try again"
-    ) as red:
+    ) as failure:
         save(110, wait_for_completion=False).execute({})
-    assert (isinstance(red.value, DliFailException), asked(world)) == (False, 0)
+    assert (isinstance(failure.value, DliFailException), requests(world)) == (False, 0)
 
 
 def test_a_retry_does_not_save_again(world: Emulator) -> None:
-    """What the try before has seen is remembered, though the job shows it no more."""
+    """What the previous attempt has seen is kept, though the job shows it no more."""
     world.state.jobs[103].savepoint_path = "obs-test/ours/"
     instance = TaskInstance()
     with pytest.raises(DliException, match="not saved within"):
         save(103, timeout=0.1).execute(instance.context)
     time.sleep(0.6)
     assert save(103).execute(instance.context)[0]["status"] == "job_running"
-    assert asked(world) == 1
+    assert requests(world) == 1
 
 
-def test_a_look_that_fails_after_the_request_is_no_failure(world: Emulator) -> None:
-    """It was asked; the next look tells."""
+def test_a_poll_that_fails_after_the_request_does_not_fail_the_task(world: Emulator) -> None:
+    """It was requested; the next poll shows it."""
     world.fault("ShowFlinkJob", "slow")
     world.fault("ShowFlinkJob", "html", status=503)
     assert save(103).execute({})[0]["savepoint_path"] == "obs-test/ours/"
-    assert asked(world) == 1
+    assert requests(world) == 1
 
 
 @both_modes
-def test_a_stop_that_was_under_way_is_red(world: Emulator, deferrable: bool) -> None:
+def test_a_stop_that_was_in_progress_fails(world: Emulator, deferrable: bool) -> None:
     """Nobody knows whether it makes a savepoint, and none shows."""
     plan(world, 107, 0.4, "job_cancel_success")
     with pytest.raises(DliFailException, match=r"job 107 is stopped, but was being stopped .*no new savepoint"):
         run_to_completion(stop(107, 100, deferrable=deferrable))
 
 
-def test_a_stop_that_was_under_way_and_shows_a_savepoint(world: Emulator) -> None:
-    """That is what was wanted, whoever asked."""
+def test_a_stop_that_was_in_progress_and_shows_a_savepoint(world: Emulator) -> None:
+    """That is what was wanted, whoever requested it."""
     plan(world, 107, 0.5, "job_cancel_success")
     threading.Timer(0.2, setattr, [world.state.jobs[107], "savepoint_path", "obs-test/theirs/"]).start()
     assert stop(107).execute({})[0]["savepoint_path"] == "obs-test/theirs/"
 
 
 def test_a_stop_that_shows_no_savepoint_is_warned_of(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
-    """It was asked for, and how it shows the manual does not say."""
+    """It was requested, and how it shows is not documented."""
     body = json.dumps({"is_success": "true", "message": "delivered"})
     world.fault("BatchStopFlinkJobs", "reply", status=200, body=body)
     plan(world, 103, 0.2, "job_canceling", "job_cancel_success")

@@ -1,4 +1,4 @@
-"""Stop jobs with ``restart_when_exception``: an exception is no end of them."""
+"""Stop jobs with ``restart_when_exception``: an exception does not end them."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def plan(world: Emulator, job_id: int, after: float, *path: str) -> None:
 
 
 def refusals(world: Emulator) -> list[str | None]:
-    """Give the code of each answer to a stop; None of one that was taken."""
+    """Return the code of each response to a stop; None of one that was accepted."""
     return [request.error_code for request in world.requests if request.operation == "BatchStopFlinkJobs"]
 
 
 @both_modes
 def test_one_that_comes_back_is_stopped_then(world: Emulator, deferrable: bool) -> None:
-    """It is asked at once, refused, and asked again when it runs; the others are stopped meanwhile."""
+    """The request is refused at once, and sent again when it runs; the others are stopped meanwhile."""
     plan(world, 104, 0.5, "job_submitting", "job_running")
     world.state.jobs[104].plan.pop(0)
     result = run_to_completion(stop(104, 117, deferrable=deferrable))
@@ -62,8 +62,8 @@ def test_one_that_comes_back_is_stopped_then(world: Emulator, deferrable: bool) 
 
 
 @both_modes
-def test_one_that_does_not_come_back_is_not_green(world: Emulator, deferrable: bool) -> None:
-    """It may run tomorrow; the message says what to do about it."""
+def test_one_that_does_not_come_back_is_a_failure(world: Emulator, deferrable: bool) -> None:
+    """It may run tomorrow; the message has advice."""
     with pytest.raises(DliException, match=r"104\. Job 104 is job_running_exception and may start again.*switch"):
         run_to_completion(stop(104, timeout=0.4, deferrable=deferrable))
     assert refusals(world) == ["DLI.15002"]
@@ -81,7 +81,7 @@ def test_one_that_lets_itself_be_stopped_at_once(world: Emulator, deferrable: bo
 
 @pytest.mark.slow
 @both_modes
-def test_one_that_comes_back_after_it_was_asked(world: Emulator, deferrable: bool) -> None:
+def test_one_that_comes_back_after_its_request(world: Emulator, deferrable: bool) -> None:
     """The exception has ended the run that was to be stopped; the next one is stopped too."""
     path = ["job_canceling", *["job_running_exception"] * 6, "job_running"]
     world.fault("BatchStopFlinkJobs", "statuses", path=path)
@@ -89,32 +89,32 @@ def test_one_that_comes_back_after_it_was_asked(world: Emulator, deferrable: boo
     assert (result["status"], world.state.jobs[103].stops) == ("job_cancel_success", 2)
 
 
-def test_not_to_wait_for_it_is_no_success(world: Emulator) -> None:
-    """With ``wait_for_completion=False`` nobody would ask it again; a later try may."""
+def test_not_to_wait_for_it_is_a_failure(world: Emulator) -> None:
+    """With ``wait_for_completion=False`` nobody would request it again; a later attempt may."""
     with pytest.raises(
         DliException, match=r"Job 104 .*is job_running_exception\. .*No request was sent; try again"
-    ) as red:
+    ) as failure:
         stop(104, wait_for_completion=False).execute({})
-    assert not isinstance(red.value, DliFailException)
+    assert not isinstance(failure.value, DliFailException)
     assert world.state.jobs[104].stops == 0
 
 
 def test_any_other_job_is_done_with_an_exception(world: Emulator) -> None:
-    """It does not run, and is not asked."""
+    """It does not run, and is not requested to stop."""
     assert stop(118).execute({})[0]["status"] == "job_running_exception"
     assert refusals(world) == []
 
 
-def test_one_that_ends_while_it_is_asked(world: Emulator) -> None:
-    """The refusal tells that it needs no stop any more."""
+def test_one_that_ends_while_it_is_requested(world: Emulator) -> None:
+    """The refusal shows that it needs no stop any more."""
     world.fault("BatchStopFlinkJobs", "slow", before=0.6)
     plan(world, 117, 0.3, "job_finish")
     assert stop(117).execute({})[0]["status"] == "job_finish"
     assert refusals(world) == ["DLI.15002"]
 
 
-def test_one_that_runs_and_is_refused_is_red(world: Emulator) -> None:
-    """No time mends that."""
+def test_one_that_runs_and_is_refused_fails(world: Emulator) -> None:
+    """No time fixes that."""
     world.fault("BatchStopFlinkJobs", "error", code="DLI.15002", message="Not this one.")
     with pytest.raises(DliFailException, match="Not this one"):
         stop(117).execute({})
@@ -123,7 +123,7 @@ def test_one_that_runs_and_is_refused_is_red(world: Emulator) -> None:
 @pytest.mark.slow
 @both_modes
 def test_the_sensor_waits_too(world: Emulator, deferrable: bool) -> None:
-    """``target_state="stopped"`` is not reached by an exception that is no end."""
+    """``target_state="stopped"`` is not reached by an exception that does not end it."""
 
     def sensor(timeout: float) -> DliFlinkJobSensor:
         given: dict[str, Any] = {"poke_interval": 0.05, "timeout": timeout, "status_grace_period": 0.1}

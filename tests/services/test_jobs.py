@@ -1,4 +1,4 @@
-"""Run, stop, save and delete jobs: green, red for a reason, and each job asked once."""
+"""Run, stop, save and delete jobs: success, failures with a reason, and one request for each job."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def job(world: Emulator, job_id: int) -> Any:
     return found
 
 
-def asked(world: Emulator, operation: str) -> int:
+def requests(world: Emulator, operation: str) -> int:
     return sum(request.operation == operation for request in world.requests)
 
 
@@ -71,11 +71,11 @@ def test_a_job_that_runs_is_not_run_twice(world: Emulator) -> None:
     world.state.jobs[101].plan = [(time.time() + 0.2, "job_running")]
     run([103, 101])
     assert (job(world, 103).runs, job(world, 101).runs) == (0, 0)
-    assert asked(world, "BatchRunFlinkJobs") == 0
+    assert requests(world, "BatchRunFlinkJobs") == 0
 
 
 def test_a_job_that_ran_before_is_run_again(world: Emulator) -> None:
-    """Its last end is still shown for a while, and is no failure."""
+    """Its last end is still shown for a while, and not a failure."""
     world.state.jobs[100].status = "job_cancel_success"
     world.state.jobs[100].start_time = 1
     assert run([100], resume_savepoint=True)[0]["status"] == "job_running"
@@ -94,8 +94,8 @@ def test_a_job_that_ran_before_is_run_again(world: Emulator) -> None:
         (["job_init"], r"job 100 is still job_init after 0 s"),
     ],
 )
-def test_a_job_that_does_not_start_is_red(world: Emulator, path: list[str], reason: str) -> None:
-    """With its status; no retry is spent, and whoever clears the task has it asked anew."""
+def test_a_job_that_does_not_start_fails(world: Emulator, path: list[str], reason: str) -> None:
+    """With its status; no retry is spent, and whoever clears the task gets a new request."""
     world.fault("BatchRunFlinkJobs", "statuses", path=path)
     instance = TaskInstance()
     with pytest.raises(DliFailException, match=reason) as caught:
@@ -120,7 +120,7 @@ def test_a_job_with_an_end_is_waited_for_to_it(world: Emulator) -> None:
 
 
 def test_nothing_is_waited_for_where_none_is_wanted(world: Emulator) -> None:
-    """``wait_for_completion=False``: asked, and told how it stands."""
+    """``wait_for_completion=False``: requested, and returned as they are."""
     world.state.settings.step_seconds = 60
     assert run([100], wait_for_completion=False)[0]["status"] == "job_init"
     assert stop([103], wait_for_completion=False)[0]["status"] == "job_canceling"
@@ -128,7 +128,7 @@ def test_nothing_is_waited_for_where_none_is_wanted(world: Emulator) -> None:
 
 @pytest.mark.slow
 def test_time_is_up(world: Emulator) -> None:
-    """A retry may help, and goes on waiting without asking again."""
+    """A retry may help, and goes on waiting without another request."""
     world.fault("BatchRunFlinkJobs", "statuses", path=["job_submitting"] * 40 + ["job_running"])
     instance = TaskInstance()
     with pytest.raises(
@@ -148,10 +148,10 @@ def test_jobs_are_stopped(world: Emulator) -> None:
         (100, "job_init"),
     ]
     assert job(world, 103).has_savepoint
-    assert asked(world, "BatchStopFlinkJobs") == 1
+    assert requests(world, "BatchStopFlinkJobs") == 1
 
 
-def test_a_stop_that_fails_is_red(world: Emulator) -> None:
+def test_a_stop_that_fails_fails(world: Emulator) -> None:
     """``job_cancel_fail`` is the failure of a stop."""
     world.fault("BatchStopFlinkJobs", "statuses", path=["job_canceling", "job_cancel_fail"])
     with pytest.raises(
@@ -167,7 +167,7 @@ def test_savepoints_are_made(world: Emulator) -> None:
     assert (result["status"], result["savepoint_path"]) == ("job_running", "obs-test/s/")
     with pytest.raises(DliFailException, match=r"DLI\.15002"):
         DliSavepointFlinkJobsOperator(task_id="save", job_ids=100, **QUICK).execute(TaskInstance().context)
-    assert asked(world, "ExecuteFlinkJobSavepoint") == 2
+    assert requests(world, "ExecuteFlinkJobSavepoint") == 2
 
 
 @pytest.mark.parametrize("operator", [DliRunFlinkJobsOperator, DliStopFlinkJobsOperator])
@@ -179,7 +179,7 @@ def test_no_jobs_are_never_all_jobs(world: Emulator, operator: Any, job_ids: Any
     assert len(world.requests) == 0
 
 
-def test_a_job_that_does_not_exist_stops_all_before_any_is_asked(world: Emulator) -> None:
+def test_a_job_that_does_not_exist_stops_all_before_any_request(world: Emulator) -> None:
     """Nothing is half done."""
     with pytest.raises(DliFailException, match=r"job_ids: project \S+ has no job 7, 8; .*No request was sent"):
         run([100, 7, 8])
@@ -187,7 +187,7 @@ def test_a_job_that_does_not_exist_stops_all_before_any_is_asked(world: Emulator
 
 
 def test_one_that_fails_does_not_stop_the_others(world: Emulator) -> None:
-    """It is named, and what happened to the others is said."""
+    """It is named, and what happened to the others is reported."""
     with pytest.raises(DliFailException, match=r"run: 1 of 3 jobs failed: job 116: .*DLI\.13024.*2: 100, 114\.$"):
         run([100, 116, 114])
     assert (job(world, 100).runs, job(world, 114).runs, job(world, 116).runs) == (1, 1, 0)
@@ -203,30 +203,30 @@ def test_a_wrong_secret_is_not_tried_job_by_job(world: Emulator, monkeypatch: py
 
 
 @pytest.mark.parametrize("kind", ["cut_after", "reset_after", "cut_during"])
-def test_a_lost_answer_of_a_run_that_happened(world: Emulator, kind: str) -> None:
-    """The job shows it; it is not asked again."""
+def test_a_lost_response_of_a_run_that_happened(world: Emulator, kind: str) -> None:
+    """The job shows it; it is not requested again."""
     world.fault("BatchRunFlinkJobs", kind)
     assert run([100])[0]["status"] == "job_running"
     assert job(world, 100).runs == 1
 
 
 @pytest.mark.parametrize("kind", ["cut_before", "html"])
-def test_a_lost_answer_of_a_run_that_did_not(world: Emulator, kind: str) -> None:
-    """The job shows nothing for the settling time; it is asked again."""
+def test_a_lost_response_of_a_run_that_did_not(world: Emulator, kind: str) -> None:
+    """The job shows no effect within the grace period; it is requested again."""
     world.fault("BatchRunFlinkJobs", kind)
     assert run([100], status_grace_period=0.3)[0]["status"] == "job_running"
     assert job(world, 100).runs == 1
-    assert asked(world, "BatchRunFlinkJobs") == 2
+    assert requests(world, "BatchRunFlinkJobs") == 2
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("acted", [True, False])
-def test_a_try_that_was_killed_while_it_asked(world: Emulator, acted: bool) -> None:
+def test_an_attempt_that_was_killed_during_its_request(world: Emulator, acted: bool) -> None:
     """The next one sees by the job whether the service acted."""
     instance = TaskInstance()
     world.fault("BatchRunFlinkJobs", "cut_after" if acted else "cut_before")
     operator = DliRunFlinkJobsOperator(task_id="run", job_ids=[100], **{**QUICK, "status_grace_period": 0.0})
-    operator.log.info("the try that is killed")
+    operator.log.info("the attempt that is killed")
     log = RequestLog(instance.context, "dli_run")
     log.add({"jobs": {"100": [["job_init", None, None], 1, False]}})
     if acted:
@@ -238,7 +238,7 @@ def test_a_try_that_was_killed_while_it_asked(world: Emulator, acted: bool) -> N
 
 
 def test_jobs_are_deleted(world: Emulator) -> None:
-    """One that is gone is told, and no failure: a later try may find it so."""
+    """One that is gone is logged, and not a failure: a later attempt may find it so."""
     operator = DliDeleteFlinkJobsOperator(task_id="delete", job_ids="103, 9")
     assert operator.execute(TaskInstance().context) == [103]
     assert 103 not in world.state.jobs
@@ -246,7 +246,7 @@ def test_jobs_are_deleted(world: Emulator) -> None:
 
 @pytest.mark.parametrize("job_ids", [[], "", None, "[]"])
 def test_deleting_nothing(world: Emulator, job_ids: Any) -> None:
-    """An error, unless it is said to be none; never all."""
+    """An error, unless if_empty allows it; never all."""
     with pytest.raises(DliFailException, match=r"^job_ids: "):
         DliDeleteFlinkJobsOperator(task_id="delete", job_ids=job_ids).execute(TaskInstance().context)
     with pytest.raises(AirflowSkipException):
@@ -272,12 +272,12 @@ def test_a_deletion_without_effect(world: Emulator) -> None:
     assert 103 not in world.state.jobs
 
 
-def test_a_lost_answer_of_a_deletion(world: Emulator) -> None:
+def test_a_lost_response_of_a_deletion(world: Emulator) -> None:
     """The job is gone; that is all that was wanted."""
     world.fault("DeleteFlinkJob", "cut_after")
     operator = DliDeleteFlinkJobsOperator(task_id="delete", job_ids=[103])
     assert operator.execute(TaskInstance().context) == [103]
-    assert asked(world, "DeleteFlinkJob") == 1
+    assert requests(world, "DeleteFlinkJob") == 1
 
 
 def deferred(operator: Any, instance: TaskInstance) -> Any:
@@ -310,7 +310,7 @@ def test_waiting_on_the_triggerer(world: Emulator) -> None:
 
 
 def test_a_failure_on_the_triggerer(world: Emulator) -> None:
-    """It fires as soon as one has failed, and the task is red."""
+    """It fires as soon as one has failed, and the task fails."""
     world.fault("BatchRunFlinkJobs", "statuses", path=["job_submitting", "job_submit_fail"])
     operator = DliRunFlinkJobsOperator(task_id="run", job_ids=[100], deferrable=True, **QUICK)
     with pytest.raises(DliFailException, match="job 100 is job_submit_fail"):
@@ -327,7 +327,7 @@ def test_a_failure_on_the_triggerer(world: Emulator) -> None:
     ],
     ids=repr,
 )
-def test_an_unknown_event_is_red(event: Any) -> None:
+def test_an_unknown_event_fails(event: Any) -> None:
     """Never success."""
     operator = DliRunFlinkJobsOperator(task_id="run", job_ids=[100])
     with pytest.raises(DliFailException, match="not an event of this provider"):
