@@ -32,7 +32,7 @@ class Ack:
         :raises ValueError: if it does not have ``is_success``: nothing else in it shows that anything was done
         """
         if "is_success" not in body:
-            raise ValueError("it does not say is_success")
+            raise ValueError("it lacks is_success")
         return cls(message_of(body))
 
 

@@ -200,8 +200,8 @@ def tag_list(tags: Mapping[Any, Any]) -> list[dict[str, str]]:
 def unset_value(kind: type[Any], name: str) -> Any:  # noqa: ANN401 -- of any setting
     """Return what to send to reset a setting; None if nothing can be sent.
 
-    The manual does not say how to reset a setting. This is the default that it documents, or else an empty value;
-    that the service takes it so is not established, so the caller checks the result.
+    The manual does not document how to reset a setting. This is the default that it documents, or else an empty
+    value; that the service takes it so is not established, so the caller checks the result.
 
     :param kind: the typed dictionary that the setting belongs to
     :param name: of the setting
@@ -344,7 +344,7 @@ def _is_service_directory(job: FlinkJob, name: str, value: object) -> bool:
 
 
 def _safe_name(name: str) -> str:
-    """Return the name of a setting; of a part that does not look like a name the beginning: it may be a secret."""
+    """Return the name of a setting; of a part that is not like a name the beginning: it may be a secret."""
     return ".".join(
         part if _SETTING_NAME.fullmatch(part) else excerpt(part, secret=True) for part in name.split(".")
     )

@@ -40,7 +40,7 @@ class Verdict(Enum):
 
 
 class Phase(Enum):
-    """What a status says of a job, independent of any wait."""
+    """What a status means, independent of any wait."""
 
     #: a draft, or not run since its last change
     REST = "at rest"
@@ -265,8 +265,8 @@ def snapshot_after(snapshot: JobSnapshot, job: FlinkJob) -> JobSnapshot:
 def shows_new_savepoint(job: FlinkJob, snapshot: JobSnapshot) -> bool:
     """Return whether a job shows that a savepoint was made of it.
 
-    Its ``savepoint_path`` is another one; or it was being saved and runs on: the manual does not say what the path
-    becomes if a savepoint is made in the same directory again.
+    Its ``savepoint_path`` is another one; or it was being saved and runs on: the manual does not document what the
+    path becomes if a savepoint is made in the same directory again.
 
     :param job: as it is now
     :param snapshot: before its request, see :func:`snapshot_after`

@@ -1,11 +1,11 @@
 """A boto3 client set up for OBS, that sends through our own transport.
 
-Set up as the OBS FAQ on boto3 says (obs_faq_0274): virtual-host addressing, unsigned payload, checksums only when
+Set up by the OBS FAQ on boto3 (obs_faq_0274): virtual-host addressing, unsigned payload, checksums only when
 required. Credentials are passed explicitly, so that boto's default chain is never used; variables and files that
 configure AWS clients are ignored, for they are meant for another cloud.
 
 boto3 has an HTTP client of its own. It would follow redirects with signatures, read bodies without limit in size
-or time, have its own proxies and certificate authorities, and not tell whether a request has left. So all requests
+or time, have its own proxies and certificate authorities, and not show whether a request has left. So all requests
 go through the transport that DLI's calls go through, with the same limits and the same errors.
 """
 
@@ -132,7 +132,7 @@ def _session(credentials: Credentials) -> Any:  # noqa: ANN401 -- its private pa
     # A session of our own: the default one is shared by the whole process and not thread-safe.
     session: Any = botocore.session.Session()
     session._credentials = credentials  # noqa: SLF001 -- botocore's only way to pass one's own
-    # Every setting has botocore's own default, whatever the environment and ~/.aws say.
+    # Every setting has botocore's own default, whatever the environment and ~/.aws have.
     settings = {name: default for name, (_, _, default, _) in session.SESSION_VARIABLES.items()}
     settings |= {"config_file": os.devnull, "credentials_file": os.devnull}
     store = ConfigValueStore({name: ConstantProvider(default) for name, default in settings.items()})

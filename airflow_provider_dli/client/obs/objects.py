@@ -59,7 +59,7 @@ _ARCHIVE_TIERS = {"COLD", "DEEP_ARCHIVE", "GLACIER"}
 
 @dataclass(frozen=True, slots=True)
 class ObjectFacts:
-    """What OBS says about an object, without its content.
+    """The metadata of an object.
 
     :param size: bytes
     :param etag: entity tag without quotes; the MD5 of the bytes only after a plain, unencrypted PUT
@@ -158,7 +158,7 @@ def find_object(client: S3Client, place: ObsLocation) -> ObjectFacts | None:
 
 
 def _check_bucket(client: S3Client, bucket: ObsLocation) -> None:
-    """Raise if the bucket is missing: HEAD of an object has no body that would tell it from a missing object."""
+    """Raise if the bucket is missing: HEAD of an object has no body to distinguish it from a missing object."""
     try:
         with client_errors("HeadBucket", bucket):
             client.head_bucket(Bucket=bucket.bucket)
@@ -345,7 +345,7 @@ def _pages(client: S3Client, directory: ObsLocation, **settings: Any) -> Iterato
     """Yield the pages of a listing, as boto3 returns them, each checked to belong to it.
 
     An object that is not in a listing counts as missing, so a response must be about this bucket and this prefix,
-    say whether it is the last one, and continue where the previous one ended.
+    show whether it is the last one, and continue where the previous one ended.
     """
     seen: set[str] = set()
     marker: dict[str, str] = {}
@@ -380,7 +380,7 @@ def _names(directory: ObsLocation, page: Mapping[str, Any]) -> list[str]:
         what = repr(foreign[0]) if foreign else f"bucket {subject[0]!r} and prefix {subject[1]!r}"
         raise _unexpected(page, f"the listing of {directory.url} is about {what[:300]}")
     if "IsTruncated" not in page:
-        raise _unexpected(page, f"the listing of {directory.url} does not say whether it is complete")
+        raise _unexpected(page, f"the listing of {directory.url} does not show whether it is complete")
     return names
 
 

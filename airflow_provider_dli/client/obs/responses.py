@@ -239,4 +239,4 @@ def _check_root(operation: str, reply: Reply) -> None:
         raise unexpected(operation, reply, problem)
     # botocore reads anything but "true" as false, and so as the end of the listing.
     if root == "ListBucketResult" and len(_TRUNCATED.findall(reply.body)) != 1:
-        raise unexpected(operation, reply, "the listing does not say in IsTruncated whether it is complete")
+        raise unexpected(operation, reply, "the listing does not show in IsTruncated whether it is complete")
