@@ -23,8 +23,8 @@ from airflow_provider_dli.client.exchange import request_flow, utc_now
 from airflow_provider_dli.client.obs.objects import find_object_flow
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport
+from tests.client.obs.test_responses import ALL, PLACE, account_of
 from tests.client.raw_server import RawServer
-from tests.client.test_obs_responses import ALL, PLACE, account_of
 
 pytestmark = pytest.mark.slow
 

@@ -18,7 +18,7 @@ from airflow_provider_dli.client.exchange import parse_reply
 from api_client import ApiClient
 from dli_emulator import Emulator
 from official_sdk import sdk_client
-from tests.client.test_operations import plain
+from tests.client.flink.test_operations import plain
 from tests.conformance.answers import refusal, varied
 from tests.conformance.conftest import SEED, THOROUGH, Tell
 from tests.conformance.inputs import draw, sdk_method, sdk_request

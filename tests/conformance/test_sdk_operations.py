@@ -18,7 +18,7 @@ from airflow_provider_dli.client.errors import RefusedError
 from airflow_provider_dli.client.exchange import parse_reply
 from api_client import ApiClient
 from official_sdk import sdk_client
-from tests.client.test_operations import plain
+from tests.client.flink.test_operations import plain
 from tests.operations import OPERATIONS, call_about, golden, make_call
 
 # "to_dict() is deprecated", of the SDK itself
