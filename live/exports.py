@@ -9,9 +9,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from asking import Answer, Asker
-from points import Outcome, Question, Told, skipped
-from reading import NO_JOB, count_of, jobs_of, told
+from points import Outcome, Question, Result, skipped
+from reading import NO_JOB, count_of, jobs_of, proof
+from sending import Response, Sender
 
 from airflow_provider_dli.client.call import Call
 from airflow_provider_dli.client.flink.fields import JOBS
@@ -26,20 +26,20 @@ _PAGE = 100
 class Exports:
     """Exports into one folder of its own, and remembers what was written.
 
-    :param asker: of an account with jobs
+    :param sender: of an account with jobs
     :param obs: of the same connection
     :param folder: ``bucket/prefix/run``, empty
     :param nowhere: name of a bucket that does not exist
     """
 
-    asker: Asker
+    sender: Sender
     obs: ObsHook
     folder: str
     nowhere: str
     written: list[str] = field(default_factory=list)
 
     def questions(self) -> list[Question]:
-        """Give the questions."""
+        """Return the questions."""
         other_region = "export by hand into a bucket of another region, and send status, code and message"
         return [
             Question(1, "what is in an archive of all jobs", self.layout),
@@ -51,7 +51,7 @@ class Exports:
             Question(5, "a bucket that is not there", self.no_bucket),
         ]
 
-    def export(self, obs_dir: str, ids: list[int] | None = None) -> Answer:
+    def export(self, obs_dir: str, ids: list[int] | None = None) -> Response:
         """Export, as the words stand: the client's own checks would not let odd forms through.
 
         :param obs_dir: the place as it is sent
@@ -60,39 +60,39 @@ class Exports:
         body: dict[str, Any] = {"obs_dir": obs_dir, "is_selected": ids is not None}
         if ids is not None:
             body["job_selected"] = ids
-        answer = self.asker.send(Call("ExportFlinkJobs", "POST", f"{JOBS}/export", dict, body=body))
-        if answer.taken:
-            self.written += zips(answer)
-        return answer
+        response = self.sender.send(Call("ExportFlinkJobs", "POST", f"{JOBS}/export", dict, body=body))
+        if response.taken:
+            self.written += zips(response)
+        return response
 
-    def layout(self) -> Told:
-        """Look into the archives of an export of all jobs."""
-        answer = self.export(f"{self.folder}/layout")
-        if not answer.taken:
-            return Outcome.FAILED, "the export was refused", told(self.asker, answer)
+    def layout(self) -> Result:
+        """Inspect the archives of an export of all jobs."""
+        response = self.export(f"{self.folder}/layout")
+        if not response.taken:
+            return Outcome.FAILED, "the export was refused", proof(self.sender, response)
         jobs = {str(job["job_id"]): str(job["name"]) for job in self._jobs()}
         found: Counter[str] = Counter()
-        for archive in zips(answer):
+        for archive in zips(response):
             place = parse_archive("zip_file", archive)
             facts = self.obs.find(place)
             if facts is None:
-                return Outcome.SETTLED, "the answer names an archive that is not (yet) there", {}
+                return Outcome.DECIDED, "the response names an archive that is not (yet) there", {}
             with self.obs.open(place, facts) as opened, zipfile.ZipFile(opened) as content:
                 found.update(_form(info, jobs) for info in content.infolist())
-        return Outcome.SETTLED, "; ".join(f"{count} x {form}" for form, count in found.items()), dict(found)
+        return Outcome.DECIDED, "; ".join(f"{count} x {form}" for form, count in found.items()), dict(found)
 
-    def archives(self) -> Told:
+    def archives(self) -> Result:
         """Count the archives of an export of all jobs."""
-        answer = self.export(f"{self.folder}/archives")
-        if not answer.taken:
-            return Outcome.FAILED, "the export was refused", told(self.asker, answer)
-        total = count_of(self.asker.get(limit=1))
+        response = self.export(f"{self.folder}/archives")
+        if not response.taken:
+            return Outcome.FAILED, "the export was refused", proof(self.sender, response)
+        total = count_of(self.sender.get(limit=1))
         kinds = len({str(job["job_type"]) for job in self._jobs()})
-        count = len(zips(answer))
-        outcome = Outcome.SETTLED if count > 1 else Outcome.SEEN
+        count = len(zips(response))
+        outcome = Outcome.DECIDED if count > 1 else Outcome.SEEN
         return outcome, f"{count} for {total} jobs of {kinds} kinds", {"archives": count, "jobs": total}
 
-    def forms(self) -> Told:
+    def forms(self) -> Result:
         """Try forms of a place that is allowed, one job each."""
         one = [self._one()]
         forms = {
@@ -104,48 +104,55 @@ class Exports:
         }
         found: dict[str, Any] = {}
         for form, obs_dir in forms.items():
-            answer = self.export(obs_dir, one)
-            found[form] = told(self.asker, answer)
-            if answer.taken:
-                (place, *_) = zips(answer)
+            response = self.export(obs_dir, one)
+            found[form] = proof(self.sender, response)
+            if response.taken:
+                (place, *_) = zips(response)
                 inside = posixpath.dirname(place) == obs_dir.removeprefix("obs://").strip("/")
-                found[form]["archive"] = "where it was asked for" if inside else "elsewhere"
+                found[form]["archive"] = "where it was requested" if inside else "elsewhere"
         taken = [form for form, facts in found.items() if "archive" in facts]
-        return Outcome.SETTLED, f"taken: {', '.join(taken) or 'none'}", found
+        return Outcome.DECIDED, f"taken: {', '.join(taken) or 'none'}", found
 
-    def many(self) -> Told:
+    def many(self) -> Result:
         """Export by a list of as many ids as there are."""
         ids = list(dict.fromkeys(int(job["job_id"]) for job in self._jobs()))
-        answer = self.export(f"{self.folder}/many", ids)
-        verb = "taken" if answer.taken else "refused"
-        return Outcome.SEEN, f"{len(ids)} ids: {verb}", told(self.asker, answer) | {"ids": len(ids)}
+        response = self.export(f"{self.folder}/many", ids)
+        verb = "taken" if response.taken else "refused"
+        return Outcome.SEEN, f"{len(ids)} ids: {verb}", proof(self.sender, response) | {"ids": len(ids)}
 
-    def unknown_ids(self) -> Told:
+    def unknown_ids(self) -> Result:
         """Export a job that is not there, alone and beside one that is."""
         one = self._one()
         alone = self.export(f"{self.folder}/unknown", [NO_JOB])
         beside = self.export(f"{self.folder}/partly", [one, NO_JOB])
-        evidence = {"alone": told(self.asker, alone), "beside one that is": told(self.asker, beside)}
-        said = "; ".join(
-            f"{name}: {'exported' if answer.taken else 'refused'}"
-            for name, answer in zip(evidence, (alone, beside), strict=True)
+        evidence = {
+            "alone": proof(self.sender, alone),
+            "beside one that is": proof(self.sender, beside),
+        }
+        result = "; ".join(
+            f"{name}: {'exported' if response.taken else 'refused'}"
+            for name, response in zip(evidence, (alone, beside), strict=True)
         )
-        return Outcome.SETTLED, said, evidence
+        return Outcome.DECIDED, result, evidence
 
-    def no_bucket(self) -> Told:
+    def no_bucket(self) -> Result:
         """Export into a bucket that is not there."""
-        answer = self.export(f"{self.nowhere}/x", [self._one()])
-        verb = "exported" if answer.taken else "refused"
-        return Outcome.SETTLED, f"{verb}: {answer.status} {answer.code or ''}", told(self.asker, answer)
+        response = self.export(f"{self.nowhere}/x", [self._one()])
+        verb = "exported" if response.taken else "refused"
+        return (
+            Outcome.DECIDED,
+            f"{verb}: {response.status} {response.code or ''}",
+            proof(self.sender, response),
+        )
 
     def _jobs(self) -> list[dict[str, Any]]:
         jobs: list[dict[str, Any]] = []
-        while len(jobs) < _MANY and (page := jobs_of(self.asker.get(limit=_PAGE, offset=len(jobs)))):
+        while len(jobs) < _MANY and (page := jobs_of(self.sender.get(limit=_PAGE, offset=len(jobs)))):
             jobs += page
         return jobs[:_MANY]
 
     def _one(self) -> int:
-        return int(jobs_of(self.asker.get(limit=1))[0]["job_id"])
+        return int(jobs_of(self.sender.get(limit=1))[0]["job_id"])
 
     def clear_up(self) -> int:
         """Delete what this run wrote, and nothing else; how many objects there were."""
@@ -154,21 +161,21 @@ class Exports:
         pages = client.get_paginator("list_objects").paginate(Bucket=bucket, Prefix=f"{prefix}/")
         listed = {each["Key"] for page in pages for each in page.get("Contents", [])}
         run = posixpath.basename(prefix)
-        told_of = {place.partition("/")[2] for place in self.written if place.startswith(f"{bucket}/")}
-        keys = listed | {key for key in told_of if f"/{run}/" in f"/{key}"}
+        named = {place.partition("/")[2] for place in self.written if place.startswith(f"{bucket}/")}
+        keys = listed | {key for key in named if f"/{run}/" in f"/{key}"}
         for key in keys:
             client.delete_object(Bucket=bucket, Key=key)
         return len(keys)
 
 
-def zips(answer: Answer) -> list[str]:
+def zips(response: Response) -> list[str]:
     """Read the archives that an export names."""
-    named = answer.body.get("zip_file") or []
+    named = response.body.get("zip_file") or []
     return [named] if isinstance(named, str) else [str(each) for each in named]
 
 
 def _form(info: zipfile.ZipInfo, jobs: dict[str, str]) -> str:
-    """Give the form of an entry: its name without what is somebody's own, and how it is stored."""
+    """Return the form of an entry: its name without what is somebody's own, and how it is stored."""
     folder, name = posixpath.split(info.filename)
     stem, extension = posixpath.splitext(name)
     if stem in jobs:

@@ -1,4 +1,4 @@
-"""What may be asked of an account that is not ours. Nothing is sent that this does not allow."""
+"""What may be requested from an account that is not ours. Nothing is sent that this does not allow."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ ON_OWN_JOBS = {"BatchStopFlinkJobs", "BatchDeleteFlinkJobs", "DeleteFlinkJob"}
 
 
 class ForbiddenError(Exception):
-    """A question wanted to ask for what this run may not do; nothing was sent."""
+    """A question would send what this run may not; nothing was sent."""
 
 
 @dataclass
 class Guard:
-    """Holds every call against what the person at the keyboard has allowed.
+    """Compares every call with what the person at the keyboard has allowed.
 
     :param folder: ``bucket/prefix/run`` below which exports may go; None to allow reading only
     :param nowhere: a bucket that does not exist, as a target that must be refused; None for none

@@ -1,4 +1,4 @@
-"""``make live``: ask an account what the manual leaves open, and write a report that may be sent back.
+"""``make live``: query an account for what the manual leaves open, and write a report that may be sent back.
 
 Reads only, unless ``--write --scratch BUCKET/PREFIX`` is given. The account is the Airflow connection
 ``dli_default``, most easily the environment variable ``AIRFLOW_CONN_DLI_DEFAULT``.
@@ -16,12 +16,12 @@ from typing import Any
 
 import reading
 import report
-from asking import Asker
 from drafts import Drafts
 from exports import Exports
 from guard import Guard
 from masking import Mask
-from points import Finding, Question, Told, skipped
+from points import Finding, Question, Result, skipped
+from sending import Sender
 
 from airflow_provider_dli import __version__
 from airflow_provider_dli.client.errors import DliClientError
@@ -37,25 +37,25 @@ _WRITING = "needs --write --scratch BUCKET/PREFIX: it exports"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Ask everything that is allowed.
+    """Send everything that is allowed.
 
     :param arguments: of the command line; None takes those of the process
-    :returns: 0; 1 if a question had no answer or something was left behind; 2 if nothing was asked
+    :returns: 0; 1 if a question had no response or something was left behind; 2 if nothing was sent
     """
     options = _options(arguments)
     mask = Mask()
     try:
-        asker = _asker(CONNECTION, options, mask)
+        sender = _asker(CONNECTION, options, mask)
     except (DliException, DliFailException, DliClientError) as error:
         print(
             f"live: {error}\nSet AIRFLOW_CONN_DLI_DEFAULT; docs/howto/connect.md has each form.", file=sys.stderr
         )
         return 2
-    with asker:
-        findings, left = _ask(asker, options, mask)
-    about = _about(asker, options)
+    with sender:
+        findings, left = _query(sender, options, mask)
+    about = _about(sender, options)
     for each in findings:
-        print(escaped(f"{each.point:>2}  {each.outcome:<8} {each.question}: {each.said}"))
+        print(escaped(f"{each.point:>2}  {each.outcome:<8} {each.question}: {each.result}"))
     files = report.write(options.out, about, findings, mask)
     print(f"\n{report.summary(findings)}. To send back: {', '.join(map(str, files))}")
     if left:
@@ -85,7 +85,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _asker(conn_id: str, options: argparse.Namespace, mask: Mask) -> Asker:
+def _asker(conn_id: str, options: argparse.Namespace, mask: Mask) -> Sender:
     hook = DliHook(conn_id)
     account = hook.account
     connection = hook.get_connection(conn_id)
@@ -101,34 +101,34 @@ def _asker(conn_id: str, options: argparse.Namespace, mask: Mask) -> Asker:
         nowhere=f"{options.run}-nowhere" if options.write else None,
         jobs=options.jobs,
     )
-    asker = Asker(account, guard, mask)
+    sender = Sender(account, guard, mask)
     mask.learn("project", hook.project_id)
-    return asker
+    return sender
 
 
-def _ask(asker: Asker, options: argparse.Namespace, mask: Mask) -> tuple[list[Finding], str]:
-    """Ask; what is left behind in words, though nothing should be."""
-    findings = [question.answer() for question in reading.questions(asker)]
-    findings.append(_denied(options, mask).answer())
+def _query(sender: Sender, options: argparse.Namespace, mask: Mask) -> tuple[list[Finding], str]:
+    """Send; return what is left behind in words, though nothing should be."""
+    findings = [question.response() for question in reading.questions(sender)]
+    findings.append(_denied(options, mask).response())
     left: list[str] = []
     if options.write:
-        exports = Exports(asker, ObsHook(CONNECTION), asker.guard.folder or "", asker.guard.nowhere or "")
+        exports = Exports(sender, ObsHook(CONNECTION), sender.guard.folder or "", sender.guard.nowhere or "")
         findings += _and_clear_up(exports.questions(), lambda: options.keep or exports.clear_up(), left)
     else:
-        findings += [skipped(point, "all of it", _WRITING).answer() for point in (1, 2, 3, 4, 5)]
+        findings += [skipped(point, "all of it", _WRITING).response() for point in (1, 2, 3, 4, 5)]
     if options.jobs:
-        drafts = Drafts(asker, options.run)
+        drafts = Drafts(sender, options.run)
         findings += _and_clear_up(drafts.questions(), drafts.clear_up, left)
         left += [f"job {job_id}" for job_id in drafts.made]
     else:
-        findings.append(skipped(11, "all of it", _DRAFTS).answer())
-    findings += [question.answer() for question in reading.closing_questions(asker)]
+        findings.append(skipped(11, "all of it", _DRAFTS).response())
+    findings += [question.response() for question in reading.closing_questions(sender)]
     return sorted(findings, key=lambda finding: finding.point), "; ".join(left)
 
 
 def _and_clear_up(questions: list[Question], clear_up: Callable[[], object], left: list[str]) -> list[Finding]:
     try:
-        return [question.answer() for question in questions]
+        return [question.response() for question in questions]
     finally:
         try:
             clear_up()
@@ -137,27 +137,27 @@ def _and_clear_up(questions: list[Question], clear_up: Callable[[], object], lef
 
 
 def _denied(options: argparse.Namespace, mask: Mask) -> Question:
-    text = "a list, asked by somebody without the right"
+    text = "a list, requested by somebody without permission"
     try:
-        asker = _asker(DENIED, options, mask)
+        sender = _asker(DENIED, options, mask)
     except (DliException, DliFailException, DliClientError):
-        return skipped(9, text, "needs AIRFLOW_CONN_DLI_DENIED: a user of the account without rights on DLI")
+        return skipped(9, text, "needs AIRFLOW_CONN_DLI_DENIED: a user of the account without permissions on DLI")
 
-    def put() -> Told:
-        with asker:
-            return reading.denied(asker)
+    def put() -> Result:
+        with sender:
+            return reading.denied(sender)
 
     return Question(9, text, put)
 
 
-def _about(asker: Asker, options: argparse.Namespace) -> dict[str, Any]:
+def _about(sender: Sender, options: argparse.Namespace) -> dict[str, Any]:
     parts = ["read", *(["write"] if options.write else []), *(["jobs"] if options.jobs else [])]
     return {
         "airflow-provider-dli": __version__,
-        "asked on": f"{datetime.now(UTC):%Y-%m-%d}",
-        "region": asker.account.region,
+        "sent on": f"{datetime.now(UTC):%Y-%m-%d}",
+        "region": sender.account.region,
         "parts": ", ".join(parts),
-        "answers": sum(asker.seen.values()),
+        "responses": sum(sender.seen.values()),
     }
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-#: fields of answers whose values are somebody's own, and what they are called instead
+#: fields of responses whose values are somebody's own, and what they are called instead
 _OWN = {
     "name": "job",
     "user_name": "user",
@@ -36,7 +36,7 @@ class Mask:
         self._counts: dict[str, int] = {}
 
     def learn(self, kind: str, value: object) -> None:
-        """Remember a text; one that is shorter than three characters hides nothing and would blot out too much.
+        """Remember a text; one that is shorter than three characters hides nothing and would redact too much.
 
         :param kind: what it is, for its place in the text: ``bucket`` becomes ``<bucket 1>``
         :param value: the text; anything else is left alone
@@ -46,7 +46,7 @@ class Mask:
             self._names[value] = f"<{kind} {self._counts[kind]}>"
 
     def learn_from(self, body: object) -> None:
-        """Remember what an answer tells of its owner.
+        """Remember what a response contains of its owner.
 
         :param body: decoded JSON
         """
@@ -72,7 +72,7 @@ class Mask:
         return text
 
     def leaks(self, text: str, own_words: str) -> list[str]:
-        """Name what of all that was learnt stands in a text, by its place-holder.
+        """Name what of all that was learnt is in a text, by its place-holder.
 
         :param text: that is to be passed on
         :param own_words: what a text may hold in any case: a job called ``job`` gives nothing away
@@ -81,7 +81,7 @@ class Mask:
 
 
 def shape(body: object) -> Any:  # noqa: ANN401 - JSON of any kind
-    """Give the form of an answer without what is in it: field names, kinds, the first element of a list.
+    """Return the form of a response without what is in it: field names, kinds, the first element of a list.
 
     :param body: decoded JSON
     """

@@ -16,13 +16,13 @@ POINTS = {
     2: "Whether one export can give more than one archive",
     3: "Which forms of obs_dir an export takes",
     4: "How many ids one call takes",
-    5: "What an export says of ids and places that are not there, and what it makes of a partly right list",
-    6: "Whether an answer of status 200 ever says is_success: false",
+    5: "What an export returns for ids and places that are not there, and what it makes of a partly right list",
+    6: "Whether a response of status 200 ever has is_success: false",
     7: "How the list's filters status and name and its limit behave at their edges",
-    8: "How many requests DLI takes, and how it tells",
-    9: "What DLI says to somebody whom IAM gives no right",
+    8: "How many requests DLI takes, and how it reports it",
+    9: "What DLI returns to somebody without a permission in IAM",
     10: "Where the console shows a Flink job",
-    11: "How the arrays that a batch answers with relate to its ids",
+    11: "How the arrays that a batch responses with relate to its ids",
     12: "Whether the error codes of the 2020 manual are still in use",
 }
 
@@ -30,10 +30,10 @@ POINTS = {
 class Outcome(StrEnum):
     """How a question ended."""
 
-    SETTLED = "settled"  #: the answer decides the point, for this account and today
+    DECIDED = "decided"  #: the response decides the point, for this account and today
     SEEN = "seen"  #: something was seen that does not decide it
-    SKIPPED = "skipped"  #: not asked; the reason is said
-    FAILED = "failed"  #: asked, and there was no usable answer
+    SKIPPED = "skipped"  #: not sent; with the reason
+    FAILED = "failed"  #: sent, and there was no usable response
 
 
 @dataclass(frozen=True)
@@ -41,25 +41,25 @@ class Finding:
     """What a question found.
 
     :param point: number in :data:`POINTS`
-    :param question: what was asked, in words
+    :param question: what was to be found, in words
     :param outcome: how it ended
-    :param said: what was found, in words, masked
+    :param result: what was found, in words, masked
     :param evidence: statuses, codes, counts and shapes; nothing that is somebody's own
     """
 
     point: int
     question: str
     outcome: Outcome
-    said: str
+    result: str
     evidence: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Give it as JSON takes it."""
+        """Return it as JSON takes it."""
         return asdict(self)
 
 
-#: a question: its point, its words, and what asks it and returns outcome, words and evidence
-Told = tuple[Outcome, str, dict[str, Any]]
+#: a question: its point, its words, and what sends it and returns outcome, words and evidence
+Result = tuple[Outcome, str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -68,27 +68,27 @@ class Question:
 
     :param point: number in :data:`POINTS`
     :param text: in words
-    :param put: asks, and tells outcome, words and evidence
+    :param put: sends, and returns outcome, words and evidence
     """
 
     point: int
     text: str
-    put: Callable[[], Told]
+    put: Callable[[], Result]
 
-    def answer(self) -> Finding:
-        """Ask; that there is no answer is a finding too, without the words of the error, which name hosts."""
+    def response(self) -> Finding:
+        """Send; that there is no response is a finding too, without the words of the error, which name hosts."""
         try:
             return Finding(self.point, self.text, *self.put())
         except (DliClientError, DliException, BadZipFile, LookupError, TypeError, ValueError) as error:
-            said = f"no usable answer: {type(error).__name__}"
-            return Finding(self.point, self.text, Outcome.FAILED, said)
+            result = f"no usable response: {type(error).__name__}"
+            return Finding(self.point, self.text, Outcome.FAILED, result)
 
 
 def skipped(point: int, text: str, why: str) -> Question:
-    """Make a question that is not asked.
+    """Make a question that is not sent.
 
     :param point: number in :data:`POINTS`
     :param text: in words
-    :param why: the reason, and what would have to be done
+    :param why: the reason, and what would be necessary
     """
     return Question(point, text, lambda: (Outcome.SKIPPED, why, {}))

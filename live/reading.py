@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from asking import Answer, Asker
 from masking import shape
-from points import Outcome, Question, Told, skipped
+from points import Outcome, Question, Result, skipped
+from sending import Response, Sender
 
 #: no job of a real project has this id
 NO_JOB = 999_999_999_999
@@ -22,148 +22,156 @@ _REFUSALS: tuple[tuple[str, str, dict[str, Any], str | None], ...] = (
 )
 
 
-def questions(asker: Asker) -> list[Question]:
-    """Give the questions, in the order of the points.
+def questions(sender: Sender) -> list[Question]:
+    """Return the questions, in the order of the points.
 
-    :param asker: of an account with some jobs
+    :param sender: of an account with some jobs
     """
     return [
-        Question(7, "status with several values, with a comma and repeated", lambda: several_statuses(asker)),
-        Question(7, "name: whole, a beginning, a middle, in capitals", lambda: name_filter(asker)),
-        Question(7, "limit of 0, 100, 101 and 1000", lambda: limits(asker)),
+        Question(7, "status with several values, with a comma and repeated", lambda: several_statuses(sender)),
+        Question(7, "name: whole, a beginning, a middle, in capitals", lambda: name_filter(sender)),
+        Question(7, "limit of 0, 100, 101 and 1000", lambda: limits(sender)),
         skipped(
             10,
             "the console's address of a job",
-            "no call tells it: open a Flink job in the console and send the address with its ids masked",
+            "no call shows it: open a Flink job in the console and send the address with its ids masked",
         ),
-        Question(12, "codes of refusals that change nothing", lambda: refusals(asker)),
+        Question(12, "codes of refusals that change nothing", lambda: refusals(sender)),
     ]
 
 
-def closing_questions(asker: Asker) -> list[Question]:
-    """Give what is known only when everything else was asked.
+def closing_questions(sender: Sender) -> list[Question]:
+    """Return what is known only after everything else was sent.
 
-    :param asker: that asked everything
+    :param sender: that sent everything
     """
     return [
-        Question(6, "status and is_success of every answer", lambda: successes(asker)),
-        Question(8, "headers that speak of rates", lambda: rates(asker)),
+        Question(6, "status and is_success of every response", lambda: successes(sender)),
+        Question(8, "headers that speak of rates", lambda: rates(sender)),
     ]
 
 
-def denied(asker: Asker) -> Told:
-    """Ask as somebody without the right (point 9).
+def denied(sender: Sender) -> Result:
+    """Send as somebody without permission (point 9).
 
-    :param asker: of that connection
+    :param sender: of that connection
     """
-    answer = asker.get(limit=1)
-    if answer.taken:
+    response = sender.get(limit=1)
+    if response.taken:
         return Outcome.FAILED, "AIRFLOW_CONN_DLI_DENIED may list jobs, so it shows no refusal", {}
-    facts = told(asker, answer)
-    return Outcome.SETTLED, f"{answer.status} {facts.get('code', '')}", facts | {"shape": shape(answer.body)}
+    facts = proof(sender, response)
+    return Outcome.DECIDED, f"{response.status} {facts.get('code', '')}", facts | {"shape": shape(response.body)}
 
 
-def told(asker: Asker, answer: Answer) -> dict[str, Any]:
-    """Give what of an answer may be passed on.
+def proof(sender: Sender, response: Response) -> dict[str, Any]:
+    """Return what of a response may be passed on.
 
-    :param asker: whose mask knows what is somebody's own
-    :param answer: any
+    :param sender: whose mask knows what is somebody's own
+    :param response: any
     """
-    facts: dict[str, Any] = {"status": answer.status}
-    if answer.code:
-        facts["code"] = asker.mask.text(answer.code)
-    if answer.message:
-        facts["message"] = asker.mask.message(answer.message)
+    facts: dict[str, Any] = {"status": response.status}
+    if response.code:
+        facts["code"] = sender.mask.text(response.code)
+    if response.message:
+        facts["message"] = sender.mask.message(response.message)
     return facts
 
 
-def jobs_of(answer: Answer) -> list[dict[str, Any]]:
+def jobs_of(response: Response) -> list[dict[str, Any]]:
     """Read the jobs of a list.
 
-    :param answer: to a list
+    :param response: to a list
     :raises LookupError: if it is none
     """
-    found: list[dict[str, Any]] = answer.body["job_list"]["jobs"]
+    found: list[dict[str, Any]] = response.body["job_list"]["jobs"]
     return found
 
 
-def count_of(answer: Answer) -> int:
-    """Read how many jobs a list says there are."""
-    return int(answer.body["job_list"]["total_count"])
+def count_of(response: Response) -> int:
+    """Read how many jobs a list reports."""
+    return int(response.body["job_list"]["total_count"])
 
 
-def several_statuses(asker: Asker) -> Told:
-    """Hold lists of two statuses against the lists of each."""
-    found = Counter(str(job["status"]) for job in jobs_of(asker.get(limit=_PAGE))).most_common()
+def several_statuses(sender: Sender) -> Result:
+    """Compare lists of two statuses with the lists of each."""
+    found = Counter(str(job["status"]) for job in jobs_of(sender.get(limit=_PAGE))).most_common()
     if len(found) < 2:
         return Outcome.SKIPPED, "needs jobs in two statuses at least", {"statuses": len(found)}
     first, second = found[0][0], found[-1][0]
-    one, other = (count_of(asker.get(status=status, limit=1)) for status in (first, second))
+    one, other = (count_of(sender.get(status=status, limit=1)) for status in (first, second))
     forms: dict[str, Any] = {}
     for form, value in (("comma", f"{first},{second}"), ("repeated", [first, second])):
-        answer = asker.get(status=value, limit=1)
-        forms[form] = count_of(answer) if answer.taken else told(asker, answer)
+        response = sender.get(status=value, limit=1)
+        forms[form] = count_of(response) if response.taken else proof(sender, response)
     meanings = {one + other: "both", one: "the first only", other: "the second only", 0: "neither"}
     if one == other:
         meanings[one] = "one of them only"
-    said = "; ".join(
+    result = "; ".join(
         f"{form}: {meanings.get(found, 'something else') if isinstance(found, int) else 'refused'}"
         for form, found in forms.items()
     )
-    return Outcome.SETTLED, said, {"first alone": one, "second alone": other, **forms}
+    return Outcome.DECIDED, result, {"first alone": one, "second alone": other, **forms}
 
 
-def name_filter(asker: Asker) -> Told:
-    """Look for a job by its name and by parts of it."""
-    names = [str(job["name"]) for job in jobs_of(asker.get(limit=_PAGE)) if len(str(job["name"])) > 4]
+def name_filter(sender: Sender) -> Result:
+    """Search for a job by its name and by parts of it."""
+    names = [str(job["name"]) for job in jobs_of(sender.get(limit=_PAGE)) if len(str(job["name"])) > 4]
     name = next((name for name in names if name.isascii() and name != name.upper()), None)
     if name is None:
         return Outcome.SKIPPED, "needs a job whose name has five letters at least", {}
     forms = {"whole": name, "beginning": name[:-1], "middle": name[1:-1], "capitals": name.upper()}
     found: dict[str, Any] = {}
     for form, value in forms.items():
-        answer = asker.get(name=value, limit=_PAGE)
-        hits = [job for job in jobs_of(answer) if job["name"] == name] if answer.taken else []
-        found[form] = bool(hits) if answer.taken else told(asker, answer)
+        response = sender.get(name=value, limit=_PAGE)
+        hits = [job for job in jobs_of(response) if job["name"] == name] if response.taken else []
+        found[form] = bool(hits) if response.taken else proof(sender, response)
     hitting = [form for form, hit in found.items() if hit is True]
-    return Outcome.SETTLED, f"found by: {', '.join(hitting) or 'nothing'}", found
+    return Outcome.DECIDED, f"found by: {', '.join(hitting) or 'nothing'}", found
 
 
-def limits(asker: Asker) -> Told:
-    """Ask for none, the most that the manual allows, and more."""
+def limits(sender: Sender) -> Result:
+    """Request none, the most that the manual allows, and more."""
     found: dict[str, Any] = {}
     for limit in (0, 100, 101, 1000):
-        answer = asker.get(limit=limit)
-        facts = {"jobs": len(jobs_of(answer)), "of": count_of(answer)} if answer.taken else told(asker, answer)
+        response = sender.get(limit=limit)
+        facts = (
+            {"jobs": len(jobs_of(response)), "of": count_of(response)}
+            if response.taken
+            else proof(sender, response)
+        )
         found[str(limit)] = facts
-    said = "; ".join(
+    result = "; ".join(
         f"limit={limit}: " + (f"{facts['jobs']} of {facts['of']} jobs" if "of" in facts else "refused")
         for limit, facts in found.items()
     )
-    return Outcome.SETTLED, said, found
+    return Outcome.DECIDED, result, found
 
 
-def refusals(asker: Asker) -> Told:
+def refusals(sender: Sender) -> Result:
     """Provoke refusals by reading, and keep their codes."""
     found: dict[str, Any] = {}
     for what, path, query, expected in _REFUSALS:
-        answer = asker.get(path, **query)
-        found[what] = told(asker, answer) | ({"documented": expected} if expected else {})
+        response = sender.get(path, **query)
+        found[what] = proof(sender, response) | ({"documented": expected} if expected else {})
     codes = sorted({str(facts["code"]) for facts in found.values() if "code" in facts})
-    return Outcome.SETTLED, f"codes seen: {', '.join(codes) or 'none'}", found
+    return Outcome.DECIDED, f"codes seen: {', '.join(codes) or 'none'}", found
 
 
-def successes(asker: Asker) -> Told:
-    """Count answers by status and ``is_success``; a 200 that says false settles the point, none does not."""
-    seen = dict(sorted(asker.seen.items()))
-    odd = {said: count for said, count in seen.items() if said.startswith("200") and "alse" in said}
+def successes(sender: Sender) -> Result:
+    """Count responses by status and ``is_success``; a 200 with false decides the point, none does not."""
+    seen = dict(sorted(sender.seen.items()))
+    odd = {result: count for result, count in seen.items() if result.startswith("200") and "alse" in result}
     if odd:
-        return Outcome.SETTLED, "yes, it does", seen
-    return Outcome.SEEN, f"not in {sum(seen.values())} answers", seen
+        return Outcome.DECIDED, "yes, it does", seen
+    return Outcome.SEEN, f"not in {sum(seen.values())} responses", seen
 
 
-def rates(asker: Asker) -> Told:
-    """Tell the headers of rate limits; what they mean for other accounts is not known."""
-    if not asker.rates:
-        return Outcome.SEEN, f"no such header in {sum(asker.seen.values())} answers, and nothing was provoked", {}
-    return Outcome.SEEN, "the last values of each header", dict(sorted(asker.rates.items()))
+def rates(sender: Sender) -> Result:
+    """Return the headers of rate limits; what they mean for other accounts is not known."""
+    if not sender.rates:
+        return (
+            Outcome.SEEN,
+            f"no such header in {sum(sender.seen.values())} responses, none was provoked",
+            {},
+        )
+    return Outcome.SEEN, "the last values of each header", dict(sorted(sender.rates.items()))

@@ -29,13 +29,13 @@ def as_markdown(about: dict[str, Any], findings: list[Finding]) -> str:
     :param about: what was run, and against what
     :param findings: in any order
     """
-    lines = ["# What a DLI account says on what the manual leaves open", ""]
+    lines = ["# What a DLI account shows about what the manual leaves open", ""]
     lines += [f"- {name}: {value}" for name, value in about.items()]
     for number, title in POINTS.items():
         lines += ["", f"## {number}. {title}", ""]
         own = [finding for finding in findings if finding.point == number]
-        said = [escaped(f"- **{each.outcome}** - {each.question}: {each.said}") for each in own]
-        lines += said or ["- not asked"]
+        result = [escaped(f"- **{each.outcome}** - {each.question}: {each.result}") for each in own]
+        lines += result or ["- not sent"]
         shown = {each.question: each.evidence for each in own if each.evidence}
         if shown:
             lines += ["", "```json", json.dumps(shown, indent=1, default=str), "```"]

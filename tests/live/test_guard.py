@@ -1,4 +1,4 @@
-"""What a run may ask of an account, and what a report may say."""
+"""What a run may request from an account, and what a report may contain."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CHANGES: list[Call[Any]] = [
 
 @pytest.mark.parametrize("call", CHANGES, ids=lambda call: call.operation)
 def test_the_read_part_changes_nothing(call: Call[Any]) -> None:
-    """Whatever is no GET is refused before it is sent."""
+    """Whatever is not a GET is refused before it is sent."""
     with pytest.raises(ForbiddenError, match=call.operation):
         READ.check(call)
 
@@ -88,20 +88,20 @@ def test_what_is_learnt_is_masked() -> None:
     mask = Mask()
     mask.learn("bucket", "acme-backup")
     mask.learn_from({"job_list": {"jobs": [{"name": "fraud", "user_name": "eve", "status": "job_init"}]}})
-    said = mask.message("eve: fraud in acme-backup/fraud of 4711, 10.0.0.1, a@b.example, " + "f" * 32)
-    assert said == "<user 1>: <job 1> in <bucket 1>/<job 1> of <number>, <address>, <mail>, <hex>"
+    result = mask.message("eve: fraud in acme-backup/fraud of 4711, 10.0.0.1, a@b.example, " + "f" * 32)
+    assert result == "<user 1>: <job 1> in <bucket 1>/<job 1> of <number>, <address>, <mail>, <hex>"
 
 
 def test_a_report_that_gives_something_away_is_not_written(tmp_path: Path) -> None:
-    """It is named by its place-holder, and nothing is on disk; a job called "job" is no secret."""
+    """It is named by its place-holder, and nothing is on disk; a job called "job" is not a secret."""
     mask = Mask()
     mask.learn("job", "job")
     mask.learn("secret", "s3cr3t-key")
     harmless = Finding(1, "q", Outcome.SEEN, "a job")
     assert [path.name for path in write(tmp_path / "a", {}, [harmless], mask)] == ["report.json", "report.md"]
-    telling = Finding(1, "q", Outcome.SEEN, "s3cr3t-key")
+    leaking = Finding(1, "q", Outcome.SEEN, "s3cr3t-key")
     with pytest.raises(LeakError, match=r"<secret 1>$"):
-        write(tmp_path / "b", {}, [telling], mask)
+        write(tmp_path / "b", {}, [leaking], mask)
     assert not (tmp_path / "b").exists()
 
 

@@ -50,7 +50,9 @@ class Run:
     def of(self, point: int, outcome: str | None = None) -> list[str]:
         """Return what was found about a point."""
         return [
-            each["said"] for each in self.findings if each["point"] == point and outcome in {None, each["outcome"]}
+            each["result"]
+            for each in self.findings
+            if each["point"] == point and outcome in {None, each["outcome"]}
         ]
 
 
@@ -98,8 +100,8 @@ def live(
     return run
 
 
-def asked(dli_emulator: Any) -> set[str]:
-    """Give the methods of all that DLI was asked."""
+def methods_sent(dli_emulator: Any) -> set[str]:
+    """Return the methods of all requests to DLI."""
     return {each.method for each in dli_emulator.requests if "/streaming/" in each.path}
 
 
@@ -110,37 +112,37 @@ def keys(dli_emulator: Any) -> list[str]:
 
 
 def store(dli_emulator: Any) -> Any:
-    """Give a client of the emulator's object store."""
+    """Return a client of the emulator's object store."""
     with connected({"dli_default": dli_emulator.airflow_conn}):
         return ObsHook().get_conn()
 
 
 @pytest.mark.slow
 def test_it_only_reads(live_process: Live, dli_emulator: Any) -> None:
-    """Without flags nothing but GET is sent, and every point has an answer or a reason."""
+    """Without flags nothing but GET is sent, and every point has a response or a reason."""
     run = live_process()
     assert (run.code, run.errors) == (0, ""), run.printed
-    assert asked(dli_emulator) == READING
+    assert methods_sent(dli_emulator) == READING
     assert {each["point"] for each in run.findings} == set(range(1, 13))
-    assert all("--write" in said for point in (1, 2, 3, 4, 5) for said in run.of(point))
+    assert all("--write" in result for point in (1, 2, 3, 4, 5) for result in run.of(point))
     assert "--jobs" in run.of(11)[0]
 
 
 @pytest.mark.slow
 def test_every_point(live_process: Live, dli_emulator: Any) -> None:
-    """With all flags, what the emulator does is what the report says."""
+    """With all flags, what the emulator does is in the report."""
     before = dict(dli_emulator.state.jobs)
     run = live_process("--write", "--scratch", f"obs://{dli_emulator.bucket}/scratch/", "--jobs")
     assert (run.code, run.errors) == (0, ""), run.printed
     assert run.of(1) == ["26 x {job_id}.json deflated"]
     assert run.of(2, "seen") == ["1 for 26 jobs of 3 kinds"]
-    assert run.of(3, "settled") == ["taken: bucket/a/b"]
+    assert run.of(3, "decided") == ["taken: bucket/a/b"]
     assert run.of(4) == ["26 ids: taken"]
     assert run.of(5) == ["alone: refused; beside one that is: refused", "refused: 400 DLI.29001"]
     assert run.of(6)[0].startswith("not in ")
     assert "limit=0: 0 of 26 jobs; limit=100: 26 of 26 jobs; limit=101: refused; limit=1000: refused" in run.of(7)
     assert "found by: whole, beginning, middle" in run.of(7)
-    assert run.of(11, "settled") == ["2 ids, status 400: an array of 2", "3 ids, status 400: an array of 1"]
+    assert run.of(11, "decided") == ["2 ids, status 400: an array of 2", "3 ids, status 400: an array of 1"]
     assert run.of(12) == ["codes seen: DLI.0001, DLI.16001, DLI.23001"]
     assert dli_emulator.state.jobs == before
     assert keys(dli_emulator) == []
@@ -183,7 +185,7 @@ def test_the_report_gives_nothing_away(live: Live, dli_emulator: Any) -> None:
 def test_refusals_are_findings(
     live: Live, dli_emulator: Any, operation: str, fault: dict[str, Any], point: int
 ) -> None:
-    """An account that may not is told so point by point, and the rest goes on."""
+    """An account that may not is reported point by point, and the rest goes on."""
     dli_emulator.fault(operation, times=None, **fault)
     run = live("--write", "--scratch", f"{dli_emulator.bucket}/scratch")
     assert run.code == 1
@@ -192,11 +194,11 @@ def test_refusals_are_findings(
 
 
 def test_throttling_is_waited_for(live: Live, dli_emulator: Any) -> None:
-    """What is throttled is asked again; the findings are the same."""
+    """What is throttled is sent again; the findings are the same."""
     dli_emulator.fault("ListFlinkJobs", "throttled", times=2, retry_after=0)
     run = live()
     assert run.code == 0
-    assert len(run.of(7, "settled")) == 3
+    assert len(run.of(7, "decided")) == 3
 
 
 @pytest.mark.parametrize(
@@ -211,30 +213,30 @@ def test_an_archive_that_cannot_be_read_is_a_finding(
     through_the_door = dli_emulator.connection("access_key", obs_endpoint=dli_emulator.dli)
     scratch = f"{dli_emulator.bucket}/scratch"
     run = live("--write", "--scratch", scratch, AIRFLOW_CONN_DLI_DEFAULT=through_the_door)
-    assert any(f"no usable answer: {error}" in each for each in run.of(1, "failed"))
+    assert any(f"no usable response: {error}" in each for each in run.of(1, "failed"))
     assert not dli_emulator.s3.list_objects_v2(Bucket=dli_emulator.bucket).get("Contents")
 
 
-def test_a_draft_whose_answer_was_lost_is_deleted(live: Live, dli_emulator: Any) -> None:
-    """It was made, though nobody was told its id: it is found by its name."""
+def test_a_draft_whose_response_was_lost_is_deleted(live: Live, dli_emulator: Any) -> None:
+    """It was made, though nobody learnt its id: it is found by its name."""
     before = dict(dli_emulator.state.jobs)
     dli_emulator.fault("CreateFlinkSqlJob", "cut_after")
     run = live("--write", "--scratch", f"{dli_emulator.bucket}/scratch", "--jobs")
-    assert run.of(11, "failed") == ["no usable answer: ResponseLostError"]
+    assert run.of(11, "failed") == ["no usable response: ResponseLostError"]
     assert dli_emulator.state.jobs == before
 
 
-def test_a_user_without_rights(live: Live, dli_emulator: Any) -> None:
-    """A second connection shows how DLI refuses; one that is let in is said to show nothing."""
+def test_a_user_without_permissions(live: Live, dli_emulator: Any) -> None:
+    """A second connection shows how DLI refuses; one that is let in is reported to show nothing."""
     run = live(AIRFLOW_CONN_DLI_DENIED=dli_emulator.airflow_conn)
     assert run.of(9) == ["AIRFLOW_CONN_DLI_DENIED may list jobs, so it shows no refusal"]
     wrong = json.loads(dli_emulator.airflow_conn) | {"password": "wrong-secret-key"}
     run = live(AIRFLOW_CONN_DLI_DENIED=json.dumps(wrong))
-    assert run.of(9, "settled") == ["401 APIGW.0301"]
+    assert run.of(9, "decided") == ["401 APIGW.0301"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "result"),
     [
         (["--write"], "--write and --jobs need --write --scratch BUCKET/PREFIX"),
         (["--jobs"], "--write and --jobs need --write --scratch BUCKET/PREFIX"),
@@ -242,16 +244,16 @@ def test_a_user_without_rights(live: Live, dli_emulator: Any) -> None:
         (["--write", "--scratch", "Not A Bucket/x"], "--scratch: "),
     ],
 )
-def test_wrong_arguments_ask_nothing(live: Live, dli_emulator: Any, arguments: list[str], said: str) -> None:
+def test_wrong_arguments_send_nothing(live: Live, dli_emulator: Any, arguments: list[str], result: str) -> None:
     """The argument is named, and nothing is sent."""
     run = live(*arguments)
     assert run.code == 2
-    assert said in run.errors
+    assert result in run.errors
     assert len(dli_emulator.requests) == 0
 
 
 def test_no_account(live: Live) -> None:
-    """It says what to set."""
+    """It names what to set."""
     run = live(AIRFLOW_CONN_DLI_DEFAULT="")
     assert run.code == 2
     assert "Set AIRFLOW_CONN_DLI_DEFAULT" in run.errors

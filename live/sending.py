@@ -1,4 +1,4 @@
-"""Ask the service and keep the raw answer: through the client's own flows, signatures and drivers."""
+"""Query the service and keep the raw response: through the client's own flows, signatures and drivers."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _THROTTLED, _UNAVAILABLE = 429, 503
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer, whatever it says.
+class Response:
+    """A response, whatever it is.
 
     :param status: HTTP status
     :param body: decoded JSON; None if it is none
@@ -43,25 +43,25 @@ class Answer:
 
     @property
     def taken(self) -> bool:
-        """Whether the service did what was asked."""
+        """Whether the service did what was requested."""
         first = self.body[0] if isinstance(self.body, list) and self.body else self.body
-        says = isinstance(first, Mapping) and (is_true(first) or "is_success" not in first)
-        return self.code is None and self.status in range(200, 300) and says
+        is_success = isinstance(first, Mapping) and (is_true(first) or "is_success" not in first)
+        return self.code is None and self.status in range(200, 300) and is_success
 
 
-class Asker:
-    """Asks one account.
+class Sender:
+    """Sends to one account.
 
     :param account: whom, and as whom
-    :param guard: what may be asked
-    :param mask: learns from every answer
+    :param guard: what may be sent
+    :param mask: learns from every response
     """
 
     def __init__(self, account: Account, guard: Guard, mask: Mask) -> None:
         self.account = account
         self.guard = guard
         self.mask = mask
-        #: every answer's status with its ``is_success``, and every header that speaks of rates
+        #: every response's status with its ``is_success``, and every header that speaks of rates
         self.seen: Counter[str] = Counter()
         self.rates: dict[str, str] = {}
         self._transport = SyncTransport(account.network)
@@ -74,25 +74,27 @@ class Asker:
         """Close the connections."""
         self._transport.close()
 
-    def send(self, call: Call[Any]) -> Answer:
-        """Send a call; a refusal is an answer too.
+    def send(self, call: Call[Any]) -> Response:
+        """Send a call; a refusal is a response too.
 
-        :param call: what to ask
+        :param call: what to send
         :raises ForbiddenError: if the guard does not allow it
         :raises NoResponseError: if nothing came back
         """
         self.guard.check(call)
-        reply = self._transport.run(_asked(call, self.account))
-        answer = _read(call.operation, reply)
-        self.mask.learn_from(answer.body)
-        told = answer.body.get("is_success", "absent") if isinstance(answer.body, Mapping) else "array or no JSON"
-        self.seen[f"{reply.status}, is_success {json.dumps(told)}"] += 1
+        reply = self._transport.run(_request_flow(call, self.account))
+        response = _read(call.operation, reply)
+        self.mask.learn_from(response.body)
+        value = (
+            response.body.get("is_success", "absent") if isinstance(response.body, Mapping) else "array or no JSON"
+        )
+        self.seen[f"{reply.status}, is_success {json.dumps(value)}"] += 1
         self.rates |= {
             name: self.mask.text(value) for name, value in reply.headers.items() if "ratelimit" in name.lower()
         }
-        return answer
+        return response
 
-    def get(self, path: str = "", **query: QueryValue) -> Answer:
+    def get(self, path: str = "", **query: QueryValue) -> Response:
         """Read below the jobs' path.
 
         :param path: such as ``/100``
@@ -101,8 +103,8 @@ class Asker:
         return self.send(Call("ListFlinkJobs", "GET", f"{JOBS}{path}", dict, query=query, repeatable=True))
 
 
-def _asked(call: Call[Any], account: Account) -> Flow[Reply]:
-    """Ask until it is not throttled; what reads only, also while the service is away."""
+def _request_flow(call: Call[Any], account: Account) -> Flow[Reply]:
+    """Send until it is not throttled; what reads only, also while the service is away."""
     tries = 0
     while True:
         tries += 1
@@ -112,11 +114,11 @@ def _asked(call: Call[Any], account: Account) -> Flow[Reply]:
         again = reply.status == _THROTTLED or (reply.status == _UNAVAILABLE and call.method == "GET")
         if not again or tries == _TRIES:
             return reply
-        told = retry_after(reply)
-        yield from pause(min(2.0**tries if told is None else told, _LONGEST_PAUSE))
+        value = retry_after(reply)
+        yield from pause(min(2.0**tries if value is None else value, _LONGEST_PAUSE))
 
 
-def _read(operation: str, reply: Reply) -> Answer:
+def _read(operation: str, reply: Reply) -> Response:
     try:
         body: Any = json.loads(reply.body)
     except ValueError:
@@ -129,4 +131,4 @@ def _read(operation: str, reply: Reply) -> Answer:
         code, message = (None, "") if array else (error.code or "no code", error.message)
     if isinstance(body, Mapping) and not message and "is_success" in body and not is_true(body):
         message = str(body.get("message", ""))
-    return Answer(reply.status, body, code, message, reply.headers)
+    return Response(reply.status, body, code, message, reply.headers)
