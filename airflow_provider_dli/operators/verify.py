@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
+from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.lineage import Lineage, add_asset_events, obs_dataset
 from airflow_provider_dli.links.dli import ObsBucketLink, persist
 from airflow_provider_dli.operators.base import DliBaseOperator
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
-from airflow_provider_dli.triggers.deferral import Deferrable
+from airflow_provider_dli.triggers.deferral import Deferrable, event_status, seconds_left
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_dli.client.locations import ObsLocation
-    from airflow_provider_dli.hooks.obs import ObsHook
     from airflow_provider_dli.parameters import Level
-    from airflow_provider_dli.parameters.models import VerifyParameters
-    from airflow_provider_dli.services.archive_report import ArchiveReport
-    from airflow_provider_dli.services.verify import VerifyOptions
 
 
 class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
@@ -104,83 +102,52 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Verify the archives and return a report on each."""
-        from airflow_provider_dli.services.verify import find_missing
-
-        parameters, options, hook = self._prepare()
-        if self.deferrable and (missing := find_missing(hook, parameters.zip_file, self.log)):
-            self._defer(hook, missing, parameters)
-        return self._verify(context, parameters, options, hook, parameters.timeout)
+        return self._verify(context, None)
 
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Verify the archives after the wait on the triggerer."""
-        from airflow_provider_dli.triggers.deferral import event_status, seconds_left
-
         status = event_status(event)
         self.log.info("The wait on the triggerer is over: %s.", "all exist" if status == "done" else "timeout")
-        parameters, options, hook = self._prepare()
         # What is missing at the end of the wait stays missing; a poll that fails has the rest of the time.
         left = seconds_left(event, "left") if status == "done" else None
-        return self._verify(context, parameters, options, hook, left or 0.0)
+        return self._verify(context, left or 0.0)
 
-    def _prepare(self) -> tuple[VerifyParameters, VerifyOptions, ObsHook]:
-        """Check every parameter, before anything is sent."""
-        from airflow_provider_dli.exceptions import translated
-        from airflow_provider_dli.hooks.obs import ObsHook
-        from airflow_provider_dli.parameters.models import VerifyParameters
-        from airflow_provider_dli.services.verify import VerifyOptions
+    def _verify(self, context: Context, timeout: float | None) -> list[dict[str, Any]]:
+        """Verify the archives.
 
-        with translated():
-            given = VerifyParameters.from_operator(self)
-        options = VerifyOptions(given.level, given.expected_jobs, given.min_entries, given.max_age)
-        return given, options, ObsHook(given.dli_conn_id)
+        :param timeout: seconds that are left to wait; None before any wait, which may be on the triggerer
+        """
+        from airflow_provider_dli.services import verify
 
-    def _defer(self, hook: ObsHook, missing: list[ObsLocation], parameters: VerifyParameters) -> None:
-        from airflow_provider_dli.triggers.obs import ArchivesTrigger
-
-        self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in missing))
-        trigger = ArchivesTrigger(
-            [str(place) for place in missing],
-            parameters.dli_conn_id,
-            parameters.poll_interval,
-            **self.wait_limits(hook, parameters.timeout),
-        )
-        self.defer_to(trigger)
-
-    def _verify(
-        self, context: Context, parameters: VerifyParameters, options: VerifyOptions, hook: ObsHook, timeout: float
-    ) -> list[dict[str, Any]]:
-        from airflow_provider_dli.exceptions import DliException
-        from airflow_provider_dli.lineage import Lineage, add_asset_events
-        from airflow_provider_dli.services.verify import raise_for_failures, verify_archives
-
-        places = parameters.zip_file
-        reports = verify_archives(
-            hook, places, options, self.log, timeout=timeout, poll_interval=parameters.poll_interval
+        options, hook = verify.read_options(self)
+        if (
+            timeout is None
+            and self.deferrable
+            and (missing := verify.find_missing(hook, options.zip_file, self.log))
+        ):
+            self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in missing))
+            self.defer_to(verify.wait_trigger(missing, options, **self.wait_limits(hook, options.timeout)))
+        reports = verify.verify_archives(
+            hook,
+            options.zip_file,
+            verify.VerifyOptions.of(options),
+            self.log,
+            timeout=options.timeout if timeout is None else timeout,
+            poll_interval=options.poll_interval,
         )
         results = [report.as_dict() for report in reports]
         self.lineage = Lineage(inputs=[report.dataset for report in reports])
-        persist(context, self, hook, places[0].bucket)
+        persist(context, self, hook, options.zip_file[0].bucket)
         # Also when the task fails: the findings are in it.
         self.push_xcoms(context, return_value=results)
         try:
-            self._write_report(context, parameters, hook, reports)
+            file = verify.write_report(hook, options, reports, context.get("run_id"), self.log)
         except DliException as error:
-            raise_for_failures(reports, f"The report was not written: {error}")
+            verify.raise_for_failures(reports, f"The report was not written: {error}")
             raise
-        raise_for_failures(reports)
+        if file:
+            self.lineage = replace(self.lineage, outputs=[obs_dataset(file)])
+            self.push_xcoms(context, report_file=file)
+        verify.raise_for_failures(reports)
         add_asset_events(context, self.outlets, {str(report.place): report.proof for report in reports})
         return results
-
-    def _write_report(
-        self, context: Context, parameters: VerifyParameters, hook: ObsHook, reports: Sequence[ArchiveReport]
-    ) -> None:
-        """Write the HTML report, also when the task fails."""
-        from airflow_provider_dli.lineage import Lineage, obs_dataset
-        from airflow_provider_dli.services.report import archives_report, file_report
-
-        if parameters.report_dir is None:
-            return
-        page = archives_report(reports, {"Run": context.get("run_id"), "Level": parameters.level})
-        place = file_report(hook, parameters.report_dir, "verify", page, self.log)
-        self.lineage = Lineage(inputs=[report.dataset for report in reports], outputs=[obs_dataset(place)])
-        self.push_xcoms(context, report_file=place)

@@ -13,15 +13,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.archive import Expectation, Finding, Limits, Report, inspect
 from airflow_provider_dli.client.obs.responses import ReplacedError, object_replaced
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.formatting import pluralize
+from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters import Level
+from airflow_provider_dli.parameters.models import VerifyParameters
 from airflow_provider_dli.services.archive_report import ArchiveReport, defect, log_reports, note
+from airflow_provider_dli.services.report import archives_report, file_report
 from airflow_provider_dli.triggers.deferral import raise_unless_transient
+from airflow_provider_dli.triggers.obs import ArchivesTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +34,6 @@ if TYPE_CHECKING:
     from airflow_provider_dli.archive.source import Reader
     from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.client.obs.objects import ObjectFacts
-    from airflow_provider_dli.hooks.obs import ObsHook
 
 _OK = 200
 _READ_ATTEMPTS = 3
@@ -67,6 +70,25 @@ class VerifyOptions:
     expected_jobs: tuple[int | str, ...] = ()
     min_entries: int = 1
     max_age: float = math.inf
+
+    @classmethod
+    def of(cls, parameters: VerifyParameters) -> VerifyOptions:
+        """Return those of the operator's parameters.
+
+        :param parameters: checked
+        """
+        return cls(parameters.level, parameters.expected_jobs, parameters.min_entries, parameters.max_age)
+
+
+def read_options(operator: object) -> tuple[VerifyParameters, ObsHook]:
+    """Return the parameters of an operator, all of them checked, and the hook of its connection.
+
+    :param operator: has the parameters as attributes
+    :raises DliFailException: naming each parameter that cannot be used
+    """
+    with translated():
+        options = VerifyParameters.from_operator(operator)
+    return options, ObsHook(options.dli_conn_id)
 
 
 def verify_archives(
@@ -279,6 +301,24 @@ def _without_found_jobs(report: ArchiveReport, nowhere: set[str], undecided: set
     return replace(report, report=report.report._replace(findings=tuple(kept)))
 
 
+def write_report(
+    hook: ObsHook, options: VerifyParameters, reports: Sequence[ArchiveReport], run_id: str | None, log: Logger
+) -> str | None:
+    """Write the HTML report to OBS and return its place; None if none was required.
+
+    :param hook: writes it
+    :param options: of the operator
+    :param reports: on all archives
+    :param run_id: of the DAG run
+    :param log: gets the place
+    :raises DliException: if it cannot be written
+    """
+    if options.report_dir is None:
+        return None
+    page = archives_report(reports, {"Run": run_id, "Level": options.level})
+    return file_report(hook, options.report_dir, "verify", page, log)
+
+
 def raise_for_failures(reports: Sequence[ArchiveReport], beside: str | None = None) -> None:
     """Raise if an archive is not all that was required.
 
@@ -321,6 +361,16 @@ def find_missing(hook: ObsHook, places: Sequence[ObsLocation], log: Logger) -> l
     except DliException:
         pass  # logged; the triggerer polls again
     return [place for place in places if place not in found]
+
+
+def wait_trigger(missing: Sequence[ObsLocation], options: VerifyParameters, **limits: Any) -> ArchivesTrigger:  # noqa: ANN401 -- the trigger's
+    """Return the trigger that waits for archives.
+
+    :param missing: where they should be
+    :param options: of the operator
+    :param limits: until when it may wait
+    """
+    return ArchivesTrigger([str(place) for place in missing], options.dli_conn_id, options.poll_interval, **limits)
 
 
 def find_changing(hook: ObsHook, places: Sequence[ObsLocation], inactivity_period: float) -> list[ObsLocation]:
