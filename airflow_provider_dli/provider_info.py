@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_dli import __version__
-from airflow_provider_dli.connection import CONN_TYPE, conn_fields, ui_field_behaviour
+from airflow_provider_dli.connection_form import CONN_TYPE, conn_fields, ui_field_behaviour
 
 _DLI = "Huawei Cloud Data Lake Insight (DLI)"
 _OBS = "Huawei Cloud Object Storage Service (OBS)"

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.connection import EXTRAS, secrets_of, to_account
+from airflow_provider_dli.connection import secrets_of, to_account
+from airflow_provider_dli.connection_form import EXTRAS
 from tests.connections import GOOD, Connection
 
 _ODD = ("", " ", "true", "http://", "https://[", "http://a..b", "https://u:p@h:99999", "1e999", "\ud800", "a\nb")

@@ -82,6 +82,28 @@ print(sorted({HEAVY!r} & (set(sys.modules) - before)))
     assert python(code).splitlines()[-1] == "[]"
 
 
+def test_the_provider_is_discovered_without_loading_the_client() -> None:
+    """Airflow reads the provider's information in every process."""
+    code = """
+import sys
+import airflow_provider_dli.provider_info
+print(sorted(name for name in sys.modules if name.startswith("airflow_provider_dli.")))
+"""
+    loaded = set(json.loads(python(code).splitlines()[-1].replace("'", '"')))
+    assert loaded <= {
+        f"airflow_provider_dli.{name}"
+        for name in (
+            "client",
+            "client.endpoints",
+            "client.errors",
+            "connection_form",
+            "escaping",
+            "formatting",
+            "provider_info",
+        )
+    }
+
+
 def test_the_client_works_where_there_is_no_airflow() -> None:
     """All of its modules import, and the tests that are quick pass, with Airflow's import forbidden."""
     code = """
@@ -92,7 +114,7 @@ class Forbidden:
             raise ImportError("Airflow must not be imported here: " + name)
 sys.meta_path.insert(0, Forbidden())
 import importlib, pkgutil, pytest
-for package in ("client", "archive", "connection"):
+for package in ("client", "archive", "connection", "connection_form"):
     home = importlib.import_module("airflow_provider_dli." + package)
     for module in pkgutil.walk_packages(getattr(home, "__path__", []), home.__name__ + "."):
         if not module.name.endswith("__main__"):

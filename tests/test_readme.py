@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import airflow_provider_dli
-from airflow_provider_dli.connection import EXTRAS
+from airflow_provider_dli.connection_form import EXTRAS
 from airflow_provider_dli.operators import dli as operators
 from airflow_provider_dli.sensors import dli as sensors
 

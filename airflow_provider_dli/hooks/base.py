@@ -19,14 +19,8 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.exchange import utc_now
-from airflow_provider_dli.connection import (
-    CONN_TYPE,
-    KEY_VARIABLES,
-    is_json,
-    secrets_of,
-    to_account,
-    ui_field_behaviour,
-)
+from airflow_provider_dli.connection import is_json, secrets_of, to_account
+from airflow_provider_dli.connection_form import CONN_TYPE, KEY_VARIABLES, ui_field_behaviour
 from airflow_provider_dli.escaping import SafeLog
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID

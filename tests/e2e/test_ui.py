@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.connection import EXTRAS
+from airflow_provider_dli.connection_form import EXTRAS
 from tests.airflow.airflow_process import AirflowProcess, until
 from tests.e2e.conftest import dialog, open_form, picture, pressed, triggered
 

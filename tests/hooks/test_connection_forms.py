@@ -11,7 +11,8 @@ import pytest
 from airflow.models import Connection
 from airflow.providers.common.compat.sdk import Connection as TaskConnection
 
-from airflow_provider_dli.connection import EXTRAS, AirflowConnection, to_account
+from airflow_provider_dli.connection import AirflowConnection, to_account
+from airflow_provider_dli.connection_form import EXTRAS
 
 SECRET = "s/e%c+r&e?t=:@#1"
 EXTRA = {
