@@ -15,7 +15,7 @@ from airflow_provider_dli.client.exchange import build_request, parse_reply
 from tests.client.scripted_replies import answer, run_flow
 from tests.operations import OPERATIONS, golden, make_call
 
-#: asking these twice does no more than asking once; of the others nobody can be sure
+#: a second request does no more than the first
 REPEATABLE = {
     "CreateFlinkSqlJobGraph",
     "ImportFlinkJobSavepoint",
@@ -38,12 +38,12 @@ def test_which_calls_are_repeatable() -> None:
 
 
 def result(call: Call[Any], **body: Any) -> Any:
-    """Read an answer of success."""
+    """Parse a success."""
     return parse_reply(call, answer(200, {"is_success": "true", **body}))
 
 
 def test_a_bare_job_is_read() -> None:
-    """All that the list leaves out is None."""
+    """Fields that the list omits are None."""
     bare = {"job_id": 1, "name": "n", "job_type": "t", "status": "job_init"}
     found = result(flink.show_job(1), job_detail=bare)
     full = bare | {
@@ -57,8 +57,8 @@ def test_a_bare_job_is_read() -> None:
 
 
 @pytest.mark.parametrize(("end", "read"), [(-1, None), (0, 0), (9, 9)])
-@pytest.mark.parametrize(("stoppable", "told"), [({"isStoppable": True}, True), ({}, False)])
-def test_execution_graphs_are_read(end: int, read: int | None, stoppable: Any, told: bool) -> None:
+@pytest.mark.parametrize(("stoppable", "expected"), [({"isStoppable": True}, True), ({}, False)])
+def test_execution_graphs_are_read(end: int, read: int | None, stoppable: Any, expected: bool) -> None:
     """One that runs still has no end."""
     raw = {
         "jid": "j",
@@ -70,7 +70,7 @@ def test_execution_graphs_are_read(end: int, read: int | None, stoppable: Any, t
         **stoppable,
     }
     graph = result(flink.show_execution_graph(1), execute_graph=raw)
-    assert (graph.jid, graph.name, graph.state, graph.is_stoppable) == ("j", "n", "RUNNING", told)
+    assert (graph.jid, graph.name, graph.state, graph.is_stoppable) == ("j", "n", "RUNNING", expected)
     assert (graph.start_time, graph.end_time, graph.duration, graph.raw) == (4, read, 5, raw)
 
 
@@ -83,7 +83,7 @@ def test_stream_graphs_are_read(graph: object) -> None:
 
 @pytest.mark.parametrize("graph", [None, "[]", 7])
 def test_a_stream_graph_that_is_none(graph: object) -> None:
-    """Is said to be none."""
+    """The error names it."""
     with pytest.raises(UnexpectedReplyError, match="stream_graph should be a JSON object and is "):
         result(flink.create_sql_job_graph(1, "a"), stream_graph=graph)
 
@@ -97,8 +97,8 @@ def test_archives_are_read(name: str, archives: object) -> None:
 
 
 @pytest.mark.parametrize("archives", [None, [], "", [""], [7]])
-def test_no_archive_is_no_success(archives: object) -> None:
-    """What stood there is told."""
+def test_a_success_without_an_archive_is_an_error(archives: object) -> None:
+    """The error has the value."""
     with pytest.raises(UnexpectedReplyError) as raised:
         result(flink.export_jobs("bucket"), zip_file=archives)
     assert raised.value.message == (
@@ -152,8 +152,8 @@ def test_an_archive_in_the_directory_is_read(obs_dir: str, archive: str) -> None
 )
 @pytest.mark.parametrize("field", ["zip_file", "zip_files"])
 @pytest.mark.parametrize("beside", [[], ["obs-test/night2/good.zip"]])
-def test_an_archive_outside_of_the_directory_is_no_success(entry: object, field: str, beside: list[str]) -> None:
-    """A response is about its subject or it is no answer: the outcome is unknown."""
+def test_an_archive_outside_of_the_directory_is_an_error(entry: object, field: str, beside: list[str]) -> None:
+    """A response about something else does not answer the request: the outcome is unknown."""
     with pytest.raises(UnexpectedReplyError, match="the reply cannot be read: zip_file"):
         result(flink.export_jobs("obs-test/night2", [100]), **{field: [*beside, entry]})
 
@@ -222,15 +222,15 @@ def test_mappings_are_read(name: str) -> None:
     ]
 
 
-def test_no_mapping_is_no_success() -> None:
-    """What stood there is told."""
+def test_a_success_without_a_mapping_is_an_error() -> None:
+    """The error has the value."""
     with pytest.raises(UnexpectedReplyError) as raised:
         result(flink.import_jobs("bucket/a"), job_mapping=[])
     assert raised.value.message == ("the reply cannot be read: job_mapping should name at least one job and is []")
 
 
 def test_templates_are_written_and_read() -> None:
-    """What is None stays out; what the service leaves out is None."""
+    """Parameters that are None are not sent; fields that the service omits are None."""
     full = flink.create_template("n", desc="d", sql_body="s", job_type="t", tags={"k": "v"})
     assert full.body == {
         "name": "n", "desc": "d", "sql_body": "s", "job_type": "t", "tags": [{"key": "k", "value": "v"}],
@@ -280,12 +280,12 @@ SECRET = Request("GET", "https://h", (), secrets=('s3c"ret', "tok"))
         (b"nothing", b"nothing"),
     ],
 )
-def test_secrets_are_blotted_out_of_bodies(body: bytes, shown: bytes) -> None:
+def test_bodies_are_redacted(body: bytes, shown: bytes) -> None:
     """As they are and as JSON writes them, wherever they stand."""
     assert run_flow(send(SECRET), Reply(400, {"a": "b"}, body)).result == Reply(400, {"a": "b"}, shown)
 
 
-def test_secrets_are_blotted_out_of_headers() -> None:
+def test_headers_are_redacted() -> None:
     """In every header, each of them; the others stay."""
     headers = {"location": 'https://x?t=tok&s=s3c"ret', "b": "tok", "c": "d"}
     cleaned = run_flow(send(SECRET), Reply(302, headers, b"tok")).result
@@ -295,7 +295,7 @@ def test_secrets_are_blotted_out_of_headers() -> None:
 
 
 def test_a_driver_that_gives_nothing() -> None:
-    """Is told at once that it must answer."""
+    """It is an error at once."""
     flow = send(SECRET)
     next(flow)
     with pytest.raises(TypeError, match=r"^a driver must send the reply to a request$"):

@@ -74,7 +74,7 @@ def test_similar_values_differ(one: object, other: object) -> None:
     assert differ({"x": one}, {"x": other}) == [("x", one, other)]
 
 
-def test_a_job_config_that_is_no_object_is_compared_as_a_whole() -> None:
+def test_a_job_config_of_another_type_is_compared_as_a_whole() -> None:
     """With each setting of one that is."""
     assert differ({"job_config": "a"}, {"job_config": {"b": 1}}) == [
         ("job_config", "a", None),

@@ -31,21 +31,21 @@ def test_paths_and_methods_are_the_manuals() -> None:
 
 
 @pytest.mark.parametrize("ids", [[], ["1"], [True], [0], [-1], [1 << 63], [1.0], [None], [[1]], "12"])
-def test_what_is_no_id_is_refused_before_anything_is_sent(ids: Any) -> None:
+def test_an_invalid_id_is_refused_before_anything_is_sent(ids: Any) -> None:
     """The message names the parameter."""
     with pytest.raises(ConfigurationError, match=r"^job_ids: "):
         flink.export_jobs("obs-test", ids)
 
 
 @pytest.mark.parametrize("ids", [100, None, b"12", {1: 2}])
-def test_what_is_no_list_of_ids_is_refused(ids: Any) -> None:
+def test_a_value_that_is_not_a_list_of_ids_is_refused(ids: Any) -> None:
     """By the parameter, with what it should be."""
     with pytest.raises(ConfigurationError, match=r"^job_ids: .* is not a list of job ids; give a list"):
         flink.run_jobs(ids)
 
 
 def test_ids_are_sent_once_each_in_their_order() -> None:
-    """A duplicate in a form asks for nothing twice."""
+    """A duplicate in a form is sent once."""
     body = flink.export_jobs("obs-test", iter([3, 1, 3, (1 << 63) - 1])).body
     assert body == {"obs_dir": "obs-test", "is_selected": True, "job_selected": [3, 1, (1 << 63) - 1]}
 

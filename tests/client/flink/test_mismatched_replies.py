@@ -80,7 +80,7 @@ LISTS: list[tuple[Any, str, str, dict[str, Any], str]] = [
 def test_a_row_without_an_id_is_an_error(
     call: Any, outer: str, inner: str, row: dict[str, Any], name: str, wrong: object
 ) -> None:
-    """It would be left out, or be another's."""
+    """It would be skipped, or be of another job."""
     rows = [
         {key: value for key, value in row.items() if key != name} if wrong == "absent" else row | {name: wrong}
     ]
@@ -102,7 +102,7 @@ def test_a_count_that_is_none_is_an_error(
 @pytest.mark.parametrize("field", ["name", "job_type"])
 @pytest.mark.parametrize("wrong", [None, "", 7, []], ids=repr)
 def test_what_every_job_has_is_there(field: str, wrong: object) -> None:
-    """A name of ``None`` is no name."""
+    """``None`` is not a name."""
     with pytest.raises(UnexpectedReplyError, match=field):
         judged(flink.show_job(5), job_detail=JOB | {field: wrong})
 
@@ -154,7 +154,7 @@ NO_ARCHIVES = [
 @pytest.mark.parametrize("name", NO_ARCHIVES, ids=repr)
 @pytest.mark.parametrize("field", ["zip_file", "zip_files"])
 def test_an_export_names_archives(name: str, field: str) -> None:
-    """What lies in the directory and is the name of no archive is no response: its outcome is unknown."""
+    """What lies in the directory and does not name an archive is not a valid response: its outcome is unknown."""
     with pytest.raises(DliFailException, match="zip_file") as caught, translated():
         judged(flink.export_jobs("obs-test/out"), **{field: [f"obs-test/out/{name}"]})
     assert caught.value.outcome_unknown

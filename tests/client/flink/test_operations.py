@@ -1,4 +1,4 @@
-"""Every operation of the manual: what it sends, how its answers are read, how its refusals."""
+"""Every operation of the manual: its request, how its success is parsed, and how its refusal."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_request_is_the_manuals(operation: str) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_the_answer_is_read(operation: str) -> None:
+def test_the_success_is_parsed(operation: str) -> None:
     """The example of the manual's page."""
     case = golden(operation)
     reply = Reply(case["ok"]["status"], {}, json.dumps(case["ok"]["body"]).encode())
@@ -60,10 +60,10 @@ def test_success_is_read_in_every_edition(operation: str, truth: Any) -> None:
     body = case["ok"]["body"]
     forms = [body] if isinstance(body, dict) else [body, body[:1], body * 2, body[0]]
     for form in forms:
-        said = (
+        body_sent = (
             {**form, "is_success": truth} if isinstance(form, dict) else [{**e, "is_success": truth} for e in form]
         )
-        reply = Reply(200, {}, json.dumps(said).encode())
+        reply = Reply(200, {}, json.dumps(body_sent).encode())
         assert plain(parse_reply(make_call(case), reply)) == case["ok"]["result"]
 
 
@@ -74,8 +74,8 @@ def test_a_refusal_is_read(operation: str) -> None:
     reply = Reply(case["refused"]["status"], {}, json.dumps(case["refused"]["body"]).encode())
     with pytest.raises(ServiceError) as caught:
         parse_reply(make_call(case), reply)
-    told = {"class": type(caught.value).__name__, "code": caught.value.code, "message": caught.value.message}
-    assert told == case["refused"]["error"]
+    found = {"class": type(caught.value).__name__, "code": caught.value.code, "message": caught.value.message}
+    assert found == case["refused"]["error"]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -84,9 +84,9 @@ def test_what_is_not_success_is_none(operation: str, no: Any) -> None:
     """With HTTP 200 and all the rest in order; in a batch, one of them is enough."""
     case = golden(operation)
     body = case["ok"]["body"]
-    said = {**body, "is_success": no} if isinstance(body, dict) else [*body, {**body[0], "is_success": no}]
+    body_sent = {**body, "is_success": no} if isinstance(body, dict) else [*body, {**body[0], "is_success": no}]
     with pytest.raises(ServiceError):
-        parse_reply(make_call(case), Reply(200, {}, json.dumps(said).encode()))
+        parse_reply(make_call(case), Reply(200, {}, json.dumps(body_sent).encode()))
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -145,7 +145,7 @@ def test_a_wrong_name_is_refused(name: Any) -> None:
         flink.update_sql_job(1, name=name if name is not None else "")
 
 
-def test_a_setting_that_is_none_is_left_out() -> None:
+def test_a_setting_that_is_none_is_omitted() -> None:
     """As if it had not been given."""
     given: Any = {"desc": None, "queue_name": "q"}
     assert flink.create_sql_job("job", **given).body == {"name": "job", "queue_name": "q"}
@@ -159,11 +159,11 @@ def test_savepoints_are_written_in_opposite_ways(path: str) -> None:
 
 
 def test_a_savepoint_without_a_place_leaves_it_to_the_service() -> None:
-    """The field is mandatory by the manual, and left out by clients in use."""
+    """The field is mandatory by the manual, and clients in use omit it."""
     assert flink.trigger_savepoint(1).body == {"action": "TRIGGER"}
 
 
-def test_a_whole_bucket_is_no_archive() -> None:
+def test_a_whole_bucket_is_refused_as_an_archive() -> None:
     """A directory is."""
     assert flink.import_jobs("obs://bucket/dir/").body == {"zip_file": "bucket/dir", "is_cover": False}
     with pytest.raises(ConfigurationError, match=r"^zip_file: .*whole bucket"):
@@ -171,12 +171,12 @@ def test_a_whole_bucket_is_no_archive() -> None:
 
 
 def test_an_import_with_is_cover_may_be_repeated() -> None:
-    """It puts the same settings into the same jobs; without it a repetition would clash with itself."""
+    """It puts the same settings into the same jobs; without it a second request would conflict with the first."""
     assert flink.import_jobs("bucket/a.zip", is_cover=True).repeatable
     assert not flink.import_jobs("bucket/a.zip").repeatable
 
 
-def test_an_import_of_nothing_is_no_success() -> None:
+def test_an_import_of_nothing_is_an_error() -> None:
     """And the name of 2020 is read too."""
     call = flink.import_jobs("bucket/a.zip")
     with pytest.raises(ServiceError, match="job_mapping should name at least one job"):

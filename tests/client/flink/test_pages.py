@@ -1,4 +1,4 @@
-"""The walk through a list that is no snapshot."""
+"""The walk through a list that is not a snapshot."""
 
 from __future__ import annotations
 
@@ -105,20 +105,20 @@ class Failing(Service):
 
 
 @pytest.mark.parametrize(
-    ("count", "ends_at", "told"),
+    ("count", "ends_at", "expected"),
     [(250, 1, "the list of 250 ended at 100"), (26, 0, "the list of 26 ended at 0"),
      (5000, 150, "the list of 5,000 ended at 199")],
 )  # fmt: skip
-def test_a_list_that_ends_early_is_not_taken_for_whole(count: int, ends_at: int, told: str) -> None:
-    """Asked once more; if its page stays empty, an error that may pass says where the list ended."""
+def test_a_list_that_ends_early_is_an_error(count: int, ends_at: int, expected: str) -> None:
+    """Its page is requested once more; if it stays empty, a transient error names the place of the end."""
     service = Failing(count, ends_at)
-    with pytest.raises(UnavailableError, match=f"^ListNumbers: HTTP 200: {told}. ") as caught:
+    with pytest.raises(UnavailableError, match=f"^ListNumbers: HTTP 200: {expected}. ") as caught:
         walked(service)
     assert caught.value.transient
     assert len(service.requests) <= 5
 
 
-def test_a_first_page_that_was_a_slip_is_asked_for_once_more() -> None:
+def test_a_short_first_page_is_requested_once_more() -> None:
     """It had one item of many, and the next was empty."""
 
     class Waking(Service):
@@ -131,7 +131,7 @@ def test_a_first_page_that_was_a_slip_is_asked_for_once_more() -> None:
 
 
 @pytest.mark.parametrize("ends_at", [0, 1, 150, 240])
-def test_an_empty_page_that_was_a_slip_is_asked_for_once_more(ends_at: int) -> None:
+def test_an_empty_page_is_requested_once_more(ends_at: int) -> None:
     """Nothing is missing then."""
     assert walked(Failing(250, ends_at, times=1)) == list(range(250))
 
@@ -148,7 +148,7 @@ def test_slips_in_two_places_are_no_list_that_ended() -> None:
 
 
 def test_a_call_is_patient_with_a_list_that_ends_early() -> None:
-    """It asks for the page again, as after any trouble of the service."""
+    """It requests the page again, as after any failure of the service."""
     walk = flink.job_pages({})
     cut = answer(200, {"is_success": "true", "job_list": {"total_count": 1, "jobs": []}})
     job = {"job_id": 1, "name": "n", "job_type": "t", "status": "job_init"}
@@ -158,14 +158,14 @@ def test_a_call_is_patient_with_a_list_that_ends_early() -> None:
     assert list(walk.accept(hold(first, cut).result)) == []
     second = walk.next_call()
     assert second
-    told = hold(second, cut, cut, whole)
-    assert [found.job_id for found in walk.accept(told.result)] == [1]
-    assert len(told.pauses) == 2
+    expected = hold(second, cut, cut, whole)
+    assert [found.job_id for found in walk.accept(expected.result)] == [1]
+    assert len(expected.pauses) == 2
     assert walk.next_call() is None
 
 
 def test_a_count_that_lags_behind_deletions_hides_nothing() -> None:
-    """What has moved up before the empty page is found, and the list is not red for that."""
+    """What has moved up before the empty page is found, and the walk does not fail."""
 
     class Lagging(Service):
         def page(self, limit: int, offset: int) -> flink.Page[int]:
@@ -196,7 +196,7 @@ def test_a_list_that_holds_fewer_than_it_counts_is_not_taken_for_whole(count: in
 
 @pytest.mark.parametrize("total", [100, 300, 1000])
 def test_a_service_that_takes_no_notice_of_the_offset_ends(total: int) -> None:
-    """It returns the same page again and again: of what follows nobody knows, whatever its count says."""
+    """It returns the same page again and again: what follows is unknown, whatever the count is."""
 
     class Stuck(Service):
         def page(self, limit: int, offset: int) -> flink.Page[int]:
@@ -250,7 +250,7 @@ def test_a_deletion_before_the_page_hides_nothing() -> None:
 
 
 def test_deletions_one_after_the_other_hide_nothing() -> None:
-    """The last item moves out of the way of each look for it; the test below found this, once in many runs."""
+    """The last item moves away from each request for it; the test below found this, once in many runs."""
     service = Service(list(range(200)))
 
     def nothing(ids: list[int]) -> None:

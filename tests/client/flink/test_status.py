@@ -89,7 +89,7 @@ def test_a_job_without_a_record_is_waited_for() -> None:
 
 
 def test_a_job_that_does_not_exist_has_failed() -> None:
-    """The reason says so."""
+    """The reason is that."""
     tracker = JobTracker([1, 2], "stopped")
     tracker.record(1, None)
     tracker.record(2, job("job_canceling", 2))
@@ -197,7 +197,7 @@ def test_restart_when_exception_is_read_from_job_config(raw: dict[str, Any], exp
 
 
 def saved(before: FlinkJob, *seen: FlinkJob) -> JobTracker:
-    """JobTracker a job that was asked for a savepoint at 100, and has ten seconds to show it."""
+    """Track a job whose savepoint was requested at 100, with a grace period of ten seconds."""
     tracker = JobTracker([1], "saved", {1: snapshot_of(before)}, requested_at=100, grace_period=10)
     for each in seen:
         tracker.record(1, each)
@@ -256,8 +256,8 @@ RESTARTING: dict[str, Any] = {"raw": {"job_config": {"restart_when_exception": T
 
 def test_a_job_is_ready_for_its_stop_when_it_has_restarted() -> None:
     """A job without a request, and one whose request ended with its run; no other."""
-    asked = {each: ["job_running", None, None] for each in (2, 3)}
-    tracker = JobTracker([1, 2, 3], "stopped", asked, requested_at=100, grace_period=10)
+    baseline = {each: ["job_running", None, None] for each in (2, 3)}
+    tracker = JobTracker([1, 2, 3], "stopped", baseline, requested_at=100, grace_period=10)
     for status, ready in (("job_running_exception", []), ("job_submitting", [1, 2]), ("job_canceling", [])):
         tracker.record(1, job(status, 1, **RESTARTING))
         tracker.record(2, job(status, 2, **RESTARTING))

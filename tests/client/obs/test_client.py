@@ -27,7 +27,7 @@ def test_botocore_repeats_with_growing_pauses(account_at: Any) -> None:
 
 
 def test_the_region_is_that_of_the_connection(account_at: Any) -> None:
-    """Whatever the environment says."""
+    """Whatever the environment has."""
     made = client(account_at(ENDPOINT))
     assert (made.meta.region_name, made.meta.endpoint_url) == ("cn-north-4", ENDPOINT)
 
@@ -46,8 +46,8 @@ def test_a_key_that_is_renewed_signs_the_next_request(account_at: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["botocore.auth", "botocore.endpoint"])
-def test_what_botocore_logs_is_blotted_from_then_on(name: str) -> None:
-    """In the loggers that tell of signed requests, once."""
+def test_botocores_logs_are_redacted_from_then_on(name: str) -> None:
+    """By one filter on the loggers of signed requests."""
     redact_logs()
     redact_logs()
     assert [type(each) for each in logging.getLogger(name).filters].count(RedactingFilter) == 1
@@ -56,6 +56,6 @@ def test_what_botocore_logs_is_blotted_from_then_on(name: str) -> None:
 
 def test_boto3_has_all_of_a_key() -> None:
     """Access key, secret key and token, of the moment."""
-    living = CurrentCredentials(lambda: AccessKey("AK", "SK", "TOKEN"))
-    assert tuple(living.get_frozen_credentials())[:3] == ("AK", "SK", "TOKEN")
-    assert (living.access_key, living.secret_key, living.token) == ("AK", "SK", "TOKEN")
+    credentials = CurrentCredentials(lambda: AccessKey("AK", "SK", "TOKEN"))
+    assert tuple(credentials.get_frozen_credentials())[:3] == ("AK", "SK", "TOKEN")
+    assert (credentials.access_key, credentials.secret_key, credentials.token) == ("AK", "SK", "TOKEN")

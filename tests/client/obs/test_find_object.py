@@ -1,4 +1,4 @@
-"""Looking an object up as a flow: what is asked, and what is made of each answer."""
+"""Finding an object by a flow: its requests, and the outcome of each response."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ def account(endpoint: str = "http://127.0.0.1:9000", token: str | None = None) -
     return Account("cn-north-4", Project("p", "cn-north-4", endpoint, key), key, endpoint, endpoint, endpoint)
 
 
-def look(*answers: Any, bucket_known: bool = False, **about: Any) -> FlowResult:
-    """Look the object up."""
+def find(*answers: Any, bucket_known: bool = False, **about: Any) -> FlowResult:
+    """Run the flow."""
     return run_flow(find_object_flow(PLACE, account(**about), noon, bucket_known=bucket_known), *answers)
 
 
-def test_what_is_asked() -> None:
+def test_one_head_request_is_sent() -> None:
     """HEAD of the encoded key, signed as S3 v4 for the region, and nothing else that is not needed."""
-    told = look(answer(200, b"", **FOUND))
-    (request,) = told.requests
+    flow = find(answer(200, b"", **FOUND))
+    (request,) = flow.requests
     assert (request.operation, request.method) == ("HeadObject", "HEAD")
     assert request.url == "http://127.0.0.1:9000/obs-test/dir%20one/%C3%A4~.zip"
     headers = dict(request.headers)
@@ -65,7 +65,7 @@ def test_what_is_asked() -> None:
     assert headers["X-Amz-Content-SHA256"] == "UNSIGNED-PAYLOAD"
     assert request.secrets == (headers["Authorization"].rpartition("=")[2],)
     assert len(request.secrets[0]) == 64
-    assert told.result == FACTS
+    assert flow.result == FACTS
 
 
 def signature_of(request: Request, secret: str) -> str:
@@ -83,26 +83,26 @@ def signature_of(request: Request, secret: str) -> str:
 
 def test_it_is_signed_with_the_secret_key() -> None:
     """As botocore signs; another secret gives another signature."""
-    (request,) = look(answer(200, b"", **FOUND)).requests
+    (request,) = find(answer(200, b"", **FOUND)).requests
     assert request.secrets == (signature_of(request, "SK"),)
     assert request.secrets != (signature_of(request, "another"),)
 
 
 def test_a_security_token_is_sent_and_secret() -> None:
     """Of temporary keys."""
-    (request,) = look(answer(200, b"", **FOUND), token="the-token").requests
+    (request,) = find(answer(200, b"", **FOUND), token="the-token").requests
     assert dict(request.headers)["X-Amz-Security-Token"] == "the-token"
     assert request.secrets[1:] == ("the-token",)
 
 
 def test_the_bucket_is_part_of_the_host_in_the_cloud() -> None:
     """OBS takes virtual-hosted addresses only."""
-    told = look(answer(404), answer(404), endpoint="https://obs.cn-north-4.myhuaweicloud.com")
-    assert [request.url for request in told.requests] == [
+    flow = find(answer(404), answer(404), endpoint="https://obs.cn-north-4.myhuaweicloud.com")
+    assert [request.url for request in flow.requests] == [
         "https://obs-test.obs.cn-north-4.myhuaweicloud.com/dir%20one/%C3%A4~.zip",
         "https://obs-test.obs.cn-north-4.myhuaweicloud.com/",
     ]
-    assert dict(told.requests[0].headers)["Host"] == "obs-test.obs.cn-north-4.myhuaweicloud.com"
+    assert dict(flow.requests[0].headers)["Host"] == "obs-test.obs.cn-north-4.myhuaweicloud.com"
 
 
 @pytest.mark.parametrize(
@@ -117,9 +117,9 @@ def test_the_bucket_is_part_of_the_host_in_the_cloud() -> None:
         ({"x_amz_restore": 'ongoing-request="true"'}, {}),
     ],
 )
-def test_what_the_headers_tell(headers: dict[str, str], changes: dict[str, Any]) -> None:
+def test_facts_are_read_from_the_headers(headers: dict[str, str], changes: dict[str, Any]) -> None:
     """Version, tier, encryption, whether it was taken out of an archive tier."""
-    assert look(answer(200, b"", **FOUND, **headers)).result == replace(FACTS, **changes)
+    assert find(answer(200, b"", **FOUND, **headers)).result == replace(FACTS, **changes)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_what_the_headers_tell(headers: dict[str, str], changes: dict[str, Any])
 def test_headers_that_describe_no_object(wrong: dict[str, Any]) -> None:
     """Are an unexpected response to HeadObject, in boto3's path too."""
     headers = {name: value for name, value in (FOUND | wrong).items() if value is not None}
-    error = look(answer(200, b"", **headers)).error
+    error = find(answer(200, b"", **headers)).error
     assert isinstance(error, UnexpectedReplyError)
     assert (error.operation, error.status) == ("HeadObject", 200)
     assert next(iter(wrong)).replace("_", "-") in error.message
@@ -147,8 +147,8 @@ def test_headers_that_describe_no_object(wrong: dict[str, Any]) -> None:
 )
 def test_the_time_of_the_last_write_is_utc(written: str) -> None:
     """Wherever this machine is; a time without a zone is UTC too, as HTTP has no other."""
-    told = look(answer(200, b"", **(FOUND | {"last_modified": written})))
-    assert told.result == FACTS
+    flow = find(answer(200, b"", **(FOUND | {"last_modified": written})))
+    assert flow.result == FACTS
 
 
 @pytest.mark.parametrize(
@@ -157,27 +157,27 @@ def test_the_time_of_the_last_write_is_utc(written: str) -> None:
 def test_keys_are_encoded_as_s3_does(key: str, path: str) -> None:
     """All but letters, digits, hyphens, dots, underscores, tildes, and the slashes between directories."""
     place = ObsLocation("obs-test", key)
-    told = run_flow(find_object_flow(place, account(), noon), answer(200, b"", **FOUND))
-    assert told.requests[0].url == f"http://127.0.0.1:9000/obs-test/{path}"
+    flow = run_flow(find_object_flow(place, account(), noon), answer(200, b"", **FOUND))
+    assert flow.requests[0].url == f"http://127.0.0.1:9000/obs-test/{path}"
 
 
 def test_what_is_not_there_yet() -> None:
-    """The bucket is asked for, so that a missing one is told from a missing object."""
-    told = look(answer(404), answer(200))
-    assert (told.result, told.error) == (None, None)
-    assert [(request.operation, request.method, request.url) for request in told.requests][1:] == [
+    """The bucket is requested too: a missing bucket is an error, a missing object is None."""
+    flow = find(answer(404), answer(200))
+    assert (flow.result, flow.error) == (None, None)
+    assert [(request.operation, request.method, request.url) for request in flow.requests][1:] == [
         ("HeadBucket", "HEAD", "http://127.0.0.1:9000/obs-test")
     ]
 
 
-def test_a_bucket_that_is_known_is_not_asked_for() -> None:
+def test_a_known_bucket_is_not_requested() -> None:
     """One request less for each of a thousand waits."""
-    assert look(answer(404), bucket_known=True).result is None
+    assert find(answer(404), bucket_known=True).result is None
 
 
 def test_a_bucket_that_is_not_there() -> None:
     """Waiting will not help."""
-    error = look(answer(404), answer(404)).error
+    error = find(answer(404), answer(404)).error
     assert isinstance(error, RefusedError)
     assert str(error) == (
         "HeadBucket: HTTP 404 NoSuchBucket: there is no bucket 'obs-test'. "
@@ -192,10 +192,10 @@ def test_a_bucket_that_is_not_there() -> None:
     assert str(no_such_bucket("obs-test")) == str(error)
 
 
-def test_a_bucket_is_asked_for_unless_it_is_known() -> None:
-    """Who says nothing has not seen it."""
-    told = run_flow(find_object_flow(PLACE, account(), noon), answer(404), answer(200))
-    assert [request.operation for request in told.requests] == ["HeadObject", "HeadBucket"]
+def test_the_bucket_is_requested_unless_it_is_known() -> None:
+    """By default it is not."""
+    flow = run_flow(find_object_flow(PLACE, account(), noon), answer(404), answer(200))
+    assert [request.operation for request in flow.requests] == ["HeadObject", "HeadBucket"]
 
 
 @pytest.mark.parametrize(
@@ -208,8 +208,8 @@ def test_a_bucket_is_asked_for_unless_it_is_known() -> None:
     ],
 )
 def test_a_bucket_that_is_refused_is_not_known(status: int, kind: type[ServiceError]) -> None:
-    """Nobody waits for an object in it; boto3's way says the same."""
-    error = look(answer(404), answer(status, b"", x_amz_request_id="r1")).error
+    """Waiting for an object in it does not help; the error is that of boto3's path."""
+    error = find(answer(404), answer(status, b"", x_amz_request_id="r1")).error
     assert type(error) is kind
     assert (error.operation, error.status, error.request_id) == ("HeadBucket", status, "r1")
     assert error.message.startswith("obs://obs-test: ")
@@ -222,13 +222,13 @@ def test_a_bucket_that_is_refused_is_not_known(status: int, kind: type[ServiceEr
     assert (type(raised.value), raised.value.operation) == (kind, "HeadBucket")
 
 
-def test_a_refusal_is_asked_why() -> None:
-    """HEAD has no body that could say it: one byte is asked for, and its refusal is told."""
-    why = answer(403, ERROR % (b"AccessDenied", b"no right"), x_amz_request_id="r1")
-    told = look(answer(403), why)
-    assert [(request.operation, request.method) for request in told.requests][1:] == [("GetObject", "GET")]
-    assert dict(told.requests[1].headers)["Range"] == "bytes=0-0"
-    error = told.error
+def test_a_refusal_is_explained_by_a_get() -> None:
+    """HEAD has no body with a reason: the refusal of a GET of one byte is raised."""
+    why = answer(403, ERROR % (b"AccessDenied", b"no expected"), x_amz_request_id="r1")
+    flow = find(answer(403), why)
+    assert [(request.operation, request.method) for request in flow.requests][1:] == [("GetObject", "GET")]
+    assert dict(flow.requests[1].headers)["Range"] == "bytes=0-0"
+    error = flow.error
     assert isinstance(error, PermissionDeniedError)
     assert (error.operation, error.status, error.code, error.request_id) == (
         "HeadObject",
@@ -236,14 +236,14 @@ def test_a_refusal_is_asked_why() -> None:
         "AccessDenied",
         "r1",
     )
-    assert error.message == "obs://obs-test/dir one/ä~.zip: no right"
+    assert error.message == "obs://obs-test/dir one/ä~.zip: no expected"
     assert error.advice == "The access key needs the permission to read this bucket and its objects."
 
 
 @pytest.mark.parametrize("status", [200, 206])
 def test_a_refusal_that_is_none_the_second_time(status: int) -> None:
-    """The first is told: what a byte says cannot explain it."""
-    error = look(answer(403), answer(status, b"P")).error
+    """The first is raised: the second does not explain it."""
+    error = find(answer(403), answer(status, b"P")).error
     assert (error.status, error.code) == (403, "403")
     assert error.message.endswith(": no message")
 
@@ -269,21 +269,21 @@ def test_a_refusal_that_is_none_the_second_time(status: int) -> None:
 )
 def test_refusals_have_their_kinds(status: int, code: bytes, kind: type[ServiceError]) -> None:
     """By the service's code first, by the status else."""
-    error = look(answer(status), answer(status, ERROR % (code, b"words"))).error
+    error = find(answer(status), answer(status, ERROR % (code, b"words"))).error
     assert type(error) is kind
     assert (error.status, error.code) == (status, code.decode())
 
 
-def test_only_a_missing_right_has_advice_of_its_own() -> None:
-    """Everything else says what its kind says."""
-    said = {
+def test_only_a_missing_permission_has_advice_of_its_own() -> None:
+    """Any other has that of its class."""
+    advice = {
         status: service_error("HeadObject", PLACE, status, "X", "m", None).advice
         for status in (401, 403, 429, 500, 400)
     }
-    right = "The access key needs the permission to read this bucket and its objects."
-    assert said == {
-        401: right,
-        403: right,
+    expected = "The access key needs the permission to read this bucket and its objects."
+    assert advice == {
+        401: expected,
+        403: expected,
         429: ThrottledError.advice,
         500: UnavailableError.advice,
         400: RefusedError.advice,
@@ -291,7 +291,7 @@ def test_only_a_missing_right_has_advice_of_its_own() -> None:
 
 
 def test_an_object_that_was_replaced() -> None:
-    """It says which, and what to do."""
+    """The error names it, and what to do."""
     error = object_replaced(PLACE, 412, "PreconditionFailed", "r1")
     assert isinstance(error, ReplacedError)
     assert str(error) == (
@@ -309,7 +309,7 @@ def test_an_object_that_was_replaced() -> None:
         ("nothing %s", ("secret",), "nothing secret"),
     ],
 )
-def test_botocores_logs_are_blotted(logged: str, arguments: tuple[str, ...], shown: str) -> None:
+def test_botocores_logs_are_redacted(logged: str, arguments: tuple[str, ...], shown: str) -> None:
     """And every record passes, the harmless ones untouched."""
     record = logging.LogRecord("botocore.auth", logging.DEBUG, "f", 1, logged, arguments, None)
     assert RedactingFilter().filter(record) is True

@@ -26,7 +26,7 @@ ABOUT: dict[str, Any] = {"Name": "obs-test", "Prefix": "dir/", "IsTruncated": Fa
 
 
 def listed(key: str) -> dict[str, Any]:
-    """Make what a listing says of an object."""
+    """Return an entry of a listing."""
     return {"Key": key, "Size": 7, "ETag": f'"{key}"', "LastModified": TIME}
 
 
@@ -46,7 +46,7 @@ def test_a_directory_holds_objects_and_directories(s3_client: Any, s3_script: St
 
 
 def test_a_directory_that_is_not_there(s3_client: Any, s3_script: Stubber) -> None:
-    """Is told from one that is empty, which an object of its name stands for; a bucket may be empty without."""
+    """It differs from an empty one, which an object of its name stands for; a bucket may be empty without."""
     s3_script.add_response("list_objects", ABOUT)
     assert list_entries(s3_client, PLACE) is None
     s3_script.add_response("list_objects", ABOUT | {"Contents": [listed("dir/")]})
@@ -65,7 +65,7 @@ def test_all_keys_of_a_directory_are_listed(s3_client: Any, s3_script: Stubber) 
 
 
 def test_one_key_shows_that_there_is_a_directory(s3_client: Any, s3_script: Stubber) -> None:
-    """More are not asked for."""
+    """No more are requested."""
     s3_script.add_response(
         "list_objects", ABOUT | {"Contents": [listed("dir/a")], "IsTruncated": True}, BELOW | {"MaxKeys": 1}
     )
@@ -74,15 +74,15 @@ def test_one_key_shows_that_there_is_a_directory(s3_client: Any, s3_script: Stub
     assert not has_objects(s3_client, PLACE)
 
 
-@pytest.mark.parametrize("ask", [list_entries, list_keys, has_objects])
-def test_what_cannot_be_listed_is_of_our_tree(s3_client: Any, s3_script: Stubber, ask: Any) -> None:
+@pytest.mark.parametrize("list_", [list_entries, list_keys, has_objects])
+def test_what_cannot_be_listed_raises_our_errors(s3_client: Any, s3_script: Stubber, list_: Any) -> None:
     """A bucket that is missing, or may not be listed."""
     s3_script.add_client_error("list_objects", "NoSuchBucket", "x", 404)
     with pytest.raises(RefusedError, match=r"^ListObjects: HTTP 404 NoSuchBucket: there is no bucket 'obs-test'"):
-        ask(s3_client, PLACE)
+        list_(s3_client, PLACE)
     s3_script.add_client_error("list_objects", "AccessDenied", "no", 403)
     with pytest.raises(PermissionDeniedError, match="the permission to list the objects of this bucket"):
-        ask(s3_client, PLACE)
+        list_(s3_client, PLACE)
 
 
 class Listing:
@@ -105,7 +105,7 @@ class Listing:
 
 
 def test_a_page_of_a_listing_may_have_nothing() -> None:
-    """Then boto3 leaves out the list."""
+    """Then boto3 omits the list."""
     entry = {"Key": "d/a.zip", "Size": 1, "ETag": '"e"', "LastModified": datetime(2026, 1, 1, tzinfo=UTC)}
     client: Any = Listing(
         {}, {"From": "d/a", "Contents": [entry]}, {"From": "d/b", "CommonPrefixes": [{"Prefix": "d/b/"}]}

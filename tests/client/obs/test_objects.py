@@ -1,4 +1,4 @@
-"""Listing, writing and copying in OBS: what boto3 is asked, and what is made of its answers and errors."""
+"""Listing, writing and copying in OBS: the requests of boto3, and the outcome of its responses and errors."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ DATE = {"HTTPHeaders": {"date": "Thu, 15 Jan 2026 12:30:00 GMT"}, "HTTPStatusCod
 
 def test_a_directory_is_listed_page_by_page(s3_client: Any, s3_script: Stubber) -> None:
     """Below its name with a slash, not deeper; the moment is the store's on the first page."""
-    asked_for = {"Bucket": "obs-test", "Prefix": "dir/", "Delimiter": "/"}
+    parameters = {"Bucket": "obs-test", "Prefix": "dir/", "Delimiter": "/"}
     one = {"Key": "dir/a", "LastModified": TIME, "Size": 1}
     two = {"Key": "dir/b", "LastModified": TIME, "Size": 1}
     later = DATE | {"HTTPHeaders": {"date": "Thu, 15 Jan 2026 12:31:00 GMT"}}
     about = {"Name": "obs-test", "Prefix": "dir/"}
     first = {**about, "Contents": [one], "IsTruncated": True, "NextMarker": "dir/a", "ResponseMetadata": DATE}
-    s3_script.add_response("list_objects", first, asked_for)
+    s3_script.add_response("list_objects", first, parameters)
     second = {**about, "Contents": [two], "IsTruncated": False, "ResponseMetadata": later}
-    s3_script.add_response("list_objects", second, asked_for | {"Marker": "dir/a"})
+    s3_script.add_response("list_objects", second, parameters | {"Marker": "dir/a"})
     listing = list_objects(s3_client, ObsLocation("obs-test", "dir"))
     assert listing == Listing((("dir/a", TIME), ("dir/b", TIME)), TIME + timedelta(minutes=30))
 
@@ -101,7 +101,7 @@ def test_an_object_is_copied_if_it_is_the_one_that_was_seen(s3_client: Any, s3_s
 def test_an_object_that_is_another_or_gone_is_not_copied(
     s3_client: Any, s3_script: Stubber, status: int, code: str
 ) -> None:
-    """Told of what was to be copied, and not of where to."""
+    """The error names the source, and not the target."""
     s3_script.add_client_error("copy_object", code, "x", status, response_meta={"RequestId": "r1"})
     with pytest.raises(ReplacedError) as raised:
         copy_object(s3_client, PLACE, ObjectFacts(1, "e1", "t"), ObsLocation("obs-other", "b.zip"))
@@ -112,7 +112,7 @@ def test_an_object_that_is_another_or_gone_is_not_copied(
 
 @pytest.mark.parametrize("answer", [{}, {"CopyObjectResult": {}}])
 def test_a_copy_without_a_tag_is_none(s3_client: Any, s3_script: Stubber, answer: Any) -> None:
-    """OBS may say 200 before it has copied, and fail then (obs_04_0082); a retry may help."""
+    """OBS may return 200 before it has copied, and fail then (obs_04_0082); a retry may help."""
     s3_script.add_response("copy_object", answer)
     with pytest.raises(UnavailableError) as raised:
         copy_object(s3_client, PLACE, ObjectFacts(1, "e1", "t"), ObsLocation("obs-other", "b.zip"))
@@ -122,7 +122,7 @@ def test_a_copy_without_a_tag_is_none(s3_client: Any, s3_script: Stubber, answer
 
 
 def test_an_object_is_removed(s3_client: Any, s3_script: Stubber) -> None:
-    """One that is gone already is no error; a missing bucket is."""
+    """A missing object is ignored; a missing bucket is an error."""
     s3_script.add_response("delete_object", {}, {"Bucket": "obs-test", "Key": "dir/a.zip"})
     delete_object(s3_client, PLACE)
     s3_script.add_client_error("delete_object", "NoSuchKey", "x", 404)
@@ -144,7 +144,7 @@ def test_a_file_is_uploaded(s3_client: Any, s3_script: Stubber) -> None:
 
 
 def test_a_file_of_any_type_is_uploaded(s3_client: Any, s3_script: Stubber) -> None:
-    """As what it is said to be."""
+    """With the given content type."""
     expected = {"Bucket": "obs-test", "Key": "dir/a.zip", "Body": ANY, "ContentType": "text/plain",
                 "ChecksumAlgorithm": ANY}  # fmt: skip
     s3_script.add_response("put_object", {}, expected)
@@ -163,14 +163,14 @@ WRITES: dict[str, tuple[str, Any]] = {
 
 @pytest.mark.parametrize("operation", WRITES)
 def test_a_bucket_that_is_not_there(s3_client: Any, s3_script: Stubber, operation: str) -> None:
-    """Whatever is written, the bucket is named, and what was asked."""
+    """The error names the bucket and the operation, whatever is written."""
     method, write = WRITES[operation]
     s3_script.add_client_error(method, "NoSuchBucket", "x", 404, response_meta={"RequestId": "r1"})
-    told = "PutObject" if operation == "upload" else operation
+    operation_name = "PutObject" if operation == "upload" else operation
     with pytest.raises(RefusedError) as raised:
         write(s3_client)
     assert str(raised.value) == (
-        f"{told}: HTTP 404 NoSuchBucket: there is no bucket 'obs-test' (request id r1). "
+        f"{operation_name}: HTTP 404 NoSuchBucket: there is no bucket 'obs-test' (request id r1). "
         "Check the bucket's name and the region and obs_endpoint of the connection."
     )
 
@@ -183,10 +183,10 @@ def test_the_bucket_that_a_copy_misses_is_that_of_the_target(s3_client: Any, s3_
 
 
 @pytest.mark.parametrize("operation", ["PutObject", "upload"])
-def test_a_404_of_a_write_that_names_no_bucket_is_told_as_it_is(
+def test_a_404_of_a_write_without_a_code_is_raised_as_it_is(
     s3_client: Any, s3_script: Stubber, operation: str
 ) -> None:
-    """Of a proxy, say: nobody knows that the bucket is missing."""
+    """It may be of a proxy: the bucket need not be missing."""
     method, write = WRITES[operation]
     s3_script.add_client_error(method, "404", "Not Found", 404)
     with pytest.raises(RefusedError, match=r"^PutObject: HTTP 404 404: obs://obs-test/dir/a\.zip: Not Found\. "):
@@ -202,8 +202,8 @@ def test_a_refusal_to_write(s3_client: Any, s3_script: Stubber, operation: str) 
         write(s3_client)
     error = raised.value
     found = (error.operation, error.status, error.code, error.message, error.request_id)
-    told = "PutObject" if operation == "upload" else operation
-    assert found == (told, 500, "InternalError", "obs://obs-test/dir/a.zip: oops", "r1")
+    operation_name = "PutObject" if operation == "upload" else operation
+    assert found == (operation_name, 500, "InternalError", "obs://obs-test/dir/a.zip: oops", "r1")
 
 
 @pytest.mark.parametrize(
@@ -213,8 +213,8 @@ def test_a_refusal_to_write(s3_client: Any, s3_script: Stubber, operation: str) 
         ("CopyObject", "to read the source, and to write to the bucket of the copy"),
     ],
 )
-def test_a_missing_right_is_named(s3_client: Any, s3_script: Stubber, operation: str, right: str) -> None:
-    """By what was to be done: who may not write is not helped by a right to read."""
+def test_a_missing_permission_is_named(s3_client: Any, s3_script: Stubber, operation: str, right: str) -> None:
+    """The one that the operation needs."""
     method, write = WRITES[operation]
     s3_script.add_client_error(method, "AccessDenied", "no", 403)
     with pytest.raises(PermissionDeniedError) as raised:
@@ -230,14 +230,14 @@ def described(**headers: str) -> dict[str, Any]:
 
 
 def test_an_object_is_found(s3_client: Any, s3_script: Stubber) -> None:
-    """With all that its headers tell."""
-    told = described(
+    """With all facts of its headers."""
+    operation_name = described(
         x_amz_version_id="v1",
         x_amz_storage_class="COLD",
         x_amz_server_side_encryption="aws:kms",
         x_amz_restore='ongoing-request="false"',
     )
-    s3_script.add_response("head_object", told, {"Bucket": "obs-test", "Key": "dir/a.zip"})
+    s3_script.add_response("head_object", operation_name, {"Bucket": "obs-test", "Key": "dir/a.zip"})
     facts = ObjectFacts(7, "e1", TIME.isoformat(), "v1", "COLD", encrypted=True, restored=True)
     assert find_object(s3_client, PLACE) == facts
     assert facts.readable
@@ -249,7 +249,7 @@ def test_an_object_is_found(s3_client: Any, s3_script: Stubber) -> None:
 
 
 def test_an_object_that_is_not_there_yet(s3_client: Any, s3_script: Stubber) -> None:
-    """Its bucket is asked for."""
+    """Its bucket is requested."""
     s3_script.add_client_error("head_object", "404", "", 404)
     s3_script.add_response("head_bucket", {}, {"Bucket": "obs-test"})
     assert find_object(s3_client, PLACE) is None
@@ -264,8 +264,8 @@ def test_an_object_that_is_not_there_yet(s3_client: Any, s3_script: Stubber) -> 
 
 
 @pytest.mark.parametrize("code", ["403", "InvalidAccessKeyId"])
-def test_a_refused_look_is_asked_why(s3_client: Any, s3_script: Stubber, code: str) -> None:
-    """By one byte, whose refusal has words; if it has none, the look's own is told."""
+def test_a_refused_head_is_explained_by_a_get(s3_client: Any, s3_script: Stubber, code: str) -> None:
+    """Of one byte; if that is refused without a reason, the first refusal is raised."""
     s3_script.add_client_error("head_object", code, "", 403)
     expected = {"Bucket": "obs-test", "Key": "dir/a.zip", "Range": "bytes=0-0"}
     s3_script.add_client_error("get_object", "AccessDenied", "why", 403, expected_params=expected)
@@ -278,7 +278,7 @@ def test_a_refused_look_is_asked_why(s3_client: Any, s3_script: Stubber, code: s
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "said"),
+    ("error", "kind", "message"),
     [
         (HTTPClientError(error=NotSentError("PutObject", "h:1", "refused")), NotSentError, "refused"),
         (HTTPClientError(error=ResponseLostError("PutObject", "h:1", "cut")), ResponseLostError, "cut"),
@@ -292,12 +292,12 @@ def test_a_refused_look_is_asked_why(s3_client: Any, s3_script: Stubber, code: s
     ],
     ids=repr,
 )
-def test_whatever_boto3_raises_is_of_our_tree(error: Exception, kind: type[DliClientError], said: str) -> None:
-    """What was never sent is told from what may have acted; operation, place and reason are kept."""
+def test_every_error_of_boto3_becomes_ours(error: Exception, kind: type[DliClientError], message: str) -> None:
+    """A request that was never sent differs from one that may have acted; operation, place and reason are kept."""
     with pytest.raises(kind) as raised, client_errors("PutObject", PLACE):
         raise error
     assert type(raised.value) is kind
-    assert said in str(raised.value)
+    assert message in str(raised.value)
     assert "obs://obs-test/dir/a.zip" in str(raised.value)
     assert kind is ConfigurationError or str(raised.value).startswith("PutObject: ")
 
@@ -326,7 +326,7 @@ def test_the_md5() -> None:
     assert ObjectFacts(1, f"{digest}-2", "t").md5 is None
 
 
-def test_an_upload_reads_in_the_thread_that_asked_for_it(s3_client: Any, s3_script: Stubber) -> None:
+def test_an_upload_reads_in_the_thread_of_its_caller(s3_client: Any, s3_script: Stubber) -> None:
     """Its source is one connection, read from front to back."""
     threads = set()
 
@@ -343,8 +343,8 @@ def test_an_upload_reads_in_the_thread_that_asked_for_it(s3_client: Any, s3_scri
     assert threads == {threading.get_ident()}
 
 
-def test_a_permission_that_is_missing_is_no_missing_object() -> None:
-    """Nor is another 404 than those that say so; see the OBS facts of :func:`asked`."""
+def test_a_missing_permission_differs_from_a_missing_object() -> None:
+    """So does a 404 with another code."""
     assert _error_class(404, "NoSuchKey") is MissingError
     assert _error_class(404, "Other") is RefusedError
     assert _error_class(403, "NoSuchKey") is PermissionDeniedError

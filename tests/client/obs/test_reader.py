@@ -79,8 +79,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         store = self.server
-        asked = self.headers.get("Range")
-        store.requests.append((self.command, self.path, asked))
+        requested = self.headers.get("Range")
+        store.requests.append((self.command, self.path, requested))
         if store.status:
             return self.refuse(store.status, store.code)
         if self.path.strip("/") in store.missing:
@@ -88,8 +88,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers.get("If-Match") not in (None, store.headers.get("ETag", store.etag)):
             return self.refuse(412, "PreconditionFailed")
         first, last = 0, len(BYTES) - 1
-        if asked and not store.whole:
-            first, last = (int(n) for n in asked.removeprefix("bytes=").split("-"))
+        if requested and not store.whole:
+            first, last = (int(n) for n in requested.removeprefix("bytes=").split("-"))
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {first}-{last}/{len(BYTES)}")
         else:
@@ -115,7 +115,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def refuse(self, status: int, code: str) -> None:
-        body = f"<Error><Code>{code}</Code><Message>told {code}</Message></Error>".encode()
+        body = f"<Error><Code>{code}</Code><Message>reason {code}</Message></Error>".encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("x-amz-request-id", "r-1")
@@ -216,7 +216,7 @@ AWS = {
 
 
 def settings_of(client: Any) -> dict[str, Any]:
-    """Give all that a client was set up with."""
+    """Return all settings of a client."""
     return {**vars(client.meta.config), "endpoint": client.meta.endpoint_url}
 
 
@@ -224,7 +224,7 @@ def settings_of(client: Any) -> dict[str, Any]:
 def test_what_is_meant_for_aws_changes_nothing(
     name: str, account_at: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, store: Store
 ) -> None:
-    """Neither its variables nor its files are ours: what is set up is what the connection says."""
+    """Neither its variables nor its files are ours: the settings are those of the connection."""
     account = account_at(store.url)
     plain = settings_of(obs_client(account))
     (tmp_path / ".aws").mkdir()
@@ -237,7 +237,7 @@ def test_what_is_meant_for_aws_changes_nothing(
     assert find_object(client, PLACE)
 
 
-def test_what_no_client_can_be_made_of_is_of_our_tree(account_at: Any) -> None:
+def test_what_no_client_can_be_made_of_is_our_error(account_at: Any) -> None:
     """A region or an endpoint that boto3 does not take."""
     good = account_at("http://127.0.0.1:9000")
     advice = "check region and obs_endpoint"
@@ -311,7 +311,7 @@ def test_it_goes_back_to_the_beginning(reader: ObjectReader, store: Store) -> No
     ],
     ids=str,
 )
-def test_what_obs_says_of_an_object_is_kept(
+def test_all_facts_of_an_object_are_kept(
     client: Any, store: Store, headers: dict[str, str], md5: str | None, readable: bool
 ) -> None:
     """Whether its tag is an MD5, and whether it lies where it cannot be read."""
@@ -326,7 +326,7 @@ def test_what_obs_says_of_an_object_is_kept(
             ObjectReader(client, PLACE, facts)
 
 
-def test_the_version_that_was_looked_up_is_the_one_that_is_read(client: Any, store: Store) -> None:
+def test_the_version_that_was_found_is_the_one_that_is_read(client: Any, store: Store) -> None:
     """By its id, in a bucket that keeps versions."""
     store.headers = {"x-amz-version-id": "v1"}
     facts = find_object(client, PLACE)
@@ -340,9 +340,9 @@ def test_the_version_that_was_looked_up_is_the_one_that_is_read(client: Any, sto
 
 
 def test_a_refusal_of_head_is_explained_by_a_get(client: Any, store: Store) -> None:
-    """Of one byte: the answer to HEAD has no body that could say why."""
+    """Of one byte: a response to HEAD has no body with a reason."""
     store.status, store.code = 403, "AccessDenied"
-    with pytest.raises(PermissionDeniedError, match=r"GetObject: HTTP 403 AccessDenied: .*told AccessDenied"):
+    with pytest.raises(PermissionDeniedError, match=r"GetObject: HTTP 403 AccessDenied: .*reason AccessDenied"):
         find_object(client, PLACE)
     assert [r[2] for r in store.requests] == [None, "bytes=0-0"]
 
@@ -398,7 +398,7 @@ def test_resumptions_without_a_new_byte_are(reader: ObjectReader, store: Store) 
 
 
 def test_it_does_not_resume_for_ever(reader: ObjectReader, store: Store) -> None:
-    """A store that cuts each body is an error that says so."""
+    """A store that cuts each body is an error."""
     store.cuts = 1000
     with pytest.raises(ResponseLostError, match=r"obs://obs-test/dir/a.zip: cut 6 times"):
         reader.read()
@@ -413,14 +413,14 @@ def test_another_version_is_refused(reader: ObjectReader, store: Store) -> None:
         reader.read(10)
 
 
-def test_an_object_deleted_meanwhile_is_told(reader: ObjectReader, store: Store) -> None:
+def test_an_object_deleted_meanwhile_is_an_error(reader: ObjectReader, store: Store) -> None:
     """It was there a moment ago."""
     store.missing = {"obs-test/dir/a.zip"}
     with pytest.raises(UnavailableError, match="replaced or deleted while it was read"):
         reader.read(10)
 
 
-def test_an_answer_with_the_whole_object_is_not_taken_for_the_range(reader: ObjectReader, store: Store) -> None:
+def test_a_response_with_the_whole_object_is_refused(reader: ObjectReader, store: Store) -> None:
     """OBS gives all of it for a range that it does not like."""
     store.whole = True
     reader.seek(100)
@@ -441,20 +441,20 @@ def test_an_answer_with_the_whole_object_is_not_taken_for_the_range(reader: Obje
         (500, "InternalError", UnavailableError),
     ],
 )
-def test_refusals_are_of_our_tree(
+def test_refusals_are_our_errors(
     status: int, code: str, kind: type[DliClientError], reader: ObjectReader, store: Store
 ) -> None:
     """With status, code, words and request id."""
     store.status, store.code = status, code
     with pytest.raises(
-        kind, match=f"GetObject: HTTP {status} {code}: obs://obs-test/dir/a.zip: told {code}"
+        kind, match=f"GetObject: HTTP {status} {code}: obs://obs-test/dir/a.zip: reason {code}"
     ) as caught:
         reader.read(10)
     assert type(caught.value) is kind
     assert "r-1" in str(caught.value)
 
 
-def test_a_bucket_deleted_meanwhile_is_told(reader: ObjectReader, store: Store) -> None:
+def test_a_bucket_deleted_meanwhile_is_an_error(reader: ObjectReader, store: Store) -> None:
     """As a bucket that is not there, and not as an object that was replaced."""
     store.status, store.code = 404, "NoSuchBucket"
     with pytest.raises(RefusedError, match=r"^GetObject: HTTP 404 NoSuchBucket: there is no bucket 'obs-test' "):
@@ -462,7 +462,7 @@ def test_a_bucket_deleted_meanwhile_is_told(reader: ObjectReader, store: Store) 
 
 
 def test_nothing_listens(account_at: Any) -> None:
-    """A store out of reach is told apart."""
+    """The request was not sent."""
     client = obs_client(account_at("http://127.0.0.1:1"))
     with pytest.raises(NotSentError, match=r"could not reach obs://obs-test/dir/a\.zip"):
         find_object(client, PLACE)
@@ -477,7 +477,7 @@ def test_it_fills_a_buffer(reader: ObjectReader) -> None:
 
 
 def test_what_cannot_be_read_at_all(client: Any) -> None:
-    """An archive tier is told before anything is asked, with what to do."""
+    """An archive tier is refused before any request, with what to do."""
     with pytest.raises(RefusedError) as raised:
         ObjectReader(client, PLACE, ObjectFacts(1, "e", "t", storage_class="COLD"))
     error = raised.value
@@ -494,16 +494,16 @@ def test_errors_of_reading_name_the_operation(reader: ObjectReader, store: Store
     assert (lost.value.operation, lost.value.host) == ("GetObject", PLACE.url)
     store.cuts, store.whole = 0, True
     reader.seek(1)
-    with pytest.raises(UnexpectedReplyError) as whole:
+    with pytest.raises(UnexpectedReplyError) as caught:
         reader.read(5)
-    assert (whole.value.operation, whole.value.status) == ("GetObject", 200)
+    assert (caught.value.operation, caught.value.status) == ("GetObject", 200)
 
 
 @pytest.mark.parametrize(
     ("status", "given"), [(206, "bytes 1-5/10"), (206, None), (200, "bytes 0-3/10"), (200, None)]
 )
-def test_another_range_than_was_asked_for_is_refused(status: int, given: str | None) -> None:
-    """Whichever of status and range says so; and the body is let go."""
+def test_another_range_than_requested_is_refused(status: int, given: str | None) -> None:
+    """By status or range; the body is closed."""
     body = io.BytesIO(b"0123")
     reply = {"ResponseMetadata": {"HTTPStatusCode": status}, "ContentRange": given, "Body": body}
     client: Any = SimpleNamespace(get_object=lambda **_: reply)
@@ -513,14 +513,14 @@ def test_another_range_than_was_asked_for_is_refused(status: int, given: str | N
 
 
 def test_a_reader_that_was_refused_is_thrown_away_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python closes it; from 3.13 on it tells of what then goes wrong."""
-    told: list[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    """Python closes it; from 3.13 on it reports errors in that."""
+    errors: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", errors.append)
     facts = replace(FACTS, storage_class="COLD")
     with pytest.raises(RefusedError, match="storage class COLD"):
         ObjectReader(SimpleNamespace(), PLACE, facts)  # type: ignore[arg-type]
     gc.collect()
-    assert told == []
+    assert errors == []
     made = ObjectReader.__new__(ObjectReader)
     with suppress(RefusedError):
         made.__init__(SimpleNamespace(), PLACE, facts)  # type: ignore[misc]
@@ -530,14 +530,14 @@ def test_a_reader_that_was_refused_is_thrown_away_in_silence(monkeypatch: pytest
 
 def test_a_buffer_takes_no_more_than_it_has_room_for() -> None:
     """As of any file."""
-    asked: list[str] = []
+    requested: list[str] = []
 
     def get_object(**settings: Any) -> dict[str, Any]:
-        asked.append(settings["Range"])
+        requested.append(settings["Range"])
         status = {"HTTPStatusCode": 206}
         return {"ResponseMetadata": status, "ContentRange": "bytes 0-3/10", "Body": io.BytesIO(b"0123")}
 
     client: Any = SimpleNamespace(get_object=get_object)
     buffer = bytearray(4)
     assert ObjectReader(client, PLACE, FACTS).readinto(buffer) == 4
-    assert (bytes(buffer), asked) == (b"0123", ["bytes=0-3"])
+    assert (bytes(buffer), requested) == (b"0123", ["bytes=0-3"])

@@ -43,7 +43,7 @@ from tests.client.raw_server import RawServer
 PLACE = ObsLocation("obs-test", "dir/a.zip")
 DIRECTORY = ObsLocation("obs-test", "dir")
 FACTS = ObjectFacts(4, "e1", "2026-01-15T12:00:00+00:00")
-# One look without botocore's repetitions would be quicker; these keep it short.
+# One request without botocore's retries would be quicker; these keep it short.
 SHORT = Network(connect_timeout=1, read_timeout=1, total_timeout=1.5)
 HEADER = b'ETag: "e1"\r\nLast-Modified: Thu, 15 Jan 2026 12:00:00 GMT\r\n'
 PAGE = b"<!DOCTYPE html><html><body><form action='/login'>Log in</form></body></html>"
@@ -93,7 +93,7 @@ def account_of(account: Account, network: Network = SHORT) -> Account:
     return replace(account, network=network)
 
 
-def look_async(account: Account, place: ObsLocation = PLACE) -> Any:
+def find_async(account: Account, place: ObsLocation = PLACE) -> Any:
     async def main() -> Any:
         async with AsyncTransport(account.network) as transport:
             return await transport.arun(find_object_flow(place, account, utc_now))
@@ -126,9 +126,9 @@ LISTINGS: dict[str, Callable[[Account], Any]] = {
     "list_keys": by_boto3(lambda client: list_keys(client, DIRECTORY)),
     "has_objects": by_boto3(lambda client: has_objects(client, DIRECTORY)),
 }
-LOOKS: dict[str, Callable[[Account], Any]] = {
+FINDS: dict[str, Callable[[Account], Any]] = {
     "find_object": by_boto3(lambda client: find_object(client, PLACE)),
-    "find_object_flow": look_async,
+    "find_object_flow": find_async,
 }
 WRITES: dict[str, Callable[[Account], Any]] = {
     "put_object": by_boto3(lambda client: put_object(client, PLACE, b"x", "text/plain")),
@@ -137,7 +137,7 @@ WRITES: dict[str, Callable[[Account], Any]] = {
     "delete_object": by_boto3(lambda client: delete_object(client, PLACE)),
 }
 READS: dict[str, Callable[[Account], Any]] = {"read": by_boto3(read)}
-ALL = {**LISTINGS, **LOOKS, **WRITES, **READS}
+ALL = {**LISTINGS, **FINDS, **WRITES, **READS}
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ ALL = {**LISTINGS, **LOOKS, **WRITES, **READS}
     ],
     ids=lambda answer: answer.replace(b"\r\n", b" ")[9:90].decode(),
 )
-def test_what_is_no_listing_is_never_an_empty_one(server: RawServer, account_at: Any, answer: bytes) -> None:
+def test_an_invalid_listing_is_never_an_empty_one(server: RawServer, account_at: Any, answer: bytes) -> None:
     """Nor one of another bucket or prefix, nor one that does not end."""
     server.answer = answer
     with pytest.raises((UnexpectedReplyError, UnavailableError)) as caught:
@@ -222,7 +222,7 @@ def test_a_listing_is_walked_to_its_end(server: RawServer, account_at: Any) -> N
     assert LISTINGS["list_keys"](account_of(account_at(server.url))) == ["dir/a", "dir/b"]
 
 
-@pytest.mark.parametrize("call", LOOKS.values(), ids=LOOKS)
+@pytest.mark.parametrize("call", FINDS.values(), ids=FINDS)
 @pytest.mark.parametrize(
     "answer",
     [
@@ -252,7 +252,7 @@ def test_what_describes_no_object_is_neither_one_nor_none(
     assert len(server.received) <= 2
 
 
-@pytest.mark.parametrize("call", LOOKS.values(), ids=LOOKS)
+@pytest.mark.parametrize("call", FINDS.values(), ids=FINDS)
 def test_a_bucket_is_not_shown_by_a_page(
     server: RawServer, account_at: Any, call: Callable[[Account], Any]
 ) -> None:
@@ -282,9 +282,7 @@ def test_a_bucket_is_not_shown_by_a_page(
     ],
     ids=lambda answer: answer.replace(b"\r\n", b" ")[9:90].decode(),
 )
-def test_what_is_no_response_of_obs_is_no_success(
-    server: RawServer, account_at: Any, name: str, answer: bytes
-) -> None:
+def test_a_foreign_response_is_an_error(server: RawServer, account_at: Any, name: str, answer: bytes) -> None:
     """A write has an ETag, a deletion no content."""
     server.answer = answer
     with pytest.raises(DliClientError) as caught:
@@ -409,7 +407,7 @@ def test_a_body_without_end_is_not_read_to_its_end(server: RawServer, account_at
 def test_a_private_authority_of_the_environment_is_trusted(
     monkeypatch: pytest.MonkeyPatch, account_at: Any, tls_url: str, bundle: str, name: str, variable: str
 ) -> None:
-    """For OBS as for DLI: what comes back is no response of OBS, so it was reached."""
+    """For OBS as for DLI: the response is not one of OBS, so the host was reached."""
     for each in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(each, raising=False)
     CLIENTS.clear()
