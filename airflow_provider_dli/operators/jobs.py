@@ -211,7 +211,7 @@ class JobActionOperator(Deferrable, DliBaseOperator):
         event_status(event)
         options, runner, tracker = self._restore(event, context)
         left = seconds_left(event, "left") or 0.0
-        if runner.resume(tracker, options) and left > 0:
+        if left > 0 and runner.resume(tracker, options):
             self.defer_to(runner.trigger(tracker, options, self.wait_limits(runner.hook, left)))
         return runner.finish(tracker, options, 0)
 

@@ -50,8 +50,8 @@ def refusals(world: Emulator) -> list[str | None]:
 @both_modes
 def test_one_that_comes_back_is_stopped_then(world: Emulator, deferrable: bool) -> None:
     """The request is refused at once, and sent again when it runs; the others are stopped meanwhile."""
-    plan(world, 104, 0.5, "job_submitting", "job_running")
-    world.state.jobs[104].plan.pop(0)
+    # Late enough for the first request to come before, also on a machine under load.
+    plan(world, 104, 2, "job_running")
     result = run_to_completion(stop(104, 117, deferrable=deferrable))
     assert [(each["job_id"], each["status"]) for each in result] == [
         (104, "job_cancel_success"),
@@ -87,6 +87,16 @@ def test_one_that_comes_back_after_its_request(world: Emulator, deferrable: bool
     world.fault("BatchStopFlinkJobs", "statuses", path=path)
     (result,) = run_to_completion(stop(103, deferrable=deferrable))
     assert (result["status"], world.state.jobs[103].stops) == ("job_cancel_success", 2)
+
+
+def test_no_request_is_sent_after_the_end_of_the_wait(world: Emulator) -> None:
+    """One that comes back when time is up on the triggerer is left to the next attempt."""
+    plan(world, 104, -1, "job_running")
+    waited = {"target_state": "stopped", "baseline": {}, "requested_at": 0.0, "grace_period": 1.0}
+    event = {"status": "timeout", "pending": [104], "left": 0.0, "tracker": {"job_ids": [104], **waited}}
+    with pytest.raises(DliException, match=r"not stopped within .*: 104\."):
+        stop(104).execute_complete({}, event)
+    assert refusals(world) == []
 
 
 def test_not_to_wait_for_it_is_a_failure(world: Emulator) -> None:
