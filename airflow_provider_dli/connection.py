@@ -71,7 +71,7 @@ def to_account(connection: AirflowConnection, environ: Mapping[str, str] = os.en
     """Return the account of a connection.
 
     :param connection: of type ``dli``
-    :param environ: where authentication ``environment`` looks
+    :param environ: the variables for authentication ``environment``
     :raises ConfigurationError: naming the field, if one is missing, unknown or not usable
     """
     for name in ("host", "schema", "port"):
@@ -310,7 +310,7 @@ def secrets_of(connection: AirflowConnection, environ: Mapping[str, str]) -> lis
     """Return every string of a connection that no log may show.
 
     :param connection: of type ``dli``, usable or not
-    :param environ: the variables of the environment, from which the keys come if the connection says so
+    :param environ: the variables of the environment, from which the keys come with authentication ``environment``
     """
     # Whatever JSON it is: a connection that cannot be used may hold secrets all the same.
     decoded: object = connection.extra_dejson

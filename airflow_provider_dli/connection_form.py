@@ -13,7 +13,7 @@ from typing import Any
 from airflow_provider_dli.client.endpoints import CLOUDS
 
 CONN_TYPE = "dli"
-#: where authentication ``environment`` looks: access key, secret key, and the token of a temporary one
+#: the variables of authentication ``environment``: access key, secret key, and the token of a temporary one
 KEY_VARIABLES = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
 
 

@@ -82,13 +82,13 @@ class Request:
     direct: bool = False
 
     def __repr__(self) -> str:
-        """Name operation, method and URL; header values are left out."""
+        """Name operation, method and URL; header values are omitted."""
         return f"Request({self.operation}: {self.method} {self.url})"
 
     def redacted(self, reply: Reply) -> Reply:
         """Return the response without what no message may show.
 
-        Logins only where it is no success: a job may have an access key of its own in its SQL, which stays.
+        Logins only in an error: a job may have an access key of its own in its SQL, which stays.
         """
         logins = self.logins if reply.status not in _OK else ()
         return reply.redact((*self.secrets, *(login for login in logins if len(login) >= _LIKE_SECRET)))

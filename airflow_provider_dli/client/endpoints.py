@@ -31,7 +31,7 @@ DEFAULT_CLOUD = "huaweicloud"
 _EUROPEAN_REGION = "eu-west-101"
 
 
-#: cloud -> its console; of the others no page was found that says how its addresses are made
+#: cloud -> its console; no page was found that documents the addresses of the others
 _CONSOLES: Mapping[str, str] = {DEFAULT_CLOUD: "https://console.huaweicloud.com"}
 
 

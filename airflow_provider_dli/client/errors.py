@@ -7,7 +7,7 @@
     ├── NoResponseError             no response came
     │   ├── NotSentError              the request never arrived (refused, no such host, TLS)
     │   └── ResponseLostError         it may have arrived and taken effect (timeout, cut): its outcome is unknown
-    └── ServiceError                a response came, and it is no success
+    └── ServiceError                an error response
         ├── AuthenticationError       401: the identity is refused. Not retried with access keys: they get locked
         ├── PermissionDeniedError     403 and the like: the identity lacks a permission
         ├── ThrottledError            429: too many requests; this one did nothing
@@ -15,7 +15,7 @@
         ├── UnavailableError          5xx, 408, 499, and DLI's own codes for trouble on its side
         └── UnexpectedReplyError      a response that is not what the manual promises
 
-``transient`` tells whether the same request can succeed later without anybody changing anything.
+``transient``: whether the same request can succeed later without anybody changing anything.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class ResponseLostError(NoResponseError):
 
 
 class ServiceError(DliClientError):
-    """The service responded, and the response is no success.
+    """The service responded with an error.
 
     :param operation: what was requested
     :param status: HTTP status

@@ -162,7 +162,7 @@ def build_request(call: Call[Any], endpoint: str, project_id: str) -> Request:
 def parse_reply(call: Call[T], reply: Reply) -> T:
     """Return the result of a call.
 
-    :raises ServiceError: if the reply is no success, or not of the form that the manual promises
+    :raises ServiceError: if the reply is an error, or not of the form that the manual promises
     """
     try:
         return call.parse(replies.decode(call.operation, reply))

@@ -23,7 +23,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _PLACE = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/?#\[\]@%\\]+)(?::(?P<port>[0-9]{1,5}))?/?")
 _REMEDY = "give http://host:port or http://user:password@host:port"
 _HIGHEST_PORT = 65535
-#: characters of a secret that is worth masking; shorter ones stand in every text
+#: characters of a secret that is worth masking; shorter ones are in every text
 _WORTH_MASKING = 5
 
 

@@ -62,7 +62,7 @@ def decode(operation: str, reply: Reply) -> Mapping[str, Any]:
     Where a batch returns an array, every element must be a success; the first is returned, with the messages of
     all. How many there are, and which belongs to which id, is not established.
 
-    :raises ServiceError: the kind that fits, if this is no success, ``is_success`` included
+    :raises ServiceError: the kind that fits, if this is an error, ``is_success`` included
     """
     envelopes = _envelopes(operation, reply)
     if len(envelopes) == 1 and "is_success" not in envelopes[0] and not _of_object(envelopes[0])[0]:
@@ -72,7 +72,7 @@ def decode(operation: str, reply: Reply) -> Mapping[str, Any]:
     if strange := [each.get("is_success") for each in read if not is_true(each) and not is_false(each)]:
         raise unexpected(operation, reply, f"is_success should be true or false and is {strange[0]!r}")
     failed = [each for each in read if is_false(each)]
-    # A response that contradicts itself is no success, and no refusal either.
+    # A response that contradicts itself is neither a success nor a refusal.
     if not failed and (codes := [code for each in read if (code := _text_of(each, "error_code"))]):
         raise unexpected(operation, reply, f"the reply has is_success true and error_code {codes[0]}")
     if failed:
@@ -107,7 +107,7 @@ def _messages(envelopes: list[Mapping[str, Any]]) -> str:
 def json_object(operation: str, reply: Reply) -> Mapping[str, Any]:
     """Return the JSON object of a reply whose status is success.
 
-    :raises ServiceError: the kind that fits, if the status is another or the body is no object
+    :raises ServiceError: the kind that fits, if the status is another or the body is not an object
     """
     body = _json(reply.body)
     if reply.status not in _OK:

@@ -80,12 +80,12 @@ class AccountHook(SafeLog, BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return how Airflow's connection form looks."""
+        """Return the behaviour of Airflow's connection form."""
         return ui_field_behaviour()
 
     @property
     def account(self) -> Account:
-        """The account that the connection gives; read when first asked for.
+        """The account that the connection gives; read when it is first needed.
 
         :raises DliFailException: naming the field, if one is missing, unknown or not usable
         :raises DliException: if there is no such connection
@@ -240,7 +240,7 @@ class AccountHook(SafeLog, BaseHook):
         # Airflow would take extras that are no JSON for none at all.
         if not is_json(getattr(connection, "extra", None)):
             raise self._unreadable("its extra is not JSON")
-        # What is no JSON object Airflow takes for a URI, and a bare secret for one that has a path alone.
+        # What is not a JSON object Airflow takes for a URI, and a bare secret for one that has a path alone.
         if not getattr(connection, "conn_type", True) and (connection.host or connection.schema):
             raise self._unreadable("it is neither the URI nor the JSON of a connection")
         for secret in secrets_of(connection, os.environ):
@@ -298,7 +298,7 @@ def _fingerprint(connection: Any) -> int:  # noqa: ANN401 -- Airflow's, with the
 
 
 def has_supervisor() -> bool:
-    """Return whether this is Airflow 3, where triggers ask a supervisor for what is in the database."""
+    """Return whether this is Airflow 3, where triggers read the database through a supervisor."""
     return find_spec("airflow.sdk") is not None
 
 

@@ -178,7 +178,7 @@ class DliHook(AccountHook):
         """Return, for Airflow's *Test* button, the identity and what it may do.
 
         :returns: whether Flink jobs may be listed and the connection's ``bucket``, if it names one, be read; and a
-            line that tells which
+            line that names them
         """
         works, message = self._tested()
         return works, escaped(message)

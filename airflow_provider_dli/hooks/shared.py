@@ -37,7 +37,7 @@ class _Session(Generic[Hook]):
 
     :param hook: the hook
     :param is_renewal: whether it replaces a session that failed
-    :param users: how many polls are under way
+    :param users: how many polls are in progress
     :param is_answered: whether the service has responded, with anything but a refusal of the credentials
     :param refusal: how it has refused them; from then on nothing is sent with them
     """
@@ -60,7 +60,7 @@ class _Session(Generic[Hook]):
 
 
 class SharedHook(Generic[Hook]):
-    """An open hook, whose users share what becomes of its credentials.
+    """An open hook, whose users share the state of its credentials.
 
     Polls that run at the same time may all be refused when keys are rotated. The first of them renews the
     credentials, by reading the connection again or by fetching other temporary keys; the others that were refused
@@ -98,7 +98,7 @@ class SharedHook(Generic[Hook]):
         await self._poll(await self._current(), poll)
 
     async def close(self) -> None:
-        """Close the connections, once no poll is under way."""
+        """Close the connections, once no poll is in progress."""
         session, self._session = self._session, None
         if session and not session.users:
             await session.hook.__aexit__(None, None, None)

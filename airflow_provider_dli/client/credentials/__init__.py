@@ -63,7 +63,7 @@ class AccessKey:
 
     @property
     def identity(self) -> str:
-        """The access key id, which is no secret."""
+        """The access key id, which is not secret."""
         return f"{'temporary ' if self.security_token else ''}access key {self.access_key}"
 
     def authenticate(self, request: Request, clock: Clock) -> Flow[Request]:

@@ -1,8 +1,8 @@
 """The two drivers of a flow, the only modules that import an HTTP library.
 
 :mod:`~airflow_provider_dli.client.transport.sync` drives it with requests,
-:mod:`~airflow_provider_dli.client.transport.aio` with aiohttp. They send the same bytes: only what
-:class:`~airflow_provider_dli.client.call.Request` says, and ``Content-Length``. Two modules, so that a
+:mod:`~airflow_provider_dli.client.transport.aio` with aiohttp. They send the same bytes: only what is in
+:class:`~airflow_provider_dli.client.call.Request`, and ``Content-Length``. Two modules, so that a
 task does not import the library of the other one. Proxies and certificates are the same for both, see
 :mod:`~airflow_provider_dli.client.proxies`.
 """

@@ -110,7 +110,7 @@ class _Watched(HTTPConnection):
 
 @cache
 def _watched(kind: type[HTTPConnection]) -> type[HTTPConnection]:
-    # The name stays: it stands in messages.
+    # The name stays: it is in messages.
     named = {"__module__": kind.__module__}
     return kind if issubclass(kind, _Watched) else type(kind.__name__, (_Watched, kind), named)
 
