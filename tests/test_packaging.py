@@ -119,10 +119,11 @@ for package in ("client", "archive", "connection", "connection_form"):
     for module in pkgutil.walk_packages(getattr(home, "__path__", []), home.__name__ + "."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-quick = ["flink", "locations", "replies", "retry", "signing", "wire"]
+quick = ["flink/test_calls", "flink/test_operations",
+         "test_locations", "test_replies", "test_retry", "test_signing", "test_wire"]
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-x", "tests/test_connection.py",
                       "tests/parameters/test_models.py", "tests/archive/test_source.py",
-                      *(f"tests/client/test_{name}.py" for name in quick)]))
+                      *(f"tests/client/{name}.py" for name in quick)]))
 """
     assert " passed" in python(code)
 
