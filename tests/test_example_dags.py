@@ -236,7 +236,7 @@ def test_drill(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> 
         (
             "import_drops",
             {"job": 107, "claims": True},
-            "DLI says that it imported what the project does not have: 107 as ",
+            "DLI reports as imported what the project does not have: 107 as ",
         ),
     ],
 )
