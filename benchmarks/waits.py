@@ -3,7 +3,7 @@
 A whole Airflow runs. A DAG run has a thousand mapped tasks in a pool without slots, so that none takes a
 worker; each is put into the database as deferred, with a trigger of ours that waits for an archive of its own.
 The triggerer's CPU time is read from the kernel while all of them wait; then the archives are written, and each
-task must be given back to the scheduler. ``python benchmarks/waits.py [WAITS] [MINUTES] [ours|asleep]``; with
+task must go back to the scheduler. ``python benchmarks/waits.py [WAITS] [MINUTES] [ours|asleep]``; with
 ``asleep`` they are triggers of Airflow's own that do nothing, for comparison. ``make bench`` omits it, for
 it takes a quarter of an hour.
 """

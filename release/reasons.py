@@ -1,4 +1,4 @@
-"""Why a change may survive. The first rule that fits is told; what fits none is not judged."""
+"""Why a change may survive. The first rule that fits is given; what fits none is not judged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Rule(NamedTuple):
     """What makes a survivor harmless, or known.
 
     :param reason: in words, for the page
-    :param fits: tells whether it is so of one
+    :param fits: returns whether it is so of one
     """
 
     reason: str
@@ -21,12 +21,12 @@ class Rule(NamedTuple):
 
 
 def _in(pattern: str) -> Callable[[Mutant], bool]:
-    """Look for a pattern in what the code was changed into."""
+    """Search for a pattern in what the code was changed into."""
     return lambda mutant: re.search(pattern, mutant.change[1]) is not None
 
 
 def _same_but_for(pattern: str) -> Callable[[Mutant], bool]:
-    """Tell whether the change is in what the pattern takes away, and nowhere else."""
+    """Return whether the change is in what the pattern takes away, and nowhere else."""
 
     def same(mutant: Mutant) -> bool:
         was, became = (re.sub(pattern, "", text) for text in mutant.change)
@@ -36,19 +36,19 @@ def _same_but_for(pattern: str) -> Callable[[Mutant], bool]:
 
 
 def _where(functions: str, change: str = "") -> Callable[[Mutant], bool]:
-    """Look for one pattern in the name of the function, and for another in the change."""
+    """Search for one pattern in the name of the function, and for another in the change."""
     return lambda mutant: bool(re.match(functions, mutant.function) and re.search(change, " ".join(mutant.change)))
 
 
-# What stands in messages without quotation marks: names of operations, hosts, causes, advice.
-_TOLD = (
+# What messages contain without quotation marks: names of operations, hosts, causes, advice.
+_MESSAGE_PARTS = (
     r"\b((request|self\._request|call)\.operation|operation|remedy|error|missing|_NOT_FOUND|_CUT)\b|str\(None\)"
 )
-_TELLING = (
-    r"client\.(transport\.(Answer|no_answer|sync\._(read|cause)|sync\..*_send)"
-    r"|exchange\._tell|obs\.reader.*_read_chunk|.*iam\._time)"
+_LOGGING = (
+    r"client\.(transport\.(no_response|sync\._(read|cause)|sync\..*_send)"
+    r"|exchange\._log_|obs\.reader.*_read_chunk|.*iam\._time)"
 )
-# The session and each request say it, or two ways of reading NO_PROXY, so that neither can be forgotten.
+# The session and each request set it, or two ways of reading NO_PROXY, so that neither can be forgotten.
 _TWICE = "allow_redirects|cert|verify|trusted|proxies|set_policy|proxy_bypass|endswith|reading="
 _ANYWAY = 'method="explicit|retries|signature_version|ensure_ascii|SSLContext|total=None|length_remaining'
 _GUARDED = r"archive\.fields\.check_sizes|client\.flink\.settings\._checked$"
@@ -77,7 +77,7 @@ RULES = (
         _where(r"archive\.entries\.Walk\.run", r"_check_quickly|limit - entry\.offset"),
     ),
     Rule(
-        "asked only where one of both is true already",
+        "reached only if one of both is true already",
         _where(_GUARDED),
     ),
     Rule("the first of two locks", _where(r"client\.transport\.(sync|aio|ways)\.", _TWICE)),
@@ -87,17 +87,17 @@ RULES = (
         _where(r"archive\.(source\.Hashing|inspection|entries\.check_gap)", "_pool|security|OVERLAP"),
     ),
     Rule("only the time it takes", _where(*_LONGER)),
-    Rule("another finding tells it", _where(r"archive\.entries\.", "DESCRIPTOR|fitting")),
+    Rule("another finding reports it", _where(r"archive\.entries\.", "DESCRIPTOR|fitting")),
     Rule("what the library does anyway", _where("client", _ANYWAY)),
     Rule("the mark stands there once", _same_but_for(r"r?partition|junk \+?=")),
     Rule("no ETag begins or ends with an X", _in(r"strip\('XX")),
     Rule("a status of no group, one way or the other", _in(r"PHASES\.get\(status, (None)?\)")),
-    Rule("a test that is left out here holds it", _where(r"client\.obs\.client\.(redact|Redact)")),
+    Rule("a test that is omitted here holds it", _where(r"client\.obs\.client\.(redact|Redact)")),
     Rule("nothing is read before it is set", _in(r"self\._(body_end = None|is_lone = True)")),
-    Rule("a fixed key asks for no time", _where("client.obs.objects.find_object_flow")),
+    Rule("a fixed key needs no time", _where("client.obs.objects.find_object_flow")),
     Rule("the status of a success has no kind of error", _where("client.replies.decode", "_class")),
-    Rule("words of a message", _where(_TELLING)),
-    Rule("words of a message", _same_but_for(rf"\"[^\"]*\"|None|{_TOLD}")),
+    Rule("words of a message", _where(_LOGGING)),
+    Rule("words of a message", _same_but_for(rf"\"[^\"]*\"|None|{_MESSAGE_PARTS}")),
     Rule("read as false all the same", _same_but_for(r"(?<==)\s?(False|None|\"\")")),
     Rule("one turn more or less is borne", _in(r"self\._goes_back = True")),
     Rule("the very bound", _same_but_for(r"[<>]=?|\b\d+\b")),
@@ -105,7 +105,7 @@ RULES = (
 
 
 def why(mutant: Mutant) -> str:
-    """Say why it may have survived.
+    """Return why it may have survived.
 
     :param mutant: that survived
     """

@@ -34,7 +34,7 @@ class Mutant:
 
     @property
     def part(self) -> str:
-        """Give the package that it is in: ``client`` or ``archive``."""
+        """Return the package that it is in: ``client`` or ``archive``."""
         return self.function.partition(".")[0]
 
 
@@ -67,7 +67,7 @@ def _functions(source: str) -> dict[str, list[str]]:
 
 
 def _change(functions: dict[str, list[str]], original: str, name: str) -> tuple[str, str]:
-    """Give the lines that differ, before and after; those of the signature are not among them."""
+    """Return the lines that differ, before and after; those of the signature are not among them."""
     before, after = functions.get(f"{original}__mutmut_orig", []), functions.get(name, [])
     lines = [line for line in difflib.ndiff(before, after) if line[:2] in ("- ", "+ ")]
     return tuple(" ".join(line[2:].strip() for line in lines if line[0] == sign) for sign in "-+")  # type: ignore[return-value]  # two

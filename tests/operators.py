@@ -78,7 +78,7 @@ is named, with its value, shortened, and with what would be right.
 | choices | the word itself, spaces around it do not matter |
 | places in OBS | names that a key can have, and with room for what is written below: at most 1,023 bytes with the name of the archive or report; no backslash, no `.` or `..` |
 
-**Nothing.** A template gives the string `None` where a value is None, a form gives an empty string, a mapping gives None. The column *nothing* says
+**Nothing.** A template gives the string `None` where a value is None, a form gives an empty string, a mapping gives None. The column *nothing* shows
 what is made of these: *refused* where a task would do more, or check less, than was meant; *as if omitted* where that is harmless. Omit a
 parameter, or its key in the row of an `expand_kwargs`, to have its default. `job_selected=None` together with `is_selected=False`
 means all jobs explicitly, and is taken. A filter of a selection that is nothing does not filter; a selection, or a list, of which every given

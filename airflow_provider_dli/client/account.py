@@ -83,7 +83,7 @@ class Project:
             raise ConfigurationError(
                 "project_id",
                 f"is not given, and IAM lists not one but {len(found)} projects named {self._name!r}: {listed}",
-                "copy the right one from My Credentials in the console",
+                "copy the correct one from My Credentials in the console",
             )
         return Expiring(found[0][0], None)
 

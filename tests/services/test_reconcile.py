@@ -57,14 +57,14 @@ def test_without_a_result_the_request_is_sent_three_times(caplog: pytest.LogCapt
 
 
 def test_a_refusal_is_raised_without_a_check() -> None:
-    """DLI did nothing: there is no result to look for."""
+    """DLI did nothing: there is no result to find."""
     refused = failing([ThrottledError("ExportFlinkJobs", 429, "APIGW.0308", "too many", None)])
     with pytest.raises(DliException, match="too many"):
         call_with_reconciliation(refused, lambda _: pytest.fail("checked"), LOG)
 
 
-def test_a_refusal_after_a_lost_response_says_so() -> None:
-    """The refusal of the second request says nothing of the first."""
+def test_a_refusal_after_a_lost_response_mentions_it() -> None:
+    """The refusal of the second request proves nothing about the first."""
     refused = failing([lost(), ThrottledError("ExportFlinkJobs", 429, "APIGW.0308", "too many", None)])
     with pytest.raises(DliException, match=r"too many.*An earlier request lost its response"):
         call_with_reconciliation(refused, find_nothing, LOG)
