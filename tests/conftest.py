@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from dli_emulator import Emulator
 from tests.processes import untraced
 
 ROOT = Path(__file__).parents[1]
@@ -109,6 +112,21 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[P
             name: package.build(source, tmp_path_factory.mktemp("dist"))
             for name, source in package.DISTRIBUTIONS.items()
         }
+
+
+@pytest.fixture(scope="session")
+def emulator_on() -> Iterator[Callable[[str], Emulator]]:
+    """Return a function that returns the session's emulator on a store, started once for each store."""
+    with ExitStack() as stack:
+        yield cache(lambda store: stack.enter_context(Emulator(object_store=store)))
+
+
+@pytest.fixture(params=["seaweedfs", "moto"])
+def each_store(request: pytest.FixtureRequest, emulator_on: Callable[[str], Emulator]) -> Emulator:
+    """Return an emulator on each store, in its initial state."""
+    emulator = emulator_on(request.param)
+    emulator.reset()
+    return emulator
 
 
 #: what takes long to start: the tests that use it run on one worker, and have a marker

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,23 +15,15 @@ from airflow_provider_dli.filesystems.obs import ObsFileSystem, get_fs, schemes
 from dli_emulator import Emulator
 
 
-@pytest.fixture(scope="module", params=["seaweedfs", "moto"])
-def stored(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    """Return an emulator for each store."""
-    with Emulator(object_store=request.param) as emulator:
-        yield emulator
-
-
 @pytest.fixture
-def world(stored: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def world(each_store: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return it, clean and connected, under two names."""
-    stored.reset()
     for name in ("DLI_DEFAULT", "OTHER"):
-        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", stored.airflow_conn)
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", each_store.airflow_conn)
     # Airflow and fsspec keep a filesystem for the life of a process; here each test has another store.
     store._STORE_CACHE.clear()  # noqa: SLF001 -- there is no other way
     ObsFileSystem.clear_instance_cache()
-    return stored
+    return each_store
 
 
 @pytest.fixture

@@ -153,6 +153,7 @@ def test_a_useless_response_fails_the_task_if_no_archive_appears(
     assert export() == archives_in(dli_emulator)
 
 
+@pytest.mark.slow
 def test_an_archive_that_appears_within_the_reconcile_timeout_is_used(
     dli_emulator: Any, export: Exporting
 ) -> None:
@@ -162,6 +163,7 @@ def test_an_archive_that_appears_within_the_reconcile_timeout_is_used(
     assert export_requests(dli_emulator) == 1
 
 
+@pytest.mark.slow
 def test_older_archives_in_the_directory_are_not_used(dli_emulator: Any, export: Exporting) -> None:
     """Only one that appeared since."""
     (older,) = export()

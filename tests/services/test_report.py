@@ -155,6 +155,7 @@ def test_a_damaged_archive_is_named_if_the_report_cannot_be_written(world: Emula
     assert not instance.pushed["return_value"][0]["verified"]
 
 
+@pytest.mark.slow
 def test_a_missing_archive_is_retried_if_the_report_cannot_be_written(world: Emulator) -> None:
     """The report's error does not make the failure permanent."""
     with pytest.raises(DliException, match=r"missing: there is no .*The report was not written") as caught:

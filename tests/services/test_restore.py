@@ -78,6 +78,7 @@ def test_a_job_that_is_reported_and_not_imported_fails_the_import(world: Emulato
     assert len(instance.pushed["created"]) == 25
 
 
+@pytest.mark.slow
 def test_conflicts_are_listed(world: Emulator) -> None:
     """The jobs that were imported all the same are in the message, and pushed for a cleanup."""
     archive = exported(world, [100, 103, 106])
@@ -93,6 +94,7 @@ def test_conflicts_are_listed(world: Emulator) -> None:
     assert {each["created"] for each in covered} == {False}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expected_jobs", ["id", "name"])
 def test_expected_jobs_must_be_imported(world: Emulator, expected_jobs: str) -> None:
     """An omitted job counts as missing, though a job of its name exists."""
@@ -123,6 +125,7 @@ def test_a_directory_of_archives(world: Emulator) -> None:
     assert count_requests(world, "ImportFlinkJobs") == before
 
 
+@pytest.mark.slow
 def test_a_damaged_archive_is_not_imported(world: Emulator) -> None:
     """It is verified first, except with verify_archive=False."""
     world.fault("ExportFlinkJobs", "archive_flipped")
@@ -164,6 +167,7 @@ def test_a_wrong_parameter_is_refused(world: Emulator, zip_file: Any, parameters
     assert len(world.requests) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["cut_after", "reset_after", "cut_during"])
 def test_a_lost_response_of_an_import_that_happened(world: Emulator, kind: str) -> None:
     """The next request conflicts with the first, whose jobs are recovered; none exists twice."""
@@ -177,6 +181,7 @@ def test_a_lost_response_of_an_import_that_happened(world: Emulator, kind: str) 
     assert all(each["equal"] for each in compare(jobs))
 
 
+@pytest.mark.slow
 def test_a_lost_response_of_an_import_that_did_not_happen(world: Emulator) -> None:
     """The request is sent again after reconcile_timeout."""
     archive = exported(world)
@@ -186,6 +191,7 @@ def test_a_lost_response_of_an_import_that_did_not_happen(world: Emulator) -> No
     assert len(scratch_jobs(world)) == 26
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("acted", [True, False])
 def test_an_attempt_that_lost_every_response(world: Emulator, acted: bool) -> None:
     """The next one compares the project's list with the one from before."""
@@ -199,6 +205,7 @@ def test_an_attempt_that_lost_every_response(world: Emulator, acted: bool) -> No
     assert len(scratch_jobs(world)) == 26
 
 
+@pytest.mark.slow
 def test_a_real_conflict_is_not_recovered(world: Emulator) -> None:
     """If fewer jobs appeared than conflict."""
     archive = exported(world, [100, 103])
@@ -264,6 +271,7 @@ def abroad(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulato
         yield other
 
 
+@pytest.mark.slow
 def test_an_archive_is_copied_to_another_region(
     world: Emulator, abroad: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:

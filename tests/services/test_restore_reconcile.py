@@ -139,6 +139,7 @@ def test_a_saved_response_is_for_the_same_request_only(world: Emulator) -> None:
         restore(archive, instance)
 
 
+@pytest.mark.slow
 def test_a_cleared_task_sends_its_request_again(world: Emulator) -> None:
     """With is_cover jobs are replaced again; those that still exist are known to be its own."""
     archive = exported(world, [100, 103])
@@ -165,6 +166,7 @@ def test_a_partial_import_keeps_its_new_ids(world: Emulator) -> None:
     assert instance.pushed["created"] == created
 
 
+@pytest.mark.slow
 def test_a_task_that_is_killed_before_the_response_is_saved(world: Emulator) -> None:
     """The new jobs are recovered."""
     archive, instance = exported(world, [100, 103]), killed_at(2)
@@ -211,6 +213,7 @@ def test_an_unusable_response_to_an_import_that_did_not_happen(world: Emulator, 
     assert [job["created"] for job in restore(archive, instance, reconcile_timeout=0.2)] == [True]
 
 
+@pytest.mark.slow
 def test_a_refusal_does_not_answer_an_earlier_lost_request(world: Emulator) -> None:
     """The next attempt recovers what the lost request imported."""
     archive = exported(world, [100])
@@ -232,6 +235,7 @@ def test_a_refusal_leaves_nothing_to_resume(world: Emulator) -> None:
     assert instance.store.kept == {}
 
 
+@pytest.mark.slow
 def test_recovered_jobs_count_by_name(world: Emulator) -> None:
     """The project's list has the names of what a request imported whose response was lost."""
     archive = exported(world, [100, 103])

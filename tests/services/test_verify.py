@@ -7,7 +7,7 @@ import logging
 import re
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from threading import Timer
 from typing import Any
@@ -28,20 +28,12 @@ Put = Callable[..., str]
 REQUESTS = 3
 
 
-@pytest.fixture(scope="module", params=["seaweedfs", "moto"])
-def stored(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    """Return an emulator for each store."""
-    with Emulator(object_store=request.param) as emulator:
-        yield emulator
-
-
 @pytest.fixture
-def world(stored: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def world(each_store: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return it, clean, and connected through its door, where faults can be scripted."""
-    stored.reset()
-    connection = stored.connection("access_key", obs_endpoint=stored.dli, read_timeout=60)
+    connection = each_store.connection("access_key", obs_endpoint=each_store.dli, read_timeout=60)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
-    return stored
+    return each_store
 
 
 @pytest.fixture
@@ -365,6 +357,7 @@ def test_twenty_archives_in_one_task_show_their_progress(put: Put, world: Emulat
     assert "of 20 archives;" in lines[-1]
 
 
+@pytest.mark.slow
 def test_the_log_of_an_export_and_its_verification(world: Any, logged: Any) -> None:
     """Who, which project, which archive, what was proven, how long: in ten lines; many are folded."""
     archives = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{world.bucket}/one").execute({})

@@ -289,6 +289,7 @@ def test_age_is_judged_by_the_clock_of_the_store(store: Store, ahead: float) -> 
         verify(max_age=200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead", [-TEN_MINUTES, TEN_MINUTES])
 def test_a_write_after_the_clock_of_the_store_proves_no_age(store: Store, ahead: float) -> None:
     """If an age is required."""
@@ -346,6 +347,7 @@ def test_what_arrives_damaged_is_read_once_more(store: Store, at: int, tag: str 
         assert "warning: damaged-on-the-way" in codes(report)
 
 
+@pytest.mark.slow
 def test_an_archive_that_arrives_otherwise_each_time_fails(store: Store) -> None:
     """And another attempt may go better: it is not the archive."""
     gets = last(store, "full")
