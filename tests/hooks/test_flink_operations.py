@@ -19,14 +19,14 @@ Do = Callable[..., Any]
 
 
 def by_hook(function: str, *args: Any, **kwargs: Any) -> Any:
-    """Ask by the hook's own method."""
+    """Call the hook's own method."""
     return getattr(DliHook(), hook_method(function))(*args, **kwargs)
 
 
 def by_arun(function: str, *args: Any, **kwargs: Any) -> Any:
-    """Ask without blocking; a list is walked to its end."""
+    """Call without blocking; a list is walked to its end."""
 
-    async def ask() -> Any:
+    async def call() -> Any:
         async with DliHook() as hook:
             if function in ("list_jobs", "list_templates"):
                 pages: Any = flink.job_pages if function == "list_jobs" else flink.template_pages
@@ -37,13 +37,13 @@ def by_arun(function: str, *args: Any, **kwargs: Any) -> Any:
                 return found
             return await hook.arun(getattr(flink, function)(*args, **kwargs))
 
-    return asyncio.run(ask())
+    return asyncio.run(call())
 
 
 @pytest.fixture(params=[by_hook, by_arun])
 def do(request: pytest.FixtureRequest) -> Do:
-    asked: Do = request.param
-    return asked
+    requested: Do = request.param
+    return requested
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def until(world: Emulator, job_id: int, status: str) -> None:
 
 def exported_and_imported(do: Do, world: Emulator) -> None:
     (archive,) = do("export_jobs", f"{world.bucket}/a", [100, 101]).zip_file
-    clash = do("import_jobs", archive)
-    assert [(each.old_job_id, each.new_job_id) for each in clash.job_mapping] == [(100, None), (101, None)]
+    conflict = do("import_jobs", archive)
+    assert [(each.old_job_id, each.new_job_id) for each in conflict.job_mapping] == [(100, None), (101, None)]
     do("delete_job", 100)
     again = do("import_jobs", archive, is_cover=True)
     assert [(each.old_job_id, each.new_job_id) for each in again.job_mapping] == [(100, 126), (101, 101)]
@@ -226,7 +226,7 @@ def test_each_operation_takes_effect(operation: str, do: Do, world: Emulator) ->
 @pytest.mark.parametrize("answer", ["each", "one", "object"])
 @pytest.mark.parametrize("boolean", [True, False])
 def test_the_response_to_a_batch_may_have_any_form(world: Emulator, answer: Any, boolean: bool) -> None:
-    """An envelope for each id, one for all, and one without an array; none is held against the ids."""
+    """An envelope for each id, one for all, and one without an array; none is matched to the ids."""
     settings = world.state.settings
     settings.batch_answer, settings.boolean_is_success = answer, boolean
     hook = DliHook()

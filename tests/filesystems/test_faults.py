@@ -1,4 +1,4 @@
-"""What obs:// says when OBS does not answer, or refuses: nothing is taken for not there but what is not there."""
+"""What obs:// raises when OBS does not respond, or refuses: only what does not exist is not found."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.filesystems.obs import ObsFileSystem
 from airflow_provider_dli.hooks.obs import ObsHook
 
-Look = Callable[[ObsFileSystem, str], object]
-LOOKS: dict[str, Look] = {
+Method = Callable[[ObsFileSystem, str], object]
+METHODS: dict[str, Method] = {
     name: lambda fs, path, name=name: getattr(fs, name)(path)  # type: ignore[misc]
     for name in (
         "exists",
@@ -53,19 +53,19 @@ def refused(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> ObsFileSystem
     return ObsFileSystem()
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_what_cannot_be_reached_is_not_missing(unreachable: ObsFileSystem, look: str) -> None:
-    """A task that asks whether there is a file is told that nobody knows; a retry may help."""
+@pytest.mark.parametrize("method", METHODS)
+def test_what_cannot_be_reached_is_not_missing(unreachable: ObsFileSystem, method: str) -> None:
+    """Whether there is a file is unknown: an error; a retry may help."""
     with pytest.raises(DliException, match="could not reach obs://obs-test") as raised:
-        LOOKS[look](unreachable, "obs://obs-test/a")
+        METHODS[method](unreachable, "obs://obs-test/a")
     assert not isinstance(raised.value, DliFailException | OSError)
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_what_is_refused_is_not_missing(refused: ObsFileSystem, look: str) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_refused_is_not_missing(refused: ObsFileSystem, method: str) -> None:
     """Nor does a retry help."""
     with pytest.raises(DliFailException, match="HTTP 403") as raised:
-        LOOKS[look](refused, "obs://obs-test/a")
+        METHODS[method](refused, "obs://obs-test/a")
     assert not isinstance(raised.value, OSError)
 
 
@@ -76,23 +76,23 @@ def test_what_cannot_be_written_is_of_our_tree(unreachable: ObsFileSystem) -> No
 
 
 @pytest.mark.parametrize("path", ["obs://", "", "/", "obs://No_Bucket/a"])
-@pytest.mark.parametrize("look", LOOKS)
-def test_what_names_no_bucket_is_refused(unreachable: ObsFileSystem, look: str, path: str) -> None:
-    """Before anything is asked, and with what to do."""
+@pytest.mark.parametrize("method", METHODS)
+def test_what_names_no_bucket_is_refused(unreachable: ObsFileSystem, method: str, path: str) -> None:
+    """Before any request, and with what to do."""
     with pytest.raises(DliFailException, match=r"^path: .*; .*bucket") as raised:
-        LOOKS[look](unreachable, path)
+        METHODS[method](unreachable, path)
     assert not isinstance(raised.value, OSError)
 
 
 def test_an_endpoint_that_boto3_does_not_take_is_named(connect: Any) -> None:
-    """With the connection, and what to look at."""
+    """With the connection, and what to check."""
     connect(obs_endpoint="http://a_b")
     with pytest.raises(DliFailException, match=r"^connection 'dli_default': obs_endpoint: .*'http…' .*; check"):
         ObsHook().get_conn()
 
 
-def test_what_is_meant_for_aws_is_not_asked(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many a worker has a profile of AWS in its environment, and no file that tells of it."""
+def test_settings_for_aws_are_ignored(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many a worker has a profile of AWS in its environment, and no file that describes it."""
     connect(obs_endpoint="http://127.0.0.1:1")
     monkeypatch.setenv("AWS_PROFILE", "nope")
     assert ObsHook().get_conn().meta.endpoint_url == "http://127.0.0.1:1"

@@ -27,7 +27,7 @@ def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 def link_of(link: Any, stored: Any, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Give the address that Airflow would show for what a task stored."""
+    """Return the address that Airflow would show for what a task stored."""
     from airflow.providers.common.compat.sdk import XCom  # noqa: PLC0415 -- the one thing that is Airflow's
 
     monkeypatch.setattr(XCom, "get_value", lambda **_: stored)
@@ -51,18 +51,18 @@ def test_values_in_addresses_are_quoted(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_what_a_task_stores_makes_its_links(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Console, region and bucket, green or red."""
+    """Console, region and bucket, of a success and of a failure."""
     instance = TaskInstance()
     DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{world.bucket}/a").execute(instance.context)
     stored = instance.pushed[KEY]
     assert stored == {"console": CN, "region": "cn-north-4", "bucket": world.bucket}
     assert link_of(ObsBucketLink(), stored, monkeypatch) == bucket_page(world.bucket)
     assert link_of(DliConsoleLink(), stored, monkeypatch) == DLI_PAGE
-    red = TaskInstance()
+    failed = TaskInstance()
     world.fault("ExportFlinkJobs", "is_success_false")
     with pytest.raises(DliFailException):
-        DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{world.bucket}/a").execute(red.context)
-    assert red.pushed[KEY] == stored
+        DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{world.bucket}/a").execute(failed.context)
+    assert failed.pushed[KEY] == stored
 
 
 @pytest.mark.parametrize("stored", [None, {}, "x", {"region": "cn-north-4"}])
@@ -93,7 +93,7 @@ def test_the_console_is_that_of_the_connection(
 
 
 def test_the_link_of_a_comparison_leads_to_its_report(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Red or green: in the source's region, where the report lies; DLI in the target's. Without a report none."""
+    """In the source's region, where the report is; DLI in the target's. None without a report."""
     other = world.connection(region="cn-east-3", project_id=world.project_id, obs_endpoint=world.obs)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_SOURCE", other)
     stored = []
@@ -109,6 +109,6 @@ def test_the_link_of_a_comparison_leads_to_its_report(world: Emulator, monkeypat
     assert stored[1] == {"console": CN, "region": "cn-north-4"}
 
 
-def test_every_operator_that_asks_dli_has_its_link() -> None:
+def test_every_operator_of_dli_has_its_link() -> None:
     """One click leads from the task to where the jobs are."""
     assert [name for name in dli.__all__ if not getattr(dli, name).operator_extra_links] == []

@@ -43,7 +43,7 @@ def test_airflow_knows_the_scheme(home: Any) -> None:
 
 
 def test_what_is_written_is_read(home: Any, world: Emulator) -> None:
-    """Text and bytes, small and large; the connection may stand in the path."""
+    """Text and bytes, small and large; the connection may be in the path."""
     (home / "a.txt").write_text("作业 1")
     assert (home / "a.txt").read_text() == "作业 1"
     large = bytes(range(256)) * 80_000
@@ -77,7 +77,7 @@ def test_directories_are_listed(home: Any, world: Emulator) -> None:
     assert home.fs.ls(f"{world.bucket}/{home.name}/a.zip", detail=False) == [f"{world.bucket}/{home.name}/a.zip"]
 
 
-def test_it_tells_of_objects_and_directories(home: Any, world: Emulator) -> None:
+def test_objects_and_directories_have_details(home: Any, world: Emulator) -> None:
     """Kind, size, time and what changes with them."""
     before = datetime.now(UTC)
     (home / "a.zip").write_bytes(b"12345")
@@ -136,7 +136,7 @@ def test_what_is_read_is_what_was_opened(home: Any, new: bytes | None) -> None:
 
 
 def test_an_open_file_knows_what_it_reads(home: Any) -> None:
-    """Size and version are of one look, whatever size somebody says."""
+    """Size and version are found in one request, whatever size is given."""
     (home / "a.bin").write_bytes(b"12345")
     with home.fs.open((home / "a.bin").path, "rb", size=3) as source:
         (home / "a.bin").write_bytes(b"1234567")
@@ -175,7 +175,7 @@ def test_an_object_that_stands_for_a_directory(home: Any, world: Emulator) -> No
 
 
 def test_what_is_removed(home: Any) -> None:
-    """One object; a directory only if that is said, to the depth that is said; not what is not there."""
+    """One object; a directory only if that is requested, to the given depth; not what is not there."""
     for key in ("a", "b", "c/d", "c/e/f"):
         (home / key).write_bytes(b"1")
     root = f"{home.bucket}/{home.name}"
@@ -196,28 +196,28 @@ def test_what_only_objects_have(home: Any) -> None:
     """Time, version and content: a directory is not one, and what is not there is not found."""
     (home / "d" / "a").write_bytes(b"1")
     for path in (f"{home.bucket}/{home.name}/d", home.bucket):
-        for ask in (home.fs.modified, home.fs.ukey, home.fs.open):
+        for method in (home.fs.modified, home.fs.ukey, home.fs.open):
             with pytest.raises(IsADirectoryError, match=f"{path} is a directory"):
-                ask(path)
-    for ask in (home.fs.modified, home.fs.ukey, home.fs.open):
+                method(path)
+    for method in (home.fs.modified, home.fs.ukey, home.fs.open):
         with pytest.raises(FileNotFoundError):
-            ask(f"{home.bucket}/{home.name}/none")
+            method(f"{home.bucket}/{home.name}/none")
 
 
 def test_a_bucket_that_is_not_there(home: Any) -> None:
-    """Is not found, and a task that looks into it fails for good."""
+    """It is not found, and a task that uses it fails without a retry."""
     fs = home.fs
     for path in ("obs://no-such-bucket", "obs://no-such-bucket/a"):
         assert (fs.exists(path), fs.isdir(path), fs.isfile(path), fs.find(path)) == (False, False, False, [])
-        for ask in (fs.ls, fs.info, fs.open, fs.modified):
+        for method in (fs.ls, fs.info, fs.open, fs.modified):
             with pytest.raises(FileNotFoundError, match="there is no bucket 'no-such-bucket'") as raised:
-                ask(path)
+                method(path)
             assert isinstance(raised.value, DliFailException)
             assert raised.value.advice
 
 
 @pytest.mark.parametrize(
-    ("write", "told"),
+    ("write", "message"),
     [
         (lambda fs, _: fs.pipe_file("obs://no-such-bucket/a", b"1"), "there is no bucket 'no-such-bucket'"),
         (lambda fs, _: fs.rm_file("obs://no-such-bucket/a"), "there is no bucket 'no-such-bucket'"),
@@ -226,16 +226,16 @@ def test_a_bucket_that_is_not_there(home: Any) -> None:
         (lambda fs, source: fs.copy(source, "obs://no-such-bucket/d", recursive=True), "no-such-bucket"),
     ],
 )
-def test_what_is_written_to_no_bucket(home: Any, write: Any, told: str) -> None:
+def test_what_is_written_to_no_bucket(home: Any, write: Any, message: str) -> None:
     """Is never lost in silence, as what fsspec takes for not found may be."""
     (home / "d" / "a").write_bytes(b"1")
-    with pytest.raises(DliException, match=told) as raised:
+    with pytest.raises(DliException, match=message) as raised:
         write(home.fs, f"{home.bucket}/{home.name}/d")
     assert not isinstance(raised.value, FileNotFoundError)
 
 
 def test_what_cannot_be_written(home: Any) -> None:
-    """A bucket is no object, objects are not appended to, and one that is to be new is not replaced."""
+    """A bucket is not an object, objects are not appended to, and one that is to be new is not replaced."""
     with pytest.raises(IsADirectoryError):
         home.fs.open(f"obs://{home.bucket}", "wb")
     (home / "a").write_bytes(b"1")
