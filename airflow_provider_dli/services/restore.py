@@ -166,7 +166,7 @@ def find_archives(obs: ObsHook, place: ObsLocation) -> Archives:
     :raises DliFailException: if there is no such archive, or the directory contains something else
     """
     if facts := obs.find(place):
-        return Archives(place, (place,), _version({str(place): facts.etag}))
+        return Archives(place, (place,), _version({place: facts.etag}))
     # A directory that was created by hand has an object of its own name, with a slash at the end and no bytes.
     objects = [each for each in obs.list_directory(place).objects if each[0] != f"{place.key}/"]
     if not objects:
@@ -181,10 +181,10 @@ def find_archives(obs: ObsHook, place: ObsLocation) -> Archives:
             "a directory to import from must contain archives and nothing else"
         )
     written = {ObsLocation(place.bucket, key): moment.isoformat() for key, moment in sorted(objects)}
-    return Archives(place, tuple(written), _version({str(each): moment for each, moment in written.items()}))
+    return Archives(place, tuple(written), _version(written))
 
 
-def _version(marks: Mapping[str, str]) -> str:
+def _version(marks: Mapping[ObsLocation, str]) -> str:
     text = "\n".join(f"{archive} {mark}" for archive, mark in marks.items())
     return sha256(text.encode()).hexdigest()[:_DIGITS]
 
