@@ -18,7 +18,7 @@ import pytest
 
 import airflow_provider_dli
 import dli_emulator
-from airflow_provider_dli.provider_info import get_provider_info
+from airflow_provider_dli.get_provider_info import get_provider_info
 from tests.processes import untraced
 
 ROOT = Path(__file__).parents[1]
@@ -75,7 +75,7 @@ import sys
 import airflow.sdk
 from airflow.sdk import BaseOperator, BaseHook
 before = set(sys.modules)
-import airflow_provider_dli.provider_info, airflow_provider_dli.operators.dli
+import airflow_provider_dli.get_provider_info, airflow_provider_dli.operators.dli
 import airflow_provider_dli.hooks.dli, airflow_provider_dli.hooks.obs
 print(sorted({HEAVY!r} & (set(sys.modules) - before)))
 """
@@ -86,7 +86,7 @@ def test_the_provider_is_discovered_without_loading_the_client() -> None:
     """Airflow reads the provider's information in every process."""
     code = """
 import sys
-import airflow_provider_dli.provider_info
+import airflow_provider_dli.get_provider_info
 print(sorted(name for name in sys.modules if name.startswith("airflow_provider_dli.")))
 """
     loaded = set(json.loads(python(code).splitlines()[-1].replace("'", '"')))
@@ -99,7 +99,7 @@ print(sorted(name for name in sys.modules if name.startswith("airflow_provider_d
             "connection_form",
             "escaping",
             "formatting",
-            "provider_info",
+            "get_provider_info",
         )
     }
 

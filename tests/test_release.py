@@ -19,7 +19,7 @@ import package
 import pytest
 
 from airflow_provider_dli import __version__
-from airflow_provider_dli.provider_info import get_provider_info
+from airflow_provider_dli.get_provider_info import get_provider_info
 
 ROOT = Path(__file__).parents[1]
 SCHEMAS = ROOT / "tests" / "golden" / "provider_schemas"
