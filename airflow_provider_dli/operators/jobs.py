@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
+from airflow_provider_dli.exceptions import translated
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 from airflow_provider_dli.operators.base import DliBaseOperator
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
@@ -109,7 +110,6 @@ class DliListFlinkJobsOperator(DliBaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return the selected jobs."""
-        from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.hooks.dli import DliHook
         from airflow_provider_dli.parameters.models import ListParameters
         from airflow_provider_dli.services.selection import apply_if_empty, select_jobs

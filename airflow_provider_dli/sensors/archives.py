@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import PokeReturnValue, conf
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, PokeReturnValue, conf
 
 from airflow_provider_dli.escaping import escaped
+from airflow_provider_dli.exceptions import translated
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, number_of
 from airflow_provider_dli.sensors.base import DliSensor
+from airflow_provider_dli.triggers.deferral import event_status
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -87,10 +89,6 @@ class DliExportArchiveSensor(DliSensor):
 
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited."""
-        from airflow.providers.common.compat.sdk import AirflowSensorTimeout
-
-        from airflow_provider_dli.triggers.deferral import event_status
-
         del context
         if event_status(event) == "timeout":
             pending = ", ".join(map(str, event.get("pending") or []))
@@ -100,7 +98,6 @@ class DliExportArchiveSensor(DliSensor):
 
     def _prepared(self) -> ArchiveSensorParameters:
         """Check every parameter, before anything is sent."""
-        from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.parameters.models import ArchiveSensorParameters
 
         with translated():

@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import PokeReturnValue, conf
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, PokeReturnValue, conf
 
 from airflow_provider_dli.escaping import escaped
+from airflow_provider_dli.exceptions import translated
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, number_of
 from airflow_provider_dli.sensors.base import DliSensor
+from airflow_provider_dli.triggers.deferral import event_status
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -109,10 +111,7 @@ class DliFlinkJobSensor(DliSensor):
 
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited."""
-        from airflow.providers.common.compat.sdk import AirflowSensorTimeout
-
         from airflow_provider_dli.services.job_status import raise_for_failures, status_counts, wait_for_jobs
-        from airflow_provider_dli.triggers.deferral import event_status
 
         del context
         event_status(event)
@@ -127,7 +126,6 @@ class DliFlinkJobSensor(DliSensor):
     def _tracker(self) -> JobTracker:
         """Check every parameter, before anything is sent."""
         from airflow_provider_dli.client.flink.status import JobTracker
-        from airflow_provider_dli.exceptions import translated
         from airflow_provider_dli.parameters.models import JobSensorParameters
 
         with translated():
