@@ -84,7 +84,6 @@ def test_help_reads_as_documentation(operator: type[BaseOperator]) -> None:
     for name in {
         "timeout",
         "poll_interval",
-        "settling_time",
         "reconcile_timeout",
         "status_grace_period",
         "inactivity_period",
