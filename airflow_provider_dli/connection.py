@@ -273,7 +273,7 @@ class Extras:
 
 
 def _shown_name(name: str) -> str:
-    """Return the name of an extra; of what does not look like one only the beginning, for it may be a secret."""
+    """Return the name of an extra; of anything else only the beginning, for it may be a secret."""
     is_name = _LIKE_NAME.fullmatch(name) or get_close_matches(name, EXTRAS, 1)
     return name if is_name else excerpt(name, secret=True)
 

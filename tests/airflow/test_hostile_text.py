@@ -296,8 +296,8 @@ EVERYTHING: list[Callable[[Emulator, TaskInstance], None]] = [
     connected,
     filesystem,
 ]
-#: what ends well
-_GREEN = {"listed", "selected", "stopped", "deleted"}
+#: those that succeed
+_SUCCEEDING = {"listed", "selected", "stopped", "deleted"}
 
 
 @pytest.mark.slow
@@ -316,7 +316,7 @@ def test_nothing_that_is_read_is_forged(
         act(world, instance)
     except Exception as error:  # noqa: BLE001 -- whatever it is, people read it
         failure = error
-    assert (failure is None) == (act.__name__ in _GREEN) or act is archives_of_others, failure
+    assert (failure is None) == (act.__name__ in _SUCCEEDING) or act is archives_of_others, failure
     written = capsys.readouterr()
     assert is_clean_output(written.out + written.err)
     assert all(is_clean_output(record.getMessage()) for record in caplog.records)
@@ -358,7 +358,7 @@ with DAG("hostile", start_date=datetime(2026, 1, 1), schedule=None):
 def test_the_logs_of_a_whole_airflow_are_not_forged(
     world: Emulator, airflow_environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """A task that succeeds and one that fails, as Airflow runs them and writes down what they say."""
+    """A task that succeeds and one that fails, as Airflow runs them and logs them."""
     refusing(world, "ExportFlinkJobs")
     (tmp_path / "hostile.py").write_text(DAG.replace("{bucket}", world.bucket))
     environment = airflow_environ | {

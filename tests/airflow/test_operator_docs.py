@@ -1,4 +1,4 @@
-"""The pages on operators and their rights, and on ObsHook, are true."""
+"""The pages on operators and their permissions, and on ObsHook, are true."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ACTIONS = {"create", "delete", "export", "get", "list", "startFlinkJob", "stopFl
 
 
 def test_the_page_is_made_of_the_code() -> None:
-    """``python -m tests.operators`` makes it anew."""
+    """``python -m tests.operators`` writes it."""
     assert PAGE.read_text(encoding="utf-8").rstrip() == page().rstrip()
     assert list(MORE) == [kind.__name__ for kind in KINDS]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_a_docstring_tells_each_parameter_and_no_other(kind: Any) -> None:
+def test_a_docstring_has_each_parameter_and_no_other(kind: Any) -> None:
     """And of each whether it is templated."""
     assert set(docstring_of(kind).parameters) == set(parameters_of(kind))
     fields = re.findall(r"^:param (\w+): (.*?)(?=^:)", inspect.cleandoc(kind.__doc__), re.MULTILINE | re.DOTALL)
@@ -50,13 +50,13 @@ def test_the_page_on_permissions_has_each_operator_and_only_actions_of_the_manua
     assert set(re.findall(r'"dli:jobs:(\w+)"', text)) == ACTIONS
 
 
-def test_every_method_of_the_hook_is_told() -> None:
+def test_every_method_of_the_hook_is_documented() -> None:
     """In the table of the page on verification, with its parameters; and no other."""
     text = (DOCS / "verification.md").read_text(encoding="utf-8").partition("## ObsHook")[2].partition("\n## ")[0]
-    told = dict(re.findall(r"^\| `(?:await )?(\w+)\(([^)]*)\)` \|", text, re.MULTILINE))
+    documented = dict(re.findall(r"^\| `(?:await )?(\w+)\(([^)]*)\)` \|", text, re.MULTILINE))
     own = {name for name, value in vars(ObsHook).items() if inspect.isfunction(value) and not name.startswith("_")}
-    assert set(told) == own
-    for name, given in told.items():
+    assert set(documented) == own
+    for name, given in documented.items():
         parameters = [each for each in given.split(", ") if each]
         assert parameters == list(inspect.signature(getattr(ObsHook, name)).parameters)[1:][: len(parameters)]
         required = [

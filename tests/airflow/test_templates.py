@@ -1,4 +1,4 @@
-"""Templated fields: each exists, says so in its docstring, is rendered, and shows well in the UI."""
+"""Templated fields: each exists, is marked in its docstring, is rendered, and is readable in the UI."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CLASSES: list[type[BaseOperator]] = [
 
 
 def documented(operator: type) -> dict[str, str]:
-    """Give what a docstring says of each parameter."""
+    """Return the meaning of each parameter in a docstring."""
     parts = re.split(r"\n\s*:(param \w+|raises \w+):", inspect.getdoc(operator) or "")
     return {
         name.removeprefix("param "): text
@@ -28,7 +28,7 @@ def documented(operator: type) -> dict[str, str]:
 
 
 def own_parameters(operator: type) -> dict[str, inspect.Parameter]:
-    """Give the parameters of a constructor that are not Airflow's: those that an editor completes."""
+    """Return the parameters of a constructor that are not Airflow's: those that an editor completes."""
     found = inspect.signature(vars(operator)["__init__"]).parameters
     return {name: each for name, each in found.items() if name not in {"self", "kwargs"}}
 
@@ -36,11 +36,11 @@ def own_parameters(operator: type) -> dict[str, inspect.Parameter]:
 @pytest.mark.parametrize("operator", CLASSES, ids=lambda each: str(each.__name__))
 def test_the_docstring_names_every_parameter_and_what_is_templated(operator: type[BaseOperator]) -> None:
     """No more and no less, each by name only, so that an editor completes it."""
-    told, taken = documented(operator), own_parameters(operator)
-    assert list(told) == list(taken)
+    meanings, taken = documented(operator), own_parameters(operator)
+    assert list(meanings) == list(taken)
     assert all(each.kind is inspect.Parameter.KEYWORD_ONLY for each in taken.values())
     own = [field for field in operator.template_fields if field in taken]
-    assert set(own) == {name for name, text in told.items() if "templated" in text}
+    assert set(own) == {name for name, text in meanings.items() if "templated" in text}
 
 
 @pytest.mark.parametrize("operator", CLASSES, ids=lambda each: str(each.__name__))
@@ -78,9 +78,9 @@ def test_renderers_are_of_fields_that_exist(operator: type[BaseOperator]) -> Non
 
 @pytest.mark.parametrize("operator", CLASSES, ids=lambda each: str(each.__name__))
 def test_help_reads_as_documentation(operator: type[BaseOperator]) -> None:
-    """What it does, what it pushes, units, errors, and where the manual tells of it or what it follows."""
+    """What it does, what it pushes, units, errors, and where it is in the manual or what it follows."""
     text = inspect.getdoc(operator) or ""
-    told = documented(operator)
+    meanings = documented(operator)
     for name in {
         "timeout",
         "poll_interval",
@@ -88,8 +88,8 @@ def test_help_reads_as_documentation(operator: type[BaseOperator]) -> None:
         "status_grace_period",
         "inactivity_period",
         "max_age",
-    } & set(told):
-        assert "seconds" in told[name], name
+    } & set(meanings):
+        assert "seconds" in meanings[name], name
     for error in ("DliFailException", "DliException"):
         assert f":raises {error}:" in text
     assert "Pushes" in text or "return_value" in text
