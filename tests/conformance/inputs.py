@@ -71,8 +71,6 @@ def _value(told: dict[str, Any], chance: random.Random) -> Any:
     name, kind = told["name"], told["type"]
     if name in ("obs_dir", "zip_file", "savepoint_path"):
         return _place(chance) + {"zip_file": ".zip", "savepoint_path": "/"}.get(name, "")
-    if name == "obs_buckets":
-        return [_place(chance).split("/")[0] for _ in range(chance.randrange(1, 4))]
     if name == "dirty_data_strategy":
         return chance.choice(["0", "1", "2:bucket/dir"])
     if "enum" in told:
@@ -98,7 +96,8 @@ def _text(chance: random.Random, longest: int) -> str:
 
 def _place(chance: random.Random) -> str:
     """Draw a bucket with directories in it, written as the manual writes it."""
-    folder = _LETTERS.replace("/", "").replace("\t", "").replace(" ", "").replace(".", "")
+    # What the client refuses in a key, or only at its ends.
+    folder = "".join(letter for letter in _LETTERS if letter not in "/\\\t .")
     folders = ["d" + "".join(chance.choices(folder, k=chance.randrange(9))) for _ in range(chance.randrange(1, 4))]
     return "/".join(["b-" + "".join(chance.choices(_PLACE, k=8)), *folders])
 
