@@ -34,7 +34,7 @@ WORDS = {
     r"(held|holds|hold|holding) (\w+ ){0,4}against": "compared with",
     r"anew": "again",
     r"stand(s|ing)? in": "is in",
-    r"rights|(a|the|another|missing|this|no|which) right(?= (to|that|on|which|is|of DLI|of IAM))": "permissions",
+    r"rights|(a|the|another|missing|this|no|which) right(?= (to|that|on|which|is|of DLI|of IAM)\b)": "permissions",
     r"mends?|mended|mending": "fix",
     r"blots?|blotted|hush": "redact",
     r"blanks?": "space, empty",
@@ -61,7 +61,7 @@ WORDS = {
 ALLOWED = (
     r"\btell\(\)|\.tell\b|def tell\(|[Bb]lank lines?|keep_blank_values",
     r"try_number|max_tries|next_try|asyncio\.wait_for|\.tries\b|(?<=\W)dry_run\(",
-    r"[Ll]ook(s|ed|ing)?[ _-]?(\w+ )?ups?\b|(?<=[ _])looks like\b|that is to say|[Ss]tand[-_]?in",
+    r"[Ll]ook(s|ed|ing)?[ _-]?(\w+ )?ups?(?![a-z])|(?<=[ _])looks like\b|that is to say|[Ss]tand[-_]?in",
 )
 _PATHS = ("*.py", "*.md", "*.toml", "Makefile", "*.sh")
 #: written by others, generated, or a record of what was

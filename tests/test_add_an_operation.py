@@ -103,7 +103,7 @@ def test_no_block_is_omitted() -> None:
 
 
 def test_the_page_counts_all_lines_and_files() -> None:
-    """Of the provider, of the emulator, of its description and of its tests; with what is no block."""
+    """Of the provider, of the emulator, of its description and of its tests; with what is not in a block."""
     stated = re.findall(
         r"in (\d+) lines: (\d+) of the provider, (\d+) of the\nemulator, and (\d+) .*?, in (\d+) files", PAGE
     )

@@ -17,7 +17,7 @@ from tests.connections import GOOD, Connection
 
 
 def key_of(account: Account) -> AccessKey:
-    """Give the key of an account that has one at hand: it sends nothing."""
+    """Return the access key of an account that needs no request for it."""
     with pytest.raises(StopIteration) as done:
         next(account.credentials.keys(lambda: datetime.now(UTC)))
     key = done.value.value

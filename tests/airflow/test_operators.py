@@ -298,6 +298,6 @@ def test_a_wrong_clock_is_reported_with_both_times(world: Any) -> None:
     """So that it is clear which machine is wrong."""
     world.fault("ExportFlinkJobs", "skewed_clock")
     with pytest.raises(
-        DliFailException, match=r"APIGW\.0303: .*clock says .* UTC, the service's .* UTC: 1(199|20[0-9]) s"
+        DliFailException, match=r"APIGW\.0303: .*clock shows .* UTC, the service's .* UTC: 1(199|20[0-9]) s"
     ):
         export(obs_dir=world.bucket)

@@ -27,7 +27,7 @@ def test_three_nights_are_caught_up(airflow_process: AirflowProcess, dli_emulato
         runs = ended(airflow_process, "nightly_caught_up", 3)
         archives = [airflow_process.xcom("nightly_caught_up", run["dag_run_id"], "export")[0] for run in runs]
 
-        def told() -> set[str]:
+        def archives_read() -> set[str]:
             done = [run for run in airflow_process.described_runs("after_the_nights") if run["state"] == "success"]
             return {
                 name
@@ -35,7 +35,7 @@ def test_three_nights_are_caught_up(airflow_process: AirflowProcess, dli_emulato
                 for name in airflow_process.xcom("after_the_nights", run["dag_run_id"], "read")
             }
 
-        until(lambda: told() == set(archives), 240)
+        until(lambda: archives_read() == set(archives), 240)
     assert [(run["state"], run["run_type"]) for run in runs] == [("success", "scheduled")] * 3
     assert [archive.split("/")[2] for archive in archives] == NIGHTS
     # max_active_runs=1: no night begins before the one before it has ended.

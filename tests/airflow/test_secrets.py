@@ -1,6 +1,6 @@
 """No secret in anything that Airflow keeps: logs at DEBUG, XCom, rendered templates, every row of its database.
 
-A whole Airflow runs a green and a red way with each kind of credentials, and everything it wrote is searched.
+Airflow runs tasks that succeed and tasks that fail with each kind of credentials; everything it wrote is searched.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _SIGNATURE = re.compile(rb"(?i)signature[=:]\s*[0-9a-f]{64}")
 
 
 def forms(secret: str) -> set[bytes]:
-    """Give the ways in which a text may be written down, those that are too short to tell left out."""
+    """Return the forms in which a string may be written; those too short to be significant are omitted."""
     raw = secret.encode()
-    # base64 of a text inside a longer one: three alignments, without the ends that depend on the neighbours
+    # base64 of a string inside a longer one: three alignments, without the ends that depend on the neighbours
     shifted = {b64encode(b"\0" * shift + raw)[4 if shift else 0 : -4] for shift in range(3)}
     texts = {
         secret,
@@ -48,8 +48,8 @@ def forms(secret: str) -> set[bytes]:
     return {form for form in {text.encode() for text in texts} | shifted if len(form) > 11}
 
 
-def test_the_search_finds_what_it_looks_for() -> None:
-    """Each form, wherever it stands."""
+def test_the_search_finds_secrets() -> None:
+    """Each form, wherever it is."""
     for secret in (PASSWORD, "AbcdEfghIjklMnopQrst"):
         hidden = [
             f"x {secret} y".encode(),
@@ -59,11 +59,11 @@ def test_the_search_finds_what_it_looks_for() -> None:
             secret.encode().hex().encode(),
         ]
         assert all(any(form in text for form in forms(secret)) for text in hidden)
-        assert not any(form in b"nothing of it, wherever one looks" for form in forms(secret))
+        assert not any(form in b"nothing of it is in this string" for form in forms(secret))
 
 
 def written(home: Path) -> Iterator[tuple[str, bytes]]:
-    """Give everything that Airflow wrote, each with its place: every file, and every row of the database."""
+    """Yield everything that Airflow wrote, each with its place: every file, and every row of the database."""
     for path in home.rglob("*"):
         if path.is_file():
             yield str(path.relative_to(home)), path.read_bytes()
@@ -76,7 +76,7 @@ def written(home: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def secrets_of(emulator: Any) -> dict[str, str]:
-    """Give every secret of the emulator's world, by what it is."""
+    """Return every secret of the emulator's state, by what it is."""
     keys, world = emulator.state.keys, emulator.state
     found = {"password": PASSWORD}
     for key in keys.access_keys.values():
@@ -88,7 +88,7 @@ def secrets_of(emulator: Any) -> dict[str, str]:
 
 
 def connections(emulator: Any) -> dict[str, str]:
-    """Give a connection for each kind of credentials."""
+    """Return a connection for each kind of credentials."""
     user = User("ops", PASSWORD, emulator.state.identity.domain)
     emulator.state.keys.users[user.name] = user
     password = json.loads(emulator.connection("password"))
@@ -105,7 +105,7 @@ def connections(emulator: Any) -> dict[str, str]:
 
 
 def test_nothing_that_airflow_keeps_has_a_secret(airflow_process: AirflowProcess, dli_emulator: Any) -> None:
-    """Green and red, each kind of credentials."""
+    """Successful and failed tasks, each kind of credentials."""
     given = connections(dli_emulator)
     for name, connection in given.items():
         airflow_process.connect(f"dli_{name}", connection)
@@ -136,7 +136,7 @@ ECHOES = ("access_key", "temporary", "password", "token", "metadata")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ECHOES)
-def test_a_service_that_repeats_the_proof_does_not_bring_it_into_a_message(
+def test_credentials_that_a_service_repeats_are_not_in_the_message(
     dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """Some gateways show the request that they refuse."""
@@ -150,10 +150,10 @@ def test_a_service_that_repeats_the_proof_does_not_bring_it_into_a_message(
     assert not _SIGNATURE.search(message.encode())
 
 
-def test_a_service_that_repeats_the_password_does_not_bring_it_into_a_message(
+def test_a_password_that_a_service_repeats_is_not_in_the_message(
     dli_emulator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """IAM, asked for a token; its answer as JSON writes it."""
+    """From IAM, when a token is requested; as JSON encodes it."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connections(dli_emulator)["password"])
     dli_emulator.fault("KeystoneCreateUserTokenByPassword", "echo", status=400)
     with pytest.raises(DliException, match="HTTP 400") as caught:
@@ -162,8 +162,8 @@ def test_a_service_that_repeats_the_password_does_not_bring_it_into_a_message(
     assert not [form for form in forms(PASSWORD) if form.decode() in str(caught.value)]
 
 
-def test_what_botocore_logs_is_blotted(caplog: pytest.LogCaptureFixture) -> None:
-    """Signature and token go, all else stays; a record without them is left as it is."""
+def test_botocores_logs_are_redacted(caplog: pytest.LogCaptureFixture) -> None:
+    """Signature and token are redacted, the rest is kept; a record without them is unchanged."""
     redact_logs()
     redact_logs()
     with caplog.at_level(logging.DEBUG, "botocore.auth"):

@@ -12,7 +12,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """Read one request to its end, as its Content-Length says, or as much as came."""
+    """Read one request to its end, by its Content-Length, or as much as came."""
     data = b""
     while b"\r\n\r\n" not in data:
         if not (piece := connection.recv(65536)):

@@ -51,7 +51,7 @@ def test_boto3_measures_too(account_at: Any, skewed: SkewedServer) -> None:
 
 
 def test_equal_clocks_have_no_offset(drive: Any, account_at: Any, skewed: SkewedServer) -> None:
-    """Whole seconds and a response under way are no difference."""
+    """Whole seconds and a response in progress make no difference."""
     account = account_at(skewed.url)
     for _ in range(3):
         drive(request_flow(flink.list_jobs({}), account))
@@ -68,13 +68,13 @@ def test_equal_clocks_have_no_offset(drive: Any, account_at: Any, skewed: Skewed
     ],
     ids=str,
 )
-def test_what_is_no_date_of_the_service_measures_nothing(
+def test_without_a_valid_date_of_the_service_nothing_is_measured(
     drive: Any, account_at: Any, skewed: SkewedServer, headers: dict[str, str]
 ) -> None:
-    """One that cannot be read, that a cache kept, that is absurd, or of somebody's page."""
+    """A date that cannot be read, from a cache, absurd, or of an HTML page."""
     skewed.ahead, skewed.headers = 600.0, headers
     if "Date" in headers:
-        # http.server sends its own date first: of two that differ, none is known to be right.
+        # http.server sends its own date first: of two that differ, neither is known to be right.
         skewed.ahead = 10 * 86400.0
     account = account_at(skewed.url)
     drive(request_flow(flink.list_jobs({}), account))

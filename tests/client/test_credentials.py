@@ -1,4 +1,4 @@
-"""Tokens, temporary keys and project look-ups: what is asked, byte for byte, and what is made of each answer."""
+"""Tokens, temporary keys and project look-ups: each request, byte for byte, and the result of each reply."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ CREDENTIAL = {"access": "TAK", "secret": "TSK", "securitytoken": "T" * 40, "expi
 TOKEN = {"token": {"expires_at": END.isoformat()}}
 JSON = ("Content-Type", "application/json")
 OURS = ("User-Agent", USER_AGENT)
-ASKED = plain_request("Anything", "GET", "https://dli.example.com/v1", [])
+REQUEST = plain_request("Anything", "GET", "https://dli.example.com/v1", [])
 
 
-def body_of(told: FlowResult) -> Any:
-    """Give the JSON of the one request."""
-    (request,) = told.requests
+def body_of(flow: FlowResult) -> Any:
+    """Return the JSON of the only request."""
+    (request,) = flow.requests
     return json.loads(request.body)
 
 
 def test_a_token_is_requested() -> None:
     """KeystoneCreateUserTokenByPassword, scoped by name; the password is a secret of the request."""
-    told = run_flow(iam.create_token(IAM, USER, SCOPE), answer(201, TOKEN, x_subject_token="the-token"))
-    (request,) = told.requests
+    flow = run_flow(iam.create_token(IAM, USER, SCOPE), answer(201, TOKEN, x_subject_token="the-token"))
+    (request,) = flow.requests
     assert (request.operation, request.method) == ("KeystoneCreateUserTokenByPassword", "POST")
     assert request.url == f"{IAM}/v3/auth/tokens?nocatalog=true"
     assert request.headers == (("Host", "iam.example.com"), JSON, OURS)
     assert request.secrets == ("pass-word",)
-    assert body_of(told) == {
+    assert body_of(flow) == {
         "auth": {
             "identity": {
                 "methods": ["password"],
@@ -57,18 +57,18 @@ def test_a_token_is_requested() -> None:
             "scope": {"project": {"name": "cn-north-4"}},
         }
     }
-    assert told.result == Expiring("the-token", END)
+    assert flow.result == Expiring("the-token", END)
 
 
 def test_a_known_project_scopes_by_its_id() -> None:
     """Where the id is known the name is not sent."""
     scope = iam.Scope("p1", "cn-north-4")
-    told = run_flow(iam.create_token(IAM, USER, scope), answer(201, TOKEN, x_subject_token="t"))
-    assert body_of(told)["auth"]["scope"] == {"project": {"id": "p1"}}
+    flow = run_flow(iam.create_token(IAM, USER, scope), answer(201, TOKEN, x_subject_token="t"))
+    assert body_of(flow)["auth"]["scope"] == {"project": {"id": "p1"}}
 
 
 @pytest.mark.parametrize(
-    ("reply", "said"),
+    ("reply", "message"),
     [
         (answer(201, TOKEN), "the reply has no X-Subject-Token"),
         (answer(201, {}, x_subject_token="t"), "expires_at is not a time: None"),
@@ -81,38 +81,38 @@ def test_a_known_project_scopes_by_its_id() -> None:
         (answer(201, b"Welcome", x_subject_token="t"), "a JSON object was expected, not: Welcome"),
     ],
 )
-def test_replies_without_a_valid_token(reply: Any, said: str) -> None:
-    """The operation is named, and what is wrong with the answer."""
+def test_replies_without_a_valid_token(reply: Any, message: str) -> None:
+    """The message names the operation and what is wrong with the reply."""
     error = run_flow(iam.create_token(IAM, USER, SCOPE), reply).error
     assert isinstance(error, UnexpectedReplyError)
-    assert (error.operation, error.status, error.message) == ("KeystoneCreateUserTokenByPassword", 201, said)
+    assert (error.operation, error.status, error.message) == ("KeystoneCreateUserTokenByPassword", 201, message)
 
 
 def test_keys_of_a_token() -> None:
     """CreateTemporaryAccessKeyByToken for an hour; the token is a secret of the request."""
-    told = run_flow(iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": CREDENTIAL}))
-    (request,) = told.requests
+    flow = run_flow(iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": CREDENTIAL}))
+    (request,) = flow.requests
     assert (request.operation, request.method) == ("CreateTemporaryAccessKeyByToken", "POST")
     assert request.url == f"{IAM}/v3.0/OS-CREDENTIAL/securitytokens"
     assert request.headers == (("Host", "iam.example.com"), JSON, OURS)
     assert request.secrets == ("the-token",)
     token = {"id": "the-token", "duration_seconds": 3600}
-    assert body_of(told) == {"auth": {"identity": {"methods": ["token"], "token": token}}}
-    assert told.result == Expiring(AccessKey("TAK", "TSK", "T" * 40), END)
+    assert body_of(flow) == {"auth": {"identity": {"methods": ["token"], "token": token}}}
+    assert flow.result == Expiring(AccessKey("TAK", "TSK", "T" * 40), END)
 
 
 def test_keys_of_an_agency() -> None:
-    """CreateTemporaryAccessKeyByAgency, signed by whom we were before."""
+    """CreateTemporaryAccessKeyByAgency, signed with the credentials that assume the agency."""
     agency = iam.Agency("backup", "other")
-    told = run_flow(iam.keys_of_agency(IAM, KEY, agency, noon), answer(201, {"credential": CREDENTIAL}))
-    (request,) = told.requests
+    flow = run_flow(iam.keys_of_agency(IAM, KEY, agency, noon), answer(201, {"credential": CREDENTIAL}))
+    (request,) = flow.requests
     assert (request.operation, request.method) == ("CreateTemporaryAccessKeyByAgency", "POST")
     assert request.url == f"{IAM}/v3.0/OS-CREDENTIAL/securitytokens"
     assert dict(request.headers)["Authorization"].startswith("SDK-HMAC-SHA256 Access=AK, ")
     assert dict(request.headers)["X-Sdk-Date"] == "20260115T120000Z"
     role = {"agency_name": "backup", "domain_name": "other", "duration_seconds": 3600}
-    assert body_of(told) == {"auth": {"identity": {"methods": ["assume_role"], "assume_role": role}}}
-    assert told.result.value == AccessKey("TAK", "TSK", "T" * 40)
+    assert body_of(flow) == {"auth": {"identity": {"methods": ["assume_role"], "assume_role": role}}}
+    assert flow.result.value == AccessKey("TAK", "TSK", "T" * 40)
 
 
 @pytest.mark.parametrize("missing", ["access", "secret", "securitytoken"])
@@ -129,7 +129,7 @@ def test_keys_with_a_part_missing(missing: str) -> None:
 
 @pytest.mark.parametrize("credential", [None, [], 7, "text"])
 def test_replies_without_valid_keys(credential: object) -> None:
-    """Whatever stands in their place is an unexpected answer, no TypeError."""
+    """Whatever is in their place is an UnexpectedReplyError, never a TypeError."""
     error = run_flow(iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": credential})).error
     assert isinstance(error, UnexpectedReplyError)
     assert error.message.startswith("the keys cannot be read: no ")
@@ -138,7 +138,7 @@ def test_replies_without_valid_keys(credential: object) -> None:
 @pytest.mark.parametrize("name", ["access", "secret", "securitytoken"])
 @pytest.mark.parametrize("value", ["k\ud800", "ké", "k\n"])
 def test_keys_that_could_neither_sign_nor_be_sent(name: str, value: str) -> None:
-    """They are an unexpected answer, which does not show them."""
+    """They are an UnexpectedReplyError, which does not show them."""
     error = run_flow(
         iam.keys_of_token(IAM, "the-token"), answer(201, {"credential": CREDENTIAL | {name: value}})
     ).error
@@ -151,8 +151,8 @@ def test_keys_that_could_neither_sign_nor_be_sent(name: str, value: str) -> None
 def test_keys_that_are_nested_without_end(name: str, depth: int) -> None:
     """JSON's parser may take more than what writes it out can."""
     nested = json.dumps({"credential": CREDENTIAL | {name: "HERE"}}).replace('"HERE"', "[" * depth + "]" * depth)
-    told = run_flow(iam.keys_of_token(IAM, "the-token"), answer(201, nested.encode()))
-    assert isinstance(told.error, UnexpectedReplyError) or told.result.value.access_key.startswith("[[")
+    flow = run_flow(iam.keys_of_token(IAM, "the-token"), answer(201, nested.encode()))
+    assert isinstance(flow.error, UnexpectedReplyError) or flow.result.value.access_key.startswith("[[")
 
 
 def test_keys_need_an_end() -> None:
@@ -166,19 +166,19 @@ def test_keys_need_an_end() -> None:
 def test_projects_are_looked_up() -> None:
     """By the name, which is encoded; signed; ids and names come back."""
     found = {"projects": [{"id": "p1", "name": "cn-north-4"}, {"id": "p2", "name": "cn-north-4_a"}]}
-    told = run_flow(iam.find_projects(IAM, KEY, "cn-north-4 a", noon), answer(200, found))
-    (request,) = told.requests
+    flow = run_flow(iam.find_projects(IAM, KEY, "cn-north-4 a", noon), answer(200, found))
+    (request,) = flow.requests
     assert (request.operation, request.method) == ("KeystoneListProjects", "GET")
     assert request.url == f"{IAM}/v3/projects?name=cn-north-4%20a"
     assert request.body == b""
     assert "Authorization" in dict(request.headers)
     assert dict(request.headers)["X-Sdk-Date"] == "20260115T120000Z"
     assert not request.direct
-    assert told.result == [("p1", "cn-north-4"), ("p2", "cn-north-4_a")]
+    assert flow.result == [("p1", "cn-north-4"), ("p2", "cn-north-4_a")]
 
 
 @pytest.mark.parametrize(
-    ("projects", "said"),
+    ("projects", "message"),
     [
         ([{"id": "p"}], "the projects cannot be read: 'name'"),
         ([{"name": "n"}], "the projects cannot be read: 'id'"),
@@ -186,15 +186,15 @@ def test_projects_are_looked_up() -> None:
         (7, "the projects cannot be read: 'int' object is not iterable"),
     ],
 )
-def test_replies_without_valid_projects(projects: object, said: str) -> None:
-    """They are an unexpected answer."""
+def test_replies_without_valid_projects(projects: object, message: str) -> None:
+    """They are an UnexpectedReplyError."""
     error = run_flow(iam.find_projects(IAM, KEY, "n", noon), answer(200, {"projects": projects})).error
     assert isinstance(error, UnexpectedReplyError)
-    assert (error.operation, error.message) == ("KeystoneListProjects", said)
+    assert (error.operation, error.message) == ("KeystoneListProjects", message)
 
 
 def test_credentials_refused_at_iam_are_invalidated() -> None:
-    """Of whoever looks up projects or assumes an agency, and for keys of a token: the next one fetches other."""
+    """On a look-up of projects, for an agency and for keys of a token: the next request fetches new ones."""
     fetched = answer(201, TOKEN, x_subject_token="t")
 
     def lookups() -> list[tuple[Any, Any]]:
@@ -208,11 +208,11 @@ def test_credentials_refused_at_iam_are_invalidated() -> None:
             (third, lambda: third.keys(noon)),
         ]
 
-    for credentials, ask in lookups():
-        assert isinstance(run_flow(ask(), fetched, answer(401)).error, AuthenticationError)
-        assert run_flow(credentials.authenticate(ASKED, noon), fetched).error is None, "fetched anew"
-        assert isinstance(run_flow(ask(), answer(403)).error, PermissionDeniedError)
-        assert run_flow(credentials.authenticate(ASKED, noon)).error is None, "believed, and kept"
+    for credentials, look_up in lookups():
+        assert isinstance(run_flow(look_up(), fetched, answer(401)).error, AuthenticationError)
+        assert run_flow(credentials.authenticate(REQUEST, noon), fetched).error is None, "fetched again"
+        assert isinstance(run_flow(look_up(), answer(403)).error, PermissionDeniedError)
+        assert run_flow(credentials.authenticate(REQUEST, noon)).error is None, "a 403 keeps the credentials"
 
 
 def project(given: str | None = None) -> Project:
@@ -221,22 +221,22 @@ def project(given: str | None = None) -> Project:
 
 
 def test_a_given_project_is_not_looked_up() -> None:
-    """Nothing is asked."""
+    """Nothing is sent."""
     assert run_flow(project("p0").id(noon)).result == "p0"
 
 
 def test_a_project_is_looked_up_once() -> None:
-    """The second time nothing is asked."""
+    """The second time nothing is sent."""
     one = project()
     found = answer(200, {"projects": [{"id": "p1", "name": "cn-north-4"}]})
-    told = run_flow(one.id(noon), found)
-    assert told.result == "p1"
-    assert told.requests[0].url == f"{IAM}/v3/projects?name=cn-north-4"
+    flow = run_flow(one.id(noon), found)
+    assert flow.result == "p1"
+    assert flow.requests[0].url == f"{IAM}/v3/projects?name=cn-north-4"
     assert run_flow(one.id(noon)).result == "p1"
 
 
 @pytest.mark.parametrize(
-    ("projects", "said"),
+    ("projects", "message"),
     [
         (None, "is not given, and IAM lists not one but 0 projects named 'cn-north-4': none"),
         (
@@ -245,22 +245,22 @@ def test_a_project_is_looked_up_once() -> None:
         ),
     ],
 )
-def test_a_project_must_be_one(projects: object, said: str) -> None:
-    """None or several: the field, what was found, and where the right one stands."""
+def test_a_project_must_be_one(projects: object, message: str) -> None:
+    """None or several: the message has the field, what was found, and where to find the right one."""
     error = run_flow(project().id(noon), answer(200, {"projects": projects})).error
     assert isinstance(error, ConfigurationError)
     assert (error.field, error.problem, error.remedy) == (
         "project_id",
-        said,
-        "copy the right one from My Credentials in the console",
+        message,
+        "copy the correct one from My Credentials in the console",
     )
 
 
 def test_metadata_keys() -> None:
     """Version 2: a session token of six hours first, then the keys with it."""
     credential = {"credential": CREDENTIAL}
-    told = run_flow(metadata.security_key("http://meta"), answer(200, b" session \n"), answer(200, credential))
-    first, second = told.requests
+    flow = run_flow(metadata.security_key("http://meta"), answer(200, b" session \n"), answer(200, credential))
+    first, second = flow.requests
     assert (first.operation, first.method, first.url) == (
         "GetMetadataToken",
         "PUT",
@@ -274,17 +274,17 @@ def test_metadata_keys() -> None:
     )
     assert second.headers == (("Host", "meta"), ("X-Metadata-Token", "session"), OURS)
     assert (first.secrets, second.secrets) == ((), ("session",))
-    assert (first.direct, second.direct) == (True, True), "a proxy would ask for metadata of its own machine"
-    assert told.result == Expiring(AccessKey("TAK", "TSK", "T" * 40), END)
+    assert (first.direct, second.direct) == (True, True), "a proxy would fetch the metadata of its own machine"
+    assert flow.result == Expiring(AccessKey("TAK", "TSK", "T" * 40), END)
 
 
 @pytest.mark.parametrize("status", [404, 405])
 def test_metadata_without_version_2(status: int) -> None:
-    """An older image has no session tokens: the keys are asked for without."""
-    told = run_flow(metadata.security_key("http://meta"), answer(status), answer(200, {"credential": CREDENTIAL}))
-    assert told.requests[1].headers == (("Host", "meta"), OURS)
-    assert told.requests[1].secrets == ()
-    assert told.result.value.access_key == "TAK"
+    """An older image has no session tokens: the keys are requested without one."""
+    flow = run_flow(metadata.security_key("http://meta"), answer(status), answer(200, {"credential": CREDENTIAL}))
+    assert flow.requests[1].headers == (("Host", "meta"), OURS)
+    assert flow.requests[1].secrets == ()
+    assert flow.result.value.access_key == "TAK"
 
 
 @pytest.mark.parametrize("text", [b"", b"  \n", b"a\x00b", b"\xff\xfe", "夜".encode()])
@@ -310,63 +310,63 @@ def test_keys_of_the_metadata_service_name_themselves_in_errors() -> None:
     assert error.operation == "GetSecurityKey"
 
 
-def test_a_ready_token_proves() -> None:
-    """As X-Auth-Token, after the other headers, and as a secret of the request; nothing is asked."""
+def test_a_ready_token_authenticates() -> None:
+    """As X-Auth-Token, after the other headers, and as a secret of the request; nothing is sent to IAM."""
     credentials = ready_token(IAM, "the-token")
-    proven = run_flow(credentials.authenticate(ASKED, noon)).result
-    assert proven.headers == (*ASKED.headers, ("X-Auth-Token", "the-token"))
-    assert proven.secrets == ("the-token",)
+    authenticated = run_flow(credentials.authenticate(REQUEST, noon)).result
+    assert authenticated.headers == (*REQUEST.headers, ("X-Auth-Token", "the-token"))
+    assert authenticated.secrets == ("the-token",)
     assert credentials.identity == "the bearer of a token"
 
 
 def test_a_ready_token_gives_keys_once() -> None:
     """For OBS, by way of IAM; the second time from memory."""
     credentials = ready_token(IAM, "the-token")
-    told = run_flow(credentials.keys(noon), answer(201, {"credential": CREDENTIAL}))
-    assert told.requests[0].url == f"{IAM}/v3.0/OS-CREDENTIAL/securitytokens"
-    assert body_of(told)["auth"]["identity"]["token"]["id"] == "the-token"
-    assert told.result == run_flow(credentials.keys(noon)).result == AccessKey("TAK", "TSK", "T" * 40)
+    flow = run_flow(credentials.keys(noon), answer(201, {"credential": CREDENTIAL}))
+    assert flow.requests[0].url == f"{IAM}/v3.0/OS-CREDENTIAL/securitytokens"
+    assert body_of(flow)["auth"]["identity"]["token"]["id"] == "the-token"
+    assert flow.result == run_flow(credentials.keys(noon)).result == AccessKey("TAK", "TSK", "T" * 40)
 
 
 def test_a_ready_token_that_is_refused_cannot_be_renewed() -> None:
     """There is no other one."""
     credentials = ready_token(IAM, "the-token")
-    proven = run_flow(credentials.authenticate(ASKED, noon)).result
-    assert credentials.invalidate(proven) is False
-    assert run_flow(credentials.authenticate(ASKED, noon)).result == proven
+    authenticated = run_flow(credentials.authenticate(REQUEST, noon)).result
+    assert credentials.invalidate(authenticated) is False
+    assert run_flow(credentials.authenticate(REQUEST, noon)).result == authenticated
 
 
 def test_a_password_gets_a_token_once_and_again_when_refused() -> None:
-    """One request for two proofs; after a refusal of that very token another is fetched."""
+    """One request for two calls; after a refusal of that very token another is fetched."""
     credentials = password_token(IAM, USER, SCOPE)
     assert credentials.identity == "IAM user ann of account acme"
-    told = run_flow(credentials.authenticate(ASKED, noon), answer(201, TOKEN, x_subject_token="t1"))
-    assert told.requests[0].operation == "KeystoneCreateUserTokenByPassword"
-    first = told.result
-    assert run_flow(credentials.authenticate(ASKED, noon)).result == first
-    assert credentials.invalidate(ASKED) is True
-    assert run_flow(credentials.authenticate(ASKED, noon)).result == first, (
-        "another request's refusal forgets nothing"
+    flow = run_flow(credentials.authenticate(REQUEST, noon), answer(201, TOKEN, x_subject_token="t1"))
+    assert flow.requests[0].operation == "KeystoneCreateUserTokenByPassword"
+    first = flow.result
+    assert run_flow(credentials.authenticate(REQUEST, noon)).result == first
+    assert credentials.invalidate(REQUEST) is True
+    assert run_flow(credentials.authenticate(REQUEST, noon)).result == first, (
+        "another request's refusal invalidates nothing"
     )
     assert credentials.invalidate(first) is True
-    second = run_flow(credentials.authenticate(ASKED, noon), answer(201, TOKEN, x_subject_token="t2")).result
+    second = run_flow(credentials.authenticate(REQUEST, noon), answer(201, TOKEN, x_subject_token="t2")).result
     assert second.headers[-1] == ("X-Auth-Token", "t2")
 
 
 def test_a_wrong_password_is_an_authentication_error() -> None:
     """IAM's own words, without the password should it repeat it."""
     reply = answer(401, {"error": {"code": 401, "message": "not pass-word", "title": "Unauthorized"}})
-    error = run_flow(password_token(IAM, USER, SCOPE).authenticate(ASKED, noon), reply).error
+    error = run_flow(password_token(IAM, USER, SCOPE).authenticate(REQUEST, noon), reply).error
     assert isinstance(error, AuthenticationError)
     assert (error.code, error.message) == (None, "not ***")
 
 
-def test_temporary_keys_prove() -> None:
-    """Fetched once; they sign, and give themselves for OBS."""
+def test_temporary_keys_sign() -> None:
+    """Fetched once; they sign requests, and are the keys for OBS too."""
     credentials = metadata_keys("http://meta")
     assert credentials.identity == "the agency of this ECS"
-    told = run_flow(credentials.authenticate(ASKED, noon), answer(404), answer(200, {"credential": CREDENTIAL}))
-    headers = dict(told.result.headers)
+    flow = run_flow(credentials.authenticate(REQUEST, noon), answer(404), answer(200, {"credential": CREDENTIAL}))
+    headers = dict(flow.result.headers)
     assert headers["Authorization"].startswith("SDK-HMAC-SHA256 Access=TAK, ")
     assert headers["X-Security-Token"] == "T" * 40
     assert headers["X-Sdk-Date"] == "20260115T120000Z"
@@ -376,59 +376,59 @@ def test_temporary_keys_prove() -> None:
 def test_refused_temporary_keys_are_fetched_again_by_the_next_call() -> None:
     """This call is not repeated: a key that is refused again and again is locked."""
     credentials = metadata_keys("http://meta")
-    proven = run_flow(
-        credentials.authenticate(ASKED, noon), answer(404), answer(200, {"credential": CREDENTIAL})
+    authenticated = run_flow(
+        credentials.authenticate(REQUEST, noon), answer(404), answer(200, {"credential": CREDENTIAL})
     ).result
-    assert credentials.invalidate(ASKED) is False
+    assert credentials.invalidate(REQUEST) is False
     assert run_flow(credentials.keys(noon)).result.access_key == "TAK"
-    assert credentials.invalidate(proven) is False
+    assert credentials.invalidate(authenticated) is False
     other = {"credential": CREDENTIAL | {"access": "NEW"}}
     assert run_flow(credentials.keys(noon), answer(404), answer(200, other)).result.access_key == "NEW"
 
 
 def test_the_metadata_service_of_an_ecs() -> None:
     """Where every ECS has it."""
-    told = run_flow(metadata_keys().keys(noon), answer(404), answer(200, {"credential": CREDENTIAL}))
-    assert told.requests[0].url == "http://169.254.169.254/meta-data/latest/api/token"
+    flow = run_flow(metadata_keys().keys(noon), answer(404), answer(200, {"credential": CREDENTIAL}))
+    assert flow.requests[0].url == "http://169.254.169.254/meta-data/latest/api/token"
 
 
 def test_an_agency_is_assumed() -> None:
-    """It says who it is and by whom; its keys are IAM's."""
+    """Its identity names the agency and who assumes it; its keys come from IAM."""
     credentials = agency_keys(IAM, KEY, iam.Agency("backup", "other"))
     assert credentials.identity == "agency backup of account other, assumed by access key AK"
-    told = run_flow(credentials.keys(noon), answer(201, {"credential": CREDENTIAL}))
-    assert told.requests[0].operation == "CreateTemporaryAccessKeyByAgency"
-    assert told.result.access_key == "TAK"
+    flow = run_flow(credentials.keys(noon), answer(201, {"credential": CREDENTIAL}))
+    assert flow.requests[0].operation == "CreateTemporaryAccessKeyByAgency"
+    assert flow.result.access_key == "TAK"
 
 
-def test_an_access_key_names_itself_and_gives_itself() -> None:
-    """Without its secret; a temporary one says so."""
+def test_an_access_key_is_its_own_identity_and_keys() -> None:
+    """Without its secret; the identity of a temporary key shows that it is temporary."""
     temporary = AccessKey("AK", "SK", "ST")
     assert (KEY.identity, temporary.identity) == ("access key AK", "temporary access key AK")
     assert run_flow(temporary.keys(noon)).result is temporary
-    assert temporary.invalidate(ASKED) is False
+    assert temporary.invalidate(REQUEST) is False
     assert repr(temporary) == "AccessKey(access_key='AK')"
 
 
 def test_what_an_access_key_signs_is_secret() -> None:
     """The signature and the security token; nothing of a plain key beside its signature."""
-    plain = run_flow(KEY.authenticate(ASKED, noon)).result
+    plain = run_flow(KEY.authenticate(REQUEST, noon)).result
     signature = dict(plain.headers)["Authorization"].rpartition("Signature=")[2]
     assert plain.secrets == (signature,)
     assert [name for name, _ in plain.headers] == ["Host", "User-Agent", "X-Sdk-Date", "Authorization"]
-    temporary = run_flow(AccessKey("AK", "SK", "ST").authenticate(ASKED, noon)).result
+    temporary = run_flow(AccessKey("AK", "SK", "ST").authenticate(REQUEST, noon)).result
     assert temporary.secrets[1:] == ("ST",)
     assert [name for name, _ in temporary.headers][2:] == ["X-Sdk-Date", "X-Security-Token", "Authorization"]
 
 
 class Clock:
-    """Tells the time that it is set to."""
+    """A clock that shows the time that it is set to."""
 
     def __init__(self) -> None:
         self.now = NOON
 
     def __call__(self) -> datetime:
-        """Tell it."""
+        """Return the time."""
         return self.now
 
 
@@ -455,15 +455,15 @@ def test_a_value_is_fetched_again_before_it_ends(lasts: timedelta, early: timede
 
 
 def test_a_second_one_waits_while_the_first_fetches() -> None:
-    """In glances of ten milliseconds, without blocking; it takes what the first fetched."""
+    """In steps of ten milliseconds, without blocking; it takes what the first fetched."""
 
     def fetch(_clock: Any) -> Any:
-        reply = yield ASKED
+        reply = yield REQUEST
         return Expiring(reply.body, None)
 
     cached = Cached(fetch)
     first, second = cached.get(noon), cached.get(noon)
-    assert next(first) == ASKED
+    assert next(first) == REQUEST
     assert [next(second).seconds, next(second).seconds] == [0.01, 0.01]  # type: ignore[union-attr]
     with pytest.raises(StopIteration) as stop:
         first.send(answer(200, b"value"))
@@ -473,13 +473,13 @@ def test_a_second_one_waits_while_the_first_fetches() -> None:
     assert stop.value.value == b"value"
 
 
-def test_a_fetch_that_fails_lets_the_next_one_try() -> None:
-    """The lock is given back."""
+def test_a_failed_fetch_releases_the_lock() -> None:
+    """The next call fetches again."""
     credentials = password_token(IAM, USER, SCOPE)
-    assert run_flow(credentials.authenticate(ASKED, noon), answer(500)).error is not None
-    assert run_flow(credentials.authenticate(ASKED, noon), answer(201, TOKEN, x_subject_token="t")).error is None
+    assert run_flow(credentials.authenticate(REQUEST, noon), answer(500)).error is not None
+    assert run_flow(credentials.authenticate(REQUEST, noon), answer(201, TOKEN, x_subject_token="t")).error is None
 
 
-def test_forgetting_what_was_never_fetched() -> None:
-    """Is nothing."""
+def test_invalidating_what_was_never_fetched() -> None:
+    """It has no effect."""
     Cached(lambda _clock: iter(())).invalidate(lambda _: True)  # type: ignore[arg-type, return-value]

@@ -1,4 +1,4 @@
-"""Every error says what was asked, what came and what to do, and passes whole from process to process."""
+"""Every error has the request, the response and advice, and passes intact from process to process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SERVICE = sorted(
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ((400, "DLI.0001", "wrong.", None), f"Op: HTTP 400 DLI.0001: wrong. {ADVICE['DLI.0001']}"),
         ((400, "X.1", "wrong", None), f"Op: HTTP 400 X.1: wrong. {RefusedError.advice}"),
@@ -38,9 +38,9 @@ SERVICE = sorted(
         ((400, "DLI.0001", "wrong", None, "Do this."), "Op: HTTP 400 DLI.0001: wrong. Do this."),
     ],
 )
-def test_a_service_error_is_one_line(given: tuple[Any, ...], said: str) -> None:
+def test_a_service_error_is_one_line(given: tuple[Any, ...], message: str) -> None:
     """Operation, status, code, words, request id, advice: the code's before the kind's, one's own before both."""
-    assert str(RefusedError("Op", *given)) == said
+    assert str(RefusedError("Op", *given)) == message
 
 
 @pytest.mark.parametrize("kind", SERVICE)
@@ -57,7 +57,7 @@ def test_service_errors_keep_the_details(kind: type[ServiceError]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("kind", "message"),
     [
         (NoResponseError, "Op: no response from h:1: cut. Check that this machine reaches the host."),
         (
@@ -67,10 +67,10 @@ def test_service_errors_keep_the_details(kind: type[ServiceError]) -> None:
         (ResponseLostError, "Op: lost the response of h:1: cut. Whether the request took effect is unknown."),
     ],
 )
-def test_a_missing_response_is_one_line(kind: type[NoResponseError], said: str) -> None:
-    """What was asked of whom, why, and what that means."""
+def test_a_missing_response_is_one_line(kind: type[NoResponseError], message: str) -> None:
+    """Operation, host, reason, and what that means."""
     error = kind("Op", "h:1", "cut")
-    assert (error.operation, error.host, error.reason, str(error)) == ("Op", "h:1", "cut", said)
+    assert (error.operation, error.host, error.reason, str(error)) == ("Op", "h:1", "cut", message)
     assert error.transient
 
 
@@ -89,7 +89,7 @@ def test_what_may_pass_by_itself() -> None:
 
 
 def test_an_error_passes_between_processes() -> None:
-    """With all that it says: Airflow hands exceptions over pickled."""
+    """With all its details: Airflow hands exceptions over pickled."""
     error = AuthenticationError("ExportFlinkJobs", 401, "APIG.0301", "no such key", "r-1")
     passed = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own
     assert (type(passed), str(passed), vars(passed)) == (AuthenticationError, str(error), vars(error))

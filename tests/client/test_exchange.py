@@ -1,4 +1,4 @@
-"""The whole flow: clocks that differ, proof that is renewed, what is logged."""
+"""The whole flow: clocks that differ, credentials that are renewed, log lines."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ OURS = " This machine's clock shows 2026-01-15 12:00:00 UTC"
 REFUSED = {"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication information"}
 
 
-class Proof:
-    """Proves with a number that grows with every renewal."""
+class CountingCredentials:
+    """Credentials that authenticate with a number, which grows with every renewal."""
 
-    who = "somebody"
+    identity = "somebody"
 
     def __init__(self, *, renewable: bool) -> None:
         self.number = 1
         self.renewable = renewable
-        self.forgotten: list[Request] = []
+        self.invalidated: list[Request] = []
 
     def authenticate(self, request: Request, clock: Any) -> Any:
         """Add the number."""
         del clock
         yield from ()
-        return replace(request, headers=(*request.headers, ("X-Proof", str(self.number))))
+        return replace(request, headers=(*request.headers, ("X-Number", str(self.number))))
 
     def keys(self, clock: Any) -> Any:
-        """Give no keys; nobody asks here."""
-        raise AssertionError(f"asked for keys at {clock}")
+        """Raise: no test here needs keys."""
+        raise AssertionError(f"keys requested at {clock}")
 
     def invalidate(self, refused: Request) -> bool:
-        """Count on, if that is possible."""
-        self.forgotten.append(refused)
+        """Count on; return whether they can be renewed."""
+        self.invalidated.append(refused)
         self.number += 1
         return self.renewable
 
@@ -63,16 +63,16 @@ def account_of(credentials: Any, project_id: str | None = "p") -> Account:
     return Account("r-1", project, credentials, "https://dli", "https://obs", "https://iam")
 
 
-def hold(
+def send(
     call: Any, *answers: Any, credentials: Any = None, policy: RetryPolicy | None = None, clock: Clock = noon
 ) -> FlowResult:
-    """Hold the flow, at noon if nothing else is said."""
+    """Run the flow, by default at noon."""
     account = account_of(credentials or AccessKey("AK", "SK"))
     return run_flow(request_flow(call, account, clock, policy), *answers)
 
 
 @pytest.mark.parametrize(
-    ("date", "said"),
+    ("date", "shown"),
     [
         (
             "Thu, 15 Jan 2026 11:40:00 GMT",
@@ -96,39 +96,39 @@ def hold(
         (None, ""),
     ],
 )
-def test_two_clocks_are_shown(date: str | None, said: str) -> None:
-    """Where a signature is refused for its time; only if the service tells its own."""
+def test_two_clocks_are_shown(date: str | None, shown: str) -> None:
+    """Where a signature is refused for its time, if the response has a date."""
     headers = {"date": date} if date else {}
-    error = hold(flink.delete_job(1), answer(401, CLOCK, **headers)).error
+    error = send(flink.delete_job(1), answer(401, CLOCK, **headers)).error
     assert isinstance(error, AuthenticationError)
-    assert error.advice == ADVICE["APIGW.0303"] + said
+    assert error.advice == ADVICE["APIGW.0303"] + shown
 
 
 def test_our_clock_is_shown_in_utc_too() -> None:
-    """Whatever zone it tells."""
+    """Whatever time zone it is in."""
     shanghai = noon().astimezone(timezone(timedelta(hours=8)))
     refused = answer(401, CLOCK, date="Thu, 15 Jan 2026 11:40:00 GMT")
-    error = hold(flink.delete_job(1), refused, clock=lambda: shanghai).error
+    error = send(flink.delete_job(1), refused, clock=lambda: shanghai).error
     assert f"{OURS}, the service's 2026-01-15 11:40:00 UTC: 1200 s ahead." in error.advice
 
 
 @pytest.mark.parametrize(("status", "body"), [(401, REFUSED), (400, CLOCK)])
 def test_clocks_are_shown_for_nothing_else(status: int, body: dict[str, str]) -> None:
     """Another refusal has nothing to do with the time."""
-    error = hold(flink.delete_job(1), answer(status, body, date="Thu, 15 Jan 2026 11:40:00 GMT")).error
+    error = send(flink.delete_job(1), answer(status, body, date="Thu, 15 Jan 2026 11:40:00 GMT")).error
     assert isinstance(error, AuthenticationError | RefusedError)
-    assert "clock says" not in error.advice
+    assert "clock shows" not in error.advice
 
 
 def test_a_call_is_reauthenticated_once(caplog: pytest.LogCaptureFixture) -> None:
-    """What was refused is forgotten, the same asked with fresh proof, without a pause; and it is logged."""
-    proof = Proof(renewable=True)
+    """The refused credentials are invalidated, the call is sent again with new ones at once and logged."""
+    renewed = CountingCredentials(renewable=True)
     with caplog.at_level(logging.INFO):
-        told = hold(flink.delete_job(1), answer(401, REFUSED), DONE, credentials=proof)
-    assert told.result.message == "done"
-    assert told.pauses == []
-    assert [dict(request.headers)["X-Proof"] for request in told.requests] == ["1", "2"]
-    assert proof.forgotten == [told.requests[0]]
+        flow = send(flink.delete_job(1), answer(401, REFUSED), DONE, credentials=renewed)
+    assert flow.result.message == "done"
+    assert flow.pauses == []
+    assert [dict(request.headers)["X-Number"] for request in flow.requests] == ["1", "2"]
+    assert renewed.invalidated == [flow.requests[0]]
     (record,) = caplog.records
     assert record.getMessage().startswith("DeleteFlinkJob: HTTP 401 APIGW.0301: Incorrect IAM")
     assert record.getMessage().endswith(" Authenticating again once.")
@@ -136,25 +136,25 @@ def test_a_call_is_reauthenticated_once(caplog: pytest.LogCaptureFixture) -> Non
 
 def test_a_call_is_not_reauthenticated_twice() -> None:
     """Five refusals lock a key."""
-    proof = Proof(renewable=True)
-    told = hold(flink.delete_job(1), answer(401, REFUSED), answer(401, REFUSED), credentials=proof)
-    assert isinstance(told.error, AuthenticationError)
-    assert len(proof.forgotten) == 1
+    renewed = CountingCredentials(renewable=True)
+    flow = send(flink.delete_job(1), answer(401, REFUSED), answer(401, REFUSED), credentials=renewed)
+    assert isinstance(flow.error, AuthenticationError)
+    assert len(renewed.invalidated) == 1
 
 
 def test_credentials_that_cannot_be_renewed() -> None:
-    """Is forgotten, and that is all."""
-    proof = Proof(renewable=False)
-    told = hold(flink.delete_job(1), answer(401, REFUSED), credentials=proof)
-    assert isinstance(told.error, AuthenticationError)
-    assert len(proof.forgotten) == 1
+    """They are invalidated, and the call is not sent again."""
+    renewed = CountingCredentials(renewable=False)
+    flow = send(flink.delete_job(1), answer(401, REFUSED), credentials=renewed)
+    assert isinstance(flow.error, AuthenticationError)
+    assert len(renewed.invalidated) == 1
 
 
 def test_other_refusals_invalidate_no_credentials() -> None:
-    """A 403 is believed: we are known, and may not."""
-    proof = Proof(renewable=True)
-    assert hold(flink.delete_job(1), answer(403, REFUSED), credentials=proof).error.status == 403
-    assert proof.forgotten == []
+    """A 403 means that the credentials are valid but lack permissions."""
+    renewed = CountingCredentials(renewable=True)
+    assert send(flink.delete_job(1), answer(403, REFUSED), credentials=renewed).error.status == 403
+    assert renewed.invalidated == []
 
 
 def test_waits_are_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -162,8 +162,8 @@ def test_waits_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     policy = RetryPolicy(chance=lambda: 1.0)
     down = NotSentError("DeleteFlinkJob", "dli", "refused")
     with caplog.at_level(logging.WARNING):
-        told = hold(flink.delete_job(1), down, answer(429, {}, retry_after="7"), DONE, policy=policy)
-    assert told.pauses == [1.0, 7.0]
+        flow = send(flink.delete_job(1), down, answer(429, {}, retry_after="7"), DONE, policy=policy)
+    assert flow.pauses == [1.0, 7.0]
     first, second = (record.getMessage() for record in caplog.records)
     assert first == f"{down} Retrying in 1.0 s (attempt 2)."
     assert second.endswith(" Retrying in 7.0 s (attempt 3).")
@@ -171,8 +171,8 @@ def test_waits_are_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_the_retry_policy_of_the_account_is_the_default() -> None:
     """And the caller's where it is."""
-    assert hold(flink.delete_job(1), answer(429), policy=RetryPolicy(budget=0)).error.status == 429
-    assert hold(flink.delete_job(1), answer(429, {}, retry_after="0"), DONE).result.message == "done"
+    assert send(flink.delete_job(1), answer(429), policy=RetryPolicy(budget=0)).error.status == 429
+    assert send(flink.delete_job(1), answer(429, {}, retry_after="0"), DONE).result.message == "done"
 
 
 TOKEN = {"token": {"expires_at": "2026-01-16T12:00:00Z"}}
@@ -199,14 +199,14 @@ def test_a_token_refused_at_the_project_lookup_is_invalidated() -> None:
     assert [dict(request.headers).get("X-Auth-Token") for request in second.requests] == [None, "t2", "t2"]
 
 
-def test_the_project_is_looked_up_at_the_time_of_the_clock_that_is_given() -> None:
-    """As all that is signed in the flow."""
-    told = run_flow(
+def test_the_project_is_looked_up_at_the_time_of_the_given_clock() -> None:
+    """Like everything else that is signed in the flow."""
+    flow = run_flow(
         request_flow(flink.delete_job(1), account_of(AccessKey("AK", "SK"), None), noon),
         answer(200, PROJECTS),
         DONE,
     )
-    assert [dict(request.headers)["X-Sdk-Date"] for request in told.requests] == ["20260115T120000Z"] * 2
+    assert [dict(request.headers)["X-Sdk-Date"] for request in flow.requests] == ["20260115T120000Z"] * 2
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_the_project_is_looked_up_at_the_time_of_the_clock_that_is_given() -> No
 )
 def test_half_a_character_is_refused_before_anything_is_sent(call: Any, field: str) -> None:
     """No UTF-8 can write it, so it can be neither signed nor sent; the field is named."""
-    told = hold(call)
-    assert isinstance(told.error, ConfigurationError)
-    assert str(told.error) == f"{field}: is not valid Unicode; give a string that is"
-    assert told.requests == []
+    flow = send(call)
+    assert isinstance(flow.error, ConfigurationError)
+    assert str(flow.error) == f"{field}: is not valid Unicode; give a string that is"
+    assert flow.requests == []

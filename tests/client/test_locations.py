@@ -1,4 +1,4 @@
-"""Names that people type: OBS places, endpoints, regions."""
+"""Names that people type: locations in OBS, endpoints, regions."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_directory_is_sent_in_its_plain_form(given: str, plain: str) -> None:
         ["bucket"],
     ],
 )
-def test_what_is_no_place_in_obs_is_refused(given: object) -> None:
+def test_an_invalid_obs_location_is_refused(given: object) -> None:
     """The message names the field and what would be right."""
     with pytest.raises(ConfigurationError, match=r"(?s)^obs_dir: .*; \S"):
         parse_directory("obs_dir", given)
@@ -80,13 +80,13 @@ def test_an_archive_is_a_bucket_and_a_key(given: str) -> None:
 
 @pytest.mark.parametrize("given", ["", "obs-test", "obs-test/", "obs://obs-test", "s3://b/k.zip", "B/k", None, 3])
 def test_what_names_no_object_is_refused(given: object) -> None:
-    """A bucket alone is no archive."""
+    """An archive needs a bucket and a key."""
     with pytest.raises(ConfigurationError, match=r"^zip_file: "):
         parse_archive("zip_file", given)
 
 
 def test_endpoints_follow_from_the_region() -> None:
-    """The sovereign European region stands under .eu."""
+    """The sovereign European region is under .eu."""
     assert default_endpoint("dli", "cn-north-4") == "https://dli.cn-north-4.myhuaweicloud.com"
     assert default_endpoint("obs", "eu-west-101") == "https://obs.eu-west-101.myhuaweicloud.eu"
 
@@ -129,7 +129,7 @@ def test_an_endpoint_is_scheme_host_and_port(url: str) -> None:
         f"https://{'a' * 64}.com",
     ],
 )
-def test_what_is_no_endpoint_is_refused(url: str) -> None:
+def test_an_invalid_endpoint_is_refused(url: str) -> None:
     """By the name of its field."""
     with pytest.raises(ConfigurationError, match=r"^obs_endpoint: "):
         checked_endpoint("obs_endpoint", url)
@@ -138,8 +138,8 @@ def test_what_is_no_endpoint_is_refused(url: str) -> None:
 @pytest.mark.parametrize(
     "region", ["", "cn", "https://cn-north-4", "cn north", "cn-north-4\n", "CN-north-4", "é-1"]
 )
-def test_what_is_no_region_is_refused(region: str) -> None:
-    """A URL pasted there is told apart."""
+def test_an_invalid_region_is_refused(region: str) -> None:
+    """Also a URL that was pasted there."""
     with pytest.raises(ConfigurationError, match=r"^region: "):
         checked_region(region)
 
@@ -151,7 +151,7 @@ def test_regions_pass(region: str) -> None:
 
 
 @pytest.mark.parametrize("project_id", ["", "a/b", "a b", "x" * 65, "é", "a\r\nHost: x"])
-def test_what_is_no_project_id_is_refused(project_id: str) -> None:
+def test_an_invalid_project_id_is_refused(project_id: str) -> None:
     """It becomes part of a path and of a header."""
     with pytest.raises(ConfigurationError, match=r"^project_id: "):
         checked_project(project_id)
@@ -179,7 +179,7 @@ def test_consoles_are_those_that_are_known() -> None:
 
 
 def test_an_endpoint_with_a_host_that_cannot_be_looked_up() -> None:
-    """What is wrong with it is told."""
+    """The message names what is wrong with it."""
     with pytest.raises(ConfigurationError) as caught:
         checked_endpoint("endpoint", "https://a..b")
     assert caught.value.problem == "'https://a..b' has a host with a part that is empty or too long"

@@ -1,4 +1,4 @@
-"""Whether a request has left: what may have arrived is asked once, what surely did not is told apart."""
+"""Whether a request was sent: what may have arrived is sent once, what was never sent has its own error."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import trustme
 
 EXPORT = flink.export_jobs("obs-test", [100])
-#: would ask again at once, if it may
+#: would retry at once, if it may
 EAGER = RetryPolicy(budget=1, first_pause=0.01)
 OPENED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 PLAIN = b"HTTP/1.1 502 Plain text where TLS is due\r\n\r\n"
@@ -78,15 +78,15 @@ def tls_hang_up(peer: Peer, connection: socket.socket) -> None:
 
 
 def tls_bad_record(peer: Peer, connection: socket.socket) -> None:
-    """Answer over TLS with what is no TLS."""
+    """Answer over TLS with bytes that are not TLS."""
     inner = peer.wrap_tls(connection)
     peer.read(inner)
     with socket.socket(fileno=inner.detach()) as bare:
         bare.sendall(PLAIN)
 
 
-def tls_bad_record_in_the_answer(peer: Peer, connection: socket.socket) -> None:
-    """Begin the answer over TLS and go on with what is no TLS."""
+def tls_bad_record_in_the_response(peer: Peer, connection: socket.socket) -> None:
+    """Begin the response over TLS and go on with bytes that are not TLS."""
     inner = peer.wrap_tls(connection)
     peer.read(inner)
     inner.sendall(BEGUN)
@@ -132,8 +132,8 @@ def peer(authority: trustme.CA) -> Iterator[Peer]:
     peer.close()
 
 
-def ways(peer: Peer, bundle: str) -> dict[str, tuple[str, Network]]:
-    """Give endpoint and network for each way to the peer."""
+def routes(peer: Peer, bundle: str) -> dict[str, tuple[str, Network]]:
+    """Return endpoint and network for each route to the peer."""
     trusting = replace(QUICK, verify=bundle)
     proxy = f"http://127.0.0.1:{peer.port}"
     return {
@@ -154,28 +154,28 @@ ARRIVED = [
     ("tls", tls_hang_up),
     ("tls", tls_reset),
     ("tls", tls_bad_record),
-    ("tls", tls_bad_record_in_the_answer),
+    ("tls", tls_bad_record_in_the_response),
     ("tunnel", tunnelled(tls_hang_up)),
     ("tunnel", tunnelled(tls_reset)),
     ("tunnel", tunnelled(tls_bad_record)),
-    ("tunnel", tunnelled(tls_bad_record_in_the_answer)),
+    ("tunnel", tunnelled(tls_bad_record_in_the_response)),
 ]
 
 
-@pytest.mark.parametrize(("way", "part"), ARRIVED, ids=lambda each: getattr(each, "__name__", each))
+@pytest.mark.parametrize(("route", "part"), ARRIVED, ids=lambda each: getattr(each, "__name__", each))
 def test_a_request_that_may_have_arrived_is_sent_once(
-    way: str, part: Any, peer: Peer, bundle: str, drive: Any, account_at: Any
+    route: str, part: Any, peer: Peer, bundle: str, drive: Any, account_at: Any
 ) -> None:
-    """Whatever becomes of the answer, on whichever way: an export may have been done."""
+    """However the response is lost, on any route: an export may have been done."""
     peer.play = part
-    endpoint, network = ways(peer, bundle)[way]
+    endpoint, network = routes(peer, bundle)[route]
     with pytest.raises(ResponseLostError, match="Whether the request took effect is unknown"):
         drive(request_flow(EXPORT, account_at(endpoint), policy=EAGER), network)
     assert [request.split(b" ")[0] for request in peer.received] == [b"POST"]
 
 
 @pytest.mark.parametrize(
-    ("way", "part"),
+    ("route", "part"),
     [
         ("tls", no_tls),
         ("tls", no_handshake),
@@ -186,18 +186,18 @@ def test_a_request_that_may_have_arrived_is_sent_once(
     ids=lambda each: getattr(each, "__name__", each),
 )
 def test_what_was_never_written_is_not_sent(
-    way: str, part: Any, peer: Peer, bundle: str, drive: Any, account_at: Any
+    route: str, part: Any, peer: Peer, bundle: str, drive: Any, account_at: Any
 ) -> None:
     """Where no connection came about, up to its TLS, nothing can have been done."""
     peer.play = part
-    endpoint, network = ways(peer, bundle)[way]
+    endpoint, network = routes(peer, bundle)[route]
     with pytest.raises(NotSentError, match="Nothing was sent"):
         drive(request_flow(EXPORT, account_at(endpoint)), network)
     assert peer.received == []
 
 
 def test_a_certificate_that_is_not_trusted_at_the_end_of_a_tunnel(peer: Peer, drive: Any, account_at: Any) -> None:
-    """Nothing was sent; the message says that it is the certificate."""
+    """Nothing was sent; the message names the certificate as the reason."""
     peer.play = tunnelled(tls_hang_up)
     network = replace(QUICK, proxy=f"http://127.0.0.1:{peer.port}")
     with pytest.raises(NotSentError, match=r"(?i)certificate"):
@@ -236,7 +236,7 @@ def test_a_request_on_a_kept_connection_may_have_arrived(peer: Peer, drive: Any,
 
 
 def test_a_closed_connection_is_replaced(peer: Peer, drive: Any, account_at: Any) -> None:
-    """And if that fails, the second request was not sent, whatever became of the first."""
+    """And if that fails, the second request was not sent, whatever the outcome of the first."""
 
     def answer_and_leave(peer: Peer, connection: socket.socket) -> None:
         peer.read(connection)
@@ -250,7 +250,7 @@ def test_a_closed_connection_is_replaced(peer: Peer, drive: Any, account_at: Any
 
 
 def test_threads_that_share_a_transport_get_the_outcome_of_their_own_request(peer: Peer, account_at: Any) -> None:
-    """One's connection that fails says nothing of another's request that has left."""
+    """A failed connection of one thread does not change the error of another's request."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
     transport = SyncTransport(QUICK)
@@ -260,7 +260,7 @@ def test_threads_that_share_a_transport_get_the_outcome_of_their_own_request(pee
             transport.run(request_flow(EXPORT, account_at(endpoint)))
         except (ResponseLostError, NotSentError) as error:
             return type(error)
-        raise AssertionError("was answered")
+        raise AssertionError("got a response")
 
     endpoints = [nowhere, f"http://127.0.0.1:{peer.port}"] * 20
     with ThreadPoolExecutor(8) as pool:
@@ -298,7 +298,7 @@ class Foreign(BaseAdapter):
 def test_of_an_adapter_that_is_not_ours_nothing_is_known(
     error: Exception, kind: type[Exception], account_at: Any
 ) -> None:
-    """Whatever it says may come after the request has left, but for what names a connection that never was."""
+    """Its errors may come after the request was sent, except those that mean a connection never existed."""
     transport = SyncTransport(QUICK)
     transport.session.mount("http://", Foreign(error))
     with pytest.raises(kind):

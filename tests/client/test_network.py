@@ -1,4 +1,4 @@
-"""How hosts are reached: private authorities, proxies, answers without end; both drivers against real servers."""
+"""How hosts are reached: private authorities, proxies, endless responses; both drivers against real servers."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def test_a_private_authority_is_trusted_where_it_is_named(
 def test_an_unknown_authority_is_refused_before_anything_is_sent(
     drive: Any, account_at: Any, tls_url: str
 ) -> None:
-    """The message says that it is the certificate."""
+    """The message names the certificate as the reason."""
     with pytest.raises(NotSentError, match=r"(?i)certificate"):
         drive(request_flow(LIST, account_at(tls_url)), Network())
 
 
 def test_another_authority_is_refused(drive: Any, account_at: Any, tls_url: str, tmp_path: Path) -> None:
-    """A bundle that has not ours."""
+    """A bundle without our authority."""
     bundle = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(str(bundle))
     with pytest.raises(NotSentError, match=r"(?i)certificate"):
@@ -73,7 +73,7 @@ def test_a_proxy_with_credentials_gets_them_and_the_host_does_not(
 
 
 def test_a_tunnel_through_a_proxy_shows_it_no_signature(drive: Any, account_at: Any, raw_server: Any) -> None:
-    """It sees the host's name and its own credentials; a refusal is told without them."""
+    """It sees the host's name and its own credentials; the message of a refusal does not have them."""
     raw_server.answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
     proxy = raw_server.url.replace("http://", "http://ops:p%40ss@")
     with pytest.raises(NotSentError) as caught:
@@ -109,7 +109,7 @@ def test_an_unreachable_proxy_is_named_without_its_password(drive: Any, account_
     ids=["without-length", "with-a-length", "redirect"],
 )
 def test_an_endless_response_is_aborted(drive: Any, account_at: Any, status: bytes, headers: bytes) -> None:
-    """It is no success, and the message says how much is too much."""
+    """The call fails, and the message has the limit."""
     head = b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n" + headers + b"\r\n"
     piece, sent = b"x" * 1024 * 1024, 0
 
@@ -127,7 +127,7 @@ def test_an_endless_response_is_aborted(drive: Any, account_at: Any, status: byt
 
 
 def test_a_silent_server_times_out(drive: Any, account_at: Any) -> None:
-    """After the read timeout of the connection; what became of the request is not known."""
+    """After the read timeout of the connection; the outcome of the request is unknown."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         account = account_at(f"http://127.0.0.1:{silent.getsockname()[1]}")
         with pytest.raises(ResponseLostError, match="imeout"):
@@ -163,7 +163,7 @@ def test_no_cookie_passes_from_one_call_to_the_next(raw_server: Any, drive: Any,
 
 
 @pytest.mark.parametrize(
-    ("error", "cause", "told"),
+    ("error", "cause", "shown"),
     [
         (ValueError("why"), None, "ValueError: why"),
         (ValueError("why"), OSError("because"), "ValueError: because"),
@@ -173,14 +173,14 @@ def test_no_cookie_passes_from_one_call_to_the_next(raw_server: Any, drive: Any,
         (ValueError("It ends."), None, "ValueError: It ends"),
     ],
 )
-def test_the_reason_has_no_password(error: Exception, cause: object, told: str) -> None:
+def test_the_reason_has_no_password(error: Exception, cause: object, shown: str) -> None:
     """The kind, and the words of the cause or its own."""
-    assert reason(error, cause) == told
+    assert reason(error, cause) == shown
 
 
 @pytest.mark.parametrize("scheme", ["http://", "https://"])
 def test_as_many_connections_are_kept_as_threads_may_share_a_transport(scheme: str) -> None:
-    """Of either scheme: ten, which is what requests keeps, would be made anew for most."""
+    """Of either scheme: with the ten that requests keeps, most threads would connect again for each request."""
     transport = SyncTransport()
     adapter: Any = transport.session.get_adapter(f"{scheme}host")
     assert adapter.poolmanager.connection_pool_kw["maxsize"] == 256

@@ -1,4 +1,4 @@
-"""By which way a host is reached: both drivers take the same proxy and trust the same authorities."""
+"""How a host is reached: both drivers take the same proxy and trust the same authorities."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def way(url: str, network: Network | None = None, *, direct: bool = False) -> str | None:
-    """Give the proxy on the way to a URL."""
+def proxy_for(url: str, network: Network | None = None, *, direct: bool = False) -> str | None:
+    """Return the proxy for a URL."""
     proxy = proxy_of(Request("GET", url, (), direct=direct), network or Network())
     return proxy.url if proxy else None
 
@@ -54,14 +54,14 @@ def test_a_schemes_own_proxy_comes_before_that_for_all(monkeypatch: pytest.Monke
     """And the connection's before both."""
     monkeypatch.setenv("all_proxy", "http://all:1")
     monkeypatch.setenv("https_proxy", "http://tls:1")
-    assert way("https://dli.test") == "http://tls:1"
-    assert way("http://dli.test") == "http://all:1"
-    assert way("https://dli.test", Network(proxy=PROXY)) == PROXY
+    assert proxy_for("https://dli.test") == "http://tls:1"
+    assert proxy_for("http://dli.test") == "http://all:1"
+    assert proxy_for("https://dli.test", Network(proxy=PROXY)) == PROXY
 
 
 def test_without_a_proxy_there_is_none() -> None:
     """Nothing is made up."""
-    assert way("https://dli.test") is None
+    assert proxy_for("https://dli.test") is None
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_hosts_that_no_proxy_names_are_spared(
     """Names, their ends, ports, addresses and networks, as requests has it; not the connection's own proxy."""
     monkeypatch.setenv("all_proxy", PROXY)
     monkeypatch.setenv("no_proxy", listed)
-    assert way(spared) is None
-    assert not_spared is None or way(not_spared) == PROXY
-    assert way(spared, Network(proxy="http://own:1")) == "http://own:1"
+    assert proxy_for(spared) is None
+    assert not_spared is None or proxy_for(not_spared) == PROXY
+    assert proxy_for(spared, Network(proxy="http://own:1")) == "http://own:1"
 
 
 @pytest.mark.parametrize("scheme", ["socks4", "socks4a", "socks5", "socks5h", "SOCKS5"])
@@ -138,7 +138,7 @@ def test_a_direct_request_goes_through_no_proxy(
         with pytest.raises(Exception, match="GetMetadataToken: HTTP 400"):
             drive(metadata.security_key(raw_server.url), network)
     assert [request.split(b" ")[1] for request in raw_server.received] == [b"/meta-data/latest/api/token"] * 2
-    assert way("http://169.254.169.254", Network(proxy=PROXY), direct=True) is None
+    assert proxy_for("http://169.254.169.254", Network(proxy=PROXY), direct=True) is None
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_whose_authorities_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_authorities_that_cannot_be_read(
     content: str | None, drive: Any, account_at: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Are named before anything is sent, with where to look; it is no matter of trying again."""
+    """The error names them before anything is sent, and the settings to check; it is not retried."""
     path = tmp_path / "authorities.pem"
     if content:
         path.write_text(content)
@@ -193,7 +193,7 @@ def test_authorities_that_cannot_be_read(
 def test_authorities_play_no_part_without_tls(
     drive: Any, raw_server: Any, account_at: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An emulator is reached whatever stands there."""
+    """An emulator is reached, whatever they are."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file")
     with pytest.raises(UnexpectedReplyError):
         drive(request_flow(SHOW, account_at(raw_server.url)), QUICK)

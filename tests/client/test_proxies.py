@@ -32,7 +32,7 @@ from tests.client.conftest import DRIVERS, NOON
 from tests.client.raw_server import RawServer
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-#: passwords as they are; each stands in a URL as it is, and percent-encoded
+#: passwords as they are; each is put into a URL as it is, and percent-encoded
 PASSWORDS = [
     "plain-secret",
     "sec/ret-word",
@@ -93,7 +93,7 @@ def test_any_password_is_taken_apart(password: str, scheme: str, host: str) -> N
     ],
 )
 def test_a_proxy_in_other_forms(text: str, url: str, authorization: str | None) -> None:
-    """What may be left out may be."""
+    """Scheme, port, user and password are optional."""
     assert parse_proxy("proxy", text) == Proxy(url, authorization)
 
 
@@ -119,8 +119,8 @@ def test_a_proxy_in_other_forms(text: str, url: str, authorization: str | None) 
         "socks5h://ops:hunter2-secret@proxy:1",
     ],
 )
-def test_what_is_no_proxy_is_refused_without_being_shown(text: str) -> None:
-    """By the name of where it came from."""
+def test_an_invalid_proxy_is_refused_and_not_shown(text: str) -> None:
+    """The message names the field that it came from."""
     with pytest.raises(ConfigurationError, match=r"^the field: .*; give http://host:port or ") as caught:
         parse_proxy("the field", text)
     assert "hunter2" not in str(caught.value)
@@ -128,7 +128,7 @@ def test_what_is_no_proxy_is_refused_without_being_shown(text: str) -> None:
 
 
 def test_every_form_of_a_password_is_masked() -> None:
-    """As it stands, decoded, and in the header; nothing that stands in every text."""
+    """As given, decoded, and in the header; nothing without a password."""
     assert proxy_secrets("http://ops:p%40ss-word@proxy:1") == [
         "http://ops:p%40ss-word@proxy:1",
         "p%40ss-word",
@@ -166,7 +166,7 @@ def _boto3(account: Account, driver: str) -> None:
 
 
 def _own(account: Account, driver: str) -> None:
-    """Have a user send something with the session, as ``hook.get_conn()`` gives it."""
+    """Have a user send something with the session, as ``hook.get_conn()`` returns it."""
     del driver
     transport = SyncTransport(account.network)
     try:
@@ -186,7 +186,7 @@ PATHS: list[tuple[Callable[[Account, str], None], str]] = [
 
 
 def every_form(password: str) -> set[str]:
-    """Give how the password may be written, in halves too."""
+    """Return the forms in which the password may be written, and parts of it."""
     encoded = quote(password, safe="")
     whole = {password, encoded, quote(password), quote_plus(password), unquote(password), repr(password)[1:-1]}
     whole.add(basic("ops", password).removeprefix("Basic "))
@@ -194,15 +194,15 @@ def every_form(password: str) -> set[str]:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Give an error and all that hangs on it, suppressed or not."""
+    """Yield an error, its causes and contexts, suppressed or not."""
     seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        each = waiting.pop()
+    pending = [error]
+    while pending:
+        each = pending.pop()
         if each is not None and id(each) not in seen:
             seen.add(id(each))
             yield each
-            waiting += [each.__cause__, each.__context__]
+            pending += [each.__cause__, each.__context__]
 
 
 @pytest.mark.parametrize("fault", [*FAULTS, "is not there"])
@@ -237,22 +237,22 @@ def test_the_password_is_in_nothing_that_is_written(  # noqa: PLR0917 -- fixture
                     act(account, driver)
             except (DliException, requests.RequestException) as error:
                 failure = error
-        # A user's own request gets the proxy's answer as a response.
+        # A user's own request gets the proxy's reply as a response.
         assert failure or act is _own
-        told = "".join(traceback.format_exception(failure) if failure else [])
-        told += "".join(f"{each} {each!r} {each.__dict__}" for each in chain(failure))
-        told += caplog.text
-        assert [form for form in every_form(unquote(password)) if form in told.replace(__file__, "")] == []
+        written = "".join(traceback.format_exception(failure) if failure else [])
+        written += "".join(f"{each} {each!r} {each.__dict__}" for each in chain(failure))
+        written += caplog.text
+        assert [form for form in every_form(unquote(password)) if form in written.replace(__file__, "")] == []
         if fault in FAULTS:
             assert basic("ops", unquote(password)).encode() in faulty.received[-1]
             assert faulty.received[0].startswith(b"CONNECT " if scheme == "https" else (b"GET http", b"HEAD http"))
 
 
 @pytest.mark.parametrize(("act", "driver"), PATHS, ids=lambda each: getattr(each, "__name__", each))
-def test_what_is_no_proxy_is_refused_on_every_path(
+def test_an_invalid_proxy_is_refused_on_every_path(
     act: Callable[[Account, str], None], driver: str, monkeypatch: pytest.MonkeyPatch, account_at: Any
 ) -> None:
-    """Before anything is sent, by the name of the variable."""
+    """Before anything is sent; the message names the variable."""
     monkeypatch.setenv("HTTPS_PROXY", "http://ops:sec/ret-word@proxy:no")
     account = reached(account_at, "https", Network())
     with pytest.raises(DliClientError, match=r"environment variable https_proxy: is not the URL") as caught:

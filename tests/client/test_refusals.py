@@ -1,7 +1,7 @@
 """What a user reads when something cannot be used: field, problem and remedy, word by word.
 
-The table is ``tests/golden/refusals.json``; ``python -m tests.client.test_refusals`` writes it anew. Read what has
-changed in it before you commit: somebody will read it at night.
+The table is ``tests/golden/refusals.json``; ``python -m tests.client.test_refusals`` writes it again. Read its
+diff before you commit: somebody will read it at night.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ SQL_JOB: Any = flink.create_sql_job
 GRAPH: Any = flink.create_sql_job_graph
 TEXT: Any = "a"
 
-#: what is tried; each is refused
-TRIED: dict[str, Callable[[], object]] = {
+#: each is refused
+CASES: dict[str, Callable[[], object]] = {
     "no such cloud": lambda: endpoints.default_endpoint("dli", "cn-north-4", "mars"),
     "region with a space": lambda: endpoints.checked_region("cn north"),
     "long region": lambda: endpoints.checked_region("x" * 90),
@@ -112,24 +112,24 @@ TRIED: dict[str, Callable[[], object]] = {
 }
 
 
-def words(try_it: Callable[[], object]) -> list[str]:
-    """Give field, problem and remedy of the refusal."""
+def words(call: Callable[[], object]) -> list[str]:
+    """Return field, problem and remedy of the refusal."""
     try:
-        try_it()
+        call()
     except ConfigurationError as error:
         return [error.field, error.problem, error.remedy]
-    raise AssertionError("was taken")
+    raise AssertionError("not refused")
 
 
 def table() -> dict[str, list[str]]:
-    """Give the whole table."""
-    return {tried: words(call) for tried, call in TRIED.items()}
+    """Return the whole table."""
+    return {case: words(call) for case, call in CASES.items()}
 
 
-@pytest.mark.parametrize("tried", TRIED)
-def test_the_messages(tried: str) -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_the_messages(case: str) -> None:
     """Exactly those of the table."""
-    assert words(TRIED[tried]) == json.loads(GOLDEN.read_text(encoding="utf-8"))[tried]
+    assert words(CASES[case]) == json.loads(GOLDEN.read_text(encoding="utf-8"))[case]
 
 
 @pytest.mark.parametrize("taken", ["x" * 57, "x"])
@@ -144,7 +144,7 @@ def test_the_longest_that_is_taken(taken: str) -> None:
 
 
 def test_replies_that_lack_something() -> None:
-    """Is named, with what stands in its place."""
+    """The message has its name and the value in its place."""
     with pytest.raises(TypeError, match=r"^job_detail should be an object and is \[\]$"):
         object_of({"job_detail": []}, "job_detail")
     for found in ({"a": 1}, [1], [{}, 1], "text"):

@@ -1,4 +1,4 @@
-"""Every shape of reply the API sheet marks, judged."""
+"""Every shape of reply that the API sheet marks, parsed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_success_in_all_its_forms(is_success: object, name: str) -> None:
 
 
 def test_a_success_may_come_without_a_message() -> None:
-    """The manual says that it may be blank; it may be null or missing too."""
+    """By the manual it may be empty; it may be null or missing too."""
     assert parse_reply(EXPORT, reply({"is_success": "true", "message": None, "zip_file": ARCHIVE})).message == ""
 
 
@@ -95,7 +95,7 @@ def test_without_it_and_without_what_was_promised_nothing_is_shown(call: Any, bo
     "archives", [{}, {"zip_file": []}, {"zip_file": None}, {"zip_file": [""]}, {"zip_file": [7]}]
 )
 def test_a_success_without_an_archive_is_an_error(archives: dict[str, Any]) -> None:
-    """Nothing to restore from is no success."""
+    """Without an archive there is nothing to restore from."""
     with pytest.raises(UnexpectedReplyError, match="zip_file should list at least one archive"):
         parse_reply(EXPORT, reply({"is_success": True, **archives}))
 
@@ -175,7 +175,7 @@ def test_errors_keep_status_code_message_and_request_id(
 
 
 def test_the_request_id_of_a_gateways_body_is_taken_where_the_header_is_missing() -> None:
-    """Support asks for it."""
+    """Huawei Cloud's support needs it."""
     body = json.dumps({"error_code": "APIGW.0301", "error_msg": "no", "request_id": "g-1"}).encode()
     with pytest.raises(AuthenticationError, match="request id g-1"):
         parse_reply(EXPORT, Reply(401, {}, body))
@@ -193,7 +193,7 @@ def test_an_html_page_is_never_a_success(status: int) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"x"', b"{", b"[" * 100_000])
-def test_a_200_that_is_no_object_is_unexpected(body: bytes) -> None:
+def test_a_200_without_a_json_object_is_unexpected(body: bytes) -> None:
     """Not even one that would overflow a naive parser."""
     with pytest.raises(UnexpectedReplyError, match="a JSON object was expected"):
         parse_reply(EXPORT, reply(body))
@@ -218,7 +218,7 @@ def test_transient_errors_are_distinguished() -> None:
 
 
 def test_the_messages_of_a_batch_are_joined() -> None:
-    """The words of all, each once; one alone is told as it is."""
+    """The messages of all, each once; a single one is unchanged."""
     each = [{"is_success": "true", "message": words} for words in ("first", "", "second", "first")]
     assert parse_reply(flink.delete_jobs([1, 2]), reply(each)).message == "first; second"
     assert parse_reply(flink.delete_jobs([1]), reply(each[:1])).message == "first"
@@ -235,13 +235,13 @@ def test_an_error_of_a_batch_within_a_success_has_its_class() -> None:
 
 
 def test_what_cannot_be_read_names_operation_and_request() -> None:
-    """A success that does not say so, a body that is empty, a redirect to nowhere."""
-    told = {
+    """A success without is_success, an empty body, a redirect to nowhere."""
+    replies = {
         (200, b"{}"): "zip_file should list at least one archive",
         (200, b""): "an empty body",
         (302, b""): "redirected to 'nowhere', which is not followed",
     }
-    for (status, body), words in told.items():
+    for (status, body), words in replies.items():
         with pytest.raises(UnexpectedReplyError) as raised:
             parse_reply(EXPORT, reply(body, status))
         error = raised.value
@@ -306,7 +306,7 @@ def test_an_invalid_number_is_an_unexpected_reply(number: str) -> None:
 
 @pytest.mark.parametrize("error", [KeyError("a"), AttributeError("a"), IndexError("a"), ZeroDivisionError("a")])
 def test_whatever_a_parser_raises_is_an_unexpected_reply(error: Exception) -> None:
-    """An answer of another form than the manual's never ends in an error of Python's."""
+    """A reply of another form than the manual's never ends in an error of Python's."""
 
     def stumble(_body: Any) -> Any:
         raise error
@@ -329,7 +329,7 @@ def test_replies_are_escaped_for_terminals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "date", "seconds"),
+    ("requested", "date", "seconds"),
     [
         ("Thu, 15 Jan 2026 08:31:00 GMT", "Thu, 15 Jan 2026 08:30:48 -0000", 12.0),
         ("Thu, 15 Jan 2026 08:31:00", "Thu, 15 Jan 2026 16:30:48 +0800", 12.0),
@@ -337,15 +337,15 @@ def test_replies_are_escaped_for_terminals() -> None:
         ("Thu, 15 Jan 2026 08:31:00 GMT", "", None),
     ],
 )
-def test_dates_without_a_zone_are_utc(asked: str, date: str, seconds: float | None) -> None:
+def test_dates_without_a_zone_are_utc(requested: str, date: str, seconds: float | None) -> None:
     """In Retry-After and in Date alike."""
-    assert retry_after(reply({}, 429, **{"retry-after": asked, "date": date})) == seconds
+    assert retry_after(reply({}, 429, **{"retry-after": requested, "date": date})) == seconds
 
 
 @pytest.mark.usefixtures("abroad")
 @pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
 def test_a_date_is_read_in_utc_wherever_the_worker_is(zone: str) -> None:
-    """``-0000`` says that no zone is told."""
+    """``-0000`` means that the zone is unknown."""
     read = moment(f"Wed, 25 Nov 2026 01:02:03 {zone}")
     assert read == datetime(2026, 11, 25, 1, 2, 3, tzinfo=UTC)
     assert read.utcoffset() == datetime.now(UTC).utcoffset()
@@ -359,14 +359,14 @@ def test_a_refusal_in_a_success_is_of_the_kind_of_its_status() -> None:
     assert refused.value.status == 200
 
 
-@pytest.mark.parametrize("blank", ["", " ", "\n\t"])
-def test_an_envelope_in_a_message_may_have_spaces_around_it(blank: str) -> None:
+@pytest.mark.parametrize("space", ["", " ", "\n\t"])
+def test_an_envelope_in_a_message_may_have_spaces_around_it(space: str) -> None:
     """It is JSON all the same."""
-    inner = blank.encode("unicode_escape").decode() + '{\\"is_success\\": \\"true\\", \\"path\\": \\"p\\"}'
-    told = decode(
+    inner = space.encode("unicode_escape").decode() + '{\\"is_success\\": \\"true\\", \\"path\\": \\"p\\"}'
+    decoded = decode(
         "ExecuteFlinkJobSavepoint", Reply(200, {}, f'{{"is_success": true, "message": "{inner}"}}'.encode())
     )
-    assert told["path"] == "p"
+    assert decoded["path"] == "p"
 
 
 def test_the_message_of_a_batch_of_one_is_unchanged() -> None:

@@ -1,4 +1,4 @@
-"""When a call is asked again, after how long, and what is logged: the flow alone, step by step."""
+"""When a call is retried, after how long, and what is logged: the flow alone, step by step."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ def refusal(status: int, code: str, **headers: str) -> Reply:
 
 
 def lost() -> ResponseLostError:
-    """Make the error for an answer that did not come."""
+    """Make the error for a response that did not come."""
     return ResponseLostError("x", "h", "timeout")
 
 
 def unsent() -> NotSentError:
-    """Make the error for a host that is not there."""
+    """Make the error for a host that cannot be reached."""
     return NotSentError("x", "h", "refused")
 
 
 @dataclass
 class Stage:
-    """A service that plays its answers in turn, on a clock that only waits move."""
+    """A service that plays its replies in turn, on a clock that only waits move."""
 
     steps: list[Step]
     seconds_each: float = 0.0
@@ -66,7 +66,7 @@ class Stage:
         return self.now
 
     def play(self, call: Any, budget: float = 120.0, chance: Callable[[], float] = lambda: 1.0) -> Any:
-        """Hold the flow; give its result or raise what it raises."""
+        """Run the flow; return its result or raise what it raises."""
         key = AccessKey("AK", "SK")
         account = Account(
             region="r-1",
@@ -200,24 +200,24 @@ def test_each_wait_is_logged_once_with_its_reason(caplog: pytest.LogCaptureFixtu
     stage = Stage([refusal(429, "APIGW.0308", retry_after="2"), unsent(), EXPORTED])
     with caplog.at_level(logging.INFO):
         stage.play(EXPORT)
-    told = [record.getMessage() for record in caplog.records]
-    assert len(told) == 2
-    assert "APIGW.0308" in told[0]
-    assert told[0].endswith("Retrying in 2.0 s (attempt 2).")
-    assert "could not reach h: refused" in told[1]
-    assert told[1].endswith("Retrying in 2.0 s (attempt 3).")
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 2
+    assert "APIGW.0308" in messages[0]
+    assert messages[0].endswith("Retrying in 2.0 s (attempt 2).")
+    assert "could not reach h: refused" in messages[1]
+    assert messages[1].endswith("Retrying in 2.0 s (attempt 3).")
 
 
-@pytest.mark.parametrize("asked", ["0", "-5", "Thu, 15 Jan 1970 12:00:00 GMT", "now", "", "0.0001", "00"])
+@pytest.mark.parametrize("requested", ["0", "-5", "Thu, 15 Jan 1970 12:00:00 GMT", "now", "", "0.0001", "00"])
 @pytest.mark.parametrize("call", [LIST, EXPORT], ids=["list", "export"])
-def test_a_service_that_wants_no_pause_is_not_flooded(asked: str, call: Any) -> None:
-    """Whatever it asks for, for good: pauses grow as without it."""
+def test_a_service_that_wants_no_pause_is_not_flooded(requested: str, call: Any) -> None:
+    """Whatever pause it requests, each time: pauses grow as without it."""
     date = "Thu, 15 Jan 2026 12:00:00 GMT"
     times = [datetime(2026, 1, 15, tzinfo=UTC)]
     key = AccessKey("AK", "SK")
     account = Account("r-1", Project("p", "r-1", "http://h", key), key, "http://h", "http://h", "http://h")
     flow = request_flow(call, account, lambda: times[0], RetryPolicy(budget=120.0, chance=lambda: 0.5))
-    throttled = refusal(429, "APIGW.0308", retry_after=asked, date=date)
+    throttled = refusal(429, "APIGW.0308", retry_after=requested, date=date)
 
     def passes(pause: Pause) -> None:
         times[0] += timedelta(seconds=pause.seconds)

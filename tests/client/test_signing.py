@@ -35,7 +35,7 @@ def query_pairs(case: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def test_there_are_golden_cases() -> None:
-    """A folder that went missing must not make the suite green."""
+    """The suite must not pass because the folder is missing."""
     assert len(CASES) == 13
 
 
@@ -66,7 +66,7 @@ def test_golden_cases_pass_through_both_drivers(path: Path, raw_server: Any, dri
     """What arrives on the socket carries the golden signature and the golden request target."""
     case = load(path)
     target = case.get("request_uri") or f"{case['input']['path']}?{signing.canonical_query(query_pairs(case))}"
-    target = quote(target, safe="/%?=&+~")  # the wire has no raw blanks or non-ASCII
+    target = quote(target, safe="/%?=&+~")  # the wire has no raw spaces or non-ASCII
     automatic = ("X-Sdk-Date", "X-Security-Token")
     request = Request(
         case["input"]["method"],
@@ -100,7 +100,7 @@ def test_the_date_is_in_utc_whatever_zone_is_given() -> None:
 
 
 def test_secrets_are_in_no_repr() -> None:
-    """Neither key nor token nor header stands in what a traceback may print."""
+    """A traceback that prints them shows neither key nor token nor header."""
     key = AccessKey("AK", "the-secret", "the-token")
     request = sign(Request("GET", "https://host/x", (("Host", "host"),), b"the-body"), key, "20260115T083045Z")
     shown = repr(key) + repr(request)

@@ -1,4 +1,4 @@
-"""Our signature held against two strangers: Huawei Cloud's own signer, and the emulator's verifier."""
+"""Our signature compared with Huawei Cloud's own signer, and checked by the emulator's verifier."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def pairs_of(chance: random.Random) -> Pairs:
 
 
 def headers_of(chance: random.Random, host: str) -> Pairs:
-    """Draw headers: more than one needs, with blanks around values and names that are not signed."""
+    """Draw headers: more than necessary, with spaces around values and names that are not signed."""
     value = "".join(chance.choices(string.ascii_letters + string.digits + " ;=,/é", k=chance.randrange(1, 30)))
     more = [
         ("X-Project-Id", "p" * 32),
@@ -154,8 +154,8 @@ def arrived(request: Request) -> Arrived:
     return Arrived(request.method, target, request.headers, request.body)
 
 
-def holds(request: Arrived, secret: str = "secret") -> bool:
-    """Let the emulator's verifier judge."""
+def is_accepted(request: Arrived, secret: str = "secret") -> bool:
+    """Return whether the emulator's verifier accepts the signature."""
     return is_signed(request, parse_authorization(request.header("Authorization") or ""), secret)
 
 
@@ -164,8 +164,8 @@ def holds(request: Arrived, secret: str = "secret") -> bool:
 def test_whatever_a_call_holds_the_emulators_verifier_takes_it(call: Call[Any], token: str | None) -> None:
     """It was written from the signing guide alone, and shares no code with the signer."""
     request, key = signed(call, token)
-    assert holds(request, key.secret_key)
-    assert not holds(request, key.secret_key + "x")
+    assert is_accepted(request, key.secret_key)
+    assert not is_accepted(request, key.secret_key + "x")
 
 
 def changed(request: Arrived, what: str) -> Arrived:
@@ -208,7 +208,7 @@ def changed(request: Arrived, what: str) -> Arrived:
 def test_any_change_on_the_way_breaks_the_signature(call: Call[Any], token: str, what: str) -> None:
     """Method, path, query, body and every header that we send."""
     request, _ = signed(call, token)
-    assert not holds(changed(request, what))
+    assert not is_accepted(changed(request, what))
 
 
 @settings(max_examples=60, deadline=None)
@@ -218,14 +218,14 @@ def test_any_change_on_the_way_breaks_the_signature(call: Call[Any], token: str,
     driver=st.sampled_from(["sync", "async"]),
 )
 def test_over_the_wire_too(wire: Any, name: str, tags: str, driver: str) -> None:
-    """Real sockets between: no library on the way writes the query or a header anew."""
+    """Real sockets between: no library on the way rewrites the query or a header."""
     status, code = wire(driver, {"name": name, "tags": tags})
     assert (status, code) in [(200, None), (400, "DLI.0001")]
 
 
 @pytest.fixture(scope="module")
 def wire(dli_emulator_session: Any) -> Any:
-    """Return a function that lists jobs through a driver, and tells what the emulator answered."""
+    """Return a function that lists jobs through a driver and returns the response's status and code."""
     emulator = dli_emulator_session
     emulator.reset()
     key = AccessKey(emulator.access_key, emulator.secret_key)
@@ -240,7 +240,7 @@ def wire(dli_emulator_session: Any) -> Any:
         async with AsyncTransport() as transport:
             return await transport.arun(flow)
 
-    def ask(driver: str, filters: dict[str, Any]) -> tuple[int, str | None]:
+    def list_jobs(driver: str, filters: dict[str, Any]) -> tuple[int, str | None]:
         flow = request_flow(flink.list_jobs(filters, limit=1), account)
         try:
             if driver == "sync":
@@ -251,4 +251,4 @@ def wire(dli_emulator_session: Any) -> Any:
             return error.status, error.code
         return 200, None
 
-    return ask
+    return list_jobs

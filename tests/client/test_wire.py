@@ -1,4 +1,4 @@
-"""What is on the wire: the request of the manual, the same from both drivers, and no answer."""
+"""What is on the wire: the request of the manual, the same from both drivers, and lost responses."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_export_is_the_request_of_the_manual(raw_server: Any, drive: Any, ac
     assert json.loads(body) == {"obs_dir": "obs-test", "is_selected": True, "job_selected": [100]}
 
 
-def test_all_jobs_are_asked_for_without_a_selection() -> None:
+def test_without_a_selection_all_jobs_are_exported() -> None:
     """Without ids the manual's flag is false and the list is absent."""
     assert flink.export_jobs("obs://obs-test/dir/").body == {"obs_dir": "obs-test/dir", "is_selected": False}
 
@@ -79,7 +79,7 @@ def test_both_drivers_send_the_same_bytes(
 
 
 def test_nothing_listens(drive: Any, account_at: Any) -> None:
-    """A refused connection is told apart: nothing was sent."""
+    """A refused connection has its own error: nothing was sent."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(NotSentError, match=f"ExportFlinkJobs: could not reach 127.0.0.1:{port}.*Nothing was sent"):
@@ -87,13 +87,13 @@ def test_nothing_listens(drive: Any, account_at: Any) -> None:
 
 
 def test_no_such_host(drive: Any, account_at: Any) -> None:
-    """So is a name that DNS does not know."""
+    """Nothing is sent to a name that DNS does not know."""
     with pytest.raises(NotSentError, match=r"could not reach dli\.invalid"):
         drive(request_flow(CALLS[0], account_at("http://dli.invalid")))
 
 
-def test_no_tls_where_it_is_asked_for(raw_server: Any, drive: Any, account_at: Any) -> None:
-    """So is a server that speaks no TLS: the request was never sent."""
+def test_a_server_without_tls_where_tls_is_required(raw_server: Any, drive: Any, account_at: Any) -> None:
+    """The request was never sent."""
     raw_server.answer = b""
     with socket.create_server(("127.0.0.1", 0)) as plain:
 
@@ -122,7 +122,7 @@ def test_no_tls_where_it_is_asked_for(raw_server: Any, drive: Any, account_at: A
 def test_a_response_cut_short_is_an_unknown_outcome(
     cut: bytes, raw_server: Any, drive: Any, account_at: Any
 ) -> None:
-    """The request arrived; what became of it is not known, and the error says so."""
+    """The request arrived; the error reports that its outcome is unknown."""
     raw_server.answer = cut
     with pytest.raises(ResponseLostError, match="Whether the request took effect is unknown"):
         drive(request_flow(CALLS[0], account_at(raw_server.url)))
@@ -146,7 +146,7 @@ def test_a_redirect_is_refused(raw_server: Any, drive: Any, account_at: Any) -> 
 
 
 def test_a_long_token_of_iam_arrives(raw_server: Any, drive: Any) -> None:
-    """A header of many thousand bytes is no wrong answer."""
+    """A header of many thousand bytes is accepted."""
     body = b'{"token": {"expires_at": "2026-01-16T12:00:00Z"}}'
     raw_server.answer = answer(body, "201 Created", f"X-Subject-Token: {'t' * 40_000}\r\n")
     user, scope = iam.User("ann", "pass-word", "acme"), iam.Scope(None, "cn-north-4")
@@ -159,7 +159,7 @@ def test_a_long_token_of_iam_arrives(raw_server: Any, drive: Any) -> None:
 def test_a_redirect_to_a_place_that_is_none_is_refused(
     place: bytes, raw_server: Any, drive: Any, account_at: Any
 ) -> None:
-    """Nobody looks where it would lead; what is told can be printed, and is not without end."""
+    """It is not followed; the message is printable and short."""
     raw_server.answer = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + place + b"\r\n\r\n"
     with pytest.raises(UnexpectedReplyError, match=r"redirected to .*, which is not followed") as caught:
         drive(request_flow(CALLS[3], account_at(raw_server.url)))
@@ -173,7 +173,7 @@ def test_a_redirect_to_a_place_that_is_none_is_refused(
 def test_what_no_header_can_carry_is_named_by_its_header(
     token: str, raw_server: Any, drive: Any, account_at: Any
 ) -> None:
-    """Before anything is sent; no part of the value is told."""
+    """Before anything is sent; the message has no part of the value."""
     with pytest.raises(
         ConfigurationError, match=r"^header X-Security-Token: has a value that no header"
     ) as caught:
@@ -184,7 +184,7 @@ def test_what_no_header_can_carry_is_named_by_its_header(
 
 @pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.invalid", "."])
 def test_an_invalid_host_is_never_reached(host: str, drive: Any, account_at: Any) -> None:
-    """However it came to be asked for: each library has an error of its own for it."""
+    """Each library has an error of its own for it."""
     with pytest.raises(NotSentError, match="Nothing was sent"):
         drive(request_flow(CALLS[0], account_at(f"http://{host}")))
 
@@ -215,7 +215,7 @@ def test_the_proxy_of_the_environment_is_used(
 
 
 def test_a_pause_is_kept_and_the_flow_goes_on(drive: Any) -> None:
-    """For as long as it says, as often as it says so."""
+    """For the given time, each time."""
 
     def pausing() -> Flow[str]:
         yield from pause(0.05)
@@ -228,7 +228,7 @@ def test_a_pause_is_kept_and_the_flow_goes_on(drive: Any) -> None:
 
 
 def test_a_flow_without_requests(drive: Any) -> None:
-    """Its result is given, and what it raises is raised."""
+    """Its result is returned, and what it raises is raised."""
 
     def silent() -> Flow[int]:
         yield from ()
@@ -236,10 +236,10 @@ def test_a_flow_without_requests(drive: Any) -> None:
 
     def failing() -> Flow[int]:
         yield from pause(0)
-        raise ConfigurationError("field", "is wrong", "mend it")
+        raise ConfigurationError("field", "is wrong", "fix it")
 
     assert drive(silent()) == 7
-    with pytest.raises(ConfigurationError, match="field: is wrong; mend it"):
+    with pytest.raises(ConfigurationError, match="field: is wrong; fix it"):
         drive(failing())
 
 
@@ -255,7 +255,7 @@ def test_a_flow_is_always_closed(drive: Any) -> None:
         finally:
             closed.append(problem)
 
-    problem = ConfigurationError("field", "is wrong", "mend it")
+    problem = ConfigurationError("field", "is wrong", "fix it")
     drive(holding(None))
     with pytest.raises(ConfigurationError):
         drive(holding(problem))

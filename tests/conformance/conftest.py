@@ -1,4 +1,4 @@
-"""Counts of the conformance tests, told at the end; and how much is tried: a little in ``make test``.
+"""Counts of the conformance tests, printed at the end; and how many cases: a few in ``make test``.
 
 ``make conformance`` sets ``DLI_CONFORMANCE``; what needs Node is collected only then.
 """
@@ -22,11 +22,11 @@ SEED = 20260115
 collect_ignore_glob = [] if THOROUGH else ["test_node_signer.py"]
 
 _COUNTS = pytest.StashKey[dict[str, Counter[str]]]()
-Tell = Callable[[str, int, int], None]
+Count = Callable[[str, int, int], None]
 
 
 @pytest.fixture
-def tell(pytestconfig: pytest.Config) -> Tell:
+def count_differences(pytestconfig: pytest.Config) -> Count:
     """Return a function that takes what was compared, how many, and how many of them differ; it adds them up."""
     counts = pytestconfig.stash.setdefault(_COUNTS, {})
 

@@ -1,4 +1,4 @@
-"""schemathesis against the emulator: it draws requests from the description, our signer signs them, it judges."""
+"""schemathesis against the emulator: it draws requests, which our signer signs, and checks the responses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
 
 DESCRIPTION = Path(package.__file__).parent / "openapi.json"
-#: each request is held against these
+#: the checks of each response
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -43,13 +43,13 @@ CHECKS = (
     "response_schema_conformance",
     "negative_data_rejection",
 )
-#: ids of the templates that are there
+#: ids of the templates that exist
 TEMPLATES = (1001, 1002)
-#: an archive that is there, that of the description's example
+#: an archive that exists, that of the description's example
 ARCHIVE = "aggregate_1582677879475.zip"
 #: a session of the metadata service, and a token of IAM
 SESSION = "session-or-token"
-#: the world is made clean before each so many requests
+#: the state is reset before each so many requests
 RESET_EACH = 100
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 _SIGNED = ("Content-Type", "X-Subject-Token")
@@ -71,7 +71,7 @@ class OurSignature(AuthBase):
         self._key = key
 
     def __call__(self, prepared: PreparedRequest) -> PreparedRequest:
-        """Sign it; the query is written as the signature's rules want it, with %20 for a blank."""
+        """Sign it; the query is written by the rules of the signature, with %20 for a space."""
         parts = urlsplit(prepared.url or "")
         query = canonical_query(parse_qsl(parts.query, keep_blank_values=True))
         prepared.url = urlunsplit(parts._replace(query=query))
@@ -84,9 +84,9 @@ class OurSignature(AuthBase):
 
 
 class Steps:
-    """What is done before each request, so that many do not stand in each other's way.
+    """Steps before each request, so that many requests do not disturb each other.
 
-    :param emulator: to be tried
+    :param emulator: that gets the requests
     """
 
     def __init__(self, emulator: Emulator) -> None:
@@ -94,7 +94,7 @@ class Steps:
         self._numbers = count()
 
     def before_call(self, context: HookContext, case: Case[Any], _arguments: Mapping[str, Any]) -> None:
-        """Begin anew now and then; give each valid name that is to be created a number of its own."""
+        """Reset the state now and then; add a number of its own to each valid name in a request to create."""
         number = next(self._numbers)
         if number % RESET_EACH == 0:
             self._refresh()
@@ -105,7 +105,7 @@ class Steps:
             case.body = {**body, "name": f"{name[:45]}#{number}"}
 
     def _refresh(self) -> None:
-        """Make the world clean, with templates, an archive and a session that requests may name."""
+        """Reset the state, with templates, an archive and a session that requests may name."""
         emulator, world = self._emulator, self._emulator.state
         emulator.reset()
         home = world.projects[world.identity.project_id]
@@ -121,9 +121,9 @@ class Found:
     """What a run of schemathesis did and found.
 
     :param cases: requests sent, by phase
-    :param failures: what the checks had against an answer, each once
+    :param failures: what the checks found wrong in a response, each once
     :param failed_in: the phase of each failure, repeated ones too
-    :param errors: what kept schemathesis from trying an operation
+    :param errors: what kept schemathesis from testing an operation
     """
 
     cases: Counter[str] = field(default_factory=Counter)
@@ -133,7 +133,7 @@ class Found:
     errors: list[str] = field(default_factory=list)
 
     def take(self, event: events.EngineEvent) -> None:
-        """Count what an event tells of."""
+        """Count the requests and failures of an event."""
         if isinstance(event, events.NonFatalError):
             self.errors.append(f"{event.label}: {event.value}")
         if not isinstance(event, events.ScenarioFinished):
@@ -149,15 +149,15 @@ class Found:
             for check in checks:
                 if check.status is Status.FAILURE:
                     where = recorder.cases[case_id].value.operation.label
-                    said = check.failure_info.failure if check.failure_info else None
+                    failure = check.failure_info.failure if check.failure_info else None
                     self.failed_in.append(event.phase.value)
-                    self.failures.setdefault(f"{where}: {check.name}", str(said))
+                    self.failures.setdefault(f"{where}: {check.name}", str(failure))
 
 
 def explore(emulator: Emulator, seed: int, *, most: int, phases: Collection[str]) -> Found:
-    """Let schemathesis try every operation of a running emulator.
+    """Let schemathesis test every operation of a running emulator.
 
-    :param emulator: to be tried; its world is changed
+    :param emulator: to test; its state is changed
     :param seed: the same seed draws the same requests
     :param most: how many requests it draws for an operation in a phase
     :param phases: which of its phases are on
@@ -195,14 +195,14 @@ def explore(emulator: Emulator, seed: int, *, most: int, phases: Collection[str]
     schema.config.update(base_url=emulator.dli)
     schema.auth.set_from_requests(OurSignature(AccessKey(emulator.access_key, emulator.secret_key)))
     found = Found()
-    with _doing(Steps(emulator)):
+    with _hooked(Steps(emulator)):
         for event in from_schema(schema).execute():
             found.take(event)
     return found
 
 
 @contextmanager
-def _doing(steps: Steps) -> Iterator[None]:
+def _hooked(steps: Steps) -> Iterator[None]:
     """Have schemathesis take steps before each request; it knows such hooks of the process only."""
 
     @schemathesis.hook

@@ -37,7 +37,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Inputs:
-    """What an operation is asked with, by the manual's names."""
+    """The inputs of an operation, by the manual's names."""
 
     operation: str
     path: dict[str, int] = field(default_factory=dict)
@@ -59,7 +59,7 @@ def draw(operation: str, chance: random.Random) -> Inputs:
         return Inputs(operation, path, query)
     wanted = [each for each in endpoint["body"] if each["required"] or chance.random() < 0.5]
     body = {each["name"]: _value(each, chance) for each in wanted}
-    if operation == "ExportFlinkJobs":  # ours is given the ids or none, and says itself whether they are selected
+    if operation == "ExportFlinkJobs":  # ours takes ids or none, and sets the flag itself
         body["is_selected"] = "job_selected" in body
     if operation == "ImportFlinkJobSavepoint":
         body |= {"savepoint_path": f"obs://{body['savepoint_path'].rstrip('/')}"}
@@ -67,17 +67,17 @@ def draw(operation: str, chance: random.Random) -> Inputs:
     return Inputs(operation, path, query, body)
 
 
-def _value(told: dict[str, Any], chance: random.Random) -> Any:
-    name, kind = told["name"], told["type"]
+def _value(described: dict[str, Any], chance: random.Random) -> Any:
+    name, kind = described["name"], described["type"]
     if name in ("obs_dir", "zip_file", "savepoint_path"):
         return _place(chance) + {"zip_file": ".zip", "savepoint_path": "/"}.get(name, "")
     if name == "dirty_data_strategy":
         return chance.choice(["0", "1", "2:bucket/dir"])
-    if "enum" in told:
-        return chance.choice(told["enum"])
+    if "enum" in described:
+        return chance.choice(described["enum"])
     drawn: dict[str, Callable[[], Any]] = {
         "boolean": lambda: chance.random() < 0.5,
-        "integer": lambda: chance.randrange(max(told.get("min", 1), 1), told.get("max", 100) + 1),
+        "integer": lambda: chance.randrange(max(described.get("min", 1), 1), described.get("max", 100) + 1),
         "long": lambda: chance.randrange(1, 1 << 63),
         "object": lambda: {key: _NESTED[key] for key in _NESTED if chance.random() < 0.7},
         "array<long>": lambda: chance.sample([100, 101, 103, 7, 1 << 40, (1 << 63) - 1], chance.randrange(1, 6)),
@@ -86,11 +86,11 @@ def _value(told: dict[str, Any], chance: random.Random) -> Any:
             {"key": f"{n}{_text(chance, 9)}", "value": _text(chance, 20)} for n in range(chance.randrange(1, 4))
         ],
     }
-    return drawn[kind]() if kind in drawn else _text(chance, min(told.get("max_length", 60), 60))
+    return drawn[kind]() if kind in drawn else _text(chance, min(described.get("max_length", 60), 60))
 
 
 def _text(chance: random.Random, longest: int) -> str:
-    """Draw a text with a letter in it."""
+    """Draw a string with a letter in it."""
     return "x" + "".join(chance.choices(_LETTERS, k=chance.randrange(longest)))
 
 
@@ -126,9 +126,9 @@ def our_call(given: Inputs) -> Call[Any]:
 
 
 def _leads(given: Inputs, name: str) -> bool:
-    """Tell whether a field is an argument by its place: the mandatory one."""
-    told = next(each for each in _FIELDS[given.operation]["body"] if each["name"] == name)
-    return bool(told["required"])
+    """Return whether a field is a positional argument: the mandatory one."""
+    described = next(each for each in _FIELDS[given.operation]["body"] if each["name"] == name)
+    return bool(described["required"])
 
 
 def sdk_request(given: Inputs) -> Any:

@@ -40,7 +40,7 @@ class Case:
     :param pairs: of the query, decoded, in any order
     :param headers: beside host, date and security token
     :param body: a JSON object, or None
-    :param raw: a body that is no JSON; its hash is told in a header
+    :param raw: a body that is not JSON; its hash is in a header
     """
 
     method: str
@@ -60,13 +60,13 @@ class Case:
         return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode()
 
     def request(self) -> Request:
-        """Give it as our client builds it."""
+        """Return it as our client builds it."""
         query = canonical_query(self.pairs)
         url = f"https://{self.host}{quote(self.path, safe='/')}{'?' if query else ''}{query}"
         return Request(self.method, url, (("Host", self.host), *self.headers), self.content)
 
     def for_node(self) -> dict[str, Any]:
-        """Give it as the signer for Node takes it."""
+        """Return it as the signer for Node takes it."""
         query: dict[str, list[str]] = {}
         for name, value in self.pairs:
             query.setdefault(name, []).append(value)
@@ -84,18 +84,18 @@ class Case:
 
 
 def ours(case: Case) -> str:
-    """Give the Authorization that our signer writes."""
+    """Return the Authorization that our signer writes."""
     return dict(sign(case.request(), case.key, DATE).headers)["Authorization"]
 
 
 def pythons(case: Case) -> str:
-    """Give the Authorization that the signer of the SDK for Python writes."""
+    """Return the Authorization that the signer of the SDK for Python writes."""
     signed = official(case.request(), list(case.pairs), case.key)
     return str(signed.header_params["Authorization"])
 
 
 def nodes(cases: Iterable[Case]) -> list[str]:
-    """Give the Authorization that the signer of the SDK for Node writes, for each; or its error."""
+    """Return the Authorization that the signer of the SDK for Node writes, for each; or its error."""
     lines = [json.dumps(case.for_node()) for case in cases]
     done = subprocess.run(
         ["node", NODE / "sign.js"],  # noqa: S607 - whichever this machine has
@@ -105,18 +105,18 @@ def nodes(cases: Iterable[Case]) -> list[str]:
         encoding="utf-8",
         check=True,
     )
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(answers) == len(lines)
-    return [answer.get("error") or answer["headers"]["Authorization"] for answer in answers]
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(results) == len(lines)
+    return [result.get("error") or result["headers"]["Authorization"] for result in results]
 
 
 def text(chance: random.Random, longest: int, alphabet: str = ALPHABET) -> str:
-    """Draw a text; empty ones among them."""
+    """Draw a string, sometimes empty."""
     return "".join(chance.choices(alphabet, k=chance.randrange(longest)))
 
 
 def draw(chance: random.Random) -> Case:
-    """Draw a request of the kind that both official signers mean the same by."""
+    """Draw a request of the kind that both official signers sign alike."""
     segments = [text(chance, 12, PATH_ALPHABET) for _ in range(chance.randrange(6))]
     names = [text(chance, 12) or "a" for _ in range(chance.randrange(1, 5))]
     value = text(chance, 30, string.ascii_letters + " ;=,/é")
@@ -134,7 +134,7 @@ def draw(chance: random.Random) -> Case:
 
 
 def with_body(case: Case, chance: random.Random) -> Case:
-    """Give it no body, a JSON object, or bytes whose hash is told in a header."""
+    """Return it with no body, a JSON object, or bytes whose hash is in a header."""
     kind = chance.choice(["none", "json", "json", "bytes"])
     if kind == "json":
         inner = {f"k{text(chance, 9)}": text(chance, 40) for _ in range(chance.randrange(4))}
@@ -170,8 +170,8 @@ def _bytes(case: Case, chance: random.Random) -> Case:
 
 #: where the two official signers disagree: what makes such a request of any
 DEVIATIONS: dict[str, Callable[[Case, random.Random], Case]] = {
-    "a path with a blank, a bracket or another character that a URL must encode": _path,
-    "a header value with blanks around it": _header("x-blanks", "  v "),
+    "a path with a space, a bracket or another character that a URL must encode": _path,
+    "a header value with spaces around it": _header("x-spaces", "  v "),
     "a header name with an underscore": _header("x_under", "v"),
     "header names with a tilde, which a locale sorts elsewhere": _header("xa", "1", "x~a", "2"),
     "query names of which UTF-16 and Unicode have another order": _order,

@@ -26,7 +26,7 @@ def described() -> dict[str, Any]:
 
 
 def operations(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Give method, path and operation of each."""
+    """Yield method, path and operation of each."""
     for path, item in described["paths"].items():
         for method in METHODS:
             if method in item:
@@ -34,29 +34,29 @@ def operations(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
 
 
 def body_of(operation: dict[str, Any]) -> dict[str, Any]:
-    """Give the schema of an operation's body."""
+    """Return the schema of an operation's body."""
     content = operation.get("requestBody", {}).get("content", {})
     schema: dict[str, Any] = content.get("application/json", {}).get("schema", {})
     return schema
 
 
 def by_name(described: dict[str, Any], name: str) -> dict[str, Any]:
-    """Give the operation of a name."""
+    """Return the operation of a name."""
     (found,) = (operation for _, _, operation in operations(described) if operation["operationId"] == name)
     return found
 
 
 def test_it_is_a_valid_description(described: dict[str, Any]) -> None:
-    """By the judgement of openapi-spec-validator, for version 3.1."""
+    """By openapi-spec-validator, for version 3.1."""
     OpenAPIV31SpecValidator(described).validate()
 
 
 def test_it_has_every_operation_of_the_emulator(described: dict[str, Any]) -> None:
-    """No more, no fewer, with method and path; those that need no proof say so."""
+    """No more, no fewer, with method and path; those that need no authentication are marked."""
     known = {(route.method, route.path, route.operation) for route in ROUTES}
     assert {(method, path, each["operationId"]) for method, path, each in operations(described)} == known
-    proofs = {each["operationId"]: each.get("security") for _, _, each in operations(described)}
-    free = {name for name, proof in proofs.items() if proof == [] or {} in (proof or [])}
+    security = {each["operationId"]: each.get("security") for _, _, each in operations(described)}
+    free = {name for name, needed in security.items() if needed == [] or {} in (needed or [])}
     assert free == {route.operation for route in ROUTES if route.is_open}
 
 
@@ -69,16 +69,16 @@ def test_it_has_what_the_manual_has(described: dict[str, Any], endpoint: dict[st
     body = body_of(operation)
     assert set(body.get("properties", {})) == {each["name"] for each in endpoint["body"] or []}
     wanted = {each["name"] for each in endpoint["body"] or [] if each["required"]}
-    if endpoint["operation"] == "ExecuteFlinkJobSavepoint":  # clients in use leave the path out
+    if endpoint["operation"] == "ExecuteFlinkJobSavepoint":  # clients in use omit the path
         wanted -= {"savepoint_path"}
     assert set(body.get("required", [])) == wanted
     assert set(operation["responses"]) - GENERAL == {str(status) for status in endpoint["documented_statuses"]}
 
 
-def test_it_says_of_each_part_how_far_it_can_be_trusted(described: dict[str, Any]) -> None:
-    """Operations, answers and schemas; what the emulator had to choose is told with the choice."""
+def test_each_part_has_its_degree_of_trust(described: dict[str, Any]) -> None:
+    """Operations, responses and schemas; what the manual leaves open is marked with the emulator's choice."""
     parts = [each for _, _, each in operations(described)]
-    parts += [answer for each in parts for answer in each["responses"].values() if "$ref" not in answer]
+    parts += [response for each in parts for response in each["responses"].values() if "$ref" not in response]
     parts += [*described["components"]["responses"].values(), *described["components"]["schemas"].values()]
     assert {part.get("x-trust") for part in parts} <= TRUST
     assert {"documented", "open"} <= {part["x-trust"] for part in parts}
@@ -88,7 +88,7 @@ def test_it_says_of_each_part_how_far_it_can_be_trusted(described: dict[str, Any
 
 def test_the_emulator_serves_it(api: ApiClient, described: dict[str, Any]) -> None:
     """Beside its other routes of its own."""
-    answer = api.send("GET", "/_emulator/openapi.json")
-    assert answer.status == 200
-    assert answer.headers["content-type"].startswith("application/json")
-    assert json.loads(answer.content) == described
+    response = api.send("GET", "/_emulator/openapi.json")
+    assert response.status == 200
+    assert response.headers["content-type"].startswith("application/json")
+    assert json.loads(response.content) == described

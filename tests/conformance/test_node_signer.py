@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from tests.conformance.conftest import SEED, Tell
+from tests.conformance.conftest import SEED, Count
 from tests.conformance.signers import DEVIATIONS, INSTALLED, NODE, Case, draw, nodes, ours, pythons
 
 MANY = 2000
@@ -22,20 +22,20 @@ def test_it_is_the_version_that_the_docs_name() -> None:
     assert installed["version"] == pinned
 
 
-def test_three_signers_write_the_same(tell: Tell) -> None:
+def test_three_signers_write_the_same(count_differences: Count) -> None:
     """Method, path, repeated and empty query values, headers, JSON and bytes, security tokens: 0 disagreements."""
     chance = random.Random(SEED)
     cases = [draw(chance) for _ in range(MANY)]
     different = [
         case for case, node in zip(cases, nodes(cases), strict=True) if not ours(case) == pythons(case) == node
     ]
-    tell("signatures differ between ours, Node's and Python's", MANY, len(different))
+    count_differences("signatures differ between ours, Node's and Python's", MANY, len(different))
     assert different == []
-    _assert_they_are_nasty(cases)
+    _assert_all_kinds_occur(cases)
 
 
-def _assert_they_are_nasty(cases: list[Case]) -> None:
-    """Look that the sample has what makes the test mean something."""
+def _assert_all_kinds_occur(cases: list[Case]) -> None:
+    """Check that the sample has the cases that make the test significant."""
     query = ["".join(name + value for name, value in case.pairs) for case in cases]
     for character in "% +~/&=作🙂":
         assert sum(character in each for each in query) > SOME, character
@@ -50,11 +50,13 @@ def _assert_they_are_nasty(cases: list[Case]) -> None:
 
 
 @pytest.mark.parametrize("deviation", DEVIATIONS)
-def test_where_the_official_signers_disagree_ours_is_with_pythons(deviation: str, tell: Tell) -> None:
-    """Known by name: each such request is signed by Node's in another way than by Python's."""
+def test_where_the_official_signers_disagree_ours_is_with_pythons(
+    deviation: str, count_differences: Count
+) -> None:
+    """Known by name: each such request is signed by Node's otherwise than by Python's."""
     chance = random.Random(SEED)
     cases = [DEVIATIONS[deviation](draw(chance), chance) for _ in range(SOME)]
     apart = sum(pythons(case) != node for case, node in zip(cases, nodes(cases), strict=True))
-    tell(f"signatures differ, Node's from Python's and ours: {deviation}", SOME, apart)
+    count_differences(f"signatures differ, Node's from Python's and ours: {deviation}", SOME, apart)
     assert apart == SOME
     assert [ours(case) for case in cases] == [pythons(case) for case in cases]

@@ -25,8 +25,8 @@ from tests.operations import OPERATIONS, call_about, golden, make_call
 pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
 
 
-def asked(api: ApiClient, operation: str, body: dict[str, Any] | None = None, **parameters: Any) -> Any:
-    """Ask by the official client."""
+def sdk_send(api: ApiClient, operation: str, body: dict[str, Any] | None = None, **parameters: Any) -> Any:
+    """Send a request with the official client; return its response."""
     request_class = getattr(sdk, f"{operation}Request")
     if body is not None:
         parameters["body"] = getattr(sdk, request_class.openapi_types["body"])(**body)
@@ -36,55 +36,59 @@ def asked(api: ApiClient, operation: str, body: dict[str, Any] | None = None, **
 
 def archive(api: ApiClient) -> str:
     body = {"obs_dir": api.emulator.bucket, "is_selected": True, "job_selected": [100, 101]}
-    entry: str = asked(api, "ExportFlinkJobs", body).zip_file[0]
+    entry: str = sdk_send(api, "ExportFlinkJobs", body).zip_file[0]
     return entry
 
 
 def template(api: ApiClient) -> int:
-    made = asked(api, "CreateFlinkSqlJobTemplate", {"name": "one", "desc": "first", "sql_body": "select 1"})
+    made = sdk_send(api, "CreateFlinkSqlJobTemplate", {"name": "one", "desc": "first", "sql_body": "select 1"})
     number: int = made.template.template_id
     return number
 
 
-#: what each operation is asked with
-ASKED: dict[str, Callable[[ApiClient], Any]] = {
-    "ExportFlinkJobs": lambda a: asked(a, "ExportFlinkJobs", {"obs_dir": a.emulator.bucket, "is_selected": False}),
-    "ImportFlinkJobs": lambda a: asked(a, "ImportFlinkJobs", {"zip_file": archive(a), "is_cover": True}),
-    "ListFlinkJobs": lambda a: asked(a, "ListFlinkJobs", limit=26, show_detail=True),
-    "ShowFlinkJob": lambda a: asked(a, "ShowFlinkJob", job_id=104),
-    "BatchRunFlinkJobs": lambda a: asked(
+#: the request of each operation
+REQUESTS: dict[str, Callable[[ApiClient], Any]] = {
+    "ExportFlinkJobs": lambda a: sdk_send(
+        a, "ExportFlinkJobs", {"obs_dir": a.emulator.bucket, "is_selected": False}
+    ),
+    "ImportFlinkJobs": lambda a: sdk_send(a, "ImportFlinkJobs", {"zip_file": archive(a), "is_cover": True}),
+    "ListFlinkJobs": lambda a: sdk_send(a, "ListFlinkJobs", limit=26, show_detail=True),
+    "ShowFlinkJob": lambda a: sdk_send(a, "ShowFlinkJob", job_id=104),
+    "BatchRunFlinkJobs": lambda a: sdk_send(
         a, "BatchRunFlinkJobs", {"job_ids": [100, 101], "resume_savepoint": True}
     ),
-    "BatchStopFlinkJobs": lambda a: asked(a, "BatchStopFlinkJobs", {"job_ids": [103], "trigger_savepoint": True}),
-    "DeleteFlinkJob": lambda a: asked(a, "DeleteFlinkJob", job_id=104),
-    "BatchDeleteFlinkJobs": lambda a: asked(a, "BatchDeleteFlinkJobs", {"job_ids": [100, 101]}),
-    "CreateFlinkSqlJob": lambda a: asked(
+    "BatchStopFlinkJobs": lambda a: sdk_send(
+        a, "BatchStopFlinkJobs", {"job_ids": [103], "trigger_savepoint": True}
+    ),
+    "DeleteFlinkJob": lambda a: sdk_send(a, "DeleteFlinkJob", job_id=104),
+    "BatchDeleteFlinkJobs": lambda a: sdk_send(a, "BatchDeleteFlinkJobs", {"job_ids": [100, 101]}),
+    "CreateFlinkSqlJob": lambda a: sdk_send(
         a, "CreateFlinkSqlJob", {"name": "n", "sql_body": "insert into a select 1", "checkpoint_mode": 2}
     ),
-    "UpdateFlinkSqlJob": lambda a: asked(a, "UpdateFlinkSqlJob", {"name": "n2"}, job_id=100),
-    "CreateFlinkJarJob": lambda a: asked(a, "CreateFlinkJarJob", {"name": "n", "main_class": "a.B"}),
-    "UpdateFlinkJarJob": lambda a: asked(a, "UpdateFlinkJarJob", {"name": "n2"}, job_id=104),
-    "ShowFlinkJobExecutionGraph": lambda a: asked(a, "ShowFlinkJobExecutionGraph", job_id=103),
-    "CreateFlinkSqlJobGraph": lambda a: asked(
+    "UpdateFlinkSqlJob": lambda a: sdk_send(a, "UpdateFlinkSqlJob", {"name": "n2"}, job_id=100),
+    "CreateFlinkJarJob": lambda a: sdk_send(a, "CreateFlinkJarJob", {"name": "n", "main_class": "a.B"}),
+    "UpdateFlinkJarJob": lambda a: sdk_send(a, "UpdateFlinkJarJob", {"name": "n2"}, job_id=104),
+    "ShowFlinkJobExecutionGraph": lambda a: sdk_send(a, "ShowFlinkJobExecutionGraph", job_id=103),
+    "CreateFlinkSqlJobGraph": lambda a: sdk_send(
         a, "CreateFlinkSqlJobGraph", {"sql_body": "insert into a select 1"}, job_id="100"
     ),
-    "ExecuteFlinkJobSavepoint": lambda a: asked(
+    "ExecuteFlinkJobSavepoint": lambda a: sdk_send(
         a, "ExecuteFlinkJobSavepoint", {"action": "TRIGGER", "savepoint_path": "obs-test/s/"}, job_id="103"
     ),
-    "ImportFlinkJobSavepoint": lambda a: asked(
+    "ImportFlinkJobSavepoint": lambda a: sdk_send(
         a, "ImportFlinkJobSavepoint", {"job_id": 100, "savepoint_path": "obs://obs-test/s"}, job_id="100"
     ),
-    "CreateFlinkSqlJobTemplate": lambda a: asked(a, "CreateFlinkSqlJobTemplate", {"name": "one"}),
-    "UpdateFlinkSqlJobTemplate": lambda a: asked(
+    "CreateFlinkSqlJobTemplate": lambda a: sdk_send(a, "CreateFlinkSqlJobTemplate", {"name": "one"}),
+    "UpdateFlinkSqlJobTemplate": lambda a: sdk_send(
         a, "UpdateFlinkSqlJobTemplate", {"name": "two"}, template_id=template(a)
     ),
-    "DeleteFlinkSqlJobTemplate": lambda a: asked(a, "DeleteFlinkSqlJobTemplate", template_id=template(a)),
-    "ListFlinkSqlJobTemplates": lambda a: (template(a), asked(a, "ListFlinkSqlJobTemplates"))[1],
+    "DeleteFlinkSqlJobTemplate": lambda a: sdk_send(a, "DeleteFlinkSqlJobTemplate", template_id=template(a)),
+    "ListFlinkSqlJobTemplates": lambda a: (template(a), sdk_send(a, "ListFlinkSqlJobTemplates"))[1],
 }
 
 
 def taken(theirs: Any, ours: Any) -> Any:
-    """Take from the official client's answer what ours has, by the same names."""
+    """Take from the official client's response what ours has, by the same names."""
     if isinstance(ours, dict):
         return {name: taken(theirs.get(name), value) for name, value in ours.items()}
     if isinstance(ours, list):
@@ -93,33 +97,33 @@ def taken(theirs: Any, ours: Any) -> Any:
     return theirs
 
 
-def payload(operation: str, answer: dict[str, Any]) -> Any:
-    """Bring the official client's answer into the shape of ours."""
+def payload(operation: str, response: dict[str, Any]) -> Any:
+    """Bring the official client's response into the shape of ours."""
     match operation:
         case "ListFlinkJobs":
-            return {**answer["job_list"], "items": answer["job_list"]["jobs"]}
+            return {**response["job_list"], "items": response["job_list"]["jobs"]}
         case "ListFlinkSqlJobTemplates":
-            return {**answer["template_list"], "items": answer["template_list"]["templates"]}
+            return {**response["template_list"], "items": response["template_list"]["templates"]}
         case "DeleteFlinkSqlJobTemplate":
-            return answer["template"]["template_id"]
+            return response["template"]["template_id"]
         case "BatchRunFlinkJobs" | "BatchStopFlinkJobs" | "BatchDeleteFlinkJobs":
-            return answer["body"][0]
+            return response["body"][0]
     inner = ("job_detail", "job", "execute_graph", "template")
-    return next((answer[name] for name in inner if isinstance(answer.get(name), dict)), answer)
+    return next((response[name] for name in inner if isinstance(response.get(name), dict)), response)
 
 
 def test_it_has_them_all() -> None:
-    """None is left out."""
-    assert list(ASKED) == OPERATIONS
+    """None is missing."""
+    assert list(REQUESTS) == OPERATIONS
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_it_drives_the_operation_and_reads_what_we_read(operation: str, api: ApiClient) -> None:
     """Every value of our result is in its model too, out of the same bytes."""
-    answer = ASKED[operation](api)
-    call = call_about(operation, json.loads(answer.raw_content))
-    ours = plain(parse_reply(call, Reply(200, {}, answer.raw_content)))
-    theirs = payload(operation, answer.to_dict())
+    response = REQUESTS[operation](api)
+    call = call_about(operation, json.loads(response.raw_content))
+    ours = plain(parse_reply(call, Reply(200, {}, response.raw_content)))
+    theirs = payload(operation, response.to_dict())
     match operation:
         case "ExecuteFlinkJobSavepoint":  # ours reads the envelope within the message
             assert ours == {"message": "api.msg.deal_savepoint_success"}
@@ -138,20 +142,20 @@ def test_it_drives_the_operation_and_reads_what_we_read(operation: str, api: Api
 
 
 def test_its_false_is_true(api: ApiClient) -> None:
-    """A trap: its model makes the text ``'False'`` of a JSON false, which is true in Python. Ours is an error."""
+    """A trap: its model turns JSON false into the string ``'False'``, true in Python. Ours is an error."""
     api.emulator.state.settings.boolean_is_success = True
     api.emulator.fault("ListFlinkJobs", "is_success_false")
-    answer = asked(api, "ListFlinkJobs")
-    assert answer.is_success == "False"
-    assert bool(answer.is_success)
+    response = sdk_send(api, "ListFlinkJobs")
+    assert response.is_success == "False"
+    assert bool(response.is_success)
     with pytest.raises(RefusedError):
-        parse_reply(make_call(golden("ListFlinkJobs")), Reply(200, {}, answer.raw_content))
+        parse_reply(make_call(golden("ListFlinkJobs")), Reply(200, {}, response.raw_content))
 
 
 def test_it_loses_the_code_of_a_failed_batch(api: ApiClient) -> None:
     """A trap: of the array of errors it makes code 400 and the raw text. Ours has code and words."""
     with pytest.raises(ClientRequestException) as caught:
-        asked(api, "BatchRunFlinkJobs", {"job_ids": [9]})
+        sdk_send(api, "BatchRunFlinkJobs", {"job_ids": [9]})
     assert caught.value.error_code == "400"
     raw = caught.value.error_msg.encode()
     with pytest.raises(RefusedError) as ours:
@@ -160,8 +164,8 @@ def test_it_loses_the_code_of_a_failed_batch(api: ApiClient) -> None:
 
 
 def test_it_takes_an_error_within_a_success_for_one(api: ApiClient) -> None:
-    """A trap: the graph of a wrong text is HTTP 200, and only fields of the answer say no."""
-    answer = asked(api, "CreateFlinkSqlJobGraph", {"sql_body": "select 1"}, job_id="100")
-    assert (answer.is_success, answer.error_code) == (False, "DLI.0004")
+    """A trap: the graph of wrong SQL is HTTP 200; only fields of the response show the error."""
+    response = sdk_send(api, "CreateFlinkSqlJobGraph", {"sql_body": "select 1"}, job_id="100")
+    assert (response.is_success, response.error_code) == (False, "DLI.0004")
     with pytest.raises(RefusedError, match=r"DLI\.0004"):
-        parse_reply(make_call(golden("CreateFlinkSqlJobGraph")), Reply(200, {}, answer.raw_content))
+        parse_reply(make_call(golden("CreateFlinkSqlJobGraph")), Reply(200, {}, response.raw_content))

@@ -20,7 +20,7 @@ from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from dli_emulator import Emulator
 from official_sdk import sdk_client
-from tests.conformance.conftest import SEED, THOROUGH, Tell
+from tests.conformance.conftest import SEED, THOROUGH, Count
 from tests.conformance.inputs import DEFAULTS, Inputs, draw, our_call, sdk_method, sdk_request
 from tests.operations import ENDPOINTS, OPERATIONS
 
@@ -32,7 +32,7 @@ Sent = tuple[str, str, list[tuple[str, str]], Any]
 
 @pytest.fixture
 def senders(dli_emulator: Emulator) -> Iterator[dict[str, Callable[[Inputs], Sent]]]:
-    """Return for each client a function that sends inputs and gives what arrived."""
+    """Return for each client a function that sends inputs and returns what arrived."""
     key = AccessKey(dli_emulator.access_key, dli_emulator.secret_key)
     project = Project(dli_emulator.project_id, dli_emulator.region, dli_emulator.iam, key)
     account = Account(
@@ -55,7 +55,7 @@ def senders(dli_emulator: Emulator) -> Iterator[dict[str, Callable[[Inputs], Sen
 
 
 def arrived(emulator: Emulator) -> Sent:
-    """Give method, path, query and body of the one request that has come, which was well signed."""
+    """Return method, path, query and body of the only request that arrived, with a valid signature."""
     (entry,) = emulator.requests
     emulator.state.log.clear()
     assert entry.status in (200, 400), entry
@@ -76,7 +76,7 @@ def with_defaults(given: Inputs, sent: Sent) -> Sent:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_both_clients_send_the_same(
-    operation: str, senders: dict[str, Callable[[Inputs], Sent]], tell: Tell
+    operation: str, senders: dict[str, Callable[[Inputs], Sent]], count_differences: Count
 ) -> None:
     """Method, path, query and body as JSON, over a socket; but for defaults that ours names."""
     chance = random.Random(f"{SEED} {operation}")
@@ -86,7 +86,7 @@ def test_both_clients_send_the_same(
         ours, theirs = senders["ours"](given), senders["theirs"](given)
         if ours != with_defaults(given, theirs):
             different.append((ours, theirs))
-    tell("requests differ, ours from the Python SDK's", len(drawn), len(different))
+    count_differences("requests differ, ours from the Python SDK's", len(drawn), len(different))
     assert different == []
     if THOROUGH:
         (endpoint,) = (each for each in ENDPOINTS if each["operation"] == operation)

@@ -34,14 +34,14 @@ EXTRA = {
 }
 
 
-# What changes with every use, or is compared by its parts.
-_LIVING = {"project", "credentials", "dli_clock", "obs_clock"}
+# They change with every use, or are compared by their parts.
+_NOT_COMPARED = {"project", "credentials", "dli_clock", "obs_clock"}
 
 
 def read(connection: AirflowConnection) -> dict[str, Any]:
-    """Give all that an account says, and the credentials' own parts."""
+    """Return the fields of an account, and the parts of its credentials."""
     account = to_account(connection)
-    shown = {name: getattr(account, name) for name in account.__slots__ if name not in _LIVING}
+    shown = {name: getattr(account, name) for name in account.__slots__ if name not in _NOT_COMPARED}
     return shown | {
         "project": account.project.given,
         "kind": type(account.credentials).__name__,
@@ -76,8 +76,8 @@ def test_uri_json_and_form_give_the_same_account() -> None:
     assert read(TaskConnection.from_json(given.as_json(), "dli_default")) == read(given)
 
 
-def test_extras_as_plain_texts_of_a_uri_are_understood() -> None:
-    """Numbers and booleans are texts there, as people write them by hand."""
+def test_extras_as_plain_strings_of_a_uri_are_understood() -> None:
+    """Numbers and booleans are strings there, as people write them by hand."""
     query = "region=eu-de&insecure_skip_verify=true&connect_timeout=2.5&retry_budget=0"
     query += "&obs_endpoint=https%3A%2F%2Fobs.test"
     account = to_account(Connection(conn_id="dli_default", uri=f"dli://AK:SK@/?{query}"))
@@ -91,6 +91,6 @@ NEEDED = {"region": "cn-north-4", "auth_type": "password", "domain_name": "d"}
 
 
 @pytest.mark.parametrize("name", [name for name in EXTRAS if name not in NEEDED])
-def test_a_field_of_the_form_may_hold_an_empty_text(name: str) -> None:
-    """It means the same as nothing at all."""
+def test_a_field_of_the_form_may_hold_an_empty_string(name: str) -> None:
+    """It means the same as a missing field."""
     assert read(from_form({**NEEDED, name: ""})) == read(from_json(NEEDED))

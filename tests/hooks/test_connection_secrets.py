@@ -47,8 +47,8 @@ FIELDS = (
 )
 
 
-def told_by(act: Callable[[], object]) -> str:
-    """Give everything that is told of a failure, its causes included; nothing if there is none."""
+def failure_of(act: Callable[[], object]) -> str:
+    """Return everything that a failure shows, its causes included; an empty string if there is none."""
     try:
         act()
     except DliException as error:
@@ -69,37 +69,37 @@ def test_a_secret_in_the_wrong_field_is_shortened(connect: Connect, field: str, 
     """At most four characters of it are shown, with its length; the field is named."""
     secret = SECRETS[kind]
     connect(**({"auth_type": "metadata"} if field == "metadata_endpoint" else {}) | {field: secret})
-    told = told_by(lambda: DliHook().account)
+    failure = failure_of(lambda: DliHook().account)
     fits = field == "project_id" and kind in ("an access key", "a UUID")
     fits |= field == "bucket" and kind == "a UUID"
     fits |= field == "proxy" and kind == "a URL with a password"
-    assert bool(told) is not fits or field == "proxy"
-    assert secret[:9] not in told
-    assert secret[-9:] not in told
-    assert "Tr0ub4dor" not in told
-    assert not told or field in told
+    assert bool(failure) is not fits or field == "proxy"
+    assert secret[:9] not in failure
+    assert secret[-9:] not in failure
+    assert "Tr0ub4dor" not in failure
+    assert not failure or field in failure
 
 
 @pytest.mark.parametrize("kind", SECRETS)
 def test_a_secret_for_the_name_of_an_extra_is_shortened(connect: Connect, kind: str) -> None:
-    """Whoever pastes key and secret key as an extra is told of it; a misspelt name is shown whole."""
+    """The message mentions a key that was pasted as the name of an extra; a misspelt name is shown in full."""
     connect(**{SECRETS[kind]: "x", "regoin": "cn-north-4"})
-    told = told_by(lambda: DliHook().account)
-    assert "did you mean region?" in told
-    assert "regoin" in told
-    assert SECRETS[kind][:9] not in told
+    failure = failure_of(lambda: DliHook().account)
+    assert "did you mean region?" in failure
+    assert "regoin" in failure
+    assert SECRETS[kind][:9] not in failure
 
 
-def test_what_is_no_secret_is_still_shown(connect: Connect) -> None:
+def test_values_that_are_not_secret_are_still_shown(connect: Connect) -> None:
     """Paths, hosts, and short words: the reader finds the mistake."""
     connect(ca_bundle="/etc/ssl/Our CA/ca.pem")
-    assert "'/etc/ssl/Our CA/ca.pem' cannot be used (No such file" in told_by(lambda: DliHook().account)
+    assert "'/etc/ssl/Our CA/ca.pem' cannot be used (No such file" in failure_of(lambda: DliHook().account)
     connect(ca_bundle="/no/such/file")
-    assert "'/no/such/file' cannot be used (No such file" in told_by(lambda: DliHook().account)
+    assert "'/no/such/file' cannot be used (No such file" in failure_of(lambda: DliHook().account)
     connect(endpoint="https://dli.cn-north-4.myhuaweicloud.com:99999")
-    assert "'https://dli.cn-north-4.myhuaweicloud.com:99999' is not a URL" in told_by(lambda: DliHook().account)
+    assert "'https://dli.cn-north-4.myhuaweicloud.com:99999' is not a URL" in failure_of(lambda: DliHook().account)
     connect(insecure_skip_verify="maybe")
-    assert "'maybe' is not a boolean" in told_by(lambda: DliHook().account)
+    assert "'maybe' is not a boolean" in failure_of(lambda: DliHook().account)
 
 
 PASSWORD = "hunter2-secret"
@@ -137,17 +137,17 @@ def within_a_loop(conn_id: str) -> object:
 def test_a_connection_that_cannot_be_read(
     how: Callable[[str], object], kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Is told from one that does not exist, and nothing of it is shown; no retry mends it."""
+    """Has another error than one that does not exist, shows nothing of it, and is not retried."""
     monkeypatch.setenv("AIRFLOW_CONN_BROKEN", UNREADABLE[kind])
     with pytest.raises(DliFailException, match=r"^connection 'broken' cannot be read \(.*\): correct it$"):
         how("broken")
-    told = told_by(lambda: how("broken"))
-    assert "hunter2" not in told
+    failure = failure_of(lambda: how("broken"))
+    assert "hunter2" not in failure
 
 
 @pytest.mark.parametrize("how", [sync, within_a_loop])
 def test_a_connection_that_does_not_exist(how: Callable[[str], object]) -> None:
-    """It may come yet, so that a retry may help."""
+    """It may be created later, so that a retry may help."""
     with pytest.raises(DliException, match=r"^connection 'nowhere' does not exist; create it") as caught:
         how("nowhere")
     assert not isinstance(caught.value, DliFailException)

@@ -1,4 +1,4 @@
-"""Each way in that a company gives out, end to end: DLI, IAM and OBS, green, ended, renewed and refused."""
+"""Each kind of credentials, end to end: DLI, IAM and OBS, valid, expired, renewed and refused."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def connect(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Connect:
     return set_connection
 
 
-def asked(emulator: Any) -> Counter[str]:
+def request_counts(emulator: Any) -> Counter[str]:
     """Count the requests of each operation."""
     return Counter(request.operation for request in emulator.requests)
 
@@ -45,7 +45,7 @@ def asked(emulator: Any) -> Counter[str]:
 @pytest.mark.parametrize("agency", [False, True], ids=["itself", "agency"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_exports_and_verifies(connect: Connect, kind: str, agency: bool) -> None:
-    """The project is looked up on the way; temporary keys are asked for where OBS needs keys."""
+    """The project is looked up on the way; temporary keys are requested where OBS needs keys."""
     emulator = connect(kind, agency=agency, project_id=None)
     export = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{emulator.bucket}/kinds")
     archives = export.execute({})
@@ -65,7 +65,7 @@ def test_each_kind_serves_async_calls(connect: Connect, kind: str) -> None:
 
 
 def call_for(hook: DliHook, seconds: float, driver: str) -> int:
-    """List jobs again and again; give how often."""
+    """List jobs again and again; return how often."""
     call = flink.list_jobs({}, limit=1)
     deadline = time.monotonic() + seconds
 
@@ -106,49 +106,49 @@ def test_a_long_task_survives_the_end_of_what_it_started_with(
     emulator = connect(kind, agency=agency)
     emulator.state.keys.token_seconds = emulator.state.keys.key_seconds = 1.0
     calls = call_for(DliHook(), 3.2, driver)
-    seen = asked(emulator)
-    assert seen["ListFlinkJobs"] == calls > 15
-    assert 3 <= seen[renewed] <= 6
+    counts = request_counts(emulator)
+    assert counts["ListFlinkJobs"] == calls > 15
+    assert 3 <= counts[renewed] <= 6
     assert {request.error_code for request in emulator.requests} == {None}
 
 
 def test_a_token_that_ends_early_is_renewed_once(connect: Connect) -> None:
-    """As after a change of permissions: DLI says so, and one new token is fetched."""
+    """As after a change of permissions: DLI refuses it, and one new token is fetched."""
     emulator = connect("password")
     hook = DliHook()
     assert len(list(hook.list_flink_jobs())) == 26
     for token in list(emulator.state.keys.tokens.values()):
         emulator.state.keys.tokens[token.value] = type(token)(token.value, token.user, token.issued, 0.0)
     assert hook.get_flink_job(100).job_id == 100
-    seen = asked(emulator)
-    assert (seen[TOKEN], seen["ShowFlinkJob"]) == (2, 2)
+    counts = request_counts(emulator)
+    assert (counts[TOKEN], counts["ShowFlinkJob"]) == (2, 2)
 
 
 def test_an_expired_token_is_reported(connect: Connect) -> None:
-    """Nothing renews it, so it is asked about once, and the message says what to do."""
+    """Nothing renews it, so one request is sent, and the message has advice."""
     emulator = connect("token")
     emulator.state.keys.tokens.clear()
     with pytest.raises(DliFailException, match=r"HTTP 401 APIGW\.0301") as caught:
         DliHook().get_flink_job(100)
     assert "token" in str(caught.value)
-    assert asked(emulator) == {"ShowFlinkJob": 1}
+    assert request_counts(emulator) == {"ShowFlinkJob": 1}
 
 
 def test_an_older_metadata_service_is_used_without_a_session(connect: Connect) -> None:
-    """Version 1, found by its answer to the request for a session."""
+    """Version 1, detected by its response to the request for a session."""
     emulator = connect("metadata")
     emulator.state.settings.metadata_version = 1
     assert DliHook().get_flink_job(100).job_id == 100
-    assert asked(emulator) == {"GetMetadataToken": 1, SECURITY_KEY: 1, "ShowFlinkJob": 1}
+    assert request_counts(emulator) == {"GetMetadataToken": 1, SECURITY_KEY: 1, "ShowFlinkJob": 1}
 
 
 def test_keys_of_the_metadata_service_are_shared_by_dli_and_obs_hooks_calls(connect: Connect) -> None:
-    """Asked for once by a hook."""
+    """Requested once by a hook."""
     emulator = connect("metadata")
     hook = ObsHook()
     for _ in range(3):
         assert hook.find(f"{emulator.bucket}/none.zip") is None
-    assert asked(emulator) == {"GetMetadataToken": 1, SECURITY_KEY: 1}
+    assert request_counts(emulator) == {"GetMetadataToken": 1, SECURITY_KEY: 1}
 
 
 @pytest.mark.slow
@@ -169,17 +169,17 @@ def test_reading_from_obs_goes_on_with_fresh_keys(connect: Connect, kind: str, a
             opened.seek(1000 * turn)
             assert opened.read(3) == bytes((1000 * turn + i) % 256 for i in range(3))
             time.sleep(0.5)
-    seen = asked(emulator)
-    assert seen[KEY] + seen[SECURITY_KEY] >= 2
+    counts = request_counts(emulator)
+    assert counts[KEY] + counts[SECURITY_KEY] >= 2
 
 
 def test_a_wrong_password_costs_one_request(connect: Connect) -> None:
-    """IAM says no; DLI is never asked."""
+    """IAM refuses it; nothing is sent to DLI."""
     emulator = connect("password")
     emulator.state.keys.users.clear()
     with pytest.raises(DliFailException, match=rf"{TOKEN}: HTTP 401: The username or password is wrong"):
         DliHook().get_flink_job(100)
-    assert asked(emulator) == {TOKEN: 1}
+    assert request_counts(emulator) == {TOKEN: 1}
 
 
 def test_an_agency_that_does_not_trust_the_account_is_reported(connect: Connect) -> None:
@@ -188,7 +188,7 @@ def test_an_agency_that_does_not_trust_the_account_is_reported(connect: Connect)
     emulator.state.keys.agencies.clear()
     with pytest.raises(DliFailException, match=r"CreateTemporaryAccessKeyByAgency: HTTP 404: The agency does not"):
         DliHook().get_flink_job(100)
-    assert asked(emulator) == {KEY: 1}
+    assert request_counts(emulator) == {KEY: 1}
 
 
 def test_a_missing_metadata_service_is_reported(connect: Connect) -> None:
@@ -225,7 +225,7 @@ def test_a_failing_metadata_service_is_reported(connect: Connect, code: int) -> 
 def test_replies_without_credentials_are_refused(
     connect: Connect, operation: str, body: str, problem: str
 ) -> None:
-    """They are told as what they are, without a word of what was in them."""
+    """The message has the problem, and nothing of the reply's content."""
     emulator = connect("password" if operation == TOKEN else "metadata")
     emulator.fault(operation, "reply", status=200, body=body)
     with pytest.raises(DliException, match=f"{operation}: HTTP 200: .*{problem}"):
@@ -239,7 +239,7 @@ def test_the_project_is_looked_up_once(connect: Connect, kind: str) -> None:
     hook = DliHook()
     assert hook.project_id == emulator.project_id
     hook.get_flink_job(100)
-    assert asked(emulator)["KeystoneListProjects"] == 1
+    assert request_counts(emulator)["KeystoneListProjects"] == 1
 
 
 @pytest.mark.parametrize(
@@ -253,18 +253,18 @@ def test_the_project_is_looked_up_once(connect: Connect, kind: str) -> None:
 def test_a_project_that_is_not_clear_is_an_error_that_lists_them(
     connect: Connect, projects: list[tuple[str, str]], listed: str
 ) -> None:
-    """Nothing is asked of DLI."""
+    """Nothing is sent to DLI."""
     emulator = connect("access_key", project_id=None)
     emulator.state.projects.clear()
     for number, name in projects:
         emulator.state.add_project(name, number)
     with pytest.raises(DliFailException, match=rf"project_id: is not given, and IAM lists not one but {listed}"):
         DliHook().get_flink_job(100)
-    assert asked(emulator) == {"KeystoneListProjects": 1}
+    assert request_counts(emulator) == {"KeystoneListProjects": 1}
 
 
 @pytest.mark.parametrize(
-    ("kind", "agency", "who"),
+    ("kind", "agency", "identity"),
     [
         ("access_key", False, "access key {emulator.access_key}, project {emulator.project_id} in cn-north-4"),
         ("temporary", False, "temporary access key HST"),
@@ -274,11 +274,11 @@ def test_a_project_that_is_not_clear_is_an_error_that_lists_them(
         ("metadata", True, "agency emulator-agency of account granting-domain, assumed by the agency of this ECS"),
     ],
 )
-def test_the_connection_test_shows_the_identity(connect: Connect, kind: str, agency: bool, who: str) -> None:
+def test_the_connection_test_shows_the_identity(connect: Connect, kind: str, agency: bool, identity: str) -> None:
     """In one line, with what one may do."""
     emulator = connect(kind, agency=agency)
     works, message = DliHook().test_connection()
     assert works
-    assert message.startswith(f"Authenticated as {who.format(emulator=emulator)}")
+    assert message.startswith(f"Authenticated as {identity.format(emulator=emulator)}")
     assert "26 Flink jobs may be listed" in message
     assert "\n" not in message

@@ -55,7 +55,7 @@ def test_export_all_with_a_temporary_key(service: Any, connect: Any) -> None:
 
 
 def test_list_walks_all_pages_lazily(service: Any) -> None:
-    """Pages of 100 are asked for while the jobs are iterated; filters go along."""
+    """Pages of 100 are requested while the jobs are iterated, with the filters."""
 
     def page(request: Any, _context: Any) -> dict[str, Any]:
         offset = int(request.qs["offset"][0])
@@ -143,7 +143,7 @@ def test_making_a_hook_reads_no_connection() -> None:
 
 
 def test_the_connection_test_shows_what_it_found(service: Any, connect: Any) -> None:
-    """In one line, green or red, and never by raising."""
+    """In one line, for success and failure, and never by raising."""
     body = {"is_success": "true", "message": "", "job_list": {"total_count": 26, "jobs": [job(1)]}}
     service.get(JOBS, json=body)
     works, message = DliHook().test_connection()
@@ -167,7 +167,7 @@ def test_connections_are_kept_alive(service: Any) -> None:
 
 
 def test_airflow_gets_the_form() -> None:
-    """Airflow 2 asks the hook class, Airflow 3 the provider info: both from one list."""
+    """Airflow 2 reads the hook class, Airflow 3 the provider info: both from one list."""
     assert json.dumps(DliHook.get_ui_field_behaviour())
     assert DliHook.conn_type == "dli"
     assert DliHook.default_conn_name == "dli_default"

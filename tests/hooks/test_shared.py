@@ -1,4 +1,4 @@
-"""Triggers on one connection share what becomes of its credentials, and what they import."""
+"""Triggers on one connection share whether its credentials are refused, and the look-up of the connection."""
 
 from __future__ import annotations
 
@@ -57,38 +57,38 @@ def refused(world: Emulator) -> int:
     return sum(request.status == 401 for request in world.requests)
 
 
-def is_red(event: dict[str, Any]) -> bool:
+def is_authentication_error(event: dict[str, Any]) -> bool:
     return (event["status"], event["transient"]) == ("error", False) and "HTTP 401 APIGW.0301" in event["message"]
 
 
-async def test_a_wrong_key_is_tried_once_by_all_together(world: Emulator) -> None:
+async def test_a_wrong_key_is_sent_once_by_concurrent_triggers(world: Emulator) -> None:
     """More than five failures would lock it for five minutes, for everybody."""
     events = await asyncio.gather(*(fired() for _ in range(20)))
-    assert all(map(is_red, events))
+    assert all(map(is_authentication_error, events))
     assert (refused(world), len(world.requests)) == (1, 1)
 
 
-async def test_a_wrong_key_is_tried_once_by_one_after_the_other(world: Emulator) -> None:
-    """Who comes later does not try it anew."""
-    assert [is_red(await fired()) for _ in range(3)] == [True, True, True]
+async def test_a_wrong_key_is_sent_once_by_successive_triggers(world: Emulator) -> None:
+    """Later triggers do not send it again."""
+    assert [is_authentication_error(await fired()) for _ in range(3)] == [True, True, True]
     assert refused(world) == 1
 
 
 async def test_a_key_that_goes_bad_while_all_wait(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those who are under way may meet it too, and nobody tries twice."""
+    """Requests in progress may be refused too, and no trigger retries."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0))
     waiting = [asyncio.ensure_future(fired()) for _ in range(3)]
     await asyncio.sleep(0.5)
     assert refused(world) == 0
     world.fault("ShowFlinkJob", "locked", times=None)
-    assert all(map(is_red, await asyncio.gather(*waiting)))
+    assert all(map(is_authentication_error, await asyncio.gather(*waiting)))
     assert refused(world) <= 3
 
 
 @pytest.mark.slow
-async def test_a_key_that_was_changed_is_tried(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_changed_key_is_used(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """At once, by those who come and by those who wait."""
-    assert is_red(await fired())
+    assert is_authentication_error(await fired())
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0))
     assert (await fired(103))["status"] == "done"
     waiting = asyncio.ensure_future(fired(101, 2))
@@ -101,7 +101,7 @@ async def test_a_key_that_was_changed_is_tried(world: Emulator, monkeypatch: pyt
 
 
 async def test_a_connection_that_is_deleted_meanwhile(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says that it does not exist."""
+    """The message reports that it does not exist."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0))
     waiting = asyncio.ensure_future(fired())
     await asyncio.sleep(0.4)
@@ -118,16 +118,16 @@ async def test_refused_issued_keys_are_fetched_again(world: Emulator, monkeypatc
     assert (await fired(103))["status"] == "done"
     assert Counter(request.operation for request in world.requests)["GetSecurityKey"] == 2
     world.fault("ShowFlinkJob", "locked", times=None)
-    assert is_red(await fired(103))
+    assert is_authentication_error(await fired(103))
     assert refused(world) == 3
 
 
 def revoke(world: Emulator) -> list[AccessKey]:
-    """End all temporary keys that were handed out; give them."""
-    handed_out = [key for key in world.state.keys.access_keys.values() if key.security_token]
-    for key in handed_out:
+    """End all temporary keys that were issued; return them."""
+    issued = [key for key in world.state.keys.access_keys.values() if key.security_token]
+    for key in issued:
         key.expires = 0.0
-    return handed_out
+    return issued
 
 
 @pytest.mark.slow
@@ -219,7 +219,7 @@ async def test_a_response_that_does_not_come_ends_with_the_time_of_the_task(
 
 
 async def test_corrected_settings_are_used(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wait outlives a wrong endpoint, once the connection has the right one."""
+    """A wait survives a wrong endpoint, once the connection is corrected."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0, endpoint="http://127.0.0.1:9"))
     waiting = [asyncio.ensure_future(fired(103, 60)) for _ in range(3)]
     await asyncio.sleep(0.5)

@@ -1,4 +1,4 @@
-"""One hook shared by many threads and by many tasks of an event loop: one token, and to each its own answer."""
+"""One hook shared by many threads and many tasks of an event loop: one token, and each gets its own response."""
 
 from __future__ import annotations
 
@@ -22,82 +22,82 @@ MANY = 200
 JOBS = 26
 TOKEN = "KeystoneCreateUserTokenByPassword"
 
-AskAll = Callable[[DliHook], list[tuple[int, int]]]
+CallAll = Callable[[DliHook], list[tuple[int, int]]]
 
 
 def job_of(number: int) -> int:
-    """Spread the askers over all jobs."""
+    """Spread the callers over all jobs."""
     return 100 + number % JOBS
 
 
 def by_threads(hook: DliHook) -> list[tuple[int, int]]:
-    """Ask from threads that all start at once; what each wanted and got."""
+    """Call from threads that all start at once; return the job that each requested and got."""
     start = threading.Barrier(MANY)
 
-    def ask(number: int) -> tuple[int, int]:
+    def call(number: int) -> tuple[int, int]:
         start.wait()
         return job_of(number), hook.get_flink_job(job_of(number)).job_id
 
     with ThreadPoolExecutor(MANY) as pool:
-        return list(pool.map(ask, range(MANY)))
+        return list(pool.map(call, range(MANY)))
 
 
 def by_tasks(hook: DliHook) -> list[tuple[int, int]]:
-    """Ask from tasks of one event loop, through connections that they share."""
+    """Call from tasks of one event loop, through connections that they share."""
 
-    async def ask(number: int) -> tuple[int, int]:
+    async def call(number: int) -> tuple[int, int]:
         return job_of(number), (await hook.arun(flink.show_job(job_of(number)))).job_id
 
     async def all_at_once() -> list[tuple[int, int]]:
         async with hook:
-            return await asyncio.gather(*(ask(number) for number in range(MANY)))
+            return await asyncio.gather(*(call(number) for number in range(MANY)))
 
     return asyncio.run(all_at_once())
 
 
 def by_both(hook: DliHook) -> list[tuple[int, int]]:
-    """Ask from threads, and from tasks on another thread, at the same time."""
+    """Call from threads, and from tasks on another thread, at the same time."""
     with ThreadPoolExecutor(2) as pool:
-        return [pair for answers in pool.map(lambda way: way(hook), [by_threads, by_tasks]) for pair in answers]
+        return [pair for results in pool.map(lambda kind: kind(hook), [by_threads, by_tasks]) for pair in results]
 
 
 @pytest.fixture
 def hook(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> DliHook:
-    """Return a hook that needs a token, and looks its project up."""
+    """Return a hook that needs a token and looks up its project."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection("password", project_id=None))
     return DliHook()
 
 
-def asked(emulator: Any) -> Counter[str]:
+def request_counts(emulator: Any) -> Counter[str]:
     """Count the requests of each operation."""
     return Counter(request.operation for request in emulator.requests)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ask_all", [by_threads, by_tasks, by_both])
+@pytest.mark.parametrize("call_all", [by_threads, by_tasks, by_both])
 def test_many_share_one_token_and_each_gets_its_own_response(
-    hook: DliHook, dli_emulator: Any, ask_all: AskAll
+    hook: DliHook, dli_emulator: Any, call_all: CallAll
 ) -> None:
     """The first fetches the token and the project, the others wait for it."""
-    answers = ask_all(hook)
-    assert len(answers) in (MANY, 2 * MANY)
-    assert [pair for pair in answers if pair[0] != pair[1]] == []
-    assert asked(dli_emulator) == {TOKEN: 1, "KeystoneListProjects": 1, "ShowFlinkJob": len(answers)}
+    results = call_all(hook)
+    assert len(results) in (MANY, 2 * MANY)
+    assert [pair for pair in results if pair[0] != pair[1]] == []
+    assert request_counts(dli_emulator) == {TOKEN: 1, "KeystoneListProjects": 1, "ShowFlinkJob": len(results)}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ask_all", [by_threads, by_tasks])
+@pytest.mark.parametrize("call_all", [by_threads, by_tasks])
 def test_a_token_that_ends_early_is_renewed_once_for_all(
-    hook: DliHook, dli_emulator: Any, ask_all: AskAll
+    hook: DliHook, dli_emulator: Any, call_all: CallAll
 ) -> None:
     """Each is refused with the old one, and none throws away the new one."""
     hook.get_flink_job(100)
     keys = dli_emulator.state.keys
     for old in list(keys.tokens.values()):
         keys.tokens[old.value] = type(old)(old.value, old.user, old.issued, 0.0)
-    answers = ask_all(hook)
-    assert [pair for pair in answers if pair[0] != pair[1]] == []
-    assert asked(dli_emulator)[TOKEN] == 2
+    results = call_all(hook)
+    assert [pair for pair in results if pair[0] != pair[1]] == []
+    assert request_counts(dli_emulator)[TOKEN] == 2
     refused = [request for request in dli_emulator.requests if request.error_code == "APIGW.0307"]
     assert 1 <= len(refused) <= MANY
 
@@ -124,7 +124,7 @@ def test_tasks_of_an_open_hook_share_connections_and_leave_none(hook: DliHook, d
         return len(inside), len(connections() - before)
 
     def connections() -> set[int]:
-        """Give the local ports of connections to the emulator."""
+        """Return the local ports of connections to the emulator."""
         port = urlsplit(dli_emulator.dli).port
         links = psutil.Process().net_connections("tcp")
         return {
@@ -137,7 +137,7 @@ def test_tasks_of_an_open_hook_share_connections_and_leave_none(hook: DliHook, d
     before = connections()
     inside, after = asyncio.run(calls())
     assert (inside, after) == (1, 0)
-    assert asked(dli_emulator)["ShowFlinkJob"] == 4
+    assert request_counts(dli_emulator)["ShowFlinkJob"] == 4
 
 
 @pytest.mark.parametrize("driver", ["sync", "async"])
@@ -146,13 +146,13 @@ def test_a_cookie_of_one_response_is_in_no_later_request(hook: DliHook, dli_emul
     headers = {"Set-Cookie": "elb=1; Path=/"}
     dli_emulator.fault("ShowFlinkJob", "reply", status=200, body="{}", headers=headers)
 
-    async def ask() -> None:
+    async def call() -> None:
         async with hook:
             for _ in range(2):
                 await asyncio.gather(hook.arun(flink.show_job(100)), return_exceptions=True)
 
     if driver == "async":
-        asyncio.run(ask())
+        asyncio.run(call())
     else:
         with pytest.raises(Exception, match="ShowFlinkJob"):
             hook.get_flink_job(100)
@@ -195,7 +195,7 @@ def test_a_task_that_waits_while_it_reads_the_connection_stops_no_other() -> Non
 def test_tasks_that_start_together_read_the_connection_once(
     dli_emulator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A thousand triggers must not ask for it a thousand times."""
+    """A thousand triggers must not read it a thousand times."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.airflow_conn)
     reads = []
 

@@ -42,7 +42,7 @@ USES: dict[str, tuple[str, str, Callable[[], Any]]] = {
 def test_what_a_service_repeats_of_the_login_is_not_shown(
     dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, use: str
 ) -> None:
-    """In no message, attribute or log; what it says beside stays."""
+    """In no message, attribute or log; the rest of the service's message is kept."""
     operation, kind, act = USES[use]
     connection = json.loads(dli_emulator.connection(kind, retry_budget=0))
     connection |= {"login": SECRET, "password": "AKIAIOSFODNN7EXAMPLE"}
@@ -54,14 +54,14 @@ def test_what_a_service_repeats_of_the_login_is_not_shown(
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(connection))
     words = f"ak {SECRET} not exist"
     status, code = (403, "InvalidAccessKeyId") if "OBS" in use else (401, "APIGW.0301")
-    if operation == "GetObject":  # by which a sensor asks why HEAD was refused
+    if operation == "GetObject":  # which a sensor requests to learn why HEAD was refused
         dli_emulator.fault("HeadObject", "error", status=status, code=code, message=words, times=None)
     dli_emulator.fault(operation, "error", status=status, code=code, message=words, times=None)
     with pytest.raises(DliException) as caught:
         act()
-    told = "".join(f"{each} {each!r} {each.__dict__}" for each in chain(caught.value)) + caplog.text
-    assert SECRET not in told
-    assert "ak *** not exist" in told
+    written = "".join(f"{each} {each!r} {each.__dict__}" for each in chain(caught.value)) + caplog.text
+    assert SECRET not in written
+    assert "ak *** not exist" in written
 
 
 def test_an_access_key_in_the_sql_of_a_job_stays(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,7 +172,7 @@ def test_names_that_an_archive_may_have(name: str) -> None:
     [(408, True), (499, True), (303, True), (302, False), (307, False), (409, False), (404, False)],
 )
 def test_a_status_that_leaves_it_open_whether_the_service_acted(status: int, unknown: bool) -> None:
-    """Somebody on the way gave up, or "see other" came, which one says after having acted; others refuse."""
+    """A gateway timed out, or "see other" came, which a service may send after it has acted; others refuse."""
     with pytest.raises(DliException) as caught, translated():
         parse_reply(flink.export_jobs("obs-test/out"), Reply(status, {"location": "/x"}, b"{}"))
     assert caught.value.outcome_unknown is unknown

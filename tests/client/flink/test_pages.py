@@ -15,7 +15,7 @@ from airflow_provider_dli.client.call import Call
 from airflow_provider_dli.client.errors import UnavailableError
 from airflow_provider_dli.client.flink.pages import MAX_PAGE
 from tests.client.scripted_replies import answer
-from tests.client.test_exchange import hold
+from tests.client.test_exchange import send
 
 Change = Callable[[list[int]], None]
 
@@ -155,10 +155,10 @@ def test_a_call_is_patient_with_a_list_that_ends_early() -> None:
     whole = answer(200, {"is_success": "true", "job_list": {"total_count": 1, "jobs": [job]}})
     first = walk.next_call()
     assert first
-    assert list(walk.accept(hold(first, cut).result)) == []
+    assert list(walk.accept(send(first, cut).result)) == []
     second = walk.next_call()
     assert second
-    expected = hold(second, cut, cut, whole)
+    expected = send(second, cut, cut, whole)
     assert [found.job_id for found in walk.accept(expected.result)] == [1]
     assert len(expected.pauses) == 2
     assert walk.next_call() is None

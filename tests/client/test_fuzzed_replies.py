@@ -39,13 +39,13 @@ STATUSES = st.sampled_from([200, 201, 204, 302, 400, 401, 403, 404, 409, 413, 42
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Give the way to each part of an answer."""
+    """Return the path to each part of a reply."""
     inner: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [path, *(place for name, each in inner for place in places(each, (*path, name)))]
 
 
 def altered(data: st.DataObject, body: Any) -> Any:
-    """Put something else, or nothing, in one to three places of an answer."""
+    """Replace or delete one to three parts of a reply."""
     changed = {"whole": copy.deepcopy(body)}
     for _ in range(data.draw(st.integers(1, 3))):
         path = data.draw(st.sampled_from(places(changed)[1:]))
@@ -61,41 +61,39 @@ def altered(data: st.DataObject, body: Any) -> Any:
     return changed["whole"]
 
 
-def judged(operation: str, status: int, headers: dict[str, str], raw: bytes) -> None:
-    """Judge it; what our tree has is told in one line that can be printed."""
-    told = ""
+def parse(operation: str, status: int, headers: dict[str, str], raw: bytes) -> None:
+    """Parse it; the message of an error of ours is one short, printable line."""
+    message = ""
     try:
         parse_reply(make_call(golden(operation)), Reply(status, headers, raw))
     except DliClientError as error:
-        told = str(error)
-    assert told.isprintable(), repr(told)
-    assert len(told) < 3000
+        message = str(error)
+    assert message.isprintable(), repr(message)
+    assert len(message) < 3000
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @settings(max_examples=60)
 @given(data=st.data(), status=STATUSES, headers=HEADERS)
-def test_answers_that_are_not_quite_right(
-    operation: str, data: st.DataObject, status: int, headers: dict[str, str]
-) -> None:
-    """Fields of a wrong kind, missing ones, numbers that are none, texts that obey nobody."""
+def test_altered_replies(operation: str, data: st.DataObject, status: int, headers: dict[str, str]) -> None:
+    """Fields of a wrong type, missing fields, invalid numbers, unusual strings."""
     case = golden(operation)[data.draw(st.sampled_from(["ok", "refused"]))]
     body = json.dumps(altered(data, case["body"])).encode()
-    judged(operation, data.draw(st.sampled_from([status, case["status"]])), headers, body)
+    parse(operation, data.draw(st.sampled_from([status, case["status"]])), headers, body)
 
 
 @settings(max_examples=300)
 @given(operation=st.sampled_from(OPERATIONS), status=STATUSES, headers=HEADERS, raw=st.binary(max_size=200))
-def test_answers_that_are_anything(operation: str, status: int, headers: dict[str, str], raw: bytes) -> None:
-    """Bytes that are no JSON."""
-    judged(operation, status, headers, raw)
+def test_random_replies(operation: str, status: int, headers: dict[str, str], raw: bytes) -> None:
+    """Bytes that are not JSON."""
+    parse(operation, status, headers, raw)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("opening", ["[", '{"a":', '{"error":'])
 @pytest.mark.parametrize("depth", [500, 900, 1500, 100_000])
-def test_answers_nested_deeply(operation: str, opening: str, depth: int) -> None:
+def test_deeply_nested_replies(operation: str, opening: str, depth: int) -> None:
     """As deep as a parser goes, and deeper."""
     closing = ("]" if opening == "[" else "}") * depth
     for status in (200, 400):
-        judged(operation, status, {}, f"{opening * depth}1{closing}".encode())
+        parse(operation, status, {}, f"{opening * depth}1{closing}".encode())

@@ -1,4 +1,4 @@
-"""Answers of the service, varied within what the editions of its manual allow."""
+"""Responses of the service, varied within what the editions of its manual allow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 _LETTERS = "abcXYZ019 -_./:'\"\\{}[]<>&%ü作业🙂\u2028\n\t"
-#: what an answer cannot do without: our client says so if it is missing, where the official one has None
+#: fields that a response needs: our client raises an error if one is missing, where the official one has None
 _NEEDED = {
     "is_success",
     "message",
@@ -35,7 +35,7 @@ _NEEDED = {
     "metrics",
     "job_mapping",
 }
-#: texts that mean something
+#: strings that have a meaning
 _WORDS = {
     "is_success",
     "error_code",
@@ -49,18 +49,18 @@ _WORDS = {
 }
 
 
-def varied(answer: Any, chance: random.Random) -> Any:
-    """Vary an answer: nulls and missing fields, other texts and numbers, more fields, lists of another length.
+def varied(response: Any, chance: random.Random) -> Any:
+    """Vary a response: nulls and missing fields, other strings and numbers, more fields, lists of another length.
 
-    :param answer: decoded JSON
+    :param response: decoded JSON
     :param chance: where the variation comes from
     """
-    if isinstance(answer, list):
-        longer = answer * chance.choice([1, 1, 2]) if answer and isinstance(answer[0], dict) else answer
+    if isinstance(response, list):
+        longer = response * chance.choice([1, 1, 2]) if response and isinstance(response[0], dict) else response
         return _of_distinct_jobs([varied(each, chance) for each in longer])
-    if not isinstance(answer, dict):
-        return answer
-    kept = {name: value for name, value in answer.items() if name in _NEEDED or chance.random() < 0.9}
+    if not isinstance(response, dict):
+        return response
+    kept = {name: value for name, value in response.items() if name in _NEEDED or chance.random() < 0.9}
     new = {name: _value(name, value, chance) for name, value in kept.items()}
     if chance.random() < 0.3:
         new["a_field_of_tomorrow"] = {"or": [1, None]}
