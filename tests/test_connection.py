@@ -1,4 +1,4 @@
-"""The connection's fields, and the account that they give."""
+"""The connection's fields, and the account that is made of them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_region_and_project_are_enough() -> None:
 
 
 def test_every_extra_can_be_set_and_spaces_around_a_pasted_value_are_dropped() -> None:
-    """Each endpoint on its own, a temporary key's token, the network, numbers as texts."""
+    """Each endpoint on its own, a temporary key's token, the network, numbers as strings."""
     extras = {
         **GOOD,
         "endpoint": " https://dli.eu-de.otc.t-systems.com/ ",
@@ -115,7 +115,7 @@ def test_certificate_verification_can_be_skipped() -> None:
 
 @pytest.mark.parametrize("empty", ["", None, "  "])
 def test_a_field_left_empty_in_the_form_is_not_set(empty: str | None) -> None:
-    """The form sends empty texts or nulls for what was not filled in."""
+    """The form sends empty strings or nulls for empty fields."""
     extras = {**dict.fromkeys(EXTRAS, empty), **GOOD}
     if empty == "  ":
         extras |= {

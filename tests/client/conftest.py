@@ -1,4 +1,4 @@
-"""Servers, and both transports to send through: what is on the wire is what is tested."""
+"""Servers, and both transports to send through: the tests check the bytes on the wire."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def raw_server() -> Iterator[RawServer]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers with a page of jobs."""
+    """Responds with a page of jobs."""
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
@@ -141,7 +141,7 @@ def account_at() -> Callable[..., Account]:
 
 @pytest.fixture
 def s3_client() -> Any:
-    """Return a boto3 client that reaches nobody."""
+    """Return a boto3 client for stubbed responses."""
     return boto3.client("s3", region_name="r-1", aws_access_key_id="AK", aws_secret_access_key="SK")
 
 

@@ -1,4 +1,4 @@
-"""Hold a flow with answers from a script: no server, no driver, no clock but the one that is given."""
+"""Run a flow with replies from a script: no server, no driver, no clock but the given one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def noon() -> datetime:
 
 @dataclass
 class FlowResult:
-    """What a flow came to.
+    """The outcome of a flow.
 
     :param result: what it returned; None if it raised
     :param error: what it raised, if it did

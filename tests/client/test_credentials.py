@@ -296,7 +296,7 @@ def test_replies_without_a_valid_session_token(text: bytes) -> None:
 
 
 def test_metadata_in_trouble() -> None:
-    """Other statuses are what they are everywhere; a 2xx that is not 200 gives no token either."""
+    """Other statuses raise the usual errors; a 2xx other than 200 has no token either."""
     error = run_flow(metadata.security_key("http://meta"), answer(400, {"message": "no"})).error
     assert isinstance(error, RefusedError)
     assert (error.operation, error.message) == ("GetMetadataToken", "no")

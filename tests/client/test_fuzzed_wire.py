@@ -1,4 +1,4 @@
-"""Junk on the wire: whatever comes back, what is raised is ours, in bounded time, by every way that sends.
+"""Junk on the wire: each response ends in a result or an error of ours, in bounded time, on every path that sends.
 
 Seeded: a failure names its number, and ``response(number)`` makes the same bytes again.
 """
@@ -78,7 +78,7 @@ BODIES = [
 
 
 def response(number: int) -> bytes:
-    """Make a response out of what is odd, and of what is not."""
+    """Make a response of valid and invalid parts."""
     chance = random.Random(number)
     line = chance.choice(STATUS_LINES) if chance.random() < 0.5 else b"HTTP/1.1 200 OK"
     headers = chance.sample(HEADERS, chance.choice([0, 1, 1, 2, 3, 4, 200]))
@@ -144,7 +144,7 @@ def test_junk_on_the_wire_is_an_error_of_ours(junk: RawServer, account_at: Any, 
 
 
 def raised_by(call: Callable[[Account], Any], account: Account) -> Exception | None:
-    """Return what a call raises."""
+    """Return the error of a call."""
     try:
         call(account)
     except Exception as error:  # noqa: BLE001 -- whichever it is, is what is asserted

@@ -157,7 +157,7 @@ def test_an_invalid_project_id_is_refused(project_id: str) -> None:
         checked_project(project_id)
 
 
-def test_what_is_below_a_directory() -> None:
+def test_a_location_below_a_directory() -> None:
     """Joined by a slash; in a bucket itself without one."""
     assert ObsLocation("obs-test", "dir").below("a.zip") == ObsLocation("obs-test", "dir/a.zip")
     assert ObsLocation("obs-test").below("a.zip") == ObsLocation("obs-test", "a.zip")

@@ -126,7 +126,7 @@ def no_handshake(_peer: Peer, connection: socket.socket) -> None:
 
 @pytest.fixture
 def peer(authority: trustme.CA) -> Iterator[Peer]:
-    """Return a peer that the test gives its part."""
+    """Return a peer; the test sets its part."""
     peer = Peer(authority)
     yield peer
     peer.close()

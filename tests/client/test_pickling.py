@@ -29,7 +29,7 @@ _VALUES: dict[str, Any] = {
 
 
 def classes() -> list[type[BaseException]]:
-    """Find all classes of errors, those of modules that nobody has imported yet too."""
+    """Find all classes of errors, also in modules that are not imported yet."""
     for module in pkgutil.walk_packages(airflow_provider_dli.__path__, "airflow_provider_dli."):
         if not module.name.startswith(_APART) and "__main__" not in module.name:
             with suppress(ModuleNotFoundError):  # what not every Airflow comes with
@@ -72,7 +72,7 @@ def passed_as_it_was(error: Any, passed: Any) -> None:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", classes(), ids=lambda kind: kind.__name__)
 def test_an_error_comes_back_as_it_was(kind: type[BaseException], way: str) -> None:
-    """With its words, its fields, and what was added to it later."""
+    """With its message, its fields, and attributes that were added later."""
     error = made(kind)
     if isinstance(error, ThrottledError):
         error.retry_after = 7.5

@@ -273,9 +273,7 @@ DEPTHS = [10, 400, 700, 900, 950, 980, 990, 1000, 5000, 100_000]
     ],
 )
 @pytest.mark.parametrize("status", [400, 200])
-def test_what_is_nested_without_end_is_refused_like_anything_else(
-    status: int, before: bytes, after: bytes, depth: int
-) -> None:
+def test_a_deeply_nested_reply_is_an_error_of_ours(status: int, before: bytes, after: bytes, depth: int) -> None:
     """JSON's parser may take more than what walks through it can."""
     with pytest.raises(RefusedError if status == 400 else (UnexpectedReplyError, RefusedError)):
         parse_reply(EXPORT, reply(before * depth + b"1" + after * depth, status))
@@ -283,7 +281,7 @@ def test_what_is_nested_without_end_is_refused_like_anything_else(
 
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_nested_values_in_place_of_a_message(depth: int) -> None:
-    """However deep, a success or an error of ours comes of it."""
+    """However deep, the result is a success or an error of ours."""
     inner = b"[" * depth + b"]" * depth
     for body in (
         b'{"is_success":' + inner + b"}",
@@ -352,7 +350,7 @@ def test_a_date_is_read_in_utc_wherever_the_worker_is(zone: str) -> None:
 
 
 def test_a_refusal_in_a_success_is_of_the_kind_of_its_status() -> None:
-    """What has no code of its own goes by the HTTP status, which is a success here."""
+    """A refusal without a code is classified by the HTTP status, which is a success here."""
     with pytest.raises(RefusedError) as refused:
         decode("ExportFlinkJobs", Reply(200, {}, b'{"is_success": false, "message": "no"}'))
     assert type(refused.value) is RefusedError

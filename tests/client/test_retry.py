@@ -115,7 +115,7 @@ class Stage:
     ids=str,
 )
 def test_throttled_calls_wait_for_retry_after(call: Any, headers: dict[str, str], pause: float) -> None:
-    """Seconds or a date, at most a minute, and no less than without it; what cannot be read is not there."""
+    """Seconds or a date, at most a minute, and no less than without it; an invalid value is ignored."""
     stage = Stage([refusal(429, "APIGW.0308", **headers), SUCCESS[call.operation]])
     stage.play(call)
     assert stage.pauses == [pause]

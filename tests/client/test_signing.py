@@ -26,7 +26,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def query_pairs(case: dict[str, Any]) -> list[tuple[str, str]]:
-    """Flatten as a call does: a list gives a pair for each element, a boolean is in lower case."""
+    """Flatten as a call does: a list becomes a pair for each element, a boolean is in lower case."""
     return [
         (name, _SCALARS[element] if isinstance(element, bool) else str(element))
         for name, value in case["input"]["query"]

@@ -38,7 +38,7 @@ Pairs = list[tuple[str, str]]
 
 
 def text(chance: random.Random, longest: int = 12) -> str:
-    """Draw a text; empty ones among them."""
+    """Draw a string, sometimes empty."""
     return "".join(chance.choices(ALPHABET, k=chance.randrange(longest)))
 
 
@@ -103,7 +103,7 @@ def official(request: Request, pairs: Pairs, key: AccessKey) -> Any:
 
 
 def test_a_thousand_requests_are_signed_as_the_official_signer_does() -> None:
-    """Signature, signed headers and query are the same text: 0 differences."""
+    """Signature, signed headers and query are equal: 0 differences."""
     drawn = list(requests(1000))
     differences = []
     for request, pairs, key in drawn:

@@ -1,4 +1,4 @@
-"""What is on the wire: the request of the manual, the same from both drivers, and lost responses."""
+"""Requests on the wire: those of the manual, the same from both drivers; and lost responses."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_response_cut_short_is_an_unknown_outcome(
     assert len(raw_server.received) == 1
 
 
-def test_a_server_that_never_answers(drive: Any, account_at: Any) -> None:
+def test_a_server_that_never_responds(drive: Any, account_at: Any) -> None:
     """A read timeout is an unknown outcome too."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -228,7 +228,7 @@ def test_a_pause_is_kept_and_the_flow_goes_on(drive: Any) -> None:
 
 
 def test_a_flow_without_requests(drive: Any) -> None:
-    """Its result is returned, and what it raises is raised."""
+    """Its result is returned, and its error is raised."""
 
     def silent() -> Flow[int]:
         yield from ()
@@ -244,7 +244,7 @@ def test_a_flow_without_requests(drive: Any) -> None:
 
 
 def test_a_flow_is_always_closed(drive: Any) -> None:
-    """So that what it holds is let go."""
+    """So that it releases its resources."""
     closed = []
 
     def holding(problem: Exception | None) -> Flow[None]:

@@ -27,7 +27,7 @@ Count = Callable[[str, int, int], None]
 
 @pytest.fixture
 def count_differences(pytestconfig: pytest.Config) -> Count:
-    """Return a function that takes what was compared, how many, and how many of them differ; it adds them up."""
+    """Return a function that adds up comparisons: their kind, how many, and how many differ."""
     counts = pytestconfig.stash.setdefault(_COUNTS, {})
 
     def add(what: str, cases: int, different: int) -> None:

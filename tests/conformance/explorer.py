@@ -118,7 +118,7 @@ class Steps:
 
 @dataclass
 class Found:
-    """What a run of schemathesis did and found.
+    """The requests and findings of a run of schemathesis.
 
     :param cases: requests sent, by phase
     :param failures: what the checks found wrong in a response, each once

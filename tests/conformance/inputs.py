@@ -46,7 +46,7 @@ class Inputs:
 
 
 def draw(operation: str, chance: random.Random) -> Inputs:
-    """Draw inputs: what is mandatory, and of the rest some.
+    """Draw inputs: the mandatory ones, and some of the others.
 
     :param operation: its name
     :param chance: where they come from

@@ -15,7 +15,7 @@ SOME = 100
 
 
 def test_it_is_the_version_that_the_docs_name() -> None:
-    """What is installed is what package.json pins."""
+    """The installed version is the one that package.json pins."""
     name = "@huaweicloud/huaweicloud-sdk-core"
     pinned = json.loads((NODE / "package.json").read_text(encoding="utf-8"))["dependencies"][name]
     installed = json.loads((INSTALLED / "node_modules" / name / "package.json").read_text(encoding="utf-8"))

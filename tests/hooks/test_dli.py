@@ -1,4 +1,4 @@
-"""DliHook on an Airflow connection; requests-mock stands for the service."""
+"""DliHook on an Airflow connection; requests-mock is the service."""
 
 from __future__ import annotations
 

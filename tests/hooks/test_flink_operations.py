@@ -1,4 +1,4 @@
-"""Every operation of the manual through the hook, sync and async, against the emulator: what it does there."""
+"""Every operation of the manual through the hook, sync and async, against the emulator: its effect."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ STORIES: dict[str, Callable[[Do, Emulator], None]] = {
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_each_operation_takes_effect(operation: str, do: Do, world: Emulator) -> None:
-    """The world is changed as it should be, and what is refused is refused by its code."""
+    """The state is changed as expected, and refusals have the expected code."""
     STORIES[operation](do, world)
     assert operation in {request.operation for request in world.requests if request.acted}
 

@@ -28,7 +28,7 @@ for place in _MASKERS:
 
 @pytest.mark.parametrize("auth_type", ["access_key", "environment"])
 def test_the_secret_key_is_masked_in_this_airflow(auth_type: str, airflow_environ: dict[str, str]) -> None:
-    """What a connection keeps secret, or names, is starred out by Airflow itself once the connection was read."""
+    """Airflow itself masks the secrets of a connection, and those that it names, once it was read."""
     extra = {"auth_type": auth_type, "region": "cn-north-4", "project_id": "0" * 32}
     key = {"login": "AK", "password": "sk-to-be-masked"} if auth_type == "access_key" else {}
     connection = {"conn_type": "dli", **key, "extra": extra}
@@ -48,7 +48,7 @@ def test_the_secret_key_is_masked_in_this_airflow(auth_type: str, airflow_enviro
 
 
 def test_an_airflow_without_a_masker_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Never silently unmasked: the places that were tried are in the error."""
+    """Never silently unmasked: the error has the modules without it."""
     monkeypatch.setattr(base, "_MASKERS", ("airflow.no_such_module", "json"))
     with pytest.raises(ImportError, match=r"mask_secret is in none of airflow\.no_such_module, json"):
         base.mask_secret("secret")

@@ -136,7 +136,7 @@ def revoke(world: Emulator) -> list[AccessKey]:
 async def test_all_go_on_with_new_keys(
     world: Emulator, monkeypatch: pytest.MonkeyPatch, kind: str, what: str
 ) -> None:
-    """They poll at once while keys are rotated; the new ones are tried by one of them, and none is locked."""
+    """They poll at once while keys are rotated; one of them tests the new ones, and none is locked."""
 
     def connection() -> str:
         credentials: Any = ("access_key", True) if kind == "agency" else (kind, False)

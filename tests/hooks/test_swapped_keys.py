@@ -65,7 +65,7 @@ def test_what_a_service_repeats_of_the_login_is_not_shown(
 
 
 def test_an_access_key_in_the_sql_of_a_job_stays(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A response of success is not touched: what is compared and promoted is what DLI has."""
+    """A successful response is unchanged: jobs are compared and promoted as DLI has them."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection())
     key = json.loads(dli_emulator.connection())["login"]
     dli_emulator.state.jobs[100].sql_body = f"with ('access_key' = '{key}')"

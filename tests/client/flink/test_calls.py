@@ -1,4 +1,4 @@
-"""What every call is beside its wire form: what may be repeated, what its path is filled with, what it reads."""
+"""Calls beside their wire form: which are repeatable, their paths, and how their replies are read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REPEATABLE = {
 
 
 def test_which_calls_are_repeatable() -> None:
-    """Reading, and writing what is there already; never what makes, moves or deletes."""
+    """Those that read or overwrite; never those that create, move or delete."""
     golden_import = {"ImportFlinkJobs"}  # with is_cover
     assert {name for name in OPERATIONS if make_call(golden(name)).repeatable} == REPEATABLE | golden_import
     assert flink.import_jobs("bucket/a", is_cover=True).repeatable
@@ -76,7 +76,7 @@ def test_execution_graphs_are_read(end: int, read: int | None, stoppable: Any, e
 
 @pytest.mark.parametrize("graph", ['{"nodes": []}', {"nodes": []}])
 def test_stream_graphs_are_read(graph: object) -> None:
-    """As text, and as an object."""
+    """As a string, and as an object."""
     found = result(flink.create_sql_job_graph(1, "a"), stream_graph=graph, message="ok")
     assert (found.stream_graph, found.message) == ({"nodes": []}, "ok")
 
@@ -91,7 +91,7 @@ def test_a_stream_graph_that_is_none(graph: object) -> None:
 @pytest.mark.parametrize("name", ["zip_file", "zip_files"])
 @pytest.mark.parametrize("archives", ["bucket/a.zip", ["bucket/a.zip"]])
 def test_archives_are_read(name: str, archives: object) -> None:
-    """In both editions' names, as a list and as one text."""
+    """In both editions' names, as a list and as one string."""
     found = result(flink.export_jobs("bucket"), **{name: archives}, message="done")
     assert (found.zip_file, found.message) == (("bucket/a.zip",), "done")
 
@@ -333,7 +333,7 @@ def test_walks_request_pages_of_a_hundred(pages: Any, filters: dict[str, Any], i
 
 
 def test_the_order_of_jobs_can_be_given() -> None:
-    """Newest first, if somebody wants that."""
+    """Newest first on request."""
     call = flink.job_pages({"order": "desc"}).next_call()
     assert call
     assert call.query["order"] == "desc"
@@ -348,13 +348,13 @@ def test_a_missing_job_is_known_by_its_code() -> None:
     assert not flink.is_missing(ValueError("DLI.16001"))
 
 
-def test_a_text_in_a_query_keeps_its_letters() -> None:
-    """Only true and false are written small."""
+def test_a_string_in_a_query_keeps_its_case() -> None:
+    """Only true and false are in lower case."""
     request = build_request(flink.list_jobs({"name": "ABC", "show_detail": True}), "https://h", "p")
     assert request.url.endswith("?limit=100&name=ABC&offset=0&show_detail=true")
 
 
-def test_a_template_keeps_what_is_not_changed() -> None:
-    """Only what is given is sent."""
+def test_a_change_of_a_template_has_only_the_given_fields() -> None:
+    """The others keep their values."""
     assert flink.update_template(1, desc="d", sql_body="select 1").body == {"desc": "d", "sql_body": "select 1"}
     assert flink.update_template(1, desc="d").body == {"desc": "d"}

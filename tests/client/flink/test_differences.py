@@ -100,6 +100,6 @@ def test_the_settings_of_a_jar_job_are_its_own() -> None:
 
 
 def test_what_follows_a_job_s_own_setting_is_compared() -> None:
-    """The owner of a job is its own, and stands among others."""
+    """The owner differs by nature and is not compared; the settings before and after it are."""
     one, other = (typed("flink_sql_job", user_name=name, parallel_number=at) for at, name in enumerate("ab"))
     assert [each.field for each in differences(one, other)] == ["parallel_number"]

@@ -1,4 +1,4 @@
-"""Operations: what they send, and how their answers are read."""
+"""Operations: what they send, and how their responses are read."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_an_invalid_id_is_refused_before_anything_is_sent(ids: Any) -> None:
 
 @pytest.mark.parametrize("ids", [100, None, b"12", {1: 2}])
 def test_a_value_that_is_not_a_list_of_ids_is_refused(ids: Any) -> None:
-    """By the parameter, with what it should be."""
+    """The message has the parameter and what would be right."""
     with pytest.raises(ConfigurationError, match=r"^job_ids: .* is not a list of job ids; give a list"):
         flink.run_jobs(ids)
 
@@ -53,7 +53,7 @@ def test_ids_are_sent_once_each_in_their_order() -> None:
 @pytest.mark.parametrize("job_id", [146, "146"])
 @pytest.mark.parametrize("user", [{"user_name": "ann"}, {"username": "ann"}])
 def test_jobs_are_read_in_both_forms(job_id: object, user: dict[str, str]) -> None:
-    """Ids quoted or not, the user's name of today and of 2021, null for what is unset."""
+    """Ids quoted or not, the user's name of today and of 2021, null for unset fields."""
     body = {"is_success": "true", "job_detail": {**JOB, **user, "job_id": job_id, "start_time": None}}
     job = parse_reply(flink.show_job(146), reply_of(body))
     assert (job.job_id, job.user_name, job.start_time) == (146, "ann", None)
@@ -61,7 +61,7 @@ def test_jobs_are_read_in_both_forms(job_id: object, user: dict[str, str]) -> No
 
 
 def test_numbers_are_read_in_both_forms() -> None:
-    """Quoted or not; what cannot be read, of what a job may lack, is as good as missing."""
+    """Quoted or not; an optional number that cannot be read is None."""
     times = {"create_time": "1578466221525", "update_time": 1578467395713, "start_time": "0", "duration": "7"}
     job = parse_reply(flink.show_job(146), reply_of({"is_success": "true", "job_detail": {**JOB, **times}}))
     assert (job.create_time, job.update_time) == (1578466221525, 1578467395713)
@@ -72,8 +72,8 @@ def test_numbers_are_read_in_both_forms() -> None:
 
 
 @pytest.mark.parametrize("bad", [{}, {"job_detail": None}, {"job_detail": {"name": "n"}}, {"job_detail": [JOB]}])
-def test_a_detail_that_is_none_is_unexpected(bad: dict[str, Any]) -> None:
-    """What cannot be read is an error with the operation's name, not a KeyError."""
+def test_an_invalid_job_detail_is_unexpected(bad: dict[str, Any]) -> None:
+    """An error with the operation's name, not a KeyError."""
     with pytest.raises(UnexpectedReplyError, match="ShowFlinkJob: HTTP 200: the reply cannot be read"):
         parse_reply(flink.show_job(146), reply_of({"is_success": "true", **bad}))
 

@@ -58,8 +58,8 @@ def test_every_status_of_the_table_is_read(status: str) -> None:
 
 
 @pytest.mark.parametrize("job_id", [6, "6", None, 0, -5, True, 5.0, "5.0", "", "x", [], "٥", "5" * 30], ids=repr)
-def test_a_detail_of_another_job_is_none(job_id: object) -> None:
-    """Nor is one of nobody."""
+def test_a_detail_of_another_job_is_unexpected(job_id: object) -> None:
+    """So is one without a valid id."""
     with pytest.raises(UnexpectedReplyError, match="job_id"):
         judged(flink.show_job(5), job_detail=JOB | {"job_id": job_id})
 

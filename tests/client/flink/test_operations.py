@@ -55,7 +55,7 @@ def test_the_success_is_parsed(operation: str) -> None:
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("truth", [True, "true", "True"])
 def test_success_is_read_in_every_edition(operation: str, truth: Any) -> None:
-    """``is_success`` as boolean and as text, the array of a batch of any length, and one object for it."""
+    """``is_success`` as boolean and as string, the array of a batch of any length, and one object for it."""
     case = golden(operation)
     body = case["ok"]["body"]
     forms = [body] if isinstance(body, dict) else [body, body[:1], body * 2, body[0]]
@@ -80,8 +80,8 @@ def test_a_refusal_is_read(operation: str) -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("no", [False, "false", "False", None, "", 0])
-def test_what_is_not_success_is_none(operation: str, no: Any) -> None:
-    """With HTTP 200 and all the rest in order; in a batch, one of them is enough."""
+def test_without_is_success_true_a_reply_is_an_error(operation: str, no: Any) -> None:
+    """With HTTP 200 and the rest valid; in a batch, one such entry is enough."""
     case = golden(operation)
     body = case["ok"]["body"]
     body_sent = {**body, "is_success": no} if isinstance(body, dict) else [*body, {**body[0], "is_success": no}]
@@ -186,7 +186,7 @@ def test_an_import_of_nothing_is_an_error() -> None:
 
 
 def test_a_job_gives_the_settings_for_another_like_it() -> None:
-    """Without what is its own, and with the checkpoint mode as it must be sent."""
+    """Without the fields of one job only, and with the checkpoint mode as DLI expects it."""
     shown = golden("ShowFlinkJob")
     job = parse_reply(make_call(shown), Reply(200, {}, json.dumps(shown["ok"]["body"]).encode()))
     assert flink.settings_of(job) == {

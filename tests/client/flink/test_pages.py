@@ -89,7 +89,7 @@ def test_a_count_that_promises_too_much_does_not_keep_one_walking(count: int) ->
 
 
 class Failing(Service):
-    """Answers with empty pages, though the count stays: from a place on, and so many times."""
+    """Responds with empty pages, though the count stays: from an offset on, so many times."""
 
     def __init__(self, count: int, ends_at: int, times: int = 1000) -> None:
         super().__init__(list(range(count)))
@@ -165,7 +165,7 @@ def test_a_call_is_patient_with_a_list_that_ends_early() -> None:
 
 
 def test_a_count_that_lags_behind_deletions_hides_nothing() -> None:
-    """What has moved up before the empty page is found, and the walk does not fail."""
+    """Items that moved up before the empty page are found, and the walk does not fail."""
 
     class Lagging(Service):
         def page(self, limit: int, offset: int) -> flink.Page[int]:
@@ -264,7 +264,7 @@ def test_deletions_one_after_the_other_hide_nothing() -> None:
     assert found == list(range(200))
 
 
-def test_what_was_met_beside_the_chain_is_no_proof() -> None:
+def test_an_item_met_beside_the_chain_does_not_end_the_walk() -> None:
     """The last item was seen past a gap, and met again past another: the test below found this in the matrix."""
     service = Service(list(range(220)), descending=True)
 
@@ -290,7 +290,7 @@ def test_pages_that_never_meet_are_no_list() -> None:
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[int, list[tuple[list[int], int]], bool]:
-    """Draw how many there are at first, what is deleted and made after each request, and the order."""
+    """Draw the initial count, the deletions and additions after each request, and the order."""
     count = draw(st.integers(0, 600))
     steps = st.tuples(st.lists(st.integers(0, 700), max_size=120), st.integers(0, 40))
     return count, draw(st.lists(steps, max_size=12)), draw(st.booleans())
@@ -338,7 +338,7 @@ def test_going_back_far_is_one_turn() -> None:
 
 
 def test_a_list_that_ends_where_the_next_page_would_begin() -> None:
-    """What is left has moved up before it."""
+    """The remaining items have moved up before it."""
     service = Service(list(range(300)))
     found = walked(service, iter([lambda ids: ids.__delitem__(slice(0, 201))]))
     assert found == [*range(100), *range(201, 300)]

@@ -82,7 +82,7 @@ def signature_of(request: Request, secret: str) -> str:
 
 
 def test_it_is_signed_with_the_secret_key() -> None:
-    """As botocore signs; another secret gives another signature."""
+    """As botocore signs; another secret key results in another signature."""
     (request,) = find(answer(200, b"", **FOUND)).requests
     assert request.secrets == (signature_of(request, "SK"),)
     assert request.secrets != (signature_of(request, "another"),)
@@ -161,7 +161,7 @@ def test_keys_are_encoded_as_s3_does(key: str, path: str) -> None:
     assert flow.requests[0].url == f"http://127.0.0.1:9000/obs-test/{path}"
 
 
-def test_what_is_not_there_yet() -> None:
+def test_a_missing_object_is_none() -> None:
     """The bucket is requested too: a missing bucket is an error, a missing object is None."""
     flow = find(answer(404), answer(200))
     assert (flow.result, flow.error) == (None, None)

@@ -31,7 +31,7 @@ def listed(key: str) -> dict[str, Any]:
 
 
 def test_a_directory_holds_objects_and_directories(s3_client: Any, s3_script: Stubber) -> None:
-    """Of every page, without the object that stands for the directory itself."""
+    """Of every page, without the object that represents the directory itself."""
     first = ABOUT | {
         "Contents": [listed("dir/"), listed("dir/a")], "CommonPrefixes": [{"Prefix": "dir/b/"}],
         "IsTruncated": True, "NextMarker": "dir/b/",
@@ -46,7 +46,7 @@ def test_a_directory_holds_objects_and_directories(s3_client: Any, s3_script: St
 
 
 def test_a_directory_that_is_not_there(s3_client: Any, s3_script: Stubber) -> None:
-    """It differs from an empty one, which an object of its name stands for; a bucket may be empty without."""
+    """It differs from an empty one, which an object of its name represents; a bucket may be empty without one."""
     s3_script.add_response("list_objects", ABOUT)
     assert list_entries(s3_client, PLACE) is None
     s3_script.add_response("list_objects", ABOUT | {"Contents": [listed("dir/")]})

@@ -40,7 +40,7 @@ PLACE = ObsLocation("obs-test", "dir/a.zip")
 
 
 class Store(ThreadingHTTPServer):
-    """One object, and what is to go wrong with it."""
+    """A server with one object, and the faults of its responses."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -63,7 +63,7 @@ class Store(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers as S3 does."""
+    """Responds as S3 does."""
 
     server: Store
     protocol_version = "HTTP/1.1"
@@ -221,7 +221,7 @@ def settings_of(client: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", [*AWS, "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "HOME"])
-def test_what_is_meant_for_aws_changes_nothing(
+def test_settings_for_aws_have_no_effect(
     name: str, account_at: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, store: Store
 ) -> None:
     """Neither its variables nor its files are ours: the settings are those of the connection."""
@@ -271,7 +271,7 @@ def test_it_reads_forward_in_two_requests(reader: ObjectReader, store: Store) ->
 
 
 def test_a_short_read_after_a_seek_moves_just_its_bytes(reader: ObjectReader, store: Store) -> None:
-    """So the end of a large archive costs what it is long, and no more."""
+    """Reading the end of a large archive transfers no more than its length."""
     reader.seek(-1000, io.SEEK_END)
     assert reader.read(600) == BYTES[-1000:-400]
     reader.seek(500)
@@ -405,7 +405,7 @@ def test_it_does_not_resume_for_ever(reader: ObjectReader, store: Store) -> None
 
 
 def test_another_version_is_refused(reader: ObjectReader, store: Store) -> None:
-    """What is proven is one version; half of each is none."""
+    """One version is verified; parts of two versions are not an archive."""
     assert reader.read(10) == BYTES[:10]
     store.etag = '"e2"'
     reader.seek(100)
@@ -421,7 +421,7 @@ def test_an_object_deleted_meanwhile_is_an_error(reader: ObjectReader, store: St
 
 
 def test_a_response_with_the_whole_object_is_refused(reader: ObjectReader, store: Store) -> None:
-    """OBS gives all of it for a range that it does not like."""
+    """OBS returns the whole object for a range that it does not accept."""
     store.whole = True
     reader.seek(100)
     with pytest.raises(UnexpectedReplyError, match="requested bytes 100-109/300000 and received the whole object"):

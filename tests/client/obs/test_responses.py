@@ -1,4 +1,4 @@
-"""What OBS, or what stands before it, may respond: by boto3's path and by our own, from raw sockets."""
+"""Responses of OBS, or of a gateway before it: by boto3's path and by our own, from raw sockets."""
 
 from __future__ import annotations
 
@@ -188,10 +188,10 @@ def test_an_invalid_listing_is_never_an_empty_one(server: RawServer, account_at:
 
 @pytest.mark.parametrize("call", LISTINGS.values(), ids=LISTINGS)
 @pytest.mark.parametrize("answer", [response(PAGE), response(listing(name=b"obs-other"))])
-def test_every_way_to_list_is_held_to_it(
+def test_every_listing_is_checked(
     server: RawServer, account_at: Any, call: Callable[[Account], Any], answer: bytes
 ) -> None:
-    """Whoever lists."""
+    """In each function that lists."""
     server.answer = answer
     with pytest.raises(UnexpectedReplyError):
         call(account_of(account_at(server.url)))
@@ -292,7 +292,7 @@ def test_a_foreign_response_is_an_error(server: RawServer, account_at: Any, name
 
 
 def test_writes_succeed(server: RawServer, account_at: Any) -> None:
-    """By the responses that OBS gives."""
+    """With the responses of OBS."""
     account = account_of(account_at(server.url))
     server.answer = response(headers=HEADER)
     WRITES["put_object"](account)
@@ -366,7 +366,7 @@ def test_an_archive_that_drips_is_given_up_at_once(server: RawServer, account_at
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_redirect_leads_nowhere(server: RawServer, account_at: Any, name: str) -> None:
-    """One error, and no signature for another host: whoever redirects gets one request."""
+    """One error, and no signature for another host: the redirecting server gets one request."""
     with RawServer() as other:
         server.answer = response(b"", b"302 Found", b"Location: %b/\r\n" % other.url.encode())
         with pytest.raises(UnexpectedReplyError, match=r"redirected to .*which is not followed"):
