@@ -198,8 +198,8 @@ class DliCompareFlinkJobsOperator(DliBaseOperator):
         self.push_xcoms(context, return_value=result, report=compare.markdown(comparisons))
         file = None
         if options.report_dir:
-            facts = {"From project": source.project_id, "Into project": target.project_id}
-            facts["Run"] = str(context.get("run_id"))
+            projects = {"From project": source.project_id, "Into project": target.project_id}
+            facts = {**projects, "Run": context.get("run_id")}
             try:
                 file = compare.file_report(
                     options.source_conn_id, options.report_dir, comparisons, facts, self.log

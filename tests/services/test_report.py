@@ -172,6 +172,19 @@ def test_a_report_that_cannot_be_written_fails_the_task(world: Emulator) -> None
     assert instance.pushed["return_value"][0]["verified"]
 
 
+def test_a_fact_that_is_not_there_is_a_dash(world: Emulator) -> None:
+    """Outside of a DAG run there is no run id, in either report."""
+    archive = exported(world, [100])
+    verify(archive, report_dir=f"{world.bucket}/verified")
+    (restored,) = restore(archive)
+    compare({100: restored["new_job_id"]}, report_dir=f"{world.bucket}/compared")
+    for folder in ("verified", "compared"):
+        listed = world.s3.list_objects_v2(Bucket=world.bucket, Prefix=f"{folder}/")["Contents"]
+        (key,) = [each["Key"] for each in listed if each["Key"].endswith(".html")]
+        page = world.s3.get_object(Bucket=world.bucket, Key=key)["Body"].read().decode()
+        assert "<dt>Run</dt><dd>-</dd>" in page, folder
+
+
 @pytest.mark.parametrize("altered", [True, False])
 def test_a_comparison_is_pushed_if_the_report_cannot_be_written(world: Emulator, altered: bool) -> None:
     """A job that differs is named all the same."""
