@@ -121,10 +121,10 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
 
     def execute(self, context: Context) -> list[str]:
         """Export the jobs; return the archives, each as ``bucket/key``."""
-        from airflow_provider_dli.services.export import export_jobs, lineage_of, raise_for_failures, read_options
+        from airflow_provider_dli.services.export import export_jobs, lineage_of, prepare, raise_for_failures
         from airflow_provider_dli.services.selection import apply_if_empty
 
-        options, dli, obs = read_options(self)
+        options, dli, obs = prepare(self)
         persist(context, self, dli, options.obs_dir.bucket)
         result = export_jobs(options, dli, obs, context, self.log)
         self.push_xcoms(context, **result.xcoms, return_value=result.archives)

@@ -119,7 +119,7 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
         """
         from airflow_provider_dli.services import verify
 
-        options, hook = verify.read_options(self)
+        options, hook = verify.prepare(self)
         if (
             timeout is None
             and self.deferrable

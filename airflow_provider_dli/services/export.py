@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 _LOGGED_IDS, _MESSAGE_IDS = 12, 10
 
 
-def read_options(operator: object) -> tuple[ExportParameters, DliHook, ObsHook]:
+def prepare(operator: object) -> tuple[ExportParameters, DliHook, ObsHook]:
     """Return the parameters of an operator, all of them checked, and the hooks of its connection.
 
     :raises DliFailException: naming each parameter that cannot be used

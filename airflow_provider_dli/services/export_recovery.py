@@ -233,12 +233,11 @@ class ExportRecovery:
     def _possible_archives(self, request: ExportRequest) -> list[str]:
         """Return the new archives that may be of a request and that this task does not return."""
         try:
-            exclusive = is_exclusive(request.directory, self.context)
-            return [
-                archive
-                for archive in self._new_archives(request)
-                if exclusive or self._content(archive, request.job_ids) is not Content.OTHER_JOBS
-            ]
+            archives = self._new_archives(request)
+            # Templates of other tasks are rendered for this: only if something has appeared.
+            if not archives or is_exclusive(request.directory, self.context):
+                return archives
+            return [each for each in archives if self._content(each, request.job_ids) is not Content.OTHER_JOBS]
         except DliException as error:
             self.log.warning("Whether %s holds extra archives is not known: %s", request.directory.url, error)
             return []

@@ -80,7 +80,7 @@ class VerifyOptions:
         return cls(parameters.level, parameters.expected_jobs, parameters.min_entries, parameters.max_age)
 
 
-def read_options(operator: object) -> tuple[VerifyParameters, ObsHook]:
+def prepare(operator: object) -> tuple[VerifyParameters, ObsHook]:
     """Return the parameters of an operator, all of them checked, and the hook of its connection.
 
     :param operator: has the parameters as attributes
@@ -319,11 +319,11 @@ def write_report(
     return file_report(hook, options.report_dir, "verify", page, log)
 
 
-def raise_for_failures(reports: Sequence[ArchiveReport], beside: str | None = None) -> None:
+def raise_for_failures(reports: Sequence[ArchiveReport], note: str = "") -> None:
     """Raise if an archive is not all that was required.
 
     :param reports: on all archives
-    :param beside: what else went wrong, for the end of the message
+    :param note: a further sentence of the message
     :raises DliFailException: with every defect of every archive, if one is damaged
     :raises DliException: if some only do not exist, or were damaged in transit: a retry may help
     """
@@ -342,7 +342,7 @@ def raise_for_failures(reports: Sequence[ArchiveReport], beside: str | None = No
     )
     message = f"{len(failed)} of {pluralize(len(reports), 'archive')} failed verification: "
     message += " | ".join(map(str, failed)) + "."
-    raise kind(f"{message} {beside}" if beside else message, advice=advice)
+    raise kind(f"{message} {note}" if note else message, advice=advice)
 
 
 def find_missing(hook: ObsHook, places: Sequence[ObsLocation], log: Logger) -> list[ObsLocation]:
