@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
@@ -169,3 +169,24 @@ def translated(conn_id: str | None = None) -> Iterator[None]:
         kind = DliException if error.transient else DliFailException
         of_connection = conn_id and isinstance(error, ConfigurationError)
         raise kind(f"connection {conn_id!r}: {error}" if of_connection else str(error)) from error
+
+
+class _Parameters(Protocol):
+    @classmethod
+    def from_operator(cls, operator: object, /) -> Self:
+        """Return the parameters of an operator."""
+        ...
+
+
+P = TypeVar("P", bound=_Parameters)
+
+
+def read_parameters(model: type[P], operator: object) -> P:
+    """Return the parameters of an operator or sensor, all of them checked.
+
+    :param model: of its parameters, from :mod:`airflow_provider_dli.parameters.models`
+    :param operator: whose templates are rendered
+    :raises DliFailException: naming each parameter that cannot be used
+    """
+    with translated():
+        return model.from_operator(operator)

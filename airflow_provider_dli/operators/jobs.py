@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_dli.exceptions import translated
+from airflow_provider_dli.exceptions import read_parameters
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 from airflow_provider_dli.operators.base import DliBaseOperator
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
@@ -114,8 +114,7 @@ class DliListFlinkJobsOperator(DliBaseOperator):
         from airflow_provider_dli.parameters.models import ListParameters
         from airflow_provider_dli.services.selection import apply_if_empty, select_jobs
 
-        with translated():
-            options = ListParameters.from_operator(self)
+        options = read_parameters(ListParameters, self)
         hook = DliHook(options.dli_conn_id)
         persist(context, self, hook)
         jobs = select_jobs(hook, options, self.log)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, PokeReturnValue, conf
 
 from airflow_provider_dli.escaping import escaped
-from airflow_provider_dli.exceptions import translated
+from airflow_provider_dli.exceptions import read_parameters
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, number_of
 from airflow_provider_dli.sensors.base import DliSensor
 from airflow_provider_dli.triggers.deferral import event_status
@@ -100,8 +100,7 @@ class DliExportArchiveSensor(DliSensor):
         """Check every parameter, before anything is sent."""
         from airflow_provider_dli.parameters.models import ArchiveSensorParameters
 
-        with translated():
-            return ArchiveSensorParameters.from_operator(self)
+        return read_parameters(ArchiveSensorParameters, self)
 
     def _verified(self, options: ArchiveSensorParameters) -> list[dict[str, Any]]:
         from airflow_provider_dli.services.verify import VerifyOptions, raise_for_failures, verify_archives

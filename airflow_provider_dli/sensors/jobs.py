@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, PokeReturnValue, conf
 
 from airflow_provider_dli.escaping import escaped
-from airflow_provider_dli.exceptions import translated
+from airflow_provider_dli.exceptions import read_parameters
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, number_of
 from airflow_provider_dli.sensors.base import DliSensor
 from airflow_provider_dli.triggers.deferral import event_status
@@ -128,8 +128,7 @@ class DliFlinkJobSensor(DliSensor):
         from airflow_provider_dli.client.flink.status import JobTracker
         from airflow_provider_dli.parameters.models import JobSensorParameters
 
-        with translated():
-            options = JobSensorParameters.from_operator(self)
+        options = read_parameters(JobSensorParameters, self)
         return JobTracker(
             options.job_ids, options.target_state, self._baseline, 0, options.status_grace_period, must_move=False
         )

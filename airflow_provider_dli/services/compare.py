@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.flink.settings import differences
-from airflow_provider_dli.exceptions import DliFailException, translated
+from airflow_provider_dli.exceptions import DliFailException, read_parameters
 from airflow_provider_dli.formatting import markdown_table, pluralize, text_table
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
@@ -81,8 +81,7 @@ def prepare(operator: object) -> tuple[CompareParameters, DliHook, DliHook]:
     :param operator: the comparison
     :raises DliFailException: naming each parameter that cannot be used
     """
-    with translated():
-        options = CompareParameters.from_operator(operator)
+    options = read_parameters(CompareParameters, operator)
     return options, DliHook(options.source_conn_id), DliHook(options.dli_conn_id)
 
 

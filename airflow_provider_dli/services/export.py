@@ -28,7 +28,7 @@ from airflow_provider_dli.exceptions import (
     DliException,
     DliFailException,
     group_by_reason,
-    translated,
+    read_parameters,
     without_numbers,
     worst,
 )
@@ -54,8 +54,7 @@ def prepare(operator: object) -> tuple[ExportParameters, DliHook, ObsHook]:
 
     :raises DliFailException: naming each parameter that cannot be used
     """
-    with translated():
-        options = ExportParameters.from_operator(operator)
+    options = read_parameters(ExportParameters, operator)
     return options, DliHook(options.dli_conn_id), ObsHook(options.dli_conn_id)
 
 

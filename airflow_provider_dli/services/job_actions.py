@@ -14,7 +14,7 @@ from airflow_provider_dli.client.flink.status import (
     restarts_on_exception,
     snapshot_of,
 )
-from airflow_provider_dli.exceptions import translated
+from airflow_provider_dli.exceptions import read_parameters
 from airflow_provider_dli.parameters.models import (
     DeleteParameters,
     RunParameters,
@@ -75,8 +75,7 @@ def prepare_run(operator: object) -> tuple[RunParameters, JobAction]:
     :param operator: with its templates rendered
     :raises DliFailException: naming each parameter that cannot be used
     """
-    with translated():
-        options = RunParameters.from_operator(operator)
+    options = read_parameters(RunParameters, operator)
     return options, JobAction(
         "run",
         options.target_state,
@@ -95,8 +94,7 @@ def prepare_stop(operator: object) -> tuple[StopParameters, JobAction]:
     :param operator: with its templates rendered
     :raises DliFailException: naming each parameter that cannot be used
     """
-    with translated():
-        options = StopParameters.from_operator(operator)
+    options = read_parameters(StopParameters, operator)
     return options, JobAction(
         "stop",
         "stopped",
@@ -119,8 +117,7 @@ def prepare_savepoint(operator: object) -> tuple[SavepointParameters, JobAction]
     :param operator: with its templates rendered
     :raises DliFailException: naming each parameter that cannot be used
     """
-    with translated():
-        options = SavepointParameters.from_operator(operator)
+    options = read_parameters(SavepointParameters, operator)
     path = str(options.savepoint_path) if options.savepoint_path else None
     return options, JobAction(
         "savepoint",
@@ -145,8 +142,7 @@ def prepare_deletion(operator: object) -> tuple[DeleteParameters, JobAction]:
     :param operator: with its templates rendered
     :raises DliFailException: naming each parameter that cannot be used
     """
-    with translated():
-        options = DeleteParameters.from_operator(operator)
+    options = read_parameters(DeleteParameters, operator)
     return options, JobAction(
         "delete",
         "stopped",

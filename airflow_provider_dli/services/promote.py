@@ -23,7 +23,7 @@ from airflow_provider_dli.client.flink.settings import (
 )
 from airflow_provider_dli.client.flink.status import PHASES, Phase, is_stoppable
 from airflow_provider_dli.escaping import excerpt
-from airflow_provider_dli.exceptions import DliException, DliFailException, translated
+from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
 from airflow_provider_dli.formatting import pluralize, text_table
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.parameters.models import PromoteParameters
@@ -140,8 +140,7 @@ def prepare(operator: object) -> tuple[PromoteParameters, DliHook, DliHook]:
     :param operator: the promotion
     :raises DliFailException: naming each parameter that cannot be used
     """
-    with translated():
-        options = PromoteParameters.from_operator(operator)
+    options = read_parameters(PromoteParameters, operator)
     return options, DliHook(options.source_conn_id), DliHook(options.dli_conn_id)
 
 

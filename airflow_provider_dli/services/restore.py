@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dli.client.errors import PermissionDeniedError, UnexpectedReplyError
 from airflow_provider_dli.client.flink import JobMapping
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.exceptions import DliException, DliFailException, translated
+from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
 from airflow_provider_dli.formatting import pluralize, text_table
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
@@ -114,8 +114,7 @@ def prepare(operator: object) -> tuple[ImportParameters, DliHook, ObsHook]:
     :param operator: the import
     :raises DliFailException: naming each parameter that cannot be used
     """
-    with translated():
-        options = ImportParameters.from_operator(operator)
+    options = read_parameters(ImportParameters, operator)
     return options, DliHook(options.dli_conn_id), ObsHook(options.source_conn_id or options.dli_conn_id)
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.archive import Expectation, Finding, Limits, Report, inspect
 from airflow_provider_dli.client.obs.responses import ReplacedError, object_replaced
-from airflow_provider_dli.exceptions import DliException, DliFailException, translated
+from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
 from airflow_provider_dli.formatting import pluralize
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters import Level
@@ -86,8 +86,7 @@ def prepare(operator: object) -> tuple[VerifyParameters, ObsHook]:
     :param operator: has the parameters as attributes
     :raises DliFailException: naming each parameter that cannot be used
     """
-    with translated():
-        options = VerifyParameters.from_operator(operator)
+    options = read_parameters(VerifyParameters, operator)
     return options, ObsHook(options.dli_conn_id)
 
 

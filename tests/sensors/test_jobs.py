@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import time
 from typing import Any
 
@@ -14,6 +12,7 @@ from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.sensors.dli import DliFlinkJobSensor
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from dli_emulator import Emulator
+from tests.airflow.execution_modes import first_event
 
 
 @pytest.fixture
@@ -87,17 +86,9 @@ def test_a_wrong_parameter_is_refused(world: Emulator, parameters: dict[str, Any
 
 
 def fire(waiting: TaskDeferred) -> Any:
-    """Make the trigger again from its row, and let it fire."""
-    name, fields = waiting.trigger.serialize()
-    assert name.endswith("FlinkJobsTrigger")
-    remade = FlinkJobsTrigger(**json.loads(json.dumps(fields)))
-
-    async def event() -> Any:
-        async for each in remade.run():
-            return each.payload
-        return None
-
-    return asyncio.run(event())
+    """Let the trigger of a job sensor fire."""
+    assert isinstance(waiting.trigger, FlinkJobsTrigger)
+    return first_event(waiting)
 
 
 def test_on_the_triggerer(world: Emulator) -> None:

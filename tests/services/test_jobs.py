@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from typing import Any
@@ -20,6 +19,7 @@ from airflow_provider_dli.operators.dli import (
 from airflow_provider_dli.task_state import RequestLog
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from dli_emulator import Emulator
+from tests.airflow.execution_modes import first_event
 from tests.airflow.stores import TaskInstance
 
 QUICK: dict[str, Any] = {"poll_interval": 0.02, "timeout": 120, "status_grace_period": 2}
@@ -286,18 +286,8 @@ def deferred(operator: Any, instance: TaskInstance) -> Any:
         operator.execute(instance.context)
     waiting = caught.value
     assert isinstance(waiting.trigger, FlinkJobsTrigger)
-    name, fields = waiting.trigger.serialize()
-    assert name.endswith("FlinkJobsTrigger")
-    remade = FlinkJobsTrigger(**json.loads(json.dumps(fields)))
-
-    async def fire() -> Any:
-        async for event in remade.run():
-            return event.payload
-        return None
-
-    event = asyncio.run(fire())
     fresh = type(operator)(task_id="again", job_ids=operator.job_ids, **QUICK)
-    return fresh.execute_complete(instance.context, event=json.loads(json.dumps(event)))
+    return fresh.execute_complete(instance.context, event=first_event(waiting))
 
 
 def test_waiting_on_the_triggerer(world: Emulator) -> None:
