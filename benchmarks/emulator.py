@@ -1,6 +1,6 @@
 """How quickly the emulator starts, how quickly a test gets a clean state, and what it costs while idle.
 
-``python benchmarks/emulator.py``. Before a world is made clean, an object, a job and a fault are put into it.
+``python benchmarks/emulator.py``. Before an emulator is reset, an object, a job and a fault are put into it.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ import psutil
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "demo"), str(ROOT)]
 
+from environment import airflow_environment  # noqa: E402 -- likewise
 from standalone import standalone  # noqa: E402 -- found on the path above
-from world import airflow_environment  # noqa: E402 -- likewise
 
 from dli_emulator import Emulator  # noqa: E402 -- likewise
 from tests.airflow.airflow_process import AirflowProcess, until  # noqa: E402 -- likewise

@@ -27,15 +27,15 @@ def main() -> int:
     wanted = sys.argv[1:] or list(WAYS)
     results: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"ways": {}}
     _install()
-    with Emulator() as world, foreign_host() as foreign:
+    with Emulator() as emulator, foreign_host() as foreign:
         for way in WAYS.values():
             names = [name for name in _happening(way) if {way.name, f"{way.name}/{name}"} & set(wanted)]
             if names:
                 known = results["ways"].setdefault(way.name, {"cells": {}})
-                known["cells"].update(_run(way, names, world, foreign))
+                known["cells"].update(_run(way, names, emulator, foreign))
                 known["when"] = f"{datetime.now(UTC):%Y-%m-%d}"
                 _keep(results)
-        _measure(results, world)
+        _measure(results, emulator)
     _keep(results)
     write(results)
     ours = results["ways"]["ours"]["cells"]
@@ -53,20 +53,20 @@ def _happening(way: Way) -> list[str]:
     return [name for name, mishap in MISHAPS.items() if not mishap.ways or way.name in mishap.ways]
 
 
-def _run(way: Way, names: list[str], world: Emulator, foreign: Foreign) -> dict[str, Any]:
+def _run(way: Way, names: list[str], emulator: Emulator, foreign: Foreign) -> dict[str, Any]:
     """Run a way's DAG while things go wrong."""
     environment, command = home_of(way, _home(way)), command_of(way)
     command(["db", "migrate"], environment, _home(way) / "migrate")
     cells = {}
     for name in names:
-        found = cell(way, MISHAPS[name], world, foreign, environment, command)
+        found = cell(way, MISHAPS[name], emulator, foreign, environment, command)
         right = "right" if is_right(MISHAPS[name], found) else "WRONG"
         print(f"{way.name}: {name}: {found['state']}, {right}, {found['seconds']} s", flush=True)
         cells[name] = found
     return cells
 
 
-def _measure(results: dict[str, Any], world: Emulator) -> None:
+def _measure(results: dict[str, Any], emulator: Emulator) -> None:
     homes = {way.name: home_of(way, _home(way)) for way in WAYS.values()}
     times = reading_times(WAYS.values(), homes)
     for way in WAYS.values():
@@ -77,7 +77,7 @@ def _measure(results: dict[str, Any], world: Emulator) -> None:
     results["huawei_modules"] = {
         name: importable(WAYS[name], homes[name]) for name in WAYS if name.startswith("huawei")
     }
-    results["sdk_false"] = false_in_sdk(WAYS["sdk"], homes["sdk"], world)
+    results["sdk_false"] = false_in_sdk(WAYS["sdk"], homes["sdk"], emulator)
 
 
 def _home(way: Way) -> Path:

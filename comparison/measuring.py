@@ -131,12 +131,12 @@ def importable(way: Way, home: dict[str, str]) -> dict[str, str]:
     return dict(run_code(way, _MODULES, home))
 
 
-def false_in_sdk(way: Way, home: dict[str, str], world: Emulator) -> list[Any]:
+def false_in_sdk(way: Way, home: dict[str, str], emulator: Emulator) -> list[Any]:
     """Return ``is_success: false`` as Huawei's SDK parses it: its representation, and whether it is true."""
-    world.reset()
-    world.state.settings.boolean_is_success = True
-    world.fault("ExportFlinkJobs", "is_success_false")
-    who = (world.dli, world.access_key, world.secret_key, world.project_id, world.bucket)
+    emulator.reset()
+    emulator.state.settings.boolean_is_success = True
+    emulator.fault("ExportFlinkJobs", "is_success_false")
+    who = (emulator.dli, emulator.access_key, emulator.secret_key, emulator.project_id, emulator.bucket)
     return list(run_code(way, _FALSE, home, *who))
 
 

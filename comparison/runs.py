@@ -66,7 +66,12 @@ def command_of(way: Way) -> Command:
 
 
 def cell(
-    way: Way, mishap: Mishap, world: Emulator, foreign: Foreign, environment: Mapping[str, str], command: Command
+    way: Way,
+    mishap: Mishap,
+    emulator: Emulator,
+    foreign: Foreign,
+    environment: Mapping[str, str],
+    command: Command,
 ) -> dict[str, Any]:
     """Run the DAG while something goes wrong; return the outcome.
 
@@ -77,14 +82,14 @@ def cell(
     shutil.rmtree(home / "logs", ignore_errors=True)
     (home / "failures").write_text("")
     foreign.visits.clear()
-    world.reset()
-    given = _prepare(way, mishap, world, foreign)
+    emulator.reset()
+    given = _prepare(way, mishap, emulator, foreign)
     level = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"} if mishap.debug else {}
     began = time.monotonic()
     command(["dags", "test", f"nightly_{way.dag}"], {**environment, **given, **level}, home / "output")
     seconds = time.monotonic() - began
     states, tries = _ended(home)
-    requests = [request for request in world.requests if request.operation == EXPORT]
+    requests = [request for request in emulator.requests if request.operation == EXPORT]
     failures = [json.loads(line) for line in (home / "failures").read_text(encoding="utf-8").splitlines()]
     state = SUCCEEDED if states and set(states.values()) == {"success"} else FAILED
     return {
@@ -95,7 +100,7 @@ def cell(
         "requests": len(requests),
         "exports": sum(request.acted for request in requests),
         "foreign": foreign.visits[:],
-        "secrets": leaked(home, world),
+        "secrets": leaked(home, emulator),
         "seconds": round(seconds),
     }
 
@@ -107,19 +112,19 @@ def is_right(mishap: Mishap, found: Mapping[str, Any]) -> bool:
     return found["state"] == mishap.right and found["exports"] <= 1 and not credentials and not secret
 
 
-def _prepare(way: Way, mishap: Mishap, world: Emulator, foreign: Foreign) -> dict[str, str]:
+def _prepare(way: Way, mishap: Mishap, emulator: Emulator, foreign: Foreign) -> dict[str, str]:
     """Have the emulator go this way; the variables that connect the DAG."""
     for name, value in mishap.settings.items():
-        setattr(world.state.settings, name, value)
+        setattr(emulator.state.settings, name, value)
     if mishap.kind:
-        world.fault(EXPORT, mishap.kind, times=mishap.times, **mishap.parameters)
+        emulator.fault(EXPORT, mishap.kind, times=mishap.times, **mishap.parameters)
     if mishap.redirects:
         headers = {"Location": f"{foreign.url}/v1.0/x/streaming/jobs/export"}
-        world.fault(EXPORT, "reply", times=None, status=307, headers=headers)
-    given = way.connect(world, WRONG if mishap.wrong_secret else None)
+        emulator.fault(EXPORT, "reply", times=None, status=307, headers=headers)
+    given = way.connect(emulator, WRONG if mishap.wrong_secret else None)
     if mishap.by_token and way.name == "ours":
-        given = {"AIRFLOW_CONN_DLI_DEFAULT": world.connection("password")}
-    return {**given, "AIRFLOW_VAR_DLI_BACKUP_BUCKET": world.bucket}
+        given = {"AIRFLOW_CONN_DLI_DEFAULT": emulator.connection("password")}
+    return {**given, "AIRFLOW_VAR_DLI_BACKUP_BUCKET": emulator.bucket}
 
 
 def _ended(home: Path) -> tuple[dict[str, str], int]:
@@ -139,10 +144,10 @@ def _message(failures: list[dict[str, Any]]) -> str:
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
-def leaked(home: Path, world: Emulator) -> list[str]:
+def leaked(home: Path, emulator: Emulator) -> list[str]:
     """Name the secrets that an Airflow keeps: in its output, its logs and its database."""
-    secrets = {"secret key": [world.secret_key, WRONG], "password": [world.state.identity.password]}
-    secrets["token"] = list(world.state.keys.tokens)
+    secrets = {"secret key": [emulator.secret_key, WRONG], "password": [emulator.state.identity.password]}
+    secrets["token"] = list(emulator.state.keys.tokens)
     kept = [_AIRFLOWS_OWN.sub(b"", path.read_bytes()) for path in _written(home)]
     found = [what for what, values in secrets.items() if any(v.encode() in text for v in values for text in kept)]
     return found + (["signature"] if any(_SIGNATURE.search(text) for text in kept) else [])

@@ -84,43 +84,43 @@ class Way:
         return {name: every[name] for name in ("apache-airflow", *self.named)}
 
 
-def _ours(world: Emulator, secret: str | None) -> dict[str, str]:
-    connection = json.loads(world.airflow_conn)
+def _ours(emulator: Emulator, secret: str | None) -> dict[str, str]:
+    connection = json.loads(emulator.airflow_conn)
     return {"AIRFLOW_CONN_DLI_DEFAULT": json.dumps({**connection, **({"password": secret} if secret else {})})}
 
 
-def _key(world: Emulator, secret: str | None, kind: str, **extra: str) -> str:
+def _key(emulator: Emulator, secret: str | None, kind: str, **extra: str) -> str:
     """Write a connection with the access key."""
-    extras = {"region": world.region, "project_id": world.project_id, **extra}
-    login = {"conn_type": kind, "login": world.access_key, "password": secret or world.secret_key}
+    extras = {"region": emulator.region, "project_id": emulator.project_id, **extra}
+    login = {"conn_type": kind, "login": emulator.access_key, "password": secret or emulator.secret_key}
     return json.dumps({**login, "extra": extras})
 
 
-def _huawei(world: Emulator, secret: str | None) -> dict[str, str]:
+def _huawei(emulator: Emulator, secret: str | None) -> dict[str, str]:
     return {
-        "AIRFLOW_CONN_HUAWEICLOUD_DEFAULT": _key(world, secret, "huaweicloud"),
-        "AIRFLOW_VAR_DLI_ENDPOINT": world.dli,
-        "COMPARISON_OBS_SERVER": world.obs,
+        "AIRFLOW_CONN_HUAWEICLOUD_DEFAULT": _key(emulator, secret, "huaweicloud"),
+        "AIRFLOW_VAR_DLI_ENDPOINT": emulator.dli,
+        "COMPARISON_OBS_SERVER": emulator.obs,
     }
 
 
-def _sdk(world: Emulator, secret: str | None) -> dict[str, str]:
-    region = world.region.replace("-", "_").upper()
+def _sdk(emulator: Emulator, secret: str | None) -> dict[str, str]:
+    region = emulator.region.replace("-", "_").upper()
     return {
-        "AIRFLOW_CONN_HUAWEI": _key(world, secret, "generic", obs_endpoint=world.obs),
-        f"HUAWEICLOUD_SDK_REGION_DLI_{region}": world.dli,
+        "AIRFLOW_CONN_HUAWEI": _key(emulator, secret, "generic", obs_endpoint=emulator.obs),
+        f"HUAWEICLOUD_SDK_REGION_DLI_{region}": emulator.dli,
     }
 
 
-def _http(world: Emulator, secret: str | None) -> dict[str, str]:
-    identity = world.state.identity
-    user = {"conn_type": "http", "host": world.iam, "login": identity.user}
+def _http(emulator: Emulator, secret: str | None) -> dict[str, str]:
+    identity = emulator.state.identity
+    user = {"conn_type": "http", "host": emulator.iam, "login": identity.user}
     return {
         "AIRFLOW_CONN_HUAWEI_IAM": json.dumps({**user, "password": secret or identity.password}),
-        "AIRFLOW_CONN_HUAWEI_DLI": json.dumps({"conn_type": "http", "host": world.dli}),
-        "AIRFLOW_CONN_HUAWEI_OBS": _key(world, None, "generic", obs_endpoint=world.obs),
+        "AIRFLOW_CONN_HUAWEI_DLI": json.dumps({"conn_type": "http", "host": emulator.dli}),
+        "AIRFLOW_CONN_HUAWEI_OBS": _key(emulator, None, "generic", obs_endpoint=emulator.obs),
         "AIRFLOW_VAR_HUAWEI_DOMAIN": identity.domain,
-        "AIRFLOW_VAR_HUAWEI_PROJECT_ID": world.project_id,
+        "AIRFLOW_VAR_HUAWEI_PROJECT_ID": emulator.project_id,
     }
 
 

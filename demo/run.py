@@ -14,14 +14,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from world import (
+from environment import (
     ROOT,
     StepFailedError,
     airflow_environment,
-    emulator,
     end_as_interrupted,
     fresh_folder,
     run_airflow,
+    run_emulator,
 )
 
 from airflow_provider_dli.archive import inspect
@@ -55,10 +55,10 @@ def main() -> int:
     step = Steps()
     try:
         step("Starting the DLI emulator and an object store")
-        with emulator(folder) as world:
-            results = export_and_verify(folder, world, step)
+        with run_emulator(folder) as emulator:
+            results = export_and_verify(folder, emulator, step)
             step("Reading the archive back, and damaging a copy of it")
-            show(folder, world, results)
+            show(folder, emulator, results)
     except StepFailedError as failure:
         print(f"\nFAILED: {failure}\n", file=sys.stderr)
         print("\n".join(failure.log.read_text().splitlines()[-30:]), file=sys.stderr)
@@ -69,9 +69,9 @@ def main() -> int:
     return 0
 
 
-def export_and_verify(folder: Path, world: dict[str, Any], step: Steps) -> dict[str, Any]:
+def export_and_verify(folder: Path, emulator: dict[str, Any], step: Steps) -> dict[str, Any]:
     """Run the example DAG in a throw-away Airflow; each task's XCom."""
-    environment = airflow_environment(folder / "airflow", world)
+    environment = airflow_environment(folder / "airflow", emulator)
     step("Preparing a throw-away Airflow (database on SQLite)")
     run_airflow("preparing Airflow", ["db", "migrate"], environment, folder / "airflow-migrate.log")
     step(f"Running the DAG {DAG_ID}: export >> verify")
@@ -89,9 +89,9 @@ def xcoms(database: Path) -> dict[str, Any]:
         return {task_id: json.loads(value) for task_id, value in rows}
 
 
-def show(folder: Path, world: dict[str, Any], results: dict[str, Any]) -> None:
+def show(folder: Path, emulator: dict[str, Any], results: dict[str, Any]) -> None:
     """Print what was exported and what is proven, and show that damage would have been found."""
-    account = to_account(AsConnection(json.loads(world["airflow_conn"])))
+    account = to_account(AsConnection(json.loads(emulator["airflow_conn"])))
     client = make_client(account, lambda: SyncTransport().run(account.credentials.keys(utc_now)))
     print(f"\nDAG {DAG_ID}: export >> verify, both succeeded.\n")
     show_jobs(account)

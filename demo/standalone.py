@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from world import BIN, ROOT, StepFailedError, free_port
+from environment import BIN, ROOT, StepFailedError, free_port
 
 _START_SECONDS = 180
 _STOP_SECONDS = 10

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from environment import ROOT, StepFailedError, airflow_environment, end_as_interrupted, fresh_folder, run_emulator
 from standalone import Standalone, standalone
-from world import ROOT, StepFailedError, airflow_environment, emulator, end_as_interrupted, fresh_folder
 
 
 def main() -> int:
@@ -33,7 +33,10 @@ def serve(folder: Path) -> None:
     :raises StepFailedError: if Airflow does not start, or ends by itself
     """
     log = folder / "airflow.log"
-    with emulator(folder) as world, standalone(airflow_environment(folder / "airflow", world), log) as airflow:
+    with (
+        run_emulator(folder) as emulator,
+        standalone(airflow_environment(folder / "airflow", emulator), log) as airflow,
+    ):
         print_guide(airflow)
         airflow.process.wait()
     raise StepFailedError("Airflow", log)

@@ -88,10 +88,10 @@ def scratch(dli_emulator: Any) -> Scratch:
     return Scratch(project.project_id, project.jobs, dli_emulator.connection(project_id=project.project_id))
 
 
-def exported(world: Any, directory: str) -> str:
+def exported(emulator: Any, directory: str) -> str:
     """Export all jobs, as somebody did before the DAG runs; give the archive."""
-    with connected({"dli_default": world.airflow_conn}):
-        (archive,) = DliHook().export_flink_jobs(f"{world.bucket}/{directory}").zip_file
+    with connected({"dli_default": emulator.airflow_conn}):
+        (archive,) = DliHook().export_flink_jobs(f"{emulator.bucket}/{directory}").zip_file
     return archive
 
 
@@ -262,11 +262,13 @@ def test_a_drill_that_fails(
 
 def test_promote(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> None:
     """One job is created, one that runs in production is stopped, changed and run on."""
-    world = dli_emulator.state
+    emulator = dli_emulator.state
     given = {"in_project": scratch.project_id, "queue_name": "flink_test"}
-    new = world.add_job(name="new", sql_body="insert into a select * from 'kafka-test:9092'", **given).job_id
-    known = world.add_job(name="known", sql_body="insert into b select * from 'kafka-test:9092'", **given).job_id
-    there = world.add_job(name="known", sql_body="old", queue_name="flink_prod", status="job_running").job_id
+    new = emulator.add_job(name="new", sql_body="insert into a select * from 'kafka-test:9092'", **given).job_id
+    known = emulator.add_job(
+        name="known", sql_body="insert into b select * from 'kafka-test:9092'", **given
+    ).job_id
+    there = emulator.add_job(name="known", sql_body="old", queue_name="flink_prod", status="job_running").job_id
     conf = {
         "job_ids": f"{new}, {known}",
         "queues": {"flink_test": "flink_prod"},
@@ -276,6 +278,6 @@ def test_promote(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -
     assert set(run.states.values()) == {"success"}, run.log
     actions = {each["name"]: each["action"] for each in run.xcoms["promote", "return_value"]}
     assert actions == {"new": "create", "known": "update"}
-    job = world.job(there)
+    job = emulator.job(there)
     assert (job.sql_body, job.status) == ("insert into b select * from 'kafka-prod:9092'", "job_running")
     assert (job.stops, job.runs, job.resumed) == (1, 1, True)

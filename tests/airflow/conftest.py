@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from environment import airflow_environment
 from standalone import standalone
-from world import airflow_environment
 
 from tests.airflow.airflow_process import AirflowProcess
 from tests.processes import untraced

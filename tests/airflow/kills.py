@@ -2,7 +2,7 @@
 
 ``python -m tests.airflow.kills [RUNS] [FIRST_SEED]``: each run takes one of export, import, run and stop, kills
 its process (SIGKILL) up to three times at random moments while the service is slow, lets the last attempt end, and
-compares the emulator's world with what was requested. That many with a right clock, and a quarter of them again
+compares the emulator's state with what was requested. That many with a right clock, and a quarter of them again
 with each clock of :data:`CLOCKS`: every second attempt is on a worker whose clock is off by so much, as
 time-machine injects it into the process. One JSON line for each run that went wrong, and one for each clock.
 """
@@ -129,30 +129,30 @@ def run_with_kills(
         return json.loads(result.read_text()) if result.exists() else None, (folder / "log").read_text()
 
 
-def keys(world: Emulator) -> list[str]:
+def keys(emulator: Emulator) -> list[str]:
     """List the archives in the store."""
-    found = world.s3.list_objects_v2(Bucket=world.bucket).get("Contents", [])
-    return [f"{world.bucket}/{item['Key']}" for item in found if item["Key"].endswith(".zip")]
+    found = emulator.s3.list_objects_v2(Bucket=emulator.bucket).get("Contents", [])
+    return [f"{emulator.bucket}/{item['Key']}" for item in found if item["Key"].endswith(".zip")]
 
 
-def slow(world: Emulator, operation: str, chance: Chance) -> None:
+def slow(emulator: Emulator, operation: str, chance: Chance) -> None:
     """Make the service slow, so that many kills meet a request in progress."""
     for _ in range(8):
         before, after = chance.random.uniform(0, 0.25), chance.random.uniform(0, 0.25)
-        world.fault(operation, "slow", before=before, after=after)
+        emulator.fault(operation, "slow", before=before, after=after)
 
 
-def export(world: Emulator, environment: dict[str, str], chance: Chance) -> Problem | None:
+def export(emulator: Emulator, environment: dict[str, str], chance: Chance) -> Problem | None:
     """Export in batches: each is in the store once, and named in the result, or another is named in the log."""
-    slow(world, "ExportFlinkJobs", chance)
+    slow(emulator, "ExportFlinkJobs", chance)
     parameters = {
-        "obs_dir": f"{world.bucket}/night",
+        "obs_dir": f"{emulator.bucket}/night",
         "selection": {},
         "batch_size": 7,
         "reconcile_timeout": TIMEOUT,
     }
     result, log = run_with_kills("DliExportFlinkJobsOperator", parameters, environment, chance)
-    there = keys(world)
+    there = keys(emulator)
     words = f"the result is {result}, and in the store is {there}: {log[-2000:]}"
     silent = [archive for archive in set(there) - set(result or []) if archive not in log]
     if silent:
@@ -161,14 +161,14 @@ def export(world: Emulator, environment: dict[str, str], chance: Chance) -> Prob
     return None if set(result or []) <= set(there) and len(batches) == 4 else Problem("lost", words)
 
 
-def restore(world: Emulator, environment: dict[str, str], chance: Chance) -> Problem | None:
+def restore(emulator: Emulator, environment: dict[str, str], chance: Chance) -> Problem | None:
     """Import: each job is there once, and accounted for."""
-    scratch = world.state.add_project("cn-north-4_scratch", "scratch")
+    scratch = emulator.state.add_project("cn-north-4_scratch", "scratch")
     os.environ.update(environment)
     from airflow_provider_dli.hooks.dli import DliHook  # noqa: PLC0415 -- as above
 
-    archive = DliHook().export_flink_jobs(world.bucket).zip_file[0]
-    slow(world, "ImportFlinkJobs", chance)
+    archive = DliHook().export_flink_jobs(emulator.bucket).zip_file[0]
+    slow(emulator, "ImportFlinkJobs", chance)
     parameters = {
         "zip_file": archive,
         "dli_conn_id": "dli_scratch",
@@ -183,24 +183,24 @@ def restore(world: Emulator, environment: dict[str, str], chance: Chance) -> Pro
     return None if len(result or []) == len(names) == 26 else Problem("lost", words)
 
 
-def run(world: Emulator, environment: dict[str, str], chance: Chance) -> Problem | None:
+def run(emulator: Emulator, environment: dict[str, str], chance: Chance) -> Problem | None:
     """Run: each job runs, and was submitted once."""
-    slow(world, "BatchRunFlinkJobs", chance)
+    slow(emulator, "BatchRunFlinkJobs", chance)
     parameters = {"job_ids": [100, 114, 108, 113], "poll_interval": 0.05, "status_grace_period": TIMEOUT}
     result, log = run_with_kills("DliRunFlinkJobsOperator", parameters, environment, chance)
-    jobs = [job for job_id in (100, 114, 108, 113) if (job := world.state.job(job_id))]
+    jobs = [job for job_id in (100, 114, 108, 113) if (job := emulator.state.job(job_id))]
     words = f"{[(job.status, job.runs) for job in jobs]}: {log[-2000:]}"
     if any(job.runs > 1 for job in jobs):
         return Problem("doubled", words)
     return None if result and {job.status for job in jobs} == {"job_running"} else Problem("lost", words)
 
 
-def stop(world: Emulator, environment: dict[str, str], chance: Chance) -> Problem | None:
+def stop(emulator: Emulator, environment: dict[str, str], chance: Chance) -> Problem | None:
     """Stop: each job is stopped."""
-    slow(world, "BatchStopFlinkJobs", chance)
+    slow(emulator, "BatchStopFlinkJobs", chance)
     parameters = {"job_ids": [103, 117, 106], "poll_interval": 0.05, "status_grace_period": TIMEOUT}
     result, log = run_with_kills("DliStopFlinkJobsOperator", parameters, environment, chance)
-    jobs = [job for job_id in (103, 117, 106) if (job := world.state.job(job_id))]
+    jobs = [job for job_id in (103, 117, 106) if (job := emulator.state.job(job_id))]
     words = f"{[(job.status, job.stops) for job in jobs]}: {log[-2000:]}"
     if any(job.stops > 1 for job in jobs):
         return Problem("doubled", words)
@@ -210,20 +210,20 @@ def stop(world: Emulator, environment: dict[str, str], chance: Chance) -> Proble
 TASKS: tuple[Callable[[Emulator, dict[str, str], Chance], Problem | None], ...] = (export, restore, run, stop)
 
 
-def killed(world: Emulator, seed: int, skew: float = 0) -> Problem | None:
+def killed(emulator: Emulator, seed: int, skew: float = 0) -> Problem | None:
     """Make one run; what went wrong, or None."""
     chance = Chance(random.Random(seed), skew, first_is_right=bool(seed // len(TASKS) % 2))
-    world.reset()
-    world.state.settings.step_seconds = 0.2
+    emulator.reset()
+    emulator.state.settings.step_seconds = 0.2
     for job_id in (113, 117):
-        world.state.jobs[job_id].queue_name = "flink_prod"
+        emulator.state.jobs[job_id].queue_name = "flink_prod"
     connection: dict[str, Any] = {"retry_budget": 0, "read_timeout": 5}
     environment = {
-        "AIRFLOW_CONN_DLI_DEFAULT": world.connection(**connection),
-        "AIRFLOW_CONN_DLI_SCRATCH": world.connection(project_id="scratch", **connection),
+        "AIRFLOW_CONN_DLI_DEFAULT": emulator.connection(**connection),
+        "AIRFLOW_CONN_DLI_SCRATCH": emulator.connection(project_id="scratch", **connection),
     }
     task = TASKS[seed % len(TASKS)]
-    problem = task(world, environment, chance)
+    problem = task(emulator, environment, chance)
     return problem and Problem(problem.kind, f"{task.__name__}: {problem.words}")
 
 
@@ -232,11 +232,11 @@ def main() -> int:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     kinds: Counter[str] = Counter()
-    with Emulator() as world:
+    with Emulator() as emulator:
         for skew, number in [(0, runs), *((skew, runs // 4) for skew in CLOCKS)]:
             began, found = time.monotonic(), Counter[str]()
             for seed in range(first, first + number):
-                if problem := killed(world, seed, skew):
+                if problem := killed(emulator, seed, skew):
                     found[problem.kind] += 1
                     _print(seed=seed, clock=skew, **vars(problem))
             kinds += found

@@ -19,7 +19,7 @@ from tests.airflow.airflow_process import AirflowProcess, until
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
     return dli_emulator
 
@@ -58,17 +58,17 @@ def test_an_asset_is_made_of_bucket_and_key() -> None:
     assert create_asset(bucket="bucket").uri == "obs://bucket"
 
 
-def test_export_and_verify_fill_asset_events(world: Emulator) -> None:
+def test_export_and_verify_fill_asset_events(emulator: Emulator) -> None:
     """The export's event names the archives; the verification's has the result for each."""
     events: Any = OutletEventAccessors()
     directory, elsewhere, alias = (
-        Asset(f"obs://{world.bucket}/night"),
+        Asset(f"obs://{emulator.bucket}/night"),
         Asset("obs://other/x"),
         AssetAlias("archives"),
     )
     outlets = [directory, elsewhere, alias, Asset("s3://bucket/night")]
     context: Any = {"outlet_events": events}
-    export = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{world.bucket}/night", outlets=outlets)
+    export = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{emulator.bucket}/night", outlets=outlets)
     (archive,) = export.execute(context)
     assert events[directory].extra == {"archives": {archive: {"verified": False}}}
     verify = DliVerifyFlinkExportOperator(task_id="verify", zip_file=archive, outlets=outlets)
@@ -84,18 +84,18 @@ def test_export_and_verify_fill_asset_events(world: Emulator) -> None:
     ("directory", "written"),
     [("night#1", "night%231"), ("what?", "what%3F"), ("50%23", "50%2523"), ("夜 1/ü", "夜 1/ü")],
 )
-def test_reserved_characters_are_encoded(world: Emulator, directory: str, written: str) -> None:
+def test_reserved_characters_are_encoded(emulator: Emulator, directory: str, written: str) -> None:
     """Each archive has a URI of its own; an asset of its directory gets an event."""
     events: Any = OutletEventAccessors()
-    whole, alias = create_asset(bucket=world.bucket, key=directory), AssetAlias("archives")
-    assert whole.uri == f"obs://{world.bucket}/{written}"
+    whole, alias = create_asset(bucket=emulator.bucket, key=directory), AssetAlias("archives")
+    assert whole.uri == f"obs://{emulator.bucket}/{written}"
     export = DliExportFlinkJobsOperator(
-        task_id="export", obs_dir=f"{world.bucket}/{directory}", outlets=[whole, alias]
+        task_id="export", obs_dir=f"{emulator.bucket}/{directory}", outlets=[whole, alias]
     )
     (archive,) = export.execute({"outlet_events": events})
     name = archive.rpartition("/")[2]
     (event,) = events[alias].asset_alias_events
-    assert event.dest_asset_key.uri == f"obs://{world.bucket}/{written}/{name}"
+    assert event.dest_asset_key.uri == f"obs://{emulator.bucket}/{written}/{name}"
     assert events[whole].extra == {"archives": {archive: {"verified": False}}}
     known = convert_asset_to_openlineage(Asset(event.dest_asset_key.uri), None)
     assert (known.namespace, known.name) == (obs_dataset(archive).namespace, obs_dataset(archive).name)
@@ -116,16 +116,16 @@ def test_a_key_that_cannot_be_an_asset_does_not_fail_the_task(caplog: pytest.Log
     assert "No asset event for obs://bucket/a//x.zip: " in caplog.text
 
 
-def test_a_damaged_archive_gets_no_event(world: Emulator) -> None:
+def test_a_damaged_archive_gets_no_event(emulator: Emulator) -> None:
     """A DAG that is scheduled by a verified archive does not start."""
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as made:
         made.writestr("a.json", "{}")
-    world.s3.put_object(Bucket=world.bucket, Key="night/a.zip", Body=body.getvalue()[:-5])
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="night/a.zip", Body=body.getvalue()[:-5])
     events: Any = OutletEventAccessors()
-    directory = Asset(f"obs://{world.bucket}/night")
+    directory = Asset(f"obs://{emulator.bucket}/night")
     verify = DliVerifyFlinkExportOperator(
-        task_id="verify", zip_file=f"{world.bucket}/night/a.zip", outlets=[directory]
+        task_id="verify", zip_file=f"{emulator.bucket}/night/a.zip", outlets=[directory]
     )
     with pytest.raises(Exception, match="failed verification"):
         verify.execute({"outlet_events": events})

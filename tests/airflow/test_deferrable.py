@@ -32,17 +32,17 @@ def archive(*jobs: int) -> bytes:
 
 
 @pytest.fixture
-def world(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def emulator(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return the emulator, connected through its door, where faults can be scripted."""
     connection = dli_emulator.connection("access_key", obs_endpoint=dli_emulator.dli, retry_budget=0)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
     return dli_emulator
 
 
-def put(world: Any, key: str, *jobs: int) -> str:
+def put(emulator: Any, key: str, *jobs: int) -> str:
     """Write an archive to the store."""
-    world.s3.put_object(Bucket=world.bucket, Key=key, Body=archive(*jobs))
-    return f"{world.bucket}/{key}"
+    emulator.s3.put_object(Bucket=emulator.bucket, Key=key, Body=archive(*jobs))
+    return f"{emulator.bucket}/{key}"
 
 
 def verify(zip_file: Any, **parameters: Any) -> DliVerifyFlinkExportOperator:
@@ -65,23 +65,23 @@ async def fired(waiting: ArchivesTrigger) -> dict[str, Any]:
     raise AssertionError("it ended without an event")
 
 
-def test_what_is_there_is_verified_at_once(world: Any) -> None:
+def test_what_is_there_is_verified_at_once(emulator: Any) -> None:
     """No detour through the triggerer."""
-    (report,) = verify(put(world, "a.zip", 1)).execute({})
+    (report,) = verify(put(emulator, "a.zip", 1)).execute({})
     assert report["verified"]
 
 
-def test_what_is_not_there_is_handed_to_the_triggerer(world: Any) -> None:
+def test_what_is_not_there_is_handed_to_the_triggerer(emulator: Any) -> None:
     """With plain values and no secret; only what is missing is waited for."""
-    there = put(world, "a.zip", 1)
+    there = put(emulator, "a.zip", 1)
     with pytest.raises(TaskDeferred) as deferred:
-        verify([there, f"{world.bucket}/b.zip"]).execute({})
+        verify([there, f"{emulator.bucket}/b.zip"]).execute({})
     path, given = deferred.value.trigger.serialize()
     assert path == "airflow_provider_dli.triggers.obs.ArchivesTrigger"
-    assert given["zip_file"] == [f"{world.bucket}/b.zip"]
+    assert given["zip_file"] == [f"{emulator.bucket}/b.zip"]
     assert given["dli_conn_id"] == "dli_default"
     assert abs(given["deadline"] - time.time() - 120) < 60
-    assert world.secret_key not in repr(given)
+    assert emulator.secret_key not in repr(given)
     assert ArchivesTrigger(**given).serialize() == (path, given)
     assert deferred.value.method_name == "execute_complete"
 
@@ -101,53 +101,53 @@ def test_airflows_configuration_decides_whether_to_defer(configured: str) -> Non
     assert done.stdout.splitlines()[-1] == configured
 
 
-async def test_the_trigger_fires_when_all_is_there(world: Any) -> None:
+async def test_the_trigger_fires_when_all_is_there(emulator: Any) -> None:
     """And not before."""
-    first, second = put(world, "a.zip", 1), f"{world.bucket}/b.zip"
+    first, second = put(emulator, "a.zip", 1), f"{emulator.bucket}/b.zip"
     waiting = asyncio.ensure_future(fired(trigger([first, second])))
     await asyncio.sleep(0.5)
     assert not waiting.done()
-    await asyncio.to_thread(put, world, "b.zip", 2)
+    await asyncio.to_thread(put, emulator, "b.zip", 2)
     assert await waiting == {"status": "done", "pending": []}
 
 
 @pytest.mark.slow
-async def test_the_trigger_waits_until_an_archive_no_longer_changes(world: Any) -> None:
+async def test_the_trigger_waits_until_an_archive_no_longer_changes(emulator: Any) -> None:
     """One that is written again starts over; OBS reports whole seconds."""
-    name = put(world, "a.zip", 1)
+    name = put(emulator, "a.zip", 1)
     began = time.monotonic()
     waiting = asyncio.ensure_future(fired(trigger([name], inactivity_period=6)))
     await asyncio.sleep(1.5)
-    await asyncio.to_thread(put, world, "a.zip", 1, 2)
+    await asyncio.to_thread(put, emulator, "a.zip", 1, 2)
     assert (await waiting)["status"] == "done"
     assert time.monotonic() - began > 6.3
 
 
 @pytest.mark.slow
-async def test_an_archive_that_is_old_no_longer_changes(world: Any) -> None:
+async def test_an_archive_that_is_old_no_longer_changes(emulator: Any) -> None:
     """By the time of its last write, and not since the trigger saw it."""
-    name = put(world, "a.zip", 1)
+    name = put(emulator, "a.zip", 1)
     await asyncio.sleep(12)  # OBS reports whole seconds
     waiting = trigger([name], inactivity_period=10, deadline=time.time() + 9)
     assert (await fired(waiting))["status"] == "done"
 
 
-async def test_the_trigger_ends_in_time(world: Any) -> None:
+async def test_the_trigger_ends_in_time(emulator: Any) -> None:
     """And reports what was not there."""
-    names = [put(world, "a.zip", 1), f"{world.bucket}/b.zip"]
+    names = [put(emulator, "a.zip", 1), f"{emulator.bucket}/b.zip"]
     event = await fired(trigger(names, deadline=time.time() + 0.5))
     assert event == {"status": "timeout", "pending": [names[1]]}
 
 
 @pytest.mark.slow
-async def test_the_trigger_goes_on_after_what_passes(world: Any) -> None:
+async def test_the_trigger_goes_on_after_what_passes(emulator: Any) -> None:
     """Some polls may fail; too many in a row are reported."""
-    name = put(world, "a.zip", 1)
-    world.fault("HeadObject", "error", times=3, status=503, code="SlowDown")
-    world.fault("GetObject", "error", times=3, status=503, code="SlowDown")
+    name = put(emulator, "a.zip", 1)
+    emulator.fault("HeadObject", "error", times=3, status=503, code="SlowDown")
+    emulator.fault("GetObject", "error", times=3, status=503, code="SlowDown")
     assert (await fired(trigger([name])))["status"] == "done"
-    world.fault("HeadObject", "error", times=None, status=503, code="SlowDown")
-    world.fault("GetObject", "error", times=None, status=503, code="SlowDown")
+    emulator.fault("HeadObject", "error", times=None, status=503, code="SlowDown")
+    emulator.fault("GetObject", "error", times=None, status=503, code="SlowDown")
     event = await fired(trigger([name], deadline=time.time() + 8))
     assert (event["status"], event["transient"]) == ("error", True)
     assert "HTTP 503 SlowDown" in event["message"]
@@ -156,7 +156,7 @@ async def test_the_trigger_goes_on_after_what_passes(world: Any) -> None:
 @pytest.mark.parametrize(
     ("bucket", "expected"), [("no-such-bucket", "there is no bucket 'no-such-bucket'"), ("X", "zip_file|place")]
 )
-@pytest.mark.usefixtures("world")
+@pytest.mark.usefixtures("emulator")
 async def test_the_trigger_does_not_wait_for_what_cannot_come(bucket: str, expected: str) -> None:
     """A bucket that is missing is reported at once."""
     event = await fired(trigger([f"{bucket}/a.zip"]))
@@ -164,11 +164,11 @@ async def test_the_trigger_does_not_wait_for_what_cannot_come(bucket: str, expec
     assert any(each in event["message"] for each in expected.split("|"))
 
 
-async def test_the_trigger_reports_why_it_was_refused(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_trigger_reports_why_it_was_refused(emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """HEAD has no message, so a byte is requested; the next trigger reads the connection again."""
-    good = world.connection("access_key", obs_endpoint=world.dli)
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", good.replace(world.secret_key, "wrong-secret"))
-    name = put(world, "a.zip", 1)
+    good = emulator.connection("access_key", obs_endpoint=emulator.dli)
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", good.replace(emulator.secret_key, "wrong-secret"))
+    name = put(emulator, "a.zip", 1)
     event = await fired(trigger([name]))
     assert (event["status"], event["transient"]) == ("error", False)
     assert "HTTP 403 SignatureDoesNotMatch" in event["message"]
@@ -221,12 +221,12 @@ async def test_many_triggers_share_one_hook(dli_emulator: Any, monkeypatch: pyte
     assert shared._HOOKS == {}  # noqa: SLF001 -- nothing else shows that nothing is kept
 
 
-def test_the_task_judges_what_the_trigger_reports(world: Any) -> None:
+def test_the_task_judges_what_the_trigger_reports(emulator: Any) -> None:
     """Present: it reads. Time up: what is missing is missing. Error: as it was reported."""
-    name = put(world, "a.zip", 1)
+    name = put(emulator, "a.zip", 1)
     assert verify(name).execute_complete({}, {"status": "done", "pending": []})[0]["verified"]
     with pytest.raises(DliException, match="missing: there is no such object") as caught:
-        verify(f"{world.bucket}/b.zip").execute_complete({}, {"status": "timeout", "pending": ["x"]})
+        verify(f"{emulator.bucket}/b.zip").execute_complete({}, {"status": "timeout", "pending": ["x"]})
     assert not isinstance(caught.value, DliFailException)
     with pytest.raises(DliFailException, match="no such bucket"):
         verify(name).execute_complete({}, {"status": "error", "message": "no such bucket", "transient": False})
@@ -236,10 +236,10 @@ def test_the_task_judges_what_the_trigger_reports(world: Any) -> None:
 
 
 @pytest.mark.parametrize("event", [None, {}, [], "done", {"status": "whole"}, {"status": None}], ids=repr)
-def test_an_event_that_nobody_knows_is_an_error(world: Any, event: Any) -> None:
+def test_an_event_that_nobody_knows_is_an_error(emulator: Any, event: Any) -> None:
     """It is never taken for success."""
     with pytest.raises(DliFailException, match="not an event of this provider"):
-        verify(put(world, "a.zip", 1)).execute_complete({}, event)
+        verify(put(emulator, "a.zip", 1)).execute_complete({}, event)
 
 
 def test_in_a_whole_airflow(airflow_process: AirflowProcess, dli_emulator: Any) -> None:

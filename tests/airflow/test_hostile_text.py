@@ -33,156 +33,156 @@ JOB = {"name": HOSTILE, "desc": HOSTILE, "queue_name": HOSTILE, "user_name": HOS
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return two projects; the first has a job with nothing but hostile texts, of id 900."""
     two_projects(dli_emulator, monkeypatch)
     dli_emulator.state.add_job(job_id=900, **JOB, sql_body=HOSTILE)
     return dli_emulator
 
 
-def put_zip(world: Emulator, key: str = "hostile.zip", **content: str) -> str:
+def put_zip(emulator: Emulator, key: str = "hostile.zip", **content: str) -> str:
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as made:
         made.writestr(f"{HOSTILE}.json", json.dumps(content))
         made.writestr(f"../{HOSTILE}.json", "{}")
-    world.s3.put_object(Bucket=world.bucket, Key=key, Body=body.getvalue())
-    return f"{world.bucket}/{key}"
+    emulator.s3.put_object(Bucket=emulator.bucket, Key=key, Body=body.getvalue())
+    return f"{emulator.bucket}/{key}"
 
 
-def refusing(world: Emulator, operation: str) -> None:
-    world.fault(operation, "error", status=400, code=HOSTILE, message=HOSTILE)
+def refusing(emulator: Emulator, operation: str) -> None:
+    emulator.fault(operation, "error", status=400, code=HOSTILE, message=HOSTILE)
 
 
-def export(world: Emulator, instance: TaskInstance, **given: Any) -> None:
+def export(emulator: Emulator, instance: TaskInstance, **given: Any) -> None:
     dli.DliExportFlinkJobsOperator(
-        task_id="x", **{"obs_dir": f"{world.bucket}/a", "reconcile_timeout": 0, **given}
+        task_id="x", **{"obs_dir": f"{emulator.bucket}/a", "reconcile_timeout": 0, **given}
     ).execute(instance.context)
 
 
-def refused_export(world: Emulator, instance: TaskInstance) -> None:
-    refusing(world, "ExportFlinkJobs")
-    export(world, instance, job_selected=[900])
+def refused_export(emulator: Emulator, instance: TaskInstance) -> None:
+    refusing(emulator, "ExportFlinkJobs")
+    export(emulator, instance, job_selected=[900])
 
 
-def archives_of_others(world: Emulator, instance: TaskInstance) -> None:
-    body = {"is_success": True, "message": HOSTILE, "zip_file": [f"{world.bucket}/{HOSTILE}.zip"]}
-    world.fault("ExportFlinkJobs", "reply", status=200, body=json.dumps(body))
-    export(world, instance)
+def archives_of_others(emulator: Emulator, instance: TaskInstance) -> None:
+    body = {"is_success": True, "message": HOSTILE, "zip_file": [f"{emulator.bucket}/{HOSTILE}.zip"]}
+    emulator.fault("ExportFlinkJobs", "reply", status=200, body=json.dumps(body))
+    export(emulator, instance)
 
 
-def no_success(world: Emulator, instance: TaskInstance) -> None:
-    world.fault("ExportFlinkJobs", "is_success_false", message=HOSTILE)
-    export(world, instance)
+def no_success(emulator: Emulator, instance: TaskInstance) -> None:
+    emulator.fault("ExportFlinkJobs", "is_success_false", message=HOSTILE)
+    export(emulator, instance)
 
 
-def a_page(world: Emulator, instance: TaskInstance) -> None:
-    world.fault("ExportFlinkJobs", "reply", status=502, body=f"<html>{HOSTILE}</html>", times=None)
-    export(world, instance)
+def a_page(emulator: Emulator, instance: TaskInstance) -> None:
+    emulator.fault("ExportFlinkJobs", "reply", status=502, body=f"<html>{HOSTILE}</html>", times=None)
+    export(emulator, instance)
 
 
-def redirected(world: Emulator, instance: TaskInstance) -> None:
-    world.fault("ExportFlinkJobs", "reply", status=302, headers={"Location": "http://x/\x85\u202e"}, body="")
-    export(world, instance)
+def redirected(emulator: Emulator, instance: TaskInstance) -> None:
+    emulator.fault("ExportFlinkJobs", "reply", status=302, headers={"Location": "http://x/\x85\u202e"}, body="")
+    export(emulator, instance)
 
 
-def listed(world: Emulator, instance: TaskInstance) -> None:
-    del world
+def listed(emulator: Emulator, instance: TaskInstance) -> None:
+    del emulator
     dli.DliListFlinkJobsOperator(task_id="x").execute(instance.context)
 
 
-def nothing_listed(world: Emulator, instance: TaskInstance) -> None:
-    del world
+def nothing_listed(emulator: Emulator, instance: TaskInstance) -> None:
+    del emulator
     dli.DliListFlinkJobsOperator(task_id="x", queue_name=f"{HOSTILE}y", if_empty="skip").execute(instance.context)
 
 
-def selected(world: Emulator, instance: TaskInstance) -> None:
-    export(world, instance, selection={"status": "job_init"})
+def selected(emulator: Emulator, instance: TaskInstance) -> None:
+    export(emulator, instance, selection={"status": "job_init"})
 
 
-def run(world: Emulator, instance: TaskInstance) -> None:
-    world.fault("BatchRunFlinkJobs", "statuses", path=["job_submitting", "job_submit_fail"])
+def run(emulator: Emulator, instance: TaskInstance) -> None:
+    emulator.fault("BatchRunFlinkJobs", "statuses", path=["job_submitting", "job_submit_fail"])
     dli.DliRunFlinkJobsOperator(task_id="x", job_ids=[900], poll_interval=0.05, timeout=5).execute(
         instance.context
     )
 
 
-def refused_run(world: Emulator, instance: TaskInstance) -> None:
-    refusing(world, "BatchRunFlinkJobs")
+def refused_run(emulator: Emulator, instance: TaskInstance) -> None:
+    refusing(emulator, "BatchRunFlinkJobs")
     dli.DliRunFlinkJobsOperator(task_id="x", job_ids=[900], timeout=1).execute(instance.context)
 
 
-def stopped(world: Emulator, instance: TaskInstance) -> None:
-    world.state.jobs[900].status = "job_running"
+def stopped(emulator: Emulator, instance: TaskInstance) -> None:
+    emulator.state.jobs[900].status = "job_running"
     dli.DliStopFlinkJobsOperator(task_id="x", job_ids=[900], poll_interval=0.05).execute(instance.context)
 
 
-def saved(world: Emulator, instance: TaskInstance) -> None:
-    refusing(world, "ExecuteFlinkJobSavepoint")
-    world.state.jobs[900].status = "job_running"
+def saved(emulator: Emulator, instance: TaskInstance) -> None:
+    refusing(emulator, "ExecuteFlinkJobSavepoint")
+    emulator.state.jobs[900].status = "job_running"
     dli.DliSavepointFlinkJobsOperator(task_id="x", job_ids=[900], timeout=1).execute(instance.context)
 
 
-def deleted(world: Emulator, instance: TaskInstance) -> None:
-    del world
+def deleted(emulator: Emulator, instance: TaskInstance) -> None:
+    del emulator
     dli.DliDeleteFlinkJobsOperator(task_id="x", job_ids=[900]).execute(instance.context)
 
 
-def awaited_jobs(world: Emulator, instance: TaskInstance) -> None:
-    world.state.jobs[900].status = "job_submit_fail"
+def awaited_jobs(emulator: Emulator, instance: TaskInstance) -> None:
+    emulator.state.jobs[900].status = "job_submit_fail"
     DliFlinkJobSensor(task_id="x", job_ids=[900], poke_interval=0.05, timeout=1).execute(instance.context)
 
 
-def unknown_status(world: Emulator, instance: TaskInstance) -> None:
+def unknown_status(emulator: Emulator, instance: TaskInstance) -> None:
     detail = {"job_id": 900, "name": HOSTILE, "status": HOSTILE, "job_type": HOSTILE}
     body = {"is_success": "true", "message": HOSTILE, "job_detail": detail}
-    world.fault("ShowFlinkJob", "reply", status=200, body=json.dumps(body), times=None)
+    emulator.fault("ShowFlinkJob", "reply", status=200, body=json.dumps(body), times=None)
     DliFlinkJobSensor(task_id="x", job_ids=[900], poke_interval=0.05, timeout=1).execute(instance.context)
 
 
-def awaited_archives(world: Emulator, instance: TaskInstance) -> None:
-    place = f"{world.bucket}/{HOSTILE_XML}.zip"
+def awaited_archives(emulator: Emulator, instance: TaskInstance) -> None:
+    place = f"{emulator.bucket}/{HOSTILE_XML}.zip"
     DliExportArchiveSensor(task_id="x", zip_file=[place], poke_interval=0.05, timeout=0.2).execute(
         instance.context
     )
 
 
-def awaited_in_vain(world: Emulator, instance: TaskInstance) -> None:
-    sensor = DliExportArchiveSensor(task_id="x", zip_file=[f"{world.bucket}/a.zip"], timeout=1)
+def awaited_in_vain(emulator: Emulator, instance: TaskInstance) -> None:
+    sensor = DliExportArchiveSensor(task_id="x", zip_file=[f"{emulator.bucket}/a.zip"], timeout=1)
     sensor.execute_complete(instance.context, {"status": "timeout", "pending": [HOSTILE]})
 
 
-def verified(world: Emulator, instance: TaskInstance) -> None:
+def verified(emulator: Emulator, instance: TaskInstance) -> None:
     dli.DliVerifyFlinkExportOperator(
-        task_id="x", zip_file=[put_zip(world)], expected_jobs=[HOSTILE], report_dir=f"{world.bucket}/reports"
+        task_id="x", zip_file=[put_zip(emulator)], expected_jobs=[HOSTILE], report_dir=f"{emulator.bucket}/reports"
     ).execute(instance.context)
 
 
-def missing_archive(world: Emulator, instance: TaskInstance) -> None:
+def missing_archive(emulator: Emulator, instance: TaskInstance) -> None:
     dli.DliVerifyFlinkExportOperator(
-        task_id="x", zip_file=[f"{world.bucket}/{HOSTILE_XML}.zip"], timeout=0.2, poll_interval=0.05
+        task_id="x", zip_file=[f"{emulator.bucket}/{HOSTILE_XML}.zip"], timeout=0.2, poll_interval=0.05
     ).execute(instance.context)
 
 
-def refused_by_obs(world: Emulator, instance: TaskInstance) -> None:
-    connection = json.loads(world.connection("access_key", retry_budget=0, obs_endpoint=world.dli))
+def refused_by_obs(emulator: Emulator, instance: TaskInstance) -> None:
+    connection = json.loads(emulator.connection("access_key", retry_budget=0, obs_endpoint=emulator.dli))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_CONN_DOOR", json.dumps(connection))
-        world.fault("HeadObject", "error", status=403, code="X", message=HOSTILE_XML, times=None)
-        world.fault("GetObject", "error", status=400, code="X", message=HOSTILE_XML, times=None)
-        world.fault("ListObjects", "error", status=400, code="X", message=HOSTILE_XML, times=None)
+        emulator.fault("HeadObject", "error", status=403, code="X", message=HOSTILE_XML, times=None)
+        emulator.fault("GetObject", "error", status=400, code="X", message=HOSTILE_XML, times=None)
+        emulator.fault("ListObjects", "error", status=400, code="X", message=HOSTILE_XML, times=None)
         try:
             dli.DliVerifyFlinkExportOperator(
-                task_id="x", zip_file=[f"{world.bucket}/a.zip"], dli_conn_id="door", timeout=0
+                task_id="x", zip_file=[f"{emulator.bucket}/a.zip"], dli_conn_id="door", timeout=0
             ).execute(instance.context)
         finally:
-            asyncio.run(fired(ArchivesTrigger([f"{world.bucket}/a.zip"], "door", 0.05, 9e9)))
+            asyncio.run(fired(ArchivesTrigger([f"{emulator.bucket}/a.zip"], "door", 0.05, 9e9)))
 
 
-def imported(world: Emulator, instance: TaskInstance) -> None:
-    place = put_zip(world, "import.zip")
+def imported(emulator: Emulator, instance: TaskInstance) -> None:
+    place = put_zip(emulator, "import.zip")
     row = {"old_job_id": 900, "new_job_id": None, "remark": HOSTILE}
     body = {"is_success": "true", "message": HOSTILE, "job_mapping": [row]}
-    world.fault("ImportFlinkJobs", "reply", status=200, body=json.dumps(body))
+    emulator.fault("ImportFlinkJobs", "reply", status=200, body=json.dumps(body))
     dli.DliImportFlinkJobsOperator(
         task_id="x",
         zip_file=place,
@@ -193,20 +193,20 @@ def imported(world: Emulator, instance: TaskInstance) -> None:
     ).execute(instance.context)
 
 
-def compared(world: Emulator, instance: TaskInstance) -> None:
-    scratch = next(each for each in world.state.projects.values() if "scratch" in each.name)
-    job = world.state.add_job(in_project=scratch.project_id, **{**JOB, "queue_name": f"{HOSTILE}2"})
+def compared(emulator: Emulator, instance: TaskInstance) -> None:
+    scratch = next(each for each in emulator.state.projects.values() if "scratch" in each.name)
+    job = emulator.state.add_job(in_project=scratch.project_id, **{**JOB, "queue_name": f"{HOSTILE}2"})
     dli.DliCompareFlinkJobsOperator(
         task_id="x",
         job_mapping={900: job.job_id},
         source_conn_id="dli_default",
         dli_conn_id="dli_scratch",
-        report_dir=f"{world.bucket}/reports",
+        report_dir=f"{emulator.bucket}/reports",
     ).execute(instance.context)
 
 
-def promoted(world: Emulator, instance: TaskInstance) -> None:
-    del world
+def promoted(emulator: Emulator, instance: TaskInstance) -> None:
+    del emulator
     given: dict[str, Any] = {"source_conn_id": "dli_default", "dli_conn_id": "dli_scratch"}
     dli.DliPromoteFlinkJobsOperator(task_id="x", job_ids=[900], plan_only=True, **given).execute(instance.context)
     dli.DliPromoteFlinkJobsOperator(
@@ -222,25 +222,25 @@ async def fired(trigger: Any) -> Any:
     return None
 
 
-def triggered(world: Emulator, instance: TaskInstance) -> None:
+def triggered(emulator: Emulator, instance: TaskInstance) -> None:
     del instance
-    world.fault("ShowFlinkJob", "error", status=400, code=HOSTILE, message=HOSTILE, times=None)
+    emulator.fault("ShowFlinkJob", "error", status=400, code=HOSTILE, message=HOSTILE, times=None)
     trigger = FlinkJobsTrigger([900], "running", dli_conn_id="dli_default", poll_interval=0.05, deadline=9e9)
     raise RuntimeError(asyncio.run(fired(trigger))["message"])
 
 
-def the_button(world: Emulator, instance: TaskInstance) -> None:
+def the_button(emulator: Emulator, instance: TaskInstance) -> None:
     del instance
     works, message = DliHook().test_connection()
     assert works, message
-    refusing(world, "ListFlinkJobs")
+    refusing(emulator, "ListFlinkJobs")
     works, message = DliHook().test_connection()
     assert not works
     assert is_clean(message)
     raise RuntimeError(message)
 
 
-def connected(world: Emulator, instance: TaskInstance) -> None:
+def connected(emulator: Emulator, instance: TaskInstance) -> None:
     del instance
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_CONN_BAD", json.dumps({"conn_type": "dli", "extra": {HOSTILE: HOSTILE}}))
@@ -254,7 +254,7 @@ def connected(world: Emulator, instance: TaskInstance) -> None:
             "bucket",
             "ca_bundle",
         ):
-            patch.setenv("AIRFLOW_CONN_WRONG", world.connection("access_key", agency=False, **{name: HOSTILE}))
+            patch.setenv("AIRFLOW_CONN_WRONG", emulator.connection("access_key", agency=False, **{name: HOSTILE}))
             works, message = DliHook("wrong").test_connection()
             assert not works
             assert is_clean(message)
@@ -262,9 +262,9 @@ def connected(world: Emulator, instance: TaskInstance) -> None:
         _ = DliHook("bad").account
 
 
-def filesystem(world: Emulator, instance: TaskInstance) -> None:
+def filesystem(emulator: Emulator, instance: TaskInstance) -> None:
     del instance
-    ObsFileSystem("dli_default").info(f"{world.bucket}/{HOSTILE_XML}/{HOSTILE_XML}")
+    ObsFileSystem("dli_default").info(f"{emulator.bucket}/{HOSTILE_XML}/{HOSTILE_XML}")
 
 
 EVERYTHING: list[Callable[[Emulator, TaskInstance], None]] = [
@@ -303,7 +303,7 @@ _SUCCEEDING = {"listed", "selected", "stopped", "deleted"}
 @pytest.mark.slow
 @pytest.mark.parametrize("act", EVERYTHING, ids=lambda act: act.__name__)
 def test_nothing_that_is_read_is_forged(
-    world: Emulator,
+    emulator: Emulator,
     act: Callable[[Emulator, TaskInstance], None],
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
@@ -313,7 +313,7 @@ def test_nothing_that_is_read_is_forged(
     instance = TaskInstance()
     failure: BaseException | None = None
     try:
-        act(world, instance)
+        act(emulator, instance)
     except Exception as error:  # noqa: BLE001 -- whatever it is, people read it
         failure = error
     assert (failure is None) == (act.__name__ in _SUCCEEDING) or act is archives_of_others, failure
@@ -328,14 +328,16 @@ def test_nothing_that_is_read_is_forged(
         assert is_clean_output(str(instance.pushed.get(name)))
     if place := instance.pushed.get("report_file"):
         bucket, _, key = place.partition("/")
-        assert is_clean_output(world.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode())
+        assert is_clean_output(emulator.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode())
 
 
-def test_the_command_line_of_archives(world: Emulator, tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_of_archives(
+    emulator: Emulator, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Names of entries and of files."""
     file = tmp_path / f"{HOSTILE}.zip"
-    key = put_zip(world).partition("/")[2]
-    file.write_bytes(world.s3.get_object(Bucket=world.bucket, Key=key)["Body"].read())
+    key = put_zip(emulator).partition("/")[2]
+    file.write_bytes(emulator.s3.get_object(Bucket=emulator.bucket, Key=key)["Body"].read())
     assert archive_cli([str(file), str(tmp_path / f"{HOSTILE}2"), "--expect", HOSTILE]) == 2
     assert archive_cli([str(file), "--json"]) == 1
     written = capsys.readouterr()
@@ -356,14 +358,14 @@ with DAG("hostile", start_date=datetime(2026, 1, 1), schedule=None):
 
 
 def test_the_logs_of_a_whole_airflow_are_not_forged(
-    world: Emulator, airflow_environ: dict[str, str], tmp_path: Path
+    emulator: Emulator, airflow_environ: dict[str, str], tmp_path: Path
 ) -> None:
     """A task that succeeds and one that fails, as Airflow runs them and logs them."""
-    refusing(world, "ExportFlinkJobs")
-    (tmp_path / "hostile.py").write_text(DAG.replace("{bucket}", world.bucket))
+    refusing(emulator, "ExportFlinkJobs")
+    (tmp_path / "hostile.py").write_text(DAG.replace("{bucket}", emulator.bucket))
     environment = airflow_environ | {
         "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path),
-        "AIRFLOW_CONN_DLI_DEFAULT": world.connection("access_key", retry_budget=0),
+        "AIRFLOW_CONN_DLI_DEFAULT": emulator.connection("access_key", retry_budget=0),
     }
     command = [str(Path(sys.executable).parent / "airflow"), "dags", "test", "hostile"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

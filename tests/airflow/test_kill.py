@@ -31,7 +31,7 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator with a job that stays on its way once it is started."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
     dli_emulator.fault("BatchRunFlinkJobs", "statuses", path=["job_submitting"])
@@ -43,14 +43,14 @@ def run(**parameters: Any) -> DliRunFlinkJobsOperator:
     return DliRunFlinkJobsOperator(task_id="run", **given)
 
 
-def requests(world: Emulator, operation: str) -> int:
-    return sum(request.operation == operation for request in world.requests)
+def requests(emulator: Emulator, operation: str) -> int:
+    return sum(request.operation == operation for request in emulator.requests)
 
 
 @both_modes
 @pytest.mark.parametrize("stops", [True, "true", False])
 def test_jobs_are_stopped_only_with_stop_on_kill(
-    world: Emulator, capfd: pytest.CaptureFixture[str], stops: bool | str, deferrable: bool
+    emulator: Emulator, capfd: pytest.CaptureFixture[str], stops: bool | str, deferrable: bool
 ) -> None:
     """Those that this task has started, and no other; either way the log names them."""
     operator = run(stop_on_kill=stops, deferrable=deferrable)
@@ -62,21 +62,21 @@ def test_jobs_are_stopped_only_with_stop_on_kill(
     else:
         operator.on_kill()
     logged = "".join(capfd.readouterr())
-    assert requests(world, "BatchStopFlinkJobs") == bool(stops)
+    assert requests(emulator, "BatchStopFlinkJobs") == bool(stops)
     expected = "Job 100 was requested to stop" if stops else "requests for job 100 go on in DLI"
     assert expected in logged
-    assert world.state.jobs[103].status == "job_running"
+    assert emulator.state.jobs[103].status == "job_running"
 
 
 @both_modes
 def test_a_kill_raises_nothing_and_ends_soon(
-    world: Emulator, capfd: pytest.CaptureFixture[str], deferrable: bool
+    emulator: Emulator, capfd: pytest.CaptureFixture[str], deferrable: bool
 ) -> None:
     """Whatever the service responds."""
     operator = run(stop_on_kill=True, deferrable=deferrable)
     with pytest.raises(TaskDeferred if deferrable else DliException) as ended:
         operator.execute(TaskInstance().context)
-    world.fault("BatchStopFlinkJobs", "error", code="DLI.15002", message="not now")
+    emulator.fault("BatchStopFlinkJobs", "error", code="DLI.15002", message="not now")
     if isinstance(ended.value, TaskDeferred):
         asyncio.run(FlinkJobsTrigger(**ended.value.trigger.serialize()[1]).on_kill())
     else:
@@ -85,7 +85,7 @@ def test_a_kill_raises_nothing_and_ends_soon(
 
 
 def test_an_execution_timeout_on_the_triggerer_is_a_kill(
-    world: Emulator, capfd: pytest.CaptureFixture[str]
+    emulator: Emulator, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """As on a worker; the new process has the jobs from the event."""
     limited: dict[str, Any] = {"deferrable": True, "execution_timeout": timedelta(seconds=5)}
@@ -94,7 +94,7 @@ def test_an_execution_timeout_on_the_triggerer_is_a_kill(
     event["tracker"] = {**tracker, "baseline": {"100": ["job_init", None, None]}}
     with pytest.raises(DliException, match="execution_timeout of 0:00:05 is over"):
         run(stop_on_kill=True, **limited).resume_execution("execute_complete", {"event": event}, {})
-    assert requests(world, "BatchStopFlinkJobs") == 1
+    assert requests(emulator, "BatchStopFlinkJobs") == 1
     stop = DliStopFlinkJobsOperator(task_id="stop", job_ids=[100], **limited)
     with pytest.raises(DliException, match="execution_timeout of 0:00:05 is over"):
         stop.resume_execution("execute_complete", {"event": event}, {})

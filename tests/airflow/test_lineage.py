@@ -18,7 +18,7 @@ from tests.airflow.airflow_process import AirflowProcess, until
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
     return dli_emulator
 
@@ -96,10 +96,10 @@ def test_lineage_of_a_deferred_verification(airflow_process: AirflowProcess, dli
     assert all(each["description"] for each in assertions)
 
 
-def test_a_partial_export_reports_exported_and_failed_jobs(world: Emulator) -> None:
+def test_a_partial_export_reports_exported_and_failed_jobs(emulator: Emulator) -> None:
     """Ids of both kinds are in the run facet."""
     operator = DliExportFlinkJobsOperator(
-        task_id="export", obs_dir=world.bucket, job_selected=[100, 999999], batch_size=1, allow_partial=True
+        task_id="export", obs_dir=emulator.bucket, job_selected=[100, 999999], batch_size=1, allow_partial=True
     )
     operator.execute({})
     assert operator.lineage
@@ -107,9 +107,9 @@ def test_a_partial_export_reports_exported_and_failed_jobs(world: Emulator) -> N
     assert (operator.lineage.facts["jobIds"], operator.lineage.facts["failedJobIds"]) == ([100], [999999])
 
 
-def test_a_task_that_failed_before_reading_has_no_lineage(world: Emulator) -> None:
+def test_a_task_that_failed_before_reading_has_no_lineage(emulator: Emulator) -> None:
     """And no error for that."""
-    world.fault("ExportFlinkJobs", "error", status=403, code="DLI.0003")
+    emulator.fault("ExportFlinkJobs", "error", status=403, code="DLI.0003")
     operator = DliVerifyFlinkExportOperator(task_id="verify", zip_file="no-such-bucket/a.zip", timeout=0)
     with pytest.raises(Exception, match="no bucket"):
         operator.execute({})

@@ -28,7 +28,7 @@ def verify(zip_file: Any, **parameters: Any) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def world(dli_emulator: Any, reconnect: Any) -> Any:
+def emulator(dli_emulator: Any, reconnect: Any) -> Any:
     """Return the emulator, with its connection in the environment; it sends each request once."""
     reconnect(retry_budget=0)
     return dli_emulator
@@ -48,13 +48,13 @@ def reconnect(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return change
 
 
-def test_export_all_then_verify(world: Any) -> None:
+def test_export_all_then_verify(emulator: Any) -> None:
     """The main job, with a bare context: the archive is there and whole, and holds all jobs."""
-    archives = export(obs_dir=f"obs://{world.bucket}/nightly/")
+    archives = export(obs_dir=f"obs://{emulator.bucket}/nightly/")
     assert len(archives) == 1
-    assert archives[0].startswith(f"{world.bucket}/nightly/aggregate_")
+    assert archives[0].startswith(f"{emulator.bucket}/nightly/aggregate_")
     (report,) = verify(archives)
-    stored = world.s3.head_object(Bucket=report["bucket"], Key=report["key"])
+    stored = emulator.s3.head_object(Bucket=report["bucket"], Key=report["key"])
     assert report["verified"]
     assert report["zip_file"] == archives[0]
     assert report["size"] == stored["ContentLength"]
@@ -65,10 +65,10 @@ def test_export_all_then_verify(world: Any) -> None:
 
 
 @pytest.mark.slow
-def test_xcom_has_the_list_twice_and_the_reports(world: Any) -> None:
+def test_xcom_has_the_list_twice_and_the_reports(emulator: Any) -> None:
     """return_value for .output, zip_file for the key; each is plain JSON."""
     instance = TaskInstance()
-    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket, job_selected="100, 101")
+    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=emulator.bucket, job_selected="100, 101")
     archives = operator.execute(instance.context)
     batch = {"job_ids": [100, 101], "zip_file": archives, "failed": [], "error": None}
     del instance.pushed["dli_console"]  # what the links of the task are made of
@@ -77,20 +77,20 @@ def test_xcom_has_the_list_twice_and_the_reports(world: Any) -> None:
     assert instance.pushed["return_value"][0]["entries"] == 2
 
 
-def test_nothing_is_pushed_with_do_xcom_push_false(world: Any) -> None:
+def test_nothing_is_pushed_with_do_xcom_push_false(emulator: Any) -> None:
     """Under the own keys of the operator neither."""
     instance = TaskInstance()
-    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket, do_xcom_push=False)
+    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=emulator.bucket, do_xcom_push=False)
     operator.execute(instance.context)
     assert instance.pushed == {}
 
 
 @pytest.mark.parametrize("job_selected", [[101, 103], "101, 103", ["101", "103"], "[101, 103]"])
-def test_export_selected(world: Any, job_selected: Any) -> None:
+def test_export_selected(emulator: Any, job_selected: Any) -> None:
     """The archive holds just these jobs."""
-    archives = export(obs_dir=world.bucket, job_selected=job_selected, is_selected=True)
+    archives = export(obs_dir=emulator.bucket, job_selected=job_selected, is_selected=True)
     bucket, _, key = archives[0].partition("/")
-    body = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    body = emulator.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         assert sorted(archive.namelist()) == ["101.json", "103.json"]
 
@@ -113,23 +113,23 @@ def test_export_selected(world: Any, job_selected: Any) -> None:
     ],
 )
 def test_a_wrong_parameter_is_refused_before_anything_is_sent(
-    world: Any, parameters: dict[str, Any], reason: str
+    emulator: Any, parameters: dict[str, Any], reason: str
 ) -> None:
     """In one line that names the field; no retry is spent."""
     with pytest.raises(DliFailException, match=reason) as caught:
-        export(**{"obs_dir": world.bucket, **parameters})
+        export(**{"obs_dir": emulator.bucket, **parameters})
     assert isinstance(caught.value, AirflowFailException)
     assert "\n" not in str(caught.value)
-    assert len(world.requests) == 0
+    assert len(emulator.requests) == 0
 
 
-def test_a_selection_that_rendered_to_none_is_not_all_jobs(world: Any) -> None:
+def test_a_selection_that_rendered_to_none_is_not_all_jobs(emulator: Any) -> None:
     """A template or XCom that gave nothing must not export everything."""
-    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket, job_selected="{{ nothing }}")
+    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=emulator.bucket, job_selected="{{ nothing }}")
     operator.job_selected = None  # what native rendering of an unset value leaves
     with pytest.raises(DliFailException, match=r"^job_selected: was given and is None"):
         operator.execute({})
-    assert len(world.requests) == 0
+    assert len(emulator.requests) == 0
 
 
 @pytest.mark.slow
@@ -144,35 +144,35 @@ def test_a_selection_that_rendered_to_none_is_not_all_jobs(world: Any) -> None:
     ],
 )
 def test_a_wrong_connection_is_refused_before_anything_is_sent(
-    world: Any, reconnect: Any, extras: dict[str, Any], reason: str
+    emulator: Any, reconnect: Any, extras: dict[str, Any], reason: str
 ) -> None:
     """By the connection's id and the field."""
     reconnect(**extras)
     with pytest.raises(DliFailException, match=reason):
-        export(obs_dir=world.bucket)
-    assert len(world.requests) == 0
+        export(obs_dir=emulator.bucket)
+    assert len(emulator.requests) == 0
 
 
-def test_a_wrong_secret_is_sent_once(world: Any, reconnect: Any) -> None:
+def test_a_wrong_secret_is_sent_once(emulator: Any, reconnect: Any) -> None:
     """Repeating it would lock the key."""
     reconnect(password="wrong")
     with pytest.raises(DliFailException, match=r"ListObjects: HTTP 403 SignatureDoesNotMatch: .*secret key"):
-        export(obs_dir=world.bucket)
-    assert len(world.requests) == 0
+        export(obs_dir=emulator.bucket)
+    assert len(emulator.requests) == 0
 
 
-def test_a_wrong_secret_for_obs(world: Any, reconnect: Any) -> None:
+def test_a_wrong_secret_for_obs(emulator: Any, reconnect: Any) -> None:
     """The same keys serve OBS, and it checks them too."""
-    archives = export(obs_dir=world.bucket)
+    archives = export(obs_dir=emulator.bucket)
     reconnect(password="wrong")
     with pytest.raises(DliFailException, match=r"HTTP 403 SignatureDoesNotMatch"):
         verify(archives)
 
 
-def test_an_unknown_job_is_named_by_the_service(world: Any) -> None:
+def test_an_unknown_job_is_named_by_the_service(emulator: Any) -> None:
     """Its code and its words arrive."""
     with pytest.raises(DliFailException, match=r"ExportFlinkJobs: HTTP 400 DLI\.\d+: .*999"):
-        export(obs_dir=world.bucket, job_selected=[999])
+        export(obs_dir=emulator.bucket, job_selected=[999])
 
 
 @pytest.mark.parametrize(
@@ -184,22 +184,22 @@ def test_an_unknown_job_is_named_by_the_service(world: Any) -> None:
     ],
 )
 def test_a_success_without_an_archive_fails_the_task(
-    world: Any, kind: str, failure: type[DliException], reason: str
+    emulator: Any, kind: str, failure: type[DliException], reason: str
 ) -> None:
     """Status 200 alone is not success."""
-    world.fault("ExportFlinkJobs", kind)
+    emulator.fault("ExportFlinkJobs", kind)
     with pytest.raises(failure, match=reason) as caught:
-        export(obs_dir=world.bucket, reconcile_timeout=0)
+        export(obs_dir=emulator.bucket, reconcile_timeout=0)
     assert type(caught.value) is failure
     assert "\n" not in str(caught.value)
 
 
-def test_a_page_of_a_load_balancer_fails_the_task(world: Any) -> None:
+def test_a_page_of_a_load_balancer_fails_the_task(emulator: Any) -> None:
     """Three requests, with a check of OBS between them; the message quotes the page."""
-    world.fault("ExportFlinkJobs", "html", times=None)
+    emulator.fault("ExportFlinkJobs", "html", times=None)
     with pytest.raises(DliException, match=r"ExportFlinkJobs: HTTP 502: .*Bad Gateway"):
-        export(obs_dir=world.bucket, reconcile_timeout=0)
-    assert len(world.requests) == 3
+        export(obs_dir=emulator.bucket, reconcile_timeout=0)
+    assert len(emulator.requests) == 3
 
 
 @pytest.mark.parametrize(
@@ -211,11 +211,11 @@ def test_a_page_of_a_load_balancer_fails_the_task(world: Any) -> None:
     ],
 )
 def test_a_damaged_archive_fails_the_verification(
-    world: Any, kind: str, failure: type[DliException], reason: str
+    emulator: Any, kind: str, failure: type[DliException], reason: str
 ) -> None:
     """The export succeeded; the verification fails. The report goes to XCom all the same."""
-    world.fault("ExportFlinkJobs", kind)
-    archives = export(obs_dir=world.bucket)
+    emulator.fault("ExportFlinkJobs", kind)
+    archives = export(obs_dir=emulator.bucket)
     instance = TaskInstance()
     operator = DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives, timeout=0)
     with pytest.raises(DliException, match=reason) as caught:
@@ -227,12 +227,12 @@ def test_a_damaged_archive_fails_the_verification(
     assert report["findings"]
 
 
-def test_every_defect_of_every_archive_is_listed(world: Any) -> None:
+def test_every_defect_of_every_archive_is_listed(emulator: Any) -> None:
     """In one message."""
-    good = export(obs_dir=world.bucket)
-    world.fault("ExportFlinkJobs", "archive_flipped")
-    flipped = export(obs_dir=world.bucket)
-    missing = f"{world.bucket}/no-such.zip"
+    good = export(obs_dir=emulator.bucket)
+    emulator.fault("ExportFlinkJobs", "archive_flipped")
+    flipped = export(obs_dir=emulator.bucket)
+    missing = f"{emulator.bucket}/no-such.zip"
     with pytest.raises(DliFailException) as caught:
         verify([*good, *flipped, missing])
     message = str(caught.value)
@@ -242,25 +242,25 @@ def test_every_defect_of_every_archive_is_listed(world: Any) -> None:
     assert "no-such.zip: missing" in message
 
 
-def test_an_archive_that_comes_late_is_waited_for(world: Any) -> None:
+def test_an_archive_that_comes_late_is_waited_for(emulator: Any) -> None:
     """The task succeeds once it is there."""
-    archives = export(obs_dir=world.bucket)
+    archives = export(obs_dir=emulator.bucket)
     bucket, _, key = archives[0].partition("/")
-    body = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    Timer(0.3, lambda: world.s3.put_object(Bucket=bucket, Key="late.zip", Body=body)).start()
+    body = emulator.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    Timer(0.3, lambda: emulator.s3.put_object(Bucket=bucket, Key="late.zip", Body=body)).start()
     (report,) = verify(f"{bucket}/late.zip", timeout=120)
     assert report["verified"]
 
 
-def test_waiting_ends(world: Any) -> None:
+def test_waiting_ends(emulator: Any) -> None:
     """After the timeout, and soon after it."""
     started = time.monotonic()
     with pytest.raises(DliException, match=r"increase the timeout"):
-        verify(f"{world.bucket}/never.zip", timeout=0.5)
+        verify(f"{emulator.bucket}/never.zip", timeout=0.5)
     assert 0.5 <= time.monotonic() - started < 60
 
 
-@pytest.mark.usefixtures("world")
+@pytest.mark.usefixtures("emulator")
 def test_a_missing_bucket_is_not_waited_for() -> None:
     """It will not appear by itself."""
     with pytest.raises(DliFailException, match=r"NoSuchBucket: there is no bucket 'no-such-bucket'"):
@@ -268,36 +268,36 @@ def test_a_missing_bucket_is_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize("zip_file", [[], "", "bucket", [3], "s3://bucket/a.zip"])
-def test_verifying_nothing_fails(world: Any, zip_file: Any) -> None:
+def test_verifying_nothing_fails(emulator: Any, zip_file: Any) -> None:
     """Named by its field, before anything is sent."""
     with pytest.raises(DliFailException, match=r"^zip_file: "):
         verify(zip_file)
-    assert len(world.requests) == 0
+    assert len(emulator.requests) == 0
 
 
-def test_an_object_that_is_not_an_archive_fails_the_verification(world: Any) -> None:
+def test_an_object_that_is_not_an_archive_fails_the_verification(emulator: Any) -> None:
     """An object of the right name proves nothing."""
-    world.s3.put_object(Bucket=world.bucket, Key="page.zip", Body=b"<html>no zip</html>")
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="page.zip", Body=b"<html>no zip</html>")
     with pytest.raises(DliFailException, match=r"page\.zip: \S+"):
-        verify(f"{world.bucket}/page.zip")
+        verify(f"{emulator.bucket}/page.zip")
 
 
-def test_the_connection_test_tries_the_bucket_too(world: Any, reconnect: Any) -> None:
+def test_the_connection_test_tries_the_bucket_too(emulator: Any, reconnect: Any) -> None:
     """In one line: what is permitted, and what is not."""
-    reconnect(bucket=world.bucket)
+    reconnect(bucket=emulator.bucket)
     works, message = DliHook().test_connection()
     assert works
-    assert message.endswith(f"26 Flink jobs may be listed, and bucket {world.bucket} may be read.")
+    assert message.endswith(f"26 Flink jobs may be listed, and bucket {emulator.bucket} may be read.")
     reconnect(bucket="no-such-bucket")
     works, message = DliHook().test_connection()
     assert not works
     assert "26 Flink jobs may be listed, but bucket no-such-bucket may not be read: " in message
 
 
-def test_a_wrong_clock_is_reported_with_both_times(world: Any) -> None:
+def test_a_wrong_clock_is_reported_with_both_times(emulator: Any) -> None:
     """So that it is clear which machine is wrong."""
-    world.fault("ExportFlinkJobs", "skewed_clock")
+    emulator.fault("ExportFlinkJobs", "skewed_clock")
     with pytest.raises(
         DliFailException, match=r"APIGW\.0303: .*clock shows .* UTC, the service's .* UTC: 1(199|20[0-9]) s"
     ):
-        export(obs_dir=world.bucket)
+        export(obs_dir=emulator.bucket)

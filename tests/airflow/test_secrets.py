@@ -77,14 +77,14 @@ def written(home: Path) -> Iterator[tuple[str, bytes]]:
 
 def secrets_of(emulator: Any) -> dict[str, str]:
     """Return every secret of the emulator's state, by what it is."""
-    keys, world = emulator.state.keys, emulator.state
+    keys, state = emulator.state.keys, emulator.state
     found = {"password": PASSWORD}
     for key in keys.access_keys.values():
         found[f"secret key of {key.access_key}"] = key.secret_key
         if key.security_token:
             found[f"security token of {key.access_key}"] = key.security_token
     found |= {f"token {number}": token for number, token in enumerate(keys.tokens)}
-    return found | {f"metadata session {number}": token for number, token in enumerate(world.metadata_tokens)}
+    return found | {f"metadata session {number}": token for number, token in enumerate(state.metadata_tokens)}
 
 
 def connections(emulator: Any) -> dict[str, str]:

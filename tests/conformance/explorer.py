@@ -106,13 +106,13 @@ class Steps:
 
     def _refresh(self) -> None:
         """Reset the state, with templates, an archive and a session that requests may name."""
-        emulator, world = self._emulator, self._emulator.state
+        emulator, state = self._emulator, self._emulator.state
         emulator.reset()
-        home = world.projects[world.identity.project_id]
+        home = state.projects[state.identity.project_id]
         for number in TEMPLATES:
             home.templates[number] = Template(number, f"template {number}", "", "select 1", "flink_sql_job", 1)
-        world.metadata_tokens[SESSION] = ends = world.clock() + 3600
-        world.keys.tokens[SESSION] = Token(SESSION, world.keys.users[world.identity.user], 0.0, ends)
+        state.metadata_tokens[SESSION] = ends = state.clock() + 3600
+        state.keys.tokens[SESSION] = Token(SESSION, state.keys.users[state.identity.user], 0.0, ends)
         emulator.s3.put_object(Bucket=emulator.bucket, Key=ARCHIVE, Body=archive_of([home.jobs[100]], 1.6e9))
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from environment import ROOT, airflow_environment
 from standalone import standalone
-from world import ROOT, airflow_environment
 
 from tests.airflow.airflow_process import AirflowProcess, until
 

@@ -28,10 +28,10 @@ def verified(archives: list[str], bucket: str, instance: TaskInstance) -> None:
     )
 
 
-def read(world: Any, instance: TaskInstance) -> str:
+def read(emulator: Any, instance: TaskInstance) -> str:
     """Read the report that a task wrote."""
     bucket, _, key = instance.pushed["report_file"].partition("/")
-    html: bytes = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    html: bytes = emulator.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     return html.decode()
 
 

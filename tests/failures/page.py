@@ -53,11 +53,11 @@ def messages_on_page() -> dict[str, str]:
 def main() -> None:
     """Produce every failure, and write the page."""
     messages = {}
-    with Emulator() as world:
+    with Emulator() as emulator:
         for name, scenario in SCENARIOS.items():
-            world.reset()
-            with connected(scenario.connections(world)):
-                scenario.set_up(world)
+            emulator.reset()
+            with connected(scenario.connections(emulator)):
+                scenario.set_up(emulator)
                 messages[name] = message_of(name)
     PAGE.write_text(page(messages), encoding="utf-8")
 

@@ -15,23 +15,23 @@ from dli_emulator import Emulator
 from tests.failures.dags.failures import BUCKET, MAKE
 
 
-def _nothing(world: Emulator) -> None:
-    del world
+def _nothing(emulator: Emulator) -> None:
+    del emulator
 
 
-def _damage(world: Emulator) -> None:
+def _damage(emulator: Emulator) -> None:
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as made:
         made.writestr("orders.json", json.dumps({"sql": "select 1;" * 50}))
     damaged = bytearray(body.getvalue())
     damaged[60] ^= 1
-    world.s3.put_object(Bucket=BUCKET, Key="flink/damaged.zip", Body=bytes(damaged))
+    emulator.s3.put_object(Bucket=BUCKET, Key="flink/damaged.zip", Body=bytes(damaged))
 
 
-def _export(world: Emulator) -> None:
+def _export(emulator: Emulator) -> None:
     """Put an archive where the import expects it; its jobs still exist."""
     (made,) = DliHook("dli_default").export_flink_jobs(f"{BUCKET}/first", [100, 101]).zip_file
-    world.s3.copy_object(
+    emulator.s3.copy_object(
         Bucket=BUCKET, Key="flink/again.zip", CopySource={"Bucket": BUCKET, "Key": made.partition("/")[2]}
     )
 
@@ -57,9 +57,9 @@ class Scenario:
     prepare: Callable[[Emulator], None] = _nothing
     retried: bool = False
 
-    def connections(self, world: Emulator) -> dict[str, str]:
+    def connections(self, emulator: Emulator) -> dict[str, str]:
         """Return the connections that must be there, as JSON."""
-        given = world.connection(retry_budget=0)
+        given = emulator.connection(retry_budget=0)
         if self.conn_id is None:
             return {"dli_default": given}
         fields = json.loads(given)
@@ -67,12 +67,12 @@ class Scenario:
             (fields if name in fields else fields["extra"])[name] = value
         return {"dli_default": given, self.conn_id: json.dumps(fields)}
 
-    def set_up(self, world: Emulator) -> None:
+    def set_up(self, emulator: Emulator) -> None:
         """Prepare the emulator; the connections must be there already."""
-        self.prepare(world)
+        self.prepare(emulator)
         if self.fault:
             operation, kind, parameters = self.fault
-            world.fault(operation, kind, times=None, **parameters)
+            emulator.fault(operation, kind, times=None, **parameters)
 
 
 SCENARIOS: dict[str, Scenario] = {

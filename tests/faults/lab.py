@@ -136,11 +136,11 @@ def _prepare(lab: Lab, task: Task, kind: Kind) -> None:
     for proxy in (lab.dli, lab.obs):
         proxy.clear()
         proxy.secrets.clear()
-    world = lab.emulator.state
-    world.reset()
-    world.settings.step_seconds = 0.0
-    world.add_project("cn-north-4_scratch", "scratch")
-    world.jobs[OTHER].status = "job_running"
+    state = lab.emulator.state
+    state.reset()
+    state.settings.step_seconds = 0.0
+    state.add_project("cn-north-4_scratch", "scratch")
+    state.jobs[OTHER].status = "job_running"
 
 
 def _connections(lab: Lab, kind: Kind | None) -> dict[str, str]:

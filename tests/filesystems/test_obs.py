@@ -16,7 +16,7 @@ from dli_emulator import Emulator
 
 
 @pytest.fixture
-def world(each_store: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(each_store: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return it, clean and connected, under two names."""
     for name in ("DLI_DEFAULT", "OTHER"):
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", each_store.airflow_conn)
@@ -27,9 +27,9 @@ def world(each_store: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 @pytest.fixture
-def home(world: Emulator, request: pytest.FixtureRequest) -> Any:
+def home(emulator: Emulator, request: pytest.FixtureRequest) -> Any:
     """Return a directory of the bucket, as a task would name it; another one for each test."""
-    return ObjectStoragePath(f"obs://{world.bucket}/{request.function.__name__}")
+    return ObjectStoragePath(f"obs://{emulator.bucket}/{request.function.__name__}")
 
 
 @pytest.mark.slow
@@ -42,15 +42,17 @@ def test_airflow_knows_the_scheme(home: Any) -> None:
     assert get_fs("other").hook.dli_conn_id == "other"
 
 
-def test_what_is_written_is_read(home: Any, world: Emulator) -> None:
+def test_what_is_written_is_read(home: Any, emulator: Emulator) -> None:
     """Text and bytes, small and large; the connection may be in the path."""
     (home / "a.txt").write_text("作业 1")
     assert (home / "a.txt").read_text() == "作业 1"
     large = bytes(range(256)) * 80_000
     (home / "large.bin").write_bytes(large)
-    other = ObjectStoragePath(f"obs://other@{world.bucket}/{home.name}/large.bin")
+    other = ObjectStoragePath(f"obs://other@{emulator.bucket}/{home.name}/large.bin")
     assert other.read_bytes() == large
-    assert world.s3.head_object(Bucket=world.bucket, Key=f"{home.name}/large.bin")["ContentLength"] == len(large)
+    assert emulator.s3.head_object(Bucket=emulator.bucket, Key=f"{home.name}/large.bin")["ContentLength"] == len(
+        large
+    )
 
 
 @pytest.mark.slow
@@ -63,21 +65,23 @@ def test_an_archive_is_read_in_ranges(home: Any) -> None:
         assert archive.read("100.json") == b'{"job_id": 100}'
 
 
-def test_directories_are_listed(home: Any, world: Emulator) -> None:
+def test_directories_are_listed(home: Any, emulator: Emulator) -> None:
     """Objects, and what their keys have in common."""
     for key in ("a.zip", "b.zip", "2026/c.zip", "2026/d/e.zip"):
         (home / key).write_bytes(b"x")
     assert sorted(path.name for path in home.iterdir()) == ["2026", "a.zip", "b.zip"]
     assert sorted(path.name for path in (home / "2026").iterdir()) == ["c.zip", "d"]
-    assert home.name in [path.name for path in ObjectStoragePath(f"obs://{world.bucket}").iterdir()]
-    found = home.fs.find(f"{world.bucket}/{home.name}")
+    assert home.name in [path.name for path in ObjectStoragePath(f"obs://{emulator.bucket}").iterdir()]
+    found = home.fs.find(f"{emulator.bucket}/{home.name}")
     assert sorted(found) == [
-        f"{world.bucket}/{home.name}/{key}" for key in ("2026/c.zip", "2026/d/e.zip", "a.zip", "b.zip")
+        f"{emulator.bucket}/{home.name}/{key}" for key in ("2026/c.zip", "2026/d/e.zip", "a.zip", "b.zip")
     ]
-    assert home.fs.ls(f"{world.bucket}/{home.name}/a.zip", detail=False) == [f"{world.bucket}/{home.name}/a.zip"]
+    assert home.fs.ls(f"{emulator.bucket}/{home.name}/a.zip", detail=False) == [
+        f"{emulator.bucket}/{home.name}/a.zip"
+    ]
 
 
-def test_objects_and_directories_have_details(home: Any, world: Emulator) -> None:
+def test_objects_and_directories_have_details(home: Any, emulator: Emulator) -> None:
     """Kind, size, time and what changes with them."""
     before = datetime.now(UTC)
     (home / "a.zip").write_bytes(b"12345")
@@ -85,10 +89,10 @@ def test_objects_and_directories_have_details(home: Any, world: Emulator) -> Non
     assert (path.exists(), path.is_file(), path.is_dir(), path.stat().st_size) == (True, True, False, 5)
     assert (home.exists(), home.is_file(), home.is_dir()) == (True, False, True)
     assert not (home / "none").exists()
-    assert abs((home.fs.modified(f"{world.bucket}/{home.name}/a.zip") - before).total_seconds()) < 60
-    key = home.fs.ukey(f"{world.bucket}/{home.name}/a.zip")
+    assert abs((home.fs.modified(f"{emulator.bucket}/{home.name}/a.zip") - before).total_seconds()) < 60
+    key = home.fs.ukey(f"{emulator.bucket}/{home.name}/a.zip")
     path.write_bytes(b"54321")
-    assert home.fs.ukey(f"{world.bucket}/{home.name}/a.zip") != key
+    assert home.fs.ukey(f"{emulator.bucket}/{home.name}/a.zip") != key
 
 
 @pytest.mark.slow
@@ -161,9 +165,9 @@ def test_directories_are_copied(home: Any) -> None:
 
 
 @pytest.mark.slow
-def test_an_object_that_stands_for_a_directory(home: Any, world: Emulator) -> None:
+def test_an_object_that_stands_for_a_directory(home: Any, emulator: Emulator) -> None:
     """As the console makes one: the directory is there, holds nothing, is copied, and goes when it is removed."""
-    world.s3.put_object(Bucket=world.bucket, Key=f"{home.name}/made/", Body=b"")
+    emulator.s3.put_object(Bucket=emulator.bucket, Key=f"{home.name}/made/", Body=b"")
     made = home / "made"
     assert (made.is_dir(), list(made.iterdir())) == (True, [])
     (made / "a.zip").write_bytes(b"1")
@@ -171,7 +175,7 @@ def test_an_object_that_stands_for_a_directory(home: Any, world: Emulator) -> No
     made.copy(home / "copy", recursive=True)
     assert [path.name for path in (home / "copy").iterdir()] == ["a.zip"]
     home.fs.rm(made.path, recursive=True)
-    assert world.s3.list_objects(Bucket=world.bucket, Prefix=f"{home.name}/made").get("Contents", []) == []
+    assert emulator.s3.list_objects(Bucket=emulator.bucket, Prefix=f"{home.name}/made").get("Contents", []) == []
 
 
 def test_what_is_removed(home: Any) -> None:

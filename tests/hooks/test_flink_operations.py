@@ -47,79 +47,79 @@ def do(request: pytest.FixtureRequest) -> Do:
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
     return dli_emulator
 
 
-def status_of(world: Emulator, job_id: int) -> str:
-    job = world.state.job(job_id)
+def status_of(emulator: Emulator, job_id: int) -> str:
+    job = emulator.state.job(job_id)
     assert job is not None
     return job.status
 
 
-def until(world: Emulator, job_id: int, status: str) -> None:
+def until(emulator: Emulator, job_id: int, status: str) -> None:
     end = time.monotonic() + 120
-    while status_of(world, job_id) != status:
-        assert time.monotonic() < end, status_of(world, job_id)
+    while status_of(emulator, job_id) != status:
+        assert time.monotonic() < end, status_of(emulator, job_id)
         time.sleep(0.01)
 
 
-def exported_and_imported(do: Do, world: Emulator) -> None:
-    (archive,) = do("export_jobs", f"{world.bucket}/a", [100, 101]).zip_file
+def exported_and_imported(do: Do, emulator: Emulator) -> None:
+    (archive,) = do("export_jobs", f"{emulator.bucket}/a", [100, 101]).zip_file
     conflict = do("import_jobs", archive)
     assert [(each.old_job_id, each.new_job_id) for each in conflict.job_mapping] == [(100, None), (101, None)]
     do("delete_job", 100)
     again = do("import_jobs", archive, is_cover=True)
     assert [(each.old_job_id, each.new_job_id) for each in again.job_mapping] == [(100, 126), (101, 101)]
-    assert status_of(world, 126) == "job_init"
+    assert status_of(emulator, 126) == "job_init"
 
 
-def listed(do: Do, world: Emulator) -> None:
+def listed(do: Do, emulator: Emulator) -> None:
     jobs = list(do("list_jobs", user_name="li.na", show_detail=True))
     assert [job.job_id for job in jobs] == [100, 103, 106, 109, 112, 115, 118, 121, 124]
-    assert jobs[0].raw["sql_body"] == world.state.jobs[100].sql_body
+    assert jobs[0].raw["sql_body"] == emulator.state.jobs[100].sql_body
 
 
-def shown(do: Do, world: Emulator) -> None:
+def shown(do: Do, emulator: Emulator) -> None:
     job = do("show_job", 104)
     assert (job.name, job.job_type, job.update_time) == (
-        world.state.jobs[104].name,
+        emulator.state.jobs[104].name,
         "flink_jar_job",
-        world.state.jobs[104].update_time,
+        emulator.state.jobs[104].update_time,
     )
 
 
-def ran(do: Do, world: Emulator) -> None:
-    assert status_of(world, 100) == "job_init"
+def ran(do: Do, emulator: Emulator) -> None:
+    assert status_of(emulator, 100) == "job_init"
     assert do("run_jobs", [100], resume_savepoint=True).message.startswith("The request for submitting")
-    assert status_of(world, 100) == "job_init"
-    until(world, 100, "job_running")
-    assert (world.state.jobs[100].runs, world.state.jobs[100].resumed) == (1, True)
+    assert status_of(emulator, 100) == "job_init"
+    until(emulator, 100, "job_running")
+    assert (emulator.state.jobs[100].runs, emulator.state.jobs[100].resumed) == (1, True)
 
 
-def stopped(do: Do, world: Emulator) -> None:
-    assert status_of(world, 103) == "job_running"
+def stopped(do: Do, emulator: Emulator) -> None:
+    assert status_of(emulator, 103) == "job_running"
     do("stop_jobs", [103], trigger_savepoint=True)
-    until(world, 103, "job_cancel_success")
-    assert world.state.jobs[103].has_savepoint
+    until(emulator, 103, "job_cancel_success")
+    assert emulator.state.jobs[103].has_savepoint
     with pytest.raises(DliFailException, match=r"DLI\.15002: The job 103 is in status job_cancel_success"):
         do("stop_jobs", [103])
 
 
-def deleted(do: Do, world: Emulator) -> None:
+def deleted(do: Do, emulator: Emulator) -> None:
     do("delete_job", 103)
-    assert 103 not in world.state.jobs
+    assert 103 not in emulator.state.jobs
 
 
-def deleted_as_a_batch(do: Do, world: Emulator) -> None:
+def deleted_as_a_batch(do: Do, emulator: Emulator) -> None:
     with pytest.raises(DliFailException, match=r"DLI\.17001: The job 9 does not exist"):
         do("delete_jobs", [100, 9])
     do("delete_jobs", [100, 101])
-    assert sorted(world.state.jobs) == list(range(102, 126))
+    assert sorted(emulator.state.jobs) == list(range(102, 126))
 
 
-def sql_job(do: Do, world: Emulator) -> None:
+def sql_job(do: Do, emulator: Emulator) -> None:
     made = do(
         "create_sql_job",
         "new",
@@ -128,7 +128,7 @@ def sql_job(do: Do, world: Emulator) -> None:
         tags={"a": "b"},
     )
     assert (made.job_id, made.status_name) == (126, "job_init")
-    job = world.state.jobs[126]
+    job = emulator.state.jobs[126]
     assert (job.job_type, job.job_config["checkpoint_mode"]) == ("flink_opensource_sql_job", "at_least_once")
     assert job.tags == {"a": "b"}
     with pytest.raises(DliFailException, match=r"DLI\.0006: .*new already exists"):
@@ -137,9 +137,9 @@ def sql_job(do: Do, world: Emulator) -> None:
     assert (job.name, job.job_config["parallel_number"]) == ("newer", 4)
 
 
-def jar_job(do: Do, world: Emulator) -> None:
+def jar_job(do: Do, emulator: Emulator) -> None:
     made = do("create_jar_job", "new", main_class="a.B", dependency_jars=["obs://b/c.jar"])
-    job = world.state.jobs[made.job_id]
+    job = emulator.state.jobs[made.job_id]
     assert (job.job_type, job.main_class, job.job_config["dependency_jars"]) == (
         "flink_jar_job",
         "a.B",
@@ -149,36 +149,36 @@ def jar_job(do: Do, world: Emulator) -> None:
     assert job.main_class == "a.C"
 
 
-def execution_graph(do: Do, world: Emulator) -> None:
+def execution_graph(do: Do, emulator: Emulator) -> None:
     graph = do("show_execution_graph", 103)
-    assert (graph.name, graph.state, graph.end_time) == (world.state.jobs[103].name, "RUNNING", None)
+    assert (graph.name, graph.state, graph.end_time) == (emulator.state.jobs[103].name, "RUNNING", None)
     with pytest.raises(DliFailException, match=r"DLI\.14001"):
         do("show_execution_graph", 100)
 
 
-def sql_graph(do: Do, world: Emulator) -> None:
-    del world
+def sql_graph(do: Do, emulator: Emulator) -> None:
+    del emulator
     assert do("create_sql_job_graph", 100, "insert into a select 1").stream_graph["nodes"]
     with pytest.raises(DliFailException, match=r"HTTP 200 DLI\.0004: There is no INSERT INTO"):
         do("create_sql_job_graph", 100, "select 1")
 
 
-def savepoint(do: Do, world: Emulator) -> None:
-    assert do("trigger_savepoint", 103, f"{world.bucket}/s").message == "api.msg.deal_savepoint_success"
-    assert status_of(world, 103) == "job_savepointing"
-    until(world, 103, "job_running")
-    assert world.state.jobs[103].savepoint_path == f"{world.bucket}/s/"
+def savepoint(do: Do, emulator: Emulator) -> None:
+    assert do("trigger_savepoint", 103, f"{emulator.bucket}/s").message == "api.msg.deal_savepoint_success"
+    assert status_of(emulator, 103) == "job_savepointing"
+    until(emulator, 103, "job_running")
+    assert emulator.state.jobs[103].savepoint_path == f"{emulator.bucket}/s/"
     with pytest.raises(DliFailException, match=r"DLI\.15002"):
         do("trigger_savepoint", 100)
 
 
-def imported_savepoint(do: Do, world: Emulator) -> None:
-    do("import_savepoint", 101, f"{world.bucket}/s")
-    job = world.state.jobs[101]
-    assert (job.has_savepoint, job.savepoint_path) == (True, f"obs://{world.bucket}/s")
+def imported_savepoint(do: Do, emulator: Emulator) -> None:
+    do("import_savepoint", 101, f"{emulator.bucket}/s")
+    job = emulator.state.jobs[101]
+    assert (job.has_savepoint, job.savepoint_path) == (True, f"obs://{emulator.bucket}/s")
 
 
-def templates(do: Do, world: Emulator) -> None:
+def templates(do: Do, emulator: Emulator) -> None:
     made = do("create_template", "one", sql_body="select 1", tags={"a": "b"})
     other = do("create_template", "two")
     do("update_template", made.template_id, desc="the first")
@@ -189,7 +189,7 @@ def templates(do: Do, world: Emulator) -> None:
     assert [each.template_id for each in do("list_templates")] == [other.template_id]
     with pytest.raises(DliFailException, match=r"DLI\.18005"):
         do("delete_template", made.template_id)
-    del world
+    del emulator
 
 
 STORIES: dict[str, Callable[[Do, Emulator], None]] = {
@@ -217,30 +217,30 @@ STORIES: dict[str, Callable[[Do, Emulator], None]] = {
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_each_operation_takes_effect(operation: str, do: Do, world: Emulator) -> None:
+def test_each_operation_takes_effect(operation: str, do: Do, emulator: Emulator) -> None:
     """The state is changed as expected, and refusals have the expected code."""
-    STORIES[operation](do, world)
-    assert operation in {request.operation for request in world.requests if request.acted}
+    STORIES[operation](do, emulator)
+    assert operation in {request.operation for request in emulator.requests if request.acted}
 
 
 @pytest.mark.parametrize("answer", ["each", "one", "object"])
 @pytest.mark.parametrize("boolean", [True, False])
-def test_the_response_to_a_batch_may_have_any_form(world: Emulator, answer: Any, boolean: bool) -> None:
+def test_the_response_to_a_batch_may_have_any_form(emulator: Emulator, answer: Any, boolean: bool) -> None:
     """An envelope for each id, one for all, and one without an array; none is matched to the ids."""
-    settings = world.state.settings
+    settings = emulator.state.settings
     settings.batch_answer, settings.boolean_is_success = answer, boolean
     hook = DliHook()
     hook.run_flink_jobs([101, 110])
-    assert (world.state.jobs[101].runs, world.state.jobs[110].runs) == (1, 1)
+    assert (emulator.state.jobs[101].runs, emulator.state.jobs[110].runs) == (1, 1)
     hook.delete_flink_jobs([101, 110])
-    assert not {101, 110} & set(world.state.jobs)
+    assert not {101, 110} & set(emulator.state.jobs)
 
 
-def test_ids_of_a_mapping_may_be_quoted(world: Emulator) -> None:
+def test_ids_of_a_mapping_may_be_quoted(emulator: Emulator) -> None:
     """As in the manual's example; and the name of 2020."""
-    world.state.settings.quoted_ids = world.state.settings.names_2020 = True
+    emulator.state.settings.quoted_ids = emulator.state.settings.names_2020 = True
     hook = DliHook()
-    (archive,) = hook.export_flink_jobs(world.bucket, [100]).zip_file
+    (archive,) = hook.export_flink_jobs(emulator.bucket, [100]).zip_file
     (mapped,) = hook.import_flink_jobs(archive, is_cover=True).job_mapping
     assert mapped == flink.JobMapping(100, 100, "Job successfully updated")
 

@@ -21,15 +21,15 @@ from tests.airflow.airflow_process import until
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator with a job that is on its way, connected with a wrong secret."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", wrong(dli_emulator))
     dli_emulator.state.jobs[101].plan = []
     return dli_emulator
 
 
-def wrong(world: Emulator) -> str:
-    return json.dumps(json.loads(world.connection(retry_budget=0)) | {"password": "wrong-secret"})
+def wrong(emulator: Emulator) -> str:
+    return json.dumps(json.loads(emulator.connection(retry_budget=0)) | {"password": "wrong-secret"})
 
 
 async def fired(
@@ -40,9 +40,9 @@ async def fired(
     return await event_of(kind([job_id], "running", deadline=time.time() + seconds, **given))
 
 
-async def archive_fired(world: Emulator) -> dict[str, Any]:
+async def archive_fired(emulator: Emulator) -> dict[str, Any]:
     """Run a trigger for an archive to its event."""
-    return await event_of(ArchivesTrigger([f"{world.bucket}/late.zip"], "dli_default", 0.1, time.time() + 60))
+    return await event_of(ArchivesTrigger([f"{emulator.bucket}/late.zip"], "dli_default", 0.1, time.time() + 60))
 
 
 async def event_of(waiting: PollingTrigger) -> dict[str, Any]:
@@ -53,78 +53,78 @@ async def event_of(waiting: PollingTrigger) -> dict[str, Any]:
     raise AssertionError("it ended without an event")
 
 
-def refused(world: Emulator) -> int:
-    return sum(request.status == 401 for request in world.requests)
+def refused(emulator: Emulator) -> int:
+    return sum(request.status == 401 for request in emulator.requests)
 
 
 def is_authentication_error(event: dict[str, Any]) -> bool:
     return (event["status"], event["transient"]) == ("error", False) and "HTTP 401 APIGW.0301" in event["message"]
 
 
-async def test_a_wrong_key_is_sent_once_by_concurrent_triggers(world: Emulator) -> None:
+async def test_a_wrong_key_is_sent_once_by_concurrent_triggers(emulator: Emulator) -> None:
     """More than five failures would lock it for five minutes, for everybody."""
     events = await asyncio.gather(*(fired() for _ in range(20)))
     assert all(map(is_authentication_error, events))
-    assert (refused(world), len(world.requests)) == (1, 1)
+    assert (refused(emulator), len(emulator.requests)) == (1, 1)
 
 
-async def test_a_wrong_key_is_sent_once_by_successive_triggers(world: Emulator) -> None:
+async def test_a_wrong_key_is_sent_once_by_successive_triggers(emulator: Emulator) -> None:
     """Later triggers do not send it again."""
     assert [is_authentication_error(await fired()) for _ in range(3)] == [True, True, True]
-    assert refused(world) == 1
+    assert refused(emulator) == 1
 
 
-async def test_a_key_that_goes_bad_while_all_wait(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_key_that_goes_bad_while_all_wait(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests in progress may be refused too, and no trigger retries."""
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0))
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(retry_budget=0))
     waiting = [asyncio.ensure_future(fired()) for _ in range(3)]
     await asyncio.sleep(0.5)
-    assert refused(world) == 0
-    world.fault("ShowFlinkJob", "locked", times=None)
+    assert refused(emulator) == 0
+    emulator.fault("ShowFlinkJob", "locked", times=None)
     assert all(map(is_authentication_error, await asyncio.gather(*waiting)))
-    assert refused(world) <= 3
+    assert refused(emulator) <= 3
 
 
 @pytest.mark.slow
-async def test_a_changed_key_is_used(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_changed_key_is_used(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """At once, by those who come and by those who wait."""
     assert is_authentication_error(await fired())
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0))
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(retry_budget=0))
     assert (await fired(103))["status"] == "done"
     waiting = asyncio.ensure_future(fired(101, 2))
     await asyncio.sleep(0.4)
-    other = world.connection("temporary", retry_budget=0)
+    other = emulator.connection("temporary", retry_budget=0)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", other)
-    world.fault("ShowFlinkJob", "locked")
+    emulator.fault("ShowFlinkJob", "locked")
     assert (await waiting)["status"] == "timeout"
-    assert refused(world) == 2
+    assert refused(emulator) == 2
 
 
-async def test_a_connection_that_is_deleted_meanwhile(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_is_deleted_meanwhile(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message reports that it does not exist."""
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0))
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(retry_budget=0))
     waiting = asyncio.ensure_future(fired())
     await asyncio.sleep(0.4)
     monkeypatch.delenv("AIRFLOW_CONN_DLI_DEFAULT")
-    world.fault("ShowFlinkJob", "locked")
+    emulator.fault("ShowFlinkJob", "locked")
     event = await waiting
     assert "connection 'dli_default' does not exist" in event["message"]
 
 
-async def test_refused_issued_keys_are_fetched_again(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_refused_issued_keys_are_fetched_again(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection is the same, and the keys are others; but twice in a row is enough."""
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection("metadata", retry_budget=0))
-    world.fault("ShowFlinkJob", "locked")
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection("metadata", retry_budget=0))
+    emulator.fault("ShowFlinkJob", "locked")
     assert (await fired(103))["status"] == "done"
-    assert Counter(request.operation for request in world.requests)["GetSecurityKey"] == 2
-    world.fault("ShowFlinkJob", "locked", times=None)
+    assert Counter(request.operation for request in emulator.requests)["GetSecurityKey"] == 2
+    emulator.fault("ShowFlinkJob", "locked", times=None)
     assert is_authentication_error(await fired(103))
-    assert refused(world) == 3
+    assert refused(emulator) == 3
 
 
-def revoke(world: Emulator) -> list[AccessKey]:
+def revoke(emulator: Emulator) -> list[AccessKey]:
     """End all temporary keys that were issued; return them."""
-    issued = [key for key in world.state.keys.access_keys.values() if key.security_token]
+    issued = [key for key in emulator.state.keys.access_keys.values() if key.security_token]
     for key in issued:
         key.expires = 0.0
     return issued
@@ -134,35 +134,37 @@ def revoke(world: Emulator) -> list[AccessKey]:
 @pytest.mark.parametrize("kind", ["metadata", "agency", "temporary"])
 @pytest.mark.parametrize("what", ["jobs", "archives"])
 async def test_all_go_on_with_new_keys(
-    world: Emulator, monkeypatch: pytest.MonkeyPatch, kind: str, what: str
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, kind: str, what: str
 ) -> None:
     """They poll at once while keys are rotated; one of them tests the new ones, and none is locked."""
 
     def connection() -> str:
         credentials: Any = ("access_key", True) if kind == "agency" else (kind, False)
-        return world.connection(credentials[0], agency=credentials[1], retry_budget=0)
+        return emulator.connection(credentials[0], agency=credentials[1], retry_budget=0)
 
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection())
-    waiting = [asyncio.ensure_future(fired() if what == "jobs" else archive_fired(world)) for _ in range(5)]
-    keys = world.state.keys.access_keys
+    waiting = [asyncio.ensure_future(fired() if what == "jobs" else archive_fired(emulator)) for _ in range(5)]
+    keys = emulator.state.keys.access_keys
     await asyncio.to_thread(until, lambda: any(key.security_token for key in keys.values()), 60)
     await asyncio.sleep(1)
-    old = revoke(world)
+    old = revoke(emulator)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection())
     await asyncio.sleep(1)
     assert [trigger for trigger in waiting if trigger.done()] == []
-    world.state.jobs[101].begin(["job_running"], time.time(), 0)
-    await asyncio.to_thread(world.s3.put_object, Bucket=world.bucket, Key="late.zip", Body=b"x")
+    emulator.state.jobs[101].begin(["job_running"], time.time(), 0)
+    await asyncio.to_thread(emulator.s3.put_object, Bucket=emulator.bucket, Key="late.zip", Body=b"x")
     assert [(await trigger)["status"] for trigger in waiting] == ["done"] * 5
     assert old
     assert [key for key in keys.values() if key.failures or key.locked_until] == []
 
 
 @pytest.mark.slow
-async def test_one_slow_response_stalls_no_other_trigger(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_slow_response_stalls_no_other_trigger(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Not even the first one, which the others leave alone for a few seconds."""
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0, read_timeout=600))
-    world.fault("ShowFlinkJob", "hang")
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(retry_budget=0, read_timeout=600))
+    emulator.fault("ShowFlinkJob", "hang")
     stalled = asyncio.ensure_future(fired(103))
     await asyncio.sleep(0.3)
     async with asyncio.timeout(60):
@@ -174,7 +176,7 @@ async def test_one_slow_response_stalls_no_other_trigger(world: Emulator, monkey
 
 @pytest.mark.slow
 async def test_a_lookup_that_hangs_stalls_no_other_connection(
-    world: Emulator, monkeypatch: pytest.MonkeyPatch
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor is it waited for beyond the time that the task has."""
     hanging = threading.Event()
@@ -194,7 +196,7 @@ async def test_a_lookup_that_hangs_stalls_no_other_connection(
     class HangingTrigger(FlinkJobsTrigger):
         hook_class = Hanging
 
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0))
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(retry_budget=0))
     stalled = [asyncio.ensure_future(fired(103, kind=HangingTrigger, execution_left=3)) for _ in range(3)]
     await asyncio.sleep(0.3)
     assert (await fired(103))["status"] == "done"
@@ -207,22 +209,24 @@ async def test_a_lookup_that_hangs_stalls_no_other_connection(
 
 @pytest.mark.slow
 async def test_a_response_that_does_not_come_ends_with_the_time_of_the_task(
-    world: Emulator, monkeypatch: pytest.MonkeyPatch
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its execution timeout is over, whatever the service does."""
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0, read_timeout=600))
-    world.fault("ShowFlinkJob", "hang")
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(retry_budget=0, read_timeout=600))
+    emulator.fault("ShowFlinkJob", "hang")
     async with asyncio.timeout(60):
         event = await fired(103, 3600, execution_left=1.0)
     assert event["status"] == "timeout"
     assert event["execution_left"] <= 0
 
 
-async def test_corrected_settings_are_used(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_corrected_settings_are_used(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wait survives a wrong endpoint, once the connection is corrected."""
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0, endpoint="http://127.0.0.1:9"))
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(retry_budget=0, endpoint="http://127.0.0.1:9")
+    )
     waiting = [asyncio.ensure_future(fired(103, 60)) for _ in range(3)]
     await asyncio.sleep(0.5)
     assert [trigger for trigger in waiting if trigger.done()] == []
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0))
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(retry_budget=0))
     assert [(await trigger)["status"] for trigger in waiting] == ["done"] * 3

@@ -21,7 +21,7 @@ CN = "https://console.huaweicloud.com"
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
     return dli_emulator
 
@@ -50,18 +50,18 @@ def test_values_in_addresses_are_quoted(monkeypatch: pytest.MonkeyPatch) -> None
     assert link_of(DliConsoleLink(), stored, monkeypatch) == f"{CN}/dli/?region=x%26y"
 
 
-def test_what_a_task_stores_makes_its_links(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_task_stores_makes_its_links(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Console, region and bucket, of a success and of a failure."""
     instance = TaskInstance()
-    DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{world.bucket}/a").execute(instance.context)
+    DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{emulator.bucket}/a").execute(instance.context)
     stored = instance.pushed[KEY]
-    assert stored == {"console": CN, "region": "cn-north-4", "bucket": world.bucket}
-    assert link_of(ObsBucketLink(), stored, monkeypatch) == bucket_page(world.bucket)
+    assert stored == {"console": CN, "region": "cn-north-4", "bucket": emulator.bucket}
+    assert link_of(ObsBucketLink(), stored, monkeypatch) == bucket_page(emulator.bucket)
     assert link_of(DliConsoleLink(), stored, monkeypatch) == DLI_PAGE
     failed = TaskInstance()
-    world.fault("ExportFlinkJobs", "is_success_false")
+    emulator.fault("ExportFlinkJobs", "is_success_false")
     with pytest.raises(DliFailException):
-        DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{world.bucket}/a").execute(failed.context)
+        DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{emulator.bucket}/a").execute(failed.context)
     assert failed.pushed[KEY] == stored
 
 
@@ -82,29 +82,29 @@ def test_without_what_it_needs_a_link_is_empty(link: Any, stored: Any, monkeypat
     ],
 )
 def test_the_console_is_that_of_the_connection(
-    world: Emulator, monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any], stored: str | None
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any], stored: str | None
 ) -> None:
     """Where it is not known there are no links, rather than wrong ones."""
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(retry_budget=0, **extra))
-    archives = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket).execute({})
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(retry_budget=0, **extra))
+    archives = DliExportFlinkJobsOperator(task_id="export", obs_dir=emulator.bucket).execute({})
     instance = TaskInstance()
     DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives).execute(instance.context)
     assert instance.pushed.get(KEY, {}).get("console") == stored
 
 
-def test_the_link_of_a_comparison_leads_to_its_report(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_link_of_a_comparison_leads_to_its_report(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the source's region, where the report is; DLI in the target's. None without a report."""
-    other = world.connection(region="cn-east-3", project_id=world.project_id, obs_endpoint=world.obs)
+    other = emulator.connection(region="cn-east-3", project_id=emulator.project_id, obs_endpoint=emulator.obs)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_SOURCE", other)
     stored = []
-    for report_dir in (f"{world.bucket}/reports", None):
+    for report_dir in (f"{emulator.bucket}/reports", None):
         instance = TaskInstance()
         with pytest.raises(DliFailException, match="the source itself"):
             DliCompareFlinkJobsOperator(
                 task_id="compare", job_mapping={100: 100}, source_conn_id="dli_source", report_dir=report_dir
             ).execute(instance.context)
         stored.append(instance.pushed[KEY])
-    assert link_of(ObsBucketLink(), stored[0], monkeypatch) == bucket_page(world.bucket, "cn-east-3")
+    assert link_of(ObsBucketLink(), stored[0], monkeypatch) == bucket_page(emulator.bucket, "cn-east-3")
     assert link_of(DliConsoleLink(), stored[0], monkeypatch) == DLI_PAGE
     assert stored[1] == {"console": CN, "region": "cn-north-4"}
 

@@ -100,8 +100,8 @@ def run_dag(
     return run
 
 
-def _exported(world: Emulator) -> list[Any]:
-    return [each.json() for each in world.requests if each.operation == "ExportFlinkJobs"]
+def _exported(emulator: Emulator) -> list[Any]:
+    return [each.json() for each in emulator.requests if each.operation == "ExportFlinkJobs"]
 
 
 @pytest.mark.parametrize(

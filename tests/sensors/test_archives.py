@@ -16,7 +16,7 @@ from airflow_provider_dli.sensors.dli import DliExportArchiveSensor
 
 
 @pytest.fixture
-def world(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def emulator(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return the emulator, connected."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.airflow_conn)
     return dli_emulator
@@ -30,10 +30,10 @@ def archive() -> bytes:
     return content.getvalue()
 
 
-def put(world: Any, key: str, data: bytes) -> str:
+def put(emulator: Any, key: str, data: bytes) -> str:
     """Write an object."""
-    world.s3.put_object(Bucket=world.bucket, Key=key, Body=data)
-    return f"{world.bucket}/{key}"
+    emulator.s3.put_object(Bucket=emulator.bucket, Key=key, Body=data)
+    return f"{emulator.bucket}/{key}"
 
 
 def sensor(zip_file: Any, **parameters: Any) -> DliExportArchiveSensor:
@@ -43,41 +43,41 @@ def sensor(zip_file: Any, **parameters: Any) -> DliExportArchiveSensor:
 
 
 @pytest.mark.parametrize(("level", "entries"), [("directory", 1), ("exists", None)])
-def test_it_reports_what_is_there(world: Any, level: Any, entries: int | None) -> None:
+def test_it_reports_what_is_there(emulator: Any, level: Any, entries: int | None) -> None:
     """In the form of the verification's reports."""
-    name = put(world, "a.zip", archive())
+    name = put(emulator, "a.zip", archive())
     (report,) = sensor(name, level=level).execute({})
     assert (report["zip_file"], report["level"], report["entries"]) == (name, level, entries)
 
 
-def test_it_waits_for_all(world: Any) -> None:
+def test_it_waits_for_all(emulator: Any) -> None:
     """Until the last is there."""
-    names = [put(world, "a.zip", archive()), f"{world.bucket}/b.zip"]
+    names = [put(emulator, "a.zip", archive()), f"{emulator.bucket}/b.zip"]
     assert sensor(names).poke({}).is_done is False
-    Timer(0.5, put, [world, "b.zip", archive()]).start()
+    Timer(0.5, put, [emulator, "b.zip", archive()]).start()
     assert [report["zip_file"] for report in sensor(names).execute({})] == names
 
 
 @pytest.mark.slow
-def test_it_waits_until_they_no_longer_change(world: Any) -> None:
+def test_it_waits_until_they_no_longer_change(emulator: Any) -> None:
     """Not written within the last seconds."""
-    name = put(world, "a.zip", archive())
+    name = put(emulator, "a.zip", archive())
     began = time.monotonic()
     assert sensor(name, inactivity_period=2.5).execute({})
     assert time.monotonic() - began > 1
 
 
-def test_it_does_not_wait_for_ever(world: Any) -> None:
+def test_it_does_not_wait_for_ever(emulator: Any) -> None:
     """As any sensor: failed, or skipped with soft_fail."""
     with pytest.raises(AirflowSensorTimeout):
-        sensor(f"{world.bucket}/never.zip", timeout=0.3).execute({})
+        sensor(f"{emulator.bucket}/never.zip", timeout=0.3).execute({})
     with pytest.raises(AirflowSkipException):
-        sensor(f"{world.bucket}/never.zip", timeout=0.3, soft_fail=True).execute({})
+        sensor(f"{emulator.bucket}/never.zip", timeout=0.3, soft_fail=True).execute({})
 
 
-def test_a_damaged_directory_fails_at_once(world: Any) -> None:
+def test_a_damaged_directory_fails_at_once(emulator: Any) -> None:
     """Waiting would not fix it."""
-    name = put(world, "a.zip", archive()[:-10])
+    name = put(emulator, "a.zip", archive()[:-10])
     with pytest.raises(DliFailException, match=r"no-end-record|comment-cut"):
         sensor(name).execute({})
 
@@ -95,30 +95,30 @@ def test_a_damaged_directory_fails_at_once(world: Any) -> None:
         ("obs-test/a.zip", {"level": "some"}, "level: 'some' is not possible"),
     ],
 )
-@pytest.mark.usefixtures("world")
+@pytest.mark.usefixtures("emulator")
 def test_what_can_never_be_fails_at_once(zip_file: str, parameters: Any, problem: str) -> None:
     """Named."""
     with pytest.raises(DliFailException, match=problem):
         sensor(zip_file, **parameters).execute({})
 
 
-def test_it_waits_on_the_triggerer(world: Any) -> None:
+def test_it_waits_on_the_triggerer(emulator: Any) -> None:
     """With its interval, its timeout and its inactivity period; what is there already is not waited for."""
-    name = f"{world.bucket}/a.zip"
+    name = f"{emulator.bucket}/a.zip"
     waiting = sensor(name, deferrable=True, inactivity_period=1, poke_interval=7, timeout=70)
     with pytest.raises(TaskDeferred) as deferred:
         waiting.execute({})
     given = deferred.value.trigger.serialize()[1]
     assert (given["zip_file"], given["poll_interval"], given["inactivity_period"]) == ([name], 7, 1)
     assert 60 < given["deadline"] - time.time() <= 70
-    put(world, "a.zip", archive())
+    put(emulator, "a.zip", archive())
     assert waiting.execute_complete({}, {"status": "done", "pending": []})[0]["verified"]
     assert sensor(name, deferrable=True).execute({})[0]["verified"]
 
 
-def test_it_judges_what_the_trigger_reports(world: Any) -> None:
+def test_it_judges_what_the_trigger_reports(emulator: Any) -> None:
     """Time up is a sensor's timeout; an event that nobody knows is an error."""
-    event = {"status": "timeout", "pending": [f"{world.bucket}/a.zip"]}
+    event = {"status": "timeout", "pending": [f"{emulator.bucket}/a.zip"]}
     with pytest.raises(AirflowSensorTimeout, match=r"Not there, or still changing, after 120 s: .*a\.zip"):
         sensor("obs-test/a.zip").execute_complete({}, event)
     with pytest.raises(AirflowSkipException):

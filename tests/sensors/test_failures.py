@@ -23,20 +23,20 @@ from tests.airflow.execution_modes import both_modes, run_to_completion
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator, connected through its door, where faults can be scripted."""
     connection = dli_emulator.connection("temporary", obs_endpoint=dli_emulator.dli, retry_budget=0)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
     return dli_emulator
 
 
-def put(world: Emulator, data: bytes | None = None) -> str:
+def put(emulator: Emulator, data: bytes | None = None) -> str:
     """Write an archive of one job, or something else."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as made:
         made.writestr("100.json", "{}")
-    world.s3.put_object(Bucket=world.bucket, Key="a.zip", Body=data or content.getvalue())
-    return f"{world.bucket}/a.zip"
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="a.zip", Body=data or content.getvalue())
+    return f"{emulator.bucket}/a.zip"
 
 
 def archives(zip_file: str, **parameters: Any) -> DliExportArchiveSensor:
@@ -54,11 +54,11 @@ def jobs(*job_ids: int, **parameters: Any) -> DliFlinkJobSensor:
 @both_modes
 @pytest.mark.parametrize("parameter", ["soft_fail", "never_fail"])
 def test_what_can_never_be_is_skipped_with_soft_fail_or_never_fail(
-    world: Emulator, deferrable: bool, parameter: str
+    emulator: Emulator, deferrable: bool, parameter: str
 ) -> None:
     """A damaged archive, a job that does not exist, a parameter that makes no sense: at the first poll."""
     given: dict[str, Any] = {"deferrable": deferrable, parameter: True}
-    bad = put(world, b"no archive at all" * 9)
+    bad = put(emulator, b"no archive at all" * 9)
     for sensor in (
         archives(bad, **given),
         archives("", **given),
@@ -72,10 +72,10 @@ def test_what_can_never_be_is_skipped_with_soft_fail_or_never_fail(
 
 @pytest.mark.slow
 @both_modes
-def test_what_may_pass_is_skipped_by_never_fail_only(world: Emulator, deferrable: bool) -> None:
+def test_what_may_pass_is_skipped_by_never_fail_only(emulator: Emulator, deferrable: bool) -> None:
     """With ``soft_fail`` a retry is what helps, as with any sensor; time that is up does not change that."""
-    world.fault("GetObject", "error", times=None, status=503, code="ServiceUnavailable")
-    name, given = put(world), {"deferrable": deferrable, "timeout": 0.5}
+    emulator.fault("GetObject", "error", times=None, status=503, code="ServiceUnavailable")
+    name, given = put(emulator), {"deferrable": deferrable, "timeout": 0.5}
     with pytest.raises(AirflowSkipException, match="never_fail"):
         run_to_completion(archives(name, never_fail=True, **given))
     with pytest.raises(DliException, match="503"):
@@ -84,24 +84,24 @@ def test_what_may_pass_is_skipped_by_never_fail_only(world: Emulator, deferrable
 
 @pytest.mark.slow
 @both_modes
-def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bool) -> None:
+def test_polls_may_fail_as_long_as_there_is_time(emulator: Emulator, deferrable: bool) -> None:
     """On a worker as on the triggerer, for archives and for jobs: a wait promises seconds, and not polls."""
-    name = put(world)
+    name = put(emulator)
     for sensor in (archives(name, deferrable=deferrable), jobs(103, deferrable=deferrable)):
-        world.faults.clear()
+        emulator.faults.clear()
         # A status that boto does not retry.
-        world.fault("HeadObject", "error", times=12, status=501, code="NotNow")
-        world.fault("ShowFlinkJob", "html", times=12, status=503)
+        emulator.fault("HeadObject", "error", times=12, status=501, code="NotNow")
+        emulator.fault("ShowFlinkJob", "html", times=12, status=503)
         assert run_to_completion(sensor)
 
 
 @pytest.mark.slow
 @both_modes
-def test_the_last_failure_is_reported(world: Emulator, deferrable: bool) -> None:
+def test_the_last_failure_is_reported(emulator: Emulator, deferrable: bool) -> None:
     """Not that an archive, or a job, did not come in time: of that nothing is known."""
-    name, given = put(world), {"deferrable": deferrable, "timeout": 0.5}
-    world.fault("HeadObject", "error", times=None, status=501, code="NotNow")
-    world.fault("ShowFlinkJob", "html", times=None, status=503)
+    name, given = put(emulator), {"deferrable": deferrable, "timeout": 0.5}
+    emulator.fault("HeadObject", "error", times=None, status=501, code="NotNow")
+    emulator.fault("ShowFlinkJob", "html", times=None, status=503)
     for sensor in (archives(name, **given), jobs(103, **given)):
         with pytest.raises(DliException, match=r"HTTP 50\d") as failed:
             run_to_completion(sensor)
@@ -110,10 +110,10 @@ def test_the_last_failure_is_reported(world: Emulator, deferrable: bool) -> None
 
 @pytest.mark.slow
 @both_modes
-def test_a_first_poll_that_fails_knows_nothing_of_the_previous_run(world: Emulator, deferrable: bool) -> None:
+def test_a_first_poll_that_fails_knows_nothing_of_the_previous_run(emulator: Emulator, deferrable: bool) -> None:
     """What the second shows may be its end still, and is not taken for the end of this one."""
-    world.fault("ShowFlinkJob", "html", status=503)
-    world.state.jobs[108].begin(("job_cancel_success", "job_submitting", "job_running"), time.time(), 0.4)
+    emulator.fault("ShowFlinkJob", "html", status=503)
+    emulator.state.jobs[108].begin(("job_cancel_success", "job_submitting", "job_running"), time.time(), 0.4)
     assert (
         run_to_completion(jobs(108, deferrable=deferrable, status_grace_period=60))[0]["status"] == "job_running"
     )
@@ -121,9 +121,9 @@ def test_a_first_poll_that_fails_knows_nothing_of_the_previous_run(world: Emulat
 
 @pytest.mark.slow
 @both_modes
-def test_an_archive_no_longer_changes_by_the_time_of_its_last_write(world: Emulator, deferrable: bool) -> None:
+def test_an_archive_no_longer_changes_by_the_time_of_its_last_write(emulator: Emulator, deferrable: bool) -> None:
     """Not since somebody saw it: one that is old is not waited for, and all count from the same moment."""
-    name = put(world)
+    name = put(emulator)
     written = time.time()
     run_to_completion(archives(name, inactivity_period=3, deferrable=deferrable))
     assert time.time() - written >= 2
@@ -131,15 +131,15 @@ def test_an_archive_no_longer_changes_by_the_time_of_its_last_write(world: Emula
     run_to_completion(archives(name, inactivity_period=2, poke_interval=20, timeout=10, deferrable=deferrable))
 
 
-def test_polls_share_one_token(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_polls_share_one_token(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sensor in mode ``poke`` signs in once, and a copy of its task for itself, with nothing of the first."""
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection("password", retry_budget=0))
-    world.state.jobs[101].plan = []
-    waiting: list[Any] = [jobs(101), archives(f"{world.bucket}/late.zip")]
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection("password", retry_budget=0))
+    emulator.state.jobs[101].plan = []
+    waiting: list[Any] = [jobs(101), archives(f"{emulator.bucket}/late.zip")]
     for number, sensor in enumerate(waiting, 1):
         for _ in range(3):
             assert not sensor.poke({})
-        operations = [each.operation for each in world.requests]
+        operations = [each.operation for each in emulator.requests]
         assert operations.count("KeystoneCreateUserTokenByPassword") == number
         pickled = pickle.dumps(sensor.hook)
         for hook in (copy.deepcopy(sensor).hook, pickle.loads(pickled)):  # noqa: S301 -- our own
@@ -149,16 +149,16 @@ def test_polls_share_one_token(world: Emulator, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("kind", ["metadata", "temporary"])
-def test_polls_go_on_with_new_keys(world: Emulator, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_polls_go_on_with_new_keys(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Where the old ones were refused while the sensor waited on a worker."""
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(kind, retry_budget=0))
-    world.state.jobs[101].plan = []
-    waiting = (jobs(101), archives(f"{world.bucket}/late.zip"))
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(kind, retry_budget=0))
+    emulator.state.jobs[101].plan = []
+    waiting = (jobs(101), archives(f"{emulator.bucket}/late.zip"))
     for sensor in waiting:
         assert not sensor.poke({})
-    for key in world.state.keys.access_keys.values():
+    for key in emulator.state.keys.access_keys.values():
         key.expires = 0.0 if key.security_token else None
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection(kind, retry_budget=0))
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(kind, retry_budget=0))
     for sensor in waiting:
         assert not sensor.poke({})
 
@@ -168,7 +168,7 @@ def test_polls_go_on_with_new_keys(world: Emulator, monkeypatch: pytest.MonkeyPa
     [None, {}, [], "done", {"status": "whole"}, {"status": None}, {"execution_left": "much"}],
     ids=repr,
 )
-@pytest.mark.usefixtures("world")
+@pytest.mark.usefixtures("emulator")
 def test_an_event_that_nobody_knows_fails_the_task(event: Any) -> None:
     """It is neither success nor a reason to skip."""
     for sensor in (jobs(103, soft_fail=True), archives("obs-test/a.zip", soft_fail=True)):
@@ -176,7 +176,7 @@ def test_an_event_that_nobody_knows_fails_the_task(event: Any) -> None:
             sensor.resume_execution("execute_complete", {"event": event}, {})
 
 
-@pytest.mark.usefixtures("world")
+@pytest.mark.usefixtures("emulator")
 def test_what_an_event_reports_is_judged_as_on_a_worker() -> None:
     """Errors that may pass fail the task, with ``soft_fail`` too; final ones, and time that is up, skip it."""
     passing = {"status": "error", "message": "OBS is down", "transient": True}
@@ -206,20 +206,20 @@ def test_a_trigger_that_reports_nothing_is_a_failure(error: str) -> None:
 @both_modes
 @pytest.mark.parametrize("is_down", [True, False], ids=["down", "up"])
 def test_an_execution_timeout_hides_no_service_that_is_down(
-    world: Emulator, deferrable: bool, is_down: bool
+    emulator: Emulator, deferrable: bool, is_down: bool
 ) -> None:
     """As the sensor's own ``timeout``: failed where the last poll failed, skipped where nothing was there yet."""
     if is_down:
         for operation in ("HeadObject", "GetObject"):
-            world.fault(operation, "error", times=None, status=501, code="NotNow")
-        world.fault("ShowFlinkJob", "html", times=None, status=503)
-    world.state.jobs[101].plan = []
+            emulator.fault(operation, "error", times=None, status=501, code="NotNow")
+        emulator.fault("ShowFlinkJob", "html", times=None, status=503)
+    emulator.state.jobs[101].plan = []
     given: dict[str, Any] = {
         "soft_fail": True,
         "deferrable": deferrable,
         "execution_timeout": timedelta(seconds=3),
     }
-    for sensor in (archives(f"{world.bucket}/late.zip", **given), jobs(101, **given)):
+    for sensor in (archives(f"{emulator.bucket}/late.zip", **given), jobs(101, **given)):
         with (
             pytest.raises(DliException if is_down else AirflowSkipException, match=r"HTTP 50\d|soft_fail"),
             execution_timeout_of(sensor),

@@ -16,7 +16,7 @@ from tests.airflow.execution_modes import first_event
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
     return dli_emulator
 
@@ -26,13 +26,13 @@ def sensor(job_ids: Any, **parameters: Any) -> DliFlinkJobSensor:
     return DliFlinkJobSensor(task_id="wait", job_ids=job_ids, **given)
 
 
-def begin(world: Emulator, job_id: int, *path: str, step: float = 0.1) -> None:
-    world.state.jobs[job_id].begin(path, time.time(), step)
+def begin(emulator: Emulator, job_id: int, *path: str, step: float = 0.1) -> None:
+    emulator.state.jobs[job_id].begin(path, time.time(), step)
 
 
-def test_jobs_are_waited_for(world: Emulator) -> None:
+def test_jobs_are_waited_for(emulator: Emulator) -> None:
     """Past the end of the run before, which is still shown in the beginning."""
-    begin(world, 108, "job_cancel_success", "job_submitting", "job_running")
+    begin(emulator, 108, "job_cancel_success", "job_submitting", "job_running")
     result = sensor("108, 103").execute({})
     assert [(each["job_id"], each["status"]) for each in result] == [(108, "job_running"), (103, "job_running")]
 
@@ -44,45 +44,45 @@ def test_jobs_are_waited_for(world: Emulator) -> None:
         ("finished", ("job_running", "job_finish"), "job_finish"),
     ],
 )
-def test_every_target_state(world: Emulator, target_state: Any, path: tuple[str, ...], status: str) -> None:
+def test_every_target_state(emulator: Emulator, target_state: Any, path: tuple[str, ...], status: str) -> None:
     """By the one table of statuses."""
-    begin(world, 103, *path)
+    begin(emulator, 103, *path)
     assert sensor(103, target_state=target_state).execute({})[0]["status"] == status
 
 
 @pytest.mark.slow
-def test_a_job_that_ends_badly_fails(world: Emulator) -> None:
+def test_a_job_that_ends_badly_fails(emulator: Emulator) -> None:
     """Once the grace period is over; one that changes to a bad end is so at once."""
     with pytest.raises(DliFailException, match="job 102 is job_submit_fail"):
         sensor(102).execute({})
-    begin(world, 100, "job_submitting", "job_submit_fail", step=1)
+    begin(emulator, 100, "job_submitting", "job_submit_fail", step=1)
     with pytest.raises(DliFailException, match="job 100 is job_submit_fail"):
         sensor(100, status_grace_period=3600).execute({})
 
 
-def test_a_job_that_does_not_exist_fails(world: Emulator) -> None:
+def test_a_job_that_does_not_exist_fails(emulator: Emulator) -> None:
     """It will not come."""
     with pytest.raises(DliFailException, match="job 9 is the project has no such job"):
         sensor([9]).execute({})
-    del world
+    del emulator
 
 
 @pytest.mark.slow
-def test_time_is_up(world: Emulator) -> None:
+def test_time_is_up(emulator: Emulator) -> None:
     """As for every sensor."""
     with pytest.raises(AirflowSensorTimeout):
         sensor(101, timeout=0.3).execute({})
-    del world
+    del emulator
 
 
 @pytest.mark.parametrize(
     ("parameters", "field"), [({"target_state": "done"}, "target_state"), ({"job_ids": ""}, "job_ids")]
 )
-def test_a_wrong_parameter_is_refused(world: Emulator, parameters: dict[str, Any], field: str) -> None:
+def test_a_wrong_parameter_is_refused(emulator: Emulator, parameters: dict[str, Any], field: str) -> None:
     """By its name, before anything is sent."""
     with pytest.raises(DliFailException, match=rf"^{field}: "):
         sensor(**{"job_ids": 100, **parameters}).execute({})
-    assert len(world.requests) == 0
+    assert len(emulator.requests) == 0
 
 
 def fire(waiting: TaskDeferred) -> Any:
@@ -91,17 +91,17 @@ def fire(waiting: TaskDeferred) -> Any:
     return first_event(waiting)
 
 
-def test_on_the_triggerer(world: Emulator) -> None:
+def test_on_the_triggerer(emulator: Emulator) -> None:
     """It waits there, and judges here."""
-    begin(world, 108, "job_cancel_success", "job_submitting", "job_running")
+    begin(emulator, 108, "job_cancel_success", "job_submitting", "job_running")
     with pytest.raises(TaskDeferred) as caught:
         sensor([108], deferrable=True).execute({})
     assert sensor([108]).execute_complete({}, fire(caught.value))[0]["status"] == "job_running"
 
 
-def test_time_is_up_on_the_triggerer(world: Emulator) -> None:
+def test_time_is_up_on_the_triggerer(emulator: Emulator) -> None:
     """A timeout, or a skip with ``soft_fail``."""
-    world.state.jobs[101].plan = []
+    emulator.state.jobs[101].plan = []
     with pytest.raises(TaskDeferred) as caught:
         sensor([101], deferrable=True, timeout=0.2).execute({})
     event = fire(caught.value)

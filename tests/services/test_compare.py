@@ -21,31 +21,31 @@ SQL = f"create table a with ('connector' = 'jdbc', 'password' = '{SECRET}');"
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator with two projects, each with a connection."""
     return two_projects(dli_emulator, monkeypatch)
 
 
-def twin(world: Emulator, **changed: Any) -> int:
+def twin(emulator: Emulator, **changed: Any) -> int:
     """Create a copy of job 100 in the scratch project, with other settings; return its id."""
-    job = world.state.jobs[100]
+    job = emulator.state.jobs[100]
     config = {**job.job_config, **changed.pop("job_config", {})}
     given = {"name": job.name, "queue_name": job.queue_name, "run_mode": job.run_mode, "desc": job.desc}
-    project = scratch_of(world).project_id
+    project = scratch_of(emulator).project_id
     settings = {**given, "sql_body": job.sql_body, "job_config": config, **changed}
-    return world.state.add_job(in_project=project, **settings).job_id
+    return emulator.state.add_job(in_project=project, **settings).job_id
 
 
 def failed(
-    world: Emulator, number: int, capsys: pytest.CaptureFixture[str], caplog: Any, **given: Any
+    emulator: Emulator, number: int, capsys: pytest.CaptureFixture[str], caplog: Any, **given: Any
 ) -> tuple[list[dict[str, Any]], str]:
     """Compare; return the differences, and everything that was written about them."""
     caplog.set_level(logging.DEBUG)
     instance = TaskInstance()
     with pytest.raises(DliFailException) as caught:
-        compare({100: number}, instance, report_dir=f"{world.bucket}/reports", **given)
+        compare({100: number}, instance, report_dir=f"{emulator.bucket}/reports", **given)
     bucket, _, key = instance.pushed["report_file"].partition("/")
-    page = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    page = emulator.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
     captured = capsys.readouterr()
     log = captured.out + captured.err + caplog.text
     pushed = json.dumps(instance.pushed, ensure_ascii=False)
@@ -74,10 +74,10 @@ PLACES: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("changed", PLACES, ids=lambda each: str(next(iter(each.items())))[:40])
 def test_secrets_in_settings_are_shown_nowhere(
-    world: Emulator, changed: dict[str, Any], capsys: pytest.CaptureFixture[str], caplog: Any
+    emulator: Emulator, changed: dict[str, Any], capsys: pytest.CaptureFixture[str], caplog: Any
 ) -> None:
     """Neither XCom nor log, message or page; the field is named, with digest and length."""
-    ((difference,), written) = failed(world, twin(world, **changed), capsys, caplog)
+    ((difference,), written) = failed(emulator, twin(emulator, **changed), capsys, caplog)
     assert SECRET not in written
     assert difference["field"] in written
     assert difference["restored_digest"] in written
@@ -86,11 +86,11 @@ def test_secrets_in_settings_are_shown_nowhere(
 
 
 def test_digests_show_whether_two_values_are_equal(
-    world: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any
+    emulator: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any
 ) -> None:
     """The beginning of the SHA-256 of the text."""
-    ((difference,), _) = failed(world, twin(world, sql_body=SQL), capsys, caplog)
-    source = str(world.state.jobs[100].sql_body)
+    ((difference,), _) = failed(emulator, twin(emulator, sql_body=SQL), capsys, caplog)
+    source = str(emulator.state.jobs[100].sql_body)
     assert difference == {
         "field": "sql_body",
         "source_digest": sha256(source.encode()).hexdigest()[:12],
@@ -102,67 +102,69 @@ def test_digests_show_whether_two_values_are_equal(
 
 @pytest.mark.parametrize("given", [True, "True", " true "])
 def test_whole_values_are_shown_on_request(
-    world: Emulator, given: Any, capsys: pytest.CaptureFixture[str], caplog: Any
+    emulator: Emulator, given: Any, capsys: pytest.CaptureFixture[str], caplog: Any
 ) -> None:
     """A flag, which may come from a template."""
-    ((difference,), written) = failed(world, twin(world, sql_body=SQL), capsys, caplog, show_values=given)
+    ((difference,), written) = failed(emulator, twin(emulator, sql_body=SQL), capsys, caplog, show_values=given)
     assert difference["restored"] == SQL
     assert SECRET in written
 
 
 def test_values_that_cannot_be_secrets_are_shown(
-    world: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any
+    emulator: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any
 ) -> None:
     """Numbers, booleans and the words of the manual; nothing for what is not set."""
     changed = {"cu_number": 7, "restart_when_exception": True, "smn_topic": None}
-    world.state.jobs[100].job_config["smn_topic"] = "topic"
-    number = twin(world, run_mode="shared_cluster", job_config=changed)
-    differences, written = failed(world, number, capsys, caplog)
+    emulator.state.jobs[100].job_config["smn_topic"] = "topic"
+    number = twin(emulator, run_mode="shared_cluster", job_config=changed)
+    differences, written = failed(emulator, number, capsys, caplog)
     shown = {each["field"].rpartition(".")[2]: each["restored"] for each in differences}
     assert shown == {**changed, "run_mode": "shared_cluster"}
     assert "smn_topic is not set and was 5 characters" in written
     assert "cu_number is 7 and was 2" in written
 
 
-def test_differences_are_found_both_ways(world: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any) -> None:
+def test_differences_are_found_both_ways(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any
+) -> None:
     """What only the source has, and what only the restored job has."""
-    world.state.jobs[100].job_config["smn_topic"] = "topic"
-    number = twin(world, job_config={"smn_topic": None, "udf_jar_url": "x.jar"})
-    differences, _ = failed(world, number, capsys, caplog)
+    emulator.state.jobs[100].job_config["smn_topic"] = "topic"
+    number = twin(emulator, job_config={"smn_topic": None, "udf_jar_url": "x.jar"})
+    differences, _ = failed(emulator, number, capsys, caplog)
     assert [each["field"] for each in differences] == ["job_config.smn_topic", "job_config.udf_jar_url"]
 
 
 def test_the_checkpoint_directory_of_a_job_is_not_compared(
-    world: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any
+    emulator: Emulator, capsys: pytest.CaptureFixture[str], caplog: Any
 ) -> None:
     """If each contains the id of its own job; the directory of another job is a difference."""
-    job = world.state.jobs[100]
+    job = emulator.state.jobs[100]
     job.job_config["checkpoint_path"] = "b/jobs/checkpoint/100"
-    number = twin(world, job_config={"checkpoint_path": None})
-    restored = scratch_of(world).jobs[number]
+    number = twin(emulator, job_config={"checkpoint_path": None})
+    restored = scratch_of(emulator).jobs[number]
     restored.job_config["checkpoint_path"] = f"b/jobs/checkpoint/{number}_x"
     assert compare({100: number})[0]["equal"]
     restored.job_config["checkpoint_path"] = "b/jobs/checkpoint/100"
-    (difference,) = failed(world, number, capsys, caplog)[0]
+    (difference,) = failed(emulator, number, capsys, caplog)[0]
     assert difference["field"] == "job_config.checkpoint_path"
     job.job_config["checkpoint_path"], restored.job_config["checkpoint_path"] = "b/own/100", f"b/own/{number}"
-    (difference,) = failed(world, number, capsys, caplog)[0]
+    (difference,) = failed(emulator, number, capsys, caplog)[0]
     assert difference["field"] == "job_config.checkpoint_path"
 
 
 @pytest.mark.parametrize("mapping", [None, "", [], {}, [1], "abc", {"a": "b"}, [{"new_job_id": 1}]])
-def test_an_empty_mapping_is_refused(world: Emulator, mapping: Any) -> None:
+def test_an_empty_mapping_is_refused(emulator: Emulator, mapping: Any) -> None:
     """Named by its field."""
     with pytest.raises(DliFailException, match=r"^job_mapping: "):
         compare(mapping)
-    assert len(world.requests) == 0
+    assert len(emulator.requests) == 0
 
 
-def test_a_missing_source_or_copy_fails(world: Emulator) -> None:
+def test_a_missing_source_or_copy_fails(emulator: Emulator) -> None:
     """Both are named."""
-    jobs = restore(exported(world, [100, 103]))
-    del world.state.jobs[100]
-    del scratch_jobs(world)[jobs[1]["new_job_id"]]
+    jobs = restore(exported(emulator, [100, 103]))
+    del emulator.state.jobs[100]
+    del scratch_jobs(emulator)[jobs[1]["new_job_id"]]
     with pytest.raises(
         DliFailException,
         match=r"2 of 2 jobs .*job 100 : its source no longer exists.* \| job 103 \S+: not restored",
@@ -170,23 +172,23 @@ def test_a_missing_source_or_copy_fails(world: Emulator) -> None:
         compare({job["old_job_id"]: job["new_job_id"] for job in jobs})
 
 
-def test_an_omitted_job_counts_as_not_restored(world: Emulator) -> None:
+def test_an_omitted_job_counts_as_not_restored(emulator: Emulator) -> None:
     """Though a job of its name exists: the source itself, or one from before."""
-    archive = exported(world, [100, 101])
+    archive = exported(emulator, [100, 101])
     at_home = restore(archive, on_conflict="keep", **AT_HOME)
     with pytest.raises(DliFailException, match=r"2 of 2 jobs .*job 100 \S+: not restored \| job 101 \S+: not"):
         compare(at_home, **AT_HOME)
-    restore(exported(world, [101], "other"))
+    restore(exported(emulator, [101], "other"))
     with pytest.raises(DliFailException, match=r"1 of 2 jobs .*: job 101 \S+: not restored"):
         compare(restore(archive, on_conflict="keep"))
 
 
 @pytest.mark.parametrize("how", ["mapping", "cover"])
-def test_a_job_cannot_be_compared_with_itself(world: Emulator, how: str) -> None:
+def test_a_job_cannot_be_compared_with_itself(emulator: Emulator, how: str) -> None:
     """However the mapping came about; the message has advice."""
     mapping: Any = {100: 100}
     if how == "cover":
-        mapping = restore(exported(world, [100]), is_cover=True, **AT_HOME)
+        mapping = restore(exported(emulator, [100]), is_cover=True, **AT_HOME)
         assert mapping[0]["new_job_id"] == 100
     instance = TaskInstance()
     with pytest.raises(DliFailException, match=r"job 100 \S+: the restored job is the source itself.*Import them"):
@@ -194,20 +196,22 @@ def test_a_job_cannot_be_compared_with_itself(world: Emulator, how: str) -> None
     assert [(each["equal"], each["new_job_id"]) for each in instance.pushed["return_value"]] == [(False, 100)]
 
 
-def test_the_same_id_in_another_project_is_another_job(world: Emulator) -> None:
+def test_the_same_id_in_another_project_is_another_job(emulator: Emulator) -> None:
     """Ids are compared with the project that they are of."""
-    (job,) = restore(exported(world, [100]))
-    twin = scratch_jobs(world).pop(job["new_job_id"])
+    (job,) = restore(exported(emulator, [100]))
+    twin = scratch_jobs(emulator).pop(job["new_job_id"])
     twin.job_id = 100
-    scratch_jobs(world)[100] = twin
+    scratch_jobs(emulator)[100] = twin
     assert compare({100: 100})[0]["equal"]
 
 
 @pytest.mark.parametrize("written", [str, json.dumps, lambda jobs: f"\n{jobs}\n"])
 @pytest.mark.parametrize("given", ["output", "mapping"])
-def test_the_mapping_may_come_from_a_template(world: Emulator, written: Callable[[Any], str], given: str) -> None:
+def test_the_mapping_may_come_from_a_template(
+    emulator: Emulator, written: Callable[[Any], str], given: str
+) -> None:
     """As Jinja writes it, or as JSON."""
-    jobs = restore(exported(world, [100, 103]))
+    jobs = restore(exported(emulator, [100, 103]))
     mapping = {job["old_job_id"]: job["new_job_id"] for job in jobs}
     result = compare(written(jobs if given == "output" else mapping))
     assert [(each["old_job_id"], each["new_job_id"], each["equal"]) for each in result] == [
@@ -218,8 +222,8 @@ def test_the_mapping_may_come_from_a_template(world: Emulator, written: Callable
 @pytest.mark.parametrize(
     "text", ["[", "{{ x }}", "{{}}", "100", "[100]", "[{'old_job_id': 1.5}]", "{'100': '20x'}"]
 )
-def test_an_invalid_string_is_refused(world: Emulator, text: str) -> None:
+def test_an_invalid_string_is_refused(emulator: Emulator, text: str) -> None:
     """It is named; no request is sent."""
     with pytest.raises(DliFailException, match=r"^job_mapping: .*; give the output of the import"):
         compare(text)
-    assert len(world.requests) == 0
+    assert len(emulator.requests) == 0

@@ -26,7 +26,7 @@ PATH = RUN.replace(":", "").replace("+", "_")
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0, read_timeout=2))
     return dli_emulator
 
@@ -58,34 +58,34 @@ class Task:
         return found
 
 
-def archives(world: Emulator, prefix: str = "") -> list[str]:
-    found = world.s3.list_objects_v2(Bucket=world.bucket, Prefix=prefix).get("Contents", [])
-    return [f"{world.bucket}/{each['Key']}" for each in found]
+def archives(emulator: Emulator, prefix: str = "") -> list[str]:
+    found = emulator.s3.list_objects_v2(Bucket=emulator.bucket, Prefix=prefix).get("Contents", [])
+    return [f"{emulator.bucket}/{each['Key']}" for each in found]
 
 
-def requests(world: Emulator) -> int:
-    return sum(request.operation == "ExportFlinkJobs" for request in world.requests)
+def requests(emulator: Emulator) -> int:
+    return sum(request.operation == "ExportFlinkJobs" for request in emulator.requests)
 
 
 @pytest.mark.parametrize(
     ("first", "second"), [([100], [101]), ([100], [100]), (None, None), ([100], None), (None, [100])]
 )
-def test_writers_one_after_the_other(world: Emulator, first: Any, second: Any) -> None:
+def test_writers_one_after_the_other(emulator: Emulator, first: Any, second: Any) -> None:
     """The first's archive was there before the second's request, which is cut before the service acts."""
-    (theirs,) = Task("first").run(f"{world.bucket}/shared", job_selected=first)
-    world.fault("ExportFlinkJobs", "cut_before")
-    (ours,) = Task("second").run(f"{world.bucket}/shared", job_selected=second)
+    (theirs,) = Task("first").run(f"{emulator.bucket}/shared", job_selected=first)
+    emulator.fault("ExportFlinkJobs", "cut_before")
+    (ours,) = Task("second").run(f"{emulator.bucket}/shared", job_selected=second)
     assert ours != theirs
-    assert len(archives(world)) == 2
+    assert len(archives(emulator)) == 2
 
 
-def meanwhile(world: Emulator, job_ids: list[int] | None) -> threading.Thread:
+def meanwhile(emulator: Emulator, job_ids: list[int] | None) -> threading.Thread:
     """Have another writer export into the same directory while a request is in progress."""
 
     def export() -> None:
-        while not requests(world):
+        while not requests(emulator):
             time.sleep(0.01)
-        DliHook().export_flink_jobs(f"{world.bucket}/shared", job_ids)
+        DliHook().export_flink_jobs(f"{emulator.bucket}/shared", job_ids)
 
     other = threading.Thread(target=export)
     other.start()
@@ -93,22 +93,22 @@ def meanwhile(world: Emulator, job_ids: list[int] | None) -> threading.Thread:
 
 
 @pytest.mark.parametrize("theirs", [[101], [100, 101], None])
-def test_another_writer_of_other_jobs_at_the_same_time(world: Emulator, theirs: list[int] | None) -> None:
+def test_another_writer_of_other_jobs_at_the_same_time(emulator: Emulator, theirs: list[int] | None) -> None:
     """Its archive holds other jobs: the request is sent again."""
-    world.fault("ExportFlinkJobs", "cut_before")
-    other = meanwhile(world, theirs)
-    (ours,) = Task().run(f"{world.bucket}/shared", job_selected=[100], reconcile_timeout=1)
+    emulator.fault("ExportFlinkJobs", "cut_before")
+    other = meanwhile(emulator, theirs)
+    (ours,) = Task().run(f"{emulator.bucket}/shared", job_selected=[100], reconcile_timeout=1)
     other.join()
-    with zipfile.ZipFile(io.BytesIO(world.s3.get_object(
-        Bucket=world.bucket, Key=ours.partition("/")[2])["Body"].read()
+    with zipfile.ZipFile(io.BytesIO(emulator.s3.get_object(
+        Bucket=emulator.bucket, Key=ours.partition("/")[2])["Body"].read()
     )) as opened:  # fmt: skip
         assert opened.namelist() == ["100.json"]
-    assert len(archives(world)) == 2
+    assert len(archives(emulator)) == 2
 
 
 @pytest.mark.parametrize("jobs", [[100], None])
 @pytest.mark.parametrize("writers", ["mapped", "tasks", "runs"])
-def test_another_writer_of_the_same_jobs_at_the_same_time(world: Emulator, jobs: Any, writers: str) -> None:
+def test_another_writer_of_the_same_jobs_at_the_same_time(emulator: Emulator, jobs: Any, writers: str) -> None:
     """Nothing shows whose the one archive is: the task fails, names it, and sends nothing again."""
     task = {
         "mapped": Task(map_index=1),
@@ -116,46 +116,46 @@ def test_another_writer_of_the_same_jobs_at_the_same_time(world: Emulator, jobs:
         "runs": Task(runs=2),
     }[writers]
     task.siblings += ["other"] if writers == "tasks" else []
-    directory = f"{world.bucket}/shared"
-    world.fault("ExportFlinkJobs", "cut_before")
-    other = meanwhile(world, jobs)
+    directory = f"{emulator.bucket}/shared"
+    emulator.fault("ExportFlinkJobs", "cut_before")
+    other = meanwhile(emulator, jobs)
     with pytest.raises(
         DliFailException, match=r"outcome of an export .* is unknown.*directory of its own"
     ) as caught:
         task.run(directory, job_selected=jobs, reconcile_timeout=2)
     other.join()
-    (theirs,) = archives(world)
+    (theirs,) = archives(emulator)
     assert theirs in str(caught.value)
-    assert requests(world) == 2  # of each writer one
+    assert requests(emulator) == 2  # of each writer one
     # Reported is reported: whoever clears the task gets a new export.
     assert task.run(directory, job_selected=jobs) != [theirs]
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", "empty"])
-def test_an_archive_that_cannot_be_read_is_not_used(world: Emulator, content: Any) -> None:
+def test_an_archive_that_cannot_be_read_is_not_used(emulator: Emulator, content: Any) -> None:
     """In a directory that others may write to: the task fails and names it."""
     if content == "empty":
         made = io.BytesIO()
         zipfile.ZipFile(made, "w").close()
         content = made.getvalue()
-    directory = f"{world.bucket}/shared"
-    world.fault("ExportFlinkJobs", "cut_before")
+    directory = f"{emulator.bucket}/shared"
+    emulator.fault("ExportFlinkJobs", "cut_before")
 
     def write() -> None:
-        while not requests(world):
+        while not requests(emulator):
             time.sleep(0.01)
-        world.s3.put_object(Bucket=world.bucket, Key="shared/foreign.zip", Body=content)
+        emulator.s3.put_object(Bucket=emulator.bucket, Key="shared/foreign.zip", Body=content)
 
     other = threading.Thread(target=write)
     other.start()
     with pytest.raises(DliFailException, match=r"is unknown.*shared/foreign\.zip"):
         Task().run(directory, reconcile_timeout=2)
     other.join()
-    assert requests(world) == 1
+    assert requests(emulator) == 1
 
 
 @pytest.mark.parametrize("layout", ["unreadable", "numbers", "other names"])
-def test_in_an_exclusive_directory_the_content_need_not_be_known(world: Emulator, layout: str) -> None:
+def test_in_an_exclusive_directory_the_content_need_not_be_known(emulator: Emulator, layout: str) -> None:
     """The layout of DLI's archives is not documented; nobody else writes there."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
@@ -163,82 +163,84 @@ def test_in_an_exclusive_directory_the_content_need_not_be_known(world: Emulator
             archive.writestr(f"{number}.json" if layout == "numbers" else f"job-{number}.txt", "{}")
     body = b"not a ZIP" if layout == "unreadable" else made.getvalue()
     directory = f"flink/{PATH}/export"
-    world.fault("ExportFlinkJobs", "cut_before")
+    emulator.fault("ExportFlinkJobs", "cut_before")
 
     def write() -> None:
-        while not requests(world):
+        while not requests(emulator):
             time.sleep(0.01)
-        world.s3.put_object(Bucket=world.bucket, Key=f"{directory}/a.zip", Body=body)
+        emulator.s3.put_object(Bucket=emulator.bucket, Key=f"{directory}/a.zip", Body=body)
 
     service = threading.Thread(target=write)
     service.start()
     task = Task()
-    assert task.run(f"{world.bucket}/{directory}", reconcile_timeout=3) == [f"{world.bucket}/{directory}/a.zip"]
+    assert task.run(f"{emulator.bucket}/{directory}", reconcile_timeout=3) == [
+        f"{emulator.bucket}/{directory}/a.zip"
+    ]
     service.join()
-    assert (requests(world), task.extra) == (1, [])
+    assert (requests(emulator), task.extra) == (1, [])
 
 
-def test_an_archive_that_appears_after_the_reconciliation_is_extra(world: Emulator) -> None:
+def test_an_archive_that_appears_after_the_reconciliation_is_extra(emulator: Emulator) -> None:
     """The next request made one, too: the log and the XCom name the other."""
-    world.fault("ExportFlinkJobs", "slow", before=3.0)
-    world.fault("ExportFlinkJobs", "slow", before=1.5)
+    emulator.fault("ExportFlinkJobs", "slow", before=3.0)
+    emulator.fault("ExportFlinkJobs", "slow", before=1.5)
     task = Task()
-    (returned,) = task.run(f"{world.bucket}/flink/{PATH}/export", reconcile_timeout=0.2)
-    assert set(archives(world)) - {returned} == set(task.extra)
+    (returned,) = task.run(f"{emulator.bucket}/flink/{PATH}/export", reconcile_timeout=0.2)
+    assert set(archives(emulator)) - {returned} == set(task.extra)
     assert len(task.extra) == 1
 
 
 @pytest.mark.parametrize(
     "order", [[100, 101, 102], [102, 100, 101], {102, 101, 100}, "102,101,100", ["101", 100, "102"]]
 )
-def test_ids_are_sorted(world: Emulator, order: Any) -> None:
+def test_ids_are_sorted(emulator: Emulator, order: Any) -> None:
     """Whatever order an attempt is given, it finds the request of the one before."""
     task = Task()
-    directory = f"{world.bucket}/flink"
-    world.fault("ExportFlinkJobs", "error", code="DLI.0019", acts=False)
+    directory = f"{emulator.bucket}/flink"
+    emulator.fault("ExportFlinkJobs", "error", code="DLI.0019", acts=False)
     with pytest.raises(DliException):
         task.run(directory, job_selected=[100, 101, 102], reconcile_timeout=0)
     made = DliHook().export_flink_jobs(directory, [101, 100, 102]).zip_file
     assert task.run(directory, job_selected=order) == list(made)
-    assert requests(world) == 2
+    assert requests(emulator) == 2
 
 
 @pytest.mark.parametrize("named_archive", ["old", "foreign"])
-def test_a_response_that_names_another_archive(world: Emulator, named_archive: str) -> None:
+def test_a_response_that_names_another_archive(emulator: Emulator, named_archive: str) -> None:
     """One that was there before, or in another directory: the outcome is unknown, and the archive is found."""
-    (old,) = Task("before").run(f"{world.bucket}/shared")
-    named = old if named_archive == "old" else f"{world.bucket}/night1/a.zip"
-    world.fault("ExportFlinkJobs", "reply", acts=True, body={"is_success": "true", "zip_file": [named]})
-    (ours,) = Task().run(f"{world.bucket}/shared")
+    (old,) = Task("before").run(f"{emulator.bucket}/shared")
+    named = old if named_archive == "old" else f"{emulator.bucket}/night1/a.zip"
+    emulator.fault("ExportFlinkJobs", "reply", acts=True, body={"is_success": "true", "zip_file": [named]})
+    (ours,) = Task().run(f"{emulator.bucket}/shared")
     assert ours not in (old, named)
-    world.fault("ExportFlinkJobs", "reply", body={"is_success": "true", "zip_file": [named]})
+    emulator.fault("ExportFlinkJobs", "reply", body={"is_success": "true", "zip_file": [named]})
     with pytest.raises(DliFailException, match=r"names what was there before|HTTP 200"):
-        Task().run(f"{world.bucket}/shared")
-    assert len(archives(world)) == 2
+        Task().run(f"{emulator.bucket}/shared")
+    assert len(archives(emulator)) == 2
 
 
-def test_a_selected_job_that_was_deleted_since(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_selected_job_that_was_deleted_since(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """The others are exported, it is reported, and the task succeeds: it is no longer what is selected."""
     task = Task()
-    world.fault("ExportFlinkJobs", "throttled", retry_after=0)
+    emulator.fault("ExportFlinkJobs", "throttled", retry_after=0)
     with pytest.raises(DliException):
-        task.run(f"{world.bucket}/flink", selection={"queue_name": "flink_prod"})
-    gone = min(job.job_id for job in world.state.jobs.values() if job.queue_name == "flink_prod")
-    del world.state.jobs[gone]
-    assert len(task.run(f"{world.bucket}/flink", selection={"queue_name": "flink_prod"})) == 1
+        task.run(f"{emulator.bucket}/flink", selection={"queue_name": "flink_prod"})
+    gone = min(job.job_id for job in emulator.state.jobs.values() if job.queue_name == "flink_prod")
+    del emulator.state.jobs[gone]
+    assert len(task.run(f"{emulator.bucket}/flink", selection={"queue_name": "flink_prod"})) == 1
     assert (task.instance.pushed["vanished"], task.instance.pushed["failed"]) == ([gone], [gone])
     assert f"Selected, and deleted since: the project has no job {gone}" in capsys.readouterr().out
 
 
-def test_all_selected_jobs_were_deleted_since(world: Emulator) -> None:
+def test_all_selected_jobs_were_deleted_since(emulator: Emulator) -> None:
     """Nothing is selected any more: ``if_empty`` applies."""
     task = Task()
-    world.fault("ExportFlinkJobs", "throttled", retry_after=0)
+    emulator.fault("ExportFlinkJobs", "throttled", retry_after=0)
     parameters: dict[str, Any] = {"selection": {}, "if_empty": "succeed"}
     with pytest.raises(DliException):
-        task.run(f"{world.bucket}/flink", **parameters)
-    world.state.jobs.clear()
-    assert task.run(f"{world.bucket}/flink", **parameters) == []
+        task.run(f"{emulator.bucket}/flink", **parameters)
+    emulator.state.jobs.clear()
+    assert task.run(f"{emulator.bucket}/flink", **parameters) == []
 
 
 def context_of(*, run_id: str | None = RUN, map_index: int = -1) -> dict[str, Any]:
@@ -300,15 +302,17 @@ def test_a_directory_of_a_mapped_task_is_exclusive_with_the_map_index(path: str,
         ("flink", "flink2", "{run}/flink"),
     ],
 )
-def test_another_task_with_the_same_directory(world: Emulator, task_id: str, other: str, directory: str) -> None:
+def test_another_task_with_the_same_directory(
+    emulator: Emulator, task_id: str, other: str, directory: str
+) -> None:
     """Its archive is not returned, whatever words the path has: the task fails and names it."""
-    directory = f"{world.bucket}/{directory.format(run=PATH)}"
+    directory = f"{emulator.bucket}/{directory.format(run=PATH)}"
     task = Task(task_id)
     task.siblings.append(other)
-    world.fault("ExportFlinkJobs", "cut_before")
+    emulator.fault("ExportFlinkJobs", "cut_before")
 
     def export() -> None:
-        while not requests(world):
+        while not requests(emulator):
             time.sleep(0.01)
         DliHook().export_flink_jobs(directory)
 

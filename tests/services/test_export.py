@@ -17,44 +17,44 @@ from tests.airflow.stores import TaskInstance
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0, read_timeout=60))
     return dli_emulator
 
 
-def export(world: Emulator, instance: TaskInstance | None = None, **parameters: Any) -> list[str]:
-    given = {"obs_dir": f"{world.bucket}/night", "reconcile_timeout": 0.3, **parameters}
+def export(emulator: Emulator, instance: TaskInstance | None = None, **parameters: Any) -> list[str]:
+    given = {"obs_dir": f"{emulator.bucket}/night", "reconcile_timeout": 0.3, **parameters}
     operator = DliExportFlinkJobsOperator(task_id="export", **given)
     return operator.execute((instance or TaskInstance()).context)
 
 
-def jobs_in(world: Emulator, archives: list[str]) -> list[int]:
+def jobs_in(emulator: Emulator, archives: list[str]) -> list[int]:
     found = []
     for archive in archives:
         bucket, _, key = archive.partition("/")
-        body = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        body = emulator.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         with zipfile.ZipFile(io.BytesIO(body)) as opened:
             found += [int(name.removesuffix(".json")) for name in opened.namelist()]
     return sorted(found)
 
 
-def export_requests(world: Emulator) -> int:
-    return sum(request.operation == "ExportFlinkJobs" for request in world.requests)
+def export_requests(emulator: Emulator) -> int:
+    return sum(request.operation == "ExportFlinkJobs" for request in emulator.requests)
 
 
-def jobs_of_queue(world: Emulator, queue_name: str) -> list[int]:
-    return [job.job_id for job in world.state.jobs.values() if job.queue_name == queue_name]
+def jobs_of_queue(emulator: Emulator, queue_name: str) -> list[int]:
+    return [job.job_id for job in emulator.state.jobs.values() if job.queue_name == queue_name]
 
 
-def test_if_no_job_is_selected_if_empty_applies(world: Emulator) -> None:
+def test_if_no_job_is_selected_if_empty_applies(emulator: Emulator) -> None:
     """Fail, skip or succeed; it never means all jobs."""
     selection = {"name_pattern": "no*such"}
     with pytest.raises(DliFailException, match=r"No Flink job is selected by: name_pattern=no\*such"):
-        export(world, selection=selection, if_empty="fail")
+        export(emulator, selection=selection, if_empty="fail")
     with pytest.raises(AirflowSkipException, match="No Flink job is selected"):
-        export(world, selection=selection, if_empty="skip")
-    assert export(world, selection=selection, if_empty="succeed") == []
-    assert export_requests(world) == 0
+        export(emulator, selection=selection, if_empty="skip")
+    assert export(emulator, selection=selection, if_empty="succeed") == []
+    assert export_requests(emulator) == 0
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,11 @@ def test_if_no_job_is_selected_if_empty_applies(world: Emulator) -> None:
         ({"if_empty": None}, r"^if_empty: rendered to nothing"),
     ],
 )
-def test_a_wrong_parameter_is_refused(world: Emulator, parameters: dict[str, Any], reason: str) -> None:
+def test_a_wrong_parameter_is_refused(emulator: Emulator, parameters: dict[str, Any], reason: str) -> None:
     """By its name, before anything is sent."""
     with pytest.raises(DliFailException, match=reason):
-        export(world, **parameters)
-    assert len(world.requests) == 0
+        export(emulator, **parameters)
+    assert len(emulator.requests) == 0
 
 
 @pytest.mark.parametrize(
@@ -89,55 +89,55 @@ def test_a_wrong_parameter_is_refused(world: Emulator, parameters: dict[str, Any
         '{"name_pattern": "", "changed_since": ""}',
     ],
 )
-def test_an_untouched_form_is_not_all_jobs(world: Emulator, selection: Any) -> None:
+def test_an_untouched_form_is_not_all_jobs(emulator: Emulator, selection: Any) -> None:
     """A selection whose every filter is empty is refused; one without any filter means all jobs."""
     with pytest.raises(DliFailException, match=r"^selection: has nothing in name_pattern.*selection=\{\}"):
-        export(world, selection=selection)
-    assert len(world.requests) == 0
+        export(emulator, selection=selection)
+    assert len(emulator.requests) == 0
 
 
-def test_a_selection_that_rendered_to_none_is_not_all_jobs(world: Emulator) -> None:
+def test_a_selection_that_rendered_to_none_is_not_all_jobs(emulator: Emulator) -> None:
     """A template or XCom without a value must not export everything."""
-    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=world.bucket, selection="{{ nothing }}")
+    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=emulator.bucket, selection="{{ nothing }}")
     operator.selection = None  # what native rendering of an unset value leaves
     with pytest.raises(DliFailException, match=r"^selection: was given and is None"):
         operator.execute({})
-    assert len(world.requests) == 0
+    assert len(emulator.requests) == 0
 
 
 @pytest.mark.parametrize("empty", ["", " ", None])
-def test_an_empty_filter_is_ignored(world: Emulator, empty: str | None) -> None:
+def test_an_empty_filter_is_ignored(emulator: Emulator, empty: str | None) -> None:
     """An empty field of a form beside one that is filled in."""
-    archives = export(world, selection={"queue_name": "flink_prod", "user_name": empty, "name_pattern": empty})
-    assert jobs_in(world, archives) == jobs_of_queue(world, "flink_prod")
+    archives = export(emulator, selection={"queue_name": "flink_prod", "user_name": empty, "name_pattern": empty})
+    assert jobs_in(emulator, archives) == jobs_of_queue(emulator, "flink_prod")
 
 
 @pytest.mark.parametrize(
     "selection", [{"queue_name": "flink_prod"}, "{'queue_name': 'flink_prod'}", '{"queue_name": "flink_prod"}']
 )
-def test_a_selection_is_exported(world: Emulator, selection: Any) -> None:
+def test_a_selection_is_exported(emulator: Emulator, selection: Any) -> None:
     """As a mapping, and as a template or a form writes one."""
-    archives = export(world, selection=selection)
-    assert jobs_in(world, archives) == jobs_of_queue(world, "flink_prod")
+    archives = export(emulator, selection=selection)
+    assert jobs_in(emulator, archives) == jobs_of_queue(emulator, "flink_prod")
 
 
-def test_a_list_that_ends_early_exports_nothing(world: Emulator) -> None:
+def test_a_list_that_ends_early_exports_nothing(emulator: Emulator) -> None:
     """Some of the jobs are not all of them; a retry may help."""
-    world.fault("ListFlinkJobs", "reply", times=None, body={
+    emulator.fault("ListFlinkJobs", "reply", times=None, body={
         "is_success": "true", "job_list": {"total_count": 26, "jobs": []},
     })  # fmt: skip
     with pytest.raises(DliException, match=r"ListFlinkJobs: HTTP 200: the list of 26 ended at 0\.") as caught:
-        export(world, selection={"name_pattern": "*"}, if_empty="skip")
+        export(emulator, selection={"name_pattern": "*"}, if_empty="skip")
     assert not isinstance(caught.value, AirflowFailException)
-    assert export_requests(world) == 0
+    assert export_requests(emulator) == 0
 
 
-def test_batches(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_batches(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """Each in a directory of its own, with a line for each, and what is left."""
     instance = TaskInstance()
-    archives = export(world, instance, selection={}, batch_size=10)
+    archives = export(emulator, instance, selection={}, batch_size=10)
     assert [archive.split("/")[2] for archive in archives] == ["batch-0001", "batch-0002", "batch-0003"]
-    assert jobs_in(world, archives) == list(range(100, 126))
+    assert jobs_in(emulator, archives) == list(range(100, 126))
     assert [len(batch["job_ids"]) for batch in instance.pushed["batches"]] == [10, 10, 6]
     assert instance.pushed["failed"] == []
     assert instance.store.left("dli_export") == {"generation", "superseded"}
@@ -147,198 +147,200 @@ def test_batches(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     assert "id   name" in log
 
 
-def test_a_batch_that_fails_does_not_stop_the_others(world: Emulator) -> None:
+def test_a_batch_that_fails_does_not_stop_the_others(emulator: Emulator) -> None:
     """What succeeded is kept, what failed is named, both in XCom; a retry requests only what failed."""
     instance = TaskInstance()
-    world.fault("ExportFlinkJobs", "slow", times=1, before=0)
-    world.fault("ExportFlinkJobs", "throttled", times=1, retry_after=0)
+    emulator.fault("ExportFlinkJobs", "slow", times=1, before=0)
+    emulator.fault("ExportFlinkJobs", "throttled", times=1, retry_after=0)
     with pytest.raises(DliException, match=r"10 jobs not exported to .*: jobs 110, 111.*HTTP 429") as caught:
-        export(world, instance, selection={}, batch_size=10)
+        export(emulator, instance, selection={}, batch_size=10)
     assert not isinstance(caught.value, AirflowFailException)
     assert len(instance.pushed["zip_file"]) == 2
     assert instance.pushed["failed"] == list(range(110, 120))
-    before = export_requests(world)
-    world.state.add_job(name="made since")
-    archives = export(world, instance, selection={}, batch_size=10)
-    assert export_requests(world) - before == 1
-    assert jobs_in(world, archives) == list(range(100, 126))
+    before = export_requests(emulator)
+    emulator.state.add_job(name="made since")
+    archives = export(emulator, instance, selection={}, batch_size=10)
+    assert export_requests(emulator) - before == 1
+    assert jobs_in(emulator, archives) == list(range(100, 126))
     assert instance.store.left("dli_export") == {"generation", "superseded"}
 
 
-def test_a_partial_export_may_succeed(world: Emulator) -> None:
+def test_a_partial_export_may_succeed(emulator: Emulator) -> None:
     """With ``allow_partial``; the XCom names what is missing."""
     instance = TaskInstance()
-    world.fault("ExportFlinkJobs", "error", code="DLI.0999")
-    archives = export(world, instance, job_selected="100,101,102", batch_size=1, allow_partial=True)
-    assert jobs_in(world, archives) == [101, 102]
+    emulator.fault("ExportFlinkJobs", "error", code="DLI.0999")
+    archives = export(emulator, instance, job_selected="100,101,102", batch_size=1, allow_partial=True)
+    assert jobs_in(emulator, archives) == [101, 102]
     assert instance.pushed["failed"] == [100]
-    world.fault("ExportFlinkJobs", "error", times=None, code="DLI.0001")
+    emulator.fault("ExportFlinkJobs", "error", times=None, code="DLI.0001")
     with pytest.raises(DliFailException, match=r"2 jobs not exported"):
-        export(world, job_selected="100,101", batch_size=1, allow_partial=True)
+        export(emulator, job_selected="100,101", batch_size=1, allow_partial=True)
 
 
-def test_a_deleted_job_is_omitted_and_named(world: Emulator) -> None:
+def test_a_deleted_job_is_omitted_and_named(emulator: Emulator) -> None:
     """The others of its batch are exported all the same."""
     instance = TaskInstance()
     with pytest.raises(DliFailException, match=r"1 job not exported .*: jobs 99: the project has no job 99"):
-        export(world, instance, job_selected=[100, 99, 101, 102], batch_size=3)
-    assert jobs_in(world, instance.pushed["zip_file"]) == [100, 101, 102]
+        export(emulator, instance, job_selected=[100, 99, 101, 102], batch_size=3)
+    assert jobs_in(emulator, instance.pushed["zip_file"]) == [100, 101, 102]
     assert instance.pushed["failed"] == [99]
 
 
-def test_a_refused_identity_ends_the_export_at_once(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_identity_ends_the_export_at_once(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batch after batch would lock the key."""
-    connection = json.loads(world.airflow_conn) | {"password": "wrong"}
+    connection = json.loads(emulator.airflow_conn) | {"password": "wrong"}
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(connection))
     with pytest.raises(DliFailException, match=r"ListObjects: HTTP 403 SignatureDoesNotMatch"):
-        export(world, job_selected=[100, 101, 102], batch_size=1)
-    assert len(world.requests) == 0
+        export(emulator, job_selected=[100, 101, 102], batch_size=1)
+    assert len(emulator.requests) == 0
 
 
 @pytest.mark.parametrize("code", ["DLI.0003", "DLI.0011"])
-def test_a_missing_permission_on_one_job_does_not_stop_the_others(world: Emulator, code: str) -> None:
+def test_a_missing_permission_on_one_job_does_not_stop_the_others(emulator: Emulator, code: str) -> None:
     """EXPORT is a privilege of single jobs too."""
     instance = TaskInstance()
-    world.fault("ExportFlinkJobs", "slow", before=0)
-    world.fault("ExportFlinkJobs", "error", status=403, code=code, message="no EXPORT on jobs.flink.102")
+    emulator.fault("ExportFlinkJobs", "slow", before=0)
+    emulator.fault("ExportFlinkJobs", "error", status=403, code=code, message="no EXPORT on jobs.flink.102")
     message = r"2 jobs not exported .*: jobs 102, 103: .*jobs\.flink\.102.*[a-z]\. What succeeded"
     with pytest.raises(DliFailException, match=message):
-        export(world, instance, job_selected=range(100, 106), batch_size=2)
-    assert jobs_in(world, instance.pushed["zip_file"]) == [100, 101, 104, 105]
+        export(emulator, instance, job_selected=range(100, 106), batch_size=2)
+    assert jobs_in(emulator, instance.pushed["zip_file"]) == [100, 101, 104, 105]
     assert instance.pushed["failed"] == [102, 103]
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, "APIGW.0301"), (403, "APIGW.0302")])
 @pytest.mark.parametrize("allow_partial", [True, False])
 def test_batches_that_are_not_requested_are_named(
-    world: Emulator, capsys: pytest.CaptureFixture[str], status: int, code: str, allow_partial: bool
+    emulator: Emulator, capsys: pytest.CaptureFixture[str], status: int, code: str, allow_partial: bool
 ) -> None:
     """After a refusal that holds for all batches; in the XCom, and in the message or the log."""
     instance = TaskInstance()
-    world.fault("ExportFlinkJobs", "slow", before=0)
-    world.fault("ExportFlinkJobs", "error", status=status, code=code)
+    emulator.fault("ExportFlinkJobs", "slow", before=0)
+    emulator.fault("ExportFlinkJobs", "error", status=status, code=code)
     parameters: dict[str, Any] = {"job_selected": range(100, 106), "batch_size": 2}
     if allow_partial:
-        archives = export(world, instance, allow_partial=True, **parameters)
-        assert jobs_in(world, archives) == [100, 101]
+        archives = export(emulator, instance, allow_partial=True, **parameters)
+        assert jobs_in(emulator, archives) == [100, 101]
         report = capsys.readouterr().out
     else:
         with pytest.raises(DliFailException, match=rf"4 jobs not exported .*: jobs 102, 103: .*{code}") as caught:
-            export(world, instance, **parameters)
+            export(emulator, instance, **parameters)
         report = str(caught.value)
     assert "jobs 104, 105: not requested: it would be refused as batch 2 was" in report
     assert instance.pushed["failed"] == [102, 103, 104, 105]
     assert [batch["job_ids"] for batch in instance.pushed["batches"]] == [[100, 101], [102, 103], [104, 105]]
-    assert export_requests(world) == 2
+    assert export_requests(emulator) == 2
 
 
-def test_a_refused_identity_keeps_the_archives_of_an_earlier_attempt(world: Emulator) -> None:
+def test_a_refused_identity_keeps_the_archives_of_an_earlier_attempt(emulator: Emulator) -> None:
     """Only what is missing is named as missing."""
     instance = TaskInstance()
-    world.fault("ExportFlinkJobs", "throttled", retry_after=0)
+    emulator.fault("ExportFlinkJobs", "throttled", retry_after=0)
     with pytest.raises(DliException):
-        export(world, instance, job_selected=[100, 101, 102], batch_size=1)
+        export(emulator, instance, job_selected=[100, 101, 102], batch_size=1)
     kept = instance.pushed["zip_file"]
-    world.fault("ExportFlinkJobs", "error", status=403, code="APIGW.0302")
+    emulator.fault("ExportFlinkJobs", "error", status=403, code="APIGW.0302")
     with pytest.raises(DliFailException, match=r"1 job not exported"):
-        export(world, instance, job_selected=[100, 101, 102], batch_size=1)
+        export(emulator, instance, job_selected=[100, 101, 102], batch_size=1)
     assert (instance.pushed["zip_file"], instance.pushed["failed"]) == (kept, [100])
 
 
-def test_a_refused_batch_whose_jobs_cannot_be_listed(world: Emulator) -> None:
+def test_a_refused_batch_whose_jobs_cannot_be_listed(emulator: Emulator) -> None:
     """Its own refusal is reported, and what succeeded is kept."""
     instance = TaskInstance()
-    world.fault("ListFlinkJobs", "error", status=403, code="APIGW.0302", message="may not list", times=None)
+    emulator.fault("ListFlinkJobs", "error", status=403, code="APIGW.0302", message="may not list", times=None)
     with pytest.raises(DliFailException, match=r"2 jobs not exported .*: jobs 99, 100: .*DLI\.16001: .*99"):
-        export(world, instance, job_selected=[101, 102, 99, 100, 103, 104], batch_size=2)
-    assert jobs_in(world, instance.pushed["zip_file"]) == [101, 102, 103, 104]
+        export(emulator, instance, job_selected=[101, 102, 99, 100, 103, 104], batch_size=2)
+    assert jobs_in(emulator, instance.pushed["zip_file"]) == [101, 102, 103, 104]
     assert instance.pushed["failed"] == [99, 100]
 
 
 def test_an_archive_of_an_earlier_attempt_that_cannot_be_found(
-    world: Emulator, monkeypatch: pytest.MonkeyPatch
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its batch has failed; the others are exported and reported."""
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection("temporary", retry_budget=0))
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection("temporary", retry_budget=0))
     instance = TaskInstance()
-    world.fault("ExportFlinkJobs", "slow", before=0)
-    world.fault("ExportFlinkJobs", "throttled", retry_after=0)
+    emulator.fault("ExportFlinkJobs", "slow", before=0)
+    emulator.fault("ExportFlinkJobs", "throttled", retry_after=0)
     with pytest.raises(DliException):
-        export(world, instance, job_selected=[100, 101], batch_size=1)
-    world.fault("HeadObject", "error", status=403, code="AccessDenied", times=None)
+        export(emulator, instance, job_selected=[100, 101], batch_size=1)
+    emulator.fault("HeadObject", "error", status=403, code="AccessDenied", times=None)
     with pytest.raises(DliFailException, match=r"1 job not exported .*: jobs 100: HeadObject: HTTP 403"):
-        export(world, instance, job_selected=[100, 101], batch_size=1)
-    assert jobs_in(world, instance.pushed["zip_file"]) == [101]
+        export(emulator, instance, job_selected=[100, 101], batch_size=1)
+    assert jobs_in(emulator, instance.pushed["zip_file"]) == [101]
     assert instance.pushed["failed"] == [100]
 
 
 def test_a_lost_response_with_a_directory_that_could_not_be_listed(
-    world: Emulator, monkeypatch: pytest.MonkeyPatch
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The outcome stays unknown: new archives cannot be recognised, and no request is sent again."""
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", world.connection("temporary", retry_budget=0))
-    world.fault("ExportFlinkJobs", "error", code="DLI.0019")
-    world.fault("ListObjects", "error", status=403, code="AccessDenied")
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection("temporary", retry_budget=0))
+    emulator.fault("ExportFlinkJobs", "error", code="DLI.0019")
+    emulator.fault("ListObjects", "error", status=403, code="AccessDenied")
     instance = TaskInstance()
     with pytest.raises(DliFailException, match=r"is unknown.*could not be listed before .*allow the connection"):
-        export(world, instance, job_selected=[100, 101])
-    assert export_requests(world) == 1
+        export(emulator, instance, job_selected=[100, 101])
+    assert export_requests(emulator) == 1
 
 
-def test_deleted_archives_of_an_earlier_attempt_are_made_again(world: Emulator) -> None:
+def test_deleted_archives_of_an_earlier_attempt_are_made_again(emulator: Emulator) -> None:
     """Only archives that are still there are kept."""
     instance = TaskInstance()
-    world.fault("ExportFlinkJobs", "throttled", times=1, retry_after=0)
+    emulator.fault("ExportFlinkJobs", "throttled", times=1, retry_after=0)
     with pytest.raises(DliException):
-        export(world, instance, job_selected=[100, 101], batch_size=1)
+        export(emulator, instance, job_selected=[100, 101], batch_size=1)
     (archive,) = instance.pushed["zip_file"]
     bucket, _, key = archive.partition("/")
-    world.s3.delete_object(Bucket=bucket, Key=key)
-    assert jobs_in(world, export(world, instance, job_selected=[100, 101], batch_size=1)) == [100, 101]
+    emulator.s3.delete_object(Bucket=bucket, Key=key)
+    assert jobs_in(emulator, export(emulator, instance, job_selected=[100, 101], batch_size=1)) == [100, 101]
 
 
-def test_records_are_not_used_after_a_day(world: Emulator) -> None:
+def test_records_are_not_used_after_a_day(emulator: Emulator) -> None:
     """Whoever clears the task later wants the jobs as they are then."""
     instance = TaskInstance()
-    world.fault("ExportFlinkJobs", "throttled", times=1, retry_after=0)
+    emulator.fault("ExportFlinkJobs", "throttled", times=1, retry_after=0)
     with pytest.raises(DliException):
-        export(world, instance, job_selected=[100, 101], batch_size=1)
+        export(emulator, instance, job_selected=[100, 101], batch_size=1)
     kept = instance.store.get("dli_export") | {"since": "2026-01-01T00:00:00+00:00"}
     instance.store.set("dli_export", kept)
-    before = export_requests(world)
-    export(world, instance, job_selected=[100, 101], batch_size=1)
-    assert export_requests(world) - before == 2
+    before = export_requests(emulator)
+    export(emulator, instance, job_selected=[100, 101], batch_size=1)
+    assert export_requests(emulator) - before == 2
 
 
 @pytest.mark.slow
-def test_a_thousand_jobs_with_a_fault_in_every_tenth_call(world: Emulator) -> None:
+def test_a_thousand_jobs_with_a_fault_in_every_tenth_call(emulator: Emulator) -> None:
     """Responses lost before and after the service acts, 502 and 429: the store has what was requested."""
     for number in range(1000):
-        world.state.add_job(name=f"many_{number:04d}")
+        emulator.state.add_job(name=f"many_{number:04d}")
     kinds = ["cut_after", "throttled", "cut_before", "html"]
     for number in range(40):
-        world.fault("ExportFlinkJobs", "slow", times=9, before=0)
+        emulator.fault("ExportFlinkJobs", "slow", times=9, before=0)
         parameters = {"retry_after": 0} if kinds[number % 4] == "throttled" else {}
-        world.fault("ExportFlinkJobs", kinds[number % 4], times=1, **parameters)
+        emulator.fault("ExportFlinkJobs", kinds[number % 4], times=1, **parameters)
     instance = TaskInstance()
     archives: list[str] = []
     for _ in range(5):
         try:
-            archives = export(world, instance, selection={"name_pattern": "many_*"}, batch_size=20)
+            archives = export(emulator, instance, selection={"name_pattern": "many_*"}, batch_size=20)
             break
         except DliException:
             assert instance.pushed["failed"]
     assert len(archives) == 50
-    assert jobs_in(world, archives) == [job.job_id for job in world.state.jobs.values() if "many" in job.name]
+    assert jobs_in(emulator, archives) == [
+        job.job_id for job in emulator.state.jobs.values() if "many" in job.name
+    ]
 
 
-def test_a_refusal_of_all_batches_is_reported_once(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_of_all_batches_is_reported_once(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """In the message and in the log, though each has a request id of its own."""
-    world.fault(
+    emulator.fault(
         "ExportFlinkJobs", "error", times=None, status=403, code="DLI.0003", message="not allowed to export"
     )
     operator = DliExportFlinkJobsOperator(
-        task_id="export", obs_dir=f"{world.bucket}/all", job_selected=list(range(100, 120)), batch_size=1
+        task_id="export", obs_dir=f"{emulator.bucket}/all", job_selected=list(range(100, 120)), batch_size=1
     )
     with pytest.raises(DliFailException, match=r"20 jobs not exported .*\(20 batches\)") as caught:
         operator.execute(TaskInstance().context)

@@ -76,13 +76,13 @@ def export(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, store: StateStore
     return run
 
 
-def archives_in(world: Any, directory: str = "run-1") -> list[str]:
-    listing = world.s3.list_objects_v2(Bucket=world.bucket, Prefix=f"{directory}/")
-    return [f"{world.bucket}/{each['Key']}" for each in listing.get("Contents", [])]
+def archives_in(emulator: Any, directory: str = "run-1") -> list[str]:
+    listing = emulator.s3.list_objects_v2(Bucket=emulator.bucket, Prefix=f"{directory}/")
+    return [f"{emulator.bucket}/{each['Key']}" for each in listing.get("Contents", [])]
 
 
-def export_requests(world: Any) -> int:
-    return sum(1 for request in world.requests if request.operation == "ExportFlinkJobs")
+def export_requests(emulator: Any) -> int:
+    return sum(1 for request in emulator.requests if request.operation == "ExportFlinkJobs")
 
 
 @pytest.mark.parametrize("kind", ["cut_after", "reset_after"])

@@ -19,7 +19,7 @@ FOUR = [103, 117, 106, 101]
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
     dli_emulator.state.settings.step_seconds = 0.05
     return dli_emulator
@@ -35,45 +35,45 @@ def delete(*job_ids: int, instance: TaskInstance) -> list[int]:
     return DliDeleteFlinkJobsOperator(task_id="delete", job_ids=list(job_ids)).execute(instance.context)
 
 
-def stops(world: Emulator) -> list[int]:
-    return [world.state.jobs[job_id].stops for job_id in FOUR]
+def stops(emulator: Emulator) -> list[int]:
+    return [emulator.state.jobs[job_id].stops for job_id in FOUR]
 
 
-def requests(world: Emulator, operation: str) -> int:
-    return sum(request.operation == operation for request in world.requests)
+def requests(emulator: Emulator, operation: str) -> int:
+    return sum(request.operation == operation for request in emulator.requests)
 
 
-def test_a_permission_that_one_job_lacks_does_not_stop_the_others(world: Emulator) -> None:
+def test_a_permission_that_one_job_lacks_does_not_stop_the_others(emulator: Emulator) -> None:
     """DLI.0003 is of the job; who reads it learns which others were stopped."""
-    world.fault("BatchStopFlinkJobs", "slow")
-    world.fault("BatchStopFlinkJobs", "error", code="DLI.0003", message="no permission for jobs.flink.117")
+    emulator.fault("BatchStopFlinkJobs", "slow")
+    emulator.fault("BatchStopFlinkJobs", "error", code="DLI.0003", message="no permission for jobs.flink.117")
     expected = r"stop: 1 of 4 jobs failed: job 117: .*DLI\.0003.*the other 3: 103, 106, 101\.$"
     with pytest.raises(DliFailException, match=expected):
         stop(*FOUR)
-    assert stops(world) == [1, 0, 1, 1]
+    assert stops(emulator) == [1, 0, 1, 1]
 
 
 @pytest.mark.parametrize(
     ("kind", "given"),
     [("locked", {}), ("error", {"status": 403, "code": "APIGW.0302", "message": "You may not."})],
 )
-def test_no_request_follows_a_refused_identity(world: Emulator, kind: str, given: dict[str, Any]) -> None:
+def test_no_request_follows_a_refused_identity(emulator: Emulator, kind: str, given: dict[str, Any]) -> None:
     """It would lock the key; the message has all that was done, and no retry is spent."""
-    world.fault("BatchStopFlinkJobs", "throttled", retry_after=0)
-    world.fault("BatchStopFlinkJobs", kind, **given)
+    emulator.fault("BatchStopFlinkJobs", "throttled", retry_after=0)
+    emulator.fault("BatchStopFlinkJobs", kind, **given)
     with pytest.raises(DliFailException) as failure:
         stop(*FOUR)
     message = str(failure.value)
     assert message.startswith("stop: 4 of 4 jobs failed: job 103: ")
     assert "jobs 106, 101: not requested, since it would be refused as job 117 was" in message
     assert message.endswith("It was requested of no other.")
-    assert (stops(world), requests(world, "BatchStopFlinkJobs")) == ([0, 0, 0, 0], 2)
+    assert (stops(emulator), requests(emulator, "BatchStopFlinkJobs")) == ([0, 0, 0, 0], 2)
 
 
-def test_a_retry_is_timed_by_the_worst(world: Emulator) -> None:
+def test_a_retry_is_timed_by_the_worst(emulator: Emulator) -> None:
     """Too many requests before trouble; the message names both."""
-    world.fault("BatchStopFlinkJobs", "html", times=3, status=503)
-    world.fault("BatchStopFlinkJobs", "throttled", retry_after=1800)
+    emulator.fault("BatchStopFlinkJobs", "html", times=3, status=503)
+    emulator.fault("BatchStopFlinkJobs", "throttled", retry_after=1800)
     with pytest.raises(DliException, match=r"2 of 4 jobs failed.* 503.* 429") as failure:
         stop(*FOUR)
     assert not isinstance(failure.value, DliFailException)
@@ -81,9 +81,9 @@ def test_a_retry_is_timed_by_the_worst(world: Emulator) -> None:
     assert failure.value.error.retry_after == 1800
 
 
-def test_what_cannot_be_helped_has_its_cause_too(world: Emulator) -> None:
+def test_what_cannot_be_helped_has_its_cause_too(emulator: Emulator) -> None:
     """Status, code and request id are at hand."""
-    world.fault("BatchStopFlinkJobs", "error", times=2, code="DLI.0003", message="no right")
+    emulator.fault("BatchStopFlinkJobs", "error", times=2, code="DLI.0003", message="no right")
     with pytest.raises(DliFailException) as failure:
         stop(*FOUR)
     assert isinstance(failure.value.error, ServiceError)
@@ -93,7 +93,7 @@ def test_what_cannot_be_helped_has_its_cause_too(world: Emulator) -> None:
 @pytest.mark.slow
 @both_modes
 @pytest.mark.parametrize("timeout", [60, 0.4])
-def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bool, timeout: float) -> None:
+def test_polls_may_fail_as_long_as_there_is_time(emulator: Emulator, deferrable: bool, timeout: float) -> None:
     """On a worker as on the triggerer; the failure of the last one in time is reported."""
     operator = DliStopFlinkJobsOperator(
         task_id="stop",
@@ -103,8 +103,8 @@ def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bo
         timeout=timeout,
         deferrable=deferrable,
     )
-    world.fault("ShowFlinkJob", "slow")
-    world.fault("ShowFlinkJob", "html", times=12 if timeout == 60 else None, status=503)
+    emulator.fault("ShowFlinkJob", "slow")
+    emulator.fault("ShowFlinkJob", "html", times=12 if timeout == 60 else None, status=503)
     if timeout == 60:
         assert run_to_completion(operator)[0]["status"] == "job_cancel_success"
     else:
@@ -113,10 +113,10 @@ def test_polls_may_fail_as_long_as_there_is_time(world: Emulator, deferrable: bo
         assert not isinstance(failed.value, DliFailException)
 
 
-def test_the_last_poll_may_fail_as_well(world: Emulator) -> None:
+def test_the_last_poll_may_fail_as_well(emulator: Emulator) -> None:
     """After a wait on the triggerer: it is made again, and not taken for time that is up."""
     operator = DliStopFlinkJobsOperator(task_id="stop", job_ids=[100], poll_interval=0.05)
-    world.fault("ShowFlinkJob", "html", times=4, status=503)
+    emulator.fault("ShowFlinkJob", "html", times=4, status=503)
     waited = {"target_state": "stopped", "baseline": {}, "requested_at": 0.0, "grace_period": 1.0}
     event = {"status": "done", "pending": [], "tracker": {"job_ids": [100], **waited}}
     assert operator.execute_complete(TaskInstance().context, event)[0]["status"] == "job_init"
@@ -130,32 +130,32 @@ def noted(*job_ids: int) -> TaskInstance:
     return instance
 
 
-def test_what_a_killed_attempt_deleted_is_returned(world: Emulator) -> None:
+def test_what_a_killed_attempt_deleted_is_returned(emulator: Emulator) -> None:
     """By the next one, which forgets it then."""
     instance = noted(102)
-    del world.state.jobs[102]
+    del emulator.state.jobs[102]
     assert delete(102, 104, 9, instance=instance) == [102, 104]
     assert instance.store.kept == {}
 
 
-def test_a_killed_try_whose_request_did_not_arrive(world: Emulator) -> None:
+def test_a_killed_try_whose_request_did_not_arrive(emulator: Emulator) -> None:
     """The job is there still, and deleted now."""
     instance = noted(102)
     assert delete(102, instance=instance) == [102]
-    assert 102 not in world.state.jobs
+    assert 102 not in emulator.state.jobs
     assert instance.store.kept == {}
 
 
-def test_a_job_that_others_delete_meanwhile(world: Emulator) -> None:
+def test_a_job_that_others_delete_meanwhile(emulator: Emulator) -> None:
     """It is gone, which is all that was wanted."""
     body = json.dumps({"error_code": "DLI.17001", "error_msg": "There is no job 102."})
-    world.fault("DeleteFlinkJob", "reply", status=400, body=body, acts=True)
+    emulator.fault("DeleteFlinkJob", "reply", status=400, body=body, acts=True)
     assert delete(102, 104, instance=TaskInstance()) == [102, 104]
-    assert requests(world, "DeleteFlinkJob") == 2
+    assert requests(emulator, "DeleteFlinkJob") == 2
 
 
-def test_a_job_that_is_reported_gone_and_is_there(world: Emulator) -> None:
+def test_a_job_that_is_reported_gone_and_is_there(emulator: Emulator) -> None:
     """It was not deleted."""
-    world.fault("DeleteFlinkJob", "error", code="DLI.17001", message="There is no job 102.")
+    emulator.fault("DeleteFlinkJob", "error", code="DLI.17001", message="There is no job 102.")
     with pytest.raises(DliFailException, match=r"DLI\.17001"):
         delete(102, instance=TaskInstance())

@@ -39,14 +39,14 @@ class CountingStore(StateStore):
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0, read_timeout=2))
     dli_emulator.state.settings.step_seconds = 0.05
     return dli_emulator
 
 
-def acted(world: Emulator, operation: str) -> int:
-    return sum(request.operation == operation and request.acted for request in world.requests)
+def acted(emulator: Emulator, operation: str) -> int:
+    return sum(request.operation == operation and request.acted for request in emulator.requests)
 
 
 def do(action: str, instance: TaskInstance, **parameters: Any) -> Any:
@@ -55,11 +55,11 @@ def do(action: str, instance: TaskInstance, **parameters: Any) -> Any:
     return operator(task_id="task", **{"job_ids": [job_id], **settings, **parameters}).execute(instance.context)
 
 
-def written(world: Emulator, count: int) -> int:
+def written(emulator: Emulator, count: int) -> int:
     """Delete so many jobs; how many bytes of records that writes."""
-    world.reset()
-    world.state.jobs.clear()
-    ids = [world.state.add_job(name=f"job_{number}").job_id for number in range(count)]
+    emulator.reset()
+    emulator.state.jobs.clear()
+    ids = [emulator.state.add_job(name=f"job_{number}").job_id for number in range(count)]
     instance, store = TaskInstance(), CountingStore()
     instance.context["task_state_store"] = store
     do("delete", instance, job_ids=ids)
@@ -68,46 +68,46 @@ def written(world: Emulator, count: int) -> int:
 
 
 @pytest.mark.slow
-def test_records_grow_with_the_number_of_jobs(world: Emulator) -> None:
+def test_records_grow_with_the_number_of_jobs(emulator: Emulator) -> None:
     """And not with its square: four times the jobs, four times the bytes, and some for the head."""
-    few, many = written(world, 60), written(world, 240)
+    few, many = written(emulator, 60), written(emulator, 240)
     assert few < many < 4.4 * few
     assert many < 240 * 800
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_throttled_request_does_not_hide_one_that_acted(world: Emulator, action: str) -> None:
+def test_a_throttled_request_does_not_hide_one_that_acted(emulator: Emulator, action: str) -> None:
     """The first response is lost before it shows, the second request is throttled; the next attempt sees it."""
     _, operation, job_id = ACTIONS[action]
     instance = TaskInstance()
-    world.fault(operation, "slow", before=3.0)
-    world.fault(operation, "throttled", retry_after=0)
+    emulator.fault(operation, "slow", before=3.0)
+    emulator.fault(operation, "throttled", retry_after=0)
     with pytest.raises(DliException, match="An earlier request lost its response"):
         do(action, instance)
-    while not acted(world, operation):
+    while not acted(emulator, operation):
         time.sleep(0.05)
-    job = world.state.jobs.get(job_id)
+    job = emulator.state.jobs.get(job_id)
     if action == "run" and job:
         job.plan, job.status, job.start_time = [], "job_finish", 1  # it has run to its end meanwhile
     do(action, instance, **({"target_state": "finished"} if action == "run" else {}))
-    assert acted(world, operation) == 1
+    assert acted(emulator, operation) == 1
     assert instance.store.kept == {}
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_request_is_logged_with_its_subject_and_its_outcome(
-    world: Emulator, capsys: pytest.CaptureFixture[str], action: str
+    emulator: Emulator, capsys: pytest.CaptureFixture[str], action: str
 ) -> None:
     """Of which job, in which project and region, before; the outcome after."""
     _, operation, job_id = ACTIONS[action]
     do(action, TaskInstance())
     log = capsys.readouterr().out
     assert f"Requesting {action} of job {job_id} " in log
-    assert f"in project {world.project_id}, cn-north-4" in log
+    assert f"in project {emulator.project_id}, cn-north-4" in log
     assert f"Job {job_id}: {action} was accepted." in log
-    world.reset()
-    world.fault(operation, "error", code="DLI.0001", message="no")
+    emulator.reset()
+    emulator.fault(operation, "error", code="DLI.0001", message="no")
     with pytest.raises(DliFailException):
         do(action, TaskInstance())
     assert f"Job {job_id}: {action} was refused: {operation}: HTTP 400 DLI.0001: no" in capsys.readouterr().out

@@ -22,7 +22,7 @@ DONE = json.dumps(
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator, connected, with a job 104 that may come back from an exception."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
     dli_emulator.state.settings.step_seconds = 0.1
@@ -36,103 +36,103 @@ def stop(*job_ids: int, **parameters: Any) -> DliStopFlinkJobsOperator:
     return DliStopFlinkJobsOperator(task_id="stop", job_ids=list(job_ids), **given)
 
 
-def plan(world: Emulator, job_id: int, after: float, *path: str) -> None:
+def plan(emulator: Emulator, job_id: int, after: float, *path: str) -> None:
     """Have a job go through statuses by itself, from some seconds on."""
     steps = [(time.time() + after + 0.1 * number, status) for number, status in enumerate(path)]
-    world.state.jobs[job_id].plan = steps
+    emulator.state.jobs[job_id].plan = steps
 
 
-def refusals(world: Emulator) -> list[str | None]:
+def refusals(emulator: Emulator) -> list[str | None]:
     """Return the code of each response to a stop; None of one that was accepted."""
-    return [request.error_code for request in world.requests if request.operation == "BatchStopFlinkJobs"]
+    return [request.error_code for request in emulator.requests if request.operation == "BatchStopFlinkJobs"]
 
 
 @both_modes
-def test_one_that_comes_back_is_stopped_then(world: Emulator, deferrable: bool) -> None:
+def test_one_that_comes_back_is_stopped_then(emulator: Emulator, deferrable: bool) -> None:
     """The request is refused at once, and sent again when it runs; the others are stopped meanwhile."""
     # Late enough for the first request to come before, also on a machine under load.
-    plan(world, 104, 2, "job_running")
+    plan(emulator, 104, 2, "job_running")
     result = run_to_completion(stop(104, 117, deferrable=deferrable))
     assert [(each["job_id"], each["status"]) for each in result] == [
         (104, "job_cancel_success"),
         (117, "job_cancel_success"),
     ]
-    assert (world.state.jobs[104].stops, world.state.jobs[117].stops) == (1, 1)
-    assert refusals(world) == ["DLI.15002", None, None]
+    assert (emulator.state.jobs[104].stops, emulator.state.jobs[117].stops) == (1, 1)
+    assert refusals(emulator) == ["DLI.15002", None, None]
 
 
 @both_modes
-def test_one_that_does_not_come_back_is_a_failure(world: Emulator, deferrable: bool) -> None:
+def test_one_that_does_not_come_back_is_a_failure(emulator: Emulator, deferrable: bool) -> None:
     """It may run tomorrow; the message has advice."""
     with pytest.raises(DliException, match=r"104\. Job 104 is job_running_exception and may start again.*switch"):
         run_to_completion(stop(104, timeout=0.4, deferrable=deferrable))
-    assert refusals(world) == ["DLI.15002"]
+    assert refusals(emulator) == ["DLI.15002"]
 
 
 @both_modes
-def test_one_that_lets_itself_be_stopped_at_once(world: Emulator, deferrable: bool) -> None:
+def test_one_that_lets_itself_be_stopped_at_once(emulator: Emulator, deferrable: bool) -> None:
     """Where the service takes the request, it is enough."""
-    world.fault("BatchStopFlinkJobs", "reply", status=200, body=DONE)
-    plan(world, 104, 0.4, "job_canceling", "job_cancel_success")
+    emulator.fault("BatchStopFlinkJobs", "reply", status=200, body=DONE)
+    plan(emulator, 104, 0.4, "job_canceling", "job_cancel_success")
     (result,) = run_to_completion(stop(104, deferrable=deferrable))
     assert result["status"] == "job_cancel_success"
-    assert refusals(world) == [None]
+    assert refusals(emulator) == [None]
 
 
 @pytest.mark.slow
 @both_modes
-def test_one_that_comes_back_after_its_request(world: Emulator, deferrable: bool) -> None:
+def test_one_that_comes_back_after_its_request(emulator: Emulator, deferrable: bool) -> None:
     """The exception has ended the run that was to be stopped; the next one is stopped too."""
     path = ["job_canceling", *["job_running_exception"] * 6, "job_running"]
-    world.fault("BatchStopFlinkJobs", "statuses", path=path)
+    emulator.fault("BatchStopFlinkJobs", "statuses", path=path)
     (result,) = run_to_completion(stop(103, deferrable=deferrable))
-    assert (result["status"], world.state.jobs[103].stops) == ("job_cancel_success", 2)
+    assert (result["status"], emulator.state.jobs[103].stops) == ("job_cancel_success", 2)
 
 
-def test_no_request_is_sent_after_the_end_of_the_wait(world: Emulator) -> None:
+def test_no_request_is_sent_after_the_end_of_the_wait(emulator: Emulator) -> None:
     """One that comes back when time is up on the triggerer is left to the next attempt."""
-    plan(world, 104, -1, "job_running")
+    plan(emulator, 104, -1, "job_running")
     waited = {"target_state": "stopped", "baseline": {}, "requested_at": 0.0, "grace_period": 1.0}
     event = {"status": "timeout", "pending": [104], "left": 0.0, "tracker": {"job_ids": [104], **waited}}
     with pytest.raises(DliException, match=r"not stopped within .*: 104\."):
         stop(104).execute_complete({}, event)
-    assert refusals(world) == []
+    assert refusals(emulator) == []
 
 
-def test_not_to_wait_for_it_is_a_failure(world: Emulator) -> None:
+def test_not_to_wait_for_it_is_a_failure(emulator: Emulator) -> None:
     """With ``wait_for_completion=False`` nobody would request it again; a later attempt may."""
     with pytest.raises(
         DliException, match=r"Job 104 .*is job_running_exception\. .*No request was sent; try again"
     ) as failure:
         stop(104, wait_for_completion=False).execute({})
     assert not isinstance(failure.value, DliFailException)
-    assert world.state.jobs[104].stops == 0
+    assert emulator.state.jobs[104].stops == 0
 
 
-def test_any_other_job_is_done_with_an_exception(world: Emulator) -> None:
+def test_any_other_job_is_done_with_an_exception(emulator: Emulator) -> None:
     """It does not run, and is not requested to stop."""
     assert stop(118).execute({})[0]["status"] == "job_running_exception"
-    assert refusals(world) == []
+    assert refusals(emulator) == []
 
 
-def test_one_that_ends_while_it_is_requested(world: Emulator) -> None:
+def test_one_that_ends_while_it_is_requested(emulator: Emulator) -> None:
     """The refusal shows that it needs no stop any more."""
-    world.fault("BatchStopFlinkJobs", "slow", before=0.6)
-    plan(world, 117, 0.3, "job_finish")
+    emulator.fault("BatchStopFlinkJobs", "slow", before=0.6)
+    plan(emulator, 117, 0.3, "job_finish")
     assert stop(117).execute({})[0]["status"] == "job_finish"
-    assert refusals(world) == ["DLI.15002"]
+    assert refusals(emulator) == ["DLI.15002"]
 
 
-def test_one_that_runs_and_is_refused_fails(world: Emulator) -> None:
+def test_one_that_runs_and_is_refused_fails(emulator: Emulator) -> None:
     """No time fixes that."""
-    world.fault("BatchStopFlinkJobs", "error", code="DLI.15002", message="Not this one.")
+    emulator.fault("BatchStopFlinkJobs", "error", code="DLI.15002", message="Not this one.")
     with pytest.raises(DliFailException, match="Not this one"):
         stop(117).execute({})
 
 
 @pytest.mark.slow
 @both_modes
-def test_the_sensor_waits_too(world: Emulator, deferrable: bool) -> None:
+def test_the_sensor_waits_too(emulator: Emulator, deferrable: bool) -> None:
     """``target_state="stopped"`` is not reached by an exception that does not end it."""
 
     def sensor(timeout: float) -> DliFlinkJobSensor:
@@ -143,6 +143,6 @@ def test_the_sensor_waits_too(world: Emulator, deferrable: bool) -> None:
 
     with pytest.raises(AirflowSensorTimeout):
         run_to_completion(sensor(0.4))
-    threading.Timer(0.5, plan, [world, 104, 0, "job_canceling", "job_cancel_success"]).start()
+    threading.Timer(0.5, plan, [emulator, 104, 0, "job_canceling", "job_cancel_success"]).start()
     assert run_to_completion(sensor(120))[0]["status"] == "job_cancel_success"
-    assert refusals(world) == []
+    assert refusals(emulator) == []

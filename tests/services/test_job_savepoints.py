@@ -20,7 +20,7 @@ TAKEN = json.dumps({"is_success": "true", "message": '{"is_success": "true", "me
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator, connected; a savepoint takes half a second."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
     dli_emulator.state.settings.step_seconds = 0.5
@@ -37,31 +37,31 @@ def stop(*job_ids: int, **parameters: Any) -> DliStopFlinkJobsOperator:
     return DliStopFlinkJobsOperator(task_id="stop", job_ids=list(job_ids), **given)
 
 
-def requests(world: Emulator) -> int:
-    return sum(request.operation == "ExecuteFlinkJobSavepoint" for request in world.requests)
+def requests(emulator: Emulator) -> int:
+    return sum(request.operation == "ExecuteFlinkJobSavepoint" for request in emulator.requests)
 
 
-def plan(world: Emulator, job_id: int, after: float, *path: str) -> None:
+def plan(emulator: Emulator, job_id: int, after: float, *path: str) -> None:
     """Have a job go through statuses by itself, from some seconds on."""
     steps = [(time.time() + after + 0.2 * number, status) for number, status in enumerate(path)]
-    world.state.jobs[job_id].plan = steps
+    emulator.state.jobs[job_id].plan = steps
 
 
 @both_modes
-def test_a_job_that_ends_instead_fails(world: Emulator, deferrable: bool) -> None:
+def test_a_job_that_ends_instead_fails(emulator: Emulator, deferrable: bool) -> None:
     """The service took the request, and nothing came of it."""
-    world.fault("ExecuteFlinkJobSavepoint", "reply", status=200, body=TAKEN)
-    plan(world, 103, 0.4, "job_finish")
+    emulator.fault("ExecuteFlinkJobSavepoint", "reply", status=200, body=TAKEN)
+    plan(emulator, 103, 0.4, "job_finish")
     with pytest.raises(DliFailException, match="job 103 is job_finish, and shows no new savepoint"):
         run_to_completion(save(103, deferrable=deferrable))
-    assert world.state.jobs[103].savepoint_path is None
+    assert emulator.state.jobs[103].savepoint_path is None
 
 
 @pytest.mark.slow
 @both_modes
-def test_a_job_that_shows_nothing_fails(world: Emulator, deferrable: bool) -> None:
+def test_a_job_that_shows_nothing_fails(emulator: Emulator, deferrable: bool) -> None:
     """Once the grace period is over."""
-    world.fault("ExecuteFlinkJobSavepoint", "reply", status=200, body=TAKEN)
+    emulator.fault("ExecuteFlinkJobSavepoint", "reply", status=200, body=TAKEN)
     with pytest.raises(DliFailException, match="103 is still job_running after 1 s, and shows no new savepoint"):
         run_to_completion(save(103, deferrable=deferrable))
 
@@ -70,87 +70,89 @@ def test_a_job_that_shows_nothing_fails(world: Emulator, deferrable: bool) -> No
 @both_modes
 @pytest.mark.parametrize("before", [None, "obs-test/ours/"])
 def test_a_savepoint_in_the_same_directory_as_before(
-    world: Emulator, deferrable: bool, before: str | None
+    emulator: Emulator, deferrable: bool, before: str | None
 ) -> None:
     """What the path becomes is not established: a job that was saved and runs on is saved."""
-    world.state.jobs[103].savepoint_path = before
+    emulator.state.jobs[103].savepoint_path = before
     (result,) = run_to_completion(save(103, deferrable=deferrable, poll_interval=2))
-    assert (result["status"], result["savepoint_path"], requests(world)) == ("job_running", "obs-test/ours/", 1)
+    assert (result["status"], result["savepoint_path"], requests(emulator)) == ("job_running", "obs-test/ours/", 1)
 
 
 @pytest.mark.slow
 @both_modes
-def test_somebody_elses_savepoint_is_waited_for(world: Emulator, deferrable: bool) -> None:
+def test_somebody_elses_savepoint_is_waited_for(emulator: Emulator, deferrable: bool) -> None:
     """The request is sent after it; where it was saved before is not where it is to be."""
-    world.state.jobs[110].savepoint_path = "obs-test/theirs/"
-    plan(world, 110, 0.6, "job_running")
+    emulator.state.jobs[110].savepoint_path = "obs-test/theirs/"
+    plan(emulator, 110, 0.6, "job_running")
     result = run_to_completion(save(110, 103, deferrable=deferrable))
     assert [each["savepoint_path"] for each in result] == ["obs-test/ours/", "obs-test/ours/"]
-    assert requests(world) == 2
+    assert requests(emulator) == 2
 
 
 @both_modes
-def test_somebody_elses_savepoint_that_does_not_end(world: Emulator, deferrable: bool) -> None:
+def test_somebody_elses_savepoint_that_does_not_end(emulator: Emulator, deferrable: bool) -> None:
     """Time is up; a retry may help."""
     with pytest.raises(DliException, match=r"not saved within 0.5 s: 110\.") as failure:
         run_to_completion(save(110, timeout=0.5, deferrable=deferrable))
-    assert (isinstance(failure.value, DliFailException), requests(world)) == (False, 0)
+    assert (isinstance(failure.value, DliFailException), requests(emulator)) == (False, 0)
 
 
-def test_not_to_wait_for_somebody_elses(world: Emulator) -> None:
+def test_not_to_wait_for_somebody_elses(emulator: Emulator) -> None:
     """With ``wait_for_completion=False`` nobody would request it later."""
     with pytest.raises(
         DliException, match=r"Job 110 .*is being saved already: .*No request was sent; try again"
     ) as failure:
         save(110, wait_for_completion=False).execute({})
-    assert (isinstance(failure.value, DliFailException), requests(world)) == (False, 0)
+    assert (isinstance(failure.value, DliFailException), requests(emulator)) == (False, 0)
 
 
-def test_a_retry_does_not_save_again(world: Emulator) -> None:
+def test_a_retry_does_not_save_again(emulator: Emulator) -> None:
     """What the previous attempt has seen is kept, though the job shows it no more."""
-    world.state.jobs[103].savepoint_path = "obs-test/ours/"
+    emulator.state.jobs[103].savepoint_path = "obs-test/ours/"
     instance = TaskInstance()
     with pytest.raises(DliException, match="not saved within"):
         save(103, timeout=0.1).execute(instance.context)
     time.sleep(0.6)
     assert save(103).execute(instance.context)[0]["status"] == "job_running"
-    assert requests(world) == 1
+    assert requests(emulator) == 1
 
 
-def test_a_poll_that_fails_after_the_request_does_not_fail_the_task(world: Emulator) -> None:
+def test_a_poll_that_fails_after_the_request_does_not_fail_the_task(emulator: Emulator) -> None:
     """It was requested; the next poll shows it."""
-    world.fault("ShowFlinkJob", "slow")
-    world.fault("ShowFlinkJob", "html", status=503)
+    emulator.fault("ShowFlinkJob", "slow")
+    emulator.fault("ShowFlinkJob", "html", status=503)
     assert save(103).execute({})[0]["savepoint_path"] == "obs-test/ours/"
-    assert requests(world) == 1
+    assert requests(emulator) == 1
 
 
 @both_modes
-def test_a_stop_that_was_in_progress_fails(world: Emulator, deferrable: bool) -> None:
+def test_a_stop_that_was_in_progress_fails(emulator: Emulator, deferrable: bool) -> None:
     """Nobody knows whether it makes a savepoint, and none shows."""
-    plan(world, 107, 0.4, "job_cancel_success")
+    plan(emulator, 107, 0.4, "job_cancel_success")
     with pytest.raises(DliFailException, match=r"job 107 is stopped, but was being stopped .*no new savepoint"):
         run_to_completion(stop(107, 100, deferrable=deferrable))
 
 
-def test_a_stop_that_was_in_progress_and_shows_a_savepoint(world: Emulator) -> None:
+def test_a_stop_that_was_in_progress_and_shows_a_savepoint(emulator: Emulator) -> None:
     """That is what was wanted, whoever requested it."""
-    plan(world, 107, 0.5, "job_cancel_success")
-    threading.Timer(0.2, setattr, [world.state.jobs[107], "savepoint_path", "obs-test/theirs/"]).start()
+    plan(emulator, 107, 0.5, "job_cancel_success")
+    threading.Timer(0.2, setattr, [emulator.state.jobs[107], "savepoint_path", "obs-test/theirs/"]).start()
     assert stop(107).execute({})[0]["savepoint_path"] == "obs-test/theirs/"
 
 
-def test_a_stop_that_shows_no_savepoint_is_warned_of(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stop_that_shows_no_savepoint_is_warned_of(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It was requested, and how it shows is not documented."""
     body = json.dumps({"is_success": "true", "message": "delivered"})
-    world.fault("BatchStopFlinkJobs", "reply", status=200, body=body)
-    plan(world, 103, 0.2, "job_canceling", "job_cancel_success")
+    emulator.fault("BatchStopFlinkJobs", "reply", status=200, body=body)
+    plan(emulator, 103, 0.2, "job_canceling", "job_cancel_success")
     assert stop(103).execute({})[0]["status"] == "job_cancel_success"
     assert "Job 103 was requested to stop with a savepoint, and shows none" in capsys.readouterr().out
 
 
-def test_a_stop_that_shows_one_is_not_warned_of(world: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stop_that_shows_one_is_not_warned_of(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """Nor is a job that did not run, which has nothing to save."""
-    world.state.settings.step_seconds = 0.05
+    emulator.state.settings.step_seconds = 0.05
     assert [each["status"] for each in stop(103, 100).execute({})] == ["job_cancel_success", "job_init"]
     assert "shows none" not in capsys.readouterr().out

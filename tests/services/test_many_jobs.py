@@ -15,7 +15,7 @@ COUNT = 5000
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator with five thousand jobs, none of the samples."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
     dli_emulator.state.jobs.clear()
@@ -25,7 +25,7 @@ def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 @pytest.mark.slow
-def test_all_are_listed_in_fifty_one_requests_and_flat_memory(world: Emulator) -> None:
+def test_all_are_listed_in_fifty_one_requests_and_flat_memory(emulator: Emulator) -> None:
     """Nothing is kept of a job that has been handed on but its id."""
     jobs = DliHook().list_flink_jobs()
     ids = [next(jobs).job_id]
@@ -38,23 +38,23 @@ def test_all_are_listed_in_fifty_one_requests_and_flat_memory(world: Emulator) -
     finally:
         tracemalloc.stop()
     assert len(ids) == len(set(ids)) == COUNT
-    assert len(world.requests) == 51
+    assert len(emulator.requests) == 51
     # The emulator, in this process too, and the ids take some; five thousand jobs with all they have take 20 MB.
     assert peak < 6_000_000
 
 
 @pytest.mark.slow
-def test_none_twice_and_none_missed_while_others_come_and_go(world: Emulator) -> None:
+def test_none_twice_and_none_missed_while_others_come_and_go(emulator: Emulator) -> None:
     """Jobs are made and deleted all the time while the list is walked."""
-    ids = sorted(world.state.jobs)
+    ids = sorted(emulator.state.jobs)
     doomed, ended = ids[::7], threading.Event()
 
     def churn() -> None:
         for number, job_id in enumerate(doomed):
             if ended.wait(0.001):
                 return
-            world.state.jobs.pop(job_id)
-            world.state.add_job(name=f"new_{number}")
+            emulator.state.jobs.pop(job_id)
+            emulator.state.add_job(name=f"new_{number}")
 
     changing = threading.Thread(target=churn)
     changing.start()
@@ -68,8 +68,8 @@ def test_none_twice_and_none_missed_while_others_come_and_go(world: Emulator) ->
 
 
 @pytest.mark.slow
-def test_a_few_of_many_are_found_by_a_filter_of_the_service(world: Emulator) -> None:
+def test_a_few_of_many_are_found_by_a_filter_of_the_service(emulator: Emulator) -> None:
     """One request is enough."""
     filters: dict[str, Any] = {"name": "job_0499"}
     assert len(list(DliHook().list_flink_jobs(**filters))) == 10
-    assert len(world.requests) == 1
+    assert len(emulator.requests) == 1

@@ -16,7 +16,7 @@ from tests.airflow.stores import TaskInstance
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator: its sample jobs are the test project, a second project is production."""
     production = dli_emulator.state.add_project("cn-north-4_prod", "prod")
     given: dict[str, Any] = {"retry_budget": 0, "read_timeout": 60}
@@ -33,11 +33,11 @@ def promote(job_ids: Any, instance: TaskInstance | None = None, **parameters: An
     return operator.execute((instance or TaskInstance()).context)
 
 
-def production(world: Emulator) -> dict[int, Any]:
-    return world.state.projects["prod"].jobs
+def production(emulator: Emulator) -> dict[int, Any]:
+    return emulator.state.projects["prod"].jobs
 
 
-def test_jobs_are_created_then_unchanged_then_updated(world: Emulator) -> None:
+def test_jobs_are_created_then_unchanged_then_updated(emulator: Emulator) -> None:
     """SQL and JAR; only what differs is sent."""
     given: dict[str, Any] = {
         "queues": {"flink_prod": "production"},
@@ -46,35 +46,35 @@ def test_jobs_are_created_then_unchanged_then_updated(world: Emulator) -> None:
     instance = TaskInstance()
     first = promote("100, 101", instance, **given)
     assert [each["action"] for each in first] == ["create", "create"]
-    sql, jar = production(world).values()
-    assert (sql.sql_body, sql.queue_name) == (world.state.jobs[100].sql_body, "production")
+    sql, jar = production(emulator).values()
+    assert (sql.sql_body, sql.queue_name) == (emulator.state.jobs[100].sql_body, "production")
     assert jar.job_config["entrypoint"] == "obs://production-jars/job_1.jar"
-    assert jar.job_config["checkpoint_path"] == world.state.jobs[101].job_config["checkpoint_path"]
+    assert jar.job_config["checkpoint_path"] == emulator.state.jobs[101].job_config["checkpoint_path"]
     assert instance.pushed["job_ids"] == [sql.job_id, jar.job_id]
     assert [each["action"] for each in promote("100, 101", **given)] == ["unchanged", "unchanged"]
-    world.state.jobs[100].sql_body = "insert into other select 1"
+    emulator.state.jobs[100].sql_body = "insert into other select 1"
     (changed, unchanged) = promote("100, 101", **given)
     assert (changed["action"], changed["changed"], unchanged["action"]) == ("update", ["sql_body"], "unchanged")
     assert sql.sql_body == "insert into other select 1"
 
 
-def test_one_project_is_not_promoted_into_itself(world: Emulator) -> None:
+def test_one_project_is_not_promoted_into_itself(emulator: Emulator) -> None:
     """Also under two names of a connection."""
-    before = len(world.state.jobs)
+    before = len(emulator.state.jobs)
     same: tuple[dict[str, Any], ...] = ({"dli_conn_id": "dli_test"}, {"source_conn_id": "dli_default"})
     for given in same:
         with pytest.raises(DliFailException, match=r"are of one project, \w+; name .* Nothing was changed"):
             promote([100], queues={"flink_prod": "production"}, **given)
-    assert len(world.state.jobs) == before
-    assert not production(world)
+    assert len(emulator.state.jobs) == before
+    assert not production(emulator)
 
 
-def test_a_job_that_runs_is_not_changed(world: Emulator) -> None:
+def test_a_job_that_runs_is_not_changed(emulator: Emulator) -> None:
     """Nothing is, and the task names those to stop."""
     promote("100, 101")
-    sql, jar = production(world).values()
+    sql, jar = production(emulator).values()
     jar.status = "job_running"
-    world.state.jobs[100].desc = world.state.jobs[101].desc = "changed"
+    emulator.state.jobs[100].desc = emulator.state.jobs[101].desc = "changed"
     instance = TaskInstance()
     plan = promote("100, 101", instance, plan_only=True)
     assert [each["action"] for each in plan] == ["update", "update"]
@@ -97,38 +97,38 @@ def test_a_job_that_runs_is_not_changed(world: Emulator) -> None:
     ],
 )
 def test_a_job_that_may_resume_by_itself_is_not_changed(
-    world: Emulator, status: str, restarts: bool, busy: bool
+    emulator: Emulator, status: str, restarts: bool, busy: bool
 ) -> None:
     """One that starts again after an exception, or failed to stop."""
     promote([101])
-    (there,) = production(world).values()
+    (there,) = production(emulator).values()
     there.status = status
     there.job_config["restart_when_exception"] = restarts
-    world.state.jobs[101].desc = "changed"
+    emulator.state.jobs[101].desc = "changed"
     instance = TaskInstance()
     promote([101], instance, plan_only=True)
     assert instance.pushed["to_stop"] == [there.job_id] * busy
 
 
-def test_a_plan_changes_nothing(world: Emulator) -> None:
+def test_a_plan_changes_nothing(emulator: Emulator) -> None:
     """It returns what would be done."""
     assert [(each["action"], each["job_id"]) for each in promote([100], plan_only=True)] == [("create", None)]
-    assert production(world) == {}
+    assert production(emulator) == {}
 
 
 @pytest.mark.parametrize(("given", "made"), [("False", 1), (" false ", 1), ("True", 0), (True, 0)])
-def test_plan_only_may_come_from_a_template(world: Emulator, given: Any, made: int) -> None:
+def test_plan_only_may_come_from_a_template(emulator: Emulator, given: Any, made: int) -> None:
     """As Jinja writes a boolean of the form."""
     promote([100], plan_only=given)
-    assert len(production(world)) == made
+    assert len(production(emulator)) == made
 
 
 @pytest.mark.parametrize("given", ["no", "", "None", None, 0])
-def test_an_invalid_flag_is_refused(world: Emulator, given: Any) -> None:
+def test_an_invalid_flag_is_refused(emulator: Emulator, given: Any) -> None:
     """Never taken for one of the two; nothing is sent."""
     with pytest.raises(DliFailException, match=r"^plan_only: .*; give True or False"):
         promote([100], plan_only=given)
-    assert not world.requests
+    assert not emulator.requests
 
 
 @pytest.mark.parametrize(
@@ -144,41 +144,41 @@ def test_an_invalid_flag_is_refused(world: Emulator, given: Any) -> None:
     ],
 )
 def test_typing_errors_are_found_before_anything_is_changed(
-    world: Emulator, parameters: dict[str, Any], reason: str
+    emulator: Emulator, parameters: dict[str, Any], reason: str
 ) -> None:
     """By the name of the parameter."""
     with pytest.raises(DliFailException, match=reason):
         promote(**{"job_ids": [100], **parameters})
-    assert production(world) == {}
+    assert production(emulator) == {}
 
 
-def test_a_job_of_another_type_is_not_overwritten(world: Emulator) -> None:
+def test_a_job_of_another_type_is_not_overwritten(emulator: Emulator) -> None:
     """The names are the same, the jobs are not."""
-    world.state.add_job(in_project="prod", name=world.state.jobs[100].name, job_type="flink_jar_job")
+    emulator.state.add_job(in_project="prod", name=emulator.state.jobs[100].name, job_type="flink_jar_job")
     with pytest.raises(DliFailException, match="in the target is a flink_jar_job"):
         promote([100])
 
 
 @pytest.mark.parametrize("kind", ["cut_after", "cut_before"])
-def test_a_lost_response_of_a_creation(world: Emulator, kind: str) -> None:
+def test_a_lost_response_of_a_creation(emulator: Emulator, kind: str) -> None:
     """The job is found by its name; it is created once."""
-    world.fault("CreateFlinkSqlJob", kind)
+    emulator.fault("CreateFlinkSqlJob", kind)
     promote([100])
-    assert len(production(world)) == 1
+    assert len(production(emulator)) == 1
 
 
-def test_a_failure_names_what_was_done_before(world: Emulator) -> None:
+def test_a_failure_names_what_was_done_before(emulator: Emulator) -> None:
     """Created and updated jobs stay."""
-    world.fault("CreateFlinkJarJob", "error", code="DLI.12002", message="The resource is invalid.")
+    emulator.fault("CreateFlinkJarJob", "error", code="DLI.12002", message="The resource is invalid.")
     with pytest.raises(
         DliFailException, match=r"create \S+_01: .*DLI\.12002.*Done before it: create orders_to_dws_00"
     ):
         promote([100, 101])
 
 
-def test_a_failure_keeps_its_cause(world: Emulator) -> None:
+def test_a_failure_keeps_its_cause(emulator: Emulator) -> None:
     """A retry policy depends on the service's own error. The advice is the end of the message."""
-    world.fault("CreateFlinkJarJob", "throttled", retry_after=300)
+    emulator.fault("CreateFlinkJarJob", "throttled", retry_after=300)
     with pytest.raises(DliException, match=r"HTTP 429.*Done before it: create \S+_00\. Too many req") as caught:
         promote([100, 101])
     assert not isinstance(caught.value, DliFailException)
@@ -203,13 +203,13 @@ def config(job: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("how", ["missing", "null", "empty"])
-def test_a_setting_that_was_removed_is_removed_in_the_target(world: Emulator, how: str) -> None:
+def test_a_setting_that_was_removed_is_removed_in_the_target(emulator: Emulator, how: str) -> None:
     """However the service shows what is not set; a second promotion changes nothing."""
-    source = world.state.jobs[100]
+    source = emulator.state.jobs[100]
     source.job_config |= SET
     source.desc = "old"
     promote([100])
-    (there,) = production(world).values()
+    (there,) = production(emulator).values()
     assert {name: there.job_config[name] for name in SET} == SET
     for name, value in SET.items():
         empty = type(value)() if isinstance(value, str | list) else None
@@ -227,10 +227,10 @@ def test_a_setting_that_was_removed_is_removed_in_the_target(world: Emulator, ho
     assert [each["action"] for each in promote([100])] == ["unchanged"]
 
 
-def test_a_setting_that_cannot_be_reset_is_named(world: Emulator) -> None:
+def test_a_setting_that_cannot_be_reset_is_named(emulator: Emulator) -> None:
     """The manual has no default for it."""
     promote([100])
-    (there,) = production(world).values()
+    (there,) = production(emulator).values()
     there.job_config["tm_slot_num"] = 3
     (planned,) = promote([100], plan_only=True)
     assert planned["not_carried"] == ["tm_slot_num"]
@@ -238,12 +238,12 @@ def test_a_setting_that_cannot_be_reset_is_named(world: Emulator) -> None:
     assert (done["action"], done["changed"], done["not_carried"]) == ("update", ["tm_slot_num"], ["tm_slot_num"])
 
 
-def test_an_update_without_effect_is_named(world: Emulator) -> None:
+def test_an_update_without_effect_is_named(emulator: Emulator) -> None:
     """Its success does not count."""
     promote([100])
-    world.state.jobs[100].sql_body = "insert into b select 1"
+    emulator.state.jobs[100].sql_body = "insert into b select 1"
     body = {"is_success": "true", "message": "", "job": {"update_time": 1}}
-    world.fault("UpdateFlinkSqlJob", "reply", status=200, body=json.dumps(body))
+    emulator.fault("UpdateFlinkSqlJob", "reply", status=200, body=json.dumps(body))
     (done,) = promote([100])
     assert (done["action"], done["not_carried"]) == ("update", ["sql_body"])
 
@@ -263,21 +263,21 @@ def test_an_update_without_effect_is_named(world: Emulator) -> None:
     ],
 )
 def test_replacements_are_made_in_one_pass(
-    world: Emulator,
+    emulator: Emulator,
     replacements: dict[str, str],
     text: str,
     expected: str,
 ) -> None:
     """None replaces what another has inserted, in any order; of several that match, the longest is used."""
-    world.state.jobs[100].sql_body = text
+    emulator.state.jobs[100].sql_body = text
     promote([100], replacements=replacements)
-    (there,) = production(world).values()
+    (there,) = production(emulator).values()
     assert there.sql_body == expected
 
 
-def test_a_replacement_that_is_part_of_another_is_found(world: Emulator) -> None:
+def test_a_replacement_that_is_part_of_another_is_found(emulator: Emulator) -> None:
     """It is in the string, though the longer one is replaced."""
-    world.state.jobs[100].sql_body = "kafka-test"
+    emulator.state.jobs[100].sql_body = "kafka-test"
     promote([100], replacements={"kafka": "k2", "kafka-test": "k1"})
     with pytest.raises(DliFailException, match=r"replacements 'no-s…' \(14 characters\)") as caught:
         promote([100], replacements={"no-such-secret": "x"})
@@ -287,67 +287,67 @@ def test_a_replacement_that_is_part_of_another_is_found(world: Emulator) -> None
 CONFIGS = {"operator_config": '{"a": 1}', "static_estimator_config": '{"b": 2}'}
 
 
-def test_what_only_an_update_takes_follows_the_creation(world: Emulator) -> None:
+def test_what_only_an_update_takes_follows_the_creation(emulator: Emulator) -> None:
     """A second promotion changes nothing; a change of one is an update."""
-    world.state.jobs[100].job_config |= CONFIGS
+    emulator.state.jobs[100].job_config |= CONFIGS
     (done,) = promote([100], replacements={": 1}": ": 7}"})
-    (there,) = production(world).values()
+    (there,) = production(emulator).values()
     assert (done["action"], done["not_carried"]) == ("create", [])
     assert (there.job_config["operator_config"], there.job_config["static_estimator_config"]) == (
         '{"a": 7}',
         '{"b": 2}',
     )
-    creations = [each for each in world.requests if each.operation == "CreateFlinkSqlJob"]
+    creations = [each for each in emulator.requests if each.operation == "CreateFlinkSqlJob"]
     assert not CONFIGS.keys() & json.loads(creations[0].body).keys()
-    world.state.jobs[100].job_config["operator_config"] = '{"a": 2}'
+    emulator.state.jobs[100].job_config["operator_config"] = '{"a": 2}'
     (done,) = promote([100])
     assert (done["action"], done["changed"]) == ("update", ["operator_config"])
     assert [each["action"] for each in promote([100])] == ["unchanged"]
-    del world.state.jobs[100].job_config["static_estimator_config"]
+    del emulator.state.jobs[100].job_config["static_estimator_config"]
     (done,) = promote([100])
     assert (done["changed"], done["not_carried"]) == (["static_estimator_config"], [])
     assert not there.job_config["static_estimator_config"]
 
 
-def test_what_the_service_refuses_after_the_creation_is_named(world: Emulator) -> None:
+def test_what_the_service_refuses_after_the_creation_is_named(emulator: Emulator) -> None:
     """The job exists; after a temporary error the task fails, and is retried."""
-    world.state.jobs[100].job_config |= CONFIGS
-    world.fault("UpdateFlinkSqlJob", "error", status=400, code="DLI.0001", message="unknown parameter")
+    emulator.state.jobs[100].job_config |= CONFIGS
+    emulator.fault("UpdateFlinkSqlJob", "error", status=400, code="DLI.0001", message="unknown parameter")
     (done,) = promote([100])
     assert (done["action"], sorted(done["not_carried"])) == ("create", sorted(CONFIGS))
-    world.fault("UpdateFlinkSqlJob", "error", status=503, code="DLI.0999", message="later")
+    emulator.fault("UpdateFlinkSqlJob", "error", status=503, code="DLI.0999", message="later")
     with pytest.raises(DliException) as caught:
         promote([100])
     assert not isinstance(caught.value, DliFailException)
     assert [each["action"] for each in promote([100])] == ["update"]
 
 
-def test_the_checkpoint_directory_of_a_job_is_not_carried(world: Emulator) -> None:
+def test_the_checkpoint_directory_of_a_job_is_not_carried(emulator: Emulator) -> None:
     """SQL and JAR: production gets one of its own, and a second promotion changes nothing."""
     on = {"checkpoint_enabled": True, "obs_bucket": "ckpt"}
     for number in (100, 101):
-        job = world.state.jobs[number]
+        job = emulator.state.jobs[number]
         job.job_config |= on | {"checkpoint_path": f"ckpt/jobs/checkpoint/{number}_{job.name}"}
     first = promote([100, 101])
     assert [(each["action"], each["not_carried"]) for each in first] == [("create", []), ("create", [])]
-    for job in production(world).values():
+    for job in production(emulator).values():
         assert job.job_config["checkpoint_path"] == f"ckpt/jobs/checkpoint/{job.job_id}"
     assert [each["action"] for each in promote([100, 101])] == ["unchanged", "unchanged"]
     # As an earlier edition left it: production on the directory of the test job.
-    (jar,) = (job for job in production(world).values() if job.job_type == "flink_jar_job")
+    (jar,) = (job for job in production(emulator).values() if job.job_type == "flink_jar_job")
     jar.job_config["checkpoint_path"] = "ckpt/jobs/checkpoint/101"
     (done,) = promote([101])
     assert (done["changed"], done["not_carried"]) == (["checkpoint_path"], [])
     assert jar.job_config["checkpoint_path"] == f"ckpt/jobs/checkpoint/{jar.job_id}"
 
 
-def test_a_directory_of_the_users_own_is_carried(world: Emulator) -> None:
+def test_a_directory_of_the_users_own_is_carried(emulator: Emulator) -> None:
     """With replacements in it; not one that contains the job's id."""
-    world.state.jobs[101].job_config["checkpoint_path"] = "obs://test-state/orders/"
+    emulator.state.jobs[101].job_config["checkpoint_path"] = "obs://test-state/orders/"
     promote([101], replacements={"test": "prod"})
-    (jar,) = production(world).values()
+    (jar,) = production(emulator).values()
     assert jar.job_config["checkpoint_path"] == "obs://prod-state/orders/"
-    world.state.jobs[101].job_config["checkpoint_path"] = "obs://state/job_101/"
+    emulator.state.jobs[101].job_config["checkpoint_path"] = "obs://state/job_101/"
     promote([101])
     assert "101" not in str(jar.job_config["checkpoint_path"])
 
@@ -384,27 +384,30 @@ def test_a_directory_belongs_to_the_job_whose_id_it_contains(path: str | None, i
     ],
 )
 def test_what_cannot_be_carried_is_named(
-    world: Emulator,
+    emulator: Emulator,
     number: int,
     name: str,
     value: object,
 ) -> None:
     """Whatever a comparison calls a difference afterwards; also if nothing else changes."""
-    world.state.jobs[number].job_config["checkpoint_path"] = None
+    emulator.state.jobs[number].job_config["checkpoint_path"] = None
     promote([number])
-    world.state.jobs[number].job_config[name] = value
+    emulator.state.jobs[number].job_config[name] = value
     (planned,) = promote([number], plan_only=True)
     (done,) = promote([number])
     assert planned["not_carried"] == done["not_carried"] == [name]
-    (there,) = production(world).values()
+    (there,) = production(emulator).values()
     assert there.job_config.get(name) != value
 
 
-def test_a_plan_names_what_a_creation_would_not_carry(world: Emulator) -> None:
+def test_a_plan_names_what_a_creation_would_not_carry(emulator: Emulator) -> None:
     """As the promotion names it afterwards, for every job."""
-    world.state.jobs[100].job_config["future_setting"] = "x"
-    world.state.jobs[101].job_config |= {"operator_config": '{"a": 1}', "checkpoint_path": "obs://state/job_101/"}
-    job_ids = list(world.state.jobs)
+    emulator.state.jobs[100].job_config["future_setting"] = "x"
+    emulator.state.jobs[101].job_config |= {
+        "operator_config": '{"a": 1}',
+        "checkpoint_path": "obs://state/job_101/",
+    }
+    job_ids = list(emulator.state.jobs)
     planned = promote(job_ids, plan_only=True)
     done = promote(job_ids)
     assert [each["not_carried"] for each in planned] == [each["not_carried"] for each in done]
@@ -413,9 +416,9 @@ def test_a_plan_names_what_a_creation_would_not_carry(world: Emulator) -> None:
     assert not any(each["not_carried"] for each in planned[2:])
 
 
-def test_two_jobs_of_one_name_are_refused(world: Emulator) -> None:
+def test_two_jobs_of_one_name_are_refused(emulator: Emulator) -> None:
     """Before anything is changed; both are named."""
-    world.state.jobs[101].name = world.state.jobs[100].name
+    emulator.state.jobs[101].name = emulator.state.jobs[100].name
     with pytest.raises(DliFailException, match=r"100 and 101 are both called .*Nothing was changed"):
         promote([100, 101])
-    assert not production(world)
+    assert not production(emulator)

@@ -111,12 +111,12 @@ def test_the_chart_has_a_caption_and_a_title_for_each_bar() -> None:
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator with two projects; requests to its store pass through it, so that faults apply."""
-    world = two_projects(dli_emulator, monkeypatch)
-    connection = world.connection(obs_endpoint=world.dli, retry_budget=0)
+    emulator = two_projects(dli_emulator, monkeypatch)
+    connection = emulator.connection(obs_endpoint=emulator.dli, retry_budget=0)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
-    return world
+    return emulator
 
 
 def verify(zip_file: str, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
@@ -124,27 +124,27 @@ def verify(zip_file: str, instance: TaskInstance | None = None, **parameters: An
     return operator.execute((instance or TaskInstance()).context)
 
 
-def damaged(world: Emulator) -> str:
-    world.s3.put_object(Bucket=world.bucket, Key="bad.zip", Body=b"no archive at all")
-    return f"{world.bucket}/bad.zip"
+def damaged(emulator: Emulator) -> str:
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="bad.zip", Body=b"no archive at all")
+    return f"{emulator.bucket}/bad.zip"
 
 
-def test_an_invalid_report_directory_is_refused_before_anything_is_read(world: Emulator) -> None:
+def test_an_invalid_report_directory_is_refused_before_anything_is_read(emulator: Emulator) -> None:
     """Also if the task would be deferred first."""
-    world.fault("HeadObject", "error", times=None, status=403, code="AccessDenied")
+    emulator.fault("HeadObject", "error", times=None, status=403, code="AccessDenied")
     for deferrable in (True, False):
         with pytest.raises(DliFailException, match=r"^report_dir: 'Not_A_Bucket' cannot be a bucket name"):
-            verify(f"{world.bucket}/a.zip", report_dir="Not_A_Bucket/x", deferrable=deferrable)
+            verify(f"{emulator.bucket}/a.zip", report_dir="Not_A_Bucket/x", deferrable=deferrable)
     with pytest.raises(DliFailException, match=r"^report_dir: "):
         compare({100: 200}, report_dir="Not_A_Bucket/x")
-    assert not world.requests
+    assert not emulator.requests
 
 
-def test_a_damaged_archive_is_named_if_the_report_cannot_be_written(world: Emulator) -> None:
+def test_a_damaged_archive_is_named_if_the_report_cannot_be_written(emulator: Emulator) -> None:
     """The findings first, then the report's error; the advice is about the archive."""
     instance = TaskInstance()
     with pytest.raises(DliFailException, match=r"1 of 1 archive failed verification: .*bad\.zip") as caught:
-        verify(damaged(world), instance, report_dir=NO_BUCKET)
+        verify(damaged(emulator), instance, report_dir=NO_BUCKET)
     message = str(caught.value)
     assert (
         "The report was not written: PutObject" in message or "The report was not written: HeadBucket" in message
@@ -156,41 +156,41 @@ def test_a_damaged_archive_is_named_if_the_report_cannot_be_written(world: Emula
 
 
 @pytest.mark.slow
-def test_a_missing_archive_is_retried_if_the_report_cannot_be_written(world: Emulator) -> None:
+def test_a_missing_archive_is_retried_if_the_report_cannot_be_written(emulator: Emulator) -> None:
     """The report's error does not make the failure permanent."""
     with pytest.raises(DliException, match=r"missing: there is no .*The report was not written") as caught:
-        verify(f"{world.bucket}/not-yet.zip", report_dir=NO_BUCKET)
+        verify(f"{emulator.bucket}/not-yet.zip", report_dir=NO_BUCKET)
     assert not isinstance(caught.value, DliFailException)
 
 
-def test_a_report_that_cannot_be_written_fails_the_task(world: Emulator) -> None:
+def test_a_report_that_cannot_be_written_fails_the_task(emulator: Emulator) -> None:
     """Also if every check passed; the result is pushed."""
     instance = TaskInstance()
     with pytest.raises(DliFailException, match="no bucket 'no-such-bucket'") as caught:
-        verify(exported(world, [100]), instance, report_dir=NO_BUCKET)
+        verify(exported(emulator, [100]), instance, report_dir=NO_BUCKET)
     assert "not proven" not in str(caught.value)
     assert instance.pushed["return_value"][0]["verified"]
 
 
-def test_a_fact_that_is_not_there_is_a_dash(world: Emulator) -> None:
+def test_a_fact_that_is_not_there_is_a_dash(emulator: Emulator) -> None:
     """Outside of a DAG run there is no run id, in either report."""
-    archive = exported(world, [100])
-    verify(archive, report_dir=f"{world.bucket}/verified")
+    archive = exported(emulator, [100])
+    verify(archive, report_dir=f"{emulator.bucket}/verified")
     (restored,) = restore(archive)
-    compare({100: restored["new_job_id"]}, report_dir=f"{world.bucket}/compared")
+    compare({100: restored["new_job_id"]}, report_dir=f"{emulator.bucket}/compared")
     for folder in ("verified", "compared"):
-        listed = world.s3.list_objects_v2(Bucket=world.bucket, Prefix=f"{folder}/")["Contents"]
+        listed = emulator.s3.list_objects_v2(Bucket=emulator.bucket, Prefix=f"{folder}/")["Contents"]
         (key,) = [each["Key"] for each in listed if each["Key"].endswith(".html")]
-        page = world.s3.get_object(Bucket=world.bucket, Key=key)["Body"].read().decode()
+        page = emulator.s3.get_object(Bucket=emulator.bucket, Key=key)["Body"].read().decode()
         assert "<dt>Run</dt><dd>-</dd>" in page, folder
 
 
 @pytest.mark.parametrize("altered", [True, False])
-def test_a_comparison_is_pushed_if_the_report_cannot_be_written(world: Emulator, altered: bool) -> None:
+def test_a_comparison_is_pushed_if_the_report_cannot_be_written(emulator: Emulator, altered: bool) -> None:
     """A job that differs is named all the same."""
     if altered:
-        world.fault("ImportFlinkJobs", "import_alters", job=100)
-    jobs, instance = restore(exported(world, [100])), TaskInstance()
+        emulator.fault("ImportFlinkJobs", "import_alters", job=100)
+    jobs, instance = restore(exported(emulator, [100])), TaskInstance()
     with pytest.raises(DliFailException, match="no bucket 'no-such-bucket'") as caught:
         compare(jobs, instance, report_dir=NO_BUCKET)
     assert ("desc is 7 characters with SHA-256" in str(caught.value)) is altered
@@ -199,15 +199,15 @@ def test_a_comparison_is_pushed_if_the_report_cannot_be_written(world: Emulator,
     assert "report_file" not in instance.pushed
 
 
-def test_a_report_omits_earlier_runs_that_cannot_be_read(world: Emulator) -> None:
+def test_a_report_omits_earlier_runs_that_cannot_be_read(emulator: Emulator) -> None:
     """With the permission to write and not to read."""
-    archive = exported(world, [100])
-    given: dict[str, Any] = {"level": "exists", "report_dir": f"{world.bucket}/reports"}
+    archive = exported(emulator, [100])
+    given: dict[str, Any] = {"level": "exists", "report_dir": f"{emulator.bucket}/reports"}
     verify(archive, **given)
-    world.fault("GetObject", "error", times=None, status=403, code="AccessDenied", message="not allowed to get")
+    emulator.fault("GetObject", "error", times=None, status=403, code="AccessDenied", message="not allowed to get")
     instance = TaskInstance()
     assert verify(archive, instance, **given)[0]["verified"]
     bucket, _, key = instance.pushed["report_file"].partition("/")
-    page = world.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    page = emulator.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
     assert json.loads(page.partition('id="report">')[2].partition("</script>")[0])["good"]
     assert "The last runs" not in page

@@ -14,7 +14,7 @@ ACROSS: dict[str, Any] = {"source_conn_id": "dli_default"}
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator with two projects, each with a connection."""
     return two_projects(dli_emulator, monkeypatch)
 
@@ -25,53 +25,53 @@ def directory(archive: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("single", [True, False])
-def test_the_copies_of_another_day_are_not_imported(world: Emulator, single: bool) -> None:
+def test_the_copies_of_another_day_are_not_imported(emulator: Emulator, single: bool) -> None:
     """Though all days use the same staging_dir: each set of archives has a subdirectory of its own."""
-    first, second = exported(world, [100], "day1"), exported(world, [103], "day2")
-    given = {"staging_dir": f"{world.bucket}/copies", **ACROSS}
+    first, second = exported(emulator, [100], "day1"), exported(emulator, [103], "day2")
+    given = {"staging_dir": f"{emulator.bucket}/copies", **ACROSS}
     for archive, job_id in ((first, 100), (second, 103)):
         (job,) = restore(archive if single else directory(archive), **given)
         assert job["old_job_id"] == job_id
-    assert len(scratch_jobs(world)) == 2
+    assert len(scratch_jobs(emulator)) == 2
 
 
 @pytest.mark.slow
-def test_a_directory_that_changed_is_copied_to_another(world: Emulator) -> None:
+def test_a_directory_that_changed_is_copied_to_another(emulator: Emulator) -> None:
     """The copy of an archive that was deleted since is not imported."""
-    first = exported(world, [100])
-    exported(world, [103])
-    given = {"staging_dir": f"{world.bucket}/copies", "is_cover": True, **ACROSS}
+    first = exported(emulator, [100])
+    exported(emulator, [103])
+    given = {"staging_dir": f"{emulator.bucket}/copies", "is_cover": True, **ACROSS}
     assert len(restore(directory(first), **given)) == 2
-    world.s3.delete_object(Bucket=world.bucket, Key=first.partition("/")[2])
+    emulator.s3.delete_object(Bucket=emulator.bucket, Key=first.partition("/")[2])
     assert [job["old_job_id"] for job in restore(directory(first), **given)] == [103]
 
 
 @pytest.mark.slow
-def test_archives_may_be_copied_into_a_bucket(world: Emulator) -> None:
+def test_archives_may_be_copied_into_a_bucket(emulator: Emulator) -> None:
     """Several of them too: DLI refuses a whole bucket, and gets a directory."""
-    world.s3.create_bucket(Bucket="scratch-bucket")
-    exported(world, [100])
-    archive = exported(world, [103])
+    emulator.s3.create_bucket(Bucket="scratch-bucket")
+    exported(emulator, [100])
+    archive = exported(emulator, [103])
     assert len(restore(directory(archive), staging_dir="scratch-bucket", **ACROSS)) == 2
 
 
-def test_the_placeholder_of_a_directory_is_ignored(world: Emulator) -> None:
+def test_the_placeholder_of_a_directory_is_ignored(emulator: Emulator) -> None:
     """OBS's console creates it with a directory."""
-    archive = exported(world, [100])
-    world.s3.put_object(Bucket=world.bucket, Key="night/", Body=b"")
+    archive = exported(emulator, [100])
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="night/", Body=b"")
     assert restore(directory(archive), plan_only=True) == []
-    (job,) = restore(directory(archive), staging_dir=f"{world.bucket}/copies", **ACROSS)
+    (job,) = restore(directory(archive), staging_dir=f"{emulator.bucket}/copies", **ACROSS)
     assert job["old_job_id"] == 100
-    world.s3.put_object(Bucket=world.bucket, Key="made-by-hand/", Body=b"")
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="made-by-hand/", Body=b"")
     with pytest.raises(DliFailException, match="is neither an archive nor a directory that contains archives"):
-        restore(f"{world.bucket}/made-by-hand")
+        restore(f"{emulator.bucket}/made-by-hand")
 
 
 @pytest.mark.parametrize("plan_only", [True, False])
-def test_a_whole_bucket_is_refused(world: Emulator, plan_only: bool) -> None:
+def test_a_whole_bucket_is_refused(emulator: Emulator, plan_only: bool) -> None:
     """As DLI does; also with plan_only."""
-    exported(world, [100], "")
-    before = count_requests(world, "ListFlinkJobs")
+    exported(emulator, [100], "")
+    before = count_requests(emulator, "ListFlinkJobs")
     with pytest.raises(DliFailException, match=r"^zip_file: 'obs-test' is a whole bucket; give bucket/key of"):
-        restore(world.bucket, plan_only=plan_only)
-    assert count_requests(world, "ListFlinkJobs") == before
+        restore(emulator.bucket, plan_only=plan_only)
+    assert count_requests(emulator, "ListFlinkJobs") == before

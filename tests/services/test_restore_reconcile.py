@@ -21,7 +21,7 @@ from tests.services.two_projects import (
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return the emulator with two projects, each with a connection."""
     return two_projects(dli_emulator, monkeypatch)
 
@@ -51,15 +51,15 @@ def killed_at(nth: int) -> TaskInstance:
     return instance
 
 
-def imports(world: Emulator) -> int:
-    return count_requests(world, "ImportFlinkJobs")
+def imports(emulator: Emulator) -> int:
+    return count_requests(emulator, "ImportFlinkJobs")
 
 
-def test_nothing_is_recovered_without_a_lost_response(world: Emulator) -> None:
+def test_nothing_is_recovered_without_a_lost_response(emulator: Emulator) -> None:
     """Though somebody creates a job meanwhile, which could explain the conflict."""
-    archive = exported(world, [100])
+    archive = exported(emulator, [100])
     restore(archive)
-    somebody = meanwhile(world, "ImportFlinkJobs", lambda: create_as_somebody_else(world))
+    somebody = meanwhile(emulator, "ImportFlinkJobs", lambda: create_as_somebody_else(emulator))
     instance = TaskInstance()
     with pytest.raises(DliFailException, match=r"1 of 1 job not imported.*new in the project: none"):
         restore(archive, instance)
@@ -68,34 +68,34 @@ def test_nothing_is_recovered_without_a_lost_response(world: Emulator) -> None:
     assert instance.pushed["created"] == []
 
 
-def test_a_failed_import_ends(world: Emulator) -> None:
+def test_a_failed_import_ends(emulator: Emulator) -> None:
     """If the task is cleared, jobs that others created since do not explain its conflicts."""
-    archive = exported(world, [100])
+    archive = exported(emulator, [100])
     restore(archive)
     instance = TaskInstance()
     for _ in range(2):
         with pytest.raises(DliFailException, match="1 of 1 job not imported"):
             restore(archive, instance)
         assert instance.store.kept == {}
-        create_as_somebody_else(world)
+        create_as_somebody_else(emulator)
 
 
-def test_jobs_that_others_created_meanwhile_are_not_in_created(world: Emulator) -> None:
+def test_jobs_that_others_created_meanwhile_are_not_in_created(emulator: Emulator) -> None:
     """A cleanup would delete them."""
-    somebody = meanwhile(world, "ImportFlinkJobs", lambda: create_as_somebody_else(world))
+    somebody = meanwhile(emulator, "ImportFlinkJobs", lambda: create_as_somebody_else(emulator))
     instance = TaskInstance()
-    (job,) = restore(exported(world, [100]), instance)
+    (job,) = restore(exported(emulator, [100]), instance)
     somebody.join()
-    assert len(scratch_jobs(world)) == 2
+    assert len(scratch_jobs(emulator)) == 2
     assert instance.pushed["created"] == [job["new_job_id"]]
 
 
 @pytest.mark.slow
-def test_a_lost_request_that_did_nothing_has_created_nothing(world: Emulator) -> None:
+def test_a_lost_request_that_did_nothing_has_created_nothing(emulator: Emulator) -> None:
     """The next one got its response and imported all; jobs that others created meanwhile are theirs."""
-    archive = exported(world, [100])
-    world.fault("ImportFlinkJobs", "cut_before")
-    somebody = meanwhile(world, "ImportFlinkJobs", lambda: create_as_somebody_else(world))
+    archive = exported(emulator, [100])
+    emulator.fault("ImportFlinkJobs", "cut_before")
+    somebody = meanwhile(emulator, "ImportFlinkJobs", lambda: create_as_somebody_else(emulator))
     instance = TaskInstance()
     (job,) = restore(archive, instance, reconcile_timeout=0.2)
     somebody.join()
@@ -103,61 +103,61 @@ def test_a_lost_request_that_did_nothing_has_created_nothing(world: Emulator) ->
     assert instance.pushed["created"] == [job["new_job_id"]]
 
 
-def test_a_request_with_a_response_is_not_sent_again(world: Emulator) -> None:
+def test_a_request_with_a_response_is_not_sent_again(emulator: Emulator) -> None:
     """If listing the jobs afterwards fails, the next attempt has the saved response: nothing is replaced twice."""
-    archive = exported(world, [100, 103])
-    world.fault("ListFlinkJobs", "slow")
-    world.fault("ListFlinkJobs", "error", status=503, code="APIGW.0602", message="trouble")
+    archive = exported(emulator, [100, 103])
+    emulator.fault("ListFlinkJobs", "slow")
+    emulator.fault("ListFlinkJobs", "error", status=503, code="APIGW.0602", message="trouble")
     instance = TaskInstance()
     with pytest.raises(DliException, match="HTTP 503"):
         restore(archive, instance, is_cover=True)
     jobs = restore(archive, instance, is_cover=True)
-    assert imports(world) == 1
-    assert [job["new_job_id"] for job in jobs] == sorted(scratch_jobs(world))
+    assert imports(emulator) == 1
+    assert [job["new_job_id"] for job in jobs] == sorted(scratch_jobs(emulator))
     assert {(job["created"], job["recovered"]) for job in jobs} == {(True, False)}
 
 
-def test_a_saved_response_is_for_the_same_request_only(world: Emulator) -> None:
+def test_a_saved_response_is_for_the_same_request_only(emulator: Emulator) -> None:
     """Not for another is_cover, for jobs that were deleted since, or for an archive that was replaced."""
-    archive, other = exported(world, [100]), exported(world, [100, 103], "other")
-    world.fault("ListFlinkJobs", "slow")
-    world.fault("ListFlinkJobs", "error", status=503, code="APIGW.0602", message="trouble")
+    archive, other = exported(emulator, [100]), exported(emulator, [100, 103], "other")
+    emulator.fault("ListFlinkJobs", "slow")
+    emulator.fault("ListFlinkJobs", "error", status=503, code="APIGW.0602", message="trouble")
     instance = TaskInstance()
     with pytest.raises(DliException, match="HTTP 503"):
         restore(archive, instance)
     kept = instance.store.get("dli_import")
     (covered,) = restore(archive, instance, is_cover=True)
-    assert (imports(world), covered["remark"]) == (2, "Job successfully updated")
-    scratch_jobs(world).clear()
+    assert (imports(emulator), covered["remark"]) == (2, "Job successfully updated")
+    scratch_jobs(emulator).clear()
     instance.store.set("dli_import", kept)
     (again,) = restore(archive, instance)
-    assert (imports(world), list(scratch_jobs(world))) == (3, [again["new_job_id"]])
-    body = world.s3.get_object(Bucket=world.bucket, Key=other.partition("/")[2])["Body"].read()
-    world.s3.put_object(Bucket=world.bucket, Key=archive.partition("/")[2], Body=body)
+    assert (imports(emulator), list(scratch_jobs(emulator))) == (3, [again["new_job_id"]])
+    body = emulator.s3.get_object(Bucket=emulator.bucket, Key=other.partition("/")[2])["Body"].read()
+    emulator.s3.put_object(Bucket=emulator.bucket, Key=archive.partition("/")[2], Body=body)
     instance.store.set("dli_import", kept)
     with pytest.raises(DliFailException, match="1 of 2 jobs not imported"):
         restore(archive, instance)
 
 
 @pytest.mark.slow
-def test_a_cleared_task_sends_its_request_again(world: Emulator) -> None:
+def test_a_cleared_task_sends_its_request_again(emulator: Emulator) -> None:
     """With is_cover jobs are replaced again; those that still exist are known to be its own."""
-    archive = exported(world, [100, 103])
+    archive = exported(emulator, [100, 103])
     instance = TaskInstance()
     first = restore(archive, instance)
-    del scratch_jobs(world)[first[1]["new_job_id"]]
+    del scratch_jobs(emulator)[first[1]["new_job_id"]]
     second = restore(archive, instance)
     assert second[0] == first[0]
-    assert [job["new_job_id"] for job in second] == instance.pushed["created"] == sorted(scratch_jobs(world))
+    assert [job["new_job_id"] for job in second] == instance.pushed["created"] == sorted(scratch_jobs(emulator))
     assert {job["remark"] for job in restore(archive, instance, is_cover=True)} == {"Job successfully updated"}
     assert {job["remark"] for job in restore(archive, instance, is_cover=True)} == {"Job successfully updated"}
-    assert imports(world) == 4
+    assert imports(emulator) == 4
 
 
-def test_a_partial_import_keeps_its_new_ids(world: Emulator) -> None:
+def test_a_partial_import_keeps_its_new_ids(emulator: Emulator) -> None:
     """After an import with on_conflict="keep" the next one still has the new ids of the imported jobs."""
-    archive = exported(world, [100, 103])
-    restore(exported(world, [103], "other"))
+    archive = exported(emulator, [100, 103])
+    restore(exported(emulator, [103], "other"))
     instance = TaskInstance()
     first = restore(archive, instance, on_conflict="keep")
     created = instance.pushed["created"]
@@ -167,15 +167,15 @@ def test_a_partial_import_keeps_its_new_ids(world: Emulator) -> None:
 
 
 @pytest.mark.slow
-def test_a_task_that_is_killed_before_the_response_is_saved(world: Emulator) -> None:
+def test_a_task_that_is_killed_before_the_response_is_saved(emulator: Emulator) -> None:
     """The new jobs are recovered."""
-    archive, instance = exported(world, [100, 103]), killed_at(2)
+    archive, instance = exported(emulator, [100, 103]), killed_at(2)
     with pytest.raises(KilledError):
         restore(archive, instance)
     jobs = restore(archive, instance)
     assert {job["recovered"] for job in jobs} == {True}
-    assert instance.pushed["created"] == sorted(scratch_jobs(world))
-    assert len(scratch_jobs(world)) == 2
+    assert instance.pushed["created"] == sorted(scratch_jobs(emulator))
+    assert len(scratch_jobs(emulator)) == 2
 
 
 @pytest.mark.parametrize(
@@ -187,48 +187,50 @@ def test_a_task_that_is_killed_before_the_response_is_saved(world: Emulator) -> 
     ],
 )
 def test_an_unusable_response_to_an_import_that_happened(
-    world: Emulator, kind: str, answer: dict[str, Any]
+    emulator: Emulator, kind: str, answer: dict[str, Any]
 ) -> None:
     """An error of the service, or a success that cannot be read: the project's list shows the outcome."""
-    archive = exported(world, [100, 103])
-    world.fault("ImportFlinkJobs", kind, acts=True, **answer)
+    archive = exported(emulator, [100, 103])
+    emulator.fault("ImportFlinkJobs", kind, acts=True, **answer)
     instance = TaskInstance()
     jobs = restore(archive, instance)
     assert {job["recovered"] for job in jobs} == {True}
-    assert imports(world) == 2
-    assert instance.pushed["created"] == sorted(scratch_jobs(world))
+    assert imports(emulator) == 2
+    assert instance.pushed["created"] == sorted(scratch_jobs(emulator))
 
 
 @pytest.mark.parametrize(("status", "problem"), [(400, "A server-side error occurred"), (200, "is_success")])
-def test_an_unusable_response_to_an_import_that_did_not_happen(world: Emulator, status: int, problem: str) -> None:
+def test_an_unusable_response_to_an_import_that_did_not_happen(
+    emulator: Emulator, status: int, problem: str
+) -> None:
     """The task fails without sending the request again; the next attempt knows that the outcome is unknown."""
-    archive = exported(world, [100])
+    archive = exported(emulator, [100])
     words = '{"error_code": "DLI.0999", "error_msg": "A server-side error occurred."}'
-    world.fault("ImportFlinkJobs", "reply", status=status, body=words)
+    emulator.fault("ImportFlinkJobs", "reply", status=status, body=words)
     instance = TaskInstance()
     with pytest.raises(DliException, match=problem):
         restore(archive, instance, reconcile_timeout=0.2)
-    assert imports(world) == 1
+    assert imports(emulator) == 1
     assert "dli_import" in instance.store.kept
     assert [job["created"] for job in restore(archive, instance, reconcile_timeout=0.2)] == [True]
 
 
 @pytest.mark.slow
-def test_a_refusal_does_not_answer_an_earlier_lost_request(world: Emulator) -> None:
+def test_a_refusal_does_not_answer_an_earlier_lost_request(emulator: Emulator) -> None:
     """The next attempt recovers what the lost request imported."""
-    archive = exported(world, [100])
-    world.fault("ImportFlinkJobs", "cut_after")
-    world.fault("ImportFlinkJobs", "throttled")
+    archive = exported(emulator, [100])
+    emulator.fault("ImportFlinkJobs", "cut_after")
+    emulator.fault("ImportFlinkJobs", "throttled")
     instance = TaskInstance()
     with pytest.raises(DliException, match="HTTP 429"):
         restore(archive, instance)
     assert [job["recovered"] for job in restore(archive, instance)] == [True]
 
 
-def test_a_refusal_leaves_nothing_to_resume(world: Emulator) -> None:
+def test_a_refusal_leaves_nothing_to_resume(emulator: Emulator) -> None:
     """If every response came and none was a success, no later job is its own."""
-    archive = exported(world, [100])
-    world.fault("ImportFlinkJobs", "throttled")
+    archive = exported(emulator, [100])
+    emulator.fault("ImportFlinkJobs", "throttled")
     instance = TaskInstance()
     with pytest.raises(DliException, match="HTTP 429"):
         restore(archive, instance)
@@ -236,32 +238,32 @@ def test_a_refusal_leaves_nothing_to_resume(world: Emulator) -> None:
 
 
 @pytest.mark.slow
-def test_recovered_jobs_count_by_name(world: Emulator) -> None:
+def test_recovered_jobs_count_by_name(emulator: Emulator) -> None:
     """The project's list has the names of what a request imported whose response was lost."""
-    archive = exported(world, [100, 103])
-    names = [world.state.jobs[job_id].name for job_id in (100, 103)]
-    world.fault("ImportFlinkJobs", "cut_after")
+    archive = exported(emulator, [100, 103])
+    names = [emulator.state.jobs[job_id].name for job_id in (100, 103)]
+    emulator.fault("ImportFlinkJobs", "cut_after")
     jobs = restore(archive, expected_jobs=names)
     assert {job["recovered"] for job in jobs} == {True}
-    scratch_jobs(world).clear()
-    world.fault("ImportFlinkJobs", "cut_after")
+    scratch_jobs(emulator).clear()
+    emulator.fault("ImportFlinkJobs", "cut_after")
     with pytest.raises(DliFailException, match=r"expected but not imported: no-such-job\. .* 2 jobs imported"):
         restore(archive, expected_jobs=[*names, "no-such-job"])
 
 
 @pytest.mark.parametrize("expects", [False, True])
 def test_a_new_job_that_the_response_does_not_name(
-    world: Emulator, expects: bool, capsys: pytest.CaptureFixture[str]
+    emulator: Emulator, expects: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is named in log and XCom, is not for a cleanup, and counts by its name."""
-    archive = exported(world, [100, 103])
-    names = [world.state.jobs[job_id].name for job_id in (100, 103)]
+    archive = exported(emulator, [100, 103])
+    names = [emulator.state.jobs[job_id].name for job_id in (100, 103)]
     restore(archive)
-    first = max(scratch_jobs(world)) + 1
-    scratch_jobs(world).clear()
+    first = max(scratch_jobs(emulator)) + 1
+    scratch_jobs(emulator).clear()
     row = {"old_job_id": 100, "new_job_id": first, "remark": "Job successfully created"}
     body = {"is_success": "true", "message": "", "job_mapping": [row]}
-    world.fault("ImportFlinkJobs", "reply", acts=True, body=body)
+    emulator.fault("ImportFlinkJobs", "reply", acts=True, body=body)
     instance = TaskInstance()
     (job,) = restore(archive, instance, **({"expected_jobs": names} if expects else {}))
     assert (job["new_job_id"], instance.pushed["created"]) == (first, [first])

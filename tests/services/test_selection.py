@@ -15,7 +15,7 @@ from tests.airflow.stores import TaskInstance
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0, read_timeout=60))
     return dli_emulator
 
@@ -46,13 +46,13 @@ def listed(**filters: Any) -> list[int]:
         ({"changed_since": "2026-01-16T09:00"}, [125]),
     ],
 )
-def test_jobs_are_listed_by_every_filter(world: Emulator, filters: dict[str, Any], expected: list[int]) -> None:
+def test_jobs_are_listed_by_every_filter(emulator: Emulator, filters: dict[str, Any], expected: list[int]) -> None:
     """Those of the service and our own, oldest first."""
     assert listed(**filters) == expected
-    del world
+    del emulator
 
 
-def test_jobs_and_their_ids_are_pushed(world: Emulator) -> None:
+def test_jobs_and_their_ids_are_pushed(emulator: Emulator) -> None:
     """Jobs, and their ids alone, for an export."""
     instance = TaskInstance()
     operator = DliListFlinkJobsOperator(task_id="list", name_pattern="orders_*_00")
@@ -61,21 +61,21 @@ def test_jobs_and_their_ids_are_pushed(world: Emulator) -> None:
     assert set(job) == {
         "job_id", "name", "job_type", "status", "queue_name", "create_time", "update_time",
     }  # fmt: skip
-    del world
+    del emulator
 
 
-def test_a_job_whose_time_of_change_is_unknown_is_selected(world: Emulator) -> None:
+def test_a_job_whose_time_of_change_is_unknown_is_selected(emulator: Emulator) -> None:
     """Rather one too many than one too few."""
-    world.state.jobs[100].update_time = None
-    world.state.jobs[101].update_time = world.state.jobs[101].create_time = 0
+    emulator.state.jobs[100].update_time = None
+    emulator.state.jobs[101].update_time = emulator.state.jobs[101].create_time = 0
     assert listed(changed_since="2030-01-01") == [101, 100]
 
 
-def test_a_job_that_never_changed_is_selected_by_its_creation(world: Emulator) -> None:
+def test_a_job_that_never_changed_is_selected_by_its_creation(emulator: Emulator) -> None:
     """Its time of change is 0; and numbers may come quoted."""
     made: Any = str(int(datetime(2026, 2, 1, tzinfo=UTC).timestamp() * 1000))
-    world.state.jobs[100].create_time, world.state.jobs[100].update_time = int(made), 0
-    world.state.jobs[101].update_time = made
+    emulator.state.jobs[100].create_time, emulator.state.jobs[100].update_time = int(made), 0
+    emulator.state.jobs[101].update_time = made
     assert listed(changed_since="2026-01-31") == [101, 100]
     assert listed(changed_since="2026-02-02", if_empty="succeed") == []
 
@@ -96,14 +96,14 @@ def test_a_job_that_never_changed_is_selected_by_its_creation(world: Emulator) -
         ({"if_empty": "ignore"}, "if_empty"),
     ],
 )
-def test_a_wrong_filter_is_refused(world: Emulator, filters: dict[str, Any], field: str) -> None:
+def test_a_wrong_filter_is_refused(emulator: Emulator, filters: dict[str, Any], field: str) -> None:
     """By its name, before anything is sent."""
     with pytest.raises(DliFailException, match=rf"^{field}: "):
         listed(**filters)
-    assert len(world.requests) == 0
+    assert len(emulator.requests) == 0
 
 
-@pytest.mark.usefixtures("world")
+@pytest.mark.usefixtures("emulator")
 def test_if_no_job_is_selected_if_empty_applies() -> None:
     """Fail, skip or succeed."""
     with pytest.raises(DliFailException, match=r"No Flink job is selected by: name_pattern=no\*such"):

@@ -29,7 +29,7 @@ REQUESTS = 3
 
 
 @pytest.fixture
-def world(each_store: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(each_store: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return it, clean, and connected through its door, where faults can be scripted."""
     connection = each_store.connection("access_key", obs_endpoint=each_store.dli, read_timeout=60)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
@@ -37,7 +37,7 @@ def world(each_store: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 @pytest.fixture
-def put(world: Emulator) -> Put:
+def put(emulator: Emulator) -> Put:
     """Return a function that writes an archive of jobs to the store."""
 
     def write(key: str, *jobs: int, filling: bytes = b"") -> str:
@@ -47,8 +47,8 @@ def put(world: Emulator) -> Put:
                 made.writestr(f"{job}.json", f'{{"job_id": {job}, "name": "job-{job}"}}')
             if filling:
                 made.writestr("filling.bin", filling)
-        world.s3.put_object(Bucket=world.bucket, Key=key, Body=content.getvalue())
-        return f"{world.bucket}/{key}"
+        emulator.s3.put_object(Bucket=emulator.bucket, Key=key, Body=content.getvalue())
+        return f"{emulator.bucket}/{key}"
 
     return write
 
@@ -87,24 +87,24 @@ def test_the_directory_costs_three_requests_at_most(put: Put) -> None:
     assert sum(int(last) - int(first) + 1 for first, last in requested) <= 0.015 * 5_000_000
 
 
-def test_a_flipped_byte_is_found_by_reading_it(put: Put, world: Emulator) -> None:
+def test_a_flipped_byte_is_found_by_reading_it(put: Put, emulator: Emulator) -> None:
     """At level full; the others do not read there, and their reports show it."""
     archive = put("a.zip", 100, filling=b"x" * 1000)
-    data = bytearray(world.s3.get_object(Bucket=world.bucket, Key="a.zip")["Body"].read())
+    data = bytearray(emulator.s3.get_object(Bucket=emulator.bucket, Key="a.zip")["Body"].read())
     data[data.index(b"xxxx") + 500] ^= 1
-    world.s3.put_object(Bucket=world.bucket, Key="a.zip", Body=bytes(data))
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="a.zip", Body=bytes(data))
     assert verify(archive, level="directory")[0]["verified"]
     with pytest.raises(DliFailException, match=r"bad-crc in 'filling\.bin'"):
         verify(archive)
 
 
-def test_an_object_without_bytes_does_not_pass_for_an_archive(put: Put, world: Emulator) -> None:
+def test_an_object_without_bytes_does_not_pass_for_an_archive(put: Put, emulator: Emulator) -> None:
     """Not even at level exists."""
     put("a.zip")
-    world.s3.put_object(Bucket=world.bucket, Key="a.zip", Body=b"")
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="a.zip", Body=b"")
     for level in ("exists", "directory", "full"):
         with pytest.raises(DliFailException, match="empty-file"):
-            verify(f"{world.bucket}/a.zip", level=level)
+            verify(f"{emulator.bucket}/a.zip", level=level)
 
 
 @pytest.mark.slow
@@ -131,13 +131,13 @@ def test_an_expected_job_may_be_in_any_of_several_archives(put: Put) -> None:
 
 
 @pytest.mark.slow
-def test_a_job_is_not_missing_that_may_be_in_what_another_archive_hides(put: Put, world: Emulator) -> None:
+def test_a_job_is_not_missing_that_may_be_in_what_another_archive_hides(put: Put, emulator: Emulator) -> None:
     """What was not examined is not empty: neither verified nor called missing."""
     first, second = put("a.zip", 100), io.BytesIO()
     with zipfile.ZipFile(second, "w") as made:
         made.writestr("inner.zip", b"PK")
-    world.s3.put_object(Bucket=world.bucket, Key="b.zip", Body=second.getvalue())
-    archives = [first, f"{world.bucket}/b.zip"]
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="b.zip", Body=second.getvalue())
+    archives = [first, f"{emulator.bucket}/b.zip"]
     assert all(report["verified"] for report in verify(archives, expected_jobs=[100]))
     with pytest.raises(DliFailException, match=r"job-not-examined: job '999' was found in nothing") as caught:
         verify(archives, expected_jobs=[100, 999])
@@ -188,9 +188,11 @@ def test_an_archive_of_an_earlier_day(put: Put) -> None:
     ],
     ids=str,
 )
-def test_invalid_parameters_are_refused_by_name(world: Emulator, parameters: dict[str, Any], problem: str) -> None:
+def test_invalid_parameters_are_refused_by_name(
+    emulator: Emulator, parameters: dict[str, Any], problem: str
+) -> None:
     """Before anything is sent."""
-    world.fault("HeadObject", "error", times=None)
+    emulator.fault("HeadObject", "error", times=None)
     with pytest.raises(DliFailException) as caught:
         verify("obs-test/a.zip", **parameters)
     assert str(caught.value).startswith(problem)
@@ -205,7 +207,7 @@ def test_an_expectation_that_rendered_to_none_is_refused() -> None:
 
 
 @pytest.mark.slow
-def test_reading_survives_what_passes(put: Put, world: Emulator) -> None:
+def test_reading_survives_what_passes(put: Put, emulator: Emulator) -> None:
     """A body cut short, a connection that ends, a 503, a slow response: success, and the bytes are the same."""
     archive = put("a.zip", 100, filling=bytes(range(256)) * 12_000)
     (clean,) = verify(archive)
@@ -218,14 +220,14 @@ def test_reading_survives_what_passes(put: Put, world: Emulator) -> None:
         ("slow", {"before": 0.5}),
     ]
     for kind, parameters in troubles:
-        world.fault("GetObject", kind, times=2, **parameters)
+        emulator.fault("GetObject", kind, times=2, **parameters)
         (report,) = verify(archive)
         assert report == clean, kind
-        assert list(world.faults) == [], kind
+        assert list(emulator.faults) == [], kind
 
 
 @pytest.mark.slow
-def test_reading_gives_up_on_what_does_not_pass(put: Put, world: Emulator) -> None:
+def test_reading_gives_up_on_what_does_not_pass(put: Put, emulator: Emulator) -> None:
     """In bounded time, as something that a retry of the task may fix."""
     archive = put("a.zip", 100, filling=b"x" * 300_000)
     troubles: list[tuple[str, dict[str, Any], str]] = [
@@ -233,58 +235,58 @@ def test_reading_gives_up_on_what_does_not_pass(put: Put, world: Emulator) -> No
         ("error", {"status": 503, "code": "SlowDown"}, "HTTP 503 SlowDown"),
     ]
     for kind, parameters, lines in troubles:
-        world.fault("GetObject", kind, times=None, **parameters)
+        emulator.fault("GetObject", kind, times=None, **parameters)
         with pytest.raises(DliException, match=lines) as caught:
             verify(archive)
         assert not isinstance(caught.value, DliFailException)
-        world.faults.clear()
+        emulator.faults.clear()
 
 
 @pytest.mark.slow
-def test_a_wait_goes_on_after_polls_that_failed(put: Put, world: Emulator) -> None:
+def test_a_wait_goes_on_after_polls_that_failed(put: Put, emulator: Emulator) -> None:
     """As on the triggerer: no attempt is spent for what passes."""
     archive = put("a.zip", 100)
-    world.fault("HeadObject", "error", times=7 * REQUESTS, status=503, code="SlowDown")
+    emulator.fault("HeadObject", "error", times=7 * REQUESTS, status=503, code="SlowDown")
     assert verify(archive, timeout=60)[0]["verified"]
-    assert list(world.faults) == []
+    assert list(emulator.faults) == []
 
 
 @pytest.mark.parametrize("timeout", [0.5, 0])
-def test_the_failure_of_the_last_poll_in_time_is_raised(put: Put, world: Emulator, timeout: float) -> None:
+def test_the_failure_of_the_last_poll_in_time_is_raised(put: Put, emulator: Emulator, timeout: float) -> None:
     """What it has not found may be there."""
     archive = put("a.zip", 100)
-    world.fault("HeadObject", "error", times=None, status=503, code="SlowDown")
+    emulator.fault("HeadObject", "error", times=None, status=503, code="SlowDown")
     with pytest.raises(DliException, match="HTTP 503") as caught:
         verify(archive, timeout=timeout)
     assert not isinstance(caught.value, DliFailException)
 
 
-def test_a_task_is_deferred_after_a_poll_that_failed(put: Put, world: Emulator) -> None:
+def test_a_task_is_deferred_after_a_poll_that_failed(put: Put, emulator: Emulator) -> None:
     """It polls again there; what can never succeed is raised at once."""
     archive = put("a.zip", 100)
-    world.fault("HeadObject", "error", times=REQUESTS, status=503, code="SlowDown")
+    emulator.fault("HeadObject", "error", times=REQUESTS, status=503, code="SlowDown")
     with pytest.raises(TaskDeferred):
         verify(archive, deferrable=True, timeout=120)
     with pytest.raises(DliFailException, match="no bucket 'no-such-bucket'"):
         verify("no-such-bucket/a.zip", deferrable=True, timeout=120)
 
 
-def test_a_range_that_is_answered_with_the_whole_object_is_refused(put: Put, world: Emulator) -> None:
+def test_a_range_that_is_answered_with_the_whole_object_is_refused(put: Put, emulator: Emulator) -> None:
     """Its first bytes must not pass for its last ones."""
     archive = put("a.zip", 100, filling=b"x" * 300_000)
-    world.fault("GetObject", "range_ignored")
+    emulator.fault("GetObject", "range_ignored")
     with pytest.raises(DliFailException, match=r"requested bytes .* and received the whole object"):
         verify(archive)
 
 
 @pytest.mark.slow
 def test_an_archive_replaced_while_it_is_read_is_read_again(
-    put: Put, world: Emulator, caplog: pytest.LogCaptureFixture
+    put: Put, emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nothing of the old one is in the report."""
     archive = put("a.zip", 100, filling=b"x" * 3_000_000)
-    world.fault("GetObject", "slow")
-    world.fault("GetObject", "slow", before=1.0)
+    emulator.fault("GetObject", "slow")
+    emulator.fault("GetObject", "slow", before=1.0)
     replaced = Timer(0.5, put, ["a.zip", 100, 101, 102])
     replaced.start()
     with caplog.at_level(logging.INFO):
@@ -294,22 +296,22 @@ def test_an_archive_replaced_while_it_is_read_is_read_again(
     assert report["entries"] == 3
 
 
-def test_an_archive_replaced_again_and_again_fails(put: Put, world: Emulator) -> None:
+def test_an_archive_replaced_again_and_again_fails(put: Put, emulator: Emulator) -> None:
     """After three attempts; a retry of the task may help."""
     archive = put("a.zip", 100, filling=b"x" * 3_000_000)
-    world.fault("GetObject", "error", times=None, status=412, code="PreconditionFailed", message="changed")
+    emulator.fault("GetObject", "error", times=None, status=412, code="PreconditionFailed", message="changed")
     with pytest.raises(DliException, match="was replaced or deleted while it was read") as caught:
         verify(archive)
     assert not isinstance(caught.value, DliFailException)
 
 
 @pytest.mark.slow
-def test_an_archive_deleted_while_it_is_read_is_missing(put: Put, world: Emulator) -> None:
+def test_an_archive_deleted_while_it_is_read_is_missing(put: Put, emulator: Emulator) -> None:
     """And reported as that."""
     archive = put("a.zip", 100, filling=b"x" * 3_000_000)
-    world.fault("GetObject", "slow")
-    world.fault("GetObject", "slow", before=1.0)
-    deleted = Timer(0.5, lambda: world.s3.delete_object(Bucket=world.bucket, Key="a.zip"))
+    emulator.fault("GetObject", "slow")
+    emulator.fault("GetObject", "slow", before=1.0)
+    deleted = Timer(0.5, lambda: emulator.s3.delete_object(Bucket=emulator.bucket, Key="a.zip"))
     deleted.start()
     with pytest.raises(DliException, match="missing: there is no such object"):
         verify(archive)
@@ -345,9 +347,9 @@ def test_a_long_verification_logs_its_progress() -> None:
 
 
 @pytest.mark.slow
-def test_twenty_archives_in_one_task_show_their_progress(put: Put, world: Emulator) -> None:
+def test_twenty_archives_in_one_task_show_their_progress(put: Put, emulator: Emulator) -> None:
     """Lines on the way, and each archive with its verdict at the end."""
-    places = [ObsLocation(world.bucket, put(f"{n}.zip", n).partition("/")[2]) for n in range(20)]
+    places = [ObsLocation(emulator.bucket, put(f"{n}.zip", n).partition("/")[2]) for n in range(20)]
     log = Lines()
     reports = verify_archives(ObsHook(), places, VerifyOptions(), log, log_interval=0)
     assert all(report.verified for report in reports)
@@ -358,23 +360,23 @@ def test_twenty_archives_in_one_task_show_their_progress(put: Put, world: Emulat
 
 
 @pytest.mark.slow
-def test_the_log_of_an_export_and_its_verification(world: Any, logged: Any) -> None:
+def test_the_log_of_an_export_and_its_verification(emulator: Any, logged: Any) -> None:
     """Who, which project, which archive, what was proven, how long: in ten lines; many are folded."""
-    archives = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{world.bucket}/one").execute({})
+    archives = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{emulator.bucket}/one").execute({})
     DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives).execute({})
     story = logged()
     (archive,) = archives
     assert len(story) <= 10
     assert story[:2] == [
-        f"Exporting all Flink jobs of project {world.project_id} in cn-north-4.",
+        f"Exporting all Flink jobs of project {emulator.project_id} in cn-north-4.",
         "by connection dli_default",
     ]
-    assert story[2] == f"Requesting an export of all jobs into obs://{world.bucket}/one."
+    assert story[2] == f"Requesting an export of all jobs into obs://{emulator.bucket}/one."
     assert re.fullmatch(r"Exported to 1 archive, in \d+\.\d s\.", story[3])
     assert story[4:6] == [archive, f"obs://{archive}"]
     assert re.fullmatch(r"1 of 1 archive intact: 26 entries, [\d,]+ bytes, in \d+\.\d s\.", story[-1])
     many = DliExportFlinkJobsOperator(
-        task_id="export", obs_dir=f"{world.bucket}/many", job_selected=range(100, 105), batch_size=1
+        task_id="export", obs_dir=f"{emulator.bucket}/many", job_selected=range(100, 105), batch_size=1
     ).execute({})
     logged()
     DliVerifyFlinkExportOperator(task_id="verify", zip_file=many).execute({})

@@ -28,23 +28,23 @@ def two_projects(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulato
     return emulator
 
 
-def scratch_of(world: Emulator) -> Any:
-    return next(each for each in world.state.projects.values() if "scratch" in each.name)
+def scratch_of(emulator: Emulator) -> Any:
+    return next(each for each in emulator.state.projects.values() if "scratch" in each.name)
 
 
-def scratch_jobs(world: Emulator) -> dict[int, Any]:
-    jobs: dict[int, Any] = scratch_of(world).jobs
+def scratch_jobs(emulator: Emulator) -> dict[int, Any]:
+    jobs: dict[int, Any] = scratch_of(emulator).jobs
     return jobs
 
 
-def create_as_somebody_else(world: Emulator, name: str = "made by somebody else") -> int:
+def create_as_somebody_else(emulator: Emulator, name: str = "made by somebody else") -> int:
     """Let somebody else create a job in the scratch project; return its id."""
-    return world.state.add_job(in_project=scratch_of(world).project_id, name=name).job_id
+    return emulator.state.add_job(in_project=scratch_of(emulator).project_id, name=name).job_id
 
 
-def exported(world: Emulator, job_ids: Any = None, directory: str = "night") -> str:
+def exported(emulator: Emulator, job_ids: Any = None, directory: str = "night") -> str:
     named = {} if job_ids is None else {"job_selected": job_ids}
-    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{world.bucket}/{directory}", **named)
+    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{emulator.bucket}/{directory}", **named)
     return operator.execute({})[0]
 
 
@@ -60,17 +60,17 @@ def compare(mapping: Any, instance: TaskInstance | None = None, **parameters: An
     return operator.execute((instance or TaskInstance()).context)
 
 
-def count_requests(world: Emulator, operation: str) -> int:
-    return sum(request.operation == operation for request in world.requests)
+def count_requests(emulator: Emulator, operation: str) -> int:
+    return sum(request.operation == operation for request in emulator.requests)
 
 
-def meanwhile(world: Emulator, operation: str, act: Callable[[], object]) -> Thread:
+def meanwhile(emulator: Emulator, operation: str, act: Callable[[], object]) -> Thread:
     """Let something happen during the next request of an operation."""
-    before = count_requests(world, operation)
-    world.fault(operation, "slow", after=0.7)
+    before = count_requests(emulator, operation)
+    emulator.fault(operation, "slow", after=0.7)
 
     def wait() -> None:
-        while count_requests(world, operation) == before:
+        while count_requests(emulator, operation) == before:
             time.sleep(0.01)
         act()
 

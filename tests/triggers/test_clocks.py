@@ -41,7 +41,7 @@ print(json.dumps([event, time.monotonic() - began]))
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
     dli_emulator.state.jobs[101].plan = []
     return dli_emulator
@@ -65,10 +65,10 @@ def fired(sensor: Any, ahead: float, **changed: Any) -> tuple[dict[str, Any], fl
 
 @pytest.mark.parametrize("ahead", [600, -600])
 @pytest.mark.parametrize("kind", ["archive", "job"])
-def test_a_wait_ends_by_the_service_s_clock(world: Emulator, kind: str, ahead: float) -> None:
+def test_a_wait_ends_by_the_service_s_clock(emulator: Emulator, kind: str, ahead: float) -> None:
     """Not at once where the clock is ahead, nor ten minutes late where it is behind."""
     given: dict[str, Any] = {"deferrable": True, "poke_interval": 0.5, "timeout": 8}
-    archive = f"{world.bucket}/never.zip"
+    archive = f"{emulator.bucket}/never.zip"
     sensor: Any = (
         DliExportArchiveSensor(task_id="wait", zip_file=archive, **given)
         if kind == "archive"
@@ -80,14 +80,14 @@ def test_a_wait_ends_by_the_service_s_clock(world: Emulator, kind: str, ahead: f
     assert 0.5 < seconds < 60
 
 
-def test_an_archive_is_inactive_by_the_clock_of_the_service(world: Emulator) -> None:
+def test_an_archive_is_inactive_by_the_clock_of_the_service(emulator: Emulator) -> None:
     """It was written a moment ago, whatever this machine's clock shows."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as made:
         made.writestr("100.json", "{}")
-    world.s3.put_object(Bucket=world.bucket, Key="a.zip", Body=content.getvalue())
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="a.zip", Body=content.getvalue())
     written = time.time()
-    name = f"{world.bucket}/a.zip"
+    name = f"{emulator.bucket}/a.zip"
     sensor = DliExportArchiveSensor(
         task_id="wait", zip_file=name, deferrable=True, poke_interval=0.5, inactivity_period=9
     )
@@ -96,10 +96,12 @@ def test_an_archive_is_inactive_by_the_clock_of_the_service(world: Emulator) -> 
     assert time.time() - written > 7
 
 
-def test_without_the_service_s_clock_the_timeout_counts(world: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_service_s_clock_the_timeout_counts(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A service that is down shows no time: the wait is as long as it was promised."""
     nobody = "http://127.0.0.1:9"
-    connection = world.connection(retry_budget=0, endpoint=nobody, obs_endpoint=nobody)
+    connection = emulator.connection(retry_budget=0, endpoint=nobody, obs_endpoint=nobody)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
     sensor = DliFlinkJobSensor(task_id="wait", job_ids=[103], deferrable=True, poke_interval=0.5, timeout=3)
     event, seconds = fired(sensor, 600)

@@ -36,7 +36,7 @@ def fresh_folder(name: str) -> Path:
 
 
 @contextmanager
-def emulator(folder: Path) -> Iterator[dict[str, Any]]:
+def run_emulator(folder: Path) -> Iterator[dict[str, Any]]:
     """Run the emulator as a stranger would, from its command line; return what its first line describes."""
     log = folder / "emulator.log"
     with log.open("w") as errors, started("--json", errors=errors) as process:
@@ -81,7 +81,7 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 def airflow_environment(
-    home: Path, world: dict[str, Any], environ: Mapping[str, str] = os.environ
+    home: Path, emulator: dict[str, Any], environ: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
     """Return an Airflow of its own in ``home``, with the example DAGs and the connection in place."""
     inherited = {name: value for name, value in environ.items() if not name.startswith("AIRFLOW")}
@@ -94,8 +94,8 @@ def airflow_environment(
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        "AIRFLOW_CONN_DLI_DEFAULT": world["airflow_conn"],
-        "AIRFLOW_VAR_DLI_BACKUP_BUCKET": world["bucket"],
+        "AIRFLOW_CONN_DLI_DEFAULT": emulator["airflow_conn"],
+        "AIRFLOW_VAR_DLI_BACKUP_BUCKET": emulator["bucket"],
     }
 
 
