@@ -26,7 +26,7 @@ from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import parse_directory
 from airflow_provider_dli.client.proxies import parse_proxy, proxy_secrets
 from airflow_provider_dli.connection_form import EXTRAS, KEY_VARIABLES, AuthType
-from airflow_provider_dli.escaping import excerpt
+from airflow_provider_dli.formatting import excerpt
 
 _PROXY_VARIABLES = [
     variable for name in ("https_proxy", "http_proxy", "all_proxy") for variable in (name, name.upper())

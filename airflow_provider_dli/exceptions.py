@@ -31,7 +31,7 @@ from airflow_provider_dli.client.errors import (
     UnexpectedReplyError,
     rebuilt,
 )
-from airflow_provider_dli.escaping import escaped
+from airflow_provider_dli.formatting import escaped
 
 #: the prefix of the gateway's codes for a refused identity; the gateway knows nothing of single jobs
 _GATEWAY_IDENTITY = "APIGW.03"

@@ -1,17 +1,140 @@
-"""Numbers, durations and tables as text for logs, messages and reports."""
+r"""How values appear where people read them: in messages, log lines, tables and reports.
+
+What came from outside (names of jobs and objects, statuses, error messages, parameters) is escaped: a newline in
+it forges a line of a log, an escape sequence drives a terminal, a bidirectional mark shows another text than there
+is. Values stay as they came; only what people read is escaped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+import re
+import reprlib
+import unicodedata
+from collections.abc import Iterator, MutableMapping, Sequence
+from typing import Any
 
 from rich.cells import cell_len, set_cell_size
-
-from airflow_provider_dli.escaping import escaped
 
 #: seconds below which a duration has a decimal
 _SHORT = 10
 #: ids that a message names
 _MAX_IDS = 20
+#: the longest excerpt, the longest word in it, and what is read of a longer text for it
+_LENGTH, _WORD_LENGTH, _READ_LENGTH = 80, 20, 320
+_LONG_WORD = re.compile(rf"\S{{{_WORD_LENGTH + 1},}}")
+_NAMED_SECRET = re.compile(
+    r"(?i)((?:pass(?:word|wd)?|pwd|secret\w*|token|credential\w*|(?:access_?)?key)['\"]?\s*[=:]\s*['\"]?)[^\s'\"&,]+"
+)
+_USER_INFO = re.compile(r"://[^/\s@]*@")
+#: a value that may be a secret is shown whole up to this length; of a longer one, the first characters
+_HARMLESS_LENGTH, _PREFIX_LENGTH = 6, 4
+
+
+def escaped(text: str, max_length: int | None = None) -> str:
+    r"""Return a string whose every character is visible, as Python would write it: ``\n``, ``\x1b``, ``\u202e``.
+
+    Letters, signs and spaces of every script stay. Escaped are controls, line and paragraph separators,
+    bidirectional and zero-width marks, tags, unpaired surrogates, and what Unicode has not assigned.
+
+    :param text: anything
+    :param max_length: characters to keep, an ellipsis in place of the rest; None to keep all
+    """
+    if max_length is not None and len(text) > max_length:
+        text = f"{text[:max_length]}…"
+    if text.isprintable():
+        return text
+    return "".join(
+        each
+        if each.isprintable() or unicodedata.category(each) == "Zs"
+        else each.encode("unicode_escape").decode("ascii")
+        for each in text
+    )
+
+
+def excerpt(value: object, *, secret: bool = False) -> str:
+    """Return a value as a message shows it: escaped, on one line, short, and without secrets.
+
+    Of a word longer than 20 characters at most the first half is shown, and never more than 20: it may be a secret
+    in the wrong field. What follows ``password=`` and the like is omitted, and so is a user before a host.
+
+    :param value: whatever was given
+    :param secret: True to show of a value longer than 6 characters only the first 4 and the length, for
+        fields next to which a secret is entered
+    """
+    if secret and len(whole := str(value)) > _HARMLESS_LENGTH:
+        return f"'{escaped(whole[:_PREFIX_LENGTH])}…' ({len(whole):,} characters)"
+    text = escaped(_EXCERPT.repr(value))
+    text = _USER_INFO.sub("://…", _NAMED_SECRET.sub(r"\1…", text))
+    text = _LONG_WORD.sub(lambda word: f"{word[0][: min(_WORD_LENGTH, len(word[0]) // 2)]}…", text)
+    return text if len(text) <= _LENGTH else f"{text[: _LENGTH - 1]}…"
+
+
+class _Excerpt(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = _READ_LENGTH
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = 4
+        self.maxlevel = 3
+
+    def repr_str(self, x: str, level: int) -> str:
+        del level
+        return repr(x[:_READ_LENGTH])
+
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:  # more digits than Python writes
+            return "<int>"
+
+    def repr_instance(self, x: object, level: int) -> str:
+        text = super().repr_instance(x, level)
+        # An address in memory helps nobody.
+        return f"<{type(x).__name__}>" if " at 0x" in text else text
+
+
+_EXCERPT = _Excerpt()
+
+
+def safe_logger(name: str) -> logging.Logger:
+    """Return the logger of a module, which from then on escapes what it logs.
+
+    :param name: of the module
+    """
+    logger = logging.getLogger(name)
+    logger.addFilter(_escape_record)
+    return logger
+
+
+def _escape_record(record: logging.LogRecord) -> bool:
+    line = record.getMessage()
+    if (safe := escaped(line)) != line:
+        record.msg, record.args = safe, ()
+    return True
+
+
+class SafeLog:
+    """Mixin of operators, sensors, triggers and hooks: ``log`` escapes every line, so that no call can forget.
+
+    Airflow 2 makes it with logging, Airflow 3 with structlog.
+    """
+
+    @property
+    def log(self) -> Any:  # noqa: ANN401 -- a logger of logging or of structlog
+        """Airflow's own logger of this object; no line of it can pass for several."""
+        own: Any = super().log  # type: ignore[misc]  # of the class that it is mixed into
+        if isinstance(own, logging.Logger):
+            return safe_logger(own.name)
+        import structlog  # noqa: PLC0415 -- Airflow 2 has none
+
+        # The first processor of all: it gets the line with its arguments in it.
+        processors = [_escape_event, *structlog.get_config()["processors"]]
+        return structlog.wrap_logger(None, processors, logger_factory_args=own._logger_factory_args)  # noqa: SLF001
+
+
+def _escape_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event["event"] = escaped(str(event["event"]))
+    return event
 
 
 def pluralize(number: int, noun: str, plural: str | None = None) -> str:

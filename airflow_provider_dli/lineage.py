@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from airflow_provider_dli.escaping import safe_logger
+from airflow_provider_dli.formatting import safe_logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -26,8 +26,8 @@ from sending import Sender
 from airflow_provider_dli import __version__
 from airflow_provider_dli.client.errors import DliClientError
 from airflow_provider_dli.client.locations import parse_directory
-from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.formatting import escaped
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 

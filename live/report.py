@@ -10,7 +10,7 @@ from typing import Any
 from masking import Mask
 from points import POINTS, Finding
 
-from airflow_provider_dli.escaping import escaped
+from airflow_provider_dli.formatting import escaped
 
 
 class LeakError(Exception):

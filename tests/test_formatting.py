@@ -1,10 +1,122 @@
-"""Numbers, durations and tables as people read them."""
+"""Values as people read them: what came from outside is escaped; numbers, durations, tables."""
 
 from __future__ import annotations
 
+import ast
+import logging
+from pathlib import Path
+
 import pytest
 
-from airflow_provider_dli.formatting import format_duration, markdown_table, pluralize, text_table
+import airflow_provider_dli
+from airflow_provider_dli.client.errors import ConfigurationError, RefusedError
+from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.formatting import (
+    escaped,
+    excerpt,
+    format_duration,
+    markdown_table,
+    pluralize,
+    safe_logger,
+    text_table,
+)
+from airflow_provider_dli.services.report import Report, Table, html
+from tests.hostile import HOSTILE, is_clean
+
+HOME = Path(airflow_provider_dli.__file__).parent
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("a\nb\r\tc", r"a\nb\r\tc"),
+        ("\x1b[31m\x00\x7f\x85\x9b", r"\x1b[31m\x00\x7f\x85\x9b"),
+        ("\u2028\u2029", r"\u2028\u2029"),
+        ("\u202a\u202e\u2066\u2069\u061c", r"\u202a\u202e\u2066\u2069\u061c"),
+        ("\u200b\u200d\u200f\ufeff\u2060\xad", r"\u200b\u200d\u200f\ufeff\u2060\xad"),
+        ("\ud800 \U000e0041", r"\ud800 \U000e0041"),
+        ("订单汇总　日次 Größe\xa0№ 🙂 مرحبا", "订单汇总　日次 Größe\xa0№ 🙂 مرحبا"),
+        ("back\\slash", "back\\slash"),
+        ("", ""),
+    ],
+)
+def test_what_cannot_be_seen_is_written_out(given: str, shown: str) -> None:
+    """Letters and spaces of every script stay as they are; twice does no more than once."""
+    assert escaped(given) == shown
+    assert escaped(escaped(given)) == shown
+
+
+def test_a_long_string_is_cut() -> None:
+    """With a sign that it was."""
+    assert escaped("x" * 11, 10) == "x" * 10 + "…"
+    assert escaped("x" * 10, 10) == "x" * 10
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("maybe", "'maybe'"), ("hunter22", "'hunt…' (8 characters)"), (5, "5"), ("a\nb", r"'a\nb'")],
+)
+def test_only_the_beginning_of_what_may_be_a_secret_is_quoted(value: object, shown: str) -> None:
+    """Enough to find it again."""
+    assert excerpt(value, secret=True) == shown
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DliException(HOSTILE, advice=HOSTILE),
+        ConfigurationError(HOSTILE, HOSTILE, HOSTILE),
+        RefusedError(HOSTILE, 400, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
+    ],
+)
+def test_messages_of_exceptions_are_clean(error: Exception) -> None:
+    """Also in ``repr``."""
+    assert is_clean(str(error))
+    assert is_clean(repr(error))
+
+
+def test_tables_and_pages_are_clean() -> None:
+    """Every cell, heading and fact."""
+    assert all(map(is_clean, text_table(("a",), [(HOSTILE,)])))
+    assert is_clean(markdown_table((HOSTILE,), [(HOSTILE,)]).replace("\n", ""))
+    table = Table(HOSTILE, (HOSTILE,), [(HOSTILE,)])
+    page = html(Report(HOSTILE, False, HOSTILE, {HOSTILE: HOSTILE}, [table], {"x": HOSTILE}))
+    assert is_clean(page.replace("\n", ""))
+    assert "\nFORGED" not in page
+
+
+def test_a_logger_of_ours_escapes_what_it_logs(caplog: pytest.LogCaptureFixture) -> None:
+    """Arguments of every kind, and the line itself."""
+    log = safe_logger("airflow_provider_dli.test")
+    with caplog.at_level(logging.INFO, log.name):
+        log.info("%s and %s", HOSTILE, DliException(HOSTILE))
+        log.info("%(name)s", {"name": HOSTILE})
+        log.info(HOSTILE)
+        log.info("100 %% of %d", 5)
+    assert all(is_clean(record.getMessage()) for record in caplog.records)
+    assert caplog.records[-1].getMessage() == "100 % of 5"
+
+
+def classes(path: Path) -> list[ast.ClassDef]:
+    return [
+        node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ClassDef)
+    ]
+
+
+@pytest.mark.slow
+def test_whatever_has_a_log_of_airflows_has_it_escaped() -> None:
+    """Each class on a base of Airflow's own, and each logger of a module: no call can forget."""
+    bases = {"BaseOperator", "BaseSensorOperator", "BaseTrigger", "BaseHook"}
+    found = 0
+    for path in HOME.rglob("*.py"):
+        for each in classes(path):
+            names = [base.id for base in each.bases if isinstance(base, ast.Name)]
+            if bases & set(names):
+                found += 1
+                assert "SafeLog" in names[: names.index(next(iter(bases & set(names))))], f"{path}: {each.name}"
+        if path.relative_to(HOME).as_posix() not in ("formatting.py", "client/obs/client.py"):
+            assert "getLogger" not in path.read_text(encoding="utf-8"), f"{path}: use formatting.safe_logger"
+    assert found >= 4
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,6 @@ print(sorted(name for name in sys.modules if name.startswith("airflow_provider_d
             "client.endpoints",
             "client.errors",
             "connection_form",
-            "escaping",
             "formatting",
             "get_provider_info",
         )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.escaping import escaped, excerpt
+from airflow_provider_dli.formatting import escaped, excerpt
 
 # No region id known is longer than 16; a secret is.
 _REGION = re.compile(r"(?=.{1,30}\Z)[a-z0-9]+(-[a-z0-9]+)+")

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_dli.escaping import escaped
+from airflow_provider_dli.formatting import escaped
 
 _KEYS = (
     "Check login, password and security token of the connection: access key and secret key, IAM user and "

@@ -33,7 +33,7 @@ from airflow_provider_dli.client.errors import (
     ThrottledError,
     UnavailableError,
 )
-from airflow_provider_dli.escaping import safe_logger
+from airflow_provider_dli.formatting import safe_logger
 
 T = TypeVar("T")
 

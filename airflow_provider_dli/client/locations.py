@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.escaping import excerpt
+from airflow_provider_dli.formatting import excerpt
 
 _SCHEME = "obs://"
 _ANY_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")

@@ -24,7 +24,7 @@ from airflow_provider_dli.client.errors import (
     UnavailableError,
     UnexpectedReplyError,
 )
-from airflow_provider_dli.escaping import escaped
+from airflow_provider_dli.formatting import escaped
 
 # Codes that are more specific than their HTTP status, which is 400 for most of DLI's: its page "Error Codes".
 _BY_CODE: Mapping[str, type[ServiceError]] = {

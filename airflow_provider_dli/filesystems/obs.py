@@ -16,8 +16,8 @@ from fsspec.spec import AbstractBufferedFile  # type: ignore[import-untyped]  # 
 
 from airflow_provider_dli.client.errors import ServiceError
 from airflow_provider_dli.client.locations import ObsLocation, parse_directory
-from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.exceptions import DliFailException, translated
+from airflow_provider_dli.formatting import escaped
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID
 

@@ -21,8 +21,8 @@ from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.exchange import utc_now
 from airflow_provider_dli.connection import is_json, secrets_of, to_account
 from airflow_provider_dli.connection_form import CONN_TYPE, KEY_VARIABLES, ui_field_behaviour
-from airflow_provider_dli.escaping import SafeLog
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
+from airflow_provider_dli.formatting import SafeLog
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:

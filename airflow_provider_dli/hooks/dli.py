@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.exceptions import DliException, translated
-from airflow_provider_dli.formatting import pluralize
+from airflow_provider_dli.formatting import escaped, pluralize
 from airflow_provider_dli.hooks.base import AccountHook
 
 if TYPE_CHECKING:

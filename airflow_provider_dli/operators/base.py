@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_dli.escaping import SafeLog
+from airflow_provider_dli.formatting import SafeLog
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

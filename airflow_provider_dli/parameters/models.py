@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.escaping import excerpt
+from airflow_provider_dli.formatting import excerpt
 from airflow_provider_dli.parameters import NOT_GIVEN, types
 from airflow_provider_dli.parameters.types import Kind
 from airflow_provider_dli.parameters.values import Nothing, Refused, is_nothing, mapping

@@ -20,7 +20,7 @@ from pydantic_core import CoreSchema, core_schema
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.flink.status import PHASES, TargetState
 from airflow_provider_dli.client.locations import ARCHIVE_NAME, ObsLocation, parse_archive, parse_directory
-from airflow_provider_dli.escaping import excerpt
+from airflow_provider_dli.formatting import excerpt
 from airflow_provider_dli.parameters import IfEmpty, Level
 from airflow_provider_dli.parameters.values import (
     Nothing,

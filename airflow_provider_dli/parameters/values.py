@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Undefined
 
-from airflow_provider_dli.escaping import excerpt
+from airflow_provider_dli.formatting import excerpt
 
 #: of a list, and of lists in lists
 _MAX_ITEMS, _MAX_DEPTH = 100_000, 8

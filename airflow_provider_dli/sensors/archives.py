@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, PokeReturnValue, conf
 
-from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.exceptions import read_parameters
+from airflow_provider_dli.formatting import escaped
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, number_of
 from airflow_provider_dli.sensors.base import DliSensor
 from airflow_provider_dli.triggers.deferral import event_status

@@ -20,8 +20,8 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
 )
 
-from airflow_provider_dli.escaping import SafeLog, escaped
 from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.formatting import SafeLog, escaped
 from airflow_provider_dli.triggers.deferral import (
     LONG_POLL,
     Deferrable,

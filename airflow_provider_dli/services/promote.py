@@ -22,9 +22,8 @@ from airflow_provider_dli.client.flink.settings import (
     unset_value,
 )
 from airflow_provider_dli.client.flink.status import PHASES, Phase, is_stoppable
-from airflow_provider_dli.escaping import excerpt
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
-from airflow_provider_dli.formatting import pluralize, text_table
+from airflow_provider_dli.formatting import excerpt, pluralize, text_table
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.parameters.models import PromoteParameters
 from airflow_provider_dli.services.compare import project_of

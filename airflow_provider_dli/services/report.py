@@ -16,9 +16,8 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.exceptions import DliException, translated
-from airflow_provider_dli.formatting import pluralize
+from airflow_provider_dli.formatting import escaped, pluralize
 
 if TYPE_CHECKING:
     from logging import Logger

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_dli.client.flink import FlinkJob, job_pages
-from airflow_provider_dli.escaping import escaped
 from airflow_provider_dli.exceptions import DliFailException
-from airflow_provider_dli.formatting import pluralize, text_table
+from airflow_provider_dli.formatting import escaped, pluralize, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,8 +15,8 @@ from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_dli.escaping import SafeLog
 from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.formatting import SafeLog
 from airflow_provider_dli.hooks.shared import shared_hook
 from airflow_provider_dli.triggers.deferral import LONG_POLL, raise_unless_transient
 

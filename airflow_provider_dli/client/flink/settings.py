@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_origin, get_type_hints
 
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.escaping import excerpt
+from airflow_provider_dli.formatting import excerpt
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.flink.jobs import FlinkJob

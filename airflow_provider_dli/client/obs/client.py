@@ -33,7 +33,7 @@ from airflow_provider_dli.client.call import Request
 from airflow_provider_dli.client.errors import ConfigurationError, NoResponseError
 from airflow_provider_dli.client.obs.responses import check_reply
 from airflow_provider_dli.client.transport.sync import Streamed, SyncTransport
-from airflow_provider_dli.escaping import excerpt
+from airflow_provider_dli.formatting import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
