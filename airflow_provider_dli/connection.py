@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Protocol
 
-from airflow_provider_dli.client.account import Account, Network, Project, RetryPolicy
+from airflow_provider_dli.client.account import Account, Project, RetryPolicy
 from airflow_provider_dli.client.credentials import AccessKey, Credentials, iam, metadata
 from airflow_provider_dli.client.endpoints import (
     checked_ca_bundle,
@@ -24,7 +24,7 @@ from airflow_provider_dli.client.endpoints import (
 )
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import parse_directory
-from airflow_provider_dli.client.proxies import parse_proxy, proxy_secrets
+from airflow_provider_dli.client.transport import Network, parse_proxy, proxy_secrets
 from airflow_provider_dli.connection_form import EXTRAS, KEY_VARIABLES, AuthType
 from airflow_provider_dli.formatting import excerpt
 

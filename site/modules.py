@@ -14,7 +14,7 @@ PAGES = {
         "Client",
         (
             "account call credentials credentials.iam credentials.metadata endpoints errors exchange locations "
-            "proxies signing transport transport.sync transport.aio"
+            "signing transport transport.sync transport.aio"
         ),
     ),
     "client.flink": (

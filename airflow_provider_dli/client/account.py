@@ -1,4 +1,4 @@
-"""An account in one project and region, the hosts that serve it, and how they are reached."""
+"""An account in one project and region, and the hosts that serve it."""
 
 from __future__ import annotations
 
@@ -10,31 +10,7 @@ from airflow_provider_dli.client.call import Clock, Flow
 from airflow_provider_dli.client.clocks import ServiceClock
 from airflow_provider_dli.client.credentials import Cached, Credentials, Expiring, iam
 from airflow_provider_dli.client.errors import ConfigurationError
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """How hosts are reached.
-
-    :param verify: True to check certificates against the system's authorities, a path to check them against
-        others, False to check nothing
-    :param proxy: URL of a proxy; None for the one in the environment, if any
-    :param connect_timeout: seconds to establish a connection
-    :param read_timeout: seconds without a byte of the response
-    :param total_timeout: seconds that one request may take in all, its response included; None for
-        ``connect_timeout`` and twice ``read_timeout``
-    """
-
-    verify: bool | str = True
-    proxy: str | None = field(default=None, repr=False)
-    connect_timeout: float = 10.0
-    read_timeout: float = 120.0
-    total_timeout: float | None = None
-
-    @property
-    def total(self) -> float:
-        """Seconds that one request may take in all."""
-        return self.total_timeout or self.connect_timeout + 2 * self.read_timeout
+from airflow_provider_dli.client.transport import Network
 
 
 @dataclass(frozen=True, slots=True)

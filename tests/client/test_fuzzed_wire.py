@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.account import Account, Network
+from airflow_provider_dli.client.account import Account
 from airflow_provider_dli.client.errors import DliClientError
 from airflow_provider_dli.client.exchange import request_flow, utc_now
 from airflow_provider_dli.client.obs.objects import find_object_flow
+from airflow_provider_dli.client.transport import Network
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from tests.client.obs.test_responses import ALL, PLACE, account_of

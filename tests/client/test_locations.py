@@ -15,7 +15,7 @@ from airflow_provider_dli.client.endpoints import (
 )
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import ObsLocation, parse_archive, parse_directory
-from airflow_provider_dli.client.proxies import parse_proxy
+from airflow_provider_dli.client.transport import parse_proxy
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ import requests
 from requests.adapters import BaseAdapter
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.account import Network, RetryPolicy
+from airflow_provider_dli.client.account import RetryPolicy
 from airflow_provider_dli.client.errors import NotSentError, ResponseLostError
 from airflow_provider_dli.client.exchange import request_flow
+from airflow_provider_dli.client.transport import Network
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from tests.client.conftest import QUICK
 from tests.client.raw_server import RawServer, read_request

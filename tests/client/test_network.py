@@ -14,10 +14,9 @@ import pytest
 import trustme
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.errors import NotSentError, ResponseLostError, UnexpectedReplyError
 from airflow_provider_dli.client.exchange import request_flow
-from airflow_provider_dli.client.transport import MAX_RESPONSE_BYTES, reason
+from airflow_provider_dli.client.transport import MAX_RESPONSE_BYTES, Network, reason
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from tests.client.conftest import LISTED
 from tests.client.raw_server import RawServer

@@ -10,13 +10,11 @@ import pytest
 import trustme
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import Request
 from airflow_provider_dli.client.credentials import metadata
 from airflow_provider_dli.client.errors import ConfigurationError, NotSentError, UnexpectedReplyError
 from airflow_provider_dli.client.exchange import request_flow
-from airflow_provider_dli.client.proxies import proxy_of
-from airflow_provider_dli.client.transport import ssl_context, trusted_certificates
+from airflow_provider_dli.client.transport import Network, proxy_of, ssl_context, trusted_certificates
 from tests.client.conftest import QUICK
 
 SHOW = flink.show_job(104)

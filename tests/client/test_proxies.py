@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.account import Account, Network
+from airflow_provider_dli.client.account import Account
 from airflow_provider_dli.client.call import Request
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import (
@@ -25,7 +25,7 @@ from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.client import make_client
 from airflow_provider_dli.client.obs.objects import find_object, find_object_flow
-from airflow_provider_dli.client.proxies import Proxy, parse_proxy, proxy_secrets, uses_tls
+from airflow_provider_dli.client.transport import Network, Proxy, parse_proxy, proxy_secrets, uses_tls
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from airflow_provider_dli.exceptions import DliException, translated
 from tests.client.conftest import DRIVERS, NOON

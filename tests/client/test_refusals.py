@@ -16,7 +16,7 @@ import pytest
 from airflow_provider_dli.client import endpoints, flink, locations
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.flink.fields import checked_string, object_of, objects_of
-from airflow_provider_dli.client.proxies import parse_proxy
+from airflow_provider_dli.client.transport import parse_proxy
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "refusals.json"
 #: without their types, which would not let wrong values through

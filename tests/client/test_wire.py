@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import USER_AGENT, Call, Flow, pause
 from airflow_provider_dli.client.credentials import iam
 from airflow_provider_dli.client.errors import (
@@ -21,6 +20,7 @@ from airflow_provider_dli.client.errors import (
     UnexpectedReplyError,
 )
 from airflow_provider_dli.client.exchange import request_flow
+from airflow_provider_dli.client.transport import Network
 
 EXPORTED = b'{"is_success": true, "message": "The job is successfully exported.", "zip_file": ["obs-test/a.zip"]}'
 

@@ -1,10 +1,14 @@
-"""The two drivers of a flow, the only modules that import an HTTP library.
+"""How hosts are reached, alike for both drivers of a flow: proxies, certificates, limits, and what went wrong.
 
-:mod:`~airflow_provider_dli.client.transport.sync` drives it with requests,
-:mod:`~airflow_provider_dli.client.transport.aio` with aiohttp. They send the same bytes: only what is in
-:class:`~airflow_provider_dli.client.call.Request`, and ``Content-Length``. Two modules, so that a
-task does not import the library of the other one. Proxies and certificates are the same for both, see
-:mod:`~airflow_provider_dli.client.proxies`.
+:mod:`~airflow_provider_dli.client.transport.sync` drives a flow with requests,
+:mod:`~airflow_provider_dli.client.transport.aio` with aiohttp; nothing else imports an HTTP library. They send
+the same bytes: only what is in :class:`~airflow_provider_dli.client.call.Request`, and ``Content-Length``. Two
+modules, so that a task does not import the library of the other one.
+
+The proxy is that of the connection, or of the environment: the variables are those that requests reads, and its
+rules for ``NO_PROXY`` hold. A library that is given ``http://user:pass/word@proxy`` shows the whole of it when it
+cannot parse it, in a message or at DEBUG. So it is given scheme, host and port, and the password in a header that
+is made here.
 """
 
 from __future__ import annotations
@@ -13,9 +17,14 @@ import os
 import re
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, unquote_to_bytes, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from airflow_provider_dli.client.call import Reply, Request
 from airflow_provider_dli.client.endpoints import shown_path
@@ -28,6 +37,193 @@ PIECE = 64 * 1024
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 # To the last at sign: a password may have one itself, or a slash.
 _USER_INFO = re.compile(r"//\S*@")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_PLACE = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/?#\[\]@%\\]+)(?::(?P<port>[0-9]{1,5}))?/?")
+_REMEDY = "give http://host:port or http://user:password@host:port"
+_HIGHEST_PORT = 65535
+#: characters of a secret that is worth masking; shorter ones are in every text
+_WORTH_MASKING = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How hosts are reached.
+
+    :param verify: True to check certificates against the system's authorities, a path to check them against
+        others, False to check nothing
+    :param proxy: URL of a proxy; None for the one in the environment, if any
+    :param connect_timeout: seconds to establish a connection
+    :param read_timeout: seconds without a byte of the response
+    :param total_timeout: seconds that one request may take in all, its response included; None for
+        ``connect_timeout`` and twice ``read_timeout``
+    """
+
+    verify: bool | str = True
+    proxy: str | None = field(default=None, repr=False)
+    connect_timeout: float = 10.0
+    read_timeout: float = 120.0
+    total_timeout: float | None = None
+
+    @property
+    def total(self) -> float:
+        """Seconds that one request may take in all."""
+        return self.total_timeout or self.connect_timeout + 2 * self.read_timeout
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy, and the authorization that it wants.
+
+    :param url: scheme, host and port
+    :param authorization: value of the header ``Proxy-Authorization``; None for none
+    """
+
+    url: str
+    authorization: str | None = field(default=None, repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What to send to the proxy, and to nobody else."""
+        return {"Proxy-Authorization": self.authorization} if self.authorization else {}
+
+
+def proxy_of(request: Request, network: Network) -> Proxy | None:
+    """Return the proxy that a request goes through; None for none.
+
+    :raises ConfigurationError: naming the variable of the environment that is not the URL of a proxy
+    """
+    if request.direct:
+        return None
+    return parse_proxy("proxy", network.proxy) if network.proxy else _of_environment(urlsplit(request.url))
+
+
+def _of_environment(target: SplitResult) -> Proxy | None:
+    # Not through the libraries, which would also read ~/.netrc, or want another form than each other.
+    proxies = getproxies()
+    name = next((each for each in (target.scheme, "all") if proxies.get(each)), None)
+    if not name or _is_exempt(target, proxies.get("no", "")):
+        return None
+    return parse_proxy(f"environment variable {name}_proxy", proxies[name])
+
+
+def _is_exempt(target: SplitResult, listed: str) -> bool:
+    if proxy_bypass(target.hostname or "") or proxy_bypass(target.netloc):
+        return True
+    return any(_covers(name, target) for name in listed.replace(" ", "").split(",") if name)
+
+
+def _covers(name: str, target: SplitResult) -> bool:
+    host = target.hostname or ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host.endswith(name) or target.netloc.endswith(name)
+    with suppress(ValueError):  # a name among the networks
+        return address in ip_network(name, strict=False)
+    return False
+
+
+def uses_tls(request: Request, proxy: Proxy | None) -> bool:
+    """Return whether TLS is used on the way, and so whether certificates matter."""
+    return "https" in (urlsplit(request.url).scheme, urlsplit(proxy.url if proxy else "").scheme)
+
+
+def parse_proxy(name: str, text: str) -> Proxy:
+    """Return the proxy of a URL, as people write it: the scheme may be missing, and the password be anything.
+
+    User and password end at the last ``@``, and the user at the first ``:``; either may be percent-encoded.
+
+    :param name: where it comes from, for the message, which never shows the URL
+    :param text: what was given
+    :raises ConfigurationError: if it is not the URL of a proxy, or of a kind that is not supported
+    """
+    scheme, user, place = _parts(text.strip())
+    if scheme.startswith("socks"):
+        kind = re.sub(r"[^a-z0-9]", "", scheme)[:8]
+        raise ConfigurationError(name, f"is a proxy of {kind}://, which is not supported", _REMEDY)
+    if scheme not in ("http", "https"):
+        raise ConfigurationError(name, "has no scheme http:// or https://", _REMEDY)
+    found = _PLACE.fullmatch(place)
+    if not found:
+        known = _PLACE.match(place)
+        is_more = known is not None and place[known.end() - place[: known.end()].endswith("/") :][:1] in "/?#"
+        problem = "has more than scheme, user, host and port" if is_more else "is not the URL of a proxy"
+        raise ConfigurationError(name, problem, _REMEDY)
+    host, port = found["host"], found["port"]
+    if port is not None and not 0 < int(port) <= _HIGHEST_PORT:
+        raise ConfigurationError(name, f"has a port that is not from 1 to {_HIGHEST_PORT}", _REMEDY)
+    if not _SCHEME.match(text.strip()) and port is None and "." not in host and host != "localhost":
+        # One word may be anything, a password too.
+        raise ConfigurationError(name, "has neither scheme nor port", _REMEDY)
+    return Proxy(f"{scheme}://{_checked_host(name, host)}{f':{int(port)}' if port else ''}", _basic(name, user))
+
+
+def proxy_secrets(text: str) -> list[str]:
+    """Return what of a proxy's URL no log may show: the password in each of its forms."""
+    _, user, _ = _parts(text.strip())
+    password = (user or "").partition(":")[2]
+    secrets = [text.strip(), password, unquote(password)] if password else []
+    if user and password:
+        with suppress(UnicodeEncodeError):
+            secrets.append(b64encode(_decoded(user)).decode())
+    return [each for each in dict.fromkeys(secrets) if len(each) >= _WORTH_MASKING]
+
+
+def _parts(text: str) -> tuple[str, str | None, str]:
+    """Take scheme, user with password, and host with port apart."""
+    found = _SCHEME.match(text)
+    scheme, rest = (found[1].lower(), text[found.end() :]) if found else ("http", text)
+    user, at, place = rest.rpartition("@")
+    return scheme, user if at else None, place
+
+
+def _checked_host(name: str, host: str) -> str:
+    try:
+        if host.startswith("["):
+            return f"[{IPv6Address(host[1:-1])}]"
+        return host.encode("idna").decode("ascii")
+    except ValueError:
+        raise ConfigurationError(name, "has a host that is not a valid name", _REMEDY) from None
+
+
+def _basic(name: str, user: str | None) -> str | None:
+    if user is None:
+        return None
+    try:
+        return f"Basic {b64encode(_decoded(user)).decode()}"
+    except UnicodeEncodeError:
+        raise ConfigurationError(name, "is not valid Unicode", _REMEDY) from None
+
+
+def _decoded(user: str) -> bytes:
+    login, _, password = user.partition(":")
+    return unquote_to_bytes(login) + b":" + unquote_to_bytes(password)
+
+
+def trusted_certificates(verify: bool | str) -> bool | str:  # noqa: FBT001 -- as Network has it
+    """Return what certificates are checked against: True for what the library knows, a path, False for nothing.
+
+    :param verify: of the connection; True gives way to what the environment names
+    """
+    named = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")) if verify is True else ()
+    return next((path for path in named if path), verify)
+
+
+def ssl_context(path: str) -> ssl.SSLContext:
+    """Read the certificates that are to be trusted, which takes a while.
+
+    :raises ConfigurationError: if they cannot be read
+    """
+    try:
+        if Path(path).is_dir():
+            return ssl.create_default_context(capath=path)
+        return ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise ConfigurationError(
+            "trusted certificates",
+            f"{shown_path(path)} cannot be used ({error.strerror or type(error).__name__})",
+            "correct ca_bundle of the connection, or REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment",
+        ) from None
 
 
 class ReplyBuilder:
@@ -95,29 +291,3 @@ def reason(error: Exception, cause: object = None) -> str:
 def too_long(seconds: float) -> str:
     """Return why an exchange was aborted."""
     return f"the exchange took longer than {seconds:g} s (total_timeout of the connection)"
-
-
-def trusted_certificates(verify: bool | str) -> bool | str:  # noqa: FBT001 -- as Network has it
-    """Return what certificates are checked against: True for what the library knows, a path, False for nothing.
-
-    :param verify: of the connection; True gives way to what the environment names
-    """
-    named = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")) if verify is True else ()
-    return next((path for path in named if path), verify)
-
-
-def ssl_context(path: str) -> ssl.SSLContext:
-    """Read the certificates that are to be trusted, which takes a while.
-
-    :raises ConfigurationError: if they cannot be read
-    """
-    try:
-        if Path(path).is_dir():
-            return ssl.create_default_context(capath=path)
-        return ssl.create_default_context(cafile=path)
-    except OSError as error:
-        raise ConfigurationError(
-            "trusted certificates",
-            f"{shown_path(path)} cannot be used ({error.strerror or type(error).__name__})",
-            "correct ca_bundle of the connection, or REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment",
-        ) from None

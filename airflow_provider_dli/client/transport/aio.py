@@ -15,19 +15,20 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.call import Flow, Pause, Reply, Request
 from airflow_provider_dli.client.errors import NoResponseError
-from airflow_provider_dli.client.proxies import proxy_of, uses_tls
 from airflow_provider_dli.client.replies import UNREADABLE
 from airflow_provider_dli.client.transport import (
     PIECE,
+    Network,
     ReplyBuilder,
     headers_of,
     no_response,
+    proxy_of,
     ssl_context,
     too_long,
     trusted_certificates,
+    uses_tls,
 )
 
 T = TypeVar("T")

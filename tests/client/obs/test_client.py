@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.client.account import Network
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.obs.client import CurrentCredentials, RedactingFilter, make_client, redact_logs
+from airflow_provider_dli.client.transport import Network
 
 ENDPOINT = "https://obs.cn-north-4.myhuaweicloud.com"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.client.account import Account, Network
+from airflow_provider_dli.client.account import Account
 from airflow_provider_dli.client.errors import (
     DliClientError,
     NotSentError,
@@ -37,6 +37,7 @@ from airflow_provider_dli.client.obs.objects import (
     upload,
 )
 from airflow_provider_dli.client.obs.reader import ObjectReader
+from airflow_provider_dli.client.transport import Network
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from tests.client.raw_server import RawServer
 
