@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def test_the_log_of_a_failure_has_the_reason(
     name: str, page: Page, airflow: AirflowProcess, dli_emulator: Any
 ) -> None:
-    """The message of the exception, below its record."""
+    """The message of the exception, complete, below its record."""
     scenario = SCENARIOS[name]
     connections = scenario.connections(dli_emulator)
     for conn_id, connection in connections.items():
@@ -33,16 +34,20 @@ def test_the_log_of_a_failure_has_the_reason(
         run = airflow.trigger(dag_id)
         assert airflow.finish(dag_id, run)[task_id]["state"] == "failed"
     page.goto(f"{airflow.url}/dags/{dag_id}/runs/{run}/tasks/{task_id}")
-    page.get_by_text("Task failed with exception").wait_for()
-    message = page.get_by_text(messages_on_page()[name][:20]).last
+    record = page.get_by_text("Task failed with exception")
+    record.wait_for()
+    message = page.get_by_text(
+        re.compile(rf"^Dli(Fail)?Exception: {re.escape(messages_on_page()[name][:20])}")
+    ).first
     message.scroll_into_view_if_needed()
     assert message.is_visible()
-    picture(page, f"failure-{name}", around(message))
+    picture(page, f"failure-{name}", from_to(record, message))
 
 
-def around(line: Locator) -> FloatRect:
-    """Return the part of the screen with a line of the log and what is above it."""
-    box = line.bounding_box()
-    assert box
-    top = max(60, box["y"] - 12 * box["height"])
-    return {"x": 335, "y": top, "width": 965, "height": box["y"] + 2 * box["height"] + 1 - top}
+def from_to(record: Locator, message: Locator) -> FloatRect:
+    """Return the part of the screen with a record of the log, what is above it, and its message."""
+    first, last = record.bounding_box(), message.bounding_box()
+    assert first
+    assert last
+    top = max(60, first["y"] - 8 * first["height"])
+    return {"x": 335, "y": top, "width": 965, "height": last["y"] + last["height"] + 2 - top}
