@@ -20,7 +20,7 @@ from airflow_provider_dli.formatting import (
     safe_logger,
     text_table,
 )
-from airflow_provider_dli.services.report import Report, Table, html
+from airflow_provider_dli.services.report import Page, Table, html
 from tests.hostile import HOSTILE, is_clean
 
 HOME = Path(airflow_provider_dli.__file__).parent
@@ -80,7 +80,7 @@ def test_tables_and_pages_are_clean() -> None:
     assert all(map(is_clean, text_table(("a",), [(HOSTILE,)])))
     assert is_clean(markdown_table((HOSTILE,), [(HOSTILE,)]).replace("\n", ""))
     table = Table(HOSTILE, (HOSTILE,), [(HOSTILE,)])
-    page = html(Report(HOSTILE, False, HOSTILE, {HOSTILE: HOSTILE}, [table], {"x": HOSTILE}))
+    page = html(Page(HOSTILE, False, HOSTILE, {HOSTILE: HOSTILE}, [table], {"x": HOSTILE}))
     assert is_clean(page.replace("\n", ""))
     assert "\nFORGED" not in page
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.lineage import Lineage, jobs_dataset, obs_dataset
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
 from airflow_provider_dli.operators.base import DliBaseOperator
@@ -196,17 +195,8 @@ class DliCompareFlinkJobsOperator(DliBaseOperator):
         self.lineage = Lineage(inputs)
         result = [each.as_dict() for each in comparisons]
         self.push_xcoms(context, return_value=result, report=compare.markdown(comparisons))
-        file = None
-        if options.report_dir:
-            projects = {"From project": source.project_id, "Into project": target.project_id}
-            facts = {**projects, "Run": context.get("run_id")}
-            try:
-                file = compare.file_report(
-                    options.source_conn_id, options.report_dir, comparisons, facts, self.log
-                )
-            except DliException as error:
-                compare.raise_for_failures(comparisons, f"The report was not written: {error}")
-                raise
+        file = compare.write_report(options, source, target, comparisons, context.get("run_id"), self.log)
+        if file:
             self.lineage = Lineage(inputs, [obs_dataset(file)])
         self.push_xcoms(context, report_file=file)
         compare.raise_for_failures(comparisons)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.lineage import Lineage, add_asset_events, obs_dataset
 from airflow_provider_dli.links.dli import ObsBucketLink, persist
 from airflow_provider_dli.operators.base import DliBaseOperator
@@ -113,10 +112,7 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
         return self._verify(context, left or 0.0)
 
     def _verify(self, context: Context, timeout: float | None) -> list[dict[str, Any]]:
-        """Verify the archives.
-
-        :param timeout: seconds that are left to wait; None before any wait, which may be on the triggerer
-        """
+        """Verify the archives; the timeout is None before any wait, which may be on the triggerer."""
         from airflow_provider_dli.services import verify
 
         options, hook = verify.prepare(self)
@@ -130,7 +126,7 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
         reports = verify.verify_archives(
             hook,
             options.zip_file,
-            verify.VerifyOptions.of(options),
+            verify.VerifyOptions(options.level, options.expected_jobs, options.min_entries, options.max_age),
             self.log,
             timeout=options.timeout if timeout is None else timeout,
             poll_interval=options.poll_interval,
@@ -140,12 +136,7 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
         persist(context, self, hook, options.zip_file[0].bucket)
         # Also when the task fails: the findings are in it.
         self.push_xcoms(context, return_value=results)
-        try:
-            file = verify.write_report(hook, options, reports, context.get("run_id"), self.log)
-        except DliException as error:
-            verify.raise_for_failures(reports, f"The report was not written: {error}")
-            raise
-        if file:
+        if file := verify.write_report(hook, options, reports, context.get("run_id"), self.log):
             self.lineage = replace(self.lineage, outputs=[obs_dataset(file)])
             self.push_xcoms(context, report_file=file)
         verify.raise_for_failures(reports)

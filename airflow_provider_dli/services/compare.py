@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.flink.settings import differences
-from airflow_provider_dli.exceptions import DliFailException, read_parameters
+from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
 from airflow_provider_dli.formatting import markdown_table, pluralize, text_table
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters.models import CompareParameters
-from airflow_provider_dli.services import report
 from airflow_provider_dli.services.job_status import get_job_or_none
+from airflow_provider_dli.services.report import Page, Table, write_page
 
 if TYPE_CHECKING:
     from logging import Logger
 
     from airflow_provider_dli.client.flink import FlinkJob
     from airflow_provider_dli.client.flink.settings import Difference
-    from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.parameters.types import Restored
 
 #: jobs that the log and a message show
@@ -64,6 +63,11 @@ class JobComparison:
         ]
         return "; ".join(fields) or None
 
+    @property
+    def row(self) -> tuple[object, ...]:
+        """It as a row of a table."""
+        return self.old_job_id, self.new_job_id, self.name, self.problem or "equal"
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
         fields = [each.as_dict(show_values=self.show_values) for each in self.differences]
@@ -76,11 +80,7 @@ class JobComparison:
 
 
 def prepare(operator: object) -> tuple[CompareParameters, DliHook, DliHook]:
-    """Check all parameters; return them, a hook of the project of the sources, and one of the restored jobs.
-
-    :param operator: the comparison
-    :raises DliFailException: naming each parameter that cannot be used
-    """
+    """Check all parameters; return them, a hook of the project of the sources, and one of the restored jobs."""
     options = read_parameters(CompareParameters, operator)
     return options, DliHook(options.source_conn_id), DliHook(options.dli_conn_id)
 
@@ -88,14 +88,7 @@ def prepare(operator: object) -> tuple[CompareParameters, DliHook, DliHook]:
 def compare_jobs(
     source: DliHook, target: DliHook, mapping: Sequence[Restored], log: Logger, *, show_values: bool = False
 ) -> list[JobComparison]:
-    """Compare each restored job with its source, all their settings.
-
-    :param source: hook of the project that the jobs were exported from
-    :param target: hook of the project that they were imported into
-    :param mapping: ids of sources and copies
-    :param log: log of the task
-    :param show_values: whether to show values that may contain secrets
-    """
+    """Compare each restored job of the target with its source, all their settings."""
     # The new id of a recovered job is not known: it is found by the name of its source.
     is_by_name = any(each.recovered for each in mapping)
     ids = {job.name: job.job_id for job in target.list_flink_jobs()} if is_by_name else {}
@@ -112,16 +105,13 @@ def compare_jobs(
         else:
             comparisons.append(_compare(each.old_job_id, original, new_id, target, show_values=show_values))
     log.info("Compared %s:", pluralize(len(comparisons), "job"))
-    for line in text_table(_HEAD, _rows(comparisons)[:_SHOWN]):
+    for line in text_table(_HEAD, [each.row for each in _failed_first(comparisons)[:_SHOWN]]):
         log.info("  %s", line)
     return comparisons
 
 
 def project_of(hook: DliHook) -> tuple[str, str]:
-    """Return what identifies a project.
-
-    :param hook: of the project
-    """
+    """Return what identifies a project."""
     return hook.account.endpoint, hook.project_id
 
 
@@ -135,55 +125,75 @@ def _compare(
     return JobComparison(old_id, new_id, name, differences(source, restored), show_values=show_values)
 
 
-def _rows(comparisons: Sequence[JobComparison]) -> list[tuple[object, ...]]:
-    # Those with a problem come first: a table may be cut.
-    ordered = sorted(comparisons, key=lambda each: each.problem is None)
-    return [(each.old_job_id, each.new_job_id, each.name, each.problem or "equal") for each in ordered]
+def _failed_first(comparisons: Sequence[JobComparison]) -> list[JobComparison]:
+    """Return the comparisons in the order of tables, which may be cut."""
+    return sorted(comparisons, key=lambda each: each.problem is None)
 
 
 def markdown(comparisons: Sequence[JobComparison]) -> str:
-    """Return the result as Markdown.
-
-    :param comparisons: of all jobs
-    """
-    table = markdown_table(_HEAD, _rows(comparisons))
+    """Return the result as Markdown."""
+    table = markdown_table(_HEAD, [each.row for each in _failed_first(comparisons)])
     own = "Ids, people, times and state are a job's own and not compared."
-    return f"# Restored Flink jobs\n\n**{verdict(comparisons)}**\n\n{table}\n{own}\n"
+    return f"# Restored Flink jobs\n\n**{_verdict(comparisons)}**\n\n{table}\n{own}\n"
 
 
-def verdict(comparisons: Sequence[JobComparison]) -> str:
-    """Return the result as a sentence.
-
-    :param comparisons: of all jobs
-    """
+def _verdict(comparisons: Sequence[JobComparison]) -> str:
+    """Return the result as a sentence."""
     failed = sum(each.problem is not None for each in comparisons)
     jobs = pluralize(len(comparisons), "job")
     return f"{failed} of {jobs} not equal to the source." if failed else f"All {jobs} equal to the source."
 
 
-def file_report(
-    conn_id: str,
-    directory: ObsLocation,
+def write_report(
+    options: CompareParameters,
+    source: DliHook,
+    target: DliHook,
     comparisons: Sequence[JobComparison],
-    facts: Mapping[str, object],
+    run_id: str | None,
     log: Logger,
-) -> str:
-    """Write a report to OBS; return its place.
+) -> str | None:
+    """Write the HTML report to OBS and return its place; None if none was required.
 
-    :param conn_id: connection that may write it
-    :param directory: where to
-    :param comparisons: of all jobs
-    :param facts: name to value: which projects, which run
-    :param log: log of the task
+    :raises DliException: if it cannot be written; jobs that differ come first
     """
-    page = report.comparison_report(comparisons, verdict(comparisons), facts)
-    return report.file_report(ObsHook(conn_id), directory, "compare", page, log)
+    if options.report_dir is None:
+        return None
+    facts = {"From project": source.project_id, "Into project": target.project_id, "Run": run_id}
+    try:
+        return write_page(
+            ObsHook(options.source_conn_id), options.report_dir, "compare", _page(comparisons, facts), log
+        )
+    except DliException as error:
+        raise_for_failures(comparisons, f"The report was not written: {error}")
+        raise
+
+
+def _page(comparisons: Sequence[JobComparison], facts: Mapping[str, object]) -> Page:
+    jobs = _failed_first(comparisons)
+    bad = frozenset(number for number, each in enumerate(jobs) if each.problem)
+    tables = [Table("Jobs", ("Old id", "New id", "Name", "Result"), [each.row for each in jobs], bad)]
+    fields = [
+        (
+            each.old_job_id,
+            each.name,
+            difference.field,
+            difference.describe(difference.source, show_values=each.show_values),
+            difference.describe(difference.restored, show_values=each.show_values),
+        )
+        for each in jobs
+        for difference in each.differences
+    ]
+    if fields:
+        head = ("Old id", "Name", "Setting", "Was", "Is")
+        tables.append(Table("Settings that differ", head, fields, frozenset(range(len(fields)))))
+    data = {"value": len(jobs), "good": not bad, "jobs": [each.as_dict() for each in jobs]}
+    title = "Restored Flink jobs compared with their sources"
+    return Page(title, not bad, _verdict(comparisons), facts, tables, data)
 
 
 def raise_for_failures(comparisons: Sequence[JobComparison], note: str = "") -> None:
     """Raise unless every job equals its source.
 
-    :param comparisons: of all jobs
     :param note: a further sentence of the message
     :raises DliFailException: naming each job and setting that differs
     """
@@ -196,4 +206,4 @@ def raise_for_failures(comparisons: Sequence[JobComparison], note: str = "") -> 
         advice = "Do not rely on this archive: keep it as evidence, and export again."
     else:
         advice = "Import them into a project without jobs of their names, and compare while their sources exist."
-    raise DliFailException(f"{verdict(comparisons)[:-1]}: {listed}{more}.{note and f' {note}'}", advice=advice)
+    raise DliFailException(f"{_verdict(comparisons)[:-1]}: {listed}{more}.{note and f' {note}'}", advice=advice)

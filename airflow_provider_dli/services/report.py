@@ -1,7 +1,7 @@
-"""Reports as HTML: one self-contained page each, filed in OBS beside those of earlier runs.
+"""Reports on archives, for XCom, the log, lineage and an asset's event; and reports as pages of HTML in OBS.
 
-A page loads nothing and runs no script. Every value is escaped twice: :func:`escaped` makes each character
-visible, Jinja's autoescape makes it text.
+A page is self-contained: it loads nothing and runs no script. Every value is escaped twice: :func:`escaped` makes
+each character visible, Jinja's autoescape makes it text.
 """
 
 from __future__ import annotations
@@ -15,30 +15,158 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment
 from markupsafe import Markup
 
+from airflow_provider_dli import archive
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, translated
-from airflow_provider_dli.formatting import escaped, pluralize
+from airflow_provider_dli.formatting import escaped, format_duration, pluralize
+from airflow_provider_dli.lineage import Check, Dataset, obs_dataset
 
 if TYPE_CHECKING:
     from logging import Logger
 
+    from airflow_provider_dli.client.obs.objects import ObjectFacts
     from airflow_provider_dli.hooks.obs import ObsHook
-    from airflow_provider_dli.services.archive_report import ArchiveReport
-    from airflow_provider_dli.services.compare import JobComparison
 
-#: runs in the chart, this one included
+#: by level: the check in lineage, and the result in words
+_LEVELS = {
+    "full": ("intact", "intact"),
+    "directory": ("directory_intact", "with an intact central directory"),
+    "exists": ("exists", "present, not read"),
+}
+#: archives that are logged one by one; of more, those that passed are in a group that the UI folds
+_FEW = 3
+#: runs in the chart of a page, this one included
 _RUNS = 20
 #: bytes; a larger file is not read for the chart
 _LARGEST = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """A table of a report.
+class ArchiveReport:
+    """What is known of one archive.
 
-    :param title: its heading
-    :param head: names of the columns
-    :param rows: their values; None is a dash
+    :param place: where it is, or should be
+    :param level: how much of it was to be read
+    :param facts: its metadata in OBS; None if it does not exist
+    :param report: what reading it showed; None if it was not read
+    :param object_findings: what was found beside that, of the object as a whole; see docs/verification.md
+    """
+
+    place: ObsLocation
+    level: str
+    facts: ObjectFacts | None = None
+    report: archive.Report | None = None
+    object_findings: tuple[archive.Finding, ...] = ()
+
+    @property
+    def findings(self) -> tuple[archive.Finding, ...]:
+        """All findings, those of the object first."""
+        return self.object_findings + (self.report.findings if self.report else ())
+
+    @property
+    def errors(self) -> tuple[archive.Finding, ...]:
+        """The findings for which it fails."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+    @property
+    def verified(self) -> bool:
+        """Whether it is all that was required."""
+        return not self.errors
+
+    @property
+    def result(self) -> str:
+        """The result in words, for an archive that passed."""
+        return _LEVELS[self.level][1]
+
+    @property
+    def proof(self) -> dict[str, Any]:
+        """What was verified, for an asset's event."""
+        values = self.as_dict()
+        return {key: values[key] for key in ("verified", "level", "size", "sha256", "entries")}
+
+    @property
+    def dataset(self) -> Dataset:
+        """The archive and the checks that it passed or failed, for lineage."""
+        facts = self.facts
+        passed = (Check(_LEVELS[self.level][0], success=True),) if self.verified else ()
+        failed = tuple(Check(finding.code, success=False, description=_line(finding)) for finding in self.errors)
+        return obs_dataset(
+            str(self.place),
+            version=facts and (facts.version_id or facts.etag),
+            size=facts and facts.size,
+            checks=passed + failed,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, for XCom."""
+        return {
+            "zip_file": str(self.place),
+            "bucket": self.place.bucket,
+            "key": self.place.key,
+            "verified": self.verified,
+            "level": self.level,
+            **{name: getattr(self.facts, name, None) for name in ("size", "etag", "version_id", "last_modified")},
+            "sha256": self.report.sha256 if self.report else None,
+            "entries": len(self.report.entries) if self.report else None,
+            "findings": [{**finding._asdict(), "severity": str(finding.severity)} for finding in self.findings],
+        }
+
+    def lines(self) -> list[str]:
+        """Return a few short lines for the log."""
+        if self.facts is None:
+            return [str(self)]
+        result = self.result if self.verified else "FAILED"
+        entries = f"{pluralize(len(self.report.entries), 'entry', 'entries')}, " if self.report else ""
+        hashed = [f"  sha256 {self.report.sha256}"] if self.report and self.report.sha256 else []
+        findings = [f"  {_line(finding)}" for finding in self.findings]
+        return [self.place.url, f"  {result}: {entries}{self.facts.size:,} bytes", *hashed, *findings]
+
+    def __str__(self) -> str:
+        """Return what is wrong with it in one line, for the message of a failure."""
+        return f"{self.place.url}: " + "; ".join(_line(finding) for finding in self.errors or self.findings)
+
+
+def _line(finding: archive.Finding) -> str:
+    where = "" if finding.offset is None else f" at byte {finding.offset}"
+    entry = "" if finding.entry is None else f" in '{finding.entry}'"
+    return f"{finding.code}{entry}{where}: {finding.message}"
+
+
+def log_reports(reports: Sequence[ArchiveReport], seconds: float, log: Logger) -> None:
+    """Log the result for every archive, failed ones last, and for all together."""
+    verified = [report for report in reports if report.verified]
+    is_folded = len(verified) > _FEW
+    if is_folded:
+        log.info("::group::%s", pluralize(len(verified), "verified archive"))
+    _log_each(verified, log)
+    if is_folded:
+        log.info("::endgroup::")
+    _log_each([report for report in reports if not report.verified], log)
+    if verified:
+        entries = sum(len(report.report.entries) for report in verified if report.report)
+        size = sum(report.facts.size for report in verified if report.facts)
+        log.info(
+            "%s of %s %s: %s, %s bytes, in %s.",
+            f"{len(verified):,}",
+            pluralize(len(reports), "archive"),
+            verified[0].result,
+            pluralize(entries, "entry", "entries"),
+            f"{size:,}",
+            format_duration(seconds),
+        )
+
+
+def _log_each(reports: Sequence[ArchiveReport], log: Logger) -> None:
+    for report in reports:
+        for line in report.lines():
+            log.info("%s", line)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a page.
+
+    :param rows: values; None is a dash
     :param bad: numbers of the rows that failed; their first cell has it in words
     """
 
@@ -49,15 +177,13 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """The content of a report.
+class Page:
+    """The content of a page.
 
-    :param title: its first line
     :param good: whether everything passed
     :param verdict: one sentence
     :param facts: name to value: when, which project
-    :param tables: the details
-    :param data: plain JSON values, read by later reports: ``value``, a count, and ``good``
+    :param data: plain JSON values, read by later pages: ``value``, a count, and ``good``
     """
 
     title: str
@@ -70,24 +196,15 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A bar of the chart.
-
-    :param label: when it ran
-    :param value: how many jobs or archives
-    :param good: whether everything passed
-    """
+    """A bar of the chart: when it ran, how many jobs or archives, and whether everything passed."""
 
     label: str
     value: int
     good: bool
 
 
-def archives_report(reports: Sequence[ArchiveReport], facts: Mapping[str, object]) -> Report:
-    """Return the report of a verification.
-
-    :param reports: the results
-    :param facts: name to value: when, at which level
-    """
+def page_of_archives(reports: Sequence[ArchiveReport], facts: Mapping[str, object]) -> Page:
+    """Return the page on a verification."""
     bad = frozenset(number for number, report in enumerate(reports) if not report.verified)
     plain = [report.as_dict() for report in reports]
     rows = [(each["zip_file"], _grouped(each["size"]), each["entries"], each["sha256"]) for each in plain]
@@ -103,64 +220,31 @@ def archives_report(reports: Sequence[ArchiveReport], facts: Mapping[str, object
     archives = pluralize(len(reports), "archive")
     verdict = f"{len(bad)} of {archives} failed verification." if bad else f"{archives} verified."
     data = {"value": len(reports), "good": not bad, "archives": plain}
-    return Report("Archives of exported Flink jobs", not bad, verdict, facts, tables, data)
-
-
-def comparison_report(comparisons: Sequence[JobComparison], verdict: str, facts: Mapping[str, object]) -> Report:
-    """Return the report of a comparison of restored jobs.
-
-    :param comparisons: of all jobs
-    :param verdict: one sentence
-    :param facts: name to value: when, which projects
-    """
-    ordered = sorted(comparisons, key=lambda each: each.problem is None)
-    bad = frozenset(number for number, each in enumerate(ordered) if each.problem)
-    rows = [(each.old_job_id, each.new_job_id, each.name, each.problem or "equal") for each in ordered]
-    tables = [Table("Jobs", ("Old id", "New id", "Name", "Result"), rows, bad)]
-    fields = [
-        (
-            each.old_job_id,
-            each.name,
-            difference.field,
-            difference.describe(difference.source, show_values=each.show_values),
-            difference.describe(difference.restored, show_values=each.show_values),
-        )
-        for each in ordered
-        for difference in each.differences
-    ]
-    if fields:
-        head = ("Old id", "Name", "Setting", "Was", "Is")
-        tables.append(Table("Settings that differ", head, fields, frozenset(range(len(fields)))))
-    data = {"value": len(comparisons), "good": not bad, "jobs": [each.as_dict() for each in ordered]}
-    return Report("Restored Flink jobs compared with their sources", not bad, verdict, facts, tables, data)
+    return Page("Archives of exported Flink jobs", not bad, verdict, facts, tables, data)
 
 
 def _grouped(number: int | None) -> str | None:
     return None if number is None else f"{number:,}"
 
 
-def file_report(hook: ObsHook, directory: ObsLocation, kind: str, report: Report, log: Logger) -> str:
-    """Write a report to OBS, with a chart of the last runs whose reports are in the same directory.
+def write_page(hook: ObsHook, directory: ObsLocation, kind: str, page: Page, log: Logger) -> str:
+    """Write a page to OBS, with a chart of the last runs whose pages are in the same directory.
 
-    :param hook: writes it
-    :param directory: where to
     :param kind: first part of the file's name, such as ``verify``
-    :param report: its content
-    :param log: log of the task
     :returns: its place, as ``bucket/key``
     :raises DliException: if it cannot be written
     """
     now = datetime.now(UTC)
-    report = replace(report, facts={"When": f"{now:%Y-%m-%d %H:%M} UTC", **report.facts})
-    runs = [*_earlier_runs(hook, directory, kind, log), _run(f"{now:%Y-%m-%d %H:%M}", report.data)]
+    page = replace(page, facts={"When": f"{now:%Y-%m-%d %H:%M} UTC", **page.facts})
+    runs = [*_earlier_runs(hook, directory, kind, log), _run(f"{now:%Y-%m-%d %H:%M}", page.data)]
     place = directory.below(f"{kind}-report-{now:%Y%m%dT%H%M%S%f}.html")
-    hook.put(place, html(report, runs).encode(), "text/html; charset=utf-8")
+    hook.put(place, html(page, runs).encode(), "text/html; charset=utf-8")
     log.info("The report is %s", place.url)
     return str(place)
 
 
 def _earlier_runs(hook: ObsHook, directory: ObsLocation, kind: str, log: Logger) -> list[Run]:
-    """Return the earlier runs, oldest first; none if they cannot be read: the report is useful without them."""
+    """Return the earlier runs, oldest first; none if they cannot be read: the page is useful without them."""
     runs = []
     try:
         names = (key for key, _ in hook.list_directory(directory).objects)
@@ -190,10 +274,7 @@ _DATA = ('<script type="application/json" id="report">', "</script>")
 
 
 def data_of(page: str) -> dict[str, Any] | None:
-    """Return the data in a page; None if it is not a report of ours.
-
-    :param page: HTML
-    """
+    """Return the data in a page; None if it is not a report of ours."""
     try:
         data = json.loads(page.partition(_DATA[0])[2].partition(_DATA[1])[0])
     except ValueError:
@@ -201,14 +282,10 @@ def data_of(page: str) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-def html(report: Report, runs: Sequence[Run] = ()) -> str:
-    """Return the page.
-
-    :param report: its content
-    :param runs: the last ones, oldest first, this one included; fewer than two are not shown
-    """
-    page = Environment(autoescape=True, finalize=_visible, trim_blocks=True, lstrip_blocks=True)
-    return page.from_string(_PAGE).render(report=report, runs=runs)
+def html(page: Page, runs: Sequence[Run] = ()) -> str:
+    """Return the page; of the runs, oldest first and this one included, fewer than two are not shown."""
+    jinja = Environment(autoescape=True, finalize=_visible, trim_blocks=True, lstrip_blocks=True)
+    return jinja.from_string(_TEMPLATE).render(page=page, runs=runs)
 
 
 def _visible(value: object) -> object:
@@ -217,14 +294,14 @@ def _visible(value: object) -> object:
     return "-" if value is None else escaped(str(value))
 
 
-_PAGE = """\
+_TEMPLATE = """\
 {% macro sign(good) %}{{ "✓ good:" if good else "✗ bad:" }}{% endmacro %}
 <!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ report.title }}</title>
+<title>{{ page.title }}</title>
 <style>
 :root { color-scheme: light dark; --good: #176f2c; --bad: #b3261e; --line: #c4c7cc; --soft: #f4f5f7;
   --page: #fff; --text: #1b1b1f; }
@@ -244,9 +321,9 @@ margin: 0; }
 </head>
 <body>
 <main>
-<h1>{{ report.title }}</h1>
-<p class="verdict {{ "good" if report.good else "bad" }}">{{ sign(report.good) }} {{ report.verdict }}</p>
-<dl>{% for name, value in report.facts.items() %}<dt>{{ name }}</dt><dd>{{ value }}</dd>{% endfor %}</dl>
+<h1>{{ page.title }}</h1>
+<p class="verdict {{ "good" if page.good else "bad" }}">{{ sign(page.good) }} {{ page.verdict }}</p>
+<dl>{% for name, value in page.facts.items() %}<dt>{{ name }}</dt><dd>{{ value }}</dd>{% endfor %}</dl>
 {% if runs|length > 1 %}
 {# Bars of failed runs are hatched too, for those who do not see the colour. #}
 {% set bad = runs|rejectattr("good")|list|length %}
@@ -267,7 +344,7 @@ margin: 0; }
 {% endfor %}
 </svg><figcaption>{{ caption }}.</figcaption></figure>
 {% endif %}
-{% for table in report.tables %}
+{% for table in page.tables %}
 <h2>{{ table.title }}</h2>
 {# What scrolls must be reachable by keyboard, and have a name. #}
 <div class="scroll" tabindex="0" role="region" aria-label="{{ table.title }}"><table>
@@ -281,7 +358,7 @@ margin: 0; }
 </tbody></table></div>
 {% endfor %}
 </main>
-<script type="application/json" id="report">{{ report.data|tojson }}</script>
+<script type="application/json" id="report">{{ page.data|tojson }}</script>
 </body>
 </html>
 """

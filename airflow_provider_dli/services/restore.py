@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dli.client.flink import ImportResult
     from airflow_provider_dli.client.obs.objects import ObjectFacts
-    from airflow_provider_dli.services.archive_report import ArchiveReport
+    from airflow_provider_dli.services.report import ArchiveReport
     from airflow_provider_dli.task_state import TaskState
 
 #: jobs that the log shows, and a message

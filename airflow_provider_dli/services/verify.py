@@ -22,8 +22,7 @@ from airflow_provider_dli.formatting import pluralize
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters import Level
 from airflow_provider_dli.parameters.models import VerifyParameters
-from airflow_provider_dli.services.archive_report import ArchiveReport, defect, log_reports, note
-from airflow_provider_dli.services.report import archives_report, file_report
+from airflow_provider_dli.services.report import ArchiveReport, log_reports, page_of_archives, write_page
 from airflow_provider_dli.triggers.deferral import raise_unless_transient
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
 
@@ -71,23 +70,34 @@ class VerifyOptions:
     min_entries: int = 1
     max_age: float = math.inf
 
-    @classmethod
-    def of(cls, parameters: VerifyParameters) -> VerifyOptions:
-        """Return those of the operator's parameters.
-
-        :param parameters: checked
-        """
-        return cls(parameters.level, parameters.expected_jobs, parameters.min_entries, parameters.max_age)
-
 
 def prepare(operator: object) -> tuple[VerifyParameters, ObsHook]:
-    """Return the parameters of an operator, all of them checked, and the hook of its connection.
-
-    :param operator: has the parameters as attributes
-    :raises DliFailException: naming each parameter that cannot be used
-    """
+    """Return the parameters of an operator, all of them checked, and the hook of its connection."""
     options = read_parameters(VerifyParameters, operator)
     return options, ObsHook(options.dli_conn_id)
+
+
+def find_missing(hook: ObsHook, places: Sequence[ObsLocation], log: Logger) -> list[ObsLocation]:
+    """Return the archives that do not exist yet, or are not known to since a poll failed."""
+    found: dict[ObsLocation, ObjectFacts] = {}
+    try:
+        _poll(hook, places, found)
+    except DliException as failure:
+        raise_unless_transient(failure)
+        log.info("%s Polling again.", failure)  # on the triggerer
+    return [place for place in places if place not in found]
+
+
+def _poll(hook: ObsHook, places: Sequence[ObsLocation], found: dict[ObsLocation, ObjectFacts]) -> None:
+    """Look up the archives that are not found yet."""
+    for place in places:
+        if place not in found and (facts := hook.find(place)):
+            found[place] = facts
+
+
+def wait_trigger(missing: Sequence[ObsLocation], options: VerifyParameters, **limits: Any) -> ArchivesTrigger:  # noqa: ANN401 -- the trigger's
+    """Return the trigger that waits for archives."""
+    return ArchivesTrigger([str(place) for place in missing], options.dli_conn_id, options.poll_interval, **limits)
 
 
 def verify_archives(
@@ -102,14 +112,8 @@ def verify_archives(
 ) -> list[ArchiveReport]:
     """Wait for archives, then read one after the other.
 
-    :param hook: reads OBS
-    :param places: where the archives should be
-    :param options: what each is verified for
-    :param log: gets the progress and the result
     :param timeout: seconds to wait, in all, for archives that do not exist yet
-    :param poll_interval: seconds between two polls
     :param log_interval: seconds between two lines on the progress
-    :returns: a report on each
     :raises DliException: if OBS does not respond, or an archive is replaced again and again while it is read
     """
     found = _wait_for(hook, places, timeout, poll_interval, log)
@@ -129,11 +133,12 @@ def _wait_for(
     is_logged = False
     while True:
         try:
-            _poll(hook, places, found, log)
+            _poll(hook, places, found)
         except DliException as failure:
             left = deadline - time.monotonic()
             # What a failed poll did not find may exist.
             raise_unless_transient(failure, left)
+            log.info("%s Polling again.", failure)
         else:
             left = deadline - time.monotonic()
             if len(found) == len(places) or left <= 0:
@@ -143,21 +148,6 @@ def _wait_for(
                 log.info("Waiting up to %.0f s for %s.", left, _listed(missing))
                 is_logged = True
         time.sleep(min(poll_interval, left))
-
-
-def _poll(
-    hook: ObsHook, places: Sequence[ObsLocation], found: dict[ObsLocation, ObjectFacts], log: Logger
-) -> None:
-    """Look up the archives that are not found yet; log the failure of a poll that may succeed later."""
-    try:
-        for place in places:
-            if place not in found and (facts := hook.find(place)):
-                found[place] = facts
-    except DliFailException:
-        raise
-    except DliException as failure:
-        log.info("%s Polling again.", failure)
-        raise
 
 
 def _listed(urls: Sequence[str]) -> str:
@@ -194,9 +184,8 @@ def _verify(
         progress.finish(facts.size)
         findings = [*_reading_findings(facts, report, first), *_age_findings(hook, facts, options.max_age)]
         return ArchiveReport(place, options.level, facts, report, tuple(findings))
-    return ArchiveReport(
-        place, options.level, object_findings=(defect(_MISSING, "there is no such object in the bucket"),)
-    )
+    missing = _defect(_MISSING, "there is no such object in the bucket")
+    return ArchiveReport(place, options.level, object_findings=(missing,))
 
 
 def _read(
@@ -221,6 +210,14 @@ def _read(
     return report
 
 
+def _defect(code: str, message: str) -> Finding:
+    return Finding(code, "error", message)
+
+
+def _note(code: str, message: str) -> Finding:
+    return Finding(code, "warning", message)
+
+
 def _is_damaged(report: Report) -> bool:
     return any(finding.code not in _REQUIREMENTS for finding in report.errors)
 
@@ -236,30 +233,30 @@ def _problems(report: Report) -> str:
 def _reading_findings(facts: ObjectFacts, report: Report | None, first: Report | None) -> list[Finding]:
     """Return what one or two readings of an archive show of the object; the second one decides."""
     if report is None:
-        return [] if facts.size else [defect("empty-file", "the object has no bytes")]
+        return [] if facts.size else [_defect("empty-file", "the object has no bytes")]
     found = []
     if first and (first.sha256, first.findings) != (report.sha256, report.findings):
         message = f"two readings of one version differ; the first showed: {_problems(first)}; the second"
         if _is_damaged(report) or (_differs_from_etag(facts, report) and not _is_damaged(first)):
-            found.append(defect(_IN_TRANSIT, f"{message}: {_problems(report)}"))
+            found.append(_defect(_IN_TRANSIT, f"{message}: {_problems(report)}"))
         else:
-            found.append(note(_IN_TRANSIT, f"{message} is intact"))
+            found.append(_note(_IN_TRANSIT, f"{message} is intact"))
     elif _is_damaged(report):
-        found.append(note("damaged-in-obs", "two readings gave the same bytes: it was not damaged in transit"))
+        found.append(_note("damaged-in-obs", "two readings gave the same bytes: it was not damaged in transit"))
     if _differs_from_etag(facts, report):
         # If every CRC is right the ETag is not an MD5: the object is encrypted, whether OBS reports it or not.
-        found.append(note("etag-mismatch", f"the ETag is {facts.md5}, the MD5 of the bytes {report.md5}"))
+        found.append(_note("etag-mismatch", f"the ETag is {facts.md5}, the MD5 of the bytes {report.md5}"))
     return found
 
 
 def _age_findings(hook: ObsHook, facts: ObjectFacts, max_age: float) -> list[Finding]:
     age = _age(hook, facts)
     if age > max_age:
-        return [defect("too-old", f"it was written {age:,.0f} s ago, max_age is {max_age:,.0f} s")]
+        return [_defect("too-old", f"it was written {age:,.0f} s ago, max_age is {max_age:,.0f} s")]
     # A time in the future proves no age.
     if age < -_CLOCK_MARGIN - _RESOLUTION and math.isfinite(max_age):
         return [
-            defect("not-yet-written", f"it was written at {facts.last_modified}, after the time of OBS's clock")
+            _defect("not-yet-written", f"it was written at {facts.last_modified}, after the time of OBS's clock")
         ]
     return []
 
@@ -305,23 +302,21 @@ def write_report(
 ) -> str | None:
     """Write the HTML report to OBS and return its place; None if none was required.
 
-    :param hook: writes it
-    :param options: of the operator
-    :param reports: on all archives
-    :param run_id: of the DAG run
-    :param log: gets the place
-    :raises DliException: if it cannot be written
+    :raises DliException: if it cannot be written; failed archives come first
     """
     if options.report_dir is None:
         return None
-    page = archives_report(reports, {"Run": run_id, "Level": options.level})
-    return file_report(hook, options.report_dir, "verify", page, log)
+    page = page_of_archives(reports, {"Run": run_id, "Level": options.level})
+    try:
+        return write_page(hook, options.report_dir, "verify", page, log)
+    except DliException as error:
+        raise_for_failures(reports, f"The report was not written: {error}")
+        raise
 
 
 def raise_for_failures(reports: Sequence[ArchiveReport], note: str = "") -> None:
     """Raise if an archive is not all that was required.
 
-    :param reports: on all archives
     :param note: a further sentence of the message
     :raises DliFailException: with every defect of every archive, if one is damaged
     :raises DliException: if some only do not exist, or were damaged in transit: a retry may help
@@ -344,41 +339,8 @@ def raise_for_failures(reports: Sequence[ArchiveReport], note: str = "") -> None
     raise kind(f"{message} {note}" if note else message, advice=advice)
 
 
-def find_missing(hook: ObsHook, places: Sequence[ObsLocation], log: Logger) -> list[ObsLocation]:
-    """Return the archives that do not exist yet, or are not known to since a poll failed.
-
-    :param hook: reads OBS
-    :param places: where they should be
-    :param log: gets the failure of the poll
-    :raises DliFailException: if no later poll can succeed
-    """
-    found: dict[ObsLocation, ObjectFacts] = {}
-    try:
-        _poll(hook, places, found, log)
-    except DliFailException:
-        raise
-    except DliException:
-        pass  # logged; the triggerer polls again
-    return [place for place in places if place not in found]
-
-
-def wait_trigger(missing: Sequence[ObsLocation], options: VerifyParameters, **limits: Any) -> ArchivesTrigger:  # noqa: ANN401 -- the trigger's
-    """Return the trigger that waits for archives.
-
-    :param missing: where they should be
-    :param options: of the operator
-    :param limits: until when it may wait
-    """
-    return ArchivesTrigger([str(place) for place in missing], options.dli_conn_id, options.poll_interval, **limits)
-
-
 def find_changing(hook: ObsHook, places: Sequence[ObsLocation], inactivity_period: float) -> list[ObsLocation]:
-    """Return the archives that do not exist yet, or were written a moment ago.
-
-    :param hook: reads OBS
-    :param places: where they should be
-    :param inactivity_period: seconds for which they must not have changed
-    """
+    """Return the archives that do not exist yet, or have changed within the last seconds."""
     found = {place: hook.find(place) for place in places}
     return [place for place, facts in found.items() if facts is None or _age(hook, facts) < inactivity_period]
 
@@ -386,11 +348,9 @@ def find_changing(hook: ObsHook, places: Sequence[ObsLocation], inactivity_perio
 class Progress:
     """Log from time to time how much has been read and how long the rest will take.
 
-    :param log: gets the lines
     :param archives: how many there are to read
     :param size: bytes of all of them together
     :param interval: seconds between two lines
-    :param clock: counts seconds
     """
 
     def __init__(
@@ -410,17 +370,11 @@ class Progress:
         self._finished_archives = self._finished_bytes = self._read = 0
 
     def count(self, reader: Reader) -> Reader:
-        """Return a reader that counts the bytes of another.
-
-        :param reader: of the next archive
-        """
+        """Return a reader that counts the bytes of another."""
         return _CountingReader(reader, self._add)
 
     def finish(self, size: int) -> None:
-        """Count an archive as read, however much of it was read and how often.
-
-        :param size: its bytes
-        """
+        """Count an archive as read, however much of it was read and how often."""
         self._finished_archives += 1
         self._finished_bytes += size
         self._read = self._finished_bytes

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
-from airflow_provider_dli.services.report import Report, Run, Table, data_of, html
+from airflow_provider_dli.services.report import Page, Run, Table, data_of, html
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
 from tests.services.two_projects import compare, exported, restore, two_projects
@@ -44,7 +44,7 @@ class Reader(HTMLParser):
         self.text += data
 
 
-def report(**changes: Any) -> Report:
+def report(**changes: Any) -> Page:
     given: dict[str, Any] = {
         "title": "Title",
         "good": False,
@@ -53,7 +53,7 @@ def report(**changes: Any) -> Report:
         "tables": [Table("Jobs", ("Id", "Name"), [(1, "a"), (2, None)], frozenset({1}))],
         "data": {"value": 2, "good": False},
     }
-    return Report(**given | changes)
+    return Page(**given | changes)
 
 
 def test_a_page_is_self_contained() -> None:
