@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dli.archive.fields import readings
 from airflow_provider_dli.archive.jsontext import JsonError, JsonStream, UnreadableError, is_json, parse
-from airflow_provider_dli.archive.names import readings
 from airflow_provider_dli.archive.report import Entry, Findings, escape
 
 if TYPE_CHECKING:
-    from airflow_provider_dli.archive.inspection import Expectation, Limits
+    from airflow_provider_dli.archive import Expectation, Limits
 
 ARCHIVES = (".zip", ".jar", ".gz", ".tgz", ".tar", ".7z", ".bz2", ".xz", ".zst")
 MAGIC = (b"PK\3\4", b"PK\5\6", b"\x1f\x8b", b"7z\xbc\xaf", b"\xfd7zXZ", b"Rar!", b"BZh", b"\x28\xb5\x2f\xfd")

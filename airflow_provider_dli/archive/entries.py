@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain
 
-from airflow_provider_dli.archive import endrecord
 from airflow_provider_dli.archive.contents import BARRED, Contents, is_json_name
+from airflow_provider_dli.archive.directory import END_SIGNATURE, LOCAL_SIZE, Directory, Layout
 from airflow_provider_dli.archive.directory import HEADER as CENTRAL_HEADER
-from airflow_provider_dli.archive.directory import LOCAL_SIZE, Directory, Layout
 from airflow_provider_dli.archive.fields import (
     DEFLATED,
     DESCRIPTOR,
@@ -52,7 +51,7 @@ RAW = -15
 OUT = 1 << 18
 GAP_SIGNATURES = {
     SIGNATURE: ("hidden-entry", "a local header that is not in the central directory"),
-    endrecord.SIGNATURE: ("second-end-record", "an end record among the entries"),
+    END_SIGNATURE: ("second-end-record", "an end record among the entries"),
 }
 GAP_OVERLAP = 3  # a signature less one byte
 

@@ -26,7 +26,6 @@ def main() -> None:
     atheris = import_module("atheris")
     with atheris.instrument_imports(include=["airflow_provider_dli.archive"]):
         archive = import_module("airflow_provider_dli.archive")
-        import_module("airflow_provider_dli.archive.inspection")
     limits = archive.Limits(entries=100, directory_bytes=1 << 20, entry_bytes=1 << 20, total_bytes=1 << 22)
 
     def one(data: bytes) -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from airflow_provider_dli.archive.endrecord import LOCATOR, ZIP64_RECORD
+from airflow_provider_dli.archive.directory import LOCATOR, ZIP64_RECORD
 from airflow_provider_dli.archive.source import TAIL
 
 from .findings import findings_of, findings_with_offsets
