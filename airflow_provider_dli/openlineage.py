@@ -35,10 +35,7 @@ class FlinkJobsRunFacet(RunFacet):
 
 
 def operator_lineage(lineage: Lineage) -> OperatorLineage[Any, Any]:
-    """Return the lineage of a task as OpenLineage's provider takes it.
-
-    :param lineage: what the task read and wrote
-    """
+    """Return the lineage of a task as OpenLineage's provider takes it."""
     return OperatorLineage(
         inputs=[_input(dataset) for dataset in lineage.inputs],
         outputs=[

@@ -1,19 +1,30 @@
-"""Assets of the scheme ``obs``: ``obs://bucket``, ``obs://bucket/directory`` or ``obs://bucket/key``."""
+"""Assets ``obs://bucket``, ``obs://bucket/directory`` and ``obs://bucket/key``, and their events."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
-from airflow.providers.common.compat.sdk import Asset
+from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import parse_directory
-from airflow_provider_dli.lineage import place_of, uri_of
+from airflow_provider_dli.formatting import safe_logger
+from airflow_provider_dli.lineage import obs_dataset
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
     from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
+    from airflow.providers.common.compat.sdk import Context
+
+_SCHEME = "obs://"
+# What a URI parser splits at or drops: a percent sign, the start of query and fragment, spaces at the end.
+_RESERVED = re.compile(r"[%?#]|\s+\Z")
+
+_log = safe_logger(__name__)
 
 
 def create_asset(*, bucket: str, key: str = "", extra: dict[str, Any] | None = None) -> Asset:
@@ -23,7 +34,7 @@ def create_asset(*, bucket: str, key: str = "", extra: dict[str, Any] | None = N
     :param key: directory or key in it, unescaped; empty for the bucket itself
     :param extra: of the asset
     """
-    return Asset(uri=uri_of(f"{bucket}/{key}".rstrip("/")), extra=extra)
+    return Asset(uri=_uri(f"{bucket}/{key}".rstrip("/")), extra=extra)
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
@@ -35,7 +46,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     if uri.query or uri.fragment:
         raise ValueError(f"{uri.geturl()!r} must have neither query nor fragment: write %3F for ?, %23 for #")
     try:
-        place = parse_directory("uri", f"obs://{uri.netloc}{uri.path}")
+        place = parse_directory("uri", f"{_SCHEME}{uri.netloc}{uri.path}")
     except ConfigurationError as error:
         raise ValueError(str(error)) from None
     return uri._replace(netloc=place.bucket, path=f"/{place.key}" if place.key else "")
@@ -50,5 +61,39 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLine
     from airflow.providers.common.compat.openlineage.facet import Dataset  # noqa: PLC0415 -- only where it is used
 
     del lineage_context
-    bucket, _, key = place_of(asset.uri).partition("/")
-    return Dataset(namespace=f"obs://{bucket}", name=key or "/")
+    dataset = obs_dataset(_place(asset))
+    return Dataset(namespace=dataset.namespace, name=dataset.name)
+
+
+def add_asset_events(context: Context, outlets: Iterable[Any], archives: Mapping[str, Mapping[str, Any]]) -> None:
+    """Put what is known of archives, each ``bucket/key``, into the asset events of a task's outlets.
+
+    An alias gets an event for each archive. An asset ``obs://bucket/flink`` gets what is known of all the archives
+    in it, so that a DAG scheduled by it learns which archives there are and which are verified.
+    """
+    events: Any = context.get("outlet_events")
+    if events is None:
+        return
+    for outlet in outlets:
+        if isinstance(outlet, AssetAlias):
+            for archive, known in archives.items():
+                try:
+                    asset = Asset(_uri(archive))
+                except ValueError as problem:
+                    _log.warning("No asset event for %s%s: %s", _SCHEME, archive, problem)
+                else:
+                    events[outlet].add(asset, extra=dict(known))
+        elif isinstance(outlet, Asset) and outlet.uri.startswith(_SCHEME):
+            directory = f"{_place(outlet)}/"
+            inside = {name: dict(known) for name, known in archives.items() if f"{name}/".startswith(directory)}
+            if inside:
+                events[outlet].extra = {"archives": inside}
+
+
+def _uri(place: str) -> str:
+    """Return the URI of a place; reserved characters are percent-encoded, so that no two places share one."""
+    return f"{_SCHEME}{_RESERVED.sub(lambda found: quote(found[0]), place)}"
+
+
+def _place(asset: Asset) -> str:
+    return unquote(asset.uri.removeprefix(_SCHEME))

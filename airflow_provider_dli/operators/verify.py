@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_dli.lineage import Lineage, add_asset_events, obs_dataset
+from airflow_provider_dli.assets.obs import add_asset_events
+from airflow_provider_dli.lineage import Lineage, obs_dataset
 from airflow_provider_dli.links.dli import ObsBucketLink, persist
 from airflow_provider_dli.operators.base import DliBaseOperator
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of

@@ -11,8 +11,13 @@ import pytest
 from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
-from airflow_provider_dli.assets.obs import convert_asset_to_openlineage, create_asset, sanitize_uri
-from airflow_provider_dli.lineage import add_asset_events, obs_dataset
+from airflow_provider_dli.assets.obs import (
+    add_asset_events,
+    convert_asset_to_openlineage,
+    create_asset,
+    sanitize_uri,
+)
+from airflow_provider_dli.lineage import obs_dataset
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from dli_emulator import Emulator
 from tests.airflow.airflow_process import AirflowProcess, until
