@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
@@ -33,6 +33,9 @@ from airflow_provider_dli.client.errors import (
 )
 from airflow_provider_dli.formatting import escaped
 
+if TYPE_CHECKING:
+    from airflow_provider_dli.parameters.models import Parameters
+
 #: the prefix of the gateway's codes for a refused identity; the gateway knows nothing of single jobs
 _GATEWAY_IDENTITY = "APIGW.03"
 _REDIRECT = 300
@@ -43,6 +46,7 @@ _SERVER_ERROR = 500
 _NUMBERS = re.compile(r"(?<!HTTP )(?<![.\w-])(?=[\w-]*[0-9])[\w-]+(, (?=[\w-]*[0-9])[\w-]+)*")
 
 T = TypeVar("T")
+P = TypeVar("P", bound="Parameters")
 
 
 class DliException(AirflowException):
@@ -87,7 +91,7 @@ class DliException(AirflowException):
         return isinstance(cause, ResponseLostError | UnavailableError)
 
     @property
-    def worth_repeating(self) -> bool:
+    def should_resend(self) -> bool:
         """Whether to send the request again in the same attempt, where nothing shows that it took effect.
 
         Not after an error that the service itself reports: that is for the log, and for Airflow's retry.
@@ -119,8 +123,6 @@ def worst(failures: Iterable[DliException]) -> DliClientError | None:
 
     Of transient errors, if there are some, the one that takes longest: throttled with the longest ``Retry-After``,
     then a service in trouble.
-
-    :param failures: what failed
     """
     return max((error for each in failures if (error := each.error)), key=_weight, default=None)
 
@@ -135,8 +137,6 @@ def group_by_reason(failures: Iterable[tuple[T, str]]) -> list[tuple[str, list[T
     """Group failures by their reason, so that each reason is logged once.
 
     Reasons that differ in numbers and request ids only are one; the first of them is returned.
-
-    :param failures: what failed, and why
     """
     groups: dict[str, tuple[str, list[T]]] = {}
     for what, reason in failures:
@@ -145,10 +145,7 @@ def group_by_reason(failures: Iterable[tuple[T, str]]) -> list[tuple[str, list[T
 
 
 def without_numbers(reason: str) -> str:
-    """Return a reason without its numbers and request ids, to compare it with others.
-
-    :param reason: why something failed
-    """
+    """Return a reason without its numbers and request ids, to compare it with others."""
     return _NUMBERS.sub("#", reason)
 
 
@@ -171,21 +168,9 @@ def translated(conn_id: str | None = None) -> Iterator[None]:
         raise kind(f"connection {conn_id!r}: {error}" if of_connection else str(error)) from error
 
 
-class _Parameters(Protocol):
-    @classmethod
-    def from_operator(cls, operator: object, /) -> Self:
-        """Return the parameters of an operator."""
-        ...
-
-
-P = TypeVar("P", bound=_Parameters)
-
-
 def read_parameters(model: type[P], operator: object) -> P:
-    """Return the parameters of an operator or sensor, all of them checked.
+    """Return the parameters of an operator or sensor whose templates are rendered, all of them checked.
 
-    :param model: of its parameters, from :mod:`airflow_provider_dli.parameters.models`
-    :param operator: whose templates are rendered
     :raises DliFailException: naming each parameter that cannot be used
     """
     with translated():

@@ -18,7 +18,7 @@ def call_with_reconciliation(
     reconcile: Callable[[DliException], T | None],
     log: Logger,
     *,
-    should_retry: Callable[[DliException], bool] = lambda error: error.worth_repeating,
+    should_retry: Callable[[DliException], bool] = lambda error: error.should_resend,
 ) -> T:
     """Send a request until its outcome is known, at most three times.
 

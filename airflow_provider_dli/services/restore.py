@@ -352,7 +352,7 @@ def _request(target: DliHook, record: ImportRecord, options: ImportParameters, l
     def should_retry(error: DliException) -> bool:
         """Return whether it imported something, then only the response to another request has details."""
         log.info("%s Checking the project for its outcome.", error)
-        return _wait_for_new_jobs(target, known, options.reconcile_timeout, log) or error.worth_repeating
+        return _wait_for_new_jobs(target, known, options.reconcile_timeout, log) or error.should_resend
 
     result = call_with_reconciliation(send, lambda _: None, log, should_retry=should_retry)
     record.save_response(result.job_mapping, is_cover=is_cover)
