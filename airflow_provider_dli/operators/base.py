@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
-from airflow_provider_dli.formatting import SafeLog
+from airflow_provider_dli.exceptions import DliFailException
+from airflow_provider_dli.formatting import SafeLog, escaped
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_dli.lineage import Lineage
+    from airflow_provider_dli.parameters import IfEmpty
 
 
 class DliBaseOperator(SafeLog, BaseOperator):
@@ -58,3 +60,18 @@ class DliBaseOperator(SafeLog, BaseOperator):
         from airflow_provider_dli.openlineage import operator_lineage
 
         return operator_lineage(self.lineage)
+
+
+def apply_if_empty(if_empty: IfEmpty, selection: str) -> None:
+    """Apply ``if_empty``: raise, skip or return.
+
+    :param if_empty: ``fail``, ``skip`` or ``succeed``
+    :param selection: by which no job is selected, for the message
+    :raises DliFailException: for ``fail``
+    :raises AirflowSkipException: for ``skip``
+    """
+    message = f"No Flink job is selected by: {selection}"
+    if if_empty == "fail":
+        raise DliFailException(f"{message}. Correct the selection, or give if_empty='skip' or 'succeed'.")
+    if if_empty == "skip":
+        raise AirflowSkipException(escaped(message))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.assets.obs import add_asset_events
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
-from airflow_provider_dli.operators.base import DliBaseOperator
+from airflow_provider_dli.operators.base import DliBaseOperator, apply_if_empty
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
 
 if TYPE_CHECKING:
@@ -121,16 +121,15 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
 
     def execute(self, context: Context) -> list[str]:
         """Export the jobs; return the archives, each as ``bucket/key``."""
-        from airflow_provider_dli.services.export import export_jobs, lineage_of, prepare, raise_for_failures
-        from airflow_provider_dli.services.selection import apply_if_empty
+        from airflow_provider_dli.services import export
 
-        options, dli, obs = prepare(self)
+        options, dli, obs = export.prepare(self)
         persist(context, self, dli, options.obs_dir.bucket)
-        result = export_jobs(options, dli, obs, context, self.log)
+        result = export.export_jobs(options, dli, obs, context, self.log)
         self.push_xcoms(context, **result.xcoms, return_value=result.archives)
         if result.is_empty:
             apply_if_empty(options.if_empty, str(options.chosen))
-        self.lineage = lineage_of(result, dli)
+        self.lineage = export.lineage_of(result, dli)
         add_asset_events(context, self.outlets, {archive: {"verified": False} for archive in result.archives})
-        raise_for_failures(result, options, self.log)
+        export.raise_for_failures(result, options, self.log)
         return result.archives

@@ -5,15 +5,13 @@ What a task needs is imported when it runs: this module is read with every DAG f
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_dli.exceptions import read_parameters
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
-from airflow_provider_dli.operators.base import DliBaseOperator
+from airflow_provider_dli.operators.base import DliBaseOperator, apply_if_empty
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
 from airflow_provider_dli.triggers.deferral import Deferrable, ExecutionTimeoutError, event_status, seconds_left
 
@@ -22,10 +20,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_dli.client.flink.status import JobTracker
     from airflow_provider_dli.parameters import IfEmpty
-    from airflow_provider_dli.parameters.models import ActionParameters
-    from airflow_provider_dli.services.job_actions import JobAction
     from airflow_provider_dli.services.jobs import ActionRunner
 
 
@@ -110,14 +105,11 @@ class DliListFlinkJobsOperator(DliBaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return the selected jobs."""
-        from airflow_provider_dli.hooks.dli import DliHook
-        from airflow_provider_dli.parameters.models import ListParameters
-        from airflow_provider_dli.services.selection import apply_if_empty, select_jobs
+        from airflow_provider_dli.services import selection
 
-        options = read_parameters(ListParameters, self)
-        hook = DliHook(options.dli_conn_id)
+        options, hook = selection.prepare(self)
         persist(context, self, hook)
-        jobs = select_jobs(hook, options, self.log)
+        jobs = selection.select_jobs(hook, options, self.log)
         if not jobs:
             apply_if_empty(options.if_empty, str(options))
         self.push_xcoms(context, job_ids=[job.job_id for job in jobs])
@@ -142,6 +134,8 @@ class JobActionOperator(Deferrable, DliBaseOperator):
     )
     operator_extra_links = (DliConsoleLink(),)
     ui_color = "#fff2cc"
+    #: what is requested: ``run``, ``stop`` or ``savepoint``
+    action: ClassVar[str]
     #: while a task runs: what it has requested
     _runner: ActionRunner | None = None
 
@@ -168,32 +162,20 @@ class JobActionOperator(Deferrable, DliBaseOperator):
         self.status_grace_period = number_of(status_grace_period)
         self.deferrable = deferrable
 
-    @abstractmethod
-    def _prepare(self) -> tuple[ActionParameters, JobAction]:
-        """Return the parameters and the action.
-
-        :raises DliFailException: naming each parameter that cannot be used
-        """
-
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Request the action of each job, and wait."""
-        from airflow_provider_dli.services.job_status import get_jobs
-        from airflow_provider_dli.services.jobs import ActionRunner
-        from airflow_provider_dli.services.selection import apply_if_empty
-
-        options, action = self._prepare()
+        runner = self._open_runner(context)
+        options = runner.options
         if not options.job_ids:
             apply_if_empty(options.if_empty, "job_ids, which names none")
             return []
-        runner = self._runner = ActionRunner(action, options, context, self.log)
         persist(context, self, runner.hook)
-        runner.request(get_jobs(runner.hook, options.job_ids))
-        tracker = runner.tracker()
+        runner.request()
         if not options.wait_for_completion:
-            return runner.status(tracker)
-        if self.deferrable and runner.poll(tracker):
-            self.defer_to(runner.trigger(tracker, options, self.wait_limits(runner.hook, options.timeout)))
-        return runner.finish(tracker, options, options.timeout)
+            return runner.status()
+        if self.deferrable and runner.poll():
+            self.defer_to(runner.trigger(self.wait_limits(runner.hook, options.timeout)))
+        return runner.finish(options.timeout)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401 -- BaseOperator's
         """Go on after a wait on the triggerer."""
@@ -201,28 +183,24 @@ class JobActionOperator(Deferrable, DliBaseOperator):
             return super().resume_execution(next_method, next_kwargs, context)
         except ExecutionTimeoutError:
             # As Airflow does if execution_timeout ends on a worker.
-            self._restore((next_kwargs or {}).get("event"), context)
+            self._open_runner(context, (next_kwargs or {}).get("event"))
             self.on_kill()
             raise
 
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Poll once more after the triggerer has waited, and wait on if requests were due."""
         event_status(event)
-        options, runner, tracker = self._restore(event, context)
+        runner = self._open_runner(context, event)
         left = seconds_left(event, "left") or 0.0
-        if left > 0 and runner.resume(tracker, options):
-            self.defer_to(runner.trigger(tracker, options, self.wait_limits(runner.hook, left)))
-        return runner.finish(tracker, options, 0)
+        if left > 0 and runner.resume():
+            self.defer_to(runner.trigger(self.wait_limits(runner.hook, left)))
+        return runner.finish(0)
 
-    def _restore(self, event: Any, context: Context) -> tuple[ActionParameters, ActionRunner, JobTracker]:  # noqa: ANN401 -- whatever the database gave back
-        """Return the state of the wait that an event reports, and which jobs were requested before it."""
+    def _open_runner(self, context: Context, event: Any = None) -> ActionRunner:  # noqa: ANN401 -- the trigger's
         from airflow_provider_dli.services.jobs import ActionRunner
-        from airflow_provider_dli.triggers.flink import tracker_of
 
-        tracker = tracker_of(event)
-        options, action = self._prepare()
-        self._runner = ActionRunner(action, options, context, self.log, tracker.baseline)
-        return options, self._runner, tracker
+        self._runner = ActionRunner(self.action, self, context, self.log, event)
+        return self._runner
 
     def on_kill(self) -> None:
         """Stop the jobs that this task has requested, with ``stop_on_kill``, or log that they go on in DLI."""
@@ -267,6 +245,7 @@ class DliRunFlinkJobsOperator(JobActionOperator):
     :raises DliException: if DLI cannot be reached or is in trouble, or time is up; a retry may help
     """
 
+    action = "run"
     template_fields: Sequence[str] = (
         *JobActionOperator.template_fields,
         "resume_savepoint",
@@ -305,11 +284,6 @@ class DliRunFlinkJobsOperator(JobActionOperator):
         self.target_state = target_state
         self.stop_on_kill = stop_on_kill
 
-    def _prepare(self) -> tuple[ActionParameters, JobAction]:
-        from airflow_provider_dli.services.job_actions import prepare_run
-
-        return prepare_run(self)
-
 
 class DliStopFlinkJobsOperator(JobActionOperator):
     """Stop Flink jobs of a DLI project, and wait until they are stopped.
@@ -344,6 +318,7 @@ class DliStopFlinkJobsOperator(JobActionOperator):
     :raises DliException: if DLI cannot be reached or is in trouble, or time is up; a retry may help
     """
 
+    action = "stop"
     template_fields: Sequence[str] = (*JobActionOperator.template_fields, "trigger_savepoint")
 
     def __init__(
@@ -372,11 +347,6 @@ class DliStopFlinkJobsOperator(JobActionOperator):
             **kwargs,
         )
         self.trigger_savepoint = trigger_savepoint
-
-    def _prepare(self) -> tuple[ActionParameters, JobAction]:
-        from airflow_provider_dli.services.job_actions import prepare_stop
-
-        return prepare_stop(self)
 
 
 class DliSavepointFlinkJobsOperator(JobActionOperator):
@@ -413,6 +383,7 @@ class DliSavepointFlinkJobsOperator(JobActionOperator):
     :raises DliException: if DLI cannot be reached or is in trouble, or time is up; a retry may help
     """
 
+    action = "savepoint"
     template_fields: Sequence[str] = (*JobActionOperator.template_fields, "savepoint_path")
 
     def __init__(
@@ -441,11 +412,6 @@ class DliSavepointFlinkJobsOperator(JobActionOperator):
             **kwargs,
         )
         self.savepoint_path = savepoint_path
-
-    def _prepare(self) -> tuple[ActionParameters, JobAction]:
-        from airflow_provider_dli.services.job_actions import prepare_savepoint
-
-        return prepare_savepoint(self)
 
 
 class DliDeleteFlinkJobsOperator(DliBaseOperator):
@@ -484,14 +450,11 @@ class DliDeleteFlinkJobsOperator(DliBaseOperator):
 
     def execute(self, context: Context) -> list[int]:
         """Delete each job."""
-        from airflow_provider_dli.services.job_actions import prepare_deletion
-        from airflow_provider_dli.services.jobs import ActionRunner
-        from airflow_provider_dli.services.selection import apply_if_empty
+        from airflow_provider_dli.services import jobs
 
-        options, action = prepare_deletion(self)
+        options, hook = jobs.prepare_deletion(self)
         if not options.job_ids:
             apply_if_empty(options.if_empty, "job_ids, which names none")
             return []
-        runner = ActionRunner(action, options, context, self.log)
-        persist(context, self, runner.hook)
-        return runner.delete()
+        persist(context, self, hook)
+        return jobs.delete_jobs(options, hook, context, self.log)

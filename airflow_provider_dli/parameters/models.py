@@ -292,7 +292,7 @@ class SavepointParameters(ActionParameters):
 
 
 class ArchiveSensorParameters(Parameters):
-    """Of :class:`~airflow_provider_dli.sensors.archives.DliExportArchiveSensor`."""
+    """Of :class:`~airflow_provider_dli.sensors.dli.DliExportArchiveSensor`."""
 
     zip_file: types.Archives
     dli_conn_id: types.ConnId
@@ -301,7 +301,7 @@ class ArchiveSensorParameters(Parameters):
 
 
 class JobSensorParameters(Parameters):
-    """Of :class:`~airflow_provider_dli.sensors.jobs.DliFlinkJobSensor`."""
+    """Of :class:`~airflow_provider_dli.sensors.dli.DliFlinkJobSensor`."""
 
     job_ids: types.JobIds
     target_state: types.TargetStateChoice

@@ -12,8 +12,8 @@ from airflow_provider_dli.formatting import markdown_table, pluralize, text_tabl
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters.models import CompareParameters
-from airflow_provider_dli.services.job_status import get_job_or_none
 from airflow_provider_dli.services.report import Page, Table, write_page
+from airflow_provider_dli.services.selection import get_job_or_none
 
 if TYPE_CHECKING:
     from logging import Logger

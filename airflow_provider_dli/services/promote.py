@@ -27,8 +27,8 @@ from airflow_provider_dli.formatting import excerpt, pluralize, text_table
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.parameters.models import PromoteParameters
 from airflow_provider_dli.services.compare import project_of
-from airflow_provider_dli.services.job_status import get_jobs
 from airflow_provider_dli.services.reconcile import call_with_reconciliation
+from airflow_provider_dli.services.selection import get_jobs
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,21 @@
-"""Select Flink jobs, all at one moment, and do what a task is to do if there is none."""
+"""Read the Flink jobs of a project: by filters, all at one moment, or by their ids."""
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from airflow.providers.common.compat.sdk import AirflowSkipException
-
-from airflow_provider_dli.client.flink import FlinkJob, job_pages
-from airflow_provider_dli.exceptions import DliFailException
-from airflow_provider_dli.formatting import escaped, pluralize, text_table
+from airflow_provider_dli.client.flink import FlinkJob, is_missing, job_pages
+from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
+from airflow_provider_dli.formatting import pluralize, text_table
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.parameters.models import ListParameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from logging import Logger
 
     from airflow_provider_dli.client.call import QueryValue
-    from airflow_provider_dli.hooks.dli import DliHook
-    from airflow_provider_dli.parameters import IfEmpty
     from airflow_provider_dli.parameters.models import Selection
 
 #: seconds before ``changed_since`` in which a change counts still: clocks agree to a second or two at best
@@ -25,12 +23,18 @@ _CLOCK_MARGIN = 5.0
 _MAX_ROWS = 50
 
 
+def prepare(operator: object) -> tuple[ListParameters, DliHook]:
+    """Return the parameters of an operator, all of them checked, and the hook of its connection.
+
+    :raises DliFailException: naming each parameter that cannot be used
+    """
+    options = read_parameters(ListParameters, operator)
+    return options, DliHook(options.dli_conn_id)
+
+
 def select_jobs(hook: DliHook, selection: Selection, log: Logger) -> list[FlinkJob]:
     """Return the selected jobs, oldest first, and log them as a table.
 
-    :param hook: of the project
-    :param selection: filters
-    :param log: of the task
     :raises DliException: if DLI does not respond, or refuses
     """
     listed = hook.walk(job_pages(_query(selection)))
@@ -38,7 +42,7 @@ def select_jobs(hook: DliHook, selection: Selection, log: Logger) -> list[FlinkJ
     jobs = [job for job in listed if _matches(selection, job, hook.clock_offset or 0.0)]
     log.info("Selected %s of project %s by: %s", pluralize(len(jobs), "Flink job"), hook.project_id, selection)
     if jobs:
-        log_selected_jobs(jobs, log)
+        _log_jobs(jobs, log)
     return jobs
 
 
@@ -77,12 +81,7 @@ def _matches(selection: Selection, job: FlinkJob, clock_offset: float) -> bool:
     )
 
 
-def log_selected_jobs(jobs: Sequence[FlinkJob], log: Logger) -> None:
-    """Log jobs as a table.
-
-    :param jobs: the jobs
-    :param log: of the task
-    """
+def _log_jobs(jobs: Sequence[FlinkJob], log: Logger) -> None:
     rows = [(job.job_id, job.name, job.job_type, job.status, job.queue_name) for job in jobs[:_MAX_ROWS]]
     for line in text_table(("id", "name", "type", "status", "queue"), rows):
         log.info("  %s", line)
@@ -90,16 +89,25 @@ def log_selected_jobs(jobs: Sequence[FlinkJob], log: Logger) -> None:
         log.info("  … and %s more", pluralize(len(jobs) - _MAX_ROWS, "job"))
 
 
-def apply_if_empty(if_empty: IfEmpty, selection: str) -> None:
-    """Apply ``if_empty``: raise, skip or return.
+def get_jobs(hook: DliHook, job_ids: Sequence[int]) -> dict[int, FlinkJob]:
+    """Return jobs that must all exist.
 
-    :param if_empty: ``fail``, ``skip`` or ``succeed``
-    :param selection: by which no job is selected, for the message
-    :raises DliFailException: for ``fail``
-    :raises AirflowSkipException: for ``skip``
+    :raises DliFailException: naming those that do not exist
     """
-    message = f"No Flink job is selected by: {selection}"
-    if if_empty == "fail":
-        raise DliFailException(f"{message}. Correct the selection, or give if_empty='skip' or 'succeed'.")
-    if if_empty == "skip":
-        raise AirflowSkipException(escaped(message))
+    jobs = {job_id: get_job_or_none(hook, job_id) for job_id in job_ids}
+    if missing := [str(job_id) for job_id, job in jobs.items() if job is None]:
+        raise DliFailException(
+            f"job_ids: project {hook.project_id} has no job {', '.join(missing)}; name jobs that it has. "
+            "No request was sent for the others."
+        )
+    return {job_id: job for job_id, job in jobs.items() if job is not None}
+
+
+def get_job_or_none(hook: DliHook, job_id: int) -> FlinkJob | None:
+    """Return a job; None if the project has no job with this id."""
+    try:
+        return hook.get_flink_job(job_id)
+    except DliException as error:
+        if is_missing(error.error):
+            return None
+        raise

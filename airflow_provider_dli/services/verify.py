@@ -21,7 +21,7 @@ from airflow_provider_dli.exceptions import DliException, DliFailException, read
 from airflow_provider_dli.formatting import pluralize
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters import Level
-from airflow_provider_dli.parameters.models import VerifyParameters
+from airflow_provider_dli.parameters.models import ArchiveSensorParameters, VerifyParameters
 from airflow_provider_dli.services.report import ArchiveReport, log_reports, page_of_archives, write_page
 from airflow_provider_dli.triggers.deferral import raise_unless_transient
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
@@ -77,6 +77,12 @@ def prepare(operator: object) -> tuple[VerifyParameters, ObsHook]:
     return options, ObsHook(options.dli_conn_id)
 
 
+def prepare_sensor(sensor: object) -> tuple[ArchiveSensorParameters, ObsHook]:
+    """Return the parameters of a sensor, all of them checked, and the hook of its connection."""
+    options = read_parameters(ArchiveSensorParameters, sensor)
+    return options, ObsHook(options.dli_conn_id)
+
+
 def find_missing(hook: ObsHook, places: Sequence[ObsLocation], log: Logger) -> list[ObsLocation]:
     """Return the archives that do not exist yet, or are not known to since a poll failed."""
     found: dict[ObsLocation, ObjectFacts] = {}
@@ -98,6 +104,13 @@ def _poll(hook: ObsHook, places: Sequence[ObsLocation], found: dict[ObsLocation,
 def wait_trigger(missing: Sequence[ObsLocation], options: VerifyParameters, **limits: Any) -> ArchivesTrigger:  # noqa: ANN401 -- the trigger's
     """Return the trigger that waits for archives."""
     return ArchivesTrigger([str(place) for place in missing], options.dli_conn_id, options.poll_interval, **limits)
+
+
+def sensor_trigger(options: ArchiveSensorParameters, poll_interval: float, **limits: Any) -> ArchivesTrigger:  # noqa: ANN401 -- the trigger's
+    """Return the trigger that waits for the archives of a sensor."""
+    archives = [str(place) for place in options.zip_file]
+    period = options.inactivity_period
+    return ArchivesTrigger(archives, options.dli_conn_id, poll_interval, inactivity_period=period, **limits)
 
 
 def verify_archives(
