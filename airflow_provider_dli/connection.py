@@ -11,21 +11,15 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Protocol
+from urllib.parse import SplitResult, urlsplit
 
-from airflow_provider_dli.client.account import Account, Project, RetryPolicy
-from airflow_provider_dli.client.credentials import AccessKey, Credentials, iam, metadata
-from airflow_provider_dli.client.endpoints import (
-    checked_ca_bundle,
-    checked_endpoint,
-    checked_project,
-    checked_region,
-    default_console,
-    default_endpoint,
-)
+from airflow_provider_dli.client import iam
+from airflow_provider_dli.client.credentials import AccessKey, Credentials
 from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.exchange import Account, Project, RetryPolicy
 from airflow_provider_dli.client.locations import parse_directory
-from airflow_provider_dli.client.transport import Network, parse_proxy, proxy_secrets
-from airflow_provider_dli.connection_form import EXTRAS, KEY_VARIABLES, AuthType
+from airflow_provider_dli.client.transport import Network, checked_ca_bundle, parse_proxy, proxy_secrets
+from airflow_provider_dli.connection_form import CLOUDS, EXTRAS, KEY_VARIABLES, AuthType
 from airflow_provider_dli.formatting import excerpt
 
 _PROXY_VARIABLES = [
@@ -36,30 +30,25 @@ _MAX_LENGTH = 4096
 # The API gateway takes headers up to 32 KiB, tokens among them.
 _MAX_SECRET_LENGTH = 32768
 _LIKE_NAME = re.compile(r"[a-z_]{1,30}")
+# No region id known is longer than 16; a secret is.
+_REGION = re.compile(r"(?=.{1,30}\Z)[a-z0-9]+(-[a-z0-9]+)+")
+_PROJECT_LENGTH = 32
+_PROJECT = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_LIKE_URL = re.compile(r"https?://(?=[^/]{1,100}\Z)[A-Za-z0-9-]+(\.[A-Za-z0-9-]*)+(:[0-9]{0,6})?")
+# The one region of the European sovereign cloud that Huawei Cloud's own clients know.
+_EUROPEAN_REGION = "eu-west-101"
+#: cloud -> its console; no page was found that documents the addresses of the others
+_CONSOLES: Mapping[str, str] = {"huaweicloud": "https://console.huaweicloud.com"}
 
 
 class AirflowConnection(Protocol):
     """What is read of an Airflow connection."""
 
-    @property
-    def login(self) -> str | None:
-        """Access key, or name of an IAM user."""
-
-    @property
-    def password(self) -> str | None:
-        """Secret key, password or token."""
-
-    @property
-    def host(self) -> str | None:
-        """Not used."""
-
-    @property
-    def schema(self) -> str | None:
-        """Not used."""
-
-    @property
-    def port(self) -> int | None:
-        """Not used."""
+    login: str | None
+    password: str | None
+    host: Any
+    schema: Any
+    port: Any
 
     @property
     def extra_dejson(self) -> dict[str, Any]:
@@ -122,8 +111,8 @@ def _credentials(
     if auth_type == AuthType.TOKEN:
         return iam.ready_token(iam_endpoint, credential("password", connection.password, "the token", header=True))
     if auth_type == AuthType.METADATA:
-        endpoint = extras.string("metadata_endpoint") or metadata.ENDPOINT
-        return metadata.metadata_keys(checked_endpoint("metadata_endpoint", endpoint))
+        endpoint = extras.string("metadata_endpoint") or iam.METADATA_ENDPOINT
+        return iam.metadata_keys(checked_endpoint("metadata_endpoint", endpoint))
     if auth_type == AuthType.ENVIRONMENT:
         return _key_of_environment(environ)
     token = extras.string("security_token")
@@ -157,6 +146,99 @@ def _endpoint(extras: Extras, service: str, region: str) -> str:
     name = "endpoint" if service == "dli" else f"{service}_endpoint"
     given = extras.string(name)
     return checked_endpoint(name, given) if given else default_endpoint(service, region, extras.string("cloud"))
+
+
+def default_endpoint(service: str, region: str, cloud: str | None = None) -> str:
+    """Return the base URL of a service in a region; of one of :data:`CLOUDS`, by default the region's."""
+    return CLOUDS[cloud or _cloud_of(region)].format(service=service, region=region)
+
+
+def default_console(region: str, cloud: str | None = None) -> str | None:
+    """Return the base URL of the console of a cloud; None if it is not known."""
+    return _CONSOLES.get(cloud or _cloud_of(region))
+
+
+def _cloud_of(region: str) -> str:
+    return "huaweicloud-eu" if region == _EUROPEAN_REGION else "huaweicloud"
+
+
+def checked_region(region: str) -> str:
+    """Return ``region`` if it can be one.
+
+    :raises ConfigurationError: if it is a URL, empty, or has characters that no region id has
+    """
+    if not _REGION.fullmatch(region):
+        raise ConfigurationError(
+            "region", f"{excerpt(region, secret=True)} is not a region id", "give one such as cn-north-4"
+        )
+    return region
+
+
+def checked_project(project_id: str) -> str:
+    """Return ``project_id`` if it can be one.
+
+    :raises ConfigurationError: if it has characters that no project id has
+    """
+    # Ids have 32 characters at most and letters of one case; a secret key has 40, of both.
+    is_secret = len(project_id) > _PROJECT_LENGTH and project_id not in (project_id.lower(), project_id.upper())
+    if is_secret or not _PROJECT.fullmatch(project_id):
+        raise ConfigurationError(
+            "project_id",
+            f"{excerpt(project_id, secret=True)} is not a project id",
+            "copy it from My Credentials in the console: 32 hexadecimal digits",
+        )
+    return project_id
+
+
+def checked_endpoint(field: str, url: str) -> str:
+    """Return the base URL without a slash at its end.
+
+    :raises ConfigurationError: if it has no scheme or host, or has a path, query or user of its own
+    """
+    remedy = "give scheme and host, such as https://dli.cn-north-4.myhuaweicloud.com"
+    parts = _split(field, url, remedy, secret="@" in url)
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ConfigurationError(field, "has more than scheme, host and port", remedy)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _split(field: str, url: str, remedy: str, *, secret: bool) -> SplitResult:
+    shown = "" if secret else f"{_shown_url(url)} "
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ConfigurationError(field, f"{shown}has characters that no URL has", remedy)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError(field, f"{shown}is not a URL with a port from 1 to 65535", remedy) from None
+    if port == 0:
+        raise ConfigurationError(field, f"{shown}has port 0, which nothing listens on", remedy)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError(field, f"{shown}has no scheme http:// or https:// and host", remedy)
+    if not _encodable(parts.hostname):
+        raise ConfigurationError(field, f"{shown}has a host with a part that is empty or too long", remedy)
+    return parts
+
+
+def _shown_url(url: str) -> str:
+    """Quote what looks like scheme and host; of anything else only the beginning, for it may be a secret."""
+    if _LIKE_URL.fullmatch(url):
+        return f"'{url}'"
+    scheme, slashes, rest = url.partition("://")
+    return (
+        f"{scheme}:// and then {excerpt(rest, secret=True)}"
+        if slashes and scheme in ("http", "https")
+        else excerpt(url, secret=True)
+    )
+
+
+def _encodable(host: str) -> bool:
+    """Return whether a name can be looked up, whatever it is."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _bucket(extras: Extras) -> str | None:

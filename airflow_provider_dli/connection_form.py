@@ -10,9 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_dli.client.endpoints import CLOUDS
-
 CONN_TYPE = "dli"
+#: cloud -> the pattern of its hosts, as its *Regions and Endpoints* page gives them
+CLOUDS: Mapping[str, str] = {
+    "huaweicloud": "https://{service}.{region}.myhuaweicloud.com",
+    "huaweicloud-eu": "https://{service}.{region}.myhuaweicloud.eu",
+    # DLI's own host there follows the pattern of the others; no official list that names it was found.
+    "open-telekom-cloud": "https://{service}.{region}.otc.t-systems.com",
+}
 #: the variables of authentication ``environment``: access key, secret key, and the token of a temporary one
 KEY_VARIABLES = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
 

@@ -20,9 +20,8 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials  # type: ignore
 from huaweicloudsdkdli.v1 import DliClient, ListFlinkJobsRequest  # type: ignore[import-untyped]  # no types
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.credentials import AccessKey, sign
+from airflow_provider_dli.client.credentials import AccessKey, sdk_date, sign
 from airflow_provider_dli.client.exchange import build_request, utc_now
-from airflow_provider_dli.client.signing import sdk_date
 from airflow_provider_dli.hooks.dli import DliHook
 
 JOBS, PAGE, ROUNDS = 5000, 100, 5

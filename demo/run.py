@@ -25,8 +25,7 @@ from environment import (
 )
 
 from airflow_provider_dli.archive import inspect
-from airflow_provider_dli.client.account import Account
-from airflow_provider_dli.client.exchange import request_flow, utc_now
+from airflow_provider_dli.client.exchange import Account, request_flow, utc_now
 from airflow_provider_dli.client.flink import list_jobs
 from airflow_provider_dli.client.locations import parse_archive
 from airflow_provider_dli.client.obs.client import make_client

@@ -11,10 +11,9 @@ from typing import Any, Self
 from guard import Guard
 from masking import Mask
 
-from airflow_provider_dli.client.account import Account
 from airflow_provider_dli.client.call import Call, Flow, QueryValue, Reply, pause, send
 from airflow_provider_dli.client.errors import ServiceError
-from airflow_provider_dli.client.exchange import build_request, utc_now
+from airflow_provider_dli.client.exchange import Account, build_request, utc_now
 from airflow_provider_dli.client.flink.fields import JOBS
 from airflow_provider_dli.client.replies import is_true, json_object, retry_after
 from airflow_provider_dli.client.transport.sync import SyncTransport

@@ -12,10 +12,7 @@ PAGES = {
     "triggers": ("Triggers", "flink obs"),
     "client": (
         "Client",
-        (
-            "account call credentials credentials.iam credentials.metadata endpoints errors exchange locations "
-            "signing transport transport.sync transport.aio"
-        ),
+        ("call credentials errors exchange iam locations replies transport transport.sync transport.aio"),
     ),
     "client.flink": (
         "Flink operations",

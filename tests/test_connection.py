@@ -8,9 +8,9 @@ from typing import Any
 import certifi
 import pytest
 
-from airflow_provider_dli.client.account import Account
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.exchange import Account
 from airflow_provider_dli.client.transport import Network
 from airflow_provider_dli.connection import secrets_of, to_account
 from airflow_provider_dli.connection_form import EXTRAS, AuthType, conn_fields, ui_field_behaviour

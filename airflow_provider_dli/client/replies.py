@@ -1,7 +1,10 @@
-"""From a raw reply to a decoded success or the error that it is.
+"""Decode a reply: the success, or the error that it is; and the time by the service's clock.
 
 The shapes an error comes in: DLI's object, the *array* of such objects that a failed batch returns, the API
 gateway's object, IAM's nested one, and the HTML page or nothing at all of a load balancer.
+
+What a service wrote down (the time of an object, the end of a token) is compared with the clock of the service,
+never with this machine's: the two may differ by minutes.
 """
 
 from __future__ import annotations
@@ -9,8 +12,10 @@ from __future__ import annotations
 import html
 import json
 import re
+import threading
+import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -54,6 +59,15 @@ _PROBLEM = 1000
 _OK = range(200, 300)
 _REDIRECT = range(300, 400)
 _SERVER_ERROR = 500
+# seconds below which clocks count as equal: ``Date`` has whole seconds, and responses take their time
+_EQUAL = 2.0
+# A date that is further away comes from a page that was kept, or from no clock at all. TLS and signatures would
+# have failed long before.
+_FURTHEST = 24 * 3600.0
+# The status of a proxy or a gateway, which has a clock of its own.
+_NOT_THE_SERVICE = (*range(300, 400), 407, 502, 503, 504)
+
+Interval = tuple[float, float]
 
 
 def decode(operation: str, reply: Reply) -> Mapping[str, Any]:
@@ -231,3 +245,65 @@ def excerpt(body: bytes) -> str:
 def one_line(text: str, longest: int = _EXCERPT) -> str:
     """Fold white space, escape and cut."""
     return escaped(" ".join(text.split()), longest)
+
+
+class ServiceClock:
+    """How far a service's clock is from this machine's. Threads and event loops may share it.
+
+    Each response narrows it down, until one contradicts: then one of the clocks was set, and the newest counts.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._interval: Interval | None = None
+
+    def observe(self, reply: Reply) -> None:
+        """Learn from a response of the service."""
+        new = offset_in(reply)
+        if new is None:
+            return
+        with self._lock:
+            known = self._interval or new
+            common = max(known[0], new[0]), min(known[1], new[1])
+            self._interval = common if common[0] <= common[1] else new
+
+    @property
+    def offset(self) -> float | None:
+        """Seconds by which the service's clock is ahead; 0 if they are equal, None if nothing is known."""
+        return None if self._interval is None else _middle(self._interval)
+
+    def time(self) -> float:
+        """Return epoch seconds by the service's clock; by this machine's while nothing is known."""
+        return time.time() + (self.offset or 0.0)
+
+
+def local(moment_there: datetime, reply: Reply) -> datetime:
+    """Return, by this machine's clock, a time that a response names by the service's clock."""
+    return moment_there - timedelta(seconds=_middle(offset_in(reply)))
+
+
+def offset_in(reply: Reply) -> Interval | None:
+    """Return the least and the greatest difference that a response allows, in seconds, service minus this machine.
+
+    :returns: None where the response has no date of the service: none that can be read, one of a cache or a
+        gateway, one more than a day away, or if it is not known when it came
+    """
+    sent, received = reply.sent, reply.received
+    date = moment(reply.headers.get("date", ""))
+    # A cache adds Age, and leaves the date as it was.
+    if sent is None or received is None or date is None or "age" in reply.headers:
+        return None
+    if reply.status in _NOT_THE_SERVICE or "html" in reply.headers.get("content-type", ""):
+        return None
+    # The date was written between the sending and the receiving, and then cut to whole seconds.
+    least, greatest = date.timestamp() - received, date.timestamp() + 1 - sent
+    is_usable = least <= greatest and max(abs(least), abs(greatest)) < _FURTHEST
+    return (least, greatest) if is_usable else None
+
+
+def _middle(interval: Interval | None) -> float:
+    """Return the difference in the middle of an interval; 0 where clocks may be equal, or nothing is known."""
+    if interval is None or interval[0] <= 0 <= interval[1]:
+        return 0.0
+    between = (interval[0] + interval[1]) / 2
+    return 0.0 if abs(between) < _EQUAL else between

@@ -28,9 +28,9 @@ from airflow_provider_dli.parameters import DEFAULT_CONN_ID
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from airflow_provider_dli.client.account import Account
     from airflow_provider_dli.client.call import Flow
-    from airflow_provider_dli.client.clocks import ServiceClock
+    from airflow_provider_dli.client.exchange import Account
+    from airflow_provider_dli.client.replies import ServiceClock
     from airflow_provider_dli.client.transport.aio import AsyncTransport
     from airflow_provider_dli.client.transport.sync import SyncTransport
     from airflow_provider_dli.connection import AirflowConnection

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from airflow_provider_dli.client.account import Account
-    from airflow_provider_dli.client.clocks import ServiceClock
     from airflow_provider_dli.client.credentials import AccessKey
+    from airflow_provider_dli.client.exchange import Account
     from airflow_provider_dli.client.obs import client as boto
     from airflow_provider_dli.client.obs import objects, reader
     from airflow_provider_dli.client.obs.objects import Directory, Listing, ObjectFacts
     from airflow_provider_dli.client.obs.reader import ObjectReader
+    from airflow_provider_dli.client.replies import ServiceClock
 else:
 
     class _Lazy:

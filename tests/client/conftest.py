@@ -17,8 +17,8 @@ import pytest
 import trustme
 from botocore.stub import Stubber
 
-from airflow_provider_dli.client.account import Account, Project, RetryPolicy
 from airflow_provider_dli.client.credentials import AccessKey
+from airflow_provider_dli.client.exchange import Account, Project, RetryPolicy
 from airflow_provider_dli.client.transport import Network
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport

@@ -10,15 +10,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.client import flink
+from airflow_provider_dli.client import flink, iam
 from airflow_provider_dli.client.call import Reply, Request
-from airflow_provider_dli.client.clocks import ServiceClock, local, offset_in
-from airflow_provider_dli.client.credentials import iam
-from airflow_provider_dli.client.credentials.iam import password_token
 from airflow_provider_dli.client.errors import DliClientError
 from airflow_provider_dli.client.exchange import request_flow, utc_now
+from airflow_provider_dli.client.iam import password_token
 from airflow_provider_dli.client.obs.client import make_client
 from airflow_provider_dli.client.obs.objects import find_object, find_object_flow
+from airflow_provider_dli.client.replies import ServiceClock, local, offset_in
 from tests.client.skewed_server import PLACE, SLACK, SkewedServer, skewed_server
 
 

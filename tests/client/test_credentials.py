@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.client.account import Project
+from airflow_provider_dli.client import iam
 from airflow_provider_dli.client.call import USER_AGENT, plain_request
-from airflow_provider_dli.client.credentials import AccessKey, Cached, Expiring, iam, metadata
-from airflow_provider_dli.client.credentials.iam import agency_keys, password_token, ready_token
-from airflow_provider_dli.client.credentials.metadata import metadata_keys
+from airflow_provider_dli.client.credentials import AccessKey, Cached, Expiring
 from airflow_provider_dli.client.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -20,6 +18,8 @@ from airflow_provider_dli.client.errors import (
     RefusedError,
     UnexpectedReplyError,
 )
+from airflow_provider_dli.client.exchange import Project
+from airflow_provider_dli.client.iam import agency_keys, metadata_keys, password_token, ready_token
 from tests.client.scripted_replies import NOON, FlowResult, answer, noon, run_flow
 
 IAM = "https://iam.example.com"
@@ -259,7 +259,7 @@ def test_a_project_must_be_one(projects: object, message: str) -> None:
 def test_metadata_keys() -> None:
     """Version 2: a session token of six hours first, then the keys with it."""
     credential = {"credential": CREDENTIAL}
-    flow = run_flow(metadata.security_key("http://meta"), answer(200, b" session \n"), answer(200, credential))
+    flow = run_flow(iam.security_key("http://meta"), answer(200, b" session \n"), answer(200, credential))
     first, second = flow.requests
     assert (first.operation, first.method, first.url) == (
         "GetMetadataToken",
@@ -281,7 +281,7 @@ def test_metadata_keys() -> None:
 @pytest.mark.parametrize("status", [404, 405])
 def test_metadata_without_version_2(status: int) -> None:
     """An older image has no session tokens: the keys are requested without one."""
-    flow = run_flow(metadata.security_key("http://meta"), answer(status), answer(200, {"credential": CREDENTIAL}))
+    flow = run_flow(iam.security_key("http://meta"), answer(status), answer(200, {"credential": CREDENTIAL}))
     assert flow.requests[1].headers == (("Host", "meta"), OURS)
     assert flow.requests[1].secrets == ()
     assert flow.result.value.access_key == "TAK"
@@ -290,23 +290,23 @@ def test_metadata_without_version_2(status: int) -> None:
 @pytest.mark.parametrize("text", [b"", b"  \n", b"a\x00b", b"\xff\xfe", "夜".encode()])
 def test_replies_without_a_valid_session_token(text: bytes) -> None:
     """It is never put into a header."""
-    error = run_flow(metadata.security_key("http://meta"), answer(200, text)).error
+    error = run_flow(iam.security_key("http://meta"), answer(200, text)).error
     assert isinstance(error, UnexpectedReplyError)
     assert (error.operation, error.message) == ("GetMetadataToken", "the reply is not a session token")
 
 
 def test_metadata_in_trouble() -> None:
     """Other statuses raise the usual errors; a 2xx other than 200 has no token either."""
-    error = run_flow(metadata.security_key("http://meta"), answer(400, {"message": "no"})).error
+    error = run_flow(iam.security_key("http://meta"), answer(400, {"message": "no"})).error
     assert isinstance(error, RefusedError)
     assert (error.operation, error.message) == ("GetMetadataToken", "no")
-    error = run_flow(metadata.security_key("http://meta"), answer(204, {"a": 1})).error
+    error = run_flow(iam.security_key("http://meta"), answer(204, {"a": 1})).error
     assert (error.operation, error.message) == ("GetMetadataToken", "the reply is not a session token")
 
 
 def test_keys_of_the_metadata_service_name_themselves_in_errors() -> None:
     """The operation is that of the metadata service, not IAM's."""
-    error = run_flow(metadata.security_key("http://meta"), answer(404), answer(200, {})).error
+    error = run_flow(iam.security_key("http://meta"), answer(404), answer(200, {})).error
     assert error.operation == "GetSecurityKey"
 
 

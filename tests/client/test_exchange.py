@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.account import Account, Project, RetryPolicy
+from airflow_provider_dli.client import flink, iam
 from airflow_provider_dli.client.call import Clock, Request
-from airflow_provider_dli.client.credentials import AccessKey, iam
-from airflow_provider_dli.client.credentials.iam import password_token
+from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import (
     ADVICE,
     AuthenticationError,
@@ -21,7 +19,8 @@ from airflow_provider_dli.client.errors import (
     NotSentError,
     RefusedError,
 )
-from airflow_provider_dli.client.exchange import request_flow
+from airflow_provider_dli.client.exchange import Account, Project, RetryPolicy, request_flow
+from airflow_provider_dli.client.iam import password_token
 from tests.client.scripted_replies import FlowResult, answer, noon, run_flow
 
 DONE = answer(200, {"is_success": "true", "message": "done"})

@@ -17,9 +17,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.account import Account
 from airflow_provider_dli.client.errors import DliClientError
-from airflow_provider_dli.client.exchange import request_flow, utc_now
+from airflow_provider_dli.client.exchange import Account, request_flow, utc_now
 from airflow_provider_dli.client.obs.objects import find_object_flow
 from airflow_provider_dli.client.transport import Network
 from airflow_provider_dli.client.transport.aio import AsyncTransport

@@ -15,9 +15,8 @@ import requests
 from requests.adapters import BaseAdapter
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.account import RetryPolicy
 from airflow_provider_dli.client.errors import NotSentError, ResponseLostError
-from airflow_provider_dli.client.exchange import request_flow
+from airflow_provider_dli.client.exchange import RetryPolicy, request_flow
 from airflow_provider_dli.client.transport import Network
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from tests.client.conftest import QUICK

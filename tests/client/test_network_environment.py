@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 import trustme
 
-from airflow_provider_dli.client import flink
+from airflow_provider_dli.client import flink, iam
 from airflow_provider_dli.client.call import Request
-from airflow_provider_dli.client.credentials import metadata
 from airflow_provider_dli.client.errors import ConfigurationError, NotSentError, UnexpectedReplyError
 from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.transport import Network, proxy_of, ssl_context, trusted_certificates
@@ -134,7 +133,7 @@ def test_a_direct_request_goes_through_no_proxy(
     raw_server.answer = b"HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"
     for network in (Network(), Network(proxy="http://127.0.0.1:9")):
         with pytest.raises(Exception, match="GetMetadataToken: HTTP 400"):
-            drive(metadata.security_key(raw_server.url), network)
+            drive(iam.security_key(raw_server.url), network)
     assert [request.split(b" ")[1] for request in raw_server.received] == [b"/meta-data/latest/api/token"] * 2
     assert proxy_for("http://169.254.169.254", Network(proxy=PROXY), direct=True) is None
 

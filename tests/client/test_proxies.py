@@ -14,14 +14,13 @@ import pytest
 import requests
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.account import Account
 from airflow_provider_dli.client.call import Request
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import (
     ConfigurationError,
     DliClientError,
 )
-from airflow_provider_dli.client.exchange import request_flow
+from airflow_provider_dli.client.exchange import Account, request_flow
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.client import make_client
 from airflow_provider_dli.client.obs.objects import find_object, find_object_flow
@@ -300,3 +299,11 @@ def test_tls_is_spoken_to_a_host_or_to_a_proxy(url: str, proxy: str | None, tls:
     """So certificates matter for a proxy too."""
     request = Request("GET", url, ())
     assert uses_tls(request, Proxy(proxy) if proxy else None) is tls
+
+
+def test_the_message_about_an_invalid_proxy_shows_no_secret() -> None:
+    """A port that is none, after the user and password."""
+    with pytest.raises(ConfigurationError, match=r"^proxy: is not the URL of a proxy; give"):
+        parse_proxy("proxy", "http://ops:hunter2@proxy:no")
+    with pytest.raises(ConfigurationError, match=r"^proxy: is not the URL of a proxy; give"):
+        parse_proxy("proxy", "http://ops:hunter2")

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.client import endpoints, flink, locations
+from airflow_provider_dli import connection
+from airflow_provider_dli.client import flink, locations
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.flink.fields import checked_string, object_of, objects_of
-from airflow_provider_dli.client.transport import parse_proxy
+from airflow_provider_dli.client.transport import checked_ca_bundle, parse_proxy
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "refusals.json"
 #: without their types, which would not let wrong values through
@@ -26,31 +27,30 @@ TEXT: Any = "a"
 
 #: each is refused
 CASES: dict[str, Callable[[], object]] = {
-    "no such cloud": lambda: endpoints.default_endpoint("dli", "cn-north-4", "mars"),
-    "region with a space": lambda: endpoints.checked_region("cn north"),
-    "long region": lambda: endpoints.checked_region("x" * 90),
-    "project with a slash": lambda: endpoints.checked_project("a/b"),
-    "long project": lambda: endpoints.checked_project("x" * 90),
-    "endpoint with a path": lambda: endpoints.checked_endpoint("endpoint", "https://h/a"),
-    "endpoint with a query": lambda: endpoints.checked_endpoint("endpoint", "https://h?a"),
-    "endpoint with a user": lambda: endpoints.checked_endpoint("endpoint", "https://u:p@h"),
-    "endpoint with a space": lambda: endpoints.checked_endpoint("endpoint", "https://h h"),
-    "long endpoint with a space": lambda: endpoints.checked_endpoint("endpoint", "https://" + "h " * 120),
-    "endpoint beyond ASCII": lambda: endpoints.checked_endpoint("endpoint", "https://hä"),
-    "endpoint with a line break": lambda: endpoints.checked_endpoint("endpoint", "https://h\n"),
-    "endpoint with a wrong port": lambda: endpoints.checked_endpoint("endpoint", "https://h:x"),
-    "endpoint with port 0": lambda: endpoints.checked_endpoint("endpoint", "https://h:0"),
-    "endpoint without a scheme": lambda: endpoints.checked_endpoint("endpoint", "h.example"),
-    "endpoint without a host": lambda: endpoints.checked_endpoint("endpoint", "https://"),
-    "endpoint of ftp": lambda: endpoints.checked_endpoint("endpoint", "ftp://h"),
-    "endpoint with secrets and a space": lambda: endpoints.checked_endpoint("endpoint", "https://u:p@h h"),
+    "region with a space": lambda: connection.checked_region("cn north"),
+    "long region": lambda: connection.checked_region("x" * 90),
+    "project with a slash": lambda: connection.checked_project("a/b"),
+    "long project": lambda: connection.checked_project("x" * 90),
+    "endpoint with a path": lambda: connection.checked_endpoint("endpoint", "https://h/a"),
+    "endpoint with a query": lambda: connection.checked_endpoint("endpoint", "https://h?a"),
+    "endpoint with a user": lambda: connection.checked_endpoint("endpoint", "https://u:p@h"),
+    "endpoint with a space": lambda: connection.checked_endpoint("endpoint", "https://h h"),
+    "long endpoint with a space": lambda: connection.checked_endpoint("endpoint", "https://" + "h " * 120),
+    "endpoint beyond ASCII": lambda: connection.checked_endpoint("endpoint", "https://hä"),
+    "endpoint with a line break": lambda: connection.checked_endpoint("endpoint", "https://h\n"),
+    "endpoint with a wrong port": lambda: connection.checked_endpoint("endpoint", "https://h:x"),
+    "endpoint with port 0": lambda: connection.checked_endpoint("endpoint", "https://h:0"),
+    "endpoint without a scheme": lambda: connection.checked_endpoint("endpoint", "h.example"),
+    "endpoint without a host": lambda: connection.checked_endpoint("endpoint", "https://"),
+    "endpoint of ftp": lambda: connection.checked_endpoint("endpoint", "ftp://h"),
+    "endpoint with secrets and a space": lambda: connection.checked_endpoint("endpoint", "https://u:p@h h"),
     "proxy with a path": lambda: parse_proxy("proxy", "http://u:p@h:1/a"),
     "proxy with a query": lambda: parse_proxy("proxy", "http://h:1?a"),
     "proxy with a fragment": lambda: parse_proxy("proxy", "http://h:1#a"),
     "proxy of socks": lambda: parse_proxy("proxy", "socks5://u:p@h:1"),
     "proxy with secrets and no port": lambda: parse_proxy("proxy", "http://u:p@h:port"),
-    "bundle that is not there": lambda: endpoints.checked_ca_bundle("ca_bundle", "/no/such/file"),
-    "long bundle": lambda: endpoints.checked_ca_bundle("ca_bundle", "/no/" + "x" * 220),
+    "bundle that is not there": lambda: checked_ca_bundle("ca_bundle", "/no/such/file"),
+    "long bundle": lambda: checked_ca_bundle("ca_bundle", "/no/" + "x" * 220),
     "directory of nothing": lambda: locations.parse_directory("obs_dir", "  "),
     "directory that is a number": lambda: locations.parse_directory("obs_dir", 7),
     "directory of s3": lambda: locations.parse_directory("obs_dir", "s3://bucket/a"),

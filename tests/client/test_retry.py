@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.account import Account, Project, RetryPolicy
 from airflow_provider_dli.client.call import Pause, Reply, Request
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import (
@@ -25,7 +24,7 @@ from airflow_provider_dli.client.errors import (
     ThrottledError,
     UnavailableError,
 )
-from airflow_provider_dli.client.exchange import request_flow
+from airflow_provider_dli.client.exchange import Account, Project, RetryPolicy, request_flow
 
 EXPORT = flink.export_jobs("obs-test")
 LIST = flink.list_jobs({}, limit=1)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from airflow_provider_dli.client import signing
+from airflow_provider_dli.client import credentials
 from airflow_provider_dli.client.call import Reply, Request
 from airflow_provider_dli.client.credentials import AccessKey, sign
 
@@ -45,7 +45,7 @@ def test_every_step_equals_the_golden_case(path: Path) -> None:
     case = load(path)
     given, headers = case["input"], list(case["headers_sent"].items())
     body = given["body"].encode()
-    canonical = signing.canonical_request(given["method"], given["path"], query_pairs(case), headers, body)
+    canonical = credentials.canonical_request(given["method"], given["path"], query_pairs(case), headers, body)
     if "canonical_request" in case:
         for number, (ours, golden) in enumerate(
             zip(canonical.split("\n"), case["canonical_request"].split("\n"), strict=True)
@@ -53,11 +53,11 @@ def test_every_step_equals_the_golden_case(path: Path) -> None:
             assert ours == golden, f"canonical request, line {number}"
     else:
         assert hashlib.sha256(canonical.encode()).hexdigest() == case["canonical_request_sha256"]
-    to_sign = signing.string_to_sign(case["x_sdk_date"], canonical)
+    to_sign = credentials.string_to_sign(case["x_sdk_date"], canonical)
     assert to_sign == case.get("string_to_sign", to_sign)
-    signed = signing.signature(case["credentials"]["sk"], to_sign)
+    signed = credentials.signature(case["credentials"]["sk"], to_sign)
     assert signed == case["signature"]
-    header = signing.authorization(case["credentials"]["ak"], signing.signed_headers(headers), signed)
+    header = credentials.authorization(case["credentials"]["ak"], credentials.signed_headers(headers), signed)
     assert header == case.get("authorization", header)
 
 
@@ -65,7 +65,7 @@ def test_every_step_equals_the_golden_case(path: Path) -> None:
 def test_golden_cases_pass_through_both_drivers(path: Path, raw_server: Any, drive: Any) -> None:
     """What arrives on the socket carries the golden signature and the golden request target."""
     case = load(path)
-    target = case.get("request_uri") or f"{case['input']['path']}?{signing.canonical_query(query_pairs(case))}"
+    target = case.get("request_uri") or f"{case['input']['path']}?{credentials.canonical_query(query_pairs(case))}"
     target = quote(target, safe="/%?=&+~")  # the wire has no raw spaces or non-ASCII
     automatic = ("X-Sdk-Date", "X-Security-Token")
     request = Request(
@@ -95,8 +95,8 @@ def test_golden_cases_pass_through_both_drivers(path: Path, raw_server: Any, dri
 def test_the_date_is_in_utc_whatever_zone_is_given() -> None:
     """A worker's time zone does not matter."""
     shanghai = timezone(timedelta(hours=8))
-    assert signing.sdk_date(datetime(2026, 1, 15, 16, 30, 45, tzinfo=shanghai)) == "20260115T083045Z"
-    assert signing.sdk_date(datetime(2026, 1, 15, 8, 30, 45, tzinfo=UTC)) == "20260115T083045Z"
+    assert credentials.sdk_date(datetime(2026, 1, 15, 16, 30, 45, tzinfo=shanghai)) == "20260115T083045Z"
+    assert credentials.sdk_date(datetime(2026, 1, 15, 8, 30, 45, tzinfo=UTC)) == "20260115T083045Z"
 
 
 def test_secrets_are_in_no_repr() -> None:
@@ -115,10 +115,10 @@ def test_the_date_is_in_utc_wherever_the_machine_stands() -> None:
     """Neither the machine's zone nor the moment's is written."""
     assert time.localtime().tm_gmtoff == 8 * 3600
     lima = timezone(timedelta(hours=-5))
-    assert signing.sdk_date(datetime(2026, 1, 15, 3, 30, 45, tzinfo=lima)) == "20260115T083045Z"
+    assert credentials.sdk_date(datetime(2026, 1, 15, 3, 30, 45, tzinfo=lima)) == "20260115T083045Z"
 
 
 def test_what_needs_no_encoding() -> None:
     """RFC 3986's unreserved characters, the tilde among them, and nothing else."""
-    assert signing.encode("aZ09-._~") == "aZ09-._~"
-    assert signing.encode("/+ *%夜") == "%2F%2B%20%2A%25%E5%A4%9C"
+    assert credentials.encode("aZ09-._~") == "aZ09-._~"
+    assert credentials.encode("/+ *%夜") == "%2F%2B%20%2A%25%E5%A4%9C"

@@ -19,12 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.account import Account, Project
 from airflow_provider_dli.client.call import Call, Request
-from airflow_provider_dli.client.credentials import AccessKey, sign
+from airflow_provider_dli.client.credentials import AccessKey, canonical_query, sign
 from airflow_provider_dli.client.errors import ServiceError
-from airflow_provider_dli.client.exchange import build_request, request_flow
-from airflow_provider_dli.client.signing import canonical_query
+from airflow_provider_dli.client.exchange import Account, Project, build_request, request_flow
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from dli_emulator.signature import is_signed, parse_authorization

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.client import flink
+from airflow_provider_dli.client import flink, iam
 from airflow_provider_dli.client.call import USER_AGENT, Call, Flow, pause
-from airflow_provider_dli.client.credentials import iam
 from airflow_provider_dli.client.errors import (
     ConfigurationError,
     NotSentError,

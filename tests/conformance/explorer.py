@@ -22,8 +22,7 @@ from schemathesis.hooks import unregister
 
 import dli_emulator as package
 from airflow_provider_dli.client.call import Request
-from airflow_provider_dli.client.credentials import AccessKey, sign
-from airflow_provider_dli.client.signing import canonical_query, sdk_date
+from airflow_provider_dli.client.credentials import AccessKey, canonical_query, sdk_date, sign
 from dli_emulator import Emulator
 from dli_emulator.dli.archives import archive_of
 from dli_emulator.flink_job import NAME_LENGTH

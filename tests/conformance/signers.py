@@ -15,8 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_provider_dli.client.call import Request
-from airflow_provider_dli.client.credentials import AccessKey, sign
-from airflow_provider_dli.client.signing import canonical_query
+from airflow_provider_dli.client.credentials import AccessKey, canonical_query, sign
 from tests.client.test_signing_conformance import DATE, official
 
 NODE = Path(__file__).parent / "node"

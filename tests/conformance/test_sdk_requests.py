@@ -13,10 +13,9 @@ from huaweicloudsdkcore.exceptions.exceptions import (  # type: ignore[import-un
     ClientRequestException,
 )
 
-from airflow_provider_dli.client.account import Account, Project
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import ServiceError
-from airflow_provider_dli.client.exchange import request_flow
+from airflow_provider_dli.client.exchange import Account, Project, request_flow
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from dli_emulator import Emulator
 from official_sdk import sdk_client

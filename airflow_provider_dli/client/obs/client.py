@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from airflow_provider_dli.client.account import Account
-    from airflow_provider_dli.client.clocks import ServiceClock
     from airflow_provider_dli.client.credentials import AccessKey
+    from airflow_provider_dli.client.exchange import Account
+    from airflow_provider_dli.client.replies import ServiceClock
 
 _OK = range(200, 300)
 _LOGIN = re.compile(r"Credential=(.+?)/\d{8}/")

@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from airflow_provider_dli.client.account import Account
     from airflow_provider_dli.client.call import Clock, Flow
     from airflow_provider_dli.client.credentials import AccessKey
+    from airflow_provider_dli.client.exchange import Account
 
 #: most requests for one listing; each page has up to a thousand objects
 MAX_PAGES = 10_000

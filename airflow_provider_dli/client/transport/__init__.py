@@ -27,9 +27,9 @@ from urllib.parse import SplitResult, unquote, unquote_to_bytes, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from airflow_provider_dli.client.call import Reply, Request
-from airflow_provider_dli.client.endpoints import shown_path
 from airflow_provider_dli.client.errors import ConfigurationError, NoResponseError, NotSentError, ResponseLostError
 from airflow_provider_dli.client.replies import unexpected
+from airflow_provider_dli.formatting import escaped, excerpt
 
 #: bytes that are read or written at a time
 PIECE = 64 * 1024
@@ -37,6 +37,8 @@ PIECE = 64 * 1024
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 # To the last at sign: a password may have one itself, or a slash.
 _USER_INFO = re.compile(r"//\S*@")
+# Of words in lower case, or with the ending of a certificate.
+_LIKE_PATH = re.compile(r"(?=.{1,200}\Z)[~.]*(/[a-z0-9._-]{1,30})+/?|(?=.{1,200}\Z)[\w./~ -]+\.(pem|crt|cer)")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _PLACE = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/?#\[\]@%\\]+)(?::(?P<port>[0-9]{1,5}))?/?")
 _REMEDY = "give http://host:port or http://user:password@host:port"
@@ -209,8 +211,21 @@ def trusted_certificates(verify: bool | str) -> bool | str:  # noqa: FBT001 -- a
     return next((path for path in named if path), verify)
 
 
+def checked_ca_bundle(field: str, path: str) -> str:
+    """Return the path of a file with certificates.
+
+    :raises ConfigurationError: if there is no such file here, or no certificate in it
+    """
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except OSError as error:
+        remedy = "give the path of a file with certificates in PEM form, on the machine that runs the task"
+        raise _unusable(field, path, error, remedy) from None
+    return path
+
+
 def ssl_context(path: str) -> ssl.SSLContext:
-    """Read the certificates that are to be trusted, which takes a while.
+    """Read the certificates that are to be trusted, of a file or a directory, which takes a while.
 
     :raises ConfigurationError: if they cannot be read
     """
@@ -219,11 +234,15 @@ def ssl_context(path: str) -> ssl.SSLContext:
             return ssl.create_default_context(capath=path)
         return ssl.create_default_context(cafile=path)
     except OSError as error:
-        raise ConfigurationError(
-            "trusted certificates",
-            f"{shown_path(path)} cannot be used ({error.strerror or type(error).__name__})",
-            "correct ca_bundle of the connection, or REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment",
-        ) from None
+        remedy = "correct ca_bundle of the connection, or REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment"
+        raise _unusable("trusted certificates", path, error, remedy) from None
+
+
+def _unusable(field: str, path: str, error: OSError, remedy: str) -> ConfigurationError:
+    # A path is shown whole; of anything else only the beginning, for it may be a secret.
+    shown = f"'{escaped(path)}'" if _LIKE_PATH.fullmatch(path) else excerpt(path, secret=True)
+    problem = f"{shown} cannot be used ({error.strerror or type(error).__name__})"
+    return ConfigurationError(field, problem, remedy)
 
 
 class ReplyBuilder:

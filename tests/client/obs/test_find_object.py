@@ -14,7 +14,6 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.stub import Stubber
 
-from airflow_provider_dli.client.account import Account, Project
 from airflow_provider_dli.client.call import USER_AGENT, Request
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import (
@@ -26,6 +25,7 @@ from airflow_provider_dli.client.errors import (
     UnavailableError,
     UnexpectedReplyError,
 )
+from airflow_provider_dli.client.exchange import Account, Project
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.client import RedactingFilter
 from airflow_provider_dli.client.obs.objects import ObjectFacts, find_object, find_object_flow

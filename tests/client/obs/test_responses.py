@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.client.account import Account
 from airflow_provider_dli.client.errors import (
     DliClientError,
     NotSentError,
@@ -20,7 +19,7 @@ from airflow_provider_dli.client.errors import (
     UnavailableError,
     UnexpectedReplyError,
 )
-from airflow_provider_dli.client.exchange import utc_now
+from airflow_provider_dli.client.exchange import Account, utc_now
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.client import make_client
 from airflow_provider_dli.client.obs.objects import (

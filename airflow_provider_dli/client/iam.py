@@ -1,6 +1,8 @@
-"""IAM: tokens, temporary keys, agencies and projects.
+"""What IAM and an ECS's metadata service issue: tokens, temporary keys, agencies; and projects.
 
-Follows the IAM API reference, *Token Management*, *Access Key Management* and *Project Management*.
+Follows the IAM API reference, *Token Management*, *Access Key Management* and *Project Management*; and the ECS
+user guide, *Obtaining Metadata*: version 2 requires a session token first; version 1, which older images have,
+does not. No proxy may come between: it would fetch its own machine's metadata.
 """
 
 from __future__ import annotations
@@ -11,11 +13,10 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from airflow_provider_dli.client import clocks, replies
-from airflow_provider_dli.client.call import Clock, Flow, Reply, Request, json_request, send
-from airflow_provider_dli.client.credentials import AccessKey, Cached, Credentials, Expiring, TemporaryKeys
+from airflow_provider_dli.client import replies
+from airflow_provider_dli.client.call import Clock, Flow, Reply, Request, json_request, plain_request, send
+from airflow_provider_dli.client.credentials import AccessKey, Cached, Credentials, Expiring, canonical_query
 from airflow_provider_dli.client.errors import AuthenticationError
-from airflow_provider_dli.client.signing import canonical_query
 
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105 -- the name of a header
 _TOKENS = "/v3/auth/tokens?nocatalog=true"
@@ -23,9 +24,16 @@ _SECURITY_TOKENS = "/v3.0/OS-CREDENTIAL/securitytokens"
 _PROJECTS = "/v3/projects"
 # The operation's name in the service's own client, for messages.
 _CREATE_TOKEN = "KeystoneCreateUserTokenByPassword"  # noqa: S105 -- a name
-
 #: seconds that temporary keys last; IAM allows 900 to 86400
 KEY_SECONDS = 3600
+
+METADATA_ENDPOINT = "http://169.254.169.254"
+_METADATA_TOKEN = "/meta-data/latest/api/token"  # noqa: S105 -- a path
+_METADATA_KEYS = "/openstack/latest/securitykey"
+_METADATA_TOKEN_SECONDS = 21600
+# The response of a metadata service without version 2 to the request for a session token.
+_NO_VERSION_2 = (404, 405)
+_OK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,32 @@ class Agency:
 
     name: str
     domain: str
+
+
+class TemporaryKeys:
+    """Access keys that are fetched, and fetched again before they expire."""
+
+    def __init__(self, identity: str, fetch: Callable[[Clock], Flow[Expiring[AccessKey]]]) -> None:
+        self.identity = identity
+        self._cached = Cached(fetch)
+
+    def authenticate(self, request: Request, clock: Clock) -> Flow[Request]:
+        """Sign with the current keys."""
+        key = yield from self._cached.get(clock)
+        return (yield from key.authenticate(request, clock))
+
+    def keys(self, clock: Clock) -> Flow[AccessKey]:
+        """Return the current keys."""
+        return (yield from self._cached.get(clock))
+
+    def invalidate(self, refused: Request) -> bool:
+        """Drop the refused keys, so that the next call fetches others.
+
+        Return False, so that this request is not retried: a key that is refused repeatedly gets locked.
+        """
+        authorization = dict(refused.headers).get("Authorization", "")
+        self._cached.invalidate(lambda key: key.access_key in authorization)
+        return False
 
 
 class TokenCredentials:
@@ -207,6 +241,37 @@ def _send_as(credentials: Credentials, request: Request, clock: Clock) -> Flow[R
     return reply
 
 
+def metadata_keys(endpoint: str = METADATA_ENDPOINT) -> TemporaryKeys:
+    """Use the agency of the ECS that this runs on."""
+    return TemporaryKeys("the agency of this ECS", lambda _clock: security_key(endpoint))
+
+
+def security_key(endpoint: str) -> Flow[Expiring[AccessKey]]:
+    """Fetch the temporary keys of the agency of this ECS.
+
+    :raises ServiceError: if there are none
+    """
+    token = yield from _session_token(endpoint)
+    headers = [("X-Metadata-Token", token)] if token else []
+    request = plain_request("GetSecurityKey", "GET", endpoint + _METADATA_KEYS, headers, direct=True)
+    reply = yield from send(replace(request, secrets=(token,) if token else ()))
+    return read_keys("GetSecurityKey", reply)
+
+
+def _session_token(endpoint: str) -> Flow[str | None]:
+    headers = [("X-Metadata-Token-Ttl-Seconds", str(_METADATA_TOKEN_SECONDS))]
+    request = plain_request("GetMetadataToken", "PUT", endpoint + _METADATA_TOKEN, headers, direct=True)
+    reply: Reply = yield from send(request)
+    if reply.status in _NO_VERSION_2:
+        return None
+    if reply.status != _OK:
+        replies.json_object("GetMetadataToken", reply)
+    text = reply.body.decode("ascii", "replace").strip()
+    if reply.status != _OK or not (text and text.isascii() and text.isprintable()):
+        raise replies.unexpected("GetMetadataToken", reply, "the reply is not a session token")
+    return text
+
+
 def read_keys(operation: str, reply: Reply) -> Expiring[AccessKey]:
     """Read temporary keys from a reply; they have the same form wherever they come from.
 
@@ -233,4 +298,4 @@ def _time(operation: str, reply: Reply, given: object) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise replies.unexpected(operation, reply, f"expires_at is not a time: {shown!r}")
     # It expires by the service's clock, and is kept by this machine's.
-    return clocks.local(moment, reply)
+    return replies.local(moment, reply)

@@ -1,23 +1,33 @@
-"""Credentials: what authenticates a request. Each kind has the same three methods.
+"""What authenticates a request: access keys, which sign it. Each kind of credentials has the same three methods.
 
-Authentication is a flow, because some credentials must be fetched first (IAM issues tokens, the metadata service
-keys): it yields requests of its own and returns the authenticated request. Access keys fetch nothing.
+Authentication is a flow, because some credentials must be fetched first: it yields requests of its own (those of
+:mod:`airflow_provider_dli.client.iam`) and returns the authenticated request. Access keys fetch nothing.
+
+``SDK-HMAC-SHA256`` is Huawei Cloud's request signature, one pure function for each step of its manual, the *API
+Request Signing Guide* (``devg-apisign``); each golden case in ``tests/golden/signing`` names the first step that
+differs.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from airflow_provider_dli.client import signing
 from airflow_provider_dli.client.call import Clock, Flow, Request, pause
 
 T = TypeVar("T")
 
+Pairs = Iterable[tuple[str, str]]
+
+_ALGORITHM = "SDK-HMAC-SHA256"
+_DATE_HEADER = "X-Sdk-Date"
+_CONTENT_HASH_HEADER = "x-sdk-content-sha256"
 _RENEW_BEFORE = timedelta(minutes=5)
 _RENEW_FRACTION = 0.2
 #: seconds between two attempts at a lock that another flow holds
@@ -69,7 +79,7 @@ class AccessKey:
     def authenticate(self, request: Request, clock: Clock) -> Flow[Request]:
         """Sign the request with ``SDK-HMAC-SHA256``, the security token included."""
         yield from ()
-        return sign(request, self, signing.sdk_date(clock()))
+        return sign(request, self, sdk_date(clock()))
 
     def keys(self, clock: Clock) -> Flow[AccessKey]:
         """Return itself."""
@@ -85,43 +95,89 @@ class AccessKey:
 
 def sign(request: Request, key: AccessKey, date: str) -> Request:
     """Add date, security token and signature to a request."""
-    headers = [*request.headers, (signing.DATE_HEADER, date)]
+    headers = [*request.headers, (_DATE_HEADER, date)]
     if key.security_token:
         headers.append(("X-Security-Token", key.security_token))
     url = urlsplit(request.url)
     query = parse_qsl(url.query, keep_blank_values=True)
-    canonical = signing.canonical_request(request.method, url.path, query, headers, request.body)
-    signature = signing.signature(key.secret_key, signing.string_to_sign(date, canonical))
-    authorization = signing.authorization(key.access_key, signing.signed_headers(headers), signature)
-    secrets = (*request.secrets, signature, *([key.security_token] if key.security_token else []))
-    signed = (*headers, ("Authorization", authorization))
+    canonical = canonical_request(request.method, url.path, query, headers, request.body)
+    signed_with = signature(key.secret_key, string_to_sign(date, canonical))
+    authorized = authorization(key.access_key, signed_headers(headers), signed_with)
+    secrets = (*request.secrets, signed_with, *([key.security_token] if key.security_token else []))
+    signed = (*headers, ("Authorization", authorized))
     return replace(request, headers=signed, secrets=secrets, logins=(key.access_key,))
 
 
-class TemporaryKeys:
-    """Access keys that are fetched, and fetched again before they expire."""
+def sdk_date(moment: datetime) -> str:
+    """Write ``moment`` as the signature does: UTC, ``YYYYMMDDTHHMMSSZ``."""
+    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
-    def __init__(self, identity: str, fetch: Callable[[Clock], Flow[Expiring[AccessKey]]]) -> None:
-        self.identity = identity
-        self._cached = Cached(fetch)
 
-    def authenticate(self, request: Request, clock: Clock) -> Flow[Request]:
-        """Sign with the current keys."""
-        key = yield from self._cached.get(clock)
-        return (yield from key.authenticate(request, clock))
+def canonical_request(method: str, path: str, query: Pairs, headers: Pairs, body: bytes) -> str:
+    """Join the six parts; the header block ends in a newline of its own, hence the empty line after it."""
+    headers = list(headers)
+    return "\n".join(
+        (
+            method,
+            canonical_uri(path),
+            canonical_query(query),
+            canonical_headers(headers),
+            signed_headers(headers),
+            body_hash(headers, body),
+        )
+    )
 
-    def keys(self, clock: Clock) -> Flow[AccessKey]:
-        """Return the current keys."""
-        return (yield from self._cached.get(clock))
 
-    def invalidate(self, refused: Request) -> bool:
-        """Drop the refused keys, so that the next call fetches others.
+def canonical_uri(path: str) -> str:
+    """Decode the path, encode each segment again, and end it with a slash (the wire's path has none)."""
+    encoded = "/".join(encode(segment) for segment in unquote(path).split("/"))
+    return encoded if encoded.endswith("/") else f"{encoded}/"
 
-        Return False, so that this request is not retried: a key that is refused repeatedly gets locked.
-        """
-        authorization = dict(refused.headers).get("Authorization", "")
-        self._cached.invalidate(lambda key: key.access_key in authorization)
-        return False
+
+def canonical_query(pairs: Pairs) -> str:
+    """Sort by raw name and value, encode both, keep an empty value's ``=``. The wire carries the same."""
+    return "&".join(f"{encode(name)}={encode(value)}" for name, value in sorted(pairs))
+
+
+def canonical_headers(headers: Pairs) -> str:
+    """One ``name:value`` line for each signed header."""
+    return "".join(f"{name}:{value}\n" for name, value in _signable(headers))
+
+
+def signed_headers(headers: Pairs) -> str:
+    """Names of the signed headers, joined with semicolons."""
+    return ";".join(name for name, _ in _signable(headers))
+
+
+def _signable(headers: Pairs) -> list[tuple[str, str]]:
+    """Choose and sort the headers that are signed: lower-case names without ``_``, outer spaces trimmed."""
+    return sorted((name.lower(), value.strip()) for name, value in headers if "_" not in name)
+
+
+def body_hash(headers: Pairs, body: bytes) -> str:
+    """Lower-case hex SHA-256 of the body, or the value of ``X-Sdk-Content-Sha256`` for a non-empty one."""
+    stated = {name.lower(): value for name, value in headers}.get(_CONTENT_HASH_HEADER)
+    return stated if body and stated else hashlib.sha256(body).hexdigest()
+
+
+def string_to_sign(date: str, canonical: str) -> str:
+    """Name algorithm and date before the hash of the canonical request."""
+    return f"{_ALGORITHM}\n{date}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+
+def signature(secret_key: str, text: str) -> str:
+    """Hex HMAC-SHA256 with the secret key as it is: this scheme derives no key."""
+    return hmac.new(secret_key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def authorization(access_key: str, signed: str, signed_with: str) -> str:
+    """Write the ``Authorization`` header; there is no comma after the algorithm."""
+    return f"{_ALGORITHM} Access={access_key}, SignedHeaders={signed}, Signature={signed_with}"
+
+
+def encode(text: str) -> str:
+    """Percent-encode everything but RFC 3986's unreserved characters, as UTF-8 with upper-case hex."""
+    return quote(text, safe="~")
 
 
 @dataclass(frozen=True, slots=True)

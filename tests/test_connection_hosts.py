@@ -1,0 +1,136 @@
+"""Hosts that follow from the region, and what people type in their place: endpoints, regions, projects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.transport import parse_proxy
+from airflow_provider_dli.connection import (
+    checked_endpoint,
+    checked_project,
+    checked_region,
+    default_console,
+    default_endpoint,
+)
+
+
+def test_endpoints_follow_from_the_region() -> None:
+    """The sovereign European region is under .eu."""
+    assert default_endpoint("dli", "cn-north-4") == "https://dli.cn-north-4.myhuaweicloud.com"
+    assert default_endpoint("obs", "eu-west-101") == "https://obs.eu-west-101.myhuaweicloud.eu"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://dli.eu-de.otc.t-systems.com",
+        "http://127.0.0.1:8080/",
+        "https://[::1]:99",
+        "https://under_score.a.",
+        f"https://{'a' * 63}.com",
+    ],
+)
+def test_an_endpoint_is_scheme_host_and_port(url: str) -> None:
+    """A slash at the end is dropped."""
+    assert checked_endpoint("endpoint", url) == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "dli.cn-north-4.myhuaweicloud.com",
+        "ftp://host",
+        "https://",
+        "https:///x",
+        "https://host/v1.0",
+        "https://host?x=1",
+        "https://user:pw@host",
+        "https://host:0",
+        "https://host:99999",
+        "https://host:abc",
+        "https://[::1",
+        "https://ho st",
+        "https://host\nX: y",
+        "https://hôst",
+        "https://a..b",
+        "https://.a",
+        "https://.",
+        f"https://{'a' * 64}.com",
+    ],
+)
+def test_an_invalid_endpoint_is_refused(url: str) -> None:
+    """By the name of its field."""
+    with pytest.raises(ConfigurationError, match=r"^obs_endpoint: "):
+        checked_endpoint("obs_endpoint", url)
+
+
+@pytest.mark.parametrize(
+    "region", ["", "cn", "https://cn-north-4", "cn north", "cn-north-4\n", "CN-north-4", "é-1"]
+)
+def test_an_invalid_region_is_refused(region: str) -> None:
+    """Also a URL that was pasted there."""
+    with pytest.raises(ConfigurationError, match=r"^region: "):
+        checked_region(region)
+
+
+@pytest.mark.parametrize("region", ["cn-north-4", "eu-west-101", "my-kualalumpur-1", "eu-de", "eu-ch2-x"])
+def test_regions_pass(region: str) -> None:
+    """Those of Huawei Cloud and of clouds with the same API."""
+    assert checked_region(region) == region
+
+
+@pytest.mark.parametrize("project_id", ["", "a/b", "a b", "x" * 65, "é", "a\r\nHost: x"])
+def test_an_invalid_project_id_is_refused(project_id: str) -> None:
+    """It becomes part of a path and of a header."""
+    with pytest.raises(ConfigurationError, match=r"^project_id: "):
+        checked_project(project_id)
+
+
+def test_consoles_are_those_that_are_known() -> None:
+    """Of a cloud that is named, or of that of the region; else there is none."""
+    known = "https://console.huaweicloud.com"
+    assert default_console("cn-north-4") == known
+    assert default_console("eu-west-101") is None
+    assert default_console("eu-west-101", "huaweicloud") == known
+    assert default_console("cn-north-4", "open-telekom-cloud") is None
+
+
+def test_an_endpoint_with_a_host_that_cannot_be_looked_up() -> None:
+    """The message names what is wrong with it."""
+    with pytest.raises(ConfigurationError) as caught:
+        checked_endpoint("endpoint", "https://a..b")
+    assert caught.value.problem == "'https://a..b' has a host with a part that is empty or too long"
+
+
+SECRETIVE = [
+    "http://ops:hunter2#x@proxy:3128",
+    "http://ops:hunter2/x@proxy:3128",
+    "http://ops:hunter2?x@proxy:3128",
+    "http://ops:[hunter2]@proxy:3128",
+    "http://ops:hunter2@[proxy]:3128",
+    "http://ops:hunter2@proxy:no",
+    "http://ops:hunter2@pro..xy",
+    "http://ops:hunter2@pro xy",
+    "http://hunter2",
+    "http://ops:hunter2",
+    "http://[hunter2",
+    "ops:hunter2@proxy:3128",
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "url"),
+    [
+        *((parse_proxy, url) for url in SECRETIVE),
+        *((checked_endpoint, url) for url in SECRETIVE if "@" in url),
+    ],
+)
+def test_a_refused_url_is_shown_without_its_password(check: Any, url: str) -> None:
+    """Not even in the words of the library, which quote what they stumble over."""
+    try:
+        check("field", url)
+    except ConfigurationError as error:
+        assert "hunter2" not in str(error)  # noqa: PT017 -- one of them is a URL
