@@ -104,6 +104,12 @@ class ApiClient:
         headers = {"Host": urlsplit(self.emulator.dli).netloc, "X-Sdk-Date": date, "X-Security-Token": token}
         return self.send("GET", target, signed("GET", target, headers, b"", key))
 
+    def flink(
+        self, method: str, what: str, body: Any = None, key: tuple[str, str] | None = None, **query: Any
+    ) -> Response:
+        """Send a request below the project's ``streaming/``."""
+        return self.request(method, f"/v1.0/{self.emulator.project_id}/streaming/{what}", body, key, **query)
+
     def jobs(self, **query: Any) -> Response:
         """List jobs."""
         return self.request("GET", f"/v1.0/{self.emulator.project_id}/streaming/jobs", **query)

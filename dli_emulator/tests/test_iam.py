@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from api_client import ApiClient, Clock, Response
+from dli_emulator.keys import id_of_name
 from dli_emulator.state import DEFAULT_DOMAIN, DEFAULT_USER
 
 PASSWORD = "emulator-password"
@@ -93,3 +94,18 @@ def test_the_password_is_not_in_the_log(api: ApiClient) -> None:
     api.send("GET", "/v3/projects", {"X-Auth-Token": value})
     assert PASSWORD not in repr(api.emulator.requests)
     assert value not in repr(api.emulator.requests)
+
+
+def test_each_project_and_user_has_an_id_of_its_own(api: ApiClient) -> None:
+    """However long the beginning is that their names share; a project that exists is not replaced."""
+    state = api.emulator.state
+    one, other = state.add_project("cn-north-4_team_a"), state.add_project("cn-north-4_team_b")
+    assert one.project_id != other.project_id
+    assert one.project_id == id_of_name("cn-north-4_team_a")
+    state.add_job(in_project=one.project_id, name="mine")
+    for name, number in (("cn-north-4_team_a", None), ("cn-north-4_team_c", one.project_id)):
+        with pytest.raises(ValueError, match="there is a project"):
+            state.add_project(name, number)
+    assert [job.name for job in one.jobs.values()] == ["mine"]
+    assert not other.jobs
+    assert id_of_name("svc-airflow-production-1") != id_of_name("svc-airflow-production-2")

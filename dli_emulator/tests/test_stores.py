@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 
 from api_client import ApiClient, store_url
 from child_processes import processes
@@ -270,3 +271,25 @@ class TestGuard:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", ports[0]))
             assert not child_process._is_free("127.0.0.1", ports[0])  # noqa: SLF001 - chance would take too long
+
+
+@pytest.mark.slow
+def test_a_reset_forgets_versions_and_lifecycle(each_store: ApiClient) -> None:
+    """The bucket is as it was at first: no version of an object is left, and a new object has none."""
+    emulator = each_store.emulator
+    enabled: Any = {"Status": "Enabled"}
+    emulator.s3.put_bucket_versioning(Bucket=emulator.bucket, VersioningConfiguration=enabled)
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="a", Body=b"1")
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="a", Body=b"2")
+    emulator.s3.delete_object(Bucket=emulator.bucket, Key="a")
+    emulator.reset()
+    assert not emulator.s3.get_bucket_versioning(Bucket=emulator.bucket).get("Status")
+    assert "VersionId" not in emulator.s3.put_object(Bucket=emulator.bucket, Key="a", Body=b"3")
+    assert len(emulator.s3.list_object_versions(Bucket=emulator.bucket)["Versions"]) == 1
+    rule: Any = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": "a"}, "Expiration": {"Days": 3}}
+    emulator.s3.put_bucket_lifecycle_configuration(
+        Bucket=emulator.bucket, LifecycleConfiguration={"Rules": [rule]}
+    )
+    emulator.reset()
+    with pytest.raises(ClientError, match="NoSuchLifecycleConfiguration"):
+        emulator.s3.get_bucket_lifecycle_configuration(Bucket=emulator.bucket)

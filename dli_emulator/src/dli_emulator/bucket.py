@@ -125,6 +125,8 @@ class Bucket:
         self._written.clear()
         if not self.has_bucket(self.name):
             self.client.create_bucket(Bucket=self.name)
+        elif self._owned is not Owned.ARCHIVES:
+            self._restore()
 
     def give_back(self) -> None:
         """Remove what is ours from a store that is not."""
@@ -132,8 +134,26 @@ class Bucket:
         if self._owned is Owned.BUCKET:
             self.client.delete_bucket(Bucket=self.name)
 
+    def _restore(self) -> None:
+        """Make the bucket as it was at first: one that has had versions can only be made again."""
+        if self.client.get_bucket_versioning(Bucket=self.name).get("Status"):
+            self.client.delete_bucket(Bucket=self.name)
+            self.client.create_bucket(Bucket=self.name)
+        else:
+            self.client.delete_bucket_lifecycle(Bucket=self.name)
+
     def _empty(self, bucket: str) -> None:
+        if self.client.get_bucket_versioning(Bucket=bucket).get("Status"):
+            self._remove_versions(bucket)
+            return
         for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            keys: list[ObjectIdentifierTypeDef] = [{"Key": found["Key"]} for found in page.get("Contents", [])]
-            if keys:
-                self.client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+            self._remove(bucket, [{"Key": found["Key"]} for found in page.get("Contents", [])])
+
+    def _remove_versions(self, bucket: str) -> None:
+        for page in self.client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for found in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+                self.client.delete_object(Bucket=bucket, Key=found["Key"], VersionId=found["VersionId"])
+
+    def _remove(self, bucket: str, keys: list[ObjectIdentifierTypeDef]) -> None:
+        if keys:
+            self.client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dli_emulator.keys import id_of_name
+
 JOB_TYPES = ("flink_sql_job", "flink_opensource_sql_job", "flink_sql_edge_job", "flink_jar_job")
 STATUSES = (
     "job_init",
@@ -256,7 +258,7 @@ def _job(number: int, project_id: str) -> FlinkJob:
         update_time=made + 30_000,
         duration=0 if started is None else (number + 1) * 90_000,
         queue_name=_QUEUES[number // 3 % len(_QUEUES)],
-        user_id=f"{user.encode().hex():0<32.32}",
+        user_id=id_of_name(user),
         user_name=user,
         project_id=project_id,
         has_savepoint=number % 5 == 0,

@@ -12,7 +12,7 @@ from typing import Any
 
 from dli_emulator.call import Call
 from dli_emulator.gateway import identify
-from dli_emulator.keys import KEY_SECONDS, AccessKey, Agency, Token, User
+from dli_emulator.keys import KEY_SECONDS, AccessKey, Agency, Token, User, id_of_name
 from dli_emulator.state import State
 from dli_emulator.wire import Refusal, Reply
 
@@ -123,7 +123,7 @@ def _token_body(state: State, token: Token) -> dict[str, Any]:
 
 
 def _user(user: User) -> dict[str, str]:
-    return {"id": f"{user.name.encode().hex():0<32.32}", "name": user.name}
+    return {"id": id_of_name(user.name), "name": user.name}
 
 
 def iso(moment: float) -> str:

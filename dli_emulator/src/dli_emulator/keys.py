@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from secrets import token_hex
 
 Clock = Callable[[], float]
+
+
+def id_of_name(name: str) -> str:
+    """Return the id of a user or project: 32 hex digits, the same whenever the name is.
+
+    :param name: of the user or project
+    """
+    number = name.encode().hex()
+    return f"{number:0<32}" if len(number) <= 32 else sha256(name.encode()).hexdigest()[:32]  # noqa: PLR2004
+
 
 #: consecutive failures that a key may have before it is locked
 MAX_FAILURES = 5

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from dli_emulator.faults import Faults
 from dli_emulator.flink_job import FIRST_ID, FlinkJob, sample_jobs
-from dli_emulator.keys import Agency, Clock, KeyRing, User
+from dli_emulator.keys import Agency, Clock, KeyRing, User, id_of_name
 from dli_emulator.request_log import RequestLog
 
 DEFAULT_PROJECT_ID = "48cc2c48765f481480c7db940d6409d1"
@@ -132,8 +132,11 @@ class State:
 
         :param name: its name; a sub-project of a region is called ``region_name``
         :param project_id: its id; made from the name if None
+        :raises ValueError: if there is such a project already
         """
-        number = project_id or f"{name.encode().hex():0<32.32}"
+        number = project_id or id_of_name(name)
+        if number in self.projects or any(project.name == name for project in self.projects.values()):
+            raise ValueError(f"there is a project {name!r} or one with the id {number} already")
         self.projects[number] = Project(number, name, self.clock)
         return self.projects[number]
 

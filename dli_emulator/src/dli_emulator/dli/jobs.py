@@ -205,7 +205,7 @@ async def run_jobs(call: Call) -> Reply:
     body = call.json_object()
     resume = field(body, "resume_savepoint", bool)
     jobs = jobs_of(call, job_ids(body), "DLI.13007")
-    idle = [job for job in jobs if job.queue_name is None and job.run_mode != "shared_cluster"]
+    idle = [job for job in jobs if not job.queue_name]  # those of a shared cluster too, as was seen
     if idle:
         words = "No job-running queue selected. Please select a queue for your job."
         raise BatchRefusal([("DLI.13024", words) for _ in idle])
