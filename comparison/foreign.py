@@ -40,7 +40,7 @@ def foreign_host() -> Iterator[Foreign]:
             self.end_headers()
             self.wfile.write(page)
 
-        do_POST = do_GET  # noqa: N815 -- the library's name
+        do_POST = do_GET
 
         def log_message(self, *_: object) -> None:
             """Log nothing."""

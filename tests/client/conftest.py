@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from airflow_provider_dli.client.transport import Network
 from airflow_provider_dli.client.transport.aio import AsyncTransport
 from airflow_provider_dli.client.transport.sync import SyncTransport
 from tests.client.raw_server import RawServer
+from tests.http_server import HttpHandler, HttpServer
 
 NOON = datetime(2026, 1, 15, 8, 30, 45, tzinfo=UTC)
 LISTED = b'{"is_success": "true", "job_list": {"total_count": 0, "jobs": []}}'
@@ -37,30 +36,24 @@ def raw_server() -> Iterator[RawServer]:
         yield server
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(HttpHandler):
     """Responds with a page of jobs."""
 
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
     def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(LISTED)))
-        self.end_headers()
+        self.begin(200, {}, len(LISTED))
         self.wfile.write(LISTED)
 
 
-class TlsServer(HTTPServer):
+class TlsServer(HttpServer):
     """Serves over TLS."""
 
+    scheme = "https"
+
     def __init__(self, authority: trustme.CA) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("127.0.0.1").configure_cert(context)
         self.socket = context.wrap_socket(self.socket, server_side=True)
-
-    def handle_error(self, *_: object) -> None:
-        """Keep quiet of clients that do not trust us."""
 
 
 @pytest.fixture(scope="session")
@@ -80,13 +73,8 @@ def bundle(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> s
 @pytest.fixture(scope="session")
 def tls_url(authority: trustme.CA) -> Iterator[str]:
     """Return the address of a server with a certificate of that authority."""
-    server = TlsServer(authority)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"https://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with TlsServer(authority) as server:
+        yield server.url
 
 
 def run_sync(flow: Any, network: Network = QUICK) -> Any:

@@ -18,12 +18,12 @@ from airflow_provider_dli.client.iam import password_token
 from airflow_provider_dli.client.obs.client import make_client
 from airflow_provider_dli.client.obs.objects import find_object, find_object_flow
 from airflow_provider_dli.client.replies import ServiceClock, local, offset_in
-from tests.client.skewed_server import PLACE, SLACK, SkewedServer, skewed_server
+from tests.client.skewed_server import PLACE, SLACK, SkewedServer
 
 
 @pytest.fixture
 def skewed() -> Iterator[SkewedServer]:
-    with skewed_server() as server:
+    with SkewedServer() as server:
         yield server
 
 

@@ -16,13 +16,13 @@ from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters.models import Selection
 from airflow_provider_dli.services.selection import select_jobs
-from tests.client.skewed_server import PLACE, SLACK, SkewedServer, skewed_server
+from tests.client.skewed_server import PLACE, SLACK, SkewedServer
 
 
 @pytest.fixture
 def skewed() -> Iterator[SkewedServer]:
     """Return a server that is ten minutes behind."""
-    with skewed_server(-600.0) as server:
+    with SkewedServer(-600.0) as server:
         yield server
 
 

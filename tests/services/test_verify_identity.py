@@ -8,13 +8,11 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -26,6 +24,7 @@ from airflow_provider_dli.operators.dli import DliImportFlinkJobsOperator, DliVe
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor
 from airflow_provider_dli.services.verify import VerifyOptions, verify_archives
 from dli_emulator import Emulator
+from tests.http_server import HttpHandler, HttpServer
 
 PLACE = "obs-test/a.zip"
 TEN_MINUTES = 600.0
@@ -69,20 +68,16 @@ def as_it_is(number: int, start: int, body: bytes) -> bytes:
     return body
 
 
-class Store(ThreadingHTTPServer):
+class Store(HttpServer):
     """One object, a clock, and what happens while it is read."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.object: Stored | None = stored(zipped(100))
-        self.ahead = 0.0
         self.requests: list[str] = []
         self.during: Callable[[int], None] = nothing
         self.damage: Callable[[int, int, bytes], bytes] = as_it_is
         self.of_gets: dict[str, str] = {}
-
-    def handle_error(self, *_: object) -> None:
-        """Keep quiet of clients that hang up."""
 
     @property
     def gets(self) -> int:
@@ -93,32 +88,25 @@ class Store(ThreadingHTTPServer):
         return self.requests.count("HEAD")
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(HttpHandler):
     server: Store
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        return formatdate((timestamp or time.time()) + self.server.ahead, usegmt=True)
 
     def do_HEAD(self) -> None:
         self.server.requests.append("HEAD")
         found = self.server.object
         if found is None and self.path.count("/") > 1:
-            self.begin(404, {}, 0)
+            self.begin(404, {})
         elif found is not None:
             self.begin(200, self.facts(found), len(found.data))
         else:
-            self.begin(200, {}, 0)
+            self.begin(200, {})
 
     def do_GET(self) -> None:
         store = self.server
         store.requests.append("GET")
         number, found = store.gets, store.object
         if found is None:
-            self.begin(404, {}, 0)
+            self.begin(404, {})
             return
         first, last = (int(each) for each in self.headers["Range"].removeprefix("bytes=").split("-"))
         ranged = {"Content-Range": f"bytes {first}-{last}/{len(found.data)}"}
@@ -132,25 +120,13 @@ class Handler(BaseHTTPRequestHandler):
     def facts(self, found: Stored) -> dict[str, str]:
         return {"Last-Modified": formatdate(found.written, usegmt=True)} | found.headers
 
-    def begin(self, status: int, headers: dict[str, str], length: int) -> None:
-        self.send_response(status)
-        for name, value in ({"Content-Length": str(length)} | headers).items():
-            self.send_header(name, value)
-        self.end_headers()
-
 
 @pytest.fixture
 def store(connect: Any) -> Iterator[Store]:
     """Return a store that the connection leads to."""
-    server = Store()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    connect(endpoint=url, obs_endpoint=url)
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with Store() as server:
+        connect(endpoint=server.url, obs_endpoint=server.url)
+        yield server
 
 
 def verify(**parameters: Any) -> dict[str, Any]:

@@ -6,11 +6,9 @@ import gc
 import io
 import random
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,17 +31,18 @@ from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.client import addressing_style, make_client
 from airflow_provider_dli.client.obs.objects import ObjectFacts, find_object
 from airflow_provider_dli.client.obs.reader import ObjectReader
+from tests.http_server import HttpHandler, HttpServer
 
 FACTS = ObjectFacts(10, "etag", "2026-01-01T00:00:00Z")
 BYTES = random.Random(7).randbytes(300_000)
 PLACE = ObsLocation("obs-test", "dir/a.zip")
 
 
-class Store(ThreadingHTTPServer):
+class Store(HttpServer):
     """A server with one object, and the faults of its responses."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.requests: list[tuple[str, str, str | None]] = []
         self.etag = '"e1"'
         self.cuts = 0
@@ -54,22 +53,11 @@ class Store(ThreadingHTTPServer):
         self.missing: set[str] = set()
         self.headers: dict[str, str] = {}
 
-    def handle_error(self, *_: object) -> None:
-        """Keep quiet of clients that hang up, as a store does."""
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
+class Handler(HttpHandler):
     """Responds as S3 does."""
 
     server: Store
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
 
     def do_HEAD(self) -> None:
         self.answer()
@@ -87,18 +75,12 @@ class Handler(BaseHTTPRequestHandler):
             return self.refuse(404, "NoSuchBucket" if "/" not in self.path.strip("/") else "NoSuchKey")
         if self.headers.get("If-Match") not in (None, store.headers.get("ETag", store.etag)):
             return self.refuse(412, "PreconditionFailed")
-        first, last = 0, len(BYTES) - 1
+        headers = {"ETag": store.etag, "Last-Modified": "Thu, 15 Jan 2026 08:30:45 GMT"} | store.headers
+        status, first, last = 200, 0, len(BYTES) - 1
         if requested and not store.whole:
             first, last = (int(n) for n in requested.removeprefix("bytes=").split("-"))
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {first}-{last}/{len(BYTES)}")
-        else:
-            self.send_response(200)
-        for name, value in ({"ETag": store.etag} | store.headers).items():
-            self.send_header(name, value)
-        self.send_header("Last-Modified", "Thu, 15 Jan 2026 08:30:45 GMT")
-        self.send_header("Content-Length", str(last + 1 - first))
-        self.end_headers()
+            status, headers["Content-Range"] = 206, f"bytes {first}-{last}/{len(BYTES)}"
+        self.begin(status, headers, last + 1 - first)
         if self.command == "GET":
             self.send(BYTES[first : last + 1])
         return None
@@ -116,10 +98,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def refuse(self, status: int, code: str) -> None:
         body = f"<Error><Code>{code}</Code><Message>reason {code}</Message></Error>".encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("x-amz-request-id", "r-1")
-        self.end_headers()
+        self.begin(status, {"x-amz-request-id": "r-1"}, len(body))
         if self.command == "GET":
             self.wfile.write(body)
 
@@ -130,13 +109,8 @@ def obs_client(account: Any) -> Any:
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    server = Store()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with Store() as server:
+        yield server
 
 
 @pytest.fixture
