@@ -74,6 +74,11 @@ class DliException(AirflowException):
         return advice and escaped(advice)
 
     @property
+    def problem(self) -> str:
+        """What went wrong: the message without its advice, which is the client error's where it has one."""
+        return str(self).removesuffix(self.advice or "").rstrip(" ;.")
+
+    @property
     def error(self) -> DliClientError | None:
         """The client's error, with status, code and request id; None if nothing was sent."""
         return self.__cause__ if isinstance(self.__cause__, DliClientError) else None

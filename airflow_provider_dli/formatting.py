@@ -37,7 +37,6 @@ def escaped(text: str, max_length: int | None = None) -> str:
     Letters, signs and spaces of every script stay. Escaped are controls, line and paragraph separators,
     bidirectional and zero-width marks, tags, unpaired surrogates, and what Unicode has not assigned.
 
-    :param text: anything
     :param max_length: characters to keep, an ellipsis in place of the rest; None to keep all
     """
     if max_length is not None and len(text) > max_length:
@@ -58,7 +57,6 @@ def excerpt(value: object, *, secret: bool = False) -> str:
     Of a word longer than 20 characters at most the first half is shown, and never more than 20: it may be a secret
     in the wrong field. What follows ``password=`` and the like is omitted, and so is a user before a host.
 
-    :param value: whatever was given
     :param secret: True to show of a value longer than 6 characters only the first 4 and the length, for
         fields next to which a secret is entered
     """
@@ -97,10 +95,7 @@ _EXCERPT = _Excerpt()
 
 
 def safe_logger(name: str) -> logging.Logger:
-    """Return the logger of a module, which from then on escapes what it logs.
-
-    :param name: of the module
-    """
+    """Return the logger of a module, which from then on escapes what it logs."""
     logger = logging.getLogger(name)
     logger.addFilter(_escape_record)
     return logger
@@ -138,20 +133,12 @@ def _escape_event(_logger: object, _method: str, event: MutableMapping[str, Any]
 
 
 def pluralize(number: int, noun: str, plural: str | None = None) -> str:
-    """Return a number with its noun: ``1 archive``, ``2 archives``, ``1,024 entries``.
-
-    :param number: how many
-    :param noun: in the singular
-    :param plural: where it is not the singular with an ``s``
-    """
+    """Return a number with its noun: ``1 archive``, ``2 archives``, ``1,024 entries``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def format_duration(seconds: float) -> str:
-    """Return a duration as ``0.8 s``, ``42 s``, ``3 min 20 s`` or ``2 h 5 min``.
-
-    :param seconds: how long
-    """
+    """Return a duration as ``0.8 s``, ``42 s``, ``3 min 20 s`` or ``2 h 5 min``."""
     if seconds < _SHORT:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -161,20 +148,25 @@ def format_duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def format_ids(ids: Sequence[int]) -> str:
-    """Return the first 20 ids, with an ellipsis if there are more.
-
-    :param ids: all of them
-    """
+def format_ids(ids: Sequence[object]) -> str:
+    """Return the first 20 ids or names, with an ellipsis if there are more."""
     return ", ".join(map(str, ids[:_MAX_IDS])) + (" …" if len(ids) > _MAX_IDS else "")
+
+
+def log_table(
+    log: logging.Logger, head: Sequence[str], rows: Sequence[Sequence[object]], max_rows: int = 50
+) -> None:
+    """Log a table, and how many rows there are beyond those that are shown."""
+    for line in text_table(head, rows[:max_rows]):
+        log.info("  %s", line)
+    if len(rows) > max_rows:
+        log.info("  … and %s more", pluralize(len(rows) - max_rows, "row"))
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[object]], max_width: int = 60) -> Iterator[str]:
     """Yield the lines of a table whose columns line up, also where characters are two columns wide.
 
-    :param head: names of the columns
-    :param rows: their values; None is a dash
-    :param max_width: of one column; longer values are cut
+    None is a dash; values longer than ``max_width`` are cut.
     """
     cells = [[_cut(_cell(value), max_width) for value in row] for row in (head, *rows)]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
@@ -184,11 +176,7 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[object]], max_width:
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a table as Markdown.
-
-    :param head: names of the columns
-    :param rows: their values; None is a dash
-    """
+    """Return a table as Markdown; None is a dash."""
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(_markdown(_cell(value)) for value in row)} |\n" for row in lines)
 

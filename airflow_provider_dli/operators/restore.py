@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.lineage import Lineage, jobs_dataset, obs_dataset
@@ -111,7 +112,7 @@ class DliImportFlinkJobsOperator(DliBaseOperator):
         persist(context, self, target)
         state = TaskState(context, "dli_import")
         outcome = restore.import_jobs(options, target, obs, state, self.log)
-        result = [job.as_dict() for job in outcome.jobs]
+        result = [asdict(job) for job in outcome.jobs]
         mapping = {str(job.old_job_id): job.new_job_id for job in outcome.jobs if job.new_job_id}
         job_ids = list(mapping.values())
         self.push_xcoms(

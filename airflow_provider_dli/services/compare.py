@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.flink.settings import differences
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
-from airflow_provider_dli.formatting import markdown_table, pluralize, text_table
+from airflow_provider_dli.formatting import log_table, markdown_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters.models import CompareParameters
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.flink.settings import Difference
     from airflow_provider_dli.parameters.types import Restored
 
-#: jobs that the log and a message show
+#: jobs that a message shows
 _SHOWN = 20
 #: characters of a value that a message shows
 _LONGEST = 160
@@ -105,8 +105,7 @@ def compare_jobs(
         else:
             comparisons.append(_compare(each.old_job_id, original, new_id, target, show_values=show_values))
     log.info("Compared %s:", pluralize(len(comparisons), "job"))
-    for line in text_table(_HEAD, [each.row for each in _failed_first(comparisons)[:_SHOWN]]):
-        log.info("  %s", line)
+    log_table(log, _HEAD, [each.row for each in _failed_first(comparisons)])
     return comparisons
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from logging import Logger
@@ -23,7 +22,7 @@ from airflow_provider_dli.client.flink.settings import (
 )
 from airflow_provider_dli.client.flink.status import PHASES, Phase, is_stoppable
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
-from airflow_provider_dli.formatting import excerpt, pluralize, text_table
+from airflow_provider_dli.formatting import excerpt, log_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.parameters.models import PromoteParameters
 from airflow_provider_dli.services.compare import project_of
@@ -40,45 +39,37 @@ class Replacements:
         several that match at one place the longest, so that none replaces what another has inserted
     """
 
-    queues: Mapping[str, str] = field(default_factory=dict)
-    strings: Mapping[str, str] = field(default_factory=dict)
+    queues: Mapping[str, str]
+    strings: Mapping[str, str]
+    _found: set[tuple[str, str]] = field(default_factory=set)
 
-    def apply(self, settings: Mapping[str, Any], used: Counter[tuple[str, str]]) -> dict[str, Any]:
-        """Return settings as the target shall have them.
-
-        :param settings: of the source
-        :param used: counts how often each replacement was found, by its kind and key
-        """
-        replaced = {name: self._replaced(value, used) for name, value in settings.items()}
+    def apply(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return settings as the target shall have them."""
+        replaced = {name: self._replaced(value) for name, value in settings.items()}
         queue = str(settings.get("queue_name"))
         if queue in self.queues:
-            used["queues", queue] += 1
+            self._found.add(("queues", queue))
             replaced["queue_name"] = self.queues[queue]
         return replaced
 
-    def _replaced(self, value: Any, used: Counter[tuple[str, str]]) -> Any:  # noqa: ANN401 -- any JSON
+    def _replaced(self, value: Any) -> Any:  # noqa: ANN401 -- any JSON
         if isinstance(value, list):
-            return [self._replaced(each, used) for each in value]
+            return [self._replaced(each) for each in value]
         if isinstance(value, Mapping):
-            return {name: self._replaced(each, used) for name, each in value.items()}
+            return {name: self._replaced(each) for name, each in value.items()}
         if not isinstance(value, str) or not self.strings:
             return value
-        for old in self.strings:
-            # Also where a longer one is replaced: it was found.
-            used["replacements", old] += value.count(old)
+        # Also where a longer one is replaced: it was found.
+        self._found.update(("replacements", old) for old in self.strings if old in value)
         pattern = "|".join(map(re.escape, sorted(self.strings, key=len, reverse=True)))
         return re.sub(pattern, lambda match: self.strings[match[0]], value)
 
-    def unused(self, used: Counter[tuple[str, str]]) -> list[str]:
-        """Return the replacements that were found nowhere: a typing error, or the wrong job.
-
-        :param used: how often each was found
-        """
-        queues = [f"queues {queue}" for queue in self.queues if not used["queues", queue]]
+    def unused(self) -> list[str]:
+        """Return the replacements that were found nowhere: a typing error, or the wrong job."""
+        queues = [f"queues {queue}" for queue in self.queues if ("queues", queue) not in self._found]
+        strings = [old for old in self.strings if ("replacements", old) not in self._found]
         # A password may be among the strings.
-        return queues + [
-            f"replacements {excerpt(old, secret=True)}" for old in self.strings if not used["replacements", old]
-        ]
+        return queues + [f"replacements {excerpt(old, secret=True)}" for old in strings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +110,6 @@ class Step:
     def as_dict(self, job_id: int | None, not_carried: Sequence[str] = ()) -> dict[str, Any]:
         """Return it as plain JSON values.
 
-        :param job_id: of the job in the target
         :param not_carried: names of the settings that the target does not have, or would not have, as the source
             has them, afterwards
         """
@@ -134,22 +124,14 @@ class Step:
 
 
 def prepare(operator: object) -> tuple[PromoteParameters, DliHook, DliHook]:
-    """Check all parameters; return them, a hook of the project to promote from, and one of that to promote into.
-
-    :param operator: the promotion
-    :raises DliFailException: naming each parameter that cannot be used
-    """
+    """Check all parameters; return them, a hook of the source project, and one of the target project."""
     options = read_parameters(PromoteParameters, operator)
     return options, DliHook(options.source_conn_id), DliHook(options.dli_conn_id)
 
 
 def plan(options: PromoteParameters, source: DliHook, target: DliHook, log: Logger) -> list[Step]:
-    """Compare both projects and return a step for each job.
+    """Compare both projects, and return a step for each job; log them as a table.
 
-    :param options: parameters of the operator
-    :param source: hook of the project to promote from
-    :param target: hook of the project to promote into
-    :param log: log of the task, which gets the plan as a table
     :raises DliFailException: if both are one project, a job does not exist, or a replacement is found in no job
     """
     if project_of(source) == project_of(target):
@@ -157,7 +139,6 @@ def plan(options: PromoteParameters, source: DliHook, target: DliHook, log: Logg
             f"source_conn_id and dli_conn_id are of one project, {target.project_id}; name the connection of "
             "another. Nothing was changed."
         )
-    used: Counter[tuple[str, str]] = Counter()
     replacements = Replacements(options.queues, options.replacements)
     jobs = get_jobs(source, options.job_ids)
     _refuse_equal_names(jobs.values())
@@ -165,14 +146,13 @@ def plan(options: PromoteParameters, source: DliHook, target: DliHook, log: Logg
     for job in jobs.values():
         if is_own_directory(path := (job.raw.get("job_config") or {}).get("checkpoint_path"), job.job_id):
             log.info("Job %d keeps its checkpoint directory, %s, to itself.", job.job_id, path)
-    steps = [_plan_job(target, job, ids.get(job.name), replacements, used) for job in jobs.values()]
+    steps = [_plan_job(target, job, ids.get(job.name), replacements) for job in jobs.values()]
     rows = [
         (step.source.job_id, step.source.name, step.action, ", ".join(step.changed) if step.target else None)
         for step in steps
     ]
-    for line in text_table(("id", "name", "action", "changed settings"), rows):
-        log.info("  %s", line)
-    if unused := replacements.unused(used):
+    log_table(log, ("id", "name", "action", "changed settings"), rows)
+    if unused := replacements.unused():
         raise DliFailException(f"found in none of the jobs: {', '.join(unused)}; correct the mapping or the jobs")
     return steps
 
@@ -190,15 +170,9 @@ def _refuse_equal_names(jobs: Iterable[flink.FlinkJob]) -> None:
         )
 
 
-def _plan_job(
-    target: DliHook,
-    job: flink.FlinkJob,
-    target_id: int | None,
-    replacements: Replacements,
-    used: Counter[tuple[str, str]],
-) -> Step:
-    settings = replacements.apply(flink.settings_of(job), used)
-    update_settings = replacements.apply(flink.update_settings_of(job), used)
+def _plan_job(target: DliHook, job: flink.FlinkJob, target_id: int | None, replacements: Replacements) -> Step:
+    settings = replacements.apply(flink.settings_of(job))
+    update_settings = replacements.apply(flink.update_settings_of(job))
     existing = None if target_id is None else target.get_flink_job(target_id)
     if existing is None:
         return Step(job, settings, update_settings, None, (*settings, *update_settings))
@@ -222,19 +196,13 @@ def _differing(wanted: Mapping[str, Any], job: flink.FlinkJob) -> tuple[str, ...
 
 
 def jobs_to_stop(steps: Sequence[Step]) -> list[flink.FlinkJob]:
-    """Return the jobs of the target that must be stopped before they can be updated: they run, or may resume.
-
-    :param steps: the plan
-    """
+    """Return the jobs of the target that must be stopped before they can be updated: they run, or may resume."""
     targets = [step.target for step in steps if step.action == "update" and step.target]
     return [job for job in targets if is_stoppable(job) or PHASES[job.status] is Phase.MOVING]
 
 
 def planned(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """Return what :func:`apply` would do, and which settings it would not carry.
-
-    :param steps: the plan
-    """
+    """Return what :func:`apply` would do, and which settings it would not carry."""
     return [step.as_dict(step.target.job_id if step.target else None, _never_sent(step)) for step in steps]
 
 
@@ -259,9 +227,6 @@ def _new_job(source: flink.FlinkJob) -> flink.FlinkJob:
 def apply(target: DliHook, steps: Sequence[Step], log: Logger) -> list[dict[str, Any]]:
     """Create and update jobs.
 
-    :param target: hook of the project to promote into
-    :param steps: the plan
-    :param log: log of the task
     :raises DliFailException: before anything is changed, if a job must be stopped first
     :raises DliException: naming what was done before it failed
     """
@@ -346,7 +311,5 @@ def _unknown(step: Step, job: flink.FlinkJob) -> tuple[str, ...]:
 
 def _failed(step: Step, error: DliException, done: Sequence[Mapping[str, Any]]) -> DliException:
     before = ", ".join(f"{each['action']} {each['name']}" for each in done) or "nothing"
-    advice = error.advice
-    # The advice is the end of the message, also where it is the client error's.
-    problem = str(error).removesuffix(advice or "").rstrip(" ;.")
-    return type(error)(f"{step.action} {step.source.name}: {problem}. Done before it: {before}.", advice=advice)
+    message = f"{step.action} {step.source.name}: {error.problem}. Done before it: {before}."
+    return type(error)(message, advice=error.advice)

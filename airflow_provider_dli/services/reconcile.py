@@ -53,7 +53,5 @@ def call_with_reconciliation(
 
 def refused_after_lost_response(refusal: DliException) -> DliException:
     """Return the refusal of a later request with the note that an earlier one may have been executed."""
-    advice = refusal.advice
-    problem = str(refusal).removesuffix(advice or "").rstrip(" ;.")
     note = "An earlier request lost its response and may have been executed."
-    return type(refusal)(f"{problem}. {note}", advice=advice)
+    return type(refusal)(f"{refusal.problem}. {note}", advice=refusal.advice)

@@ -17,7 +17,7 @@ from airflow_provider_dli.client.errors import PermissionDeniedError, Unexpected
 from airflow_provider_dli.client.flink import JobMapping
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
-from airflow_provider_dli.formatting import pluralize, text_table
+from airflow_provider_dli.formatting import format_ids, log_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters.models import ImportParameters
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from airflow_provider_dli.services.report import ArchiveReport
     from airflow_provider_dli.task_state import TaskState
 
-#: jobs that the log shows, and a message
-_LOGGED, _SHOWN = 50, 20
 #: of a version: enough that no two are equal
 _DIGITS = 16
 #: bytes of a copy that are in memory at once
@@ -81,11 +79,6 @@ class ImportedJob:
         """Whether it was omitted because a job of its name exists."""
         return self.new_job_id is None and not self.recovered
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
-        names = ("old_job_id", "new_job_id", "name", "created", "recovered", "remark")
-        return {name: getattr(self, name) for name in names}
-
 
 @dataclass(frozen=True, slots=True)
 class ImportOutcome:
@@ -109,11 +102,7 @@ class ImportOutcome:
 
 
 def prepare(operator: object) -> tuple[ImportParameters, DliHook, ObsHook]:
-    """Check all parameters; return them, a hook of the project to import into, and one that may read the archives.
-
-    :param operator: the import
-    :raises DliFailException: naming each parameter that cannot be used
-    """
+    """Check all parameters; return them, a hook of the project to import into, and one that may read archives."""
     options = read_parameters(ImportParameters, operator)
     return options, DliHook(options.dli_conn_id), ObsHook(options.source_conn_id or options.dli_conn_id)
 
@@ -127,11 +116,7 @@ def import_jobs(
     request whose response was lost has imported jobs, the next request meets them as conflicts. A response is
     saved too, and its request not sent again.
 
-    :param options: parameters of the operator
-    :param target: hook of the project to import into
     :param obs: hook that may read the archives
-    :param state: of the task
-    :param log: log of the task
     :raises DliException: if an archive is missing or damaged, DLI refuses, or the outcome stays unknown
     """
     archives = find_archives(obs, options.zip_file)
@@ -158,10 +143,8 @@ def import_jobs(
 
 
 def find_archives(obs: ObsHook, place: ObsLocation) -> Archives:
-    """Find what is to be imported.
+    """Return the archive of a place, or those of a directory that contains archives and nothing else.
 
-    :param obs: hook that may read it
-    :param place: an archive, or a directory that contains archives and nothing else
     :raises DliFailException: if there is no such archive, or the directory contains something else
     """
     if facts := obs.find(place):
@@ -243,11 +226,7 @@ def _can_read(target: ObsHook, archive: ObsLocation, facts: ObjectFacts) -> bool
 
 
 class ImportRecord:
-    """What is known of an import: as an earlier attempt saved it, and as this one learns it.
-
-    :param state: of the task
-    :param archives: what is imported
-    """
+    """What is known of an import: as an earlier attempt saved it, and as this one learns it."""
 
     def __init__(self, state: TaskState, archives: Archives) -> None:
         self._state = state
@@ -278,8 +257,7 @@ class ImportRecord:
     def is_complete(self, jobs: Collection[int], *, is_cover: bool) -> bool:
         """Return whether nothing is left to request: a response names each job, and all of them exist.
 
-        :param jobs: ids of the jobs that the project has
-        :param is_cover: of this attempt: a response to the other value does not count
+        A response to a request with the other value of ``is_cover`` does not count.
         """
         has_response = bool(self.response) and self._is_cover == is_cover
         return has_response and all(each.new_job_id in jobs for each in self.response)
@@ -289,11 +267,7 @@ class ImportRecord:
         self._save(unknown=True)
 
     def save_response(self, response: Sequence[JobMapping], *, is_cover: bool) -> None:
-        """Save a response; what an earlier one has for a job that is a conflict now stays valid.
-
-        :param response: DLI's result for each job
-        :param is_cover: of the request
-        """
+        """Save a response; what an earlier one has for a job that is a conflict now stays valid."""
         earlier = {each.old_job_id: each for each in self.response if each.new_job_id is not None}
         self.response = tuple(
             earlier.get(each.old_job_id, each) if each.new_job_id is None else each for each in response
@@ -420,26 +394,21 @@ def _log_outcome(outcome: ImportOutcome, log: Logger) -> None:
     """Log each job as a table; warn of new jobs that the response does not name."""
     jobs = outcome.jobs
     log.info("%s in %s:", pluralize(len(jobs), "job"), outcome.archives.place.url)
-    rows = [(each.old_job_id, each.new_job_id, each.name, each.remark) for each in jobs[:_LOGGED]]
-    for line in text_table(("old id", "new id", "name", "remark"), rows):
-        log.info("  %s", line)
-    if len(jobs) > _LOGGED:
-        log.info("  … and %s more", pluralize(len(jobs) - _LOGGED, "job"))
+    rows = [(each.old_job_id, each.new_job_id, each.name, each.remark) for each in jobs]
+    log_table(log, ("old id", "new id", "name", "remark"), rows)
     if unnamed := outcome.not_in_response:
         log.warning(
-            "New in the project since before the import, and not in its response: %s%s. They may be of it, "
-            "or created by others.",
-            ", ".join(f"{job_id} {outcome.appeared[job_id]}" for job_id in unnamed[:_LOGGED]),
-            " …" if len(unnamed) > _LOGGED else "",
+            "New in the project since before the import, and not in its response: %s. They may be of it, or "
+            "created by others.",
+            format_ids([f"{job_id} {outcome.appeared[job_id]}" for job_id in unnamed]),
         )
 
 
 def raise_for_failures(outcome: ImportOutcome, options: ImportParameters, state: TaskState) -> None:
     """Raise unless every job was imported and exists.
 
-    :param outcome: of the import
-    :param options: parameters of the operator
-    :param state: of the task: the import has ended, and a task that is cleared requests it again
+    The import has ended: a task that is cleared requests it again.
+
     :raises DliFailException: naming each job that was not imported, what was done all the same, and what to do
     """
     problems = "; ".join(_problems(outcome, options.expected_jobs, keep=options.on_conflict == "keep"))
@@ -448,7 +417,7 @@ def raise_for_failures(outcome: ImportOutcome, options: ImportParameters, state:
         imported = [each for each in outcome.jobs if each.name is not None or each.recovered]
         raise DliFailException(
             f"{problems}. What was done: {pluralize(len(imported), 'job')} imported; new in the project: "
-            f"{_listed(outcome.created)}."
+            f"{format_ids(outcome.created) or 'none'}."
         )
     # Should the process die before Airflow knows of the success, the next attempt must know that the jobs are its
     # own.
@@ -460,33 +429,22 @@ def _problems(outcome: ImportOutcome, expected: Collection[int | str], *, keep: 
     if conflicts and not keep:
         yield (
             f"{len(conflicts)} of {pluralize(len(outcome.jobs), 'job')} not imported, because jobs of their names "
-            f"exist: {_listed(conflicts)} (set is_cover=True to replace them, or on_conflict='keep' to keep them)"
+            f"exist: {format_ids(conflicts)} (set is_cover=True to replace them, or on_conflict='keep' to keep "
+            "them)"
         )
     absent = [each for each in outcome.jobs if each.new_job_id is not None and each.name is None]
     if absent:
         ids = [f"{each.old_job_id} as {each.new_job_id}" for each in absent]
-        yield f"DLI reports as imported what the project does not have: {_listed(ids)}"
+        yield f"DLI reports as imported what the project does not have: {format_ids(ids)}"
     # A job that the response does not name, or names without its new id, counts by its name in the project.
     found = {name for each in outcome.jobs if not each.is_conflict for name in (each.old_job_id, each.name)}
     found |= {*outcome.appeared.values(), *([] if keep else conflicts)}
     if missing := [job for job in expected if job not in found]:
-        yield f"expected but not imported: {_listed(missing)}"
-
-
-def _listed(items: Sequence[object]) -> str:
-    shown = ", ".join(map(str, items[:_SHOWN])) or "none"
-    return f"{shown} …" if len(items) > _SHOWN else shown
+        yield f"expected but not imported: {format_ids(missing)}"
 
 
 def plan(options: ImportParameters, target: DliHook, obs: ObsHook, log: Logger) -> None:
-    """Verify the archives and log what an import would meet; nothing is copied or imported.
-
-    :param options: parameters of the operator
-    :param target: hook of the project to import into
-    :param obs: hook that may read the archives
-    :param log: log of the task
-    :raises DliException: if an archive is missing or damaged
-    """
+    """Verify the archives and log what an import would meet; nothing is copied or imported."""
     archives = find_archives(obs, options.zip_file)
     if options.verify_archive:
         _verify(obs, archives.places, log)

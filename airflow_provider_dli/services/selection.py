@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dli.client.flink import FlinkJob, is_missing, job_pages
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
-from airflow_provider_dli.formatting import pluralize, text_table
+from airflow_provider_dli.formatting import log_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.parameters.models import ListParameters
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 #: seconds before ``changed_since`` in which a change counts still: clocks agree to a second or two at best
 _CLOCK_MARGIN = 5.0
-_MAX_ROWS = 50
 
 
 def prepare(operator: object) -> tuple[ListParameters, DliHook]:
@@ -42,7 +41,8 @@ def select_jobs(hook: DliHook, selection: Selection, log: Logger) -> list[FlinkJ
     jobs = [job for job in listed if _matches(selection, job, hook.clock_offset or 0.0)]
     log.info("Selected %s of project %s by: %s", pluralize(len(jobs), "Flink job"), hook.project_id, selection)
     if jobs:
-        _log_jobs(jobs, log)
+        rows = [(job.job_id, job.name, job.job_type, job.status, job.queue_name) for job in jobs]
+        log_table(log, ("id", "name", "type", "status", "queue"), rows)
     return jobs
 
 
@@ -79,14 +79,6 @@ def _matches(selection: Selection, job: FlinkJob, clock_offset: float) -> bool:
     return not any(
         job.job_id == each if isinstance(each, int) else fnmatchcase(job.name, each) for each in selection.exclude
     )
-
-
-def _log_jobs(jobs: Sequence[FlinkJob], log: Logger) -> None:
-    rows = [(job.job_id, job.name, job.job_type, job.status, job.queue_name) for job in jobs[:_MAX_ROWS]]
-    for line in text_table(("id", "name", "type", "status", "queue"), rows):
-        log.info("  %s", line)
-    if len(jobs) > _MAX_ROWS:
-        log.info("  … and %s more", pluralize(len(jobs) - _MAX_ROWS, "job"))
 
 
 def get_jobs(hook: DliHook, job_ids: Sequence[int]) -> dict[int, FlinkJob]:
