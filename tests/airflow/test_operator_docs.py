@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ from airflow_provider_dli.hooks.obs import ObsHook
 from tests.operators import KINDS, MORE, PAGE, docstring_of, is_templated, page, parameters_of
 
 DOCS = Path(__file__).parents[2] / "docs"
-#: the actions that DLI's manual names
-ACTIONS = {"create", "delete", "export", "get", "list", "startFlinkJob", "stopFlinkJob", "update"}
+#: the actions that DLI's manual names: version of a policy -> those of Flink jobs
+ACTIONS = {
+    "1.1": {"create", "delete", "export", "get", "listAll", "start", "stop", "update"},
+    "5.0": {"create", "delete", "export", "get", "list", "startFlinkJob", "stopFlinkJob", "update"},
+}
 
 
 def test_the_page_is_made_of_the_code() -> None:
@@ -40,14 +44,23 @@ def test_a_template_field_is_a_parameter(kind: Any) -> None:
 
 
 def test_the_page_on_permissions_has_each_operator_and_only_actions_of_the_manual() -> None:
-    """In the table, in its order of operators; and in the policy all that the table names."""
+    """In the table; and in the policies, one of each version, all that the table names."""
     text = (DOCS / "permissions.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(Dli\w+)` \| ([^|]*) \|", text, re.MULTILINE)
     assert {name for name, _ in rows} == {kind.__name__ for kind in KINDS}
     words = {word for _, cell in rows for word in re.findall(r"`(\w+)`", cell)}
-    parameters = {"dli_conn_id", "is_cover", "selection", "source_conn_id", "trigger_savepoint"}
-    assert words - parameters == ACTIONS
-    assert set(re.findall(r'"dli:jobs:(\w+)"', text)) == ACTIONS
+    parameters = {"dli_conn_id", "is_cover", "selection", "source_conn_id", "stop_on_kill", "trigger_savepoint"}
+    assert words - parameters == ACTIONS["1.1"]
+    policies = [json.loads(code) for code in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+    of_dli = [policy for policy in policies if "dli:jobs:export" in policy["Statement"][0]["Action"]]
+    named = {
+        each["Version"]: {action.rpartition(":")[2] for action in each["Statement"][0]["Action"]}
+        for each in of_dli
+    }
+    assert named == ACTIONS
+    dags = re.findall(r"`(dli_\w+)`", text.partition("### Of each example DAG")[2].partition("\n## ")[0])
+    files = {path.stem for path in (DOCS.parent / "example_dags").glob("dli_*.py")}
+    assert files <= set(dags)
 
 
 def test_every_method_of_the_hook_is_documented() -> None:
