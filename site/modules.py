@@ -7,7 +7,7 @@ from pathlib import Path
 #: package -> title and modules, the package itself as a hyphen; docs/versions.md defines what is public
 PAGES = {
     "operators": ("Operators", "export verify jobs restore"),
-    "sensors": ("Sensors", "archives jobs"),
+    "sensors": ("Sensors", "dli"),
     "hooks": ("Hooks", "dli obs base"),
     "triggers": ("Triggers", "flink obs"),
     "client": (
@@ -19,7 +19,7 @@ PAGES = {
         "- archives jobs pages status definitions settings fields",
     ),
     "client.obs": ("OBS", "client objects reader responses"),
-    "archive": ("Archives", "- inspection report"),
+    "archive": ("Archives", "- report"),
     "": ("Exceptions and helpers", "exceptions retry_policy"),
     "links": ("Links", "dli"),
     "assets": ("Assets", "obs"),
