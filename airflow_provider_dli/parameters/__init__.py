@@ -38,10 +38,7 @@ NOT_GIVEN: Final = NotGiven.NOT_GIVEN
 
 
 def value_of(given: T | NotGiven) -> T | None:
-    """Return what an operator keeps of such a parameter: None where it is not given, which templates leave alone.
-
-    :param given: the argument
-    """
+    """Return what an operator keeps of such a parameter: None, which templates leave alone, if not given."""
     return None if given is NOT_GIVEN else given
 
 
@@ -50,15 +47,10 @@ def number_of(given: T) -> T | str:
 
     Airflow cannot write such a number into a DAG, and its error does not name the parameter. The check of the
     string does.
-
-    :param given: the argument
     """
     return str(given) if isinstance(given, float) and not isfinite(given) else given
 
 
 def names_of(**given: object) -> tuple[str, ...]:
-    """Return the names of the arguments that were given, whatever their values.
-
-    :param given: all arguments that may be omitted
-    """
+    """Return the names of the arguments that were given, whatever their values."""
     return tuple(name for name, value in given.items() if value is not NOT_GIVEN)

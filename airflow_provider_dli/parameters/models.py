@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.formatting import excerpt
-from airflow_provider_dli.parameters import NOT_GIVEN, types
+from airflow_provider_dli.parameters import types
 from airflow_provider_dli.parameters.types import Kind
 from airflow_provider_dli.parameters.values import Nothing, Refused, is_nothing, mapping
 
@@ -28,16 +28,15 @@ class Parameters(BaseModel):
     def from_operator(cls, operator: object) -> Self:
         """Return the parameters of an operator, or sensor, whose templates are rendered.
 
-        :param operator: its attributes have the names of the parameters; ``given`` names those that may be omitted
-            and were not, so that what rendered to None is not taken for omitted
+        Its ``given`` names those that may be omitted and were not: what rendered to None is not taken for omitted.
+
         :raises ConfigurationError: naming each parameter that cannot be used
         """
         given = getattr(operator, "given", ())
         values = {}
         for name, field in cls.model_fields.items():
             value = getattr(operator, name)
-            is_omitted = value is NOT_GIVEN or (value is None and name not in given)
-            if field.is_required() or not is_omitted:
+            if field.is_required() or value is not None or name in given:
                 values[name] = value
         return cls.read(values)
 
@@ -45,7 +44,6 @@ class Parameters(BaseModel):
     def read(cls, values: dict[str, Any]) -> Self:
         """Return the parameters.
 
-        :param values: by their names; without those that were omitted
         :raises ConfigurationError: naming each parameter that cannot be used
         """
         try:

@@ -260,12 +260,10 @@ ExportDirectory = Annotated[
     ObsLocation, Kind("directory", _PLACE, partial(_directory, reserve=_BATCH + ARCHIVE_NAME))
 ]
 ReportDirectory = Annotated[
-    ObsLocation | None,
-    Kind("optional directory", _PLACE, partial(_directory, reserve=_REPORT_NAME), *_AS_OMITTED),
+    ObsLocation | None, Kind("optional directory", _PLACE, partial(_directory, reserve=_REPORT_NAME), *_AS_OMITTED)
 ]
 StagingDirectory = Annotated[
-    ObsLocation | None,
-    Kind("optional directory", _PLACE, partial(_directory, reserve=_STAGED_NAME), *_AS_OMITTED),
+    ObsLocation | None, Kind("optional directory", _PLACE, partial(_directory, reserve=_STAGED_NAME), *_AS_OMITTED)
 ]
 SavepointDirectory = Annotated[
     ObsLocation | None, Kind("optional directory of savepoints", _PLACE, _directory, *_AS_OMITTED)
@@ -355,16 +353,9 @@ Seconds = Annotated[
     Kind("seconds", "give seconds, 0 or more and at most a hundred years, or a timedelta", _seconds),
 ]
 _ABOVE_0 = "give seconds above 0 and at most a hundred years, or a timedelta"
-PositiveSeconds = Annotated[
-    float,
-    Field(gt=0, le=_MAX_SECONDS, allow_inf_nan=False),
-    Kind("positive seconds", _ABOVE_0, _seconds),
-]
-MaxAge = Annotated[
-    float,
-    Field(gt=0, le=_MAX_SECONDS, allow_inf_nan=False),
-    Kind("age", f"{_ABOVE_0}; omit it for any age", _seconds),
-]
+_Positive = Annotated[float, Field(gt=0, le=_MAX_SECONDS, allow_inf_nan=False)]
+PositiveSeconds = Annotated[_Positive, Kind("positive seconds", _ABOVE_0, _seconds)]
+MaxAge = Annotated[_Positive, Kind("age", f"{_ABOVE_0}; omit it for any age", _seconds)]
 EmptyChoice = Annotated[IfEmpty, _one_of(IfEmpty)]
 LevelChoice = Annotated[Level, _one_of(Level)]
 SensorLevelChoice = Annotated[
@@ -478,8 +469,7 @@ JobType = Annotated[
     str | None, Kind("job type", f"give one of {', '.join(_JOB_TYPES)}", _job_type, _NO_FILTER, None)
 ]
 Statuses = Annotated[
-    tuple[str, ...],
-    Kind("statuses", "give a list, or a string with commas between", _statuses, _NO_FILTER, ()),
+    tuple[str, ...], Kind("statuses", "give a list, or a string with commas between", _statuses, _NO_FILTER, ())
 ]
 String = Annotated[
     str | None, Kind("string", "give one string", lambda value: _name(bare(value)), _NO_FILTER, None)
@@ -490,15 +480,8 @@ Tags = Annotated[
 ]
 Moment = Annotated[
     datetime | None,
-    Kind(
-        "time",
-        "give a datetime, or a string in ISO 8601 such as 2026-01-15T08:00Z",
-        _moment,
-        _NO_FILTER,
-        None,
-    ),
+    Kind("time", "give a datetime, or a string in ISO 8601 such as 2026-01-15T08:00Z", _moment, _NO_FILTER, None),
 ]
 Exclusions = Annotated[
-    tuple[int | str, ...],
-    Kind("ids or names", "give ids, or wildcards for names", _exclusions, _NO_FILTER, ()),
+    tuple[int | str, ...], Kind("ids or names", "give ids, or wildcards for names", _exclusions, _NO_FILTER, ())
 ]

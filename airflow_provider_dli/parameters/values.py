@@ -63,8 +63,6 @@ def is_nothing(value: object) -> bool:
     """Return whether a value rendered to nothing: None, ``'None'``, empty, only spaces, or undefined.
 
     A job or queue that is really named ``None`` cannot be distinguished from it.
-
-    :param value: a parameter, or a field of one
     """
     if isinstance(value, str):
         return value.strip() in {"", "None"}
@@ -76,7 +74,6 @@ def literal(text: str) -> object:
 
     A dataclass or named tuple, which is written as a call, becomes a mapping; times, sets and the like are read.
 
-    :param text: such as ``"['a', 'b']"``
     :raises Refused: if it is neither, or holds another call
     """
     try:
@@ -152,10 +149,7 @@ def _constant(value: object) -> ast.expr:
 
 
 def bare(value: object) -> object:
-    """Return a single value without what surrounds it in a string: spaces, or quotes of JSON or Python.
-
-    :param value: a parameter
-    """
+    """Return a single value without what surrounds it in a string: spaces, or quotes of JSON or Python."""
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -171,12 +165,9 @@ def bare(value: object) -> object:
 def leaves(value: object, split: Callable[[str], list[str]], *, written: bool = True) -> list[object]:
     """Return the single values in a list, flattened: strings that are lists, lists of lists, lazy sequences, sets.
 
-    Mappings, dataclasses and named tuples are rows: single values, as mappings. Sets are sorted, for their order
-    differs from process to process.
+    Plain strings are split. Mappings, dataclasses and named tuples are rows: single values, as mappings. Sets are
+    sorted, for their order differs from process to process.
 
-    :param value: a parameter
-    :param split: takes a plain string apart
-    :param written: whether a string may be a list that Python or JSON has written
     :raises Refused: if a string is like a list and cannot be read, or there is no end to it
     """
     found = list(islice(_walk(value, split, _MAX_DEPTH, written=written), _MAX_ITEMS + 1))
@@ -202,10 +193,7 @@ def _walk(value: object, split: Callable[[str], list[str]], depth: int, *, writt
 
 
 def as_row(value: object) -> Mapping[Any, Any] | None:
-    """Return a mapping, or what has fields as one; None for anything else.
-
-    :param value: a single value
-    """
+    """Return a mapping, or what has fields as one; None for anything else."""
     if isinstance(value, Mapping):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -229,7 +217,6 @@ def _iterated(value: object) -> Iterable[object] | None:
 def mapping(value: object) -> Mapping[Any, Any]:
     """Return a mapping, also one that Jinja or JSON has written.
 
-    :param value: a parameter
     :raises Refused: if it is none
     """
     found = literal(value) if isinstance(value, str) else value
@@ -240,10 +227,7 @@ def mapping(value: object) -> Mapping[Any, Any]:
 
 
 def whole_number(value: object) -> int | None:
-    """Return a whole number, also one that is written as text; None for anything else, a boolean too.
-
-    :param value: a single value
-    """
+    """Return a whole number, also one that is written as text; None for anything else, a boolean too."""
     if isinstance(value, str):
         text = value.strip()
         return int(text) if _WHOLE_NUMBER.fullmatch(text) else None

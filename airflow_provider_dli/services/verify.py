@@ -367,12 +367,7 @@ class Progress:
     """
 
     def __init__(
-        self,
-        log: Logger,
-        archives: int,
-        size: int,
-        interval: float,
-        clock: Callable[[], float] = time.monotonic,
+        self, log: Logger, archives: int, size: int, interval: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._log = log
         self._archives = archives
