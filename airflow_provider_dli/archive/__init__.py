@@ -91,7 +91,7 @@ def inspect(
         raise ValueError(f"level must be 'directory' or 'full', not {level!r}")
     limits = limits or Limits()
     found = Findings(limits.findings)
-    contents = Contents(limits, expect, found)
+    contents = Contents(limits, expect or Expectation(min_entries=0), found)
     reader.seek(0, 2)
     size = reader.tell()
     tail = Tail(reader, size)
@@ -135,7 +135,7 @@ def _read_all(
         digests["md5"] = hashlib.md5(usedforsecurity=False)
     stream = Stream(reader, tail.size, tuple(digests.values()))
     if directory and layout and "too-many-entries" not in found:
-        Walk(stream, directory, contents, found).run(layout)
+        Walk(stream, directory, layout, contents, found).run()
         # The directory that was read first must be the one that is in the file now.
         crc = 0
         for piece in stream.pieces(directory.start, tail.size):

@@ -52,22 +52,18 @@ DATES = re.compile(
 
 
 class Contents:
-    """Check contents as they are read, and in the end report what is missing.
+    """Check contents as they are read, and in the end report what is missing."""
 
-    :param expect: what must be in the archive, if anything is known of that.
-    """
-
-    def __init__(self, limits: Limits, expect: Expectation | None, found: Findings) -> None:
+    def __init__(self, limits: Limits, expect: Expectation, found: Findings) -> None:
         self._limit = limits.json_bytes
         self._found = found
-        self._search = Search(expect) if expect else None
+        self._search = Search(expect)
         self._unexamined: dict[str, tuple[int, str]] = {}
         self._examined = 0
 
     def begin(self, entries: tuple[Entry, ...]) -> None:
         """Search the names, which may make a search of contents needless."""
-        if self._search:
-            self._search.in_names(entries)
+        self._search.in_names(entries)
 
     def wants(self, entry: Entry) -> bool:
         """Return whether :meth:`check` is to have the content of this entry."""
@@ -75,7 +71,7 @@ class Contents:
 
     def tap(self, entry: Entry) -> Tap | Peek | None:
         """Return what is to have the content of this entry piece by piece; None if nothing is."""
-        if not self._search or not self._search.reads_contents:
+        if not self._search.reads_contents:
             return None
         if not is_json_name(entry.name):
             return Peek()
@@ -87,10 +83,10 @@ class Contents:
         :param data: all of it; may be None if it is not wanted.
         :param tap: what has read all of it, if anything.
         """
-        tap = tap or (self.tap(entry) if data is not None else None)
+        if tap is None and data is not None and (tap := self.tap(entry)):
+            tap(data)
         if isinstance(tap, Peek):
-            head = tap.head or data or b""
-            if head.startswith(MAGIC) and not entry.name.lower().endswith(ARCHIVES):
+            if tap.head.startswith(MAGIC) and not entry.name.lower().endswith(ARCHIVES):
                 self.skip(entry, NESTED)
             return
         if not is_json_name(entry.name):
@@ -98,7 +94,7 @@ class Contents:
         self._examined += 1
         try:
             if tap:
-                self._finish(tap, data)
+                self._finish(tap)
             elif data is None or entry.size > self._limit:
                 message = f"its {entry.size} bytes are intact but were not parsed, the limit is {self._limit}"
                 self._found.add("json-unchecked", message, offset=entry.offset, entry=entry.name)
@@ -113,21 +109,19 @@ class Contents:
             self.skip(entry, str(error))
 
     def _parse(self, data: bytes) -> None:
-        search = self._search
         try:
-            if search and search.reads_contents:
-                search.in_json(parse(data))
+            if self._search.reads_contents:
+                self._search.in_json(parse(data))
             elif not is_json(data):
                 parse(data)
         except UnreadableError:  # nested deeper than Python's parser goes: a stream goes deeper
-            self._finish(Tap(search.stream() if search else JsonStream(frozenset(), frozenset())), data)
-
-    def _finish(self, tap: Tap, data: bytes | None) -> None:
-        if tap.stream.is_new and data is not None:
+            tap = Tap(self._search.stream())
             tap(data)
+            self._finish(tap)
+
+    def _finish(self, tap: Tap) -> None:
         tap.finish()
-        if self._search:
-            self._search.discard(tap.stream.found)
+        self._search.discard(tap.stream.found)
 
     def skip(self, entry: Entry, reason: str) -> None:
         """Note that the content of an entry was not examined."""
@@ -135,12 +129,7 @@ class Contents:
         self._unexamined[reason] = (count + 1, first)
 
     def finish(self, entries: tuple[Entry, ...], *, full: bool) -> None:
-        """Report what was not found.
-
-        :param full: whether contents were read.
-        """
-        if not self._search:
-            return
+        """Report what was not found; ``full`` is whether contents were read."""
         if full and self._search.reads_contents:
             self._note_unread(entries)
         if UNSEEN.intersection(self._found.codes):
@@ -185,10 +174,7 @@ def _counted(reason: str, count: int, first: str) -> str:
 
 
 class Tap:
-    """Read a large ``*.json`` while its content is checked; a problem of the JSON waits for the end of that.
-
-    :param stream: what reads.
-    """
+    """Read a large ``*.json`` while its content is checked; a problem of the JSON waits for the end of that."""
 
     def __init__(self, stream: JsonStream) -> None:
         self.stream = stream
@@ -203,11 +189,7 @@ class Tap:
             self.problem = error
 
     def finish(self) -> None:
-        """Read the end.
-
-        :raises JsonError: if it is not JSON.
-        :raises UnreadableError: if it exceeds what can be read.
-        """
+        """Read the end; raise the problem, if there is one."""
         if self.problem:
             raise self.problem
         self.stream.finish()

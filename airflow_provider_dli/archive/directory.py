@@ -185,12 +185,9 @@ def _compare(plain: End, zip64: End, found: Findings) -> None:
 
 
 class Directory(NamedTuple):
-    """The entries, and the bytes they come from.
+    """The entries in the directory's order, and the bytes they come from; all places are from the file's start.
 
-    :param entries: in the directory's order, with offsets from the start of the file.
-    :param start: of the directory, in bytes from the start of the file.
-    :param data: the end of the file, the directory included.
-    :param origin: where ``data`` begins in the file.
+    ``data`` is the end of the file, the directory included, and begins in it at ``origin``.
     """
 
     entries: tuple[Entry, ...]
@@ -200,10 +197,7 @@ class Directory(NamedTuple):
 
 
 def read_directory(tail: Tail, end: End, limits: Limits, found: Findings) -> Directory | None:
-    """Read the whole directory; None if it cannot be found or is too large to be read.
-
-    :param end: what the end record has of it.
-    """
+    """Read the whole directory; None if it cannot be found or is too large to be read."""
     start = _locate(tail, end, limits.directory_bytes, found)
     if start is None:
         return None
@@ -247,9 +241,7 @@ def _locate(tail: Tail, end: End, limit: int, found: Findings) -> int | None:
 def _parse(tail: Tail, start: int, stop: int, most: int, found: Findings) -> list[Entry]:
     """Make entries of the headers in ``[start, stop)``, and report what each header gives away by itself.
 
-    Runs once for each of perhaps 500 000 entries: kept short.
-
-    :param most: stop after one entry more than this.
+    Runs once for each of perhaps 500 000 entries: kept short. Stops after one entry more than ``most``.
     """
     entries: list[Entry] = []
     data, origin, good = tail.data, tail.start, set[bytes]()
@@ -373,21 +365,14 @@ def _rebase(entries: list[Entry], shift: int, end: End, found: Findings) -> list
 
 
 class Layout(NamedTuple):
-    """What to read of the entries.
-
-    :param order: the entries by offset; none that shares bytes with an earlier one.
-    :param barred: header offsets of entries that must not be inflated.
-    """
+    """The entries by offset, none that shares bytes with an earlier one, and headers of those not to inflate."""
 
     order: list[Entry]
     barred: frozenset[int]
 
 
 def lay_out(directory: Directory, size: int, limits: Limits, found: Findings) -> Layout:
-    """Order the entries and check their places and sizes, before a byte of them is inflated.
-
-    :param size: of the file, in bytes.
-    """
+    """Order the entries and check their places and sizes, before a byte of them is inflated."""
     order: list[Entry] = []
     floor, name_size = 0, struct.Struct("<H").unpack_from
     for entry in sorted(directory.entries, key=attrgetter("offset")):
@@ -429,10 +414,8 @@ def _barred(entries: tuple[Entry, ...], size: int, limits: Limits, found: Findin
 
 def _is_too_large(entry: Entry, limits: Limits, found: Findings) -> bool:
     if entry.size > limits.entry_bytes:
-        code, message = (
-            "entry-too-large",
-            f"its uncompressed data is {entry.size} bytes, the limit is {limits.entry_bytes}",
-        )
+        code = "entry-too-large"
+        message = f"its uncompressed data is {entry.size} bytes, the limit is {limits.entry_bytes}"
     elif entry.size > max(limits.ratio_floor, limits.ratio * entry.compressed_size):
         code, message = "suspicious-ratio", f"{entry.compressed_size} compressed bytes become {entry.size}"
     else:

@@ -10,7 +10,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import chain
+from itertools import islice
 
 from airflow_provider_dli.archive.contents import BARRED, Contents, is_json_name
 from airflow_provider_dli.archive.directory import END_SIGNATURE, LOCAL_SIZE, Directory, Layout
@@ -57,28 +57,26 @@ GAP_OVERLAP = 3  # a signature less one byte
 
 
 class Walk:
-    """Read the entries in the order of their bytes.
+    """Read the entries in the order of their bytes, and give their content to ``contents``."""
 
-    :param stream: the file from its first byte on.
-    :param contents: gets the content of entries that it wants.
-    """
-
-    def __init__(self, stream: Stream, directory: Directory, contents: Contents, found: Findings) -> None:
+    def __init__(
+        self, stream: Stream, directory: Directory, layout: Layout, contents: Contents, found: Findings
+    ) -> None:
         self._stream = stream
-        self._directory = directory
+        self._start = directory.start
         self._data = directory.data
         self._origin = directory.origin
+        self._layout = layout
         self._contents = contents
         self._found = found
-        self._barred: frozenset[int] = frozenset()
 
-    def run(self, layout: Layout) -> None:
+    def run(self) -> None:
         """Check every entry, and every byte up to the directory."""
-        start, self._barred = self._directory.start, layout.barred
-        limits = chain((entry.offset for entry in layout.order[1:]), (start,))
-        check_gap(self._stream, 0, layout.order[0].offset if layout.order else start, self._found, report=False)
-        for entry, limit in zip(layout.order, limits, strict=False):
-            fit = entry.header not in self._barred and is_readable(entry)
+        order, barred = self._layout
+        limits = [*(entry.offset for entry in order), self._start]
+        check_gap(self._stream, 0, limits[0], self._found, report=False)
+        for entry, limit in zip(order, islice(limits, 1, None), strict=True):
+            fit = entry.header not in barred and is_readable(entry)
             content = self._check_quickly(entry, limit) if fit else None
             if content is None:
                 self._check_carefully(entry, limit, fit=fit)
@@ -137,10 +135,7 @@ class Walk:
         )
 
     def _check_carefully(self, entry: Entry, limit: int, *, fit: bool) -> None:
-        """Report all that is wrong with an entry.
-
-        :param fit: whether its content can and may be read.
-        """
+        """Report all that is wrong with an entry; ``fit`` is whether its content can and may be read."""
         head = self._stream.window(entry.offset, min(limit - entry.offset, LONGEST))
         central = self._central(entry)
         length = compare_headers(head, entry, central, self._found)
@@ -156,7 +151,7 @@ class Walk:
             end = limit
         if fit:
             self._read(entry, start, end)
-        elif entry.header in self._barred and is_json_name(entry.name):
+        elif entry.header in self._layout.barred and is_json_name(entry.name):
             self._contents.skip(entry, BARRED)
         # From the end of the data to the next entry there is a data descriptor or nothing.
         if (entry.flags | head[6]) & DESCRIPTOR:
@@ -171,8 +166,9 @@ class Walk:
         return self._data[at : at + CENTRAL_HEADER.size + name_size + extra_size]
 
     def _read(self, entry: Entry, start: int, end: int) -> None:
-        keep, tap = self._contents.wants(entry), self._contents.tap(entry)
-        problems, data = read_content(self._stream.pieces(start, end), entry, keep=keep, tap=tap)
+        tap = self._contents.tap(entry)
+        pieces = self._stream.pieces(start, end)
+        problems, data = read_content(pieces, entry, keep=self._contents.wants(entry), tap=tap)
         for code, message in problems:
             self._found.add(code, message, offset=start, entry=entry.name)
         if not problems:
@@ -185,12 +181,7 @@ def is_readable(entry: Entry) -> bool:
 
 
 def compare_headers(head: bytes, entry: Entry, central: bytes, found: Findings) -> int | None:
-    """Compare a local header with the directory's.
-
-    :param head: the file from the entry's offset on, long enough for the header.
-    :param central: the entry's directory header, up to and with the extra field.
-    :returns: how long the local header is; None if there is none.
-    """
+    """Compare the local header that ``head`` begins with and the directory's; return its length, if it is one."""
     if len(head) < HEADER.size or head[:4] != SIGNATURE:
         found.add("bad-local-header", "no local header begins here", offset=entry.offset, entry=entry.name)
         return None
@@ -207,10 +198,8 @@ def _differing_fields(head: bytes, entry: Entry, central: bytes) -> Iterator[tup
     name = head[HEADER.size :][:name_size]
     (central_when,) = struct.unpack_from("<I", central, 12)
     if name != _name(central):
-        yield (
-            "name-mismatch",
-            f"its name in the local header is '{escape(name.decode('utf-8', 'backslashreplace'))}'",
-        )
+        shown = escape(name.decode("utf-8", "backslashreplace"))
+        yield "name-mismatch", f"its name in the local header is '{shown}'"
     if flags != entry.flags:
         # 7-Zip loses a stored entry whose first two differ, unless it is the first entry.
         hints = STORED_HINTS if entry.method == STORED and entry.offset else HINTS
@@ -274,10 +263,8 @@ def read_content(
 ) -> tuple[list[tuple[str, str]], bytes | None]:
     """Inflate an entry in bounded memory and compare it with its CRC-32 and size.
 
-    :param pieces: its data in the file.
-    :param keep: whether the content is wanted.
-    :param tap: gets it piece by piece, before it is known to be intact.
-    :returns: code and message of each problem, and the content if it is wanted and there is none.
+    :param tap: gets the content piece by piece, before it is known to be intact.
+    :returns: code and message of each problem, and the content if it is to be kept and there is none.
     """
     crc = size = 0
     kept: list[bytes] = []
@@ -333,9 +320,7 @@ def _inflate(pieces: Iterator[memoryview], problems: list[tuple[str, str]]) -> I
 def descriptor_length(gap: bytes, size: int, entry: Entry, head: bytes, found: Findings) -> int:
     """Check the data descriptor and return how many bytes of the gap behind the entry it takes.
 
-    :param gap: the first 24 bytes of it.
-    :param size: of the whole gap, in bytes.
-    :param head: the local header.
+    ``gap`` has the first 24 bytes of it, ``size`` is that of all of it.
     """
     at = entry.offset
     if not size:
@@ -363,10 +348,7 @@ def _descriptors(entry: Entry) -> list[bytes]:
 
 
 def check_gap(stream: Stream, start: int, end: int, found: Findings, *, report: bool = True) -> None:
-    """Report bytes between the entries, and known signatures in them.
-
-    :param report: whether to report the bytes themselves; signatures in them are always reported.
-    """
+    """Report bytes between the entries, unless they are reported elsewhere, and known signatures in them."""
     if start < end and report:
         found.add("hidden-data", f"{end - start} bytes belong to no entry", offset=start)
     last = b""

@@ -66,12 +66,7 @@ class Kind(NamedTuple):
 
 
 def check_kind(kind: Kind, name: str, size: int, at: int, found: Findings) -> bool:
-    """Report what is wrong with an entry of this kind; return whether nothing is, whatever its name and size.
-
-    :param name: of the entry.
-    :param size: of its content.
-    :param at: where its directory header is.
-    """
+    """Report what is wrong with an entry of this kind; return whether nothing is, whatever its name and size."""
     problems = list(_problems(kind))
     # Of a directory no reader minds the type; of what has no content only its being a file is lost.
     ignored = OF_FILES if name.endswith("/") else ()
@@ -126,10 +121,7 @@ PATH_HEADER = struct.Struct("<BI")
 
 
 class ExtraError(ValueError):
-    """An extra field that cannot be right.
-
-    :param code: of the finding.
-    """
+    """An extra field that cannot be right; ``code`` is that of the finding."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -186,11 +178,8 @@ def resolve_zip64(plain: tuple[int, ...], extra: bytes) -> tuple[tuple[int, ...]
 
 
 def zip64_length_and_disk(extra: bytes) -> tuple[int, int | None]:
-    """Return the length of a ZIP64 field, 0 if there is none, and the number of the volume that may end it.
-
-    :param extra: may be damaged, which is reported elsewhere.
-    """
-    with suppress(ExtraError):
+    """Return the length of a ZIP64 field, 0 if there is none, and the number of the volume that may end it."""
+    with suppress(ExtraError):  # which is reported elsewhere
         found = _zip64(extra)
         has_disk = len(found) % 8 == DISK.size
         return len(found), int(DISK.unpack_from(found, len(found) - DISK.size)[0]) if has_disk else None
@@ -205,9 +194,8 @@ def _zip64(extra: bytes) -> bytes:
 
 
 def unicode_path(extra: bytes, name: bytes) -> bytes | None:
-    """Return the name of a Unicode Path field that is meant for this ``name``; None if there is none.
+    """Return the name of a Unicode Path field; None if there is none, or it was made for another ``name``.
 
-    :param name: as the header has it; a field made for another name is void by its CRC.
     :raises ExtraError: if the extra field is damaged or has two of them.
     """
     found = [data for kind, data in _extra_fields(extra) if kind == UNICODE_PATH]
@@ -219,11 +207,7 @@ def unicode_path(extra: bytes, name: bytes) -> bytes | None:
 
 
 def odd_type(extra: bytes) -> tuple[str, str] | None:
-    """Return the finding for a field of libarchive by which bsdtar makes something else than a file of an entry.
-
-    :param extra: not damaged.
-    :returns: code and message.
-    """
+    """Return code and message for a field of libarchive by which bsdtar makes anything but a file of an entry."""
     for kind, data in _extra_fields(extra):
         host, attributes = _libarchive(data) if kind == LIBARCHIVE else (None, 0)
         mode = attributes >> 16 & 0xF000 if host in (None, UNIX) else 0
@@ -279,10 +263,7 @@ def check_names(entries: Sequence[Entry], found: Findings) -> None:
 
 
 def check_name(name: str, at: int, found: Findings) -> None:
-    """Check one name by itself.
-
-    :param at: where its directory header is.
-    """
+    """Check one name by itself."""
     for code, message in _complaints(name):
         found.add(code, message, offset=at, entry=name)
 
@@ -402,10 +383,7 @@ def _file_above(name: str, names: set[str]) -> str | None:
 
 
 def readings(entry: Entry) -> list[str]:
-    """Return what a name may be: without a flag also UTF-8 or Chinese (GBK), as many writers leave it.
-
-    :returns: empty where the name has no flag and is neither.
-    """
+    """Return what a name may be: without a flag UTF-8 or Chinese (GBK), as many writers leave it, or neither."""
     if entry.flags & UTF8 or entry.name.isascii():
         return [entry.name]
     try:

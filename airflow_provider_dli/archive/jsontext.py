@@ -111,11 +111,6 @@ class JsonStream:
         self._expect = VALUE
         self._names_job = False
 
-    @property
-    def is_new(self) -> bool:
-        """Whether it has read nothing yet."""
-        return self._decoder is None and not self._head
-
     def feed(self, data: bytes, *, final: bool = False) -> None:
         """Read the next piece.
 

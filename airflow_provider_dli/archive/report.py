@@ -102,10 +102,7 @@ class Finding(NamedTuple):
 
 
 class Findings:
-    """Collect findings; of one code the first ones are kept and the rest counted, so that memory stays bounded.
-
-    :param limit: how many to keep of each code.
-    """
+    """Collect findings; of one code ``limit`` are kept and the rest counted, so that memory stays bounded."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -152,13 +149,10 @@ def escape(name: str) -> str:
 
 
 def severity(code: str) -> Severity:
-    """Return the severity of a code.
-
-    :param code: a key of :data:`ERRORS` or :data:`WARNINGS`; any other is a :class:`KeyError`.
-    """
+    """Return the severity of a code; an unknown one is a mistake in this package, and a :class:`KeyError`."""
     if code in ERRORS:
         return "error"
-    WARNINGS[code]  # an unknown code is a mistake in this package
+    WARNINGS[code]
     return "warning"
 
 

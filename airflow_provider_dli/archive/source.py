@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
@@ -38,8 +38,7 @@ class Digest(Protocol):
 class Tail:
     """The end of the file in memory, extended downwards if the directory begins earlier.
 
-    :param reader: the file.
-    :param size: of the file, in bytes; corrected if the reader returned fewer.
+    ``size`` is that of the file, corrected if the reader returned fewer bytes.
     """
 
     def __init__(self, reader: Reader, size: int) -> None:
@@ -77,18 +76,19 @@ def _read_range(reader: Reader, start: int, end: int) -> bytes:
 class Stream:
     """One pass from byte 0 to the end, in large blocks, each hashed once it is read; never backwards.
 
-    :param reader: is set to 0 once, then only read.
-    :param size: how many bytes to read.
-    :param digests: get every byte.
-
     ``buffer`` is the part of the file in memory: the newest block, or, if a range began in the block before,
     just that range. So nothing is copied that does not have to be.
+
+    Each block is hashed in a thread while the next is read and inflated; :mod:`hashlib` lets other threads run. So
+    with a second core an inspection takes as long as inflating does. Never more than one block waits.
     """
 
     def __init__(self, reader: Reader, size: int, digests: tuple[Digest, ...]) -> None:
         reader.seek(0)
         self._reader = reader
-        self._hashing = Hashing(digests, size)
+        self._digests = digests
+        self._pool = ThreadPoolExecutor(1, "archive-hashing") if digests and size >= WORTH_A_THREAD else None
+        self._pending: Future[None] | None = None
         self._left = size
         self.buffer = self._newest = b""
         self._start = self._newest_start = 0  # of both in the file
@@ -108,8 +108,7 @@ class Stream:
         """Yield ``[start, end)`` in pieces of at most 64 KiB, without copying them."""
         while start < end:
             low = self.hold(start, 1)
-            piece = memoryview(self.buffer)[low : low + min(PIECE, end - start)]
-            if not piece:
+            if not (piece := memoryview(self.buffer)[low : low + min(PIECE, end - start)]):
                 return
             yield piece
             start += len(piece)
@@ -118,7 +117,9 @@ class Stream:
         """Read what is left, only to hash it; return how many bytes there were."""
         while self._read_block():
             pass
-        self._hashing.finish()
+        self._wait_for_hashes()
+        if self._pool:
+            self._pool.shutdown()
         return self._newest_start
 
     def _forward(self, start: int, length: int) -> None:
@@ -144,44 +145,17 @@ class Stream:
         self._newest_start += len(self._newest)
         self._newest = self._reader.read(min(BLOCK, self._left)) if self._left else b""
         self._left -= len(self._newest) or self._left  # nothing is the end, even if it comes early
-        self._hashing.update(self._newest)
+        if self._pool is None:
+            self._hash(self._newest)
+        else:
+            self._wait_for_hashes()
+            self._pending = self._pool.submit(self._hash, self._newest)
         return self._newest
 
-
-class Hashing:
-    """Hash one block in a thread while the next is read and inflated; :mod:`hashlib` lets other threads run.
-
-    So with a second core an inspection takes as long as inflating does. Never more than one block waits.
-
-    :param digests: get every byte.
-    :param size: of the file.
-    """
-
-    def __init__(self, digests: Sequence[Digest], size: int) -> None:
-        self._digests = digests
-        self._pool = ThreadPoolExecutor(1, "archive-hashing") if digests and size >= WORTH_A_THREAD else None
-        self._pending: Future[None] | None = None
-
-    def update(self, block: bytes) -> None:
-        """Add the next block."""
-        if self._pool is None:
-            self._add(block)
-            return
-        self._wait()
-        self._pending = self._pool.submit(self._add, block)
-
-    def finish(self) -> None:
-        """Wait until every block is in the digests."""
-        self._wait()
-        if self._pool:
-            self._pool.shutdown()
-            self._pool = None
-
-    def _wait(self) -> None:
+    def _wait_for_hashes(self) -> None:
         if self._pending:
             self._pending.result()
-            self._pending = None
 
-    def _add(self, block: bytes) -> None:
+    def _hash(self, block: bytes) -> None:
         for digest in self._digests:
             digest.update(block)
