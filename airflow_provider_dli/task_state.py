@@ -1,13 +1,22 @@
-"""What a task instance keeps over its attempts, in Airflow's task state store (Airflow 3.3 and later)."""
+"""What a task instance keeps over its attempts, in Airflow's task state store (Airflow 3.3 and later).
+
+Plain JSON: :class:`TaskState`, one value; :class:`RequestLog`, numbered records; :class:`ExportRequests` and
+:class:`JobRequests`, what the records of an export and of an action of jobs mean.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from airflow_provider_dli.client.locations import ObsLocation, parse_directory
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_dli.client.flink.status import JobSnapshot
 
@@ -16,6 +25,10 @@ _MAX_AGE = timedelta(hours=24)
 _SINCE = "since"
 #: jobs of a record; a record is written again for each of its jobs, so the bytes grow with the number of jobs
 _JOBS_PER_RECORD = 20
+#: states of an export request: its outcome is unknown; its archives are known; it did nothing; it was reported
+_OPEN, _DONE, _VOID, _REPORTED = "open", "done", "void", "reported"
+#: names of a listing that are recorded in full; of a longer one only short hashes are
+_FULL_NAMES = 1000
 
 
 class TaskState:
@@ -136,6 +149,157 @@ class RequestLog:
                 self._store.delete(name)
 
 
+def _is_recent(since: object) -> bool:
+    return isinstance(since, str) and datetime.fromisoformat(since) > datetime.now(UTC) - _MAX_AGE
+
+
+class ExportRequests:
+    """The export requests of a task instance over its attempts, whatever their batch and directory.
+
+    A record ends when the outcome of its own request is known or was reported; the outcome of another request ends
+    none.
+    """
+
+    def __init__(self, log: RequestLog) -> None:
+        self.log = log
+        self._requests = [
+            _export_request(number, each) for number, each in enumerate(log.records) if "state" in each
+        ]
+
+    @property
+    def selected(self) -> list[int] | None:
+        """The ids that an earlier attempt selected within the last day; None if none did."""
+        found = [record["selected"] for record in self.log.records if "selected" in record]
+        return list(found[-1]) if found and self.log.is_recent else None
+
+    def select(self, job_ids: Sequence[int]) -> None:
+        """Record which jobs are selected: a later attempt continues with the same."""
+        self.log.add({"selected": list(job_ids)})
+
+    @property
+    def superseded(self) -> list[str]:
+        """The archives of an earlier attempt that exported everything.
+
+        Either the task was cleared, or its process was killed before Airflow knew that it had succeeded: nobody
+        can know which. So the jobs are exported again, and these archives are reported.
+        """
+        return list(self.log.head.get("superseded", []))
+
+    def open(self) -> list[ExportRequest]:
+        """Return the requests whose outcome is not known, oldest first."""
+        return [each for each in self._requests if each.state == _OPEN]
+
+    def open_for(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> list[ExportRequest]:
+        """Return those of them that are for these jobs and this directory."""
+        return [each for each in self.open() if each.is_for(directory, job_ids)]
+
+    def finished(self) -> list[ExportRequest]:
+        """Return the requests whose archives are known, oldest first."""
+        return [each for each in self._requests if each.state == _DONE]
+
+    def archives_of(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> list[str]:
+        """Return the archives that these jobs were exported to within the last day; empty if they were not."""
+        found = [each.archives for each in self.finished() if each.is_for(directory, job_ids)]
+        return found[-1] if found and self.log.is_recent else []
+
+    def known_archives(self) -> set[str]:
+        """Return all archives that are known to be of some request, or were reported."""
+        return {archive for each in self._requests for archive in each.archives}
+
+    def begin(
+        self, directory: ObsLocation, job_ids: tuple[int, ...] | None, before: Sequence[str] | None
+    ) -> ExportRequest:
+        """Record that a request is about to be sent, with the names of the archives in its directory.
+
+        :param before: those names; None if they cannot be listed
+        """
+        if before is not None and len(before) > _FULL_NAMES:
+            before = list(map(_hash, before))
+        jobs = None if job_ids is None else list(job_ids)
+        record = {"dir": str(directory), "jobs": jobs, "before": before, "state": _OPEN}
+        request = _export_request(self.log.add(record), record)
+        self._requests.append(request)
+        return request
+
+    def cancel(self, request: ExportRequest) -> None:
+        """Record that a request surely did nothing."""
+        self._end(request, _VOID)
+
+    def finish(self, request: ExportRequest, archives: Sequence[str]) -> None:
+        """Record the archives that a request made."""
+        self._end(request, _DONE, archives)
+
+    def report(self, request: ExportRequest, archives: Sequence[str]) -> None:
+        """Record that a request was reported, and the archives that may be its own."""
+        self._end(request, _REPORTED, archives)
+
+    def _end(self, request: ExportRequest, state: str, archives: Sequence[str] = ()) -> None:
+        request.state, request.archives = state, list(archives)
+        record = self.log.records[request.number]
+        record.pop("before", None)
+        record |= {"state": state, "archives": request.archives}
+        self.log.update(request.number)
+
+    def end_attempt(self, archives: Sequence[str], *, is_complete: bool) -> None:
+        """Keep only what is of use to a later attempt.
+
+        :param archives: the archives that the task returns
+        :param is_complete: whether everything was exported: then a later run of the task exports everything again,
+            and knows of these archives. Open requests stay: their archives may yet appear
+        """
+        records = self.log.records
+        if is_complete:
+            self.log.restart([records[each.number] for each in self.open()], superseded=sorted(archives))
+        elif not self.superseded and all(record.get("state") == _VOID for record in records):
+            self.log.clear()
+
+
+@dataclass(slots=True)
+class ExportRequest:
+    """One request for an export.
+
+    :param number: of its record
+    :param directory: where its archive goes
+    :param job_ids: the requested jobs; None for all of the project
+    :param before: the archives that were there before it was sent, by name or hash; None if that is not known
+    :param state: of its outcome
+    :param archives: its own, or those that may be and were reported
+    """
+
+    number: int
+    directory: ObsLocation
+    job_ids: tuple[int, ...] | None
+    before: frozenset[str] | None
+    state: str
+    archives: list[str]
+
+    def is_for(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> bool:
+        """Return whether it is for these jobs and this directory."""
+        return self.directory == directory and self.job_ids == job_ids
+
+    def is_new(self, archive: str) -> bool:
+        """Return whether an archive, ``bucket/key``, was not in the directory before this request."""
+        name = archive.removeprefix(f"{self.directory}/")
+        return not self.before or not {name, _hash(name)} & self.before
+
+
+def _export_request(number: int, record: Mapping[str, Any]) -> ExportRequest:
+    jobs, before = record["jobs"], record.get("before")
+    return ExportRequest(
+        number,
+        parse_directory("dir", record["dir"]),
+        None if jobs is None else tuple(jobs),
+        None if before is None else frozenset(before),
+        record["state"],
+        list(record.get("archives", [])),
+    )
+
+
+def _hash(name: str) -> str:
+    # Never a name of an archive: those end in ".zip".
+    return urlsafe_b64encode(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:6]).decode()
+
+
 class JobRequests:
     """The requests of a task for jobs, over its attempts, each with the job's snapshot from before.
 
@@ -163,25 +327,15 @@ class JobRequests:
         return set(self._places)
 
     def baseline(self, job_id: int) -> JobSnapshot | None:
-        """Return the snapshot of a job from before its request; None if it was not requested.
-
-        :param job_id: its id
-        """
+        """Return the snapshot of a job from before its request; None if it was not requested."""
         return self._entry(job_id)[0] if job_id in self._places else None
 
     def lost(self, job_id: int) -> int:
-        """Return the number of requests for a job that have no known outcome.
-
-        :param job_id: its id
-        """
+        """Return the number of requests for a job that have no known outcome."""
         return self._entry(job_id)[1] if job_id in self._places else 0
 
     def open(self, job_id: int, snapshot: JobSnapshot) -> JobSnapshot:
-        """Record that a request is about to be sent; return the snapshot to compare its outcome with.
-
-        :param job_id: its id
-        :param snapshot: of the job as it is
-        """
+        """Record that a request is about to be sent; return the snapshot to compare its outcome with."""
         if job_id in self._places:
             self._entry(job_id)[1] += 1
         else:
@@ -194,18 +348,12 @@ class JobRequests:
         return self._entry(job_id)[0]  # type: ignore[no-any-return]  # as it was recorded
 
     def confirm(self, job_id: int) -> None:
-        """Record that the last request was accepted; written with the next one.
-
-        :param job_id: its id
-        """
+        """Record that the last request was accepted; written with the next one."""
         entry = self._entry(job_id)
         entry[1:] = [entry[1] - 1, True]
 
     def cancel(self, job_id: int) -> None:
-        """Record that the last request surely had no effect.
-
-        :param job_id: its id
-        """
+        """Record that the last request surely had no effect."""
         entry, number = self._entry(job_id), self._places[job_id]
         entry[1] -= 1
         if entry[1:] == [0, False]:
@@ -213,18 +361,10 @@ class JobRequests:
         self._log.update(number)
 
     def replace(self, job_id: int, snapshot: JobSnapshot) -> None:
-        """Record what a later poll may no longer show.
-
-        :param job_id: its id
-        :param snapshot: from before the request, with that
-        """
+        """Record what a later poll may no longer show, in the snapshot from before the request."""
         self._entry(job_id)[0] = snapshot
         self._log.update(self._places[job_id])
 
     def _entry(self, job_id: int) -> list[Any]:
         """Return the entry of a job: its snapshot, how many requests are open, and whether one was accepted."""
         return self._log.records[self._places[job_id]]["jobs"][str(job_id)]  # type: ignore[no-any-return]  # likewise
-
-
-def _is_recent(since: object) -> bool:
-    return isinstance(since, str) and datetime.fromisoformat(since) > datetime.now(UTC) - _MAX_AGE

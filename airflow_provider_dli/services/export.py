@@ -5,11 +5,11 @@ A batch is one request. DLI has no idempotency token for it: two requests make t
 response is lost, or whose task was killed, is reconciled before it is sent again:
 
 1. :meth:`_Exporter._send` lists the directory, and records the request with that listing in the task state
-   (``ExportRequests`` in ``export_recovery``, ``RequestLog`` in ``task_state``). Only then it sends the request.
+   (``ExportRequests`` in ``task_state``). Only then it sends the request.
 2. If the response is lost, ``call_with_reconciliation`` in ``reconcile`` calls ``ExportRecovery.reconcile`` in
    ``export_recovery``. That polls OBS for an archive that is not in the listing.
-3. If exactly one appears and only this request can have made it (``directory_writers``), it is the result. If none
-   appears the request is sent again. Anything else fails the task, with a message that names the archives.
+3. If exactly one appears and only this request can have made it, it is the result. If none appears the request is
+   sent again. Anything else fails the task, with a message that names the archives.
 4. The next attempt of the task finds the record of the request, and ``ExportRecovery.resume`` polls OBS first.
 """
 
@@ -32,21 +32,18 @@ from airflow_provider_dli.exceptions import (
     without_numbers,
     worst,
 )
-from airflow_provider_dli.formatting import format_duration, pluralize
+from airflow_provider_dli.formatting import format_duration, format_ids, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.lineage import Lineage, jobs_dataset, obs_dataset
 from airflow_provider_dli.parameters.models import ExportParameters
-from airflow_provider_dli.services.export_recovery import ExportRecovery, ExportRequests
+from airflow_provider_dli.services.export_recovery import ExportRecovery
 from airflow_provider_dli.services.reconcile import call_with_reconciliation
 from airflow_provider_dli.services.selection import select_jobs
-from airflow_provider_dli.task_state import RequestLog
+from airflow_provider_dli.task_state import ExportRequests, RequestLog
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.locations import ObsLocation
-
-#: how many ids a line of the log, or of a message, has
-_LOGGED_IDS, _MESSAGE_IDS = 12, 10
 
 
 def prepare(operator: object) -> tuple[ExportParameters, DliHook, ObsHook]:
@@ -104,9 +101,9 @@ def _archives_of_earlier_attempts(obs_dir: ObsLocation, requests: ExportRequests
         )
     elsewhere = [
         archive
-        for directory, archives in requests.completed()
-        if directory != obs_dir and not str(directory).startswith(f"{obs_dir}/batch-")
-        for archive in archives
+        for request in requests.finished()
+        if request.directory != obs_dir and not str(request.directory).startswith(f"{obs_dir}/batch-")
+        for archive in request.archives
     ]
     if elsewhere:
         log.warning("An earlier attempt exported to another directory: %s.", ", ".join(elsewhere))
@@ -134,7 +131,7 @@ def _log_start(dli: DliHook, ids: Sequence[int] | None, batches: int, log: Logge
     jobs = "all Flink jobs" if ids is None else pluralize(len(ids), "Flink job")
     split = f", in {pluralize(batches, 'batch', 'batches')}" if batches > 1 else ""
     log.info("Exporting %s of project %s in %s%s.", jobs, dli.project_id, dli.account.region, split)
-    listed = f": {_listed(ids, _LOGGED_IDS)}" if ids else ""
+    listed = f": {format_ids(ids)}" if ids else ""
     log.info("  by connection %s%s", dli.dli_conn_id, listed)
 
 
@@ -383,11 +380,7 @@ def raise_for_failures(result: ExportResult, options: ExportParameters, log: Log
 def _jobs_of(batches: Sequence[Batch]) -> str:
     ids = [job_id for batch in batches for job_id in batch.failed]
     several = f" ({len(batches):,} batches)" if len(batches) > 1 else ""
-    return f"jobs {_listed(ids, _MESSAGE_IDS)}{several}"
-
-
-def _listed(ids: Sequence[int], limit: int) -> str:
-    return f"{', '.join(map(str, ids[:limit]))}{' …' if len(ids) > limit else ''}"
+    return f"jobs {format_ids(ids)}{several}"
 
 
 def lineage_of(result: ExportResult, dli: DliHook) -> Lineage:

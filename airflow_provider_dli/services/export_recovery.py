@@ -1,44 +1,43 @@
 """Find the archive of an export whose response was lost.
 
 DLI's exports have no idempotency token, and the clocks of workers differ. So a listing decides: each request is
-recorded with the archives that were in its directory before it was sent (:class:`ExportRequests`), and an archive
-that is not in that listing is *new*. While the outcome of a request is unknown, :class:`ExportRecovery` polls its
-directory:
+recorded (``ExportRequests`` in ``task_state``) with the archives that were in its directory before it was sent. An
+archive that is not in that listing is *new*. While the outcome of a request is unknown, :class:`ExportRecovery`
+polls its directory:
 
 - exactly one new archive, and certainly made by this request: it is the result;
 - no new archive: the caller sends the request again;
 - anything else: the task fails, with a message that names the archives.
 
-It is certain if nobody else writes to the directory (:mod:`~airflow_provider_dli.services.directory_writers`), or
-if the archive holds exactly the requested jobs and no other task of the DAG may export the same ones.
+It is certain if nobody else writes to the directory (:func:`is_exclusive`), or if the archive holds exactly the
+requested jobs and no other task of the DAG may export the same ones.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 import time
 import zipfile
 import zlib
-from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import permutations
 from logging import Logger
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.client.errors import AuthenticationError, ServiceError
+from airflow_provider_dli.client.errors import AuthenticationError, ConfigurationError, ServiceError
 from airflow_provider_dli.client.flink.fields import number_of
 from airflow_provider_dli.client.locations import ObsLocation, parse_directory
 from airflow_provider_dli.client.replies import UNREADABLE
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.formatting import pluralize
-from airflow_provider_dli.services.directory_writers import is_exclusive, may_be_shared_within_dag
 
 if TYPE_CHECKING:
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.hooks.obs import ObsHook
-    from airflow_provider_dli.task_state import RequestLog
+    from airflow_provider_dli.task_state import ExportRequest, ExportRequests
 
 _POLL_INTERVAL = 2.0
 _SHOWN = 5
@@ -47,10 +46,8 @@ _ADVICE = (
     "Verify them, keep the one that holds your jobs, and clear the task to export again. Give every task a "
     "directory of its own, with run, task and map index in its path: then it is certain whose an archive is."
 )
-#: states of a request: its outcome is unknown; its archives are known; it did nothing; it was reported
-_OPEN, _DONE, _VOID, _REPORTED = "open", "done", "void", "reported"
-#: names of a listing that are recorded in full; of a longer one only short hashes are
-_FULL_NAMES = 1000
+_BATCH = re.compile(r"batch-[0-9]{4,}")
+_EXPORT = "DliExportFlinkJobsOperator"
 #: bytes of an archive, and of its content, above which it is not read
 _MAX_PACKED, _MAX_UNPACKED = 64 << 20, 256 << 20
 
@@ -101,7 +98,7 @@ class ExportRecovery:
             )
         return names
 
-    def resume(self, directory: ObsLocation, job_ids: Sequence[int] | None) -> list[str]:
+    def resume(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> list[str]:
         """Return the archive of a request whose outcome an earlier attempt did not learn; empty if there is none.
 
         :raises DliFailException: if it is not certain which archive it is
@@ -115,7 +112,7 @@ class ExportRecovery:
         return archives
 
     def reconcile(
-        self, directory: ObsLocation, job_ids: Sequence[int] | None, error: DliException
+        self, directory: ObsLocation, job_ids: tuple[int, ...] | None, error: DliException
     ) -> list[str] | None:
         """Return the archive of the request that has just lost its response; None if there is none.
 
@@ -125,7 +122,7 @@ class ExportRecovery:
         self.log.info("%s Checking OBS for its archive.", error)
         return self._recover(directory, job_ids, time.monotonic() + self.reconcile_timeout) or None
 
-    def _recover(self, directory: ObsLocation, job_ids: Sequence[int] | None, until: float) -> list[str]:
+    def _recover(self, directory: ObsLocation, job_ids: tuple[int, ...] | None, until: float) -> list[str]:
         requests = self.requests.open_for(directory, job_ids)
         try:
             while not (found := self._candidates(requests)) and _sleep(until):
@@ -175,18 +172,18 @@ class ExportRecovery:
                 "directory could not be listed before the request.",
                 advice="Check the directory, and allow the connection to list the bucket.",
             )
-        known = self.requests.archives()
+        known = self.requests.known_archives()
         archives = [str(request.directory.below(name)) for name in self._list(request.directory)]
         return [archive for archive in archives if request.is_new(archive) and archive not in known]
 
-    def _is_certain(self, directory: ObsLocation, archive: str, job_ids: Sequence[int] | None) -> bool:
+    def _is_certain(self, directory: ObsLocation, archive: str, job_ids: tuple[int, ...] | None) -> bool:
         """Whether only the request of this task can have made the one new archive."""
         if is_exclusive(directory, self.context):
             return True
         same_jobs = self._content(archive, job_ids) is Content.SAME_JOBS
         return same_jobs and not may_be_shared_within_dag(directory, self.context)
 
-    def _content(self, archive: str, job_ids: Sequence[int] | None) -> Content:
+    def _content(self, archive: str, job_ids: tuple[int, ...] | None) -> Content:
         if archive not in self._contents:
             ids = [job.job_id for job in self.dli.list_flink_jobs()] if job_ids is None else job_ids
             content = self._contents[archive] = compare_content(self.obs, archive, ids)
@@ -252,151 +249,6 @@ def _sleep(until: float) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class ExportRequest:
-    """One request, as it is recorded.
-
-    :param number: of its record
-    :param directory: where its archive goes
-    :param job_ids: the requested jobs; None for all of the project
-    :param before: the archives that were there before it was sent, by name or hash; None if that is not known
-    """
-
-    number: int
-    directory: ObsLocation
-    job_ids: tuple[int, ...] | None
-    before: frozenset[str] | None
-
-    def is_new(self, archive: str) -> bool:
-        """Return whether an archive, ``bucket/key``, was not in the directory before this request."""
-        name = archive.removeprefix(f"{self.directory}/")
-        return not self.before or not {name, _hash(name)} & self.before
-
-
-def _hash(name: str) -> str:
-    # Never a name of an archive: those end in ".zip".
-    return urlsafe_b64encode(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:6]).decode()
-
-
-@dataclass(frozen=True, slots=True)
-class ExportRequests:
-    """The requests of a task instance over its attempts, whatever their batch and directory.
-
-    A record ends when the outcome of its own request is known or was reported; the outcome of another request ends
-    none.
-    """
-
-    log: RequestLog
-
-    @property
-    def selected(self) -> list[int] | None:
-        """The ids that an earlier attempt selected within the last day; None if none did."""
-        found = [record["selected"] for record in self.log.records if "selected" in record]
-        return list(found[-1]) if found and self.log.is_recent else None
-
-    def select(self, job_ids: Sequence[int]) -> None:
-        """Record which jobs are selected: a later attempt continues with the same."""
-        self.log.add({"selected": list(job_ids)})
-
-    @property
-    def superseded(self) -> list[str]:
-        """The archives of an earlier attempt that exported everything.
-
-        Either the task was cleared, or its process was killed before Airflow knew that it had succeeded: nobody
-        can know which. So the jobs are exported again, and these archives are reported.
-        """
-        return list(self.log.head.get("superseded", []))
-
-    def archives_of(self, directory: ObsLocation, job_ids: Sequence[int] | None) -> list[str]:
-        """Return the archives that these jobs were exported to within the last day; empty if they were not."""
-        ids = None if job_ids is None else list(job_ids)
-        found = [
-            record["archives"]
-            for record in self._in_state(_DONE)
-            if record["dir"] == str(directory) and record["jobs"] == ids
-        ]
-        return list(found[-1]) if found and self.log.is_recent else []
-
-    def archives(self) -> set[str]:
-        """Return all archives that are known to be of some request, or were reported."""
-        return {archive for record in self._in_state(_DONE, _REPORTED) for archive in record["archives"]}
-
-    def completed(self) -> Iterator[tuple[ObsLocation, list[str]]]:
-        """Yield the directory and the archives of each request whose outcome is known."""
-        for record in self._in_state(_DONE):
-            yield parse_directory("dir", record["dir"]), list(record["archives"])
-
-    def open(self) -> list[ExportRequest]:
-        """Return the requests whose outcome is not known, oldest first."""
-        records = enumerate(self.log.records)
-        return [_request(number, record) for number, record in records if record.get("state") == _OPEN]
-
-    def open_for(self, directory: ObsLocation, job_ids: Sequence[int] | None) -> list[ExportRequest]:
-        """Return those of them that are for these jobs and this directory."""
-        ids = None if job_ids is None else tuple(job_ids)
-        return [each for each in self.open() if each.directory == directory and each.job_ids == ids]
-
-    def begin(
-        self, directory: ObsLocation, job_ids: Sequence[int] | None, before: Sequence[str] | None
-    ) -> ExportRequest:
-        """Record that a request is about to be sent, with the names of the archives in its directory.
-
-        :param before: those names; None if they cannot be listed
-        """
-        if before is not None and len(before) > _FULL_NAMES:
-            before = list(map(_hash, before))
-        record = {
-            "dir": str(directory),
-            "jobs": None if job_ids is None else list(job_ids),
-            "before": before,
-            "state": _OPEN,
-        }
-        return _request(self.log.add(record), record)
-
-    def cancel(self, request: ExportRequest) -> None:
-        """Record that a request surely did nothing."""
-        self._end(request, _VOID)
-
-    def finish(self, request: ExportRequest, archives: Sequence[str]) -> None:
-        """Record the archives that a request made."""
-        self._end(request, _DONE, archives)
-
-    def report(self, request: ExportRequest, archives: Sequence[str]) -> None:
-        """Record that a request was reported, and the archives that may be its own."""
-        self._end(request, _REPORTED, archives)
-
-    def end_attempt(self, archives: Sequence[str], *, is_complete: bool) -> None:
-        """Keep only what is of use to a later attempt.
-
-        :param archives: the archives that the task returns
-        :param is_complete: whether everything was exported: then a later run of the task exports everything again,
-            and knows of these archives. Open requests stay: their archives may yet appear
-        """
-        if is_complete:
-            self.log.restart(self._in_state(_OPEN), superseded=sorted(archives))
-        elif not self.superseded and all(record.get("state") == _VOID for record in self.log.records):
-            self.log.clear()
-
-    def _in_state(self, *states: str) -> list[dict[str, Any]]:
-        return [record for record in self.log.records if record.get("state") in states]
-
-    def _end(self, request: ExportRequest, state: str, archives: Sequence[str] = ()) -> None:
-        record = self.log.records[request.number]
-        record.pop("before", None)
-        record |= {"state": state, "archives": list(archives)}
-        self.log.update(request.number)
-
-
-def _request(number: int, record: Mapping[str, Any]) -> ExportRequest:
-    jobs, before = record["jobs"], record["before"]
-    return ExportRequest(
-        number,
-        parse_directory("dir", record["dir"]),
-        None if jobs is None else tuple(jobs),
-        None if before is None else frozenset(before),
-    )
-
-
 class Content(Enum):
     """What the content of an archive shows about the jobs that were requested."""
 
@@ -449,3 +301,116 @@ def _ids_of(document: Any) -> Iterator[int]:  # noqa: ANN401 -- what JSON holds 
             job_id = number_of(each.get("job_id", detail.get("job_id") if isinstance(detail, Mapping) else None))
             if job_id is not None:
                 yield job_id
+
+
+def is_exclusive(directory: ObsLocation, context: Mapping[str, Any]) -> bool:
+    """Return whether no other task instance writes to a directory, as far as its path and the context show.
+
+    Its path names the run, the task and, of a mapped task, the map index, and no other task of the DAG exports
+    to it. What other DAGs, people and tools write nobody can know.
+    """
+    directory = _without_batch(directory)
+    return all(_is_named(directory, context)) and not _is_of_other_task(directory, context)
+
+
+def may_be_shared_within_dag(directory: ObsLocation, context: Mapping[str, Any]) -> bool:
+    """Return whether another task instance of the same DAG may export there at the same time."""
+    directory = _without_batch(directory)
+    run, task, index = _is_named(directory, context)
+    if not index or (not task and any(_other_exports(context))) or _is_of_other_task(directory, context):
+        return True
+    return not run and _has_other_active_runs(context)
+
+
+def _without_batch(directory: ObsLocation) -> ObsLocation:
+    parent, _, last = directory.key.rpartition("/")
+    return ObsLocation(directory.bucket, parent) if parent and _BATCH.fullmatch(last) else directory
+
+
+def _is_named(directory: ObsLocation, context: Mapping[str, Any]) -> tuple[bool, bool, bool]:
+    """Return whether the path names the run, the task, and the map index if there is one.
+
+    Each is a directory of its own, or several are one, with something between them: a word of a longer name is
+    that of another task. What stands before the run is the same in every run, and names nothing.
+    """
+    instance = context.get("ti")
+    map_index = getattr(instance, "map_index", -1)
+    is_mapped = isinstance(map_index, int) and map_index >= 0
+    run, task = _pattern(context.get("run_id")), _pattern(getattr(instance, "task_id", None))
+    # Alone, or a word and the index: no part of a date.
+    index = rf"(?:[^\W\d_]+[\W_]*)?0*{map_index}" if is_mapped else None
+    patterns = {name: text for name, text in (("run", run), ("task", task), ("index", index)) if text}
+    found: set[str] = set()
+    for part in directory.key.split("/"):
+        missing = {name: text for name, text in patterns.items() if name not in found}
+        named = _names_in(part, missing)
+        found |= named if not run or "run" in found | named else set()
+    return "run" in found, "task" in found, not is_mapped or "index" in found
+
+
+def _pattern(identifier: str | None) -> str | None:
+    """Return a pattern for an id in a path, in which characters may be omitted or replaced; None for no id."""
+    words = re.findall(r"[^\W_]+", identifier or "")
+    return r"[^\w/]*_*[^\w/]*".join(map(re.escape, words)) if words else None
+
+
+def _names_in(part: str, patterns: Mapping[str, str]) -> set[str]:
+    """Return the names of the patterns of which one part of a path consists, and of nothing else."""
+    for count in range(len(patterns), 0, -1):
+        for names in permutations(patterns, count):
+            if re.fullmatch(r"[\W_]+".join(patterns[name] for name in names), part, re.IGNORECASE):
+                return set(names)
+    return set()
+
+
+def _is_of_other_task(directory: ObsLocation, context: Mapping[str, Any]) -> bool:
+    """Return whether another task of the DAG may export there, or below."""
+    return any(_may_export_to(directory, task, context) for task in _other_exports(context))
+
+
+def _other_exports(context: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the other tasks of the DAG that export."""
+    own = getattr(context.get("ti"), "task_id", None)
+    for task in getattr(context.get("dag"), "tasks", ()):
+        # A mapped operator is not an instance of its class, and has its name.
+        classes = [*type(task).__mro__, *getattr(getattr(task, "operator_class", None), "__mro__", ())]
+        names = [each.__name__ for each in classes]
+        if _EXPORT in [*names, getattr(task, "task_type", None)] and getattr(task, "task_id", None) != own:
+            yield task
+
+
+def _may_export_to(directory: ObsLocation, task: Any, context: Mapping[str, Any]) -> bool:  # noqa: ANN401 -- Airflow's
+    """Return whether a task may export there or below: as its own parameter shows, rendered for this run."""
+    template = getattr(task, "partial_kwargs", {}).get("obs_dir", getattr(task, "obs_dir", None))
+    if not isinstance(template, str):
+        return True  # the output of another task, or the row of a mapping: not known here
+    instance = _OtherInstance(context.get("ti"), task)
+    try:
+        text = task.render_template(template, {**context, "task": task, "ti": instance, "task_instance": instance})
+        theirs = parse_directory("obs_dir", text)
+    except ConfigurationError:
+        return False  # that task cannot export anywhere
+    except Exception:  # noqa: BLE001 -- a template may raise whatever it likes
+        return True
+    return f"{theirs}/".startswith(f"{directory}/")
+
+
+class _OtherInstance:
+    """The instance of another task of the same run, as far as a template can see it."""
+
+    def __init__(self, instance: Any, task: Any) -> None:  # noqa: ANN401 -- Airflow's
+        self._instance = instance
+        self.task = task
+        self.task_id = task.task_id
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- Airflow's
+        return getattr(self._instance, name)
+
+
+def _has_other_active_runs(context: Mapping[str, Any]) -> bool:
+    dag = context.get("dag")
+    if getattr(dag, "max_active_runs", 1) == 1:
+        return False
+    count = getattr(context.get("ti"), "get_dr_count", None)
+    # Airflow 2 has no such method: then nobody can know.
+    return count is None or int(count(dag_id=getattr(dag, "dag_id", None), states=["running"])) > 1

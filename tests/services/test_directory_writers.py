@@ -15,7 +15,7 @@ from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
-from airflow_provider_dli.services.directory_writers import is_exclusive
+from airflow_provider_dli.services.export_recovery import is_exclusive
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
 
