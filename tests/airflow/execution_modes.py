@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_dli.triggers.base import PollingTrigger
 from tests.airflow.stores import TaskInstance
 
 #: what a test is given as ``deferrable``
@@ -22,13 +23,15 @@ def first_event(waiting: TaskDeferred) -> Any:
     path, fields = waiting.trigger.serialize()
     module, _, name = path.rpartition(".")
     remade = getattr(import_module(module), name)(**json.loads(json.dumps(fields)))
+    return json.loads(json.dumps(asyncio.run(event_of(remade))))
 
-    async def event() -> Any:
-        async for each in remade.run():
-            return each.payload
-        return None
 
-    return json.loads(json.dumps(asyncio.run(event())))
+async def event_of(trigger: PollingTrigger) -> dict[str, Any]:
+    """Let a trigger fire; return the event's payload."""
+    async for event in trigger.run():
+        payload: dict[str, Any] = event.payload
+        return payload
+    raise AssertionError("it ended without an event")
 
 
 def run_to_completion(operator: Any, instance: TaskInstance | None = None) -> Any:

@@ -20,6 +20,7 @@ from airflow_provider_dli.hooks import shared
 from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
 from tests.airflow.airflow_process import AirflowProcess, until
+from tests.airflow.execution_modes import event_of
 
 
 def archive(*jobs: int) -> bytes:
@@ -55,14 +56,6 @@ def trigger(zip_file: list[str], **parameters: Any) -> ArchivesTrigger:
     """Make a trigger that does not wait long."""
     given = {"poll_interval": 0.1, "deadline": time.time() + 120, **parameters}
     return ArchivesTrigger(zip_file, "dli_default", **given)
-
-
-async def fired(waiting: ArchivesTrigger) -> dict[str, Any]:
-    """Run a trigger to its event."""
-    async for event in waiting.run():
-        payload: dict[str, Any] = event.payload
-        return payload
-    raise AssertionError("it ended without an event")
 
 
 def test_what_is_there_is_verified_at_once(emulator: Any) -> None:
@@ -104,7 +97,7 @@ def test_airflows_configuration_decides_whether_to_defer(configured: str) -> Non
 async def test_the_trigger_fires_when_all_is_there(emulator: Any) -> None:
     """And not before."""
     first, second = put(emulator, "a.zip", 1), f"{emulator.bucket}/b.zip"
-    waiting = asyncio.ensure_future(fired(trigger([first, second])))
+    waiting = asyncio.ensure_future(event_of(trigger([first, second])))
     await asyncio.sleep(0.5)
     assert not waiting.done()
     await asyncio.to_thread(put, emulator, "b.zip", 2)
@@ -116,7 +109,7 @@ async def test_the_trigger_waits_until_an_archive_no_longer_changes(emulator: An
     """One that is written again starts over; OBS reports whole seconds."""
     name = put(emulator, "a.zip", 1)
     began = time.monotonic()
-    waiting = asyncio.ensure_future(fired(trigger([name], inactivity_period=6)))
+    waiting = asyncio.ensure_future(event_of(trigger([name], inactivity_period=6)))
     await asyncio.sleep(1.5)
     await asyncio.to_thread(put, emulator, "a.zip", 1, 2)
     assert (await waiting)["status"] == "done"
@@ -129,13 +122,13 @@ async def test_an_archive_that_is_old_no_longer_changes(emulator: Any) -> None:
     name = put(emulator, "a.zip", 1)
     await asyncio.sleep(12)  # OBS reports whole seconds
     waiting = trigger([name], inactivity_period=10, deadline=time.time() + 9)
-    assert (await fired(waiting))["status"] == "done"
+    assert (await event_of(waiting))["status"] == "done"
 
 
 async def test_the_trigger_ends_in_time(emulator: Any) -> None:
     """And reports what was not there."""
     names = [put(emulator, "a.zip", 1), f"{emulator.bucket}/b.zip"]
-    event = await fired(trigger(names, deadline=time.time() + 0.5))
+    event = await event_of(trigger(names, deadline=time.time() + 0.5))
     assert event == {"status": "timeout", "pending": [names[1]]}
 
 
@@ -145,10 +138,10 @@ async def test_the_trigger_goes_on_after_what_passes(emulator: Any) -> None:
     name = put(emulator, "a.zip", 1)
     emulator.fault("HeadObject", "error", times=3, status=503, code="SlowDown")
     emulator.fault("GetObject", "error", times=3, status=503, code="SlowDown")
-    assert (await fired(trigger([name])))["status"] == "done"
+    assert (await event_of(trigger([name])))["status"] == "done"
     emulator.fault("HeadObject", "error", times=None, status=503, code="SlowDown")
     emulator.fault("GetObject", "error", times=None, status=503, code="SlowDown")
-    event = await fired(trigger([name], deadline=time.time() + 8))
+    event = await event_of(trigger([name], deadline=time.time() + 8))
     assert (event["status"], event["transient"]) == ("error", True)
     assert "HTTP 503 SlowDown" in event["message"]
 
@@ -159,7 +152,7 @@ async def test_the_trigger_goes_on_after_what_passes(emulator: Any) -> None:
 @pytest.mark.usefixtures("emulator")
 async def test_the_trigger_does_not_wait_for_what_cannot_come(bucket: str, expected: str) -> None:
     """A bucket that is missing is reported at once."""
-    event = await fired(trigger([f"{bucket}/a.zip"]))
+    event = await event_of(trigger([f"{bucket}/a.zip"]))
     assert (event["status"], event["transient"]) == ("error", False)
     assert any(each in event["message"] for each in expected.split("|"))
 
@@ -169,11 +162,11 @@ async def test_the_trigger_reports_why_it_was_refused(emulator: Any, monkeypatch
     good = emulator.connection("access_key", obs_endpoint=emulator.dli)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", good.replace(emulator.secret_key, "wrong-secret"))
     name = put(emulator, "a.zip", 1)
-    event = await fired(trigger([name]))
+    event = await event_of(trigger([name]))
     assert (event["status"], event["transient"]) == ("error", False)
     assert "HTTP 403 SignatureDoesNotMatch" in event["message"]
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", good)
-    assert (await fired(trigger([name])))["status"] == "done"
+    assert (await event_of(trigger([name])))["status"] == "done"
 
 
 @pytest.mark.slow
@@ -184,7 +177,7 @@ async def test_the_trigger_waits_with_every_kind_of_credentials(
     """Longer than they live."""
     dli_emulator.state.keys.key_seconds = 1.0 if kind != "temporary" else None
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(kind))
-    waiting = asyncio.ensure_future(fired(trigger([f"{dli_emulator.bucket}/a.zip"])))
+    waiting = asyncio.ensure_future(event_of(trigger([f"{dli_emulator.bucket}/a.zip"])))
     await asyncio.sleep(1.6)
     await asyncio.to_thread(put, dli_emulator, "a.zip", 1)
     assert await waiting == {"status": "done", "pending": []}
@@ -198,7 +191,7 @@ async def test_the_trigger_takes_fresh_keys_from_a_connection_that_was_renewed(
     keys = dli_emulator.state.keys
     keys.key_seconds = 1.0
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection("temporary"))
-    waiting = asyncio.ensure_future(fired(trigger([f"{dli_emulator.bucket}/a.zip"])))
+    waiting = asyncio.ensure_future(event_of(trigger([f"{dli_emulator.bucket}/a.zip"])))
     await asyncio.sleep(0.7)
     keys.key_seconds = None
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection("temporary"))
@@ -211,7 +204,7 @@ async def test_the_trigger_takes_fresh_keys_from_a_connection_that_was_renewed(
 async def test_many_triggers_share_one_hook(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """One token for all, and nothing is left when the last has fired."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection("password"))
-    waiting = [asyncio.ensure_future(fired(trigger([f"{dli_emulator.bucket}/{n}.zip"]))) for n in range(50)]
+    waiting = [asyncio.ensure_future(event_of(trigger([f"{dli_emulator.bucket}/{n}.zip"]))) for n in range(50)]
     await asyncio.sleep(0.7)
     for number in range(50):
         await asyncio.to_thread(put, dli_emulator, f"{number}.zip", number)

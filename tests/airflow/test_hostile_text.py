@@ -25,6 +25,7 @@ from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJob
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
 from dli_emulator import Emulator
+from tests.airflow.execution_modes import event_of
 from tests.airflow.stores import TaskInstance
 from tests.hostile import HOSTILE, HOSTILE_XML, is_clean, is_clean_output
 from tests.services.two_projects import two_projects
@@ -175,7 +176,7 @@ def refused_by_obs(emulator: Emulator, instance: TaskInstance) -> None:
                 task_id="x", zip_file=[f"{emulator.bucket}/a.zip"], dli_conn_id="door", timeout=0
             ).execute(instance.context)
         finally:
-            asyncio.run(fired(ArchivesTrigger([f"{emulator.bucket}/a.zip"], "door", 0.05, 9e9)))
+            fired(ArchivesTrigger([f"{emulator.bucket}/a.zip"], "door", 0.05, 9e9))
 
 
 def imported(emulator: Emulator, instance: TaskInstance) -> None:
@@ -214,19 +215,18 @@ def promoted(emulator: Emulator, instance: TaskInstance) -> None:
     ).execute(instance.context)
 
 
-async def fired(trigger: Any) -> Any:
+def fired(trigger: Any) -> Any:
     """Let a trigger fire; what Airflow logs of its event is the ``repr``, what a task makes of it the message."""
-    async for event in trigger.run():
-        assert is_clean(repr(event))
-        return event.payload
-    return None
+    event = asyncio.run(event_of(trigger))
+    assert is_clean(repr(event))
+    return event
 
 
 def triggered(emulator: Emulator, instance: TaskInstance) -> None:
     del instance
     emulator.fault("ShowFlinkJob", "error", status=400, code=HOSTILE, message=HOSTILE, times=None)
     trigger = FlinkJobsTrigger([900], "running", dli_conn_id="dli_default", poll_interval=0.05, deadline=9e9)
-    raise RuntimeError(asyncio.run(fired(trigger))["message"])
+    raise RuntimeError(fired(trigger)["message"])
 
 
 def the_button(emulator: Emulator, instance: TaskInstance) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
+from tests.airflow.execution_modes import event_of
 from tests.client.test_proxies import chain
 from tests.conftest import Connect
 
@@ -156,13 +156,7 @@ def test_a_connection_that_does_not_exist(how: Callable[[str], object]) -> None:
 def test_a_trigger_reports_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the words that its task then fails with."""
     monkeypatch.setenv("AIRFLOW_CONN_BROKEN", UNREADABLE["JSON that is cut"])
-
-    async def event() -> Any:
-        trigger = FlinkJobsTrigger([1], "running", dli_conn_id="broken", poll_interval=0.05, deadline=9e9)
-        async for each in trigger.run():
-            return each.payload
-        return None
-
-    payload = asyncio.run(event())
+    trigger = FlinkJobsTrigger([1], "running", dli_conn_id="broken", poll_interval=0.05, deadline=9e9)
+    payload = asyncio.run(event_of(trigger))
     assert "connection 'broken' cannot be read" in payload["message"]
     assert PASSWORD not in str(payload)

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.hooks.dli import DliHook
-from airflow_provider_dli.triggers.base import PollingTrigger
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
 from dli_emulator import Emulator
 from dli_emulator.keys import AccessKey
 from tests.airflow.airflow_process import until
+from tests.airflow.execution_modes import event_of
 
 
 @pytest.fixture
@@ -43,14 +43,6 @@ async def fired(
 async def archive_fired(emulator: Emulator) -> dict[str, Any]:
     """Run a trigger for an archive to its event."""
     return await event_of(ArchivesTrigger([f"{emulator.bucket}/late.zip"], "dli_default", 0.1, time.time() + 60))
-
-
-async def event_of(waiting: PollingTrigger) -> dict[str, Any]:
-    """Let a trigger fire."""
-    async for event in waiting.run():
-        payload: dict[str, Any] = event.payload
-        return payload
-    raise AssertionError("it ended without an event")
 
 
 def refused(emulator: Emulator) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from airflow_provider_dli.client.flink.status import PHASES, TARGET_STATES, Verdict, status_verdict
+from airflow_provider_dli.client.flink.status import PHASES, TargetState, Verdict, status_verdict
 from airflow_provider_dli.operators import dli
 from airflow_provider_dli.operators.dli import DliListFlinkJobsOperator
 from airflow_provider_dli.sensors import dli as sensors
@@ -45,7 +45,7 @@ def test_the_table_of_statuses_is_the_one_that_is_used() -> None:
     for row in documented.values():
         assert len(row) == 2
     assert {status: (run.rstrip(";"), stop) for status, (run, stop) in documented.items()} == used
-    assert TARGET_STATES == ("running", "finished", "stopped")
+    assert get_args(TargetState) == ("running", "finished", "stopped")
 
 
 def test_every_filter_is_documented() -> None:

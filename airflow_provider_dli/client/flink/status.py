@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 #: what can be waited for, without a request before it
 TargetState = Literal["running", "finished", "stopped"]
-TARGET_STATES: tuple[TargetState, ...] = get_args(TargetState)
 #: ``saved``: a savepoint was made; the status alone does not show it, see :func:`shows_new_savepoint`
 TrackedState = Literal["running", "finished", "stopped", "saved"]
 _TRACKED_STATES: tuple[TrackedState, ...] = get_args(TrackedState)

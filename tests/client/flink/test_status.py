@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from airflow_provider_dli.client.flink.jobs import FlinkJob
 from airflow_provider_dli.client.flink.status import (
     PHASES,
-    TARGET_STATES,
     JobTracker,
     Phase,
+    TargetState,
+    TrackedState,
     Verdict,
     may_run,
     may_stop,
@@ -50,7 +51,7 @@ def test_every_status_has_a_phase_and_verdicts() -> None:
     found = {
         status: (
             phase,
-            " ".join(status_verdict(status, target_state).value for target_state in TARGET_STATES),
+            " ".join(status_verdict(status, target_state).value for target_state in get_args(TargetState)),
             may_run(status),
             may_stop(status),
         )
@@ -59,7 +60,7 @@ def test_every_status_has_a_phase_and_verdicts() -> None:
     assert found == TABLE
 
 
-@pytest.mark.parametrize("target_state", [*TARGET_STATES, "saved"])
+@pytest.mark.parametrize("target_state", get_args(TrackedState))
 def test_a_job_that_restarts_may_recover_from_an_exception(target_state: Any) -> None:
     """Whatever is waited for, a stop included; any other failure is final."""
     assert status_verdict("job_running_exception", target_state, restarts=True) is Verdict.WAIT
