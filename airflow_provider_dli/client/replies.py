@@ -127,7 +127,7 @@ def json_object(operation: str, reply: Reply) -> Mapping[str, Any]:
     if reply.status not in _OK:
         raise _refusal(operation, reply, body)
     if not isinstance(body, Mapping):
-        what = excerpt(reply.body) or "an empty body"
+        what = body_excerpt(reply.body) or "an empty body"
         raise unexpected(operation, reply, f"a JSON object was expected, not: {what}")
     return body
 
@@ -165,7 +165,7 @@ def _refusal(operation: str, reply: Reply, body: object) -> ServiceError:
     code, message = _code_and_message(body)
     if code == str(reply.status):  # IAM's errors repeat the status where others have a code
         code = None
-    message = message or excerpt(reply.body) or "no body"
+    message = message or body_excerpt(reply.body) or "no body"
     request = request_id(reply) or _text_of(body, "request_id")
     fallback = UnavailableError if reply.status >= _SERVER_ERROR else RefusedError
     error = _class(reply.status, code, fallback)(operation, reply.status, code, message, request)
@@ -234,7 +234,7 @@ def _json(body: bytes) -> object:
         return None
 
 
-def excerpt(body: bytes) -> str:
+def body_excerpt(body: bytes) -> str:
     """Return the readable beginning of a body: text as it is, a page without its tags."""
     text = body[: 20 * _EXCERPT].decode("utf-8", "replace")
     if "<" in text:

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.archive import Expectation, Finding, Limits, Report, inspect
-from airflow_provider_dli.client.obs.responses import ReplacedError, object_replaced
+from airflow_provider_dli.client.obs.client import ReplacedError, object_replaced
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
 from airflow_provider_dli.formatting import pluralize
 from airflow_provider_dli.hooks.obs import ObsHook

@@ -23,14 +23,15 @@ from airflow_provider_dli.client.errors import (
     UnexpectedReplyError,
 )
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.client.obs.client import addressing_style, redact_logs
-from airflow_provider_dli.client.obs.responses import (
+from airflow_provider_dli.client.obs.client import (
     MissingError,
     ReplacedError,
+    addressing_style,
     check_reply,
     client_errors,
     no_such_bucket,
     object_replaced,
+    redact_logs,
     service_error,
 )
 from airflow_provider_dli.client.replies import moment, one_line, unexpected
@@ -140,8 +141,6 @@ class Directory:
 def find_object(client: S3Client, place: ObsLocation) -> ObjectFacts | None:
     """Return the facts of an object; None if the bucket has no such object yet.
 
-    :param client: from :func:`~airflow_provider_dli.client.obs.client.make_client`
-    :param place: bucket and key
     :raises DliClientError: if the bucket is missing, cannot be read, or OBS does not respond
     """
     try:
@@ -183,7 +182,6 @@ def find_object_flow(
     boto3 would need a thread for each poll. A thousand triggers on one event loop poll more cheaply through the
     async transport that DLI's calls go through; botocore signs.
 
-    :param place: bucket and key
     :param account: which OBS, and as whom
     :param clock: for credentials that expire
     :param bucket_known: True if an earlier poll has shown that the bucket exists
@@ -285,8 +283,6 @@ def facts_of(reply: Reply) -> ObjectFacts:
 def list_objects(client: S3Client, directory: ObsLocation) -> Listing:
     """List the objects of a directory, without those of its sub-directories.
 
-    :param client: from :func:`~airflow_provider_dli.client.obs.client.make_client`
-    :param directory: bucket, or bucket and directory
     :raises DliClientError: if the bucket is missing, cannot be listed, or OBS does not respond
     """
     objects: list[tuple[str, datetime]] = []
@@ -300,8 +296,6 @@ def list_objects(client: S3Client, directory: ObsLocation) -> Listing:
 def list_entries(client: S3Client, directory: ObsLocation) -> Directory | None:
     """List the objects of a directory, and the directories in it.
 
-    :param client: from :func:`~airflow_provider_dli.client.obs.client.make_client`
-    :param directory: bucket, or bucket and directory
     :returns: its content; None if no key begins with its name, so that it does not exist
     :raises DliClientError: if the bucket is missing, cannot be listed, or OBS does not respond
     """
@@ -324,8 +318,6 @@ def list_entries(client: S3Client, directory: ObsLocation) -> Directory | None:
 def list_keys(client: S3Client, directory: ObsLocation) -> list[str]:
     """List the keys of all objects below a directory, at any depth; that of the object that stands for it too.
 
-    :param client: from :func:`~airflow_provider_dli.client.obs.client.make_client`
-    :param directory: bucket, or bucket and directory
     :raises DliClientError: if the bucket is missing, cannot be listed, or OBS does not respond
     """
     return [each["Key"] for page in _pages(client, directory) for each in page.get("Contents", [])]
@@ -334,8 +326,6 @@ def list_keys(client: S3Client, directory: ObsLocation) -> list[str]:
 def has_objects(client: S3Client, directory: ObsLocation) -> bool:
     """Return whether there is an object below a directory, or one that stands for it; requests no more than one.
 
-    :param client: from :func:`~airflow_provider_dli.client.obs.client.make_client`
-    :param directory: bucket, or bucket and directory
     :raises DliClientError: if the bucket is missing, cannot be listed, or OBS does not respond
     """
     return any(page.get("Contents") for page in _pages(client, directory, MaxKeys=1))
@@ -397,8 +387,6 @@ def _unexpected(page: Mapping[str, Any], problem: str) -> UnexpectedReplyError:
 def put_object(client: S3Client, place: ObsLocation, data: bytes, content_type: str) -> None:
     """Write an object.
 
-    :param client: from :func:`~airflow_provider_dli.client.obs.client.make_client`
-    :param place: bucket and key
     :param data: its bytes
     :param content_type: of the data
     :raises DliClientError: if the bucket is missing or cannot be written to, or OBS does not respond
@@ -412,9 +400,7 @@ def upload(
 ) -> None:
     """Write an object from a binary file, in parts, in bounded memory.
 
-    :param client: with permission to write the target
     :param reader: read from its beginning to its end
-    :param target: bucket and key
     :param content_type: of the content of the file
     :param threads: whether to send several parts at once; not for a reader that is one connection, read in order
     :raises DliClientError: if the bucket is missing or cannot be written to, or OBS does not respond
@@ -427,10 +413,7 @@ def upload(
 def copy_object(client: S3Client, source: ObsLocation, facts: ObjectFacts, target: ObsLocation) -> None:
     """Copy an object within the service, if it is still the version that was found.
 
-    :param client: with permission to read the source and to write the target
-    :param source: bucket and key
     :param facts: of the version to copy
-    :param target: bucket and key
     :raises DliClientError: if the source is another version by now or gone, a bucket is missing or cannot be used,
         or OBS does not respond or does not copy
     """
@@ -454,8 +437,6 @@ def copy_object(client: S3Client, source: ObsLocation, facts: ObjectFacts, targe
 def delete_object(client: S3Client, place: ObsLocation) -> None:
     """Delete an object; one that does not exist counts as deleted.
 
-    :param client: with permission to delete it
-    :param place: bucket and key
     :raises DliClientError: if the bucket is missing or its objects cannot be deleted, or OBS does not respond
     """
     try:

@@ -14,7 +14,7 @@ from airflow_provider_dli.client.errors import (
     ResponseLostError,
     UnexpectedReplyError,
 )
-from airflow_provider_dli.client.obs.responses import MissingError, client_errors, object_replaced
+from airflow_provider_dli.client.obs.client import MissingError, client_errors, object_replaced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client.credentials import AccessKey
-from airflow_provider_dli.client.obs.client import CurrentCredentials, RedactingFilter, make_client, redact_logs
+from airflow_provider_dli.client.obs.client import CurrentCredentials, make_client, redact, redact_logs
 from airflow_provider_dli.client.transport import Network
 
 ENDPOINT = "https://obs.cn-north-4.myhuaweicloud.com"
@@ -50,8 +50,8 @@ def test_botocores_logs_are_redacted_from_then_on(name: str) -> None:
     """By one filter on the loggers of signed requests."""
     redact_logs()
     redact_logs()
-    assert [type(each) for each in logging.getLogger(name).filters].count(RedactingFilter) == 1
-    assert not [each for each in logging.getLogger().filters if isinstance(each, RedactingFilter)]
+    assert logging.getLogger(name).filters.count(redact) == 1
+    assert redact not in logging.getLogger().filters
 
 
 def test_boto3_has_all_of_a_key() -> None:

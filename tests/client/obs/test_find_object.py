@@ -27,9 +27,14 @@ from airflow_provider_dli.client.errors import (
 )
 from airflow_provider_dli.client.exchange import Account, Project
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.client.obs.client import RedactingFilter
+from airflow_provider_dli.client.obs.client import (
+    ReplacedError,
+    no_such_bucket,
+    object_replaced,
+    redact,
+    service_error,
+)
 from airflow_provider_dli.client.obs.objects import ObjectFacts, find_object, find_object_flow
-from airflow_provider_dli.client.obs.responses import ReplacedError, no_such_bucket, object_replaced, service_error
 from tests.client.scripted_replies import FlowResult, answer, noon, run_flow
 
 PLACE = ObsLocation("obs-test", "dir one/ä~.zip")
@@ -312,6 +317,6 @@ def test_an_object_that_was_replaced() -> None:
 def test_botocores_logs_are_redacted(logged: str, arguments: tuple[str, ...], shown: str) -> None:
     """And every record passes, the harmless ones untouched."""
     record = logging.LogRecord("botocore.auth", logging.DEBUG, "f", 1, logged, arguments, None)
-    assert RedactingFilter().filter(record) is True
+    assert redact(record) is True
     assert record.getMessage() == shown
     assert record.args == (() if "***" in shown else arguments)

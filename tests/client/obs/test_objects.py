@@ -24,6 +24,7 @@ from airflow_provider_dli.client.errors import (
     UnexpectedReplyError,
 )
 from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.client.obs.client import MissingError, ReplacedError, _error_class, client_errors
 from airflow_provider_dli.client.obs.objects import (
     Listing,
     ObjectFacts,
@@ -34,7 +35,6 @@ from airflow_provider_dli.client.obs.objects import (
     put_object,
     upload,
 )
-from airflow_provider_dli.client.obs.responses import MissingError, ReplacedError, _error_class, client_errors
 
 PLACE = ObsLocation("obs-test", "dir/a.zip")
 TIME = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
