@@ -16,6 +16,7 @@ from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from dli_emulator.server import KINDS
+from dli_emulator.state import Project
 
 TOKEN = "KeystoneCreateUserTokenByPassword"
 KEY = "CreateTemporaryAccessKey"
@@ -257,7 +258,8 @@ def test_a_project_that_is_not_clear_is_an_error_that_lists_them(
     emulator = connect("access_key", project_id=None)
     emulator.state.projects.clear()
     for number, name in projects:
-        emulator.state.add_project(name, number)
+        # IAM has no two projects of one name, and the emulator adds none.
+        emulator.state.projects[number] = Project(number, name, emulator.state.clock)
     with pytest.raises(DliFailException, match=rf"project_id: is not given, and IAM lists not one but {listed}"):
         DliHook().get_flink_job(100)
     assert request_counts(emulator) == {"KeystoneListProjects": 1}
