@@ -123,7 +123,8 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
             and (missing := verify.find_missing(hook, options.zip_file, self.log))
         ):
             self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in missing))
-            self.defer_to(verify.wait_trigger(missing, options, **self.wait_limits(hook, options.timeout)))
+            limits = self.wait_limits(hook, options.timeout)
+            self.defer_to(verify.wait_trigger(missing, options.dli_conn_id, options.poll_interval, **limits))
         reports = verify.verify_archives(
             hook,
             options.zip_file,

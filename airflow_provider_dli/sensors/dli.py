@@ -233,8 +233,8 @@ class DliExportArchiveSensor(DliSensor):
 
         options, hook = self._prepared()
         self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in options.zip_file))
-        limits = self.wait_limits(hook, self.timeout)
-        self.defer_to(verify.sensor_trigger(options, self.poke_interval, **limits))
+        others = {"inactivity_period": options.inactivity_period, **self.wait_limits(hook, self.timeout)}
+        self.defer_to(verify.wait_trigger(options.zip_file, options.dli_conn_id, self.poke_interval, **others))
 
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited."""

@@ -107,7 +107,7 @@ class Step:
             return "create"
         return "update" if self.changed else "unchanged"
 
-    def as_dict(self, job_id: int | None, not_carried: Sequence[str] = ()) -> dict[str, Any]:
+    def as_dict(self, job_id: int | None, not_carried: Sequence[str]) -> dict[str, Any]:
         """Return it as plain JSON values.
 
         :param not_carried: names of the settings that the target does not have, or would not have, as the source

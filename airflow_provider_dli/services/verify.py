@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dli.archive import Expectation, Finding, Limits, Report, inspect
 from airflow_provider_dli.client.obs.client import ReplacedError, object_replaced
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
-from airflow_provider_dli.formatting import pluralize
+from airflow_provider_dli.formatting import format_ids, pluralize
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters import Level
 from airflow_provider_dli.parameters.models import ArchiveSensorParameters, VerifyParameters
@@ -41,8 +41,6 @@ _RESOLUTION = 1.0
 #: seconds by which a write may seem to come after the store's own clock: its machines differ
 _CLOCK_MARGIN = 5.0
 _MEGA = 1_000_000
-#: archives that are not there yet and are named in the log
-_NAMED = 3
 
 _MISSING = "missing"
 _IN_TRANSIT = "damaged-on-the-way"
@@ -57,13 +55,7 @@ _JOB = re.compile(r"job '(.*?)' (?:was found|is in no entry)")
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """What each archive is verified for.
-
-    :param level: how much of it is read
-    :param expected_jobs: ids or names of jobs, each of which must be in one of the archives
-    :param min_entries: fewest entries of each archive, directories not counted
-    :param max_age: seconds since it was written, at most
-    """
+    """What each archive is verified for, as operators have it; an expected job must be in one of the archives."""
 
     level: Level = "full"
     expected_jobs: tuple[int | str, ...] = ()
@@ -101,16 +93,9 @@ def _poll(hook: ObsHook, places: Sequence[ObsLocation], found: dict[ObsLocation,
             found[place] = facts
 
 
-def wait_trigger(missing: Sequence[ObsLocation], options: VerifyParameters, **limits: Any) -> ArchivesTrigger:  # noqa: ANN401 -- the trigger's
+def wait_trigger(places: Sequence[ObsLocation], conn_id: str, interval: float, **others: Any) -> ArchivesTrigger:  # noqa: ANN401 -- the trigger's
     """Return the trigger that waits for archives."""
-    return ArchivesTrigger([str(place) for place in missing], options.dli_conn_id, options.poll_interval, **limits)
-
-
-def sensor_trigger(options: ArchiveSensorParameters, poll_interval: float, **limits: Any) -> ArchivesTrigger:  # noqa: ANN401 -- the trigger's
-    """Return the trigger that waits for the archives of a sensor."""
-    archives = [str(place) for place in options.zip_file]
-    period = options.inactivity_period
-    return ArchivesTrigger(archives, options.dli_conn_id, poll_interval, inactivity_period=period, **limits)
+    return ArchivesTrigger([str(place) for place in places], conn_id, interval, **others)
 
 
 def verify_archives(
@@ -158,15 +143,10 @@ def _wait_for(
                 return found
             if not is_logged:
                 missing = [place.url for place in places if place not in found]
-                log.info("Waiting up to %.0f s for %s.", left, _listed(missing))
+                count = f"{len(missing)} archives: " if len(missing) > 1 else ""
+                log.info("Waiting up to %.0f s for %s%s.", left, count, format_ids(missing))
                 is_logged = True
         time.sleep(min(poll_interval, left))
-
-
-def _listed(urls: Sequence[str]) -> str:
-    if len(urls) == 1:
-        return urls[0]
-    return f"{pluralize(len(urls), 'archive')}: {', '.join(urls[:_NAMED])}{' …' if len(urls) > _NAMED else ''}"
 
 
 def _verify(
@@ -291,23 +271,22 @@ def _merge(reports: Sequence[ArchiveReport]) -> list[ArchiveReport]:
     ]
     nowhere = set.intersection(*map(set, searched)) if searched else set()
     undecided = {job for each in searched for job, code in each.items() if code != _MISSING_JOB}
-    return [_without_found_jobs(report, nowhere, undecided) for report in reports]
+
+    def is_kept(finding: Finding) -> bool:
+        job = _job_of(finding)
+        return job is None or (job in nowhere and not (job in undecided and finding.code == _MISSING_JOB))
+
+    return [
+        replace(each, report=each.report._replace(findings=tuple(filter(is_kept, each.report.findings))))
+        if each.report
+        else each
+        for each in reports
+    ]
 
 
 def _job_of(finding: Finding) -> str | None:
     named = _JOB.match(finding.message) if finding.code in _JOB_CODES else None
     return named[1] if named else None
-
-
-def _without_found_jobs(report: ArchiveReport, nowhere: set[str], undecided: set[str]) -> ArchiveReport:
-    if report.report is None:
-        return report
-    kept = []
-    for finding in report.report.findings:
-        job = _job_of(finding)
-        if job is None or (job in nowhere and not (job in undecided and finding.code == _MISSING_JOB)):
-            kept.append(finding)
-    return replace(report, report=report.report._replace(findings=tuple(kept)))
 
 
 def write_report(
