@@ -183,8 +183,8 @@ class JobActionOperator(Deferrable, DliBaseOperator):
             return super().resume_execution(next_method, next_kwargs, context)
         except ExecutionTimeoutError:
             # As Airflow does if execution_timeout ends on a worker.
-            self._open_runner(context, (next_kwargs or {}).get("event"))
-            self.on_kill()
+            event = (next_kwargs or {}).get("event")
+            self._open_runner(context, event).on_kill(is_reported=event is not None)
             raise
 
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's

@@ -224,9 +224,9 @@ class JobRequester:
         """Drop the records: whoever clears the task wants new requests."""
         self._state.clear()
 
-    def on_kill(self) -> None:
+    def on_kill(self, *, is_reported: bool) -> None:
         """Stop the jobs that a task has requested that is being killed, or log that they go on."""
-        job_ids = list(self._earlier | self._result.baseline)
+        job_ids = list(self._earlier | self._result.baseline) if is_reported else sorted(self.recorded.job_ids)
         if job_ids and self._action.stop_on_kill:
             # In a thread and with connections of its own: a signal may have come in the middle of a request.
             thread = threading.Thread(target=self._stop, args=[job_ids], name="stop_on_kill", daemon=True)

@@ -167,9 +167,12 @@ class ActionRunner:
             self._request(jobs, is_again=True)
         return bool(jobs)
 
-    def on_kill(self) -> None:
-        """Stop the jobs that the task has requested, with ``stop_on_kill``, or log that they go on in DLI."""
-        self._requester.on_kill()
+    def on_kill(self, *, is_reported: bool = True) -> None:
+        """Stop the jobs that the task has requested, with ``stop_on_kill``, or log that they go on in DLI.
+
+        :param is_reported: whether it is known from this attempt, or its trigger, which those are
+        """
+        self._requester.on_kill(is_reported=is_reported)
 
 
 def _check_savepoints(tracker: JobTracker, log: Logger) -> None:

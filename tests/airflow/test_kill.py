@@ -19,6 +19,7 @@ from airflow_provider_dli.operators.dli import (
     DliRunFlinkJobsOperator,
     DliStopFlinkJobsOperator,
 )
+from airflow_provider_dli.triggers.deferral import ExecutionTimeoutError
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from dli_emulator import Emulator
 from tests.airflow.airflow_process import AirflowProcess, until
@@ -99,6 +100,22 @@ def test_an_execution_timeout_on_the_triggerer_is_a_kill(
     with pytest.raises(DliException, match="execution_timeout of 0:00:05 is over"):
         stop.resume_execution("execute_complete", {"event": event}, {})
     assert "requests for job 100 go on in DLI" in "".join(capfd.readouterr())
+
+
+def test_an_execution_timeout_without_a_triggerer_is_a_kill(emulator: Emulator) -> None:
+    """No event reports the jobs: they are in the task state, or it is not known which they are."""
+    operator, instance = (
+        run(stop_on_kill=True, deferrable=True, execution_timeout=timedelta(hours=1)),
+        TaskInstance(),
+    )
+    with pytest.raises(TaskDeferred):
+        operator.execute(instance.context)
+    attempts: list[tuple[Any, int]] = [({}, 0), (instance.context, 1)]
+    for context, stops in attempts:
+        with pytest.raises(ExecutionTimeoutError, match="The trigger reported nothing within the timeout"):
+            operator.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+        assert requests(emulator, "BatchStopFlinkJobs") == stops
+    assert emulator.state.jobs[103].status == "job_running"
 
 
 @pytest.mark.skipif(not hasattr(BaseTrigger, "on_kill"), reason="Airflow 3.3 and later")
