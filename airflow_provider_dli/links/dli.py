@@ -65,9 +65,7 @@ def persist(
 ) -> None:
     """Store the values that the links of a task are built from; nothing if the cloud's console is not known.
 
-    :param context: of the task
-    :param operator: the task; without ``do_xcom_push`` it has no links
-    :param hook: of the task: its connection has the console and the region
+    :param operator: without ``do_xcom_push`` it has no links
     :param bucket: of the archives or the report, if there is one
     :param bucket_region: of the bucket, if not that of the connection
     :raises DliFailException: if the connection cannot be used

@@ -65,7 +65,6 @@ class DliBaseOperator(SafeLog, BaseOperator):
 def apply_if_empty(if_empty: IfEmpty, selection: str) -> None:
     """Apply ``if_empty``: raise, skip or return.
 
-    :param if_empty: ``fail``, ``skip`` or ``succeed``
     :param selection: by which no job is selected, for the message
     :raises DliFailException: for ``fail``
     :raises AirflowSkipException: for ``skip``

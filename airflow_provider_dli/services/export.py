@@ -73,15 +73,10 @@ def export_jobs(
     exporter = _Exporter(options, dli, obs, requests, recovery, log)
     progress = _Progress(batches, log)
     outcomes: list[Batch] = []
-    refusal: tuple[int, DliException] | None = None
     for number, ids in enumerate(batches, 1):
         directory = options.obs_dir if len(batches) == 1 else options.obs_dir.below(f"batch-{number:04d}")
-        reused = exporter.reuse_or_skip(directory, ids, refusal)
-        outcome = reused or exporter.export_batch(directory, ids)
-        if not refusal and outcome.cause and outcome.cause.refuses_identity:
-            refusal = (number, outcome.cause)
-        outcomes.append(outcome)
-        progress.log_batch(outcome, is_requested=reused is None)
+        outcomes.append(exporter.export(number, directory, ids))
+        progress.log_batch(outcomes[-1])
 
     archives = [archive for outcome in outcomes for archive in outcome.zip_file]
     progress.log_end(archives)
@@ -135,7 +130,7 @@ def _log_start(dli: DliHook, ids: Sequence[int] | None, batches: int, log: Logge
     log.info("  by connection %s%s", dli.dli_conn_id, listed)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Exporter:
     """Exports one batch at a time."""
 
@@ -145,33 +140,34 @@ class _Exporter:
     requests: ExportRequests
     recovery: ExportRecovery
     log: Logger
+    #: the number of the batch with which DLI has refused the identity itself, and the error
+    refusal: tuple[int, DliException] | None = None
 
-    def reuse_or_skip(
-        self, directory: ObsLocation, job_ids: tuple[int, ...] | None, refusal: tuple[int, DliException] | None
-    ) -> Batch | None:
-        """Return the outcome of a batch that is not requested, or None.
-
-        It is not requested if an earlier attempt exported it, or if DLI has refused the identity itself: then it
-        would refuse this batch, too.
-
-        :param refusal: the number of the batch that was refused so, and the error
-        """
+    def export(self, number: int, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> Batch:
+        """Export a batch, unless an earlier attempt has, or it would be refused for the identity, too."""
         skipped = None
-        if refusal:
-            number, error = refusal
-            reason = f"not requested: it would be refused as batch {number} was"
-            skipped = Batch(job_ids, failed=job_ids or (), error=reason)
+        if self.refusal:
+            first, error = self.refusal
+            reason = f"not requested: it would be refused as batch {first} was"
+            skipped = Batch(job_ids, failed=job_ids or (), error=reason, is_requested=False)
             # Refused keys are not sent to OBS either: more than five failures lock them.
             if isinstance(error.error, AuthenticationError):
                 return skipped
+        outcome = self._reuse(directory, job_ids) or skipped or self._request(directory, job_ids)
+        if not self.refusal and outcome.cause and outcome.cause.refuses_identity:
+            self.refusal = (number, outcome.cause)
+        return outcome
+
+    def _reuse(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> Batch | None:
+        """Return the outcome of a batch that an earlier attempt exported; None if its archives are not there."""
         try:
             archives = self.requests.archives_of(directory, job_ids)
             is_there = all(self.obs.find(archive) for archive in archives)
         except DliException as failure:
             return _failed_batch(job_ids, failure)
-        return Batch(job_ids, tuple(archives)) if archives and is_there else skipped
+        return Batch(job_ids, tuple(archives), is_requested=False) if archives and is_there else None
 
-    def export_batch(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> Batch:
+    def _request(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> Batch:
         """Send the request for a batch until its outcome is known; without jobs that were deleted meanwhile."""
         try:
             archives = self.recovery.resume(directory, job_ids) or call_with_reconciliation(
@@ -180,8 +176,7 @@ class _Exporter:
                 self.log,
             )
         except DliException as error:
-            deleted = self._find_deleted(job_ids or (), error)
-            if job_ids and deleted:
+            if job_ids and (deleted := self._find_deleted(job_ids, error)):
                 return self._export_without(deleted, directory, job_ids, error)
             return _failed_batch(job_ids, error)
         return Batch(job_ids, tuple(archives))
@@ -209,7 +204,7 @@ class _Exporter:
 
     def _find_deleted(self, job_ids: Sequence[int], refusal: DliException) -> tuple[int, ...]:
         """Return the jobs of a batch that the project no longer has: DLI may have refused it for them."""
-        if not job_ids or not isinstance(refusal.error, RefusedError):
+        if not isinstance(refusal.error, RefusedError):
             return ()
         try:
             there = {job.job_id for job in self.dli.list_flink_jobs()}
@@ -233,7 +228,7 @@ class _Exporter:
             return _failed_batch(job_ids, refusal)
         outcome = Batch(())
         if rest:
-            outcome = self.reuse_or_skip(directory, rest, None) or self.export_batch(directory, rest)
+            outcome = self._reuse(directory, rest) or self._request(directory, rest)
         if outcome.cause:
             return _failed_batch(job_ids, outcome.cause)
         omitted = deleted + outcome.failed
@@ -255,6 +250,7 @@ class Batch:
     :param error: the reason
     :param vanished: those of them that were selected and deleted before they were exported, which is not a failure
     :param cause: the error of DLI or OBS itself
+    :param is_requested: whether this attempt has requested it
     """
 
     job_ids: tuple[int, ...] | None
@@ -263,6 +259,7 @@ class Batch:
     error: str | None = None
     vanished: tuple[int, ...] = ()
     cause: DliException | None = field(default=None, compare=False, repr=False)
+    is_requested: bool = True
 
     @property
     def is_failure(self) -> bool:
@@ -286,12 +283,12 @@ class _Progress:
         self._number = self._done = self._requested = 0
         self._reasons: dict[str, int] = {}
 
-    def log_batch(self, batch: Batch, *, is_requested: bool) -> None:
+    def log_batch(self, batch: Batch) -> None:
         """Log the outcome of the next batch."""
         jobs = len(batch.job_ids or ())
         self._number += 1
         self._done += jobs
-        self._requested += jobs if is_requested else 0
+        self._requested += jobs if batch.is_requested else 0
         if self._batches == 1:
             return
         result = ", ".join(batch.zip_file) or "NOT EXPORTED"

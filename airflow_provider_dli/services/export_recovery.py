@@ -131,10 +131,9 @@ class ExportRecovery:
             if error.error is None:
                 raise
             # The request stays open: the next attempt, or the cleared task, first checks for its archive.
-            problem = str(error).removesuffix(error.advice or "").rstrip(" ;")
             raise type(error)(
                 f"The outcome of an export into {directory.url} is unknown: {_LOST}, and OBS could not be "
-                f"checked: {problem}",
+                f"checked: {error.problem}.",
                 advice=error.advice,
             ) from error.error
         if not found:

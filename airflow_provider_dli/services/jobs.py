@@ -21,7 +21,7 @@ from airflow_provider_dli.client.flink.status import (
     snapshot_of,
 )
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
-from airflow_provider_dli.formatting import format_duration, format_ids, pluralize, text_table
+from airflow_provider_dli.formatting import format_duration, format_ids, log_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.parameters.models import (
     ActionParameters,
@@ -305,10 +305,9 @@ class JobWait:
         latest = self.tracker.latest
         rows = [
             (job_id, job.name, job.status, job.status_desc or None) if job else (job_id, None, "gone", None)
-            for job_id, job in list(latest.items())[:_MAX_ROWS]
+            for job_id, job in latest.items()
         ]
-        for line in text_table(("id", "name", "status", "description"), rows):
-            self.log.info("  %s", line)
+        log_table(self.log, ("id", "name", "status", "description"), rows, _MAX_ROWS)
         if len(latest) > _MAX_ROWS:
             self.log.info("  … in all: %s", self.status_counts())
 

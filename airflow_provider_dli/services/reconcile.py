@@ -24,7 +24,6 @@ def call_with_reconciliation(
 
     :param send: sends the request once and returns its result
     :param reconcile: returns the result of a request whose response was lost; None if there is none
-    :param log: of the task
     :param should_retry: whether to send the request again if there is none; by default unless DLI itself has
         responded
     :returns: the result, from the response or as ``reconcile`` has found it

@@ -45,7 +45,6 @@ class Deferrable:
         """Return until when the trigger may wait, as its parameters.
 
         :param hook: has measured the service's clock, which worker and triggerer share; their own may differ
-        :param timeout: seconds to wait
         :raises ExecutionTimeoutError: if nothing of ``execution_timeout`` is left
         """
         left = _execution_left(self.execution_timeout)
@@ -119,7 +118,6 @@ def _timed_out(limit: timedelta | None, event: Mapping[str, Any]) -> DliExceptio
 def event_status(event: Any) -> str:  # noqa: ANN401 -- whatever the database gave back
     """Return the status of an event of a :class:`~airflow_provider_dli.triggers.base.PollingTrigger`.
 
-    :param event: as Airflow hands it to the task
     :returns: ``done`` if the wait is over, with whatever outcome, or ``timeout``
     :raises DliException: if the trigger failed in a way that may pass
     :raises DliFailException: if it failed otherwise, or this version does not know such an event
@@ -134,7 +132,6 @@ def event_status(event: Any) -> str:  # noqa: ANN401 -- whatever the database ga
 def raise_reported_failure(event: Any) -> None:  # noqa: ANN401 -- whatever the database gave back
     """Raise the failure that an event reports, if it reports one.
 
-    :param event: as Airflow hands it to the task
     :raises DliException: if the trigger failed in a way that may pass
     :raises DliFailException: if it failed otherwise
     """
@@ -146,7 +143,6 @@ def raise_reported_failure(event: Any) -> None:  # noqa: ANN401 -- whatever the 
 def seconds_left(event: Any, name: str) -> float | None:  # noqa: ANN401 -- whatever the database gave back
     """Return the seconds that an event reports as left of a time; None if it reports none.
 
-    :param event: as Airflow hands it to the task
     :param name: ``left``, of the wait, or ``execution_left``, of the task's ``execution_timeout``
     """
     left = event.get(name) if isinstance(event, Mapping) else None
@@ -154,10 +150,7 @@ def seconds_left(event: Any, name: str) -> float | None:  # noqa: ANN401 -- what
 
 
 def unknown_event(event: Any) -> UnknownEventError:  # noqa: ANN401 -- whatever the database gave back
-    """Return the failure for an event that this version does not know; it never means success.
-
-    :param event: as Airflow hands it to the task
-    """
+    """Return the failure for an event that this version does not know; it never means success."""
     return UnknownEventError(
         f"The trigger sent {event!r:.200}, which is not an event of this provider. "
         "Check that the triggerer has the same version of it."
@@ -170,9 +163,7 @@ def raise_unless_transient(failure: DliException, left: float = 1.0) -> None:
     The same on a worker and on the triggerer. A wait promises to last for its timeout, so what counts is time, and
     not the number of polls that failed: a service that is down for a while ends no wait.
 
-    :param failure: why the poll failed
     :param left: seconds that are left to wait
-    :raises DliException: the same
     """
     # What neither the client nor the time has ended will stay: a connection that does not exist, for instance.
     may_pass = failure.error is not None or isinstance(failure.__cause__, TimeoutError)

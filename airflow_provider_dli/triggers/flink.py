@@ -127,10 +127,7 @@ class FlinkJobsTrigger(PollingTrigger):
 
 
 def tracker_state(tracker: JobTracker) -> dict[str, Any]:
-    """Return the state of a wait as plain JSON values.
-
-    :param tracker: of the jobs
-    """
+    """Return the state of a wait as plain JSON values."""
     return {
         "job_ids": list(tracker.job_ids),
         "target_state": tracker.target_state,
@@ -143,7 +140,6 @@ def tracker_state(tracker: JobTracker) -> dict[str, Any]:
 def tracker_of(event: Mapping[str, Any]) -> JobTracker:
     """Return the tracker whose state an event reports.
 
-    :param event: of :class:`FlinkJobsTrigger`
     :raises DliFailException: if it holds no state of a wait
     """
     try:
