@@ -105,6 +105,19 @@ def test_faults_can_be_set(dli_emulator: Emulator, tmp_path: Path) -> None:
     assert statuses == [503, 502, 400]
 
 
+def test_settings_can_be_given(dli_emulator: Emulator, tmp_path: Path) -> None:
+    """As JSON, or as a string."""
+    given = ("--setting", "fills_in_settings=true", "--setting", "layout=gbk", "--setting", "agencies=[]")
+    with running("--json", "--object-store", store_url(dli_emulator), *given, tmp=tmp_path) as (process, output):
+        connection = http.client.HTTPConnection(urlsplit(json.loads(output.readline())["dli"]).netloc, timeout=60)
+        connection.request("GET", "/_emulator/settings")
+        settings = json.loads(connection.getresponse().read())
+        connection.close()
+        process.terminate()
+        process.wait(timeout=60)
+    assert (settings["fills_in_settings"], settings["layout"], settings["agencies"]) == (True, "gbk", [])
+
+
 def test_a_signal_during_the_start_ends_it_too(tmp_path: Path) -> None:
     """Nothing is left, whenever it comes."""
     for delay in (0.4, 0.7, 1.0):
@@ -136,6 +149,8 @@ def test_what_keeps_it_from_starting_is_one_line(dli_emulator: Emulator) -> None
         (["--fault", "*:nothing"], "no fault is called 'nothing'"),
         (["--fault", "{"], "--fault"),
         (["--fault", "*:slow:before=x"], "must be seconds"),
+        (["--setting", "layout=tar"], "must be one of"),
+        (["--setting", "nothing"], "no setting is called nothing"),
         (["--jobs", "-1"], "not a number of jobs: '-1'"),
         (["--port", "x"], "--port"),
     ],

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dli_emulator.faults import Fault
     from dli_emulator.server import Emulator
-    from dli_emulator.state import Settings
+    from dli_emulator.settings import Settings
 
 __all__ = ["Emulator", "EmulatorError", "Fault", "Settings"]
 __version__ = "0.1.0"
@@ -25,7 +25,7 @@ class EmulatorError(RuntimeError):
     """The emulator cannot start; the message is one line with the reason and what to do."""
 
 
-_HOMES = {"Emulator": "server", "Fault": "faults", "Settings": "state"}
+_HOMES = {"Emulator": "server", "Fault": "faults", "Settings": "settings"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds

@@ -9,12 +9,14 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from dli_emulator import EmulatorError
 from dli_emulator.faults import S3_OPERATIONS, Fault, Faults
 from dli_emulator.flink_job import DEFAULT_COUNT
 from dli_emulator.routes import OPERATIONS
 from dli_emulator.server import Emulator
+from dli_emulator.settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +49,7 @@ def _emulator(options: argparse.Namespace) -> Emulator:
         jobs=options.jobs,
         object_store=options.object_store,
         allow_hosts=options.allow_host,
+        settings=_settings(options.setting),
     )
 
 
@@ -78,7 +81,35 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="script a fault, such as ExportFlinkJobs:throttled:times=3,retry_after=1; may be given several times",
     )
+    parser.add_argument(
+        "--setting",
+        metavar="NAME=VALUE",
+        type=_setting,
+        action="append",
+        default=[],
+        help="a setting, such as fills_in_settings=true; may be given several times",
+    )
     return parser
+
+
+def _settings(given: Sequence[dict[str, Any]]) -> Settings:
+    settings = Settings()
+    for each in given:
+        settings.change(each)
+    return settings
+
+
+def _setting(text: str) -> dict[str, Any]:
+    name, _, value = text.partition("=")
+    try:
+        parsed: Any = json.loads(value)
+    except ValueError:
+        parsed = value
+    try:
+        Settings().change({name: parsed})
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+    return {name: parsed}
 
 
 def _count(text: str) -> int:

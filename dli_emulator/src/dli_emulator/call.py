@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from dli_emulator.faults import Fault
 from dli_emulator.flink_job import FlinkJob
-from dli_emulator.state import Project, Settings, State
+from dli_emulator.settings import Settings
+from dli_emulator.state import Project, State
 from dli_emulator.wire import Refusal, Reply, Request
 
 
@@ -113,6 +114,24 @@ class BatchRefusal(Refusal):
         """Return the reply."""
         del request_id
         return Reply(400, [{"error_code": code, "error_msg": message} for code, message in self._problems])
+
+
+class AgencyRefusal(Refusal):
+    """DLI has no agency with which it may use OBS.
+
+    INVENTED: that an export and an import are answered so; it was seen where a bucket was to be authorised.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(400, "DLI.10001", "An internal error occurred.")
+
+    def reply(self, request_id: str) -> Reply:
+        """Return the reply."""
+        body = super().reply(request_id).body
+        return Reply(400, {**body, "error_json_opt": _NO_AGENCY})
+
+
+_NO_AGENCY = {"error": "Unexpected exception[NoSuchElementException: None.get]"}
 
 
 def envelope(settings: Settings, *, success: bool, message: str = "", **payload: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON

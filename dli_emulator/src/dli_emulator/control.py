@@ -1,4 +1,4 @@
-"""The control endpoint, for tests in other languages: faults, request log and reset over HTTP."""
+"""The control endpoint, for tests in other languages: faults, settings, request log and reset over HTTP."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Control:
         if incoming.method == "POST" and not _is_json(incoming):
             return web.json_response({"error": "give Content-Type: application/json"}, status=415)
         match incoming.method, incoming.match_info["what"]:
-            case "GET", ("faults" | "requests" | "openapi.json") as what:
+            case "GET", ("faults" | "requests" | "settings" | "openapi.json") as what:
                 return web.json_response(self._shown(what))
-            case "POST", "faults":
-                return await self._set(incoming)
+            case "POST", ("faults" | "settings" | "scale") as what:
+                return await self._posted(what, incoming)
             case "DELETE", "faults":
                 self._state.faults.clear()
             case "DELETE", "requests":
@@ -56,17 +56,39 @@ class Control:
             return json.loads(DESCRIPTION.read_text(encoding="utf-8"))
         if what == "faults":
             return [fault.as_dict() for fault in self._state.faults]
+        if what == "settings":
+            return self._state.settings.as_dict()
         return [asdict(entry) for entry in self._state.log]
 
-    async def _set(self, incoming: web.Request) -> web.Response:
+    async def _posted(self, what: str, incoming: web.Request) -> web.Response:
+        act = {"faults": self._add_faults, "settings": self._change_settings, "scale": self._scale}[what]
         try:
-            given = await incoming.json()
-            faults = [Fault.from_dict(item) for item in (given if isinstance(given, list) else [given])]
-            self._state.faults.add(*faults)
+            status, shown = act(await incoming.json())
         except (ValueError, TypeError) as problem:
             return web.json_response({"error": str(problem)}, status=400)
-        shown: list[dict[str, Any]] = [fault.as_dict() for fault in faults]
-        return web.json_response(shown, status=201)
+        return web.json_response(shown, status=status)
+
+    def _add_faults(self, given: Any) -> tuple[int, Any]:  # noqa: ANN401 - any JSON
+        faults = [Fault.from_dict(item) for item in (given if isinstance(given, list) else [given])]
+        self._state.faults.add(*faults)
+        return 201, [fault.as_dict() for fault in faults]
+
+    def _change_settings(self, given: Any) -> tuple[int, Any]:  # noqa: ANN401 - any JSON
+        self._state.settings.change(_object(given))
+        return 200, self._state.settings.as_dict()
+
+    def _scale(self, given: Any) -> tuple[int, Any]:  # noqa: ANN401 - any JSON
+        job_id = _object(given).get("job_id")
+        if type(job_id) is not int:
+            raise ValueError(f"job_id must be the id of a job, not {job_id!r}")
+        self._state.scale(job_id)
+        return 202, {"job_id": job_id}
+
+
+def _object(given: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    if not isinstance(given, dict):
+        raise TypeError(f"a JSON object is required, not {given!r}")
+    return given
 
 
 def _is_json(incoming: web.Request) -> bool:

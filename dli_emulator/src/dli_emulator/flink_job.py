@@ -25,6 +25,8 @@ STATUSES = (
     "job_arrearage_recovering",
     "job_finish",
 )
+#: the way of a running job that dynamic scaling stops and starts again
+SCALING = ("job_savepointing", "job_canceling", "job_submitting", "job_running")
 #: most characters of a job's name
 NAME_LENGTH = 57
 #: ``root_id`` of a job without a parent edge job
@@ -105,6 +107,20 @@ CONFIG: Mapping[str, Any] = dict.fromkeys(
     "resource_config_version": "v1",
 }
 
+_SPEC = {"cpu": 1.0, "memory": "4G"}
+#: what DLI fills in, as jobs came back to clients that had not set it. INVENTED: that each kind of job has all
+FILLED_IN: Mapping[str, Any] = {
+    "checkpoint_interval": 30,
+    "tm_cus": 1,
+    "tm_slot_num": 1,
+    "resource_config": {
+        "max_slot": 1,
+        "parallel_number": 1,
+        "jobmanager_resource_spec": _SPEC,
+        "taskmanager_resource_spec": _SPEC,
+    },
+}
+
 
 @dataclass
 class FlinkJob:
@@ -124,6 +140,7 @@ class FlinkJob:
     :param runs: how often it was submitted to run; never shown
     :param stops: how many requests stopped it; never shown
     :param resumed: whether its last run started from a savepoint; never shown
+    :param deletes_savepoint: whether that savepoint goes once the job runs; never shown
     """
 
     job_id: int
@@ -158,6 +175,7 @@ class FlinkJob:
     runs: int = 0
     stops: int = 0
     resumed: bool = False
+    deletes_savepoint: bool = False
 
     def fill_in(self) -> None:
         """Fill in a directory for checkpoints, where they are on, there is a bucket for them, and none was given.
@@ -187,6 +205,8 @@ class FlinkJob:
             moment, status = self.plan.pop(0)
             if status == "job_running" and self.status == "job_submitting":
                 self.start_time = int(moment * 1000)
+            if status == "job_running" and self.deletes_savepoint:
+                self.has_savepoint, self.savepoint_path, self.deletes_savepoint = False, None, False
             if self.status == "job_running" and self.start_time:
                 self.duration = int(moment * 1000) - self.start_time
             self.status = status
@@ -195,10 +215,16 @@ class FlinkJob:
         """Return the job as the list shows it without ``show_detail``."""
         return {name: getattr(self, name) for name in _BRIEF}
 
-    def detail(self) -> dict[str, Any]:
-        """Return the job as ``job_detail`` and the list with ``show_detail`` show it."""
+    def detail(self, *, filled_in: bool = False) -> dict[str, Any]:
+        """Return the job as ``job_detail`` and the list with ``show_detail`` show it.
+
+        :param filled_in: whether settings that were not set have the values that DLI fills in
+        """
         shown = {name: getattr(self, name) for name in _DETAIL}
-        return shown | {"job_config": {**CONFIG, "root_id": self.root_id, **self.job_config}}
+        config = {**CONFIG, "root_id": self.root_id, **self.job_config}
+        if filled_in:
+            config |= {name: value for name, value in FILLED_IN.items() if self.job_config.get(name) is None}
+        return shown | {"job_config": config}
 
 
 FIRST_ID = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from dli_emulator.call import envelope
+from dli_emulator.call import AgencyRefusal, envelope
 from dli_emulator.faults import Fault
 from dli_emulator.keys import AccessKey
 from dli_emulator.signature import (
@@ -20,8 +20,6 @@ from dli_emulator.wire import Refusal, Reply, Request
 #: how far the clocks of client and service may be apart
 MAX_SKEW = timedelta(minutes=15)
 
-_INTERNAL = "An internal error occurred."
-_NO_AGENCY = {"error": "Unexpected exception[NoSuchElementException: None.get]"}
 _HTML = """<html>
 <head><title>{status} Bad Gateway</title></head>
 <body><center><h1>{status} Bad Gateway</h1></center><hr><center>elb</center></body>
@@ -146,7 +144,7 @@ def scripted_reply(fault: Fault, state: State, request: Request) -> Reply | None
         case "no_zip_file":
             return Reply(200, envelope(state.settings, success=True))
         case "no_agency":
-            return Reply(400, {"error_code": "DLI.10001", "error_msg": _INTERNAL, "error_json_opt": _NO_AGENCY})
+            raise AgencyRefusal
     return None
 
 

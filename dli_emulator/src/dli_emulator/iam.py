@@ -183,8 +183,9 @@ def _unknown_method(_call: Call, _given: dict[str, Any]) -> Reply | None:
 
 async def create_metadata_token(call: Call) -> Reply:
     """Open a session with the metadata service (``PUT /meta-data/latest/api/token``)."""
-    if call.state.settings.metadata_version < 2:  # noqa: PLR2004 - the version that has sessions
-        return Reply(404, "Not Found")
+    settings = call.state.settings
+    if settings.metadata_token_status or settings.metadata_version < 2:  # noqa: PLR2004 - the version with sessions
+        return Reply(settings.metadata_token_status or 404, "There are no session tokens")
     text = call.request.header("X-Metadata-Token-Ttl-Seconds") or ""
     if not re.fullmatch("[0-9]{1,9}", text) or int(text) not in _SESSIONS:
         return Reply(400, "Bad Request")
@@ -194,9 +195,16 @@ async def create_metadata_token(call: Call) -> Reply:
 
 
 async def show_security_key(call: Call) -> Reply:
-    """Return the key of the agency of the ECS (``GET /openstack/latest/securitykey``)."""
+    """Return the key of the agency of the ECS (``GET /openstack/latest/securitykey``).
+
+    INVENTED: what stands around the words of a refusal without an agency, which the official clients recognise.
+    """
+    settings = call.state.settings
+    if not settings.has_ecs_agency:
+        return Reply(401, "Please configure Cloud Service Agency first")
     ends = call.state.metadata_tokens.get(call.request.header("X-Metadata-Token") or "", 0.0)
-    if call.state.settings.metadata_version > 1 and ends <= call.state.clock():
+    has_sessions = settings.metadata_version > 1 and not settings.metadata_token_status
+    if has_sessions and ends <= call.state.clock():
         return Reply(401, "Unauthorized")
     return Reply(200, {"credential": _credential(call.state.keys.issue_key(_LIVES[-1]))})
 

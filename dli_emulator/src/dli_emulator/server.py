@@ -24,7 +24,8 @@ from dli_emulator.keys import Clock
 from dli_emulator.request_log import Recorded
 from dli_emulator.routes import OPERATIONS
 from dli_emulator.s3_proxy import S3AuthProxy
-from dli_emulator.state import DEFAULT_AGENCY, DEFAULT_PROJECT_ID, Identity, Settings, State
+from dli_emulator.settings import Settings
+from dli_emulator.state import DEFAULT_AGENCY, DEFAULT_PROJECT_ID, Identity, State
 from dli_emulator.stores import Store, make_store
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Emulator:
     iam: str
     #: base URL of the object store; with moto that of the S3 proxy, since moto requires a region of its own
     obs: str
+    #: base URL at which nobody listens, such as that of IAM in a region that has none
+    nowhere: str
     access_key: str
     secret_key: str
     #: bucket to export to
@@ -181,6 +184,10 @@ class Emulator:
         assert store is not None  # noqa: S101 - set by start, for mypy
         async with AsyncExitStack() as stack:
             listener = stack.enter_context(_listener(*self._address))
+            # Bound, but not listening: connections are refused, and nobody else gets the port.
+            silent = stack.enter_context(socket(AF_INET, SOCK_STREAM))
+            silent.bind(("127.0.0.1", 0))
+            self.nowhere = f"http://127.0.0.1:{silent.getsockname()[1]}"
             stack.callback(store.stop)
             self._bucket = store.start()
             stack.callback(self._bucket.client.close)

@@ -7,40 +7,20 @@ import time
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from dli_emulator.faults import Faults
-from dli_emulator.flink_job import FIRST_ID, FlinkJob, sample_jobs
+from dli_emulator.flink_job import FIRST_ID, SCALING, FlinkJob, sample_jobs
 from dli_emulator.keys import Agency, Clock, KeyRing, User, id_of_name
 from dli_emulator.request_log import RequestLog
+from dli_emulator.settings import Settings
+
+__all__ = ["DEFAULT_AGENCY", "Identity", "Project", "Settings", "State", "Template"]
 
 DEFAULT_PROJECT_ID = "48cc2c48765f481480c7db940d6409d1"
 DEFAULT_USER = "emulator-user"
 DEFAULT_DOMAIN = "emulator-domain"
 DEFAULT_AGENCY = Agency("emulator-agency", "granting-domain")
-
-
-@dataclass
-class Settings:
-    """Choices where the editions of the manual differ or are silent.
-
-    :param boolean_is_success: job calls answer ``is_success`` as a JSON boolean; the default is a string
-    :param names_2020: fields have the names of 2020, such as ``zip_files``
-    :param lenient_obs_dir: ``obs_dir`` may have ``obs://`` before it and slashes at its ends
-    :param metadata_version: 2 hands out keys for a session token only; 1 knows no session tokens
-    :param quoted_ids: an import returns ids as strings, as the manual's example does
-    :param batch_answer: a batch is answered with ``each``, one envelope for every id, ``one`` for all of them in
-        an array, or ``object``, one without an array as before 2023
-    :param step_seconds: how long a job stays in each status on its way
-    """
-
-    boolean_is_success: bool = False
-    names_2020: bool = False
-    lenient_obs_dir: bool = False
-    metadata_version: int = 2
-    quoted_ids: bool = False
-    batch_answer: Literal["each", "one", "object"] = "each"
-    step_seconds: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -154,6 +134,19 @@ class State:
         project.jobs[job.job_id] = job
         return job
 
+    def scale(self, job_id: int) -> None:
+        """Have dynamic scaling stop a running job and start it again with other resources, which nobody requested.
+
+        INVENTED: the order of the statuses; that each of them is one that a waiting client can meet is documented.
+
+        :param job_id: id of the job
+        :raises ValueError: if it does not run
+        """
+        job = self.job(job_id)
+        if job is None or job.status != "job_running":
+            raise ValueError(f"there is no running job {job_id}: {job.status if job else 'it does not exist'}")
+        job.begin(SCALING, self.clock(), self.settings.step_seconds)
+
     def next_id(self) -> int:
         """Return an id that no job or template has had."""
         with self._lock:
@@ -199,8 +192,7 @@ class Project:
     :param clock: gives epoch seconds
     :param jobs: by id, with the status that was last updated; see :meth:`job`
     :param templates: by id
-    :param buckets: that DLI was let into
-    :param roles: of DLI's agency
+    :param agencies: those of DLI in this project; None for those of the settings
     """
 
     project_id: str
@@ -208,8 +200,7 @@ class Project:
     clock: Callable[[], float] = field(repr=False)
     jobs: dict[int, FlinkJob] = field(default_factory=dict, repr=False)
     templates: dict[int, Template] = field(default_factory=dict, repr=False)
-    buckets: set[str] = field(default_factory=set)
-    roles: list[str] = field(default_factory=list)
+    agencies: tuple[str, ...] | None = None
 
     def job(self, job_id: int) -> FlinkJob | None:
         """Return a job as it is now, or None.

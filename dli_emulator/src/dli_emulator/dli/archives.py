@@ -1,26 +1,27 @@
 """Export jobs to archives in the object store, and import them from there.
 
-INVENTED: DLI publishes neither the names nor the contents of the entries. Here each job is one entry
-``<job_id>.json`` in the shape of ``job_detail``. An import reads an entry as the export writes it; an archive
-that cannot be read, any other object in a directory, and a missing one are ``DLI.29002``; several
-archives of a directory with a job of one name are refused as a whole with ``DLI.0006``.
+INVENTED: DLI publishes neither the names nor the contents of the entries; here they are as
+:mod:`dli_emulator.dli.layouts` has them. An import reads all layouts, whichever the export writes; an archive that
+cannot be read, any other object in a directory, and a missing one are ``DLI.29002``; several archives of a
+directory with a job of one name are refused as a whole with ``DLI.0006``.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import re
 import zipfile
-import zlib
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
-from dli_emulator.call import Call, blocking, done, field, job_ids
+from dli_emulator.call import AgencyRefusal, Call, blocking, done, field, job_ids
+from dli_emulator.dli.layouts import UnreadableError, jobs_in, write_archive
 from dli_emulator.faults import Fault
 from dli_emulator.flink_job import FlinkJob
+from dli_emulator.settings import AGENCIES
 from dli_emulator.wire import Refusal, Reply
+
+__all__ = ["archive_of", "export_flink_jobs", "import_flink_jobs", "jobs_in"]
 
 #: bytes, as at OBS; an archive's own name takes part of them
 _LONGEST_KEY = 1024 - len("/aggregate_1582677879475.zip")
@@ -37,6 +38,7 @@ async def export_flink_jobs(call: Call) -> Reply:
     body = call.json_object()
     bucket, directory = _place(body, lenient=call.state.settings.lenient_obs_dir)
     jobs = _selected(call, body)
+    _check_agency(call)
     if not await blocking(call.archives.has_bucket, bucket):
         raise _unparseable(f"the bucket {bucket} does not exist")
     entries = [await _write(call, bucket, directory, jobs)] if jobs else []
@@ -44,10 +46,18 @@ async def export_flink_jobs(call: Call) -> Reply:
     return done(call, "The job is successfully exported.", **{field: entries})
 
 
+def _check_agency(call: Call) -> None:
+    given = call.state.settings.agencies if call.project.agencies is None else call.project.agencies
+    if not set(given) & set(AGENCIES):
+        raise AgencyRefusal
+
+
 async def _write(call: Call, bucket: str, directory: str, jobs: list[FlinkJob]) -> str:
     stamp = call.state.stamp()
     key = f"{directory}aggregate_{stamp}.zip"
-    data = damaged(archive_of(jobs, stamp / 1000), call.fault)
+    settings = call.state.settings
+    archive = archive_of(jobs, stamp / 1000, settings.layout, filled_in=settings.fills_in_settings)
+    data = damaged(archive, call.fault)
     kind = call.fault.kind if call.fault else None
     if call.fault and kind == "archive_late":
         call.later(call.fault["seconds"], lambda: call.archives.put(bucket, key, data))
@@ -106,6 +116,7 @@ async def import_flink_jobs(call: Call) -> Reply:
     body = call.json_object()
     zip_file = field(body, "zip_file", str, required=True)
     cover = bool(field(body, "is_cover", bool))
+    _check_agency(call)
     archives = await blocking(_archives, call, zip_file)
     jobs = [job for data in archives for job in _read(zip_file, data)]
     names = [job["name"] for job in jobs]
@@ -182,40 +193,15 @@ def _restore(job: FlinkJob, shown: dict[str, Any]) -> None:
     job.start_time, job.duration = None, 0
 
 
-def archive_of(jobs: Iterable[FlinkJob], moment: float) -> bytes:
+def archive_of(jobs: Iterable[FlinkJob], moment: float, layout: str = "jobs", *, filled_in: bool = False) -> bytes:
     """Write jobs into a ZIP archive.
 
-    :param jobs: one entry each
+    :param jobs: those to write
     :param moment: epoch seconds that the entries are dated with
+    :param layout: of the archive, see :class:`~dli_emulator.settings.Settings`
+    :param filled_in: whether jobs have the settings that DLI fills in
     """
-    date = datetime.fromtimestamp(moment, UTC).timetuple()[:6]
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for job in jobs:
-            entry = zipfile.ZipInfo(f"{job.job_id}.json", date)
-            text = json.dumps(job.detail(), ensure_ascii=False, indent=1)
-            archive.writestr(entry, text, zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
-
-
-class UnreadableError(Exception):
-    """An archive from which no jobs can be read."""
-
-
-def jobs_in(data: bytes) -> list[dict[str, Any]]:
-    """Read the jobs of an archive, each in the shape of ``job_detail``.
-
-    :param data: the archive
-    :raises UnreadableError: if it is none, is damaged, or its entries are no jobs
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            jobs = [json.loads(archive.read(name)) for name in archive.namelist()]
-    except (zipfile.BadZipFile, ValueError, EOFError, zlib.error, NotImplementedError) as problem:
-        raise UnreadableError(str(problem)) from None
-    if not jobs or not all(isinstance(job, dict) and "job_id" in job and "name" in job for job in jobs):
-        raise UnreadableError("there are no jobs in it")
-    return jobs
+    return write_archive([job.detail(filled_in=filled_in) for job in jobs], moment, layout)
 
 
 def damaged(data: bytes, fault: Fault | None) -> bytes:

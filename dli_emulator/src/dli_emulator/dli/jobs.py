@@ -41,13 +41,16 @@ async def list_flink_jobs(call: Call) -> Reply:
     """List the project's Flink jobs (dli_02_0234)."""
     listing = read_listing(call.query())
     fitting = listing.pick(call.project.current_jobs())
-    shown = [job.detail() if listing.show_detail else job.brief() for job in listing.page(fitting)]
+    filled_in = call.state.settings.fills_in_settings
+    page = listing.page(fitting)
+    shown = [job.detail(filled_in=filled_in) if listing.show_detail else job.brief() for job in page]
     return done(call, job_list={"total_count": len(fitting), "jobs": shown})
 
 
 async def show_flink_job(call: Call) -> Reply:
     """Show one Flink job with all its settings (dli_02_0235)."""
-    return done(call, job_detail=job_of_path(call, "DLI.16001").detail())
+    job = job_of_path(call, "DLI.16001")
+    return done(call, job_detail=job.detail(filled_in=call.state.settings.fills_in_settings))
 
 
 async def show_execution_graph(call: Call) -> Reply:
@@ -212,6 +215,7 @@ async def run_jobs(call: Call) -> Reply:
     for job in jobs:
         job.runs += 1
         job.resumed = bool(resume and job.has_savepoint)
+        job.deletes_savepoint = job.resumed and call.state.settings.deletes_savepoints
         # The status of before stays for a step: clients must not take it for a failure.
         _begin(call, job, (job.status, *_RUN))
     return batch_done(call, job_ids(body), "The request for submitting DLI jobs is successfully delivered.")

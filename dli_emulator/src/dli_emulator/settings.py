@@ -1,0 +1,86 @@
+"""Choices where the editions of the manual differ or are silent, and what not every project meets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+#: forms of an agency with which DLI may read and write OBS; one is enough. INVENTED: that
+#: ``dli_management_agency`` is, since the manual has it as one to which the permissions for OBS are added
+AGENCIES = ("dli_admin_agency", "dli_management_agency", "custom", "Tenant Administrator")
+
+
+@dataclass
+class Settings:
+    """Choices where the editions of the manual differ or are silent.
+
+    :param boolean_is_success: job calls answer ``is_success`` as a JSON boolean; the default is a string
+    :param names_2020: fields have the names of 2020, such as ``zip_files``
+    :param lenient_obs_dir: ``obs_dir`` may have ``obs://`` before it and slashes at its ends
+    :param metadata_version: 2 hands out keys for a session token only; 1 knows no session tokens
+    :param quoted_ids: an import returns ids as strings, as the manual's example does
+    :param batch_answer: a batch is answered with ``each``, one envelope for every id, ``one`` for all of them in
+        an array, or ``object``, one without an array as before 2023
+    :param step_seconds: how long a job stays in each status on its way
+    :param agencies: DLI's agencies, of :data:`AGENCIES`; without one of them it can neither export nor import
+    :param deletes_savepoints: the savepoint from which a job restarts is deleted once the job runs
+    :param fills_in_settings: a job shows what DLI fills in where it was not set: a checkpoint interval of 30
+    :param has_ecs_agency: the ECS has an agency; without one the metadata service has no key
+    :param layout: of an archive; INVENTED, all of them: ``jobs``, an entry of JSON for each job; ``one_json``, one
+        for all; ``properties``, an entry of lines ``name=value`` for each; ``nested``, an archive for each;
+        ``gbk``, entries named after the jobs in GBK without the flag for UTF-8
+    :param metadata_token_status: HTTP status of a request for a session token, where the metadata service has none
+        and returns keys without; 0: it has them
+    """
+
+    boolean_is_success: bool = False
+    names_2020: bool = False
+    lenient_obs_dir: bool = False
+    metadata_version: int = 2
+    quoted_ids: bool = False
+    batch_answer: Literal["each", "one", "object"] = "each"
+    step_seconds: float = 0.1
+    agencies: tuple[str, ...] = AGENCIES[:1]
+    deletes_savepoints: bool = False
+    fills_in_settings: bool = False
+    has_ecs_agency: bool = True
+    layout: Literal["jobs", "one_json", "properties", "nested", "gbk"] = "jobs"
+    metadata_token_status: Literal[0, 404, 405, 503] = 0
+
+    def change(self, values: Mapping[str, Any]) -> None:
+        """Change settings: all of them, or none if one is wrong.
+
+        :param values: by name, as JSON has them
+        :raises ValueError: if there is no such setting, or it cannot have that value
+        """
+        kinds = get_type_hints(Settings)
+        unknown = sorted(set(values) - set(kinds))
+        if unknown:
+            raise ValueError(f"no setting is called {', '.join(unknown)}; there are {', '.join(kinds)}")
+        checked = {name: _checked(name, value, kinds[name]) for name, value in values.items()}
+        for name, value in checked.items():
+            setattr(self, name, value)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all settings by name."""
+        return asdict(self)
+
+
+def _checked(name: str, value: Any, kind: Any) -> Any:  # noqa: ANN401 - each setting has its type
+    if get_origin(kind) is Literal:
+        fits, wanted = value in get_args(kind) and type(value) is not bool, f"one of {get_args(kind)}"
+    elif get_origin(kind) is tuple:
+        fits, wanted = _are_strings(value), "a list of strings"
+        value = tuple(value) if fits else value
+    elif kind is float:
+        fits, wanted = type(value) in (int, float), "a number"
+    else:
+        fits, wanted = type(value) is kind, f"of type {kind.__name__}"
+    if not fits:
+        raise ValueError(f"the setting {name} must be {wanted}, not {value!r}")
+    return value
+
+
+def _are_strings(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
