@@ -10,8 +10,8 @@ import os
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, Protocol
-from urllib.parse import SplitResult, urlsplit
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from airflow_provider_dli.client import iam
 from airflow_provider_dli.client.credentials import AccessKey, Credentials
@@ -21,6 +21,8 @@ from airflow_provider_dli.client.locations import parse_directory
 from airflow_provider_dli.client.transport import Network, checked_ca_bundle, parse_proxy, proxy_secrets
 from airflow_provider_dli.connection_form import CLOUDS, EXTRAS, KEY_VARIABLES, AuthType
 from airflow_provider_dli.formatting import excerpt
+
+T = TypeVar("T")
 
 _PROXY_VARIABLES = [
     variable for name in ("https_proxy", "http_proxy", "all_proxy") for variable in (name, name.upper())
@@ -59,8 +61,6 @@ class AirflowConnection(Protocol):
 def to_account(connection: AirflowConnection, environ: Mapping[str, str] = os.environ) -> Account:
     """Return the account of a connection.
 
-    :param connection: of type ``dli``
-    :param environ: the variables for authentication ``environment``
     :raises ConfigurationError: naming the field, if one is missing, unknown or not usable
     """
     for name in ("host", "schema", "port"):
@@ -75,22 +75,18 @@ def to_account(connection: AirflowConnection, environ: Mapping[str, str] = os.en
         project_id = environ.get("HUAWEICLOUD_SDK_PROJECT_ID") or None
     if project_id:
         checked_project(project_id)
-    iam_endpoint = _endpoint(extras, "iam", region)
+    cloud = extras.string("cloud")
+    iam_endpoint = _endpoint(extras, "iam_endpoint", default_endpoint("iam", region, cloud))
     credentials = _credentials(connection, extras, iam_endpoint, iam.Scope(project_id, region), environ)
     credentials = _of_agency(extras, iam_endpoint, credentials)
-    console = extras.string("console_endpoint")
     return Account(
         region=region,
         project=Project(project_id, region, iam_endpoint, credentials),
         credentials=credentials,
-        endpoint=_endpoint(extras, "dli", region),
-        obs_endpoint=_endpoint(extras, "obs", region),
+        endpoint=_endpoint(extras, "endpoint", default_endpoint("dli", region, cloud)),
+        obs_endpoint=_endpoint(extras, "obs_endpoint", default_endpoint("obs", region, cloud)),
         iam_endpoint=iam_endpoint,
-        console=(
-            checked_endpoint("console_endpoint", console)
-            if console
-            else default_console(region, extras.string("cloud"))
-        ),
+        console=_endpoint(extras, "console_endpoint", default_console(region, cloud)),
         bucket=_bucket(extras),
         network=_network(extras),
         retry=RetryPolicy(budget=extras.number("retry_budget", 120.0, 0.0, _WEEK)),
@@ -111,8 +107,7 @@ def _credentials(
     if auth_type == AuthType.TOKEN:
         return iam.ready_token(iam_endpoint, credential("password", connection.password, "the token", header=True))
     if auth_type == AuthType.METADATA:
-        endpoint = extras.string("metadata_endpoint") or iam.METADATA_ENDPOINT
-        return iam.metadata_keys(checked_endpoint("metadata_endpoint", endpoint))
+        return iam.metadata_keys(_endpoint(extras, "metadata_endpoint", iam.METADATA_ENDPOINT))
     if auth_type == AuthType.ENVIRONMENT:
         return _key_of_environment(environ)
     token = extras.string("security_token")
@@ -142,10 +137,9 @@ def _of_agency(extras: Extras, iam_endpoint: str, credentials: Credentials) -> C
     return credentials
 
 
-def _endpoint(extras: Extras, service: str, region: str) -> str:
-    name = "endpoint" if service == "dli" else f"{service}_endpoint"
+def _endpoint(extras: Extras, name: str, default: T) -> str | T:
     given = extras.string(name)
-    return checked_endpoint(name, given) if given else default_endpoint(service, region, extras.string("cloud"))
+    return checked_endpoint(name, given) if given else default
 
 
 def default_endpoint(service: str, region: str, cloud: str | None = None) -> str:
@@ -196,14 +190,7 @@ def checked_endpoint(field: str, url: str) -> str:
     :raises ConfigurationError: if it has no scheme or host, or has a path, query or user of its own
     """
     remedy = "give scheme and host, such as https://dli.cn-north-4.myhuaweicloud.com"
-    parts = _split(field, url, remedy, secret="@" in url)
-    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ConfigurationError(field, "has more than scheme, host and port", remedy)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _split(field: str, url: str, remedy: str, *, secret: bool) -> SplitResult:
-    shown = "" if secret else f"{_shown_url(url)} "
+    shown = "" if "@" in url else f"{_shown_url(url)} "
     if not url.isascii() or not url.isprintable() or " " in url:
         raise ConfigurationError(field, f"{shown}has characters that no URL has", remedy)
     try:
@@ -215,9 +202,14 @@ def _split(field: str, url: str, remedy: str, *, secret: bool) -> SplitResult:
         raise ConfigurationError(field, f"{shown}has port 0, which nothing listens on", remedy)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(field, f"{shown}has no scheme http:// or https:// and host", remedy)
-    if not _encodable(parts.hostname):
-        raise ConfigurationError(field, f"{shown}has a host with a part that is empty or too long", remedy)
-    return parts
+    try:
+        parts.hostname.encode("idna")
+    except UnicodeError:
+        problem = f"{shown}has a host with a part that is empty or too long"
+        raise ConfigurationError(field, problem, remedy) from None
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ConfigurationError(field, "has more than scheme, host and port", remedy)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _shown_url(url: str) -> str:
@@ -225,20 +217,9 @@ def _shown_url(url: str) -> str:
     if _LIKE_URL.fullmatch(url):
         return f"'{url}'"
     scheme, slashes, rest = url.partition("://")
-    return (
-        f"{scheme}:// and then {excerpt(rest, secret=True)}"
-        if slashes and scheme in ("http", "https")
-        else excerpt(url, secret=True)
-    )
-
-
-def _encodable(host: str) -> bool:
-    """Return whether a name can be looked up, whatever it is."""
-    try:
-        host.encode("idna")
-    except UnicodeError:
-        return False
-    return True
+    if slashes and scheme in ("http", "https"):
+        return f"{scheme}:// and then {excerpt(rest, secret=True)}"
+    return excerpt(url, secret=True)
 
 
 def _bucket(extras: Extras) -> str | None:
@@ -289,7 +270,6 @@ class Extras:
     def string(self, name: str) -> str | None:
         """Return a string without white space around it (a pasted value has some), or None.
 
-        :param name: of the extra
         :raises ConfigurationError: if it is not a string, none of its choices, or has what no field may hold
         """
         value = self._set.get(name)
@@ -310,8 +290,6 @@ class Extras:
     def required(self, name: str, remedy: str) -> str:
         """Return a string that must be set.
 
-        :param name: of the extra
-        :param remedy: what to do if it is not
         :raises ConfigurationError: if it is not set, or as for :meth:`string`
         """
         value = self.string(name)
@@ -322,10 +300,6 @@ class Extras:
     def number(self, name: str, default: float, least: float, most: float) -> float:
         """Return a number, given as such or as a string.
 
-        :param name: of the extra
-        :param default: if it is not set
-        :param least: the smallest valid one, in seconds
-        :param most: the largest
         :raises ConfigurationError: if it is not a number, or out of these bounds
         """
         value = self._set.get(name)
@@ -344,7 +318,6 @@ class Extras:
     def boolean(self, name: str) -> bool:
         """Return a boolean, given as such or as a string; False if it is not set.
 
-        :param name: of the extra
         :raises ConfigurationError: if it is not one
         """
         value = self._set.get(name)
@@ -363,10 +336,6 @@ def _shown_name(name: str) -> str:
 def credential(name: str, value: str | None, meaning: str, *, header: bool) -> str:
     """Return login or password; the message never shows it.
 
-    :param name: the field, for messages
-    :param value: what was given
-    :param meaning: what should be there, for messages
-    :param header: whether it goes into a header as it is, which takes ASCII without spaces
     :raises ConfigurationError: naming the field, if it is empty or not valid
     """
     stripped = (value or "").strip()
@@ -389,11 +358,7 @@ def _checked_string(name: str, value: str, longest: int, *, secret: bool) -> str
 
 
 def secrets_of(connection: AirflowConnection, environ: Mapping[str, str]) -> list[str]:
-    """Return every string of a connection that no log may show.
-
-    :param connection: of type ``dli``, usable or not
-    :param environ: the variables of the environment, from which the keys come with authentication ``environment``
-    """
+    """Return every string of a connection that no log may show."""
     # Whatever JSON it is: a connection that cannot be used may hold secrets all the same.
     decoded: object = connection.extra_dejson
     extras = decoded if isinstance(decoded, Mapping) else {}
@@ -407,10 +372,7 @@ def secrets_of(connection: AirflowConnection, environ: Mapping[str, str]) -> lis
 
 
 def is_json(extra: object) -> bool:
-    """Return whether the undecoded extras of a connection are JSON, or empty.
-
-    :param extra: as Airflow keeps them
-    """
+    """Return whether the undecoded extras of a connection are JSON, or empty."""
     if not isinstance(extra, str) or not extra.strip():
         return True
     try:

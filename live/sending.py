@@ -11,11 +11,11 @@ from typing import Any, Self
 from guard import Guard
 from masking import Mask
 
-from airflow_provider_dli.client.call import Call, Flow, QueryValue, Reply, pause, send
+from airflow_provider_dli.client.call import Call, Flow, Pause, QueryValue, Reply, send
 from airflow_provider_dli.client.errors import ServiceError
 from airflow_provider_dli.client.exchange import Account, build_request, utc_now
 from airflow_provider_dli.client.flink.fields import JOBS
-from airflow_provider_dli.client.replies import is_true, json_object, retry_after
+from airflow_provider_dli.client.replies import is_success, json_object, retry_after
 from airflow_provider_dli.client.transport.sync import SyncTransport
 
 _TRIES = 4
@@ -44,8 +44,8 @@ class Response:
     def taken(self) -> bool:
         """Whether the service did what was requested."""
         first = self.body[0] if isinstance(self.body, list) and self.body else self.body
-        is_success = isinstance(first, Mapping) and (is_true(first) or "is_success" not in first)
-        return self.code is None and self.status in range(200, 300) and is_success
+        succeeded = isinstance(first, Mapping) and bool(is_success(first) or "is_success" not in first)
+        return self.code is None and self.status in range(200, 300) and succeeded
 
 
 class Sender:
@@ -114,7 +114,7 @@ def _request_flow(call: Call[Any], account: Account) -> Flow[Reply]:
         if not again or tries == _TRIES:
             return reply
         value = retry_after(reply)
-        yield from pause(min(2.0**tries if value is None else value, _LONGEST_PAUSE))
+        yield Pause(min(2.0**tries if value is None else value, _LONGEST_PAUSE))
 
 
 def _read(operation: str, reply: Reply) -> Response:
@@ -128,6 +128,6 @@ def _read(operation: str, reply: Reply) -> Response:
     except ServiceError as error:
         array = isinstance(body, list) and reply.status in range(200, 300)
         code, message = (None, "") if array else (error.code or "no code", error.message)
-    if isinstance(body, Mapping) and not message and "is_success" in body and not is_true(body):
+    if isinstance(body, Mapping) and not message and "is_success" in body and not is_success(body):
         message = str(body.get("message", ""))
     return Response(reply.status, body, code, message, reply.headers)

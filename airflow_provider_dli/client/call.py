@@ -140,11 +140,6 @@ def send(request: Request) -> Flow[Reply]:
     return request.redacted(reply)
 
 
-def pause(seconds: float) -> Flow[None]:
-    """Let time pass."""
-    yield Pause(seconds)
-
-
 def json_request(
     operation: str,
     method: str,
@@ -180,11 +175,12 @@ def plain_request(
 
 
 def _serialised(body: Mapping[str, Any]) -> bytes:
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    if not _writable(text):
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
         for field, each in _texts("the body", body):
             encodable(field, each)
-    return text.encode()
+        raise
 
 
 def _texts(field: str, value: object) -> Iterator[tuple[str, str]]:
@@ -205,14 +201,8 @@ def encodable(field: str, text: str) -> str:
 
     :raises ConfigurationError: if it has half a character, as a string cut in two has
     """
-    if not _writable(text):
-        raise ConfigurationError(field, "is not valid Unicode", "give a string that is")
-    return text
-
-
-def _writable(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        raise ConfigurationError(field, "is not valid Unicode", "give a string that is") from None
+    return text

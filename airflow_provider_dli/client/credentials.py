@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from airflow_provider_dli.client.call import Clock, Flow, Request, pause
+from airflow_provider_dli.client.call import Clock, Flow, Pause, Request
 
 T = TypeVar("T")
 
@@ -51,10 +51,7 @@ class Credentials(Protocol):
         ...
 
     def invalidate(self, refused: Request) -> bool:
-        """Drop the credentials that were refused; return whether others can be fetched for the same request.
-
-        :param refused: the request that they authenticated
-        """
+        """Drop the credentials that were refused; return whether others can be fetched for the same request."""
         ...
 
 
@@ -209,7 +206,7 @@ class Cached(Generic[T]):
         if (held := self._fresh(clock)) is not None:
             return held[0]
         while not self._lock.acquire(blocking=False):
-            yield from pause(_LOCK_INTERVAL)
+            yield Pause(_LOCK_INTERVAL)
         try:
             if (held := self._fresh(clock)) is None:
                 fetched = yield from self._fetch(clock)
@@ -220,10 +217,7 @@ class Cached(Generic[T]):
         return held[0]
 
     def invalidate(self, refused: Callable[[T], bool]) -> None:
-        """Drop the value, so that the next flow fetches another.
-
-        :param refused: whether a value is the one that was refused; another may have been fetched since
-        """
+        """Drop the value, so that the next flow fetches another."""
         held = self._held
         if held and refused(held[0]):
             self._held = None

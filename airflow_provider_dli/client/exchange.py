@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from airflow_provider_dli.client import iam, replies
@@ -17,19 +18,18 @@ from airflow_provider_dli.client.call import (
     Call,
     Clock,
     Flow,
+    Pause,
     QueryValue,
     Reply,
     Request,
     Scalar,
     encodable,
     json_request,
-    pause,
     send,
 )
-from airflow_provider_dli.client.credentials import Cached, Credentials, Expiring, canonical_query, encode
+from airflow_provider_dli.client.credentials import Cached, Credentials, canonical_query, encode
 from airflow_provider_dli.client.errors import (
     AuthenticationError,
-    ConfigurationError,
     DliClientError,
     NoResponseError,
     NotSentError,
@@ -77,10 +77,7 @@ class Project:
 
     def __init__(self, project_id: str | None, name: str, iam_endpoint: str, credentials: Credentials) -> None:
         self.given = project_id
-        self._name = name
-        self._iam = iam_endpoint
-        self._credentials = credentials
-        self._found = Cached(self._look_up)
+        self._found = Cached(partial(iam.find_project, iam_endpoint, credentials, name))
 
     def id(self, clock: Clock) -> Flow[str]:
         """Return the project's id, looked up in IAM once if it was not given.
@@ -88,17 +85,6 @@ class Project:
         :raises ConfigurationError: if not exactly one project bears the name
         """
         return self.given or (yield from self._found.get(clock))
-
-    def _look_up(self, clock: Clock) -> Flow[Expiring[str]]:
-        found = yield from iam.find_projects(self._iam, self._credentials, self._name, clock)
-        if len(found) != 1:
-            listed = ", ".join(f"{name} ({project_id})" for project_id, name in found) or "none"
-            raise ConfigurationError(
-                "project_id",
-                f"is not given, and IAM lists not one but {len(found)} projects named {self._name!r}: {listed}",
-                "copy the correct one from My Credentials in the console",
-            )
-        return Expiring(found[0][0], None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +164,7 @@ def request_flow(
             if seconds is None:
                 raise
             _log.warning("%s Retrying in %.1f s (attempt %d).", error, seconds, retries.attempts + 1)
-        yield from pause(seconds)
+        yield Pause(seconds)
 
 
 class Retries:

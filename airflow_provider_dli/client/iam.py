@@ -16,7 +16,7 @@ from typing import Any
 from airflow_provider_dli.client import replies
 from airflow_provider_dli.client.call import Clock, Flow, Reply, Request, json_request, plain_request, send
 from airflow_provider_dli.client.credentials import AccessKey, Cached, Credentials, Expiring, canonical_query
-from airflow_provider_dli.client.errors import AuthenticationError
+from airflow_provider_dli.client.errors import AuthenticationError, ConfigurationError
 
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105 -- the name of a header
 _TOKENS = "/v3/auth/tokens?nocatalog=true"
@@ -162,12 +162,7 @@ def password_token(iam_endpoint: str, user: User, scope: Scope) -> TokenCredenti
 
 
 def agency_keys(iam_endpoint: str, trusted: Credentials, agency: Agency) -> TemporaryKeys:
-    """Assume an agency of another account.
-
-    :param iam_endpoint: base URL of IAM
-    :param trusted: credentials of the account that is trusted with the agency
-    :param agency: the agency
-    """
+    """Assume an agency of another account."""
     identity = f"agency {agency.name} of account {agency.domain}, assumed by {trusted.identity}"
     return TemporaryKeys(identity, lambda clock: keys_of_agency(iam_endpoint, trusted, agency, clock))
 
@@ -217,19 +212,28 @@ def keys_of_agency(endpoint: str, trusted: Credentials, agency: Agency, clock: C
     return read_keys(request.operation, reply)
 
 
-def find_projects(endpoint: str, credentials: Credentials, name: str, clock: Clock) -> Flow[list[tuple[str, str]]]:
-    """Look up the projects of a name; return id and name of each.
+def find_project(endpoint: str, credentials: Credentials, name: str, clock: Clock) -> Flow[Expiring[str]]:
+    """Look up the id of the project of a name.
 
+    :raises ConfigurationError: if not exactly one project bears the name
     :raises ServiceError: if IAM does not list them
     """
     url = f"{endpoint}{_PROJECTS}?{canonical_query([('name', name)])}"
     request = json_request("KeystoneListProjects", "GET", url, None)
     reply = yield from _send_as(credentials, request, clock)
-    found = replies.json_object(request.operation, reply).get("projects")
+    projects = replies.json_object(request.operation, reply).get("projects")
     try:
-        return [(str(project["id"]), str(project["name"])) for project in found or []]
+        found = [(str(project["id"]), str(project["name"])) for project in projects or []]
     except replies.UNREADABLE as error:
         raise replies.unexpected(request.operation, reply, f"the projects cannot be read: {error}") from error
+    if len(found) != 1:
+        listed = ", ".join(f"{each} ({project_id})" for project_id, each in found) or "none"
+        raise ConfigurationError(
+            "project_id",
+            f"is not given, and IAM lists not one but {len(found)} projects named {name!r}: {listed}",
+            "copy the correct one from My Credentials in the console",
+        )
+    return Expiring(found[0][0], None)
 
 
 def _send_as(credentials: Credentials, request: Request, clock: Clock) -> Flow[Reply]:

@@ -14,7 +14,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -83,9 +83,9 @@ def decode(operation: str, reply: Reply) -> Mapping[str, Any]:
         # The manual does not promise is_success. What it does promise shows the success then: see each parser.
         return envelopes[0]
     read = [_unfolded(each) for each in envelopes]
-    if strange := [each.get("is_success") for each in read if not is_true(each) and not is_false(each)]:
+    if strange := [each.get("is_success") for each in read if is_success(each) is None]:
         raise unexpected(operation, reply, f"is_success should be true or false and is {strange[0]!r}")
-    failed = [each for each in read if is_false(each)]
+    failed = [each for each in read if is_success(each) is False]
     # A response that contradicts itself is neither a success nor a refusal.
     if not failed and (codes := [code for each in read if (code := _text_of(each, "error_code"))]):
         raise unexpected(operation, reply, f"the reply has is_success true and error_code {codes[0]}")
@@ -94,7 +94,7 @@ def decode(operation: str, reply: Reply) -> Mapping[str, Any]:
         raise _class(reply.status, code, RefusedError)(
             operation, reply.status, code, message or "is_success is false", request_id(reply)
         )
-    return read[0] if len(read) == 1 else {**read[0], "message": _messages(read)}
+    return read[0] if len(read) == 1 else {**read[0], "message": _joined(each.get("message") for each in read)}
 
 
 def _envelopes(operation: str, reply: Reply) -> list[Mapping[str, Any]]:
@@ -108,14 +108,9 @@ def _unfolded(envelope: Mapping[str, Any]) -> Mapping[str, Any]:
     """Put the envelope that a savepoint's ``message`` is, as JSON text, in the place of that text."""
     text = envelope.get("message")
     inner = _json(text.encode()) if isinstance(text, str) and text.lstrip().startswith("{") else None
-    if not isinstance(inner, Mapping) or "is_success" not in inner or not is_true(envelope):
+    if not isinstance(inner, Mapping) or "is_success" not in inner or not is_success(envelope):
         return envelope
     return {**envelope, **inner}
-
-
-def _messages(envelopes: list[Mapping[str, Any]]) -> str:
-    messages = dict.fromkeys(str(each["message"]) for each in envelopes if each.get("message"))
-    return "; ".join(messages)
 
 
 def json_object(operation: str, reply: Reply) -> Mapping[str, Any]:
@@ -132,19 +127,12 @@ def json_object(operation: str, reply: Reply) -> Mapping[str, Any]:
     return body
 
 
-def is_true(envelope: Mapping[str, Any]) -> bool:
-    """Return whether ``is_success``, a boolean in some editions of the manual and a string in others, is true."""
-    return _success(envelope) == "true"
-
-
-def is_false(envelope: Mapping[str, Any]) -> bool:
-    """Return whether it is false; it may be neither."""
-    return _success(envelope) == "false"
-
-
-def _success(envelope: Mapping[str, Any]) -> str:
+def is_success(envelope: Mapping[str, Any]) -> bool | None:
+    """Return ``is_success``, a boolean in some editions of the manual and a string in others; None if neither."""
     value = envelope.get("is_success")
-    return str(value).strip().lower() if isinstance(value, bool | str) else ""
+    return (
+        {"true": True, "false": False}.get(str(value).strip().lower()) if isinstance(value, bool | str) else None
+    )
 
 
 def request_id(reply: Reply) -> str | None:
@@ -207,8 +195,11 @@ def _code_and_message(body: object) -> tuple[str | None, str | None]:
     found = [
         _of_object(each) for each in (body if isinstance(body, list) else [body]) if isinstance(each, Mapping)
     ]
-    messages = [message for _, message in found if message]
-    return next((code for code, _ in found if code), None), "; ".join(dict.fromkeys(messages)) or None
+    return next((code for code, _ in found if code), None), _joined(message for _, message in found) or None
+
+
+def _joined(messages: Iterable[object]) -> str:
+    return "; ".join(dict.fromkeys(str(message) for message in messages if message))
 
 
 def _of_object(body: Mapping[str, Any]) -> tuple[str | None, str | None]:

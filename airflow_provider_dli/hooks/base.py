@@ -6,9 +6,9 @@ import asyncio
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
@@ -47,14 +47,6 @@ _MASKERS = (
 )
 
 
-@dataclass
-class _Open:
-    """The connections of one event loop, and how many blocks keep them open."""
-
-    transport: AsyncTransport
-    users: int = 0
-
-
 class AccountHook(SafeLog, BaseHook):
     """A hook on a connection of type ``dli``. Threads may share it.
 
@@ -68,10 +60,13 @@ class AccountHook(SafeLog, BaseHook):
     def __init__(self, dli_conn_id: str = DEFAULT_CONN_ID, **kwargs: Any) -> None:  # noqa: ANN401 -- BaseHook's
         super().__init__(**kwargs)
         self.dli_conn_id = dli_conn_id
+        #: differs between connections, and reveals nothing of them; None before one is read
+        self.fingerprint: int | None = None
         self._account: Account | None = None
-        self._fingerprint: int | None = None
         self._account_lock = threading.Lock()
-        self._open: dict[asyncio.AbstractEventLoop, _Open] = {}
+        # The connections of each event loop, and how many blocks keep them open.
+        self._open: dict[asyncio.AbstractEventLoop, AsyncTransport] = {}
+        self._users: Counter[asyncio.AbstractEventLoop] = Counter()
         self._reading: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
@@ -110,7 +105,7 @@ class AccountHook(SafeLog, BaseHook):
         Compare with this what the service wrote: it may differ from this machine's clock by minutes. While nothing
         has been measured it is this machine's.
         """
-        return time.time() + (self.clock_offset or 0.0)
+        return self._clock(self._account).time() if self._account else time.time()
 
     @property
     def clock_offset(self) -> float | None:
@@ -138,8 +133,8 @@ class AccountHook(SafeLog, BaseHook):
         """Keep the connections of this event loop open until the end of the block, or of the last of several."""
         account, loop = await self._aaccount(), asyncio.get_running_loop()
         if loop not in self._open:
-            self._open[loop] = _Open(_connected(account))
-        self._open[loop].users += 1
+            self._open[loop] = _connected(account)
+        self._users[loop] += 1
         return self
 
     async def __aexit__(
@@ -147,15 +142,16 @@ class AccountHook(SafeLog, BaseHook):
     ) -> None:
         """Close them with the last block."""
         loop = asyncio.get_running_loop()
-        self._open[loop].users -= 1
-        if not self._open[loop].users:
-            await self._open.pop(loop).transport.__aexit__(kind, error, trace)
+        self._users[loop] -= 1
+        if not self._users[loop]:
+            del self._users[loop]
+            await self._open.pop(loop).__aexit__(kind, error, trace)
 
     async def _arun(self, flow: Flow[T]) -> T:
         """Run a flow without blocking the event loop, on open connections if there are any."""
         with translated(self.dli_conn_id):
-            if open_here := self._open.get(asyncio.get_running_loop()):
-                return await open_here.transport.arun(flow)
+            if transport := self._open.get(asyncio.get_running_loop()):
+                return await transport.arun(flow)
             async with _connected(self.account) as transport:
                 return await transport.arun(flow)
 
@@ -233,7 +229,7 @@ class AccountHook(SafeLog, BaseHook):
         account = self._read(connection)
         with self._account_lock:
             if self._account is None:
-                self._account, self._fingerprint = account, _fingerprint(connection)
+                self._account, self.fingerprint = account, _fingerprint(connection)
             return self._account
 
     def _read(self, connection: AirflowConnection) -> Account:
@@ -255,16 +251,10 @@ class AccountHook(SafeLog, BaseHook):
             )
         return account
 
-    @property
-    def fingerprint(self) -> int | None:
-        """A number that differs between connections, and reveals nothing of them; None before it is read."""
-        return self._fingerprint
-
     def sibling(self) -> Self:
         """Return a hook with this one's account, and connections of its own."""
         other = type(self)(self.dli_conn_id)
-        for name in ("_account", "_fingerprint"):
-            setattr(other, name, getattr(self, name))
+        other._account, other.fingerprint = self._account, self.fingerprint  # noqa: SLF001 -- its own kind
         return other
 
     @property
@@ -275,14 +265,14 @@ class AccountHook(SafeLog, BaseHook):
     def has_changed(self) -> bool:
         """Return whether the connection has other credentials or settings by now than this hook has read."""
         try:
-            return _fingerprint(self.get_connection(self.dli_conn_id)) != self._fingerprint
+            return _fingerprint(self.get_connection(self.dli_conn_id)) != self.fingerprint
         except AirflowNotFoundException:
             return True
 
     async def ahas_changed(self) -> bool:
         """Return the same as :meth:`has_changed`, without blocking the event loop."""
         try:
-            return _fingerprint(await self._aget_connection()) != self._fingerprint
+            return _fingerprint(await self._aget_connection()) != self.fingerprint
         except AirflowNotFoundException:
             return True
 

@@ -49,14 +49,14 @@ class _Session(Generic[Hook]):
     refusal: DliException | None = None
 
     @property
-    def may_fetch_others(self) -> bool:
-        """Whether other keys may be handed out; after two refusals in a row a third would lock them."""
-        return self.hook.fetches_keys and (self.is_answered or not self.is_renewal)
-
-    @property
     def alone_for(self) -> float:
         """Seconds that a poll which begins now is alone, at most."""
         return 0.0 if self.is_answered else _FIRST_ALONE
+
+    @property
+    def may_fetch_others(self) -> bool:
+        """Whether other keys may be handed out; after two refusals in a row a third would lock them."""
+        return self.hook.fetches_keys and (self.is_answered or not self.is_renewal)
 
 
 class SharedHook(Generic[Hook]):

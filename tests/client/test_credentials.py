@@ -163,10 +163,10 @@ def test_keys_need_an_end() -> None:
     assert (error.operation, error.message) == ("CreateTemporaryAccessKeyByToken", "expires_at is not a time: ''")
 
 
-def test_projects_are_looked_up() -> None:
-    """By the name, which is encoded; signed; ids and names come back."""
-    found = {"projects": [{"id": "p1", "name": "cn-north-4"}, {"id": "p2", "name": "cn-north-4_a"}]}
-    flow = run_flow(iam.find_projects(IAM, KEY, "cn-north-4 a", noon), answer(200, found))
+def test_a_project_is_looked_up() -> None:
+    """By the name, which is encoded; signed; its id comes back."""
+    found = {"projects": [{"id": "p1", "name": "cn-north-4 a"}]}
+    flow = run_flow(iam.find_project(IAM, KEY, "cn-north-4 a", noon), answer(200, found))
     (request,) = flow.requests
     assert (request.operation, request.method) == ("KeystoneListProjects", "GET")
     assert request.url == f"{IAM}/v3/projects?name=cn-north-4%20a"
@@ -174,7 +174,7 @@ def test_projects_are_looked_up() -> None:
     assert "Authorization" in dict(request.headers)
     assert dict(request.headers)["X-Sdk-Date"] == "20260115T120000Z"
     assert not request.direct
-    assert flow.result == [("p1", "cn-north-4"), ("p2", "cn-north-4_a")]
+    assert flow.result == Expiring("p1", None)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_projects_are_looked_up() -> None:
 )
 def test_replies_without_valid_projects(projects: object, message: str) -> None:
     """They are an UnexpectedReplyError."""
-    error = run_flow(iam.find_projects(IAM, KEY, "n", noon), answer(200, {"projects": projects})).error
+    error = run_flow(iam.find_project(IAM, KEY, "n", noon), answer(200, {"projects": projects})).error
     assert isinstance(error, UnexpectedReplyError)
     assert (error.operation, error.message) == ("KeystoneListProjects", message)
 
@@ -203,7 +203,7 @@ def test_credentials_refused_at_iam_are_invalidated() -> None:
             *(password_token(IAM, USER, SCOPE) for _ in "123"),
         )
         return [
-            (one, lambda: iam.find_projects(IAM, one, "n", noon)),
+            (one, lambda: iam.find_project(IAM, one, "n", noon)),
             (other, lambda: iam.keys_of_agency(IAM, other, agency, noon)),
             (third, lambda: third.keys(noon)),
         ]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import flink, iam
-from airflow_provider_dli.client.call import USER_AGENT, Call, Flow, pause
+from airflow_provider_dli.client.call import USER_AGENT, Call, Flow, Pause
 from airflow_provider_dli.client.errors import (
     ConfigurationError,
     NotSentError,
@@ -217,8 +217,8 @@ def test_a_pause_is_kept_and_the_flow_goes_on(drive: Any) -> None:
     """For the given time, each time."""
 
     def pausing() -> Flow[str]:
-        yield from pause(0.05)
-        yield from pause(0.05)
+        yield Pause(0.05)
+        yield Pause(0.05)
         return "done"
 
     began = time.monotonic()
@@ -234,7 +234,7 @@ def test_a_flow_without_requests(drive: Any) -> None:
         return 7
 
     def failing() -> Flow[int]:
-        yield from pause(0)
+        yield Pause(0)
         raise ConfigurationError("field", "is wrong", "fix it")
 
     assert drive(silent()) == 7
@@ -248,7 +248,7 @@ def test_a_flow_is_always_closed(drive: Any) -> None:
 
     def holding(problem: Exception | None) -> Flow[None]:
         try:
-            yield from pause(0)
+            yield Pause(0)
             if problem:
                 raise problem
         finally:

@@ -37,11 +37,8 @@ class Ack:
 
 
 def checked_job_ids(name: str, job_ids: object, *, or_all: bool = False) -> list[int]:
-    """Return the ids, each once, in their order.
+    """Return the ids, each once, in their order; ``or_all`` where the parameter may be omitted to mean all jobs.
 
-    :param name: of the parameter, for messages
-    :param job_ids: positive whole numbers
-    :param or_all: whether the parameter may be omitted to mean all jobs, for messages
     :raises ConfigurationError: if it is not a list, is empty, or has an item that is not a positive 64-bit number
     """
     # The items of bytes and mappings may be numbers too, but are not meant.
@@ -57,8 +54,6 @@ def checked_job_ids(name: str, job_ids: object, *, or_all: bool = False) -> list
 def checked_id(name: str, value: object) -> int:
     """Return an id.
 
-    :param name: of the parameter, for messages
-    :param value: a positive whole number
     :raises ConfigurationError: if it is not a positive 64-bit number
     """
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 63:
@@ -70,9 +65,6 @@ def checked_id(name: str, value: object) -> int:
 def checked_string(name: str, value: object, longest: int) -> str:
     """Return a string that must not be empty.
 
-    :param name: of the parameter, for messages
-    :param value: the string
-    :param longest: most characters it may have
     :raises ConfigurationError: if it is not a string, empty, or too long
     """
     if not isinstance(value, str) or not value.strip():
@@ -83,20 +75,14 @@ def checked_string(name: str, value: object, longest: int) -> str:
 
 
 def message_of(body: Mapping[str, Any]) -> str:
-    """Return the message of the service, which may be empty.
-
-    :param body: an envelope
-    """
+    """Return the message of the service, which may be empty."""
     return str(body.get("message") or "")
 
 
 def id_of(body: Mapping[str, Any], name: str, expected: int | None = None) -> int:
     """Return an id of a response, quoted or not.
 
-    :param body: the object that has the field
-    :param name: of the field
-    :param expected: what it must be: a response about another job or template does not answer this request
-    :raises ValueError: if it is not an id, or another one
+    :raises ValueError: if it is not an id, or not the expected one: then the response is not about this request
     """
     found = body.get(name)
     is_string = isinstance(found, str) and found.isascii() and found.isdecimal() and len(found) < _LONGEST_ID
@@ -114,8 +100,6 @@ def id_of(body: Mapping[str, Any], name: str, expected: int | None = None) -> in
 def count_of(body: Mapping[str, Any], name: str) -> int:
     """Return a count of a response, quoted or not.
 
-    :param body: the object that has the field
-    :param name: of the field
     :raises ValueError: if it is not a whole number, or less than 0
     """
     found = body.get(name)
@@ -128,8 +112,6 @@ def count_of(body: Mapping[str, Any], name: str) -> int:
 def string_of(body: Mapping[str, Any], name: str) -> str:
     """Return a string of a response.
 
-    :param body: the object that has the field
-    :param name: of the field
     :raises TypeError: if it is missing, null, empty, or not a string
     """
     found = body.get(name)
@@ -139,10 +121,7 @@ def string_of(body: Mapping[str, Any], name: str) -> str:
 
 
 def number_of(value: object) -> int | None:
-    """Return an optional number of a response, quoted or not; None if it is missing or cannot be read.
-
-    :param value: of the field
-    """
+    """Return an optional number of a response, quoted or not; None if it is missing or cannot be read."""
     try:
         return int(value)  # type: ignore[call-overload, no-any-return]  # whatever JSON holds
     except (TypeError, ValueError, OverflowError):

@@ -163,8 +163,6 @@ _SETTING_NAME = re.compile(r"[a-z][a-z_]{0,39}")
 def checked_settings(kind: type[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings as they are sent, without those that are None.
 
-    :param kind: the typed dictionary they belong to
-    :param settings: name to value
     :raises ConfigurationError: naming the setting, if it is unknown or its value is not valid
     """
     hints = get_type_hints(kind)
@@ -190,10 +188,7 @@ def _checked(kind: type[Any], hints: Mapping[str, Any], name: str, value: object
 
 
 def tag_list(tags: Mapping[Any, Any]) -> list[dict[str, str]]:
-    """Return tags as they are sent.
-
-    :param tags: key to value
-    """
+    """Return tags as they are sent."""
     return [{"key": str(key), "value": str(value)} for key, value in tags.items()]
 
 
@@ -202,9 +197,6 @@ def unset_value(kind: type[Any], name: str) -> Any:  # noqa: ANN401 -- of any se
 
     The manual does not document how to reset a setting. This is the default that it documents, or else an empty
     value; that the service takes it so is not established, so the caller checks the result.
-
-    :param kind: the typed dictionary that the setting belongs to
-    :param name: of the setting
     """
     return DEFAULTS.get(name, _EMPTY.get(_plain_type(get_type_hints(kind)[name])))
 
@@ -244,11 +236,7 @@ def _shown_settings(job: FlinkJob, names: Iterable[str]) -> dict[str, Any]:
 
 
 def is_own_directory(path: object, job_id: int) -> bool:
-    """Return whether a directory contains a job's id: another job would take over its state, or destroy it.
-
-    :param path: of a setting such as ``checkpoint_path``
-    :param job_id: id of the job that has it
-    """
+    """Return whether a directory contains a job's id: another job would take over its state, or destroy it."""
     return isinstance(path, str) and bool(re.search(rf"(?<![0-9A-Za-z]){job_id}(?![0-9])", path))
 
 
@@ -266,20 +254,14 @@ class Difference:
     restored: Any
 
     def is_public(self, value: object) -> bool:
-        """Return whether every reader of a report may see one of the two values.
-
-        :param value: ``source`` or ``restored``
-        """
+        """Return whether every reader of a report may see one of the two values."""
         # Every report has the name of a job beside its id.
         is_simple = value in _UNSET or isinstance(value, bool | int | float) or self.field == "name"
         setting = self.field.rpartition(".")[2]
         return is_simple or (isinstance(value, str) and value in _PUBLIC_VALUES.get(setting, ()))
 
     def as_dict(self, *, show_values: bool) -> dict[str, Any]:
-        """Return plain JSON values: length and digest of each of the two values, and the value if it is public.
-
-        :param show_values: whether to show values that may hold secrets
-        """
+        """Return plain JSON values: length and digest of each of the two values, and the value if it is public."""
         shown: dict[str, Any] = {"field": self.field}
         for side, value in (("source", self.source), ("restored", self.restored)):
             text = _text(value)
@@ -289,11 +271,7 @@ class Difference:
         return shown
 
     def describe(self, value: object, *, show_values: bool) -> str:
-        """Return one of the two values as people read it, or its length and digest.
-
-        :param value: ``source`` or ``restored``
-        :param show_values: whether to show values that may hold secrets
-        """
+        """Return one of the two values as people read it, or its length and digest."""
         if value in _UNSET:
             return "not set"
         if show_values or self.is_public(value):
@@ -351,10 +329,7 @@ def _safe_name(name: str) -> str:
 
 
 def normalized(value: Any) -> Any:  # noqa: ANN401 -- any JSON
-    """Return a value so that equivalent values are equal.
-
-    :param value: of a setting
-    """
+    """Return a value so that equivalent values are equal."""
     if value in _UNSET:
         return None
     if not isinstance(value, str):

@@ -80,8 +80,6 @@ def checked_status(job_id: int, status: object) -> str:
     Whether a job runs, costs, or can be stopped follows from its status. A guess about an unknown one could report
     a success that is none.
 
-    :param job_id: of the job, for the message
-    :param status: value of the field in a response
     :raises ValueError: naming the job and the status, if it is unknown
     """
     if not isinstance(status, str) or status not in PHASES:
@@ -94,10 +92,6 @@ def status_verdict(status: str, target_state: TrackedState, *, restarts: bool = 
 
     After a run request a job shows ``job_init``, or the status of its last end, for a while:
     :class:`JobTracker` takes that into account.
-
-    :param status: of a job
-    :param target_state: what is waited for
-    :param restarts: whether the job has ``restart_when_exception``, and so may recover from an exception
     """
     # It has not ended, whatever is waited for: it may run again, and cost.
     if restarts and status == RUNNING_EXCEPTION:
@@ -106,36 +100,23 @@ def status_verdict(status: str, target_state: TrackedState, *, restarts: bool = 
 
 
 def may_run(status: str) -> bool:
-    """Return whether a job of this status can be submitted to run; False if it runs or is on its way.
-
-    :param status: of a job
-    """
+    """Return whether a job of this status can be submitted to run; False if it runs or is on its way."""
     return PHASES[status] in (Phase.REST, Phase.ENDED, Phase.BROKEN)
 
 
 def may_stop(status: str, *, restarts: bool = False) -> bool:
-    """Return whether a job of this status can be stopped; False if it has ended, never ran, or is stopping.
-
-    :param status: of a job
-    :param restarts: whether the job has ``restart_when_exception``: an exception does not end it then
-    """
+    """Return whether a job of this status can be stopped; False if it has ended, never ran, or is stopping."""
     return _STATUSES[status][2] or (restarts and status == RUNNING_EXCEPTION)
 
 
 def restarts_on_exception(job: FlinkJob) -> bool:
-    """Return whether a job restarts by itself after an exception.
-
-    :param job: as the detail shows it
-    """
+    """Return whether a job restarts by itself after an exception."""
     config = job.raw.get("job_config")
     return isinstance(config, Mapping) and bool(config.get("restart_when_exception"))
 
 
 def is_stoppable(job: FlinkJob) -> bool:
-    """Return whether a job can be stopped: it runs, may come to run by itself, or failed to stop.
-
-    :param job: as the detail shows it
-    """
+    """Return whether a job can be stopped: it runs, may come to run by itself, or failed to stop."""
     return may_stop(job.status, restarts=restarts_on_exception(job))
 
 
@@ -163,11 +144,7 @@ class JobTracker:
     latest: dict[int, FlinkJob | None] = field(default_factory=dict)
 
     def record(self, job_id: int, job: FlinkJob | None) -> None:
-        """Record the current state of a job.
-
-        :param job_id: its id
-        :param job: as it is; None if it does not exist
-        """
+        """Record the current state of a job."""
         self.latest[job_id] = job
         if job is None:
             return
@@ -194,11 +171,7 @@ class JobTracker:
         return {job_id: self._reason(job_id) for job_id in failed}
 
     def verdict(self, job_id: int, now: float) -> Verdict:
-        """Return whether a job has reached the target state, failed, or is on its way.
-
-        :param job_id: its id
-        :param now: epoch seconds
-        """
+        """Return whether a job has reached the target state, failed, or is on its way."""
         if job_id not in self.latest:
             return Verdict.WAIT
         job = self.latest[job_id]
@@ -245,19 +218,12 @@ class JobTracker:
 
 
 def snapshot_of(job: FlinkJob) -> JobSnapshot:
-    """Return the snapshot of a job.
-
-    :param job: as list or detail show it
-    """
+    """Return the snapshot of a job."""
     return [job.status, job.start_time or None, job.savepoint_path or None]
 
 
 def snapshot_after(snapshot: JobSnapshot, job: FlinkJob) -> JobSnapshot:
-    """Return the snapshot of a job with what later polls no longer show: an exception, or that it was being saved.
-
-    :param snapshot: before its request
-    :param job: as it is now
-    """
+    """Return the snapshot with what later polls no longer show: an exception, or that the job was being saved."""
     return [job.status, *snapshot[1:]] if job.status in (RUNNING_EXCEPTION, SAVEPOINTING) else snapshot
 
 
@@ -266,9 +232,6 @@ def shows_new_savepoint(job: FlinkJob, snapshot: JobSnapshot) -> bool:
 
     Its ``savepoint_path`` is another one; or it was being saved and runs on: the manual does not document what the
     path becomes if a savepoint is made in the same directory again.
-
-    :param job: as it is now
-    :param snapshot: before its request, see :func:`snapshot_after`
     """
     status, _, path = snapshot
     if job.status == SAVEPOINTING:

@@ -135,8 +135,6 @@ def parse_proxy(name: str, text: str) -> Proxy:
 
     User and password end at the last ``@``, and the user at the first ``:``; either may be percent-encoded.
 
-    :param name: where it comes from, for the message, which never shows the URL
-    :param text: what was given
     :raises ConfigurationError: if it is not the URL of a proxy, or of a kind that is not supported
     """
     scheme, user, place = _parts(text.strip())
@@ -203,10 +201,7 @@ def _decoded(user: str) -> bytes:
 
 
 def trusted_certificates(verify: bool | str) -> bool | str:  # noqa: FBT001 -- as Network has it
-    """Return what certificates are checked against: True for what the library knows, a path, False for nothing.
-
-    :param verify: of the connection; True gives way to what the environment names
-    """
+    """Return what certificates are checked against: True for what the library knows, a path, False for nothing."""
     named = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")) if verify is True else ()
     return next((path for path in named if path), verify)
 
@@ -291,13 +286,7 @@ def headers_of(request: Request) -> dict[str, str]:
 
 
 def no_response(request: Request, error: Exception, cause: object = None, *, maybe_sent: bool) -> NoResponseError:
-    """Return the error for a response that did not come.
-
-    :param request: what was sent
-    :param error: what the library raised
-    :param cause: a more specific cause than the error, if there is one
-    :param maybe_sent: whether anything of the request may have left this machine
-    """
+    """Return the error for a response that did not come."""
     kind = ResponseLostError if maybe_sent else NotSentError
     return kind(request.operation, urlsplit(request.url).netloc, reason(error, cause))
 
