@@ -124,27 +124,26 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def request_flow(
-    call: Call[T], account: Account, clock: Clock = utc_now, policy: RetryPolicy | None = None
-) -> Flow[T]:
+def request_flow(call: Call[T], account: Account, clock: Clock = utc_now) -> Flow[T]:
     """Send a call until it succeeds or is not to be retried, and return its parsed result.
 
     A request that never took effect is retried; one that may have taken effect only if the call is repeatable; one
     whose credentials were refused once, if others can be fetched. Every attempt is authenticated for itself.
 
     :param call: what to request
-    :param account: project, hosts and credentials
+    :param account: project, hosts and credentials, and when to retry
     :param clock: returns the current time, for the signature and the retry budget
-    :param policy: when to retry; by default the account's
     :returns: through ``StopIteration``, the parsed result
     :raises DliClientError: the error of the last attempt
     """
-    retries = Retries(policy or account.retry, clock())
+    retries = Retries(account.retry, clock())
     reauthenticated = False
     while True:
         sent, reply = None, None
         try:
-            sent = yield from _authenticated(call, account, clock)
+            project_id = yield from account.project.id(clock)
+            request = build_request(call, account.endpoint, project_id)
+            sent = yield from account.credentials.authenticate(request, clock)
             reply = yield from send(sent)
             account.dli_clock.observe(reply)
             return parse_reply(call, reply)
@@ -182,17 +181,13 @@ class Retries:
         self.attempts += 1
         if self.attempts >= self._max_attempts or not _may_repeat(error, repeatable=repeatable):
             return None
-        pause = self._pause(error)
-        return pause if now + timedelta(seconds=pause) < self._deadline else None
-
-    def _pause(self, error: DliClientError) -> float:
         # 2**30 s is beyond every longest_pause; more would overflow.
         longest = self._policy.first_pause * 2.0 ** min(self.attempts - 1, 30)
-        ours = self._policy.chance() * min(longest, self._policy.longest_pause)
+        pause = self._policy.chance() * min(longest, self._policy.longest_pause)
         if isinstance(error, ThrottledError) and error.retry_after is not None:
             # A service may send 0, or a past time, for ever: Retry-After only lengthens a pause of ours.
-            return max(ours, min(error.retry_after, _MAX_RETRY_AFTER))
-        return ours
+            pause = max(pause, min(error.retry_after, _MAX_RETRY_AFTER))
+        return pause if now + timedelta(seconds=pause) < self._deadline else None
 
 
 def _may_repeat(error: DliClientError, *, repeatable: bool) -> bool:
@@ -213,12 +208,6 @@ def _add_clocks(error: DliClientError, reply: Reply | None, now: datetime) -> No
         f" This machine's clock shows {now:%Y-%m-%d %H:%M:%S} UTC, the service's {theirs:%Y-%m-%d %H:%M:%S} UTC: "
         f"{abs(apart):.0f} s {'ahead' if apart > 0 else 'behind'}."
     )
-
-
-def _authenticated(call: Call[Any], account: Account, clock: Clock) -> Flow[Request]:
-    project_id = yield from account.project.id(clock)
-    request = build_request(call, account.endpoint, project_id)
-    return (yield from account.credentials.authenticate(request, clock))
 
 
 def build_request(call: Call[Any], endpoint: str, project_id: str) -> Request:

@@ -67,7 +67,7 @@ def send(
 ) -> FlowResult:
     """Run the flow, by default at noon."""
     account = account_of(credentials or AccessKey("AK", "SK"))
-    return run_flow(request_flow(call, account, clock, policy), *answers)
+    return run_flow(request_flow(call, replace(account, retry=policy or account.retry), clock), *answers)
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ def test_waits_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert second.endswith(" Retrying in 7.0 s (attempt 3).")
 
 
-def test_the_retry_policy_of_the_account_is_the_default() -> None:
-    """And the caller's where it is."""
+def test_the_retry_policy_is_that_of_the_account() -> None:
+    """The default, and one without any retry."""
     assert send(flink.delete_job(1), answer(429), policy=RetryPolicy(budget=0)).error.status == 429
     assert send(flink.delete_job(1), answer(429, {}, retry_after="0"), DONE).result.message == "done"
 

@@ -170,7 +170,7 @@ def test_a_request_that_may_have_arrived_is_sent_once(
     peer.play = part
     endpoint, network = routes(peer, bundle)[route]
     with pytest.raises(ResponseLostError, match="Whether the request took effect is unknown"):
-        drive(request_flow(EXPORT, account_at(endpoint), policy=EAGER), network)
+        drive(request_flow(EXPORT, replace(account_at(endpoint), retry=EAGER)), network)
     assert [request.split(b" ")[0] for request in peer.received] == [b"POST"]
 
 

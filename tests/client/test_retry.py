@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -215,7 +215,8 @@ def test_a_service_that_wants_no_pause_is_not_flooded(requested: str, call: Any)
     times = [datetime(2026, 1, 15, tzinfo=UTC)]
     key = AccessKey("AK", "SK")
     account = Account("r-1", Project("p", "r-1", "http://h", key), key, "http://h", "http://h", "http://h")
-    flow = request_flow(call, account, lambda: times[0], RetryPolicy(budget=120.0, chance=lambda: 0.5))
+    policy = RetryPolicy(budget=120.0, chance=lambda: 0.5)
+    flow = request_flow(call, replace(account, retry=policy), lambda: times[0])
     throttled = refusal(429, "APIGW.0308", retry_after=requested, date=date)
 
     def passes(pause: Pause) -> None:
@@ -241,5 +242,5 @@ def test_a_clock_that_stands_ends_nothing_late() -> None:
     now = datetime(2026, 1, 15, tzinfo=UTC)
     key = AccessKey("AK", "SK")
     account = Account("r-1", Project("p", "r-1", "http://h", key), key, "http://h", "http://h", "http://h")
-    flow = request_flow(LIST, account, lambda: now, RetryPolicy(budget=120.0))
+    flow = request_flow(LIST, account, lambda: now)
     assert requests_of(flow, refusal(503, "x"), lambda _: None) == 130
