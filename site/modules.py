@@ -12,13 +12,13 @@ PAGES = {
     "triggers": ("Triggers", "flink obs"),
     "client": (
         "Client",
-        ("call credentials errors exchange iam locations replies transport transport.sync transport.aio"),
+        "call credentials errors exchange iam locations replies transport transport.sync transport.aio",
     ),
     "client.flink": (
         "Flink operations",
         "- archives jobs pages status definitions settings fields",
     ),
-    "client.obs": ("OBS", "client objects reader responses"),
+    "client.obs": ("OBS", "client objects reader"),
     "archive": ("Archives", "- report"),
     "": ("Exceptions and helpers", "exceptions retry_policy"),
     "links": ("Links", "dli"),
