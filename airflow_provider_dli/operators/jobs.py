@@ -170,7 +170,7 @@ class JobActionOperator(Deferrable, DliBaseOperator):
             apply_if_empty(options.if_empty, "job_ids, which names none")
             return []
         persist(context, self, runner.hook)
-        runner.request()
+        runner.track(runner.requester.request(runner.jobs()))
         if not options.wait_for_completion:
             return runner.status()
         if self.deferrable and runner.poll():

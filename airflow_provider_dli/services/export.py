@@ -75,8 +75,11 @@ def export_jobs(
     outcomes: list[Batch] = []
     for number, ids in enumerate(batches, 1):
         directory = options.obs_dir if len(batches) == 1 else options.obs_dir.below(f"batch-{number:04d}")
-        outcomes.append(exporter.export(number, directory, ids))
-        progress.log_batch(outcomes[-1])
+        outcome = exporter.reuse_or_skip(directory, ids) or exporter.request(directory, ids)
+        if not exporter.refusal and outcome.cause and outcome.cause.refuses_identity:
+            exporter.refusal = (number, outcome.cause)
+        outcomes.append(outcome)
+        progress.log_batch(outcome)
 
     archives = [archive for outcome in outcomes for archive in outcome.zip_file]
     progress.log_end(archives)
@@ -143,8 +146,8 @@ class _Exporter:
     #: the number of the batch with which DLI has refused the identity itself, and the error
     refusal: tuple[int, DliException] | None = None
 
-    def export(self, number: int, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> Batch:
-        """Export a batch, unless an earlier attempt has, or it would be refused for the identity, too."""
+    def reuse_or_skip(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> Batch | None:
+        """Return the outcome of a batch that an earlier attempt exported, or that would be refused, too."""
         skipped = None
         if self.refusal:
             first, error = self.refusal
@@ -153,10 +156,7 @@ class _Exporter:
             # Refused keys are not sent to OBS either: more than five failures lock them.
             if isinstance(error.error, AuthenticationError):
                 return skipped
-        outcome = self._reuse(directory, job_ids) or skipped or self._request(directory, job_ids)
-        if not self.refusal and outcome.cause and outcome.cause.refuses_identity:
-            self.refusal = (number, outcome.cause)
-        return outcome
+        return self._reuse(directory, job_ids) or skipped
 
     def _reuse(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> Batch | None:
         """Return the outcome of a batch that an earlier attempt exported; None if its archives are not there."""
@@ -167,7 +167,7 @@ class _Exporter:
             return _failed_batch(job_ids, failure)
         return Batch(job_ids, tuple(archives), is_requested=False) if archives and is_there else None
 
-    def _request(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> Batch:
+    def request(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> Batch:
         """Send the request for a batch until its outcome is known; without jobs that were deleted meanwhile."""
         try:
             archives = self.recovery.resume(directory, job_ids) or call_with_reconciliation(
@@ -228,7 +228,7 @@ class _Exporter:
             return _failed_batch(job_ids, refusal)
         outcome = Batch(())
         if rest:
-            outcome = self._reuse(directory, rest) or self._request(directory, rest)
+            outcome = self._reuse(directory, rest) or self.request(directory, rest)
         if outcome.cause:
             return _failed_batch(job_ids, outcome.cause)
         omitted = deleted + outcome.failed

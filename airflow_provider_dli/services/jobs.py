@@ -31,7 +31,7 @@ from airflow_provider_dli.parameters.models import (
     SavepointParameters,
     StopParameters,
 )
-from airflow_provider_dli.services.job_requests import JobRequester, action_of
+from airflow_provider_dli.services.job_requests import ActionResult, JobRequester, action_of
 from airflow_provider_dli.services.selection import get_job_or_none, get_jobs
 from airflow_provider_dli.triggers.deferral import raise_unless_transient
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger, tracker_of, tracker_state
@@ -83,18 +83,19 @@ class ActionRunner:
             else tracker_of(event)
         )
         self._wait = JobWait(self.hook, self._tracker, log)
-        self._requester = JobRequester(self._action, self.hook, context, log, self._tracker.baseline)
+        self.requester = JobRequester(self._action, self.hook, context, log, self._tracker.baseline)
         self._log = log
 
-    def request(self) -> None:
-        """Request the action of each job that needs it.
+    def jobs(self) -> dict[int, FlinkJob]:
+        """Return the jobs, which must all exist."""
+        return get_jobs(self.hook, self.options.job_ids)
+
+    def track(self, result: ActionResult) -> None:
+        """Track the jobs from their requests on.
 
         :raises DliException: naming each job whose request failed and why, and what was requested of the others
         """
-        self._request(get_jobs(self.hook, self.options.job_ids))
-
-    def _request(self, jobs: Mapping[int, FlinkJob], *, is_again: bool = False) -> None:
-        tracker, result = self._tracker, self._requester.request(jobs, is_again=is_again)
+        tracker = self._tracker
         result.raise_for_failures(self._action.name, tracker.job_ids)
         tracker.baseline |= result.baseline
         tracker.requested_at = max(tracker.requested_at, result.requested_at)
@@ -106,7 +107,7 @@ class ActionRunner:
         for job_id in self._tracker.job_ids:
             self._tracker.record(job_id, get_job_or_none(self.hook, job_id))
         self._wait.log_jobs()
-        self._requester.clear()
+        self.requester.clear()
         return self._wait.rows()
 
     def poll(self) -> list[int]:
@@ -143,9 +144,9 @@ class ActionRunner:
         try:
             rows = self._wait.result(self.options.timeout)
         except DliFailException:
-            self._requester.clear()  # it has come to an end: whoever clears the task wants a new request
+            self.requester.clear()  # it has come to an end: whoever clears the task wants a new request
             raise
-        self._requester.clear()
+        self.requester.clear()
         if self._action.needs_savepoint:
             _check_savepoints(self._tracker, self._log)
         return rows
@@ -164,7 +165,7 @@ class ActionRunner:
         """Send the request to jobs that could not take it before, or restarted since; return whether any did."""
         jobs = {job_id: job for job_id in self._wait.ready() if (job := self._tracker.latest[job_id])}
         if jobs:
-            self._request(jobs, is_again=True)
+            self.track(self.requester.request(jobs, is_again=True))
         return bool(jobs)
 
     def on_kill(self, *, is_reported: bool = True) -> None:
@@ -172,7 +173,7 @@ class ActionRunner:
 
         :param is_reported: whether it is known from this attempt, or its trigger, which those are
         """
-        self._requester.on_kill(is_reported=is_reported)
+        self.requester.on_kill(is_reported=is_reported)
 
 
 def _check_savepoints(tracker: JobTracker, log: Logger) -> None:
