@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from airflow_provider_dli.hooks.dli import DliHook
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """The result of one check of a dataset.
-
-    :param name: ``intact``, or the code of a finding
-    :param description: one sentence
-    """
+class Check(NamedTuple):
+    """The result of one check of a dataset: ``intact``, or the code of a finding and a sentence on it."""
 
     name: str
     success: bool
@@ -26,12 +21,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A dataset that was read or written.
-
-    :param namespace: of OpenLineage: scheme and authority
-    :param version: ETag or version id, where several versions have this name
-    :param size: bytes that were read
-    """
+    """A dataset that was read or written; its version is an ETag or a version id, its size what was read of it."""
 
     namespace: str
     name: str
@@ -42,10 +32,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """What a task read and wrote.
-
-    :param facts: the run facet, see docs/airflow.md
-    """
+    """What a task read and wrote, and the facts of its run facet: see docs/airflow.md."""
 
     inputs: Sequence[Dataset] = ()
     outputs: Sequence[Dataset] = ()

@@ -40,19 +40,17 @@ _REFUSED: Any = object()
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How the values of a kind of parameter are read, before pydantic checks the result.
+    """How the values of a kind of parameter are read, before pydantic checks the result."""
 
-    :param name: of the kind, in docs and tests
-    :param remedy: what would be right
-    :param read: reads a value that is something
-    :param nothing: what is made of a value that is nothing, for the docs
-    :param default: what a value that is nothing becomes; by default it is refused
-    """
-
+    #: in docs and tests
     name: str
+    #: what would be right
     remedy: str
+    #: reads a value that is something
     read: Callable[[Any], object]
+    #: what is made of a value that is nothing, for the docs
     nothing: str = "refused"
+    #: what a value that is nothing becomes
     default: Any = _REFUSED
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -69,15 +67,11 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A job, and what is known of the one that was restored from it.
-
-    :param old_job_id: id of the source
-    :param new_job_id: id of the restored one; None if it is not known
-    :param recovered: whether it was imported all the same, by a request whose response was lost
-    """
+    """A job, and what is known of the one that was restored from it."""
 
     old_job_id: int
     new_job_id: int | None
+    #: whether it was imported although its new id is not known, by a request whose response was lost
     recovered: bool = False
 
 

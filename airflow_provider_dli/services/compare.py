@@ -31,21 +31,17 @@ _HEAD = ("old id", "new id", "name", "result")
 
 @dataclass(frozen=True, slots=True)
 class JobComparison:
-    """A job compared with its restored copy.
-
-    :param old_job_id: id of the source
-    :param new_job_id: id of the copy; None if there is none
-    :param name: of the source; None if it no longer exists
-    :param differences: settings that differ; empty if one of the jobs is missing
-    :param is_source: whether both ids are of one and the same job
-    :param show_values: whether to show values that may contain secrets, such as SQL
-    """
+    """A job compared with its restored copy."""
 
     old_job_id: int
+    #: None if there is no copy
     new_job_id: int | None
+    #: of the source; None if it no longer exists
     name: str | None
     differences: tuple[Difference, ...] = ()
+    #: whether both ids are of one and the same job
     is_source: bool = False
+    #: whether to show values that may contain secrets, such as SQL
     show_values: bool = False
 
     @property

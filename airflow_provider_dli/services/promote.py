@@ -32,14 +32,11 @@ from airflow_provider_dli.services.selection import get_jobs
 
 @dataclass(frozen=True, slots=True)
 class Replacements:
-    """What is replaced in the settings of the source.
-
-    :param queues: queue of the source to queue of the target
-    :param strings: string to string, in every setting that is a string: SQL, paths, endpoints. All in one pass; of
-        several that match at one place the longest, so that none replaces what another has inserted
-    """
+    """What is replaced in the settings of the source."""
 
     queues: Mapping[str, str]
+    #: in every setting that is a string: SQL, paths, endpoints. All in one pass; of several that match at one
+    #: place the longest, so that none replaces what another has inserted
     strings: Mapping[str, str]
     _found: set[tuple[str, str]] = field(default_factory=set)
 
@@ -74,20 +71,16 @@ class Replacements:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The plan for one job.
-
-    :param source: the job
-    :param settings: those that it shall have in the target
-    :param update_settings: further ones that DLI takes for an update only
-    :param target: the job of its name there; None if there is none
-    :param changed: names of the settings that differ there, also those that only the target has; all of the source
-        if there is no such job
-    """
+    """The plan for one job."""
 
     source: flink.FlinkJob
+    #: those that it shall have in the target
     settings: Mapping[str, Any]
+    #: further ones that DLI takes for an update only
     update_settings: Mapping[str, Any]
+    #: the job of its name there; None if there is none
     target: flink.FlinkJob | None
+    #: names of the settings that differ there, also those that only the target has; all if there is no such job
     changed: tuple[str, ...]
 
     @property
@@ -108,11 +101,7 @@ class Step:
         return "update" if self.changed else "unchanged"
 
     def as_dict(self, job_id: int | None, not_carried: Sequence[str]) -> dict[str, Any]:
-        """Return it as plain JSON values.
-
-        :param not_carried: names of the settings that the target does not have, or would not have, as the source
-            has them, afterwards
-        """
+        """Return it as plain JSON values, with the settings that the target has not as the source has them."""
         return {
             "source_job_id": self.source.job_id,
             "job_id": job_id,

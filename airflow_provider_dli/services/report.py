@@ -43,19 +43,16 @@ _LARGEST = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ArchiveReport:
-    """What is known of one archive.
-
-    :param place: where it is, or should be
-    :param level: how much of it was to be read
-    :param facts: its metadata in OBS; None if it does not exist
-    :param report: what reading it showed; None if it was not read
-    :param object_findings: what was found beside that, of the object as a whole; see docs/verification.md
-    """
+    """What is known of one archive."""
 
     place: ObsLocation
+    #: how much of it was to be read
     level: str
+    #: None if it does not exist
     facts: ObjectFacts | None = None
+    #: what reading it showed; None if it was not read
     report: archive.Report | None = None
+    #: what was found beside that, of the object as a whole; see docs/verification.md
     object_findings: tuple[archive.Finding, ...] = ()
 
     @property
@@ -164,33 +161,26 @@ def _log_each(reports: Sequence[ArchiveReport], log: Logger) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of a page.
-
-    :param rows: values; None is a dash
-    :param bad: numbers of the rows that failed; their first cell has it in words
-    """
+    """A table of a page; a value that is None is a dash."""
 
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[object]]
+    #: numbers of the rows that failed; their first cell has it in words
     bad: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The content of a page.
-
-    :param good: whether everything passed
-    :param verdict: one sentence
-    :param facts: name to value: when, which project
-    :param data: plain JSON values, read by later pages: ``value``, a count, and ``good``
-    """
+    """The content of a page."""
 
     title: str
     good: bool
     verdict: str
+    #: name to value: when, which project
     facts: Mapping[str, object]
     tables: Sequence[Table]
+    #: plain JSON values, read by later pages: ``value``, a count, and ``good``
     data: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -43,34 +43,26 @@ _IS_COVER = "is_cover"
 
 @dataclass(frozen=True, slots=True)
 class Archives:
-    """Archives that are imported together.
+    """Archives that are imported together."""
 
-    :param place: the archive, or the directory that contains them
-    :param places: of each
-    :param version: differs from that of other archives under the same names
-    """
-
+    #: the archive, or the directory that contains them
     place: ObsLocation
     places: tuple[ObsLocation, ...]
+    #: differs from that of other archives under the same names
     version: str
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedJob:
-    """What happened to one job of an archive.
-
-    :param old_job_id: its id in the archive
-    :param new_job_id: its new id; None if it was not imported, or its id is not known
-    :param name: its name; None if the project has no such job
-    :param created: whether the project did not have it before
-    :param recovered: whether a request whose response was lost imported it
-    :param remark: of DLI
-    """
+    """What happened to one job of an archive; the fields are those of the XCom."""
 
     old_job_id: int
+    #: None if it was not imported, or its id is not known
     new_job_id: int | None
+    #: None if the project has no such job
     name: str | None
     created: bool
+    #: whether a request whose response was lost imported it
     recovered: bool
     remark: str
 
@@ -82,17 +74,14 @@ class ImportedJob:
 
 @dataclass(frozen=True, slots=True)
 class ImportOutcome:
-    """The outcome of an import.
-
-    :param archives: what was imported
-    :param jobs: each job of the response
-    :param created: ids of the jobs that it created; if a response was lost, of those that may be its own too
-    :param appeared: id to name of all jobs that the project did not have before
-    """
+    """The outcome of an import."""
 
     archives: Archives
+    #: each job of the response
     jobs: tuple[ImportedJob, ...]
+    #: ids of the jobs that it created; if a response was lost, of those that may be its own too
     created: tuple[int, ...]
+    #: id to name of all jobs that the project did not have before
     appeared: Mapping[int, str]
 
     @property
