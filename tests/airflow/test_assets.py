@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +19,7 @@ from airflow_provider_dli.lineage import obs_dataset
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from dli_emulator import Emulator
 from tests.airflow.airflow_process import AirflowProcess, until
+from tests.zipped import zipped
 
 
 @pytest.fixture
@@ -123,10 +122,7 @@ def test_a_key_that_cannot_be_an_asset_does_not_fail_the_task(caplog: pytest.Log
 
 def test_a_damaged_archive_gets_no_event(emulator: Emulator) -> None:
     """A DAG that is scheduled by a verified archive does not start."""
-    body = io.BytesIO()
-    with zipfile.ZipFile(body, "w") as made:
-        made.writestr("a.json", "{}")
-    emulator.s3.put_object(Bucket=emulator.bucket, Key="night/a.zip", Body=body.getvalue()[:-5])
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="night/a.zip", Body=zipped()[:-5])
     events: Any = OutletEventAccessors()
     directory = Asset(f"obs://{emulator.bucket}/night")
     verify = DliVerifyFlinkExportOperator(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import subprocess
 import sys
 import time
-import zipfile
 from collections import Counter
 from typing import Any
 
@@ -21,15 +19,12 @@ from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
 from tests.airflow.airflow_process import AirflowProcess, until
 from tests.airflow.execution_modes import event_of
+from tests.zipped import zipped
 
 
 def archive(*jobs: int) -> bytes:
     """Make an archive of jobs."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as made:
-        for job in jobs:
-            made.writestr(f"{job}.json", "{}")
-    return content.getvalue()
+    return zipped({f"{job}.json": "{}" for job in jobs})
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import logging
 import re
 import subprocess
 import sys
 import traceback
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from tests.airflow.execution_modes import event_of
 from tests.airflow.stores import TaskInstance
 from tests.hostile import HOSTILE, HOSTILE_XML, is_clean, is_clean_output
 from tests.services.two_projects import two_projects
+from tests.zipped import zipped
 
 JOB = {"name": HOSTILE, "desc": HOSTILE, "queue_name": HOSTILE, "user_name": HOSTILE, "status_desc": HOSTILE}
 
@@ -42,11 +41,8 @@ def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulato
 
 
 def put_zip(emulator: Emulator, key: str = "hostile.zip", **content: str) -> str:
-    body = io.BytesIO()
-    with zipfile.ZipFile(body, "w") as made:
-        made.writestr(f"{HOSTILE}.json", json.dumps(content))
-        made.writestr(f"../{HOSTILE}.json", "{}")
-    emulator.s3.put_object(Bucket=emulator.bucket, Key=key, Body=body.getvalue())
+    body = zipped({f"{HOSTILE}.json": json.dumps(content), f"../{HOSTILE}.json": "{}"})
+    emulator.s3.put_object(Bucket=emulator.bucket, Key=key, Body=body)
     return f"{emulator.bucket}/{key}"
 
 

@@ -6,9 +6,7 @@ connection to the service.
 
 from __future__ import annotations
 
-import io
 import os
-import zipfile
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +15,7 @@ import psutil
 import pytest
 
 from tests.airflow.airflow_process import AirflowProcess, until
+from tests.zipped import zipped
 
 
 def kill_connected_process(airflow: AirflowProcess, url: str) -> None:
@@ -80,10 +79,7 @@ def test_a_verification_that_was_killed_is_done_again(airflow_process: AirflowPr
     archive = f"{dli_emulator.bucket}/late.zip"
     run = airflow_process.trigger("killed_verify", {"zip_file": archive})
     kill_connected_process(airflow_process, dli_emulator.obs)
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as made:
-        made.writestr("100.json", "{}")
-    dli_emulator.s3.put_object(Bucket=dli_emulator.bucket, Key="late.zip", Body=content.getvalue())
+    dli_emulator.s3.put_object(Bucket=dli_emulator.bucket, Key="late.zip", Body=zipped())
     task = airflow_process.finish("killed_verify", run)["verify"]
     log = airflow_process.log("killed_verify", run, "verify", 2)
     assert (task["state"], task["try_number"]) == ("success", 2), log

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from airflow_provider_dli.openlineage import FACET, operator_lineage
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from dli_emulator import Emulator
 from tests.airflow.airflow_process import AirflowProcess, until
+from tests.zipped import zipped
 
 
 @pytest.fixture
@@ -80,13 +79,10 @@ def test_lineage_of_export_verify_import_and_compare(airflow_process: AirflowPro
 
 def test_lineage_of_a_deferred_verification(airflow_process: AirflowProcess, dli_emulator: Any) -> None:
     """Resumed in another process; it fails, so the finding is a failed assertion."""
-    body = io.BytesIO()
-    with zipfile.ZipFile(body, "w") as made:
-        made.writestr("a.json", "{}")
     name = f"{dli_emulator.bucket}/lineage-deferred.zip"
     run = airflow_process.trigger("deferred_verify", {"zip_file": name})
     until(lambda: airflow_process.tasks("deferred_verify", run)["verify"]["state"] == "deferred", 240)
-    dli_emulator.s3.put_object(Bucket=dli_emulator.bucket, Key="lineage-deferred.zip", Body=body.getvalue()[:-5])
+    dli_emulator.s3.put_object(Bucket=dli_emulator.bucket, Key="lineage-deferred.zip", Body=zipped()[:-5])
     assert airflow_process.finish("deferred_verify", run)["verify"]["state"] == "failed"
     failed = event(airflow_process, run, "verify", "FAIL")
     assert names(failed["inputs"]) == [(f"obs://{dli_emulator.bucket}", "lineage-deferred.zip")]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from dli_emulator import Emulator
 from tests.processes import untraced
+from tests.zipped import zipped
 
 # One process runs the DAG for all tests of this file.
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("waits_in_airflow")]
@@ -31,10 +30,7 @@ def finished(dli_emulator_session: Emulator, tmp_path_factory: pytest.TempPathFa
     """Run the DAG once; the state of each task, and what all have logged."""
     emulator = dli_emulator_session
     emulator.reset()
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as made:
-        made.writestr("100.json", "{}")
-    emulator.s3.put_object(Bucket=emulator.bucket, Key="a.zip", Body=content.getvalue())
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="a.zip", Body=zipped())
     emulator.state.jobs[101].plan = []
     emulator.state.jobs[105].plan = []
     nobody = "http://127.0.0.1:9"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import zipfile
@@ -13,6 +12,7 @@ from typing import Any
 from airflow_provider_dli.hooks.dli import DliHook
 from dli_emulator import Emulator
 from tests.failures.dags.failures import BUCKET, MAKE
+from tests.zipped import zipped
 
 
 def _nothing(emulator: Emulator) -> None:
@@ -20,10 +20,8 @@ def _nothing(emulator: Emulator) -> None:
 
 
 def _damage(emulator: Emulator) -> None:
-    body = io.BytesIO()
-    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as made:
-        made.writestr("orders.json", json.dumps({"sql": "select 1;" * 50}))
-    damaged = bytearray(body.getvalue())
+    content = {"orders.json": json.dumps({"sql": "select 1;" * 50})}
+    damaged = bytearray(zipped(content, zipfile.ZIP_DEFLATED))
     damaged[60] ^= 1
     emulator.s3.put_object(Bucket=BUCKET, Key="flink/damaged.zip", Body=bytes(damaged))
 

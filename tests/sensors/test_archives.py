@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import time
-import zipfile
 from threading import Timer
 from typing import Any
 
@@ -13,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSki
 
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor
+from tests.zipped import zipped
 
 
 @pytest.fixture
@@ -20,14 +19,6 @@ def emulator(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return the emulator, connected."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.airflow_conn)
     return dli_emulator
-
-
-def archive() -> bytes:
-    """Make an archive of one job."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as made:
-        made.writestr("100.json", "{}")
-    return content.getvalue()
 
 
 def put(emulator: Any, key: str, data: bytes) -> str:
@@ -45,23 +36,23 @@ def sensor(zip_file: Any, **parameters: Any) -> DliExportArchiveSensor:
 @pytest.mark.parametrize(("level", "entries"), [("directory", 1), ("exists", None)])
 def test_it_reports_what_is_there(emulator: Any, level: Any, entries: int | None) -> None:
     """In the form of the verification's reports."""
-    name = put(emulator, "a.zip", archive())
+    name = put(emulator, "a.zip", zipped())
     (report,) = sensor(name, level=level).execute({})
     assert (report["zip_file"], report["level"], report["entries"]) == (name, level, entries)
 
 
 def test_it_waits_for_all(emulator: Any) -> None:
     """Until the last is there."""
-    names = [put(emulator, "a.zip", archive()), f"{emulator.bucket}/b.zip"]
+    names = [put(emulator, "a.zip", zipped()), f"{emulator.bucket}/b.zip"]
     assert sensor(names).poke({}).is_done is False
-    Timer(0.5, put, [emulator, "b.zip", archive()]).start()
+    Timer(0.5, put, [emulator, "b.zip", zipped()]).start()
     assert [report["zip_file"] for report in sensor(names).execute({})] == names
 
 
 @pytest.mark.slow
 def test_it_waits_until_they_no_longer_change(emulator: Any) -> None:
     """Not written within the last seconds."""
-    name = put(emulator, "a.zip", archive())
+    name = put(emulator, "a.zip", zipped())
     began = time.monotonic()
     assert sensor(name, inactivity_period=2.5).execute({})
     assert time.monotonic() - began > 1
@@ -77,7 +68,7 @@ def test_it_does_not_wait_for_ever(emulator: Any) -> None:
 
 def test_a_damaged_directory_fails_at_once(emulator: Any) -> None:
     """Waiting would not fix it."""
-    name = put(emulator, "a.zip", archive()[:-10])
+    name = put(emulator, "a.zip", zipped()[:-10])
     with pytest.raises(DliFailException, match=r"no-end-record|comment-cut"):
         sensor(name).execute({})
 
@@ -111,7 +102,7 @@ def test_it_waits_on_the_triggerer(emulator: Any) -> None:
     given = deferred.value.trigger.serialize()[1]
     assert (given["zip_file"], given["poll_interval"], given["inactivity_period"]) == ([name], 7, 1)
     assert 60 < given["deadline"] - time.time() <= 70
-    put(emulator, "a.zip", archive())
+    put(emulator, "a.zip", zipped())
     assert waiting.execute_complete({}, {"status": "done", "pending": []})[0]["verified"]
     assert sensor(name, deferrable=True).execute({})[0]["verified"]
 

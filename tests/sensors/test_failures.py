@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-import io
 import pickle
 import signal
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -20,6 +18,7 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJobSensor
 from dli_emulator import Emulator
 from tests.airflow.execution_modes import both_modes, run_to_completion
+from tests.zipped import zipped
 
 
 @pytest.fixture
@@ -32,10 +31,7 @@ def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulato
 
 def put(emulator: Emulator, data: bytes | None = None) -> str:
     """Write an archive of one job, or something else."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as made:
-        made.writestr("100.json", "{}")
-    emulator.s3.put_object(Bucket=emulator.bucket, Key="a.zip", Body=data or content.getvalue())
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="a.zip", Body=data or zipped())
     return f"{emulator.bucket}/a.zip"
 
 

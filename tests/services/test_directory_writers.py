@@ -18,6 +18,7 @@ from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
 from airflow_provider_dli.services.export_recovery import is_exclusive
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
+from tests.zipped import zipped
 
 pytestmark = pytest.mark.slow
 
@@ -135,9 +136,7 @@ def test_another_writer_of_the_same_jobs_at_the_same_time(emulator: Emulator, jo
 def test_an_archive_that_cannot_be_read_is_not_used(emulator: Emulator, content: Any) -> None:
     """In a directory that others may write to: the task fails and names it."""
     if content == "empty":
-        made = io.BytesIO()
-        zipfile.ZipFile(made, "w").close()
-        content = made.getvalue()
+        content = zipped({})
     directory = f"{emulator.bucket}/shared"
     emulator.fault("ExportFlinkJobs", "cut_before")
 
@@ -157,11 +156,8 @@ def test_an_archive_that_cannot_be_read_is_not_used(emulator: Emulator, content:
 @pytest.mark.parametrize("layout", ["unreadable", "numbers", "other names"])
 def test_in_an_exclusive_directory_the_content_need_not_be_known(emulator: Emulator, layout: str) -> None:
     """The layout of DLI's archives is not documented; nobody else writes there."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        for number in range(2):
-            archive.writestr(f"{number}.json" if layout == "numbers" else f"job-{number}.txt", "{}")
-    body = b"not a ZIP" if layout == "unreadable" else made.getvalue()
+    names = "{}.json" if layout == "numbers" else "job-{}.txt"
+    body = b"not a ZIP" if layout == "unreadable" else zipped({names.format(number): "{}" for number in range(2)})
     directory = f"flink/{PATH}/export"
     emulator.fault("ExportFlinkJobs", "cut_before")
 

@@ -6,7 +6,6 @@ import io
 import logging
 import re
 import time
-import zipfile
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Timer
@@ -21,6 +20,7 @@ from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from airflow_provider_dli.services.verify import Progress, VerifyOptions, verify_archives
 from dli_emulator import Emulator
+from tests.zipped import zipped
 
 Put = Callable[..., str]
 
@@ -41,13 +41,9 @@ def put(emulator: Emulator) -> Put:
     """Return a function that writes an archive of jobs to the store."""
 
     def write(key: str, *jobs: int, filling: bytes = b"") -> str:
-        content = io.BytesIO()
-        with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as made:
-            for job in jobs:
-                made.writestr(f"{job}.json", f'{{"job_id": {job}, "name": "job-{job}"}}')
-            if filling:
-                made.writestr("filling.bin", filling)
-        emulator.s3.put_object(Bucket=emulator.bucket, Key=key, Body=content.getvalue())
+        named = {f"{job}.json": f'{{"job_id": {job}, "name": "job-{job}"}}' for job in jobs}
+        content = {**named, "filling.bin": filling} if filling else named
+        emulator.s3.put_object(Bucket=emulator.bucket, Key=key, Body=zipped(content))
         return f"{emulator.bucket}/{key}"
 
     return write
@@ -133,10 +129,8 @@ def test_an_expected_job_may_be_in_any_of_several_archives(put: Put) -> None:
 @pytest.mark.slow
 def test_a_job_is_not_missing_that_may_be_in_what_another_archive_hides(put: Put, emulator: Emulator) -> None:
     """What was not examined is not empty: neither verified nor called missing."""
-    first, second = put("a.zip", 100), io.BytesIO()
-    with zipfile.ZipFile(second, "w") as made:
-        made.writestr("inner.zip", b"PK")
-    emulator.s3.put_object(Bucket=emulator.bucket, Key="b.zip", Body=second.getvalue())
+    first = put("a.zip", 100)
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="b.zip", Body=zipped({"inner.zip": b"PK"}))
     archives = [first, f"{emulator.bucket}/b.zip"]
     assert all(report["verified"] for report in verify(archives, expected_jobs=[100]))
     with pytest.raises(DliFailException, match=r"job-not-examined: job '999' was found in nothing") as caught:

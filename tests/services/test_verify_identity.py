@@ -25,6 +25,7 @@ from airflow_provider_dli.sensors.dli import DliExportArchiveSensor
 from airflow_provider_dli.services.verify import VerifyOptions, verify_archives
 from dli_emulator import Emulator
 from tests.http_server import HttpHandler, HttpServer
+from tests.zipped import zipped
 
 PLACE = "obs-test/a.zip"
 TEN_MINUTES = 600.0
@@ -32,14 +33,10 @@ TEN_MINUTES = 600.0
 TIME = 12
 
 
-def zipped(*jobs: int, size: int = 400_000) -> bytes:
+def archive_of(*jobs: int, size: int = 400_000) -> bytes:
     """Make an archive with some bytes, so that the last of them are not read at once."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as made:
-        made.writestr("filling.bin", bytes(range(256)) * (size // 256))
-        for job in jobs:
-            made.writestr(f"{job}.json", f'{{"job_id": {job}}}')
-    return content.getvalue()
+    filling: dict[str, str | bytes] = {"filling.bin": bytes(range(256)) * (size // 256)}
+    return zipped(filling | {f"{job}.json": f'{{"job_id": {job}}}' for job in jobs})
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class Store(HttpServer):
 
     def __init__(self) -> None:
         super().__init__(Handler)
-        self.object: Stored | None = stored(zipped(100))
+        self.object: Stored | None = stored(archive_of(100))
         self.requests: list[str] = []
         self.during: Callable[[int], None] = nothing
         self.damage: Callable[[int, int, bytes], bytes] = as_it_is
@@ -151,11 +148,11 @@ def last(store: Store, level: str) -> int:
 
 OTHERS: dict[str, Stored | None] = {
     "deleted": None,
-    "replaced": stored(zipped(100, 101, 102)),
-    "replaced by as many bytes": stored(zipped(999)),
-    "written again": stored(zipped(100), written=1_800_000_007.0),
-    "cut": stored(zipped(100)[:-1]),
-    "a new version": stored(zipped(100), headers={"x-amz-version-id": "v2"}),
+    "replaced": stored(archive_of(100, 101, 102)),
+    "replaced by as many bytes": stored(archive_of(999)),
+    "written again": stored(archive_of(100), written=1_800_000_007.0),
+    "cut": stored(archive_of(100)[:-1]),
+    "a new version": stored(archive_of(100), headers={"x-amz-version-id": "v2"}),
 }
 
 
@@ -194,7 +191,7 @@ def test_an_archive_replaced_after_every_reading_fails(store: Store, level: str)
 
     def during(number: int) -> None:
         if number % gets == 0:
-            store.object = stored(zipped(100), written=1_800_000_000.0 + number)
+            store.object = stored(archive_of(100), written=1_800_000_000.0 + number)
 
     store.during = during
     with pytest.raises(DliException, match="was replaced or deleted while it was read") as caught:
@@ -220,7 +217,7 @@ def test_every_get_must_be_about_the_version(
     store: Store, versions: dict[str, str], headers: dict[str, str], problem: str
 ) -> None:
     """Whatever the store makes of the conditions of the request."""
-    store.object = stored(zipped(100), headers=versions)
+    store.object = stored(archive_of(100), headers=versions)
     store.of_gets = headers
     with pytest.raises(DliException, match=problem):
         verify()
@@ -228,7 +225,7 @@ def test_every_get_must_be_about_the_version(
 
 def test_every_get_must_be_of_the_version(store: Store) -> None:
     """Where the bucket keeps versions."""
-    store.object = stored(zipped(100), headers={"x-amz-version-id": "v1"})
+    store.object = stored(archive_of(100), headers={"x-amz-version-id": "v1"})
     store.of_gets = {"x-amz-version-id": "v2"}
     with pytest.raises(DliException, match="replaced or deleted"):
         verify()
@@ -247,7 +244,7 @@ def test_the_sensor_and_the_restore_see_it_too(store: Store) -> None:
     store.during = during
     with pytest.raises(DliException, match="missing: there is no such object"):
         DliExportArchiveSensor(task_id="wait", zip_file=PLACE, timeout=5, poke_interval=0.1).execute({})
-    store.object, store.during = stored(zipped(100)), nothing
+    store.object, store.during = stored(archive_of(100)), nothing
     store.requests.clear()
     gets = last(store, "full")
     store.during = during
@@ -259,7 +256,7 @@ def test_the_sensor_and_the_restore_see_it_too(store: Store) -> None:
 def test_age_is_judged_by_the_clock_of_the_store(store: Store, ahead: float) -> None:
     """Whether it is ten minutes ahead of the worker's or behind."""
     store.ahead = ahead
-    store.object = stored(zipped(100), written=time.time() + ahead - 300)
+    store.object = stored(archive_of(100), written=time.time() + ahead - 300)
     assert verify(max_age=400)["verified"]
     with pytest.raises(DliFailException, match=r"too-old: it was written (29|3)\d+ s ago, max_age is 200"):
         verify(max_age=200)
@@ -270,7 +267,7 @@ def test_age_is_judged_by_the_clock_of_the_store(store: Store, ahead: float) -> 
 def test_a_write_after_the_clock_of_the_store_proves_no_age(store: Store, ahead: float) -> None:
     """If an age is required."""
     store.ahead = ahead
-    store.object = stored(zipped(100), written=time.time() + ahead + 300)
+    store.object = stored(archive_of(100), written=time.time() + ahead + 300)
     with pytest.raises(
         DliFailException, match=r"not-yet-written: it was written at .*, after the time of OBS's clock"
     ):
@@ -282,7 +279,7 @@ def test_a_write_after_the_clock_of_the_store_proves_no_age(store: Store, ahead:
 def test_the_sensor_measures_inactivity_by_the_clock_of_the_store(store: Store, ahead: float) -> None:
     """As it judges the age."""
     store.ahead = ahead
-    store.object = stored(zipped(100), written=time.time() + ahead - 300)
+    store.object = stored(archive_of(100), written=time.time() + ahead - 300)
     sensor = DliExportArchiveSensor(task_id="wait", zip_file=PLACE, inactivity_period=200)
     assert sensor.poke({}).is_done
     sensor = DliExportArchiveSensor(task_id="wait", zip_file=PLACE, inactivity_period=400)
@@ -306,7 +303,7 @@ def flipping(readings: int, gets: int, at: int) -> Callable[[int, int, bytes], b
 @pytest.mark.parametrize("at", [TIME, 300_000, -60, -20])
 def test_what_arrives_damaged_is_read_once_more(store: Store, at: int, tag: str | None) -> None:
     """The second reading decides: of one byte of a time, of content, of the directory, whatever the ETag is."""
-    data = zipped(100)
+    data = archive_of(100)
     gets = last(store, "full")
     store.object = stored(data, headers={"ETag": tag} if tag else {})
     store.damage = flipping(1, gets, at % len(data))
@@ -336,7 +333,7 @@ def test_an_archive_that_arrives_otherwise_each_time_fails(store: Store) -> None
 
 def test_damage_in_obs_is_read_twice_and_reported(store: Store) -> None:
     """No more often; two readings that are the same leave no doubt where it happened."""
-    data = bytearray(zipped(100))
+    data = bytearray(archive_of(100))
     gets = last(store, "full")
     data[300_000] ^= 1
     store.object = stored(bytes(data))
@@ -363,7 +360,7 @@ def test_a_missing_job_does_not_cause_a_second_reading(store: Store) -> None:
 @pytest.mark.parametrize("headers", [{}, {"x-amz-server-side-encryption": "kms"}], ids=str)
 def test_the_etag_of_an_encrypted_object_is_not_an_md5(store: Store, headers: dict[str, str]) -> None:
     """Of the ciphertext: a note if OBS does not mark it as encrypted, and every CRC holds."""
-    store.object = stored(zipped(100), headers={"ETag": '"0123456789abcdef0123456789abcdef"'} | headers)
+    store.object = stored(archive_of(100), headers={"ETag": '"0123456789abcdef0123456789abcdef"'} | headers)
     report = verify()
     assert report["verified"]
     assert codes(report) == ([] if headers else ["warning: etag-mismatch"])
@@ -378,7 +375,7 @@ def real(request: pytest.FixtureRequest) -> Iterator[Emulator]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_versioned", [False, True])
-@pytest.mark.parametrize("other", [None, zipped(100, 101)], ids=["deleted", "replaced"])
+@pytest.mark.parametrize("other", [None, archive_of(100, 101)], ids=["deleted", "replaced"])
 def test_real_stores(
     real: Emulator, other: bytes | None, is_versioned: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -389,8 +386,8 @@ def test_real_stores(
         enabled: Any = {"Status": "Enabled"}
         real.s3.put_bucket_versioning(Bucket=real.bucket, VersioningConfiguration=enabled)
     place, hook = ObsLocation(real.bucket, f"versioned-{is_versioned}.zip"), ObsHook()
-    real.s3.put_object(Bucket=place.bucket, Key=place.key, Body=zipped(100))
-    total = len(zipped(100))
+    real.s3.put_object(Bucket=place.bucket, Key=place.key, Body=archive_of(100))
+    total = len(archive_of(100))
 
     def during(parsed: Any, **_: Any) -> None:
         if parsed.get("ContentRange", "").endswith(f"-{total - 1}/{total}") and not done:

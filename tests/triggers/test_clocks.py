@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
 import time
-import zipfile
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJobSensor
 from dli_emulator import Emulator
+from tests.zipped import zipped
 
 pytestmark = pytest.mark.slow
 
@@ -82,10 +81,7 @@ def test_a_wait_ends_by_the_service_s_clock(emulator: Emulator, kind: str, ahead
 
 def test_an_archive_is_inactive_by_the_clock_of_the_service(emulator: Emulator) -> None:
     """It was written a moment ago, whatever this machine's clock shows."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as made:
-        made.writestr("100.json", "{}")
-    emulator.s3.put_object(Bucket=emulator.bucket, Key="a.zip", Body=content.getvalue())
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="a.zip", Body=zipped())
     written = time.time()
     name = f"{emulator.bucket}/a.zip"
     sensor = DliExportArchiveSensor(
