@@ -41,8 +41,11 @@ def put(emulator: Emulator) -> Put:
     """Return a function that writes an archive of jobs to the store."""
 
     def write(key: str, *jobs: int, filling: bytes = b"") -> str:
-        named = {f"{job}.json": f'{{"job_id": {job}, "name": "job-{job}"}}' for job in jobs}
-        content = {**named, "filling.bin": filling} if filling else named
+        content: dict[str, str | bytes] = {
+            f"{job}.json": f'{{"job_id": {job}, "name": "job-{job}"}}' for job in jobs
+        }
+        if filling:
+            content["filling.bin"] = filling
         emulator.s3.put_object(Bucket=emulator.bucket, Key=key, Body=zipped(content))
         return f"{emulator.bucket}/{key}"
 
