@@ -7,13 +7,9 @@ from typing import Any, ClassVar
 import attr
 from airflow.providers.openlineage.extractors import OperatorLineage
 from openlineage.client import event_v2
-from openlineage.client.facet_v2 import (
-    RunFacet,
-    data_quality_assertions_dataset,
-    dataset_type_dataset,
-    dataset_version_dataset,
-    input_statistics_input_dataset,
-)
+from openlineage.client.facet_v2 import RunFacet, dataset_type_dataset, dataset_version_dataset
+from openlineage.client.facet_v2 import data_quality_assertions_dataset as assertions
+from openlineage.client.facet_v2 import input_statistics_input_dataset as statistics
 
 from airflow_provider_dli.lineage import Dataset, Lineage
 
@@ -49,18 +45,13 @@ def operator_lineage(lineage: Lineage) -> OperatorLineage[Any, Any]:
 def _input(dataset: Dataset) -> event_v2.InputDataset:
     facets: dict[str, Any] = {}
     if dataset.size is not None:
-        facets["inputStatistics"] = input_statistics_input_dataset.InputStatisticsInputDatasetFacet(
-            size=dataset.size, fileCount=1
-        )
+        facets["inputStatistics"] = statistics.InputStatisticsInputDatasetFacet(size=dataset.size, fileCount=1)
     if dataset.checks:
-        facets["dataQualityAssertions"] = data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet(
-            assertions=[
-                data_quality_assertions_dataset.Assertion(
-                    assertion=check.name, success=check.success, description=check.description
-                )
-                for check in dataset.checks
-            ]
-        )
+        checks = [
+            assertions.Assertion(assertion=check.name, success=check.success, description=check.description)
+            for check in dataset.checks
+        ]
+        facets["dataQualityAssertions"] = assertions.DataQualityAssertionsDatasetFacet(assertions=checks)
     return event_v2.InputDataset(dataset.namespace, dataset.name, facets=_facets(dataset), inputFacets=facets)
 
 

@@ -34,25 +34,20 @@ _WRITTEN = re.compile(r"""[\[({'"]|[A-Za-z_][\w.]*\(""")
 
 
 class Refused(ValueError):  # noqa: N818 -- a value is refused; the error is made of it
-    """A value cannot be used. Pydantic collects these; the model makes one ConfigurationError of all.
-
-    :param problem: what is wrong, after the name of the parameter
-    :param remedy: what would be right; that of the kind if None
-    :param name: the parameter, where another is at fault than the one that is read
-    """
+    """A value cannot be used. Pydantic collects these; the model makes one ConfigurationError of all."""
 
     def __init__(self, problem: str, remedy: str | None = None, name: str | None = None) -> None:
         super().__init__(problem)
+        #: what is wrong, after the name of the parameter
         self.problem = problem
+        #: what would be right; that of the kind if None
         self.remedy = remedy
+        #: the parameter, where another is at fault than the one that is read
         self.name = name
 
 
 class Nothing(Refused):
-    """A value is nothing, and nothing is made of it.
-
-    :param value: of which :func:`is_nothing` is true
-    """
+    """A value is nothing, and nothing is made of it."""
 
     def __init__(self, value: object) -> None:
         is_none = value is None or (isinstance(value, str) and value.strip())

@@ -6,7 +6,6 @@ have damaged it, report, and fail the task if an archive is not all that was req
 
 from __future__ import annotations
 
-import io
 import math
 import re
 import time
@@ -389,12 +388,9 @@ class _CountingReader:
     def __init__(self, reader: Reader, count: Callable[[int], None]) -> None:
         self._reader = reader
         self._count = count
-        self.tell = reader.tell
+        self.tell, self.seek = reader.tell, reader.seek
 
     def read(self, size: int, /) -> bytes:
         data = self._reader.read(size)
         self._count(len(data))
         return data
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        return self._reader.seek(offset, whence)
