@@ -58,7 +58,7 @@ _MORE = (
 )
 # What a shortcut does not take goes the long way, to the same end.
 _LONGER = (
-    r"archive\.(directory\._parse|names\.(check_all|_check_conflicts))$",
+    r"archive\.(directory\._parse|fields\.(check_names|_check_conflicts))$",
     r"\) and False else _decode|is_plain|good\.add|DEFLATE_BEST|ODD|files\) or True",
 )
 
@@ -84,7 +84,7 @@ RULES = (
     Rule("more is read or kept than is needed", _where(*_MORE)),
     Rule(
         "only the time it takes",
-        _where(r"archive\.(source\.Hashing|inspection|entries\.check_gap)", "_pool|security|OVERLAP"),
+        _where(r"archive\.(source\.Stream|inspect|_read_all|entries\.check_gap)", "_pool|security|OVERLAP"),
     ),
     Rule("only the time it takes", _where(*_LONGER)),
     Rule("another finding reports it", _where(r"archive\.entries\.", "DESCRIPTOR|fitting")),
@@ -92,7 +92,7 @@ RULES = (
     Rule("the mark stands there once", _same_but_for(r"r?partition|junk \+?=")),
     Rule("no ETag begins or ends with an X", _in(r"strip\('XX")),
     Rule("a status of no group, one way or the other", _in(r"PHASES\.get\(status, (None)?\)")),
-    Rule("a test that is omitted here holds it", _where(r"client\.obs\.client\.(redact|Redact)")),
+    Rule("a test that is omitted here holds it", _where(r"client\.obs\.client\.redact")),
     Rule("nothing is read before it is set", _in(r"self\._(body_end = None|is_lone = True)")),
     Rule("a fixed key needs no time", _where("client.obs.objects.find_object_flow")),
     Rule("the status of a success has no kind of error", _where("client.replies.decode", "_class")),

@@ -101,7 +101,7 @@ def inspect(
     layout = lay_out(directory, tail.size, limits, found) if directory else None
     entries = directory.entries if directory else ()
     contents.begin(entries)
-    hashes = _read_all(reader, tail, directory, layout, contents, found, md5=md5) if level == "full" else {}
+    hashes = _read_all(reader, tail, layout, contents, found, md5=md5) if level == "full" else {}
     contents.finish(entries, full=level == "full")
     return Report(size, level, entries, found.result(), hashes.get("sha256"), hashes.get("md5"))
 
@@ -120,29 +120,21 @@ def _read_directory(tail: Tail, limits: Limits, found: Findings) -> Directory | 
 
 
 def _read_all(
-    reader: Reader,
-    tail: Tail,
-    directory: Directory | None,
-    layout: Layout | None,
-    contents: Contents,
-    found: Findings,
-    *,
-    md5: bool,
+    reader: Reader, tail: Tail, layout: Layout | None, contents: Contents, found: Findings, *, md5: bool
 ) -> dict[str, str]:
     """Read every byte; check the entries that the directory locates. Return the hashes."""
     digests = {"sha256": hashlib.sha256()}
     if md5:
         digests["md5"] = hashlib.md5(usedforsecurity=False)
     stream = Stream(reader, tail.size, tuple(digests.values()))
-    if directory and layout and "too-many-entries" not in found:
-        Walk(stream, directory, layout, contents, found).run()
+    if layout and "too-many-entries" not in found:
+        Walk(stream, layout, contents, found).run()
         # The directory that was read first must be the one that is in the file now.
-        crc = 0
-        for piece in stream.pieces(directory.start, tail.size):
+        crc, start = 0, layout.directory.start
+        for piece in stream.pieces(start, tail.size):
             crc = zlib.crc32(piece, crc)
-        if crc != tail.crc32(directory.start):
-            message = "the end of the file differs from what was read first"
-            found.add("changed-while-read", message, offset=directory.start)
+        if crc != tail.crc32(start):
+            found.add("changed-while-read", "the end of the file differs from what was read first", offset=start)
     end = stream.finish()
     if end < tail.size:
         found.add("cut-short", f"{end} of {tail.size} bytes could be read", offset=end)

@@ -367,6 +367,7 @@ def _rebase(entries: list[Entry], shift: int, end: End, found: Findings) -> list
 class Layout(NamedTuple):
     """The entries by offset, none that shares bytes with an earlier one, and headers of those not to inflate."""
 
+    directory: Directory
     order: list[Entry]
     barred: frozenset[int]
 
@@ -393,7 +394,7 @@ def lay_out(directory: Directory, size: int, limits: Limits, found: Findings) ->
     first = order[0].offset if order else directory.start
     if first:
         found.add("prepended-data", f"{first} bytes precede the first entry", offset=0)
-    return Layout(order, _barred(directory.entries, size, limits, found))
+    return Layout(directory, order, _barred(directory.entries, size, limits, found))
 
 
 def _barred(entries: tuple[Entry, ...], size: int, limits: Limits, found: Findings) -> frozenset[int]:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from itertools import islice
 
 from airflow_provider_dli.archive.contents import BARRED, Contents, is_json_name
-from airflow_provider_dli.archive.directory import END_SIGNATURE, LOCAL_SIZE, Directory, Layout
+from airflow_provider_dli.archive.directory import END_SIGNATURE, LOCAL_SIZE, Layout
 from airflow_provider_dli.archive.directory import HEADER as CENTRAL_HEADER
 from airflow_provider_dli.archive.fields import (
     DEFLATED,
@@ -59,21 +59,18 @@ GAP_OVERLAP = 3  # a signature less one byte
 class Walk:
     """Read the entries in the order of their bytes, and give their content to ``contents``."""
 
-    def __init__(
-        self, stream: Stream, directory: Directory, layout: Layout, contents: Contents, found: Findings
-    ) -> None:
+    def __init__(self, stream: Stream, layout: Layout, contents: Contents, found: Findings) -> None:
         self._stream = stream
-        self._start = directory.start
-        self._data = directory.data
-        self._origin = directory.origin
+        self._data = layout.directory.data
+        self._origin = layout.directory.origin
         self._layout = layout
         self._contents = contents
         self._found = found
 
     def run(self) -> None:
         """Check every entry, and every byte up to the directory."""
-        order, barred = self._layout
-        limits = [*(entry.offset for entry in order), self._start]
+        directory, order, barred = self._layout
+        limits = [*(entry.offset for entry in order), directory.start]
         check_gap(self._stream, 0, limits[0], self._found, report=False)
         for entry, limit in zip(order, islice(limits, 1, None), strict=True):
             fit = entry.header not in barred and is_readable(entry)
