@@ -38,7 +38,10 @@ else:
 
 
 class ObsHook(AccountHook):
-    """Read Huawei Cloud Object Storage Service (OBS) through its S3 interface.
+    """Read and write Huawei Cloud Object Storage Service (OBS) through its S3 interface.
+
+    Every method raises :class:`~airflow_provider_dli.exceptions.DliException` if OBS does not respond, and
+    :class:`~airflow_provider_dli.exceptions.DliFailException` if the bucket is missing or does not allow it.
 
     :param dli_conn_id: connection of type ``dli``; its ``obs_endpoint`` follows from the region if not given
     """
@@ -58,8 +61,6 @@ class ObsHook(AccountHook):
 
         :param place: ``bucket/key``, with or without ``obs://``
         :returns: size, ETag and time of the last write; None if the bucket has no such object
-        :raises DliException: if OBS does not respond
-        :raises DliFailException: if the bucket is missing or may not be read
         """
         with translated():
             return objects.find_object(self._client, _place(place))
@@ -69,8 +70,6 @@ class ObsHook(AccountHook):
 
         :param place: ``bucket/key``, with or without ``obs://``
         :param bucket_known: True where an earlier request has shown that the bucket is there: one request less
-        :raises DliException: if OBS does not respond
-        :raises DliFailException: if the bucket is missing or may not be read
         """
         with translated():
             checked = _place(place)
@@ -92,8 +91,6 @@ class ObsHook(AccountHook):
         """List the objects of a directory, and not the directories in it.
 
         :param directory: bucket, or bucket and directory
-        :raises DliException: if OBS does not respond
-        :raises DliFailException: if the bucket is missing or may not be listed
         """
         with translated():
             return objects.list_objects(self._client, directory)
@@ -103,8 +100,6 @@ class ObsHook(AccountHook):
 
         :param directory: bucket, or bucket and directory
         :returns: what lies in it; None if there is no such directory
-        :raises DliException: if OBS does not respond
-        :raises DliFailException: if the bucket is missing or may not be listed
         """
         with translated():
             return objects.list_entries(self._client, directory)
@@ -113,8 +108,6 @@ class ObsHook(AccountHook):
         """List the keys of all objects below a directory, at any depth.
 
         :param directory: bucket, or bucket and directory
-        :raises DliException: if OBS does not respond
-        :raises DliFailException: if the bucket is missing or may not be listed
         """
         with translated():
             return objects.list_keys(self._client, directory)
@@ -123,8 +116,6 @@ class ObsHook(AccountHook):
         """Return whether there is an object below a directory, which is what makes it one.
 
         :param directory: bucket, or bucket and directory
-        :raises DliException: if OBS does not respond
-        :raises DliFailException: if the bucket is missing or may not be listed
         """
         with translated():
             return objects.has_objects(self._client, directory)
@@ -135,8 +126,6 @@ class ObsHook(AccountHook):
         :param place: ``bucket/key``, with or without ``obs://``
         :param data: its bytes
         :param content_type: such as ``text/markdown; charset=utf-8``
-        :raises DliException: if OBS does not respond
-        :raises DliFailException: if the bucket is missing or may not be written to
         """
         with translated():
             objects.put_object(self._client, _place(place), data, content_type)
@@ -158,8 +147,6 @@ class ObsHook(AccountHook):
 
         :param reader: such as another hook's :meth:`open` returns
         :param target: where to
-        :raises DliException: if OBS does not respond
-        :raises DliFailException: if the bucket is missing or may not be written to
         """
         with translated():
             objects.upload(self._client, reader, target)
@@ -170,8 +157,6 @@ class ObsHook(AccountHook):
         :param file: read from its beginning to its end
         :param target: where to
         :param content_type: such as ``text/plain``
-        :raises DliException: if OBS does not respond
-        :raises DliFailException: if the bucket is missing or may not be written to
         """
         with translated():
             objects.upload(self._client, file, target, content_type, threads=True)
@@ -180,8 +165,6 @@ class ObsHook(AccountHook):
         """Remove an object; one that is not there is as good as removed.
 
         :param place: bucket and key
-        :raises DliException: if OBS does not respond
-        :raises DliFailException: if the bucket is missing or its objects may not be deleted
         """
         with translated():
             objects.delete_object(self._client, place)
