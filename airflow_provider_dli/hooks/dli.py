@@ -13,6 +13,7 @@ from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, translated
 from airflow_provider_dli.formatting import escaped, pluralize
 from airflow_provider_dli.hooks.base import AccountHook
+from airflow_provider_dli.hooks.obs import ObsHook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,8 +31,6 @@ def calling(make: Callable[P, Call[T]]) -> Callable[Concatenate[DliHook, P], T]:
     """Return a method that makes a call and runs it, with the signature and docstring of what makes the call.
 
     Errors are those of :meth:`~airflow_provider_dli.hooks.dli.DliHook.run`.
-
-    :param make: makes the call
     """
 
     @wraps(make)
@@ -183,8 +182,6 @@ class DliHook(AccountHook):
         return works, escaped(message)
 
     def _tested(self) -> tuple[bool, str]:
-        from airflow_provider_dli.hooks.obs import ObsHook
-
         try:
             account = self.account
             jobs = self.run(flink.list_jobs({}, limit=1)).total_count
