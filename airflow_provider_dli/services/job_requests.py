@@ -110,7 +110,7 @@ class JobRequester:
         name = self._action.name
         if (before := self.recorded.baseline(job.job_id)) is not None:
             self._result.requested_at = max(self._result.requested_at, self.hook.service_time())
-            if self.is_applied(job.job_id, before, self._earlier_until):
+            if self.wait_until_applied(job.job_id, before, self._earlier_until):
                 self._log.info("Job %d %s: %s was requested before.", job.job_id, job.name, name)
                 return False
             self._log.info(
@@ -144,7 +144,7 @@ class JobRequester:
         def reconcile(error: DliException) -> bool | None:
             self._log.info("%s Checking the job for the outcome.", error)
             until = time.monotonic() + self._action.grace_period
-            return self.is_applied(job_id, self._result.baseline[job_id], until) or None
+            return self.wait_until_applied(job_id, self._result.baseline[job_id], until) or None
 
         try:
             call_with_reconciliation(partial(self._send, job), reconcile, self._log)
@@ -186,12 +186,12 @@ class JobRequester:
         if self._action.transient:
             # Stay with the job until it shows what the next poll, which may be in a minute, no longer does.
             try:
-                self.is_applied(job_id, before, time.monotonic() + self._action.grace_period)
+                self.wait_until_applied(job_id, before, time.monotonic() + self._action.grace_period)
             except DliException as error:
                 self._log.info("%s The request was accepted all the same.", error)
         return True
 
-    def is_applied(self, job_id: int, before: JobSnapshot, until: float) -> bool:
+    def wait_until_applied(self, job_id: int, before: JobSnapshot, until: float) -> bool:
         """Return whether a job shows the effect of its request; poll it as long as that may take."""
         while True:
             job = get_job_or_none(self.hook, job_id)

@@ -358,7 +358,7 @@ def delete_jobs(options: DeleteParameters, hook: DliHook, context: Mapping[str, 
     # The response that a deletion was accepted does not prove that the job is gone.
     for job in [job for job_id, job in jobs.items() if job_id not in result.failed]:
         try:
-            if not requester.is_applied(job.job_id, snapshot_of(job), until):
+            if not requester.wait_until_applied(job.job_id, snapshot_of(job), until):
                 result.failed[job.job_id] = DliException(
                     f"delete of job {job.job_id} {job.name} was accepted, but the job is still there after "
                     f"{_DELETED_WITHIN:.0f} s.",
