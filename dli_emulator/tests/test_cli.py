@@ -118,6 +118,22 @@ def test_settings_can_be_given(dli_emulator: Emulator, tmp_path: Path) -> None:
     assert (settings["fills_in_settings"], settings["layout"], settings["agencies"]) == (True, "gbk", [])
 
 
+def test_users_can_be_given(dli_emulator: Emulator, tmp_path: Path) -> None:
+    """With a file of policies; the line has a connection for each."""
+    file = tmp_path / "policy.json"
+    statement = {"Effect": "Allow", "Action": ["dli:jobs:get"]}
+    file.write_text(json.dumps({"Version": "1.1", "Statement": [statement]}))
+    given = ("--user", f"li.na={file}", "--user", "nobody")
+    with running("--json", "--object-store", store_url(dli_emulator), *given, tmp=tmp_path) as (process, output):
+        users = json.loads(output.readline())["users"]
+        process.terminate()
+        process.wait(timeout=60)
+    assert {name: json.loads(value)["conn_type"] for name, value in users.items()} == {
+        "li.na": "dli",
+        "nobody": "dli",
+    }
+
+
 def test_a_signal_during_the_start_ends_it_too(tmp_path: Path) -> None:
     """Nothing is left, whenever it comes."""
     for delay in (0.4, 0.7, 1.0):
@@ -151,6 +167,9 @@ def test_what_keeps_it_from_starting_is_one_line(dli_emulator: Emulator) -> None
         (["--fault", "*:slow:before=x"], "must be seconds"),
         (["--setting", "layout=tar"], "must be one of"),
         (["--setting", "nothing"], "no setting is called nothing"),
+        (["--user", "x=/nowhere"], "/nowhere"),
+        (["--user", "x=pyproject.toml"], "pyproject.toml: "),
+        (["--user", ""], "a user needs a name"),
         (["--jobs", "-1"], "not a number of jobs: '-1'"),
         (["--port", "x"], "--port"),
     ],

@@ -72,7 +72,7 @@ def test_the_examples_of_the_readme_run(tmp_path: Path) -> None:
     """As a test of somebody who only has the package."""
     example = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "test_it.py").write_text("".join(example))
-    assert "2 passed" in pytest_in(tmp_path)
+    assert "3 passed" in pytest_in(tmp_path)
 
 
 def test_the_plugin_costs_other_suites_nothing() -> None:

@@ -9,11 +9,13 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from dli_emulator import EmulatorError
 from dli_emulator.faults import S3_OPERATIONS, Fault, Faults
 from dli_emulator.flink_job import DEFAULT_COUNT
+from dli_emulator.policies import Policy
 from dli_emulator.routes import OPERATIONS
 from dli_emulator.server import Emulator
 from dli_emulator.settings import Settings
@@ -31,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _emulator(options) as emulator:
             emulator.faults.add(*options.fault)
-            described = emulator.describe()
+            described: dict[str, Any] = emulator.describe()
+            for name, policies in options.user:
+                emulator.add_user(name, *policies)
+                described.setdefault("users", {})[name] = emulator.connection(user=name)
             print(json.dumps(described) if options.json else _for_people(described), flush=True)
             while True:
                 time.sleep(3600)
@@ -89,7 +94,29 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="a setting, such as fills_in_settings=true; may be given several times",
     )
+    parser.add_argument(
+        "--user",
+        metavar="NAME=FILE",
+        type=_user,
+        action="append",
+        default=[],
+        help="add a user with the IAM policies of a JSON file, without a file one who may do nothing; repeatable",
+    )
     return parser
+
+
+def _user(text: str) -> tuple[str, list[Any]]:
+    name, _, file = text.partition("=")
+    try:
+        read: Any = json.loads(Path(file).read_text(encoding="utf-8")) if file else []
+        policies = read if isinstance(read, list) else [read]
+        for each in policies:
+            Policy.read(each)
+    except (OSError, ValueError) as problem:
+        raise argparse.ArgumentTypeError(f"{file}: {problem}") from None
+    if not name:
+        raise argparse.ArgumentTypeError("a user needs a name")
+    return name, policies
 
 
 def _settings(given: Sequence[dict[str, Any]]) -> Settings:
@@ -133,8 +160,10 @@ def _end(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _for_people(described: dict[str, str]) -> str:
-    rows = [f"  {name:<12} {value}" for name, value in described.items() if name != "airflow_conn"]
+def _for_people(described: dict[str, Any]) -> str:
+    shown = {name: value for name, value in described.items() if name not in ("airflow_conn", "users")}
+    shown |= {f"user {name}": value for name, value in described.get("users", {}).items()}
+    rows = [f"  {name:<12} {value}" for name, value in shown.items()]
     given = {
         "AIRFLOW_CONN_DLI_DEFAULT": described["airflow_conn"],
         "AIRFLOW_VAR_DLI_BACKUP_BUCKET": described["bucket"],

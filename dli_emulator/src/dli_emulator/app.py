@@ -14,10 +14,12 @@ from wsgiref.handlers import format_date_time
 
 from aiohttp import web
 
+from dli_emulator.access import check
 from dli_emulator.call import Archives, Call, blocking
 from dli_emulator.control import Control
 from dli_emulator.faults import Fault
 from dli_emulator.gateway import identify, internal_error, scripted_reply, too_large, unknown_api
+from dli_emulator.keys import User
 from dli_emulator.request_log import record
 from dli_emulator.routes import Route, find_route
 from dli_emulator.s3_proxy import S3AuthProxy
@@ -138,19 +140,30 @@ class Service:
             raise too_large()
         if route is None:
             raise unknown_api()
+        user = self._state.administrator
         if not route.is_open:
             skew = exchange.number("skewed_clock", "seconds")
-            identify(self._state, exchange.request, exchange.path.get("project_id"), skew)
+            user = identify(self._state, exchange.request, exchange.path.get("project_id"), skew)
+            check(self._state, user, route.action)
         if exchange.meets("cut_before", "reset_before"):
             raise ConnectionDropped
         fault = exchange.fault
-        reply = await self._act(exchange, route) if fault is None or fault.acts else None
+        reply = await self._act(exchange, route, user) if fault is None or fault.acts else None
         if fault and (scripted := scripted_reply(fault, self._state, exchange.request)):
             return scripted
-        return reply or await self._act(exchange, route)
+        return reply or await self._act(exchange, route, user)
 
-    async def _act(self, exchange: Exchange, route: Route) -> Reply:
-        call = Call(self._state, self._archives, exchange.request, exchange.path, exchange.fault, self._later)
+    async def _act(self, exchange: Exchange, route: Route, user: User) -> Reply:
+        call = Call(
+            self._state,
+            self._archives,
+            exchange.request,
+            exchange.path,
+            exchange.fault,
+            user,
+            route.action,
+            self._later,
+        )
         reply = await route.handler(call)
         self._state.log.acted(exchange.request_id)
         return reply

@@ -9,8 +9,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from dli_emulator.access import may_act, refused
 from dli_emulator.faults import Fault
 from dli_emulator.flink_job import FlinkJob
+from dli_emulator.keys import User
 from dli_emulator.settings import Settings
 from dli_emulator.state import Project, State
 from dli_emulator.wire import Refusal, Reply, Request
@@ -45,6 +47,8 @@ class Call:
     :param request: what arrived
     :param path: placeholders of the route's path, decoded
     :param fault: the scripted fault it met, if any
+    :param user: who sent it
+    :param action: of IAM, that the operation needs
     :param later: runs a blocking function after so many seconds, unless the state is reset meanwhile
     """
 
@@ -53,6 +57,8 @@ class Call:
     request: Request
     path: Mapping[str, str]
     fault: Fault | None
+    user: User
+    action: str
     later: Callable[[float, Callable[[], None]], None]
 
     @property
@@ -238,13 +244,15 @@ def job_of_path(call: Call, code: str) -> FlinkJob:
     """Return the job whose id is in the path.
 
     :param code: for a job that does not exist
-    :raises Refusal: with that code
+    :raises Refusal: with that code, or ``DLI.0003`` if the job is not one that the sender may use
     """
     text = call.path["job_id"]
     number = id_of(text)
     job = None if number is None else call.project.job(number)
     if job is None:
         raise Refusal(400, code, f"The job {text} does not exist.")
+    if not may_act(call.state, call.user, job, call.action):
+        raise Refusal(400, *refused(call.state, call.user, job, call.action, code))
     return job
 
 
@@ -252,10 +260,17 @@ def jobs_of(call: Call, ids: Iterable[int], code: str) -> list[FlinkJob]:
     """Return the jobs of a batch.
 
     :param code: for a job that does not exist
-    :raises BatchRefusal: with that code, for each that does not
+    :raises BatchRefusal: with that code, or ``DLI.0003``, for each that the sender cannot use
     """
-    found = {job_id: call.project.job(job_id) for job_id in ids}
-    missing = [job_id for job_id, job in found.items() if job is None]
-    if missing:
-        raise BatchRefusal([(code, f"The job {job_id} does not exist.") for job_id in missing])
-    return [job for job in found.values() if job is not None]
+    jobs = [(job_id, call.project.job(job_id)) for job_id in ids]
+    problems = [problem for job_id, job in jobs if (problem := _problem(call, job_id, job, code))]
+    if problems:
+        raise BatchRefusal(problems)
+    return [job for _, job in jobs if job is not None]
+
+
+def _problem(call: Call, job_id: int, job: FlinkJob | None, code: str) -> tuple[str, str] | None:
+    if job is None:
+        return code, f"The job {job_id} does not exist."
+    is_allowed = may_act(call.state, call.user, job, call.action)
+    return None if is_allowed else refused(call.state, call.user, job, call.action, code)

@@ -39,7 +39,7 @@ class Control:
         match incoming.method, incoming.match_info["what"]:
             case "GET", ("faults" | "requests" | "settings" | "openapi.json") as what:
                 return web.json_response(self._shown(what))
-            case "POST", ("faults" | "settings" | "scale") as what:
+            case "POST", ("faults" | "grants" | "scale" | "settings" | "users") as what:
                 return await self._posted(what, incoming)
             case "DELETE", "faults":
                 self._state.faults.clear()
@@ -61,7 +61,13 @@ class Control:
         return [asdict(entry) for entry in self._state.log]
 
     async def _posted(self, what: str, incoming: web.Request) -> web.Response:
-        act = {"faults": self._add_faults, "settings": self._change_settings, "scale": self._scale}[what]
+        act = {
+            "faults": self._add_faults,
+            "grants": self._grant,
+            "scale": self._scale,
+            "settings": self._change_settings,
+            "users": self._add_user,
+        }[what]
         try:
             status, shown = act(await incoming.json())
         except (ValueError, TypeError) as problem:
@@ -76,6 +82,24 @@ class Control:
     def _change_settings(self, given: Any) -> tuple[int, Any]:  # noqa: ANN401 - any JSON
         self._state.settings.change(_object(given))
         return 200, self._state.settings.as_dict()
+
+    def _add_user(self, given: Any) -> tuple[int, Any]:  # noqa: ANN401 - any JSON
+        fields = _object(given)
+        name, policies = fields.get("name"), fields.get("policies", [])
+        if not isinstance(name, str) or not name or not isinstance(policies, list):
+            raise ValueError("a user needs a name, and policies as a list")
+        user = self._state.add_user(name, *policies, is_admin=fields.get("is_admin") is True)
+        key = self._state.keys.key_of(name)
+        shown = {"access_key": key.access_key, "secret_key": key.secret_key, "password": user.password}
+        return 201, {"name": name, "domain": user.domain, **shown}
+
+    def _grant(self, given: Any) -> tuple[int, Any]:  # noqa: ANN401 - any JSON
+        fields = _object(given)
+        user, job_id, privileges = fields.get("user"), fields.get("job_id"), fields.get("privileges")
+        if not isinstance(user, str) or type(job_id) is not int or not isinstance(privileges, list):
+            raise ValueError("a grant needs a user, a job_id and privileges as a list")
+        self._state.grant(user, job_id, *map(str, privileges))
+        return 201, {"user": user, "job_id": job_id, "privileges": privileges}
 
     def _scale(self, given: Any) -> tuple[int, Any]:  # noqa: ANN401 - any JSON
         job_id = _object(given).get("job_id")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from dli_emulator.call import AgencyRefusal, envelope
 from dli_emulator.faults import Fault
-from dli_emulator.keys import AccessKey
+from dli_emulator.keys import AccessKey, User
 from dli_emulator.signature import (
     DATE_FORMAT,
     MalformedAuthorization,
@@ -27,26 +27,28 @@ _HTML = """<html>
 """
 
 
-def identify(state: State, request: Request, project_id: str | None, skew: float = 0.0) -> None:
+def identify(state: State, request: Request, project_id: str | None, skew: float = 0.0) -> User:
     """Let a request pass if it is authenticated and its project belongs to the sender.
 
     :param state: knows the keys and tokens
     :param request: as it arrived
     :param project_id: of the path; None if the API has none
     :param skew: seconds that the service's clock is off
+    :returns: who sent it
     :raises Refusal: 401 ``APIGW.0301``, ``APIGW.0303`` or ``APIGW.0307``. INVENTED, since neither is
         established: 403 ``APIGW.0302`` for a foreign project, ``APIGW.0301`` for a temporary key that has ended
     """
     authorization = request.header("Authorization")
     if authorization is not None:
-        _check_signature(state, request, authorization, skew)
+        user = _check_signature(state, request, authorization, skew)
     else:
-        _check_token(state, request)
+        user = _check_token(state, request)
     if project_id is not None and project_id not in state.projects:
         raise Refusal(403, "APIGW.0302", f"The IAM user is not allowed to access project {project_id}.")
+    return user
 
 
-def _check_signature(state: State, request: Request, authorization: str, skew: float) -> None:
+def _check_signature(state: State, request: Request, authorization: str, skew: float) -> User:
     try:
         proof = parse_authorization(authorization)
         signed = signing_time(request)
@@ -64,6 +66,7 @@ def _check_signature(state: State, request: Request, authorization: str, skew: f
         raise locked() if state.keys.failed(key) else _unauthorized("verify aksk signature fail")
     key.failures = 0
     _check_security_token(state, request, key)
+    return state.user_of(key.user)
 
 
 def _check_security_token(state: State, request: Request, key: AccessKey) -> None:
@@ -73,7 +76,7 @@ def _check_security_token(state: State, request: Request, key: AccessKey) -> Non
         raise _unauthorized("the security token has expired")
 
 
-def _check_token(state: State, request: Request) -> None:
+def _check_token(state: State, request: Request) -> User:
     value = request.header("X-Auth-Token")
     if value is None:
         raise _unauthorized("x-auth-token not found")
@@ -82,6 +85,7 @@ def _check_token(state: State, request: Request) -> None:
         raise _unauthorized("decrypt token fail")
     if token.expires <= state.clock():
         raise token_expired()
+    return state.keys.users.get(token.user.name, token.user)
 
 
 def _shown(request: Request) -> str:

@@ -159,11 +159,17 @@ async def create_security_token(call: Call) -> Reply:
     if type(seconds) is not int or seconds not in _LIVES:
         return refused(400, "The duration_seconds is not between 900 and 86400", "Bad Request")
     refusal = {"token": _check_token, "assume_role": _check_agency}.get(method, _unknown_method)(call, given)
-    return refusal or Reply(201, {"credential": _credential(call.state.keys.issue_key(seconds))})
+    token = _token_given(call, given) if method == "token" else None
+    user = token.user.name if token else None
+    return refusal or Reply(201, {"credential": _credential(call.state.keys.issue_key(seconds, user))})
+
+
+def _token_given(call: Call, given: dict[str, Any]) -> Token | None:
+    return call.state.keys.tokens.get(given.get("id") or call.request.header("X-Auth-Token") or "")
 
 
 def _check_token(call: Call, given: dict[str, Any]) -> Reply | None:
-    token = call.state.keys.tokens.get(given.get("id") or call.request.header("X-Auth-Token") or "")
+    token = _token_given(call, given)
     if token is None or token.expires <= call.state.clock():
         return refused(401, "The token is not valid", "Unauthorized")
     return None
@@ -199,14 +205,14 @@ async def show_security_key(call: Call) -> Reply:
 
     INVENTED: what stands around the words of a refusal without an agency, which the official clients recognise.
     """
-    settings = call.state.settings
+    settings, keys = call.state.settings, call.state.keys
     if not settings.has_ecs_agency:
         return Reply(401, "Please configure Cloud Service Agency first")
     ends = call.state.metadata_tokens.get(call.request.header("X-Metadata-Token") or "", 0.0)
     has_sessions = settings.metadata_version > 1 and not settings.metadata_token_status
     if has_sessions and ends <= call.state.clock():
         return Reply(401, "Unauthorized")
-    return Reply(200, {"credential": _credential(call.state.keys.issue_key(_LIVES[-1]))})
+    return Reply(200, {"credential": _credential(keys.issue_key(_LIVES[-1], keys.ecs_user))})
 
 
 def _credential(key: AccessKey) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from secrets import token_hex
 
+from dli_emulator.policies import Policy
+
 Clock = Callable[[], float]
 
 
@@ -39,6 +41,7 @@ class AccessKey:
     :param expires: epoch seconds; None if it is permanent
     :param failures: consecutive wrong signatures
     :param locked_until: epoch seconds; 0 if it never was locked
+    :param user: name of the user whose it is; None for the account's administrator
     """
 
     access_key: str
@@ -47,6 +50,7 @@ class AccessKey:
     expires: float | None = None
     failures: int = 0
     locked_until: float = 0.0
+    user: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,13 @@ class User:
     :param name: user name
     :param password: theirs
     :param domain: account that the user belongs to
+    :param policies: what the user may do; None for an administrator, who may do all
     """
 
     name: str
     password: str = field(repr=False)
     domain: str
+    policies: tuple[Policy, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,23 +117,41 @@ class KeyRing:
         self.token_seconds = TOKEN_SECONDS
         #: seconds that a new temporary key lives, whatever was requested; None takes the requested time
         self.key_seconds: float | None = None
+        #: name of a user with whose permissions the agency of the ECS acts; None for an administrator
+        self.ecs_user: str | None = None
 
-    def add_key(self, access_key: str, secret_key: str, security_token: str | None = None) -> AccessKey:
+    def add_key(
+        self, access_key: str, secret_key: str, security_token: str | None = None, user: str | None = None
+    ) -> AccessKey:
         """Let a key in.
 
         :param access_key: the id (AK)
         :param secret_key: the secret (SK)
         :param security_token: for a temporary key
+        :param user: name of the user whose it is; None for the account's administrator
         """
-        self.access_keys[access_key] = AccessKey(access_key, secret_key, security_token)
+        self.access_keys[access_key] = AccessKey(access_key, secret_key, security_token, user=user)
         return self.access_keys[access_key]
 
-    def issue_key(self, seconds: float = KEY_SECONDS) -> AccessKey:
-        """Return out a temporary key.
+    def key_of(self, user: str) -> AccessKey:
+        """Return the permanent key of a user.
+
+        :param user: name of the user
+        :raises ValueError: if the user has none
+        """
+        keys = (key for key in self.access_keys.values() if key.user == user and key.security_token is None)
+        found = next(keys, None)
+        if found is None:
+            raise ValueError(f"there is no user {user!r} with an access key")
+        return found
+
+    def issue_key(self, seconds: float = KEY_SECONDS, user: str | None = None) -> AccessKey:
+        """Issue a temporary key.
 
         :param seconds: that it lives, unless :attr:`key_seconds` is set
+        :param user: name of the user whose it is; None for the account's administrator
         """
-        key = self.add_key(f"HST{token_hex(9).upper()}"[:20], token_hex(20), f"gQpjbi{token_hex(60)}")
+        key = self.add_key(f"HST{token_hex(9).upper()}"[:20], token_hex(20), f"gQpjbi{token_hex(60)}", user)
         key.expires = self._clock() + (seconds if self.key_seconds is None else self.key_seconds)
         return key
 

@@ -33,6 +33,8 @@ class Route:
     :param method: HTTP method
     :param path: with its placeholders
     :param handler: carries it out
+    :param action: of IAM, by its name in version 1.1; empty if none is needed. INVENTED: those of templates and of
+        the list of projects
     :param is_open: whether one need not prove who one is
     """
 
@@ -40,6 +42,7 @@ class Route:
     method: str
     path: str
     handler: Handler
+    action: str = ""
     is_open: bool = False
 
     def match(self, request: Request) -> dict[str, str] | None:
@@ -50,27 +53,51 @@ class Route:
 
 
 ROUTES = (
-    Route("ExportFlinkJobs", "POST", f"{_JOBS}/export", archives.export_flink_jobs),
-    Route("ImportFlinkJobs", "POST", f"{_JOBS}/import", archives.import_flink_jobs),
-    Route("ListFlinkJobs", "GET", _JOBS, jobs.list_flink_jobs),
-    Route("ShowFlinkJob", "GET", _JOB, jobs.show_flink_job),
-    Route("BatchRunFlinkJobs", "POST", f"{_JOBS}/run", jobs.run_jobs),
-    Route("BatchStopFlinkJobs", "POST", f"{_JOBS}/stop", jobs.stop_jobs),
-    Route("DeleteFlinkJob", "DELETE", _JOB, jobs.delete_job),
-    Route("BatchDeleteFlinkJobs", "POST", f"{_JOBS}/delete", jobs.delete_jobs),
-    Route("CreateFlinkSqlJob", "POST", f"{_STREAMING}/sql-jobs", definitions.create_sql_job),
-    Route("UpdateFlinkSqlJob", "PUT", f"{_STREAMING}/sql-jobs/{{job_id}}", definitions.update_sql_job),
-    Route("CreateFlinkJarJob", "POST", f"{_STREAMING}/flink-jobs", definitions.create_jar_job),
-    Route("UpdateFlinkJarJob", "PUT", f"{_STREAMING}/flink-jobs/{{job_id}}", definitions.update_jar_job),
-    Route("ShowFlinkJobExecutionGraph", "GET", f"{_JOB}/execute-graph", jobs.show_execution_graph),
-    Route("CreateFlinkSqlJobGraph", "POST", _GRAPH, jobs.create_sql_job_graph),
-    Route("ExecuteFlinkJobSavepoint", "POST", f"{_JOB}/savepoint", jobs.trigger_savepoint),
-    Route("ImportFlinkJobSavepoint", "POST", f"{_JOB}/import-savepoint", jobs.import_savepoint),
-    Route("CreateFlinkSqlJobTemplate", "POST", _TEMPLATES, templates.create_template),
-    Route("ListFlinkSqlJobTemplates", "GET", _TEMPLATES, templates.list_templates),
-    Route("UpdateFlinkSqlJobTemplate", "PUT", f"{_TEMPLATES}/{{template_id}}", templates.update_template),
-    Route("DeleteFlinkSqlJobTemplate", "DELETE", f"{_TEMPLATES}/{{template_id}}", templates.delete_template),
-    Route("KeystoneListProjects", "GET", "/v3/projects", iam.list_projects),
+    Route("ExportFlinkJobs", "POST", f"{_JOBS}/export", archives.export_flink_jobs, "dli:jobs:export"),
+    Route("ImportFlinkJobs", "POST", f"{_JOBS}/import", archives.import_flink_jobs, "dli:jobs:create"),
+    Route("ListFlinkJobs", "GET", _JOBS, jobs.list_flink_jobs, "dli:jobs:list"),
+    Route("ShowFlinkJob", "GET", _JOB, jobs.show_flink_job, "dli:jobs:get"),
+    Route("BatchRunFlinkJobs", "POST", f"{_JOBS}/run", jobs.run_jobs, "dli:jobs:start"),
+    Route("BatchStopFlinkJobs", "POST", f"{_JOBS}/stop", jobs.stop_jobs, "dli:jobs:stop"),
+    Route("DeleteFlinkJob", "DELETE", _JOB, jobs.delete_job, "dli:jobs:delete"),
+    Route("BatchDeleteFlinkJobs", "POST", f"{_JOBS}/delete", jobs.delete_jobs, "dli:jobs:delete"),
+    Route("CreateFlinkSqlJob", "POST", f"{_STREAMING}/sql-jobs", definitions.create_sql_job, "dli:jobs:create"),
+    Route(
+        "UpdateFlinkSqlJob",
+        "PUT",
+        f"{_STREAMING}/sql-jobs/{{job_id}}",
+        definitions.update_sql_job,
+        "dli:jobs:update",
+    ),
+    Route("CreateFlinkJarJob", "POST", f"{_STREAMING}/flink-jobs", definitions.create_jar_job, "dli:jobs:create"),
+    Route(
+        "UpdateFlinkJarJob",
+        "PUT",
+        f"{_STREAMING}/flink-jobs/{{job_id}}",
+        definitions.update_jar_job,
+        "dli:jobs:update",
+    ),
+    Route("ShowFlinkJobExecutionGraph", "GET", f"{_JOB}/execute-graph", jobs.show_execution_graph, "dli:jobs:get"),
+    Route("CreateFlinkSqlJobGraph", "POST", _GRAPH, jobs.create_sql_job_graph, "dli:jobs:get"),
+    Route("ExecuteFlinkJobSavepoint", "POST", f"{_JOB}/savepoint", jobs.trigger_savepoint, "dli:jobs:update"),
+    Route("ImportFlinkJobSavepoint", "POST", f"{_JOB}/import-savepoint", jobs.import_savepoint, "dli:jobs:update"),
+    Route("CreateFlinkSqlJobTemplate", "POST", _TEMPLATES, templates.create_template, "dli:jobs:create"),
+    Route("ListFlinkSqlJobTemplates", "GET", _TEMPLATES, templates.list_templates, "dli:jobs:list"),
+    Route(
+        "UpdateFlinkSqlJobTemplate",
+        "PUT",
+        f"{_TEMPLATES}/{{template_id}}",
+        templates.update_template,
+        "dli:jobs:update",
+    ),
+    Route(
+        "DeleteFlinkSqlJobTemplate",
+        "DELETE",
+        f"{_TEMPLATES}/{{template_id}}",
+        templates.delete_template,
+        "dli:jobs:delete",
+    ),
+    Route("KeystoneListProjects", "GET", "/v3/projects", iam.list_projects, "iam:projects:listProjects"),
     Route("KeystoneCreateUserTokenByPassword", "POST", "/v3/auth/tokens", iam.create_token, is_open=True),
     Route("KeystoneValidateToken", "GET", "/v3/auth/tokens", iam.show_token),
     Route("CreateTemporaryAccessKey", "POST", _SECURITY_TOKENS, iam.create_security_token, is_open=True),

@@ -20,9 +20,11 @@ from xml.sax.saxutils import escape
 from aiohttp import ClientResponse, ClientSession, DummyCookieJar, web
 from yarl import URL
 
+from dli_emulator.access import may
 from dli_emulator.bucket import SIGNING_REGION
 from dli_emulator.faults import S3_FAULTS, Fault
-from dli_emulator.keys import AccessKey
+from dli_emulator.keys import AccessKey, User
+from dli_emulator.s3_operations import S3Operation, operation_of
 from dli_emulator.state import State
 from dli_emulator.wire import drop_connection
 
@@ -53,10 +55,12 @@ class S3Refusal(Exception):  # noqa: N818 - a response, not an error of the emul
 
     :param code: S3's error code
     :param message: its message
+    :param status: HTTP status
     """
 
     code: str
     message: str
+    status: int = 403
 
 
 class S3AuthProxy:
@@ -85,12 +89,17 @@ class S3AuthProxy:
 
     async def handle(self, incoming: web.Request) -> web.StreamResponse:
         """Answer one request."""
+        operation = operation_of(incoming.method, incoming.path, set(incoming.query))
         try:
-            self._authenticate(incoming)
+            self._check(operation, self._authenticate(incoming))
         except S3Refusal as refused:
-            return _error(403, refused.code, refused.message)
+            return _error(refused.status, refused.code, refused.message)
         # A fault for each operation that the store cannot meet waits for a request to DLI.
-        return await self._answer(incoming, self._state.faults.take(_operation(incoming), S3_FAULTS))
+        return await self._answer(incoming, self._state.faults.take(operation.name, S3_FAULTS))
+
+    def _check(self, operation: S3Operation, user: User) -> None:
+        if not may(user, operation.action, operation.resource):
+            raise S3Refusal("AccessDenied", "Access Denied")
 
     async def _answer(self, incoming: web.Request, fault: Fault | None) -> web.StreamResponse:
         kind = fault.kind if fault else None
@@ -102,7 +111,7 @@ class S3AuthProxy:
             return drop_connection(incoming, hard=kind == "reset_before")
         return await self._forward(incoming, kind)
 
-    def _authenticate(self, incoming: web.Request) -> None:
+    def _authenticate(self, incoming: web.Request) -> User:
         proof = _PROOF.fullmatch(incoming.headers["Authorization"])
         key = self._state.keys.access_keys.get(proof["key"]) if proof else None
         if proof is None or key is None or incoming.headers.get("X-Amz-Security-Token") != key.security_token:
@@ -114,6 +123,7 @@ class S3AuthProxy:
         expected = _signature(incoming, key, proof["region"], signed)
         if not hmac.compare_digest(expected, proof["signature"]):
             raise S3Refusal("SignatureDoesNotMatch", "The signature is not the one of this request and key.")
+        return self._state.user_of(key.user)
 
     async def _forward(self, incoming: web.Request, fault: str | None) -> web.StreamResponse:
         url = URL(f"{self._endpoint}{incoming.raw_path}", encoded=True)
@@ -150,13 +160,6 @@ async def _passed_on(
             if left <= 0:
                 return drop_connection(incoming, hard=False)
     return response
-
-
-def _operation(incoming: web.Request) -> str:
-    """Return the operation, named as in S3; the first part of the path is the bucket."""
-    key = incoming.path.strip("/").partition("/")[2]
-    names = {"GET": ("ListObjects", "GetObject"), "HEAD": ("HeadBucket", "HeadObject")}
-    return names.get(incoming.method, ("other", "other"))[bool(key)]
 
 
 def _scripted(fault: Fault) -> web.Response:

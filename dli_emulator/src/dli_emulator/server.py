@@ -8,7 +8,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
@@ -20,7 +20,7 @@ from dli_emulator import EmulatorError
 from dli_emulator.app import Service
 from dli_emulator.faults import S3_OPERATIONS, Fault, Faults
 from dli_emulator.flink_job import DEFAULT_COUNT, FlinkJob
-from dli_emulator.keys import Clock
+from dli_emulator.keys import Clock, User
 from dli_emulator.request_log import Recorded
 from dli_emulator.routes import OPERATIONS
 from dli_emulator.s3_proxy import S3AuthProxy
@@ -162,16 +162,28 @@ class Emulator:
         """An Airflow connection as JSON, to be put into ``AIRFLOW_CONN_DLI_DEFAULT``."""
         return self.connection()
 
-    def connection(self, kind: str = "access_key", *, agency: bool = False, **extra: Any) -> str:  # noqa: ANN401 - any extra
+    def add_user(self, name: str, *policies: Mapping[str, Any], is_admin: bool = False) -> User:
+        """Add a user of the account, for :meth:`connection`; see :meth:`~dli_emulator.state.State.add_user`."""
+        return self.state.add_user(name, *policies, is_admin=is_admin)
+
+    def connection(
+        self,
+        kind: str = "access_key",
+        *,
+        agency: bool = False,
+        user: str | None = None,
+        **extra: Any,  # noqa: ANN401 - any extra
+    ) -> str:
         """Return an Airflow connection as JSON, with credentials of a kind.
 
         :param kind: ``access_key``, ``temporary`` (an access key with its security token), ``password``,
             ``token`` or ``metadata``
         :param agency: assume the emulator's agency on top
+        :param user: name of a user whose credentials they are; None for the account's administrator
         :param extra: further extras of the connection; they replace those that would be there
         :raises ValueError: if there is no such kind
         """
-        return connection(self.state, self.dli, self.obs, kind, agency=agency, extra=extra)
+        return connection(self.state, self.dli, self.obs, kind, agency=agency, user=user, extra=extra)
 
     def describe(self) -> dict[str, str]:
         """Return all that a client needs to know, as texts."""
@@ -236,7 +248,9 @@ def _listener(host: str, port: int) -> socket:
 KINDS = ("access_key", "temporary", "password", "token", "metadata")
 
 
-def connection(state: State, endpoint: str, obs: str, kind: str, *, agency: bool, extra: dict[str, Any]) -> str:
+def connection(
+    state: State, endpoint: str, obs: str, kind: str, *, agency: bool, user: str | None, extra: dict[str, Any]
+) -> str:
     """Write a connection as JSON.
 
     :param state: whom it is for
@@ -244,19 +258,21 @@ def connection(state: State, endpoint: str, obs: str, kind: str, *, agency: bool
     :param obs: base URL of the object store
     :param kind: one of :data:`KINDS`
     :param agency: whether it assumes the emulator's agency
+    :param user: whose credentials they are; None for the administrator
     :param extra: further extras; they replace those that would be there
-    :raises ValueError: if there is no such kind
+    :raises ValueError: if there is no such kind or user
     """
     if kind not in KINDS:
         raise ValueError(f"no kind of credentials is called {kind!r}; there are {', '.join(KINDS)}")
     identity = state.identity
-    login, password, own = _credentials(state, kind)
+    login, password, own = _credentials(state, kind, user)
+    is_of_store = kind == "access_key" and user is None and not agency
     extras = {
         "region": identity.region,
         "project_id": identity.project_id,
         "endpoint": endpoint,
-        # Only the permanent key is known to the store itself; the others use the S3 proxy.
-        "obs_endpoint": obs if kind == "access_key" and not agency else endpoint,
+        # Only the administrator's permanent key is known to the store itself; the others use the S3 proxy.
+        "obs_endpoint": obs if is_of_store else endpoint,
         "iam_endpoint": endpoint,
         **own,
     }
@@ -268,19 +284,26 @@ def connection(state: State, endpoint: str, obs: str, kind: str, *, agency: bool
     return json.dumps({"conn_type": "dli"} | {name: value for name, value in given.items() if value is not None})
 
 
-def _credentials(state: State, kind: str) -> tuple[str | None, str | None, dict[str, str]]:
+def _credentials(state: State, kind: str, user: str | None) -> tuple[str | None, str | None, dict[str, str]]:
     """Return login, password and the extras that belong to them."""
     identity, keys = state.identity, state.keys
+    if user is not None and user not in keys.users:
+        raise ValueError(f"there is no user {user!r}; add_user adds one")
     match kind:
-        case "access_key":
+        case "access_key" if user is None:
             return identity.access_key, identity.secret_key, {}
+        case "access_key":
+            permanent = keys.key_of(user or "")
+            return permanent.access_key, permanent.secret_key, {}
         case "temporary":
-            key = keys.issue_key()
+            key = keys.issue_key(user=user)
             return key.access_key, key.secret_key, {"security_token": key.security_token or ""}
         case "password":
-            return identity.user, identity.password, {"auth_type": kind, "domain_name": identity.domain}
+            who = keys.users[user or identity.user]
+            return who.name, who.password, {"auth_type": kind, "domain_name": who.domain}
         case "token":
-            return None, keys.issue_token(keys.users[identity.user]).value, {"auth_type": kind}
+            return None, keys.issue_token(keys.users[user or identity.user]).value, {"auth_type": kind}
+    keys.ecs_user = user
     return None, None, {"auth_type": kind}
 
 

@@ -24,14 +24,20 @@ class Settings:
         an array, or ``object``, one without an array as before 2023
     :param step_seconds: how long a job stays in each status on its way
     :param agencies: DLI's agencies, of :data:`AGENCIES`; without one of them it can neither export nor import
+    :param denial: how a permission that IAM does not give is answered; INVENTED, all of them: ``gateway``, 403
+        ``APIGW.0302``; ``identity``, with an ``encoded_authorization_message`` beside; ``dli``, 400 ``DLI.0003``
     :param deletes_savepoints: the savepoint from which a job restarts is deleted once the job runs
     :param fills_in_settings: a job shows what DLI fills in where it was not set: a checkpoint interval of 30
+    :param foreign_jobs: how a user who may not use a job is answered; INVENTED, both: ``denied``, ``DLI.0003``;
+        ``missing``, as if there were no such job
     :param has_ecs_agency: the ECS has an agency; without one the metadata service has no key
     :param layout: of an archive; INVENTED, all of them: ``jobs``, an entry of JSON for each job; ``one_json``, one
         for all; ``properties``, an entry of lines ``name=value`` for each; ``nested``, an archive for each;
         ``gbk``, entries named after the jobs in GBK without the flag for UTF-8
     :param metadata_token_status: HTTP status of a request for a session token, where the metadata service has none
         and returns keys without; 0: it has them
+    :param sub_user_export: what ``is_selected: false`` exports for a user who does not see all jobs; INVENTED:
+        ``own``, those that the user may export; ``refused``, none; ``all``, those of the project
     """
 
     boolean_is_success: bool = False
@@ -42,11 +48,14 @@ class Settings:
     batch_answer: Literal["each", "one", "object"] = "each"
     step_seconds: float = 0.1
     agencies: tuple[str, ...] = AGENCIES[:1]
+    denial: Literal["gateway", "identity", "dli"] = "gateway"
     deletes_savepoints: bool = False
     fills_in_settings: bool = False
+    foreign_jobs: Literal["denied", "missing"] = "denied"
     has_ecs_agency: bool = True
     layout: Literal["jobs", "one_json", "properties", "nested", "gbk"] = "jobs"
     metadata_token_status: Literal[0, 404, 405, 503] = 0
+    sub_user_export: Literal["own", "refused", "all"] = "own"
 
     def change(self, values: Mapping[str, Any]) -> None:
         """Change settings: all of them, or none if one is wrong.

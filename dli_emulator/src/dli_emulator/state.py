@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
+from secrets import token_hex
 from typing import Any
 
 from dli_emulator.faults import Faults
 from dli_emulator.flink_job import FIRST_ID, SCALING, FlinkJob, sample_jobs
 from dli_emulator.keys import Agency, Clock, KeyRing, User, id_of_name
+from dli_emulator.policies import Policy
 from dli_emulator.request_log import RequestLog
 from dli_emulator.settings import Settings
 
@@ -20,6 +22,8 @@ __all__ = ["DEFAULT_AGENCY", "Identity", "Project", "Settings", "State", "Templa
 DEFAULT_PROJECT_ID = "48cc2c48765f481480c7db940d6409d1"
 DEFAULT_USER = "emulator-user"
 DEFAULT_DOMAIN = "emulator-domain"
+#: what a user can be granted for one job
+PRIVILEGES = ("GET", "UPDATE", "DELETE", "START", "STOP", "EXPORT")
 DEFAULT_AGENCY = Agency("emulator-agency", "granting-domain")
 
 
@@ -87,8 +91,10 @@ class State:
         self.projects = {home.project_id: home}
         #: session tokens of the metadata service, and when each ends
         self.metadata_tokens: dict[str, float] = {}
-        user = User(self.identity.user, self.identity.password, self.identity.domain)
-        self.keys.users[user.name] = user
+        #: the account's administrator, to whom all keys belong that are not another user's
+        self.administrator = User(self.identity.user, self.identity.password, self.identity.domain)
+        self.keys.users[self.administrator.name] = self.administrator
+        self._privileges: dict[tuple[str, int], set[str]] = {}
         home.jobs = {job.job_id: job for job in self._fresh_jobs()}
         self._last_id = max(home.jobs, default=FIRST_ID - 1)
         self.faults.clear()
@@ -106,6 +112,55 @@ class State:
         """
         found = (project.job(job_id) for project in self.projects.values())
         return next((job for job in found if job is not None), None)
+
+    def add_user(self, name: str, *policies: Mapping[str, Any], is_admin: bool = False) -> User:
+        """Add a user of the account, with an access key and a password, or replace its policies.
+
+        :param name: its name, such as that of the owner of a job
+        :param policies: documents of what it may do, of version 1.1 or 5.0
+        :param is_admin: whether it may do all
+        :raises ValueError: if a document is not a valid policy
+        """
+        read = None if is_admin else tuple(Policy.read(each) for each in policies)
+        is_known = name in self.keys.users
+        user = User(name, f"{name}-{token_hex(4)}", self.identity.domain, read)
+        if is_known:
+            user = replace(self.keys.users[name], policies=read)
+        else:
+            self.keys.add_key(f"USER{token_hex(8).upper()}", token_hex(20), user=name)
+        self.keys.users[name] = user
+        return user
+
+    def user_of(self, name: str | None) -> User:
+        """Return a user as it is now; the account's administrator for None and for one that was removed.
+
+        :param name: its name
+        """
+        return self.keys.users.get(name or "", self.administrator)
+
+    def grant(self, user: str, job_id: int, *privileges: str) -> None:
+        """Let a user act on a job that belongs to somebody else, as with *Permissions* on the console.
+
+        :param user: its name
+        :param job_id: id of the job
+        :param privileges: of :data:`PRIVILEGES`; none takes back what was granted
+        :raises ValueError: if there is no such user, job or privilege
+        """
+        unknown = sorted(set(privileges) - set(PRIVILEGES))
+        if unknown or user not in self.keys.users or self.job(job_id) is None:
+            raise ValueError(
+                f"there is no user {user!r}, job {job_id}, or privilege {', '.join(unknown) or 'of these'}; "
+                f"privileges are {', '.join(PRIVILEGES)}"
+            )
+        self._privileges[user, job_id] = set(privileges)
+
+    def privileges(self, user: str, job_id: int) -> set[str]:
+        """Return what was granted to a user for a job.
+
+        :param user: its name
+        :param job_id: id of the job
+        """
+        return self._privileges.get((user, job_id), set())
 
     def add_project(self, name: str, project_id: str | None = None) -> Project:
         """Add a project that the account may use too.

@@ -14,10 +14,12 @@ import zipfile
 from collections.abc import Iterable
 from typing import Any
 
+from dli_emulator.access import denied, may_act, refused
 from dli_emulator.call import AgencyRefusal, Call, blocking, done, field, job_ids
 from dli_emulator.dli.layouts import UnreadableError, jobs_in, write_archive
 from dli_emulator.faults import Fault
 from dli_emulator.flink_job import FlinkJob
+from dli_emulator.keys import id_of_name
 from dli_emulator.settings import AGENCIES
 from dli_emulator.wire import Refusal, Reply
 
@@ -97,12 +99,24 @@ def _selected(call: Call, body: dict[str, Any]) -> list[FlinkJob]:
         raise Refusal(400, "DLI.0001", "The parameter is_selected is required and must be a boolean.")
     jobs = {job.job_id: job for job in call.project.current_jobs()}
     if not chosen:
-        return sorted(jobs.values(), key=lambda job: job.job_id)
+        return sorted(_all_of(call, jobs.values()), key=lambda job: job.job_id)
     ids = job_ids(body, "job_selected")
     missing = [item for item in ids if item not in jobs]
     if missing:
         raise Refusal(400, "DLI.16001", f"The job {', '.join(map(str, missing))} does not exist.")
+    for job in (jobs[item] for item in ids):
+        if not may_act(call.state, call.user, job, call.action):
+            raise Refusal(400, *refused(call.state, call.user, job, call.action, "DLI.16001"))
     return [jobs[item] for item in ids]
+
+
+def _all_of(call: Call, jobs: Iterable[FlinkJob]) -> list[FlinkJob]:
+    """Return what "all jobs" are to the sender. INVENTED for a user who does not see all: ``sub_user_export``."""
+    found = list(jobs)
+    own = [job for job in found if may_act(call.state, call.user, job, call.action)]
+    if len(own) < len(found) and call.state.settings.sub_user_export == "refused":
+        raise denied(call.user, "jobs.flink", "EXPORT")
+    return found if call.state.settings.sub_user_export == "all" else own
 
 
 _NOT_IMPORTED = -1
@@ -162,12 +176,16 @@ def _import(call: Call, shown: dict[str, Any], *, cover: bool) -> dict[str, Any]
         home = shown if name in shown else shown["job_config"]
         home[name] = fault["value"]
     there = call.project.named(shown["name"])
-    if there and not cover:
+    # INVENTED: a job of somebody else is not overwritten.
+    if there and not (cover and may_act(call.state, call.user, there, "dli:jobs:update")):
         return _mapped(call, old_id, _NOT_IMPORTED, _CONFLICT)
     if there:
         _restore(there, shown)
         return _mapped(call, old_id, there.job_id, _COVERED)
-    made = call.state.add_job(in_project=call.project.project_id, name=shown["name"])
+    owner = call.user.name
+    made = call.state.add_job(
+        in_project=call.project.project_id, name=shown["name"], user_name=owner, user_id=id_of_name(owner)
+    )
     _restore(made, shown)
     return _mapped(call, old_id, made.job_id, _CREATED)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from dli_emulator.call import Call, done, field, job_of_path, list_field, text_field
 from dli_emulator.flink_job import CONFIG, NAME_LENGTH, FlinkJob
+from dli_emulator.keys import id_of_name
 from dli_emulator.wire import Refusal, Reply
 
 _OWN = ("desc", "queue_name", "sql_body", "run_mode", "main_class", "entrypoint_args")
@@ -61,7 +62,8 @@ def _created(call: Call, body: dict[str, Any], job_type: str) -> Reply:
         name=name,
         job_type=job_type,
         tags=tags,
-        user_name=call.state.identity.user,
+        user_name=call.user.name,
+        user_id=id_of_name(call.user.name),
         in_project=call.project.project_id,
     )
     _apply(job, settings)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from dli_emulator.access import sees
 from dli_emulator.call import (
     BatchRefusal,
     Call,
@@ -38,9 +39,10 @@ _STATES = {
 
 
 async def list_flink_jobs(call: Call) -> Reply:
-    """List the project's Flink jobs (dli_02_0234)."""
+    """List the project's Flink jobs, of all that the sender may see (dli_02_0234)."""
     listing = read_listing(call.query())
-    fitting = listing.pick(call.project.current_jobs())
+    visible = [job for job in call.project.current_jobs() if sees(call.state, call.user, job)]
+    fitting = listing.pick(visible)
     filled_in = call.state.settings.fills_in_settings
     page = listing.page(fitting)
     shown = [job.detail(filled_in=filled_in) if listing.show_detail else job.brief() for job in page]
