@@ -39,7 +39,7 @@ class Control:
         match incoming.method, incoming.match_info["what"]:
             case "GET", ("faults" | "requests" | "settings" | "openapi.json") as what:
                 return web.json_response(self._shown(what))
-            case "POST", ("faults" | "grants" | "scale" | "settings" | "users") as what:
+            case "POST", ("encrypted" | "faults" | "grants" | "scale" | "settings" | "users") as what:
                 return await self._posted(what, incoming)
             case "DELETE", "faults":
                 self._state.faults.clear()
@@ -62,6 +62,7 @@ class Control:
 
     async def _posted(self, what: str, incoming: web.Request) -> web.Response:
         act = {
+            "encrypted": self._encrypt,
             "faults": self._add_faults,
             "grants": self._grant,
             "scale": self._scale,
@@ -100,6 +101,13 @@ class Control:
             raise ValueError("a grant needs a user, a job_id and privileges as a list")
         self._state.grant(user, job_id, *map(str, privileges))
         return 201, {"user": user, "job_id": job_id, "privileges": privileges}
+
+    def _encrypt(self, given: Any) -> tuple[int, Any]:  # noqa: ANN401 - any JSON
+        place = _object(given).get("object")
+        if not isinstance(place, str) or "/" not in place:
+            raise ValueError(f"object must be bucket/key, not {place!r}")
+        self._state.encrypted.add(place)
+        return 201, {"object": place}
 
     def _scale(self, given: Any) -> tuple[int, Any]:  # noqa: ANN401 - any JSON
         job_id = _object(given).get("job_id")

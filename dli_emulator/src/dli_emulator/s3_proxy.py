@@ -2,7 +2,8 @@
 
 OBS accepts a temporary access key with its security token; the local stores know only keys of their own. A request
 to this port that is signed for S3 (``AWS4-HMAC-SHA256``) is verified here: key, token, expiry, signature. It is
-then signed again with the store's own key and forwarded, and the response is returned unchanged.
+then signed again with the store's own key and forwarded, and the response is returned unchanged, unless settings
+make requests and responses more like those of OBS.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import asyncio
 import hmac
 import io
 import re
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from hashlib import md5
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -22,6 +25,7 @@ from yarl import URL
 
 from dli_emulator.access import may
 from dli_emulator.bucket import SIGNING_REGION
+from dli_emulator.etags import CONDITIONS, ETags, exchanged, exchanged_in
 from dli_emulator.faults import S3_FAULTS, Fault
 from dli_emulator.keys import AccessKey, User
 from dli_emulator.s3_operations import S3Operation, operation_of
@@ -92,16 +96,23 @@ class S3AuthProxy:
         operation = operation_of(incoming.method, incoming.path, set(incoming.query))
         try:
             self._check(operation, self._authenticate(incoming))
+            if self._state.settings.strict_obs:
+                refuse_what_obs_refuses(operation, incoming.headers, await incoming.read())
         except S3Refusal as refused:
             return _error(refused.status, refused.code, refused.message)
         # A fault for each operation that the store cannot meet waits for a request to DLI.
-        return await self._answer(incoming, self._state.faults.take(operation.name, S3_FAULTS))
+        return await self._answer(incoming, operation, self._state.faults.take(operation.name, S3_FAULTS))
+
+    def _etags(self) -> ETags:
+        return ETags(self._state.settings.object_etags, self._state.encrypted)
 
     def _check(self, operation: S3Operation, user: User) -> None:
         if not may(user, operation.action, operation.resource):
             raise S3Refusal("AccessDenied", "Access Denied")
 
-    async def _answer(self, incoming: web.Request, fault: Fault | None) -> web.StreamResponse:
+    async def _answer(
+        self, incoming: web.Request, operation: S3Operation, fault: Fault | None
+    ) -> web.StreamResponse:
         kind = fault.kind if fault else None
         if fault and kind == "slow":
             await asyncio.sleep(fault["before"] + fault["after"])
@@ -109,7 +120,7 @@ class S3AuthProxy:
             return _scripted(fault)
         if kind in ("cut_before", "reset_before"):
             return drop_connection(incoming, hard=kind == "reset_before")
-        return await self._forward(incoming, kind)
+        return await self._forward(incoming, operation, kind)
 
     def _authenticate(self, incoming: web.Request) -> User:
         proof = _PROOF.fullmatch(incoming.headers["Authorization"])
@@ -125,19 +136,28 @@ class S3AuthProxy:
             raise S3Refusal("SignatureDoesNotMatch", "The signature is not the one of this request and key.")
         return self._state.user_of(key.user)
 
-    async def _forward(self, incoming: web.Request, fault: str | None) -> web.StreamResponse:
+    async def _forward(
+        self, incoming: web.Request, operation: S3Operation, fault: str | None
+    ) -> web.StreamResponse:
         url = URL(f"{self._endpoint}{incoming.raw_path}", encoded=True)
-        body = await incoming.read()
+        rewriting = Rewriting(operation, self._etags(), is_strict=self._state.settings.strict_obs)
+        body = rewriting.body_in(await incoming.read())
         dropped = _NOT_FORWARDED | ({"range"} if fault == "range_ignored" else set())
-        kept = {name: value for name, value in incoming.headers.items() if name.lower() not in dropped}
+        kept = rewriting.headers_in({n: v for n, v in incoming.headers.items() if n.lower() not in dropped})
         headers = self._signed(incoming.method, str(url), kept, body)
         async with self._session.request(
             incoming.method, url, headers=headers, data=io.BytesIO(body) if body else None, allow_redirects=False
         ) as answer:
             response = web.StreamResponse(status=answer.status, reason=answer.reason)
-            for name, value in answer.headers.items():
-                if name.lower() not in _NOT_RETURNED:
-                    response.headers.add(name, value)
+            passed = [(name, value) for name, value in answer.headers.items() if name.lower() not in _NOT_RETURNED]
+            for name, value in rewriting.headers_out(passed, answer.status):
+                response.headers.add(name, value)
+            if rewriting.changes_body(answer.content_type) and fault is None:
+                page = rewriting.body_out(await answer.read())
+                response.content_length = len(page)
+                await response.prepare(incoming)
+                await response.write(page)
+                return response
             await response.prepare(incoming)
             return await _passed_on(incoming, response, answer, fault)
 
@@ -146,6 +166,96 @@ class S3AuthProxy:
         request = _aws_request(method, url, headers, body)
         _signer(identity.access_key, identity.secret_key, SIGNING_REGION).add_auth(request)
         return dict(request.headers.items())
+
+
+def refuse_what_obs_refuses(operation: S3Operation, headers: Mapping[str, str], body: bytes) -> None:
+    """Refuse what the local stores take and OBS does not.
+
+    The missing ``Content-MD5`` and the trailers were seen; INVENTED: the words for trailers and a wrong MD5,
+    and that a lifecycle is refused in the words for a deletion.
+
+    :param operation: what the request is for
+    :param headers: those of the request
+    :param body: as it was sent
+    :raises S3Refusal: with the code of OBS
+    """
+    if "X-Amz-Trailer" in headers or headers.get("X-Amz-Content-Sha256", "").endswith("-TRAILER"):
+        words = "The provided 'x-amz-content-sha256' header does not match what was computed."
+        raise S3Refusal("XAmzContentSHA256Mismatch", words, 400)
+    given = headers.get("Content-MD5")
+    if given is None and operation.needs_md5:
+        raise S3Refusal("InvalidRequest", "Missing required header for this request: Content-MD5", 400)
+    if given is not None and given != b64encode(md5(body, usedforsecurity=False).digest()).decode():
+        raise S3Refusal("BadDigest", "The Content-MD5 you specified did not match what we received.", 400)
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """What is different in a request to the store and in its response, so that it is as one of OBS.
+
+    :param operation: what the request is for
+    :param etags: which objects have ETags that are not the MD5 of their content
+    :param is_strict: whether checksums that OBS does not know are ignored, and a range without a start, as there
+    """
+
+    operation: S3Operation
+    etags: ETags
+    is_strict: bool
+
+    @property
+    def _place(self) -> str:
+        kind, _, place = self.operation.resource.removeprefix("obs:").partition(":")
+        return place if kind == "object" else ""
+
+    @property
+    def _is_other(self) -> bool:
+        return bool(self._place) and self.etags.are_other(self._place)
+
+    def headers_in(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers for the store."""
+        kept = dict(headers)
+        if self.is_strict:
+            kept = {name: value for name, value in kept.items() if not _is_unknown_to_obs(name, value)}
+        if self._is_other:
+            kept = {n: exchanged(v) if n.lower() in CONDITIONS else v for n, v in kept.items()}
+        return kept
+
+    def body_in(self, body: bytes) -> bytes:
+        """Return the body for the store; that which completes an upload names the ETags of its parts."""
+        if self._is_other and body.lstrip().startswith((b"<Complete", b"<?xml")) and b"<Part>" in body:
+            return exchanged_in(body.decode()).encode()
+        return body
+
+    def headers_out(self, headers: list[tuple[str, str]], status: int) -> list[tuple[str, str]]:
+        """Return the headers for the client."""
+        kept = [(n, v) for n, v in headers if not (self.is_strict and n.lower().startswith("x-amz-checksum-"))]
+        if self._is_other:
+            kept = [(name, exchanged(value) if name.lower() == "etag" else value) for name, value in kept]
+        is_done = status < 300  # noqa: PLR2004 - a success
+        if is_done and self._place and self.etags.is_encrypted(self._place):
+            kept.append(("x-amz-server-side-encryption", "aws:kms"))
+        if is_done and self.operation.name == "HeadBucket" and self.etags.kind == "file_system":
+            kept.append(("x-obs-fs-file-interface", "Enabled"))
+        return kept
+
+    def changes_body(self, content_type: str) -> bool:
+        """Return whether the body of a response has ETags; that of an object itself is never changed."""
+        is_page = content_type.endswith("/xml") and self.operation.name not in ("GetObject", "HeadObject")
+        return is_page and bool(self.etags)
+
+    def body_out(self, page: bytes) -> bytes:
+        """Return an XML page for the client."""
+        text = page.decode()
+        if self._place:
+            return (exchanged_in(text) if self._is_other else text).encode()
+        return self.etags.in_list(text, self.operation.resource.rpartition(":")[2]).encode()
+
+
+def _is_unknown_to_obs(name: str, value: str) -> bool:
+    name = name.lower()
+    if name == "range":  # OBS returns the whole object
+        return value.replace(" ", "").startswith("bytes=-")
+    return name.startswith("x-amz-checksum-") or name == "x-amz-sdk-checksum-algorithm"
 
 
 async def _passed_on(

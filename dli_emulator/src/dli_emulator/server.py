@@ -59,8 +59,6 @@ class Emulator:
     dli: str
     #: base URL of IAM
     iam: str
-    #: base URL of the object store; with moto that of the S3 proxy, since moto requires a region of its own
-    obs: str
     #: base URL at which nobody listens, such as that of IAM in a region that has none
     nowhere: str
     access_key: str
@@ -166,6 +164,16 @@ class Emulator:
         """Add a user of the account, for :meth:`connection`; see :meth:`~dli_emulator.state.State.add_user`."""
         return self.state.add_user(name, *policies, is_admin=is_admin)
 
+    @property
+    def obs(self) -> str:
+        """Base URL of OBS: that of the store, or of the S3 proxy where the store alone is not like OBS.
+
+        With moto it is always the proxy, which signs again for the one region that moto requires.
+        """
+        settings = self.state.settings
+        is_alone = not settings.strict_obs and settings.object_etags == "md5" and not self.state.encrypted
+        return self._store_endpoint if is_alone else self.dli
+
     def connection(
         self,
         kind: str = "access_key",
@@ -223,8 +231,7 @@ class Emulator:
         given = self._address[0]
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(given, given)  # noqa: S104 - compared # nosec B104
         self.dli = self.iam = f"http://{host}:{port}"
-        # The S3 proxy signs again, for the region that the store requires.
-        self.obs = store.endpoint if store.any_region else self.dli
+        self._store_endpoint = store.endpoint if store.any_region else self.dli
         self.access_key, self.secret_key = store.access_key, store.secret_key
         self.bucket = self._bucket.name
         self.s3 = self._bucket.client

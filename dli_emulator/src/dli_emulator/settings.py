@@ -36,6 +36,10 @@ class Settings:
         ``gbk``, entries named after the jobs in GBK without the flag for UTF-8
     :param metadata_token_status: HTTP status of a request for a session token, where the metadata service has none
         and returns keys without; 0: it has them
+    :param object_etags: what ETags of objects are: ``md5`` of the content; not that, as of objects that are
+        ``encrypted`` (SSE-KMS), or of a parallel ``file_system``
+    :param strict_obs: the S3 interface refuses what OBS refuses: ``DeleteObjects`` and a lifecycle without
+        ``Content-MD5``, a wrong one, and bodies with trailers; it ignores checksums and a range without a start
     :param sub_user_export: what ``is_selected: false`` exports for a user who does not see all jobs; INVENTED:
         ``own``, those that the user may export; ``refused``, none; ``all``, those of the project
     """
@@ -55,6 +59,8 @@ class Settings:
     has_ecs_agency: bool = True
     layout: Literal["jobs", "one_json", "properties", "nested", "gbk"] = "jobs"
     metadata_token_status: Literal[0, 404, 405, 503] = 0
+    object_etags: Literal["md5", "encrypted", "file_system"] = "md5"
+    strict_obs: bool = False
     sub_user_export: Literal["own", "refused", "all"] = "own"
 
     def change(self, values: Mapping[str, Any]) -> None:

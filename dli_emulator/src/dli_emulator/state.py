@@ -94,6 +94,8 @@ class State:
         #: the account's administrator, to whom all keys belong that are not another user's
         self.administrator = User(self.identity.user, self.identity.password, self.identity.domain)
         self.keys.users[self.administrator.name] = self.administrator
+        #: places ``bucket/key`` of objects that are encrypted, whose ETag is therefore not their MD5
+        self.encrypted: set[str] = set()
         self._privileges: dict[tuple[str, int], set[str]] = {}
         home.jobs = {job.job_id: job for job in self._fresh_jobs()}
         self._last_id = max(home.jobs, default=FIRST_ID - 1)
