@@ -28,7 +28,7 @@ toc_object_entries_show_parents = "hide"
 nitpick_ignore_regex = [
     ("py:class", r"[A-Z]\w*|datetime|timedelta|(collections|datetime|iam|flink)\..*"),
     ("py:class", r"(\w+\.)+(T|Item)"),
-    ("py:class", r"dli_emulator\.wire\.Request"),
+    ("py:class", r"dli_emulator\.(wire\.Request|flink_job\.FlinkJob)"),
     ("py:exc", r"Airflow\w*"),
 ]
 

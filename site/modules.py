@@ -19,16 +19,16 @@ PAGES = {
         "- archives jobs pages status definitions settings fields",
     ),
     "client.obs": ("OBS", "client objects reader"),
-    "archive": ("Archives", "- report"),
+    "archive": ("Archives", "- report source"),
     "": ("Exceptions and helpers", "exceptions retry_policy"),
     "links": ("Links", "dli"),
     "assets": ("Assets", "obs"),
     "filesystems": ("Filesystem", "obs"),
-    "dli_emulator": ("Emulator", "- server state faults request_log pytest_plugin"),
+    "dli_emulator": ("Emulator", "- server state policies faults request_log pytest_plugin"),
 }
 ROOT = "airflow_provider_dli"
 #: packages that give on what their modules have: only their own words are shown
-_FRONTS = {f"{ROOT}.client.flink", f"{ROOT}.client.transport"}
+_FRONTS = {f"{ROOT}.client.flink"}
 
 
 def reference(folder: Path) -> None:

@@ -29,7 +29,7 @@ class Reader(Protocol):
 
 
 class Digest(Protocol):
-    """A hash of :mod:`hashlib`."""
+    """A hash of ``hashlib``."""
 
     def update(self, data: bytes, /) -> None:
         """Add data."""
@@ -79,7 +79,7 @@ class Stream:
     ``buffer`` is the part of the file in memory: the newest block, or, if a range began in the block before,
     just that range. So nothing is copied that does not have to be.
 
-    Each block is hashed in a thread while the next is read and inflated; :mod:`hashlib` lets other threads run. So
+    Each block is hashed in a thread while the next is read and inflated; ``hashlib`` lets other threads run. So
     with a second core an inspection takes as long as inflating does. Never more than one block waits.
     """
 
@@ -99,7 +99,7 @@ class Stream:
         return self.buffer[low : low + length]
 
     def hold(self, start: int, length: int) -> int:
-        """Have ``[start, start + length)`` in :attr:`buffer`, as far as it exists; return its index there."""
+        """Have ``[start, start + length)`` in ``buffer``, as far as it exists; return its index there."""
         if start + length > self._start + len(self.buffer):
             self._forward(start, length)
         return start - self._start

@@ -2,7 +2,7 @@
 
 What requests raises does not show what was sent: urllib3 reports a proxy or TLS in the same way, whether the
 connection failed or the response to a request that was read long ago. So it is recorded where it happens, in
-:data:`PROGRESS`, by connections of our own.
+``PROGRESS``, by connections of our own.
 
 A timeout of a socket starts again with every byte: a response that drips would last for ever. So each wait for the
 network gets what is left of the exchange, for the response of a proxy, for headers, and for a body.
@@ -287,7 +287,7 @@ class _Session(requests.Session):
 
 
 class WatchedAdapter(HTTPAdapter):
-    """Sends over connections that note in :data:`PROGRESS` when they stand, and keep to its limit."""
+    """Sends over connections that note in ``PROGRESS`` when they stand, and keep to its limit."""
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 -- HTTPAdapter's
         super().__init__(**kwargs)

@@ -107,7 +107,7 @@ def problem_in(operation: str, kind: str, parameters: Mapping[str, Any]) -> str 
     """Return what is wrong with a fault, or None.
 
     :param operation: that it is for
-    :param kind: one of :data:`KINDS`, if all is well
+    :param kind: one of ``KINDS``, if all is well
     :param parameters: those of the kind
     """
     if kind not in KINDS:
@@ -140,7 +140,7 @@ class Fault:
     """One scripted fault.
 
     :param operation: name of the operation, such as ``ExportFlinkJobs``; ``*`` for each
-    :param kind: one of :data:`~dli_emulator.kinds.KINDS`
+    :param kind: one of ``KINDS``
     :param times: how many requests it meets; None for all until it is cleared
     :param parameters: those of the kind
     :raises ValueError: if there is no such kind or parameter, or they do not fit together

@@ -128,8 +128,8 @@ class FlinkJob:
 
     :param job_id: 64-bit id
     :param name: at most 57 characters
-    :param job_type: one of :data:`JOB_TYPES`
-    :param status: one of :data:`STATUSES`
+    :param job_type: one of ``JOB_TYPES``
+    :param status: one of ``STATUSES``
     :param create_time: when it was made
     :param duration: running time in milliseconds
     :param root_id: edge job it is a child of; -1 if none

@@ -52,7 +52,7 @@ class Statement:
 class Policy:
     """A policy as IAM stores it.
 
-    :param version: one of :data:`VERSIONS`
+    :param version: one of ``VERSIONS``
     :param statements: what it allows and denies
     """
 

@@ -263,7 +263,7 @@ def connection(
     :param state: whom it is for
     :param endpoint: base URL of the emulator
     :param obs: base URL of the object store
-    :param kind: one of :data:`KINDS`
+    :param kind: one of ``KINDS``
     :param agency: whether it assumes the emulator's agency
     :param user: whose credentials they are; None for the administrator
     :param extra: further extras; they replace those that would be there

@@ -23,7 +23,7 @@ class Settings:
     :param batch_answer: a batch is answered with ``each``, one envelope for every id, ``one`` for all of them in
         an array, or ``object``, one without an array as before 2023
     :param step_seconds: how long a job stays in each status on its way
-    :param agencies: DLI's agencies, of :data:`AGENCIES`; without one of them it can neither export nor import
+    :param agencies: DLI's agencies, of ``AGENCIES``; without one of them it can neither export nor import
     :param denial: how a permission that IAM does not give is answered; INVENTED, all of them: ``gateway``, 403
         ``APIGW.0302``; ``identity``, with an ``encoded_authorization_message`` beside; ``dli``, 400 ``DLI.0003``
     :param deletes_savepoints: the savepoint from which a job restarts is deleted once the job runs

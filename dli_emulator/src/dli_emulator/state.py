@@ -145,7 +145,7 @@ class State:
 
         :param user: its name
         :param job_id: id of the job
-        :param privileges: of :data:`PRIVILEGES`; none takes back what was granted
+        :param privileges: of ``PRIVILEGES``; none takes back what was granted
         :raises ValueError: if there is no such user, job or privilege
         """
         unknown = sorted(set(privileges) - set(PRIVILEGES))
@@ -181,7 +181,7 @@ class State:
         """Add a job to a project, with the next free id unless one is given.
 
         :param in_project: id of the project; None for the first
-        :param fields: those of :class:`~dli_emulator.jobs.FlinkJob`
+        :param fields: those of ``FlinkJob``
         """
         project = self.projects[in_project or self.identity.project_id]
         number = fields.pop("job_id", None) or self.next_id()
