@@ -49,8 +49,9 @@ class TlsServer(HttpServer):
 
     scheme = "https"
 
-    def __init__(self, authority: trustme.CA) -> None:
-        super().__init__(Handler)
+    def __init__(self, authority: trustme.CA, handler: type[HttpHandler] = Handler) -> None:
+        super().__init__(handler)
+        self.received: Any = []
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("127.0.0.1").configure_cert(context)
         self.socket = context.wrap_socket(self.socket, server_side=True)

@@ -357,7 +357,11 @@ def test_a_missing_job_does_not_cause_a_second_reading(store: Store) -> None:
     assert store.gets == gets
 
 
-@pytest.mark.parametrize("headers", [{}, {"x-amz-server-side-encryption": "kms"}], ids=str)
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"x-amz-server-side-encryption": "kms"}, {"x-obs-server-side-encryption": "AES256"}],
+    ids=str,
+)
 def test_the_etag_of_an_encrypted_object_is_not_an_md5(store: Store, headers: dict[str, str]) -> None:
     """Of the ciphertext: a note if OBS does not mark it as encrypted, and every CRC holds."""
     store.object = stored(archive_of(100), headers={"ETag": '"0123456789abcdef0123456789abcdef"'} | headers)

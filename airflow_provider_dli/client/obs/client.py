@@ -1,8 +1,8 @@
 """A boto3 client set up for OBS, that sends through our own transport, and our errors for its own.
 
 Set up by the OBS FAQ on boto3 (obs_faq_0274): virtual-host addressing, unsigned payload, checksums only when
-required. Credentials are passed explicitly, so that boto's default chain is never used; variables and files that
-configure AWS clients are ignored, for they are meant for another cloud.
+required, and then ``Content-MD5``. Credentials are passed explicitly, so that boto's default chain is never used;
+variables and files that configure AWS clients are ignored, for they are meant for another cloud.
 
 boto3 has an HTTP client of its own. It would follow redirects with signatures, read bodies without limit in size
 or time, have its own proxies and certificate authorities, and not show whether a request has left. So all requests
@@ -11,6 +11,8 @@ go through the transport that DLI's calls go through, with the same limits and t
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import ipaddress
 import logging
 import os
@@ -140,6 +142,7 @@ def make_client(
     events = client.meta.events
     events.register("before-send.s3", partial(_send, transport, account.obs_clock))  # type: ignore[arg-type]  # its result counts
     events.register("before-parameter-build.s3", _disable_redirects)
+    events.register_last("before-call.s3", _add_md5)  # after what still changes the body
     # boto3 never sends through it, but closes it with the client.
     client._endpoint.http_session = transport  # type: ignore[attr-defined]  # noqa: SLF001 -- botocore's
     return client
@@ -206,6 +209,21 @@ def addressing_style(endpoint: str) -> Literal["path", "virtual"]:
 def _disable_redirects(context: Any, **_: Any) -> None:  # noqa: ANN401 -- botocore's
     """Keep botocore from signing for any region or host that a response names, and sending there."""
     context.setdefault("s3_redirect", {})["redirected"] = True
+
+
+def _add_md5(model: Any, params: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 -- botocore's
+    """Send ``Content-MD5`` with each operation for which S3 requires a checksum: botocore would send a CRC.
+
+    OBS requires it for several of them (obs_04_0086, obs_04_0034), and has it as an option for the others.
+    """
+    if not (model.http_checksum_required or model.http_checksum.get("requestChecksumRequired")):
+        return
+    params["context"].pop("checksum", None)
+    headers = params["headers"]
+    headers.pop("x-amz-sdk-checksum-algorithm", None)
+    if "Content-MD5" not in headers:
+        digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
+        headers["Content-MD5"] = base64.b64encode(digest).decode()
 
 
 def _send(transport: SyncTransport, clock: ServiceClock, request: Any, event_name: str, **_: Any) -> AWSResponse:  # noqa: ANN401 -- botocore's

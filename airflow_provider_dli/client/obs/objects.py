@@ -54,6 +54,7 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 _CODE = re.compile(rb"<Code>\s*([^<]{1,100}?)\s*</Code>")
 _MESSAGE = re.compile(rb"<Message>\s*([^<]{1,500}?)\s*</Message>")
 _UNSIGNED = Config(s3={"payload_signing_enabled": False})
+_ENCRYPTED = ("x-amz-server-side-encryption", "x-obs-server-side-encryption")
 # OBS's own names, and those of the S3 interface.
 _ARCHIVE_TIERS = {"COLD", "DEEP_ARCHIVE", "GLACIER"}
 
@@ -275,7 +276,7 @@ def facts_of(reply: Reply) -> ObjectFacts:
         written.isoformat(),
         version if version != "null" else None,
         headers.get("x-amz-storage-class"),
-        any(name.startswith("x-amz-server-side-encryption") for name in headers),
+        any(name.startswith(_ENCRYPTED) for name in headers),
         'ongoing-request="false"' in headers.get("x-amz-restore", ""),
     )
 

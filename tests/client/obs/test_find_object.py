@@ -118,6 +118,7 @@ def test_the_bucket_is_part_of_the_host_in_the_cloud() -> None:
         ({"x_amz_storage_class": "COLD"}, {"storage_class": "COLD"}),
         ({"x_amz_server_side_encryption": "aws:kms"}, {"encrypted": True}),
         ({"x_amz_server_side_encryption_customer_algorithm": "AES256"}, {"encrypted": True}),
+        ({"x_obs_server_side_encryption": "AES256"}, {"encrypted": True}),
         ({"x_amz_restore": 'ongoing-request="false"'}, {"restored": True}),
         ({"x_amz_restore": 'ongoing-request="true"'}, {}),
     ],
