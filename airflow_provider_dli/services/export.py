@@ -184,7 +184,8 @@ class _Exporter:
     def _send(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> list[str]:
         """Send one request, recorded before and after; return the archives that the response names."""
         call = flink.export_jobs(str(directory), job_ids)
-        request = self.requests.begin(directory, job_ids, self.recovery.list_before(directory))
+        names, listed = self.recovery.list_before(directory) or (None, None)
+        request = self.requests.begin(directory, job_ids, names)
         jobs = "all jobs" if job_ids is None else pluralize(len(job_ids), "job")
         self.log.info("Requesting an export of %s into %s.", jobs, directory.url)
         try:
@@ -194,7 +195,7 @@ class _Exporter:
                 self.requests.cancel(request)
             raise
         # A response that names older archives is that of another export.
-        if old := [archive for archive in archives if not request.is_new(archive)]:
+        if old := self.recovery.older_archives(request, archives, listed):
             problem = f"the response names what was there before the request: {', '.join(old)}"
             raise DliFailException(f"{call.operation}: {problem}.") from UnexpectedReplyError(
                 call.operation, 200, None, problem, None

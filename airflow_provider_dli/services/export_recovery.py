@@ -35,6 +35,9 @@ from airflow_provider_dli.exceptions import DliException, DliFailException, tran
 from airflow_provider_dli.formatting import pluralize
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from airflow_provider_dli.client.obs.objects import Listing
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.hooks.obs import ObsHook
     from airflow_provider_dli.task_state import ExportRequest, ExportRequests
@@ -73,10 +76,13 @@ class ExportRecovery:
         self._resume_until = time.monotonic() + self.reconcile_timeout
         self._contents: dict[str, Content] = {}
 
-    def list_before(self, directory: ObsLocation) -> list[str] | None:
-        """List the archives that are in a directory before a request; None if that is not allowed."""
+    def list_before(self, directory: ObsLocation) -> tuple[list[str], datetime] | None:
+        """List the archives that are in a directory before a request; None if that is not allowed.
+
+        :returns: their names, and the time of the listing by OBS's clock
+        """
         try:
-            names = self._list(directory)
+            listing = self.obs.list_directory(directory)
         except DliFailException as error:
             # Refused keys are not sent to DLI either: more than five failures lock them.
             if not isinstance(error.error, ServiceError) or isinstance(error.error, AuthenticationError):
@@ -87,6 +93,7 @@ class ExportRecovery:
                 error,
             )
             return None
+        names = _archives_of(directory, listing)
         attempt = getattr(self.context.get("ti"), "try_number", 1)
         if names and attempt > 1 and not self.requests.log.is_persistent:
             self.log.warning(
@@ -96,7 +103,29 @@ class ExportRecovery:
                 pluralize(len(names), "archive"),
                 ", ".join(names[-_SHOWN:]),
             )
-        return names
+        return names, listing.moment
+
+    def older_archives(
+        self, request: ExportRequest, archives: Sequence[str], listed: datetime | None
+    ) -> list[str]:
+        """Return those archives of a response that were there before its request.
+
+        The listing before the request has those in its directory. Nothing was listed of a directory below: such an
+        archive is older if OBS has written it before that listing. Both times are of OBS's clock.
+
+        :param listed: the time of that listing; None if there is none
+        """
+        older = [archive for archive in archives if not request.is_new(archive)]
+        below = {archive.rpartition("/")[0] for archive in archives} - {str(request.directory)}
+        if listed is None:
+            return older
+        for directory in sorted(below):
+            self.log.info("The response names an archive in %s: checking when it was written.", directory)
+            bucket, _, key = directory.partition("/")
+            objects = self.obs.list_directory(ObsLocation(bucket, key)).objects
+            written_before = {f"{bucket}/{key}" for key, moment in objects if moment < listed}
+            older += [archive for archive in archives if archive in written_before]
+        return older
 
     def resume(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> list[str]:
         """Return the archive of a request whose outcome an earlier attempt did not learn; empty if there is none.
@@ -172,7 +201,8 @@ class ExportRecovery:
                 advice="Check the directory, and allow the connection to list the bucket.",
             )
         known = self.requests.known_archives()
-        archives = [str(request.directory.below(name)) for name in self._list(request.directory)]
+        listing = self.obs.list_directory(request.directory)
+        archives = [str(request.directory.below(name)) for name in _archives_of(request.directory, listing)]
         return [archive for archive in archives if request.is_new(archive) and archive not in known]
 
     def _is_certain(self, directory: ObsLocation, archive: str, job_ids: tuple[int, ...] | None) -> bool:
@@ -189,11 +219,6 @@ class ExportRecovery:
             if content is Content.OTHER_JOBS:
                 self.log.warning("Ignoring %s: it is new, and holds other jobs than were requested.", archive)
         return self._contents[archive]
-
-    def _list(self, directory: ObsLocation) -> list[str]:
-        """Return the names of the archives in a directory, relative to it."""
-        keys = [key for key, _ in self.obs.list_directory(directory).objects if key.lower().endswith(".zip")]
-        return [str(ObsLocation(directory.bucket, key)).removeprefix(f"{directory}/") for key in keys]
 
     def extra_archives(self, *, is_final: bool) -> list[str]:
         """Return new archives in the directories of requests whose outcome is still unknown, and log each.
@@ -237,6 +262,12 @@ class ExportRecovery:
         except DliException as error:
             self.log.warning("Whether %s holds extra archives is not known: %s", request.directory.url, error)
             return []
+
+
+def _archives_of(directory: ObsLocation, listing: Listing) -> list[str]:
+    """Return the names of the archives of a listing, relative to its directory."""
+    keys = [key for key, _ in listing.objects if key.lower().endswith(".zip")]
+    return [str(ObsLocation(directory.bucket, key)).removeprefix(f"{directory}/") for key in keys]
 
 
 def _sleep(until: float) -> bool:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
+import logging
 import threading
 import time
 import zipfile
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.client.locations import ObsLocation, parse_directory
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
-from airflow_provider_dli.services.export_recovery import is_exclusive
+from airflow_provider_dli.services.export_recovery import ExportRecovery, is_exclusive
+from airflow_provider_dli.task_state import ExportRequests, RequestLog
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
 from tests.zipped import zipped
@@ -213,6 +217,37 @@ def test_a_response_that_names_another_archive(emulator: Emulator, named_archive
     with pytest.raises(DliFailException, match=r"names what was there before|HTTP 200"):
         Task().run(f"{emulator.bucket}/shared")
     assert len(archives(emulator)) == 2
+
+
+def test_a_response_that_names_an_archive_in_a_directory_below(emulator: Emulator) -> None:
+    """The listing before the request has none of those: one that OBS wrote before it is not of this request."""
+    directory = f"{emulator.bucket}/night"
+    (old,) = DliHook().export_flink_jobs(f"{directory}/sub", [102]).zip_file
+    response = {"is_success": "true", "zip_file": [old]}
+    time.sleep(2)  # OBS writes whole seconds
+    emulator.fault("ExportFlinkJobs", "reply", acts=True, body=response)
+    (ours,) = Task().run(directory, job_selected=[100, 101])
+    assert ours in set(archives(emulator, "night/")) - {old}
+    emulator.fault("ExportFlinkJobs", "reply", body=response)
+    with pytest.raises(DliFailException, match=f"names what was there before the request: {old}"):
+        Task().run(directory, job_selected=[100, 101])
+
+
+def test_dli_may_write_into_a_directory_below(emulator: Emulator) -> None:
+    """That it never does is not established: OBS has written the archive since the listing."""
+    directory = f"{emulator.bucket}/night"
+    context: Any = {}
+    recovery = ExportRecovery(
+        DliHook(), ObsHook(), ExportRequests(RequestLog(context, "dli_export")), context, 0, logging.getLogger()
+    )
+    names, listed = recovery.list_before(parse_directory("obs_dir", directory)) or (None, None)
+    request = recovery.requests.begin(parse_directory("obs_dir", directory), (100,), names)
+    made = DliHook().export_flink_jobs(f"{directory}/sub", [100]).zip_file
+    assert names == []
+    assert listed
+    assert recovery.older_archives(request, made, listed) == []
+    assert recovery.older_archives(request, made, listed + timedelta(minutes=1)) == list(made)
+    assert recovery.older_archives(request, made, None) == []
 
 
 def test_a_selected_job_that_was_deleted_since(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:

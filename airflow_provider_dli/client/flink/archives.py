@@ -129,8 +129,8 @@ def _archive_in(directory: ObsLocation, name: str, entry: str) -> str:
     is_below = place.bucket == directory.bucket and parts[: len(parents)] == parents and len(parts) > len(parents)
     # Not several names in one string, a query, an escaped path, or a second line.
     is_name = entry == entry.strip() and _ARCHIVE.fullmatch("/".join(parts[len(parents) :]))
-    # Whoever reads the key as a path would walk "." and "..".
-    if not is_below or not is_name or {".", ".."} & set(parts):
+    # Whoever reads the key as a path would walk "." and "..", and drop empty parts.
+    if not is_below or not is_name or {"", ".", ".."} & set(parts):
         raise ValueError(f"{name} names {entry!r}, which is not an archive in {directory}")
     return str(place)
 

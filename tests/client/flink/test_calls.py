@@ -133,6 +133,8 @@ def test_an_archive_in_the_directory_is_read(obs_dir: str, archive: str) -> None
         "obs-test/NIGHT2/a.zip",
         "obs-test/night2/../night1/a.zip",
         "obs-test/./night2/a.zip",
+        "obs-test/night2//a.zip",
+        "obs-test//night2/a.zip",
         "obs-test/night2/ ",
         "other-bucket/night2/a.zip",
         "obs-test",
