@@ -61,7 +61,7 @@ def test_objects_are_written_copied_and_read(strict: Any, kind: str) -> None:
         assert facts
         with hook.open(source, facts) as reader:
             assert reader.read() == data
-    hook.copy(source, facts, target)
+        hook.copy(source, facts, target)
     copied = hook.find(target)
     assert copied
     assert copied.size == len(data)
