@@ -34,6 +34,10 @@ from airflow_provider_dli.archive.source import Stream
 
 SIGNATURE = b"PK\3\4"
 HEADER = struct.Struct("<4sHHHIIIIHH")
+FLAGS, TIME, CRC, COMPRESSED, SIZE, NAME_LENGTH, EXTRA_LENGTH = 6, 10, 14, 18, 22, 26, 28
+"""Where fields begin in a local header (APPNOTE 4.3.7); the method is between flags and time."""
+LATER = 2
+"""Bytes by which each of these begins later in a header of the directory, in the same order (APPNOTE 4.3.12)."""
 LONGEST = HEADER.size + 2 * 0xFFFF
 DESCRIPTOR_SIGNATURE = b"PK\7\10"
 LONGEST_DESCRIPTOR = 24
@@ -46,6 +50,7 @@ QUICK_LARGEST = 1 << 18
 UNSET = bytes(12)
 ALL_ONES = b"\xff" * 4
 LENGTHS = struct.Struct("<HH").unpack_from
+"""Reads the lengths of a name and of its extra field."""
 RAW = -15
 """Window bits of a deflate stream without header or trailer, as ZIP has it."""
 OUT = 1 << 18
@@ -83,8 +88,9 @@ class Walk:
     def _check_quickly(self, entry: Entry, limit: int) -> bytes | None:
         """Return the content of a small entry that is intact; None if that is not sure.
 
-        As strict as the careful way, and faster because it compares whole stretches of bytes: flags, method, time,
-        CRC, sizes and name length are in the same order at 6 in the local header and at 8 in the directory's.
+        As strict as the careful way, and faster because it compares whole stretches of bytes: from the flags to
+        the length of the name, a local header has the same as the directory's. Without it an archive of small
+        entries takes 1.1 to 2 times as long: ``python benchmarks/archive.py --careful``.
         """
         length = limit - entry.offset
         if length > QUICK_LARGEST or entry.size > QUICK_LARGEST:
@@ -93,9 +99,9 @@ class Walk:
         file, high = self._stream.buffer, low + length
         at = entry.header - self._origin
         # The name of an entry with an extra field may come from there, and needs its twin in front.
-        if high > len(file) or (not entry.name.isascii() and self._data[at + 30 : at + 32] != b"\0\0"):
+        if high > len(file) or (not entry.name.isascii() and LENGTHS(self._data, at + LATER + NAME_LENGTH)[1]):
             return None
-        name_size, extra_size = LENGTHS(file, low + 26)
+        name_size, extra_size = LENGTHS(file, low + NAME_LENGTH)
         begin = low + LOCAL_SIZE + name_size + extra_size
         end = begin + entry.compressed_size
         if not self._agrees(file, low, end, high, entry) or (
@@ -116,19 +122,23 @@ class Walk:
     def _agrees(self, file: bytes, low: int, end: int, high: int, entry: Entry) -> bool:
         """Compare local header and data descriptor with the directory."""
         data, at = self._data, entry.header - self._origin
-        name_size = data[at + 28] | data[at + 29] << 8
+        name_size, _ = LENGTHS(data, at + LATER + NAME_LENGTH)
         name = file[low + LOCAL_SIZE : low + LOCAL_SIZE + name_size]
-        if file[low : low + 4] != SIGNATURE or name != data[at + 46 : at + 46 + name_size]:
+        if not file.startswith(SIGNATURE, low) or not data.startswith(name, at + CENTRAL_HEADER.size):
             return False
-        if ALL_ONES in (file[low + 18 : low + 22], file[low + 22 : low + 26]):
-            return False  # the sizes are in a ZIP64 field, or should be
+        sizes = file[low + COMPRESSED : low + SIZE], file[low + SIZE : low + NAME_LENGTH]
+        if ALL_ONES in sizes:
+            return False  # they are in a ZIP64 field, or should be
+        twin = at + LATER
         if not entry.flags & DESCRIPTOR:
-            return end == high and file[low + 6 : low + 28] == data[at + 8 : at + 30]
+            return (
+                end == high and file[low + FLAGS : low + EXTRA_LENGTH] == data[twin + FLAGS : twin + EXTRA_LENGTH]
+            )
         return (
-            file[low + 14 : low + 26] == UNSET
-            and file[low + 6 : low + 14] == data[at + 8 : at + 16]
-            and file[low + 26 : low + 28] == data[at + 28 : at + 30]
-            and file[end:high] == DESCRIPTOR_SIGNATURE + data[at + 16 : at + 28]
+            file[low + CRC : low + NAME_LENGTH] == UNSET
+            and file[low + FLAGS : low + CRC] == data[twin + FLAGS : twin + CRC]
+            and file[low + NAME_LENGTH : low + EXTRA_LENGTH] == data[twin + NAME_LENGTH : twin + EXTRA_LENGTH]
+            and file[end:high] == DESCRIPTOR_SIGNATURE + data[twin + CRC : twin + NAME_LENGTH]
         )
 
     def _check_carefully(self, entry: Entry, limit: int, *, fit: bool) -> None:
@@ -141,7 +151,7 @@ class Walk:
         start = entry.offset + length
         end = start + entry.compressed_size
         if end > limit:
-            if entry.offset + LOCAL_SIZE + central[28] + (central[29] << 8) + entry.compressed_size <= limit:
+            if entry.offset + LOCAL_SIZE + len(_name(central)) + entry.compressed_size <= limit:
                 # The directory alone did not give it away.
                 message = f"its data would end at byte {end}, what follows begins at byte {limit}"
                 self._found.add("overlap", message, offset=entry.offset, entry=entry.name)
@@ -151,7 +161,7 @@ class Walk:
         elif entry.header in self._layout.barred and is_json_name(entry.name):
             self._contents.skip(entry, BARRED)
         # From the end of the data to the next entry there is a data descriptor or nothing.
-        if (entry.flags | head[6]) & DESCRIPTOR:
+        if (entry.flags | head[FLAGS]) & DESCRIPTOR:
             gap = self._stream.window(end, min(limit - end, LONGEST_DESCRIPTOR))
             end += descriptor_length(gap, limit - end, entry, head, self._found)
         check_gap(self._stream, end, limit, self._found)
@@ -159,7 +169,7 @@ class Walk:
     def _central(self, entry: Entry) -> bytes:
         """Return the entry's directory header, up to and with the extra field."""
         at = entry.header - self._origin
-        name_size, extra_size = LENGTHS(self._data, at + 28)
+        name_size, extra_size = LENGTHS(self._data, at + LATER + NAME_LENGTH)
         return self._data[at : at + CENTRAL_HEADER.size + name_size + extra_size]
 
     def _read(self, entry: Entry, start: int, end: int) -> None:
@@ -193,7 +203,7 @@ def compare_headers(head: bytes, entry: Entry, central: bytes, found: Findings) 
 def _differing_fields(head: bytes, entry: Entry, central: bytes) -> Iterator[tuple[str, str]]:
     _, _, flags, method, when, _, _, _, name_size, _ = HEADER.unpack_from(head)
     name = head[HEADER.size :][:name_size]
-    (central_when,) = struct.unpack_from("<I", central, 12)
+    (central_when,) = struct.unpack_from("<I", central, LATER + TIME)
     if name != _name(central):
         shown = escape(name.decode("utf-8", "backslashreplace"))
         yield "name-mismatch", f"its name in the local header is '{shown}'"
@@ -230,14 +240,15 @@ def _differing_extras(head: bytes, entry: Entry, central: bytes) -> Iterator[tup
 
 
 def _name(central: bytes) -> bytes:
-    return central[46:][: central[28] | central[29] << 8]
+    name_size, _ = LENGTHS(central, LATER + NAME_LENGTH)
+    return central[CENTRAL_HEADER.size :][:name_size]
 
 
 def _path(central: bytes) -> bytes:
     """Return the name that counts for readers of the Unicode Path; a damaged one has been reported and is none."""
     name = _name(central)
     with suppress(ExtraError):
-        return unicode_path(central[46 + len(name) :], name) or name
+        return unicode_path(central[CENTRAL_HEADER.size + len(name) :], name) or name
     return name
 
 
@@ -327,7 +338,7 @@ def descriptor_length(gap: bytes, size: int, entry: Entry, head: bytes, found: F
     if fitting:
         return size if size in fitting else fitting[0]
     cut = DESCRIPTOR_SIGNATURE + struct.pack("<IQ", entry.crc32, entry.compressed_size)
-    if head[18:26] == ZIP64_SIZES and gap[:size] == cut:
+    if head[COMPRESSED:NAME_LENGTH] == ZIP64_SIZES and gap[:size] == cut:
         message = "its data descriptor of ZIP64 is cut to 16 bytes, as Java 17 copies it"
         found.add("advisory-field", message, offset=at, entry=entry.name)
         return size
