@@ -139,15 +139,16 @@ class Contents:
             message = f"{files} files, at least {self._search.min_entries} expected"
             self._found.add("too-few-entries", message)
         reasons = "; ".join(_counted(reason, *seen) for reason, seen in self._unexamined.items())
-        for job in map(escape, self._search.missing()):
+        for job in self._search.missing():
+            shown = f"job '{escape(job)}'"
             if not full and self._search.has_keys:
-                message = f"job '{job}' is in no entry's name; contents were not read"
-                self._found.add("job-unproven", message)
+                message = f"{shown} is in no entry's name; contents were not read"
+                self._found.add("job-unproven", message, job=job)
             elif reasons:
-                message = f"job '{job}' was found in nothing that was examined; not: {reasons}"
-                self._found.add("job-not-examined", message)
+                message = f"{shown} was found in nothing that was examined; not: {reasons}"
+                self._found.add("job-not-examined", message, job=job)
             else:
-                self._found.add("missing-job", f"job '{job}' was found nowhere")
+                self._found.add("missing-job", f"{shown} was found nowhere", job=job)
 
     def _note_unread(self, entries: tuple[Entry, ...]) -> None:
         """Note archives in the archive, and the rest of what was never read to its end."""

@@ -87,6 +87,7 @@ class Finding(NamedTuple):
     :param message: one sentence, with every name escaped.
     :param offset: in the file, in bytes, if it is at one place.
     :param entry: the name of the entry, escaped and cut to 200 characters, if it is about one.
+    :param job: the expected job, likewise, if it is about one.
     """
 
     code: str
@@ -94,6 +95,7 @@ class Finding(NamedTuple):
     message: str
     offset: int | None = None
     entry: str | None = None
+    job: str | None = None
 
     def __str__(self) -> str:
         place = "" if self.offset is None else f" at byte {self.offset}"
@@ -109,12 +111,20 @@ class Findings:
         self._kept: list[Finding] = []
         self._counts: dict[str, int] = {}
 
-    def add(self, code: str, message: str, *, offset: int | None = None, entry: str | None = None) -> None:
-        """Add one finding; ``entry`` is the raw name."""
+    def add(
+        self,
+        code: str,
+        message: str,
+        *,
+        offset: int | None = None,
+        entry: str | None = None,
+        job: str | None = None,
+    ) -> None:
+        """Add one finding; ``entry`` and ``job`` are the raw names."""
         count = self._counts[code] = self._counts.get(code, 0) + 1
         if count <= self._limit:
-            name = None if entry is None else escape(entry)
-            self._kept.append(Finding(code, severity(code), message, offset, name))
+            names = (None if name is None else escape(name) for name in (entry, job))
+            self._kept.append(Finding(code, severity(code), message, offset, *names))
 
     def __contains__(self, code: str) -> bool:
         return code in self._counts

@@ -7,7 +7,6 @@ have damaged it, report, and fail the task if an archive is not all that was req
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -48,8 +47,6 @@ _RETRYABLE = frozenset({_MISSING, _IN_TRANSIT})
 #: required and not there, in an archive whose bytes are as they should be
 _REQUIREMENTS = ("too-few-entries", "missing-job", "job-not-examined", "more-findings")
 _MISSING_JOB = "missing-job"
-_JOB_CODES = (_MISSING_JOB, "job-not-examined", "job-unproven")
-_JOB = re.compile(r"job '(.*?)' (?:was found|is in no entry)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +261,7 @@ def _merge(reports: Sequence[ArchiveReport]) -> list[ArchiveReport]:
     A job is missing only if it is in none of the archives, nor may be in what was not examined of one.
     """
     searched = [
-        {job: finding.code for finding in report.findings if (job := _job_of(finding))}
+        {finding.job: finding.code for finding in report.report.findings if finding.job is not None}
         for report in reports
         if report.report
     ]
@@ -272,7 +269,7 @@ def _merge(reports: Sequence[ArchiveReport]) -> list[ArchiveReport]:
     undecided = {job for each in searched for job, code in each.items() if code != _MISSING_JOB}
 
     def is_kept(finding: Finding) -> bool:
-        job = _job_of(finding)
+        job = finding.job
         return job is None or (job in nowhere and not (job in undecided and finding.code == _MISSING_JOB))
 
     return [
@@ -281,11 +278,6 @@ def _merge(reports: Sequence[ArchiveReport]) -> list[ArchiveReport]:
         else each
         for each in reports
     ]
-
-
-def _job_of(finding: Finding) -> str | None:
-    named = _JOB.match(finding.message) if finding.code in _JOB_CODES else None
-    return named[1] if named else None
 
 
 def write_report(

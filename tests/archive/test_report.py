@@ -52,6 +52,7 @@ def test_report_as_plain_data(maker: Any) -> None:
             "message": "its path climbs with '..'",
             "offset": report.entries[1].header,
             "entry": "../x",
+            "job": None,
         }
     ]
     assert (facts["verified"], facts["entries"], facts["level"]) == (False, 2, "full")
