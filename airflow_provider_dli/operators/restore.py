@@ -140,8 +140,8 @@ class DliImportFlinkJobsOperator(DliBaseOperator):
 class DliCompareFlinkJobsOperator(DliBaseOperator):
     """Compare restored Flink jobs with their sources, each setting of each job.
 
-    Ids, people, times and state are a job's own and not compared; see
-    :mod:`airflow_provider_dli.client.flink.settings`.
+    Ids, people, times and state are a job's own and not compared. A value that DLI fills in by itself equals none;
+    see :mod:`airflow_provider_dli.client.flink.settings`.
 
     Pushes, also when the task fails, a list as ``return_value``: ``old_job_id``, ``new_job_id``, ``name``,
     ``equal``, ``problem`` and ``differences``, each of those with ``field`` and, of source and restored job, the

@@ -11,13 +11,12 @@ from typing import Any, get_type_hints
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.errors import RefusedError
 from airflow_provider_dli.client.flink.settings import (
-    DEFAULTS,
     JAR_JOB,
     JarJobChanges,
     SqlJobChanges,
     differences,
-    is_own_directory,
-    normalized,
+    differing_settings,
+    own_directory,
     unset_value,
 )
 from airflow_provider_dli.client.flink.status import PHASES, Phase, is_stoppable
@@ -133,8 +132,8 @@ def plan(options: PromoteParameters, source: DliHook, target: DliHook, log: Logg
     _refuse_equal_names(jobs.values())
     ids = {job.name: job.job_id for job in target.list_flink_jobs()}
     for job in jobs.values():
-        if is_own_directory(path := (job.raw.get("job_config") or {}).get("checkpoint_path"), job.job_id):
-            log.info("Job %d keeps its checkpoint directory, %s, to itself.", job.job_id, path)
+        if path := own_directory(job):
+            log.info("The checkpoint directory of job %d is not promoted: %s is one job's own.", job.job_id, path)
     steps = [_plan_job(target, job, ids.get(job.name), replacements) for job in jobs.values()]
     rows = [
         (step.source.job_id, step.source.name, step.action, ", ".join(step.changed) if step.target else None)
@@ -169,19 +168,8 @@ def _plan_job(target: DliHook, job: flink.FlinkJob, target_id: int | None, repla
         raise DliFailException(
             f"job {job.name} is a {job.job_type}, and the one of its name in the target is a {existing.job_type}"
         )
-    changed = _differing({**settings, **update_settings}, existing)
+    changed = differing_settings({**settings, **update_settings}, existing)
     return Step(job, settings, update_settings, existing, changed)
-
-
-def _differing(wanted: Mapping[str, Any], job: flink.FlinkJob) -> tuple[str, ...]:
-    """Return the names of settings that a job does not have as wanted: other values, missing, or not wanted."""
-    actual = {**flink.settings_of(job), **flink.update_settings_of(job)}
-    return tuple(
-        name
-        for name in dict.fromkeys([*wanted, *actual])
-        if normalized(actual.get(name)) != normalized(wanted.get(name))
-        and not (name not in wanted and actual[name] == DEFAULTS.get(name))
-    )
 
 
 def jobs_to_stop(steps: Sequence[Step]) -> list[flink.FlinkJob]:
@@ -204,12 +192,9 @@ def _never_sent(step: Step) -> tuple[str, ...]:
 
 
 def _new_job(source: flink.FlinkJob) -> flink.FlinkJob:
-    """Return a job with what DLI gives a new one of the settings of the source: defaults, False and 0."""
+    """Return a job with what DLI gives a new one of the settings of the source: False and 0, and defaults."""
     config = source.raw.get("job_config") or {}
-    top, inner = (
-        {name: value for name, value in each.items() if value in (0, DEFAULTS.get(name))}
-        for each in (source.raw, config)
-    )
+    top, inner = ({name: value for name, value in each.items() if value == 0} for each in (source.raw, config))
     return replace(source, raw={**top, "job_config": inner})
 
 
@@ -278,7 +263,7 @@ def _not_carried(target: DliHook, step: Step, job_id: int, log: Logger) -> tuple
     The manual documents neither how a setting is reset, nor that DLI takes every one that it shows.
     """
     job = target.get_flink_job(job_id)
-    remaining = set(_differing(step.all_settings, job))
+    remaining = set(differing_settings(step.all_settings, job))
     names = tuple(name for name in dict.fromkeys([*step.all_settings, *step.changed]) if name in remaining)
     names += _unknown(step, job)
     if names:

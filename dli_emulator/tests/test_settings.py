@@ -74,10 +74,13 @@ def test_settings_that_do_not_exist_are_refused(api: ApiClient, given: Any, expe
 def test_settings_of_jobs_are_filled_in(api: ApiClient) -> None:
     """In detail, list and archive; what was set stays."""
     api.emulator.state.jobs[100].job_config |= {"tm_cus": 3}
+    api.emulator.state.jobs[101].job_config |= {"checkpoint_path": "obs-test/"}
     assert api.show(100).body["job_detail"]["job_config"]["resource_config"] is None
     api.emulator.state.settings.fills_in_settings = True
     config = api.show(100).body["job_detail"]["job_config"]
     assert (config["checkpoint_interval"], config["tm_cus"], config["tm_slot_num"]) == (30, 3, 1)
+    other = api.show(101).body["job_detail"]["job_config"]
+    assert (config["checkpoint_path"], other["checkpoint_path"]) == (None, "obs-test/jobs/checkpoint/101")
     assert config["resource_config"]["taskmanager_resource_spec"] == {"cpu": 1.0, "memory": "4G"}
     listed = api.jobs(show_detail=True, order="asc", limit=1).body["job_list"]["jobs"][0]
     assert listed["job_config"] == config

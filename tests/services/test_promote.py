@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client.errors import ThrottledError
-from airflow_provider_dli.client.flink.settings import is_own_directory
+from airflow_provider_dli.client.flink import FlinkJob
+from airflow_provider_dli.client.flink.settings import own_directory
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliPromoteFlinkJobsOperator
 from dli_emulator import Emulator
@@ -284,6 +285,55 @@ def test_a_replacement_that_is_part_of_another_is_found(emulator: Emulator) -> N
     assert "no-such-secret" not in str(caught.value)
 
 
+def updates(emulator: Emulator) -> int:
+    """Return how many updates of jobs were requested."""
+    return sum(request.method == "PUT" for request in emulator.requests)
+
+
+#: what users may set of a job, and what the service makes of it where it fills in settings
+GIVEN: dict[int, dict[str, Any]] = {
+    100: {"checkpoint_interval": 10, "tm_slot_num": 1, "obs_bucket": "ckpt"},
+    101: {"checkpoint_path": "ckpt/"},
+    102: {"operator_config": '{"a": 1}', "resource_config_version": "v2", "resource_config": {"max_slot": 1}},
+    103: {"static_estimator_config": '{"b": 2}', "resource_config": {"parallel_number": 3}},
+    104: {"checkpoint_path": None, "checkpoint_enabled": True, "obs_bucket": "ckpt"},
+    105: {"checkpoint_interval": 30, "checkpoint_mode": "at_least_once", "tm_cus": 2},
+}
+
+
+@pytest.mark.parametrize("fills_in", [False, True])
+def test_promoting_twice_changes_nothing(emulator: Emulator, fills_in: bool) -> None:
+    """Also where DLI fills in settings that nobody gave: no update is sent, and the plan is empty."""
+    emulator.state.settings.fills_in_settings = fills_in
+    for job_id, given in GIVEN.items():
+        emulator.state.jobs[job_id].job_config |= given
+        emulator.state.jobs[job_id].fill_in()
+    job_ids = list(emulator.state.jobs)
+    first = promote(job_ids)
+    assert {each["action"] for each in first} == {"create"}
+    assert [each["source_job_id"] for each in first if each["not_carried"]] == []
+    sent = updates(emulator)
+    for plan_only in (True, False):
+        again = promote(job_ids, plan_only=plan_only)
+        assert {each["action"] for each in again} == {"unchanged"}
+        assert [each["not_carried"] for each in again if each["not_carried"]] == []
+    assert updates(emulator) == sent == 2  # the settings of 102 and 103 that only an update takes
+
+
+@pytest.mark.parametrize("fills_in", [False, True])
+def test_a_setting_that_a_user_changed_is_promoted(emulator: Emulator, fills_in: bool) -> None:
+    """From a default and back to it; once each."""
+    emulator.state.settings.fills_in_settings = fills_in
+    promote([101])
+    (there,) = production(emulator).values()
+    source, default = emulator.state.jobs[101].job_config, {"tm_cus": 1, "checkpoint_interval": 10}
+    for given in ({"tm_cus": 2, "checkpoint_interval": 60}, default):
+        source |= given
+        assert [each["changed"] for each in promote([101])] == [sorted(given, reverse=True)]
+        assert {name: there.job_config[name] for name in given} == given
+        assert [each["action"] for each in promote([101])] == ["unchanged"]
+
+
 CONFIGS = {"operator_config": '{"a": 1}', "static_estimator_config": '{"b": 2}'}
 
 
@@ -350,6 +400,11 @@ def test_a_directory_of_the_users_own_is_carried(emulator: Emulator) -> None:
     emulator.state.jobs[101].job_config["checkpoint_path"] = "obs://state/job_101/"
     promote([101])
     assert "101" not in str(jar.job_config["checkpoint_path"])
+    emulator.state.jobs[101].job_config["checkpoint_path"] = "ckpt/"
+    promote([101])
+    assert jar.job_config["checkpoint_path"] == "ckpt/"
+    jar.job_config["checkpoint_path"] = f"ckpt/jobs/checkpoint/{jar.job_id}"  # as the service may extend it
+    assert [(each["action"], each["not_carried"]) for each in promote([101])] == [("unchanged", [])]
 
 
 @pytest.mark.parametrize(
@@ -359,16 +414,22 @@ def test_a_directory_of_the_users_own_is_carried(emulator: Emulator) -> None:
         ("obs://b/jobs/checkpoint/104/", True),
         ("b/jobs/checkpoint/104_orders/x", True),
         ("b/job-104", True),
-        ("b/jobs/checkpoint/1040", False),
-        ("b/jobs/checkpoint/9104", False),
+        ("b/jobs/checkpoint/1040", True),
+        ("obs://b/jobs/checkpoint/9104_x", True),
+        ("b/jobs/checkpoints/1040", False),
+        ("b/a/jobs/checkpoint/1040", False),
         ("b/v104", False),
+        ("b/1040", False),
+        ("b/", False),
         ("", False),
         (None, False),
+        ([104], False),
     ],
 )
-def test_a_directory_belongs_to_the_job_whose_id_it_contains(path: str | None, is_own: bool) -> None:
-    """As a whole number."""
-    assert is_own_directory(path, 104) is is_own
+def test_a_directory_that_no_other_job_may_have(path: Any, is_own: bool) -> None:
+    """It contains the id of this job as a whole number, or the service chose it, for this job or another."""
+    job = FlinkJob(104, "a", "flink_jar_job", "job_init", raw={"job_config": {"checkpoint_path": path}})
+    assert own_directory(job) == (path if is_own else None)
 
 
 @pytest.mark.parametrize(
@@ -381,6 +442,7 @@ def test_a_directory_belongs_to_the_job_whose_id_it_contains(path: str | None, i
         (100, "checkpoint_path", "obs-test/state/mine"),
         (100, "checkpoint_path", "obs-test/jobs/checkpoint/999_other"),
         (101, "checkpoint_path", "obs://state/job_101/"),
+        (101, "checkpoint_path", "obs-test/jobs/checkpoint/999_other"),
     ],
 )
 def test_what_cannot_be_carried_is_named(

@@ -19,8 +19,10 @@ def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulato
     return two_projects(dli_emulator, monkeypatch)
 
 
-def test_restored_jobs_equal_their_sources(emulator: Emulator) -> None:
+@pytest.mark.parametrize("fills_in", [False, True])
+def test_restored_jobs_equal_their_sources(emulator: Emulator, fills_in: bool) -> None:
     """All types, in another project; the report is a table, Markdown in XCom, and a file beside the archive."""
+    emulator.state.settings.fills_in_settings = fills_in
     instance = TaskInstance()
     jobs = restore([exported(emulator)], instance)
     assert len(jobs) == len(scratch_jobs(emulator)) == 26

@@ -29,23 +29,34 @@ _KINDS: Mapping[Any, tuple[type | tuple[type, ...], str]] = {
     list: ((list, tuple), "a list"),
     dict: (Mapping, "a mapping"),
 }
-#: the manual's defaults of omitted settings
-DEFAULTS: Mapping[str, Any] = {
-    "cu_number": 2,
-    "manager_cu_number": 1,
-    "parallel_number": 1,
-    "tm_cus": 1,
-    "run_mode": "shared_cluster",
-    "checkpoint_enabled": False,
-    "checkpoint_mode": 1,
-    "checkpoint_interval": 10,
-    "log_enabled": False,
-    "restart_when_exception": False,
-    "resume_checkpoint": False,
-    "resume_max_num": -1,
-    "idle_state_retention": 3600,
-    "dirty_data_strategy": "0",
-    "resource_config_version": "v1",
+#: what the service makes of a setting that nobody has given. First the manual's default (dli_02_0228,
+#: dli_02_0230), sent to reset the setting, None where there is none to send; then what else a job has shown
+#: that was created without it (the acceptance test of Terraform, 2026). A dot leads into ``resource_config``
+DEFAULTS: Mapping[str, tuple[Any, ...]] = {
+    "cu_number": (2,),
+    "manager_cu_number": (1,),
+    "parallel_number": (1,),
+    "tm_cus": (1,),
+    "tm_slot_num": (None, 1),  # the manual computes it from the four before, by default as 1
+    "run_mode": ("shared_cluster",),
+    "checkpoint_enabled": (False,),
+    "checkpoint_mode": (1,),
+    "checkpoint_interval": (10, 30),
+    "log_enabled": (False,),
+    "restart_when_exception": (False,),
+    "resume_checkpoint": (False,),
+    "resume_max_num": (-1,),
+    "idle_state_retention": (3600,),
+    "dirty_data_strategy": ("0",),
+    "real_cu_number": (0,),
+    "graph_editor_enabled": (False,),
+    "resource_config_version": ("v1",),
+    "resource_config.max_slot": (1,),
+    "resource_config.parallel_number": (1,),
+    "resource_config.jobmanager_resource_spec.cpu": (1,),
+    "resource_config.jobmanager_resource_spec.memory": ("4G",),
+    "resource_config.taskmanager_resource_spec.cpu": (1,),
+    "resource_config.taskmanager_resource_spec.memory": ("4G",),
 }
 _EMPTY: Mapping[Any, Any] = {str: "", list: [], dict: {}}
 _LONGEST = {"desc": 2048, "queue_name": 128, "sql_body": 1024 * 1024}
@@ -156,6 +167,9 @@ _PUBLIC_VALUES: Mapping[str, frozenset[str]] = {
 }
 _NESTED = ("job_config", "resource_config", "jobmanager_resource_spec", "taskmanager_resource_spec")
 _UNSET: tuple[object, ...] = (None, "", [], {})
+_CHECKPOINT_PATH = "checkpoint_path"
+#: in the bucket of the job; the name of the last directory begins with the job's id
+_SERVICE_DIRECTORY = re.compile(r"((?:obs://)?[^/]+)/jobs/checkpoint/([0-9]+)(?![0-9]).*", re.DOTALL)
 _DIGEST_LENGTH = 12
 _SETTING_NAME = re.compile(r"[a-z][a-z_]{0,39}")
 
@@ -198,7 +212,7 @@ def unset_value(kind: type[Any], name: str) -> Any:  # noqa: ANN401 -- of any se
     The manual does not document how to reset a setting. This is the default that it documents, or else an empty
     value; that the service takes it so is not established, so the caller checks the result.
     """
-    return DEFAULTS.get(name, _EMPTY.get(_plain_type(get_type_hints(kind)[name])))
+    return DEFAULTS[name][0] if name in DEFAULTS else _EMPTY.get(_plain_type(get_type_hints(kind)[name]))
 
 
 def _plain_type(hint: Any) -> Any:  # noqa: ANN401 -- a type
@@ -209,13 +223,19 @@ def _plain_type(hint: Any) -> Any:  # noqa: ANN401 -- a type
 def settings_of(job: FlinkJob) -> dict[str, Any]:
     """Return the settings to create another job like this one, without its name, type and tags.
 
-    The service does not show the tags of a job. A checkpoint directory that contains this job's id is omitted:
-    another job would take over this job's state from it, or destroy it.
+    The service does not show the tags of a job. Omitted are a checkpoint directory that no other job may have, see
+    :func:`own_directory`, and resources that the service has filled in: only jobs of ``v2`` may be given any.
 
     :param job: with all its settings, from :func:`~airflow_provider_dli.client.flink.jobs.show_job`
     """
     kind = JarJobSettings if job.job_type == JAR_JOB else SqlJobSettings
-    return checked_settings(kind, _shown_settings(job, get_type_hints(kind)))
+    shown = _shown_settings(job, get_type_hints(kind))
+    if own_directory(job):
+        shown.pop(_CHECKPOINT_PATH, None)
+    resources = "resource_config"
+    if shown.get("resource_config_version") != "v2" and is_same(resources, shown.get(resources), None):
+        shown.pop(resources, None)
+    return checked_settings(kind, shown)
 
 
 def update_settings_of(job: FlinkJob) -> dict[str, Any]:
@@ -230,14 +250,39 @@ def _shown_settings(job: FlinkJob, names: Iterable[str]) -> dict[str, Any]:
     config = job.raw.get("job_config") or {}
     # Some settings are in both places, and null in one.
     shown = {**job.raw, **{name: value for name, value in config.items() if normalized(value) is not None}}
-    if is_own_directory(shown.get("checkpoint_path"), job.job_id):
-        del shown["checkpoint_path"]
     return {name: shown[name] for name in names if normalized(shown.get(name)) is not None}
 
 
-def is_own_directory(path: object, job_id: int) -> bool:
-    """Return whether a directory contains a job's id: another job would take over its state, or destroy it."""
+def own_directory(job: FlinkJob) -> str | None:
+    """Return the checkpoint directory of a job if no other job may have it; None if there is no such.
+
+    It contains the id of this job, or the service chose it, for this job or another: anybody else who had it would
+    take over the state of that job, or destroy it.
+    """
+    path = (job.raw.get("job_config") or {}).get(_CHECKPOINT_PATH)
+    if not isinstance(path, str):
+        return None
+    return path if _contains_id(path, job.job_id) or _SERVICE_DIRECTORY.fullmatch(path) else None
+
+
+def _contains_id(path: object, job_id: int) -> bool:
+    """Return whether a directory contains the id of a job, as a whole number."""
     return isinstance(path, str) and bool(re.search(rf"(?<![0-9A-Za-z]){job_id}(?![0-9])", path))
+
+
+def differing_settings(wanted: Mapping[str, Any], job: FlinkJob) -> tuple[str, ...]:
+    """Return the names of settings that a job does not have as wanted: other values, missing, or not wanted.
+
+    :param wanted: as :func:`settings_of` and :func:`update_settings_of` return them, of another job
+    :param job: with all its settings
+    """
+    kind = JarJobChanges if job.job_type == JAR_JOB else SqlJobChanges
+    actual = checked_settings(kind, _shown_settings(job, get_type_hints(kind).keys() - {"name", "job_type"}))
+    path = _given_directory(job, actual.get(_CHECKPOINT_PATH), wanted.get(_CHECKPOINT_PATH))
+    actual[_CHECKPOINT_PATH] = None if _contains_id(path, job.job_id) else path
+    return tuple(
+        name for name in dict.fromkeys([*wanted, *actual]) if not is_same(name, wanted.get(name), actual.get(name))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,26 +328,24 @@ class Difference:
 def differences(source: FlinkJob, restored: FlinkJob) -> tuple[Difference, ...]:
     """Return the settings in which two jobs differ, sorted by name.
 
-    In both directions: a setting that only one job has is a difference. Not compared are ids, people, times and
-    state, and the checkpoint directory that the service chose for each job. Equal are missing, null and empty
-    values, the number and the name of a checkpoint mode, and equivalent JSON strings.
+    In both directions: a setting that only one job has is a difference, unless the service fills it in
+    (:data:`DEFAULTS`). Not compared are ids, people, times and state, and the checkpoint directory that the
+    service chose for each job. Equal are missing, null and empty values, the number and the name of a checkpoint
+    mode, and equivalent JSON strings.
 
     :param source: with all its settings, from ``show_job``
     :param restored: likewise
     """
-    ours, theirs = _compared_settings(source), _compared_settings(restored)
-    pairs = ((name, ours.get(name), theirs.get(name)) for name in sorted({*ours, *theirs}))
-    return tuple(
-        Difference(_safe_name(name), one, other)
-        for name, one, other in pairs
-        if normalized(one) != normalized(other)
-    )
-
-
-def _compared_settings(job: FlinkJob) -> dict[str, Any]:
-    return {
-        name: None if _is_service_directory(job, name, value) else value for name, value in _flattened(job.raw)
-    }
+    ours, theirs = dict(_flattened(source.raw)), dict(_flattened(restored.raw))
+    found = []
+    for name in sorted({*ours, *theirs}):
+        one, other = ours.get(name), theirs.get(name)
+        setting = name.removeprefix("job_config.")
+        if setting == _CHECKPOINT_PATH:
+            one, other = _given_directory(source, one, other), _given_directory(restored, other, one)
+        if not is_same(setting, one, other):
+            found.append(Difference(_safe_name(name), one, other))
+    return tuple(found)
 
 
 def _flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -315,10 +358,29 @@ def _flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[
             yield f"{prefix}{name}", value
 
 
-def _is_service_directory(job: FlinkJob, name: str, value: object) -> bool:
-    """Return whether the service has set a checkpoint path, as it does if none is given."""
-    is_path = name.endswith("checkpoint_path") and isinstance(value, str)
-    return is_path and bool(re.search(rf"(?:^|/)jobs/checkpoint/{job.job_id}(?![0-9])", str(value)))
+def _given_directory(job: FlinkJob, path: object, wanted: object) -> object:
+    """Return what was given for the checkpoint directory of a job; of one that the service chose, what was wanted.
+
+    The service chooses one if none is given, and may do so if only the bucket is given.
+    """
+    found = _SERVICE_DIRECTORY.fullmatch(path) if isinstance(path, str) else None
+    if not found or int(found[2]) != job.job_id:
+        return path
+    return wanted if wanted in (found[1], f"{found[1]}/") else None
+
+
+def is_same(name: str, one: object, other: object) -> bool:
+    """Return whether two values of a setting are equal, or the service fills in one where the other is not set.
+
+    :param name: of the setting, dotted if nested
+    """
+    if name.rpartition(".")[2] in _NESTED:
+        ours, theirs = (each if isinstance(each, Mapping) else {"": each} for each in (one, other))
+        return all(is_same(f"{name}.{each}", ours.get(each), theirs.get(each)) for each in {*ours, *theirs})
+    one, other = normalized(one), normalized(other)
+    if one is None or other is None:
+        return one == other or (other if one is None else one) in DEFAULTS.get(name, ())
+    return bool(one == other)
 
 
 def _safe_name(name: str) -> str:

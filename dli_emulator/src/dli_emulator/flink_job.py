@@ -218,12 +218,16 @@ class FlinkJob:
     def detail(self, *, filled_in: bool = False) -> dict[str, Any]:
         """Return the job as ``job_detail`` and the list with ``show_detail`` show it.
 
-        :param filled_in: whether settings that were not set have the values that DLI fills in
+        :param filled_in: whether settings that were not set have the values that DLI fills in, and a directory for
+            checkpoints that is a bucket alone the job's own
         """
         shown = {name: getattr(self, name) for name in _DETAIL}
         config = {**CONFIG, "root_id": self.root_id, **self.job_config}
         if filled_in:
             config |= {name: value for name, value in FILLED_IN.items() if self.job_config.get(name) is None}
+            bucket = (config["checkpoint_path"] or "/").removesuffix("/")
+            if bucket and "/" not in bucket:
+                config["checkpoint_path"] = f"{bucket}/jobs/checkpoint/{self.job_id}"
         return shown | {"job_config": config}
 
 
