@@ -16,7 +16,7 @@ response is lost, or whose task was killed, is reconciled before it is sent agai
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from logging import Logger
@@ -64,7 +64,7 @@ def export_jobs(
     """
     requests = ExportRequests(RequestLog(context, "dli_export"))
     recovery = ExportRecovery(dli, obs, requests, context, options.reconcile_timeout, log)
-    extra = _archives_of_earlier_attempts(options.obs_dir, requests, log)
+    superseded = _log_superseded(requests, log)
     job_ids = _select_job_ids(options, dli, requests, log)
     size = options.batch_size
     batches = [None] if job_ids is None else [job_ids[at : at + size] for at in range(0, len(job_ids), size)]
@@ -73,39 +73,64 @@ def export_jobs(
     exporter = _Exporter(options, dli, obs, requests, recovery, log)
     progress = _Progress(batches, log)
     outcomes: list[Batch] = []
+    places: set[tuple[ObsLocation, tuple[int, ...] | None]] = set()
     for number, ids in enumerate(batches, 1):
         directory = options.obs_dir if len(batches) == 1 else options.obs_dir.below(f"batch-{number:04d}")
         outcome = exporter.reuse_or_skip(directory, ids) or exporter.request(directory, ids)
         if not exporter.refusal and outcome.cause and outcome.cause.refuses_identity:
             exporter.refusal = (number, outcome.cause)
         outcomes.append(outcome)
+        places.add((directory, ids))
         progress.log_batch(outcome)
 
     archives = [archive for outcome in outcomes for archive in outcome.zip_file]
     progress.log_end(archives)
     is_complete = not any(outcome.is_failure for outcome in outcomes)
+    extra = superseded + _archives_of_other_batches(places, archives, requests, log)
     extra += recovery.extra_archives(is_final=is_complete)
     requests.end_attempt(archives, is_complete=is_complete)
     return ExportResult(outcomes, archives, [each for each in dict.fromkeys(extra) if each not in archives])
 
 
-def _archives_of_earlier_attempts(obs_dir: ObsLocation, requests: ExportRequests, log: Logger) -> list[str]:
-    """Return the archives of earlier attempts that this one does not return, and log them."""
+def _log_superseded(requests: ExportRequests, log: Logger) -> list[str]:
+    """Return the archives of an earlier attempt whose jobs are exported again, and log them."""
     superseded = requests.superseded
     if superseded:
         log.warning(
             "An earlier attempt exported everything, to %s. Exporting again; those archives stay there.",
             ", ".join(superseded),
         )
-    elsewhere = [
+    return superseded
+
+
+def _archives_of_other_batches(
+    places: Collection[tuple[ObsLocation, tuple[int, ...] | None]],
+    archives: Collection[str],
+    requests: ExportRequests,
+    log: Logger,
+) -> list[str]:
+    """Return the archives of earlier attempts that this one does not return, and log them.
+
+    Such an attempt had another directory, other jobs or another batch size.
+
+    :param places: directory and jobs of each batch of this attempt: an archive of one of them is returned, or was
+        deleted, or may be returned by the next attempt
+    :param archives: those that this attempt returns
+    """
+    extra = [
         archive
         for request in requests.finished()
-        if request.directory != obs_dir and not str(request.directory).startswith(f"{obs_dir}/batch-")
+        if (request.directory, request.job_ids) not in places
         for archive in request.archives
+        if archive not in archives
     ]
-    if elsewhere:
-        log.warning("An earlier attempt exported to another directory: %s.", ", ".join(elsewhere))
-    return superseded + elsewhere
+    if extra:
+        log.warning(
+            "An earlier attempt exported to another directory, or other jobs, or in other batches: %s. This task "
+            "does not return those archives.",
+            ", ".join(extra),
+        )
+    return extra
 
 
 def _select_job_ids(

@@ -295,6 +295,45 @@ def test_deleted_archives_of_an_earlier_attempt_are_made_again(emulator: Emulato
     bucket, _, key = archive.partition("/")
     emulator.s3.delete_object(Bucket=bucket, Key=key)
     assert jobs_in(emulator, export(emulator, instance, job_selected=[100, 101], batch_size=1)) == [100, 101]
+    assert "extra_archives" not in instance.pushed
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "left"),
+    [
+        ({"job_selected": [100, 101], "batch_size": 1}, {"job_selected": [102, 103], "batch_size": 1}, [100]),
+        ({"job_selected": [100, 101], "batch_size": 1}, {"job_selected": [100, 101], "batch_size": 2}, [100]),
+        (
+            {"job_selected": [100, 101, 102], "batch_size": 1},
+            {"job_selected": "100,101,102", "batch_size": 2},
+            [100],
+        ),
+        ({"job_selected": [100, 101], "batch_size": 1}, {"job_selected": [100]}, [100]),
+        ({"job_selected": [100, 101], "batch_size": 1}, {"selection": {"name_pattern": "no*such"}}, [100]),
+        ({"job_selected": [100, 101], "batch_size": 1}, {"job_selected": [101, 100], "batch_size": 1}, []),
+    ],
+)
+def test_archives_of_other_batches_of_an_earlier_attempt_are_reported(
+    emulator: Emulator,
+    capsys: pytest.CaptureFixture[str],
+    before: dict[str, Any],
+    now: dict[str, Any],
+    left: list[int],
+) -> None:
+    """Templates may give each attempt other jobs or another batch size, in the same directory."""
+    instance = TaskInstance()
+    emulator.fault("ExportFlinkJobs", "slow", before=0)
+    emulator.fault("ExportFlinkJobs", "throttled", times=len(before["job_selected"]) - 1, retry_after=0)
+    with pytest.raises(DliException):
+        export(emulator, instance, **before)
+    (made,) = instance.pushed["zip_file"]
+    archives = export(emulator, instance, if_empty="succeed", **now)
+    extra = instance.pushed.get("extra_archives", [])
+    assert jobs_in(emulator, extra) == left
+    assert extra == ([made] if left else [])
+    assert (made in archives) is not bool(left)
+    log = capsys.readouterr().out
+    assert ("An earlier attempt exported to another directory, or other jobs" in log) is bool(left)
 
 
 def test_records_are_not_used_after_a_day(emulator: Emulator) -> None:
