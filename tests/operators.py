@@ -83,6 +83,10 @@ what is made of these: *refused* where a task would do more, or check less, than
 parameter, or its key in the row of an `expand_kwargs`, to have its default. `job_selected=None` together with `is_selected=False`
 means all jobs explicitly, and is taken. A filter of a selection that is nothing does not filter; a selection, or a list, of which every given
 filter is nothing is refused. A job or queue that is really named `None` cannot be distinguished from nothing.
+
+A part that is nothing is always refused, by its place: an item of a list, also one between commas or after the last, the value of a tag or of a
+queue. So is an empty list among archives, or among the rows of an import, which a task that failed has pushed. A list of jobs in a list may be
+empty: the task that selected them found none.
 """  # noqa: E501 -- lines of a page
 _WIDTH = 140
 #: parameters that many have, which come last

@@ -23,7 +23,9 @@ from airflow_provider_dli.client.locations import ARCHIVE_NAME, ObsLocation, par
 from airflow_provider_dli.formatting import excerpt
 from airflow_provider_dli.parameters import IfEmpty, Level
 from airflow_provider_dli.parameters.values import (
+    ListForm,
     Nothing,
+    PartIsNothing,
     Refused,
     as_row,
     bare,
@@ -84,12 +86,12 @@ _MAX_NAME_LENGTH = 256
 _TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}")
 
 
+#: of ids and names
+_WITH_COMMAS_OR_SPACES = ListForm(re.compile(r"\s*[,;]\s*|\s+").split)
+
+
 def _job_ids(value: object) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(_job_id(item) for item in leaves(value, _split_ids)))
-
-
-def _split_ids(text: str) -> list[str]:
-    return [item for item in re.split(r"[,;\s]+", text) if item]
+    return tuple(dict.fromkeys(_job_id(item) for item in leaves(value, _WITH_COMMAS_OR_SPACES)))
 
 
 def _job_id(item: object) -> int:
@@ -114,7 +116,7 @@ def _id_in_row(row: Mapping[Any, Any]) -> object:
 
 
 def _job_ids_or_names(value: object) -> tuple[int | str, ...]:
-    return tuple(dict.fromkeys(_id_or(_name, item) for item in leaves(value, _split_ids)))
+    return tuple(dict.fromkeys(_id_or(_name, item) for item in leaves(value, _WITH_COMMAS_OR_SPACES)))
 
 
 def _id_or(read_name: Callable[[object], str], item: object) -> int | str:
@@ -132,16 +134,20 @@ def _name(item: object) -> str:
     return text
 
 
+#: of rows; what the hook returns has them under a key
+_ROWS = ListForm(
+    lambda text: [text], key_of=lambda row: "job_mapping" if "job_mapping" in row else None, may_be_empty=False
+)
+
+
 def _job_mapping(value: object) -> tuple[Restored, ...]:
-    return tuple(each for row in leaves(value, lambda text: [text]) for each in _restored(row))
+    return tuple(each for row in leaves(value, _ROWS) for each in _restored(row))
 
 
 def _restored(item: object) -> list[Restored]:
     row = as_row(item)
     if row is None:
         raise Refused(f"{excerpt(item)} is not a row with old_job_id and new_job_id")
-    if "job_mapping" in row:  # what the hook returns
-        return list(_job_mapping(row["job_mapping"]))
     if "old_job_id" in row:
         return [Restored(_job_id(row["old_job_id"]), _new_id(row.get("new_job_id")), row.get("recovered") is True)]
     if any(whole_number(old) is None for old in row):
@@ -185,11 +191,11 @@ _NO_BUCKET = re.compile(r"\s*(obs://)?None/")
 
 
 def _archives(value: object) -> tuple[ObsLocation, ...]:
-    return tuple(dict.fromkeys(_place(parse_archive, entry) for entry in _entries(value)))
+    return tuple(dict.fromkeys(_place(parse_archive, entry) for entry in leaves(value, _ARCHIVES)))
 
 
 def _import_source(value: object) -> ObsLocation:
-    entries = _entries(value)
+    entries = leaves(value, _ARCHIVES)
     if len(entries) != 1:
         remedy = "give one archive, or the directory of several; expand the operator over a list"
         raise Refused(f"names {len(entries)} archives", remedy)
@@ -199,25 +205,20 @@ def _import_source(value: object) -> ObsLocation:
     return place
 
 
-def _entries(value: object) -> list[object]:
-    found: list[object] = []
-    for item in leaves(value, _split_archives):
-        row = as_row(item)
-        if row is None:
-            found.append(item)
-        elif "zip_file" in row:
-            found += leaves(row["zip_file"], _split_archives)
-        else:
-            remedy = "give the archives that the export pushed: export.output, or XComArg(export, key='zip_file')"
-            raise Refused(f"{excerpt(row)} is a row without zip_file", remedy)
-    if any(is_nothing(item) for item in found):
-        raise Refused("holds an archive that rendered to nothing")
-    return found
-
-
 def _split_archives(text: str) -> list[str]:
     # A key may hold commas and spaces, but never the end of a line.
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _key_of_archives(row: Mapping[Any, Any]) -> str:
+    if "zip_file" in row:
+        return "zip_file"
+    remedy = "give the archives that the export pushed: export.output, or XComArg(export, key='zip_file')"
+    raise Refused(f"{excerpt(row)} is a row without zip_file", remedy)
+
+
+#: an export that failed may have pushed an empty list
+_ARCHIVES = ListForm(_split_archives, key_of=_key_of_archives, may_be_empty=False)
 
 
 def _directory(value: object, reserve: int = 0) -> ObsLocation:
@@ -402,9 +403,12 @@ def _statuses(value: object) -> tuple[str, ...]:
     return found
 
 
+#: of filters
+_WITH_COMMAS = ListForm(lambda text: text.split(","), written=False)
+
+
 def _items(value: object) -> list[object]:
-    items = leaves(_as_list(value), lambda text: text.split(","), written=False)
-    return [item for item in items if not is_nothing(item)]
+    return leaves(_as_list(value), _WITH_COMMAS)
 
 
 def _as_list(value: object) -> object:
@@ -430,10 +434,13 @@ def _job_type(value: object) -> object:
 
 def _tags(value: object) -> tuple[tuple[str, str], ...]:
     if isinstance(value, str) and not value.strip().startswith(("{", "[", "(")):
-        pairs: list[Any] = [pair.partition("=")[::2] if "=" in pair else ("", "") for pair in value.split(",")]
+        pairs: list[Any] = [pair.partition("=")[::2] if "=" in pair else ("", "=") for pair in value.split(",")]
     else:
         pairs = list(mapping(value).items())
-    tags = tuple(("" if key == "" else _name(key), "" if text == "" else _name(text)) for key, text in pairs)
+    for key, text in pairs:
+        if is_nothing(text):
+            raise PartIsNothing(f"the value of {excerpt(key)}", text)
+    tags = tuple(("" if key == "" else _name(key), _name(text)) for key, text in pairs)
     # A comma or an equals sign would make two tags of one, or another one.
     if not all(key and not set("=,") & set(key + text) for key, text in tags):
         raise Refused(f"{excerpt(value)} cannot be")

@@ -50,8 +50,18 @@ class Nothing(Refused):
     """A value is nothing, and nothing is made of it."""
 
     def __init__(self, value: object) -> None:
-        is_none = value is None or (isinstance(value, str) and value.strip())
-        super().__init__(f"was given and is {'None' if is_none else 'empty'}")
+        super().__init__(f"was given and is {_nothing(value)}")
+
+
+class PartIsNothing(Refused):
+    """A part of a value is nothing: an item of a list, a value in a mapping."""
+
+    def __init__(self, part: str, value: object) -> None:
+        super().__init__(f"{part} is {_nothing(value)}", "give it a value, or omit it")
+
+
+def _nothing(value: object) -> str:
+    return "None" if value is None or (isinstance(value, str) and value.strip()) else "empty"
 
 
 def is_nothing(value: object) -> bool:
@@ -157,34 +167,73 @@ def bare(value: object) -> object:
     return text
 
 
-def leaves(value: object, split: Callable[[str], list[str]], *, written: bool = True) -> list[object]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class ListForm:
+    """How a list of a kind is read."""
+
+    #: takes a string apart
+    split: Callable[[str], list[str]]
+    #: whether a string may be a list that Python or JSON has written
+    written: bool = True
+    #: returns the key under which a row has a list; None for a row that is a single value
+    key_of: Callable[[Mapping[Any, Any]], str | None] = lambda _: None
+    #: whether a list in the list may be empty
+    may_be_empty: bool = True
+
+
+def leaves(value: object, form: ListForm) -> list[object]:
     """Return the single values in a list, flattened: strings that are lists, lists of lists, lazy sequences, sets.
 
     Plain strings are split. Mappings, dataclasses and named tuples are rows: single values, as mappings. Sets are
     sorted, for their order differs from process to process.
 
-    :raises Refused: if a string is like a list and cannot be read, or there is no end to it
+    :raises Refused: if a part of it is nothing, or is like a list and cannot be read, or there is no end to it
     """
-    found = list(islice(_walk(value, split, _MAX_DEPTH, written=written), _MAX_ITEMS + 1))
+    found = list(islice(_walk(value, form), _MAX_ITEMS + 1))
     if len(found) > _MAX_ITEMS:
         raise Refused(f"holds more than {_MAX_ITEMS:,} items")
     return found
 
 
-def _walk(value: object, split: Callable[[str], list[str]], depth: int, *, written: bool) -> Iterator[object]:
-    if depth < 0:
+def _walk(value: object, form: ListForm, path: tuple[str, ...] = ()) -> Iterator[object]:
+    """Yield the single values in a part of a list.
+
+    :param path: where the part is: ``item 2``, and in that ``zip_file``; empty for the whole, which may be nothing
+    """
+    if len(path) > _MAX_DEPTH:
         raise Refused("holds lists in lists without end")
-    if isinstance(value, str) and written and _WRITTEN.match(value.strip()):
+    if isinstance(value, str) and form.written and _WRITTEN.match(value.strip()):
         value = literal(value)
+    part = " of ".join(reversed(path))
+    if part and (is_nothing(value) or (isinstance(value, Mapping) and not value)):
+        raise PartIsNothing(part, value)
     if isinstance(value, str):
-        yield from split(value.strip())
+        yield from _split(value, form, part)
     elif (row := as_row(value)) is not None:
-        yield row
+        key = form.key_of(row)
+        yield from [row] if key is None else _walk(row[key], form, (*path, key))
     elif (inner := _iterated(value)) is None:
         yield value
     else:
-        for each in inner:
-            yield from _walk(each, split, depth - 1, written=written)
+        is_empty = True
+        for number, each in enumerate(inner, 1):
+            is_empty = False
+            yield from _walk(each, form, (*path, f"item {number}"))
+        if part and is_empty and not form.may_be_empty:
+            raise PartIsNothing(part, "")
+
+
+def _split(text: str, form: ListForm, part: str) -> list[str]:
+    """Return the values in a string; that of which all are empty is empty itself."""
+    found = form.split(text.strip())
+    if not any(each.strip() for each in found):
+        if part:
+            raise PartIsNothing(part, "")
+        return []
+    for number, each in enumerate(found, 1):
+        if is_nothing(each):
+            raise PartIsNothing(f"item {number} of {part}" if part else f"item {number}", each)
+    return found
 
 
 def as_row(value: object) -> Mapping[Any, Any] | None:

@@ -41,6 +41,8 @@ def export(task_id: str, **given: Any) -> DliExportFlinkJobsOperator:
 def rendered() -> None:
     """Define what templates render to: nothing, flags, numbers, lengths of time."""
     export("p3_empty", selection={"queue_name": "{{ params.queue }}"}, if_empty="succeed")
+    export("p3_tag", selection={"tags": {"team": "{{ params.text }}"}}, if_empty="succeed")
+    export("p6_item", job_selected=[100, "{{ params.text }}"])
     export("p4_false", job_selected=[100, 999999], allow_partial="{{ params.flag }}")
     export("p4_true", job_selected=[100, 999999], allow_partial="{{ not params.flag }}")
     export("p5_number", job_selected=[100, 101, 102], batch_size="{{ params.number }}")
