@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import (
@@ -222,8 +223,7 @@ class DliExportArchiveSensor(DliSensor):
         from airflow_provider_dli.services import verify
 
         options, hook = self._prepared()
-        # Without an inactivity period, it may even be written in the future, by a clock that is ahead of ours.
-        if awaited := verify.find_changing(hook, options.zip_file, options.inactivity_period or float("-inf")):
+        if awaited := verify.find_changing(hook, options.zip_file, options.inactivity_period):
             self.log.info("Not there yet, or still changing: %s", ", ".join(place.url for place in awaited))
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._verified(options, hook))
@@ -327,9 +327,13 @@ class DliFlinkJobSensor(DliSensor):
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited."""
         del context
-        event_status(event)
-        wait = self._prepared()
-        wait.tracker.grace_period = 0  # the trigger has waited for it
+        status, wait = event_status(event), self._prepared()
+        if status == "done":
+            wait.tracker.grace_period = 0  # the trigger has waited for it
+        else:
+            # A timeout may be shorter: then a job may still show the end of its previous run.
+            began = (event.get("tracker") or {}).get("requested_at")
+            wait.tracker.requested_at = inf if began is None else began
         wait.until_over(0, self.poke_interval)
         if wait.pending():
             state = wait.tracker.target_state

@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.archive import Expectation, Finding, Limits, Report, inspect
@@ -22,7 +21,7 @@ from airflow_provider_dli.parameters import Level
 from airflow_provider_dli.parameters.models import ArchiveSensorParameters, VerifyParameters
 from airflow_provider_dli.services.report import ArchiveReport, log_reports, page_of_archives, write_page
 from airflow_provider_dli.triggers.deferral import raise_unless_transient
-from airflow_provider_dli.triggers.obs import ArchivesTrigger
+from airflow_provider_dli.triggers.obs import RESOLUTION, ArchivesTrigger, age_of, is_changing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 
 _OK = 200
 _READ_ATTEMPTS = 3
-#: OBS cuts the time of the last write to whole seconds
-_RESOLUTION = 1.0
 #: seconds by which a write may seem to come after the store's own clock: its machines differ
 _CLOCK_MARGIN = 5.0
 _MEGA = 1_000_000
@@ -239,20 +236,15 @@ def _reading_findings(facts: ObjectFacts, report: Report | None, first: Report |
 
 
 def _age_findings(hook: ObsHook, facts: ObjectFacts, max_age: float) -> list[Finding]:
-    age = _age(hook, facts)
+    age = age_of(hook, facts)
     if age > max_age:
         return [_defect("too-old", f"it was written {age:,.0f} s ago, max_age is {max_age:,.0f} s")]
     # A time in the future proves no age.
-    if age < -_CLOCK_MARGIN - _RESOLUTION and math.isfinite(max_age):
+    if age < -_CLOCK_MARGIN - RESOLUTION and math.isfinite(max_age):
         return [
             _defect("not-yet-written", f"it was written at {facts.last_modified}, after the time of OBS's clock")
         ]
     return []
-
-
-def _age(hook: ObsHook, facts: ObjectFacts) -> float:
-    """Return the seconds that have passed for certain since an object was written, by the store's clock."""
-    return hook.service_time() - datetime.fromisoformat(facts.last_modified).timestamp() - _RESOLUTION
 
 
 def _merge(reports: Sequence[ArchiveReport]) -> list[ArchiveReport]:
@@ -325,7 +317,9 @@ def raise_for_failures(reports: Sequence[ArchiveReport], note: str = "") -> None
 def find_changing(hook: ObsHook, places: Sequence[ObsLocation], inactivity_period: float) -> list[ObsLocation]:
     """Return the archives that do not exist yet, or have changed within the last seconds."""
     found = {place: hook.find(place) for place in places}
-    return [place for place, facts in found.items() if facts is None or _age(hook, facts) < inactivity_period]
+    return [
+        place for place, facts in found.items() if facts is None or is_changing(hook, facts, inactivity_period)
+    ]
 
 
 class Progress:

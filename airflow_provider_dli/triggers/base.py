@@ -47,7 +47,18 @@ class PollingTrigger(SafeLog, BaseTrigger):
     waited for; ``message`` and ``transient`` describe the error.
 
     A triggerer's clock may be minutes ahead of the worker's, or behind: the wait ends by the service's clock, as
-    its responses show it to both, and no wait of one triggerer is longer than ``timeout``.
+    its responses show it to both, and no wait of one triggerer is longer than ``timeout``. The limits, and what
+    happens at each:
+
+    ================== ======================================================================================
+    ``deadline``       a last poll, and the event ``timeout``. By the service's clock, so the same on every
+                       triggerer; ignored until that clock is known, unless there is no ``timeout``
+    ``timeout``        the same, by this triggerer's monotonic clock, from when it began with the trigger
+    ``execution_left`` the same, but that the last poll is cut off too: the task fails at that moment
+    last poll          30 s, where ``deadline`` or ``timeout`` is over
+    a request          the retry budget and the network timeouts of the connection
+    backstop           60 s after ``timeout`` or ``execution_left`` Airflow fails the task by itself
+    ================== ======================================================================================
 
     :param dli_conn_id: connection of type ``dli``
     :param poll_interval: seconds between two polls, a quarter more or less by chance

@@ -11,6 +11,11 @@ from airflow_provider_dli.triggers.base import PollingTrigger
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_provider_dli.client.obs.objects import ObjectFacts
+
+#: OBS cuts the time of the last write to whole seconds
+RESOLUTION = 1.0
+
 
 class ArchivesTrigger(PollingTrigger):
     """Waits until archives are in OBS and no longer change.
@@ -50,14 +55,22 @@ class ArchivesTrigger(PollingTrigger):
             bucket = archive.partition("/")[0]
             facts = await self.request(hook, hook.afind(archive, bucket_known=bucket in self._known_buckets))
             self._known_buckets.add(bucket)
-            # By the time of the last write, as the sensor does on a worker.
-            if facts and (
-                not self.inactivity_period
-                or hook.service_time() - datetime.fromisoformat(facts.last_modified).timestamp()
-                >= self.inactivity_period
-            ):
+            if facts and not is_changing(hook, facts, self.inactivity_period):
                 self._pending.remove(archive)
 
     def pending(self) -> list[Any]:
         """Return the archives that are not there, or have changed a moment ago."""
         return list(self._pending)
+
+
+def is_changing(hook: ObsHook, facts: ObjectFacts, inactivity_period: float) -> bool:
+    """Return whether an object has been written within the last seconds; without a period none is changing.
+
+    A time of the last write that is in the future, by a clock that is ahead, delays nothing then.
+    """
+    return inactivity_period > 0 and age_of(hook, facts) < inactivity_period
+
+
+def age_of(hook: ObsHook, facts: ObjectFacts) -> float:
+    """Return the seconds that have passed for certain since an object was written, by the store's clock."""
+    return hook.service_time() - datetime.fromisoformat(facts.last_modified).timestamp() - RESOLUTION

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJobSensor
@@ -113,6 +113,14 @@ def test_a_first_poll_that_fails_knows_nothing_of_the_previous_run(emulator: Emu
     assert (
         run_to_completion(jobs(108, deferrable=deferrable, status_grace_period=60))[0]["status"] == "job_running"
     )
+
+
+@both_modes
+def test_a_timeout_within_the_grace_period_is_a_timeout(emulator: Emulator, deferrable: bool) -> None:
+    """A job that still shows the end of its previous run has not failed."""
+    with pytest.raises(AirflowSensorTimeout):
+        run_to_completion(jobs(108, deferrable=deferrable, timeout=0.5, status_grace_period=60))
+    del emulator
 
 
 @pytest.mark.slow
