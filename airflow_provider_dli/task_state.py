@@ -103,7 +103,8 @@ class RequestLog:
     def add(self, record: dict[str, Any]) -> int:
         """Append a record, plain JSON; return its number."""
         if not self.head:
-            self._begin({})
+            self.head = _new_head({})
+            self._write_head()
         self.records.append(record)
         self.update(len(self.records) - 1)
         return len(self.records) - 1
@@ -116,14 +117,16 @@ class RequestLog:
     def restart(self, records: list[dict[str, Any]], **head: object) -> None:
         """Begin a new generation of records and drop those so far.
 
+        A process that is killed meanwhile leaves either these records or the old ones: the head comes last.
+
         :param records: the records to continue with
         :param head: values that belong to the log as a whole
         """
         old = self._names()
-        self._begin(head)
-        self.records = []
-        for record in records:
-            self.add(record)
+        self.head, self.records = _new_head(head), list(records)
+        for number in range(len(self.records)):
+            self.update(number)
+        self._write_head()
         self._delete(old)
 
     def clear(self) -> None:
@@ -132,8 +135,7 @@ class RequestLog:
             self._delete([self._key, *self._names()])
         self.head, self.records = {}, []
 
-    def _begin(self, head: Mapping[str, object]) -> None:
-        self.head = {**head, "generation": uuid4().hex[:8], _SINCE: datetime.now(UTC).isoformat()}
+    def _write_head(self) -> None:
         if self._store:
             self._store.set(self._key, self.head)
 
@@ -149,6 +151,10 @@ class RequestLog:
                 self._store.delete(name)
 
 
+def _new_head(values: Mapping[str, object]) -> dict[str, Any]:
+    return {**values, "generation": uuid4().hex[:8], _SINCE: datetime.now(UTC).isoformat()}
+
+
 def _is_recent(since: object) -> bool:
     return isinstance(since, str) and datetime.fromisoformat(since) > datetime.now(UTC) - _MAX_AGE
 
@@ -162,15 +168,27 @@ class ExportRequests:
 
     def __init__(self, log: RequestLog) -> None:
         self.log = log
+        if log.records and not log.is_recent:
+            self._expire()
         self._requests = [
             _export_request(number, each) for number, each in enumerate(log.records) if "state" in each
         ]
+
+    def _expire(self) -> None:
+        """Begin a new generation without the results of one that is more than a day old.
+
+        Its archives stay known as those of its requests, and open requests stay: their archives may yet appear.
+        """
+        kept = [record for record in self.log.records if record.get("state") in (_OPEN, _DONE, _REPORTED)]
+        old = [archive for record in kept if record["state"] == _DONE for archive in record["archives"]]
+        kept = [record | {"state": _REPORTED} if record["state"] == _DONE else record for record in kept]
+        self.log.restart(kept, superseded=[*self.superseded, *old])
 
     @property
     def selected(self) -> list[int] | None:
         """The ids that an earlier attempt selected within the last day; None if none did."""
         found = [record["selected"] for record in self.log.records if "selected" in record]
-        return list(found[-1]) if found and self.log.is_recent else None
+        return list(found[-1]) if found else None
 
     def select(self, job_ids: Sequence[int]) -> None:
         """Record which jobs are selected: a later attempt continues with the same."""
@@ -178,20 +196,20 @@ class ExportRequests:
 
     @property
     def superseded(self) -> list[str]:
-        """The archives of an earlier attempt that exported everything.
+        """The archives of an earlier attempt whose jobs are exported again, and which are reported.
 
-        Either the task was cleared, or its process was killed before Airflow knew that it had succeeded: nobody
-        can know which. So the jobs are exported again, and these archives are reported.
+        It was more than a day ago; or it exported everything, and either the task was cleared, or its process was
+        killed before Airflow knew that it had succeeded: nobody can know which.
         """
         return list(self.log.head.get("superseded", []))
 
-    def open(self) -> list[ExportRequest]:
+    def unresolved(self) -> list[ExportRequest]:
         """Return the requests whose outcome is not known, oldest first."""
         return [each for each in self._requests if each.state == _OPEN]
 
-    def open_for(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> list[ExportRequest]:
+    def unresolved_for(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> list[ExportRequest]:
         """Return those of them that are for these jobs and this directory."""
-        return [each for each in self.open() if each.is_for(directory, job_ids)]
+        return [each for each in self.unresolved() if each.is_for(directory, job_ids)]
 
     def finished(self) -> list[ExportRequest]:
         """Return the requests whose archives are known, oldest first."""
@@ -200,7 +218,7 @@ class ExportRequests:
     def archives_of(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> list[str]:
         """Return the archives that these jobs were exported to within the last day; empty if they were not."""
         found = [each.archives for each in self.finished() if each.is_for(directory, job_ids)]
-        return found[-1] if found and self.log.is_recent else []
+        return found[-1] if found else []
 
     def known_archives(self) -> set[str]:
         """Return all archives that are known to be of some request, or were reported."""
@@ -249,7 +267,7 @@ class ExportRequests:
         """
         records = self.log.records
         if is_complete:
-            self.log.restart([records[each.number] for each in self.open()], superseded=sorted(archives))
+            self.log.restart([records[each.number] for each in self.unresolved()], superseded=sorted(archives))
         elif not self.superseded and all(record.get("state") == _VOID for record in records):
             self.log.clear()
 
@@ -330,11 +348,11 @@ class JobRequests:
         """Return the snapshot of a job from before its request; None if it was not requested."""
         return self._entry(job_id)[0] if job_id in self._places else None
 
-    def lost(self, job_id: int) -> int:
-        """Return the number of requests for a job that have no known outcome."""
+    def unresolved(self, job_id: int) -> int:
+        """Return the number of requests for a job whose outcome is not known."""
         return self._entry(job_id)[1] if job_id in self._places else 0
 
-    def open(self, job_id: int, snapshot: JobSnapshot) -> JobSnapshot:
+    def begin(self, job_id: int, snapshot: JobSnapshot) -> JobSnapshot:
         """Record that a request is about to be sent; return the snapshot to compare its outcome with."""
         if job_id in self._places:
             self._entry(job_id)[1] += 1
@@ -347,7 +365,7 @@ class JobRequests:
         self._log.update(self._places[job_id])
         return self._entry(job_id)[0]  # type: ignore[no-any-return]  # as it was recorded
 
-    def confirm(self, job_id: int) -> None:
+    def finish(self, job_id: int) -> None:
         """Record that the last request was accepted; written with the next one."""
         entry = self._entry(job_id)
         entry[1:] = [entry[1] - 1, True]
@@ -360,7 +378,7 @@ class JobRequests:
             del self._log.records[number]["jobs"][str(job_id)], self._places[job_id]
         self._log.update(number)
 
-    def replace(self, job_id: int, snapshot: JobSnapshot) -> None:
+    def update(self, job_id: int, snapshot: JobSnapshot) -> None:
         """Record what a later poll may no longer show, in the snapshot from before the request."""
         self._entry(job_id)[0] = snapshot
         self._log.update(self._places[job_id])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from airflow_provider_dli.task_state import RequestLog, TaskState
 from tests.airflow.stores import StateStore
 
@@ -50,3 +52,47 @@ def test_records_survive_an_attempt_and_end_in_one_step() -> None:
     again = RequestLog(context, "key")
     again.add({"number": 9})
     assert [each["number"] for each in RequestLog(context, "key").records] == [9]
+
+
+class Killed(BaseException):
+    """Ends a process."""
+
+
+class KillingStore(StateStore):
+    """Kills its process at one of the next operations."""
+
+    left: Any = None
+
+    def set(self, key: str, value: Any) -> None:
+        self._count()
+        super().set(key, value)
+
+    def delete(self, key: str) -> None:
+        self._count()
+        super().delete(key)
+
+    def _count(self) -> None:
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                raise Killed
+
+
+def test_a_new_generation_begins_in_one_step() -> None:
+    """Wherever the process is killed, the old records are there or the new ones, and the head that is theirs."""
+    seen = set()
+    for operations in range(7):
+        store = KillingStore()
+        context = {"task_state_store": store}
+        log = RequestLog(context, "key")
+        for number in range(3):
+            log.add({"number": number})
+        store.left = operations
+        if operations < 6:  # two records, the head, three old records
+            with pytest.raises(Killed):
+                log.restart([{"number": 1}, {"number": 2}], name="new")
+        else:
+            log.restart([{"number": 1}, {"number": 2}], name="new")
+        again = RequestLog(context, "key")
+        seen.add((again.head.get("name"), *[each["number"] for each in again.records]))
+    assert seen == {(None, 0, 1, 2), ("new", 1, 2)}

@@ -19,6 +19,9 @@ _NEVER_IN_A_KEY = frozenset({"Cc", "Zl", "Zp", "Cs"})
 _MAX_KEY_BYTES = 1023
 #: bytes that DLI adds to ``obs_dir``
 ARCHIVE_NAME = len("/aggregate_1582677879475.zip")
+#: the name of the directory of a batch, below ``obs_dir``; and its bytes, with the slash, up to batch 9999
+_BATCH_NAME = re.compile(r"batch-[0-9]{4,}")
+BATCH_DIRECTORY = len("/batch-0001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,16 @@ class ObsLocation:
     def below(self, name: str) -> ObsLocation:
         """Return a place in this directory."""
         return ObsLocation(self.bucket, f"{self.key}/{name}" if self.key else name)
+
+    def batch(self, number: int) -> ObsLocation:
+        """Return the directory of a batch in this one."""
+        return self.below(f"batch-{number:04d}")
+
+    @property
+    def without_batch(self) -> ObsLocation:
+        """The directory that this one is a batch of; this one if it is of no batch."""
+        parent, _, name = self.key.rpartition("/")
+        return ObsLocation(self.bucket, parent) if _BATCH_NAME.fullmatch(name) else self
 
     @property
     def longest(self) -> int:

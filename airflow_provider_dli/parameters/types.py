@@ -19,7 +19,13 @@ from pydantic_core import CoreSchema, core_schema
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.flink.status import PHASES, TargetState
-from airflow_provider_dli.client.locations import ARCHIVE_NAME, ObsLocation, parse_archive, parse_directory
+from airflow_provider_dli.client.locations import (
+    ARCHIVE_NAME,
+    BATCH_DIRECTORY,
+    ObsLocation,
+    parse_archive,
+    parse_directory,
+)
 from airflow_provider_dli.formatting import excerpt
 from airflow_provider_dli.parameters import IfEmpty, Level
 from airflow_provider_dli.parameters.values import (
@@ -180,8 +186,6 @@ JobMapping = Annotated[
 
 # Places in OBS
 
-#: bytes of the directory of a batch
-_BATCH = len("/batch-0001")
 _REPORT_NAME = len("/verify-report-20260115T080000000000.html")
 #: bytes of the directory, among copies, of one set of archives, with slashes
 STAGING_SUBDIRECTORY = len("/0123456789abcdef/")
@@ -252,7 +256,7 @@ ImportSource = Annotated[
     ObsLocation, Kind("archive or directory", "give bucket/key of an archive", _import_source)
 ]
 ExportDirectory = Annotated[
-    ObsLocation, Kind("directory", _PLACE, partial(_directory, reserve=_BATCH + ARCHIVE_NAME))
+    ObsLocation, Kind("directory", _PLACE, partial(_directory, reserve=BATCH_DIRECTORY + ARCHIVE_NAME))
 ]
 ReportDirectory = Annotated[
     ObsLocation | None, Kind("optional directory", _PLACE, partial(_directory, reserve=_REPORT_NAME), *_AS_OMITTED)

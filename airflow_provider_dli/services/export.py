@@ -75,7 +75,7 @@ def export_jobs(
     outcomes: list[Batch] = []
     places: set[tuple[ObsLocation, tuple[int, ...] | None]] = set()
     for number, ids in enumerate(batches, 1):
-        directory = options.obs_dir if len(batches) == 1 else options.obs_dir.below(f"batch-{number:04d}")
+        directory = options.obs_dir if len(batches) == 1 else options.obs_dir.batch(number)
         outcome = exporter.reuse_or_skip(directory, ids) or exporter.request(directory, ids)
         if not exporter.refusal and outcome.cause and outcome.cause.refuses_identity:
             exporter.refusal = (number, outcome.cause)
@@ -97,7 +97,7 @@ def _log_superseded(requests: ExportRequests, log: Logger) -> list[str]:
     superseded = requests.superseded
     if superseded:
         log.warning(
-            "An earlier attempt exported everything, to %s. Exporting again; those archives stay there.",
+            "An earlier attempt exported to %s. Exporting again; those archives stay there.",
             ", ".join(superseded),
         )
     return superseded

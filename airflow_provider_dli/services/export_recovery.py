@@ -49,7 +49,6 @@ _ADVICE = (
     "Verify them, keep the one that holds your jobs, and clear the task to export again. Give every task a "
     "directory of its own, with run, task and map index in its path: then it is certain whose an archive is."
 )
-_BATCH = re.compile(r"batch-[0-9]{4,}")
 _EXPORT = "DliExportFlinkJobsOperator"
 #: bytes of an archive, and of its content, above which it is not read
 _MAX_PACKED, _MAX_UNPACKED = 64 << 20, 256 << 20
@@ -74,7 +73,7 @@ class ExportRecovery:
     def __post_init__(self) -> None:
         # For the requests of earlier attempts, all together. By this machine's clock: no other counts.
         self._resume_until = time.monotonic() + self.reconcile_timeout
-        self._contents: dict[str, Content] = {}
+        self._contents: dict[tuple[str, tuple[int, ...] | None], Content] = {}
 
     def list_before(self, directory: ObsLocation) -> tuple[list[str], datetime] | None:
         """List the archives that are in a directory before a request; None if that is not allowed.
@@ -132,7 +131,7 @@ class ExportRecovery:
 
         :raises DliFailException: if it is not certain which archive it is
         """
-        if not self.requests.open_for(directory, job_ids):
+        if not self.requests.unresolved_for(directory, job_ids):
             return []
         self.log.info("An earlier request for an export into %s has no known outcome.", directory.url)
         archives = self._recover(directory, job_ids, self._resume_until)
@@ -152,7 +151,7 @@ class ExportRecovery:
         return self._recover(directory, job_ids, time.monotonic() + self.reconcile_timeout) or None
 
     def _recover(self, directory: ObsLocation, job_ids: tuple[int, ...] | None, until: float) -> list[str]:
-        requests = self.requests.open_for(directory, job_ids)
+        requests, began = self.requests.unresolved_for(directory, job_ids), time.monotonic()
         try:
             while not (found := self._candidates(requests)) and _sleep(until):
                 pass
@@ -166,7 +165,7 @@ class ExportRecovery:
                 advice=error.advice,
             ) from error.error
         if not found:
-            self.log.info("No archive appeared in %s within %.0f s.", directory.url, self.reconcile_timeout)
+            self.log.info("No archive appeared in %s within %.0f s.", directory.url, time.monotonic() - began)
             return []
         if len(found) > 1 or not self._is_certain(directory, found[0], job_ids):
             # This reports it, and whoever clears the task wants a new export.
@@ -178,6 +177,8 @@ class ExportRecovery:
                 f"since, of which it is not certain that this task's request made it: {', '.join(found)}.",
                 advice=_ADVICE,
             )
+        # Any of these requests may have made it, all for the same jobs. The others stay unresolved: their archives
+        # may yet appear.
         self.requests.finish(requests[-1], found)
         self.log.info("Recovered %s: it is new in %s since the export was requested.", found[0], directory.url)
         return found
@@ -193,12 +194,16 @@ class ExportRecovery:
         return list(found)
 
     def _new_archives(self, request: ExportRequest) -> list[str]:
-        """Return the archives that were not there before a request, and that are of no other."""
+        """Return the archives that were not there before a request, and that are of no other.
+
+        :raises DliFailException: if it is not known what was there; the request ends with this report
+        """
         if request.before is None:
+            self.requests.report(request, [])
             raise DliFailException(
                 f"The outcome of an export into {request.directory.url} is unknown: {_LOST}, and the "
                 "directory could not be listed before the request.",
-                advice="Check the directory, and allow the connection to list the bucket.",
+                advice="Check the directory, allow the connection to list the bucket, and clear the task.",
             )
         known = self.requests.known_archives()
         listing = self.obs.list_directory(request.directory)
@@ -213,12 +218,13 @@ class ExportRecovery:
         return same_jobs and not may_be_shared_within_dag(directory, self.context)
 
     def _content(self, archive: str, job_ids: tuple[int, ...] | None) -> Content:
-        if archive not in self._contents:
+        key = archive, job_ids
+        if key not in self._contents:
             ids = [job.job_id for job in self.dli.list_flink_jobs()] if job_ids is None else job_ids
-            content = self._contents[archive] = compare_content(self.obs, archive, ids)
+            content = self._contents[key] = compare_content(self.obs, archive, ids)
             if content is Content.OTHER_JOBS:
                 self.log.warning("Ignoring %s: it is new, and holds other jobs than were requested.", archive)
-        return self._contents[archive]
+        return self._contents[key]
 
     def extra_archives(self, *, is_final: bool) -> list[str]:
         """Return new archives in the directories of requests whose outcome is still unknown, and log each.
@@ -226,11 +232,11 @@ class ExportRecovery:
         :param is_final: whether no later attempt continues with these requests: then it waits until the
             ``reconcile_timeout`` of those of earlier attempts has passed, and what it finds is reported for good
         """
-        while is_final and any(not self._possible_archives(request) for request in self.requests.open()):
+        while is_final and any(not self._possible_archives(request) for request in self.requests.unresolved()):
             if not _sleep(self._resume_until):
                 break
         extra: dict[str, None] = {}
-        for request in self.requests.open():
+        for request in self.requests.unresolved():
             archives = self._possible_archives(request)
             extra |= dict.fromkeys(archives)
             if archives:
@@ -339,22 +345,17 @@ def is_exclusive(directory: ObsLocation, context: Mapping[str, Any]) -> bool:
     Its path names the run, the task and, of a mapped task, the map index, and no other task of the DAG exports
     to it. What other DAGs, people and tools write nobody can know.
     """
-    directory = _without_batch(directory)
+    directory = directory.without_batch
     return all(_is_named(directory, context)) and not _is_of_other_task(directory, context)
 
 
 def may_be_shared_within_dag(directory: ObsLocation, context: Mapping[str, Any]) -> bool:
     """Return whether another task instance of the same DAG may export there at the same time."""
-    directory = _without_batch(directory)
+    directory = directory.without_batch
     run, task, index = _is_named(directory, context)
     if not index or (not task and any(_other_exports(context))) or _is_of_other_task(directory, context):
         return True
     return not run and _has_other_active_runs(context)
-
-
-def _without_batch(directory: ObsLocation) -> ObsLocation:
-    parent, _, last = directory.key.rpartition("/")
-    return ObsLocation(directory.bucket, parent) if parent and _BATCH.fullmatch(last) else directory
 
 
 def _is_named(directory: ObsLocation, context: Mapping[str, Any]) -> tuple[bool, bool, bool]:

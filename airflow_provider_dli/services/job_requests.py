@@ -1,7 +1,16 @@
 """Request an action of Flink jobs: of each by a call of its own, and once, even if responses are lost.
 
-Before a request is sent, the job's snapshot is recorded in the task state. Later attempts compare the job with it,
-and so know whether the request of an earlier one was executed.
+DLI has no idempotency token for it. So, for each job:
+
+1. :meth:`JobRequester.request` checks whether the job needs the request. If an earlier attempt has recorded one,
+   the job is compared with the snapshot of that record: a job that has changed since needs none.
+2. :meth:`JobRequester._send_once` records the job's snapshot (``JobRequests`` in ``task_state``). Only then it
+   sends the request.
+3. If the response is lost, ``call_with_reconciliation`` in ``reconcile`` polls the job until it differs from the
+   snapshot. If it does not within the grace period, the request is sent again.
+4. If DLI refuses the request because of the job's status, the status is read again: the job may need none any
+   more, or be ready only later.
+5. The next attempt of the task finds the record, and begins with step 1.
 """
 
 from __future__ import annotations
@@ -63,7 +72,7 @@ class JobRequester:
         self.hook = hook
         self._action = action
         self._log = log
-        self._state = RequestLog(context, f"dli_{action.name}")
+        self._request_log = RequestLog(context, f"dli_{action.name}")
         self._result = ActionResult()
         self._earlier = dict(baseline or {})
         # What an earlier attempt requested gets its time from here on: no clock of another machine counts.
@@ -72,7 +81,7 @@ class JobRequester:
     @cached_property
     def recorded(self) -> JobRequests:
         """The requests of this and earlier attempts, read before the first one is sent."""
-        requests = JobRequests(self._state)
+        requests = JobRequests(self._request_log)
         if requests.expired:
             self._log.warning(
                 "A day ago or more, %s was requested of job %s; its outcome is not known.",
@@ -88,7 +97,7 @@ class JobRequester:
         :param is_again: whether this attempt has requested before, and waited since
         """
         if is_again:
-            self._earlier_until = 0.0
+            self._earlier_until = 0.0  # it had its time while this attempt has waited
         self._earlier |= self._result.baseline
         result = self._result = ActionResult()
         ids = list(jobs)
@@ -139,7 +148,7 @@ class JobRequester:
         self._log.info("%s The request is sent as soon as it can be.", reason)
 
     def _request(self, job: FlinkJob) -> None:
-        job_id, lost_before = job.job_id, self.recorded.lost(job.job_id)
+        job_id, lost_before = job.job_id, self.recorded.unresolved(job.job_id)
 
         def reconcile(error: DliException) -> bool | None:
             self._log.info("%s Checking the job for the outcome.", error)
@@ -147,19 +156,19 @@ class JobRequester:
             return self.wait_until_applied(job_id, self._result.baseline[job_id], until) or None
 
         try:
-            call_with_reconciliation(partial(self._send, job), reconcile, self._log)
+            call_with_reconciliation(partial(self._send_once, job), reconcile, self._log)
         except DliException as error:
             if error.outcome_unknown:
                 raise
             if self._is_conflict_resolved(job_id, error):
                 return
             # If this attempt has lost a response, the message has it already.
-            if lost_before and self.recorded.lost(job_id) == lost_before:
+            if lost_before and self.recorded.unresolved(job_id) == lost_before:
                 raise refused_after_lost_response(error) from error.__cause__
             raise
 
-    def _send(self, job: FlinkJob) -> bool:
-        """Send the request once."""
+    def _send_once(self, job: FlinkJob) -> bool:
+        """Send one request, recorded before and after."""
         job_id, name, call = job.job_id, self._action.name, self._action.call(job.job_id)
         settings = [f", {key}={value}" for key, value in (call.body or {}).items() if key != "job_ids"]
         self._log.info(
@@ -172,7 +181,7 @@ class JobRequester:
             "".join(settings),
         )
         # Of several requests the first counts whose outcome is not known: its snapshot stays.
-        before = self._result.baseline[job_id] = self.recorded.open(job_id, snapshot_of(job))
+        before = self._result.baseline[job_id] = self.recorded.begin(job_id, snapshot_of(job))
         self._result.requested_at = self.hook.service_time()
         try:
             response = self.hook.run(call)
@@ -182,7 +191,7 @@ class JobRequester:
                 self.recorded.cancel(job_id)
             raise
         self._log.info("Job %d: %s was accepted. %s", job_id, name, response.message)
-        self.recorded.confirm(job_id)
+        self.recorded.finish(job_id)
         if self._action.transient:
             # Stay with the job until it shows what the next poll, which may be in a minute, no longer does.
             try:
@@ -192,19 +201,27 @@ class JobRequester:
         return True
 
     def wait_until_applied(self, job_id: int, before: JobSnapshot, until: float) -> bool:
-        """Return whether a job shows the effect of its request; poll it as long as that may take."""
+        """Poll a job until it shows the effect of its request, and record the effect; return whether it does.
+
+        :param before: its snapshot from before the request
+        :param until: when to stop, by the monotonic clock; it is polled once even if that is over
+        """
         while True:
             job = get_job_or_none(self.hook, job_id)
             if self._action.is_applied(job, before):
-                seen = snapshot_after(before, job) if job and self._action.transient else before
-                self._result.baseline[job_id] = seen
-                if seen != before:
-                    self.recorded.replace(job_id, seen)
+                self._record_effect(job_id, before, job)
                 return True
             left = until - time.monotonic()
             if left <= 0:
                 return False
             time.sleep(min(_CHECK_EVERY, left))
+
+    def _record_effect(self, job_id: int, before: JobSnapshot, job: FlinkJob | None) -> None:
+        """Have the job compared from now on with its snapshot, and with what a later poll may no longer show."""
+        seen = snapshot_after(before, job) if job and self._action.transient else before
+        self._result.baseline[job_id] = seen
+        if seen != before:
+            self.recorded.update(job_id, seen)
 
     def _is_conflict_resolved(self, job_id: int, refusal: DliException) -> bool:
         """Return whether a job was refused since its status has changed, and needs no request now."""
@@ -222,7 +239,7 @@ class JobRequester:
 
     def clear(self) -> None:
         """Drop the records: whoever clears the task wants new requests."""
-        self._state.clear()
+        self._request_log.clear()
 
     def on_kill(self, *, is_reported: bool) -> None:
         """Stop the jobs that a task has requested that is being killed, or log that they go on."""

@@ -283,6 +283,9 @@ def test_a_lost_response_with_a_directory_that_could_not_be_listed(
     with pytest.raises(DliFailException, match=r"is unknown.*could not be listed before .*allow the connection"):
         export(emulator, instance, job_selected=[100, 101])
     assert export_requests(emulator) == 1
+    # The message has reported it: whoever allows the listing and clears the task gets an export.
+    assert jobs_in(emulator, export(emulator, instance, job_selected=[100, 101])) == [100, 101]
+    assert export_requests(emulator) == 2
 
 
 def test_deleted_archives_of_an_earlier_attempt_are_made_again(emulator: Emulator) -> None:
@@ -342,11 +345,20 @@ def test_records_are_not_used_after_a_day(emulator: Emulator) -> None:
     emulator.fault("ExportFlinkJobs", "throttled", times=1, retry_after=0)
     with pytest.raises(DliException):
         export(emulator, instance, job_selected=[100, 101], batch_size=1)
+    old = instance.pushed["zip_file"]
     kept = instance.store.get("dli_export") | {"since": "2026-01-01T00:00:00+00:00"}
     instance.store.set("dli_export", kept)
     before = export_requests(emulator)
-    export(emulator, instance, job_selected=[100, 101], batch_size=1)
+    emulator.fault("ExportFlinkJobs", "throttled", times=1, retry_after=0)
+    with pytest.raises(DliException):
+        export(emulator, instance, job_selected=[100, 101], batch_size=1)
     assert export_requests(emulator) - before == 2
+    assert instance.pushed["extra_archives"] == old
+    # From there on the day begins again: what that attempt has exported is not exported once more.
+    archives = export(emulator, instance, job_selected=[100, 101], batch_size=1)
+    assert export_requests(emulator) - before == 3
+    assert jobs_in(emulator, archives) == [100, 101]
+    assert instance.pushed["extra_archives"] == old
 
 
 @pytest.mark.slow

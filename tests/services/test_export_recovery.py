@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
-from airflow_provider_dli.task_state import RequestLog
+from airflow_provider_dli.services.export_recovery import ExportRecovery
+from airflow_provider_dli.task_state import ExportRequests, RequestLog
 from tests.airflow.stores import StateStore, TaskInstance
 
 
@@ -271,7 +275,7 @@ def test_an_attempt_after_one_that_succeeded_exports_again_and_reports(
     (first,) = export()
     (second,) = export()
     assert archives_in(dli_emulator) == sorted([first, second])
-    assert f"An earlier attempt exported everything, to {first}. Exporting again" in capsys.readouterr().out
+    assert f"An earlier attempt exported to {first}. Exporting again" in capsys.readouterr().out
 
 
 @pytest.fixture
@@ -318,6 +322,22 @@ def test_the_unknown_outcome_of_a_batch_is_recorded_while_others_are_requested(
     late = DliHook().export_flink_jobs(f"{dli_emulator.bucket}/run-1/batch-0001", [100, 101]).zip_file
     assert two_batches(instance) == [*late, *instance.pushed["batches"][1]["zip_file"]]
     assert export_requests(dli_emulator) == 3
+
+
+def test_an_archive_of_other_jobs_than_the_rest_of_a_batch_is_reported(
+    dli_emulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch was requested, and again without a job that was deleted: the late archive of the first is extra."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.airflow_conn)
+    directory, context = ObsLocation(dli_emulator.bucket, "run-1"), TaskInstance().context
+    requests = ExportRequests(RequestLog(context, "dli_export"))
+    requests.begin(directory, (100, 101), [])
+    requests.begin(directory, (100,), [])
+    dli, log = DliHook(), logging.getLogger(__name__)
+    late = list(dli.export_flink_jobs(str(directory), [100, 101]).zip_file)
+    recovery = ExportRecovery(dli, ObsHook(), requests, context, 0.1, log)
+    assert recovery.reconcile(directory, (100,), DliException("cut")) is None
+    assert recovery.extra_archives(is_final=True) == late
 
 
 @pytest.mark.parametrize(
