@@ -76,7 +76,7 @@ is named, with its value, shortened, and with what would be right.
 | numbers | `5`, `"5"`; no boolean, no `5.0` |
 | lengths of time | seconds, `"10"`, `"1.5"`, a `timedelta`, also as a string (`0:00:10`, `PT10S`); at most a hundred years |
 | choices | the word itself, spaces around it do not matter |
-| places in OBS | names that a key can have, and with room for what is written below: at most 1,023 bytes with the name of the archive or report; no backslash, no `.` or `..` |
+| places in OBS | names that a key can have, and with room for what is written below: at most 1,023 bytes with the name of the archive or report; no backslash, no `.` or `..`, and no slash before the bucket: that is of a bucket which rendered to nothing |
 
 **Nothing.** A template gives the string `None` where a value is None, a form gives an empty string, a mapping gives None. The column *nothing* shows
 what is made of these: *refused* where a task would do more, or check less, than was meant; *as if omitted* where that is harmless. Omit a

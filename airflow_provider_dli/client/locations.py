@@ -75,11 +75,11 @@ def parse_directory(field: str, text: object, *, reserve: int = 0) -> ObsLocatio
     :raises ConfigurationError: if it names no bucket, has another scheme, or cannot be an OBS name
     """
     remedy = "give bucket, bucket/directory or obs://bucket/directory"
-    path = _without_scheme(field, text, remedy).strip("/")
+    path = _without_scheme(field, text, remedy).rstrip("/")
     if not path:
         raise ConfigurationError(field, f"{excerpt(text)} names no bucket", remedy)
     bucket, _, key = path.partition("/")
-    _check_bucket(field, bucket)
+    _check_bucket(field, bucket, text, remedy)
     if key and any(segment in ("", ".", "..") for segment in key.split("/")):
         raise ConfigurationError(field, f"{excerpt(text)} has an empty, '.' or '..' directory in it", remedy)
     if "\\" in key:
@@ -96,11 +96,10 @@ def parse_archive(field: str, text: object) -> ObsLocation:
     :raises ConfigurationError: if it does not name a bucket and an object in it
     """
     remedy = "give bucket/key or obs://bucket/key, as the export returned it"
-    path = _without_scheme(field, text, remedy).lstrip("/")
-    bucket, _, key = path.partition("/")
+    bucket, _, key = _without_scheme(field, text, remedy).partition("/")
     if not key:
         raise ConfigurationError(field, f"{excerpt(text)} does not name a bucket and an object in it", remedy)
-    _check_bucket(field, bucket)
+    _check_bucket(field, bucket, text, remedy)
     # What lies between sender and store may resolve these, and so read another object.
     if any(segment in (".", "..") for segment in key.split("/")):
         raise ConfigurationError(field, f"{excerpt(text)} has a '.' or '..' directory in it", remedy)
@@ -118,7 +117,10 @@ def _without_scheme(field: str, text: object, remedy: str) -> str:
     return path
 
 
-def _check_bucket(field: str, bucket: str) -> None:
+def _check_bucket(field: str, bucket: str, text: object, remedy: str) -> None:
+    # A template that rendered to nothing: the first directory must not be taken for the bucket.
+    if not bucket:
+        raise ConfigurationError(field, f"{excerpt(text)} has no bucket before its first slash", remedy)
     is_name = _BUCKET.fullmatch(bucket) and not _ADDRESS.fullmatch(bucket)
     if not is_name or any(pair in bucket for pair in ("..", ".-", "-.")):
         raise ConfigurationError(

@@ -302,9 +302,9 @@ def _place_of(path: str) -> ObsLocation:
 
     :raises DliFailException: if it names no bucket
     """
-    bucket, _, key = path.strip("/").partition("/")
+    bucket, _, key = path.rstrip("/").partition("/")
     with translated():
-        return ObsLocation(parse_directory("path", bucket).bucket, key)
+        return ObsLocation(parse_directory("path", bucket or path).bucket, key)
 
 
 def _object_place_of(path: str) -> ObsLocation:

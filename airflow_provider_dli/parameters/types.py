@@ -190,8 +190,8 @@ _REPORT_NAME = len("/verify-report-20260115T080000000000.html")
 #: bytes of the directory, among copies, of one set of archives, with slashes
 STAGING_SUBDIRECTORY = len("/0123456789abcdef/")
 _STAGED_NAME = STAGING_SUBDIRECTORY + len("aggregate_1582677879475.zip")
-#: a bucket that Jinja wrote, with something behind it
-_NO_BUCKET = re.compile(r"\s*(obs://)?None/")
+#: a bucket that Jinja wrote, of nothing, with something behind it
+_NO_BUCKET = re.compile(r"(?i:\s*obs://)?\s*(None\s*)?/+[^/]")
 
 
 def _archives(value: object) -> tuple[ObsLocation, ...]:

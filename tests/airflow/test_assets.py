@@ -46,7 +46,15 @@ def test_uris_are_normalized(uri: str, normal: str) -> None:
 
 @pytest.mark.parametrize(
     "uri",
-    ["obs://", "obs:///a", "obs://Bucket_X/a", "obs://bucket/a//b", "obs://bucket/../b", "obs://bucket/a?b=c"],
+    [
+        "obs://",
+        "obs:///a",
+        "obs:///flink",
+        "obs://Bucket_X/a",
+        "obs://bucket/a//b",
+        "obs://bucket/../b",
+        "obs://bucket/a?b=c",
+    ],
 )
 def test_a_uri_that_is_not_a_place_in_obs_is_refused(uri: str) -> None:
     """By Airflow, when it parses the DAG file."""

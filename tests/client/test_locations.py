@@ -13,7 +13,7 @@ from airflow_provider_dli.client.locations import ObsLocation, parse_archive, pa
     [
         ("obs-test", "obs-test"),
         ("obs-test/", "obs-test"),
-        ("/obs-test/dir/", "obs-test/dir"),
+        ("obs-test/dir/", "obs-test/dir"),
         ("obs://obs-test", "obs-test"),
         ("OBS://obs-test/dir1/dir2//", "obs-test/dir1/dir2"),
         ("  obs-test/a b/夜 ", "obs-test/a b/夜"),
@@ -34,6 +34,11 @@ def test_a_directory_is_sent_in_its_plain_form(given: str, plain: str) -> None:
         "/",
         "obs://",
         "obs:///",
+        "/obs-test",
+        "/obs-test/dir",
+        "//obs-test/dir",
+        "obs:///obs-test/dir",
+        " /obs-test",
         "obs:/bucket",
         "s3://x",
         "s3://bucket/dir",
@@ -62,13 +67,28 @@ def test_an_invalid_obs_location_is_refused(given: object) -> None:
         parse_directory("obs_dir", given)
 
 
-@pytest.mark.parametrize("given", ["obs-test/d/a.zip", "obs://obs-test/d/a.zip", " /obs-test/d/a.zip"])
+@pytest.mark.parametrize("given", ["obs-test/d/a.zip", "obs://obs-test/d/a.zip", " obs-test/d/a.zip"])
 def test_an_archive_is_a_bucket_and_a_key(given: str) -> None:
     """As the export returns it, or with its scheme."""
     assert parse_archive("zip_file", given) == ObsLocation("obs-test", "d/a.zip")
 
 
-@pytest.mark.parametrize("given", ["", "obs-test", "obs-test/", "obs://obs-test", "s3://b/k.zip", "B/k", None, 3])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "obs-test",
+        "obs-test/",
+        "obs://obs-test",
+        "s3://b/k.zip",
+        "B/k",
+        None,
+        3,
+        "/obs-test/a.zip",
+        "obs:///obs-test/a.zip",
+        " /obs-test/d/a.zip",
+    ],
+)
 def test_what_names_no_object_is_refused(given: object) -> None:
     """An archive needs a bucket and a key."""
     with pytest.raises(ConfigurationError, match=r"^zip_file: "):
@@ -84,4 +104,4 @@ def test_a_location_below_a_directory() -> None:
 def test_letters_like_those_of_a_scheme_are_kept() -> None:
     """Slashes go at the ends, and nothing else."""
     assert parse_directory("obs_dir", "obs-test/XX/").key == "XX"
-    assert parse_archive("zip_file", "/xxb/a.zip").bucket == "xxb"
+    assert parse_archive("zip_file", "xxb//a.zip").key == "/a.zip"

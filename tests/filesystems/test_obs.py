@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -105,6 +106,23 @@ def test_objects_are_copied_and_removed(home: Any) -> None:
     assert (home / "b.zip").read_bytes() == b"12345"
     (home / "a.zip").unlink()
     assert [path.name for path in home.iterdir()] == ["b.zip"]
+
+
+def test_a_path_without_a_bucket_is_refused(home: Any) -> None:
+    """Its first directory is never taken for the bucket: nothing is listed, written or deleted there."""
+    (home / "a.zip").write_bytes(b"12345")
+    path = f"obs:///{home.bucket}/{home.name}/a.zip"
+    uses: list[Callable[[], Any]] = [
+        lambda: home.fs.info(path),
+        lambda: home.fs.ls(path),
+        lambda: home.fs.open(path, "wb"),
+        lambda: home.fs.rm(path),
+        lambda: home.fs.hook.find(path),
+    ]
+    for use in uses:
+        with pytest.raises(DliFailException, match=r"(path|place): .* has no bucket before its first slash; "):
+            use()
+    assert (home / "a.zip").exists()
 
 
 def test_what_is_not_there_is_not_found(home: Any) -> None:

@@ -217,6 +217,9 @@ FORMS: dict[str, Callable[[], Any]] = {
     "address as a bucket": lambda: "192.168.1.1/x",
     "dot beside hyphen": lambda: "obs.-test/x",
     "None as a bucket": lambda: "None/x",
+    "no bucket": lambda: "/flink/a.zip",
+    "no bucket after a scheme": lambda: "obs:///flink/a.zip",
+    "no bucket among archives": lambda: [A, "/flink/a.zip"],
     # mappings and tags
     "mapping": lambda: {"a": "b"},
     "text of a mapping": lambda: "{'a': 'b'}",

@@ -380,7 +380,18 @@ def test_a_directory_has_room_for_what_is_written_in_it(name: str, longest: int,
             model.read({**given, name: f"obs-test/{key}aa"})
 
 
-@pytest.mark.parametrize("given", ["None/night", "obs://None/night", "obs-test/{{ ds }}", "obs-test/{% if x %}a"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "None/night",
+        "obs://None/night",
+        "/night",
+        " obs:///night/a",
+        "OBS:// /night",
+        "obs-test/{{ ds }}",
+        "obs-test/{% if x %}a",
+    ],
+)
 def test_a_place_of_which_a_part_was_not_rendered(given: str) -> None:
     """Has a message of its own."""
     with pytest.raises(

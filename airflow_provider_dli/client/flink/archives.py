@@ -121,7 +121,8 @@ def _entries(name: str, body: Mapping[str, Any], directory: ObsLocation) -> list
 
 def _archive_in(directory: ObsLocation, name: str, entry: str) -> str:
     try:
-        place = parse_archive(name, entry)
+        # A slash at the beginning is not documented, and not mistaken: the bucket is known.
+        place = parse_archive(name, entry.lstrip("/"))
     except ConfigurationError as error:
         raise ValueError(f"{name} should name bucket/key of each archive: {error.problem}") from None
     parents = directory.key.split("/") if directory.key else []
