@@ -290,7 +290,8 @@ class DliStopFlinkJobsOperator(JobActionOperator):
 
     Follows *Stopping Flink Jobs in Batches* of the DLI API reference (dli_02_0241). A job that does not run is
     skipped; but one with ``restart_when_exception`` that is ``job_running_exception`` may run again by itself: its
-    stop is requested, once more when it runs again, and the task succeeds only when it is stopped.
+    stop is requested, once more when it runs again, and the task succeeds only when it is stopped. So it is for a
+    job that dynamic scaling is restarting.
 
     Each job is requested by a call of its own; all must exist before any request is sent, and one that fails does
     not stop the others. A later attempt, or one after a killed worker, sees by the job itself whether it was
@@ -355,8 +356,9 @@ class DliSavepointFlinkJobsOperator(JobActionOperator):
     Follows *Triggering a Savepoint of a Flink Job* of the DLI API reference (dli_02_0392). Another
     ``savepoint_path`` shows that one was made. It is not documented what the path becomes if a savepoint is
     made in the directory of the previous one: so a job that went through ``job_savepointing`` and runs on is saved
-    too. A job that ends, or shows neither, is a failure. While somebody else's savepoint of a job is made, no
-    request is sent; it is as soon as that has ended.
+    too. A job that ends, or shows neither, is a failure. While a job is on its way, as when dynamic scaling
+    restarts it, or somebody else's savepoint of it is made, no request is sent; it is as soon as the job runs
+    again.
 
     Each job is requested by a call of its own; all must exist before any request is sent, and one that fails does
     not stop the others. A later attempt, or one after a killed worker, sees by the job itself whether it was

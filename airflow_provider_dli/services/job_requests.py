@@ -24,7 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.flink.status import (
+    CANCELING,
     SAVEPOINTING,
+    is_on_its_way,
     is_stoppable,
     may_run,
     restarts_on_exception,
@@ -234,6 +236,8 @@ class JobRequester:
             return True
         is_over = not self._action.should_request(job) if job else self._action.is_applied(None, before)
         if is_over:
+            if job and self._action.in_progress(job):
+                self._result.baseline[job_id] = snapshot_of(job)
             self._log.info("Job %d %s. %s", job_id, self._action.skip_reason, refusal)
         return is_over
 
@@ -370,25 +374,25 @@ def action_of(options: NamedJobs) -> JobAction:
                 skip_reason="does not run",
                 conflict_codes=_WRONG_STATUS,
                 becomes_ready=lambda job: restarts_on_exception(job) and is_stoppable(job),
-                in_progress=lambda job: job.status == "job_canceling",
+                in_progress=lambda job: job.status == CANCELING,
                 needs_savepoint=options.trigger_savepoint,
                 wait_until_ready=options.wait_for_completion,
                 grace_period=options.status_grace_period,
             )
         case SavepointParameters():
-            # One of which another savepoint is being made can take the request after that.
+            # One that is on its way, or of which another savepoint is being made, can take the request after that.
             path = str(options.savepoint_path) if options.savepoint_path else None
             return JobAction(
                 "savepoint",
                 "saved",
                 lambda job_id: flink.trigger_savepoint(job_id, path),
-                should_request=lambda job: job.status != SAVEPOINTING,
+                should_request=lambda job: not is_on_its_way(job),
                 is_applied=lambda job, before: (
                     job is not None and (job.status == SAVEPOINTING or snapshot_of(job) != before)
                 ),
-                skip_reason="is being saved already",
+                skip_reason="is on its way, or being saved already",
                 conflict_codes=_WRONG_STATUS,
-                becomes_ready=lambda job: job.status == SAVEPOINTING,
+                becomes_ready=is_on_its_way,
                 transient=True,
                 wait_until_ready=options.wait_for_completion,
                 grace_period=options.status_grace_period,

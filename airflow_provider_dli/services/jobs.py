@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.flink.status import (
+    CANCELING,
     RUNNING_EXCEPTION,
     SAVEPOINTING,
     JobTracker,
@@ -189,7 +190,7 @@ def _check_savepoints(tracker: JobTracker, log: Logger) -> None:
         job = tracker.latest.get(job_id)
         if job and (before[0] == SAVEPOINTING or shows_new_savepoint(job, before)):
             continue
-        if before[0] == "job_canceling":
+        if before[0] == CANCELING:
             foreign.append(job_id)
         else:
             log.warning(

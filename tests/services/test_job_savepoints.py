@@ -100,7 +100,8 @@ def test_somebody_elses_savepoint_that_does_not_end(emulator: Emulator, deferrab
 def test_not_to_wait_for_somebody_elses(emulator: Emulator) -> None:
     """With ``wait_for_completion=False`` nobody would request it later."""
     with pytest.raises(
-        DliException, match=r"Job 110 .*is being saved already: .*No request was sent; try again"
+        DliException,
+        match=r"Job 110 .*is on its way, or being saved already: job_savepointing.*No request was sent; try again",
     ) as failure:
         save(110, wait_for_completion=False).execute({})
     assert (isinstance(failure.value, DliFailException), requests(emulator)) == (False, 0)

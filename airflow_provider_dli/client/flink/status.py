@@ -26,7 +26,9 @@ JobSnapshot = list[Any]
 RUNNING = "job_running"
 #: a job with ``restart_when_exception`` may leave it by itself
 RUNNING_EXCEPTION = "job_running_exception"
-#: while a savepoint is made
+#: a request has stopped it, or dynamic scaling, after which it is submitted again
+CANCELING = "job_canceling"
+#: while a savepoint is made, on request or by dynamic scaling
 SAVEPOINTING = "job_savepointing"
 
 
@@ -63,7 +65,7 @@ _STATUSES: Mapping[str, tuple[Phase, tuple[Verdict, Verdict, Verdict, Verdict], 
     RUNNING_EXCEPTION: (Phase.BROKEN, (_F, _F, _R, _F), False),
     "job_downloading": (Phase.MOVING, (_W, _W, _W, _W), True),
     "job_idle": (Phase.RUNNING, (_W, _W, _W, _W), True),
-    "job_canceling": (Phase.MOVING, (_W, _W, _W, _W), False),
+    CANCELING: (Phase.MOVING, (_W, _W, _W, _W), False),
     "job_cancel_success": (Phase.ENDED, (_F, _F, _R, _F), False),
     "job_cancel_fail": (Phase.BROKEN, (_F, _F, _F, _F), True),
     SAVEPOINTING: (Phase.RUNNING, (_W, _W, _W, _W), True),
@@ -118,6 +120,11 @@ def restarts_on_exception(job: FlinkJob) -> bool:
 def is_stoppable(job: FlinkJob) -> bool:
     """Return whether a job can be stopped: it runs, may come to run by itself, or failed to stop."""
     return may_stop(job.status, restarts=restarts_on_exception(job))
+
+
+def is_on_its_way(job: FlinkJob) -> bool:
+    """Return whether a job cannot be saved now, and may be so later by itself."""
+    return job.status == SAVEPOINTING or PHASES[job.status] is Phase.MOVING
 
 
 @dataclass
@@ -202,9 +209,13 @@ class JobTracker:
         baseline = self.baseline.get(job.job_id)
         if self.target_state == "saved":
             return baseline is None and job.status == RUNNING
+        if self.target_state != "stopped" or not may_stop(job.status):
+            return False
+        # One that was being stopped without a request of this task was dynamically scaled if it is back.
+        if baseline and baseline[0] == CANCELING:
+            return True
         # A stop request ends with the run that the exception ended.
-        is_open = baseline is None or baseline[0] == RUNNING_EXCEPTION
-        return self.target_state == "stopped" and restarts_on_exception(job) and is_open and may_stop(job.status)
+        return restarts_on_exception(job) and (baseline is None or baseline[0] == RUNNING_EXCEPTION)
 
     def _reason(self, job_id: int) -> str:
         job = self.latest[job_id]
