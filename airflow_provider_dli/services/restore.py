@@ -11,6 +11,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.errors import PermissionDeniedError, UnexpectedReplyError
@@ -138,20 +139,24 @@ def find_archives(obs: ObsHook, place: ObsLocation) -> Archives:
     """
     if facts := obs.find(place):
         return Archives(place, (place,), _version({place: facts.etag}))
-    # A directory that was created by hand has an object of its own name, with a slash at the end and no bytes.
-    objects = [each for each in obs.list_directory(place).objects if each[0] != f"{place.key}/"]
+    content = obs.list_entries(place)
+    objects = sorted(content.objects, key=lambda each: each.key) if content else []
+    others = [each.key for each in objects if not each.key.lower().endswith(".zip")]
+    # Whether DLI imports what is in directories below is not documented: nothing may be that was not verified.
+    # Stores that are file systems list emptied directories too.
+    below = (ObsLocation(place.bucket, key) for key in (content.directories if content else ()))
+    others += [f"{each.key}/" for each in islice(filter(obs.has_objects, below), 1)]
+    if others:
+        raise DliFailException(
+            f"zip_file: {place.url} contains other objects than archives: {', '.join(others[:3])}; a directory to "
+            "import from must contain archives and nothing else, no directories either"
+        )
     if not objects:
         raise DliFailException(
             f"zip_file: {place.url} is neither an archive nor a directory that contains archives; "
             "give the bucket/key that the export returned"
         )
-    others = sorted(key for key, _ in objects if not key.lower().endswith(".zip"))
-    if others:
-        raise DliFailException(
-            f"zip_file: {place.url} contains other objects than archives: {', '.join(others[:3])}; "
-            "a directory to import from must contain archives and nothing else"
-        )
-    written = {ObsLocation(place.bucket, key): moment.isoformat() for key, moment in sorted(objects)}
+    written = {ObsLocation(place.bucket, each.key): each.written.isoformat() for each in objects}
     return Archives(place, tuple(written), _version(written))
 
 

@@ -67,6 +67,26 @@ def test_the_placeholder_of_a_directory_is_ignored(emulator: Emulator) -> None:
         restore(f"{emulator.bucket}/made-by-hand")
 
 
+@pytest.mark.parametrize("below", ["s/b.zip", "s/readme.txt", "s/"])
+@pytest.mark.parametrize(
+    "given", [{}, {"verify_archive": False}, {"plan_only": True}, {"staging_dir": "obs-test/copies", **ACROSS}]
+)
+def test_directories_in_a_directory_are_refused(emulator: Emulator, given: dict[str, Any], below: str) -> None:
+    """What is in them is not verified and not copied, and DLI might import it."""
+    archive = exported(emulator, [100])
+    emulator.s3.put_object(Bucket=emulator.bucket, Key=f"night/{below}", Body=b"")
+    with pytest.raises(DliFailException, match=r"contains other objects than archives: night/s/; .*directories"):
+        restore(directory(archive), **given)
+    assert count_requests(emulator, "ImportFlinkJobs") == 0
+
+
+def test_a_directory_of_batches_is_refused_by_name(emulator: Emulator) -> None:
+    """An export in batches leaves no archive in obs_dir itself."""
+    exported(emulator, [100], "night/batch-0001")
+    with pytest.raises(DliFailException, match="contains other objects than archives: night/batch-0001/;"):
+        restore(f"{emulator.bucket}/night")
+
+
 @pytest.mark.parametrize("plan_only", [True, False])
 def test_a_whole_bucket_is_refused(emulator: Emulator, plan_only: bool) -> None:
     """As DLI does; also with plan_only."""
