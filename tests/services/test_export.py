@@ -132,6 +132,15 @@ def test_a_list_that_ends_early_exports_nothing(emulator: Emulator) -> None:
     assert export_requests(emulator) == 0
 
 
+def test_a_list_that_is_missing_is_not_an_empty_one(emulator: Emulator) -> None:
+    """A backup of nothing must not succeed by it."""
+    emulator.fault("ListFlinkJobs", "reply", times=None, body={
+        "is_success": "true", "job_list": {"total_count": 0},
+    })  # fmt: skip
+    with pytest.raises(DliException, match=r"jobs should be a list of objects and is missing"):
+        export(emulator, selection={"name_pattern": "*"}, if_empty="succeed")
+
+
 def test_batches(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """Each in a directory of its own, with a line for each, and what is left."""
     instance = TaskInstance()

@@ -138,7 +138,7 @@ def _archive_in(directory: ObsLocation, name: str, entry: str) -> str:
 
 def _import_result(place: ObsLocation, is_cover: bool, body: Mapping[str, Any]) -> ImportResult:  # noqa: FBT001 -- bound by partial
     # "jobs_mapping" is the name in the manual's 2020 edition; both are accepted.
-    name = "job_mapping" if body.get("job_mapping") else "jobs_mapping"
+    name = "job_mapping" if body.get("job_mapping") or "jobs_mapping" not in body else "jobs_mapping"
     mapping = tuple(_job_mapping(each) for each in objects_of(body, name))
     if not mapping:
         raise ValueError(f"job_mapping should name at least one job and is {body.get('job_mapping')!r}")

@@ -140,11 +140,13 @@ def object_of(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def objects_of(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    """Return a field of a response that must be a list of objects, or null if there are none.
+    """Return a field of a response that must be a list of objects; null, which is not documented, is an empty one.
 
-    :raises TypeError: if it is not
+    :raises TypeError: if it is not, or missing: a response without its list does not show that there are none
     """
-    found = body.get(name) or []
+    if name not in body:
+        raise TypeError(f"{name} should be a list of objects and is missing")
+    found = [] if body[name] is None else body[name]
     if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
         raise TypeError(f"{name} should be a list of objects and is {found!r}")
     return found

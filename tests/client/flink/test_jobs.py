@@ -79,11 +79,26 @@ def test_an_invalid_job_detail_is_unexpected(bad: dict[str, Any]) -> None:
 
 
 def test_a_page_is_read() -> None:
-    """total_count and jobs, also where the service writes null for none."""
+    """total_count and jobs."""
     body = {"is_success": "true", "job_list": {"total_count": 26, "jobs": [JOB]}}
     assert parse_reply(flink.list_jobs({}), reply_of(body)) == flink.Page(26, (flink.FlinkJob(146, **NAMED),))
-    empty = {"is_success": "true", "job_list": {"total_count": 0, "jobs": None}}
+
+
+@pytest.mark.parametrize("jobs", [[], None])
+def test_a_page_without_jobs_is_read_in_both_forms(jobs: Any) -> None:
+    """An empty list, or null: which of them is written is not documented."""
+    empty = {"is_success": "true", "job_list": {"total_count": 0, "jobs": jobs}}
     assert parse_reply(flink.list_jobs({}), reply_of(empty)) == flink.Page(0, ())
+
+
+@pytest.mark.parametrize("given", [{}, {"jobs": {}}, {"jobs": ""}, {"jobs": 0}, {"jobs": False}])
+def test_a_page_that_lacks_its_list_is_unexpected(given: dict[str, Any]) -> None:
+    """A count of 0 alone is not "no job": a backup of nothing would succeed."""
+    calls: dict[str, Any] = {"job_list": flink.list_jobs({}), "template_list": flink.list_templates({})}
+    for name, call in calls.items():
+        items = {name.replace("_list", "s"): each for each in given.values()}
+        with pytest.raises(UnexpectedReplyError, match=r"(jobs|templates) should be a list of objects and is "):
+            parse_reply(call, reply_of({"is_success": "true", name: {"total_count": 0, **items}}))
 
 
 NAMED: dict[str, Any] = {"name": "n", "job_type": "flink_sql_job", "status": "job_init"}
