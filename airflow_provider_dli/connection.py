@@ -1,15 +1,19 @@
 """From the Airflow connection of type ``dli`` to the account that it describes.
 
-No I/O and no Airflow: anything with the attributes of an Airflow connection will do.
+No Airflow, and no I/O but for the file of ``credentials_file``: anything with the attributes of an Airflow
+connection will do.
 """
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,7 +23,15 @@ from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.exchange import Account, Project, RetryPolicy
 from airflow_provider_dli.client.locations import parse_directory
 from airflow_provider_dli.client.transport import Network, checked_ca_bundle, parse_proxy, proxy_secrets
-from airflow_provider_dli.connection_form import CLOUDS, EXTRAS, KEY_VARIABLES, AuthType
+from airflow_provider_dli.connection_form import (
+    CLOUDS,
+    DEFAULT_FILE,
+    EXTRAS,
+    FILE_VARIABLE,
+    KEY_VARIABLES,
+    OTHER_HOSTS,
+    AuthType,
+)
 from airflow_provider_dli.formatting import excerpt
 
 T = TypeVar("T")
@@ -70,21 +82,23 @@ def to_account(connection: AirflowConnection, environ: Mapping[str, str] = os.en
             )
     extras = Extras(connection.extra_dejson)
     region = checked_region(extras.required("region", "give a region id such as cn-north-4"))
-    project_id = extras.string("project_id")
-    if not project_id and extras.string("auth_type") == AuthType.ENVIRONMENT:
+    project_id, auth_type = extras.string("project_id"), extras.string("auth_type")
+    if not project_id and auth_type == AuthType.ENVIRONMENT:
         project_id = environ.get("HUAWEICLOUD_SDK_PROJECT_ID") or None
+    if not project_id and auth_type == AuthType.CREDENTIALS_FILE:
+        project_id = profile(environ).get("project_id") or None
     if project_id:
         checked_project(project_id)
     cloud = extras.string("cloud")
-    iam_endpoint = _endpoint(extras, "iam_endpoint", default_endpoint("iam", region, cloud))
+    iam_endpoint = _host(extras, "iam_endpoint", "iam", region, cloud)
     credentials = _credentials(connection, extras, iam_endpoint, iam.Scope(project_id, region), environ)
     credentials = _of_agency(extras, iam_endpoint, credentials)
     return Account(
         region=region,
         project=Project(project_id, region, iam_endpoint, credentials),
         credentials=credentials,
-        endpoint=_endpoint(extras, "endpoint", default_endpoint("dli", region, cloud)),
-        obs_endpoint=_endpoint(extras, "obs_endpoint", default_endpoint("obs", region, cloud)),
+        endpoint=_host(extras, "endpoint", "dli", region, cloud),
+        obs_endpoint=_host(extras, "obs_endpoint", "obs", region, cloud),
         iam_endpoint=iam_endpoint,
         console=_endpoint(extras, "console_endpoint", default_console(region, cloud)),
         bucket=_bucket(extras),
@@ -106,16 +120,23 @@ def _credentials(
         return iam.password_token(iam_endpoint, user, scope)
     if auth_type == AuthType.TOKEN:
         return iam.ready_token(iam_endpoint, credential("password", connection.password, "the token", header=True))
-    if auth_type == AuthType.METADATA:
-        return iam.metadata_keys(_endpoint(extras, "metadata_endpoint", iam.METADATA_ENDPOINT))
-    if auth_type == AuthType.ENVIRONMENT:
-        return _key_of_environment(environ)
+    if auth_type != AuthType.ACCESS_KEY:
+        return _of_machine(auth_type, extras, environ)
     token = extras.string("security_token")
     return AccessKey(
         credential("login", connection.login, "the access key (AK)", header=True),
         credential("password", connection.password, "the secret key (SK)", header=True),
         credential("security_token", token, "the token", header=True) if token else None,
     )
+
+
+def _of_machine(auth_type: str, extras: Extras, environ: Mapping[str, str]) -> Credentials:
+    """Return the credentials that the machine has on which the task runs."""
+    if auth_type == AuthType.METADATA:
+        return iam.metadata_keys(_endpoint(extras, "metadata_endpoint", iam.METADATA_ENDPOINT))
+    if auth_type == AuthType.POD_IDENTITY:
+        return iam.pod_keys(*_pod(environ))
+    return _key_of_file(environ) if auth_type == AuthType.CREDENTIALS_FILE else _key_of_environment(environ)
 
 
 def _key_of_environment(environ: Mapping[str, str]) -> AccessKey:
@@ -125,6 +146,49 @@ def _key_of_environment(environ: Mapping[str, str]) -> AccessKey:
     key_name, secret_name, token_name = KEY_VARIABLES
     token = variable(token_name) if environ.get(token_name) else None
     return AccessKey(variable(key_name), variable(secret_name), token)
+
+
+def _key_of_file(environ: Mapping[str, str]) -> AccessKey:
+    given, where = profile(environ), _file_name(environ)
+
+    def value(name: str) -> str:
+        return credential(f"{name} in {where}", given.get(name), "the key", header=True)
+
+    return AccessKey(value("ak"), value("sk"), value("security_token") if given.get("security_token") else None)
+
+
+def profile(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the section ``[basic]`` of the credentials file of Huawei Cloud's own SDKs.
+
+    :raises ConfigurationError: if the file cannot be read, or has no such section; nothing of it is shown
+    """
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(Path(environ.get(FILE_VARIABLE) or DEFAULT_FILE).expanduser().read_text("utf-8"))
+        return dict(parser["basic"])
+    except (OSError, ValueError, RuntimeError, configparser.Error, KeyError) as error:
+        problem = f"cannot be read ({type(error).__name__})"
+    raise ConfigurationError(_file_name(environ), problem, "give an INI file with ak and sk below [basic]")
+
+
+def _file_name(environ: Mapping[str, str]) -> str:
+    return f"the file that {FILE_VARIABLE} names" if environ.get(FILE_VARIABLE) else DEFAULT_FILE
+
+
+def _pod(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return where keys of this pod are had, and the path of its token."""
+    url, path = (environ.get(name, "").strip() for name in iam.POD_VARIABLES)
+    remedy = "run the task in a pod of CCE that has an agency, or use another auth_type"
+    for name, value in zip(iam.POD_VARIABLES, (url, path), strict=True):
+        if not value:
+            raise ConfigurationError(f"environment variable {name}", "is not set", remedy)
+    field = f"environment variable {iam.POD_VARIABLES[0]}"
+    scheme, _, rest = url.partition("://")
+    host, _, way = rest.partition("/")
+    checked_endpoint(field, f"{scheme}://{host}")
+    if not way.isascii() or not way.isprintable() or " " in way:
+        raise ConfigurationError(field, "has characters that no URL has", remedy)
+    return url, path
 
 
 def _of_agency(extras: Extras, iam_endpoint: str, credentials: Credentials) -> Credentials:
@@ -142,9 +206,25 @@ def _endpoint(extras: Extras, name: str, default: T) -> str | T:
     return checked_endpoint(name, given) if given else default
 
 
-def default_endpoint(service: str, region: str, cloud: str | None = None) -> str:
-    """Return the base URL of a service in a region; of one of :data:`CLOUDS`, by default the region's."""
-    return CLOUDS[cloud or _cloud_of(region)].format(service=service, region=region)
+def _host(extras: Extras, name: str, service: str, region: str, cloud: str | None) -> str:
+    if given := extras.string(name):
+        return checked_endpoint(name, given)
+    found = default_endpoint(service, region, cloud)
+    if found is None:
+        raise ConfigurationError(
+            name, f"is missing, and no source names the host of {service.upper()} in {region}", "give its URL"
+        )
+    return found
+
+
+def default_endpoint(service: str, region: str, cloud: str | None = None) -> str | None:
+    """Return the base URL of a service in a region; of one of :data:`CLOUDS`, by default the region's.
+
+    None if it does not follow the pattern and is not known.
+    """
+    cloud = cloud or _cloud_of(region)
+    hosts = OTHER_HOSTS.get((cloud, region), {})
+    return hosts[service] if service in hosts else CLOUDS[cloud].format(service=service, region=region)
 
 
 def default_console(region: str, cloud: str | None = None) -> str | None:
@@ -367,6 +447,9 @@ def secrets_of(connection: AirflowConnection, environ: Mapping[str, str]) -> lis
         given += proxy_secrets(text) if isinstance(text, str) else []
     if extras.get("auth_type") == AuthType.ENVIRONMENT:
         given += [environ.get(name) for name in KEY_VARIABLES[1:]]
+    if extras.get("auth_type") == AuthType.CREDENTIALS_FILE:
+        with suppress(ConfigurationError):  # reported where the key is read
+            given += [profile(environ).get(name) for name in ("sk", "security_token")]
     secrets = [secret.strip() for secret in given if isinstance(secret, str)]
     return [secret for secret in dict.fromkeys(secrets) if secret]
 

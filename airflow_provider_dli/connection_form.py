@@ -18,8 +18,22 @@ CLOUDS: Mapping[str, str] = {
     # DLI's own host there follows the pattern of the others; no official list that names it was found.
     "open-telekom-cloud": "https://{service}.{region}.otc.t-systems.com",
 }
+#: cloud and region -> base URLs that do not follow the pattern
+OTHER_HOSTS: Mapping[tuple[str, str], Mapping[str, str | None]] = {
+    # Without an IAM of their own: the global one serves them.
+    ("huaweicloud", "af-north-1"): {"iam": "https://iam.myhuaweicloud.com"},
+    ("huaweicloud", "ru-northwest-2"): {"iam": "https://iam.myhuaweicloud.com"},
+    ("open-telekom-cloud", "eu-ch2"): {
+        "iam": "https://iam-pub.eu-ch2.sc.otc.t-systems.com",
+        "obs": "https://obs.eu-ch2.sc.otc.t-systems.com",
+        "dli": None,  # no list names it
+    },
+}
 #: the variables of authentication ``environment``: access key, secret key, and the token of a temporary one
 KEY_VARIABLES = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
+
+#: the variable that names the file of authentication ``credentials_file``, and where it lies without
+FILE_VARIABLE, DEFAULT_FILE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE", "~/.huaweicloud/credentials"
 
 
 class AuthType(StrEnum):
@@ -35,6 +49,10 @@ class AuthType(StrEnum):
     METADATA = "metadata"
     #: the environment variables of Huawei Cloud's own SDKs, read where the task runs
     ENVIRONMENT = "environment"
+    #: the file of Huawei Cloud's own SDKs, ``~/.huaweicloud/credentials``, read where the task runs
+    CREDENTIALS_FILE = "credentials_file"
+    #: the agency of the CCE pod that the task runs in
+    POD_IDENTITY = "pod_identity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +91,8 @@ EXTRAS: Mapping[str, ExtraField] = {
     "auth_type": ExtraField(
         "Authentication",
         "access_key (default): AK and SK above. password: IAM user and password above. token: an IAM token as the "
-        "password. metadata: the agency of the ECS. environment: HUAWEICLOUD_SDK_AK and so on.",
+        "password. metadata: the agency of the ECS. environment: HUAWEICLOUD_SDK_AK and so on. credentials_file: "
+        "~/.huaweicloud/credentials. pod_identity: the agency of the CCE pod.",
         choices=tuple(AuthType),
     ),
     "security_token": ExtraField("Security token", "Only with a temporary access key.", secret=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import certifi
@@ -15,6 +16,28 @@ from airflow_provider_dli.client.transport import Network
 from airflow_provider_dli.connection import secrets_of, to_account
 from airflow_provider_dli.connection_form import EXTRAS, AuthType, conn_fields, ui_field_behaviour
 from tests.connections import GOOD, Connection
+
+VARIABLE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
+POD = {
+    "HC_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/v1/credentials",
+    "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/nowhere/token",
+}
+PROFILE = """[global]
+ak = GAK
+[basic]
+ak = FAK
+sk = F%SK=x
+security_token: ftoken
+project_id = fproject
+"""
+
+
+@pytest.fixture
+def credentials_file(tmp_path: Path) -> Path:
+    """Return the path of a file as the official clients have it."""
+    path = tmp_path / "credentials"
+    path.write_text(PROFILE)
+    return path
 
 
 def key_of(account: Account) -> AccessKey:
@@ -106,6 +129,72 @@ def test_the_environment_is_read_only_if_the_connection_names_it() -> None:
     assert key_of(plain) == AccessKey("AK", "SK")
     with pytest.raises(ConfigurationError, match="environment variable HUAWEICLOUD_SDK_AK: is empty"):
         to_account(Connection(extra_dejson=extras), {})
+
+
+def test_the_credentials_file_is_read_only_if_the_connection_names_it(
+    credentials_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the variable, or that in the home directory; section basic, and the extras come first."""
+    extras = {"region": "cn-north-4", "auth_type": "credentials_file"}
+    named = to_account(Connection(login="no", extra_dejson=extras), {VARIABLE: str(credentials_file)})
+    assert key_of(named) == AccessKey("FAK", "F%SK=x", "ftoken")
+    assert named.project.given == "fproject"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".huaweicloud").mkdir()
+    (tmp_path / ".huaweicloud" / "credentials").write_text("[basic]\nak=HAK\nsk=HSK\n")
+    at_home = to_account(Connection(extra_dejson={**extras, "project_id": "given"}), {})
+    assert (key_of(at_home), at_home.project.given) == (AccessKey("HAK", "HSK"), "given")
+    plain = to_account(Connection(), {VARIABLE: str(credentials_file)})
+    assert key_of(plain) == AccessKey("AK", "SK")
+
+
+@pytest.mark.parametrize(
+    ("content", "field", "problem"),
+    [
+        (None, "the file that", "cannot be read (FileNotFoundError)"),
+        (b"\xff hunter2", "the file that", "cannot be read (UnicodeDecodeError)"),
+        (b"hunter2", "the file that", "cannot be read (MissingSectionHeaderError)"),
+        (b"[basic]\nhunter2", "the file that", "cannot be read (ParsingError)"),
+        (b"[global]\nak=a\nsk=hunter2", "the file that", "cannot be read (KeyError)"),
+        (b"[basic]\nidp_id=a\nid_token_file=hunter2", "ak in the file that", "is empty"),
+        (b"[basic]\nak=a", "sk in the file that", "is empty"),
+        (b"[basic]\nak=a\nsk=hunter2 b", "sk in the file that", "has spaces or non-ASCII characters"),
+    ],
+)
+def test_a_credentials_file_that_cannot_be_used(
+    tmp_path: Path, content: bytes | None, field: str, problem: str
+) -> None:
+    """The message names it by its variable, and shows nothing of it; what is in it is masked if it can be."""
+    path = tmp_path / "hunter2"
+    if content is not None:
+        path.write_bytes(content)
+    connection = Connection(extra_dejson={**GOOD, "auth_type": "credentials_file"})
+    with pytest.raises(ConfigurationError) as caught:
+        to_account(connection, {VARIABLE: str(path)})
+    assert caught.value.field == f"{field} {VARIABLE} names"
+    assert caught.value.problem == problem
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__context__ is None
+    secrets_of(connection, {VARIABLE: str(path)})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"HC_CONTAINER_CREDENTIALS_FULL_URI": ""}, "is not set"),
+        ({"HC_CONTAINER_AUTHORIZATION_TOKEN_FILE": " "}, "is not set"),
+        ({"HC_CONTAINER_CREDENTIALS_FULL_URI": "node/v1"}, "has no scheme http:// or https:// and host"),
+        ({"HC_CONTAINER_CREDENTIALS_FULL_URI": "http://user:pw@node/v1"}, "has more than scheme, host and port"),
+        ({"HC_CONTAINER_CREDENTIALS_FULL_URI": "http://node/v1\nX: y"}, "has characters that no URL has"),
+    ],
+)
+def test_a_pod_without_an_identity(wrong: dict[str, str], problem: str) -> None:
+    """The variable is named."""
+    connection = Connection(extra_dejson={**GOOD, "auth_type": "pod_identity"})
+    with pytest.raises(ConfigurationError) as caught:
+        to_account(connection, POD | wrong)
+    assert caught.value.field == f"environment variable {next(iter(wrong))}"
+    assert problem in caught.value.problem
 
 
 def test_certificate_verification_can_be_skipped() -> None:
@@ -213,9 +302,9 @@ def test_what_cannot_be_used_is_refused_by_name(wrong: dict[str, Any], field_nam
 
 
 @pytest.mark.parametrize("auth_type", list(AuthType))
-def test_no_kind_of_credentials_sends_anything_while_it_is_read(auth_type: str) -> None:
-    """Reading a connection does no I/O."""
-    environ = {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "SK"}
+def test_no_kind_of_credentials_sends_anything_while_it_is_read(auth_type: str, credentials_file: Path) -> None:
+    """Reading a connection reads no more than the file that it names."""
+    environ = {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "SK", **POD, VARIABLE: str(credentials_file)}
     extras = {**GOOD, "auth_type": auth_type, "domain_name": "d", "agency_name": "a", "agency_domain_name": "b"}
     assert to_account(Connection(extra_dejson=extras), environ).region == "cn-north-4"
 
@@ -234,7 +323,7 @@ def test_the_form_has_every_field_and_hides_secrets() -> None:
     assert set(ui_field_behaviour()) == {"hidden-fields", "relabeling", "placeholders"}
 
 
-def test_every_secret_is_masked_even_of_an_invalid_connection() -> None:
+def test_every_secret_is_masked_even_of_an_invalid_connection(credentials_file: Path) -> None:
     """Before anything is made of it."""
     extras = {"security_token": " the-token", "proxy": "http://u:pw@p", "region": 7}
     given = Connection(password="the-secret", extra_dejson=extras)
@@ -242,6 +331,9 @@ def test_every_secret_is_masked_even_of_an_invalid_connection() -> None:
     assert secrets_of(given, keys) == ["the-secret", "the-token", "http://u:pw@p", "dTpwdw=="]
     named = Connection(password=None, extra_dejson={"auth_type": "environment"})
     assert secrets_of(named, keys) == ["sk", "token"]
+    filed = Connection(password=None, extra_dejson={"auth_type": "credentials_file"})
+    assert secrets_of(filed, {VARIABLE: str(credentials_file)}) == ["F%SK=x", "ftoken"]
+    assert secrets_of(filed, {VARIABLE: "/nowhere"}) == []
     broken: Any = ["no", "mapping"]
     assert secrets_of(Connection(password="the-secret", extra_dejson=broken), keys) == ["the-secret"]
 

@@ -14,13 +14,37 @@ from airflow_provider_dli.connection import (
     checked_region,
     default_console,
     default_endpoint,
+    to_account,
 )
+from tests.connections import GOOD, Connection
 
 
 def test_endpoints_follow_from_the_region() -> None:
     """The sovereign European region is under .eu."""
     assert default_endpoint("dli", "cn-north-4") == "https://dli.cn-north-4.myhuaweicloud.com"
     assert default_endpoint("obs", "eu-west-101") == "https://obs.eu-west-101.myhuaweicloud.eu"
+
+
+@pytest.mark.parametrize("region", ["af-north-1", "ru-northwest-2"])
+def test_the_global_iam_serves_regions_without_one(region: str) -> None:
+    """DLI and OBS are in the region all the same."""
+    account = to_account(Connection(extra_dejson={**GOOD, "region": region}))
+    assert account.iam_endpoint == "https://iam.myhuaweicloud.com"
+    assert account.endpoint == f"https://dli.{region}.myhuaweicloud.com"
+    assert account.obs_endpoint == f"https://obs.{region}.myhuaweicloud.com"
+    given = {**GOOD, "region": region, "iam_endpoint": "https://iam.example.com"}
+    assert to_account(Connection(extra_dejson=given)).iam_endpoint == "https://iam.example.com"
+
+
+def test_a_host_that_no_source_names_is_required() -> None:
+    """Those of the Swiss region of Open Telekom Cloud have another form, and DLI's is in no list."""
+    swiss = {**GOOD, "region": "eu-ch2", "cloud": "open-telekom-cloud"}
+    with pytest.raises(ConfigurationError, match=r"^endpoint: is missing, and no source names .* DLI in eu-ch2"):
+        to_account(Connection(extra_dejson=swiss))
+    account = to_account(Connection(extra_dejson={**swiss, "endpoint": "https://dli.example.com"}))
+    assert account.endpoint == "https://dli.example.com"
+    assert account.iam_endpoint == "https://iam-pub.eu-ch2.sc.otc.t-systems.com"
+    assert account.obs_endpoint == "https://obs.eu-ch2.sc.otc.t-systems.com"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What IAM and an ECS's metadata service issue: tokens, temporary keys, agencies; and projects.
+"""What IAM, an ECS's metadata service and a pod's node issue: tokens, temporary keys, agencies; and projects.
 
 Follows the IAM API reference, *Token Management*, *Access Key Management* and *Project Management*; and the ECS
 user guide, *Obtaining Metadata*: version 2 requires a session token first; version 1, which older images have,
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_dli.client import replies
@@ -21,18 +22,36 @@ from airflow_provider_dli.client.errors import AuthenticationError, Configuratio
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105 -- the name of a header
 _TOKENS = "/v3/auth/tokens?nocatalog=true"
 _SECURITY_TOKENS = "/v3.0/OS-CREDENTIAL/securitytokens"
+_OWN_PROJECTS = "/v3/auth/projects"
 _PROJECTS = "/v3/projects"
+# The response of a service that does not offer the first of these, or not to this identity.
+_NOT_OFFERED = (403, 404, 405)
+#: most projects that a message lists
+_SHOWN = 10
 # The operation's name in the service's own client, for messages.
 _CREATE_TOKEN = "KeystoneCreateUserTokenByPassword"  # noqa: S105 -- a name
 #: seconds that temporary keys last; IAM allows 900 to 86400
 KEY_SECONDS = 3600
+
+#: the variables that CCE sets in a pod with an agency: where its keys are had, and the file of its token
+POD_VARIABLES = ("HC_CONTAINER_CREDENTIALS_FULL_URI", "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE")
+_KEY_PARTS = (
+    ("access", "accessKeyId", "access_key_id"),
+    ("secret", "secretAccessKey", "secret_access_key"),
+    ("securitytoken", "securityToken", "security_token"),
+)
 
 METADATA_ENDPOINT = "http://169.254.169.254"
 _METADATA_TOKEN = "/meta-data/latest/api/token"  # noqa: S105 -- a path
 _METADATA_KEYS = "/openstack/latest/securitykey"
 _METADATA_TOKEN_SECONDS = 21600
 # The response of a metadata service without version 2 to the request for a session token.
-_NO_VERSION_2 = (404, 405)
+_NO_VERSION_2 = (404, 405, 503)
+_NO_AGENCY = b"Please configure Cloud Service Agency first"
+_NO_AGENCY_ADVICE = (
+    "The ECS has no agency: choose one for it in the console (ECS, Management Information, Agency), "
+    "trusted by ECS and with permissions on DLI and OBS, or use another auth_type."
+)
 _OK = 200
 
 
@@ -213,27 +232,32 @@ def keys_of_agency(endpoint: str, trusted: Credentials, agency: Agency, clock: C
 
 
 def find_project(endpoint: str, credentials: Credentials, name: str, clock: Clock) -> Flow[Expiring[str]]:
-    """Look up the id of the project of a name.
+    """Look up the id of the project of a name: among those that one may use, which takes no permission to list.
 
     :raises ConfigurationError: if not exactly one project bears the name
     :raises ServiceError: if IAM does not list them
     """
-    url = f"{endpoint}{_PROJECTS}?{canonical_query([('name', name)])}"
-    request = json_request("KeystoneListProjects", "GET", url, None)
+    request = json_request("KeystoneListAuthProjects", "GET", f"{endpoint}{_OWN_PROJECTS}", None)
     reply = yield from _send_as(credentials, request, clock)
+    if reply.status in _NOT_OFFERED:
+        url = f"{endpoint}{_PROJECTS}?{canonical_query([('name', name)])}"
+        request = json_request("KeystoneListProjects", "GET", url, None)
+        reply = yield from _send_as(credentials, request, clock)
     projects = replies.json_object(request.operation, reply).get("projects")
     try:
         found = [(str(project["id"]), str(project["name"])) for project in projects or []]
     except replies.UNREADABLE as error:
         raise replies.unexpected(request.operation, reply, f"the projects cannot be read: {error}") from error
-    if len(found) != 1:
-        listed = ", ".join(f"{each} ({project_id})" for project_id, each in found) or "none"
+    named = [each for each in found if each[1] == name]
+    if len(named) != 1:
+        listed = ", ".join(f"{each} ({project_id})" for project_id, each in (named or found)[:_SHOWN]) or "none"
         raise ConfigurationError(
             "project_id",
-            f"is not given, and IAM lists not one but {len(found)} projects named {name!r}: {listed}",
+            f"is not given, and IAM lists not one but {len(named)} projects named {name!r}: "
+            f"{'only ' if found and not named else ''}{listed}",
             "copy the correct one from My Credentials in the console",
         )
-    return Expiring(found[0][0], None)
+    return Expiring(named[0][0], None)
 
 
 def _send_as(credentials: Credentials, request: Request, clock: Clock) -> Flow[Reply]:
@@ -251,15 +275,26 @@ def metadata_keys(endpoint: str = METADATA_ENDPOINT) -> TemporaryKeys:
 
 
 def security_key(endpoint: str) -> Flow[Expiring[AccessKey]]:
-    """Fetch the temporary keys of the agency of this ECS.
+    """Fetch the temporary keys of the agency of this ECS; with a new session once if the first is refused.
 
     :raises ServiceError: if there are none
     """
+    reply = yield from _security_key(endpoint)
+    if reply.status == HTTPStatus.UNAUTHORIZED and _NO_AGENCY not in reply.body:
+        reply = yield from _security_key(endpoint)
+    try:
+        return read_keys("GetSecurityKey", reply)
+    except AuthenticationError as error:
+        if _NO_AGENCY in reply.body:
+            error.advice = _NO_AGENCY_ADVICE
+        raise
+
+
+def _security_key(endpoint: str) -> Flow[Reply]:
     token = yield from _session_token(endpoint)
     headers = [("X-Metadata-Token", token)] if token else []
     request = plain_request("GetSecurityKey", "GET", endpoint + _METADATA_KEYS, headers, direct=True)
-    reply = yield from send(replace(request, secrets=(token,) if token else ()))
-    return read_keys("GetSecurityKey", reply)
+    return (yield from send(replace(request, secrets=(token,) if token else ())))
 
 
 def _session_token(endpoint: str) -> Flow[str | None]:
@@ -276,15 +311,45 @@ def _session_token(endpoint: str) -> Flow[str | None]:
     return text
 
 
+def pod_keys(url: str, token_file: str) -> TemporaryKeys:
+    """Use the agency of the pod that this runs in, as CCE gives it.
+
+    :param url: where the node hands out keys
+    :param token_file: path of the token of the pod, which is replaced from time to time
+    """
+    return TemporaryKeys("the agency of this pod", lambda _clock: key_of_pod(url, token_file))
+
+
+def key_of_pod(url: str, token_file: str) -> Flow[Expiring[AccessKey]]:
+    """Fetch the temporary keys of the agency of this pod.
+
+    :raises ConfigurationError: if the file holds no token
+    :raises ServiceError: if there are no keys
+    """
+    try:
+        token = Path(token_file).read_text("ascii").strip()
+    except (OSError, ValueError) as error:
+        token, problem = "", f"names a file that cannot be read ({type(error).__name__})"
+    else:
+        problem = "names a file that holds no token"
+    if not token or not token.isprintable() or " " in token:
+        raise ConfigurationError(
+            f"environment variable {POD_VARIABLES[1]}", problem, "run in a pod with an agency"
+        )
+    request = json_request("GetPodIdentityKey", "POST", url, {}, [("Authorization", token)])
+    reply = yield from send(replace(request, secrets=(token,), direct=True))
+    return read_keys(request.operation, reply)
+
+
 def read_keys(operation: str, reply: Reply) -> Expiring[AccessKey]:
-    """Read temporary keys from a reply; they have the same form wherever they come from.
+    """Read temporary keys from a reply, whichever names they have: all are those of the official clients.
 
     :raises ServiceError: if it holds none
     """
-    credential = replies.json_object(operation, reply).get("credential")
+    body = replies.json_object(operation, reply)
     try:
-        given: Mapping[str, Any] = credential or {}
-        parts = [str(given[name]) for name in ("access", "secret", "securitytoken")]
+        given: Mapping[str, Any] = body.get("credential") or body.get("credentials") or body
+        parts = [str(given[next((name for name in names if name in given), names[0])]) for names in _KEY_PARTS]
     except replies.UNREADABLE as error:
         raise replies.unexpected(operation, reply, f"the keys cannot be read: no {error}") from None
     if not all(part.isascii() and part.isprintable() for part in parts):
@@ -293,7 +358,7 @@ def read_keys(operation: str, reply: Reply) -> Expiring[AccessKey]:
 
 
 def _time(operation: str, reply: Reply, given: object) -> datetime:
-    text = given.get("expires_at") if isinstance(given, Mapping) else None
+    text = given.get("expires_at", given.get("expiration")) if isinstance(given, Mapping) else None
     shown = text if text is None or isinstance(text, str) else type(text)
     try:
         moment = datetime.fromisoformat(str(shown))

@@ -284,7 +284,8 @@ def _connected(account: Account) -> AsyncTransport:
 
 
 def _fingerprint(connection: Any) -> int:  # noqa: ANN401 -- Airflow's, with the undecoded extras
-    return hash((connection.login, connection.password, connection.extra, *map(os.environ.get, KEY_VARIABLES)))
+    elsewhere = (*map(os.environ.get, KEY_VARIABLES), *secrets_of(connection, os.environ))
+    return hash((connection.login, connection.password, connection.extra, *elsewhere))
 
 
 def has_supervisor() -> bool:

@@ -88,6 +88,14 @@ def test_projects_are_found_by_region(api: ApiClient) -> None:
     assert api.send("GET", "/v3/projects").error == (401, "APIGW.0301")
 
 
+def test_ones_own_projects_are_listed(api: ApiClient) -> None:
+    """Each of them, whatever one is allowed to list."""
+    answer = api.request("GET", "/v3/auth/projects").body
+    assert [project["name"] for project in answer["projects"]] == ["cn-north-4"]
+    assert answer["links"] == {"self": f"{api.emulator.iam}/v3/auth/projects"}
+    assert api.send("GET", "/v3/auth/projects").error == (401, "APIGW.0301")
+
+
 def test_the_password_is_not_in_the_log(api: ApiClient) -> None:
     """Nor is the token."""
     value = token(api, auth(api)).headers["x-subject-token"]

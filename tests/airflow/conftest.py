@@ -21,7 +21,9 @@ def airflow_process(
 ) -> Iterator[AirflowProcess]:
     """Run a whole Airflow, at DEBUG, with the DAGs of ``tests/airflow/dags`` and the session's emulator."""
     home = tmp_path_factory.mktemp("airflow")
+    credentials = tmp_path_factory.mktemp("sdk") / "credentials"
     described = dli_emulator_session.describe()
+    credentials.write_text(f"[basic]\nak = {described['access_key']}\nsk = {described['secret_key']}\n")
     environment = airflow_environment(home, described, untraced()) | {
         "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).with_name("dags")),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -35,6 +37,7 @@ def airflow_process(
         "NO_PROXY": "127.0.0.1,localhost",
         "HUAWEICLOUD_SDK_AK": described["access_key"],
         "HUAWEICLOUD_SDK_SK": described["secret_key"],
+        "HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(credentials),
     }
     with standalone(environment, home / "standalone.log") as running:
         yield AirflowProcess(running, home)

@@ -92,14 +92,18 @@ def connections(emulator: Any) -> dict[str, str]:
     user = User("ops", PASSWORD, emulator.state.identity.domain)
     emulator.state.keys.users[user.name] = user
     password = json.loads(emulator.connection("password"))
-    keyless = json.loads(emulator.connection("access_key", auth_type="environment"))
+    extra = json.loads(emulator.connection("access_key"))["extra"]
+    keyless = {
+        kind: json.dumps({"conn_type": "dli", "extra": {**extra, "auth_type": kind}})
+        for kind in ("environment", "credentials_file")
+    }
     return {
         "access_key": emulator.connection("access_key"),
         "temporary": emulator.connection("temporary", project_id=None),
         "password": json.dumps(password | {"login": user.name, "password": user.password}),
         "token": emulator.connection("token"),
         "metadata": emulator.connection("metadata"),
-        "environment": json.dumps({"conn_type": "dli", "extra": keyless["extra"]}),
+        **keyless,
         "agency": emulator.connection("access_key", agency=True),
     }
 

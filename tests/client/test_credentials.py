@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,6 @@ from airflow_provider_dli.client.credentials import AccessKey, Cached, Expiring
 from airflow_provider_dli.client.errors import (
     AuthenticationError,
     ConfigurationError,
-    PermissionDeniedError,
     RefusedError,
     UnexpectedReplyError,
 )
@@ -164,17 +164,30 @@ def test_keys_need_an_end() -> None:
 
 
 def test_a_project_is_looked_up() -> None:
-    """By the name, which is encoded; signed; its id comes back."""
-    found = {"projects": [{"id": "p1", "name": "cn-north-4 a"}]}
+    """Among those that one may use; signed; its id comes back."""
+    found = {"projects": [{"id": "p0", "name": "cn-north-4"}, {"id": "p1", "name": "cn-north-4 a"}]}
     flow = run_flow(iam.find_project(IAM, KEY, "cn-north-4 a", noon), answer(200, found))
     (request,) = flow.requests
-    assert (request.operation, request.method) == ("KeystoneListProjects", "GET")
-    assert request.url == f"{IAM}/v3/projects?name=cn-north-4%20a"
+    assert (request.operation, request.method) == ("KeystoneListAuthProjects", "GET")
+    assert request.url == f"{IAM}/v3/auth/projects"
     assert request.body == b""
     assert "Authorization" in dict(request.headers)
     assert dict(request.headers)["X-Sdk-Date"] == "20260115T120000Z"
     assert not request.direct
     assert flow.result == Expiring("p1", None)
+
+
+@pytest.mark.parametrize("status", [403, 404, 405])
+def test_a_project_is_looked_up_by_name_where_ones_own_are_not_listed(status: int) -> None:
+    """The name is encoded; one of a longer name is not it. A refused identity is not sent twice."""
+    found = {"projects": [{"id": "p2", "name": "cn-north-4 ab"}, {"id": "p1", "name": "cn-north-4 a"}]}
+    flow = run_flow(iam.find_project(IAM, KEY, "cn-north-4 a", noon), answer(status), answer(200, found))
+    assert (flow.requests[1].operation, flow.requests[1].method) == ("KeystoneListProjects", "GET")
+    assert flow.requests[1].url == f"{IAM}/v3/projects?name=cn-north-4%20a"
+    assert "Authorization" in dict(flow.requests[1].headers)
+    assert flow.result == Expiring("p1", None)
+    refused = run_flow(iam.find_project(IAM, KEY, "n", noon), answer(401))
+    assert (len(refused.requests), type(refused.error)) == (1, AuthenticationError)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +203,7 @@ def test_replies_without_valid_projects(projects: object, message: str) -> None:
     """They are an UnexpectedReplyError."""
     error = run_flow(iam.find_project(IAM, KEY, "n", noon), answer(200, {"projects": projects})).error
     assert isinstance(error, UnexpectedReplyError)
-    assert (error.operation, error.message) == ("KeystoneListProjects", message)
+    assert (error.operation, error.message) == ("KeystoneListAuthProjects", message)
 
 
 def test_credentials_refused_at_iam_are_invalidated() -> None:
@@ -211,8 +224,8 @@ def test_credentials_refused_at_iam_are_invalidated() -> None:
     for credentials, look_up in lookups():
         assert isinstance(run_flow(look_up(), fetched, answer(401)).error, AuthenticationError)
         assert run_flow(credentials.authenticate(REQUEST, noon), fetched).error is None, "fetched again"
-        assert isinstance(run_flow(look_up(), answer(403)).error, PermissionDeniedError)
-        assert run_flow(credentials.authenticate(REQUEST, noon)).error is None, "a 403 keeps the credentials"
+        assert isinstance(run_flow(look_up(), answer(400)).error, RefusedError)
+        assert run_flow(credentials.authenticate(REQUEST, noon)).error is None, "a 400 keeps the credentials"
 
 
 def project(given: str | None = None) -> Project:
@@ -231,7 +244,7 @@ def test_a_project_is_looked_up_once() -> None:
     found = answer(200, {"projects": [{"id": "p1", "name": "cn-north-4"}]})
     flow = run_flow(one.id(noon), found)
     assert flow.result == "p1"
-    assert flow.requests[0].url == f"{IAM}/v3/projects?name=cn-north-4"
+    assert flow.requests[0].url == f"{IAM}/v3/auth/projects"
     assert run_flow(one.id(noon)).result == "p1"
 
 
@@ -241,7 +254,16 @@ def test_a_project_is_looked_up_once() -> None:
         (None, "is not given, and IAM lists not one but 0 projects named 'cn-north-4': none"),
         (
             [{"id": "p1", "name": "a"}, {"id": "p2", "name": "b"}],
-            "is not given, and IAM lists not one but 2 projects named 'cn-north-4': a (p1), b (p2)",
+            "is not given, and IAM lists not one but 0 projects named 'cn-north-4': only a (p1), b (p2)",
+        ),
+        (
+            [{"id": f"p{n}", "name": f"r{n}"} for n in range(30)],
+            "is not given, and IAM lists not one but 0 projects named 'cn-north-4': only "
+            + ", ".join(f"r{n} (p{n})" for n in range(10)),
+        ),
+        (
+            [{"id": "1", "name": "cn-north-4"}, {"id": "p2", "name": "b"}, {"id": "3", "name": "cn-north-4"}],
+            "is not given, and IAM lists not one but 2 projects named 'cn-north-4': cn-north-4 (1), cn-north-4 (3)",
         ),
     ],
 )
@@ -278,13 +300,85 @@ def test_metadata_keys() -> None:
     assert flow.result == Expiring(AccessKey("TAK", "TSK", "T" * 40), END)
 
 
-@pytest.mark.parametrize("status", [404, 405])
+@pytest.mark.parametrize("status", [404, 405, 503])
 def test_metadata_without_version_2(status: int) -> None:
     """An older image has no session tokens: the keys are requested without one."""
     flow = run_flow(iam.security_key("http://meta"), answer(status), answer(200, {"credential": CREDENTIAL}))
     assert flow.requests[1].headers == (("Host", "meta"), OURS)
     assert flow.requests[1].secrets == ()
     assert flow.result.value.access_key == "TAK"
+
+
+def test_a_session_that_is_refused_is_replaced_once() -> None:
+    """One that ended early, or that a service in trouble did not give: then the refusal is reported."""
+    keys, refused = answer(200, {"credential": CREDENTIAL}), answer(401, b"Unauthorized")
+    for first in (answer(200, b"one"), answer(503)):
+        flow = run_flow(iam.security_key("http://meta"), first, refused, answer(200, b"two"), keys)
+        assert dict(flow.requests[3].headers)["X-Metadata-Token"] == "two"
+        assert flow.result.value.access_key == "TAK"
+    flow = run_flow(iam.security_key("http://meta"), answer(200, b"one"), refused, answer(200, b"two"), refused)
+    assert (len(flow.requests), type(flow.error)) == (4, AuthenticationError)
+    assert "agency" not in str(flow.error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"Please configure Cloud Service Agency first", {"message": "Please configure Cloud Service Agency first"}],
+)
+def test_an_ecs_without_an_agency(body: Any) -> None:
+    """Is what the message names, and no other session is requested."""
+    flow = run_flow(iam.security_key("http://meta"), answer(200, b"one"), answer(401, body))
+    assert isinstance(flow.error, AuthenticationError)
+    assert flow.error.advice.startswith("The ECS has no agency: choose one for it in the console")
+    assert "Check login, password" not in str(flow.error)
+
+
+POD_URL = "http://node:8443/v1/credentials?x=1"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"credential": CREDENTIAL},
+        {
+            "credentials": {
+                "access_key_id": "TAK",
+                "secret_access_key": "TSK",
+                "security_token": "T" * 40,
+                "expiration": END.isoformat(),
+            }
+        },
+        {
+            "accessKeyId": "TAK",
+            "secretAccessKey": "TSK",
+            "securityToken": "T" * 40,
+            "expiration": END.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        },
+    ],
+    ids=["iam", "v5", "flat"],
+)
+def test_keys_of_a_pod(reply: Any, tmp_path: Path) -> None:
+    """An empty object is posted, with the token of the file as it is at that moment, past every proxy."""
+    file = tmp_path / "token"
+    file.write_text(" the-token\n")
+    flow = run_flow(iam.key_of_pod(POD_URL, str(file)), answer(200, reply))
+    (request,) = flow.requests
+    assert (request.operation, request.method, request.url) == ("GetPodIdentityKey", "POST", POD_URL)
+    assert request.headers == (("Host", "node:8443"), JSON, ("Authorization", "the-token"), OURS)
+    assert (request.body, request.secrets, request.direct) == (b"{}", ("the-token",), True)
+    assert flow.result == Expiring(AccessKey("TAK", "TSK", "T" * 40), END)
+
+
+@pytest.mark.parametrize("content", [None, b"", b" \n", b"two tokens", b"a\nb", b"\xff"], ids=str)
+def test_a_pod_without_a_token(content: bytes | None, tmp_path: Path) -> None:
+    """Nothing is sent, and nothing of the file is shown."""
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    flow = run_flow(iam.key_of_pod(POD_URL, str(file)))
+    assert isinstance(flow.error, ConfigurationError)
+    assert flow.error.field == "environment variable HC_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+    assert "two" not in str(flow.error)
 
 
 @pytest.mark.parametrize("text", [b"", b"  \n", b"a\x00b", b"\xff\xfe", "夜".encode()])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from dli_emulator.server import KINDS
 from dli_emulator.state import Project
+from tests.http_server import HttpHandler, HttpServer
 
 TOKEN = "KeystoneCreateUserTokenByPassword"
 KEY = "CreateTemporaryAccessKey"
@@ -199,6 +203,103 @@ def test_a_missing_metadata_service_is_reported(connect: Connect) -> None:
         DliHook().get_flink_job(100)
 
 
+@pytest.mark.parametrize("status", [404, 405, 503])
+def test_a_metadata_service_that_gives_no_session(connect: Connect, status: int) -> None:
+    """Returns keys without one."""
+    emulator = connect("metadata")
+    emulator.state.settings.change({"metadata_token_status": status})
+    assert DliHook().get_flink_job(100).job_id == 100
+
+
+def test_an_ecs_without_an_agency_is_reported(connect: Connect) -> None:
+    """The message has what to do in the console; the service is requested once."""
+    emulator = connect("metadata")
+    emulator.state.settings.change({"has_ecs_agency": False})
+    with pytest.raises(DliFailException, match="The ECS has no agency: choose one") as caught:
+        DliHook().get_flink_job(100)
+    assert "Please configure Cloud Service Agency first" in str(caught.value)
+    assert request_counts(emulator) == {"GetMetadataToken": 1, SECURITY_KEY: 1}
+
+
+class PodIdentity(HttpHandler):
+    """Hands out keys of the emulator, as the agent on a node of CCE does."""
+
+    def do_POST(self) -> None:
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        token = self.headers["Authorization"]
+        self.server.received.append((self.path, token, sent))
+        if token != self.server.token:
+            self.begin(401, {})
+            return
+        key = self.server.keys.issue_key()
+        credentials = {
+            "access_key_id": key.access_key,
+            "secret_access_key": key.secret_key,
+            "security_token": key.security_token,
+            "expiration": datetime.fromtimestamp(key.expires, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        }
+        body = json.dumps({"credentials": credentials}).encode()
+        self.begin(200, {"Content-Type": "application/json"}, len(body))
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def pod(connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Return the server of a node, of which a connection is to use the pod's identity."""
+    emulator = connect("metadata", auth_type="pod_identity")
+    opened: Any = HttpServer(PodIdentity)
+    with opened as server:
+        server.keys, server.token, server.received = emulator.state.keys, "the-token", []
+        server.file = tmp_path / "token"
+        server.file.write_text("the-token\n")
+        monkeypatch.setenv("HC_CONTAINER_CREDENTIALS_FULL_URI", f"{server.url}/v1/credentials")
+        monkeypatch.setenv("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(server.file))
+        yield server
+
+
+def test_a_pod_has_an_identity(pod: Any, dli_emulator: Any) -> None:
+    """For DLI and OBS, each key fetched once by a hook; the token is read for each."""
+    hook = DliHook()
+    assert hook.get_flink_job(100).job_id == 100
+    assert hook.get_flink_job(101).job_id == 101
+    assert ObsHook().find(f"{dli_emulator.bucket}/none.zip") is None
+    assert pod.received == [("/v1/credentials", "the-token", b"{}")] * 2
+    assert DliHook().test_connection()[1].startswith("Authenticated as the agency of this pod, project")
+    pod.token = "another"
+    with pytest.raises(DliFailException, match="GetPodIdentityKey: HTTP 401") as caught:
+        DliHook().get_flink_job(100)
+    assert "the-token" not in str(caught.value)
+    pod.file.write_text("another")
+    assert DliHook().get_flink_job(100).job_id == 100
+
+
+def test_a_pod_whose_keys_end_fetches_others(pod: Any) -> None:
+    """Before each end."""
+    pod.keys.key_seconds = 1.0
+    call_for(DliHook(), 2.2, "sync")
+    assert len(pod.received) >= 3
+
+
+def test_a_credentials_file_authenticates(
+    connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DLI and OBS; and a hook notices that the file was replaced."""
+    emulator = connect("metadata", auth_type="credentials_file", project_id=None)
+    file = tmp_path / "credentials"
+    profile = f"[basic]\nak={emulator.access_key}\nsk={{}}\nproject_id={emulator.project_id}\n"
+    file.write_text(profile.format(emulator.secret_key))
+    monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(file))
+    hook = DliHook()
+    assert hook.get_flink_job(100).job_id == 100
+    assert ObsHook().find(f"{emulator.bucket}/none.zip") is None
+    assert request_counts(emulator) == {"ShowFlinkJob": 1}
+    assert not hook.has_changed()
+    file.write_text(profile.format("another"))
+    assert hook.has_changed()
+    with pytest.raises(DliFailException, match="HTTP 401"):
+        DliHook().get_flink_job(100)
+
+
 @pytest.mark.parametrize("code", [403, 500])
 def test_a_failing_metadata_service_is_reported(connect: Connect, code: int) -> None:
     """With its status, and not mistaken for an older one."""
@@ -240,7 +341,7 @@ def test_the_project_is_looked_up_once(connect: Connect, kind: str) -> None:
     hook = DliHook()
     assert hook.project_id == emulator.project_id
     hook.get_flink_job(100)
-    assert request_counts(emulator)["KeystoneListProjects"] == 1
+    assert request_counts(emulator)["KeystoneListAuthProjects"] == 1
 
 
 @pytest.mark.parametrize(
@@ -262,7 +363,7 @@ def test_a_project_that_is_not_clear_is_an_error_that_lists_them(
         emulator.state.projects[number] = Project(number, name, emulator.state.clock)
     with pytest.raises(DliFailException, match=rf"project_id: is not given, and IAM lists not one but {listed}"):
         DliHook().get_flink_job(100)
-    assert request_counts(emulator) == {"KeystoneListProjects": 1}
+    assert request_counts(emulator) == {"KeystoneListAuthProjects": 1}
 
 
 @pytest.mark.parametrize(

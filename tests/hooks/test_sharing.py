@@ -82,7 +82,7 @@ def test_many_share_one_token_and_each_gets_its_own_response(
     results = call_all(hook)
     assert len(results) in (MANY, 2 * MANY)
     assert [pair for pair in results if pair[0] != pair[1]] == []
-    assert request_counts(dli_emulator) == {TOKEN: 1, "KeystoneListProjects": 1, "ShowFlinkJob": len(results)}
+    assert request_counts(dli_emulator) == {TOKEN: 1, "KeystoneListAuthProjects": 1, "ShowFlinkJob": len(results)}
 
 
 @pytest.mark.slow

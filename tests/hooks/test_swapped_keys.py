@@ -26,7 +26,7 @@ USES: dict[str, tuple[str, str, Callable[[], Any]]] = {
         "access_key",
         lambda: asyncio.run(DliHook().arun(flink.show_job(100))),
     ),
-    "IAM looks up the project": ("KeystoneListProjects", "access_key", lambda: DliHook().project_id),
+    "IAM looks up the project": ("KeystoneListAuthProjects", "access_key", lambda: DliHook().project_id),
     "IAM with a password": (
         "KeystoneCreateUserTokenByPassword",
         "password",

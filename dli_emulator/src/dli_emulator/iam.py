@@ -22,13 +22,18 @@ _DOMAIN_ID = "d78cbac186b744899480f25bd022f468"
 async def list_projects(call: Call) -> Reply:
     """List the projects one may use, by name if one is given (``GET /v3/projects``)."""
     name = call.query().get("name")
-    projects = [
-        _project(project.project_id, project.name)
-        for project in call.state.projects.values()
-        if name in (None, project.name)
-    ]
     links = {"next": None, "previous": None, "self": _own_url(call, "/v3/projects")}
-    return Reply(200, {"projects": projects, "links": links})
+    return Reply(200, {"projects": _projects(call.state, name), "links": links})
+
+
+async def list_own_projects(call: Call) -> Reply:
+    """List the projects one may use, without a permission to list (``GET /v3/auth/projects``)."""
+    return Reply(200, {"projects": _projects(call.state), "links": {"self": _own_url(call, "/v3/auth/projects")}})
+
+
+def _projects(state: State, name: str | None = None) -> list[dict[str, Any]]:
+    known = state.projects.values()
+    return [_project(each.project_id, each.name) for each in known if name in (None, each.name)]
 
 
 async def create_token(call: Call) -> Reply:

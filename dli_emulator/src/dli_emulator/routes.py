@@ -97,6 +97,7 @@ ROUTES = (
         templates.delete_template,
         "dli:jobs:delete",
     ),
+    Route("KeystoneListAuthProjects", "GET", "/v3/auth/projects", iam.list_own_projects),
     Route("KeystoneListProjects", "GET", "/v3/projects", iam.list_projects, "iam:projects:listProjects"),
     Route("KeystoneCreateUserTokenByPassword", "POST", "/v3/auth/tokens", iam.create_token, is_open=True),
     Route("KeystoneValidateToken", "GET", "/v3/auth/tokens", iam.show_token),

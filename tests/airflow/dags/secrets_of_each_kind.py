@@ -6,7 +6,16 @@ from airflow.sdk import DAG
 
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 
-CONNECTIONS = ("access_key", "temporary", "password", "token", "metadata", "environment", "agency")
+CONNECTIONS = [
+    "access_key",
+    "temporary",
+    "password",
+    "token",
+    "metadata",
+    "environment",
+    "credentials_file",
+    "agency",
+]
 
 with DAG("secrets_of_each_kind", schedule=None, max_active_tasks=4):
     for name in CONNECTIONS:
