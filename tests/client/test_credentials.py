@@ -262,8 +262,11 @@ def test_a_project_is_looked_up_once() -> None:
             + ", ".join(f"r{n} (p{n})" for n in range(10)),
         ),
         (
-            [{"id": "1", "name": "cn-north-4"}, {"id": "p2", "name": "b"}, {"id": "3", "name": "cn-north-4"}],
-            "is not given, and IAM lists not one but 2 projects named 'cn-north-4': cn-north-4 (1), cn-north-4 (3)",
+            [{"id": "1", "name": "cn-north-4"}, {"id": "2", "name": "b"}, {"id": "3", "name": "cn-north-4"}],
+            (
+                "is not given, and IAM lists not one but 2 projects named 'cn-north-4': "
+                "cn-north-4 (1), cn-north-4 (3)"
+            ),
         ),
     ],
 )
