@@ -29,6 +29,7 @@ from airflow_provider_dli.exceptions import (
     DliFailException,
     group_by_reason,
     read_parameters,
+    translated,
     without_numbers,
     worst,
 )
@@ -208,7 +209,8 @@ class _Exporter:
 
     def _send(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> list[str]:
         """Send one request, recorded before and after; return the archives that the response names."""
-        call = flink.export_jobs(str(directory), job_ids)
+        with translated():
+            call = flink.export_jobs(str(directory), job_ids)
         names, listed = self.recovery.list_before(directory) or (None, None)
         request = self.requests.begin(directory, job_ids, names)
         jobs = "all jobs" if job_ids is None else pluralize(len(job_ids), "job")

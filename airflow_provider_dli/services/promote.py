@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from logging import Logger
 from typing import Any, get_type_hints
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.errors import RefusedError
+from airflow_provider_dli.client.errors import ConfigurationError, RefusedError
 from airflow_provider_dli.client.flink.settings import (
     JAR_JOB,
     JarJobChanges,
@@ -120,7 +121,8 @@ def prepare(operator: object) -> tuple[PromoteParameters, DliHook, DliHook]:
 def plan(options: PromoteParameters, source: DliHook, target: DliHook, log: Logger) -> list[Step]:
     """Compare both projects, and return a step for each job; log them as a table.
 
-    :raises DliFailException: if both are one project, a job does not exist, or a replacement is found in no job
+    :raises DliFailException: if both are one project, a job does not exist, a setting of one cannot be read, or a
+        replacement is found in no job
     """
     if project_of(source) == project_of(target):
         raise DliFailException(
@@ -131,10 +133,10 @@ def plan(options: PromoteParameters, source: DliHook, target: DliHook, log: Logg
     jobs = get_jobs(source, options.job_ids)
     _refuse_equal_names(jobs.values())
     ids = {job.name: job.job_id for job in target.list_flink_jobs()}
+    steps = [_plan_job(source, target, job, ids.get(job.name), replacements) for job in jobs.values()]
     for job in jobs.values():
         if path := own_directory(job):
             log.info("The checkpoint directory of job %d is not promoted: %s is one job's own.", job.job_id, path)
-    steps = [_plan_job(target, job, ids.get(job.name), replacements) for job in jobs.values()]
     rows = [
         (step.source.job_id, step.source.name, step.action, ", ".join(step.changed) if step.target else None)
         for step in steps
@@ -158,9 +160,12 @@ def _refuse_equal_names(jobs: Iterable[flink.FlinkJob]) -> None:
         )
 
 
-def _plan_job(target: DliHook, job: flink.FlinkJob, target_id: int | None, replacements: Replacements) -> Step:
-    settings = replacements.apply(flink.settings_of(job))
-    update_settings = replacements.apply(flink.update_settings_of(job))
+def _plan_job(
+    source: DliHook, target: DliHook, job: flink.FlinkJob, target_id: int | None, replacements: Replacements
+) -> Step:
+    with _readable(source, job):
+        settings = replacements.apply(flink.settings_of(job))
+        update_settings = replacements.apply(flink.update_settings_of(job))
     existing = None if target_id is None else target.get_flink_job(target_id)
     if existing is None:
         return Step(job, settings, update_settings, None, (*settings, *update_settings))
@@ -168,8 +173,21 @@ def _plan_job(target: DliHook, job: flink.FlinkJob, target_id: int | None, repla
         raise DliFailException(
             f"job {job.name} is a {job.job_type}, and the one of its name in the target is a {existing.job_type}"
         )
-    changed = differing_settings({**settings, **update_settings}, existing)
+    with _readable(target, existing):
+        changed = differing_settings({**settings, **update_settings}, existing)
     return Step(job, settings, update_settings, existing, changed)
+
+
+@contextmanager
+def _readable(hook: DliHook, job: flink.FlinkJob) -> Iterator[None]:
+    """Raise with the job and its connection if DLI shows a setting with a value that no request takes."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise DliFailException(
+            f"job {job.job_id} {job.name} of connection {hook.dli_conn_id!r} is shown with a setting that no "
+            f"request takes: {error}"
+        ) from error
 
 
 def jobs_to_stop(steps: Sequence[Step]) -> list[flink.FlinkJob]:
@@ -263,7 +281,8 @@ def _not_carried(target: DliHook, step: Step, job_id: int, log: Logger) -> tuple
     The manual documents neither how a setting is reset, nor that DLI takes every one that it shows.
     """
     job = target.get_flink_job(job_id)
-    remaining = set(differing_settings(step.all_settings, job))
+    with _readable(target, job):
+        remaining = set(differing_settings(step.all_settings, job))
     names = tuple(name for name in dict.fromkeys([*step.all_settings, *step.changed]) if name in remaining)
     names += _unknown(step, job)
     if names:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.client.errors import ThrottledError
+from airflow_provider_dli.client.errors import ConfigurationError, ThrottledError
 from airflow_provider_dli.client.flink import FlinkJob
 from airflow_provider_dli.client.flink.settings import own_directory
 from airflow_provider_dli.exceptions import DliException, DliFailException
@@ -201,6 +201,61 @@ SET: dict[str, Any] = {
 
 def config(job: Any) -> dict[str, Any]:
     return {name: value for name, value in job.job_config.items() if value not in (None, "", [], {})}
+
+
+@pytest.mark.parametrize("mode", [2, "2", "at_least_once", "AT_LEAST_ONCE"])
+def test_a_checkpoint_mode_is_promoted_however_it_is_shown(emulator: Emulator, mode: Any) -> None:
+    """As a number or a name, as the manual has it, or in another form. A second time, nothing differs."""
+    emulator.state.jobs[100].job_config["checkpoint_mode"] = mode
+    (done,) = promote([100])
+    assert (done["action"], done["not_carried"]) == ("create", [])
+    (there,) = production(emulator).values()
+    assert there.job_config["checkpoint_mode"] == "at_least_once"
+    assert [each["action"] for each in promote([100])] == ["unchanged"]
+
+
+UNREADABLE: list[dict[str, Any]] = [
+    {"checkpoint_mode": "twice"},
+    {"checkpoint_interval": "10"},
+    {"resume_max_num": [5]},
+    {"restart_when_exception": "true"},
+    {"udf_jar_url": 7},
+    {"smn_topic": {"urn": "x"}},
+    {"operator_config": 5},
+]
+
+
+@pytest.mark.parametrize("plan_only", [True, False])
+@pytest.mark.parametrize("shown", UNREADABLE, ids=str)
+def test_a_setting_that_no_request_takes_is_named_with_its_job(
+    emulator: Emulator, shown: dict[str, Any], plan_only: bool
+) -> None:
+    """In the source, before anything is changed. A retry cannot help."""
+    name = next(iter(shown))
+    emulator.state.jobs[101].job_config |= {"checkpoint_mode": 1}
+    emulator.state.jobs[100].job_config |= shown
+    message = rf"^job 100 orders_to_dws_00 of connection 'dli_test' is shown .* takes: {name}: .*give"
+    with pytest.raises(DliFailException, match=message) as caught:
+        promote([101, 100], plan_only=plan_only)
+    assert isinstance(caught.value.error, ConfigurationError)
+    assert not production(emulator)
+
+
+def test_a_setting_of_the_target_that_no_request_takes_is_named(emulator: Emulator) -> None:
+    """Before an update, and after a creation: then it is named that the job was created."""
+    promote([100])
+    (there,) = production(emulator).values()
+    there.job_config["checkpoint_mode"] = "twice"
+    with pytest.raises(DliFailException, match=rf"^job {there.job_id} \S+ of connection 'dli_default' is shown "):
+        promote([100])
+    job = {"job_id": 7, "name": "jar", "job_type": "flink_jar_job", "status": "job_init", "job_config": "none"}
+    created = {"job_id": 7, "status_name": "job_init"}
+    emulator.fault("CreateFlinkJarJob", "reply", body={"is_success": "true", "job": created})
+    emulator.fault("ShowFlinkJob", "slow", before=0)
+    emulator.fault("ShowFlinkJob", "reply", body={"is_success": "true", "job_detail": job})
+    message = r"^create \S+_01: job 7 jar of connection 'dli_default' is shown .*job_config: .*Done before it: no"
+    with pytest.raises(DliFailException, match=message):
+        promote([101])
 
 
 @pytest.mark.parametrize("how", ["missing", "null", "empty"])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 JAR_JOB = "flink_jar_job"
 #: a checkpoint mode is a number in requests and a name in responses
 CHECKPOINT_MODES = {"exactly_once": 1, "at_least_once": 2}
+_SHOWN_MODES = {**CHECKPOINT_MODES, "1": 1, "2": 2}
 _KINDS: Mapping[Any, tuple[type | tuple[type, ...], str]] = {
     bool: (bool, "True or False"),
     int: (int, "a whole number"),
@@ -188,7 +189,7 @@ def _checked(kind: type[Any], hints: Mapping[str, Any], name: str, value: object
         known = ", ".join(sorted(hints))
         raise ConfigurationError(name, f"is not a setting of {kind.__name__}", f"valid settings are {known}")
     if name == "checkpoint_mode":
-        mode = CHECKPOINT_MODES.get(value) if isinstance(value, str) else value
+        mode = _mode(value)
         if mode not in CHECKPOINT_MODES.values() or isinstance(mode, bool):
             remedy = "give 1 or 'exactly_once', 2 or 'at_least_once'"
             raise ConfigurationError(name, f"{excerpt(value, secret=True)} is not valid", remedy)
@@ -199,6 +200,11 @@ def _checked(kind: type[Any], hints: Mapping[str, Any], name: str, value: object
     if name in _LONGEST and isinstance(value, str) and len(value) > _LONGEST[name]:
         raise ConfigurationError(name, f"has {len(value):,} characters", f"give at most {_LONGEST[name]:,}")
     return tag_list(value) if name == "tags" and isinstance(value, Mapping) else value
+
+
+def _mode(value: object) -> object:
+    """Return a checkpoint mode as it is sent, in whatever case or form it is shown; anything else as it is."""
+    return _SHOWN_MODES.get(value.lower(), value) if isinstance(value, str) else value
 
 
 def tag_list(tags: Mapping[Any, Any]) -> list[dict[str, str]]:
@@ -227,6 +233,7 @@ def settings_of(job: FlinkJob) -> dict[str, Any]:
     :func:`own_directory`, and resources that the service has filled in: only jobs of ``v2`` may be given any.
 
     :param job: with all its settings, from :func:`~airflow_provider_dli.client.flink.jobs.show_job`
+    :raises ConfigurationError: naming the setting, if it is shown with a value that no request takes
     """
     kind = JarJobSettings if job.job_type == JAR_JOB else SqlJobSettings
     shown = _shown_settings(job, get_type_hints(kind))
@@ -242,15 +249,24 @@ def update_settings_of(job: FlinkJob) -> dict[str, Any]:
     """Return the settings of a job that the service accepts in an update and not at creation.
 
     :param job: with all its settings
+    :raises ConfigurationError: as :func:`settings_of`
     """
     return {} if job.job_type == JAR_JOB else checked_settings(SqlJobChanges, _shown_settings(job, _UPDATE_ONLY))
 
 
 def _shown_settings(job: FlinkJob, names: Iterable[str]) -> dict[str, Any]:
-    config = job.raw.get("job_config") or {}
+    config = _config_of(job)
     # Some settings are in both places, and null in one.
     shown = {**job.raw, **{name: value for name, value in config.items() if normalized(value) is not None}}
     return {name: shown[name] for name in names if normalized(shown.get(name)) is not None}
+
+
+def _config_of(job: FlinkJob) -> Mapping[str, Any]:
+    config = job.raw.get("job_config") or {}
+    if not isinstance(config, Mapping):
+        problem = f"{excerpt(config, secret=True)} is not valid"
+        raise ConfigurationError("job_config", problem, "a mapping of settings is needed")
+    return config
 
 
 def own_directory(job: FlinkJob) -> str | None:
@@ -258,8 +274,10 @@ def own_directory(job: FlinkJob) -> str | None:
 
     It contains the id of this job, or the service chose it, for this job or another: anybody else who had it would
     take over the state of that job, or destroy it.
+
+    :raises ConfigurationError: as :func:`settings_of`
     """
-    path = (job.raw.get("job_config") or {}).get(_CHECKPOINT_PATH)
+    path = _config_of(job).get(_CHECKPOINT_PATH)
     if not isinstance(path, str):
         return None
     return path if _contains_id(path, job.job_id) or _SERVICE_DIRECTORY.fullmatch(path) else None
@@ -275,6 +293,7 @@ def differing_settings(wanted: Mapping[str, Any], job: FlinkJob) -> tuple[str, .
 
     :param wanted: as :func:`settings_of` and :func:`update_settings_of` return them, of another job
     :param job: with all its settings
+    :raises ConfigurationError: as :func:`settings_of`
     """
     kind = JarJobChanges if job.job_type == JAR_JOB else SqlJobChanges
     actual = checked_settings(kind, _shown_settings(job, get_type_hints(kind).keys() - {"name", "job_type"}))
@@ -378,6 +397,8 @@ def is_same(name: str, one: object, other: object) -> bool:
         ours, theirs = (each if isinstance(each, Mapping) else {"": each} for each in (one, other))
         return all(is_same(f"{name}.{each}", ours.get(each), theirs.get(each)) for each in {*ours, *theirs})
     one, other = normalized(one), normalized(other)
+    if name == "checkpoint_mode":
+        one, other = _mode(one), _mode(other)
     if one is None or other is None:
         return one == other or (other if one is None else one) in DEFAULTS.get(name, ())
     return bool(one == other)
