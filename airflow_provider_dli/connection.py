@@ -46,8 +46,11 @@ _MAX_SECRET_LENGTH = 32768
 _LIKE_NAME = re.compile(r"[a-z_]{1,30}")
 # No region id known is longer than 16; a secret is.
 _REGION = re.compile(r"(?=.{1,30}\Z)[a-z0-9]+(-[a-z0-9]+)+")
-_PROJECT_LENGTH = 32
-_PROJECT = re.compile(r"[0-9A-Za-z_-]{1,64}")
+# Project ids have 32 hexadecimal digits, and no other form is known; a longer one may be a secret key, of 40.
+_PROJECT = re.compile(r"[0-9A-Za-z_-]{1,32}|[0-9a-f-]{33,64}")
+_KNOWN_PROJECT = re.compile(r"[0-9a-f]{32}|[0-9A-F]{32}|[0-9a-z_-]*")
+# Hosts are written in small letters; a secret key is not.
+_LIKE_SECRET = re.compile(r"(?=[a-z0-9_+-]*[A-Z])[A-Za-z0-9_+-]{21,}")
 _LIKE_URL = re.compile(r"https?://(?=[^/]{1,100}\Z)[A-Za-z0-9-]+(\.[A-Za-z0-9-]*)+(:[0-9]{0,6})?")
 # The one region of the European sovereign cloud that Huawei Cloud's own clients know.
 _EUROPEAN_REGION = "eu-west-101"
@@ -251,11 +254,9 @@ def checked_region(region: str) -> str:
 def checked_project(project_id: str) -> str:
     """Return ``project_id`` if it can be one.
 
-    :raises ConfigurationError: if it has characters that no project id has
+    :raises ConfigurationError: if it has characters that no project id has, or looks like a secret
     """
-    # Ids have 32 characters at most and letters of one case; a secret key has 40, of both.
-    is_secret = len(project_id) > _PROJECT_LENGTH and project_id not in (project_id.lower(), project_id.upper())
-    if is_secret or not _PROJECT.fullmatch(project_id):
+    if not _PROJECT.fullmatch(project_id):
         raise ConfigurationError(
             "project_id",
             f"{excerpt(project_id, secret=True)} is not a project id",
@@ -267,12 +268,15 @@ def checked_project(project_id: str) -> str:
 def checked_endpoint(field: str, url: str) -> str:
     """Return the base URL without a slash at its end.
 
-    :raises ConfigurationError: if it has no scheme or host, or has a path, query or user of its own
+    :raises ConfigurationError: if it has no scheme or host, has a path, query or user of its own, or a host that
+        looks like a secret
     """
     remedy = "give scheme and host, such as https://dli.cn-north-4.myhuaweicloud.com"
     shown = "" if "@" in url else f"{_shown_url(url)} "
     if not url.isascii() or not url.isprintable() or " " in url:
         raise ConfigurationError(field, f"{shown}has characters that no URL has", remedy)
+    if _LIKE_SECRET.search(url):
+        raise ConfigurationError(field, f"{shown}has a long word with capitals, like a secret", remedy)
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -294,7 +298,7 @@ def checked_endpoint(field: str, url: str) -> str:
 
 def _shown_url(url: str) -> str:
     """Quote what looks like scheme and host; of anything else only the beginning, for it may be a secret."""
-    if _LIKE_URL.fullmatch(url):
+    if _LIKE_URL.fullmatch(url) and not _LIKE_SECRET.search(url):
         return f"'{url}'"
     scheme, slashes, rest = url.partition("://")
     if slashes and scheme in ("http", "https"):
@@ -450,6 +454,10 @@ def secrets_of(connection: AirflowConnection, environ: Mapping[str, str]) -> lis
     if extras.get("auth_type") == AuthType.CREDENTIALS_FILE:
         with suppress(ConfigurationError):  # reported where the key is read
             given += [profile(environ).get(name) for name in ("sk", "security_token")]
+    # A project id of no known form may be a secret in the wrong field, which a service quotes.
+    project_id = extras.get("project_id") or environ.get("HUAWEICLOUD_SDK_PROJECT_ID")
+    if isinstance(project_id, str) and not _KNOWN_PROJECT.fullmatch(project_id.strip()):
+        given.append(project_id)
     secrets = [secret.strip() for secret in given if isinstance(secret, str)]
     return [secret for secret in dict.fromkeys(secrets) if secret]
 

@@ -14,6 +14,7 @@ from airflow_provider_dli.connection import (
     checked_region,
     default_console,
     default_endpoint,
+    secrets_of,
     to_account,
 )
 from tests.connections import GOOD, Connection
@@ -106,11 +107,39 @@ def test_regions_pass(region: str) -> None:
     assert checked_region(region) == region
 
 
-@pytest.mark.parametrize("project_id", ["", "a/b", "a b", "x" * 65, "é", "a\r\nHost: x"])
+@pytest.mark.parametrize("project_id", ["", "a/b", "a b", "0" * 65, "é", "a\r\nHost: x", "A1B2" * 10, "aBc4" * 10])
 def test_an_invalid_project_id_is_refused(project_id: str) -> None:
-    """It becomes part of a path and of a header."""
-    with pytest.raises(ConfigurationError, match=r"^project_id: "):
+    """It becomes part of a path and of a header; one as long as a secret key is not shown."""
+    with pytest.raises(ConfigurationError, match=r"^project_id: ") as caught:
         checked_project(project_id)
+    assert len(project_id) < 33 or project_id[:9] not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("project_id", "is_secret"),
+    [("48cc2c48765f481480c7db940d6409d1", False), ("48CC2C48765F481480C7DB940D6409D1", False), ("scratch", False),
+     ("d9b2d63d-a233-4123-847a-5f3c2b1a0e9d", False), ("0" * 64, False), ("AKIAIOSFODNN7EXAMPLE", True)],
+)  # fmt: skip
+def test_a_project_id_of_another_form_is_taken(project_id: str, is_secret: bool) -> None:
+    """And masked if it has capitals, as keys and passwords have: the service quotes it."""
+    assert checked_project(project_id) == project_id
+    masked = secrets_of(Connection(extra_dejson={**GOOD, "project_id": project_id}), {})
+    assert (project_id in masked) is is_secret
+
+
+@pytest.mark.parametrize("url", ["https://{}.x", "https://{}", "https://{}.x:99999", "https://obs.{}.x"])
+@pytest.mark.parametrize("secret", ["A1B2" * 10, "aBc4" * 10])
+def test_an_endpoint_like_a_secret_is_refused(url: str, secret: str) -> None:
+    """It would be in the message of each request that does not arrive."""
+    with pytest.raises(ConfigurationError, match=r"^endpoint: .* has a long word with capitals") as caught:
+        checked_endpoint("endpoint", url.format(secret))
+    assert secret[:9] not in str(caught.value)
+
+
+def test_an_endpoint_with_capitals_is_taken() -> None:
+    """Hosts may have them, and long names in small letters."""
+    for url in ("https://DLI.cn-north-4.MyHuaweiCloud.com", f"https://{'vpcep-1234567890-' * 3}a.x"):
+        assert checked_endpoint("endpoint", url) == url
 
 
 def test_consoles_are_those_that_are_known() -> None:
