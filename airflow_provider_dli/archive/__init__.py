@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from io import BytesIO
 from typing import Literal, NamedTuple
 
-from airflow_provider_dli.archive.contents import Contents
+from airflow_provider_dli.archive.contents import Contents, Shared
 from airflow_provider_dli.archive.directory import Directory, Layout, find_end, lay_out, read_directory
 from airflow_provider_dli.archive.entries import Walk
 from airflow_provider_dli.archive.fields import check_names
+from airflow_provider_dli.archive.fingerprint import Fingerprint
 from airflow_provider_dli.archive.report import Entry, Finding, Findings, Report
+from airflow_provider_dli.archive.search import Search
 from airflow_provider_dli.archive.source import Reader, Stream, Tail
 
 __all__ = ["Entry", "Expectation", "Finding", "Level", "Limits", "Report", "inspect"]
@@ -26,25 +29,26 @@ Level = Literal["directory", "full"]
 class Expectation(NamedTuple):
     r"""What must be in the archive.
 
-    :param jobs: ids or names; each must be found in an entry's name or in a ``*.json``. Default: none of them.
+    :param jobs: ids or names; each must be found, see :mod:`airflow_provider_dli.archive.search`. Default: none.
     :param min_entries: fewest entries, directories not counted; default 1.
     :param entry_pattern: regular expression with a group ``job`` that takes jobs from entry names, if you know
-        the layout, such as ``jobs/(?P<job>[^/]+)\.json$``. Default None: a number that stands for itself, or a
-        part of the path, with or without its extensions. Empty string: entry names are not searched.
-    :param json_keys: members, at any depth, that name a job in a ``*.json``; default ``job_id`` and ``name``.
-        Empty: contents are not searched.
+        the layout, such as ``jobs/(?P<job>[^/]+)\.json$``. Default None: a part of the path, with or without its
+        extension. Empty string: entry names are not searched.
+    :param json_keys: members of JSON, at any depth, and keys of text whose value names a job; one that ends in
+        ``id`` names its id. Empty: contents are not searched.
     """
 
     jobs: tuple[str | int, ...] = ()
     min_entries: int = 1
     entry_pattern: str | None = None
-    json_keys: tuple[str, ...] = ("job_id", "name")
+    json_keys: tuple[str, ...] = ("job_id", "jobId", "job_name", "jobName", "name")
 
 
 class Limits(NamedTuple):
     """Bounds on time and memory. All of them are checked before a byte is inflated.
 
-    Peak memory is some 24 MiB, 500 bytes an entry, 25 times ``json_bytes``, and the directory: once if names are
+    Peak memory is some 24 MiB, 500 bytes an entry, 25 times ``json_bytes``, where archives are in the archive
+    ``nested_bytes`` for each level, and the directory: once if names are
     ASCII, up to six times if hostile names blow up in memory.
 
     :param entries: most entries; default 500 000.
@@ -53,7 +57,10 @@ class Limits(NamedTuple):
     :param total_bytes: largest sum of all entries, inflated; default 64 GiB.
     :param ratio: inflated : compressed from which an entry, or all together, is called a bomb; default 200.
     :param ratio_floor: inflated bytes below which the ratio harms nobody; default 4 MiB.
-    :param json_bytes: largest ``*.json`` that is parsed; default 1 MiB.
+    :param json_bytes: largest ``*.json`` that is parsed, and largest text that is searched; default 1 MiB.
+    :param nested_bytes: largest ``*.zip`` in the archive that is opened; default 16 MiB.
+    :param nested_total: largest sum of what is in all of them, inflated; default 256 MiB.
+    :param nested_depth: how deep archives are opened in archives; default 3.
     :param findings: most findings kept of one code; the rest is counted; default 100.
     """
 
@@ -64,6 +71,9 @@ class Limits(NamedTuple):
     ratio: int = 200
     ratio_floor: int = 4 * MIB
     json_bytes: int = 1 * MIB
+    nested_bytes: int = 16 * MIB
+    nested_total: int = 256 * MIB
+    nested_depth: int = 3
     findings: int = 100
 
 
@@ -74,6 +84,7 @@ def inspect(
     md5: bool = False,
     expect: Expectation | None = None,
     limits: Limits | None = None,
+    fingerprint: bool = False,
 ) -> Report:
     """Verify a ZIP archive, or report everything that is wrong with it.
 
@@ -85,13 +96,31 @@ def inspect(
     :param md5: also take the MD5 of all bytes (level ``full``), to compare with an ETag that is one.
     :param expect: jobs that must be in it; default none: one entry is enough.
     :param limits: what the inspection may cost; default :class:`Limits`.
+    :param fingerprint: describe the layout in any case, and not only if jobs are expected and it is not known.
     :raises ValueError: for another level.
     """
     if level not in ("directory", "full"):
         raise ValueError(f"level must be 'directory' or 'full', not {level!r}")
     limits = limits or Limits()
     found = Findings(limits.findings)
-    contents = Contents(limits, expect or Expectation(min_entries=0), found)
+    search = Search(expect or Expectation(min_entries=0))
+    shared = Shared(search, Fingerprint(search.jobs), fingerprint, limits.nested_total)
+    contents = Contents(limits, shared, found, _inspect_nested)
+    size, entries, hashes = _inspect(reader, contents, found, limits, is_full=level == "full", md5=md5)
+    groups = contents.finish(entries, full=level == "full")
+    return Report(size, level, entries, found.result(), hashes.get("sha256"), hashes.get("md5"), groups)
+
+
+def _inspect_nested(data: bytes, contents: Contents, found: Findings, limits: Limits) -> tuple[Entry, ...]:
+    """Inspect an archive in the archive, and return its entries."""
+    _, entries, _ = _inspect(BytesIO(data), contents, found, limits, is_full=True, md5=False)
+    return entries
+
+
+def _inspect(
+    reader: Reader, contents: Contents, found: Findings, limits: Limits, *, is_full: bool, md5: bool
+) -> tuple[int, tuple[Entry, ...], dict[str, str]]:
+    """Return the size, the entries and the hashes."""
     reader.seek(0, 2)
     size = reader.tell()
     tail = Tail(reader, size)
@@ -101,9 +130,8 @@ def inspect(
     layout = lay_out(directory, tail.size, limits, found) if directory else None
     entries = directory.entries if directory else ()
     contents.begin(entries)
-    hashes = _read_all(reader, tail, layout, contents, found, md5=md5) if level == "full" else {}
-    contents.finish(entries, full=level == "full")
-    return Report(size, level, entries, found.result(), hashes.get("sha256"), hashes.get("md5"))
+    hashes = _read_all(reader, tail, layout, contents, found, md5=md5) if is_full else {}
+    return size, entries, hashes
 
 
 def _read_directory(tail: Tail, limits: Limits, found: Findings) -> Directory | None:

@@ -52,10 +52,15 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         type=_job,
         metavar="JOB",
-        help="an id or name that must be found in an entry's name or a *.json; may be repeated",
+        help="an id or name that must be found in names of entries, JSON, text, archives within; may be repeated",
     )
     parser.add_argument("--min-entries", type=_count, default=1, metavar="N", help="fewest files; default 1")
     parser.add_argument("--md5", action="store_true", help="also print the MD5 of each file")
+    parser.add_argument(
+        "--fingerprint",
+        action="store_true",
+        help="also print the shapes of entries and contents, without values or names",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object a file, each on a line")
     return parser
 
@@ -75,7 +80,7 @@ def _count(text: str) -> int:
 def _inspect(path: Path, options: argparse.Namespace, expect: Expectation) -> int:
     try:
         with _open(path) as file:
-            report = inspect(file, options.level, md5=options.md5, expect=expect)
+            report = inspect(file, options.level, md5=options.md5, expect=expect, fingerprint=options.fingerprint)
     except OSError as error:
         _print(f"{escape(str(path))}: cannot be read: {error.strerror or error}", sys.stderr)
         return UNREADABLE
@@ -98,7 +103,8 @@ def _lines(path: Path, report: Report) -> list[str]:
     facts = f"{len(report.entries)} entries, {report.size} bytes, level {report.level}"
     hashes = [f"  {name} {value}" for name, value in (("sha256", report.sha256), ("md5", report.md5)) if value]
     findings = [f"  {finding}" for finding in report.findings]
-    return [f"{escape(str(path))}: {verdict} ({facts})", *hashes, *findings]
+    layout = [f"  {group}" for group in report.fingerprint]
+    return [f"{escape(str(path))}: {verdict} ({facts})", *hashes, *findings, *layout]
 
 
 def _print(text: str, stream: TextIO | None) -> bool:

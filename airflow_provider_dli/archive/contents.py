@@ -1,30 +1,47 @@
-"""Contents of entries: every ``*.json`` is JSON, and the expected jobs are in the archive.
+"""Contents of entries: every ``*.json`` is JSON, every ``*.zip`` intact, and the expected jobs are in the archive.
 
-Where a DLI archive keeps its jobs is not documented: the search is wide. What was not examined is never reported
-as missing: it is named beside the job that was not found.
+What was not examined is never reported as missing: it is named beside the job that was not found.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from airflow_provider_dli.archive.fields import readings
+from airflow_provider_dli.archive.fingerprint import Fingerprint, Group
 from airflow_provider_dli.archive.jsontext import JsonError, JsonStream, UnreadableError, is_json, parse
-from airflow_provider_dli.archive.report import Entry, Findings, escape
+from airflow_provider_dli.archive.report import Entry, Finding, Findings, escape
+from airflow_provider_dli.archive.search import Search
 
 if TYPE_CHECKING:
-    from airflow_provider_dli.archive import Expectation, Limits
+    from airflow_provider_dli.archive import Limits
 
 ARCHIVES = (".zip", ".jar", ".gz", ".tgz", ".tar", ".7z", ".bz2", ".xz", ".zst")
 MAGIC = (b"PK\3\4", b"PK\5\6", b"\x1f\x8b", b"7z\xbc\xaf", b"\xfd7zXZ", b"Rar!", b"BZh", b"\x28\xb5\x2f\xfd")
 """How archives begin, whatever they are called."""
 LONGEST_MAGIC = max(map(len, MAGIC))
+ZIP_MAGIC = MAGIC[:2]
 BARRED = "limits keep it from being read: Limits(entry_bytes, total_bytes, ratio, ratio_floor)"
 DAMAGED = "it cannot be read"
 NESTED = "an archive in the archive"
+NOT_OPENED = "an archive in the archive, not opened: Limits(nested_bytes, nested_total, nested_depth)"
 UNDECODED = "the encoding of its name is not known"
+NOT_KNOWN = "content of no form that is known"
+NOT_A_VALUE = "text in which an expected job stands, and not as the value of a key that is known"
+TOO_LARGE = "larger than Limits(json_bytes)"
+FORMS = frozenset({NESTED, NOT_KNOWN, NOT_A_VALUE, TOO_LARGE, UNDECODED})
+"""Reasons for which content is not examined that are of the layout, and of no defect or limit of the archive."""
+UNKNOWN_LAYOUT = "the archive shows its jobs in no form that is known"
+OF_LIMITS = frozenset({"encrypted", "archive-too-large", "too-many-entries", "directory-too-large"})
+"""Findings of an archive within after which it may be intact, and was not examined."""
+NESTED_ENTRIES = 10_000
+"""Most entries of an archive within."""
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
+BRACKETS = (b"{", b"[")
 UNREACHED = "the central directory does not locate it"
 UNSEEN = frozenset(
     {
@@ -44,38 +61,63 @@ UNSEEN = frozenset(
     }
 )
 """Findings after which there may be entries that nobody has seen."""
-NUMBERS = r"(?<![0-9A-Za-z])[0-9]+(?![0-9A-Za-z])"
-DATES = re.compile(
-    r"(?<![0-9])[0-9]{4}([-_.])[01][0-9]\1[0-3][0-9](?:[T_ -]?[0-9]{2}(?:[-_:.]?[0-9]{2}){1,2})?(?![0-9])"
-)
-"""Days and times: their numbers are no ids."""
+ENCODINGS = ("utf-8-sig", "gb18030")
+
+
+@dataclass
+class Shared:
+    """What an archive has in common with the archives in it."""
+
+    search: Search
+    fingerprint: Fingerprint
+    #: whether all contents are described, and not only until the jobs are found
+    describes: bool
+    #: bytes that archives in the archive may still inflate to
+    nested_left: int
 
 
 class Contents:
-    """Check contents as they are read, and in the end report what is missing."""
+    """Check contents as they are read, and in the end report what is missing.
 
-    def __init__(self, limits: Limits, expect: Expectation, found: Findings) -> None:
+    :param inspect: reads an archive within: its bytes, its contents, where its findings go, its limits
+    :param place: path of this archive in the outermost, empty for that one
+    """
+
+    def __init__(
+        self, limits: Limits, shared: Shared, found: Findings, inspect: Inspect, *, place: str = "", depth: int = 0
+    ) -> None:
+        self._limits = limits
         self._limit = limits.json_bytes
+        self._shared = shared
+        self._search = shared.search
         self._found = found
-        self._search = Search(expect)
+        self._inspect = inspect
+        self._place = place
+        self._depth = depth
         self._unexamined: dict[str, tuple[int, str]] = {}
         self._examined = 0
+        # What is damaged or kept from being read decides nothing about the layout.
+        self.is_read = True
 
     def begin(self, entries: tuple[Entry, ...]) -> None:
         """Search the names, which may make a search of contents needless."""
         self._search.in_names(entries)
 
+    @property
+    def _reads(self) -> bool:
+        return self._shared.describes or self._search.reads_contents
+
     def wants(self, entry: Entry) -> bool:
         """Return whether :meth:`check` is to have the content of this entry."""
-        return entry.size <= self._limit and is_json_name(entry.name)
+        if is_zip_name(entry.name):
+            return entry.size <= self._limits.nested_bytes
+        return entry.size <= self._limit and (is_json_name(entry.name) or self._reads)
 
     def tap(self, entry: Entry) -> Tap | Peek | None:
         """Return what is to have the content of this entry piece by piece; None if nothing is."""
-        if not self._search.reads_contents:
+        if not self._search.reads_contents or self.wants(entry):
             return None
-        if not is_json_name(entry.name):
-            return Peek()
-        return Tap(self._search.stream()) if entry.size > self._limit else None
+        return Tap(self._search.stream()) if is_json_name(entry.name) else Peek()
 
     def check(self, entry: Entry, data: bytes | None, tap: Tap | Peek | None = None) -> None:
         """Check the content of an entry that is intact.
@@ -83,23 +125,29 @@ class Contents:
         :param data: all of it; may be None if it is not wanted.
         :param tap: what has read all of it, if anything.
         """
+        self._examined += not entry.is_directory
         if tap is None and data is not None and (tap := self.tap(entry)):
             tap(data)
-        if isinstance(tap, Peek):
-            if tap.head.startswith(MAGIC) and not entry.name.lower().endswith(ARCHIVES):
-                self.skip(entry, NESTED)
-            return
-        if not is_json_name(entry.name):
-            return
-        self._examined += 1
+        if not self.wants(entry):
+            data = None
+        if is_json_name(entry.name):
+            self._check_json(entry, data, tap if isinstance(tap, Tap) else None)
+        elif is_zip_name(entry.name) and (data is None or data.startswith(ZIP_MAGIC)):
+            self._check_nested(entry, data)
+        elif entry.size and self._reads:
+            self._examine(entry, data, tap.head if isinstance(tap, Peek) else b"")
+
+    def _check_json(self, entry: Entry, data: bytes | None, tap: Tap | None) -> None:
         try:
             if tap:
                 self._finish(tap)
-            elif data is None or entry.size > self._limit:
+                self._describe(entry, "JSON, too large to describe")
+            elif data is None:
                 message = f"its {entry.size} bytes are intact but were not parsed, the limit is {self._limit}"
                 self._found.add("json-unchecked", message, offset=entry.offset, entry=entry.name)
+                self._describe(entry, "not read")
             else:
-                self._parse(data)
+                self._parse(entry, data)
         except JsonError as error:
             self._found.add("bad-json", f"it is not JSON: {error}", offset=entry.offset, entry=entry.name)
             self.skip(entry, "it is not JSON")
@@ -108,10 +156,12 @@ class Contents:
             self._found.add("json-unchecked", message, offset=entry.offset, entry=entry.name)
             self.skip(entry, str(error))
 
-    def _parse(self, data: bytes) -> None:
+    def _parse(self, entry: Entry, data: bytes) -> None:
         try:
-            if self._search.reads_contents:
-                self._search.in_json(parse(data))
+            if self._reads:
+                document = parse(data)
+                self._search.in_json(document)
+                self._describe(entry, self._shared.fingerprint.shape(document))
             elif not is_json(data):
                 parse(data)
         except UnreadableError:  # nested deeper than Python's parser goes: a stream goes deeper
@@ -121,52 +171,148 @@ class Contents:
 
     def _finish(self, tap: Tap) -> None:
         tap.finish()
-        self._search.discard(tap.stream.found)
+        self._search.in_stream(tap.stream)
 
-    def skip(self, entry: Entry, reason: str) -> None:
-        """Note that the content of an entry was not examined."""
+    def _check_nested(self, entry: Entry, data: bytes | None) -> None:
+        """Inspect an archive in the archive."""
+        limits, left = self._limits, self._shared.nested_left
+        if data is None or left <= 0 or self._depth == limits.nested_depth:
+            self._leave_closed(entry, NOT_OPENED)
+            return
+        found = Findings(limits.findings)
+        limits = limits._replace(entries=min(limits.entries, NESTED_ENTRIES), total_bytes=left)
+        place = f"{self._place}{entry.name}!"
+        inner = Contents(limits, self._shared, found, self._inspect, place=place, depth=self._depth + 1)
+        entries = self._inspect(data, inner, found, limits)
+        self._shared.nested_left -= sum(each.size for each in entries)
+        codes = list(dict.fromkeys(each.code for each in found.result() if each.severity == "error"))
+        if codes and OF_LIMITS.issuperset(codes):
+            self._leave_closed(entry, f"{NESTED}, with {', '.join(codes)}")
+        elif codes:
+            first: Finding = next(each for each in found.result() if each.severity == "error")
+            self._found.add("bad-nested-archive", f"in it: {first}", offset=entry.offset, entry=entry.name)
+            self.skip(entry, f"{NESTED}, with {', '.join(codes)}")
+        elif reasons := inner.reasons(entries):
+            self.skip(entry, f"{NESTED}, with {reasons}", NESTED, is_form=inner.is_read)
+
+    def _leave_closed(self, entry: Entry, reason: str) -> None:
+        message = f"its {entry.size} bytes are intact but were not examined: {reason}"
+        self._found.add("nested-unchecked", message, offset=entry.offset, entry=entry.name)
+        self.skip(entry, reason)
+
+    def _examine(self, entry: Entry, data: bytes | None, head: bytes) -> None:
+        """Search the content of an entry whose name does not show what it is."""
+        if (data or head).startswith(MAGIC) or entry.name.lower().endswith(ARCHIVES):
+            self.skip(entry, NESTED)
+        elif data is None:
+            self.skip(entry, TOO_LARGE)
+        elif not self._is_json(entry, data):
+            text, is_sure = as_text(data)
+            if text is None:
+                self.skip(entry, NOT_KNOWN, f"binary, begins with {data[:4].hex(' ')}")
+            elif not self._search.in_text(text):
+                self.skip(entry, NOT_A_VALUE, f"text of {text.count(chr(10)) + 1} lines")
+            elif not is_sure:
+                self.skip(entry, NOT_KNOWN, "text in an encoding that is not known")
+            else:
+                self._describe(entry, f"text of {text.count(chr(10)) + 1} lines")
+
+    def _is_json(self, entry: Entry, data: bytes) -> bool:
+        if not data.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(BRACKETS):
+            return False
+        try:
+            self._parse(entry, data)
+        except (JsonError, UnreadableError):
+            return False
+        return True
+
+    def _describe(self, entry: Entry, content: str) -> None:
+        if self._reads:
+            self._shared.fingerprint.add(f"{self._place}{entry.name}", entry.size, content)
+
+    def skip(self, entry: Entry, reason: str, content: str | None = None, *, is_form: bool | None = None) -> None:
+        """Note that the content of an entry was not examined.
+
+        :param content: what it is, for the fingerprint; None for the reason
+        :param is_form: whether the reason is the form of the content; None for those that are
+        """
+        self.is_read &= reason in FORMS if is_form is None else is_form
         count, first = self._unexamined.get(reason, (0, entry.name))
         self._unexamined[reason] = (count + 1, first)
+        self._describe(entry, content or reason)
 
-    def finish(self, entries: tuple[Entry, ...], *, full: bool) -> None:
-        """Report what was not found; ``full`` is whether contents were read."""
-        if full and self._search.reads_contents:
+    def reasons(self, entries: tuple[Entry, ...]) -> str:
+        """Return what was not examined and why; empty if all was, or every job is found."""
+        if self._search.reads_contents:
             self._note_unread(entries)
         if UNSEEN.intersection(self._found.codes):
             self._unexamined.setdefault(UNREACHED, (0, ""))
-        files = sum(not entry.is_directory for entry in entries)
-        if files < self._search.min_entries:
-            message = f"{files} files, at least {self._search.min_entries} expected"
+            self.is_read = False
+        return "; ".join(_counted(reason, *seen) for reason, seen in self._unexamined.items())
+
+    def finish(self, entries: tuple[Entry, ...], *, full: bool) -> tuple[Group, ...]:
+        """Report what was not found, and return the fingerprint, if it is wanted or the layout is not known.
+
+        :param full: whether contents were read
+        """
+        files = [entry for entry in entries if not entry.is_directory]
+        if len(files) < self._search.min_entries:
+            message = f"{len(files)} files, at least {self._search.min_entries} expected"
             self._found.add("too-few-entries", message)
-        reasons = "; ".join(_counted(reason, *seen) for reason, seen in self._unexamined.items())
+        if not full:
+            for entry in files:
+                self._describe(entry, "not read")
+        reasons = self.reasons(entries if full else ())
+        is_unknown = full and self.is_read and not all(map(self._search.is_shown, self._search.missing()))
+        if is_unknown:
+            message = f"{UNKNOWN_LAYOUT}; the fingerprint describes its entries"
+            self._found.add("unknown-layout", message)
         for job in self._search.missing():
             shown = f"job '{escape(job)}'"
             if not full and self._search.has_keys:
                 message = f"{shown} is in no entry's name; contents were not read"
                 self._found.add("job-unproven", message, job=job)
-            elif reasons:
-                message = f"{shown} was found in nothing that was examined; not: {reasons}"
+            elif reasons or not self._search.is_shown(job):
+                message = f"{shown} was found in nothing that was examined; not: {reasons or UNKNOWN_LAYOUT}"
                 self._found.add("job-not-examined", message, job=job)
             else:
                 self._found.add("missing-job", f"{shown} was found nowhere", job=job)
+        return self._shared.fingerprint.groups() if is_unknown or self._shared.describes else ()
 
     def _note_unread(self, entries: tuple[Entry, ...]) -> None:
-        """Note archives in the archive, and the rest of what was never read to its end."""
+        """Note names that cannot be read, and that some content was never read to its end."""
         unread = -self._examined
         for entry in entries:
-            if is_json_name(entry.name):
-                unread += 1
-            elif entry.size and entry.name.lower().endswith(ARCHIVES):
-                self.skip(entry, NESTED)
+            unread += not entry.is_directory
             if not entry.name.isascii() and not readings(entry):
                 self.skip(entry, UNDECODED)
-        if unread and not self._unexamined:
+        if unread > 0 and not self._unexamined:
             self._unexamined[DAMAGED] = (unread, "")
+            self.is_read = False
+
+
+Inspect = Callable[[bytes, Contents, Findings, "Limits"], tuple[Entry, ...]]
 
 
 def is_json_name(name: str) -> bool:
     """Return whether a name ends in ``.json``, in capitals or not."""
     return name[-5:].lower() == ".json"
+
+
+def is_zip_name(name: str) -> bool:
+    """Return whether a name ends in ``.zip``, in capitals or not."""
+    return name[-4:].lower() == ".zip"
+
+
+def as_text(data: bytes) -> tuple[str | None, bool]:
+    """Return content as text, and whether its encoding is sure; None if it is not text."""
+    for encoding in ("utf-16",) if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else ENCODINGS:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return (None, False) if CONTROL.search(text) else (text, encoding != ENCODINGS[-1])
+    return None, False
 
 
 def _counted(reason: str, count: int, first: str) -> str:
@@ -206,66 +352,3 @@ class Peek:
         """Read the next piece."""
         if len(self.head) < LONGEST_MAGIC:
             self.head += data[:LONGEST_MAGIC]
-
-
-class Search:
-    """Search for the expected jobs; what it keeps grows with them, not with the archive."""
-
-    def __init__(self, expect: Expectation) -> None:
-        self.min_entries = expect.min_entries
-        self._names = expect.entry_pattern != ""
-        self._pattern = re.compile(expect.entry_pattern) if expect.entry_pattern else None
-        if self._pattern and "job" not in self._pattern.groupindex:
-            raise ValueError(f"entry_pattern {expect.entry_pattern!r} has no group named 'job'")
-        self._missing = {str(job) for job in expect.jobs}
-        self._keys = frozenset(expect.json_keys)
-
-    @property
-    def has_keys(self) -> bool:
-        """Whether contents may name a job."""
-        return bool(self._keys)
-
-    @property
-    def reads_contents(self) -> bool:
-        """Whether a job may still be found in contents."""
-        return bool(self._missing and self._keys)
-
-    def missing(self) -> list[str]:
-        """Return the jobs that were not found."""
-        return sorted(self._missing)
-
-    def discard(self, found: Iterable[str]) -> None:
-        """Note jobs that were found."""
-        self._missing.difference_update(found)
-
-    def stream(self) -> JsonStream:
-        """Return what finds in a stream what :meth:`in_json` finds in a document."""
-        return JsonStream(self._keys, frozenset(self._missing))
-
-    def in_json(self, document: Any) -> None:  # noqa: ANN401 - what JSON holds has no type
-        """Search a document whose numbers are strings."""
-        rest = [document]
-        while rest and self._missing:
-            value = rest.pop()
-            if isinstance(value, list):
-                rest.extend(value)
-            elif isinstance(value, dict):
-                self.discard(item for key, item in value.items() if key in self._keys and isinstance(item, str))
-                rest.extend(value.values())
-
-    def in_names(self, entries: Iterable[Entry]) -> None:
-        """Search the entries' names."""
-        for entry in entries:
-            if not self._missing:
-                return
-            if not entry.is_directory:
-                for name in {entry.name, *readings(entry)}:
-                    self.discard(self._jobs_in(name))
-
-    def _jobs_in(self, name: str) -> Iterable[str]:
-        if self._pattern:
-            return (match["job"] for match in self._pattern.finditer(name))
-        if not self._names:
-            return ()
-        parts = name.split("/")
-        return {*parts, *(part.split(".")[0] for part in parts), *re.findall(NUMBERS, DATES.sub("-", name))}

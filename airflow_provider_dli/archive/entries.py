@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
 
-from airflow_provider_dli.archive.contents import BARRED, Contents, is_json_name
+from airflow_provider_dli.archive.contents import BARRED, Contents
 from airflow_provider_dli.archive.directory import END_SIGNATURE, LOCAL_SIZE, Layout
 from airflow_provider_dli.archive.directory import HEADER as CENTRAL_HEADER
 from airflow_provider_dli.archive.fields import (
@@ -158,7 +158,7 @@ class Walk:
             end = limit
         if fit:
             self._read(entry, start, end)
-        elif entry.header in self._layout.barred and is_json_name(entry.name):
+        elif entry.header in self._layout.barred:
             self._contents.skip(entry, BARRED)
         # From the end of the data to the next entry there is a data descriptor or nothing.
         if (entry.flags | head[FLAGS]) & DESCRIPTOR:

@@ -88,7 +88,13 @@ def _refuse(constant: str) -> NoReturn:
     raise JsonError(f"{constant} is not a JSON value")
 
 
-DECODER = JSONDecoder(parse_constant=_refuse, parse_int=str, parse_float=str)
+class Number(str):
+    """A number as it is written."""
+
+    __slots__ = ()
+
+
+DECODER = JSONDecoder(parse_constant=_refuse, parse_int=Number, parse_float=Number)
 
 
 class JsonStream:
@@ -97,11 +103,13 @@ class JsonStream:
     :param keys: members that name a job.
     :param jobs: ids and names that are searched for.
 
-    ``found`` has those of them that were met; it counts only after :meth:`finish`, and if the bytes were intact.
+    ``found`` has those of them that were met, ``seen`` the members that named any job; both count only after
+    :meth:`finish`, and if the bytes were intact.
     """
 
     def __init__(self, keys: frozenset[str], jobs: frozenset[str]) -> None:
         self.found: set[str] = set()
+        self.seen: set[str] = set()
         self._keys = keys
         self._jobs = jobs
         self._head = b""
@@ -109,7 +117,7 @@ class JsonStream:
         self._tokens = Tokens()
         self._open: list[str] = []
         self._expect = VALUE
-        self._names_job = False
+        self._member: str | None = None  # if it names a job
 
     def feed(self, data: bytes, *, final: bool = False) -> None:
         """Read the next piece.
@@ -145,7 +153,7 @@ class JsonStream:
         if expect in (VALUE, FIRST_VALUE):
             self._take_value(kind, value)
         elif expect in (KEY, FIRST_KEY) and kind == '"':
-            self._names_job = value in self._keys
+            self._member = value if value in self._keys else None
             self._expect = COLON
         elif expect == COLON and kind == ":":
             self._expect = VALUE
@@ -157,15 +165,17 @@ class JsonStream:
             raise JsonError(f"'{kind}' stands where it cannot")
 
     def _take_value(self, kind: str, value: str | None) -> None:
-        names_job, self._names_job = self._names_job, False
+        member, self._member = self._member, None
         if kind in CLOSING:
             if len(self._open) == DEEPEST:
                 raise UnreadableError(TOO_DEEP)
             self._open.append(kind)
             self._expect = FIRST_KEY if kind == "{" else FIRST_VALUE
         elif kind in ('"', "0", "t"):
-            if names_job and kind != "t" and value in self._jobs:
-                self.found.add(value)
+            if member is not None and kind != "t":
+                self.seen.add(member)
+                if value in self._jobs:
+                    self.found.add(value)
             self._expect = AFTER
         elif kind == "]" and self._expect == FIRST_VALUE:
             self._close()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.archive.fingerprint import Group
 
 Severity = Literal["error", "warning"]
 
@@ -19,6 +22,8 @@ class Report(NamedTuple):
     :param findings: all defects of every kind; of one kind at most ``limits.findings``, then their number.
     :param sha256: of all bytes, hexadecimal; only of level ``full``.
     :param md5: of all bytes, hexadecimal; only if requested.
+    :param fingerprint: the shapes of the entries, without what is their owner's; only if it was requested, or
+        jobs are expected and the layout is not known.
     """
 
     size: int
@@ -27,6 +32,7 @@ class Report(NamedTuple):
     findings: tuple[Finding, ...]
     sha256: str | None = None
     md5: str | None = None
+    fingerprint: tuple[Group, ...] = ()
 
     @property
     def verified(self) -> bool:
@@ -48,6 +54,7 @@ class Report(NamedTuple):
             "sha256": self.sha256,
             "md5": self.md5,
             "findings": [finding._asdict() for finding in self.findings],
+            "fingerprint": [group._asdict() for group in self.fingerprint],
         }
 
 
@@ -238,6 +245,7 @@ ERRORS = {
     "truncated-deflate": "the compressed data has no end",
     "junk-after-deflate": "there are bytes between the end of the compressed data and the entry's end",
     "bad-json": "a *.json entry is not JSON",
+    "bad-nested-archive": "a *.zip entry is an archive with defects",
     # expectations
     "too-few-entries": "fewer entries than expected",
     "missing-job": "an expected job is not in the archive",
@@ -255,6 +263,8 @@ WARNINGS = {
     "control-character-in-name": "a name holds characters that change what a terminal or log shows",
     "unknown-flags": "an entry has flags that have no meaning yet",
     "json-unchecked": "a *.json entry is larger than the limit, or nested too deeply, and was not parsed",
+    "nested-unchecked": "a *.zip entry exceeds a limit or is encrypted, and was not examined",
+    "unknown-layout": "an expected job was not found, and the archive shows its jobs in no form that is known",
     "job-unproven": "an expected job is in no entry name, and this level does not read contents",
 }
 """What a person should know and no reader loses data by."""

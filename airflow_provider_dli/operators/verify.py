@@ -32,7 +32,7 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
 
     Pushes a list of reports as ``return_value``, also when the task fails, one for each archive: ``zip_file``,
     ``bucket``, ``key``, ``verified``, ``level``, ``size``, ``etag``, ``version_id``, ``last_modified``,
-    ``sha256``, ``entries`` and ``findings``.
+    ``sha256``, ``entries``, ``fingerprint`` and ``findings``.
 
     An outlet that is an asset ``obs://bucket/directory``, or an alias, gets in its event what was verified of each
     archive: so a DAG can be scheduled by "a verified archive exists".
@@ -42,8 +42,8 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
     :param level: how much is read: ``full``, every byte; ``directory``, two or three ranges at the end;
         ``exists``, nothing (templated)
     :param expected_jobs: ids or names of jobs, as ``job_selected`` of the export takes them; each must be found in
-        one of the archives (templated). Where a DLI archive keeps them is not documented: entry names and JSON are
-        searched, see docs/archive.md
+        one of the archives (templated). Where a DLI archive keeps them is not documented: names, JSON, text and
+        archives in it are searched; of a layout in which no jobs are recognised a fingerprint is in the report
     :param min_entries: fewest entries of each archive, directories not counted (templated)
     :param max_age: seconds, or a timedelta, since an archive was written, at most; None for any age (templated)
     :param report_dir: directory in OBS that an HTML report is written to (templated). Use the same for all runs:

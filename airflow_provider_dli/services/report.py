@@ -105,6 +105,7 @@ class ArchiveReport:
             **{name: getattr(self.facts, name, None) for name in ("size", "etag", "version_id", "last_modified")},
             "sha256": self.report.sha256 if self.report else None,
             "entries": len(self.report.entries) if self.report else None,
+            "fingerprint": [group._asdict() for group in self.report.fingerprint] if self.report else [],
             "findings": [{**finding._asdict(), "severity": str(finding.severity)} for finding in self.findings],
         }
 
@@ -116,7 +117,8 @@ class ArchiveReport:
         entries = f"{pluralize(len(self.report.entries), 'entry', 'entries')}, " if self.report else ""
         hashed = [f"  sha256 {self.report.sha256}"] if self.report and self.report.sha256 else []
         findings = [f"  {_line(finding)}" for finding in self.findings]
-        return [self.place.url, f"  {result}: {entries}{self.facts.size:,} bytes", *hashed, *findings]
+        layout = [f"  layout: {group}" for group in (self.report.fingerprint if self.report else ())]
+        return [self.place.url, f"  {result}: {entries}{self.facts.size:,} bytes", *hashed, *findings, *layout]
 
     def __str__(self) -> str:
         """Return what is wrong with it in one line, for the message of a failure."""
@@ -207,6 +209,12 @@ def page_of_archives(reports: Sequence[ArchiveReport], facts: Mapping[str, objec
     if findings:
         head = ("Archive", "Finding", "Severity", "Entry", "At byte", "Message")
         tables.append(Table("Findings", head, findings, frozenset(range(len(findings)))))
+    layouts = [
+        (str(report.place), *group) for report in reports if report.report for group in report.report.fingerprint
+    ]
+    if layouts:
+        head = ("Archive", "Entries named", "Content", "How many", "Bytes", "to")
+        tables.append(Table("Layout that is not known", head, layouts, frozenset(range(len(layouts)))))
     archives = pluralize(len(reports), "archive")
     verdict = f"{len(bad)} of {archives} failed verification." if bad else f"{archives} verified."
     data = {"value": len(reports), "good": not bad, "archives": plain}

@@ -44,6 +44,7 @@ _RETRYABLE = frozenset({_MISSING, _IN_TRANSIT})
 #: required and not there, in an archive whose bytes are as they should be
 _REQUIREMENTS = ("too-few-entries", "missing-job", "job-not-examined", "more-findings")
 _MISSING_JOB = "missing-job"
+_UNKNOWN_LAYOUT = "unknown-layout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,8 +303,14 @@ def raise_for_failures(reports: Sequence[ArchiveReport], note: str = "") -> None
     is_damaged = any(_RETRYABLE.isdisjoint(finding.code for finding in report.errors) for report in failed)
     is_missing = any(finding.code == _MISSING for report in failed for finding in report.errors)
     kind = DliFailException if is_damaged else DliException
+    is_unknown = not any(report.report and _is_damaged(report.report) for report in failed) and any(
+        finding.code == _UNKNOWN_LAYOUT for report in failed for finding in report.findings
+    )
     advice = (
-        "Keep the archive as evidence and export again."
+        "Nothing is damaged: verify without expected_jobs, and send back the fingerprint in the report"
+        " (docs/howto/decide-what-is-open.md)."
+        if is_unknown
+        else "Keep the archive as evidence and export again."
         if is_damaged
         else "Check whether the export wrote to this bucket, or increase the timeout."
         if is_missing

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_dli.archive import Expectation, Limits, inspect
-from airflow_provider_dli.archive.contents import Search
 from airflow_provider_dli.archive.jsontext import JsonError, JsonStream, parse
+from airflow_provider_dli.archive.search import Search
 
 
 def missing(archive: bytes, expect: Expectation, level: Any = "full") -> list[tuple[str, str]]:
@@ -22,26 +22,47 @@ def missing(archive: bytes, expect: Expectation, level: Any = "full") -> list[tu
     return [(finding.code, finding.message) for finding in report.findings]
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["101", "101.json", "jobs/101.json", "job_101/config.json", "export-101-2026.txt", "101.tar.gz", "a/101/b"],
-)
+@pytest.mark.parametrize("name", ["101", "101.json", "jobs/101.json", "101.tar.gz", "a/101/b", "101.PROPERTIES"])
 def test_ids_are_found_in_names(writers: Any, name: str) -> None:
-    """A number that stands for itself anywhere in the path is an id."""
+    """A part of the path, with or without its extension, is an id."""
     assert missing(writers.zipped({name: b"{}"}), Expectation((101,))) == []
 
 
-@pytest.mark.parametrize("name", ["1010.json", "x101.json", "101b", "jobs/10/1.json"])
-def test_parts_of_other_words_are_no_ids(writers: Any, name: str) -> None:
+@pytest.mark.parametrize("name", ["1010.json", "jobs/10/1.json"])
+def test_other_ids_in_names_show_which_are_missing(writers: Any, name: str) -> None:
     """Job 101 is not job 1010."""
     archive = writers.zipped({name: b"{}"})
     assert missing(archive, Expectation((101,))) == [("missing-job", "job '101' was found nowhere")]
 
 
-@pytest.mark.parametrize(("name", "found"), [("orders", True), ("a/orders.json", True), ("orders-2.json", False)])
+NOT_RECOGNISED = ["unknown-layout", "job-not-examined"]
+
+
+@pytest.mark.parametrize("name", ["x101.json", "101b", "job_101/a.json", "export-101-2026.txt", "2026-01-101"])
+def test_parts_of_other_words_are_no_ids(writers: Any, name: str) -> None:
+    """Job 101 may be in ``job_101``, and so may be the job of that name: it is neither found nor missing."""
+    assert [code for code, _ in missing(writers.zipped({name: b"{}"}), Expectation((101,)))] == NOT_RECOGNISED
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("orders", True),
+        ("a/orders.json", True),
+        ("orders/a", True),
+        ("orders-2.json", False),
+        ("orders_v2", False),
+        ("orders_v2.json", False),
+        ("orders.v2.json", False),
+        ("orders.v2", False),
+        ("a_orders.json", False),
+        ("Orders.json", False),
+    ],
+)
 def test_names_are_found_as_parts_of_the_path(writers: Any, name: str, found: bool) -> None:
     """A job's name is a whole part of the path, with or without its extension."""
-    assert (missing(writers.zipped({name: b"1"}), Expectation(("orders",))) == []) is found
+    codes = [code for code, _ in missing(writers.zipped({name: b"1"}), Expectation(("orders",)))]
+    assert codes == ([] if found else NOT_RECOGNISED)
 
 
 @pytest.mark.parametrize(
@@ -59,13 +80,25 @@ def test_jobs_are_found_in_json(writers: Any, document: Any) -> None:
     assert missing(archive, Expectation((101,))) == []
 
 
-@pytest.mark.parametrize(
-    "document", [{"id": 101}, {"job_id": 1010}, {"job_id": [101]}, {"job_id": True}, [101], None]
-)
+@pytest.mark.parametrize("document", [{"id": 101}, {"job_id": [101]}, {"job_id": True}, [101], None])
 def test_other_json_is_not_taken_for_a_job(writers: Any, document: Any) -> None:
-    """A number somewhere is not a job."""
+    """A number somewhere is not a job; whether the job is there is not known."""
     archive = writers.zipped({"all.json": json.dumps(document).encode()})
-    assert [code for code, _ in missing(archive, Expectation((101,)))] == ["missing-job"]
+    assert [code for code, _ in missing(archive, Expectation((101,)))] == NOT_RECOGNISED
+
+
+@pytest.mark.parametrize("name", ["all.json", "all.txt"])
+def test_a_job_whose_name_begins_another_is_missing(writers: Any, name: str) -> None:
+    """In JSON, whatever its entry is called: the archive shows names and ids, and these are not among them."""
+    archive = writers.zipped({name: json.dumps({"jobs": [{"job_id": 1010, "name": "orders_v2"}]}).encode()})
+    assert [code for code, _ in missing(archive, Expectation((101, "orders", "v2")))] == ["missing-job"] * 3
+    assert missing(archive, Expectation((1010, "orders_v2"))) == []
+
+
+def test_names_of_other_things_do_not_show_which_jobs_are_missing(writers: Any) -> None:
+    """A name beside which there is no id may be a table's."""
+    archive = writers.zipped({"all.json": b'{"tables": [{"name": "a"}]}'})
+    assert [code for code, _ in missing(archive, Expectation(("orders",)))] == NOT_RECOGNISED
 
 
 def test_other_members_can_be_named(writers: Any) -> None:
@@ -107,17 +140,24 @@ def test_a_name_in_no_known_encoding_may_be_the_job(maker: Any) -> None:
 )
 def test_an_archive_within_is_recognized_by_its_first_bytes(writers: Any, magic: bytes, size: int) -> None:
     """Whatever it is called; once, if its name shows it too."""
-    for name in ("jobs.data", "jobs.zip"):
+    for name in ("jobs.data", "jobs.gz"):
         archive = writers.zipped({name: magic + writers.noise(size), "b.json": b"{}"})
-        ((code, message),) = missing(archive, Expectation((999,)))
+        *_, (code, message) = missing(archive, Expectation((999,)))
         assert code == "job-not-examined"
         assert message.endswith(f"not: the entry '{name}' (an archive in the archive)")
 
 
-def test_other_content_is_examined(writers: Any) -> None:
-    """Its name was."""
-    archive = writers.zipped({"x.data": b"P" + writers.noise(300_000), "y.data": b"", "z.txt": b"PK"})
+def test_content_of_no_known_form_is_not_examined(writers: Any) -> None:
+    """It may hold the job; text in which the job does not stand does not."""
+    ids = {"1.json": b"{}"}
+    archive = writers.zipped({**ids, "x.data": b"P" + writers.noise(300_000)})
+    assert [code for code, _ in missing(archive, Expectation((999,)))] == ["job-not-examined"]
+    archive = writers.zipped({**ids, "y.data": b"", "z.txt": b"a, b, 99"})
     assert [code for code, _ in missing(archive, Expectation((999,)))] == ["missing-job"]
+    archive = writers.zipped({**ids, "z.txt": b"a, b, 999"})
+    assert [code for code, _ in missing(archive, Expectation((999,)))] == ["job-not-examined"]
+    archive = writers.zipped({**ids, "z.txt": b"x" * 1_100_000}, 0)
+    assert "Limits(json_bytes)" in missing(archive, Expectation((999,)))[0][1]
 
 
 def test_pattern_without_a_job_is_refused() -> None:
@@ -128,7 +168,8 @@ def test_pattern_without_a_job_is_refused() -> None:
 
 def test_every_missing_job_is_named(writers: Any) -> None:
     """One finding each, in order, with the job's name made harmless."""
-    found = missing(writers.zipped({"2.json": b"{}"}), Expectation(("9\n", 2, 1)))
+    archive = writers.zipped({"2.json": b'{"job_id": 2, "name": "a"}'})
+    found = missing(archive, Expectation(("9\n", 2, 1)))
     assert [message for _, message in found] == ["job '1' was found nowhere", "job '9\\n' was found nowhere"]
 
 
@@ -219,7 +260,7 @@ def test_what_is_encrypted_is_not_called_empty(maker: Any, flag: int) -> None:
 @pytest.mark.parametrize("name", ["2026-01-15/x", "a_20260115/x", "a-2026-01-15T10-15-30.json", "x.2026.01.15"])
 def test_a_date_holds_no_id(writers: Any, name: str) -> None:
     """Whatever numbers are in it."""
-    archive = writers.zipped({name: b"{}"})
+    archive = writers.zipped({name: b"{}", "2.json": b"{}"})
     expected = Expectation((15, 1, 10, 30))
     assert [code for code, _ in missing(archive, expected)] == ["missing-job"] * 4
 

@@ -60,7 +60,8 @@ def test_the_help_of_the_command(capsys: pytest.CaptureFixture[str], monkeypatch
     for words in (
         "Verify ZIP archives.",
         "--level {directory,full} what to read: the central directory at the file's end, or every byte (default)",
-        "JOB an id or name that must be found in an entry's name or a *.json; may be repeated",
+        "JOB an id or name that must be found in names of entries, JSON, text, archives within; may be repeated",
+        "--fingerprint also print the shapes of entries and contents, without values or names",
         "--min-entries N fewest files; default 1",
         "--md5 also print the MD5 of each file",
         "--json print one JSON object a file, each on a line",

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Timer
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
@@ -19,7 +20,7 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from airflow_provider_dli.services.verify import Progress, VerifyOptions, verify_archives
-from dli_emulator import Emulator
+from dli_emulator import Emulator, Settings
 from tests.zipped import zipped
 
 Put = Callable[..., str]
@@ -140,6 +141,42 @@ def test_a_job_is_not_missing_that_may_be_in_what_another_archive_hides(put: Put
         verify(archives, expected_jobs=[100, 999])
     assert "missing-job" not in str(caught.value)
     assert "'100'" not in str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", get_args(get_type_hints(Settings)["layout"]))
+def test_expected_jobs_in_every_layout(emulator: Emulator, layout: str) -> None:
+    """By id and name; a name that only begins as another's is missing."""
+    emulator.state.settings.change({"layout": layout})
+    jobs = [job for job in emulator.state.jobs.values() if " " not in job.name]
+    archives = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{emulator.bucket}/a").execute({})
+    (report,) = verify(archives, expected_jobs=[*(job.job_id for job in jobs), *(job.name for job in jobs)])
+    assert (report["findings"], report["fingerprint"]) == ([], [])
+    with pytest.raises(DliFailException, match="missing-job: job 'order' was found nowhere"):
+        verify(archives, expected_jobs=["order"])
+
+
+def test_a_layout_that_is_not_known_is_reported_with_a_fingerprint(emulator: Emulator) -> None:
+    """In the XCom and the HTML, without what is its owner's; the message names what to do."""
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="a.zip", Body=zipped({"acme/fraud.bin": b"\0secret"}))
+    task = DliVerifyFlinkExportOperator(
+        task_id="verify",
+        zip_file=f"{emulator.bucket}/a.zip",
+        expected_jobs=[100],
+        timeout=0,
+        report_dir=f"{emulator.bucket}/reports",
+    )
+    pushed: dict[str, Any] = {}
+    context: Any = {"ti": SimpleNamespace(xcom_push=lambda key, value, **_: pushed.update({key: value}))}
+    with pytest.raises(DliFailException, match="Nothing is damaged: verify without expected_jobs") as caught:
+        task.execute(context)
+    assert "job-not-examined: job '100'" in str(caught.value)
+    (group,) = pushed["return_value"][0]["fingerprint"]
+    assert (group["name"], group["content"]) == ("<text>/<text>.bin", "binary, begins with 00 73 65 63")
+    key = pushed["report_file"].partition("/")[2]
+    page = emulator.s3.get_object(Bucket=emulator.bucket, Key=key)["Body"].read().decode()
+    assert "Layout that is not known" in page
+    assert "&lt;text&gt;/&lt;text&gt;.bin" in page
 
 
 def test_many_missing_jobs_are_not_cut_short(put: Put) -> None:
