@@ -57,18 +57,26 @@ CONNECTIONS = re.findall(
 
 
 @pytest.mark.parametrize("text", CONNECTIONS)
-def test_every_connection_works(text: str, dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_connection_works(
+    text: str, dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """With the emulator's own values where the page has placeholders, and its addresses."""
     shown = json.loads(text)
     extra = shown["extra"]
     kind = extra.get("auth_type", "temporary" if "security_token" in extra else "access_key")
-    is_environment = kind == "environment"
+    is_elsewhere = kind in ("environment", "credentials_file")
     given = json.loads(
-        dli_emulator.connection("access_key" if is_environment else kind, agency="agency_name" in extra)
+        dli_emulator.connection("access_key" if is_elsewhere else kind, agency="agency_name" in extra)
     )
-    if is_environment:
-        monkeypatch.setenv("HUAWEICLOUD_SDK_AK", given.pop("login"))
-        monkeypatch.setenv("HUAWEICLOUD_SDK_SK", given.pop("password"))
+    if is_elsewhere:
+        access_key, secret_key = given.pop("login"), given.pop("password")
+        if kind == "environment":
+            monkeypatch.setenv("HUAWEICLOUD_SDK_AK", access_key)
+            monkeypatch.setenv("HUAWEICLOUD_SDK_SK", secret_key)
+        else:
+            (tmp_path / ".huaweicloud").mkdir()
+            (tmp_path / ".huaweicloud" / "credentials").write_text(f"[basic]\nak={access_key}\nsk={secret_key}\n")
+            monkeypatch.setenv("HOME", str(tmp_path))
         given["extra"]["auth_type"] = kind
     endpoints = {"endpoint", "obs_endpoint", "iam_endpoint", "metadata_endpoint"}
     assert set(shown) == set(given)
