@@ -27,11 +27,13 @@ _NEEDED = {
     "new_job_id",
     "stream_graph",
     "job_list",
+    "jobs",
     "job_detail",
     "job",
     "execute_graph",
     "template",
     "template_list",
+    "templates",
     "metrics",
     "job_mapping",
 }
