@@ -75,12 +75,13 @@ def parse_directory(field: str, text: object, *, reserve: int = 0) -> ObsLocatio
     :raises ConfigurationError: if it names no bucket, has another scheme, or cannot be an OBS name
     """
     remedy = "give bucket, bucket/directory or obs://bucket/directory"
-    path = _without_scheme(field, text, remedy).rstrip("/")
+    # One slash and no more: "bucket//" is what a template makes of a directory that is nothing.
+    path = _without_scheme(field, text, remedy).removesuffix("/")
     if not path:
         raise ConfigurationError(field, f"{excerpt(text)} names no bucket", remedy)
-    bucket, _, key = path.partition("/")
+    bucket, slash, key = path.partition("/")
     _check_bucket(field, bucket, text, remedy)
-    if key and any(segment in ("", ".", "..") for segment in key.split("/")):
+    if slash and any(segment in ("", ".", "..") for segment in key.split("/")):
         raise ConfigurationError(field, f"{excerpt(text)} has an empty, '.' or '..' directory in it", remedy)
     if "\\" in key:
         raise ConfigurationError(field, f"{excerpt(text)} has a backslash in it", "write directories with /")

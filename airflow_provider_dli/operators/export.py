@@ -46,7 +46,7 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
     An outlet that is an asset ``obs://bucket/directory``, or an alias, gets the archives in its event.
 
     :param obs_dir: where the archives go: ``bucket``, ``bucket/directory`` or ``obs://bucket/directory``, with
-        or without slashes at the end (templated)
+        or without a slash at the end (templated)
     :param job_selected: the jobs to export: a list of ids, one id, a string of ids separated by commas, spaces
         or newlines, or the output of another task (templated). By default all jobs of the project. A selection
         that is given and turns out empty is an error, never "all jobs"

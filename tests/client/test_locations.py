@@ -15,12 +15,12 @@ from airflow_provider_dli.client.locations import ObsLocation, parse_archive, pa
         ("obs-test/", "obs-test"),
         ("obs-test/dir/", "obs-test/dir"),
         ("obs://obs-test", "obs-test"),
-        ("OBS://obs-test/dir1/dir2//", "obs-test/dir1/dir2"),
+        ("OBS://obs-test/dir1/dir2/", "obs-test/dir1/dir2"),
         ("  obs-test/a b/夜 ", "obs-test/a b/夜"),
     ],
 )
 def test_a_directory_is_sent_in_its_plain_form(given: str, plain: str) -> None:
-    """Without scheme and without slashes at the ends, however it was given."""
+    """Without scheme and without a slash at the end, however it was given."""
     place = parse_directory("obs_dir", given)
     assert str(place) == plain
     assert place.url == f"obs://{plain}"
@@ -34,6 +34,9 @@ def test_a_directory_is_sent_in_its_plain_form(given: str, plain: str) -> None:
         "/",
         "obs://",
         "obs:///",
+        "obs-test//",
+        "obs-test/dir//",
+        "obs://obs-test///",
         "/obs-test",
         "/obs-test/dir",
         "//obs-test/dir",

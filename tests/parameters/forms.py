@@ -217,6 +217,8 @@ FORMS: dict[str, Callable[[], Any]] = {
     "address as a bucket": lambda: "192.168.1.1/x",
     "dot beside hyphen": lambda: "obs.-test/x",
     "None as a bucket": lambda: "None/x",
+    "no directory": lambda: "obs-test//",
+    "no last directory": lambda: "obs-test/night//",
     "no bucket": lambda: "/flink/a.zip",
     "no bucket after a scheme": lambda: "obs:///flink/a.zip",
     "no bucket among archives": lambda: [A, "/flink/a.zip"],
