@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.connection import secrets_of, to_account
-from airflow_provider_dli.connection_form import EXTRAS
+from airflow_provider_dli.connection_form import EXTRAS, AuthType
 from tests.connections import GOOD, Connection
 
 _ODD = ("", " ", "true", "http://", "https://[", "http://a..b", "https://u:p@h:99999", "1e999", "\ud800", "a\nb")
-_KNOWN = ("access_key", "password", "token", "metadata", "environment", "huaweicloud", "cn-north-4", "é" * 5000)
+_KNOWN = (*AuthType, "huaweicloud", "cn-north-4", "é" * 5000)
 TEXTS = st.one_of(st.text(max_size=30), st.sampled_from(_ODD + _KNOWN))
 VALUES = st.one_of(
     TEXTS,

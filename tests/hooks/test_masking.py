@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,17 +27,20 @@ for place in _MASKERS:
 """
 
 
-@pytest.mark.parametrize("auth_type", ["access_key", "environment"])
-def test_the_secret_key_is_masked_in_this_airflow(auth_type: str, airflow_environ: dict[str, str]) -> None:
+@pytest.mark.parametrize("auth_type", ["access_key", "environment", "credentials_file"])
+def test_the_secret_key_is_masked_in_this_airflow(
+    auth_type: str, airflow_environ: dict[str, str], tmp_path: Path
+) -> None:
     """Airflow itself masks the secrets of a connection, and those that it names, once it was read."""
     extra = {"auth_type": auth_type, "region": "cn-north-4", "project_id": "0" * 32}
     key = {"login": "AK", "password": "sk-to-be-masked"} if auth_type == "access_key" else {}
     connection = {"conn_type": "dli", **key, "extra": extra}
-    environment = {
-        "AIRFLOW_CONN_DLI_DEFAULT": json.dumps(connection),
-        "HUAWEICLOUD_SDK_AK": "AK",
-        "HUAWEICLOUD_SDK_SK": "sk-to-be-masked",
-    }
+    environment = {"AIRFLOW_CONN_DLI_DEFAULT": json.dumps(connection)}
+    if auth_type == "environment":
+        environment |= {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "sk-to-be-masked"}
+    if auth_type == "credentials_file":
+        (tmp_path / "file").write_text("[basic]\nak = AK\nsk = sk-to-be-masked\n")
+        environment["HUAWEICLOUD_SDK_CREDENTIALS_FILE"] = str(tmp_path / "file")
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         env=airflow_environ | environment,
