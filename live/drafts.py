@@ -30,12 +30,32 @@ class Drafts:
     def questions(self) -> list[Question]:
         """Return the questions."""
         return [
+            Question(14, "settings of a draft that was created with a statement alone", self.filled_in),
             Question(11, "stop two drafts, which cannot be stopped", self.stop),
             Question(11, "delete a draft, one that is deleted, and another draft", self.delete),
             skipped(
                 11, "run several jobs", "would cost money; check the response the next time you run two at once"
             ),
         ]
+
+    def filled_in(self) -> Result:
+        """Show what a draft has that was not given."""
+        job_id = self._draft("settings")
+        detail = self.sender.get(f"/{job_id}").body["job_detail"]
+        given = {"job_id", "name", "sql_body", "job_type", "status", "project_id", "user_id", "create_time"}
+        settings = {
+            **detail.get("job_config", {}),
+            **{name: detail[name] for name in detail if name != "job_config"},
+        }
+        # A number or a flag is a default; of a string its length is enough.
+        shown = {
+            name: value if isinstance(value, bool | int) else shape(value)
+            for name, value in sorted(settings.items())
+            if name not in given and value not in (None, "", [], {})
+        }
+        own = str(job_id) in str(settings.get("checkpoint_path"))
+        result = ", ".join(f"{name} {value}" for name, value in shown.items()) or "none"
+        return Outcome.DECIDED, f"{result}; checkpoint_path holds the job's id: {'yes' if own else 'no'}", shown
 
     def stop(self) -> Result:
         """Stop two drafts in one call."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-import re
-import zipfile
-from collections import Counter
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from archives import Archive, timing
 from points import Outcome, Question, Result, skipped
 from reading import NO_JOB, count_of, jobs_of, proof
 from sending import Response, Sender
@@ -20,6 +19,12 @@ from airflow_provider_dli.hooks.obs import ObsHook
 
 _MANY = 1000
 _PAGE = 100
+#: seconds that an archive may take to appear
+_APPEARS = 60
+
+
+class RefusedExportError(ValueError):
+    """The export was refused, so there is no archive."""
 
 
 @dataclass
@@ -37,12 +42,15 @@ class Exports:
     folder: str
     nowhere: str
     written: list[str] = field(default_factory=list)
+    first: str | None = None
 
     def questions(self) -> list[Question]:
         """Return the questions."""
         other_region = "export by hand into a bucket of another region, and send status, code and message"
         return [
             Question(1, "what is in an archive of all jobs", self.layout),
+            Question(15, "ETag, encryption and file system", self.etag),
+            Question(16, "an export of one job", self.duration),
             Question(2, "how many archives an export of all jobs gives", self.archives),
             Question(3, "forms of obs_dir", self.forms),
             skipped(3, "a bucket of another region", other_region),
@@ -51,35 +59,73 @@ class Exports:
             Question(5, "a bucket that is not there", self.no_bucket),
         ]
 
-    def export(self, obs_dir: str, ids: list[int] | None = None) -> Response:
+    def export(self, obs_dir: str, ids: list[int] | None = None, sender: Sender | None = None) -> Response:
         """Export, as the words stand: the client's own checks would not let odd forms through.
 
         :param obs_dir: the place as it is sent
         :param ids: of jobs; None for all
+        :param sender: of another user; None for that of the connection
         """
         body: dict[str, Any] = {"obs_dir": obs_dir, "is_selected": ids is not None}
         if ids is not None:
             body["job_selected"] = ids
-        response = self.sender.send(Call("ExportFlinkJobs", "POST", f"{JOBS}/export", dict, body=body))
+        response = (sender or self.sender).send(Call("ExportFlinkJobs", "POST", f"{JOBS}/export", dict, body=body))
         if response.taken:
             self.written += zips(response)
         return response
 
     def layout(self) -> Result:
-        """Inspect the archives of an export of all jobs."""
-        response = self.export(f"{self.folder}/layout")
+        """Inspect the first archive of an export of all jobs."""
+        return self._archive().layout()
+
+    def etag(self) -> Result:
+        """Compare its ETag with its bytes."""
+        return self._archive().etag()
+
+    def _archive(self) -> Archive:
+        if self.first is None:
+            response = self.export(f"{self.folder}/layout")
+            if not response.taken:
+                raise RefusedExportError
+            self.first = zips(response)[0]
+        return Archive(self.obs, self.first, self.names())
+
+    def duration(self) -> Result:
+        """Export one job and check for its archive at once, then until it is there."""
+        one = [self._one()]
+        began = time.monotonic()
+        response = self.export(f"{self.folder}/duration", one)
+        seconds = time.monotonic() - began
         if not response.taken:
             return Outcome.FAILED, "the export was refused", proof(self.sender, response)
-        jobs = {str(job["job_id"]): str(job["name"]) for job in self._jobs()}
-        found: Counter[str] = Counter()
-        for archive in zips(response):
-            place = parse_archive("zip_file", archive)
-            facts = self.obs.find(place)
-            if facts is None:
-                return Outcome.DECIDED, "the response names an archive that is not (yet) there", {}
-            with self.obs.open(place, facts) as opened, zipfile.ZipFile(opened) as content:
-                found.update(_form(info, jobs) for info in content.infolist())
-        return Outcome.DECIDED, "; ".join(f"{count} x {form}" for form, count in found.items()), dict(found)
+        place = parse_archive("zip_file", zips(response)[0])
+        responded = response.time or time.time()
+        result, evidence = timing(lambda: self.obs.find(place), seconds, responded)
+        appeared = time.monotonic() - began
+        while not self.obs.find(place) and appeared < _APPEARS:
+            time.sleep(1)
+            appeared = time.monotonic() - began
+        if not evidence["there"]:
+            result += f", there after {appeared:.0f} s" if appeared < _APPEARS else f", nor within {_APPEARS} s"
+        return Outcome.DECIDED, result, evidence
+
+    def of_user(self, user: Sender) -> Result:
+        """Export all jobs as another user, and compare with what that user lists.
+
+        :param user: sender of a connection of that user
+        """
+        listed = {str(job["job_id"]) for job in jobs_of(user.get(limit=_PAGE))}
+        everything = self.names()
+        response = self.export(f"{self.folder}/user", sender=user)
+        if not response.taken:
+            return Outcome.DECIDED, f"lists {len(listed)} jobs; export refused", proof(user, response)
+        archive = Archive(self.obs, zips(response)[0], everything) if zips(response) else None
+        found = set[str]() if archive is None else archive.found(archive.report())
+        if found is None:
+            return Outcome.SEEN, f"lists {len(listed)} of {len(everything)} jobs; layout not known", {}
+        others = f"{len(found - listed)} of them not in its list"
+        result = f"lists {len(listed)} of {len(everything)} jobs, exports {len(found)}, {others}"
+        return Outcome.DECIDED, result, {"listed": len(listed), "exported": len(found), "of": len(everything)}
 
     def archives(self) -> Result:
         """Count the archives of an export of all jobs."""
@@ -145,6 +191,10 @@ class Exports:
             proof(self.sender, response),
         )
 
+    def names(self) -> dict[str, str]:
+        """Return id and name of each job that the connection lists."""
+        return {str(job["job_id"]): str(job["name"]) for job in self._jobs()}
+
     def _jobs(self) -> list[dict[str, Any]]:
         jobs: list[dict[str, Any]] = []
         while len(jobs) < _MANY and (page := jobs_of(self.sender.get(limit=_PAGE, offset=len(jobs)))):
@@ -172,20 +222,3 @@ def zips(response: Response) -> list[str]:
     """Read the archives that an export names."""
     named = response.body.get("zip_file") or []
     return [named] if isinstance(named, str) else [str(each) for each in named]
-
-
-def _form(info: zipfile.ZipInfo, jobs: dict[str, str]) -> str:
-    """Return the form of an entry: its name without what is somebody's own, and how it is stored."""
-    folder, name = posixpath.split(info.filename)
-    stem, extension = posixpath.splitext(name)
-    if stem in jobs:
-        stem = "{job_id}"
-    elif stem in jobs.values():
-        stem = "{job name}"
-    elif stem:
-        stem = "{other}"
-    if not re.fullmatch(r"(\.[a-z]{1,5})?", extension):
-        extension = "{extension}"
-    depth = "{folder}/" * len([part for part in folder.split("/") if part])
-    how = {0: "stored", 8: "deflated"}.get(info.compress_type, f"method {info.compress_type}")
-    return f"{depth}{stem}{extension} {how}"

@@ -16,24 +16,26 @@ from typing import Any
 
 import reading
 import report
+from archives import Archive
 from drafts import Drafts
 from exports import Exports
 from guard import Guard
 from masking import Mask
-from points import Finding, Question, Result, skipped
+from points import Finding, Outcome, Question, Result, skipped
 from sending import Sender
 
 from airflow_provider_dli import __version__
 from airflow_provider_dli.client.errors import DliClientError
-from airflow_provider_dli.client.locations import parse_directory
+from airflow_provider_dli.client.locations import parse_archive, parse_directory
 from airflow_provider_dli.exceptions import DliException, DliFailException
-from airflow_provider_dli.formatting import escaped
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 
-CONNECTION, DENIED = "dli_default", "dli_denied"
+CONNECTION, DENIED, USER = "dli_default", "dli_denied", "dli_user"
 _DRAFTS = "needs --jobs as well: drafts of its own, never run, deleted at the end"
 _WRITING = "needs --write --scratch BUCKET/PREFIX: it exports"
+_READING = "needs --archive BUCKET/KEY, an archive that is there, or --write --scratch BUCKET/PREFIX"
+_USER = "needs AIRFLOW_CONN_DLI_USER: an IAM user who does not see all jobs"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,8 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with sender:
         findings, left = _query(sender, options, mask)
     about = _about(sender, options)
-    for each in findings:
-        print(escaped(f"{each.point:>2}  {each.outcome:<8} {each.question}: {each.result}"))
+    print("\n".join(report.table(findings)))
     files = report.write(options.out, about, findings, mask)
     print(f"\n{report.summary(findings)}. To send back: {', '.join(map(str, files))}")
     if left:
@@ -67,6 +68,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make live", description=__doc__)
     parser.add_argument("--write", action="store_true", help="also export, below --scratch")
     parser.add_argument("--scratch", metavar="BUCKET/PREFIX", help="where exports may go")
+    parser.add_argument("--archive", metavar="BUCKET/KEY", help="an exported archive to read")
     parser.add_argument("--jobs", action="store_true", help="also make drafts, and delete them")
     parser.add_argument("--keep", action="store_true", help="leave the exported archives where they are")
     parser.add_argument("--out", type=Path, default=Path("live-report"), help="folder of the report")
@@ -74,6 +76,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.run = f"live-{datetime.now(UTC):%Y%m%dt%H%M%S}-{token_hex(3)}"
     if (options.write or options.jobs) and not (options.write and options.scratch):
         parser.error("--write and --jobs need --write --scratch BUCKET/PREFIX")
+    if options.archive:
+        try:
+            parse_archive("--archive", options.archive)
+        except DliClientError as error:
+            parser.error(str(error))
     if options.scratch:
         try:
             place = parse_directory("--scratch", options.scratch)
@@ -94,8 +101,9 @@ def _asker(conn_id: str, options: argparse.Namespace, mask: Mask) -> Sender:
     for name, value in connection.extra_dejson.items():
         if name not in {"region", "cloud", "auth_type"}:
             mask.learn(name, value)
-    if options.scratch:
-        mask.learn("bucket", options.scratch.partition("/")[0])
+    for place in (options.scratch, options.archive):
+        if place:
+            mask.learn("bucket", place.partition("/")[0])
     guard = Guard(
         folder=f"{options.scratch}/{options.run}" if options.write else None,
         nowhere=f"{options.run}-nowhere" if options.write else None,
@@ -111,17 +119,25 @@ def _query(sender: Sender, options: argparse.Namespace, mask: Mask) -> tuple[lis
     findings = [question.response() for question in reading.questions(sender)]
     findings.append(_denied(options, mask).response())
     left: list[str] = []
+    exports = Exports(sender, ObsHook(CONNECTION), sender.guard.folder or "", sender.guard.nowhere or "")
+    users = _of_user(sender, exports, options, mask)
+    if options.archive:
+        archive = Archive(exports.obs, options.archive, exports.names())
+        findings += [question.response() for question in archive.questions()]
     if options.write:
-        exports = Exports(sender, ObsHook(CONNECTION), sender.guard.folder or "", sender.guard.nowhere or "")
-        findings += _and_clear_up(exports.questions(), lambda: options.keep or exports.clear_up(), left)
+        questions = [*exports.questions(), *users]
+        findings += _and_clear_up(questions, lambda: options.keep or exports.clear_up(), left)
     else:
-        findings += [skipped(point, "all of it", _WRITING).response() for point in (1, 2, 3, 4, 5)]
+        findings += [question.response() for question in users]
+        findings += [skipped(point, "all of it", _WRITING).response() for point in (2, 3, 4, 5, 16)]
+        if not options.archive:
+            findings += [skipped(point, "all of it", _READING).response() for point in (1, 15)]
     if options.jobs:
         drafts = Drafts(sender, options.run)
         findings += _and_clear_up(drafts.questions(), drafts.clear_up, left)
         left += [f"job {job_id}" for job_id in drafts.made]
     else:
-        findings.append(skipped(11, "all of it", _DRAFTS).response())
+        findings += [skipped(point, "all of it", _DRAFTS).response() for point in (11, 14)]
     findings += [question.response() for question in reading.closing_questions(sender)]
     return sorted(findings, key=lambda finding: finding.point), "; ".join(left)
 
@@ -148,6 +164,43 @@ def _denied(options: argparse.Namespace, mask: Mask) -> Question:
             return reading.denied(sender)
 
     return Question(9, text, put)
+
+
+def _of_user(sender: Sender, exports: Exports, options: argparse.Namespace, mask: Mask) -> list[Question]:
+    """Return the questions that compare another user with that of the connection."""
+    try:
+        user = _asker(USER, options, mask)
+    except (DliException, DliFailException, DliClientError):
+        return [skipped(point, "all of it", _USER) for point in (13, 17)]
+
+    def listed() -> Result:
+        with user:
+            return reading.visibility(sender, user)
+
+    def exported() -> Result:
+        with user:
+            return exports.of_user(user)
+
+    place = options.scratch or (options.archive and options.archive.rpartition("/")[0])
+    questions = [
+        Question(13, "the list of an IAM user", listed),
+        Question(17, "an object that is not there", lambda: _not_there(place))
+        if place
+        else skipped(17, "an object that is not there", _READING),
+    ]
+    if options.write:
+        questions.append(Question(13, "an export of all jobs of an IAM user", exported))
+    else:
+        questions.append(skipped(13, "an export of all jobs of an IAM user", _WRITING))
+    return questions
+
+
+def _not_there(place: str) -> Result:
+    try:
+        facts = ObsHook(USER).find(f"{place}/{token_hex(8)}.zip")
+    except (DliException, DliFailException) as error:
+        return Outcome.DECIDED, f"refused: {type(error.error or error).__name__}", {}
+    return Outcome.DECIDED, "not found" if facts is None else "found", {}
 
 
 def _about(sender: Sender, options: argparse.Namespace) -> dict[str, Any]:

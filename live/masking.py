@@ -24,6 +24,8 @@ _PATTERNS = (
     (re.compile(r"\b[\w.+-]+@[\w.-]+\b"), "<mail>"),
     (re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b"), "<address>"),
 )
+#: of a denial: "Permission denied for resource …, User = …, Action = …"
+_SUBJECT = re.compile(r"(?i)(\b(?:user|resource|domain|account|agency)(?:_?name)?\"?\s*[=:]\s*)[^,]+")
 _NUMBER = re.compile(r"\d{3,}")
 _SHORTEST = 3
 
@@ -61,7 +63,7 @@ class Mask:
 
     def message(self, text: str) -> str:
         """Mask the service's words: numbers of three digits and more as well, which may be somebody's ids."""
-        return _NUMBER.sub("<number>", self.text(text))
+        return _NUMBER.sub("<number>", _SUBJECT.sub(r"\1<hidden>", self.text(text)))
 
     def text(self, text: str) -> str:
         """Mask a text."""

@@ -24,6 +24,38 @@ POINTS = {
     10: "Where the console shows a Flink job",
     11: "How the arrays that a batch responses with relate to its ids",
     12: "Whether the error codes of the 2020 manual are still in use",
+    13: "Which jobs a list and an export of all jobs cover for an IAM user",
+    14: "Which settings a new job comes back with",
+    15: "Whether the ETag of an archive is the MD5 of its bytes",
+    16: "How long an export takes, and whether the object is there when the response comes",
+    17: "What OBS answers to a key about an object that is not there",  # quoted
+}
+
+#: by point: what it means for us, and how the row of docs/sources.md begins
+MEANINGS = {
+    1: (
+        "the verification takes the layout from every form that is known; teach it this one if it is not",
+        "What an archive holds",
+    ),
+    2: ("several are read; a single one needs no change", "`zip_file` lists"),
+    3: ("only the plain form is sent; others could be taken", "`obs_dir` is"),
+    4: ("the largest batch_size that is known to work", "How many ids"),
+    5: ("one refused id refuses its batch, or does not", "`DLI.16001`"),
+    6: ("both are errors today, and an absent one needs zip_file or job_mapping", "`is_success` is not mandatory"),
+    7: ("several statuses are filtered here unless the list takes them", "Whether `status`"),
+    8: ("how often tasks may poll", "`APIGW.0308`"),
+    9: ("which advice a task gives to a key without permission", "DLI's own denial"),
+    10: ("where the link to the console leads", "The console is at"),
+    11: ("each element must be a success; with one for each id they could be matched", "Run, stop"),
+    12: ("codes that are not seen could be dropped", "`DLI.29001`"),
+    13: ("whether is_selected: false is a whole backup with this key", "All jobs are those"),
+    14: (
+        "these are the service's own: compare and promote must not take them for a difference",
+        "What the service fills in",
+    ),
+    15: ("where it is not, ignore the warning etag-mismatch", "The ETag is the MD5"),
+    16: ("how long to search for the archive of a lost response: reconcile_timeout", "An export may take"),
+    17: ("a key that waits for archives needs ListBucket, or does not", "Whether a key without"),
 }
 
 

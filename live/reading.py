@@ -63,6 +63,19 @@ def denied(sender: Sender) -> Result:
     return Outcome.DECIDED, f"{response.status} {facts.get('code', '')}", facts | {"shape": shape(response.body)}
 
 
+def visibility(sender: Sender, user: Sender) -> Result:
+    """Compare how many jobs two users list (point 13).
+
+    :param sender: of the connection
+    :param user: of another user
+    """
+    response = user.get(limit=1)
+    if not response.taken:
+        return Outcome.DECIDED, "the list is refused", proof(user, response)
+    seen, everything = count_of(response), count_of(sender.get(limit=1))
+    return Outcome.DECIDED, f"the user lists {seen} of {everything} jobs", {"listed": seen, "of": everything}
+
+
 def proof(sender: Sender, response: Response) -> dict[str, Any]:
     """Return what of a response may be passed on.
 
@@ -161,9 +174,10 @@ def successes(sender: Sender) -> Result:
     """Count responses by status and ``is_success``; a 200 with false decides the point, none does not."""
     seen = dict(sorted(sender.seen.items()))
     odd = {result: count for result, count in seen.items() if result.startswith("200") and "alse" in result}
+    absent = sum(count for result, count in seen.items() if result.startswith("200") and "absent" in result)
     if odd:
-        return Outcome.DECIDED, "yes, it does", seen
-    return Outcome.SEEN, f"not in {sum(seen.values())} responses", seen
+        return Outcome.DECIDED, f"yes, it does; is_success absent in {absent} of status 200", seen
+    return Outcome.SEEN, f"not in {sum(seen.values())} responses; absent in {absent} of status 200", seen
 
 
 def rates(sender: Sender) -> Result:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from masking import Mask
-from points import POINTS, Finding
+from points import MEANINGS, POINTS, Finding
 
 from airflow_provider_dli.formatting import escaped
 
@@ -23,6 +23,19 @@ def summary(findings: list[Finding]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
 
 
+def table(findings: list[Finding]) -> list[str]:
+    """Return the lines of one table: what was open, what was seen, what it means, and the row of docs/sources.md.
+
+    :param findings: in any order
+    """
+    lines = ["| fact | what was seen | what it means for us | row of docs/sources.md |", "|---|---|---|---|"]
+    for each in sorted(findings, key=lambda finding: finding.point):
+        meaning, row = MEANINGS[each.point]
+        seen = escaped(f"{each.outcome}: {each.question}: {each.result}").replace("|", "/")
+        lines.append(f"| {each.point}. {POINTS[each.point]} | {seen} | {meaning} | {row} |")
+    return lines
+
+
 def as_markdown(about: dict[str, Any], findings: list[Finding]) -> str:
     """Write the report for people.
 
@@ -31,6 +44,7 @@ def as_markdown(about: dict[str, Any], findings: list[Finding]) -> str:
     """
     lines = ["# What a DLI account shows about what the manual leaves open", ""]
     lines += [f"- {name}: {value}" for name, value in about.items()]
+    lines += ["", *table(findings)]
     for number, title in POINTS.items():
         lines += ["", f"## {number}. {title}", ""]
         own = [finding for finding in findings if finding.point == number]

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 from guard import Guard
@@ -39,6 +40,12 @@ class Response:
     code: str | None
     message: str
     headers: Mapping[str, str] = field(repr=False)
+
+    @property
+    def time(self) -> float | None:
+        """When it was sent, by the service's clock, in seconds since 1970."""
+        date = self.headers.get("date")
+        return parsedate_to_datetime(date).timestamp() if date else None
 
     @property
     def taken(self) -> bool:

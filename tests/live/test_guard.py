@@ -89,6 +89,8 @@ def test_what_is_learnt_is_masked() -> None:
     mask.learn("bucket", "acme-backup")
     mask.learn_from({"job_list": {"jobs": [{"name": "fraud", "user_name": "eve", "status": "job_init"}]}})
     result = mask.message("eve: fraud in acme-backup/fraud of 4711, 10.0.0.1, a@b.example, " + "f" * 32)
+    denial = "Permission denied for resource jobs.flink, User = adam smith, Action = GET"
+    assert mask.message(denial) == "Permission denied for resource jobs.flink, User = <hidden>, Action = GET"
     assert result == "<user 1>: <job 1> in <bucket 1>/<job 1> of <number>, <address>, <mail>, <hex>"
 
 

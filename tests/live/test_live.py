@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,10 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from points import MEANINGS, POINTS
 
+from airflow_provider_dli.client.flink import export_jobs
+from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from live import main
 from tests.connections import connected
+from tests.zipped import zipped
 
 ROOT = Path(__file__).parents[2]
 READING = {"GET"}
@@ -123,9 +128,10 @@ def test_it_only_reads(live_process: Live, dli_emulator: Any) -> None:
     run = live_process()
     assert (run.code, run.errors) == (0, ""), run.printed
     assert methods_sent(dli_emulator) == READING
-    assert {each["point"] for each in run.findings} == set(range(1, 13))
-    assert all("--write" in result for point in (1, 2, 3, 4, 5) for result in run.of(point))
-    assert "--jobs" in run.of(11)[0]
+    assert {each["point"] for each in run.findings} == set(POINTS)
+    assert all("--write" in result for point in (1, 2, 3, 4, 5, 15, 16) for result in run.of(point))
+    assert all("--jobs" in run.of(point)[0] for point in (11, 14))
+    assert all("AIRFLOW_CONN_DLI_USER" in run.of(point)[0] for point in (13, 17))
 
 
 @pytest.mark.slow
@@ -134,7 +140,10 @@ def test_every_point(live_process: Live, dli_emulator: Any) -> None:
     before = dict(dli_emulator.state.jobs)
     run = live_process("--write", "--scratch", f"obs://{dli_emulator.bucket}/scratch/", "--jobs")
     assert (run.code, run.errors) == (0, ""), run.printed
-    assert run.of(1) == ["26 x {job_id}.json deflated"]
+    assert run.of(1) == ["26 of 26 jobs found; 26 x <job>.json"]
+    assert run.of(14)[0].endswith("checkpoint_path holds the job's id: no")
+    assert run.of(15) == ["the MD5; not marked as encrypted; a bucket"]
+    assert re.fullmatch(r"response after \d+\.\d s, object there, written [-+]\d s from it", run.of(16)[0])
     assert run.of(2, "seen") == ["1 for 26 jobs of 3 kinds"]
     assert run.of(3, "decided") == ["taken: bucket/a/b"]
     assert run.of(4) == ["26 ids: taken"]
@@ -190,7 +199,7 @@ def test_refusals_are_findings(
     run = live("--write", "--scratch", f"{dli_emulator.bucket}/scratch")
     assert run.code == 1
     assert run.of(point, "failed")
-    assert {each["point"] for each in run.findings} == set(range(1, 13))
+    assert {each["point"] for each in run.findings} == set(POINTS)
 
 
 def test_throttling_is_waited_for(live: Live, dli_emulator: Any) -> None:
@@ -202,18 +211,21 @@ def test_throttling_is_waited_for(live: Live, dli_emulator: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "kind", "error"),
-    [("ExportFlinkJobs", "archive_cut", "BadZipFile"), ("GetObject", "error", "")],
+    ("operation", "kind", "problem"),
+    [
+        ("ExportFlinkJobs", "archive_cut", "it is damaged: no-end-record"),
+        ("GetObject", "error", "no usable response: "),
+    ],
 )
 def test_an_archive_that_cannot_be_read_is_a_finding(
-    live: Live, dli_emulator: Any, operation: str, kind: str, error: str
+    live: Live, dli_emulator: Any, operation: str, kind: str, problem: str
 ) -> None:
     """Cut short, or not for these keys: the report is written, and all is cleared up."""
     dli_emulator.fault(operation, kind, times=None)
     through_the_door = dli_emulator.connection("access_key", obs_endpoint=dli_emulator.dli)
     scratch = f"{dli_emulator.bucket}/scratch"
     run = live("--write", "--scratch", scratch, AIRFLOW_CONN_DLI_DEFAULT=through_the_door)
-    assert any(f"no usable response: {error}" in each for each in run.of(1, "failed"))
+    assert any(problem in each for each in run.of(1, "failed"))
     assert not dli_emulator.s3.list_objects_v2(Bucket=dli_emulator.bucket).get("Contents")
 
 
@@ -222,7 +234,7 @@ def test_a_draft_whose_response_was_lost_is_deleted(live: Live, dli_emulator: An
     before = dict(dli_emulator.state.jobs)
     dli_emulator.fault("CreateFlinkSqlJob", "cut_after")
     run = live("--write", "--scratch", f"{dli_emulator.bucket}/scratch", "--jobs")
-    assert run.of(11, "failed") == ["no usable response: ResponseLostError"]
+    assert run.of(14, "failed") == ["no usable response: ResponseLostError"]
     assert dli_emulator.state.jobs == before
 
 
@@ -257,3 +269,94 @@ def test_no_account(live: Live) -> None:
     run = live(AIRFLOW_CONN_DLI_DEFAULT="")
     assert run.code == 2
     assert "Set AIRFLOW_CONN_DLI_DEFAULT" in run.errors
+
+
+@pytest.mark.parametrize("layout", ["one_json", "properties", "nested", "gbk"])
+def test_an_archive_that_is_there_is_only_read(live: Live, dli_emulator: Any, layout: str) -> None:
+    """Of each layout: how many jobs are in it, and its fingerprint, without a name."""
+    dli_emulator.state.settings.change({"layout": layout})
+    archive = archive_of(dli_emulator)
+    before = len(dli_emulator.requests)
+    run = live("--archive", archive)
+    assert run.code == 0
+    assert {each.method for each in list(dli_emulator.requests)[before:] if "/streaming/" in each.path} == READING
+    (result,) = run.of(1, "decided")
+    assert result.startswith("26 of 26 jobs found; ")
+    names = [job.name for job in dli_emulator.state.jobs.values()]
+    assert [name for name in names for text in (*run.written.values(), run.printed) if name in text] == []
+
+
+def archive_of(dli_emulator: Any) -> str:
+    """Export all jobs."""
+    with connected({"dli_default": dli_emulator.airflow_conn}):
+        return str(DliHook().run(export_jobs(f"{dli_emulator.bucket}/there")).zip_file[0])
+
+
+def test_an_unknown_layout_and_an_etag_of_an_upload_in_parts(live: Live, dli_emulator: Any) -> None:
+    """The fingerprint is what may be sent back; the ETag of an upload in parts is not the MD5."""
+    client, bucket = store(dli_emulator), dli_emulator.bucket
+    body = zipped({"acme/fraud.bin": b"\0secret"})
+    upload = client.create_multipart_upload(Bucket=bucket, Key="a.zip")["UploadId"]
+    names = {"Bucket": bucket, "Key": "a.zip", "UploadId": upload}
+    tag = client.upload_part(**names, PartNumber=1, Body=body)["ETag"]
+    client.complete_multipart_upload(**names, MultipartUpload={"Parts": [{"ETag": tag, "PartNumber": 1}]})
+    run = live("--archive", f"{bucket}/a.zip")
+    assert run.of(1) == ["layout not known; 1 x <text>/<text>.bin"]
+    assert "binary, begins with 00 73 65 63" in run.written["report.json"]
+    assert run.of(15) == ["not the MD5 (another form); not marked as encrypted; a bucket"]
+    assert [word for word in ("acme", "fraud", "secret") if word in run.written["report.json"]] == []
+
+
+@pytest.mark.parametrize(
+    ("export", "seen"),
+    [
+        ("own", "exports 1, 0 of them not in its list"),
+        ("all", "exports 26, 24 of them not in its list"),
+        ("refused", "export refused"),
+    ],
+)
+def test_what_an_iam_user_sees(live: Live, dli_emulator: Any, export: str, seen: str) -> None:
+    """Two connections: what the user lists, of how many, and what its export of all jobs holds."""
+    dli_emulator.state.settings.change({"sub_user_export": export})
+    actions = ["dli:jobs:get", "dli:jobs:export", "obs:object:GetObject", "obs:bucket:HeadBucket"]
+    statement = {"Effect": "Allow", "Action": actions}
+    dli_emulator.add_user("svc-visitor", {"Version": "1.1", "Statement": [statement]})
+    dli_emulator.state.grant("svc-visitor", 100, "GET", "EXPORT")
+    dli_emulator.state.grant("svc-visitor", 101, "GET")
+    user = dli_emulator.connection(user="svc-visitor")
+    run = live("--write", "--scratch", f"{dli_emulator.bucket}/scratch", AIRFLOW_CONN_DLI_USER=user)
+    first, second = run.of(13)
+    assert first == "the user lists 2 of 26 jobs"
+    assert seen in second
+    assert run.of(17, "decided")
+    assert keys(dli_emulator) == []
+    assert [
+        text for text in run.written.values() if json.loads(user)["login"] in text or "svc-visitor" in text
+    ] == []
+
+
+def test_settings_that_are_filled_in(live: Live, dli_emulator: Any) -> None:
+    """Of a draft that gave none."""
+    dli_emulator.state.settings.change({"fills_in_settings": True})
+    run = live("--write", "--scratch", f"{dli_emulator.bucket}/scratch", "--jobs")
+    assert "checkpoint_interval 30" in run.of(14)[0]
+
+
+def test_an_archive_that_appears_after_the_response(live: Live, dli_emulator: Any) -> None:
+    """Shows that the export is asynchronous, and for how long."""
+    exports_before = 2  # of the layout, and how many archives
+    dli_emulator.fault("ExportFlinkJobs", "slow", times=exports_before - 1)
+    dli_emulator.fault("ExportFlinkJobs", "archive_late", seconds=1.5)
+    run = live("--write", "--scratch", f"{dli_emulator.bucket}/scratch")
+    assert re.fullmatch(r"response after \d\.\d s, object not there yet, there after [2-5] s", run.of(16)[0])
+
+
+def test_the_table_names_rows_that_are_there(live: Live) -> None:
+    """Each point has its meaning and its row of the page; a line for each finding."""
+    page = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
+    assert MEANINGS.keys() == POINTS.keys()
+    assert [row for _, row in MEANINGS.values() if f"\n| {row}" not in page] == []
+    run = live()
+    table = [line for line in run.printed.splitlines() if line.startswith("| ")]
+    assert len(table) == 1 + len(run.findings)
+    assert all(line.count(" | ") == 3 for line in table)
