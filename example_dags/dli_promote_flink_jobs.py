@@ -3,6 +3,9 @@
 Press Trigger and name the jobs of the test project and what must differ in production. Production's own jobs
 are exported and verified first, so that there is a way back.
 
+``stop`` makes a savepoint of each running job that changes, and ``run`` starts from it; DLI deletes it once the
+job runs. To repeat the promotion, clear ``plan`` with what follows it: jobs that run are stopped with a new one.
+
 Needs a connection ``dli_default`` of production, a connection ``dli_test``, and the name of a bucket, as Airflow
 variable ``dli_backup_bucket`` or environment variable ``AIRFLOW_VAR_DLI_BACKUP_BUCKET``.
 """

@@ -1,7 +1,11 @@
-"""Restart Flink jobs from a savepoint: save, stop, run on from there, and see them run.
+"""Restart Flink jobs from a savepoint: see them run, save, stop, and run on from there.
 
-Press Trigger and name the jobs. Needs a connection ``dli_default`` and the name of a bucket for the savepoints, as
-Airflow variable ``dli_backup_bucket`` or environment variable ``AIRFLOW_VAR_DLI_BACKUP_BUCKET``.
+Press Trigger and name the jobs. ``save`` makes a savepoint in your bucket, which stays. ``stop`` makes the one
+that ``run`` starts from, and DLI deletes it once the job runs: to repeat the restart, clear ``stop`` with what
+follows it, so that there is a new one. A job that runs already is not run again.
+
+Needs a connection ``dli_default`` and the name of a bucket for the savepoints, as Airflow variable
+``dli_backup_bucket`` or environment variable ``AIRFLOW_VAR_DLI_BACKUP_BUCKET``.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ JOB_IDS = "{{ params.job_ids }}"
 
 with DAG(
     dag_id="dli_restart_flink_jobs",
-    description="Save, stop and run the Flink jobs named in the trigger form",
+    description="Save, stop and resume the Flink jobs named in the trigger form",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -38,16 +42,14 @@ with DAG(
         ),
     },
 ) as dag:
+    running = DliFlinkJobSensor(task_id="running", job_ids=JOB_IDS, poke_interval=5, timeout=600)
     save = DliSavepointFlinkJobsOperator(
         task_id="save",
         job_ids=JOB_IDS,
         savepoint_path="{{ var.value.dli_backup_bucket }}/savepoints",
         poll_interval=5,
     )
-    stop = DliStopFlinkJobsOperator(task_id="stop", job_ids=JOB_IDS, wait_for_completion=False)
-    stopped = DliFlinkJobSensor(
-        task_id="stopped", job_ids=JOB_IDS, target_state="stopped", poke_interval=5, timeout=1200
-    )
+    stop = DliStopFlinkJobsOperator(task_id="stop", job_ids=JOB_IDS, trigger_savepoint=True, poll_interval=5)
     run = DliRunFlinkJobsOperator(task_id="run", job_ids=JOB_IDS, resume_savepoint=True, poll_interval=5)
 
-    save >> stop >> stopped >> run
+    running >> save >> stop >> run

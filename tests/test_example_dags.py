@@ -146,12 +146,16 @@ def test_changed(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
 
 
 def test_restart(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
-    """Jobs are saved, stopped and resumed from the savepoint."""
-    run = run_dag("dli_restart_flink_jobs", {"job_ids": "103"})
-    assert set(run.states.values()) == {"success"}, run.log
-    job = dli_emulator.state.job(103)
-    assert (job.status, job.runs, job.stops, job.resumed) == ("job_running", 1, 1, True)
-    assert job.savepoint_path == f"{dli_emulator.bucket}/savepoints/"
+    """Jobs are saved, stopped and resumed, each time from a new savepoint, since the last one is deleted."""
+    dli_emulator.state.settings.deletes_savepoints = True
+    for times in (1, 2):
+        run = run_dag("dli_restart_flink_jobs", {"job_ids": "103"})
+        assert set(run.states.values()) == {"success"}, run.log
+        job = dli_emulator.state.job(103)
+        assert (job.status, job.runs, job.stops, job.resumed) == ("job_running", times, times, True)
+        assert job.savepoint_path is None
+        (saved,) = run.xcoms["save", "return_value"]
+        assert saved["savepoint_path"] == f"{dli_emulator.bucket}/savepoints/"
 
 
 def test_restore(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
@@ -216,6 +220,7 @@ def test_verify(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
 
 def test_drill(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> None:
     """Succeeds with 26 jobs of all types; the scratch project is empty again; the report lies in the bucket."""
+    dli_emulator.state.settings.fills_in_settings = True
     run = run_dag("dli_restore_drill", AIRFLOW_CONN_DLI_SCRATCH=scratch.connection)
     assert set(run.states.values()) == {"success"}, run.log
     assert len(run.xcoms["compare", "return_value"]) == 26
@@ -261,8 +266,9 @@ def test_a_drill_that_fails(
 
 
 def test_promote(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> None:
-    """One job is created, one that runs in production is stopped, changed and run on."""
+    """One job is created, one that runs in production is stopped, changed and run on; then neither is touched."""
     emulator = dli_emulator.state
+    emulator.settings.deletes_savepoints = emulator.settings.fills_in_settings = True
     given = {"in_project": scratch.project_id, "queue_name": "flink_test"}
     new = emulator.add_job(name="new", sql_body="insert into a select * from 'kafka-test:9092'", **given).job_id
     known = emulator.add_job(
@@ -281,3 +287,7 @@ def test_promote(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -
     job = emulator.job(there)
     assert (job.sql_body, job.status) == ("insert into b select * from 'kafka-prod:9092'", "job_running")
     assert (job.stops, job.runs, job.resumed) == (1, 1, True)
+    run = run_dag("dli_promote_flink_jobs", conf, AIRFLOW_CONN_DLI_TEST=scratch.connection)
+    assert set(run.states.values()) == {"success"}, run.log
+    assert [each["action"] for each in run.xcoms["promote", "return_value"]] == ["unchanged"] * 2
+    assert (emulator.job(there).stops, emulator.job(there).runs) == (1, 1)

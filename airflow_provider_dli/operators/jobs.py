@@ -223,7 +223,9 @@ class DliRunFlinkJobsOperator(JobActionOperator):
 
     :param job_ids: the jobs: a list of ids, one id, a string of ids with commas, spaces or newlines between, or
         the output of another task (templated). Never all: name them
-    :param resume_savepoint: True to start from the newest savepoint (templated)
+    :param resume_savepoint: True to start from the newest savepoint. DLI deletes it once the job runs: each run
+        needs a new one, such as a stop with ``trigger_savepoint`` makes. A job that ran before and shows none is
+        warned of in the log (templated)
     :param target_state: ``running``, until each runs or has finished; ``finished``, for jobs with an end, until
         each has come to it. A job that fails, is stopped meanwhile, or shows no effect of its request within
         ``status_grace_period``, is a failure. One with ``restart_when_exception`` may come back from an exception

@@ -28,6 +28,7 @@ from airflow_provider_dli.client.flink.status import (
     SAVEPOINTING,
     is_on_its_way,
     is_stoppable,
+    lacks_savepoint,
     may_run,
     restarts_on_exception,
     snapshot_after,
@@ -53,6 +54,10 @@ if TYPE_CHECKING:
 _CHECK_EVERY = 0.5
 #: the status of the job does not allow the request
 _WRONG_STATUS = frozenset({"DLI.15002"})
+_NO_SAVEPOINT = (
+    "ran before and shows no savepoint: DLI deletes the one that a job was restarted from. It may start without "
+    "its state; stop it with trigger_savepoint=True before each run."
+)
 #: there is no such job, when it is queried and when it is deleted
 _NO_SUCH_JOB = frozenset({"DLI.16001", "DLI.17001"})
 
@@ -151,6 +156,8 @@ class JobRequester:
 
     def _request(self, job: FlinkJob) -> None:
         job_id, lost_before = job.job_id, self.recorded.unresolved(job.job_id)
+        if warning := self._action.warning(job):
+            self._log.warning("Job %d %s %s", job_id, job.name, warning)
 
         def reconcile(error: DliException) -> bool | None:
             self._log.info("%s Checking the job for the outcome.", error)
@@ -325,6 +332,7 @@ class JobAction:
     :param in_progress: whether somebody else has requested it
     :param transient: whether its effect may be visible for a short time only
     :param needs_savepoint: whether a job should show a new savepoint in the end
+    :param warning: what to log of a job before it is requested; None if nothing
     :param wait_until_ready: whether the task waits for a job that cannot take the request yet
     :param grace_period: seconds in which a job may still show its previous status
     :param stop_on_kill: whether to stop the jobs that were requested if the task is killed
@@ -341,6 +349,7 @@ class JobAction:
     in_progress: Callable[[FlinkJob], bool] = lambda _: False
     transient: bool = False
     needs_savepoint: bool = False
+    warning: Callable[[FlinkJob], str | None] = lambda _: None
     wait_until_ready: bool = False
     grace_period: float = 0.0
     stop_on_kill: bool = False
@@ -360,6 +369,7 @@ def action_of(options: NamedJobs) -> JobAction:
                     job is not None and (not may_run(job.status) or snapshot_of(job) != before)
                 ),
                 skip_reason="runs already, or is on its way",
+                warning=lambda job: _NO_SAVEPOINT if options.resume_savepoint and lacks_savepoint(job) else None,
                 grace_period=options.status_grace_period,
                 stop_on_kill=options.stop_on_kill,
             )

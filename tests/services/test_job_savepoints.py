@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
-from airflow_provider_dli.operators.dli import DliSavepointFlinkJobsOperator, DliStopFlinkJobsOperator
+from airflow_provider_dli.operators.dli import (
+    DliRunFlinkJobsOperator,
+    DliSavepointFlinkJobsOperator,
+    DliStopFlinkJobsOperator,
+)
 from dli_emulator import Emulator
 from tests.airflow.execution_modes import both_modes, run_to_completion
 from tests.airflow.stores import TaskInstance
@@ -157,3 +161,45 @@ def test_a_stop_that_shows_one_is_not_warned_of(emulator: Emulator, capsys: pyte
     emulator.state.settings.step_seconds = 0.05
     assert [each["status"] for each in stop(103, 100).execute({})] == ["job_cancel_success", "job_init"]
     assert "shows none" not in capsys.readouterr().out
+
+
+WARNED = "Job 103 订单实时汇总_03 ran before and shows no savepoint"
+
+
+def test_each_restart_takes_a_new_savepoint(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also a task that is cleared: the one that the job was restarted from is deleted."""
+    emulator.state.settings.step_seconds = 0.05
+    emulator.state.settings.deletes_savepoints = True
+    stopping, running = TaskInstance(), TaskInstance()
+    for times in (1, 2):
+        (stopped,) = stop(103).execute(stopping.context)
+        assert stopped["savepoint_path"]
+        run = DliRunFlinkJobsOperator(task_id="run", job_ids=[103], resume_savepoint=True, **QUICK)
+        (result,) = run.execute(running.context)
+        assert (result["savepoint_path"], result["status"]) == (None, "job_running")
+        job = emulator.state.jobs[103]
+        assert (job.stops, job.runs, job.resumed) == (times, times, True)
+    assert WARNED not in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("resume", "shown", "is_warned_of"),
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (True, {"has_savepoint": True}, False),
+        (True, {"savepoint_path": "obs-test/a"}, False),
+        (True, {"start_time": None}, False),
+    ],
+)
+def test_a_run_without_a_savepoint_is_warned_of(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str], resume: bool, shown: dict[str, Any], is_warned_of: bool
+) -> None:
+    """If the job ran before, and is to be resumed; it is run all the same."""
+    job = emulator.state.jobs[103]
+    job.status = "job_cancel_success"
+    for name, value in shown.items():
+        setattr(job, name, value)
+    run = DliRunFlinkJobsOperator(task_id="run", job_ids=[103], resume_savepoint=resume, **QUICK)
+    assert run.execute(TaskInstance().context)[0]["status"] == "job_running"
+    assert (WARNED in "".join(capsys.readouterr())) is is_warned_of

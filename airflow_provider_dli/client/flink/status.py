@@ -122,6 +122,11 @@ def is_stoppable(job: FlinkJob) -> bool:
     return may_stop(job.status, restarts=restarts_on_exception(job))
 
 
+def lacks_savepoint(job: FlinkJob) -> bool:
+    """Return whether a job has run and shows no savepoint, by which it would start without its state."""
+    return bool(job.start_time) and not job.savepoint_path and not job.raw.get("has_savepoint")
+
+
 def is_on_its_way(job: FlinkJob) -> bool:
     """Return whether a job cannot be saved now, and may be so later by itself."""
     return job.status == SAVEPOINTING or PHASES[job.status] is Phase.MOVING
