@@ -54,7 +54,7 @@ ADVICE: Mapping[str, str] = {
     "DLI.0011": "DLI may not read or write this place in OBS: check its agency's permissions on the bucket.",
     "DLI.0999": _AGENCY,
     "DLI.10001": _AGENCY,
-    "DLI.13024": "Give the job a queue before it is run.",
+    "DLI.13024": "Give the job a queue before it is run, also one with run_mode shared_cluster.",
     "DLI.16001": _JOB,
     "DLI.29001": "Check obs_dir: bucket or bucket/directory, the bucket in the region of the project.",
     "DLI.29002": "Check the path of the archive: bucket/key of a ZIP, or a folder that holds only such.",

@@ -9,16 +9,17 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.client.errors import PermissionDeniedError, UnexpectedReplyError
+from airflow_provider_dli.client.errors import PermissionDeniedError, RefusedError, UnexpectedReplyError
 from airflow_provider_dli.client.flink import JobMapping
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
-from airflow_provider_dli.formatting import format_ids, log_table, pluralize
+from airflow_provider_dli.formatting import escaped, format_ids, log_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters.models import ImportParameters
@@ -40,6 +41,12 @@ _CHUNK = 1024 * 1024
 #: key of the task state: the ``is_cover`` that a response is to; without it, the jobs of the response are known to
 #: be the task's own, and the import is requested again
 _IS_COVER = "is_cover"
+#: entries that a message shows
+_SHOWN = 5
+_ONE_EACH = (
+    "DLI refuses several archives of one job in a directory, also with is_cover: import one of them alone, or a "
+    "directory with one archive of each job."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,7 @@ def import_jobs(
     """
     archives = find_archives(obs, options.zip_file)
     reports = _verify(obs, archives.places, log) if options.verify_archive else []
+    repeated = _repeated(reports, log)
     if options.staging_dir:
         archives = _copy(obs, archives, ObsHook(target.dli_conn_id), options.staging_dir, reports, log)
     log.info("Importing %s into project %s.", archives.place.url, target.project_id)
@@ -125,7 +133,8 @@ def import_jobs(
     if record.is_complete(jobs, is_cover=options.is_cover):
         log.info("It received its response, and the jobs exist: nothing is requested again.")
     else:
-        _request(target, record, options, log)
+        with _explained(archives, repeated):
+            _request(target, record, options, log)
         jobs = _names(target)
     outcome = _outcome(record, jobs)
     _log_outcome(outcome, log)
@@ -169,6 +178,38 @@ def _verify(obs: ObsHook, places: Sequence[ObsLocation], log: Logger) -> list[Ar
     reports = verify.verify_archives(obs, places, verify.VerifyOptions(), log)
     verify.raise_for_failures(reports)
     return reports
+
+
+def _repeated(reports: Sequence[ArchiveReport], log: Logger) -> str:
+    """Return which archives have an entry of the same name, and so probably the same job; log it as a warning.
+
+    An entry is called after its job, or it is not: what an archive holds is not documented, so nothing is refused.
+    """
+    archives: dict[str, list[str]] = {}
+    for each in reports:
+        entries = each.report.entries if each.report else ()
+        for name in dict.fromkeys(entry.name for entry in entries if not entry.is_directory):
+            archives.setdefault(name, []).append(each.place.key.rpartition("/")[2])
+    found = {name: keys for name, keys in archives.items() if len(keys) > 1}
+    listed = "; ".join(
+        f"{escaped(name, 60)} is in {format_ids(keys)}" for name, keys in islice(found.items(), _SHOWN)
+    )
+    if found:
+        log.warning("%s in several archives: %s. %s", pluralize(len(found), "entry", "entries"), listed, _ONE_EACH)
+    return listed
+
+
+@contextmanager
+def _explained(archives: Archives, repeated: str) -> Iterator[None]:
+    """Add to a refusal, where several archives are imported, that they may have the same job."""
+    try:
+        yield
+    except DliFailException as error:
+        is_about_names = repeated or "already exists" in error.problem
+        if not (len(archives.places) > 1 and is_about_names and isinstance(error.error, RefusedError)):
+            raise
+        listed = f" Entries of the same name: {repeated}." if repeated else ""
+        raise DliFailException(f"{error.problem}.{listed}", advice=_ONE_EACH) from error.error
 
 
 def _copy(
@@ -441,7 +482,7 @@ def plan(options: ImportParameters, target: DliHook, obs: ObsHook, log: Logger) 
     """Verify the archives and log what an import would meet; nothing is copied or imported."""
     archives = find_archives(obs, options.zip_file)
     if options.verify_archive:
-        _verify(obs, archives.places, log)
+        _repeated(_verify(obs, archives.places, log), log)
     names = set(_names(target).values())
     log.info("Plan only: nothing is imported. Project %s has %s.", target.project_id, pluralize(len(names), "job"))
     if options.expected_jobs:

@@ -112,14 +112,24 @@ def test_expected_jobs_must_be_imported(emulator: Emulator, expected_jobs: str) 
 
 
 @pytest.mark.slow
-def test_a_directory_of_archives(emulator: Emulator) -> None:
+def test_a_directory_of_archives(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """All of them; something else in it is refused before anything is sent, and so are two archives of one job."""
     exported(emulator, [100])
     exported(emulator, [103])
     assert len(restore(f"obs://{emulator.bucket}/night/")) == 2
     exported(emulator, [100])
-    with pytest.raises(DliFailException, match=r"DLI\.0006: The job name already exists"):
+    keys = r"aggregate_\d+\.zip, aggregate_\d+\.zip"
+    with pytest.raises(
+        DliFailException,
+        match=rf"DLI\.0006: The job name already exists.*100\.json is in {keys}\. .*also with is_cover: import",
+    ) as caught:
         restore(f"{emulator.bucket}/night", is_cover=True)
+    assert "103.json" not in str(caught.value)
+    assert "1 entry in several archives: 100.json is in aggregate_" in "".join(capsys.readouterr())
+    with pytest.raises(DliFailException, match=r"The job name already exists[^:]*\. DLI refuses several archives"):
+        restore(f"{emulator.bucket}/night", is_cover=True, verify_archive=False)
+    restore(f"{emulator.bucket}/night", plan_only=True)
+    assert "100.json is in aggregate_" in "".join(capsys.readouterr())
     emulator.s3.put_object(Bucket=emulator.bucket, Key="night/readme.txt", Body=b"x")
     before = count_requests(emulator, "ImportFlinkJobs")
     with pytest.raises(DliFailException, match=r"contains other objects than archives: night/readme\.txt"):
