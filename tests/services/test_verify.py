@@ -214,7 +214,7 @@ def test_an_archive_of_an_earlier_day(put: Put) -> None:
         ({"expected_jobs": [1], "level": "exists"}, "expected_jobs: cannot be checked at level 'exists'"),
         ({"expected_jobs": []}, "expected_jobs: was given and is empty"),
         ({"expected_jobs": " , "}, "expected_jobs: was given and is empty"),
-        ({"expected_jobs": [None]}, "expected_jobs: None is not a job id"),
+        ({"expected_jobs": [None]}, "expected_jobs: item 1 is None; give it a value"),
         ({"expected_jobs": [True]}, "expected_jobs: True is not a job id"),
         ({"max_age": -1}, "max_age: -1 is not possible; give seconds above 0"),
         ({"max_age": "1h"}, "max_age: '1h' is not a length of time"),
