@@ -193,6 +193,16 @@ def test_one_that_fails_does_not_stop_the_others(emulator: Emulator) -> None:
     assert (job(emulator, 100).runs, job(emulator, 114).runs, job(emulator, 116).runs) == (1, 1, 0)
 
 
+def test_a_job_without_a_queue_is_refused(emulator: Emulator) -> None:
+    """Also one for a shared cluster, which by the manual has none; the message has advice."""
+    job(emulator, 114).queue_name, job(emulator, 114).run_mode = None, "shared_cluster"
+    with pytest.raises(
+        DliFailException, match=r"DLI\.13024: .*Give the job a queue .*also one with run_mode shared_cl"
+    ):
+        run([114])
+    assert job(emulator, 114).runs == 0
+
+
 def test_a_wrong_secret_is_not_tried_job_by_job(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would lock the key."""
     connection = json.loads(emulator.airflow_conn) | {"password": "wrong"}

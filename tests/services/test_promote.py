@@ -483,8 +483,10 @@ def test_a_directory_of_the_users_own_is_carried(emulator: Emulator) -> None:
 )
 def test_a_directory_that_no_other_job_may_have(path: Any, is_own: bool) -> None:
     """It contains the id of this job as a whole number, or the service chose it, for this job or another."""
-    job = FlinkJob(104, "a", "flink_jar_job", "job_init", raw={"job_config": {"checkpoint_path": path}})
-    assert own_directory(job) == (path if is_own else None)
+    shown = {"checkpoint_path": path}
+    for raw in ({"job_config": shown}, {"job_config": {"checkpoint_path": None}, **shown}):
+        job = FlinkJob(104, "a", "flink_jar_job", "job_init", raw=raw)
+        assert own_directory(job) == (path if is_own else None)
 
 
 @pytest.mark.parametrize(

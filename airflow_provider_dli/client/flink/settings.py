@@ -277,7 +277,7 @@ def own_directory(job: FlinkJob) -> str | None:
 
     :raises ConfigurationError: as :func:`settings_of`
     """
-    path = _config_of(job).get(_CHECKPOINT_PATH)
+    path = _shown_settings(job, (_CHECKPOINT_PATH,)).get(_CHECKPOINT_PATH)
     if not isinstance(path, str):
         return None
     return path if _contains_id(path, job.job_id) or _SERVICE_DIRECTORY.fullmatch(path) else None
