@@ -184,7 +184,8 @@ class Contents:
         place = f"{self._place}{entry.name}!"
         inner = Contents(limits, self._shared, found, self._inspect, place=place, depth=self._depth + 1)
         entries = self._inspect(data, inner, found, limits)
-        self._shared.nested_left -= sum(each.size for each in entries)
+        if "archive-too-large" not in found:
+            self._shared.nested_left -= sum(each.size for each in entries)
         codes = list(dict.fromkeys(each.code for each in found.result() if each.severity == "error"))
         if codes and OF_LIMITS.issuperset(codes):
             self._leave_closed(entry, f"{NESTED}, with {', '.join(codes)}")

@@ -136,10 +136,8 @@ class Search:
         if not self._names:
             return ()
         parts = SEPARATOR.split(name)
-        stems = {EXTENSION.sub("", part) for part in parts}
-        if any(stem.isdecimal() and stem.isascii() for stem in stems):
-            self._shows_ids = True
-        return stems.union(parts)
+        # Numbers show which ids there are only if an expected one is among them: they may count the entries.
+        return {*parts, *(EXTENSION.sub("", part) for part in parts)}
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

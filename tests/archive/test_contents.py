@@ -30,9 +30,10 @@ def test_ids_are_found_in_names(writers: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["1010.json", "jobs/10/1.json"])
 def test_other_ids_in_names_show_which_are_missing(writers: Any, name: str) -> None:
-    """Job 101 is not job 1010."""
-    archive = writers.zipped({name: b"{}"})
-    assert missing(archive, Expectation((101,))) == [("missing-job", "job '101' was found nowhere")]
+    """Job 101 is not job 1010, once the numbers are ids; else they may count the entries."""
+    archive = writers.zipped({name: b"{}", "7.json": b"{}"})
+    assert missing(archive, Expectation((101, 7))) == [("missing-job", "job '101' was found nowhere")]
+    assert [code for code, _ in missing(archive, Expectation((101,)))] == NOT_RECOGNISED
 
 
 NOT_RECOGNISED = ["unknown-layout", "job-not-examined"]
@@ -149,7 +150,7 @@ def test_an_archive_within_is_recognized_by_its_first_bytes(writers: Any, magic:
 
 def test_content_of_no_known_form_is_not_examined(writers: Any) -> None:
     """It may hold the job; text in which the job does not stand does not."""
-    ids = {"1.json": b"{}"}
+    ids = {"1.json": b'{"job_id": 1}'}
     archive = writers.zipped({**ids, "x.data": b"P" + writers.noise(300_000)})
     assert [code for code, _ in missing(archive, Expectation((999,)))] == ["job-not-examined"]
     archive = writers.zipped({**ids, "y.data": b"", "z.txt": b"a, b, 99"})
@@ -260,7 +261,7 @@ def test_what_is_encrypted_is_not_called_empty(maker: Any, flag: int) -> None:
 @pytest.mark.parametrize("name", ["2026-01-15/x", "a_20260115/x", "a-2026-01-15T10-15-30.json", "x.2026.01.15"])
 def test_a_date_holds_no_id(writers: Any, name: str) -> None:
     """Whatever numbers are in it."""
-    archive = writers.zipped({name: b"{}", "2.json": b"{}"})
+    archive = writers.zipped({name: b"{}", "2.json": b'{"job_id": 2}'})
     expected = Expectation((15, 1, 10, 30))
     assert [code for code, _ in missing(archive, expected)] == ["missing-job"] * 4
 

@@ -87,7 +87,8 @@ def test_jobs_are_found_in_text(text: str, encoding: str) -> None:
 def test_text_in_an_unknown_encoding_may_hold_the_job() -> None:
     """It may be Chinese, and is read as that, or not."""
     assert inspected(zipped({"1.txt": "name=订单".encode("gbk")}), "订单").findings == ()
-    assert codes(inspected(zipped({"1.txt": "größe".encode("latin-1")}), 7)) == {"7": "job-not-examined"}
+    data = zipped({"1.txt": "größe".encode("latin-1"), "2.txt": "job_id=2"})
+    assert codes(inspected(data, 7)) == {"7": "job-not-examined"}
 
 
 def test_an_archive_within_is_read_within_bounds() -> None:

@@ -257,7 +257,7 @@ CONTENT: dict[str, Case] = {
     "HTML for JSON": case("bad-json", lambda: zipped({"a.json": b"<html></html>"})),
     "job missing": case("missing-job", lambda: build(*THREE), expect=Expectation((101, 999))),
     "job in an archive within": case(
-        "job-not-examined", lambda: zipped({"1.gz": b"PK", "b.json": b"{}"}), expect=Expectation((999,))),
+        "job-not-examined", lambda: zipped({"1.gz": b"PK", "b.json": JOB}), expect=Expectation((999,))),
     "jobs in no known form": case(
         "job-not-examined unknown-layout", lambda: zipped({"a.bin": b"\0"}), expect=Expectation((999,))),
     "archive within damaged": case("bad-nested-archive", lambda: zipped({"a.zip": build(*THREE) + b"x"})),
