@@ -15,7 +15,7 @@ from airflow_provider_dli.client.locations import parse_archive
 from airflow_provider_dli.client.obs.objects import ObjectFacts
 from airflow_provider_dli.hooks.obs import ObsHook
 
-#: header of a bucket that is a parallel file system (obs_13_0012)
+#: header that makes a bucket a parallel file system (obs_13_0012); that HEAD returns it is assumed
 _FILE_SYSTEM = "x-obs-fs-file-interface"
 
 
@@ -91,7 +91,7 @@ class Archive:
         result = "the MD5" if facts.etag == report.md5 else f"not the MD5 ({digits})"
         bucket = parse_archive("zip_file", self.zip_file).bucket
         headers = self.obs.get_conn().head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
-        kind = "a parallel file system" if _FILE_SYSTEM in headers else "a bucket"
+        kind = "a parallel file system" if _FILE_SYSTEM in headers else "not shown as a parallel file system"
         marked = "marked as encrypted" if facts.encrypted else "not marked as encrypted"
         evidence = {"is MD5": facts.etag == report.md5, "encrypted": facts.encrypted, "bucket": kind}
         return Outcome.DECIDED, f"{result}; {marked}; {kind}", evidence

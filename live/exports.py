@@ -114,7 +114,7 @@ class Exports:
 
         :param user: sender of a connection of that user
         """
-        listed = {str(job["job_id"]) for job in jobs_of(user.get(limit=_PAGE))}
+        listed = {str(job["job_id"]) for job in self._jobs(user)}
         everything = self.names()
         response = self.export(f"{self.folder}/user", sender=user)
         if not response.taken:
@@ -195,9 +195,9 @@ class Exports:
         """Return id and name of each job that the connection lists."""
         return {str(job["job_id"]): str(job["name"]) for job in self._jobs()}
 
-    def _jobs(self) -> list[dict[str, Any]]:
+    def _jobs(self, sender: Sender | None = None) -> list[dict[str, Any]]:
         jobs: list[dict[str, Any]] = []
-        while len(jobs) < _MANY and (page := jobs_of(self.sender.get(limit=_PAGE, offset=len(jobs)))):
+        while len(jobs) < _MANY and (page := jobs_of((sender or self.sender).get(limit=_PAGE, offset=len(jobs)))):
             jobs += page
         return jobs[:_MANY]
 

@@ -266,11 +266,19 @@ def _merge(reports: Sequence[ArchiveReport]) -> list[ArchiveReport]:
         return job is None or (job in nowhere and not (job in undecided and finding.code == _MISSING_JOB))
 
     return [
-        replace(each, report=each.report._replace(findings=tuple(filter(is_kept, each.report.findings))))
+        replace(each, report=_with_findings(each.report, [*filter(is_kept, each.report.findings)]))
         if each.report
         else each
         for each in reports
     ]
+
+
+def _with_findings(report: Report, findings: list[Finding]) -> Report:
+    """Replace the findings; that the layout is not known counts only beside a job that was not found."""
+    if any(finding.job is not None for finding in findings):
+        return report._replace(findings=tuple(findings))
+    kept = tuple(finding for finding in findings if finding.code != _UNKNOWN_LAYOUT)
+    return report._replace(findings=kept, fingerprint=())
 
 
 def write_report(

@@ -142,7 +142,7 @@ def test_every_point(live_process: Live, dli_emulator: Any) -> None:
     assert (run.code, run.errors) == (0, ""), run.printed
     assert run.of(1) == ["26 of 26 jobs found; 26 x <job>.json"]
     assert run.of(14)[0].endswith("checkpoint_path holds the job's id: no")
-    assert run.of(15) == ["the MD5; not marked as encrypted; a bucket"]
+    assert run.of(15) == ["the MD5; not marked as encrypted; not shown as a parallel file system"]
     assert re.fullmatch(r"response after \d+\.\d s, object there, written [-+]\d s from it", run.of(16)[0])
     assert run.of(2, "seen") == ["1 for 26 jobs of 3 kinds"]
     assert run.of(3, "decided") == ["taken: bucket/a/b"]
@@ -303,7 +303,9 @@ def test_an_unknown_layout_and_an_etag_of_an_upload_in_parts(live: Live, dli_emu
     run = live("--archive", f"{bucket}/a.zip")
     assert run.of(1) == ["layout not known; 1 x <text>/<text>.bin"]
     assert "binary, begins with 00 73 65 63" in run.written["report.json"]
-    assert run.of(15) == ["not the MD5 (another form); not marked as encrypted; a bucket"]
+    assert run.of(15) == [
+        "not the MD5 (another form); not marked as encrypted; not shown as a parallel file system"
+    ]
     assert [word for word in ("acme", "fraud", "secret") if word in run.written["report.json"]] == []
 
 

@@ -136,7 +136,10 @@ def test_a_job_is_not_missing_that_may_be_in_what_another_archive_hides(put: Put
     first = put("a.zip", 100)
     emulator.s3.put_object(Bucket=emulator.bucket, Key="b.zip", Body=zipped({"inner.zip": b"PK"}))
     archives = [first, f"{emulator.bucket}/b.zip"]
-    assert all(report["verified"] for report in verify(archives, expected_jobs=[100]))
+    reports = verify(archives, expected_jobs=[100])
+    assert [(report["verified"], report["findings"], report["fingerprint"]) for report in reports] == [
+        (True, [], [])
+    ] * 2
     with pytest.raises(DliFailException, match=r"job-not-examined: job '999' was found in nothing") as caught:
         verify(archives, expected_jobs=[100, 999])
     assert "missing-job" not in str(caught.value)
