@@ -68,7 +68,7 @@ is named, with its value, shortened, and with what would be right.
 
 | | taken |
 |---|---|
-| lists | a list, a tuple, a set (sorted), the output of a mapped task, lists of those, each flattened; a string as Jinja, Python or JSON writes a list; ids and names also with commas or spaces between, archives one a line |
+| lists | a list, a tuple, a set (sorted), the output of a mapped task, lists of those, each flattened; a string as Jinja, Python or JSON writes a list; ids also with commas or spaces between, names with commas or one a line (a name may contain spaces), archives one a line |
 | jobs | ids; or rows with a `job_id`, as `DliListFlinkJobsOperator` and others return, or with a `new_job_id`, as an import does |
 | archives | `bucket/key`; or rows with a `zip_file`, as a verification and `hook.export_flink_jobs` return |
 | mappings | a mapping, or one as Jinja, Python or JSON writes it |

@@ -92,8 +92,18 @@ _MAX_NAME_LENGTH = 256
 _TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}")
 
 
-#: of ids and names
+_IDS_ALONE = re.compile(r"[\d\s,;]*")
 _WITH_COMMAS_OR_SPACES = ListForm(re.compile(r"\s*[,;]\s*|\s+").split)
+
+
+def _split_names(text: str) -> list[str]:
+    """Split a string of ids as ids; a name may contain spaces, so names have commas or lines between."""
+    if _IDS_ALONE.fullmatch(text):
+        return _WITH_COMMAS_OR_SPACES.split(text)
+    return re.split(r"\s*[,;\n]\s*", text)
+
+
+_NAMES = ListForm(_split_names)
 
 
 def _job_ids(value: object) -> tuple[int, ...]:
@@ -122,7 +132,7 @@ def _id_in_row(row: Mapping[Any, Any]) -> object:
 
 
 def _job_ids_or_names(value: object) -> tuple[int | str, ...]:
-    return tuple(dict.fromkeys(_id_or(_name, item) for item in leaves(value, _WITH_COMMAS_OR_SPACES)))
+    return tuple(dict.fromkeys(_id_or(_name, item) for item in leaves(value, _NAMES)))
 
 
 def _id_or(read_name: Callable[[object], str], item: object) -> int | str:

@@ -164,6 +164,25 @@ def test_archives_in_every_form(given: object) -> None:
     assert archives(given) == (ObsLocation("obs-test", "d/a.zip"),)
 
 
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (["late events", "orders"], ("late events", "orders")),
+        ("late events, orders", ("late events", "orders")),
+        ("late events\norders\n", ("late events", "orders")),
+        ("late events", ("late events",)),
+        ("['late events', 100]", ("late events", 100)),
+        ("100 101", (100, 101)),
+        (["100 101", "102"], (100, 101, 102)),
+        ("100, late events", (100, "late events")),
+    ],
+)
+def test_a_name_may_contain_spaces(given: object, found: tuple[int | str, ...]) -> None:
+    """Only ids alone have spaces between: each part of such a name would be expected as a job of its own."""
+    options = VerifyParameters.read({**VERIFY, "zip_file": "obs-test/a.zip", "expected_jobs": given})
+    assert options.expected_jobs == found
+
+
 def test_a_key_may_hold_commas_and_spaces() -> None:
     """Only what looks like a list is taken apart, and lines."""
     assert archives("obs-test/a, b.zip") == (ObsLocation("obs-test", "a, b.zip"),)
