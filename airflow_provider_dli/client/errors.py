@@ -41,7 +41,7 @@ _PROJECT = "Check project_id and region of the connection: the key must belong t
 ADVICE: Mapping[str, str] = {
     "APIGW.0101": "DLI does not offer this API in this region, or the endpoint of the connection is not DLI's.",
     "APIGW.0301": _KEYS,
-    "APIGW.0302": "The IAM user may not call this API; docs/permissions.md names what each task needs.",
+    "APIGW.0302": "The IAM user may not call this API, or the project is another account's: check project_id.",
     "APIGW.0303": "Set this machine's clock: a signature may be 15 minutes old at most.",
     "APIGW.0305": _KEYS,
     "APIGW.0307": "The token has expired; put a new one into the connection, or use auth_type password.",
@@ -50,7 +50,8 @@ ADVICE: Mapping[str, str] = {
     "APIGW.0802": "The IAM user may not work in this region.",
     "DLI.0001": "Correct the parameter that the message names.",
     "DLI.0002": "Check whether what the message names exists in this project.",
-    "DLI.0003": "Request the permission the message names; for exports dli:jobs:export, or EXPORT on the job.",
+    "DLI.0003": "Request the permission that the message names, on the job or by a policy; "
+    "where other users created the job, dli:jobs:listAll too.",
     "DLI.0011": "DLI may not read or write this place in OBS: check its agency's permissions on the bucket.",
     "DLI.0999": _AGENCY,
     "DLI.10001": _AGENCY,
@@ -58,6 +59,29 @@ ADVICE: Mapping[str, str] = {
     "DLI.16001": _JOB,
     "DLI.29001": "Check obs_dir: bucket or bucket/directory, the bucket in the region of the project.",
     "DLI.29002": "Check the path of the archive: bucket/key of a ZIP, or a folder that holds only such.",
+}
+
+# Refusals of DLI's agency, a project, a region: no action of the key would help.
+_NOT_OF_AN_ACTION = {"DLI.0011", "APIGW.0310", "APIGW.0802"}
+#: operation -> the action that a policy must allow, and its name in an identity policy where that is another
+#: (dli_01_0441, dli_01_0618)
+ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "ExportFlinkJobs": ("dli:jobs:export",),
+    "ImportFlinkJobs": ("dli:jobs:create",),
+    "ListFlinkJobs": ("dli:jobs:listAll", "dli:jobs:list"),
+    "ShowFlinkJob": ("dli:jobs:get",),
+    "BatchRunFlinkJobs": ("dli:jobs:start", "dli:jobs:startFlinkJob"),
+    "BatchStopFlinkJobs": ("dli:jobs:stop", "dli:jobs:stopFlinkJob"),
+    "DeleteFlinkJob": ("dli:jobs:delete",),
+    "BatchDeleteFlinkJobs": ("dli:jobs:delete",),
+    "CreateFlinkSqlJob": ("dli:jobs:create",),
+    "CreateFlinkJarJob": ("dli:jobs:create",),
+    "UpdateFlinkSqlJob": ("dli:jobs:update",),
+    "UpdateFlinkJarJob": ("dli:jobs:update",),
+    "ShowFlinkJobExecutionGraph": ("dli:jobs:get",),
+    "CreateFlinkSqlJobGraph": ("dli:jobs:get",),
+    "ExecuteFlinkJobSavepoint": ("dli:jobs:update",),
+    "ImportFlinkJobSavepoint": ("dli:jobs:update",),
 }
 
 
@@ -187,7 +211,21 @@ class AuthenticationError(ServiceError):
 class PermissionDeniedError(ServiceError):
     """The service knows the identity, which lacks a permission."""
 
-    advice = "Request the permission named above (for exports: dli:jobs:export), or check project_id."
+    advice = "Request the permission that the message names, or check project_id."
+
+    def __init__(
+        self,
+        operation: str,
+        status: int,
+        code: str | None,
+        message: str,
+        request_id: str | None,
+        advice: str | None = None,
+    ) -> None:
+        super().__init__(operation, status, code, message, request_id, advice)
+        if advice is None and code not in _NOT_OF_AN_ACTION and (names := ACTIONS.get(operation)):
+            identity = f" (in an identity policy {names[1]})" if names[1:] else ""
+            self.advice += f" {operation} needs {names[0]}{identity}; see docs/permissions.md."
 
 
 class ThrottledError(ServiceError):

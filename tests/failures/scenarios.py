@@ -105,9 +105,10 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "no_permission": Scenario(
         "The user lacks a permission",
-        "Have it granted: `dli:jobs:export`, or the privilege EXPORT on the job; which of them the message "
-        "names. Restoring needs `dli:jobs:create`, running `dli:jobs:startFlinkJob`, stopping "
-        "`dli:jobs:stopFlinkJob`.",
+        "Have it granted: the action by a policy, or the privilege EXPORT on the job; which of them the message "
+        "names. Exporting needs `dli:jobs:export`, restoring `dli:jobs:create`. In a policy of version 1.1 "
+        "listing needs `dli:jobs:listAll`, running `dli:jobs:start`, stopping `dli:jobs:stop`; in an identity "
+        "policy `dli:jobs:list`, `dli:jobs:startFlinkJob`, `dli:jobs:stopFlinkJob`. [All](permissions.md).",
         fault=(
             "ExportFlinkJobs",
             "error",
