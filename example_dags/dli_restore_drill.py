@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.providers.common.compat.sdk import DAG, Param, XComArg
+from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_dli.operators.dli import (
     DliCompareFlinkJobsOperator,
@@ -72,8 +72,8 @@ with DAG(
     )
     clear_up = DliDeleteFlinkJobsOperator(
         task_id="clear_up",
-        # Only what this run created, whether the comparison succeeds or fails.
-        job_ids=XComArg(restore, key="created"),
+        # Only what this run created, whether the comparison succeeds or fails; nothing, if nothing was imported.
+        job_ids="{{ ti.xcom_pull(task_ids='restore', key='created') or [] }}",
         if_empty="succeed",
         dli_conn_id=SCRATCH,
     ).as_teardown()
