@@ -19,6 +19,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from dli_emulator import Emulator
+from tests.airflow_cli import AirflowCli
+from tests.dag_runs import DagRunner, Scratch
 from tests.processes import untraced
 
 ROOT = Path(__file__).parents[1]
@@ -93,6 +95,37 @@ def airflow_environ(airflow_home: Path) -> dict[str, str]:
             capture_output=True,
         )
     return environment
+
+
+@pytest.fixture(scope="session")
+def airflow_cli(airflow_environ: dict[str, str]) -> Iterator[AirflowCli]:
+    """Return Airflow's command line, without its start-up."""
+    started = AirflowCli(airflow_environ)
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def run_dag(
+    airflow_cli: AirflowCli,
+    airflow_environ: dict[str, str],
+    airflow_home: Path,
+    tmp_path: Path,
+    dli_emulator: Emulator,
+) -> DagRunner:
+    """Return what runs an example DAG from the command line, as a user would."""
+    environment = airflow_environ | {
+        "AIRFLOW_CONN_DLI_DEFAULT": dli_emulator.airflow_conn,
+        "AIRFLOW_VAR_DLI_BACKUP_BUCKET": dli_emulator.bucket,
+    }
+    return DagRunner(airflow_cli, environment, airflow_home, tmp_path / "log")
+
+
+@pytest.fixture
+def scratch(dli_emulator: Emulator) -> Scratch:
+    """Return a second, empty project of the emulator."""
+    project = dli_emulator.state.add_project("cn-north-4_scratch")
+    return Scratch(project.project_id, project.jobs, dli_emulator.connection(project_id=project.project_id))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,99 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
-import sqlite3
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_dli.hooks.dli import DliHook
-from tests.airflow_cli import AirflowCli
-from tests.connections import connected
-
-ROOT = Path(__file__).parents[1]
-AIRFLOW = Path(sys.executable).parent / "airflow"
+from tests.dag_runs import DagRunner, Scratch, exported
 
 
-@dataclass
-class Run:
-    """The state of a DAG run in Airflow's own database, and what the tasks logged."""
-
-    states: dict[str, str]
-    xcoms: dict[tuple[str, str], Any]
-    log: str
-
-
-@pytest.fixture(scope="module")
-def cli(airflow_environ: dict[str, str]) -> Iterator[AirflowCli]:
-    """Return Airflow's command line, without its start-up."""
-    started = AirflowCli(airflow_environ)
-    yield started
-    started.close()
-
-
-@pytest.fixture
-def run_dag(
-    cli: AirflowCli, airflow_environ: dict[str, str], airflow_home: Path, tmp_path: Path, dli_emulator: Any
-) -> Callable[..., Run]:
-    """Return a function that runs a DAG from the command line, as a user would."""
-    connected = airflow_environ | {
-        "AIRFLOW_CONN_DLI_DEFAULT": dli_emulator.airflow_conn,
-        "AIRFLOW_VAR_DLI_BACKUP_BUCKET": dli_emulator.bucket,
-    }
-
-    def run(dag_id: str, conf: dict[str, Any] | None = None, **changed: str) -> Run:
-        log = tmp_path / "log"
-        cli.run(
-            ["dags", "test", dag_id, *(["--conf", json.dumps(conf)] if conf else [])], connected | changed, log
-        )
-        with closing(sqlite3.connect(airflow_home / "airflow.db")) as database:
-            (run_id,) = database.execute("SELECT run_id FROM dag_run ORDER BY id DESC LIMIT 1").fetchone()
-            states = database.execute("SELECT task_id, state FROM task_instance WHERE run_id = ?", (run_id,))
-            xcoms = database.execute("SELECT task_id, key, value FROM xcom WHERE run_id = ?", (run_id,))
-            return Run(
-                dict(states.fetchall()),
-                {(task, key): json.loads(value) for task, key, value in xcoms.fetchall()},
-                _plain(log.read_text(encoding="utf-8")),
-            )
-
-    return run
-
-
-def _plain(log: str) -> str:
-    """Take colours and line breaks out of a log: Airflow 3.0 wraps what it prints of an exception."""
-    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", log).split())
-
-
-@dataclass
-class Scratch:
-    """A second project: its id, its jobs and a connection to it."""
-
-    project_id: str
-    jobs: dict[int, Any]
-    connection: str
-
-
-@pytest.fixture
-def scratch(dli_emulator: Any) -> Scratch:
-    """Return a second, empty project of the emulator."""
-    project = dli_emulator.state.add_project("cn-north-4_scratch")
-    return Scratch(project.project_id, project.jobs, dli_emulator.connection(project_id=project.project_id))
-
-
-def exported(emulator: Any, directory: str) -> str:
-    """Export all jobs, as somebody did before the DAG runs; give the archive."""
-    with connected({"dli_default": emulator.airflow_conn}):
-        (archive,) = DliHook().export_flink_jobs(f"{emulator.bucket}/{directory}").zip_file
-    return archive
-
-
-def test_nightly(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
+def test_nightly(run_dag: DagRunner, dli_emulator: Any) -> None:
     """All jobs are exported into a directory of the run's own, and the archive is verified."""
     run = run_dag("dli_export_flink_jobs")
     assert run.states == {"export": "success", "verify": "success"}, run.log
@@ -106,14 +21,14 @@ def test_nightly(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     assert (report["zip_file"], report["verified"], report["entries"]) == (archive, True, 26)
 
 
-def test_selected(run_dag: Callable[..., Run]) -> None:
+def test_selected(run_dag: DagRunner) -> None:
     """The jobs named in the form are exported, and no others."""
     run = run_dag("dli_export_selected_flink_jobs", {"job_selected": "100, 101"})
     assert run.states == {"export": "success", "verify": "success"}, run.log
     assert run.xcoms["verify", "return_value"][0]["entries"] == 2
 
 
-def test_a_damaged_archive_fails_the_task(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
+def test_a_damaged_archive_fails_the_task(run_dag: DagRunner, dli_emulator: Any) -> None:
     """Fails without a retry, with the archive and the defect in the log."""
     dli_emulator.fault("ExportFlinkJobs", "archive_flipped")
     run = run_dag("dli_export_flink_jobs")
@@ -123,7 +38,7 @@ def test_a_damaged_archive_fails_the_task(run_dag: Callable[..., Run], dli_emula
     assert not run.xcoms["verify", "return_value"][0]["verified"]
 
 
-def test_a_wrong_connection_fails_the_task(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
+def test_a_wrong_connection_fails_the_task(run_dag: DagRunner, dli_emulator: Any) -> None:
     """The field is named in the log, no retry is spent, and nothing was sent."""
     connection = json.loads(dli_emulator.airflow_conn)
     connection["extra"] = {"project_id": dli_emulator.project_id}
@@ -133,7 +48,7 @@ def test_a_wrong_connection_fails_the_task(run_dag: Callable[..., Run], dli_emul
     assert len(dli_emulator.requests) == 0
 
 
-def test_changed(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
+def test_changed(run_dag: DagRunner, dli_emulator: Any) -> None:
     """The jobs that changed are exported in batches of twenty, each archive is verified, each job in one."""
     run = run_dag("dli_export_changed_flink_jobs")
     assert run.states == {"changed": "success", "export": "success", "verify": "success"}, run.log
@@ -145,7 +60,7 @@ def test_changed(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     assert run.states == {"changed": "skipped", "export": "skipped", "verify": "skipped"}, run.log
 
 
-def test_restart(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
+def test_restart(run_dag: DagRunner, dli_emulator: Any) -> None:
     """Jobs are saved, stopped and resumed, each time from a new savepoint, since the last one is deleted."""
     dli_emulator.state.settings.deletes_savepoints = True
     for times in (1, 2):
@@ -158,7 +73,7 @@ def test_restart(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
         assert saved["savepoint_path"] == f"{dli_emulator.bucket}/savepoints/"
 
 
-def test_restore(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
+def test_restore(run_dag: DagRunner, dli_emulator: Any) -> None:
     """Succeeds after an accident; fails, with the jobs listed, where they still exist."""
     archive = exported(dli_emulator, "flink")
     before = {job.name: job.detail() for job in dli_emulator.state.jobs.values()}
@@ -174,7 +89,7 @@ def test_restore(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     }
 
 
-def test_restore_by_the_form(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> None:
+def test_restore_by_the_form(run_dag: DagRunner, scratch: Scratch, dli_emulator: Any) -> None:
     """Another project, a plan, jobs replaced: all of it from the form's fields."""
     archive = exported(dli_emulator, "flink")
     form = {"zip_file": archive, "dli_conn_id": "dli_scratch"}
@@ -189,7 +104,7 @@ def test_restore_by_the_form(run_dag: Callable[..., Run], scratch: Any, dli_emul
     assert len(scratch.jobs) == 26
 
 
-def test_nightly_by_the_form(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
+def test_nightly_by_the_form(run_dag: DagRunner, dli_emulator: Any) -> None:
     """Another directory, and a quicker check."""
     run = run_dag("dli_export_flink_jobs", {"obs_dir": f"{dli_emulator.bucket}/by-hand", "level": "directory"})
     assert run.states == {"export": "success", "verify": "success"}, run.log
@@ -197,7 +112,7 @@ def test_nightly_by_the_form(run_dag: Callable[..., Run], dli_emulator: Any) -> 
     assert (report["level"], report["key"].split("/")[0]) == ("directory", "by-hand")
 
 
-def test_projects(run_dag: Callable[..., Run], scratch: Scratch, dli_emulator: Any) -> None:
+def test_projects(run_dag: DagRunner, scratch: Scratch, dli_emulator: Any) -> None:
     """A group of tasks for each project, each archive in a directory of its own."""
     dli_emulator.state.add_job(in_project=scratch.project_id, name="theirs")
     connections = ["dli_default", "dli_scratch", "dli_default"]
@@ -208,7 +123,7 @@ def test_projects(run_dag: Callable[..., Run], scratch: Scratch, dli_emulator: A
     assert [found["Key"].split("/")[1] for found in listed] == ["dli_default", "dli_scratch"]
 
 
-def test_verify(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
+def test_verify(run_dag: DagRunner, dli_emulator: Any) -> None:
     """Succeeds for intact archives; a form without any is refused before the DAG runs."""
     archives = [exported(dli_emulator, directory) for directory in ("one", "two")]
     run = run_dag("dli_verify_archives", {"zip_file": archives})
@@ -218,7 +133,7 @@ def test_verify(run_dag: Callable[..., Run], dli_emulator: Any) -> None:
     assert "Invalid input for param zip_file" in refused.log
 
 
-def test_drill(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> None:
+def test_drill(run_dag: DagRunner, scratch: Scratch, dli_emulator: Any) -> None:
     """Succeeds with 26 jobs of all types; the scratch project is empty again; the report lies in the bucket."""
     dli_emulator.state.settings.fills_in_settings = True
     run = run_dag("dli_restore_drill", AIRFLOW_CONN_DLI_SCRATCH=scratch.connection)
@@ -246,8 +161,8 @@ def test_drill(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> 
     ],
 )
 def test_a_drill_that_fails(
-    run_dag: Callable[..., Run],
-    scratch: Any,
+    run_dag: DagRunner,
+    scratch: Scratch,
     dli_emulator: Any,
     kind: str,
     parameters: dict[str, Any],
@@ -265,7 +180,7 @@ def test_a_drill_that_fails(
     assert list(scratch.jobs) == [mine]
 
 
-def test_promote(run_dag: Callable[..., Run], scratch: Any, dli_emulator: Any) -> None:
+def test_promote(run_dag: DagRunner, scratch: Scratch, dli_emulator: Any) -> None:
     """One job is created, one that runs in production is stopped, changed and run on; then neither is touched."""
     emulator = dli_emulator.state
     emulator.settings.deletes_savepoints = emulator.settings.fills_in_settings = True

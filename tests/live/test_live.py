@@ -362,3 +362,23 @@ def test_the_table_names_rows_that_are_there(live: Live) -> None:
     table = [line for line in run.printed.splitlines() if line.startswith("| ")]
     assert len(table) == 1 + len(run.findings)
     assert all(line.count(" | ") == 3 for line in table)
+
+
+def test_it_runs_as_a_user_of_few_permissions(live: Live, dli_emulator: Any) -> None:
+    """Where the service fills in settings and OBS is strict: each point is tried all the same."""
+    statement = {
+        "Effect": "Allow",
+        "Action": ["dli:jobs:get", "dli:jobs:export", "obs:bucket:*", "obs:object:*"],
+    }
+    dli_emulator.state.add_user("svc-airflow", {"Version": "1.1", "Statement": [statement]})
+    settings = dli_emulator.state.settings
+    settings.fills_in_settings = settings.strict_obs = True
+    settings.agencies = ("dli_management_agency", "custom")
+    run = live(
+        "--write",
+        "--scratch",
+        f"obs://{dli_emulator.bucket}/scratch/",
+        AIRFLOW_CONN_DLI_DEFAULT=dli_emulator.connection(user="svc-airflow"),
+    )
+    assert (run.code, run.errors) == (0, ""), run.printed
+    assert {each["point"] for each in run.findings} >= set(range(1, 13))

@@ -1,0 +1,82 @@
+"""DAGs run from the command line, as a user would run them, and what came of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.airflow_cli import AirflowCli
+from tests.connections import connected
+
+
+@dataclass
+class Run:
+    """The state of a DAG run in Airflow's own database, and what the tasks logged."""
+
+    states: dict[str, str]
+    xcoms: dict[tuple[str, str], Any]
+    log: str
+
+
+@dataclass(frozen=True)
+class DagRunner:
+    """Runs DAGs of ``example_dags``.
+
+    :param cli: Airflow's command line
+    :param environment: of each command
+    :param home: of the Airflow whose database has the runs
+    :param log: file that each command writes to
+    """
+
+    cli: AirflowCli
+    environment: Mapping[str, str]
+    home: Path
+    log: Path
+
+    def __call__(self, dag_id: str, conf: dict[str, Any] | None = None, **changed: str) -> Run:
+        """Run a DAG to its end.
+
+        :param dag_id: its id
+        :param conf: what the trigger form has
+        :param changed: variables of the environment, such as connections
+        """
+        arguments = ["dags", "test", dag_id, *(["--conf", json.dumps(conf)] if conf else [])]
+        self.cli.run(arguments, {**self.environment, **changed}, self.log)
+        with closing(sqlite3.connect(self.home / "airflow.db")) as database:
+            (run_id,) = database.execute("SELECT run_id FROM dag_run ORDER BY id DESC LIMIT 1").fetchone()
+            states = database.execute("SELECT task_id, state FROM task_instance WHERE run_id = ?", (run_id,))
+            xcoms = database.execute("SELECT task_id, key, value FROM xcom WHERE run_id = ?", (run_id,))
+            return Run(
+                dict(states.fetchall()),
+                {(task, key): json.loads(value) for task, key, value in xcoms.fetchall()},
+                _plain(self.log.read_text(encoding="utf-8")),
+            )
+
+
+def _plain(log: str) -> str:
+    """Take colours and line breaks out of a log: Airflow 3.0 wraps what it prints of an exception."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", log).split())
+
+
+@dataclass
+class Scratch:
+    """A second project: its id, its jobs and a connection to it."""
+
+    project_id: str
+    jobs: dict[int, Any]
+    connection: str
+
+
+def exported(emulator: Any, directory: str) -> str:
+    """Export all jobs, as somebody did before the DAG runs; give the archive."""
+    from airflow_provider_dli.hooks.dli import DliHook  # noqa: PLC0415 - once the tests' Airflow is set up
+
+    with connected({"dli_default": emulator.airflow_conn}):
+        (archive,) = DliHook().export_flink_jobs(f"{emulator.bucket}/{directory}").zip_file
+    return archive
