@@ -25,6 +25,7 @@ class FlinkJobsRunFacet(RunFacet):
     projectId: str | None = attr.field(default=None)  # noqa: N815 -- OpenLineage's style
     jobIds: list[int] | None = attr.field(default=None)  # noqa: N815
     failedJobIds: list[int] = attr.field(factory=list)  # noqa: N815
+    visibleJobs: int | None = attr.field(default=None)  # noqa: N815
     jobMapping: dict[str, int] | None = attr.field(default=None)  # noqa: N815
 
     _additional_skip_redact: ClassVar[list[str]] = ["region", "projectId"]

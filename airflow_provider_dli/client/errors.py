@@ -34,7 +34,7 @@ _AGENCY = (
     "If it persists, DLI probably has no agency that may write to the bucket: see Global Configuration, Service "
     "Authorization in the console (dli_management_agency), and give it permissions on OBS."
 )
-_JOB = "Check which jobs the project has: DliHook.list_flink_jobs(), or Job Management in the console."
+_JOB = "Check which jobs this key sees: DliHook.list_flink_jobs(), or Job Management in the console."
 _PROJECT = "Check project_id and region of the connection: the key must belong to that project."
 
 #: code -> what to do (error codes of DLI: dli_02_0056 and the pages of its APIs; of the gateway: devg-apisign)

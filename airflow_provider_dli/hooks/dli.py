@@ -175,6 +175,9 @@ class DliHook(AccountHook):
     def test_connection(self) -> tuple[bool, str]:
         """Return, for Airflow's *Test* button, the identity and what it may do.
 
+        How many Flink jobs may be listed does not show whether there are others: a user without
+        ``dli:jobs:listAll`` lists its own.
+
         :returns: whether Flink jobs may be listed and the connection's ``bucket``, if it names one, be read; and a
             line that names them
         """
@@ -186,7 +189,10 @@ class DliHook(AccountHook):
             account = self.account
             jobs = self.run(flink.list_jobs({}, limit=1)).total_count
             where = f"{account.credentials.identity}, project {self.project_id} in {account.region}"
-            known = f"Authenticated as {where}: {pluralize(jobs, 'Flink job')} may be listed"
+            count = pluralize(jobs, "Flink job")
+            known = (
+                f"Authenticated as {where}: {count} may be listed (all of the project only with dli:jobs:listAll)"
+            )
         except DliException as error:
             return False, str(error)
         if account.bucket is None:

@@ -43,27 +43,38 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
     that were selected and deleted before they were exported, which is not a failure; ``extra_archives``, archives
     that this task or an earlier attempt of it made, or may have made, and that it does not return.
 
+    "All jobs" are all that this key may see: without ``dli:jobs:listAll`` a user sees only its own, and no error
+    reports it. So the jobs are listed before the request, unless ``job_selected`` names them. Pushes
+    ``visible_jobs``, how many there are of those that are selected; their ids, ``visible_job_ids``; and
+    ``visible_project_id``. An export of all jobs compares them with those of the last run of the task (of a mapped
+    one: with the same map index): ``missing_since_last`` are the ids that this key does not see any more.
+
     An outlet that is an asset ``obs://bucket/directory``, or an alias, gets the archives in its event.
 
     :param obs_dir: where the archives go: ``bucket``, ``bucket/directory`` or ``obs://bucket/directory``, with
         or without a slash at the end (templated)
     :param job_selected: the jobs to export: a list of ids, one id, a string of ids separated by commas, spaces
-        or newlines, or the output of another task (templated). By default all jobs of the project. A selection
-        that is given and turns out empty is an error, never "all jobs"
+        or newlines, or the output of another task (templated). By default all jobs that this key sees, by one
+        request. A selection that is given and turns out empty is an error, never "all jobs"
     :param is_selected: by default derived from ``job_selected``; if given it must agree with it: True with ids,
         False without (templated)
     :param selection: instead of ``job_selected``, filters that select the jobs when the task runs: a mapping with
         the keys ``name_pattern``, ``job_type``, ``status``, ``queue_name``, ``user_name``, ``tags``,
         ``changed_since`` and ``exclude``, see
         :class:`~airflow_provider_dli.operators.jobs.DliListFlinkJobsOperator` (templated). ``{}`` means all
-        jobs. A selection of which every filter is empty, as in a form that nobody filled in, is an error, and so
-        is one that renders to None
+        jobs that this key sees, by their ids and in batches. A selection of which every filter is empty, as in a
+        form that nobody filled in, is an error, and so is one that renders to None
     :param if_empty: what the task does if ``selection`` selects no job: ``fail``, ``skip`` or ``succeed``. It
         never means "all jobs" (templated)
     :param batch_size: most jobs in one request, if jobs are named or selected. The limit of the service is not
         documented (templated)
     :param allow_partial: True if the task succeeds as long as any job is exported; the log and the XCom ``failed``
         name the others (templated)
+    :param expected_min_jobs: fewest jobs that this key must see, of those that are selected: with fewer the task
+        fails before it requests anything (templated)
+    :param max_missing: most jobs of the last run of this task that this key may not see any more: with more the
+        task fails, after it has exported the others, until they are back or are allowed. By default any number,
+        with a warning that names them. For exports of all jobs only (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
     :param reconcile_timeout: seconds to poll ``obs_dir`` for the archive of a request whose response was lost,
         or that a killed attempt sent (known on Airflow 3.3 and later) (templated)
@@ -81,6 +92,8 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
         "if_empty",
         "batch_size",
         "allow_partial",
+        "expected_min_jobs",
+        "max_missing",
         "dli_conn_id",
         "reconcile_timeout",
     )
@@ -92,7 +105,7 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
         "the next attempt checks for it."
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- by name, as Airflow's
         self,
         *,
         obs_dir: str | XComArg,
@@ -102,6 +115,8 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
         if_empty: IfEmpty | str = "fail",
         batch_size: int | str = _BATCH_SIZE,
         allow_partial: bool | str = False,
+        expected_min_jobs: int | str | NotGiven = NOT_GIVEN,
+        max_missing: int | str | NotGiven = NOT_GIVEN,
         dli_conn_id: str = DEFAULT_CONN_ID,
         reconcile_timeout: float | str | timedelta = 30,
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
@@ -114,10 +129,17 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
         self.if_empty = if_empty
         self.batch_size = number_of(batch_size)
         self.allow_partial = allow_partial
+        self.expected_min_jobs = number_of(value_of(expected_min_jobs))
+        self.max_missing = number_of(value_of(max_missing))
         self.dli_conn_id = dli_conn_id
         self.reconcile_timeout = number_of(reconcile_timeout)
-        # A template, XCom or row of a mapping that is None must not turn "some jobs" into "all jobs".
-        self.given = names_of(job_selected=job_selected, selection=selection)
+        # What comes out as None must not turn "some jobs" into "all jobs", nor drop a check.
+        self.given = names_of(
+            job_selected=job_selected,
+            selection=selection,
+            expected_min_jobs=expected_min_jobs,
+            max_missing=max_missing,
+        )
 
     def execute(self, context: Context) -> list[str]:
         """Export the jobs; return the archives, each as ``bucket/key``."""

@@ -94,13 +94,14 @@ class Selection(Parameters):
     def empty(self) -> list[str]:
         """The filters that were given, if none of them filters."""
         given = [name for name in Selection.model_fields if name in self.model_fields_set]
-        return [] if self._used_filters() else given
+        return [] if self.used_filters() else given
 
     def __str__(self) -> str:
         """Return the filters in a line."""
-        return ", ".join(f"{name}={_text(value)}" for name, value in self._used_filters().items()) or "all jobs"
+        return ", ".join(f"{name}={_text(value)}" for name, value in self.used_filters().items()) or "all jobs"
 
-    def _used_filters(self) -> dict[str, object]:
+    def used_filters(self) -> dict[str, object]:
+        """Return the filters that filter, by name."""
         filters = {name: getattr(self, name) for name in Selection.model_fields}
         return {name: value for name, value in filters.items() if value not in (None, ())}
 
@@ -133,6 +134,8 @@ class ExportParameters(Parameters):
     if_empty: types.EmptyChoice
     batch_size: types.PositiveInt
     allow_partial: types.Flag
+    expected_min_jobs: types.PositiveInt = 0
+    max_missing: types.Count = 1 << 31
     dli_conn_id: types.ConnId
     reconcile_timeout: types.Seconds
 
@@ -146,6 +149,20 @@ class ExportParameters(Parameters):
     def chosen(self) -> Selection | None:
         """Which jobs are meant, where there is a selection."""
         return self.selection if "selection" in self.model_fields_set else None
+
+    @property
+    def selects_all_jobs(self) -> bool:
+        """Whether all jobs are meant, whether by one request or by their ids."""
+        return self.job_selected is None and not self.selection.used_filters()
+
+    @model_validator(mode="after")
+    def _compares(self) -> Self:
+        if "expected_min_jobs" in self.model_fields_set and self.job_selected is not None:
+            raise Refused("is given together with job_selected", "omit one of the two", "expected_min_jobs")
+        if "max_missing" in self.model_fields_set and not self.selects_all_jobs:
+            remedy = "omit it, or job_selected and the filters of selection"
+            raise Refused("compares exports of all jobs, and these are selected", remedy, "max_missing")
+        return self
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

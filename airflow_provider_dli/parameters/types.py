@@ -356,6 +356,11 @@ OptionalFlag = Annotated[bool | None, Kind("optional flag", "give True or False"
 PositiveInt = Annotated[
     int, Field(ge=1, lt=1 << 31), Kind("whole number", "give a whole number, 1 or more", _count)
 ]
+Count = Annotated[
+    int,
+    Field(ge=0, lt=1 << 31),
+    Kind("whole number or 0", "give a whole number, 0 or more; omit it for any number", _count),
+]
 Seconds = Annotated[
     float,
     Field(ge=0, le=_MAX_SECONDS, allow_inf_nan=False),

@@ -1,6 +1,7 @@
 """The whole of an export, from its parameters to its result, in the order in which it happens.
 
-:func:`export_jobs` selects the jobs, splits them into batches and exports each batch into a directory of its own.
+:func:`export_jobs` lists the jobs that this key sees (``visibility``), splits those that are selected into batches
+and exports each batch into a directory of its own.
 A batch is one request. DLI has no idempotency token for it: two requests make two archives. So a request whose
 response is lost, or whose task was killed, is reconciled before it is sent again:
 
@@ -41,6 +42,12 @@ from airflow_provider_dli.parameters.models import ExportParameters
 from airflow_provider_dli.services.export_recovery import ExportRecovery
 from airflow_provider_dli.services.reconcile import call_with_reconciliation
 from airflow_provider_dli.services.selection import select_jobs
+from airflow_provider_dli.services.visibility import (
+    VisibleJobs,
+    checked_jobs,
+    list_visible_jobs,
+    raise_for_missing,
+)
 from airflow_provider_dli.task_state import ExportRequests, RequestLog
 
 if TYPE_CHECKING:
@@ -66,7 +73,7 @@ def export_jobs(
     requests = ExportRequests(RequestLog(context, "dli_export"))
     recovery = ExportRecovery(dli, obs, requests, context, options.reconcile_timeout, log)
     superseded = _log_superseded(requests, log)
-    job_ids = _select_job_ids(options, dli, requests, log)
+    visible, job_ids = _select_jobs(options, dli, requests, context, log)
     size = options.batch_size
     batches = [None] if job_ids is None else [job_ids[at : at + size] for at in range(0, len(job_ids), size)]
     _log_start(dli, job_ids, len(batches), log)
@@ -90,7 +97,8 @@ def export_jobs(
     extra = superseded + _archives_of_other_batches(places, archives, requests, log)
     extra += recovery.extra_archives(is_final=is_complete)
     requests.end_attempt(archives, is_complete=is_complete)
-    return ExportResult(outcomes, archives, [each for each in dict.fromkeys(extra) if each not in archives])
+    extra = [each for each in dict.fromkeys(extra) if each not in archives]
+    return ExportResult(outcomes, archives, extra, visible)
 
 
 def _log_superseded(requests: ExportRequests, log: Logger) -> list[str]:
@@ -134,19 +142,28 @@ def _archives_of_other_batches(
     return extra
 
 
-def _select_job_ids(
-    options: ExportParameters, dli: DliHook, requests: ExportRequests, log: Logger
-) -> tuple[int, ...] | None:
-    """Return the ids, sorted so that a later attempt has the same batches; None for all of the project."""
+def _select_jobs(
+    options: ExportParameters, dli: DliHook, requests: ExportRequests, context: Mapping[str, Any], log: Logger
+) -> tuple[VisibleJobs | None, tuple[int, ...] | None]:
+    """Return the jobs that this key sees, if that is known, and the ids to request.
+
+    :returns: the ids are sorted, so that a later attempt has the same batches; None for one request for all jobs
+    """
+    if options.job_selected is not None:
+        return None, tuple(sorted(options.job_selected))
     if options.chosen is None:
-        return None if options.job_selected is None else tuple(sorted(options.job_selected))
+        listed = list_visible_jobs(options, dli, log)
+        ids = None if listed is None else [job.job_id for job in listed]
+        return None if ids is None else checked_jobs(ids, options, dli, context, log), None
     if (selected := requests.selected) is not None:
         log.info("Continuing with the %s that an earlier attempt selected.", pluralize(len(selected), "job"))
-        return tuple(selected)
-    ids = sorted(job.job_id for job in select_jobs(dli, options.chosen, log))
-    if ids:
-        requests.select(ids)
-    return tuple(ids)
+        ids = selected
+    else:
+        ids = [job.job_id for job in select_jobs(dli, options.chosen, log)]
+    visible = checked_jobs(ids, options, dli, context, log)
+    if ids and selected is None:
+        requests.select(visible.job_ids)
+    return visible, visible.job_ids
 
 
 def _log_start(dli: DliHook, ids: Sequence[int] | None, batches: int, log: Logger) -> None:
@@ -231,13 +248,13 @@ class _Exporter:
         return archives
 
     def _find_deleted(self, job_ids: Sequence[int], refusal: DliException) -> tuple[int, ...]:
-        """Return the jobs of a batch that the project no longer has: DLI may have refused it for them."""
+        """Return the jobs of a batch that this key does not see: DLI may have refused it for them."""
         if not isinstance(refusal.error, RefusedError):
             return ()
         try:
             there = {job.job_id for job in self.dli.list_flink_jobs()}
         except DliException as error:
-            self.log.info("Whether the project has all jobs of the batch is not known: %s", error)
+            self.log.info("Whether this key sees all jobs of the batch is not known: %s", error)
             return ()
         return tuple(job_id for job_id in job_ids if job_id not in there)
 
@@ -246,7 +263,7 @@ class _Exporter:
     ) -> Batch:
         """Export a batch without jobs that were deleted."""
         rest = tuple(job_id for job_id in job_ids if job_id not in deleted)
-        problem = f"the project has no job {', '.join(map(str, deleted))}"
+        problem = f"this key sees no job {', '.join(map(str, deleted))}"
         is_selection = self.options.chosen is not None
         if is_selection:
             self.log.warning("Selected, and deleted since: %s. The others are exported.", problem)
@@ -348,11 +365,13 @@ class ExportResult:
     :param batches: the outcome of each batch; none if no job is selected
     :param archives: the archives that the task returns, each as ``bucket/key``
     :param extra: archives that this task or an earlier attempt of it made, or may have made, and does not return
+    :param visible: the jobs that this key sees; None if they were not listed
     """
 
     batches: list[Batch]
     archives: list[str]
     extra: list[str]
+    visible: VisibleJobs | None
 
     @property
     def is_empty(self) -> bool:
@@ -370,13 +389,13 @@ class ExportResult:
         vanished = [job_id for batch in self.batches for job_id in batch.vanished]
         batches = [batch.as_dict() for batch in self.batches]
         optional = {"vanished": vanished, "extra_archives": self.extra}
-        return {"zip_file": self.archives, "batches": batches, "failed": self.failed} | {
-            key: values for key, values in optional.items() if values
-        }
+        pushed = {"zip_file": self.archives, "batches": batches, "failed": self.failed}
+        pushed |= {key: values for key, values in optional.items() if values}
+        return pushed | (self.visible.xcoms if self.visible else {})
 
 
 def raise_for_failures(result: ExportResult, options: ExportParameters, log: Logger) -> None:
-    """Raise unless every job is in an archive or, with ``allow_partial``, at least one is.
+    """Raise unless every job is in an archive or, with ``allow_partial``, at least one is; or if many are gone.
 
     :raises DliException: naming what failed and why; the error of the batch itself if there is only one
     """
@@ -388,6 +407,7 @@ def raise_for_failures(result: ExportResult, options: ExportParameters, log: Log
     if not failures or (options.allow_partial and result.archives):
         for reason in reasons:
             log.warning("Not exported: %s", reason)
+        raise_for_missing(result.visible, options)
         return
     if len(result.batches) == 1 and failures[0].cause is not None:
         raise failures[0].cause
@@ -419,5 +439,6 @@ def lineage_of(result: ExportResult, dli: DliHook) -> Lineage:
             "projectId": dli.project_id,
             "jobIds": ids or None,
             "failedJobIds": result.failed,
+            "visibleJobs": len(result.visible.job_ids) if result.visible else None,
         },
     )

@@ -84,19 +84,19 @@ def _matches(selection: Selection, job: FlinkJob, clock_offset: float) -> bool:
 def get_jobs(hook: DliHook, job_ids: Sequence[int]) -> dict[int, FlinkJob]:
     """Return jobs that must all exist.
 
-    :raises DliFailException: naming those that do not exist
+    :raises DliFailException: naming those that this key does not see
     """
     jobs = {job_id: get_job_or_none(hook, job_id) for job_id in job_ids}
     if missing := [str(job_id) for job_id, job in jobs.items() if job is None]:
         raise DliFailException(
-            f"job_ids: project {hook.project_id} has no job {', '.join(missing)}; name jobs that it has. "
-            "No request was sent for the others."
+            f"job_ids: this key sees no job {', '.join(missing)} in project {hook.project_id}; name jobs that it "
+            "sees. No request was sent for the others."
         )
     return {job_id: job for job_id, job in jobs.items() if job is not None}
 
 
 def get_job_or_none(hook: DliHook, job_id: int) -> FlinkJob | None:
-    """Return a job; None if the project has no job with this id."""
+    """Return a job; None if this key sees no job with this id."""
     try:
         return hook.get_flink_job(job_id)
     except DliException as error:

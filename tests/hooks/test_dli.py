@@ -150,7 +150,8 @@ def test_the_connection_test_shows_what_it_found(service: Any, connect: Any) -> 
     assert works
     assert message == (
         "Authenticated as access key AK, project 48cc2c48765f481480c7db940d6409d1 in cn-north-4: "
-        "26 Flink jobs may be listed; name a bucket in the connection to have that tested too."
+        "26 Flink jobs may be listed (all of the project only with dli:jobs:listAll); name a bucket in the "
+        "connection to have that tested too."
     )
     connect(region="")
     works, message = DliHook().test_connection()

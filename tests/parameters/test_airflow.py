@@ -23,7 +23,7 @@ _RENDERED = {
     "p3_empty": ("failed", r"selection: has nothing in queue_name; fill one in"),
     "p3_tag": ("failed", r"selection\.tags: the value of 'team' is empty; give it a value, or omit it"),
     "p6_item": ("failed", r"job_selected: item 2 is empty; give it a value, or omit it"),
-    "p4_false": ("failed", r"the project has no job 999999"),
+    "p4_false": ("failed", r"this key sees no job 999999"),
     "p4_true": ("success", r"Not exported: jobs 999999"),
     "p5_number": ("success", r"Batch 2 of 2: 1 job"),
     "given_none": ("failed", r"job_selected: was given and is None; .*omit it for all jobs"),

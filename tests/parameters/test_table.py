@@ -17,7 +17,8 @@ from tests.parameters.forms import FORMS, SECRET
 from tests.parameters.table import Case, cases, golden
 
 CASES = list(cases())
-NUMBERS = [case for case in CASES if case.kind in {"whole number", "seconds", "positive seconds", "age"}]
+_NUMBERS = {"whole number", "whole number or 0", "seconds", "positive seconds", "age"}
+NUMBERS = [case for case in CASES if case.kind in _NUMBERS]
 
 
 def test_there_is_a_model_for_each_operator_and_sensor() -> None:

@@ -62,7 +62,7 @@ def test_a_job_that_ends_badly_fails(emulator: Emulator) -> None:
 
 def test_a_job_that_does_not_exist_fails(emulator: Emulator) -> None:
     """It will not come."""
-    with pytest.raises(DliFailException, match="job 9 is the project has no such job"):
+    with pytest.raises(DliFailException, match="job 9 is not a job that this key sees"):
         sensor([9]).execute({})
     del emulator
 

@@ -260,7 +260,7 @@ def test_a_selected_job_that_was_deleted_since(emulator: Emulator, capsys: pytes
     del emulator.state.jobs[gone]
     assert len(task.run(f"{emulator.bucket}/flink", selection={"queue_name": "flink_prod"})) == 1
     assert (task.instance.pushed["vanished"], task.instance.pushed["failed"]) == ([gone], [gone])
-    assert f"Selected, and deleted since: the project has no job {gone}" in capsys.readouterr().out
+    assert f"Selected, and deleted since: this key sees no job {gone}" in capsys.readouterr().out
 
 
 def test_all_selected_jobs_were_deleted_since(emulator: Emulator) -> None:

@@ -189,7 +189,7 @@ def test_a_partial_export_may_succeed(emulator: Emulator) -> None:
 def test_a_deleted_job_is_omitted_and_named(emulator: Emulator) -> None:
     """The others of its batch are exported all the same."""
     instance = TaskInstance()
-    with pytest.raises(DliFailException, match=r"1 job not exported .*: jobs 99: the project has no job 99"):
+    with pytest.raises(DliFailException, match=r"1 job not exported .*: jobs 99: this key sees no job 99"):
         export(emulator, instance, job_selected=[100, 99, 101, 102], batch_size=3)
     assert jobs_in(emulator, instance.pushed["zip_file"]) == [100, 101, 102]
     assert instance.pushed["failed"] == [99]

@@ -181,7 +181,9 @@ def test_no_jobs_are_never_all_jobs(emulator: Emulator, operator: Any, job_ids: 
 
 def test_a_job_that_does_not_exist_stops_all_before_any_request(emulator: Emulator) -> None:
     """Nothing is half done."""
-    with pytest.raises(DliFailException, match=r"job_ids: project \S+ has no job 7, 8; .*No request was sent"):
+    with pytest.raises(
+        DliFailException, match=r"job_ids: this key sees no job 7, 8 in project .*No request was sent"
+    ):
         run([100, 7, 8])
     assert job(emulator, 100).runs == 0
 

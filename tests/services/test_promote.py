@@ -140,7 +140,7 @@ def test_an_invalid_flag_is_refused(emulator: Emulator, given: Any) -> None:
         ({"replacements": {"": "x"}}, r"^replacements: "),
         ({"queues": ["x"]}, r"^queues: "),
         ({"queues": "x"}, r"^queues: "),
-        ({"job_ids": [9]}, r"^job_ids: project \S+ has no job 9"),
+        ({"job_ids": [9]}, r"^job_ids: this key sees no job 9"),
         ({"job_ids": ""}, r"^job_ids: "),
     ],
 )

@@ -127,7 +127,7 @@ def show_job(job_id: int) -> Call[FlinkJob]:
 
 
 def is_missing(error: Exception | None) -> bool:
-    """Return whether an error of :func:`show_job` means that the project has no such job.
+    """Return whether an error of :func:`show_job` means that this key sees no such job.
 
     :param error: as the client raised it
     """

@@ -225,7 +225,7 @@ class JobTracker:
     def _reason(self, job_id: int) -> str:
         job = self.latest[job_id]
         if job is None:
-            return "the project has no such job"
+            return "not a job that this key sees"
         described = f"{job.status} ({job.status_desc})" if job.status_desc else job.status
         unsaved = ", and shows no new savepoint" if self.target_state == "saved" else ""
         if self.must_move and self._is_unmoved(job):

@@ -96,7 +96,7 @@ def test_a_job_that_does_not_exist_has_failed() -> None:
     tracker.record(2, job("job_canceling", 2))
     assert tracker.verdict(1, 0) is Verdict.FAILED
     assert tracker.pending(0) == [], "one failure ends the wait for all"
-    assert tracker.failures(0) == {1: "the project has no such job"}
+    assert tracker.failures(0) == {1: "not a job that this key sees"}
 
 
 def test_only_jobs_on_their_way_are_pending() -> None:

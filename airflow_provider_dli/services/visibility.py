@@ -1,0 +1,148 @@
+"""Which jobs this key sees, and whether they are as many as expected.
+
+A user without ``dli:jobs:listAll`` sees only its own jobs, and no error reports it: the list, and perhaps the
+archive of "all jobs", is only shorter. So an export lists the jobs before its request. Their number is logged,
+pushed and compared: with ``expected_min_jobs`` before anything is exported, and with the last run of the task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dli.client.errors import AuthenticationError
+from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.formatting import format_ids, pluralize
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+    from airflow_provider_dli.client.flink import FlinkJob
+    from airflow_provider_dli.hooks.dli import DliHook
+    from airflow_provider_dli.parameters.models import ExportParameters
+
+#: XCom keys, which the next run of the task reads
+_JOB_IDS, _PROJECT_ID = "visible_job_ids", "visible_project_id"
+_LIST_ALL = "Without dli:jobs:listAll a user sees only its own jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleJobs:
+    """The jobs to export, of those that this key sees.
+
+    :param project_id: theirs
+    :param job_ids: sorted
+    :param missing: those that the last run of the task has seen and this key sees no more
+    :param is_accepted: whether no more are missing than ``max_missing`` allows: if not, the next run compares its
+        jobs with those of the same earlier run again
+    """
+
+    project_id: str
+    job_ids: tuple[int, ...]
+    missing: tuple[int, ...] = ()
+    is_accepted: bool = True
+
+    @property
+    def xcoms(self) -> dict[str, Any]:
+        """What the task pushes, by the XCom keys."""
+        pushed: dict[str, Any] = {"visible_jobs": len(self.job_ids)}
+        if self.is_accepted:
+            pushed |= {_JOB_IDS: list(self.job_ids), _PROJECT_ID: self.project_id}
+        return pushed | ({"missing_since_last": list(self.missing)} if self.missing else {})
+
+
+def list_visible_jobs(options: ExportParameters, dli: DliHook, log: Logger) -> list[FlinkJob] | None:
+    """Return all jobs that this key sees, and log how many; None if that is not known and no check needs it.
+
+    :raises DliException: if they cannot be listed, and ``expected_min_jobs`` or ``max_missing`` is given; or if
+        the key itself is refused
+    """
+    try:
+        jobs = list(dli.list_flink_jobs())
+    except DliException as error:
+        # Refused keys are not sent once more: more than five failures lock them.
+        if error.error is None or isinstance(error.error, AuthenticationError):
+            raise
+        if needed := [name for name in ("expected_min_jobs", "max_missing") if name in options.model_fields_set]:
+            raise type(error)(
+                f"{' and '.join(needed)}: which jobs this key sees is not known, and nothing was exported: "
+                f"{error.problem}.",
+                advice=error.advice,
+            ) from error.error
+        log.warning("Which Flink jobs this key sees is not known, and so not whether any is missing. %s", error)
+        return None
+    owners = sorted({job.user_name for job in jobs if job.user_name})
+    made_by = f", made by {pluralize(len(owners), 'user')}: {format_ids(owners)}" if owners else ""
+    hint = f". {_LIST_ALL}" if len(owners) <= 1 else ""
+    identity, count = dli.account.credentials.identity, pluralize(len(jobs), "Flink job")
+    log.info("This key (%s) sees %s of project %s%s%s.", identity, count, dli.project_id, made_by, hint)
+    return jobs
+
+
+def checked_jobs(
+    job_ids: Iterable[int], options: ExportParameters, dli: DliHook, context: Mapping[str, Any], log: Logger
+) -> VisibleJobs:
+    """Check the jobs that are to be exported, before they are.
+
+    :raises DliFailException: if there are fewer than ``expected_min_jobs``
+    """
+    ids = tuple(sorted(job_ids))
+    if len(ids) < options.expected_min_jobs:
+        filters = "" if options.selects_all_jobs else f" by {options.selection}"
+        raise DliFailException(
+            f"expected_min_jobs: this key sees {pluralize(len(ids), 'Flink job')} of project {dli.project_id}"
+            f"{filters}, and {options.expected_min_jobs:,} or more are expected. Nothing was exported.",
+            advice=f"{_LIST_ALL}: grant it by policy. Or correct expected_min_jobs.",
+        )
+    missing: tuple[int, ...] = ()
+    if options.selects_all_jobs and (before := _last_seen(dli.project_id, context, log)) is not None:
+        missing = tuple(sorted(set(before) - set(ids)))
+        log.info("The last run of this task has seen %s.", pluralize(len(before), "job"))
+    if missing:
+        log.warning(
+            "This key does not see %s of them any more: %s", pluralize(len(missing), "job"), format_ids(missing)
+        )
+    return VisibleJobs(dli.project_id, ids, missing, len(missing) <= options.max_missing)
+
+
+def _last_seen(project_id: str, context: Mapping[str, Any], log: Logger) -> Sequence[int] | None:
+    """Return the jobs that the last run of the task has seen; None if that is not known."""
+    instance = context.get("ti")
+    seen, project = (_pull_prior(instance, key, log) for key in (_JOB_IDS, _PROJECT_ID))
+    if not isinstance(seen, list) or not all(isinstance(each, int) for each in seen):
+        log.info("No earlier run of this task has recorded which jobs it saw: nothing to compare with.")
+        return None
+    if project != project_id:
+        log.info("The last run of this task has seen project %s: its jobs are not compared.", project)
+        return None
+    return seen
+
+
+def _pull_prior(instance: Any, key: str, log: Logger) -> Any:  # noqa: ANN401 -- Airflow's
+    """Return the XCom of the last run that has pushed it, of the same mapped instance; None if there is none."""
+    if not hasattr(instance, "xcom_pull"):
+        return None
+    try:
+        return instance.xcom_pull(
+            task_ids=instance.task_id, key=key, include_prior_dates=True, map_indexes=instance.map_index
+        )
+    except Exception as error:  # noqa: BLE001 -- whatever Airflow raises, the export matters more
+        log.warning("The XCom %s of earlier runs cannot be read: %s", key, error)
+        return None
+
+
+def raise_for_missing(visible: VisibleJobs | None, options: ExportParameters) -> None:
+    """Raise if more jobs are missing than ``max_missing`` allows; the others have been exported.
+
+    :raises DliFailException: naming them
+    """
+    if visible is None or visible.is_accepted:
+        return
+    raise DliFailException(
+        f"max_missing: {len(visible.missing):,} of the jobs that the last run of this task has seen are missing, "
+        f"{options.max_missing:,} may be: this key does not see {format_ids(visible.missing)} any more. The "
+        "others are exported: the XCom zip_file lists the archives.",
+        advice=f"{_LIST_ALL}: check its permissions. If the jobs were deleted, run the task once with a higher "
+        "max_missing.",
+    )
