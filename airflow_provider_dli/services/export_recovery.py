@@ -73,6 +73,7 @@ class ExportRecovery:
     def __post_init__(self) -> None:
         # For the requests of earlier attempts, all together. By this machine's clock: no other counts.
         self._resume_until = time.monotonic() + self.reconcile_timeout
+        self._earlier = {request.number for request in self.requests.unresolved()}
         self._contents: dict[tuple[str, tuple[int, ...] | None], Content] = {}
 
     def list_before(self, directory: ObsLocation) -> tuple[list[str], datetime] | None:
@@ -196,19 +197,28 @@ class ExportRecovery:
     def _new_archives(self, request: ExportRequest) -> list[str]:
         """Return the archives that were not there before a request, and that are of no other.
 
-        :raises DliFailException: if it is not known what was there; the request ends with this report
+        :raises DliFailException: if it is not known what was there, and the request may have made what is there
+            now, or that cannot be listed either. The request ends with this report; in the second case with that
+            of a later attempt, which may be able to name what is there
         """
-        if request.before is None:
-            self.requests.report(request, [])
+        known, names = self.requests.known_archives(), None
+        try:
+            names = _archives_of(request.directory, self.obs.list_directory(request.directory))
+        except DliFailException as error:
+            if request.before is not None or isinstance(error.error, AuthenticationError):
+                raise
+        archives = [str(request.directory.below(name)) for name in names or ()]
+        new = [archive for archive in archives if request.is_new(archive) and archive not in known]
+        if request.before is None and (new or names is None):
+            if new or request.number in self._earlier:
+                self.requests.report(request, new)
+            there = f", and now holds {', '.join(new)}" if new else " nor now"
             raise DliFailException(
                 f"The outcome of an export into {request.directory.url} is unknown: {_LOST}, and the "
-                "directory could not be listed before the request.",
+                f"directory could not be listed before the request{there}.",
                 advice="Check the directory, allow the connection to list the bucket, and clear the task.",
             )
-        known = self.requests.known_archives()
-        listing = self.obs.list_directory(request.directory)
-        archives = [str(request.directory.below(name)) for name in _archives_of(request.directory, listing)]
-        return [archive for archive in archives if request.is_new(archive) and archive not in known]
+        return new
 
     def _is_certain(self, directory: ObsLocation, archive: str, job_ids: tuple[int, ...] | None) -> bool:
         """Whether only the request of this task can have made the one new archive."""

@@ -281,20 +281,45 @@ def test_an_archive_of_an_earlier_attempt_that_cannot_be_found(
     assert instance.pushed["failed"] == [100]
 
 
+@pytest.mark.parametrize("forbidden", ["before", "before and after", "always"])
 def test_a_lost_response_with_a_directory_that_could_not_be_listed(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, forbidden: str
+) -> None:
+    """The outcome stays unknown: new archives cannot be recognised, and no request is sent again.
+
+    The message reports it, with what the directory holds, or that of the next attempt; after that a task exports.
+    """
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection("temporary", retry_budget=0))
+    emulator.fault("ExportFlinkJobs", "error", code="DLI.0019", acts=True)
+    emulator.fault(
+        "ListObjects", "error", status=403, code="AccessDenied", times=1 if forbidden == "before" else None
+    )
+    instance, reports = TaskInstance(), []
+    for _ in range(1 if forbidden == "before" else 2):
+        with pytest.raises(
+            DliFailException, match=r"is unknown.*could not be listed before .*allow the"
+        ) as caught:
+            export(emulator, instance, job_selected=[100, 101])
+        reports.append(", and now holds obs-test/night/aggregate_" in str(caught.value))
+        if forbidden == "before and after":
+            emulator.faults.clear()
+    assert export_requests(emulator) == 1
+    assert reports == {"before": [True], "before and after": [False, True], "always": [False, False]}[forbidden]
+    assert jobs_in(emulator, export(emulator, instance, job_selected=[100, 101])) == [100, 101]
+    assert export_requests(emulator) == 2
+
+
+def test_a_request_that_did_nothing_with_a_directory_that_could_not_be_listed(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The outcome stays unknown: new archives cannot be recognised, and no request is sent again."""
+    """The directory holds no archive: the next attempt sends the request again."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection("temporary", retry_budget=0))
     emulator.fault("ExportFlinkJobs", "error", code="DLI.0019")
     emulator.fault("ListObjects", "error", status=403, code="AccessDenied")
     instance = TaskInstance()
-    with pytest.raises(DliFailException, match=r"is unknown.*could not be listed before .*allow the connection"):
+    with pytest.raises(DliException, match=r"DLI\.0019"):
         export(emulator, instance, job_selected=[100, 101])
-    assert export_requests(emulator) == 1
-    # The message has reported it: whoever allows the listing and clears the task gets an export.
     assert jobs_in(emulator, export(emulator, instance, job_selected=[100, 101])) == [100, 101]
-    assert export_requests(emulator) == 2
 
 
 def test_deleted_archives_of_an_earlier_attempt_are_made_again(emulator: Emulator) -> None:
