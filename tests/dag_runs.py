@@ -54,7 +54,8 @@ class DagRunner:
             xcoms = database.execute("SELECT task_id, key, value FROM xcom WHERE run_id = ?", (run_id,))
             return Run(
                 dict(states.fetchall()),
-                {(task, key): json.loads(value) for task, key, value in xcoms.fetchall()},
+                # SQLite makes a number of the text of one.
+                {(task, key): json.loads(str(value)) for task, key, value in xcoms.fetchall()},
                 _plain(self.log.read_text(encoding="utf-8")),
             )
 
