@@ -99,7 +99,8 @@ class DliException(AirflowException):
     def should_resend(self) -> bool:
         """Whether to send the request again in the same attempt, where nothing shows that it took effect.
 
-        Not after an error that the service itself reports: that is for the log, and for Airflow's retry.
+        So it is where no response came, or a 5xx of a service in trouble. An error that DLI itself reports is for
+        the log, and for Airflow's retry.
         """
         cause = self.error
         if isinstance(cause, UnavailableError):

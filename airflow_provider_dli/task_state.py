@@ -184,15 +184,14 @@ class ExportRequests:
         kept = [record | {"state": _REPORTED} if record["state"] == _DONE else record for record in kept]
         self.log.restart(kept, superseded=[*self.superseded, *old])
 
-    @property
-    def selected(self) -> list[int] | None:
-        """The ids that an earlier attempt selected within the last day; None if none did."""
-        found = [record["selected"] for record in self.log.records if "selected" in record]
-        return list(found[-1]) if found else None
+    def selected(self, selection: str) -> list[int] | None:
+        """Return the ids that an earlier attempt selected by the same selection within the last day, or None."""
+        found = [record for record in self.log.records if "selected" in record]
+        return list(found[-1]["selected"]) if found and found[-1].get("by") == _hash(selection) else None
 
-    def select(self, job_ids: Sequence[int]) -> None:
-        """Record which jobs are selected: a later attempt continues with the same."""
-        self.log.add({"selected": list(job_ids)})
+    def select(self, job_ids: Sequence[int], selection: str) -> None:
+        """Record which jobs are selected, and by what: a later attempt continues with the same."""
+        self.log.add({"selected": list(job_ids), "by": _hash(selection)})
 
     @property
     def superseded(self) -> list[str]:

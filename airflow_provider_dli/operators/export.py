@@ -74,7 +74,7 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
         fails before it requests anything (templated)
     :param max_missing: most jobs of the last run of this task that this key may not see any more: with more the
         task fails, after it has exported the others, until they are back or are allowed. By default any number,
-        with a warning that names them. For exports of all jobs only (templated)
+        with a warning that names them. For exports of all jobs only; needs ``do_xcom_push`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
     :param reconcile_timeout: seconds to poll ``obs_dir`` for the archive of a request whose response was lost,
         or that a killed attempt sent (known on Airflow 3.3 and later) (templated)
@@ -150,6 +150,7 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
         result = export.export_jobs(options, dli, obs, context, self.log)
         self.push_xcoms(context, **result.xcoms, return_value=result.archives)
         if result.is_empty:
+            export.raise_for_failures(result, options, self.log)
             apply_if_empty(options.if_empty, str(options.chosen))
         self.lineage = export.lineage_of(result, dli)
         add_asset_events(context, self.outlets, {archive: {"verified": False} for archive in result.archives})

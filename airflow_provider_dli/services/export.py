@@ -10,7 +10,8 @@ response is lost, or whose task was killed, is reconciled before it is sent agai
 2. If the response is lost, ``call_with_reconciliation`` in ``reconcile`` calls ``ExportRecovery.reconcile`` in
    ``export_recovery``. That polls OBS for an archive that is not in the listing.
 3. If exactly one appears and only this request can have made it, it is the result. If none appears the request is
-   sent again. Anything else fails the task, with a message that names the archives.
+   sent again, three times in all, unless DLI itself has reported an error. Anything else fails the task, with a
+   message that names the archives.
 4. The next attempt of the task finds the record of the request, and ``ExportRecovery.resume`` polls OBS first.
 """
 
@@ -60,6 +61,10 @@ def prepare(operator: object) -> tuple[ExportParameters, DliHook, ObsHook]:
     :raises DliFailException: naming each parameter that cannot be used
     """
     options = read_parameters(ExportParameters, operator)
+    if "max_missing" in options.model_fields_set and not getattr(operator, "do_xcom_push", True):
+        raise DliFailException(
+            "max_missing: the jobs that a run has seen are kept in XComs, and do_xcom_push is False; omit either"
+        )
     return options, DliHook(options.dli_conn_id), ObsHook(options.dli_conn_id)
 
 
@@ -155,14 +160,15 @@ def _select_jobs(
         listed = list_visible_jobs(options, dli, log)
         ids = None if listed is None else [job.job_id for job in listed]
         return None if ids is None else checked_jobs(ids, options, dli, context, log), None
-    if (selected := requests.selected) is not None:
+    selection = f"{options.chosen} in project {dli.project_id}"
+    if (selected := requests.selected(selection)) is not None:
         log.info("Continuing with the %s that an earlier attempt selected.", pluralize(len(selected), "job"))
         ids = selected
     else:
         ids = [job.job_id for job in select_jobs(dli, options.chosen, log)]
     visible = checked_jobs(ids, options, dli, context, log)
     if ids and selected is None:
-        requests.select(visible.job_ids)
+        requests.select(visible.job_ids, selection)
     return visible, visible.job_ids
 
 
@@ -238,9 +244,16 @@ class _Exporter:
             if not error.outcome_unknown:
                 self.requests.cancel(request)
             raise
-        # A response that names older archives is that of another export.
-        if old := self.recovery.older_archives(request, archives, listed):
-            problem = f"the response names what was there before the request: {', '.join(old)}"
+        problem = None
+        try:
+            # A response that names older archives is that of another export.
+            if old := self.recovery.older_archives(request, archives, listed):
+                problem = f"the response names what was there before the request: {', '.join(old)}"
+        except DliException as error:
+            # No reason to send the request again: its response is there.
+            listing = ", ".join(archives)
+            problem = f"whether {listing} was there before the request is not known: {error.problem}"
+        if problem:
             raise DliFailException(f"{call.operation}: {problem}.") from UnexpectedReplyError(
                 call.operation, 200, None, problem, None
             )

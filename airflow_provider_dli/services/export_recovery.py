@@ -10,7 +10,8 @@ polls its directory:
 - anything else: the task fails, with a message that names the archives.
 
 It is certain if nobody else writes to the directory (:func:`is_exclusive`), or if the archive holds exactly the
-requested jobs and no other task of the DAG may export the same ones.
+requested jobs and no other task of the DAG may export the same ones. One that holds other jobs is ignored; for a
+request for all jobs only where others may write, since which jobs those were is not known.
 """
 
 from __future__ import annotations
@@ -190,9 +191,18 @@ class ExportRecovery:
             archive: None
             for request in requests
             for archive in self._new_archives(request)
-            if self._content(archive, request.job_ids) is not Content.OTHER_JOBS
+            if not self._is_of_another(archive, request)
         }
         return list(found)
+
+    def _is_of_another(self, archive: str, request: ExportRequest) -> bool:
+        """Whether an archive holds other jobs than were requested.
+
+        Which jobs "all jobs" were when DLI exported them is not known: where nobody else writes, it is theirs.
+        """
+        if request.job_ids is None and is_exclusive(request.directory, self.context):
+            return False
+        return self._content(archive, request.job_ids) is Content.OTHER_JOBS
 
     def _new_archives(self, request: ExportRequest) -> list[str]:
         """Return the archives that were not there before a request, and that are of no other.
@@ -230,11 +240,22 @@ class ExportRecovery:
     def _content(self, archive: str, job_ids: tuple[int, ...] | None) -> Content:
         key = archive, job_ids
         if key not in self._contents:
-            ids = [job.job_id for job in self.dli.list_flink_jobs()] if job_ids is None else job_ids
-            content = self._contents[key] = compare_content(self.obs, archive, ids)
+            ids = self._all_jobs() if job_ids is None else job_ids
+            content = Content.UNKNOWN if ids is None else compare_content(self.obs, archive, ids)
+            self._contents[key] = content
             if content is Content.OTHER_JOBS:
                 self.log.warning("Ignoring %s: it is new, and holds other jobs than were requested.", archive)
         return self._contents[key]
+
+    def _all_jobs(self) -> list[int] | None:
+        """Return the jobs that this key sees; None if it may export them and not list them."""
+        try:
+            return [job.job_id for job in self.dli.list_flink_jobs()]
+        except DliFailException as error:
+            if error.refuses_identity:
+                raise
+            self.log.info("Which jobs this key sees is not known: %s", error)
+            return None
 
     def extra_archives(self, *, is_final: bool) -> list[str]:
         """Return new archives in the directories of requests whose outcome is still unknown, and log each.
@@ -274,7 +295,7 @@ class ExportRecovery:
             # Templates of other tasks are rendered for this: only if something has appeared.
             if not archives or is_exclusive(request.directory, self.context):
                 return archives
-            return [each for each in archives if self._content(each, request.job_ids) is not Content.OTHER_JOBS]
+            return [each for each in archives if not self._is_of_another(each, request)]
         except DliException as error:
             self.log.warning("Whether %s holds extra archives is not known: %s", request.directory.url, error)
             return []

@@ -24,8 +24,8 @@ def call_with_reconciliation(
 
     :param send: sends the request once and returns its result
     :param reconcile: returns the result of a request whose response was lost; None if there is none
-    :param should_retry: whether to send the request again if there is none; by default unless DLI itself has
-        responded
+    :param should_retry: whether to send the request again if there is none; by default where no response came, or
+        a 5xx of a service in trouble
     :returns: the result, from the response or as ``reconcile`` has found it
     :raises DliException: if DLI refuses the request, with a note if an earlier request lost its response; or if
         the outcome is still unknown

@@ -86,6 +86,7 @@ def checked_jobs(
     """Check the jobs that are to be exported, before they are.
 
     :raises DliFailException: if there are fewer than ``expected_min_jobs``
+    :raises DliException: if ``max_missing`` is given, and what the last run has seen cannot be read
     """
     ids = tuple(sorted(job_ids))
     if len(ids) < options.expected_min_jobs:
@@ -96,7 +97,7 @@ def checked_jobs(
             advice=f"{_LIST_ALL}: grant it by policy. Or correct expected_min_jobs.",
         )
     missing: tuple[int, ...] = ()
-    if options.selects_all_jobs and (before := _last_seen(dli.project_id, context, log)) is not None:
+    if options.selects_all_jobs and (before := _last_seen(options, dli.project_id, context, log)) is not None:
         missing = tuple(sorted(set(before) - set(ids)))
         log.info("The last run of this task has seen %s.", pluralize(len(before), "job"))
     if missing:
@@ -106,10 +107,19 @@ def checked_jobs(
     return VisibleJobs(dli.project_id, ids, missing, len(missing) <= options.max_missing)
 
 
-def _last_seen(project_id: str, context: Mapping[str, Any], log: Logger) -> Sequence[int] | None:
+def _last_seen(
+    options: ExportParameters, project_id: str, context: Mapping[str, Any], log: Logger
+) -> Sequence[int] | None:
     """Return the jobs that the last run of the task has seen; None if that is not known."""
     instance = context.get("ti")
-    seen, project = (_pull_prior(instance, key, log) for key in (_JOB_IDS, _PROJECT_ID))
+    try:
+        seen, project = (_pull_prior(instance, key) for key in (_JOB_IDS, _PROJECT_ID))
+    except Exception as error:
+        problem = f"which jobs the last run of this task has seen cannot be read from its XComs: {error}"
+        if "max_missing" in options.model_fields_set:
+            raise DliException(f"max_missing: {problem}. Nothing was exported.") from error
+        log.warning("Whether any job is missing is not known: %s", problem)
+        return None
     if not isinstance(seen, list) or not all(isinstance(each, int) for each in seen):
         log.info("No earlier run of this task has recorded which jobs it saw: nothing to compare with.")
         return None
@@ -119,17 +129,13 @@ def _last_seen(project_id: str, context: Mapping[str, Any], log: Logger) -> Sequ
     return seen
 
 
-def _pull_prior(instance: Any, key: str, log: Logger) -> Any:  # noqa: ANN401 -- Airflow's
+def _pull_prior(instance: Any, key: str) -> Any:  # noqa: ANN401 -- Airflow's
     """Return the XCom of the last run that has pushed it, of the same mapped instance; None if there is none."""
     if not hasattr(instance, "xcom_pull"):
         return None
-    try:
-        return instance.xcom_pull(
-            task_ids=instance.task_id, key=key, include_prior_dates=True, map_indexes=instance.map_index
-        )
-    except Exception as error:  # noqa: BLE001 -- whatever Airflow raises, the export matters more
-        log.warning("The XCom %s of earlier runs cannot be read: %s", key, error)
-        return None
+    return instance.xcom_pull(
+        task_ids=instance.task_id, key=key, include_prior_dates=True, map_indexes=instance.map_index
+    )
 
 
 def raise_for_missing(visible: VisibleJobs | None, options: ExportParameters) -> None:

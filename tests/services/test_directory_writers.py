@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dli.client.errors import ResponseLostError
 from airflow_provider_dli.client.locations import ObsLocation, parse_directory
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
+from airflow_provider_dli.services.export import export_jobs, prepare
 from airflow_provider_dli.services.export_recovery import ExportRecovery, is_exclusive
 from airflow_provider_dli.task_state import ExportRequests, RequestLog
 from dli_emulator import Emulator
@@ -84,13 +86,13 @@ def test_writers_one_after_the_other(emulator: Emulator, first: Any, second: Any
     assert len(archives(emulator)) == 2
 
 
-def meanwhile(emulator: Emulator, job_ids: list[int] | None) -> threading.Thread:
+def meanwhile(emulator: Emulator, job_ids: list[int] | None, directory: str = "shared") -> threading.Thread:
     """Have another writer export into the same directory while a request is in progress."""
 
     def export() -> None:
         while not requests(emulator):
             time.sleep(0.01)
-        DliHook().export_flink_jobs(f"{emulator.bucket}/shared", job_ids)
+        DliHook().export_flink_jobs(f"{emulator.bucket}/{directory}", job_ids)
 
     other = threading.Thread(target=export)
     other.start()
@@ -248,6 +250,65 @@ def test_dli_may_write_into_a_directory_below(emulator: Emulator) -> None:
     assert recovery.older_archives(request, made, listed) == []
     assert recovery.older_archives(request, made, listed + timedelta(minutes=1)) == list(made)
     assert recovery.older_archives(request, made, None) == []
+
+
+def test_when_an_archive_below_was_written_may_not_be_known(emulator: Emulator) -> None:
+    """The task fails and names it; the request is not sent again, for its response is there."""
+    directory = f"{emulator.bucket}/night"
+    named = f"{directory}/sub/a.zip"
+    emulator.fault("ExportFlinkJobs", "reply", body={"is_success": "true", "zip_file": [named]})
+
+    class Obs(ObsHook):
+        def list_directory(self, place: Any) -> Any:
+            if str(place).endswith("/sub"):
+                raise DliException("ListObjects: HTTP 503") from ResponseLostError("ListObjects", "obs", "timeout")
+            return super().list_directory(place)
+
+    operator = DliExportFlinkJobsOperator(
+        task_id="export", obs_dir=directory, job_selected=[100], reconcile_timeout=0
+    )
+    options, dli, _ = prepare(operator)
+    result = export_jobs(options, dli, Obs(), {}, logging.getLogger())
+    (batch,) = result.batches
+    assert batch.error
+    assert f"whether {named} was there before the request is not known: ListObjects: HTTP 503" in batch.error
+    assert requests(emulator) == 1
+
+
+def test_all_jobs_may_have_changed_since_they_were_exported(emulator: Emulator) -> None:
+    """In a directory of its own, a new archive is that of the request, whatever jobs it holds now."""
+    directory = f"{emulator.bucket}/{PATH}/export"
+    emulator.fault("ExportFlinkJobs", "cut_before")
+    other = meanwhile(emulator, [100], f"{PATH}/export")
+    (ours,) = Task().run(directory, job_selected=None, reconcile_timeout=3)
+    other.join()
+    assert archives(emulator) == [ours]
+
+
+@pytest.mark.parametrize("directory", ["shared", f"{PATH}/export"])
+def test_a_key_that_may_not_list_jobs_finds_its_archive(emulator: Emulator, directory: str) -> None:
+    """In a directory of its own; elsewhere its archive is named as uncertain."""
+    emulator.fault("ListFlinkJobs", "error", status=403, code="DLI.0003", times=None)
+    emulator.fault("ExportFlinkJobs", "cut_after")
+    task = Task()
+    if directory == "shared":
+        with pytest.raises(DliFailException, match=r"an archive appeared there since, of which it is not certain"):
+            task.run(f"{emulator.bucket}/{directory}", job_selected=None, reconcile_timeout=3)
+    else:
+        (ours,) = task.run(f"{emulator.bucket}/{directory}", job_selected=None, reconcile_timeout=3)
+        assert archives(emulator) == [ours]
+    assert requests(emulator) == 1
+
+
+def test_a_corrected_selection_is_evaluated_again(emulator: Emulator) -> None:
+    """The next attempt continues with the jobs that were selected only if it selects by the same."""
+    task = Task()
+    emulator.fault("ExportFlinkJobs", "throttled", retry_after=0)
+    with pytest.raises(DliException):
+        task.run(f"{emulator.bucket}/flink", selection={"queue_name": "flink_prod"})
+    task.run(f"{emulator.bucket}/flink", selection={"queue_name": "flink_test"})
+    wanted = sorted(job.job_id for job in emulator.state.jobs.values() if job.queue_name == "flink_test")
+    assert task.instance.pushed["visible_job_ids"] == wanted
 
 
 def test_a_selected_job_that_was_deleted_since(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:

@@ -207,7 +207,30 @@ def test_xcoms_that_cannot_be_read_fail_nothing(emulator: Emulator, capsys: pyte
             raise RuntimeError("no database")
 
     assert export(emulator, Unreadable(Runs()))
-    assert "The XCom visible_job_ids of earlier runs cannot be read: no database" in capsys.readouterr().out
+    assert "cannot be read from its XComs: no database" in capsys.readouterr().out
+
+
+def test_a_comparison_that_was_required_and_cannot_be_made_fails_the_task(emulator: Emulator) -> None:
+    """Before anything is sent: a short list would become the one to compare with."""
+
+    class Unreadable(_Instance):
+        def xcom_pull(self, **_: Any) -> Any:
+            raise RuntimeError("no database")
+
+    with pytest.raises(DliException, match=r"^max_missing: .*cannot be read from its XComs: no database\. Noth"):
+        export(emulator, Unreadable(Runs()), max_missing=0)
+    with pytest.raises(DliFailException, match=r"^max_missing: .*do_xcom_push is False"):
+        export(emulator, _Instance(Runs()), max_missing=0, do_xcom_push=False)
+    assert "ExportFlinkJobs" not in requests(emulator)
+
+
+def test_if_empty_does_not_apply_where_all_jobs_of_the_last_run_are_missing(emulator: Emulator) -> None:
+    """``if_empty`` is for a selection of nothing; here all jobs of the last run are missing."""
+    runs = Runs()
+    assert export(emulator, runs.next(), selection={}, max_missing=0)
+    emulator.state.jobs.clear()
+    with pytest.raises(DliFailException, match=r"^max_missing: \d+ of the jobs"):
+        export(emulator, runs.next(), selection={}, max_missing=0, if_empty="skip")
 
 
 @pytest.mark.parametrize(("status", "code"), [(403, "APIGW.0302"), (400, "DLI.0003"), (503, "APIGW.0201")])
