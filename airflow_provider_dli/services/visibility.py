@@ -121,7 +121,8 @@ def _last_seen(
         log.warning("Whether any job is missing is not known: %s", problem)
         return None
     if not isinstance(seen, list) or not all(isinstance(each, int) for each in seen):
-        log.info("No earlier run of this task has recorded which jobs it saw: nothing to compare with.")
+        if "max_missing" in options.model_fields_set:
+            log.info("No earlier run of this task has recorded which jobs it saw: nothing to compare with.")
         return None
     if project != project_id:
         log.info("The last run of this task has seen project %s: its jobs are not compared.", project)

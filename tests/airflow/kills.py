@@ -215,8 +215,8 @@ def killed(emulator: Emulator, seed: int, skew: float = 0) -> Problem | None:
     chance = Chance(random.Random(seed), skew, first_is_right=bool(seed // len(TASKS) % 2))
     emulator.reset()
     emulator.state.settings.step_seconds = 0.2
-    for job_id in (113, 117):
-        emulator.state.jobs[job_id].queue_name = "flink_prod"
+    for job in emulator.state.jobs.values():
+        job.queue_name = job.queue_name or "flink_prod"
     connection: dict[str, Any] = {"retry_budget": 0, "read_timeout": 5}
     environment = {
         "AIRFLOW_CONN_DLI_DEFAULT": emulator.connection(**connection),

@@ -404,13 +404,14 @@ def test_the_log_of_an_export_and_its_verification(emulator: Any, logged: Any) -
     story = logged()
     (archive,) = archives
     assert len(story) <= 10
-    assert story[:2] == [
+    assert story[0].startswith(f"This key (access key {emulator.access_key}) sees 26 Flink jobs of project ")
+    assert story[1:3] == [
         f"Exporting all Flink jobs of project {emulator.project_id} in cn-north-4.",
         "by connection dli_default",
     ]
-    assert story[2] == f"Requesting an export of all jobs into obs://{emulator.bucket}/one."
-    assert re.fullmatch(r"Exported to 1 archive, in \d+\.\d s\.", story[3])
-    assert story[4:6] == [archive, f"obs://{archive}"]
+    assert story[3] == f"Requesting an export of all jobs into obs://{emulator.bucket}/one."
+    assert re.fullmatch(r"Exported to 1 archive, in \d+\.\d s\.", story[4])
+    assert story[5:7] == [archive, f"obs://{archive}"]
     assert re.fullmatch(r"1 of 1 archive intact: 26 entries, [\d,]+ bytes, in \d+\.\d s\.", story[-1])
     many = DliExportFlinkJobsOperator(
         task_id="export", obs_dir=f"{emulator.bucket}/many", job_selected=range(100, 105), batch_size=1

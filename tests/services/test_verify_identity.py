@@ -352,7 +352,7 @@ def test_damage_in_obs_is_read_twice_and_reported(store: Store) -> None:
 def test_a_missing_job_does_not_cause_a_second_reading(store: Store) -> None:
     """A requirement that is not met does not mean damage."""
     gets = last(store, "full")
-    with pytest.raises(DliFailException, match="missing-job"):
+    with pytest.raises(DliFailException, match="job-not-examined"):
         verify(expected_jobs=[999])
     assert store.gets == gets
 

@@ -132,7 +132,7 @@ def test_a_job_that_is_missing_since_the_last_run_is_named(
     """By default in the log and in the XCom; then the next run compares its jobs with the smaller list."""
     runs = Runs()
     let(emulator, *_DLI, "dli:jobs:listAll")
-    export(emulator, runs.next(), **parameters)
+    export(emulator, runs.next(), max_missing=26, **parameters)
     assert "No earlier run of this task" in capsys.readouterr().out
     let(emulator, *_DLI)
     second = runs.next()
