@@ -29,7 +29,7 @@ Level = Literal["directory", "full"]
 class Expectation(NamedTuple):
     r"""What must be in the archive.
 
-    :param jobs: ids or names; each must be found, see :mod:`airflow_provider_dli.archive.search`. Default: none.
+    :param jobs: ids or names; each must be found, see ``airflow_provider_dli.archive.search``. Default: none.
     :param min_entries: fewest entries, directories not counted; default 1.
     :param entry_pattern: regular expression with a group ``job`` that takes jobs from entry names, if you know
         the layout, such as ``jobs/(?P<job>[^/]+)\.json$``. Default None: a part of the path, with or without its
