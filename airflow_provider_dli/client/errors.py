@@ -187,8 +187,11 @@ class ServiceError(DliClientError):
         self.code = code
         self.message = message
         self.request_id = request_id
-        self.advice = advice or ADVICE.get(code or "") or type(self).advice
+        self.advice = advice or self._default_advice()
         super().__init__(operation, status, code, message, request_id)
+
+    def _default_advice(self) -> str:
+        return ADVICE.get(self.code or "") or type(self).advice
 
     def __str__(self) -> str:
         """Return it as one line: what was requested, what came, and what to do."""
@@ -213,19 +216,12 @@ class PermissionDeniedError(ServiceError):
 
     advice = "Request the permission that the message names, or check project_id."
 
-    def __init__(
-        self,
-        operation: str,
-        status: int,
-        code: str | None,
-        message: str,
-        request_id: str | None,
-        advice: str | None = None,
-    ) -> None:
-        super().__init__(operation, status, code, message, request_id, advice)
-        if advice is None and code not in _NOT_OF_AN_ACTION and (names := ACTIONS.get(operation)):
-            identity = f" (in an identity policy {names[1]})" if names[1:] else ""
-            self.advice += f" {operation} needs {names[0]}{identity}; see docs/permissions.md."
+    def _default_advice(self) -> str:
+        advice, names = super()._default_advice(), ACTIONS.get(self.operation)
+        if self.code in _NOT_OF_AN_ACTION or not names:
+            return advice
+        identity = f" (in an identity policy {names[1]})" if names[1:] else ""
+        return f"{advice} {self.operation} needs {names[0]}{identity}; see docs/permissions.md."
 
 
 class ThrottledError(ServiceError):
