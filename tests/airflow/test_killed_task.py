@@ -42,6 +42,11 @@ def archives_of(emulator: Any, prefix: str) -> list[str]:
     return [found["Key"] for found in listed.get("Contents", [])]
 
 
+def exports(emulator: Any) -> list[Any]:
+    """List the export requests that have arrived; the jobs are listed before the first of them."""
+    return [request for request in emulator.requests if request.operation == "ExportFlinkJobs"]
+
+
 @pytest.mark.parametrize(
     ("kind", "parameters", "requests", "message"),
     [
@@ -61,15 +66,14 @@ def test_an_export_killed_while_it_was_requested_is_neither_lost_nor_doubled(
     """The second attempt finds the archive, or finds none and sends the request again; it logs which."""
     dli_emulator.fault("ExportFlinkJobs", kind, **parameters)
     run = airflow_process.trigger("killed_export", {"obs_dir": f"{dli_emulator.bucket}/{kind}"})
-    until(lambda: dli_emulator.requests, 240)
+    until(lambda: exports(dli_emulator), 240)
     until(lambda: kind == "hang" or archives_of(dli_emulator, kind), 240)
     kill_connected_process(airflow_process, dli_emulator.dli)
     task = airflow_process.finish("killed_export", run)["export"]
     log = airflow_process.log("killed_export", run, "export", 2)
     assert (task["state"], task["try_number"]) == ("success", 2), log
     (archive,) = archives_of(dli_emulator, kind)
-    exports = [request for request in dli_emulator.requests if request.operation == "ExportFlinkJobs"]
-    assert len(exports) == requests
+    assert len(exports(dli_emulator)) == requests
     assert "An earlier request for an export into" in log
     assert message.format(bucket=dli_emulator.bucket, archive=archive) in log
 
