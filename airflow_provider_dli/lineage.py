@@ -32,7 +32,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """What a task read and wrote, and the facts of its run facet: see docs/airflow.md."""
+    """What a task read and wrote, and the facts of its run facet: see docs/assets.md."""
 
     inputs: Sequence[Dataset] = ()
     outputs: Sequence[Dataset] = ()

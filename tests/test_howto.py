@@ -18,7 +18,7 @@ from airflow_provider_dli.hooks.dli import DliHook
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted((DOCS / "howto").glob("*.md"))
+PAGES = sorted(DOCS.rglob("*.md"))
 
 
 def quotes() -> Iterator[Any]:
@@ -47,8 +47,9 @@ def test_every_picture_is_shown() -> None:
 def test_every_page_is_in_the_table_of_contents() -> None:
     """By a link."""
     contents = (DOCS / "README.md").read_text(encoding="utf-8")
-    for page in [*PAGES, *DOCS.glob("*.md")]:
-        assert page.name == "README.md" or f"{page.name})" in contents
+    for page in DOCS.rglob("*.md"):
+        name = page.relative_to(DOCS)
+        assert name.parts[0] in ("README.md", "decisions") or f"({name})" in contents, name
 
 
 CONNECTIONS = re.findall(

@@ -31,7 +31,7 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
 
     If the response is lost, the operator checks OBS for the archive before it retries the request. If exactly one
     new archive appears it is used; if several appear the task fails; if none appears the request is retried. See
-    docs/lost-responses.md.
+    docs/retries.md.
 
     Many jobs are exported in batches, each into a directory ``batch-0001`` and so on below ``obs_dir``. A batch
     that fails does not stop the others. What succeeded is kept: a later attempt, also after a killed worker,

@@ -213,7 +213,7 @@ class DliPromoteFlinkJobsOperator(DliBaseOperator):
     Pushes a list as ``return_value``: ``source_job_id``, ``job_id`` (None if ``plan_only`` would create it),
     ``name``, ``action`` (``create``, ``update`` or ``unchanged``), ``changed`` and ``not_carried`` (settings that
     the target does not have as the source has them, afterwards; with ``plan_only``, would not have: see
-    *Promotion* in ``docs/restore.md``); under ``job_ids`` the ids in the target; under ``to_stop``, also when the
+    ``docs/operators/promote.md``); under ``job_ids`` the ids in the target; under ``to_stop``, also when the
     task fails, those of them that must be stopped before they can be updated.
 
     Follows *Creating* and *Updating a SQL Job* and *a Flink Jar Job* of the DLI API reference (dli_02_0228 to

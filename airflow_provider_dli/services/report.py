@@ -52,7 +52,7 @@ class ArchiveReport:
     facts: ObjectFacts | None = None
     #: what reading it showed; None if it was not read
     report: archive.Report | None = None
-    #: what was found beside that, of the object as a whole; see docs/verification.md
+    #: what was found beside that, of the object as a whole; see docs/operators/verify.md
     object_findings: tuple[archive.Finding, ...] = ()
 
     @property

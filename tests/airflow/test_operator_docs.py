@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
-from tests.operators import KINDS, MORE, PAGE, docstring_of, is_templated, page, parameters_of
+from tests.operators import KINDS, PAGES, docstring_of, is_templated, pages, parameters_of, written
 
 DOCS = Path(__file__).parents[2] / "docs"
 #: the actions that DLI's manual names: version of a policy -> those of Flink jobs
@@ -22,10 +22,17 @@ ACTIONS = {
 }
 
 
-def test_the_page_is_made_of_the_code() -> None:
-    """``python -m tests.operators`` writes it."""
-    assert PAGE.read_text(encoding="utf-8").rstrip() == page().rstrip()
-    assert list(MORE) == [kind.__name__ for kind in KINDS]
+@pytest.mark.parametrize("path", pages(), ids=lambda path: path.stem)
+def test_the_pages_are_made_of_the_code(path: Path) -> None:
+    """``python -m tests.operators`` writes what is between markers."""
+    assert path.read_text(encoding="utf-8") == written(path)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_each_has_a_page(kind: Any) -> None:
+    """With its parameters, and with the module to import it from; its docstring leads there."""
+    text = (DOCS / PAGES[kind.__name__]).read_text(encoding="utf-8")
+    assert f"<!-- parameters of {kind.__name__}: begin -->" in text
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -64,8 +71,8 @@ def test_the_page_on_permissions_has_each_operator_and_only_actions_of_the_manua
 
 
 def test_every_method_of_the_hook_is_documented() -> None:
-    """In the table of the page on verification, with its parameters; and no other."""
-    text = (DOCS / "verification.md").read_text(encoding="utf-8").partition("## ObsHook")[2].partition("\n## ")[0]
+    """In the table of the page on hooks, with its parameters; and no other."""
+    text = (DOCS / "hooks.md").read_text(encoding="utf-8").partition("## ObsHook")[2].partition("\n## ")[0]
     documented = dict(re.findall(r"^\| `(?:await )?(\w+)\(([^)]*)\)` \|", text, re.MULTILINE))
     own = {name for name, value in vars(ObsHook).items() if inspect.isfunction(value) and not name.startswith("_")}
     assert set(documented) == own
@@ -83,10 +90,10 @@ def test_every_method_of_the_hook_is_documented() -> None:
 def test_the_example_of_the_hook_works(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against the emulator and its store."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.airflow_conn)
-    text = (DOCS / "verification.md").read_text(encoding="utf-8").partition("## ObsHook")[2]
+    text = (DOCS / "hooks.md").read_text(encoding="utf-8").partition("## ObsHook")[2]
     (code,) = re.findall(r"```python\n(.*?)```", text.partition("\n## ")[0], re.DOTALL)
     names: dict[str, Any] = {}
-    exec(compile(code, "verification.md", "exec"), names)  # noqa: S102 -- our own page
+    exec(compile(code, "hooks.md", "exec"), names)  # noqa: S102 -- our own page
     (archive,) = DliHook().export_flink_jobs(f"{dli_emulator.bucket}/flink", [100]).zip_file
     name = archive.rpartition("/")[2]
     kept = names["keep"](archive, f"{dli_emulator.bucket}/kept/before")

@@ -125,7 +125,7 @@ SCENARIOS: dict[str, Scenario] = {
     "throttled": Scenario(
         "Too many requests",
         "The provider has waited as long as `retry_budget` of the connection allows. Raise it, spread the "
-        "schedules, or put the tasks of one project into a pool. [`DliRetryPolicy`](airflow.md#retries) "
+        "schedules, or put the tasks of one project into a pool. [`DliRetryPolicy`](retries.md) "
         "retries the task later.",
         conn_id="dli_impatient",
         fault=("ExportFlinkJobs", "throttled", {}),
@@ -134,7 +134,7 @@ SCENARIOS: dict[str, Scenario] = {
     "wrong_job_ids": Scenario(
         "A job id is not valid",
         "Ids are numbers, with commas, spaces or newlines between. Nothing was sent. To export by name, use "
-        "`selection`: [which jobs](jobs.md).",
+        "`selection`: [which jobs](operators/export.md).",
     ),
     "unknown_job": Scenario(
         "A job does not exist",
@@ -149,7 +149,7 @@ SCENARIOS: dict[str, Scenario] = {
     "archive_missing": Scenario(
         "The archive has not appeared",
         "Check whether the export succeeded, and list the directory. If it comes later than `timeout`, raise "
-        "that: [verification](verification.md).",
+        "that: [verification](operators/verify.md).",
         retried=True,
     ),
     "archive_damaged": Scenario(
@@ -161,7 +161,7 @@ SCENARIOS: dict[str, Scenario] = {
     "conflict": Scenario(
         "The jobs to restore exist already",
         "Nothing was changed. Restore into another project (`dli_conn_id`), replace them (`is_cover=True`), or "
-        'leave those that exist as they are (`on_conflict="keep"`): [restoring](restore.md).',
+        'leave those that exist as they are (`on_conflict="keep"`): [restoring](operators/import.md).',
         prepare=_export,
     ),
 }

@@ -157,7 +157,7 @@ def page() -> str:
             "## Calls of the hook",
             "",
             "Sync and async alike (`tests/faults/test_faults.py`). What the export operator makes of an unknown",
-            "outcome is in [lost responses](lost-responses.md).",
+            "outcome is in [lost responses](retries.md#lost-responses).",
             "",
             *_calls(),
             "",
