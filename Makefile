@@ -33,7 +33,7 @@ test: $(VENV)/.installed-dev ## the whole test suite
 	@$(BIN)/python -m pytest -n 6 --dist loadgroup
 
 quick: $(VENV)/.installed-dev ## the tests that take moments and start no Airflow: for the loop of a developer
-	@$(BIN)/python -m pytest -n 6 --dist loadgroup -m "not airflow and not slow"
+	@$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not airflow and not slow"
 
 coverage: $(VENV)/.installed-dev ## the same with coverage, which takes longer; at least 97 %
 	@rm -f .coverage .coverage.*

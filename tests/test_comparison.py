@@ -62,6 +62,7 @@ def test_the_results_are_complete() -> None:
         assert is_right(MISHAPS["none"], cells["none"]), way.title
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WAYS)
 def test_a_dag_file_has_as_many_lines_as_the_page_shows(name: str) -> None:
     """And it compiles."""

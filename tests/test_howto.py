@@ -57,6 +57,7 @@ CONNECTIONS = re.findall(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", CONNECTIONS)
 def test_every_connection_works(
     text: str, dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

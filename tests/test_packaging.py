@@ -21,6 +21,8 @@ import dli_emulator
 from airflow_provider_dli.get_provider_info import get_provider_info
 from tests.processes import untraced
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 HEAVY = {"requests", "aiohttp", "boto3", "botocore", "urllib3", "zipfile", "airflow_provider_dli.archive"}
 

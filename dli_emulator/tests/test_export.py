@@ -116,6 +116,7 @@ def test_a_job_given_twice_is_exported_once(api: ApiClient) -> None:
     assert list(archive(api, entry)) == ["100.json"]
 
 
+@pytest.mark.slow
 def test_a_project_without_jobs_gives_no_archive(made: Any) -> None:
     """The emulator's own choice, since the manual is silent."""
     empty = made(jobs=0)

@@ -157,6 +157,7 @@ def test_a_late_archive_does_not_come_into_the_next_world(api: ApiClient) -> Non
     assert api.stored_keys() == []
 
 
+@pytest.mark.slow
 def test_archive_cut(each_store: ApiClient) -> None:
     """Half of it, or as many bytes as wanted."""
     each_store.emulator.fault("ExportFlinkJobs", "archive_cut")

@@ -128,6 +128,7 @@ def test_a_foreign_project_is_forbidden(state: State, clock: Clock) -> None:
     assert "somebody-elses" in error.message
 
 
+@pytest.mark.slow
 def test_the_body_is_covered(state: State, clock: Clock) -> None:
     """A body that was put in later is noticed."""
     assert "verify" in refusal(state, replace(request_at(clock), body=b"x")).message

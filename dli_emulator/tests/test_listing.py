@@ -159,6 +159,7 @@ def test_a_job_that_is_not_there_is_a_bad_request(api: ApiClient, job_id: object
     assert api.show(job_id).error == (400, "DLI.16001")
 
 
+@pytest.mark.slow
 def test_jobs_of_ones_own(made: Any) -> None:
     """An emulator can be given its jobs; they are copied, so that a reset brings them back."""
     mine = FlinkJob(7, "mine", tags={"a": "b"})

@@ -115,6 +115,7 @@ def test_without_an_agency_nothing_goes_to_obs_or_comes_from_it(api: ApiClient, 
     assert api.export(100).status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_each_layout_can_be_imported_again(api: ApiClient, layout: str) -> None:
     """Every job of it, with all that it had."""

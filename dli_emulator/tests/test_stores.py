@@ -21,6 +21,8 @@ from child_processes import processes
 from dli_emulator import Emulator, EmulatorError, child_process, stores
 from dli_emulator.stores import External, Moto, SeaweedFS, make_store
 
+pytestmark = pytest.mark.slow
+
 
 def until(condition: Any, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds

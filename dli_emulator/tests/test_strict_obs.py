@@ -50,6 +50,7 @@ def strict(api: ApiClient) -> Emulator:
     return api.emulator
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", ["DeleteObjects", "PutBucketLifecycleConfiguration"])
 def test_a_missing_content_md5_is_refused(strict: Emulator, operation: str) -> None:
     """Though a CRC is sent; with a right one it is taken, and a wrong one is not."""
@@ -99,6 +100,7 @@ def test_checksums_are_ignored(strict: Emulator) -> None:
     assert not [name for name in read if name.startswith("ChecksumCRC")]
 
 
+@pytest.mark.slow
 def test_a_range_without_a_start_is_ignored(strict: Emulator) -> None:
     """The whole object comes, with 200."""
     place = {"Bucket": strict.bucket, "Key": "a"}

@@ -202,6 +202,7 @@ def test_the_s3_proxy_refuses_wrong_credentials(
         s3(dli_emulator, **changes).list_objects_v2(Bucket=dli_emulator.bucket)
 
 
+@pytest.mark.slow
 def test_the_s3_proxy_refuses_an_expired_key(made: Any, clock: Clock) -> None:
     """The error is that of the service."""
     ours = made(clock=clock).emulator

@@ -229,6 +229,7 @@ def s3(api: ApiClient, key: tuple[str, str]) -> Any:
     return session.client("s3", endpoint_url=api.emulator.dli, config=config)
 
 
+@pytest.mark.slow
 def test_obs_checks_policies_too(api: ApiClient) -> None:
     """Actions and resources; the connection of a user has the proxy as its OBS."""
     bucket = api.emulator.bucket

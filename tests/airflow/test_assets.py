@@ -70,6 +70,7 @@ def test_an_asset_is_made_of_bucket_and_key() -> None:
     assert create_asset(bucket="bucket").uri == "obs://bucket"
 
 
+@pytest.mark.slow
 def test_export_and_verify_fill_asset_events(emulator: Emulator) -> None:
     """The export's event names the archives; the verification's has the result for each."""
     events: Any = OutletEventAccessors()
@@ -92,6 +93,7 @@ def test_export_and_verify_fill_asset_events(emulator: Emulator) -> None:
     assert (last.dest_asset_key.uri, last.extra) == (f"obs://{archive}", proof)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("directory", "written"),
     [("night#1", "night%231"), ("what?", "what%3F"), ("50%23", "50%2523"), ("夜 1/ü", "夜 1/ü")],
@@ -128,6 +130,7 @@ def test_a_key_that_cannot_be_an_asset_does_not_fail_the_task(caplog: pytest.Log
     assert "No asset event for obs://bucket/a//x.zip: " in caplog.text
 
 
+@pytest.mark.slow
 def test_a_damaged_archive_gets_no_event(emulator: Emulator) -> None:
     """A DAG that is scheduled by a verified archive does not start."""
     emulator.s3.put_object(Bucket=emulator.bucket, Key="night/a.zip", Body=zipped()[:-5])

@@ -59,6 +59,7 @@ def test_what_is_there_is_verified_at_once(emulator: Any) -> None:
     assert report["verified"]
 
 
+@pytest.mark.slow
 def test_what_is_not_there_is_handed_to_the_triggerer(emulator: Any) -> None:
     """With plain values and no secret; only what is missing is waited for."""
     there = put(emulator, "a.zip", 1)
@@ -89,6 +90,7 @@ def test_airflows_configuration_decides_whether_to_defer(configured: str) -> Non
     assert done.stdout.splitlines()[-1] == configured
 
 
+@pytest.mark.slow
 async def test_the_trigger_fires_when_all_is_there(emulator: Any) -> None:
     """And not before."""
     first, second = put(emulator, "a.zip", 1), f"{emulator.bucket}/b.zip"

@@ -48,6 +48,7 @@ def reconnect(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return change
 
 
+@pytest.mark.slow
 def test_export_all_then_verify(emulator: Any) -> None:
     """The main job, with a bare context: the archive is there and whole, and holds all jobs."""
     archives = export(obs_dir=f"obs://{emulator.bucket}/nightly/")

@@ -124,6 +124,7 @@ def piped(command: str, *files: Path, **environment: str) -> tuple[int, str, str
     return int(status), output, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reader", "options"), [("head -1", ""), ("head -c 1", "--json"), ("true", "--md5")])
 def test_a_reader_that_stops_changes_no_verdict(intact: Path, broken: Path, reader: str, options: str) -> None:
     """No traceback, and the exit status is that of all files."""
@@ -135,6 +136,7 @@ def test_a_reader_that_stops_changes_no_verdict(intact: Path, broken: Path, read
         assert "Exception" not in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("redirected", ["2>&1 | true", "2>&-", "> /dev/null"])
 def test_the_exit_status_without_a_reader(intact: Path, broken: Path, redirected: str) -> None:
     """The exit status remains."""

@@ -240,6 +240,7 @@ NOT_EXAMINED: dict[str, tuple[dict[str, bytes], Limits]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", NOT_EXAMINED)
 def test_what_was_not_examined_is_not_called_missing(writers: Any, reason: str) -> None:
     """But named, with why, and with the limit to raise where there is one."""

@@ -27,6 +27,7 @@ def test_good_archives_have_no_finding(good: bytes) -> None:
     assert full.entries == directory.entries
 
 
+@pytest.mark.slow
 def test_bad_archives_have_their_codes(bad: bytes, bad_case: Any) -> None:
     """Exactly the expected codes are found."""
     report = inspect(io.BytesIO(bad), limits=bad_case.limits, expect=bad_case.expect)
@@ -34,6 +35,7 @@ def test_bad_archives_have_their_codes(bad: bytes, bad_case: Any) -> None:
     assert report.verified == bad_case.codes.issubset(WARNINGS)
 
 
+@pytest.mark.slow
 def test_the_directory_level_finds_nothing_else(bad: bytes, bad_case: Any) -> None:
     """What the directory gives away is what the whole file gives away."""
     report = inspect(io.BytesIO(bad), "directory", limits=bad_case.limits, expect=bad_case.expect)

@@ -44,6 +44,7 @@ def golden() -> Any:
     return json.loads(GOLDEN.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["full", "directory"])
 def test_every_finding_has_its_message(bad_name: str, level: str, golden: Any) -> None:
     """Code, place, entry and words; no more, no fewer, in this order."""

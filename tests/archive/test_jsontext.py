@@ -59,6 +59,7 @@ def test_all_json_is_accepted(value: Any) -> None:
     parse(data)
 
 
+@pytest.mark.slow
 @given(VALUES, st.integers(0, 200), st.sampled_from([*b'{}[]",:0e.-\\u tn\x00\x80\xff']), st.booleans())
 def test_quick_check_is_as_strict(value: Any, at: int, byte: int, insert: bool) -> None:
     """It accepts nothing that the parser refuses."""

@@ -66,6 +66,7 @@ def test_the_limit_of_the_directory_counts_from_where_it_begins() -> None:
     assert findings_of(build(Member(b"0", LARGE, method=STORED)), Limits(directory_bytes=100)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expect", [None, Expectation(jobs=("1",))], ids=["alone", "job"])
 @pytest.mark.parametrize("depth", [20_000, 200_000])
 def test_json_may_be_nested_deeper_than_python_parses(depth: int, expect: Expectation | None) -> None:
@@ -77,6 +78,7 @@ def test_json_may_be_nested_deeper_than_python_parses(depth: int, expect: Expect
     assert (report.errors[0].code, report.errors[0].message) == ("bad-json", "it is not JSON: it ends too early")
 
 
+@pytest.mark.slow
 def test_json_that_is_nested_too_deeply_is_not_examined() -> None:
     """It is neither called invalid nor empty."""
     deep = packed([("a.json", b'{"job_id": 1, "a": ' + b"[" * 1_100_000 + b"]" * 1_100_000 + b"}")])

@@ -110,6 +110,7 @@ def test_full_level_reads_once_forwards_in_large_blocks(good: bytes) -> None:
     assert reader.seeks[-1] == (0, 0)
 
 
+@pytest.mark.slow
 def test_small_reads_change_nothing(good: bytes) -> None:
     """A reader may return fewer bytes than were requested."""
     if len(good) < MIB:

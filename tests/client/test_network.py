@@ -98,6 +98,7 @@ def test_an_unreachable_proxy_is_named_without_its_password(drive: Any, account_
     assert not [secret for secret in ("p%40ss", "p@ss") if secret in str(caught.value)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "headers"),
     [
@@ -222,6 +223,7 @@ def test_what_drips_is_given_up(drive: Any, account_at: Any, fault: str) -> None
         server.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["headers", "header", "tls"])
 def test_a_proxy_or_a_handshake_that_drips_is_given_up(drive: Any, account_at: Any, fault: str) -> None:
     """Nothing of the request has left."""

@@ -204,6 +204,7 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
             pending += [each.__cause__, each.__context__]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [*FAULTS, "is not there"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize(("act", "driver"), PATHS, ids=lambda each: getattr(each, "__name__", each))

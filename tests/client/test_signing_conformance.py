@@ -157,6 +157,7 @@ def is_accepted(request: Arrived, secret: str = "secret") -> bool:
     return is_signed(request, parse_authorization(request.header("Authorization") or ""), secret)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(CALLS, TOKENS)
 def test_whatever_a_call_holds_the_emulators_verifier_takes_it(call: Call[Any], token: str | None) -> None:
@@ -184,6 +185,7 @@ def changed(request: Arrived, what: str) -> Arrived:
     return Arrived(method, target, tuple(headers.items()), body)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     CALLS,

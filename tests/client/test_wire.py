@@ -152,6 +152,7 @@ def test_a_long_token_of_iam_arrives(raw_server: Any, drive: Any) -> None:
     assert drive(iam.create_token(raw_server.url, user, scope)).value == "t" * 40_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "place", [b"http://[", b"http://a b:xx/", b"\xff\xfe://", b"http://host:99999999/", b"x" * 9999]
 )

@@ -10,7 +10,7 @@ from tests.conformance.sdk_calls import PAGE, calls, outcome, page_with
 from tests.operations import OPERATIONS
 
 # "to_dict() is deprecated", of the SDK itself
-pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")]
 
 
 def test_no_reply_contradicts_the_manual(api: ApiClient) -> None:

@@ -73,6 +73,7 @@ def with_defaults(given: Inputs, sent: Sent) -> Sent:
     return method, path, query, {**more, **body}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_both_clients_send_the_same(
     operation: str, senders: dict[str, Callable[[Inputs], Sent]], count_differences: Count

@@ -86,6 +86,7 @@ def test_differences_are_detected(ours: Any, theirs: Any) -> None:
     assert not same(ours, theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_both_clients_read_the_same(operation: str, api: ApiClient, count_differences: Count) -> None:
     """Out of the same bytes: nulls, missing and new fields, large numbers, any string, each form of success."""

@@ -46,6 +46,7 @@ def test_a_retry_is_spent_only_where_one_may_help(set_up: str) -> None:
     assert isinstance(caught.value, DliFailException) is not SCENARIOS[set_up].retried
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("set_up", SCENARIOS, indirect=True)
 def test_a_failure_is_one_record(set_up: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Airflow logs the exception: its message is one line that ends with what to do, its traceback is complete."""

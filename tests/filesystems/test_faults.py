@@ -53,6 +53,7 @@ def refused(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> ObsFileSystem
     return ObsFileSystem()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_what_cannot_be_reached_is_not_missing(unreachable: ObsFileSystem, method: str) -> None:
     """Whether there is a file is unknown: an error; a retry may help."""

@@ -15,6 +15,8 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.filesystems.obs import ObsFileSystem, get_fs, schemes
 from dli_emulator import Emulator
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def emulator(each_store: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:

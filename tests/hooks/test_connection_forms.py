@@ -90,6 +90,7 @@ def test_extras_as_plain_strings_of_a_uri_are_understood() -> None:
 NEEDED = {"region": "cn-north-4", "auth_type": "password", "domain_name": "d"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in EXTRAS if name not in NEEDED])
 def test_a_field_of_the_form_may_hold_an_empty_string(name: str) -> None:
     """It means the same as a missing field."""

@@ -273,6 +273,7 @@ def test_a_pod_has_an_identity(pod: Any, dli_emulator: Any) -> None:
     assert DliHook().get_flink_job(100).job_id == 100
 
 
+@pytest.mark.slow
 def test_a_pod_whose_keys_end_fetches_others(pod: Any) -> None:
     """Before each end."""
     pod.keys.key_seconds = 1.0

@@ -216,6 +216,7 @@ STORIES: dict[str, Callable[[Do, Emulator], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_each_operation_takes_effect(operation: str, do: Do, emulator: Emulator) -> None:
     """The state is changed as expected, and refusals have the expected code."""

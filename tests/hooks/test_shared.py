@@ -212,6 +212,7 @@ async def test_a_response_that_does_not_come_ends_with_the_time_of_the_task(
     assert event["execution_left"] <= 0
 
 
+@pytest.mark.slow
 async def test_corrected_settings_are_used(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wait survives a wrong endpoint, once the connection is corrected."""
     monkeypatch.setenv(

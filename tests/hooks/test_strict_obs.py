@@ -43,6 +43,7 @@ def test_a_lifecycle_is_set(strict: Any) -> None:
     client.delete_bucket_lifecycle(Bucket=strict.bucket)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["md5", "encrypted", "file_system"])
 def test_objects_are_written_copied_and_read(strict: Any, kind: str) -> None:
     """In one piece and in parts, whatever ETags are."""
@@ -67,6 +68,7 @@ def test_objects_are_written_copied_and_read(strict: Any, kind: str) -> None:
     assert copied.size == len(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["encrypted", "file_system"])
 def test_archives_are_verified_and_restored_whatever_their_etags(strict: Any, kind: str) -> None:
     """Encryption by default of the bucket, or a parallel file system; copies in a staging directory too."""

@@ -23,6 +23,8 @@ from live import main
 from tests.connections import connected
 from tests.zipped import zipped
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 READING = {"GET"}
 

@@ -16,6 +16,8 @@ from tests.operators import KINDS, MODELS, is_templated, parameters_of
 from tests.parameters.forms import FORMS, SECRET
 from tests.parameters.table import Case, cases, golden
 
+pytestmark = pytest.mark.slow
+
 CASES = list(cases())
 _NUMBERS = {"whole number", "whole number or 0", "seconds", "positive seconds", "age"}
 NUMBERS = [case for case in CASES if case.kind in _NUMBERS]

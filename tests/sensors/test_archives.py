@@ -33,6 +33,7 @@ def sensor(zip_file: Any, **parameters: Any) -> DliExportArchiveSensor:
     return DliExportArchiveSensor(task_id="wait", zip_file=zip_file, **given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("level", "entries"), [("directory", 1), ("exists", None)])
 def test_it_reports_what_is_there(emulator: Any, level: Any, entries: int | None) -> None:
     """In the form of the verification's reports."""

@@ -72,6 +72,7 @@ PLACES: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", PLACES, ids=lambda each: str(next(iter(each.items())))[:40])
 def test_secrets_in_settings_are_shown_nowhere(
     emulator: Emulator, changed: dict[str, Any], capsys: pytest.CaptureFixture[str], caplog: Any
@@ -205,6 +206,7 @@ def test_the_same_id_in_another_project_is_another_job(emulator: Emulator) -> No
     assert compare({100: 100})[0]["equal"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written", [str, json.dumps, lambda jobs: f"\n{jobs}\n"])
 @pytest.mark.parametrize("given", ["output", "mapping"])
 def test_the_mapping_may_come_from_a_template(

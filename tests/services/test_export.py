@@ -281,6 +281,7 @@ def test_an_archive_of_an_earlier_attempt_that_cannot_be_found(
     assert instance.pushed["failed"] == [100]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forbidden", ["before", "before and after", "always"])
 def test_a_lost_response_with_a_directory_that_could_not_be_listed(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch, forbidden: str
@@ -335,6 +336,7 @@ def test_deleted_archives_of_an_earlier_attempt_are_made_again(emulator: Emulato
     assert "extra_archives" not in instance.pushed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "now", "left"),
     [

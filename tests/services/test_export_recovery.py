@@ -104,6 +104,7 @@ def test_a_lost_response_is_recovered(
     assert not records(store)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["cut_before", "reset_before", "html"])
 def test_a_request_that_was_never_executed_is_sent_again(
     dli_emulator: Any, export: Exporting, capsys: Any, kind: str
@@ -136,6 +137,7 @@ def test_a_useless_response_of_an_executed_request_is_recovered(
     assert export_requests(dli_emulator) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "response", "failure"),
     [

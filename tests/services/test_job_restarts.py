@@ -47,6 +47,7 @@ def refusals(emulator: Emulator) -> list[str | None]:
     return [request.error_code for request in emulator.requests if request.operation == "BatchStopFlinkJobs"]
 
 
+@pytest.mark.slow
 @both_modes
 def test_one_that_comes_back_is_stopped_then(emulator: Emulator, deferrable: bool) -> None:
     """The request is refused at once, and sent again when it runs; the others are stopped meanwhile."""

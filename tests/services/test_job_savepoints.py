@@ -182,6 +182,7 @@ def test_each_restart_takes_a_new_savepoint(emulator: Emulator, capsys: pytest.C
     assert WARNED not in "".join(capsys.readouterr())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("resume", "shown", "is_warned_of"),
     [

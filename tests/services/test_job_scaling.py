@@ -17,6 +17,8 @@ from dli_emulator import Emulator
 from dli_emulator.flink_job import SCALING
 from tests.airflow.execution_modes import both_modes, run_to_completion
 
+pytestmark = pytest.mark.slow
+
 STEP = 0.3
 QUICK: dict[str, Any] = {"poll_interval": 0.05, "timeout": 20, "status_grace_period": 1.0, "job_ids": [103]}
 #: each status on the way may be the first that a task meets

@@ -214,6 +214,7 @@ def test_a_wrong_secret_is_not_tried_job_by_job(emulator: Emulator, monkeypatch:
     assert len(emulator.requests) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["cut_after", "reset_after", "cut_during"])
 def test_a_lost_response_of_a_run_that_happened(emulator: Emulator, kind: str) -> None:
     """The job shows it; it is not requested again."""

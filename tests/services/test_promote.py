@@ -356,6 +356,7 @@ GIVEN: dict[int, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fills_in", [False, True])
 def test_promoting_twice_changes_nothing(emulator: Emulator, fills_in: bool) -> None:
     """Also where DLI fills in settings that nobody gave: no update is sent, and the plan is empty."""
@@ -489,6 +490,7 @@ def test_a_directory_that_no_other_job_may_have(path: Any, is_own: bool) -> None
         assert own_directory(job) == (path if is_own else None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "name", "value"),
     [

@@ -185,6 +185,7 @@ def test_a_fact_that_is_not_there_is_a_dash(emulator: Emulator) -> None:
         assert "<dt>Run</dt><dd>-</dd>" in page, folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("altered", [True, False])
 def test_a_comparison_is_pushed_if_the_report_cannot_be_written(emulator: Emulator, altered: bool) -> None:
     """A job that differs is named all the same."""

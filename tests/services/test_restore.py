@@ -19,6 +19,7 @@ def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulato
     return two_projects(dli_emulator, monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fills_in", [False, True])
 def test_restored_jobs_equal_their_sources(emulator: Emulator, fills_in: bool) -> None:
     """All types, in another project; the report is a table, Markdown in XCom, and a file beside the archive."""
@@ -40,6 +41,7 @@ def test_restored_jobs_equal_their_sources(emulator: Emulator, fills_in: bool) -
     assert instance.pushed["report"].count("\n| 1") == 26
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
     [
@@ -239,6 +241,7 @@ def test_an_outcome_that_stays_unknown(emulator: Emulator) -> None:
     assert [each["old_job_id"] for each in restore(archive, instance, reconcile_timeout=0.2)] == [100]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "replaced"), [("True", True), ("true", True), (" False ", False), (False, False)]
 )
@@ -307,6 +310,7 @@ def test_an_archive_is_copied_within_obs_if_possible(
     assert "within OBS" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_missing_bucket_for_copies(emulator: Emulator, abroad: Emulator) -> None:
     """Named, and nothing is imported."""
     given: dict[str, Any] = {"dli_conn_id": "dli_abroad", "source_conn_id": "dli_default"}

@@ -67,6 +67,7 @@ def test_the_placeholder_of_a_directory_is_ignored(emulator: Emulator) -> None:
         restore(f"{emulator.bucket}/made-by-hand")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("below", ["s/b.zip", "s/readme.txt", "s/"])
 @pytest.mark.parametrize(
     "given", [{}, {"verify_archive": False}, {"plan_only": True}, {"staging_dir": "obs-test/copies", **ACROSS}]

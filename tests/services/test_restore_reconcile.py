@@ -55,6 +55,7 @@ def imports(emulator: Emulator) -> int:
     return count_requests(emulator, "ImportFlinkJobs")
 
 
+@pytest.mark.slow
 def test_nothing_is_recovered_without_a_lost_response(emulator: Emulator) -> None:
     """Though somebody creates a job meanwhile, which could explain the conflict."""
     archive = exported(emulator, [100])
@@ -117,6 +118,7 @@ def test_a_request_with_a_response_is_not_sent_again(emulator: Emulator) -> None
     assert {(job["created"], job["recovered"]) for job in jobs} == {(True, False)}
 
 
+@pytest.mark.slow
 def test_a_saved_response_is_for_the_same_request_only(emulator: Emulator) -> None:
     """Not for another is_cover, for jobs that were deleted since, or for an archive that was replaced."""
     archive, other = exported(emulator, [100]), exported(emulator, [100, 103], "other")
@@ -178,6 +180,7 @@ def test_a_task_that_is_killed_before_the_response_is_saved(emulator: Emulator) 
     assert len(scratch_jobs(emulator)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "answer"),
     [
@@ -199,6 +202,7 @@ def test_an_unusable_response_to_an_import_that_happened(
     assert instance.pushed["created"] == sorted(scratch_jobs(emulator))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "problem"), [(400, "A server-side error occurred"), (200, "is_success")])
 def test_an_unusable_response_to_an_import_that_did_not_happen(
     emulator: Emulator, status: int, problem: str
@@ -227,6 +231,7 @@ def test_a_refusal_does_not_answer_an_earlier_lost_request(emulator: Emulator) -
     assert [job["recovered"] for job in restore(archive, instance)] == [True]
 
 
+@pytest.mark.slow
 def test_a_refusal_leaves_nothing_to_resume(emulator: Emulator) -> None:
     """If every response came and none was a success, no later job is its own."""
     archive = exported(emulator, [100])

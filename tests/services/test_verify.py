@@ -87,6 +87,7 @@ def test_the_directory_costs_three_requests_at_most(put: Put) -> None:
     assert sum(int(last) - int(first) + 1 for first, last in requested) <= 0.015 * 5_000_000
 
 
+@pytest.mark.slow
 def test_a_flipped_byte_is_found_by_reading_it(put: Put, emulator: Emulator) -> None:
     """At level full; the others do not read there, and their reports show it."""
     archive = put("a.zip", 100, filling=b"x" * 1000)
@@ -98,6 +99,7 @@ def test_a_flipped_byte_is_found_by_reading_it(put: Put, emulator: Emulator) -> 
         verify(archive)
 
 
+@pytest.mark.slow
 def test_an_object_without_bytes_does_not_pass_for_an_archive(put: Put, emulator: Emulator) -> None:
     """Not even at level exists."""
     put("a.zip")
@@ -120,6 +122,7 @@ def test_expected_jobs_that_are_missing_are_named(put: Put) -> None:
         verify(put("a.zip", 100, 101), expected_jobs=[100, 102, "orders"])
 
 
+@pytest.mark.slow
 def test_an_expected_job_may_be_in_any_of_several_archives(put: Put) -> None:
     """Only what is in none of them is missing."""
     archives = [put("a.zip", 100, 101), put("b.zip", 102)]
@@ -206,6 +209,7 @@ def test_an_archive_of_an_earlier_day(put: Put) -> None:
         verify(archive, max_age=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parameters", "problem"),
     [
@@ -288,6 +292,7 @@ def test_a_wait_goes_on_after_polls_that_failed(put: Put, emulator: Emulator) ->
     assert list(emulator.faults) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timeout", [0.5, 0])
 def test_the_failure_of_the_last_poll_in_time_is_raised(put: Put, emulator: Emulator, timeout: float) -> None:
     """What it has not found may be there."""

@@ -200,6 +200,7 @@ def test_an_archive_replaced_after_every_reading_fails(store: Store, level: str)
     assert store.gets == 3 * gets
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("versions", [{}, {"x-amz-version-id": "v1"}, {"x-amz-version-id": "null"}], ids=str)
 @pytest.mark.parametrize(
     ("headers", "problem"),

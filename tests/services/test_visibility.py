@@ -94,6 +94,7 @@ def test_how_many_jobs_this_key_sees_is_logged_and_pushed(
     assert "Without dli:jobs:listAll" not in log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("treatment", ["own", "refused", "all"])
 @pytest.mark.parametrize("parameters", [{}, {"selection": {}}], ids=["one-request", "by-ids"])
 def test_every_form_of_an_export_by_a_user_who_does_not_see_all(
@@ -113,6 +114,7 @@ def test_every_form_of_an_export_by_a_user_who_does_not_see_all(
     assert verify(archives)[0]["entries"] == len(ALL if is_all else OWN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", [{}, {"selection": {}}, {"selection": {"job_type": "flink_jar_job"}}])
 def test_fewer_jobs_than_expected_fail_the_task(emulator: Emulator, parameters: dict[str, Any]) -> None:
     """Before anything is requested; the message has both numbers, and which permission may be missing."""

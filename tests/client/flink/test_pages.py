@@ -354,6 +354,7 @@ def test_a_service_that_gives_one_item_a_page() -> None:
     assert walked(Sparing(list(range(7)))) == list(range(7))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [3, 4, 7])
 def test_small_pages_of_a_restless_list(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where pages are small, chance finds in a second what large ones hide: 46 of 60,000 once missed an item."""

@@ -204,6 +204,7 @@ def test_the_bucket_is_requested_unless_it_is_known() -> None:
     assert [request.operation for request in flow.requests] == ["HeadObject", "HeadBucket"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "kind"),
     [

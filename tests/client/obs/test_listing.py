@@ -30,6 +30,7 @@ def listed(key: str) -> dict[str, Any]:
     return {"Key": key, "Size": 7, "ETag": f'"{key}"', "LastModified": TIME}
 
 
+@pytest.mark.slow
 def test_a_directory_holds_objects_and_directories(s3_client: Any, s3_script: Stubber) -> None:
     """Of every page, without the object that represents the directory itself."""
     first = ABOUT | {

@@ -56,6 +56,7 @@ def test_a_directory_is_listed_page_by_page(s3_client: Any, s3_script: Stubber) 
     assert listing == Listing((("dir/a", TIME), ("dir/b", TIME)), TIME + timedelta(minutes=30))
 
 
+@pytest.mark.slow
 def test_a_whole_bucket_is_listed(s3_client: Any, s3_script: Stubber) -> None:
     """Without a prefix; one that is empty has no objects; without a date the moment is now."""
     metadata = {"HTTPHeaders": {}, "HTTPStatusCode": 200}

@@ -352,6 +352,7 @@ def test_a_body_cut_short_is_resumed_where_it_broke_off(reader: ObjectReader, st
     assert all(r and r.endswith("-299999") for r in ranges)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_most", [100_000, 65_536, 20_001, 2_000])
 def test_resumptions_that_bring_new_bytes_are_not_counted(
     reader: ObjectReader, store: Store, at_most: int

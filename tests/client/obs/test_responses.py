@@ -420,6 +420,7 @@ def test_a_private_authority_of_the_environment_is_trusted(
     assert not isinstance(caught.value, NotSentError)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["list_keys", "find_object_flow", "put_object", "read"])
 @pytest.mark.parametrize(
     "way", ["handshake cut", "plain text", "proxy refuses", "proxy cuts", "no proxy", "no host"]
