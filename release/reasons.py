@@ -1,4 +1,4 @@
-"""Why a change may survive. The first rule that fits is given; what fits none is not judged."""
+"""Why a change may survive. The first rule that fits is given; what fits none is not classified."""
 
 from __future__ import annotations
 
@@ -109,4 +109,4 @@ def why(mutant: Mutant) -> str:
 
     :param mutant: that survived
     """
-    return next((rule.reason for rule in RULES if rule.fits(mutant)), "not judged")
+    return next((rule.reason for rule in RULES if rule.fits(mutant)), "not classified")

@@ -55,6 +55,7 @@ WORDS = {
     r"report to(?==)|copy to(?==)": "report_dir, staging_dir",
     r"dry run|is dry run": "plan_only",
     r"flaws?": "problem",
+    r"worlds?|doors?|(?<!default )goals?|sound": "emulator or state, proxy, target_state, verified or intact",
     r"living|halves|seeing|talking": "airflow_process, execution_modes, findings, scripted_replies",
 }
 #: what holds such a word and is right: the names of others, and idioms

@@ -82,7 +82,7 @@ def policies(actions: tuple[str, ...], bucket: str, version: str) -> list[dict[s
 
 
 @dataclass(frozen=True)
-class World:
+class Setting:
     """The emulator with two projects and a user for each connection."""
 
     emulator: Emulator
@@ -104,51 +104,51 @@ class World:
         return self.run_dag(dag_id, conf, **given)
 
 
-Prepare = Callable[[World], dict[str, Any] | None]
+Prepare = Callable[[Setting], dict[str, Any] | None]
 
 
-def _nothing(world: World) -> None:
-    del world
+def _nothing(setting: Setting) -> None:
+    del setting
 
 
-def _changed(world: World) -> None:
+def _changed(setting: Setting) -> None:
     """Change the jobs after the last run of the DAG."""
-    for job in world.emulator.state.jobs.values():
+    for job in setting.emulator.state.jobs.values():
         job.update_time = int(time.time() * 1000) + 60_000
 
 
-def _selected(world: World) -> dict[str, Any]:
-    del world
+def _selected(setting: Setting) -> dict[str, Any]:
+    del setting
     return {"job_selected": "100, 101"}
 
 
-def _archive(world: World) -> dict[str, Any]:
-    return {"zip_file": exported(world.emulator, "flink")}
+def _archive(setting: Setting) -> dict[str, Any]:
+    return {"zip_file": exported(setting.emulator, "flink")}
 
 
-def _archives(world: World) -> dict[str, Any]:
-    return {"zip_file": [exported(world.emulator, "flink")]}
+def _archives(setting: Setting) -> dict[str, Any]:
+    return {"zip_file": [exported(setting.emulator, "flink")]}
 
 
-def _lost(world: World) -> dict[str, Any]:
+def _lost(setting: Setting) -> dict[str, Any]:
     """Return an archive whose jobs no longer exist."""
-    archive = _archive(world)
-    world.emulator.state.jobs.clear()
+    archive = _archive(setting)
+    setting.emulator.state.jobs.clear()
     return archive
 
 
-def _own_running(world: World) -> dict[str, Any]:
+def _own_running(setting: Setting) -> dict[str, Any]:
     """Return a job that runs, and that the key's user created."""
-    world.emulator.state.jobs[103].user_name = USER
+    setting.emulator.state.jobs[103].user_name = USER
     return {"job_ids": "103"}
 
 
-def _tested(world: World) -> dict[str, Any]:
+def _tested(setting: Setting) -> dict[str, Any]:
     """Return two jobs of the test project: production has one of them, which runs."""
-    state, given = world.emulator.state, {"queue_name": "prod", "user_name": "li.na"}
+    state, given = setting.emulator.state, {"queue_name": "prod", "user_name": "li.na"}
     ids = [
         state.add_job(
-            in_project=world.scratch.project_id, name=name, sql_body=name, queue_name="prod", user_name=OTHER
+            in_project=setting.scratch.project_id, name=name, sql_body=name, queue_name="prod", user_name=OTHER
         ).job_id
         for name in ("first", "second")
     ]
@@ -171,9 +171,9 @@ PREPARED: Mapping[str, Prepare] = {
 EXPORTS = {name for name, needs in NEEDS.items() if f"{DLI}export" in needs["dli_default"]}
 
 
-def _in_its_case(world: World, dag_id: str, action: str, conf: dict[str, Any] | None) -> dict[str, Any] | None:
+def _in_its_case(setting: Setting, dag_id: str, action: str, conf: dict[str, Any] | None) -> dict[str, Any] | None:
     """Bring about the case in which an action is needed, where the DAG can do without in others."""
-    emulator, name = world.emulator, action.rpartition(":")[2]
+    emulator, name = setting.emulator, action.rpartition(":")[2]
     if name == "listAll" and dag_id in EXPORTS:
         emulator.state.settings.sub_user_export = "refused"
         if dag_id == "dli_export_selected_flink_jobs":
@@ -202,29 +202,29 @@ def test_the_page_has_every_dag() -> None:
 
 
 @pytest.fixture
-def world(dli_emulator: Emulator, run_dag: DagRunner) -> Callable[[], World]:
+def setting(dli_emulator: Emulator, run_dag: DagRunner) -> Callable[[], Setting]:
     """Return a function that makes the emulator as it was at first, with two projects."""
 
-    def make() -> World:
+    def make() -> Setting:
         dli_emulator.reset()
         # All that the service may do by itself, at once.
         settings = dli_emulator.state.settings
         settings.step_seconds, settings.agencies = 0.02, ("dli_management_agency", "custom")
         settings.fills_in_settings = settings.strict_obs = settings.deletes_savepoints = True
         project = dli_emulator.state.add_project("cn-north-4_scratch")
-        return World(dli_emulator, Scratch(project.project_id, project.jobs, ""), run_dag)
+        return Setting(dli_emulator, Scratch(project.project_id, project.jobs, ""), run_dag)
 
     return make
 
 
 @pytest.mark.parametrize("dag_id", PREPARED)
 def test_the_permissions_of_the_page_are_enough_and_none_is_too_much(
-    dag_id: str, world: Callable[[], World]
+    dag_id: str, setting: Callable[[], Setting]
 ) -> None:
     """With all of them, by both sets of names, the DAG succeeds; without one it fails and logs its name."""
     needs = NEEDS[dag_id]
     for version in ("1.1", "5.0"):
-        made = world()
+        made = setting()
         conf = PREPARED[dag_id](made)
         if version == "5.0":
             # Whether its list shows jobs of other users is open.
@@ -235,7 +235,7 @@ def test_the_permissions_of_the_page_are_enough_and_none_is_too_much(
     outcomes = {}
     for conn_id, actions in needs.items():
         for action in actions:
-            made = world()
+            made = setting()
             conf = _in_its_case(made, dag_id, action, PREPARED[dag_id](made))
             rest = {**needs, conn_id: tuple(each for each in actions if each != action)}
             run = made.run(dag_id, rest, conf)
@@ -248,9 +248,9 @@ def test_the_permissions_of_the_page_are_enough_and_none_is_too_much(
     assert not wrong, "\n\n".join(f"{key}: {outcome}" for key, outcome in wrong.items())
 
 
-def test_promoting_twice_changes_nothing_the_second_time(world: Callable[[], World]) -> None:
+def test_promoting_twice_changes_nothing_the_second_time(setting: Callable[[], Setting]) -> None:
     """As a user without other permissions, where the service fills in settings."""
-    made = world()
+    made = setting()
     conf = _tested(made)
     needs = NEEDS["dli_promote_flink_jobs"]
     first = made.run("dli_promote_flink_jobs", needs, conf)

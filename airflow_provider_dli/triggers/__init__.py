@@ -1,1 +1,1 @@
-"""Triggers: they wait and report facts; tasks judge."""
+"""Triggers: they wait and report facts; tasks decide."""

@@ -19,10 +19,10 @@ def export(endpoint: str, obs_dir: str) -> list[str]:
     from airflow.providers.huawei.cloud.hooks.dli import DLIHook
 
     body = {"obs_dir": obs_dir, "is_selected": False}
-    answer = DLIHook().post_request(f"{endpoint}/v1.0/$PROJECT_ID/streaming/jobs/export", body).json()
-    if str(answer.get("is_success")).lower() != "true" or not answer.get("zip_file"):
-        raise AirflowFailException(f"DLI exported nothing: {answer.get('message')}")
-    return [f"obs://{archive}" for archive in answer["zip_file"]]
+    reply = DLIHook().post_request(f"{endpoint}/v1.0/$PROJECT_ID/streaming/jobs/export", body).json()
+    if str(reply.get("is_success")).lower() != "true" or not reply.get("zip_file"):
+        raise AirflowFailException(f"DLI exported nothing: {reply.get('message')}")
+    return [f"obs://{archive}" for archive in reply["zip_file"]]
 
 
 @task

@@ -1,4 +1,4 @@
-"""Requests that no sound client sends are refused with the service's codes; none breaks the emulator."""
+"""Requests that no correct client sends are refused with the service's codes; none breaks the emulator."""
 
 from __future__ import annotations
 
@@ -151,8 +151,8 @@ def test_a_wrong_page_of_templates_is_refused(api: ApiClient, query: dict[str, A
 def test_iam_refuses_values_that_are_not_strings(api: ApiClient, path: str, identity: dict[str, Any]) -> None:
     """As a request that it cannot read."""
     body = {"auth": {"identity": identity, "scope": {"project": {"name": api.emulator.region}}}}
-    answer = api.send("POST", path, {}, json.dumps(body).encode())
-    assert (answer.status, answer.body["error"]["title"]) == (400, "Bad Request")
+    reply = api.send("POST", path, {}, json.dumps(body).encode())
+    assert (reply.status, reply.body["error"]["title"]) == (400, "Bad Request")
 
 
 @pytest.mark.parametrize("seconds", ["9" * 5000, "²", "0", "x"])

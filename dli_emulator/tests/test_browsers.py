@@ -39,8 +39,8 @@ def named(api: ApiClient, host: str) -> dict[str, str]:
     return {"Host": host.format(api.emulator.dli.rpartition(":")[2])}
 
 
-def refused(answer: Response, word: str) -> bool:
-    return answer.status == 403 and word in answer.body["error"]
+def refused(reply: Response, word: str) -> bool:
+    return reply.status == 403 and word in reply.body["error"]
 
 
 @pytest.mark.parametrize("host", FOREIGN)
@@ -85,9 +85,9 @@ def test_a_page_in_a_browser_is_refused(api: ApiClient, head: dict[str, str]) ->
     """Whatever the request is for, a preflight too; nothing is set, nothing allows it to go on."""
     word = next(iter(head))
     for method, what in [("POST", "faults"), ("POST", "reset"), ("GET", "requests"), ("DELETE", "faults")]:
-        answer = api.send(method, f"/_emulator/{what}", head | JSON, FAULT if method == "POST" else b"")
-        assert refused(answer, word)
-        assert not [name for name in answer.headers if name.startswith("access-control")]
+        reply = api.send(method, f"/_emulator/{what}", head | JSON, FAULT if method == "POST" else b"")
+        assert refused(reply, word)
+        assert not [name for name in reply.headers if name.startswith("access-control")]
     assert refused(api.send("OPTIONS", "/_emulator/faults", head), word)
     assert refused(api.send("GET", "/v1.0/x/streaming/jobs", head), word)
     assert list(api.emulator.faults) == []

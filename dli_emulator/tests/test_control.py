@@ -45,9 +45,9 @@ def test_faults_are_set_shown_and_cleared(api: ApiClient) -> None:
 )
 def test_nonsense_is_refused(api: ApiClient, body: Any, expected: str) -> None:
     """400 with the reason, and nothing of it is set."""
-    answer = post(api, "faults", body)
-    assert answer.status == 400
-    assert expected in answer.body["error"]
+    reply = post(api, "faults", body)
+    assert reply.status == 400
+    assert expected in reply.body["error"]
     assert api.send("GET", "/_emulator/faults").body == []
     assert api.send("POST", "/_emulator/faults", {"Content-Type": "application/json"}, b"{").status == 400
 
@@ -75,8 +75,8 @@ def test_reset_makes_all_clean(api: ApiClient) -> None:
 @pytest.mark.parametrize(("method", "what"), [("GET", "reset"), ("PUT", "faults"), ("GET", "nothing")])
 def test_other_controls_are_not_found(api: ApiClient, method: str, what: str) -> None:
     """404, in JSON."""
-    answer = api.send(method, f"/_emulator/{what}")
-    assert (answer.status, list(answer.body)) == (404, ["error"])
+    reply = api.send(method, f"/_emulator/{what}")
+    assert (reply.status, list(reply.body)) == (404, ["error"])
 
 
 def test_only_this_machine_may_control(made: Any) -> None:

@@ -25,11 +25,11 @@ def archive(api: ApiClient, entry: str) -> dict[str, Any]:
 @pytest.mark.slow
 def test_selected_jobs_lie_in_the_store(each_store: ApiClient) -> None:
     """One archive in the requested directory, named as DLI names it, with just these jobs as they are shown."""
-    answer = each_store.export(100, 103, obs_dir=f"{each_store.emulator.bucket}/nightly/2026-01-15")
-    assert answer.status == 200
-    assert answer.body["is_success"] == "true"
-    assert answer.body["message"] == "The job is successfully exported."
-    (entry,) = answer.body["zip_file"]
+    reply = each_store.export(100, 103, obs_dir=f"{each_store.emulator.bucket}/nightly/2026-01-15")
+    assert reply.status == 200
+    assert reply.body["is_success"] == "true"
+    assert reply.body["message"] == "The job is successfully exported."
+    (entry,) = reply.body["zip_file"]
     assert re.fullmatch(r"obs-test/nightly/2026-01-15/aggregate_\d{13}\.zip", entry)
     jobs = archive(each_store, entry)
     assert set(jobs) == {"100.json", "103.json"}
@@ -86,9 +86,9 @@ def test_bad_bodies_are_refused_and_nothing_is_written(
     api: ApiClient, body: Any, code: str, expected: str
 ) -> None:
     """HTTP 400, the code, and what is wrong."""
-    answer = api.export_body(body)
-    assert answer.error == (400, code)
-    assert expected in answer.body["error_msg"]
+    reply = api.export_body(body)
+    assert reply.error == (400, code)
+    assert expected in reply.body["error_msg"]
     assert api.stored_keys() == []
     assert not api.emulator.requests[-1].acted
 
@@ -105,7 +105,7 @@ def test_exports_at_the_same_moment_do_not_collide(made: Any, clock: Clock) -> N
     ours = made(clock=clock)
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(lambda _: ours.export(100), range(12)))
-    entries = {answer.body["zip_file"][0] for answer in answers}
+    entries = {reply.body["zip_file"][0] for reply in answers}
     assert len(entries) == 12
     assert {f"{ours.emulator.bucket}/{key}" for key in ours.stored_keys()} == entries
 
@@ -127,9 +127,9 @@ def test_a_project_without_jobs_gives_no_archive(made: Any) -> None:
 def test_the_other_editions_of_the_manual(made: Any) -> None:
     """Booleans for ``is_success``, the names of 2020, and a lenient obs_dir, each by its setting."""
     ours = made(settings=Settings(boolean_is_success=True, names_2020=True, lenient_obs_dir=True))
-    answer = ours.export(100, obs_dir=f"obs://{ours.emulator.bucket}/a/").body
-    assert answer["is_success"] is True
-    assert answer["zip_files"][0].startswith(f"{ours.emulator.bucket}/a/aggregate_")
+    reply = ours.export(100, obs_dir=f"obs://{ours.emulator.bucket}/a/").body
+    assert reply["is_success"] is True
+    assert reply["zip_files"][0].startswith(f"{ours.emulator.bucket}/a/aggregate_")
     ours.emulator.fault("ExportFlinkJobs", "is_success_false")
     assert ours.export(100).body["is_success"] is False
     ours.emulator.state.settings.boolean_is_success = False

@@ -39,10 +39,10 @@ def met(api: ApiClient) -> tuple[str | None, bool]:
 def test_refusals(api: ApiClient, kind: str, parameters: dict[str, Any], error: tuple[int, str]) -> None:
     """S3Refusal once with the service's code, nothing done; the next request gets through."""
     api.emulator.fault("ExportFlinkJobs", kind, **parameters)
-    answer = api.export(100)
-    assert answer.error == error
-    assert answer.headers["x-request-id"]
-    assert ("request_id" in answer.body) == error[1].startswith("APIGW.")
+    reply = api.export(100)
+    assert reply.error == error
+    assert reply.headers["x-request-id"]
+    assert ("request_id" in reply.body) == error[1].startswith("APIGW.")
     assert met(api) == (kind, False)
     assert api.stored_keys() == []
     assert api.export(100).status == 200
@@ -54,17 +54,17 @@ def test_throttling_with_and_without_a_time_to_wait(api: ApiClient) -> None:
     api.emulator.fault("ListFlinkJobs", "throttled", retry_after="Thu, 15 Jan 2026 08:30:45 GMT")
     api.emulator.fault("ListFlinkJobs", "throttled")
     answers = [api.jobs() for _ in range(5)]
-    assert [answer.status for answer in answers] == [429] * 4 + [200]
-    waits = [answer.headers.get("retry-after") for answer in answers]
+    assert [reply.status for reply in answers] == [429] * 4 + [200]
+    waits = [reply.headers.get("retry-after") for reply in answers]
     assert waits == ["1", "1", "Thu, 15 Jan 2026 08:30:45 GMT", None, None]
 
 
 def test_an_html_page_of_a_load_balancer(api: ApiClient) -> None:
     """502 and no JSON at all."""
     api.emulator.fault("ExportFlinkJobs", "html")
-    answer = api.export(100)
-    assert (answer.status, answer.headers["content-type"]) == (502, "text/html")
-    assert answer.content.startswith(b"<html>")
+    reply = api.export(100)
+    assert (reply.status, reply.headers["content-type"]) == (502, "text/html")
+    assert reply.content.startswith(b"<html>")
     assert api.stored_keys() == []
 
 
@@ -80,10 +80,10 @@ def test_an_html_page_of_a_load_balancer(api: ApiClient) -> None:
 def test_a_free_reply(api: ApiClient, body: Any, content: str, content_type: str) -> None:
     """Any status, headers and body."""
     api.emulator.fault("ListFlinkJobs", "reply", status=418, body=body, headers={"X-Tea": "pot"})
-    answer = api.jobs()
-    assert (answer.status, answer.headers["x-tea"]) == (418, "pot")
-    assert answer.content.decode().startswith(content)
-    assert answer.headers["content-type"].startswith(content_type)
+    reply = api.jobs()
+    assert (reply.status, reply.headers["x-tea"]) == (418, "pot")
+    assert reply.content.decode().startswith(content)
+    assert reply.headers["content-type"].startswith(content_type)
     code = api.emulator.requests[-1].error_code
     assert code == ("DLI.13024" if isinstance(body, list) else None)
 
@@ -148,7 +148,7 @@ def test_archive_late(api: ApiClient) -> None:
     assert [f"obs-test/{key}" for key in api.stored_keys()] == [entry]
 
 
-def test_a_late_archive_does_not_come_into_the_next_world(api: ApiClient) -> None:
+def test_a_late_archive_does_not_come_into_the_next_state(api: ApiClient) -> None:
     """A reset ends what is still to come."""
     api.emulator.fault("ExportFlinkJobs", "archive_late", seconds=0.2)
     api.export(100)
@@ -189,7 +189,7 @@ def test_each_request_meets_one_fault_the_oldest_first(api: ApiClient) -> None:
     api.emulator.fault("ShowFlinkJob", "error", code="DLI.0001")
     api.emulator.fault("*", "error", code="DLI.0002", times=None)
     api.emulator.fault("ListFlinkJobs", "error", code="DLI.0003")
-    codes = [answer.body["error_code"] for answer in (api.jobs(), api.show(1), api.show(1), api.export(1))]
+    codes = [reply.body["error_code"] for reply in (api.jobs(), api.show(1), api.show(1), api.export(1))]
     assert codes == ["DLI.0002", "DLI.0001", "DLI.0002", "DLI.0002"]
     assert [fault.times for fault in api.emulator.faults] == [None, 1]
     api.emulator.faults.clear()
@@ -269,7 +269,7 @@ def test_faults_from_the_command_line(text: str, fault: Fault) -> None:
 
 
 def test_every_kind_can_be_set_with_its_defaults() -> None:
-    """The table of kinds is sound in itself."""
+    """The table of kinds is consistent."""
     operations = {
         "range_ignored": "GetObject",
         "import_drops": "ImportFlinkJobs",

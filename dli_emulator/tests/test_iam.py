@@ -28,15 +28,15 @@ def token(api: ApiClient, body: Any) -> Response:
 def test_a_password_gives_a_token_that_opens_dli(api: ApiClient, scope: str) -> None:
     """201, the token in the header, scoped to the project by name or id; DLI takes it."""
     project = {"name": api.emulator.region} if scope == "name" else {"id": api.emulator.project_id}
-    answer = token(api, auth(api, scope={"project": project}))
-    assert answer.status == 201
-    assert answer.body["token"]["project"]["id"] == api.emulator.project_id
-    assert answer.body["token"]["expires_at"] > answer.body["token"]["issued_at"]
-    headers = {"X-Auth-Token": answer.headers["x-subject-token"]}
+    reply = token(api, auth(api, scope={"project": project}))
+    assert reply.status == 201
+    assert reply.body["token"]["project"]["id"] == api.emulator.project_id
+    assert reply.body["token"]["expires_at"] > reply.body["token"]["issued_at"]
+    headers = {"X-Auth-Token": reply.headers["x-subject-token"]}
     path = f"/v1.0/{api.emulator.project_id}/streaming/jobs"
     assert api.send("GET", path, headers).status == 200
     shown = api.send("GET", "/v3/auth/tokens", headers | {"X-Subject-Token": headers["X-Auth-Token"]})
-    assert (shown.status, shown.body) == (200, answer.body)
+    assert (shown.status, shown.body) == (200, reply.body)
 
 
 @pytest.mark.parametrize(
@@ -51,16 +51,16 @@ def test_a_password_gives_a_token_that_opens_dli(api: ApiClient, scope: str) -> 
 )
 def test_wrong_names_and_passwords_give_none(api: ApiClient, changes: dict[str, Any]) -> None:
     """401 in IAM's own shape, and no token."""
-    answer = token(api, auth(api, **changes))
-    assert (answer.status, answer.body["error"]["title"]) == (401, "Unauthorized")
-    assert "x-subject-token" not in answer.headers
+    reply = token(api, auth(api, **changes))
+    assert (reply.status, reply.body["error"]["title"]) == (401, "Unauthorized")
+    assert "x-subject-token" not in reply.headers
 
 
 @pytest.mark.parametrize("body", [{}, [], {"auth": {}}, {"auth": {"identity": "x"}}])
 def test_a_body_that_makes_no_sense_is_refused(api: ApiClient, body: Any) -> None:
     """400 in IAM's own shape."""
-    answer = token(api, body)
-    assert (answer.status, answer.body["error"]["code"]) == (400, 400)
+    reply = token(api, body)
+    assert (reply.status, reply.body["error"]["code"]) == (400, 400)
 
 
 def test_a_token_ends(made: Any, clock: Clock) -> None:
@@ -82,17 +82,17 @@ def test_projects_are_found_by_region(api: ApiClient) -> None:
     (project,) = api.request("GET", "/v3/projects", name="cn-north-4").body["projects"]
     assert (project["id"], project["name"]) == (api.emulator.project_id, "cn-north-4")
     assert len(api.request("GET", "/v3/projects").body["projects"]) == 1
-    answer = api.request("GET", "/v3/projects", name="eu-west-101").body
-    assert answer["projects"] == []
-    assert answer["links"]["self"] == f"{api.emulator.iam}/v3/projects"
+    reply = api.request("GET", "/v3/projects", name="eu-west-101").body
+    assert reply["projects"] == []
+    assert reply["links"]["self"] == f"{api.emulator.iam}/v3/projects"
     assert api.send("GET", "/v3/projects").error == (401, "APIGW.0301")
 
 
 def test_ones_own_projects_are_listed(api: ApiClient) -> None:
     """Each of them, whatever one is allowed to list."""
-    answer = api.request("GET", "/v3/auth/projects").body
-    assert [project["name"] for project in answer["projects"]] == ["cn-north-4"]
-    assert answer["links"] == {"self": f"{api.emulator.iam}/v3/auth/projects"}
+    reply = api.request("GET", "/v3/auth/projects").body
+    assert [project["name"] for project in reply["projects"]] == ["cn-north-4"]
+    assert reply["links"] == {"self": f"{api.emulator.iam}/v3/auth/projects"}
     assert api.send("GET", "/v3/auth/projects").error == (401, "APIGW.0301")
 
 

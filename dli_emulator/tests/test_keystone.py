@@ -31,9 +31,9 @@ def test_it_gets_its_token_and_project(dli_emulator: Emulator) -> None:
     ours = session(dli_emulator)
     assert ours.get_project_id() == dli_emulator.project_id
     url = f"{dli_emulator.dli}/v1.0/{dli_emulator.project_id}/streaming/jobs"
-    answer = ours.get(url)
-    assert len(answer.json()["job_list"]["jobs"]) == 10
-    assert answer.request.headers["X-Auth-Token"] == ours.get_token()
+    reply = ours.get(url)
+    assert len(reply.json()["job_list"]["jobs"]) == 10
+    assert reply.request.headers["X-Auth-Token"] == ours.get_token()
 
 
 def test_a_token_that_ends_is_renewed(dli_emulator: Emulator) -> None:
@@ -108,8 +108,8 @@ def test_dli_refuses_an_expired_token_and_the_session_gets_another(dli_emulator:
     ours = session(dli_emulator)
     first = ours.get_token()
     dli_emulator.state.keys.tokens.clear()
-    answer = ours.get(f"{dli_emulator.dli}/v1.0/{dli_emulator.project_id}/streaming/jobs")
-    assert answer.status_code == 200
+    reply = ours.get(f"{dli_emulator.dli}/v1.0/{dli_emulator.project_id}/streaming/jobs")
+    assert reply.status_code == 200
     assert ours.get_token() != first
 
 

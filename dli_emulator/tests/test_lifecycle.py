@@ -17,9 +17,9 @@ from dli_emulator.settings import Settings
 def test_a_job_without_a_queue_does_not_run(api: ApiClient, run_mode: str | None, queue_name: str | None) -> None:
     """DLI.13024 in an array, whatever cluster it is for, and nothing is submitted."""
     job = api.emulator.state.add_job(name="adrift", run_mode=run_mode, queue_name=queue_name)
-    answer = api.flink("POST", "jobs/run", {"job_ids": [job.job_id]})
-    assert answer.status == 400
-    assert [each["error_code"] for each in answer.body] == ["DLI.13024"]
+    reply = api.flink("POST", "jobs/run", {"job_ids": [job.job_id]})
+    assert reply.status == 400
+    assert [each["error_code"] for each in reply.body] == ["DLI.13024"]
     assert (job.runs, job.status) == (0, "job_init")
 
 
@@ -49,8 +49,8 @@ def test_dynamic_scaling_restarts_a_running_job(made: Callable[..., ApiClient], 
     ours = made(clock=clock, settings=Settings(step_seconds=1))
     job = ours.emulator.state.add_job(name="j", status="job_running")
     headers = {"Content-Type": "application/json"}
-    answer = ours.send("POST", "/_emulator/scale", headers, json.dumps({"job_id": job.job_id}).encode())
-    assert answer.status == 202
+    reply = ours.send("POST", "/_emulator/scale", headers, json.dumps({"job_id": job.job_id}).encode())
+    assert reply.status == 202
     statuses = []
     for _ in range(4):
         statuses.append(ours.show(job.job_id).body["job_detail"]["status"])

@@ -42,11 +42,11 @@ def test_the_samples_are_varied_and_always_the_same() -> None:
 
 def test_without_filters_ten_of_all_newest_first(api: ApiClient) -> None:
     """The manual's defaults; the total counts all pages; unset fields are null."""
-    answer = api.jobs()
-    assert answer.status == 200
-    assert answer.body["is_success"] == "true"
-    assert answer.body["job_list"]["total_count"] == 26
-    jobs = answer.body["job_list"]["jobs"]
+    reply = api.jobs()
+    assert reply.status == 200
+    assert reply.body["is_success"] == "true"
+    assert reply.body["job_list"]["total_count"] == 26
+    jobs = reply.body["job_list"]["jobs"]
     assert [job["job_id"] for job in jobs] == list(range(125, 115, -1))
     assert all(set(job) == BRIEF for job in jobs)
     assert jobs[0]["savepoint_path"] is None
@@ -66,9 +66,9 @@ def test_without_filters_ten_of_all_newest_first(api: ApiClient) -> None:
 )
 def test_each_filter(api: ApiClient, query: dict[str, str], fields: dict[str, str]) -> None:
     """Those that fit, all of them, newest first; the total is theirs. Several filters must all hold."""
-    answer = api.jobs(limit=100, **query).body["job_list"]
-    assert [job["job_id"] for job in answer["jobs"]] == expected(**fields)
-    assert answer["total_count"] == len(expected(**fields))
+    reply = api.jobs(limit=100, **query).body["job_list"]
+    assert [job["job_id"] for job in reply["jobs"]] == expected(**fields)
+    assert reply["total_count"] == len(expected(**fields))
 
 
 def test_filter_by_name_takes_any_part_of_it(api: ApiClient) -> None:
@@ -132,9 +132,9 @@ def test_values_outside_the_limits_are_refused(
     api: ApiClient, query: dict[str, Any], code: str, expected: str
 ) -> None:
     """HTTP 400 with the service's code and the parameter's name."""
-    answer = api.jobs(**query)
-    assert answer.error == (400, code)
-    assert expected in answer.body["error_msg"]
+    reply = api.jobs(**query)
+    assert reply.error == (400, code)
+    assert expected in reply.body["error_msg"]
 
 
 def test_the_longest_name_and_highest_limit_pass(api: ApiClient) -> None:

@@ -39,7 +39,7 @@ def test_the_log_shows_what_arrived_and_what_was_answered(api: ApiClient) -> Non
 def test_every_response_has_its_own_request_id(api: ApiClient) -> None:
     """On success and refusal alike; the log and the gateway's body have the same."""
     answers = [api.jobs(), api.show(1), api.request("GET", "/nothing")]
-    ids = [answer.headers["x-request-id"] for answer in answers]
+    ids = [reply.headers["x-request-id"] for reply in answers]
     assert len(set(ids)) == 3
     assert [entry.request_id for entry in api.emulator.requests] == ids
     assert answers[2].body["request_id"] == ids[2]
@@ -58,8 +58,8 @@ def test_every_response_has_its_own_request_id(api: ApiClient) -> None:
 )
 def test_an_unknown_api_is_not_found(api: ApiClient, method: str, path: str) -> None:
     """404 APIGW.0101 for a path or a method that nothing answers to."""
-    answer = api.request(method, path.format(p=api.emulator.project_id))
-    assert answer.error == (404, "APIGW.0101")
+    reply = api.request(method, path.format(p=api.emulator.project_id))
+    assert reply.error == (404, "APIGW.0101")
     assert api.emulator.requests[-1].operation is None
 
 

@@ -44,8 +44,8 @@ def test_every_setting_is_in_the_readme() -> None:
 def test_settings_are_changed_over_http_until_the_reset(api: ApiClient) -> None:
     """All that were sent, or none if one is wrong."""
     assert api.send("GET", "/_emulator/settings").body["layout"] == "jobs"
-    answer = post(api, "settings", {"layout": "nested", "agencies": ["custom"], "step_seconds": 1})
-    assert (answer.status, answer.body["layout"]) == (200, "nested")
+    reply = post(api, "settings", {"layout": "nested", "agencies": ["custom"], "step_seconds": 1})
+    assert (reply.status, reply.body["layout"]) == (200, "nested")
     assert api.emulator.state.settings.agencies == ("custom",)
     refused = post(api, "settings", {"quoted_ids": True, "layout": "tar"})
     assert (refused.status, api.emulator.state.settings.quoted_ids) == (400, False)
@@ -66,9 +66,9 @@ def test_settings_are_changed_over_http_until_the_reset(api: ApiClient) -> None:
 )
 def test_settings_that_do_not_exist_are_refused(api: ApiClient, given: Any, expected: str) -> None:
     """With the reason."""
-    answer = post(api, "settings", given)
-    assert answer.status == 400
-    assert expected in answer.body["error"]
+    reply = post(api, "settings", given)
+    assert reply.status == 400
+    assert expected in reply.body["error"]
 
 
 def test_settings_of_jobs_are_filled_in(api: ApiClient) -> None:
@@ -107,9 +107,9 @@ def test_without_an_agency_nothing_goes_to_obs_or_comes_from_it(api: ApiClient, 
     """DLI.10001 with the service's words beside; one project may have one where another has none."""
     (archive,) = api.export(100).body["zip_file"]
     api.emulator.state.settings.change({"agencies": agencies})
-    for answer in (api.export(100), api.flink("POST", "jobs/import", {"zip_file": archive})):
-        assert answer.error == (400, "DLI.10001")
-        assert "NoSuchElementException" in answer.body["error_json_opt"]["error"]
+    for reply in (api.export(100), api.flink("POST", "jobs/import", {"zip_file": archive})):
+        assert reply.error == (400, "DLI.10001")
+        assert "NoSuchElementException" in reply.body["error_json_opt"]["error"]
     assert len(api.stored_keys()) == 1
     api.emulator.state.projects[api.emulator.project_id].agencies = ("dli_management_agency",)
     assert api.export(100).status == 200
@@ -163,9 +163,9 @@ def test_an_ecs_without_an_agency(made: Any, clock: Clock) -> None:
     """401, with the words that the official clients recognise."""
     ours = made(clock=clock, settings=Settings(has_ecs_agency=False))
     session = ours.send("PUT", "/meta-data/latest/api/token", {"X-Metadata-Token-Ttl-Seconds": "60"}).content
-    answer = ours.send("GET", "/openstack/latest/securitykey", {"X-Metadata-Token": session.decode()})
-    assert answer.status == 401
-    assert b"Please configure Cloud Service Agency first" in answer.content
+    reply = ours.send("GET", "/openstack/latest/securitykey", {"X-Metadata-Token": session.decode()})
+    assert reply.status == 401
+    assert b"Please configure Cloud Service Agency first" in reply.content
 
 
 def test_nobody_listens_nowhere(dli_emulator: Emulator) -> None:

@@ -45,9 +45,9 @@ def opens_dli(api: ApiClient, credential: dict[str, str]) -> Response:
 def test_a_token_gives_a_temporary_key_that_opens_dli(api: ApiClient) -> None:
     """Named in the body, or in the header; with the security token it is as good as any."""
     token = a_token(api)
-    for answer in (post(api, body("token", id=token)), post(api, body("token"), X_Auth_Token=token)):
-        assert answer.status == 201
-        credential = answer.body["credential"]
+    for reply in (post(api, body("token", id=token)), post(api, body("token"), X_Auth_Token=token)):
+        assert reply.status == 201
+        credential = reply.body["credential"]
         assert set(credential) == {"access", "secret", "securitytoken", "expires_at"}
         assert opens_dli(api, credential).status == 200
         credential["securitytoken"] = "another"
@@ -57,9 +57,9 @@ def test_a_token_gives_a_temporary_key_that_opens_dli(api: ApiClient) -> None:
 def test_an_agency_gives_a_temporary_key_to_whom_it_trusts(api: ApiClient) -> None:
     """The sender must authenticate; an unknown agency is 404."""
     role = {"agency_name": DEFAULT_AGENCY.name, "domain_name": DEFAULT_AGENCY.domain, "duration_seconds": 900}
-    answer = api.request("POST", PATH, body("assume_role", **role))
-    assert answer.status == 201
-    assert opens_dli(api, answer.body["credential"]).status == 200
+    reply = api.request("POST", PATH, body("assume_role", **role))
+    assert reply.status == 201
+    assert opens_dli(api, reply.body["credential"]).status == 200
     assert post(api, body("assume_role", **role)).error == (401, "APIGW.0301")
     assert api.request("POST", PATH, body("assume_role", **role | {"agency_name": "x"})).status == 404
     api.emulator.state.keys.agencies.add(Agency("x", DEFAULT_AGENCY.domain))
@@ -82,8 +82,8 @@ def test_an_agency_gives_a_temporary_key_to_whom_it_trusts(api: ApiClient) -> No
 )
 def test_what_gives_no_key(api: ApiClient, content: Any, status: int) -> None:
     """In IAM's own shape."""
-    answer = post(api, content)
-    assert (answer.status, answer.body["error"]["code"]) == (status, status)
+    reply = post(api, content)
+    assert (reply.status, reply.body["error"]["code"]) == (status, status)
 
 
 def test_a_temporary_key_ends(made: Any, clock: Clock) -> None:
@@ -111,8 +111,8 @@ def test_the_metadata_service_wants_a_session_token_first(made: Any, clock: Cloc
     assert metadata_key(ours).status == 401
     opened = ours.send("PUT", "/meta-data/latest/api/token", {"X-Metadata-Token-Ttl-Seconds": "60"})
     session = opened.content.decode()
-    answer = metadata_key(ours, X_Metadata_Token=session)
-    assert opens_dli(ours, answer.body["credential"]).status == 200
+    reply = metadata_key(ours, X_Metadata_Token=session)
+    assert opens_dli(ours, reply.body["credential"]).status == 200
     clock.now += 60
     assert metadata_key(ours, X_Metadata_Token=session).status == 401
 
@@ -215,9 +215,9 @@ def test_the_s3_proxy_refuses_an_expired_key(made: Any, clock: Clock) -> None:
 
 def test_a_proof_that_cannot_be_read_is_refused(dli_emulator: Emulator) -> None:
     """As a key that is not known."""
-    answer = ApiClient(dli_emulator).send("GET", "/", {"Authorization": "AWS4-HMAC-SHA256 x"})
-    assert answer.status == 403
-    assert b"<Code>InvalidAccessKeyId</Code>" in answer.content
+    reply = ApiClient(dli_emulator).send("GET", "/", {"Authorization": "AWS4-HMAC-SHA256 x"})
+    assert reply.status == 403
+    assert b"<Code>InvalidAccessKeyId</Code>" in reply.content
 
 
 def test_a_fault_that_the_s3_proxy_does_not_know_waits_for_dli(api: ApiClient) -> None:

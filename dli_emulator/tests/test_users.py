@@ -44,14 +44,14 @@ def export(api: ApiClient, key: tuple[str, str], *ids: int) -> Response:
     return api.flink("POST", "jobs/export", body | ({"job_selected": list(ids)} if ids else {}), key)
 
 
-def exported(api: ApiClient, answer: Response) -> list[int]:
-    (archive,) = answer.body["zip_file"]
+def exported(api: ApiClient, reply: Response) -> list[int]:
+    (archive,) = reply.body["zip_file"]
     with zipfile.ZipFile(io.BytesIO(api.stored(archive))) as opened:
         return [int(name.removesuffix(".json")) for name in opened.namelist()]
 
 
-def ids(answer: Response) -> list[int]:
-    return [job["job_id"] for job in answer.body["job_list"]["jobs"]]
+def ids(reply: Response) -> list[int]:
+    return [job["job_id"] for job in reply.body["job_list"]["jobs"]]
 
 
 def test_a_user_sees_its_own_jobs(api: ApiClient) -> None:
@@ -160,10 +160,10 @@ def test_names_of_one_version_mean_nothing_in_the_other() -> None:
 def test_the_forms_of_a_denial(api: ApiClient, denial: str, expected: tuple[int, str]) -> None:
     """None is established."""
     api.emulator.state.settings.change({"denial": denial})
-    answer = export(api, key(api, policy("dli:jobs:get")))
-    assert answer.error == expected
-    assert ("encoded_authorization_message" in answer.body) is (denial == "identity")
-    assert "export" in answer.body["error_msg"].lower()
+    reply = export(api, key(api, policy("dli:jobs:get")))
+    assert reply.error == expected
+    assert ("encoded_authorization_message" in reply.body) is (denial == "identity")
+    assert "export" in reply.body["error_msg"].lower()
 
 
 @pytest.mark.parametrize(
@@ -198,8 +198,8 @@ def test_each_kind_of_credentials_is_the_users(api: ApiClient, kind: str) -> Non
         assert state.keys.users[given["login"]].password == given["password"]
     elif kind == "token":
         path = f"/v1.0/{api.emulator.project_id}/streaming/jobs"
-        answer = api.send("GET", path, {"X-Auth-Token": given["password"]})
-        assert answer.body["job_list"]["total_count"] == len(OWN)
+        reply = api.send("GET", path, {"X-Auth-Token": given["password"]})
+        assert reply.body["job_list"]["total_count"] == len(OWN)
     else:
         state.settings.metadata_version = 1
         issued = api.send("GET", "/openstack/latest/securitykey").body["credential"]["access"]
@@ -215,8 +215,8 @@ def test_a_temporary_key_for_a_token_is_the_users(api: ApiClient) -> None:
     body = {"auth": {"identity": {"methods": ["token"], "token": {"id": token}}}}
     headers = {"Content-Type": "application/json"}
     content = json.dumps(body).encode()
-    answer = api.send("POST", "/v3.0/OS-CREDENTIAL/securitytokens", headers, content)
-    assert api.emulator.state.keys.access_keys[answer.body["credential"]["access"]].user == NAME
+    reply = api.send("POST", "/v3.0/OS-CREDENTIAL/securitytokens", headers, content)
+    assert api.emulator.state.keys.access_keys[reply.body["credential"]["access"]].user == NAME
 
 
 def s3(api: ApiClient, key: tuple[str, str]) -> Any:

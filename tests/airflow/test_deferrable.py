@@ -29,7 +29,7 @@ def archive(*jobs: int) -> bytes:
 
 @pytest.fixture
 def emulator(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return the emulator, connected through its door, where faults can be scripted."""
+    """Return the emulator, connected through the proxy that scripts faults."""
     connection = dli_emulator.connection("access_key", obs_endpoint=dli_emulator.dli, retry_budget=0)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
     return dli_emulator

@@ -163,16 +163,16 @@ def missing_archive(emulator: Emulator, instance: TaskInstance) -> None:
 def refused_by_obs(emulator: Emulator, instance: TaskInstance) -> None:
     connection = json.loads(emulator.connection("access_key", retry_budget=0, obs_endpoint=emulator.dli))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_CONN_DOOR", json.dumps(connection))
+        patch.setenv("AIRFLOW_CONN_PROXIED", json.dumps(connection))
         emulator.fault("HeadObject", "error", status=403, code="X", message=HOSTILE_XML, times=None)
         emulator.fault("GetObject", "error", status=400, code="X", message=HOSTILE_XML, times=None)
         emulator.fault("ListObjects", "error", status=400, code="X", message=HOSTILE_XML, times=None)
         try:
             dli.DliVerifyFlinkExportOperator(
-                task_id="x", zip_file=[f"{emulator.bucket}/a.zip"], dli_conn_id="door", timeout=0
+                task_id="x", zip_file=[f"{emulator.bucket}/a.zip"], dli_conn_id="proxied", timeout=0
             ).execute(instance.context)
         finally:
-            fired(ArchivesTrigger([f"{emulator.bucket}/a.zip"], "door", 0.05, 9e9))
+            fired(ArchivesTrigger([f"{emulator.bucket}/a.zip"], "proxied", 0.05, 9e9))
 
 
 def imported(emulator: Emulator, instance: TaskInstance) -> None:

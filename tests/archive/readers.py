@@ -18,7 +18,7 @@ Files = dict[str, int]
 
 JAVA = """
 import java.io.*; import java.nio.file.*; import java.util.*; import java.util.zip.*;
-public class Judge {
+public class Extract {
   public static void main(String[] args) throws Exception {
     for (String path : args) {
       System.out.println("> " + path);
@@ -65,7 +65,7 @@ COMMANDS: Mapping[str, Callable[[Path, Path], list[str]]] = {
 }
 
 
-def judged(archives: Mapping[str, bytes], folder: Path) -> dict[str, dict[str, Files]]:
+def read_by_all(archives: Mapping[str, bytes], folder: Path) -> dict[str, dict[str, Files]]:
     """Return, by reader and archive, the files that came out.
 
     :param archives: by name
@@ -76,17 +76,17 @@ def judged(archives: Mapping[str, bytes], folder: Path) -> dict[str, dict[str, F
         paths[name] = folder / f"{number}.zip"
         paths[name].write_bytes(data)
     found = {"Python": {name: _python(path, folder / f"py-{path.stem}") for name, path in paths.items()}}
-    for judge, command in COMMANDS.items():
-        if shutil.which(judge):
-            found[judge] = {
-                n: _extracted(path, folder / f"{judge}-{path.stem}", command) for n, path in paths.items()
+    for reader, command in COMMANDS.items():
+        if shutil.which(reader):
+            found[reader] = {
+                n: _extracted(path, folder / f"{reader}-{path.stem}", command) for n, path in paths.items()
             }
     if shutil.which("java"):
-        (folder / "Judge.java").write_text(JAVA)
-        found["Java"] = _printed(["java", "-Xshare:auto", str(folder / "Judge.java")], paths, folder)
+        (folder / "Extract.java").write_text(JAVA)
+        found["Java"] = _printed(["java", "-Xshare:auto", str(folder / "Extract.java")], paths, folder)
     if shutil.which("go"):
-        (folder / "judge.go").write_text(GO)
-        found["Go"] = _printed(["go", "run", str(folder / "judge.go")], paths, folder)
+        (folder / "extract.go").write_text(GO)
+        found["Go"] = _printed(["go", "run", str(folder / "extract.go")], paths, folder)
     return found
 
 
@@ -96,12 +96,12 @@ def losing(archives: Mapping[str, tuple[bytes, Mapping[str, bytes]]], folder: Pa
     :param archives: by name, each with the files that are in it
     :param folder: empty, to work in
     """
-    found = judged({name: data for name, (data, _) in archives.items()}, folder)
+    found = read_by_all({name: data for name, (data, _) in archives.items()}, folder)
     wanted = {
         name: {path: zlib.crc32(data) for path, data in files.items()} for name, (_, files) in archives.items()
     }
     return {
-        name: {judge for judge in found if not wanted[name].items() <= found[judge][name].items()}
+        name: {reader for reader in found if not wanted[name].items() <= found[reader][name].items()}
         for name in archives
     }
 

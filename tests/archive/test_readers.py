@@ -184,7 +184,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     archives = {
         f"{field.what} {number}": variant for field in FIELDS for number, variant in enumerate(variants_of(field))
     }
-    found = losing(archives, tmp_path_factory.mktemp("judges"))
+    found = losing(archives, tmp_path_factory.mktemp("readers"))
     return {
         field.what: set().union(*(found[f"{field.what} {number}"] for number in range(len(variants_of(field)))))
         for field in FIELDS
@@ -195,7 +195,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
 def test_each_field_is_reported_as_in_the_table(field: Field, measured: dict[str, set[str]]) -> None:
     """Nobody loses data by a field but who is named; what fails an archive is named, and nothing else."""
     assert measured[field.what] <= set(field.losing)
-    if any(judge == "Python" or shutil.which(judge) for judge in field.losing if judge not in ("Java", "Go")):
+    if any(reader == "Python" or shutil.which(reader) for reader in field.losing if reader not in ("Java", "Go")):
         assert measured[field.what]
     for data, _ in variants_of(field):
         report = inspect(io.BytesIO(data))

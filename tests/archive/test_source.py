@@ -153,7 +153,7 @@ def test_file_that_shrinks_while_it_is_read(maker: Any, left: int) -> None:
 
 
 def test_directory_that_changes_while_it_is_read(maker: Any) -> None:
-    """The directory that was judged must be the one that was hashed."""
+    """The directory that was verified must be the one that was hashed."""
     data = maker.build(maker.Member(), comment=b"one")
     report = inspect(Changing(data, maker.build(maker.Member(), comment=b"two")))
     (finding,) = report.findings

@@ -224,9 +224,9 @@ def test_an_archive_that_cannot_be_read_is_a_finding(
 ) -> None:
     """Cut short, or not for these keys: the report is written, and all is cleared up."""
     dli_emulator.fault(operation, kind, times=None)
-    through_the_door = dli_emulator.connection("access_key", obs_endpoint=dli_emulator.dli)
+    proxied = dli_emulator.connection("access_key", obs_endpoint=dli_emulator.dli)
     scratch = f"{dli_emulator.bucket}/scratch"
-    run = live("--write", "--scratch", scratch, AIRFLOW_CONN_DLI_DEFAULT=through_the_door)
+    run = live("--write", "--scratch", scratch, AIRFLOW_CONN_DLI_DEFAULT=proxied)
     assert any(problem in each for each in run.of(1, "failed"))
     assert not dli_emulator.s3.list_objects_v2(Bucket=dli_emulator.bucket).get("Contents")
 

@@ -29,7 +29,7 @@ _BESIDE: dict[str, Any] = {
     "job_mapping": {7: 8},
     "source_conn_id": "dli_default",
 }
-#: what is given as well, since what is nothing is judged together with another
+#: what is given as well, since what is nothing is read together with another
 _TOGETHER: dict[str, dict[str, Any]] = {name: {"user_name": "y"} for name in Selection.model_fields}
 _TOGETHER |= {
     "user_name": {"queue_name": "y"},

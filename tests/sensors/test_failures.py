@@ -23,7 +23,7 @@ from tests.zipped import zipped
 
 @pytest.fixture
 def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """Return the emulator, connected through its door, where faults can be scripted."""
+    """Return the emulator, connected through the proxy that scripts faults."""
     connection = dli_emulator.connection("temporary", obs_endpoint=dli_emulator.dli, retry_budget=0)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
     return dli_emulator

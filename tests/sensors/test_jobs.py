@@ -92,7 +92,7 @@ def fire(waiting: TaskDeferred) -> Any:
 
 
 def test_on_the_triggerer(emulator: Emulator) -> None:
-    """It waits there, and judges here."""
+    """It waits there, and decides here."""
     begin(emulator, 108, "job_cancel_success", "job_submitting", "job_running")
     with pytest.raises(TaskDeferred) as caught:
         sensor([108], deferrable=True).execute({})

@@ -43,7 +43,8 @@ def test_the_table_of_statuses_is_the_one_that_is_used() -> None:
         first = tuple(words.split()[0].strip(",;") for words in (run, stop))
         documented |= dict.fromkeys(re.findall(r"`(\w+)`", statuses), first)
     used = {
-        status: tuple(WORDS[status_verdict(status, goal)] for goal in ("running", "stopped")) for status in PHASES
+        status: tuple(WORDS[status_verdict(status, target)] for target in ("running", "stopped"))
+        for status in PHASES
     }
     for row in documented.values():
         assert len(row) == 2

@@ -304,7 +304,7 @@ def deferred(operator: Any, instance: TaskInstance) -> Any:
 
 
 def test_waiting_on_the_triggerer(emulator: Emulator) -> None:
-    """The trigger is made again from its row, and the task judges by the same table."""
+    """The trigger is made again from its row, and the task decides by the same table."""
     instance = TaskInstance()
     operator = DliRunFlinkJobsOperator(task_id="run", job_ids=[100, 114], deferrable=True, **QUICK)
     assert [each["status"] for each in deferred(operator, instance)] == ["job_running", "job_running"]
@@ -337,7 +337,7 @@ def test_an_unknown_event_fails(event: Any) -> None:
         operator.execute_complete({}, event=event)
 
 
-def test_a_wrong_goal_is_refused(emulator: Emulator) -> None:
+def test_a_wrong_target_state_is_refused(emulator: Emulator) -> None:
     """By its field, before anything is sent."""
     with pytest.raises(DliFailException, match=r"^target_state: 'done' is not possible"):
         run([100], target_state="done")

@@ -31,7 +31,7 @@ REQUESTS = 3
 
 @pytest.fixture
 def emulator(each_store: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """Return it, clean, and connected through its door, where faults can be scripted."""
+    """Return it, clean, and connected through the proxy that scripts faults."""
     connection = each_store.connection("access_key", obs_endpoint=each_store.dli, read_timeout=60)
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
     return each_store

@@ -278,7 +278,7 @@ def test_a_write_after_the_clock_of_the_store_proves_no_age(store: Store, ahead:
 
 @pytest.mark.parametrize("ahead", [-TEN_MINUTES, TEN_MINUTES])
 def test_the_sensor_measures_inactivity_by_the_clock_of_the_store(store: Store, ahead: float) -> None:
-    """As it judges the age."""
+    """As with the age."""
     store.ahead = ahead
     store.object = stored(archive_of(100), written=time.time() + ahead - 300)
     sensor = DliExportArchiveSensor(task_id="wait", zip_file=PLACE, inactivity_period=200)

@@ -147,19 +147,19 @@ class S3AuthProxy:
         headers = self._signed(incoming.method, str(url), kept, body)
         async with self._session.request(
             incoming.method, url, headers=headers, data=io.BytesIO(body) if body else None, allow_redirects=False
-        ) as answer:
-            response = web.StreamResponse(status=answer.status, reason=answer.reason)
-            passed = [(name, value) for name, value in answer.headers.items() if name.lower() not in _NOT_RETURNED]
-            for name, value in rewriting.headers_out(passed, answer.status):
+        ) as reply:
+            response = web.StreamResponse(status=reply.status, reason=reply.reason)
+            passed = [(name, value) for name, value in reply.headers.items() if name.lower() not in _NOT_RETURNED]
+            for name, value in rewriting.headers_out(passed, reply.status):
                 response.headers.add(name, value)
-            if rewriting.changes_body(answer.content_type) and fault is None:
-                page = rewriting.body_out(await answer.read())
+            if rewriting.changes_body(reply.content_type) and fault is None:
+                page = rewriting.body_out(await reply.read())
                 response.content_length = len(page)
                 await response.prepare(incoming)
                 await response.write(page)
                 return response
             await response.prepare(incoming)
-            return await _passed_on(incoming, response, answer, fault)
+            return await _passed_on(incoming, response, reply, fault)
 
     def _signed(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
         identity = self._state.identity
@@ -259,11 +259,11 @@ def _is_unknown_to_obs(name: str, value: str) -> bool:
 
 
 async def _passed_on(
-    incoming: web.Request, response: web.StreamResponse, answer: ClientResponse, fault: str | None
+    incoming: web.Request, response: web.StreamResponse, reply: ClientResponse, fault: str | None
 ) -> web.StreamResponse:
     """Pass the body on, or only half of it."""
-    left = (answer.content_length or 0) // 2 if fault == "cut_during" else None
-    async for piece in answer.content.iter_chunked(_PIECE):
+    left = (reply.content_length or 0) // 2 if fault == "cut_during" else None
+    async for piece in reply.content.iter_chunked(_PIECE):
         await response.write(piece[:left])
         if left is not None:
             left -= len(piece)
@@ -284,7 +284,7 @@ def _error(status: int, code: str, message: str) -> web.Response:
 
 
 def _signature(incoming: web.Request, key: AccessKey, region: str, signed: Mapping[str, str]) -> str:
-    """Compute, with botocore as the judge, what the signature over these headers must be."""
+    """Compute, with botocore, what the signature over these headers must be."""
     request = _aws_request(incoming.method, f"http://{incoming.host}{incoming.raw_path}", signed, b"")
     request.context["timestamp"] = incoming.headers.get("X-Amz-Date", "")
     signer = _signer(key.access_key, key.secret_key, region)

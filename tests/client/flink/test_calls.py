@@ -155,7 +155,7 @@ def test_an_archive_in_the_directory_is_read(obs_dir: str, archive: str) -> None
 @pytest.mark.parametrize("field", ["zip_file", "zip_files"])
 @pytest.mark.parametrize("beside", [[], ["obs-test/night2/good.zip"]])
 def test_an_archive_outside_of_the_directory_is_an_error(entry: object, field: str, beside: list[str]) -> None:
-    """A response about something else does not answer the request: the outcome is unknown."""
+    """A response about something else is not about the request: the outcome is unknown."""
     with pytest.raises(UnexpectedReplyError, match="the reply cannot be read: zip_file"):
         result(flink.export_jobs("obs-test/night2", [100]), **{field: [*beside, entry]})
 

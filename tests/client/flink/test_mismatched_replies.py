@@ -18,7 +18,7 @@ JOB = {"job_id": 5, "name": "n", "job_type": "flink_sql_job", "status": "job_run
 TEMPLATE = {"template_id": 5, "name": "n"}
 
 
-def judged(call: Any, **body: Any) -> Any:
+def parsed(call: Any, **body: Any) -> Any:
     return parse_reply(call, Reply(200, {}, json.dumps({"is_success": "true", **body}).encode()))
 
 
@@ -43,30 +43,30 @@ def test_a_status_outside_the_table_is_an_error(status: object) -> None:
     """Of a detail and of a list; the message names the job and what came."""
     job = JOB | {"status": status}
     with pytest.raises(UnexpectedReplyError, match=r"status .* of job 5 is not one of job_init, ") as detail:
-        judged(flink.show_job(5), job_detail=job)
+        parsed(flink.show_job(5), job_detail=job)
     assert str(status)[:80] in detail.value.message
     with pytest.raises(UnexpectedReplyError, match="of job 5"):
-        judged(flink.list_jobs({}), job_list={"total_count": 1, "jobs": [job]})
+        parsed(flink.list_jobs({}), job_list={"total_count": 1, "jobs": [job]})
     with pytest.raises(UnexpectedReplyError, match="of job 5"):
-        judged(flink.show_job(5), job_detail={name: JOB[name] for name in JOB if name != "status"})
+        parsed(flink.show_job(5), job_detail={name: JOB[name] for name in JOB if name != "status"})
 
 
 @pytest.mark.parametrize("status", PHASES)
 def test_every_status_of_the_table_is_read(status: str) -> None:
     """As it is."""
-    assert judged(flink.show_job(5), job_detail=JOB | {"status": status}).status == status
+    assert parsed(flink.show_job(5), job_detail=JOB | {"status": status}).status == status
 
 
 @pytest.mark.parametrize("job_id", [6, "6", None, 0, -5, True, 5.0, "5.0", "", "x", [], "٥", "5" * 30], ids=repr)
 def test_a_detail_of_another_job_is_unexpected(job_id: object) -> None:
     """So is one without a valid id."""
     with pytest.raises(UnexpectedReplyError, match="job_id"):
-        judged(flink.show_job(5), job_detail=JOB | {"job_id": job_id})
+        parsed(flink.show_job(5), job_detail=JOB | {"job_id": job_id})
 
 
 def test_an_id_may_be_quoted() -> None:
     """As in the manual's own examples."""
-    assert judged(flink.show_job(5), job_detail=JOB | {"job_id": "5"}).job_id == 5
+    assert parsed(flink.show_job(5), job_detail=JOB | {"job_id": "5"}).job_id == 5
 
 
 LISTS: list[tuple[Any, str, str, dict[str, Any], str]] = [
@@ -85,7 +85,7 @@ def test_a_row_without_an_id_is_an_error(
         {key: value for key, value in row.items() if key != name} if wrong == "absent" else row | {name: wrong}
     ]
     with pytest.raises(UnexpectedReplyError, match=name):
-        judged(call, **{outer: {"total_count": 1, inner: rows}})
+        parsed(call, **{outer: {"total_count": 1, inner: rows}})
 
 
 @pytest.mark.parametrize(("call", "outer", "inner", "row", "name"), LISTS)
@@ -96,7 +96,7 @@ def test_a_count_that_is_none_is_an_error(
     """Where the list ends would be a guess."""
     del name
     with pytest.raises(UnexpectedReplyError):
-        judged(call, **{outer: {"total_count": count, inner: [row]}})
+        parsed(call, **{outer: {"total_count": count, inner: [row]}})
 
 
 @pytest.mark.parametrize("field", ["name", "job_type"])
@@ -104,7 +104,7 @@ def test_a_count_that_is_none_is_an_error(
 def test_what_every_job_has_is_there(field: str, wrong: object) -> None:
     """``None`` is not a name."""
     with pytest.raises(UnexpectedReplyError, match=field):
-        judged(flink.show_job(5), job_detail=JOB | {field: wrong})
+        parsed(flink.show_job(5), job_detail=JOB | {field: wrong})
 
 
 @pytest.mark.parametrize(
@@ -124,13 +124,13 @@ def test_what_every_job_has_is_there(field: str, wrong: object) -> None:
 def test_what_was_made_or_changed_is_what_was_meant(call: Any, body: dict[str, Any]) -> None:
     """By the id that the response repeats."""
     with pytest.raises(UnexpectedReplyError):
-        judged(call, **body)
+        parsed(call, **body)
 
 
 def test_such_a_response_fails_a_task_at_once() -> None:
     """And leaves the outcome unknown."""
     with pytest.raises(DliFailException) as caught, translated():
-        judged(flink.show_job(5), job_detail=JOB | {"status": None})
+        parsed(flink.show_job(5), job_detail=JOB | {"status": None})
     assert caught.value.outcome_unknown
 
 
@@ -156,7 +156,7 @@ NO_ARCHIVES = [
 def test_an_export_names_archives(name: str, field: str) -> None:
     """What lies in the directory and does not name an archive is not a valid response: its outcome is unknown."""
     with pytest.raises(DliFailException, match="zip_file") as caught, translated():
-        judged(flink.export_jobs("obs-test/out"), **{field: [f"obs-test/out/{name}"]})
+        parsed(flink.export_jobs("obs-test/out"), **{field: [f"obs-test/out/{name}"]})
     assert caught.value.outcome_unknown
 
 
@@ -164,7 +164,7 @@ def test_an_export_names_archives(name: str, field: str) -> None:
 def test_names_that_an_archive_may_have(name: str) -> None:
     """Below the directory, too."""
     called = f"obs-test/o,%?ut/{name}"
-    assert judged(flink.export_jobs("obs-test/o,%?ut"), zip_file=[called]).zip_file == (called,)
+    assert parsed(flink.export_jobs("obs-test/o,%?ut"), zip_file=[called]).zip_file == (called,)
 
 
 @pytest.mark.parametrize(

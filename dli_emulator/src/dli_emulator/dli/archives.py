@@ -225,7 +225,7 @@ def archive_of(jobs: Iterable[FlinkJob], moment: float, layout: str = "jobs", *,
 def damaged(data: bytes, fault: Fault | None) -> bytes:
     """Return the archive as it gets into the store.
 
-    :param data: the sound archive
+    :param data: the intact archive
     :param fault: ``archive_cut`` keeps the first ``keep`` bytes, half of them by default; ``archive_flipped``
         inverts the byte ``at`` that offset, by default in the middle of the first entry's data; any other leaves
         the archive as it is
