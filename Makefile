@@ -64,17 +64,17 @@ conformance: $(VENV)/.installed-dev ## emulator, signature and client against in
 	@npm install --prefix .cache/node --cache .cache/npm --no-audit --no-fund --no-update-notifier --loglevel=error
 	@DLI_CONFORMANCE=1 $(BIN)/python -m pytest -q tests/conformance
 
-bench: $(VENV)/.installed-dev ## measure, each against its peers in one run; writes the ratios into docs/benchmarks.md. CHECK=1 compares with them
+bench: $(VENV)/.installed-dev ## measure, each against its peers in one run; writes the ratios into docs/quality/benchmarks.md. CHECK=1 compares with them
 	@sh requirements/install.sh $(BIN) -r requirements/bench.txt
 	@AIRFLOW_HOME=$(CURDIR)/.cache/airflow $(BIN)/python benchmarks/bench.py $(if $(CHECK),--check)
 
-compare: $(VENV)/.installed-dev ## the nightly export in four ways, while things go wrong; half an hour, writes docs/comparison.md
+compare: $(VENV)/.installed-dev ## the nightly export in four ways, while things go wrong; half an hour, writes docs/quality/comparison.md
 	@$(BIN)/python comparison/compare.py $(WAYS)
 
 live: $(VENV)/.installed ## query your own account for what the manual leaves open; reads only by default (LIVE="--write --scratch …")
 	@$(BIN)/python live/live.py $(LIVE)
 
-matrix: $(VENV)/.installed-dev ## the wheels on every Airflow and Python that it is for; takes an hour and a half, writes docs/matrix.md
+matrix: $(VENV)/.installed-dev ## the wheels on every Airflow and Python that it is for; takes an hour and a half, writes docs/quality/matrix.md
 	@$(BIN)/python matrix/matrix.py $(CELLS)
 	@$(BIN)/python release/badges.py
 

@@ -1,4 +1,4 @@
-"""``make bench``: every benchmark, one after the other; ratios into ``results.json`` and docs/benchmarks.md.
+"""``make bench``: every benchmark, one after the other; ratios into ``results.json`` and docs/quality/benchmarks.md.
 
 ``python benchmarks/bench.py --check`` writes nothing and compares with what is written: 1 if a ratio has become
 worse by more than a fifth. On a machine that does other things besides it proves nothing.
@@ -24,7 +24,7 @@ from figures import VARIABLE
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
-PAGE = HERE.parent / "docs" / "benchmarks.md"
+PAGE = HERE.parent / "docs" / "quality" / "benchmarks.md"
 MARKS = ("<!-- ratios: begin -->\n", "<!-- ratios: end -->\n")
 SCRIPTS = (["imports"], ["calls"], ["listing"], ["archive"], ["archive", "--one-core"], ["memory"], ["emulator"])
 #: a ratio may be worse by this part before it counts: the machine is noisy

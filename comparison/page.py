@@ -1,4 +1,4 @@
-"""The comparison's page, written from its results: docs/comparison.md, and the table in the README.
+"""The comparison's page, written from its results: docs/quality/comparison.md, and the table in the README.
 
 ``python comparison/page.py`` writes both again.
 """
@@ -16,7 +16,7 @@ from ways import ROOT, WAYS, Way
 
 RESULTS = ROOT / "comparison" / "results.json"
 TEMPLATE = ROOT / "comparison" / "template.md"
-PAGE = ROOT / "docs" / "comparison.md"
+PAGE = ROOT / "docs" / "quality" / "comparison.md"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- comparison: begin -->", "<!-- comparison: end -->"
 
@@ -80,7 +80,7 @@ def _versions(results: dict[str, Any]) -> str:
     rows = [
         (
             way.title,
-            f"[{way.dag}.py](../comparison/dags/{way.dag}.py)",
+            f"[{way.dag}.py](../../comparison/dags/{way.dag}.py)",
             ", ".join(f"{package} {version}" for package, version in known["versions"].items()),
             known["when"],
         )

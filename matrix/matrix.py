@@ -1,4 +1,4 @@
-"""``make matrix``: the wheels on every Airflow and Python that it is for; writes ``docs/matrix.md``.
+"""``make matrix``: the wheels on every Airflow and Python that it is for; writes ``docs/quality/matrix.md``.
 
 ``python matrix/matrix.py [AIRFLOW[-PYTHON] …]`` runs some cells; the page keeps what is known of the others.
 """
@@ -29,7 +29,7 @@ LOWEST = ("2.11.0", "2025-05-21")
 PYTHONS = ("3.11", "3.12", "3.13")
 FOLDER = ROOT / ".cache" / "matrix"
 KNOWN = ROOT / "matrix" / "results.json"
-PAGE = ROOT / "docs" / "matrix.md"
+PAGE = ROOT / "docs" / "quality" / "matrix.md"
 COLUMNS = ("install", "providers CLI", "unit", "example DAGs")
 
 

@@ -1,6 +1,6 @@
 """Count what mutation testing found, by part, and why mutants survived. Run by ``make mutants``.
 
-Writes ``docs/mutation.md`` and ``release/mutation.json``.
+Writes ``docs/quality/mutation.md`` and ``release/mutation.json``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reasons import why
 from survivors import KILLED, Mutant, mutants
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "mutation.md"
+PAGE = ROOT / "docs" / "quality" / "mutation.md"
 RESULT = ROOT / "release" / "mutation.json"
 MARKS = ("<!-- mutants: begin -->\n", "<!-- mutants: end -->\n")
 #: percent of a part that must be killed

@@ -69,8 +69,8 @@ _PATHS = ("*.py", "*.md", "*.toml", "Makefile", "*.sh")
 _QUOTED = (
     "CHANGELOG.md",
     "release/vocabulary.py",
-    "docs/mutation.md",
-    "docs/comparison.md",
+    "docs/quality/mutation.md",
+    "docs/quality/comparison.md",
     "docs/decisions/*",
     "tests/golden/*",
 )

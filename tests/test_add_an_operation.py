@@ -18,7 +18,7 @@ from tests.processes import untraced
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "howto" / "add-an-operation.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "contributing" / "add-an-operation.md").read_text(encoding="utf-8")
 COPIED = ("airflow_provider_dli", "demo", "dli_emulator", "docs", "example_dags", "tests", "pyproject.toml")
 _BLOCK = re.compile(r"<!-- (new|in): (\S+) ?(.*?) ?-->\n```(\w+)\n(.*?)```", re.DOTALL)
 

@@ -98,7 +98,7 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert not anchor or anchor in anchors_of(page), target
 
 
-ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "quality" / "architecture.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("table", "containers"), [("package", None), ("client", ["airflow_provider_dli.client"])])

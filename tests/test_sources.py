@@ -27,7 +27,7 @@ from airflow_provider_dli.client.flink.status import PHASES
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "airflow_provider_dli"
-PAGE = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "quality" / "sources.md").read_text(encoding="utf-8")
 FACTS_PART, _, SOURCES_PART = PAGE.partition("\n## The sources\n")
 SURENESS = ("established", "one source", "assumed")
 

@@ -1,6 +1,6 @@
 """Calls of the official client over all operations: the manual's values, its limits, and what lies beyond them.
 
-Each is a row of docs/conformance.md: ``make conformance`` writes them.
+Each is a row of docs/quality/conformance.md: ``make conformance`` writes them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.conformance.explorer import description
 from tests.conformance.test_sdk_operations import REQUESTS, sdk_send, template
 from tests.operations import ENDPOINTS
 
-PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
+PAGE = Path(__file__).parents[2] / "docs" / "quality" / "conformance.md"
 MARKS = ("<!-- calls: begin -->\n", "<!-- calls: end -->\n")
 #: no job and no template has it
 UNKNOWN = 9

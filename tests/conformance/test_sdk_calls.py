@@ -1,4 +1,4 @@
-"""The official client's calls on docs/conformance.md: no reply of the emulator contradicts the manual."""
+"""The official client's calls on docs/quality/conformance.md: no reply of the emulator contradicts the manual."""
 
 from __future__ import annotations
 

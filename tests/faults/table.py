@@ -1,6 +1,6 @@
 """Faults, and the required outcome of a task or a call that meets them: one table for the tests and for the docs.
 
-``python -m tests.faults.table`` writes ``docs/faults.md`` again.
+``python -m tests.faults.table`` writes ``docs/quality/faults.md`` again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from tests.faults.kinds import KINDS, Kind
 from tests.faults.tasks import TASKS, Task
 
-PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+PAGE = Path(__file__).parents[2] / "docs" / "quality" / "faults.md"
 #: how the first attempt of each task of the lab ends that meets a fault; ``python -m tests.faults.lab`` writes it
 OUTCOMES = Path(__file__).with_name("outcomes.csv")
 
@@ -157,7 +157,7 @@ def page() -> str:
             "## Calls of the hook",
             "",
             "Sync and async alike (`tests/faults/test_faults.py`). What the export operator makes of an unknown",
-            "outcome is in [lost responses](retries.md#lost-responses).",
+            "outcome is in [lost responses](../retries.md#lost-responses).",
             "",
             *_calls(),
             "",

@@ -357,7 +357,7 @@ def test_an_archive_that_appears_after_the_response(live: Live, dli_emulator: An
 
 def test_the_table_names_rows_that_are_there(live: Live) -> None:
     """Each point has its meaning and its row of the page; a line for each finding."""
-    page = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "quality" / "sources.md").read_text(encoding="utf-8")
     assert MEANINGS.keys() == POINTS.keys()
     assert [row for _, row in MEANINGS.values() if f"\n| {row}" not in page] == []
     run = live()
