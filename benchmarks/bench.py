@@ -1,4 +1,4 @@
-"""``make bench``: every benchmark, one after the other; ratios into ``results.json`` and docs/quality/benchmarks.md.
+"""``make bench``: every benchmark in turn; ratios into ``results.json`` and docs/quality/benchmarks.md.
 
 ``python benchmarks/bench.py --check`` writes nothing and compares with what is written: 1 if a ratio has become
 worse by more than a fifth. On a machine that does other things besides it proves nothing.

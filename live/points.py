@@ -31,7 +31,7 @@ POINTS = {
     17: "What OBS answers to a key about an object that is not there",  # quoted
 }
 
-#: by point: what it means for us, and how the row of docs/quality/sources.md begins
+#: by point: what it means for us, and how the row of sources.md begins
 MEANINGS = {
     1: (
         "the verification takes the layout from every form that is known; teach it this one if it is not",

@@ -24,11 +24,11 @@ def summary(findings: list[Finding]) -> str:
 
 
 def table(findings: list[Finding]) -> list[str]:
-    """Return the lines of one table: what was open, what was seen, what it means, and the row of docs/quality/sources.md.
+    """Return the lines of one table: what was open, what was seen, what it means, and the row of sources.md.
 
     :param findings: in any order
     """
-    lines = ["| fact | what was seen | what it means for us | row of docs/quality/sources.md |", "|---|---|---|---|"]
+    lines = ["| fact | what was seen | what it means for us | row of sources.md |", "|---|---|---|---|"]
     for each in sorted(findings, key=lambda finding: finding.point):
         meaning, row = MEANINGS[each.point]
         seen = escaped(f"{each.outcome}: {each.question}: {each.result}").replace("|", "/")

@@ -1,7 +1,7 @@
 """The faults of the lab: what goes wrong with an exchange with DLI or with OBS.
 
-Each is a function with a docstring, which docs/quality/faults.md shows. Unless stated otherwise, the service has acted
-on the request, every request is struck, and what breaks is the response.
+Each is a function with a docstring, which docs/quality/faults.md shows. Unless stated otherwise, the service has
+acted on the request, every request is struck, and what breaks is the response.
 """
 
 from __future__ import annotations
