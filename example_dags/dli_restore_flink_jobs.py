@@ -1,20 +1,27 @@
-"""Restore Flink jobs from an archive: press Trigger and name it.
+"""Restore Flink jobs: press Trigger, and the last verified backup is imported.
 
-The archive is verified first. The jobs are imported as drafts; run them when you are sure. Needs a connection
-``dli_default`` of the project to restore into.
+Or name a night, or an archive. The archive is verified again first. Jobs that exist are not touched, unless you
+choose so in the form; the others are imported as drafts: run them when you are sure.
+
+Needs a connection ``dli_default`` of the project to restore into. The last backup is the one that
+``dli_export_flink_jobs`` has verified.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
 
-from airflow.providers.common.compat.sdk import DAG, Param
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AssetAlias, Param, task
 
 from airflow_provider_dli.operators.dli import DliImportFlinkJobsOperator
 
+BACKUPS = AssetAlias("verified_flink_archives")
+
 with DAG(
     dag_id="dli_restore_flink_jobs",
-    description="Import the Flink jobs of an archive in OBS",
+    description="Import the Flink jobs of the last verified backup, or of an archive in OBS",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -22,12 +29,18 @@ with DAG(
     doc_md=__doc__,
     params={
         "zip_file": Param(
-            "",
-            type="string",
-            minLength=5,
+            None,
+            type=["null", "string"],
             title="Archive",
-            description="bucket/key of an archive as the export returned it, or bucket/directory of several.",
+            description="bucket/key of an archive as the export returned it, or bucket/directory of several. "
+            "Empty for the last verified backup.",
             pattern=r"^\s*(obs://)?[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+$",
+        ),
+        "backup_run_id": Param(
+            None,
+            type=["null", "string"],
+            title="Run of the backup",
+            description="Run id of a nightly export, to restore that night instead of the last one.",
         ),
         "dli_conn_id": Param(
             "dli_default",
@@ -57,9 +70,27 @@ with DAG(
         ),
     },
 ) as dag:
+
+    @task(inlets=[BACKUPS])
+    def backup(params: Any = None, inlet_events: Any = None) -> str:  # noqa: ANN401 -- Airflow's context
+        """Return what to restore: the archive that the form names, or the directory of a verified backup."""
+        if params["zip_file"]:
+            return str(params["zip_file"])
+        run_id = params["backup_run_id"]
+        events = [event for event in inlet_events[BACKUPS] if run_id in (None, "", event.source_run_id)]
+        if not events:
+            of_run = f" of run {run_id!r}" if run_id else ""
+            raise AirflowFailException(
+                f"zip_file: is empty, and this Airflow knows no verified backup{of_run}; name an archive in OBS"
+            )
+        # On Airflow 2.11 an asset is called a dataset.
+        asset = getattr(events[-1], "asset", None) or events[-1].dataset
+        # Every run exports into a directory of its own: it has all archives of that night, and no other.
+        return unquote(str(asset.uri)).removeprefix("obs://").rpartition("/")[0]
+
     restore = DliImportFlinkJobsOperator(
         task_id="restore",
-        zip_file="{{ params.zip_file }}",
+        zip_file=backup(),
         dli_conn_id="{{ params.dli_conn_id }}",
         on_conflict="{{ params.on_conflict }}",
         is_cover="{{ params.is_cover }}",

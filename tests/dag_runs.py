@@ -19,6 +19,7 @@ from tests.connections import connected
 class Run:
     """The state of a DAG run in Airflow's own database, and what the tasks logged."""
 
+    run_id: str
     states: dict[str, str]
     xcoms: dict[tuple[str, str], Any]
     log: str
@@ -53,9 +54,13 @@ class DagRunner:
             states = database.execute("SELECT task_id, state FROM task_instance WHERE run_id = ?", (run_id,))
             xcoms = database.execute("SELECT task_id, key, value FROM xcom WHERE run_id = ?", (run_id,))
             return Run(
+                run_id,
                 dict(states.fetchall()),
-                # SQLite makes a number of the text of one.
-                {(task, key): json.loads(str(value)) for task, key, value in xcoms.fetchall()},
+                # SQLite makes a number of the text of one; Airflow 2.11 writes bytes.
+                {
+                    (task, key): json.loads(value if isinstance(value, bytes) else str(value))
+                    for task, key, value in xcoms.fetchall()
+                },
                 _plain(self.log.read_text(encoding="utf-8")),
             )
 

@@ -78,11 +78,11 @@ def test_restore(run_dag: DagRunner, dli_emulator: Any) -> None:
     archive = exported(dli_emulator, "flink")
     before = {job.name: job.detail() for job in dli_emulator.state.jobs.values()}
     run = run_dag("dli_restore_flink_jobs", {"zip_file": archive})
-    assert run.states == {"restore": "failed"}, run.log
+    assert run.states == {"backup": "success", "restore": "failed"}, run.log
     assert "26 of 26 jobs not imported, because jobs of their names exist" in run.log
     dli_emulator.state.jobs.clear()
     run = run_dag("dli_restore_flink_jobs", {"zip_file": archive})
-    assert run.states == {"restore": "success"}, run.log
+    assert run.states == {"backup": "success", "restore": "success"}, run.log
     after = {job.name: job.detail() for job in dli_emulator.state.jobs.values()}
     assert {name: job["sql_body"] for name, job in after.items()} == {
         name: job["sql_body"] for name, job in before.items()
@@ -95,13 +95,33 @@ def test_restore_by_the_form(run_dag: DagRunner, scratch: Scratch, dli_emulator:
     form = {"zip_file": archive, "dli_conn_id": "dli_scratch"}
     other = {"AIRFLOW_CONN_DLI_SCRATCH": scratch.connection}
     run = run_dag("dli_restore_flink_jobs", {**form, "plan_only": True}, **other)
-    assert run.states == {"restore": "success"}, run.log
+    assert run.states == {"backup": "success", "restore": "success"}, run.log
     assert "Plan only: nothing is imported." in run.log
     assert scratch.jobs == {}
     dli_emulator.state.add_job(in_project=scratch.project_id, name=dli_emulator.state.job(100).name)
     run = run_dag("dli_restore_flink_jobs", {**form, "is_cover": True}, **other)
-    assert run.states == {"restore": "success"}, run.log
+    assert run.states == {"backup": "success", "restore": "success"}, run.log
     assert len(scratch.jobs) == 26
+
+
+def test_restore_of_the_last_backup(run_dag: DagRunner, dli_emulator: Any) -> None:
+    """Nothing is named: the last verified one; by the run id: that one; where there is none, a reason."""
+    unknown = run_dag("dli_restore_flink_jobs", {"backup_run_id": "no such run"})
+    assert unknown.states == {"backup": "failed", "restore": "upstream_failed"}, unknown.log
+    assert "this Airflow knows no verified backup of run 'no such run'; name an archive" in unknown.log
+    jobs = dict(dli_emulator.state.jobs)
+    first = run_dag("dli_export_flink_jobs", {"obs_dir": f"{dli_emulator.bucket}/first"})
+    del dli_emulator.state.jobs[100]
+    last = run_dag("dli_export_flink_jobs")
+    dli_emulator.state.jobs.clear()
+    run = run_dag("dli_restore_flink_jobs")
+    assert run.states == {"backup": "success", "restore": "success"}, run.log
+    (archive,) = last.xcoms["export", "return_value"]
+    assert run.xcoms["backup", "return_value"] == archive.rpartition("/")[0]
+    assert len(dli_emulator.state.jobs) == len(jobs) - 1
+    run = run_dag("dli_restore_flink_jobs", {"backup_run_id": first.run_id, "on_conflict": "keep"})
+    assert run.states == {"backup": "success", "restore": "success"}, run.log
+    assert {job.name for job in dli_emulator.state.jobs.values()} == {job.name for job in jobs.values()}
 
 
 def test_nightly_by_the_form(run_dag: DagRunner, dli_emulator: Any) -> None:

@@ -187,6 +187,9 @@ def _in_its_case(setting: Setting, dag_id: str, action: str, conf: dict[str, Any
         emulator.fault("ExportFlinkJobs", "archive_late", seconds=3)
     if name == "HeadBucket" and dag_id == "dli_verify_archives":
         return {"zip_file": [f"{emulator.bucket}/not-there.zip"]}
+    if name == "ListBucket" and dag_id == "dli_restore_flink_jobs":
+        # A directory, as for the last backup.
+        return {"zip_file": f"{emulator.bucket}/flink"}
     if name == "HeadBucket" and dag_id == "dli_restore_flink_jobs":
         return {"zip_file": f"{emulator.bucket}/not-there.zip"}
     return conf
