@@ -105,6 +105,7 @@ def is_templated(kind: Any, name: str) -> bool:
 def written(path: Path) -> str:
     """Return a page with its parameters, as the code has them, between its markers."""
     generated = {f"parameters of {kind.__name__}": _parameters(kind) for kind in KINDS}
+    generated |= {f"permissions of {kind.__name__}": _permissions(kind.__name__) for kind in KINDS}
     generated["operators"] = "\n".join(_contents())
 
     def fill(match: re.Match[str]) -> str:
@@ -125,6 +126,19 @@ def _contents() -> Iterator[str]:
         deferrable = "yes" if "deferrable" in parameters_of(kind) else "no"
         name, summary = kind.__name__, _cell(docstring_of(kind).prose[0])
         yield f"| [`{name}`]({PAGES[name]}) | {summary} | {deferrable} |"
+
+
+def _permissions(name: str) -> str:
+    """Return what the page on permissions has of an operator or sensor."""
+    page = (DOCS / "permissions.md").read_text(encoding="utf-8")
+    found = re.search(rf"^\| `{name}` \| (.*?) \| (.*?) \|$", page, re.MULTILINE)
+    assert found, f"docs/permissions.md has no row of {name}"
+    rows = (
+        f"| {service} | {needs} |"
+        for service, needs in zip(("DLI, `dli:jobs:…`", "OBS"), found.groups(), strict=True)
+    )
+    table = "\n".join(("| service | [permissions](permissions.md) of the key |", "|---|---|", *rows))
+    return table.replace("](", "](../").replace("](../#", "](../permissions.md#")
 
 
 def _parameters(kind: Any) -> str:

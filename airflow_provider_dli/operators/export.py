@@ -23,61 +23,38 @@ _BATCH_SIZE = 100
 class DliExportFlinkJobsOperator(DliBaseOperator):
     """Export Flink jobs of a DLI project as ZIP archives to OBS.
 
-    Follows *Exporting a Flink Job* of the DLI API reference (dli_02_0254). Every run makes new archives. Give each
-    run and task, and each instance of a mapped task, a directory of its own: one whose path names them.
+    A successful export request does not prove a usable backup: verify the archives with
+    :class:`~airflow_provider_dli.operators.verify.DliVerifyFlinkExportOperator`. Give each run, each task and
+    each instance of a mapped task a directory of its own, whose path names them.
 
-    All parameters are checked once templates are rendered, and before anything is sent. A successful export
-    request does not prove a usable backup: verify the archives with ``DliVerifyFlinkExportOperator``.
+    Pushes the archives as ``return_value`` and ``zip_file``, also when the task fails.
 
-    If the response is lost, the operator checks OBS for the archive before it retries the request. If exactly one
-    new archive appears it is used; if several appear the task fails; if none appears the request is retried. See
-    docs/retries.md.
+    .. seealso::
+        :doc:`Export Flink jobs </docs/operators/export>`: all jobs, batches, XComs, permissions.
 
-    Many jobs are exported in batches, each into a directory ``batch-0001`` and so on below ``obs_dir``. A batch
-    that fails does not stop the others. What succeeded is kept: a later attempt, also after a killed worker,
-    continues with the same jobs and requests only what is missing (on Airflow 3.3 and later, within a day).
-
-    Pushes, also when the task fails, the list ``zip_file``, each entry ``bucket/key``, under that key and as
-    ``return_value``; ``batches``: for each batch its ``job_ids``, ``zip_file``, ``failed`` ids and ``error``;
-    ``failed``: the ids of all jobs that are in no archive. Only if there are some: ``vanished``, the ids of jobs
-    that were selected and deleted before they were exported, which is not a failure; ``extra_archives``, archives
-    that this task or an earlier attempt of it made, or may have made, and that it does not return.
-
-    "All jobs" are all that this key may see: without ``dli:jobs:listAll`` a user sees only its own, and no error
-    reports it. So the jobs are listed before the request, unless ``job_selected`` names them. Pushes
-    ``visible_jobs``, how many there are of those that are selected; their ids, ``visible_job_ids``; and
-    ``visible_project_id``. An export of all jobs compares them with those of the last run of the task (of a mapped
-    one: with the same map index): ``missing_since_last`` are the ids that this key does not see any more.
-
-    An outlet that is an asset ``obs://bucket/directory``, or an alias, gets the archives in its event.
-
-    :param obs_dir: where the archives go: ``bucket``, ``bucket/directory`` or ``obs://bucket/directory``, with
-        or without a slash at the end (templated)
-    :param job_selected: the jobs to export: a list of ids, one id, a string of ids separated by commas, spaces
-        or newlines, or the output of another task (templated). By default all jobs that this key sees, by one
-        request. A selection that is given and turns out empty is an error, never "all jobs"
-    :param is_selected: by default derived from ``job_selected``; if given it must agree with it: True with ids,
-        False without (templated)
-    :param selection: instead of ``job_selected``, filters that select the jobs when the task runs: a mapping with
-        the keys ``name_pattern``, ``job_type``, ``status``, ``queue_name``, ``user_name``, ``tags``,
-        ``changed_since`` and ``exclude``, see
-        :class:`~airflow_provider_dli.operators.jobs.DliListFlinkJobsOperator` (templated). ``{}`` means all
-        jobs that this key sees, by their ids and in batches. A selection of which every filter is empty, as in a
-        form that nobody filled in, is an error, and so is one that renders to None
-    :param if_empty: what the task does if ``selection`` selects no job: ``fail``, ``skip`` or ``succeed``. It
-        never means "all jobs" (templated)
-    :param batch_size: most jobs in one request, if jobs are named or selected. The limit of the service is not
-        documented (templated)
+    :param obs_dir: where the archives go: ``bucket``, ``bucket/directory`` or ``obs://bucket/directory``
+        (templated)
+    :param job_selected: the jobs to export: ids as a list or a string, one id, or the output of another task
+        (templated). By default all jobs that this key sees, by one request. A selection that is given and turns
+        out empty is an error, never "all jobs"
+    :param is_selected: by default derived from ``job_selected``, and must agree with it: True with ids, False
+        without (templated)
+    :param selection: instead of ``job_selected``, a mapping of filters that select the jobs when the task runs:
+        those of :class:`~airflow_provider_dli.operators.jobs.DliListFlinkJobsOperator` (templated). ``{}`` means
+        all jobs that this key sees, by their ids. A selection of which every filter is empty, or that renders to
+        None, is an error
+    :param if_empty: what to do if ``selection`` selects no job: ``fail``, ``skip`` or ``succeed`` (templated)
+    :param batch_size: most jobs in one request, if jobs are named or selected (templated)
     :param allow_partial: True if the task succeeds as long as any job is exported; the log and the XCom ``failed``
         name the others (templated)
     :param expected_min_jobs: fewest jobs that this key must see, of those that are selected: with fewer the task
         fails before it requests anything (templated)
-    :param max_missing: most jobs of the last run of this task that this key may not see any more: with more the
-        task fails, after it has exported the others, until they are back or are allowed. By default any number,
-        with a warning that names them. For exports of all jobs only; needs ``do_xcom_push`` (templated)
+    :param max_missing: most jobs that the last run saw and this key no longer sees: with more the task fails,
+        after it has exported the others (templated). By default any number, with a warning. For exports of all
+        jobs only; needs ``do_xcom_push``
     :param dli_conn_id: connection of type ``dli`` (templated)
-    :param reconcile_timeout: seconds to poll ``obs_dir`` for the archive of a request whose response was lost,
-        or that a killed attempt sent (known on Airflow 3.3 and later) (templated)
+    :param reconcile_timeout: seconds to poll ``obs_dir`` for the archive of a request whose response was lost, or
+        that a killed attempt sent (templated)
     :raises DliFailException: if a parameter or the connection cannot be used, DLI refuses the request, or it is
         not certain which archive the request made; no retry is spent
     :raises DliException: if DLI or OBS is unreachable or in trouble; a retry may help, and first checks

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 class DliListFlinkJobsOperator(DliBaseOperator):
     """Select Flink jobs of a DLI project, at one moment, by their ids.
 
-    Follows *Querying the List of Flink Jobs* of the DLI API reference (dli_02_0234). Without any filter, all jobs.
+    Without any filter, all jobs that this key sees. Pushes a list of jobs, oldest first, as ``return_value``, and
+    their ids as ``job_ids``.
 
-    Pushes a list of jobs, oldest first, as ``return_value``: ``job_id``, ``name``, ``job_type``, ``status``,
-    ``queue_name``, ``create_time`` and ``update_time`` (epoch milliseconds; the latter only with
-    ``changed_since``); and under ``job_ids`` their ids alone, for ``job_selected`` of an export.
+    .. seealso::
+        :doc:`List and select Flink jobs </docs/operators/list>`: filters, XComs, permissions.
 
     :param name_pattern: wildcards for the name: ``*``, ``?`` and ``[...]``; a list, or a string with commas
         between, of which one must match (templated)
@@ -211,25 +211,20 @@ class JobActionOperator(Deferrable, DliBaseOperator):
 class DliRunFlinkJobsOperator(JobActionOperator):
     """Run Flink jobs of a DLI project, and wait until they run.
 
-    Follows *Running Flink Jobs in Batches* of the DLI API reference (dli_02_0233). A job that runs already, or
-    is on its way, is not run once more.
+    A job that runs already, or is on its way, is not run once more. Each job is requested by a call of its own;
+    all must exist before any request is sent, and one that fails does not stop the others.
 
-    Each job is requested by a call of its own; all must exist before any request is sent, and one that fails does
-    not stop the others. A later attempt, or one after a killed worker, sees by the job itself whether it was
-    requested already (exact on Airflow 3.3 and later).
+    Pushes a list of the jobs, with their status, as ``return_value``.
 
-    Pushes a list of the jobs as ``return_value``: ``job_id``, ``name``, ``job_type``, ``status``, ``start_time``
-    (epoch milliseconds) and ``savepoint_path``.
+    .. seealso::
+        :doc:`Run and stop Flink jobs </docs/operators/run-and-stop>`: statuses, retries, XComs, permissions.
 
-    :param job_ids: the jobs: a list of ids, one id, a string of ids with commas, spaces or newlines between, or
-        the output of another task (templated). Never all: name them
-    :param resume_savepoint: True to start from the newest savepoint. DLI deletes it once the job runs: each run
-        needs a new one, such as a stop with ``trigger_savepoint`` makes. A job that ran before and shows none is
-        warned of in the log (templated)
+    :param job_ids: the jobs: ids as a list or a string, one id, or the output of another task (templated). Never
+        all: name them
+    :param resume_savepoint: True to start from the newest savepoint (templated). DLI deletes it once the job runs:
+        each run needs a new one, such as a stop with ``trigger_savepoint`` makes
     :param target_state: ``running``, until each runs or has finished; ``finished``, for jobs with an end, until
-        each has come to it. A job that fails, is stopped meanwhile, or shows no effect of its request within
-        ``status_grace_period``, is a failure. One with ``restart_when_exception`` may come back from an exception
-        (templated)
+        each has come to it (templated)
     :param wait_for_completion: False to return as soon as each was requested (templated)
     :param if_empty: what to do if ``job_ids`` names none: ``fail``, ``skip`` or ``succeed`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
@@ -237,10 +232,9 @@ class DliRunFlinkJobsOperator(JobActionOperator):
     :param poll_interval: seconds between two polls (templated)
     :param status_grace_period: seconds for which a job may still show its previous status after its request
         (templated)
-    :param stop_on_kill: True to stop the jobs that this task has started if it is killed: marked as failed or
-        cleared in the UI, or ended by its ``execution_timeout``; while it waits on the triggerer on Airflow 3.3
-        and later only. By default they go on, as a streaming job is to outlive what started it, and the log names
-        them (templated)
+    :param stop_on_kill: True to stop the jobs that this task has started if it is killed: marked or cleared in the
+        UI, or ended by its ``execution_timeout``; while it waits on the triggerer on Airflow 3.3 and later only
+        (templated)
     :param deferrable: wait on the triggerer; default: Airflow's ``[operators] default_deferrable``
     :raises DliFailException: if a parameter or the connection cannot be used, a job does not exist, DLI
         refuses, or a job comes to an end that is not the target state; no retry is spent
@@ -290,23 +284,21 @@ class DliRunFlinkJobsOperator(JobActionOperator):
 class DliStopFlinkJobsOperator(JobActionOperator):
     """Stop Flink jobs of a DLI project, and wait until they are stopped.
 
-    Follows *Stopping Flink Jobs in Batches* of the DLI API reference (dli_02_0241). A job that does not run is
-    skipped; but one with ``restart_when_exception`` that is ``job_running_exception`` may run again by itself: its
-    stop is requested, once more when it runs again, and the task succeeds only when it is stopped. So it is for a
-    job that dynamic scaling is restarting.
+    A job that does not run is skipped; but one that may run again by itself (it recovers from an exception, or
+    dynamic scaling restarts it) is stopped when it does, and the task succeeds only when it is stopped. Each job
+    is requested by a call of its own; all must exist before any request is sent, and one that fails does not stop
+    the others.
 
-    Each job is requested by a call of its own; all must exist before any request is sent, and one that fails does
-    not stop the others. A later attempt, or one after a killed worker, sees by the job itself whether it was
-    requested already (exact on Airflow 3.3 and later).
+    Pushes a list of the jobs, with their status, as ``return_value``.
 
-    Pushes a list of the jobs as ``return_value``: ``job_id``, ``name``, ``job_type``, ``status``, ``start_time``
-    (epoch milliseconds) and ``savepoint_path``.
+    .. seealso::
+        :doc:`Run and stop Flink jobs </docs/operators/run-and-stop>`: statuses, retries, XComs, permissions.
 
-    :param job_ids: the jobs: a list of ids, one id, a string of ids with commas, spaces or newlines between, or
-        the output of another task (templated). Never all: name them
-    :param trigger_savepoint: True to make a savepoint first, for a run with ``resume_savepoint``. How one shows
-        after a stop is not documented: if a job's ``savepoint_path`` is as before, a warning is logged. A job that
-        was being stopped already when the task began, and shows no new savepoint, is a failure (templated)
+    :param job_ids: the jobs: ids as a list or a string, one id, or the output of another task (templated). Never
+        all: name them
+    :param trigger_savepoint: True to make a savepoint first, for a run with ``resume_savepoint`` (templated). How
+        one shows after a stop is not documented: if a job's ``savepoint_path`` is as before, a warning is logged.
+        A job that was being stopped already when the task began, and shows no new savepoint, is a failure
     :param wait_for_completion: False to return as soon as each was requested; a job that cannot take the request
         yet is a failure then (templated)
     :param if_empty: what to do if ``job_ids`` names none: ``fail``, ``skip`` or ``succeed`` (templated)
@@ -355,22 +347,17 @@ class DliStopFlinkJobsOperator(JobActionOperator):
 class DliSavepointFlinkJobsOperator(JobActionOperator):
     """Make savepoints of running Flink jobs, and wait until they are made.
 
-    Follows *Triggering a Savepoint of a Flink Job* of the DLI API reference (dli_02_0392). Another
-    ``savepoint_path`` shows that one was made. It is not documented what the path becomes if a savepoint is
-    made in the directory of the previous one: so a job that went through ``job_savepointing`` and runs on is saved
-    too. A job that ends, or shows neither, is a failure. While a job is on its way, as when dynamic scaling
-    restarts it, or somebody else's savepoint of it is made, no request is sent; it is as soon as the job runs
-    again.
+    A job is saved if it shows another ``savepoint_path``, or went through ``job_savepointing`` and runs on. Each
+    job is requested by a call of its own, as soon as it can take the request; all must exist before any request is
+    sent, and one that fails does not stop the others.
 
-    Each job is requested by a call of its own; all must exist before any request is sent, and one that fails does
-    not stop the others. A later attempt, or one after a killed worker, sees by the job itself whether it was
-    requested already (exact on Airflow 3.3 and later).
+    Pushes a list of the jobs, with their ``savepoint_path``, as ``return_value``.
 
-    Pushes a list of the jobs as ``return_value``: ``job_id``, ``name``, ``job_type``, ``status``, ``start_time``
-    (epoch milliseconds) and ``savepoint_path``.
+    .. seealso::
+        :doc:`Make savepoints </docs/operators/savepoint>`: retries, deferrable mode, XComs, permissions.
 
-    :param job_ids: the jobs: a list of ids, one id, a string of ids with commas, spaces or newlines between, or
-        the output of another task (templated). Never all: name them
+    :param job_ids: the jobs: ids as a list or a string, one id, or the output of another task (templated). Never
+        all: name them
     :param savepoint_path: directory for the savepoints: ``bucket/directory``, with or without ``obs://``; each
         job's is kept in a directory of its own in it (templated). None leaves it to DLI
     :param wait_for_completion: False to return as soon as each was requested; a job that cannot take the request
@@ -421,13 +408,15 @@ class DliSavepointFlinkJobsOperator(JobActionOperator):
 class DliDeleteFlinkJobsOperator(DliBaseOperator):
     """Delete Flink jobs of a DLI project, in whatever state they are; a running one is stopped.
 
-    Follows *Deleting a Flink Job* of the DLI API reference (dli_02_0242). Jobs are named one by one: an empty
-    ``job_ids`` never means all jobs. A job that does not exist is logged and skipped.
+    Jobs are named one by one: an empty ``job_ids`` never means all jobs. A job that does not exist is logged and
+    skipped.
 
-    Pushes the ids that this or an earlier attempt has deleted as ``return_value`` (exact on Airflow 3.3 and
-    later).
+    Pushes the ids that this or an earlier attempt has deleted as ``return_value``.
 
-    :param job_ids: the jobs: a list of ids, one id, a string of ids, or the output of another task (templated)
+    .. seealso::
+        :doc:`Delete Flink jobs </docs/operators/delete>`: retries, XComs, permissions.
+
+    :param job_ids: the jobs: ids as a list or a string, one id, or the output of another task (templated)
     :param if_empty: what to do if ``job_ids`` names none: ``fail``, ``skip`` or ``succeed`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
     :raises DliFailException: if a parameter or the connection cannot be used, or DLI refuses; no retry is spent

@@ -21,16 +21,14 @@ if TYPE_CHECKING:
 class DliImportFlinkJobsOperator(DliBaseOperator):
     """Import the Flink jobs of an archive into a DLI project, as drafts.
 
-    Follows *Importing a Flink Job* of the DLI API reference (dli_02_0255). The archive is verified first. The
-    outcome for each job is determined from DLI's response and from the project's list of jobs afterwards. If a
-    response is lost, or the task is killed during the import, the next attempt compares that list with the one
-    from before.
+    The archive is verified first. The outcome for each job is determined from DLI's response and from the
+    project's list of jobs afterwards.
 
-    Pushes, also when the task fails, a list of jobs as ``return_value``: ``old_job_id``, ``new_job_id``, ``name``,
-    ``created`` (False if it replaced one), ``recovered`` (imported by a request whose response was lost) and
-    ``remark``; under ``created`` the ids of the jobs that it created, for whoever deletes them; under ``job_ids``
-    the new ids; under ``not_in_response`` the ids of new jobs that the response does not name: of this import, or
-    created by others.
+    Pushes the jobs as ``return_value``, and ``job_ids``, ``created`` and ``not_in_response``, also when the task
+    fails.
+
+    .. seealso::
+        :doc:`Import Flink jobs </docs/operators/import>`: conflicts, other projects, XComs, permissions.
 
     :param zip_file: an archive as the export returned it, ``bucket/key``, or a directory that contains archives
         and nothing else; a list must have one entry (templated)
@@ -44,8 +42,7 @@ class DliImportFlinkJobsOperator(DliBaseOperator):
         account or region (templated)
     :param staging_dir: directory in OBS that the archives are copied to first, where the target project can read
         them (templated): within OBS if the keys of ``dli_conn_id`` may read the source, otherwise through the
-        worker. The copies are verified. Runs may share it: each set of archives gets a subdirectory of its own,
-        whose name is derived from the archives, so that no copies of another run are imported
+        worker. The copies are verified. Runs may share it: each set of archives gets a subdirectory of its own
     :param plan_only: True to import nothing: verify the archive, and log which of the expected names exist
         (templated)
     :param reconcile_timeout: seconds to check for new jobs after a response was lost (templated)
@@ -140,13 +137,14 @@ class DliImportFlinkJobsOperator(DliBaseOperator):
 class DliCompareFlinkJobsOperator(DliBaseOperator):
     """Compare restored Flink jobs with their sources, each setting of each job.
 
-    Ids, people, times and state are a job's own and not compared. A value that DLI fills in by itself equals none;
-    see :mod:`airflow_provider_dli.client.flink.settings`.
+    Ids, people, times and state are a job's own and not compared. A value that DLI fills in by itself equals
+    none; see :mod:`airflow_provider_dli.client.flink.settings`.
 
-    Pushes, also when the task fails, a list as ``return_value``: ``old_job_id``, ``new_job_id``, ``name``,
-    ``equal``, ``problem`` and ``differences``, each of those with ``field`` and, of source and restored job, the
-    length and a digest of the value, and the value itself where it can hold no secret, such as a number or a
-    queue's name; under ``report`` the same as Markdown; under ``report_file`` the place of the HTML page in OBS.
+    Pushes the comparison of each job as ``return_value``, and ``report`` and ``report_file``, also when the task
+    fails.
+
+    .. seealso::
+        :doc:`Compare restored jobs </docs/operators/compare>`: what is compared and shown, XComs, permissions.
 
     :param job_mapping: what the import pushed, or a mapping of old to new ids, or either as a string (templated).
         A job that the import omitted is a failure, and so is one that is its own source
@@ -208,16 +206,13 @@ class DliPromoteFlinkJobsOperator(DliBaseOperator):
     """Promote Flink jobs from one DLI project to another, such as from test to production.
 
     Each job is compared with the one of its name in the target: created if there is none, updated if it differs,
-    otherwise unchanged. So promoting twice does no more than once. A running job cannot be updated: stop it first.
+    otherwise unchanged. So promoting twice does no more than once. A running job cannot be updated: stop it
+    first.
 
-    Pushes a list as ``return_value``: ``source_job_id``, ``job_id`` (None if ``plan_only`` would create it),
-    ``name``, ``action`` (``create``, ``update`` or ``unchanged``), ``changed`` and ``not_carried`` (settings that
-    the target does not have as the source has them, afterwards; with ``plan_only``, would not have: see
-    ``docs/operators/promote.md``); under ``job_ids`` the ids in the target; under ``to_stop``, also when the
-    task fails, those of them that must be stopped before they can be updated.
+    Pushes what was done for each job as ``return_value``, and ``job_ids`` and ``to_stop``.
 
-    Follows *Creating* and *Updating a SQL Job* and *a Flink Jar Job* of the DLI API reference (dli_02_0228 to
-    dli_02_0231). Tags are not promoted, because DLI does not show them with a job.
+    .. seealso::
+        :doc:`Promote Flink jobs </docs/operators/promote>`: what is carried over, XComs, permissions.
 
     :param job_ids: the jobs in the source (templated)
     :param source_conn_id: connection of the project to promote from (templated)

@@ -28,22 +28,20 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
 
     Waits until each archive is in OBS, then reads it in ranges, never on disk: structure, checksums, sizes and
     that every JSON file in it parses. Success proves that each archive is intact; a failure lists every defect of
-    every archive. An archive that is replaced while it is read is read again.
+    every archive.
 
-    Pushes a list of reports as ``return_value``, also when the task fails, one for each archive: ``zip_file``,
-    ``bucket``, ``key``, ``verified``, ``level``, ``size``, ``etag``, ``version_id``, ``last_modified``,
-    ``sha256``, ``entries``, ``fingerprint`` and ``findings``.
+    Pushes a report on each archive as ``return_value``, also when the task fails.
 
-    An outlet that is an asset ``obs://bucket/directory``, or an alias, gets in its event what was verified of each
-    archive: so a DAG can be scheduled by "a verified archive exists".
+    .. seealso::
+        :doc:`Verify archives </docs/operators/verify>`: levels, findings, retries, XComs, permissions.
 
     :param zip_file: the archives: one entry ``bucket/key``, a list of them, or ``export.output`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
     :param level: how much is read: ``full``, every byte; ``directory``, two or three ranges at the end;
         ``exists``, nothing (templated)
     :param expected_jobs: ids or names of jobs, as ``job_selected`` of the export takes them; each must be found in
-        one of the archives (templated). Where a DLI archive keeps them is not documented: names, JSON, text and
-        archives in it are searched; of a layout in which no jobs are recognised a fingerprint is in the report
+        one of the archives (templated). Where DLI keeps them is not documented: names, JSON, text and archives in
+        it are searched
     :param min_entries: fewest entries of each archive, directories not counted (templated)
     :param max_age: seconds, or a timedelta, since an archive was written, at most; None for any age (templated)
     :param report_dir: directory in OBS that an HTML report is written to (templated). Use the same for all runs:

@@ -178,11 +178,13 @@ class DliSensor(Deferrable, SafeLog, BaseSensorOperator):
 class DliExportArchiveSensor(DliSensor):
     """Wait until archives of exported Flink jobs are in OBS, no longer change, and have an intact directory.
 
-    For exports that somebody else makes, or that take long. It reads two or three ranges of each archive and
-    verifies its directory; every byte is verified by
-    :class:`~airflow_provider_dli.operators.verify.DliVerifyFlinkExportOperator`.
+    For exports that somebody else makes. It reads two or three ranges of each archive and verifies its directory;
+    every byte is verified by :class:`~airflow_provider_dli.operators.verify.DliVerifyFlinkExportOperator`.
 
     Pushes a list of reports as ``return_value``, in the form of that operator's.
+
+    .. seealso::
+        :doc:`Wait for archives </docs/sensors/archive>`: failures, deferrable mode, XComs, permissions.
 
     :param zip_file: the archives: one entry ``bucket/key``, a list of them, or ``export.output`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
@@ -190,8 +192,7 @@ class DliExportArchiveSensor(DliSensor):
         there (templated)
     :param inactivity_period: seconds for which an archive must not have changed, by the time of its last write
         (templated)
-    :param deferrable: wait on the triggerer; default: Airflow's ``[operators] default_deferrable``. The
-        parameters of all sensors, such as ``poke_interval``, ``timeout``, ``mode`` and ``soft_fail``, do as usual
+    :param deferrable: wait on the triggerer; default: Airflow's ``[operators] default_deferrable``
     :raises DliFailException: if an archive is damaged, or a parameter, the connection or the bucket cannot be used
     :raises DliException: if OBS is in trouble
     :raises AirflowSensorTimeout: if an archive did not appear in time
@@ -263,20 +264,20 @@ class DliExportArchiveSensor(DliSensor):
 class DliFlinkJobSensor(DliSensor):
     """Wait until Flink jobs run, have finished, or are stopped, whoever has requested it.
 
-    Follows *Querying Job Details* of the DLI API reference (dli_02_0235). A job that can no longer reach the state
-    fails the task, once ``status_grace_period`` is over: after a run request DLI goes on showing the end of the
-    previous run for a while.
+    A job that can no longer reach the state fails the task, once ``status_grace_period`` is over: after a run
+    request DLI goes on showing the end of the previous run for a while.
 
-    Pushes a list of the jobs as ``return_value``: ``job_id``, ``name``, ``job_type``, ``status``, ``start_time``
-    (epoch milliseconds) and ``savepoint_path``.
+    Pushes a list of the jobs, with their status, as ``return_value``.
 
-    :param job_ids: the jobs: a list of ids, one id, a string of ids, or the output of another task (templated)
+    .. seealso::
+        :doc:`Wait for Flink jobs </docs/sensors/job>`: statuses, failures, deferrable mode, XComs, permissions.
+
+    :param job_ids: the jobs: ids as a list or a string, one id, or the output of another task (templated)
     :param target_state: ``running``, ``finished`` or ``stopped`` (templated)
     :param status_grace_period: seconds, from the beginning of the task, in which a failed or stopped job may still
         show the end of its previous run (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)
-    :param deferrable: wait on the triggerer; default: Airflow's ``[operators] default_deferrable``. The
-        parameters of all sensors, such as ``poke_interval``, ``timeout``, ``mode`` and ``soft_fail``, do as usual
+    :param deferrable: wait on the triggerer; default: Airflow's ``[operators] default_deferrable``
     :raises DliFailException: if a job has failed or does not exist, or a parameter or the connection cannot be
         used
     :raises DliException: if DLI is in trouble

@@ -33,6 +33,16 @@ def test_each_has_a_page(kind: Any) -> None:
     """With its parameters, and with the module to import it from; its docstring leads there."""
     text = (DOCS / PAGES[kind.__name__]).read_text(encoding="utf-8")
     assert f"<!-- parameters of {kind.__name__}: begin -->" in text
+    assert f"<!-- permissions of {kind.__name__}: begin -->" in text
+    assert f"</docs/{PAGES[kind.__name__].removesuffix('.md')}>`" in kind.__doc__
+    for heading in (
+        "## Using the ",
+        "## Parameters",
+        "## XCom results",
+        "## Failures and retries",
+        "## Deferrable mode",
+    ):
+        assert heading in text, heading
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
