@@ -17,8 +17,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-
 from airflow_provider_dli.client.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -31,6 +29,7 @@ from airflow_provider_dli.client.errors import (
     UnexpectedReplyError,
     rebuilt,
 )
+from airflow_provider_dli.compat import AirflowException, AirflowFailException
 from airflow_provider_dli.formatting import escaped
 
 if TYPE_CHECKING:

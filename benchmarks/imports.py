@@ -36,7 +36,7 @@ print(json.dumps([sdk * 1000, ours * 1000, sorted(heavy)]))
 """
 
 MODULES = [
-    "airflow.providers.common.compat.sdk",
+    "airflow_provider_dli.compat",
     "airflow_provider_dli.get_provider_info",
     "airflow_provider_dli.operators.dli",
     "airflow_provider_dli.hooks.dli",

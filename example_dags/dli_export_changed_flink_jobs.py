@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.providers.common.compat.sdk import DAG, XComArg
+try:
+    from airflow.sdk import DAG, XComArg
+except ImportError:  # Airflow 2
+    from airflow import DAG, XComArg
 
 from airflow_provider_dli.operators.dli import (
     DliExportFlinkJobsOperator,

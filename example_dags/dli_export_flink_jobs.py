@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.providers.common.compat.sdk import DAG, AssetAlias, Param
+try:
+    from airflow.sdk import DAG, AssetAlias, Param
+except ImportError:  # Airflow 2
+    from airflow.models import DAG, Param
+
+    from airflow_provider_dli.compat import AssetAlias
 
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 

@@ -15,7 +15,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, Param, XComArg
+try:
+    from airflow.sdk import DAG, Param, XComArg
+except ImportError:  # Airflow 2
+    from airflow import DAG, XComArg
+    from airflow.models import Param
 
 from airflow_provider_dli.operators.dli import (
     DliExportFlinkJobsOperator,

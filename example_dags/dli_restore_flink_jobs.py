@@ -13,8 +13,15 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AssetAlias, Param, task
+try:
+    from airflow.sdk import DAG, AssetAlias, Param, task
+except ImportError:  # Airflow 2
+    from airflow.decorators import task  # type: ignore[attr-defined,no-redef]
+    from airflow.models import DAG, Param
 
+    from airflow_provider_dli.compat import AssetAlias
+
+from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.operators.dli import DliImportFlinkJobsOperator
 
 BACKUPS = AssetAlias("verified_flink_archives")
@@ -80,7 +87,7 @@ with DAG(
         events = [event for event in inlet_events[BACKUPS] if run_id in (None, "", event.source_run_id)]
         if not events:
             of_run = f" of run {run_id!r}" if run_id else ""
-            raise AirflowFailException(
+            raise DliFailException(
                 f"zip_file: is empty, and this Airflow knows no verified backup{of_run}; name an archive in OBS"
             )
         # On Airflow 2.11 an asset is called a dataset.

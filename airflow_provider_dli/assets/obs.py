@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from airflow.providers.common.compat.sdk import Asset, AssetAlias
-
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import parse_directory
+from airflow_provider_dli.compat import Asset, AssetAlias
 from airflow_provider_dli.formatting import safe_logger
 from airflow_provider_dli.lineage import obs_dataset
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-    from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
-    from airflow.providers.common.compat.sdk import Context
+    from openlineage.client.event_v2 import Dataset as OpenLineageDataset
+
+    from airflow_provider_dli.compat import Context
 
 _SCHEME = "obs://"
 # What a URI parser splits at or drops: a percent sign, the start of query and fragment, spaces at the end.
@@ -58,7 +58,7 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLine
     :param asset: of this scheme
     :param lineage_context: not used
     """
-    from airflow.providers.common.compat.openlineage.facet import Dataset  # noqa: PLC0415 -- only where it is used
+    from openlineage.client.event_v2 import Dataset  # noqa: PLC0415 -- only where it is used
 
     del lineage_context
     dataset = obs_dataset(_place(asset))

@@ -10,15 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakKeyDictionary
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
-
+from airflow_provider_dli import compat
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.exchange import utc_now
+from airflow_provider_dli.compat import AirflowNotFoundException, BaseHook, Connection
 from airflow_provider_dli.connection import is_json, secrets_of, to_account
 from airflow_provider_dli.connection_form import CONN_TYPE, KEY_VARIABLES, ui_field_behaviour
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
@@ -39,12 +38,6 @@ T = TypeVar("T")
 
 #: seconds; a secrets backend that hangs must not hold a wait for good
 _LOOKUP_TIMEOUT = 60.0
-#: where each Airflow has its masker. ``airflow.providers.common.compat.sdk`` has it only since 1.22.0
-_MASKERS = (
-    "airflow.sdk.log",  # since 3.1
-    "airflow.sdk.execution_time.secrets_masker",  # 3.0
-    "airflow.utils.log.secrets_masker",  # 2.11
-)
 
 
 class AccountHook(SafeLog, BaseHook):
@@ -240,7 +233,7 @@ class AccountHook(SafeLog, BaseHook):
         if not getattr(connection, "conn_type", True) and (connection.host or connection.schema):
             raise self._unreadable("it is neither the URI nor the JSON of a connection")
         for secret in secrets_of(connection, os.environ):
-            mask_secret(secret)
+            compat.mask_secret(secret)
         with translated(self.dli_conn_id):
             account = to_account(connection)
         if account.network.verify is False:
@@ -291,18 +284,3 @@ def _fingerprint(connection: Any) -> int:  # noqa: ANN401 -- Airflow's, with the
 def has_supervisor() -> bool:
     """Return whether this is Airflow 3, where triggers read the database through a supervisor."""
     return find_spec("airflow.sdk") is not None
-
-
-def mask_secret(secret: str) -> None:
-    """Have Airflow mask a secret in all that is logged from now on.
-
-    :raises ImportError: if this Airflow has its masker nowhere that is known
-    """
-    for place in _MASKERS:
-        try:
-            masker = import_module(place).mask_secret
-        except (ImportError, AttributeError):
-            continue
-        masker(secret)
-        return
-    raise ImportError(f"Airflow's mask_secret is in none of {', '.join(_MASKERS)}")

@@ -9,11 +9,10 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow.providers.common.compat.sdk import BaseOperatorLink
+from airflow_provider_dli.compat import BaseOperatorLink
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperator, Context
-
+    from airflow_provider_dli.compat import BaseOperator, Context
     from airflow_provider_dli.hooks.base import AccountHook
 
 #: XCom key of the values that the links of a task are built from
@@ -25,7 +24,7 @@ class _ConsoleLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:  # noqa: ANN401 -- Airflow's key of a task instance
         """Return the address, or an empty string."""
-        from airflow.providers.common.compat.sdk import XCom
+        from airflow_provider_dli.compat import XCom
 
         del operator
         stored = XCom.get_value(ti_key=ti_key, key=KEY)

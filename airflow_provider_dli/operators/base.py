@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
-
+from airflow_provider_dli.compat import AirflowSkipException, BaseOperator
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.formatting import SafeLog, escaped
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
 
+    from airflow_provider_dli.compat import Context
     from airflow_provider_dli.lineage import Lineage
     from airflow_provider_dli.parameters import IfEmpty
 

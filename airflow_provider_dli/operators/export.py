@@ -13,8 +13,7 @@ from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
-
+    from airflow_provider_dli.compat import Context, XComArg
     from airflow_provider_dli.parameters import IfEmpty
 
 _BATCH_SIZE = 100

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import conf
-
+from airflow_provider_dli.compat import conf
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
 from airflow_provider_dli.operators.base import DliBaseOperator, apply_if_empty
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
@@ -18,8 +17,7 @@ from airflow_provider_dli.triggers.deferral import Deferrable, ExecutionTimeoutE
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
-
+    from airflow_provider_dli.compat import Context, XComArg
     from airflow_provider_dli.parameters import IfEmpty
     from airflow_provider_dli.services.jobs import ActionRunner
 

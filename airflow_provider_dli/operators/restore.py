@@ -15,7 +15,7 @@ from airflow_provider_dli.task_state import TaskState
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
+    from airflow_provider_dli.compat import Context, XComArg
 
 
 class DliImportFlinkJobsOperator(DliBaseOperator):

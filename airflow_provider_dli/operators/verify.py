@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import conf
-
 from airflow_provider_dli.assets.obs import add_asset_events
+from airflow_provider_dli.compat import conf
 from airflow_provider_dli.lineage import Lineage, obs_dataset
 from airflow_provider_dli.links.dli import ObsBucketLink, persist
 from airflow_provider_dli.operators.base import DliBaseOperator
@@ -18,8 +17,7 @@ from airflow_provider_dli.triggers.deferral import Deferrable, event_status, sec
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
-
+    from airflow_provider_dli.compat import Context, XComArg
     from airflow_provider_dli.parameters import Level
 
 

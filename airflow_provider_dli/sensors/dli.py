@@ -14,8 +14,9 @@ from importlib import import_module
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.providers.common.compat.sdk import (
+from airflow_provider_dli.compat import (
     AirflowFailException,
+    AirflowRescheduleException,
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTimeout,
@@ -23,7 +24,6 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
     conf,
 )
-
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.formatting import SafeLog, escaped
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, number_of
@@ -36,17 +36,11 @@ from airflow_provider_dli.triggers.deferral import (
     raise_unless_transient,
 )
 
-try:
-    from airflow.sdk.exceptions import AirflowRescheduleException
-except ImportError:  # Airflow 2
-    from airflow.exceptions import AirflowRescheduleException
-
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
-
     from airflow_provider_dli.client.flink.status import TargetState
+    from airflow_provider_dli.compat import Context, XComArg
     from airflow_provider_dli.hooks.base import AccountHook
     from airflow_provider_dli.hooks.obs import ObsHook
     from airflow_provider_dli.parameters import Level

@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
+from airflow_provider_dli.compat import BaseOperator
 from airflow_provider_dli.exceptions import DliException, DliFailException
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
+    from airflow_provider_dli.compat import Context
     from airflow_provider_dli.hooks.base import AccountHook
     from airflow_provider_dli.triggers.base import PollingTrigger
 

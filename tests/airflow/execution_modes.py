@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_dli.compat import TaskDeferred
 from airflow_provider_dli.triggers.base import PollingTrigger
 from tests.airflow.stores import TaskInstance
 

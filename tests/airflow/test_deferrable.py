@@ -11,8 +11,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_dli.compat import TaskDeferred
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks import shared
 from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator

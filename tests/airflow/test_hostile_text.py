@@ -343,7 +343,7 @@ def test_the_command_line_of_archives(
 
 DAG = """
 from datetime import datetime
-from airflow.providers.common.compat.sdk import DAG
+from airflow import DAG
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliListFlinkJobsOperator
 
 with DAG("hostile", start_date=datetime(2026, 1, 1), schedule=None):

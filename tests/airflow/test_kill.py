@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.triggers.base import BaseTrigger
 
+from airflow_provider_dli.compat import TaskDeferred
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.operators.dli import (
     DliDeleteFlinkJobsOperator,

@@ -18,8 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
-
+from airflow_provider_dli.compat import AirflowSensorTimeout, AirflowSkipException
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from dli_emulator import Emulator
 from dli_emulator.routes import find_route

@@ -1,6 +1,5 @@
 """A connection is the same in each form that Airflow keeps or takes it in."""
 
-# ruff: noqa: AIR311 -- the model is what UI, CLI and environment make; a task gets the other
 from __future__ import annotations
 
 import json
@@ -9,8 +8,8 @@ from typing import Any
 import certifi
 import pytest
 from airflow.models import Connection
-from airflow.providers.common.compat.sdk import Connection as TaskConnection
 
+from airflow_provider_dli.compat import Connection as TaskConnection
 from airflow_provider_dli.connection import AirflowConnection, to_account
 from airflow_provider_dli.connection_form import EXTRAS
 

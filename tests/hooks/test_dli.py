@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import requests
 import requests_mock
-from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.errors import NotSentError, RefusedError, ResponseLostError, UnavailableError
+from airflow_provider_dli.compat import AirflowFailException
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
 

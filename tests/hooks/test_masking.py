@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_dli.hooks import base
+from airflow_provider_dli import compat
 
 SCRIPT = """
 
 from airflow_provider_dli.hooks.dli import DliHook
 DliHook().account
-from airflow_provider_dli.hooks.base import _MASKERS
+from airflow_provider_dli.compat import PLACES
 from importlib import import_module
-for place in _MASKERS:
+for place in PLACES["mask_secret"]:
     try:
         redact = import_module(place).redact
     except (ImportError, AttributeError):
@@ -53,6 +53,7 @@ def test_the_secret_key_is_masked_in_this_airflow(
 
 def test_an_airflow_without_a_masker_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Never silently unmasked: the error has the modules without it."""
-    monkeypatch.setattr(base, "_MASKERS", ("airflow.no_such_module", "json"))
+    monkeypatch.delitem(vars(compat), "mask_secret", raising=False)
+    monkeypatch.setitem(compat.PLACES, "mask_secret", ("airflow.no_such_module", "json"))
     with pytest.raises(ImportError, match=r"mask_secret is in none of airflow\.no_such_module, json"):
-        base.mask_secret("secret")
+        compat.mask_secret("secret")

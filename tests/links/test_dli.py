@@ -28,7 +28,7 @@ def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulato
 
 def link_of(link: Any, stored: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the address that Airflow would show for what a task stored."""
-    from airflow.providers.common.compat.sdk import XCom  # noqa: PLC0415 -- the one thing that is Airflow's
+    from airflow_provider_dli.compat import XCom  # noqa: PLC0415 -- the one thing that is Airflow's
 
     monkeypatch.setattr(XCom, "get_value", lambda **_: stored)
     address: str = link.get_link(None, ti_key=None)

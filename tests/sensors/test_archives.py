@@ -7,8 +7,8 @@ from threading import Timer
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 
+from airflow_provider_dli.compat import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor
 from tests.zipped import zipped

@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 
+from airflow_provider_dli.compat import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.sensors.dli import DliFlinkJobSensor
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger

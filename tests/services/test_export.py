@@ -8,8 +8,8 @@ import zipfile
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
+from airflow_provider_dli.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
 from dli_emulator import Emulator

@@ -8,8 +8,8 @@ import time
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
+from airflow_provider_dli.compat import AirflowSensorTimeout
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliStopFlinkJobsOperator
 from airflow_provider_dli.sensors.dli import DliFlinkJobSensor

@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, TaskDeferred
 
+from airflow_provider_dli.compat import AirflowFailException, AirflowSkipException, TaskDeferred
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import (
     DliDeleteFlinkJobsOperator,

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSkipException
 
+from airflow_provider_dli.compat import AirflowSkipException
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.operators.dli import DliListFlinkJobsOperator
 from dli_emulator import Emulator

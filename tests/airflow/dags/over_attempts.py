@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG
+from airflow import DAG
 
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliRunFlinkJobsOperator
 

@@ -11,8 +11,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow import __version__
-from airflow.providers.common.compat.sdk import DAG
+from airflow import DAG, __version__
 
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
 

@@ -8,8 +8,9 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, BaseSensorOperator
+from airflow import DAG
 
+from airflow_provider_dli.compat import BaseSensorOperator
 from airflow_provider_dli.operators.dli import (
     DliRunFlinkJobsOperator,
     DliStopFlinkJobsOperator,

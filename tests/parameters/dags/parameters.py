@@ -10,7 +10,11 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, Param, task
+try:
+    from airflow.sdk import DAG, Param, task
+except ImportError:  # Airflow 2
+    from airflow.decorators import task  # type: ignore[attr-defined,no-redef]
+    from airflow.models import DAG, Param
 
 from airflow_provider_dli.operators.dli import (
     DliExportFlinkJobsOperator,
