@@ -89,7 +89,7 @@ class Entry(NamedTuple):
 class Finding(NamedTuple):
     """One defect, or one thing to know.
 
-    :param code: stable, one of those listed in ``docs/archive.md``.
+    :param code: stable, one of those listed in ``docs/findings.md``.
     :param severity: ``error`` or ``warning``.
     :param message: one sentence, with every name escaped.
     :param offset: in the file, in bytes, if it is at one place.

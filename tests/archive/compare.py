@@ -1,6 +1,6 @@
 """Print how ours, ``ZipFile.testzip`` and ``unzip -t`` find every archive of the corpus, as a Markdown table.
 
-``python tests/archive/compare.py`` prints it; ``--update docs/archive.md`` puts it between the page's markers.
+``python tests/archive/compare.py`` prints it; ``--update docs/quality/archives.md`` puts it into the page.
 """
 
 from __future__ import annotations
