@@ -57,47 +57,6 @@ def test_every_field_of_the_connection_is_documented() -> None:
     assert re.findall(r"^\| `(\w+)` \|", page.partition("## Extras")[2], re.MULTILINE) == list(EXTRAS)
 
 
-def text_of(page: Path) -> str:
-    """Return a page without its code, in which nothing is a link or a heading."""
-    return re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-
-
-def anchors_of(page: Path) -> set[str]:
-    """Return the anchors of a page's headings, as GitHub makes them.
-
-    Small letters; nothing but letters, digits, hyphens and underscores; a space is a hyphen; the second of a name
-    has a number.
-    """
-    anchors: set[str] = set()
-    for heading in re.findall(r"^#{1,6} +(.+?) *#*$", text_of(page), re.MULTILINE):
-        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
-        slug = re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
-        numbered = (f"{slug}-{number}" for number in range(1, 100))
-        anchors.add(slug if slug not in anchors else next(each for each in numbered if each not in anchors))
-    return anchors
-
-
-def test_anchors_are_those_of_github(tmp_path: Path) -> None:
-    """Marks go, spaces are hyphens, code is not a heading, and the second of a name has a number."""
-    page = tmp_path / "page.md"
-    page.write_text(
-        "# DLI's agency: `a_b`, and C-D\n\n## [A link](x.md) – so\n## Twice\n```sh\n# no heading\n```\n### Twice\n"
-    )
-    assert anchors_of(page) == {"dlis-agency-a_b-and-c-d", "a-link--so", "twice", "twice-1"}
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_somewhere(document: Path) -> None:
-    """Every relative link of every page, to its very heading."""
-    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(document)):
-        file, _, anchor = target.partition("#")
-        if file.startswith(("http://", "https://")):
-            continue
-        page = document.parent / file if file else document
-        assert page.exists(), target
-        assert not anchor or anchor in anchors_of(page), target
-
-
 ARCHITECTURE = (ROOT / "docs" / "quality" / "architecture.md").read_text(encoding="utf-8")
 
 

@@ -155,7 +155,7 @@ SCENARIOS: dict[str, Scenario] = {
     "archive_damaged": Scenario(
         "The archive is damaged",
         "Keep it as evidence, and export again: the jobs still exist. The XCom of the task has every "
-        "finding with entry and byte; [what they mean](archive.md).",
+        "finding with entry and byte; [what they mean](findings.md).",
         prepare=_damage,
     ),
     "conflict": Scenario(
