@@ -18,15 +18,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_dli.client.errors import (
-    AuthenticationError,
     ConfigurationError,
     DliClientError,
     NoResponseError,
-    PermissionDeniedError,
-    ResponseLostError,
     ThrottledError,
     UnavailableError,
-    UnexpectedReplyError,
     rebuilt,
 )
 from airflow_provider_dli.compat import AirflowException, AirflowFailException
@@ -34,12 +30,6 @@ from airflow_provider_dli.formatting import escaped
 
 if TYPE_CHECKING:
     from airflow_provider_dli.parameters.models import Parameters
-
-#: the prefix of the gateway's codes for a refused identity; the gateway knows nothing of single jobs
-_GATEWAY_IDENTITY = "APIGW.03"
-_REDIRECT = 300
-_SEE_OTHER = 303
-_SERVER_ERROR = 500
 
 #: numbers and ids of requests, and lists of them; neither a status nor what follows the dot of a code
 _NUMBERS = re.compile(r"(?<!HTTP )(?<![.\w-])(?=[\w-]*[0-9])[\w-]+(, (?=[\w-]*[0-9])[\w-]+)*")
@@ -84,39 +74,18 @@ class DliException(AirflowException):
 
     @property
     def outcome_unknown(self) -> bool:
-        """Whether the request may have taken effect.
-
-        No response came, or one of a service in trouble, or one of success that cannot be read.
-        """
-        cause = self.error
-        if isinstance(cause, UnexpectedReplyError):
-            # "See other" follows an action.
-            return cause.status < _REDIRECT or cause.status == _SEE_OTHER
-        return isinstance(cause, ResponseLostError | UnavailableError)
+        """Whether the request may have taken effect; see the table of ``client.errors``."""
+        return self.error is not None and self.error.may_have_acted
 
     @property
     def should_resend(self) -> bool:
-        """Whether to send the request again in the same attempt, where nothing shows that it took effect.
-
-        So it is where no response came, or a 5xx of a service in trouble. An error that DLI itself reports is for
-        the log, and for Airflow's retry.
-        """
-        cause = self.error
-        if isinstance(cause, UnavailableError):
-            return cause.status >= _SERVER_ERROR
-        return isinstance(cause, ResponseLostError)
+        """Whether to send the request again in the same attempt, where nothing shows that it took effect."""
+        return self.error is not None and self.error.should_resend
 
     @property
     def refuses_identity(self) -> bool:
-        """Whether the identity was refused, so that every other request would be refused too.
-
-        So it is where authentication failed, and where the gateway refuses the identity. A permission that DLI
-        itself requires may be one on a single job (such as EXPORT on ``jobs.flink.{id}``), or on a place in OBS.
-        """
-        cause = self.error
-        if isinstance(cause, PermissionDeniedError):
-            return (cause.code or "").startswith(_GATEWAY_IDENTITY)
-        return isinstance(cause, AuthenticationError)
+        """Whether the identity was refused, so that every other request would be refused too."""
+        return self.error is not None and self.error.refuses_identity
 
 
 class DliFailException(DliException, AirflowFailException):

@@ -15,7 +15,29 @@
         ├── UnavailableError          5xx, 408, 499, and DLI's own codes for trouble on its side
         └── UnexpectedReplyError      a response that is not what the manual promises
 
-``transient``: whether the same request can succeed later without anybody changing anything.
+What follows from an error is decided here alone:
+
+=====================  =============  ==================  ============================  ===================
+error                  ``transient``  ``may_have_acted``  ``should_resend``             ``refuses_identity``
+=====================  =============  ==================  ============================  ===================
+ConfigurationError     no             no                  no                            no
+NotSentError           yes            no                  no                            no
+ResponseLostError      yes            yes                 yes                           no
+AuthenticationError    no             no                  no                            yes
+PermissionDeniedError  no             no                  no                            for codes APIGW.03
+ThrottledError         yes            no                  no                            no
+RefusedError           no             no                  no                            no
+UnavailableError       yes            yes                 for a 5xx                     no
+UnexpectedReplyError   no             for 2xx and 303     no                            no
+=====================  =============  ==================  ============================  ===================
+
+``transient``: the same request can succeed later without anybody changing anything.
+``may_have_acted``: the request may have taken effect; never where the error ended what comes before it, such as
+the exchange of credentials.
+``should_resend``: it is sent again in the same attempt if nothing shows that it took effect. Trouble that DLI
+itself reports is for the log, and for Airflow's retry.
+``refuses_identity``: every other request would be refused too, and a key be locked. A permission that DLI itself
+requires may be one on a single job (such as EXPORT on ``jobs.flink.{id}``), or on a place in OBS.
 """
 
 from __future__ import annotations
@@ -35,6 +57,9 @@ _AGENCY = (
     "Authorization in the console (dli_management_agency), and give it permissions on OBS."
 )
 _JOB = "Check which jobs this key sees: DliHook.list_flink_jobs(), or Job Management in the console."
+#: the prefix of the gateway's codes for a refused identity; the gateway knows nothing of single jobs
+_GATEWAY_IDENTITY = "APIGW.03"
+_REDIRECT, _SEE_OTHER, _SERVER_ERROR = 300, 303, 500
 _PROJECT = "Check project_id and region of the connection: the key must belong to that project."
 
 #: code -> what to do (error codes of DLI: dli_02_0056 and the pages of its APIs; of the gateway: devg-apisign)
@@ -103,8 +128,15 @@ def rebuilt(
 class DliClientError(Exception):
     """Root of the tree. Every class of it can be pickled and copied: Airflow passes errors between processes."""
 
-    #: True where the same request, later, can succeed without anybody changing anything
-    transient = False
+    #: see the table of this module
+    transient: bool = False
+    may_have_acted: bool = False
+    refuses_identity: bool = False
+
+    @property
+    def should_resend(self) -> bool:
+        """See the table of this module."""
+        return self.transient and self.may_have_acted
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return class, arguments, cause and attributes, for pickle and copy."""
@@ -156,6 +188,7 @@ class NotSentError(NoResponseError):
 class ResponseLostError(NoResponseError):
     """The request may have reached the service and taken effect; its response was lost."""
 
+    may_have_acted = True
     summary = "lost the response of"
     advice = "Whether the request took effect is unknown."
 
@@ -188,10 +221,14 @@ class ServiceError(DliClientError):
         self.message = message
         self.request_id = request_id
         self.advice = advice or self._default_advice()
+        self._decide()
         super().__init__(operation, status, code, message, request_id)
 
     def _default_advice(self) -> str:
         return ADVICE.get(self.code or "") or type(self).advice
+
+    def _decide(self) -> None:
+        """Set what the class alone does not decide; see the table of this module."""
 
     def __str__(self) -> str:
         """Return it as one line: what was requested, what came, and what to do."""
@@ -204,6 +241,7 @@ class ServiceError(DliClientError):
 class AuthenticationError(ServiceError):
     """The service refuses the identity."""
 
+    refuses_identity = True
     advice = (
         "Check login, password and security token of the connection (access key and secret key, IAM user and "
         "password, or a token), and this machine's clock. Do not retry unchanged: more than five failures "
@@ -222,6 +260,9 @@ class PermissionDeniedError(ServiceError):
             return advice
         identity = f" (in an identity policy {names[1]})" if names[1:] else ""
         return f"{advice} {self.operation} needs {names[0]}{identity}; see docs/permissions.md."
+
+    def _decide(self) -> None:
+        self.refuses_identity = (self.code or "").startswith(_GATEWAY_IDENTITY)
 
 
 class ThrottledError(ServiceError):
@@ -242,11 +283,20 @@ class RefusedError(ServiceError):
 class UnavailableError(ServiceError):
     """The service, or a gateway before it, is in trouble; whether the request took effect is unknown."""
 
-    transient = True
+    transient = may_have_acted = True
     advice = "The trouble is on the service's side, or a gateway's before it; retry later."
+
+    @property
+    def should_resend(self) -> bool:
+        """See the table of this module."""
+        return super().should_resend and self.status >= _SERVER_ERROR
 
 
 class UnexpectedReplyError(ServiceError):
     """A response that is not what the manual promises."""
 
     advice = "Check that the endpoint of the connection is DLI's, with no login page or proxy before it."
+
+    def _decide(self) -> None:
+        # "See other" follows an action.
+        self.may_have_acted = self.status < _REDIRECT or self.status == _SEE_OTHER

@@ -31,10 +31,7 @@ from airflow_provider_dli.client.credentials import Cached, Credentials, canonic
 from airflow_provider_dli.client.errors import (
     AuthenticationError,
     DliClientError,
-    NoResponseError,
-    NotSentError,
     ThrottledError,
-    UnavailableError,
 )
 from airflow_provider_dli.client.replies import ServiceClock
 from airflow_provider_dli.client.transport import Network
@@ -137,7 +134,7 @@ def request_flow(call: Call[T], account: Account, clock: Clock = utc_now) -> Flo
     :raises DliClientError: the error of the last attempt
     """
     retries = Retries(account.retry, clock())
-    reauthenticated = False
+    reauthenticated = may_have_acted = False
     while True:
         sent, reply = None, None
         try:
@@ -149,6 +146,8 @@ def request_flow(call: Call[T], account: Account, clock: Clock = utc_now) -> Flo
             return parse_reply(call, reply)
         except DliClientError as error:
             _add_clocks(error, reply, clock())
+            # Of what comes before a request, such as a token, nothing is left but what an earlier attempt did.
+            may_have_acted = error.may_have_acted = may_have_acted or (sent is not None and error.may_have_acted)
             if (
                 sent
                 and not reauthenticated
@@ -158,8 +157,7 @@ def request_flow(call: Call[T], account: Account, clock: Clock = utc_now) -> Flo
                 reauthenticated = True
                 _log.info("%s Authenticating again once.", error)
                 continue
-            repeatable = call.repeatable or sent is None
-            seconds = retries.pause_after(error, repeatable=repeatable, now=clock())
+            seconds = retries.pause_after(error, repeatable=call.repeatable, now=clock())
             if seconds is None:
                 raise
             _log.warning("%s Retrying in %.1f s (attempt %d).", error, seconds, retries.attempts + 1)
@@ -179,7 +177,8 @@ class Retries:
     def pause_after(self, error: DliClientError, *, repeatable: bool, now: datetime) -> float | None:
         """Return how many seconds to wait before the retry, or None for no retry."""
         self.attempts += 1
-        if self.attempts >= self._max_attempts or not _may_repeat(error, repeatable=repeatable):
+        may_repeat = error.transient and (repeatable or not error.may_have_acted)
+        if self.attempts >= self._max_attempts or not may_repeat:
             return None
         # 2**30 s is beyond every longest_pause; more would overflow.
         longest = self._policy.first_pause * 2.0 ** min(self.attempts - 1, 30)
@@ -188,12 +187,6 @@ class Retries:
             # A service may send 0, or a past time, for ever: Retry-After only lengthens a pause of ours.
             pause = max(pause, min(error.retry_after, _MAX_RETRY_AFTER))
         return pause if now + timedelta(seconds=pause) < self._deadline else None
-
-
-def _may_repeat(error: DliClientError, *, repeatable: bool) -> bool:
-    if isinstance(error, (NotSentError, ThrottledError)):
-        return True
-    return repeatable and isinstance(error, (NoResponseError, UnavailableError))
 
 
 def _add_clocks(error: DliClientError, reply: Reply | None, now: datetime) -> None:

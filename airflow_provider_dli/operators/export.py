@@ -125,10 +125,9 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
         persist(context, self, dli, options.obs_dir.bucket)
         result = export.export_jobs(options, dli, obs, context, self.log)
         self.push_xcoms(context, **result.xcoms, return_value=result.archives)
-        if result.is_empty:
-            export.raise_for_failures(result, options, self.log)
-            apply_if_empty(options.if_empty, str(options.chosen))
         self.lineage = export.lineage_of(result, dli)
         add_asset_events(context, self.outlets, {archive: {"verified": False} for archive in result.archives})
         export.raise_for_failures(result, options, self.log)
+        if result.is_empty:
+            apply_if_empty(options.if_empty, str(options.chosen))
         return result.archives

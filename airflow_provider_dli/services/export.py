@@ -5,8 +5,8 @@ and exports each batch into a directory of its own.
 A batch is one request. DLI has no idempotency token for it: two requests make two archives. So a request whose
 response is lost, or whose task was killed, is reconciled before it is sent again:
 
-1. :meth:`_Exporter._send` lists the directory, and records the request with that listing in the task state
-   (``ExportRequests`` in ``task_state``). Only then it sends the request.
+1. :meth:`_Exporter._prepare` lists the directory, and records the request with that listing in the task state
+   (``ExportRequests`` in ``task_state``). Only then :meth:`_Exporter._send` sends the request.
 2. If the response is lost, ``call_with_reconciliation`` in ``reconcile`` calls ``ExportRecovery.reconcile`` in
    ``export_recovery``. That polls OBS for an archive that is not in the listing.
 3. If exactly one appears and only this request can have made it, it is the result. If none appears the request is
@@ -52,7 +52,11 @@ from airflow_provider_dli.services.visibility import (
 from airflow_provider_dli.task_state import ExportRequests, RequestLog
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from airflow_provider_dli.client.call import Call
     from airflow_provider_dli.client.locations import ObsLocation
+    from airflow_provider_dli.task_state import ExportRequest
 
 
 def prepare(operator: object) -> tuple[ExportParameters, DliHook, ObsHook]:
@@ -70,7 +74,7 @@ def prepare(operator: object) -> tuple[ExportParameters, DliHook, ObsHook]:
 
 def export_jobs(
     options: ExportParameters, dli: DliHook, obs: ObsHook, context: Mapping[str, Any], log: Logger
-) -> ExportResult:
+) -> ExportOutcome:
     """Export jobs. A batch that fails does not stop the others; see :func:`raise_for_failures`.
 
     :raises DliException: if the jobs cannot be listed
@@ -91,7 +95,9 @@ def export_jobs(
         directory = options.obs_dir if len(batches) == 1 else options.obs_dir.batch(number)
         outcome = exporter.reuse_or_skip(directory, ids) or exporter.request(directory, ids)
         if not exporter.refusal and outcome.cause and outcome.cause.refuses_identity:
-            exporter.refusal = (number, outcome.cause)
+            exporter.refusal = number
+            # Refused keys are not sent to OBS either: more than five failures lock them.
+            recovery.is_refused = isinstance(outcome.cause.error, AuthenticationError)
         outcomes.append(outcome)
         places.add((directory, ids))
         progress.log_batch(outcome)
@@ -103,7 +109,7 @@ def export_jobs(
     extra += recovery.extra_archives(is_final=is_complete)
     requests.end_attempt(archives, is_complete=is_complete)
     extra = [each for each in dict.fromkeys(extra) if each not in archives]
-    return ExportResult(outcomes, archives, extra, visible)
+    return ExportOutcome(outcomes, archives, extra, visible)
 
 
 def _log_superseded(requests: ExportRequests, log: Logger) -> list[str]:
@@ -192,18 +198,16 @@ class _Exporter:
     requests: ExportRequests
     recovery: ExportRecovery
     log: Logger
-    #: the number of the batch with which DLI has refused the identity itself, and the error
-    refusal: tuple[int, DliException] | None = None
+    #: the number of the batch with which DLI has refused the identity itself
+    refusal: int | None = None
 
     def reuse_or_skip(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> Batch | None:
         """Return the outcome of a batch that an earlier attempt exported, or that would be refused, too."""
         skipped = None
         if self.refusal:
-            first, error = self.refusal
-            reason = f"not requested: it would be refused as batch {first} was"
+            reason = f"not requested: it would be refused as batch {self.refusal} was"
             skipped = Batch(job_ids, failed=job_ids or (), error=reason, is_requested=False)
-            # Refused keys are not sent to OBS either: more than five failures lock them.
-            if isinstance(error.error, AuthenticationError):
+            if self.recovery.is_refused:
                 return skipped
         return self._reuse(directory, job_ids) or skipped
 
@@ -220,9 +224,10 @@ class _Exporter:
         """Send the request for a batch until its outcome is known; without jobs that were deleted meanwhile."""
         try:
             archives = self.recovery.resume(directory, job_ids) or call_with_reconciliation(
-                partial(self._send, directory, job_ids),
+                self._send,
                 partial(self.recovery.reconcile, directory, job_ids),
                 self.log,
+                prepare=partial(self._prepare, directory, job_ids),
             )
         except DliException as error:
             if job_ids and (deleted := self._find_deleted(job_ids, error)):
@@ -230,14 +235,19 @@ class _Exporter:
             return _failed_batch(job_ids, error)
         return Batch(job_ids, tuple(archives))
 
-    def _send(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> list[str]:
-        """Send one request, recorded before and after; return the archives that the response names."""
+    def _prepare(
+        self, directory: ObsLocation, job_ids: tuple[int, ...] | None
+    ) -> tuple[Call[flink.ExportResult], ExportRequest, datetime | None]:
+        """Record a request that is about to be sent, with what its directory holds before it."""
         with translated():
             call = flink.export_jobs(str(directory), job_ids)
         names, listed = self.recovery.list_before(directory) or (None, None)
-        request = self.requests.begin(directory, job_ids, names)
-        jobs = "all jobs" if job_ids is None else pluralize(len(job_ids), "job")
-        self.log.info("Requesting an export of %s into %s.", jobs, directory.url)
+        return call, self.requests.begin(directory, job_ids, names), listed
+
+    def _send(self, call: Call[flink.ExportResult], request: ExportRequest, listed: datetime | None) -> list[str]:
+        """Send one request, and record its outcome; return the archives that the response names."""
+        jobs = "all jobs" if request.job_ids is None else pluralize(len(request.job_ids), "job")
+        self.log.info("Requesting an export of %s into %s.", jobs, request.directory.url)
         try:
             archives = list(self.dli.run(call).zip_file)
         except DliException as error:
@@ -372,7 +382,7 @@ class _Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class ExportResult:
+class ExportOutcome:
     """The outcome of an export.
 
     :param batches: the outcome of each batch; none if no job is selected
@@ -407,7 +417,7 @@ class ExportResult:
         return pushed | (self.visible.xcoms if self.visible else {})
 
 
-def raise_for_failures(result: ExportResult, options: ExportParameters, log: Logger) -> None:
+def raise_for_failures(result: ExportOutcome, options: ExportParameters, log: Logger) -> None:
     """Raise unless every job is in an archive or, with ``allow_partial``, at least one is; or if many are gone.
 
     :raises DliException: naming what failed and why; the error of the batch itself if there is only one
@@ -441,7 +451,7 @@ def _jobs_of(batches: Sequence[Batch]) -> str:
     return f"jobs {format_ids(ids)}{several}"
 
 
-def lineage_of(result: ExportResult, dli: DliHook) -> Lineage:
+def lineage_of(result: ExportOutcome, dli: DliHook) -> Lineage:
     """Return which jobs went into which archives."""
     ids = [job for batch in result.batches for job in batch.job_ids or () if job not in batch.failed]
     return Lineage(
@@ -452,6 +462,6 @@ def lineage_of(result: ExportResult, dli: DliHook) -> Lineage:
             "projectId": dli.project_id,
             "jobIds": ids or None,
             "failedJobIds": result.failed,
-            "visibleJobs": len(result.visible.job_ids) if result.visible else None,
+            "visibleJobs": len(result.visible.job_ids) if result.visible and result.visible.is_all else None,
         },
     )

@@ -62,6 +62,8 @@ class ExportRecovery:
     :param requests: the requests of this and of earlier attempts
     :param context: of the task: it shows who else may write to a directory
     :param reconcile_timeout: seconds to poll OBS for the archive of a request whose response was lost
+    :param is_refused: whether the keys were refused: they are not sent again, since more than five failures lock
+        them
     """
 
     dli: DliHook
@@ -70,6 +72,7 @@ class ExportRecovery:
     context: Mapping[str, Any]
     reconcile_timeout: float
     log: Logger
+    is_refused: bool = False
 
     def __post_init__(self) -> None:
         # For the requests of earlier attempts, all together. By this machine's clock: no other counts.
@@ -263,8 +266,8 @@ class ExportRecovery:
         :param is_final: whether no later attempt continues with these requests: then it waits until the
             ``reconcile_timeout`` of those of earlier attempts has passed, and what it finds is reported for good
         """
-        while is_final and any(not self._possible_archives(request) for request in self.requests.unresolved()):
-            if not _sleep(self._resume_until):
+        while is_final and not all(map(self._possible_archives, self.requests.unresolved())):
+            if self.is_refused or not _sleep(self._resume_until):
                 break
         extra: dict[str, None] = {}
         for request in self.requests.unresolved():
@@ -290,6 +293,8 @@ class ExportRecovery:
 
     def _possible_archives(self, request: ExportRequest) -> list[str]:
         """Return the new archives that may be of a request and that this task does not return."""
+        if self.is_refused:
+            return []
         try:
             archives = self._new_archives(request)
             # Templates of other tasks are rendered for this: only if something has appeared.
@@ -297,6 +302,7 @@ class ExportRecovery:
                 return archives
             return [each for each in archives if not self._is_of_another(each, request)]
         except DliException as error:
+            self.is_refused = isinstance(error.error, AuthenticationError)
             self.log.warning("Whether %s holds extra archives is not known: %s", request.directory.url, error)
             return []
 

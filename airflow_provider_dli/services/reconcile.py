@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from logging import Logger
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from airflow_provider_dli.exceptions import DliException
 
@@ -14,16 +14,18 @@ MAX_REQUESTS = 3
 
 
 def call_with_reconciliation(
-    send: Callable[[], T],
+    send: Callable[..., T],
     reconcile: Callable[[DliException], T | None],
     log: Logger,
     *,
+    prepare: Callable[[], tuple[Any, ...]] = tuple,
     should_retry: Callable[[DliException], bool] = lambda error: error.should_resend,
 ) -> T:
     """Send a request until its outcome is known, at most three times.
 
-    :param send: sends the request once and returns its result
+    :param send: sends the request once and returns its result; takes what ``prepare`` returns
     :param reconcile: returns the result of a request whose response was lost; None if there is none
+    :param prepare: what comes before each request: a failure of it is raised, since nothing was sent
     :param should_retry: whether to send the request again if there is none; by default where no response came, or
         a 5xx of a service in trouble
     :returns: the result, from the response or as ``reconcile`` has found it
@@ -32,10 +34,13 @@ def call_with_reconciliation(
     """
     has_open_request = False
     for requests_left in reversed(range(MAX_REQUESTS)):
+        is_prepared = False
         try:
-            return send()
+            prepared = prepare()
+            is_prepared = True
+            return send(*prepared)
         except DliException as error:
-            if not error.outcome_unknown:
+            if not (is_prepared and error.outcome_unknown):
                 # The outcome of this request is not that of the one before it.
                 if not has_open_request:
                     raise

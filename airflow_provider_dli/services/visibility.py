@@ -33,6 +33,7 @@ class VisibleJobs:
 
     :param project_id: theirs
     :param job_ids: sorted
+    :param is_all: whether they are all, and not selected by filters: no later run compares its own with the latter
     :param missing: those that the last run of the task has seen and this key sees no more
     :param is_accepted: whether no more are missing than ``max_missing`` allows: if not, the next run compares its
         jobs with those of the same earlier run again
@@ -40,12 +41,15 @@ class VisibleJobs:
 
     project_id: str
     job_ids: tuple[int, ...]
+    is_all: bool
     missing: tuple[int, ...] = ()
     is_accepted: bool = True
 
     @property
     def xcoms(self) -> dict[str, Any]:
         """What the task pushes, by the XCom keys."""
+        if not self.is_all:
+            return {"selected_job_ids": list(self.job_ids)}
         pushed: dict[str, Any] = {"visible_jobs": len(self.job_ids)}
         if self.is_accepted:
             pushed |= {_JOB_IDS: list(self.job_ids), _PROJECT_ID: self.project_id}
@@ -104,7 +108,8 @@ def checked_jobs(
         log.warning(
             "This key does not see %s of them any more: %s", pluralize(len(missing), "job"), format_ids(missing)
         )
-    return VisibleJobs(dli.project_id, ids, missing, len(missing) <= options.max_missing)
+    is_accepted = len(missing) <= options.max_missing
+    return VisibleJobs(dli.project_id, ids, options.selects_all_jobs, missing, is_accepted)
 
 
 def _last_seen(

@@ -27,6 +27,7 @@ from airflow_provider_dli.client.errors import (
 from airflow_provider_dli.client.exchange import Account, Project, RetryPolicy, request_flow
 
 EXPORT = flink.export_jobs("obs-test")
+IMPORT = flink.import_jobs("obs-test/a.zip", is_cover=True)
 LIST = flink.list_jobs({}, limit=1)
 EXPORTED = Reply(200, {}, b'{"is_success": "true", "zip_file": ["obs-test/a.zip"]}')
 LISTED = Reply(200, {}, b'{"is_success": "true", "job_list": {"total_count": 0, "jobs": []}}')
@@ -64,9 +65,15 @@ class Stage:
     def clock(self) -> datetime:
         return self.now
 
-    def play(self, call: Any, budget: float = 120.0, chance: Callable[[], float] = lambda: 1.0) -> Any:
+    def play(
+        self,
+        call: Any,
+        budget: float = 120.0,
+        chance: Callable[[], float] = lambda: 1.0,
+        credentials: Any = None,
+    ) -> Any:
         """Run the flow; return its result or raise what it raises."""
-        key = AccessKey("AK", "SK")
+        key = credentials or AccessKey("AK", "SK")
         account = Account(
             region="r-1",
             project=Project("p", "r-1", "http://iam", key),
@@ -155,6 +162,41 @@ def test_requests_that_may_have_taken_effect_are_retried_only_if_repeatable(
     with pytest.raises(kind):
         exporting.play(EXPORT)
     assert len(exporting.requests) == 1
+
+
+class FailingToken:
+    """Credentials whose token cannot be fetched when it is due."""
+
+    def __init__(self, due: list[bool]) -> None:
+        self.due = due
+
+    def authenticate(self, request: Request, clock: Any) -> Any:
+        del clock
+        yield from ()
+        if self.due.pop(0):
+            raise lost()
+        return request
+
+
+@pytest.mark.parametrize(
+    ("call", "due", "steps", "acted"),
+    [
+        (EXPORT, [True, True], [], False),
+        (EXPORT, [False], [lost()], True),
+        (EXPORT, [False, False], [unsent(), unsent()], False),
+        (IMPORT, [False, True], [lost()], True),
+        (IMPORT, [False, True], [refusal(429, "APIGW.0308")], False),
+        (IMPORT, [False, False], [lost(), refusal(400, "DLI.0001")], True),
+    ],
+)
+def test_whether_a_request_may_have_acted_depends_on_the_attempts_that_were_sent(
+    call: Any, due: list[bool], steps: list[Step], acted: bool
+) -> None:
+    """Not on what comes before one, such as a token that cannot be fetched."""
+    stage = Stage(steps)
+    with pytest.raises(DliClientError) as caught:
+        stage.play(call, credentials=FailingToken(due), budget=2.0)
+    assert caught.value.may_have_acted is acted
 
 
 @pytest.mark.parametrize("call", [EXPORT, LIST], ids=lambda call: call.operation)

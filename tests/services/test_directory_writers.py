@@ -308,7 +308,7 @@ def test_a_corrected_selection_is_evaluated_again(emulator: Emulator) -> None:
         task.run(f"{emulator.bucket}/flink", selection={"queue_name": "flink_prod"})
     task.run(f"{emulator.bucket}/flink", selection={"queue_name": "flink_test"})
     wanted = sorted(job.job_id for job in emulator.state.jobs.values() if job.queue_name == "flink_test")
-    assert task.instance.pushed["visible_job_ids"] == wanted
+    assert task.instance.pushed["selected_job_ids"] == wanted
 
 
 def test_a_selected_job_that_was_deleted_since(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:

@@ -369,3 +369,90 @@ def test_the_listing_after_a_lost_response_fails(
     dli_emulator.faults.clear()
     assert export() == list(archive)
     assert export_requests(dli_emulator) == 1
+
+
+@pytest.fixture
+def through_proxy(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Return a function that exports three batches as one attempt, with OBS where faults can meet it."""
+    connection = dli_emulator.connection("temporary", retry_budget=0, read_timeout=1)
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
+
+    def run(instance: TaskInstance, **parameters: Any) -> list[str]:
+        given = {"job_selected": [100, 101, 102], "batch_size": 1, "reconcile_timeout": 0, **parameters}
+        obs_dir = f"{dli_emulator.bucket}/run-1"
+        operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=obs_dir, **given)
+        return operator.execute(instance.context)
+
+    return run
+
+
+@pytest.mark.parametrize("kind", ["cut_before", "error"])
+def test_a_failure_before_a_request_is_not_taken_for_a_lost_response(
+    dli_emulator: Any, through_proxy: Callable[..., list[str]], kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """OBS cannot be listed: nothing was sent, nothing is polled for, and the next attempt has nothing to check."""
+    instance = TaskInstance()
+    response = {"status": 503, "code": "ServiceUnavailable"} if kind == "error" else {}
+    dli_emulator.fault("ListObjects", kind, times=None, **response)
+    with pytest.raises(DliException, match="ListObjects: ") as caught:
+        through_proxy(instance, batch_size=3)
+    assert "outcome" not in str(caught.value)
+    assert "Checking OBS" not in capsys.readouterr().out
+    assert (export_requests(dli_emulator), instance.store.kept) == (0, {})
+    dli_emulator.faults.clear()
+    assert through_proxy(instance, batch_size=3) == archives_in(dli_emulator)
+    assert "An earlier request" not in capsys.readouterr().out
+
+
+def test_what_fails_before_a_second_request_mentions_the_first(
+    dli_emulator: Any, through_proxy: Callable[..., list[str]]
+) -> None:
+    """Its response was lost, and it stays open: the next attempt checks for its archive."""
+    instance = TaskInstance()
+    dli_emulator.fault("ExportFlinkJobs", "html")
+    dli_emulator.fault("ListObjects", "slow", times=2, before=0)  # before the first request, and after it
+    dli_emulator.fault("ListObjects", "cut_before", times=None)
+    with pytest.raises(DliException, match=r"ListObjects: .*An earlier request lost its response"):
+        through_proxy(instance, batch_size=3)
+    assert (export_requests(dli_emulator), states(instance.store)) == (1, ["open"])
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "code", "lists"),
+    [("ExportFlinkJobs", 401, "APIGW.0301", 2), ("ListObjects", 403, "InvalidAccessKeyId", 1)],
+)
+def test_refused_keys_are_not_sent_again_for_open_requests(
+    dli_emulator: Any,
+    through_proxy: Callable[..., list[str]],
+    operation: str,
+    status: int,
+    code: str,
+    lists: int,
+) -> None:
+    """Three requests have no known outcome: one refusal is enough, since five lock a key."""
+    instance = TaskInstance()
+    dli_emulator.fault("ExportFlinkJobs", "error", code="DLI.0019", times=3)
+    with pytest.raises(DliException):
+        through_proxy(instance)
+    assert states(instance.store) == ["open"] * 3
+    dli_emulator.fault(operation, "error", status=status, code=code, times=50)
+    dli_emulator.fault("ListObjects", "slow", before=0, times=50)
+    with pytest.raises(DliFailException, match=code):
+        through_proxy(instance)
+    left = [fault.times for fault in dli_emulator.faults if fault.operation == "ListObjects"]
+    assert 50 - min(left) == lists
+    assert states(instance.store)[:3] == ["open"] * 3
+
+
+def test_an_unknown_extra_archive_ends_no_export(
+    dli_emulator: Any, through_proxy: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of two requests for other jobs: one line for both, where the keys are refused at last."""
+    instance = TaskInstance()
+    dli_emulator.fault("ExportFlinkJobs", "error", code="DLI.0019", times=2)
+    with pytest.raises(DliException):
+        through_proxy(instance, job_selected=[103, 104])
+    dli_emulator.fault("ListObjects", "slow", before=0, times=3)
+    dli_emulator.fault("ListObjects", "error", status=403, code="InvalidAccessKeyId", times=None)
+    assert through_proxy(instance) == archives_in(dli_emulator)
+    assert capsys.readouterr().out.count("holds extra archives is not known") == 1

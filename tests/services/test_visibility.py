@@ -149,6 +149,21 @@ def test_a_job_that_is_missing_since_the_last_run_is_named(
     assert "missing_since_last" not in third.pushed
 
 
+def test_a_run_by_filters_is_not_compared_with(emulator: Emulator) -> None:
+    """As of a DAG with a form: the next run of all jobs compares with the last one of all jobs."""
+    runs = Runs()
+    export(emulator, runs.next(), max_missing=0)
+    del emulator.state.jobs[OWN[-1]]
+    filtered = runs.next()
+    archives = export(emulator, filtered, selection={"exclude": OWN[2:-1]})
+    assert filtered.pushed["selected_job_ids"] == OWN[:2]
+    assert not any(key.startswith("visible_") for key in filtered.pushed)
+    assert verify(archives, expected_jobs=filtered.pushed["selected_job_ids"])[0]["verified"]
+    instance = runs.next()
+    export(emulator, instance)
+    assert instance.pushed["missing_since_last"] == OWN[-1:]
+
+
 def test_more_missing_jobs_than_allowed_fail_the_task(emulator: Emulator) -> None:
     """What is visible is exported all the same; the task fails until the jobs are back, or may be missing."""
     runs = Runs()
