@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +28,20 @@ class Run:
 
 @dataclass(frozen=True)
 class DagRunner:
-    """Runs DAGs of ``example_dags``.
+    """Runs DAGs.
 
     :param cli: Airflow's command line
     :param environment: of each command
     :param home: of the Airflow whose database has the runs
     :param log: file that each command writes to
+    :param file: that has the DAGs; None for ``example_dags``
     """
 
     cli: AirflowCli
     environment: Mapping[str, str]
     home: Path
     log: Path
+    file: Path | None = None
 
     def __call__(self, dag_id: str, conf: dict[str, Any] | None = None, **changed: str) -> Run:
         """Run a DAG to its end.
@@ -48,6 +51,10 @@ class DagRunner:
         :param changed: variables of the environment, such as connections
         """
         arguments = ["dags", "test", dag_id, *(["--conf", json.dumps(conf)] if conf else [])]
+        if self.file and version("apache-airflow").startswith("2."):
+            arguments += ["--subdir", str(self.file)]
+        elif self.file:
+            changed["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = json.dumps([_bundle(self.file.parent)])
         self.cli.run(arguments, {**self.environment, **changed}, self.log)
         with closing(sqlite3.connect(self.home / "airflow.db")) as database:
             (run_id,) = database.execute("SELECT run_id FROM dag_run ORDER BY id DESC LIMIT 1").fetchone()
@@ -63,6 +70,12 @@ class DagRunner:
                 },
                 _plain(self.log.read_text(encoding="utf-8")),
             )
+
+
+def _bundle(folder: Path) -> dict[str, Any]:
+    """Return a bundle of DAGs, as Airflow's settings have it."""
+    path = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    return {"name": "dags-folder", "classpath": path, "kwargs": {"path": str(folder)}}
 
 
 def _plain(log: str) -> str:

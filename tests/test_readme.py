@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 import runpy
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,36 +17,7 @@ from airflow_provider_dli.sensors import dli as sensors
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DAG_CODE, HOOK_CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "dli_emulator" / "README.md"]
-
-
-def test_the_first_dag_is_a_dag() -> None:
-    """Copied as it stands, it parses and its tasks hang together."""
-    names: dict[str, Any] = {}
-    exec(compile(DAG_CODE, "README.md", "exec"), names)  # noqa: S102 -- our own README
-    export = names["export"]
-    assert export.downstream_task_ids == {"verify"}
-    assert export.dag.dag_id == "my_flink_backup"
-
-
-def test_the_script_runs(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    """Copied as it stands, but for the name of the bucket."""
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.airflow_conn)
-    names: dict[str, Any] = {}
-    code = HOOK_CODE.replace("my-bucket", dli_emulator.bucket)
-    exec(compile(code, "README.md", "exec"), names)  # noqa: S102 -- our own README
-    assert names["archives"][0].startswith(f"{dli_emulator.bucket}/flink/")
-    assert capsys.readouterr().out.count("\n") > 0
-
-
-def test_the_connection_is_one() -> None:
-    """Its JSON is read as Airflow reads it."""
-    text = re.search(r"AIRFLOW_CONN_DLI_DEFAULT='(.*?)'", README, re.DOTALL)
-    assert text
-    connection = json.loads(text.group(1))
-    assert connection["conn_type"] == "dli"
-    assert set(connection["extra"]) <= set(EXTRAS)
 
 
 def test_every_field_of_the_connection_is_documented() -> None:
@@ -78,7 +47,7 @@ def test_the_layers_are_those_that_are_checked(table: str, containers: list[str]
 
 def test_every_module_has_its_place_in_the_architecture() -> None:
     """Packages and modules of the package itself, and those of the client."""
-    tree = ARCHITECTURE.partition("```\nairflow_provider_dli/\n")[2].partition("```")[0]
+    tree = ARCHITECTURE.partition("```text\nairflow_provider_dli/\n")[2].partition("```")[0]
     home = Path(airflow_provider_dli.__file__).parent
     for folder in (home, home / "client"):
         for path in folder.iterdir():
