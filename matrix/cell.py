@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,19 +31,27 @@ TOOLS = (
 )
 #: what the tests need beside themselves; not the package, which comes from the wheel
 NEEDED = ("tests", "demo", "example_dags", "docs", "README.md", "CONTRIBUTING.md")
-UNIT = (
+#: what is close to Airflow, or to what the package needs
+NEAR = (
+    "tests/test_compat.py",
     "tests/test_connection.py",
     "tests/parameters/test_models.py",
-    "tests/services",
     "tests/client",
-    "tests/archive",
-    "tests/faults",
     "tests/hooks/test_dli.py",
     "tests/hooks/test_masking.py",
+    "tests/links",
+    *(f"tests/airflow/test_{name}.py" for name in ("operators", "deferrable", "lineage")),
+)
+#: what else depends on versions
+FAR = (
+    "tests/services",
+    "tests/archive",
+    "tests/faults",
     "tests/sensors/test_archives.py",
     "tests/sensors/test_jobs.py",
-    *(f"tests/airflow/test_{name}.py" for name in ("operators", "deferrable", "links")),
 )
+#: the tests of a cell, by how much of them; the example DAGs come beside them
+SCOPES: dict[str, tuple[str, ...]] = {"examples": (), "near": NEAR, "whole": NEAR + FAR}
 #: of the tests above, those that want a whole Airflow 3, or tools that are only for development
 NOT_HERE = "not in_a_whole_airflow and not compare"
 #: the result of a Python for which there is no such Airflow
@@ -50,6 +59,13 @@ NOT_OFFERED = "no such Airflow"
 #: uv's message where there is none; anything else is trouble of ours or of the network
 _NO_SUCH = ("No solution found", "Requires-Python")
 EXAMPLES = ("tests/test_example_dags.py",)
+#: of them, those that a cell runs that is not run whole
+SOME_EXAMPLES = (
+    "tests/test_example_dags.py::test_nightly",
+    "tests/test_example_dags.py::test_a_damaged_archive_fails_the_task",
+)
+#: what holds others back in Airflow's own constraints, which are resolved with all providers: boto3 by aiobotocore
+HOLDING_BACK = ("apache-airflow-providers-amazon", "apache-airflow-providers-openlineage", "aiobotocore[boto3]")
 
 
 @dataclass
@@ -59,6 +75,8 @@ class Cell:
     :param airflow: version of Airflow
     :param day: on which it came out, as YYYY-MM-DD
     :param python: version of Python
+    :param installer: ``uv`` or ``pip``
+    :param scope: which tests: one of :data:`SCOPES`
     :param lowest: with the lowest versions of all that the package depends on
     :param versions: of Python and of what the package needs, as they were installed
     :param results: what was run, and how it ended
@@ -67,6 +85,8 @@ class Cell:
     airflow: str
     day: str
     python: str
+    installer: str = "uv"
+    scope: str = "near"
     lowest: bool = False
     versions: dict[str, str] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
@@ -90,8 +110,9 @@ class Cell:
         if self._install(*wheels, home):
             shutil.copytree(source, home, dirs_exist_ok=True)
             self._provider(home)
-            self._tests("unit", UNIT, home)
-            self._tests("example DAGs", EXAMPLES, home)
+            if SCOPES[self.scope]:
+                self._tests("tests", SCOPES[self.scope], home)
+            self._tests("example DAGs", EXAMPLES if self.scope == "whole" else SOME_EXAMPLES, home)
         shutil.rmtree(home / "venv", ignore_errors=True)
         return {**asdict(self), "seconds": round(time.monotonic() - began)}
 
@@ -100,38 +121,67 @@ class Cell:
         if python is None:
             self.results["install"] = f"no Python {self.python} here"
             return False
-        subprocess.run([python, "-m", "venv", "--without-pip", home / "venv"], check=True)
+        subprocess.run([python, "-m", "venv", home / "venv"], check=True)
         airflow = f"apache-airflow=={self.airflow}"
-        # As a user's Airflow is: with what there was on the day it came out, which is what its constraints
-        # are made of. A newer pydantic breaks Airflow 3.0 and 3.2 themselves.
-        first = self._pip(home, "install", "--exclude-newer", self.day, airflow)
-        if first.returncode:
-            offered = not any(words in first.stderr for words in _NO_SUCH)
-            self.results["install"] = _last_line(first.stderr) if offered else NOT_OFFERED
+        # As a user's Airflow is: with the constraints of its day, which its own are made of.
+        resolved = self._resolve(airflow, wheel, home)
+        if resolved.returncode:
+            offered = not any(words in resolved.stderr for words in _NO_SUCH)
+            self.results["install"] = _last_line(resolved.stderr) if offered else NOT_OFFERED
             return False
-        lowest = [line.replace(">=", "==") for line in needed(wheel)] if self.lowest else []
-        done = self._pip(home, "install", airflow, f"{wheel}[emulator]", emulator, *lowest)
+        constrained = ("--constraint", home / "constraints.txt")
+        done = self._pip(home, "install", airflow, *constrained)
+        before = self._frozen(home)
+        if done.returncode == 0 and self.lowest:
+            lowest = [line.replace(">=", "==") for line in needed(wheel)]
+            done = self._pip(home, "install", airflow, f"{wheel}[emulator]", emulator, *lowest)
+        elif done.returncode == 0:
+            # As in README.md; then all the rest of ours.
+            done = self._pip(home, "install", airflow, wheel, *constrained)
+            self.results["adds"] = difference(before, self._frozen(home))
+            if done.returncode == 0:
+                done = self._pip(
+                    home, "install", airflow, f"{wheel}[emulator,openlineage]", emulator, *constrained
+                )
+        after = self._frozen(home)
+        self.results["changes"] = "-" if self.lowest else changed(before, after)
+        self.versions = self._versions(home, wheel, after)
         if done.returncode == 0:
             # The tools come last and move nothing: what is tested is what Airflow and the wheel require.
-            (home / "installed.txt").write_text(_named(self._pip(home, "freeze").stdout))
-            self.versions = self._versions(home, wheel)
-            done = self._pip(home, "install", "--constraint", home / "installed.txt", *TOOLS)
+            (home / "installed.txt").write_text("".join(f"{name}=={version}\n" for name, version in after.items()))
+            done = self._call([*self._uv(home, "install"), "--constraint", home / "installed.txt", *TOOLS], home)
         self.results["install"] = "ok" if done.returncode == 0 else _last_line(done.stderr)
         return done.returncode == 0
 
-    def _pip(self, home: Path, command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    def _resolve(self, airflow: str, wheel: Path, home: Path) -> subprocess.CompletedProcess[str]:
+        """Write the constraints of the day: the newest versions of that day that fit together."""
+        roots = [airflow, *HOLDING_BACK, *(line.partition(">=")[0] for line in needed(wheel))]
+        (home / "constraints.in").write_text("\n".join(roots) + "\n")
+        flags = ("--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--exclude-newer", self.day)
+        command = [BIN / "uv", "pip", "compile", *flags, "--python", home / "venv" / "bin" / "python"]
+        return self._call([*command, "constraints.in", "--output-file", "constraints.txt"], home)
+
+    def _uv(self, home: Path, command: str) -> list[Any]:
         flags = ["--compile-bytecode"] if command == "install" else []
-        python = home / "venv" / "bin" / "python"
-        done = self._call([BIN / "uv", "pip", command, "--quiet", *flags, "--python", python, *arguments], home)
+        return [BIN / "uv", "pip", command, "--quiet", *flags, "--python", home / "venv" / "bin" / "python"]
+
+    def _pip(self, home: Path, command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        pip = [home / "venv" / "bin" / "python", "-m", "pip", command, "--quiet"]
+        done = self._call([*(pip if self.installer == "pip" else self._uv(home, command)), *arguments], home)
         with (home / "install.log").open("a") as log:
             log.write(done.stderr)
         return done
 
-    def _versions(self, home: Path, wheel: Path) -> dict[str, str]:
-        installed = dict(line.split("==") for line in (home / "installed.txt").read_text().split())
+    def _frozen(self, home: Path) -> dict[str, str]:
+        """Return what is installed, by its canonical name, but for the wheels."""
+        lines = self._call(self._uv(home, "freeze"), home).stdout.splitlines()
+        pairs = (line.split("==") for line in lines if "==" in line)
+        return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pairs}
+
+    def _versions(self, home: Path, wheel: Path, installed: dict[str, str]) -> dict[str, str]:
         python = self._call([home / "venv" / "bin" / "python", "-V"], home).stdout.split()[-1]
-        names = [line.split(">=")[0] for line in needed(wheel)]
-        return {"python": python, **{name: installed[name] for name in names}}
+        names = [line.partition(">=")[0] for line in needed(wheel)]
+        return {"python": python, **{name: installed[name] for name in names if name in installed}}
 
     def _provider(self, home: Path) -> None:
         """Query Airflow for what it knows of the provider; a warning that names it is a failure."""
@@ -198,13 +248,27 @@ def needed(wheel: Path) -> list[str]:
     return [line for line in every if not line.startswith("apache-airflow>")]
 
 
+def difference(before: dict[str, str], after: dict[str, str]) -> str:
+    """Name what is installed after and was not before.
+
+    :param before: versions by name
+    :param after: likewise
+    """
+    return ", ".join(sorted(after.keys() - before.keys())) or "nothing"
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> str:
+    """Name what has another version than before, or is gone; ``nothing`` if all is as it was.
+
+    :param before: versions by name
+    :param after: likewise
+    """
+    others = {name: after.get(name, "gone") for name in before if after.get(name) != before[name]}
+    return ", ".join(f"{name} {before[name]} -> {version}" for name, version in others.items()) or "nothing"
+
+
 def _last_line(output: str) -> str:
     return (output.strip().splitlines() or ["failed without a word"])[-1][:200]
-
-
-def _named(frozen: str) -> str:
-    """Keep what has a version; the wheel itself comes as a path."""
-    return "\n".join(line for line in frozen.splitlines() if "==" in line) + "\n"
 
 
 def _python(version: str) -> Path | None:

@@ -2,7 +2,8 @@
 
 Each is built twice, in two folders and from two sources (this tree, and the sdist made of it), and compared byte
 by byte; checked against the index's own rules; the sdist is installed by plain pip into an empty environment and
-tried there; beside each wheel comes a bill of materials of everything that is installed with it.
+tried there; beside each wheel comes a bill of materials of everything that is installed with it. At last the
+wheels are installed beside Airflow, with the constraints of its day, and export and verify there.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def main() -> int:
     os.environ["SOURCE_DATE_EPOCH"] = epoch()
     shutil.rmtree(DIST, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
-        return int(not all(prove(name, Path(folder) / name) for name in DISTRIBUTIONS))
+        proved = all(prove(name, Path(folder) / name) for name in DISTRIBUTIONS)
+    return int(not (proved and export_there()))
 
 
 def prove(name: str, scratch: Path) -> bool:
@@ -74,6 +76,15 @@ def prove(name: str, scratch: Path) -> bool:
     run(python, "-c", CHECKS[name], cwd=scratch)
     bill(python, wheel)
     return True
+
+
+def export_there() -> bool:
+    """Install the wheels of dist beside Airflow 2 and 3; return whether an export succeeds in each."""
+    sys.path.append(str(ROOT / "matrix"))
+    from matrix import exports  # noqa: PLC0415 -- beside this folder
+
+    (provider,), (emulator,) = DIST.glob("airflow_provider_dli-*.whl"), DIST.glob("dli_emulator-*.whl")
+    return exports((provider, emulator), ROOT / ".cache" / "package")
 
 
 def epoch() -> str:

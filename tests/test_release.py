@@ -73,9 +73,10 @@ def test_the_sdist_has_what_it_should(
     top = {name.partition("/")[0] for name in names}
     assert top == {
         "airflow_provider_dli", "example_dags", "docs", "README.md", "CHANGELOG.md", "CONTRIBUTING.md",
-        "SECURITY.md", "LICENSE", "pyproject.toml", "PKG-INFO", ".gitignore",
+        "SECURITY.md", "LICENSE", "pyproject.toml", "PKG-INFO", ".gitignore", "release",
     }  # fmt: skip
     assert "docs/README.md" in names
+    assert [name for name in names if name.startswith("release/")] == ["release/description.py"]
     with tarfile.open(distributions["dli-emulator"][1]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     top = {name.partition("/")[0] for name in names}
@@ -106,7 +107,7 @@ def test_the_metadata_is_complete(built: tuple[Path, Path], distributions: dict[
     assert {"Framework :: Apache Airflow :: Provider", "Typing :: Typed"} <= classifiers
     stable = int(__version__.partition(".")[0]) >= 1
     assert ("Development Status :: 5 - Production/Stable" in classifiers) is stable
-    assert {"emulator"} == set(metadata_of_wheel.get_all("Provides-Extra", []))
+    assert {"emulator", "openlineage"} == set(metadata_of_wheel.get_all("Provides-Extra", []))
     emulator = metadata(distributions["dli-emulator"][0])
     assert (emulator["Name"], emulator["License-Expression"]) == ("dli-emulator", "Apache-2.0")
     assert "# dli-emulator" in str(emulator.get_payload())[:200]
