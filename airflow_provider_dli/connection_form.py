@@ -1,12 +1,13 @@
 """The only list of the connection's extras, and the form that Airflow makes of it.
 
-Airflow loads it in every process, with the provider's information: it imports little.
+Airflow 3.2 reads :func:`conn_fields` with the provider's information, in every process: this module imports
+little. Older ones call the hook, which returns :func:`connection_form_widgets`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -55,6 +56,18 @@ class AuthType(StrEnum):
     POD_IDENTITY = "pod_identity"
 
 
+#: what each means for login and password
+AUTH_TYPES: Mapping[str, str] = {
+    AuthType.ACCESS_KEY: "AK as login, SK as password",
+    AuthType.PASSWORD: "an IAM user as login, with its password",
+    AuthType.TOKEN: "a token of IAM as password",
+    AuthType.METADATA: "agency of the ECS",
+    AuthType.ENVIRONMENT: "HUAWEICLOUD_SDK_AK and so on",
+    AuthType.CREDENTIALS_FILE: DEFAULT_FILE,
+    AuthType.POD_IDENTITY: "agency of the CCE pod",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ExtraField:
     """One extra of the connection.
@@ -63,73 +76,122 @@ class ExtraField:
     :param description: what to put there
     :param kind: ``string``, ``number`` or ``boolean``
     :param secret: shown as dots and masked in logs
-    :param choices: the values it may have; empty for any
+    :param choices: the values it may have, each with what it means; empty for any
+    :param default: what an empty field means, where that is one value
+    :param unset: what an empty field with choices means, where that is not one value
+    :param required: whether there is no connection without it
+    :param section: below which heading it stands, for what few connections need
     """
 
     label: str
     description: str
     kind: str = "string"
     secret: bool = False
-    choices: tuple[str, ...] = ()
+    choices: Mapping[str, str] = field(default_factory=dict)
+    default: str | float | bool | None = None
+    unset: str | None = None
+    required: bool = False
+    section: str | None = None
 
     def schema(self) -> dict[str, Any]:
-        """Return its JSON Schema; every extra may be left empty."""
-        schema: dict[str, Any] = {"type": [self.kind, "null"]}
+        """Return its JSON Schema, with what Airflow's form shows of it."""
+        schema: dict[str, Any] = {"type": self.kind if self.required else [self.kind, "null"]}
         if self.choices:
-            schema["enum"] = [*self.choices, None]
+            schema["enum"] = [*([None] if self.unset else []), *self.choices]
+            schema["values_display"] = {**({"null": self.unset} if self.unset else {}), **self._meanings()}
         if self.secret:
             schema["format"] = "password"
-        return schema
+        given = {"default": self.default, "section": self.section}
+        return schema | {name: value for name, value in given.items() if value is not None}
 
+    def explained(self) -> str:
+        """Return its description for a form that shows neither choices nor what is required."""
+        choices = f" One of: {'; '.join(self._meanings().values())}." if self.choices else ""
+        return f"{'Required. ' if self.required else ''}{self.description}{choices}"
+
+    def _meanings(self) -> dict[str, str]:
+        return {value: f"{value}: {meaning}" if meaning else value for value, meaning in self.choices.items()}
+
+
+_AGENCY, _ENDPOINTS, _NETWORK = "Agency of another account", "Cloud and endpoints", "Network"
 
 #: the only list of the connection's extras
 EXTRAS: Mapping[str, ExtraField] = {
-    "region": ExtraField("Region", "Region id, such as cn-north-4."),
+    "region": ExtraField("Region", "Region id, such as cn-north-4.", required=True),
     "project_id": ExtraField(
-        "Project ID", "Id of the project in that region: console, My Credentials. Looked up in IAM if empty."
+        "Project ID", "Id of the project in that region: console, My Credentials. Empty: looked up in IAM."
     ),
     "auth_type": ExtraField(
         "Authentication",
-        "access_key (default): AK and SK above. password: IAM user and password above. token: an IAM token as the "
-        "password. metadata: the agency of the ECS. environment: HUAWEICLOUD_SDK_AK and so on. credentials_file: "
-        "~/.huaweicloud/credentials. pod_identity: the agency of the CCE pod.",
-        choices=tuple(AuthType),
+        "What login and password are, or where the keys come from.",
+        choices=AUTH_TYPES,
+        default=str(AuthType.ACCESS_KEY),
     ),
-    "security_token": ExtraField("Security token", "Only with a temporary access key.", secret=True),
-    "domain_name": ExtraField("Account name", "The account of the IAM user; only with authentication password."),
-    "agency_name": ExtraField("Agency", "Name of an agency of another account to assume; empty for none."),
-    "agency_domain_name": ExtraField("Agency's account", "Name of the account that gave the agency."),
+    "security_token": ExtraField(
+        "Security token", "Of a temporary access key; with authentication access_key only.", secret=True
+    ),
+    "domain_name": ExtraField("Account name", "Account of the IAM user; required with authentication password."),
+    "agency_name": ExtraField("Agency", "Name of the agency to assume. Empty: none.", section=_AGENCY),
+    "agency_domain_name": ExtraField(
+        "Agency's account", "Name of the account that created the agency.", section=_AGENCY
+    ),
     "cloud": ExtraField(
-        "Cloud", "Whose hosts to use; empty follows from the region (Huawei Cloud).", choices=tuple(CLOUDS)
+        "Cloud",
+        "Whose hosts to use.",
+        choices=dict.fromkeys(CLOUDS, ""),
+        unset="Follows from the region",
+        section=_ENDPOINTS,
     ),
-    "endpoint": ExtraField("DLI endpoint", "Only if it does not follow from cloud and region: https://host."),
-    "obs_endpoint": ExtraField("OBS endpoint", "Only if it does not follow from cloud and region."),
-    "iam_endpoint": ExtraField("IAM endpoint", "Only if it does not follow from cloud and region."),
-    "metadata_endpoint": ExtraField("Metadata endpoint", "Only if it is not http://169.254.169.254."),
+    "endpoint": ExtraField(
+        "DLI endpoint", "https://host. Empty: follows from cloud and region.", section=_ENDPOINTS
+    ),
+    "obs_endpoint": ExtraField("OBS endpoint", "Empty: follows from cloud and region.", section=_ENDPOINTS),
+    "iam_endpoint": ExtraField("IAM endpoint", "Empty: follows from cloud and region.", section=_ENDPOINTS),
+    "metadata_endpoint": ExtraField("Metadata endpoint", "Empty: http://169.254.169.254.", section=_ENDPOINTS),
     "console_endpoint": ExtraField(
-        "Console", "Links of tasks lead there: https://console.huaweicloud.com, or the international or other one."
+        "Console",
+        "Where links of tasks lead. Empty: https://console.huaweicloud.com. International site: "
+        "https://console-intl.huaweicloud.com.",
+        section=_ENDPOINTS,
     ),
     "bucket": ExtraField("Bucket to test", "The Test button checks whether this bucket may be read."),
-    "ca_bundle": ExtraField("CA bundle", "Path of a file with certificate authorities to trust instead."),
+    "ca_bundle": ExtraField(
+        "CA bundle",
+        "Path of a PEM file with certificate authorities to trust. Empty: those of the system.",
+        section=_NETWORK,
+    ),
     "insecure_skip_verify": ExtraField(
         "Skip TLS verification (insecure)",
-        "Accept any certificate: anybody between here and the service can read and change everything. Only for a "
-        "test; a warning is logged.",
+        "Off: certificates are verified. On: anybody between here and the service can read and change everything; "
+        "only for a test.",
         kind="boolean",
+        default=False,
+        section=_NETWORK,
     ),
     "proxy": ExtraField(
-        "Proxy", "http://user:password@host:port. Empty: the one in the environment, if any.", secret=True
+        "Proxy",
+        "http://user:password@host:port. Empty: the one in the environment, if any.",
+        secret=True,
+        section=_NETWORK,
     ),
-    "connect_timeout": ExtraField("Connect timeout", "Seconds to establish a connection (10).", kind="number"),
-    "read_timeout": ExtraField("Read timeout", "Seconds without a byte of the response (120).", kind="number"),
+    "connect_timeout": ExtraField(
+        "Connect timeout (s)", "To establish a connection.", kind="number", default=10, section=_NETWORK
+    ),
+    "read_timeout": ExtraField(
+        "Read timeout (s)", "Without a byte of the response.", kind="number", default=120, section=_NETWORK
+    ),
     "total_timeout": ExtraField(
-        "Total timeout",
-        "Seconds that one request may take in all, however slowly its response comes. Empty: connect timeout and "
-        "twice the read timeout (250).",
+        "Total timeout (s)",
+        "Of one request, its response included. Empty: connect timeout and twice the read timeout.",
         kind="number",
+        section=_NETWORK,
     ),
     "retry_budget": ExtraField(
-        "Retry budget", "Seconds that one call may take, its waits and retries included (120).", kind="number"
+        "Retry budget (s)",
+        "Of one call, its waits and retries included. 0: no retry.",
+        kind="number",
+        default=120,
+        section=_NETWORK,
     ),
 }
 
@@ -142,10 +204,37 @@ def conn_fields() -> dict[str, Any]:
     }
 
 
+def connection_form_widgets() -> dict[str, Any]:
+    """Return the extras as widgets of the connection form, before Airflow 3.2."""
+    # Airflow 2 has these libraries; Airflow 3.0 and 3.1 put something else in their place.
+    from flask_appbuilder.fieldwidgets import (  # noqa: PLC0415
+        BS3PasswordFieldWidget,
+        BS3TextFieldWidget,
+    )
+    from wtforms import BooleanField, PasswordField, StringField  # noqa: PLC0415
+
+    def widget(extra: ExtraField) -> Any:  # noqa: ANN401 -- a field of wtforms
+        # A number is a string too: of other fields only IntegerField is allowed, which takes no fraction.
+        # Nothing is validated: the form has the fields of all types, and would refuse a connection of another.
+        if extra.kind == "boolean":
+            return BooleanField(extra.label, description=extra.explained(), default=extra.default)
+        if extra.secret:
+            return PasswordField(extra.label, description=extra.explained(), widget=BS3PasswordFieldWidget())
+        default = None if extra.default is None else str(extra.default)
+        return StringField(
+            extra.label, description=extra.explained(), default=default, widget=BS3TextFieldWidget()
+        )
+
+    return {name: widget(extra) for name, extra in EXTRAS.items()}
+
+
 def ui_field_behaviour() -> dict[str, Any]:
     """Return the standard fields as ``ui-field-behaviour`` of Airflow's connection form."""
     return {
         "hidden-fields": ["host", "schema", "port", "extra"],
         "relabeling": {"login": "Access key (AK) or IAM user", "password": "Secret key (SK), password or token"},
-        "placeholders": {},
+        "placeholders": {
+            "login": "required with access_key (default) and password",
+            "password": "required with access_key (default), password and token",
+        },
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,13 @@ from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.exchange import Account
 from airflow_provider_dli.client.transport import Network
 from airflow_provider_dli.connection import secrets_of, to_account
-from airflow_provider_dli.connection_form import EXTRAS, AuthType, conn_fields, ui_field_behaviour
+from airflow_provider_dli.connection_form import (
+    EXTRAS,
+    AuthType,
+    conn_fields,
+    connection_form_widgets,
+    ui_field_behaviour,
+)
 from tests.connections import GOOD, Connection
 
 VARIABLE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
@@ -318,9 +325,42 @@ def test_the_form_has_every_field_and_hides_secrets() -> None:
         "security_token",
         "proxy",
     ]
-    assert fields["auth_type"]["schema"]["enum"] == [*AuthType, None]
-    assert fields["insecure_skip_verify"]["schema"]["type"] == ["boolean", "null"]
+    assert list(fields["auth_type"]["schema"]["enum"]) == list(AuthType)
+    assert [name for name, each in fields.items() if "null" not in each["schema"]["type"]] == ["region"]
     assert set(ui_field_behaviour()) == {"hidden-fields", "relabeling", "placeholders"}
+
+
+def test_the_form_shows_what_an_empty_field_means() -> None:
+    """Saved as it opens, it is the connection that has none of its fields; no choice is called null."""
+    schemas = {name: each["schema"] for name, each in conn_fields().items()}
+    opened = {name: schema.get("default") for name, schema in schemas.items()}
+    assert opened["insecure_skip_verify"] is False
+    given = {"region": GOOD["region"], "project_id": GOOD["project_id"]}
+    account = to_account(Connection(extra_dejson={**opened, **given}))
+    plain = to_account(Connection(extra_dejson=given))
+    assert (account.network, account.retry, account.endpoint) == (plain.network, plain.retry, plain.endpoint)
+    assert key_of(account) == key_of(plain)
+    choices = {name: schema for name, schema in schemas.items() if "enum" in schema}
+    assert set(choices) == {"auth_type", "cloud"}
+    for name, schema in choices.items():
+        shown = [schema["values_display"].get("null" if value is None else value) for value in schema["enum"]]
+        assert all(shown), name
+        assert None in schema["enum"] or schema["default"] in schema["enum"], name
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # those of flask_appbuilder
+@pytest.mark.skipif(find_spec("wtforms") is None, reason="Airflow 3 has no wtforms")
+def test_the_form_of_airflow_2_has_every_field() -> None:
+    """With what is required and the choices in the description; none refuses what other types leave empty."""
+    from wtforms import Form  # noqa: PLC0415 -- Airflow 2 has it
+
+    widgets = connection_form_widgets()
+    form = type("DliForm", (Form,), widgets)()
+    assert [field.name for field in form] == list(EXTRAS)
+    assert form.validate()
+    assert form.region.description == "Required. Region id, such as cn-north-4."
+    assert "password: an IAM user as login, with its password;" in form.auth_type.description
+    assert to_account(Connection(extra_dejson={**form.data, "region": "cn-north-4"})).retry.budget == 120
 
 
 def test_every_secret_is_masked_even_of_an_invalid_connection(credentials_file: Path) -> None:

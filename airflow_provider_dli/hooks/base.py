@@ -19,7 +19,7 @@ from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.exchange import utc_now
 from airflow_provider_dli.compat import AirflowNotFoundException, BaseHook, Connection
 from airflow_provider_dli.connection import is_json, secrets_of, to_account
-from airflow_provider_dli.connection_form import CONN_TYPE, KEY_VARIABLES, ui_field_behaviour
+from airflow_provider_dli.connection_form import CONN_TYPE, KEY_VARIABLES
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.formatting import SafeLog
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID
@@ -65,11 +65,6 @@ class AccountHook(SafeLog, BaseHook):
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
         """Copy and pickle a hook as one on the same connection: locks, connections and secrets stay here."""
         return type(self), (self.dli_conn_id,)
-
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return the behaviour of Airflow's connection form."""
-        return ui_field_behaviour()
 
     @property
     def account(self) -> Account:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.exchange import request_flow
 from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.connection_form import connection_form_widgets, ui_field_behaviour
 from airflow_provider_dli.exceptions import DliException, translated
 from airflow_provider_dli.formatting import escaped, pluralize
 from airflow_provider_dli.hooks.base import AccountHook
@@ -61,6 +62,16 @@ class DliHook(AccountHook):
     """
 
     hook_name = "Huawei Cloud DLI"
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the extras of Airflow's connection form, before Airflow 3.2."""
+        return connection_form_widgets()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return the standard fields of Airflow's connection form, before Airflow 3.2."""
+        return {name.replace("-", "_"): value for name, value in ui_field_behaviour().items()}
 
     def get_conn(self) -> requests.Session:
         """Return the requests session that calls go through; it holds no credentials."""
@@ -175,11 +186,11 @@ class DliHook(AccountHook):
     def test_connection(self) -> tuple[bool, str]:
         """Return, for Airflow's *Test* button, the identity and what it may do.
 
-        How many Flink jobs may be listed does not show whether there are others: a user without
+        It reads only. How many Flink jobs are visible does not show whether there are others: a user without
         ``dli:jobs:listAll`` lists its own.
 
         :returns: whether Flink jobs may be listed and the connection's ``bucket``, if it names one, be read; and a
-            line that names them
+            line that names them, and what was not tested
         """
         works, message = self._tested()
         return works, escaped(message)
@@ -187,21 +198,21 @@ class DliHook(AccountHook):
     def _tested(self) -> tuple[bool, str]:
         try:
             account = self.account
-            jobs = self.run(flink.list_jobs({}, limit=1)).total_count
-            where = f"{account.credentials.identity}, project {self.project_id} in {account.region}"
-            count = pluralize(jobs, "Flink job")
+            jobs = pluralize(self.run(flink.list_jobs({}, limit=1)).total_count, "Flink job")
             known = (
-                f"Authenticated as {where}: {count} may be listed (all of the project only with dli:jobs:listAll)"
+                f"Authenticated as {account.credentials.identity}, project {self.project_id} in {account.region}: "
+                f"{jobs} visible (without dli:jobs:listAll only the user's own)"
             )
         except DliException as error:
             return False, str(error)
+        untested = "the permission to export, and DLI's agency, which writes the archives"
         if account.bucket is None:
-            return True, f"{known}; name a bucket in the connection to have that tested too."
+            return True, f"{known}. Not tested: a bucket, for the connection names none; {untested}."
         try:
             ObsHook(self.dli_conn_id).list_directory(ObsLocation(account.bucket))
         except DliException as error:
             return False, f"{known}, but bucket {account.bucket} may not be read: {error}"
-        return True, f"{known}, and bucket {account.bucket} may be read."
+        return True, f"{known}, and bucket {account.bucket} may be read. Not tested: {untested}."
 
 
 def _given(filters: Mapping[str, QueryValue | None]) -> dict[str, QueryValue]:

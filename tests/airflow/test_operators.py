@@ -289,7 +289,8 @@ def test_the_connection_test_tries_the_bucket_too(emulator: Any, reconnect: Any)
     works, message = DliHook().test_connection()
     assert works
     assert message.endswith(
-        f"(all of the project only with dli:jobs:listAll), and bucket {emulator.bucket} may be read."
+        f"(without dli:jobs:listAll only the user's own), and bucket {emulator.bucket} may be read. "
+        "Not tested: the permission to export, and DLI's agency, which writes the archives."
     )
     reconnect(bucket="no-such-bucket")
     works, message = DliHook().test_connection()

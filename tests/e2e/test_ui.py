@@ -56,7 +56,7 @@ def test_the_connection_form_has_every_field(
     until(lambda: airflow.connection("dli_default"), 20)
     tested = airflow.tested("dli_default")
     assert tested["status"], tested["message"]
-    assert "26 Flink jobs may be listed" in tested["message"]
+    assert "26 Flink jobs visible" in tested["message"]
 
 
 def test_the_jobs_of_the_form_are_exported_and_proven(page: Page, airflow: AirflowProcess) -> None:

@@ -386,5 +386,5 @@ def test_the_connection_test_shows_the_identity(connect: Connect, kind: str, age
     works, message = DliHook().test_connection()
     assert works
     assert message.startswith(f"Authenticated as {identity.format(emulator=emulator)}")
-    assert "26 Flink jobs may be listed" in message
+    assert "26 Flink jobs visible" in message
     assert "\n" not in message

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
+from importlib.metadata import entry_points
 from typing import Any
 
 import pytest
 import requests
 import requests_mock
+from airflow.providers_manager import ProvidersManager
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.errors import NotSentError, RefusedError, ResponseLostError, UnavailableError
 from airflow_provider_dli.compat import AirflowFailException
+from airflow_provider_dli.connection_form import EXTRAS
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
 
@@ -150,8 +152,8 @@ def test_the_connection_test_shows_what_it_found(service: Any, connect: Any) -> 
     assert works
     assert message == (
         "Authenticated as access key AK, project 48cc2c48765f481480c7db940d6409d1 in cn-north-4: "
-        "26 Flink jobs may be listed (all of the project only with dli:jobs:listAll); name a bucket in the "
-        "connection to have that tested too."
+        "26 Flink jobs visible (without dli:jobs:listAll only the user's own). Not tested: a bucket, for the "
+        "connection names none; the permission to export, and DLI's agency, which writes the archives."
     )
     connect(region="")
     works, message = DliHook().test_connection()
@@ -167,8 +169,21 @@ def test_connections_are_kept_alive(service: Any) -> None:
     assert hook.get_conn() is hook.get_conn()
 
 
+@pytest.mark.skipif(
+    not any(
+        point.value.startswith("airflow_provider_dli") for point in entry_points(group="apache_airflow_provider")
+    ),
+    reason="the provider is on the path, and not installed",
+)
 def test_airflow_gets_the_form() -> None:
-    """Airflow 2 reads the hook class, Airflow 3 the provider info: both from one list."""
-    assert json.dumps(DliHook.get_ui_field_behaviour())
+    """Before 3.2 Airflow reads the hook class, later the provider info: both from one list."""
+    untyped: Any = ProvidersManager
+    metadata = untyped()
+    metadata.initialize_providers_hooks()
+    widgets = [name for name in metadata.connection_form_widgets if name.startswith("extra__dli__")]
+    assert widgets == [f"extra__dli__{name}" for name in EXTRAS]
+    behaviour = metadata.field_behaviours["dli"]
+    assert behaviour == DliHook.get_ui_field_behaviour()
+    assert behaviour["hidden_fields"] == ["host", "schema", "port", "extra"]
     assert DliHook.conn_type == "dli"
     assert DliHook.default_conn_name == "dli_default"
