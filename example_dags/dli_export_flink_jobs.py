@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 try:
-    from airflow.sdk import DAG, AssetAlias, Param
+    from airflow.sdk import DAG, Asset, Param
 except ImportError:  # Airflow 2
     from airflow.models import DAG, Param
 
-    from airflow_provider_dli.compat import AssetAlias
+    from airflow_provider_dli.compat import Asset
 
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 
@@ -51,12 +51,12 @@ with DAG(
         obs_dir="{{ params.obs_dir or var.value.dli_backup_bucket ~ '/flink' }}"
         "/{{ run_id | replace(':', '') | replace('+', '_') }}/{{ task.task_id }}",
     )
-    # A DAG with schedule=[AssetAlias("verified_flink_archives")] starts when this succeeds.
+    # A DAG with schedule=[Asset("verified_flink_archives")] starts when this succeeds.
     verify = DliVerifyFlinkExportOperator(
         task_id="verify",
         zip_file=export.output,
         level="{{ params.level }}",
-        outlets=[AssetAlias("verified_flink_archives")],
+        outlets=[Asset("verified_flink_archives")],
     )
 
     export >> verify

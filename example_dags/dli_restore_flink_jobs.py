@@ -11,20 +11,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote
 
 try:
-    from airflow.sdk import DAG, AssetAlias, Param, task
+    from airflow.sdk import DAG, Asset, Param, task
 except ImportError:  # Airflow 2
     from airflow.decorators import task  # type: ignore[attr-defined,no-redef]
     from airflow.models import DAG, Param
 
-    from airflow_provider_dli.compat import AssetAlias
+    from airflow_provider_dli.compat import Asset
 
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.operators.dli import DliImportFlinkJobsOperator
 
-BACKUPS = AssetAlias("verified_flink_archives")
+BACKUPS = Asset("verified_flink_archives")
 
 with DAG(
     dag_id="dli_restore_flink_jobs",
@@ -90,10 +89,9 @@ with DAG(
             raise DliFailException(
                 f"zip_file: is empty, and this Airflow knows no verified backup{of_run}; name an archive in OBS"
             )
-        # On Airflow 2.11 an asset is called a dataset.
-        asset = getattr(events[-1], "asset", None) or events[-1].dataset
         # Every run exports into a directory of its own: it has all archives of that night, and no other.
-        return unquote(str(asset.uri)).removeprefix("obs://").rpartition("/")[0]
+        archive = next(iter(events[-1].extra["archives"]))
+        return str(archive).rpartition("/")[0]
 
     restore = DliImportFlinkJobsOperator(
         task_id="restore",

@@ -68,26 +68,31 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLine
 def add_asset_events(context: Context, outlets: Iterable[Any], archives: Mapping[str, Mapping[str, Any]]) -> None:
     """Put what is known of archives, each ``bucket/key``, into the asset events of a task's outlets.
 
-    An alias gets an event for each archive. An asset ``obs://bucket/flink`` gets what is known of all the archives
-    in it, so that a DAG scheduled by it learns which archives there are and which are verified.
+    No archive becomes an asset: there is a new one every night, and Airflow keeps assets for good. ``obs://``
+    assets get the archives that are in them, assets that have only a name all of them, and an alias one event for
+    each bucket, on the asset of the bucket.
     """
     events: Any = context.get("outlet_events")
-    if events is None:
+    if events is None or not archives:
         return
     for outlet in outlets:
         if isinstance(outlet, AssetAlias):
-            for archive, known in archives.items():
-                try:
-                    asset = Asset(_uri(archive))
-                except ValueError as problem:
-                    _log.warning("No asset event for %s%s: %s", _SCHEME, archive, problem)
-                else:
-                    events[outlet].add(asset, extra=dict(known))
+            for bucket in dict.fromkeys(name.partition("/")[0] for name in archives):
+                events[outlet].add(create_asset(bucket=bucket), extra=_extra(archives, bucket))
+        elif isinstance(outlet, Asset) and "://" not in outlet.uri:
+            events[outlet].extra = _extra(archives)
         elif isinstance(outlet, Asset) and outlet.uri.startswith(_SCHEME):
-            directory = f"{_place(outlet)}/"
-            inside = {name: dict(known) for name, known in archives.items() if f"{name}/".startswith(directory)}
-            if inside:
-                events[outlet].extra = {"archives": inside}
+            if extra := _extra(archives, _place(outlet)):
+                events[outlet].extra = extra
+            else:
+                _log.warning("No archive is in the asset %s: its event names none.", outlet.uri)
+
+
+def _extra(archives: Mapping[str, Mapping[str, Any]], directory: str = "") -> dict[str, Any]:
+    """Return what an event has of the archives in a bucket or directory; nothing if there are none."""
+    prefix = directory and f"{directory}/"
+    inside = {name: dict(known) for name, known in archives.items() if f"{name}/".startswith(prefix)}
+    return {"archives": inside} if inside else {}
 
 
 def _uri(place: str) -> str:

@@ -71,15 +71,17 @@ def test_an_asset_is_made_of_bucket_and_key() -> None:
 
 
 @pytest.mark.slow
-def test_export_and_verify_fill_asset_events(emulator: Emulator) -> None:
-    """The export's event names the archives; the verification's has the result for each."""
+def test_export_and_verify_fill_asset_events(emulator: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    """The export's event names the archives; the verification's has the result for each; none is an asset."""
     events: Any = OutletEventAccessors()
-    directory, elsewhere, alias = (
+    directory, elsewhere, alias, named, foreign = (
         Asset(f"obs://{emulator.bucket}/night"),
         Asset("obs://other/x"),
         AssetAlias("archives"),
+        Asset("backups"),
+        Asset("s3://bucket/night"),
     )
-    outlets = [directory, elsewhere, alias, Asset("s3://bucket/night")]
+    outlets = [directory, elsewhere, alias, named, foreign]
     context: Any = {"outlet_events": events}
     export = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{emulator.bucket}/night", outlets=outlets)
     (archive,) = export.execute(context)
@@ -87,10 +89,12 @@ def test_export_and_verify_fill_asset_events(emulator: Emulator) -> None:
     verify = DliVerifyFlinkExportOperator(task_id="verify", zip_file=archive, outlets=outlets)
     (report,) = verify.execute(context)
     proof = {"verified": True, "level": "full", "size": report["size"], "sha256": report["sha256"], "entries": 26}
-    assert events[directory].extra == {"archives": {archive: proof}}
-    assert events[elsewhere].extra == {}
+    expected = {"archives": {archive: proof}}
+    assert events[directory].extra == events[named].extra == expected
+    assert events[elsewhere].extra == events[foreign].extra == {}
     (last,) = events[alias].asset_alias_events[-1:]
-    assert (last.dest_asset_key.uri, last.extra) == (f"obs://{archive}", proof)
+    assert (last.dest_asset_key.uri, last.extra) == (f"obs://{emulator.bucket}", expected)
+    assert "No archive is in the asset obs://other/x: its event names none." in caplog.text
 
 
 @pytest.mark.slow
@@ -99,19 +103,16 @@ def test_export_and_verify_fill_asset_events(emulator: Emulator) -> None:
     [("night#1", "night%231"), ("what?", "what%3F"), ("50%23", "50%2523"), ("夜 1/ü", "夜 1/ü")],
 )
 def test_reserved_characters_are_encoded(emulator: Emulator, directory: str, written: str) -> None:
-    """Each archive has a URI of its own; an asset of its directory gets an event."""
+    """The asset of a directory gets the archives in it, however they are called."""
     events: Any = OutletEventAccessors()
-    whole, alias = create_asset(bucket=emulator.bucket, key=directory), AssetAlias("archives")
+    whole = create_asset(bucket=emulator.bucket, key=directory)
     assert whole.uri == f"obs://{emulator.bucket}/{written}"
     export = DliExportFlinkJobsOperator(
-        task_id="export", obs_dir=f"{emulator.bucket}/{directory}", outlets=[whole, alias]
+        task_id="export", obs_dir=f"{emulator.bucket}/{directory}", outlets=[whole]
     )
     (archive,) = export.execute({"outlet_events": events})
-    name = archive.rpartition("/")[2]
-    (event,) = events[alias].asset_alias_events
-    assert event.dest_asset_key.uri == f"obs://{emulator.bucket}/{written}/{name}"
     assert events[whole].extra == {"archives": {archive: {"verified": False}}}
-    known = convert_asset_to_openlineage(Asset(event.dest_asset_key.uri), None)
+    known = convert_asset_to_openlineage(create_asset(bucket=emulator.bucket, key=archive.partition("/")[2]), None)
     assert (known.namespace, known.name) == (obs_dataset(archive).namespace, obs_dataset(archive).name)
 
 
@@ -120,14 +121,16 @@ def test_a_space_at_the_end_of_a_key_is_kept() -> None:
     assert create_asset(bucket="bucket", key="a/b ").uri == "obs://bucket/a/b%20"
 
 
-def test_a_key_that_cannot_be_an_asset_does_not_fail_the_task(caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged; the other archives get events."""
+def test_an_alias_gets_an_event_for_each_bucket() -> None:
+    """However many archives there are: an asset stays for good."""
     events: Any = OutletEventAccessors()
     alias = AssetAlias("archives")
-    context: Any = {"outlet_events": events}
-    add_asset_events(context, [alias], {"bucket/a//x.zip": {"verified": True}, "bucket/b.zip": {"verified": True}})
-    assert [each.dest_asset_key.uri for each in events[alias].asset_alias_events] == ["obs://bucket/b.zip"]
-    assert "No asset event for obs://bucket/a//x.zip: " in caplog.text
+    archives: dict[str, dict[str, Any]] = {"one/a/x.zip": {}, "two/a/x.zip": {"size": 1}, "one/b/x.zip": {}}
+    add_asset_events({"outlet_events": events}, [alias], archives)
+    assert {each.dest_asset_key.uri: [*each.extra["archives"]] for each in events[alias].asset_alias_events} == {
+        "obs://one": ["one/a/x.zip", "one/b/x.zip"],
+        "obs://two": ["two/a/x.zip"],
+    }
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from airflow.sdk import DAG, Asset, task
 
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 
-VERIFIED = Asset(name="verified_flink_archives", uri="obs://obs-test/assets")
+VERIFIED = Asset("verified_flink_archives")
 
 with DAG("assets_upstream", schedule=None):
     export = DliExportFlinkJobsOperator(task_id="export", obs_dir="{{ dag_run.conf['obs_dir'] }}")
