@@ -136,8 +136,8 @@ def speed(samples: list[Sample], where: str) -> float:
         if "JSON" not in label:
             least = min(least, ratio)
         name = f"zlib{where}, {label}"
-        note(f"proof by {name}", ratio, of="inflate, CRC-32 and SHA-256", higher_is_better=True)
-        note(f"proof in place by {name}", faster, of="download and testzip", higher_is_better=True)
+        note(f"verification by {name}", ratio, of="inflate, CRC-32 and SHA-256", higher_is_better=True)
+        note(f"verification in place by {name}", faster, of="download and testzip", higher_is_better=True)
         ours, must, theirs = (len(data) / 1e6 / statistics.median(times) for times in zip(*turns, strict=True))
         print(
             f"  {label:36}{count:>6} entries{ours:>8.0f}{must:>12.0f}{ratio:>8.2f}{theirs:>19.0f}{faster:>9.2f}x"

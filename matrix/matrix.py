@@ -93,8 +93,9 @@ def page(results: dict[str, Any]) -> str:
         + f" | `{each['wheel'][:12]}` | {each['when']} |"
         for each in results.values()
     ]
-    head = f"| Airflow | with | Python and what the package needs | {' | '.join(COLUMNS)} | wheel | when |"
-    return "\n".join([PREFACE, head, "|---" * (len(COLUMNS) + 5) + "|", *rows, ""])
+    head = "<!-- matrix: begin -->\n"
+    head += f"| Airflow | with | Python and what the package needs | {' | '.join(COLUMNS)} | wheel | when |"
+    return "\n".join([PREFACE, head, "|---" * (len(COLUMNS) + 5) + "|", *rows, "<!-- matrix: end -->", ""])
 
 
 def _with(found: dict[str, Any]) -> str:

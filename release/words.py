@@ -1,0 +1,36 @@
+"""Count the words of the docs that people write: all but what stands between two marks of a generator.
+
+``python release/words.py`` prints them by page, the longest last, and fails above the limit. The marks are ``<!-- NAME: begin -->`` and
+``<!-- NAME: end -->``. The changelog is a record and not counted.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LIMIT = 25_000
+PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "dli_emulator/README.md")
+_GENERATED = re.compile(r"<!-- ([^>]*?): begin -->.*?<!-- \1: end -->", re.DOTALL)
+
+
+def main() -> int:
+    """Print the words of every page and of all; 1 above the limit."""
+    counts = {path: words(path) for path in [*(ROOT / "docs").rglob("*.md"), *(ROOT / page for page in PAGES)]}
+    for path, count in sorted(counts.items(), key=lambda item: item[1]) if "-v" in sys.argv else ():
+        print(f"{count:6}  {path.relative_to(ROOT)}")
+    total = sum(counts.values())
+    print(f"{total:6}  words in the docs, of {LIMIT} at most")
+    return int(total > LIMIT)
+
+
+def words(page: Path) -> int:
+    """Return how many words of a page are written by hand; the bars of tables and other marks alone are none."""
+    text = _GENERATED.sub("", page.read_text(encoding="utf-8"))
+    return sum(any(char.isalnum() for char in word) for word in text.split())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
