@@ -48,12 +48,13 @@ e2e: $(VENV)/.installed-dev ## Airflow's UI in a real browser; needs chromium, l
 pictures: ## take the pictures of the docs again, by way of make e2e; check them before you commit
 	@DLI_PICTURES=$(CURDIR)/docs/pictures $(MAKE) --no-print-directory e2e
 
-check: $(VENV)/.installed-dev ## ruff, format, mypy strict, import contracts, vocabulary, duplicates
+check: $(VENV)/.installed-dev ## ruff, format, mypy strict, import contracts, vocabulary, length of the docs, duplicates
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --cache-dir .cache/import-linter
 	@$(BIN)/python release/vocabulary.py
+	@$(BIN)/python release/words.py
 # Each of the DAGs that are compared is complete in itself, as its author would write it.
 	@$(BIN)/symilar --duplicates=10 --ignore-comments --ignore-docstrings \
 		$$(git ls-files '*.py' ':!comparison/dags') | awk '{ print } /^TOTAL/ { found = $$3 } END { exit found != "duplicates=0" }'

@@ -88,7 +88,7 @@ def memory(size: int) -> bool:
     peak = int(done.stdout)
     print(f"\nfull level of a file of {moved / 1e6:.0f} MB, {count} entries: {took:.1f} s, "
           f"{peak / MIB:.0f} MiB over an idle interpreter")  # fmt: skip
-    note("memory that a verification takes, over an idle interpreter", peak / moved, of="the size of a file of 1 GiB")
+    note("memory of a verification, over an idle interpreter", peak / moved, of="the size of a file of 1 GiB")
     return peak <= WANTED_MEMORY
 
 

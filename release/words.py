@@ -1,7 +1,7 @@
-"""Count the words of the docs that people write: all but what stands between two marks of a generator.
+"""Count the words of the docs that people write: all but what is between two marks of a generator.
 
-``python release/words.py`` prints them by page, the longest last, and fails above the limit. The marks are ``<!-- NAME: begin -->`` and
-``<!-- NAME: end -->``. The changelog is a record and not counted.
+``python release/words.py`` fails above the limit; ``-v`` prints the words of each page. The marks are
+``<!-- NAME: begin -->`` and ``<!-- NAME: end -->``. The changelog is a record and not counted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LIMIT = 25_000
+LIMIT = 36_000
 PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "dli_emulator/README.md")
 _GENERATED = re.compile(r"<!-- ([^>]*?): begin -->.*?<!-- \1: end -->", re.DOTALL)
 

@@ -15,6 +15,7 @@ from tests.faults.kinds import KINDS, Kind
 from tests.faults.tasks import TASKS, Task
 
 PAGE = Path(__file__).parents[2] / "docs" / "quality" / "faults.md"
+MARKS = ("<!-- faults: begin -->\n", "<!-- faults: end -->\n")
 #: how the first attempt of each task of the lab ends that meets a fault; ``python -m tests.faults.lab`` writes it
 OUTCOMES = Path(__file__).with_name("outcomes.csv")
 
@@ -121,46 +122,28 @@ def outcomes() -> dict[tuple[str, str], str]:
 
 
 def page() -> str:
-    """Write the tables as a page of the docs."""
+    """Return the page with today's tables."""
     ends = outcomes()
-    return "\n".join(
-        [
-            "# Faults",
-            "",
-            f"How a task ends that meets a fault: {len(ends):,} cells, each a test (`tests/faults/test_lab.py`) over real",
-            "sockets, with the emulator, a real object store and a proxy that breaks the exchange. In every cell:",
-            "",
-            "- the task succeeds only if the services show that it did what it reports;",
-            "- only our exceptions and Airflow's escape; no secret is in a log, a message or an XCom;",
-            "- requests and time are bounded;",
-            "- the next attempt, without the fault, keeps the same promises;",
-            "- if something was done twice, a log, an XCom or a message names both.",
-            "",
-            "The letter is the end of the first attempt: **S** success · **R** `DliException`, Airflow retries · **F**",
-            "`DliFailException`, Airflow does not · **T** `AirflowSensorTimeout`. A column is a task and the request that is",
-            "broken: all requests of this kind, unless the fault has *once*. Unless stated otherwise, DLI has executed the",
-            "request and the response breaks. `python -m tests.faults.lab` runs the lab, `python -m tests.faults.table`",
-            "writes this page.",
-            "",
-            "<!-- faults: begin -->",
-            "## DLI",
-            "",
-            *_matrix("dli", ends),
-            "",
-            "## OBS",
-            "",
-            *_matrix("obs", ends),
-            "",
-            "## Calls of the hook",
-            "",
-            "Sync and async alike (`tests/faults/test_faults.py`). The export operator reconciles an unknown outcome: see",
-            "[lost responses](../retries.md#lost-responses).",
-            "",
-            *_calls(),
-            "<!-- faults: end -->",
-            "",
-        ]
-    )
+    tables = [
+        f"{len(ends):,} cells.",
+        "",
+        "## DLI",
+        "",
+        *_matrix("dli", ends),
+        "",
+        "## OBS",
+        "",
+        *_matrix("obs", ends),
+        "",
+        "## Calls of the hook",
+        "",
+        "Sync and async alike (`tests/faults/test_faults.py`). The export operator reconciles an unknown outcome:",
+        "see [lost responses](../retries.md#lost-responses).",
+        "",
+        *_calls(),
+    ]
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
+    return f"{before}{MARKS[0]}{chr(10).join(tables)}\n{MARKS[1]}{rest.partition(MARKS[1])[2]}"
 
 
 def _matrix(service: str, ends: Mapping[tuple[str, str], str]) -> list[str]:
