@@ -67,6 +67,7 @@ def test_pages_that_code_mentions_exist() -> None:
     mentions = [
         (path, target)
         for path in CODE
+        if path.name != "test_description.py"  # its pages are made up
         for target in re.findall(r"(?<![\w/.-])(docs/[\w/-]+\.md(?:#[\w-]+)?)", path.read_text(encoding="utf-8"))
     ]
     assert mentions
