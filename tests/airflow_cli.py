@@ -11,7 +11,9 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 
@@ -47,6 +49,25 @@ class AirflowCli:
         self._process.stdin.close()
         self._process.wait(timeout=10)
         self._process.stdout.close()
+
+
+def migrate(environment: Mapping[str, str]) -> None:
+    """Make the database of an Airflow, with the DAGs of its folder where ``dags test`` needs them."""
+    # In Airflow 2 `dags test` does not store a DAG's asset aliases in the database, as a scheduler does.
+    dags = [["dags", "reserialize"]] if version("apache-airflow").startswith("2.") else []
+    for command in (["db", "migrate"], *dags):
+        airflow = Path(sys.executable).parent / "airflow"
+        subprocess.run([airflow, *command], env=environment, check=True, capture_output=True)
+
+
+@contextmanager
+def airflow_cli(environment: Mapping[str, str]) -> Iterator[AirflowCli]:
+    """Return the command line of an Airflow until the end of the block."""
+    cli = AirflowCli(environment)
+    try:
+        yield cli
+    finally:
+        cli.close()
 
 
 def serve() -> None:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from dli_emulator import Emulator
-from tests.airflow_cli import AirflowCli
+from tests.airflow_cli import AirflowCli, airflow_cli, migrate
 from tests.dag_runs import DagRunner, Scratch
 from tests.processes import untraced
 
@@ -80,34 +77,20 @@ def airflow_environ(airflow_home: Path) -> dict[str, str]:
         "AIRFLOW_HOME": str(airflow_home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
     }
-    subprocess.run(
-        [Path(sys.executable).parent / "airflow", "db", "migrate"],
-        env=environment,
-        check=True,
-        capture_output=True,
-    )
-    if version("apache-airflow").startswith("2."):
-        # There `dags test` does not store a DAG's asset aliases in the database, as a scheduler does.
-        subprocess.run(
-            [Path(sys.executable).parent / "airflow", "dags", "reserialize"],
-            env=environment,
-            check=True,
-            capture_output=True,
-        )
+    migrate(environment)
     return environment
 
 
 @pytest.fixture(scope="session")
-def airflow_cli(airflow_environ: dict[str, str]) -> Iterator[AirflowCli]:
+def cli(airflow_environ: dict[str, str]) -> Iterator[AirflowCli]:
     """Return Airflow's command line, without its start-up."""
-    started = AirflowCli(airflow_environ)
-    yield started
-    started.close()
+    with airflow_cli(airflow_environ) as started:
+        yield started
 
 
 @pytest.fixture
 def run_dag(
-    airflow_cli: AirflowCli,
+    cli: AirflowCli,
     airflow_environ: dict[str, str],
     airflow_home: Path,
     tmp_path: Path,
@@ -118,7 +101,7 @@ def run_dag(
         "AIRFLOW_CONN_DLI_DEFAULT": dli_emulator.airflow_conn,
         "AIRFLOW_VAR_DLI_BACKUP_BUCKET": dli_emulator.bucket,
     }
-    return DagRunner(airflow_cli, environment, airflow_home, tmp_path / "log")
+    return DagRunner(cli, environment, airflow_home, tmp_path / "log")
 
 
 @pytest.fixture

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +14,7 @@ from page import PAGE, README, RESULTS, page, with_table
 from runs import cell, home_of, is_right
 from ways import WAYS
 
-from tests.airflow_cli import AirflowCli
+from tests.airflow_cli import AirflowCli, airflow_cli, migrate
 
 KNOWN: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
 
@@ -26,17 +23,15 @@ KNOWN: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return the environment of an Airflow that has our DAG file."""
     given = home_of(WAYS["ours"], tmp_path_factory.mktemp("comparison") / "airflow")
-    airflow = Path(sys.executable).parent / "airflow"
-    subprocess.run([airflow, "db", "migrate"], env=given, check=True, capture_output=True)
+    migrate(given)
     return given
 
 
 @pytest.fixture(scope="module")
 def cli(environment: dict[str, str]) -> Iterator[AirflowCli]:
     """Return its command line, without its start-up."""
-    started = AirflowCli(environment)
-    yield started
-    started.close()
+    with airflow_cli(environment) as started:
+        yield started
 
 
 @pytest.fixture

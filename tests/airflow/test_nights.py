@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from dli_emulator import Emulator
+from tests.airflow_cli import migrate
 from tests.processes import untraced
 
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("nights")]
@@ -35,9 +36,7 @@ def night(dli_emulator: Emulator, tmp_path: Path) -> Night:
         "NIGHTS_BUCKET": dli_emulator.bucket,
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
-    airflow = Path(sys.executable).with_name("airflow")
-    command = [sys.executable, str(airflow), "db", "migrate"]
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    migrate(environment)
 
     def run(number: int) -> dict[str, list[Any]]:
         environment["AIRFLOW_CONN_DLI_DEFAULT"] = dli_emulator.connection(user=USER, retry_budget=0)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dli_emulator import Emulator
+from tests.airflow_cli import migrate
 from tests.processes import untraced
 from tests.zipped import zipped
 
@@ -45,10 +46,7 @@ def finished(dli_emulator_session: Emulator, tmp_path_factory: pytest.TempPathFa
         "WAITS_BUCKET": emulator.bucket,
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
-    airflow = Path(sys.executable).with_name("airflow")
-    subprocess.run(
-        [sys.executable, str(airflow), "db", "migrate"], env=environment, check=True, capture_output=True
-    )
+    migrate(environment)
     done = subprocess.run(
         [sys.executable, str(FOLDER / "waits.py")], env=environment, text=True, capture_output=True, check=False
     )
