@@ -88,13 +88,17 @@ def to_account(connection: AirflowConnection, environ: Mapping[str, str] = os.en
     project_id, auth_type = extras.string("project_id"), extras.string("auth_type")
     if not project_id and auth_type == AuthType.ENVIRONMENT:
         project_id = environ.get("HUAWEICLOUD_SDK_PROJECT_ID") or None
-    if not project_id and auth_type == AuthType.CREDENTIALS_FILE:
-        project_id = profile(environ).get("project_id") or None
+    file = profile(environ) if auth_type == AuthType.CREDENTIALS_FILE else None
+    if not project_id and file:
+        project_id = file.get("project_id") or None
     if project_id:
         checked_project(project_id)
     cloud = extras.string("cloud")
     iam_endpoint = _host(extras, "iam_endpoint", "iam", region, cloud)
-    credentials = _credentials(connection, extras, iam_endpoint, iam.Scope(project_id, region), environ)
+    if file is None:
+        credentials = _credentials(connection, extras, iam_endpoint, iam.Scope(project_id, region), environ)
+    else:
+        credentials = _key_of_file(file, _file_name(environ))
     credentials = _of_agency(extras, iam_endpoint, credentials)
     return Account(
         region=region,
@@ -139,7 +143,7 @@ def _of_machine(auth_type: str, extras: Extras, environ: Mapping[str, str]) -> C
         return iam.metadata_keys(_endpoint(extras, "metadata_endpoint", iam.METADATA_ENDPOINT))
     if auth_type == AuthType.POD_IDENTITY:
         return iam.pod_keys(*_pod(environ))
-    return _key_of_file(environ) if auth_type == AuthType.CREDENTIALS_FILE else _key_of_environment(environ)
+    return _key_of_environment(environ)
 
 
 def _key_of_environment(environ: Mapping[str, str]) -> AccessKey:
@@ -151,9 +155,7 @@ def _key_of_environment(environ: Mapping[str, str]) -> AccessKey:
     return AccessKey(variable(key_name), variable(secret_name), token)
 
 
-def _key_of_file(environ: Mapping[str, str]) -> AccessKey:
-    given, where = profile(environ), _file_name(environ)
-
+def _key_of_file(given: Mapping[str, str], where: str) -> AccessKey:
     def value(name: str) -> str:
         return credential(f"{name} in {where}", given.get(name), "the key", header=True)
 

@@ -214,20 +214,21 @@ class AccountHook(SafeLog, BaseHook):
         Not under the lock: to mask a secret, a triggerer waits for its supervisor and lets other triggers run
         meanwhile, in this very thread; one that met the lock would stop them all for good.
         """
-        account = self._read(connection)
+        account, fingerprint = self._read(connection)
         with self._account_lock:
             if self._account is None:
-                self._account, self.fingerprint = account, _fingerprint(connection)
+                self._account, self.fingerprint = account, fingerprint
             return self._account
 
-    def _read(self, connection: AirflowConnection) -> Account:
+    def _read(self, connection: AirflowConnection) -> tuple[Account, int]:
         # Airflow would take extras that are no JSON for none at all.
         if not is_json(getattr(connection, "extra", None)):
             raise self._unreadable("its extra is not JSON")
         # What is not a JSON object Airflow takes for a URI, and a bare secret for one that has a path alone.
         if not getattr(connection, "conn_type", True) and (connection.host or connection.schema):
             raise self._unreadable("it is neither the URI nor the JSON of a connection")
-        for secret in secrets_of(connection, os.environ):
+        secrets = secrets_of(connection, os.environ)
+        for secret in secrets:
             compat.mask_secret(secret)
         with translated(self.dli_conn_id):
             account = to_account(connection)
@@ -237,7 +238,8 @@ class AccountHook(SafeLog, BaseHook):
                 "can read and change everything, secrets included. Use ca_bundle for a private authority.",
                 self.dli_conn_id,
             )
-        return account
+        # Of the secrets that were read first: a key that changes meanwhile has changed since.
+        return account, _fingerprint(connection, secrets)
 
     def sibling(self) -> Self:
         """Return a hook with this one's account, and connections of its own."""
@@ -253,14 +255,14 @@ class AccountHook(SafeLog, BaseHook):
     def has_changed(self) -> bool:
         """Return whether the connection has other credentials or settings by now than this hook has read."""
         try:
-            return _fingerprint(self.get_connection(self.dli_conn_id)) != self.fingerprint
+            return _now(self.get_connection(self.dli_conn_id)) != self.fingerprint
         except AirflowNotFoundException:
             return True
 
     async def ahas_changed(self) -> bool:
         """Return the same as :meth:`has_changed`, without blocking the event loop."""
         try:
-            return _fingerprint(await self._aget_connection()) != self.fingerprint
+            return _now(await self._aget_connection()) != self.fingerprint
         except AirflowNotFoundException:
             return True
 
@@ -271,8 +273,12 @@ def _connected(account: Account) -> AsyncTransport:
     return AsyncTransport(account.network)
 
 
-def _fingerprint(connection: Any) -> int:  # noqa: ANN401 -- Airflow's, with the undecoded extras
-    elsewhere = (*map(os.environ.get, KEY_VARIABLES), *secrets_of(connection, os.environ))
+def _now(connection: Any) -> int:  # noqa: ANN401 -- Airflow's
+    return _fingerprint(connection, secrets_of(connection, os.environ))
+
+
+def _fingerprint(connection: Any, secrets: list[str]) -> int:  # noqa: ANN401 -- Airflow's, with the undecoded extras
+    elsewhere = (*map(os.environ.get, KEY_VARIABLES), *secrets)
     return hash((connection.login, connection.password, connection.extra, *elsewhere))
 
 

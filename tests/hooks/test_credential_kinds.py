@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.client import flink
+from airflow_provider_dli.connection import to_account
 from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.hooks import base
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
@@ -301,6 +303,26 @@ def test_a_credentials_file_authenticates(
     assert hook.has_changed()
     with pytest.raises(DliFailException, match="HTTP 401"):
         DliHook().get_flink_job(100)
+
+
+def test_a_credentials_file_that_is_replaced_while_it_is_read_has_changed(
+    connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Key and project are of one reading; what was masked was read before: the next look reads it anew."""
+    emulator = connect("metadata", auth_type="credentials_file", project_id=None)
+    file = tmp_path / "credentials"
+    file.write_text("[basic]\nak=old\nsk=old\nproject_id=old\n")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(file))
+
+    def replaced(*arguments: Any) -> Any:
+        lines = f"ak={emulator.access_key}\nsk={emulator.secret_key}\nproject_id={emulator.project_id}"
+        file.write_text(f"[basic]\n{lines}\n")
+        return to_account(*arguments)
+
+    monkeypatch.setattr(base, "to_account", replaced)
+    hook = DliHook()
+    assert hook.get_flink_job(100).job_id == 100
+    assert hook.has_changed()
 
 
 @pytest.mark.parametrize("code", [403, 500])
