@@ -16,7 +16,7 @@ from uuid import uuid4
 from airflow_provider_dli.client.locations import ObsLocation, parse_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_provider_dli.client.flink.status import JobSnapshot
 
@@ -224,16 +224,23 @@ class ExportRequests:
         return {archive for each in self._requests for archive in each.archives}
 
     def begin(
-        self, directory: ObsLocation, job_ids: tuple[int, ...] | None, before: Sequence[str] | None
+        self,
+        directory: ObsLocation,
+        job_ids: tuple[int, ...] | None,
+        before: Sequence[str] | None,
+        visible: Iterable[int] | None = None,
     ) -> ExportRequest:
         """Record that a request is about to be sent, with the names of the archives in its directory.
 
         :param before: those names; None if they cannot be listed
+        :param visible: all jobs, for a request for all; None if they cannot be listed
         """
         if before is not None and len(before) > _FULL_NAMES:
             before = list(map(_hash, before))
         jobs = None if job_ids is None else list(job_ids)
         record = {"dir": str(directory), "jobs": jobs, "before": before, "state": _OPEN}
+        if visible is not None:
+            record["visible"] = _digest(visible)
         request = _export_request(self.log.add(record), record)
         self._requests.append(request)
         return request
@@ -278,6 +285,7 @@ class ExportRequest:
     :param number: of its record
     :param directory: where its archive goes
     :param job_ids: the requested jobs; None for all of the project
+    :param jobs: a digest of the requested jobs; None if it is not known which "all" were
     :param before: the archives that were there before it was sent, by name or hash; None if that is not known
     :param state: of its outcome
     :param archives: its own, or those that may be and were reported
@@ -286,6 +294,7 @@ class ExportRequest:
     number: int
     directory: ObsLocation
     job_ids: tuple[int, ...] | None
+    jobs: str | None
     before: frozenset[str] | None
     state: str
     archives: list[str]
@@ -293,6 +302,10 @@ class ExportRequest:
     def is_for(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> bool:
         """Return whether it is for these jobs and this directory."""
         return self.directory == directory and self.job_ids == job_ids
+
+    def is_of(self, job_ids: Iterable[int]) -> bool:
+        """Return whether it is for exactly these jobs."""
+        return self.jobs == _digest(job_ids)
 
     def is_new(self, archive: str) -> bool:
         """Return whether an archive, ``bucket/key``, was not in the directory before this request."""
@@ -306,10 +319,15 @@ def _export_request(number: int, record: Mapping[str, Any]) -> ExportRequest:
         number,
         parse_directory("dir", record["dir"]),
         None if jobs is None else tuple(jobs),
+        record.get("visible") if jobs is None else _digest(jobs),
         None if before is None else frozenset(before),
         record["state"],
         list(record.get("archives", [])),
     )
+
+
+def _digest(job_ids: Iterable[int]) -> str:
+    return hashlib.sha256(" ".join(map(str, sorted(job_ids))).encode()).hexdigest()
 
 
 def _hash(name: str) -> str:

@@ -85,6 +85,7 @@ def inspect(
     expect: Expectation | None = None,
     limits: Limits | None = None,
     fingerprint: bool = False,
+    lists_ids: bool = False,
 ) -> Report:
     """Verify a ZIP archive, or report everything that is wrong with it.
 
@@ -97,18 +98,20 @@ def inspect(
     :param expect: jobs that must be in it; default none: one entry is enough.
     :param limits: what the inspection may cost; default :class:`Limits`.
     :param fingerprint: describe the layout in any case, and not only if jobs are expected and it is not known.
+    :param lists_ids: also list the ids of all jobs that contents show, by the keys of ``expect``.
     :raises ValueError: for another level.
     """
     if level not in ("directory", "full"):
         raise ValueError(f"level must be 'directory' or 'full', not {level!r}")
     limits = limits or Limits()
     found = Findings(limits.findings)
-    search = Search(expect or Expectation(min_entries=0))
+    search = Search(expect or Expectation(min_entries=0), lists_ids=lists_ids)
     shared = Shared(search, Fingerprint(search.jobs), fingerprint, limits.nested_total)
     contents = Contents(limits, shared, found, _inspect_nested)
     size, entries, hashes = _inspect(reader, contents, found, limits, is_full=level == "full", md5=md5)
     groups = contents.finish(entries, full=level == "full")
-    return Report(size, level, entries, found.result(), hashes.get("sha256"), hashes.get("md5"), groups)
+    ids = frozenset(() if contents.reasons(entries) else search.ids or ())
+    return Report(size, level, entries, found.result(), hashes.get("sha256"), hashes.get("md5"), groups, ids)
 
 
 def _inspect_nested(data: bytes, contents: Contents, found: Findings, limits: Limits) -> tuple[Entry, ...]:

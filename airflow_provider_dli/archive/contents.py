@@ -107,6 +107,11 @@ class Contents:
     def _reads(self) -> bool:
         return self._shared.describes or self._search.reads_contents
 
+    @property
+    def _describes(self) -> bool:
+        """Whether the next entry is described: until it is sure that the layout is known."""
+        return self._shared.describes or not self._search.is_recognised
+
     def wants(self, entry: Entry) -> bool:
         """Return whether :meth:`check` is to have the content of this entry."""
         if is_zip_name(entry.name):
@@ -161,7 +166,8 @@ class Contents:
             if self._reads:
                 document = parse(data)
                 self._search.in_json(document)
-                self._describe(entry, self._shared.fingerprint.shape(document))
+                if self._describes:
+                    self._describe(entry, self._shared.fingerprint.shape(document))
             elif not is_json(data):
                 parse(data)
         except UnreadableError:  # nested deeper than Python's parser goes: a stream goes deeper
@@ -228,7 +234,7 @@ class Contents:
         return True
 
     def _describe(self, entry: Entry, content: str) -> None:
-        if self._reads:
+        if self._describes:
             self._shared.fingerprint.add(f"{self._place}{entry.name}", entry.size, content)
 
     def skip(self, entry: Entry, reason: str, content: str | None = None, *, is_form: bool | None = None) -> None:

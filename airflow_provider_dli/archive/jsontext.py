@@ -101,13 +101,13 @@ class JsonStream:
     """Read one document piece by piece, and find the expected jobs that it names.
 
     :param keys: members that name a job.
-    :param jobs: ids and names that are searched for.
+    :param jobs: ids and names that are searched for; None for all.
 
     ``found`` has those of them that were met, ``seen`` the members that named any job; both count only after
     :meth:`finish`, and if the bytes were intact.
     """
 
-    def __init__(self, keys: frozenset[str], jobs: frozenset[str]) -> None:
+    def __init__(self, keys: frozenset[str], jobs: frozenset[str] | None) -> None:
         self.found: set[str] = set()
         self.seen: set[str] = set()
         self._keys = keys
@@ -174,7 +174,7 @@ class JsonStream:
         elif kind in ('"', "0", "t"):
             if member is not None and kind != "t":
                 self.seen.add(member)
-                if value in self._jobs:
+                if value is not None and (self._jobs is None or value in self._jobs):
                     self.found.add(value)
             self._expect = AFTER
         elif kind == "]" and self._expect == FIRST_VALUE:

@@ -24,6 +24,7 @@ class Report(NamedTuple):
     :param md5: of all bytes, hexadecimal; only if requested.
     :param fingerprint: the shapes of the entries, without what is their owner's; only if it was requested, or
         jobs are expected and the layout is not known.
+    :param job_ids: of all jobs that contents show; only if they were requested and all contents were examined.
     """
 
     size: int
@@ -33,6 +34,7 @@ class Report(NamedTuple):
     sha256: str | None = None
     md5: str | None = None
     fingerprint: tuple[Group, ...] = ()
+    job_ids: frozenset[str] = frozenset()
 
     @property
     def verified(self) -> bool:

@@ -40,9 +40,13 @@ LETTERS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f"}
 
 
 class Search:
-    """Search for the expected jobs; what it keeps grows with them, not with the archive."""
+    """Search for the expected jobs; what it keeps grows with them, not with the archive.
 
-    def __init__(self, expect: Expectation) -> None:
+    :param lists_ids: whether to collect the ids of all jobs instead, which contents show
+    """
+
+    def __init__(self, expect: Expectation, *, lists_ids: bool = False) -> None:
+        self.ids: set[str] | None = set() if lists_ids else None
         self.min_entries = expect.min_entries
         self._names = expect.entry_pattern != ""
         self._pattern = re.compile(expect.entry_pattern) if expect.entry_pattern else None
@@ -50,6 +54,7 @@ class Search:
             raise ValueError(f"entry_pattern {expect.entry_pattern!r} has no group named 'job'")
         self.jobs = frozenset(map(str, expect.jobs))
         self._missing = set(self.jobs)
+        self._kinds = tuple({job.isdecimal(): job for job in self.jobs}.values())
         self._keys = frozenset(expect.json_keys)
         self._id_keys = frozenset(key for key in self._keys if key.lower().endswith("id"))
         # Whoever names the pattern or no keys knows the layout.
@@ -64,7 +69,12 @@ class Search:
     @property
     def reads_contents(self) -> bool:
         """Whether a job may still be found in contents."""
-        return bool(self._missing and self._keys)
+        return bool((self._missing or self.ids is not None) and self._keys)
+
+    @property
+    def is_recognised(self) -> bool:
+        """Whether the archive shows ids and names of its jobs, as far as they are expected; it stays so."""
+        return all(map(self.is_shown, self._kinds))
 
     def missing(self) -> list[str]:
         """Return the jobs that were not found."""
@@ -80,6 +90,8 @@ class Search:
 
     def discard(self, found: Iterable[str]) -> None:
         """Note jobs that were found."""
+        if self.ids is not None:
+            self.ids.update(filter(str.isdecimal, found))
         for job in self._missing.intersection(found):
             self._missing.discard(job)
             if job.isdecimal():
@@ -89,7 +101,7 @@ class Search:
 
     def stream(self) -> JsonStream:
         """Return what finds in a stream what :meth:`in_json` finds in a document."""
-        return JsonStream(self._keys, frozenset(self._missing))
+        return JsonStream(self._keys, None if self.ids is not None else frozenset(self._missing))
 
     def in_stream(self, stream: JsonStream) -> None:
         """Note what a stream has found, and which keys it has met."""
@@ -99,7 +111,7 @@ class Search:
     def in_json(self, document: Any) -> None:  # noqa: ANN401 - what JSON holds has no type
         """Search a document whose numbers are strings."""
         rest = [document]
-        while rest and self._missing:
+        while rest and self.reads_contents:
             value = rest.pop()
             if isinstance(value, list):
                 rest.extend(value)

@@ -80,14 +80,14 @@ def export_jobs(
     :raises DliException: if the jobs cannot be listed
     """
     requests = ExportRequests(RequestLog(context, "dli_export"))
-    recovery = ExportRecovery(dli, obs, requests, context, options.reconcile_timeout, log)
+    recovery = ExportRecovery(obs, requests, context, options.reconcile_timeout, log)
     superseded = _log_superseded(requests, log)
     visible, job_ids = _select_jobs(options, dli, requests, context, log)
     size = options.batch_size
     batches = [None] if job_ids is None else [job_ids[at : at + size] for at in range(0, len(job_ids), size)]
     _log_start(dli, job_ids, len(batches), log)
 
-    exporter = _Exporter(options, dli, obs, requests, recovery, log)
+    exporter = _Exporter(options, dli, obs, requests, recovery, visible, log)
     progress = _Progress(batches, log)
     outcomes: list[Batch] = []
     places: set[tuple[ObsLocation, tuple[int, ...] | None]] = set()
@@ -197,6 +197,7 @@ class _Exporter:
     obs: ObsHook
     requests: ExportRequests
     recovery: ExportRecovery
+    visible: VisibleJobs | None
     log: Logger
     #: the number of the batch with which DLI has refused the identity itself
     refusal: int | None = None
@@ -242,7 +243,8 @@ class _Exporter:
         with translated():
             call = flink.export_jobs(str(directory), job_ids)
         names, listed = self.recovery.list_before(directory) or (None, None)
-        return call, self.requests.begin(directory, job_ids, names), listed
+        visible = self.visible.job_ids if self.visible and job_ids is None else None
+        return call, self.requests.begin(directory, job_ids, names, visible), listed
 
     def _send(self, call: Call[flink.ExportResult], request: ExportRequest, listed: datetime | None) -> list[str]:
         """Send one request, and record its outcome; return the archives that the response names."""

@@ -16,22 +16,18 @@ request for all jobs only where others may write, since which jobs those were is
 
 from __future__ import annotations
 
-import json
 import re
 import time
-import zipfile
-import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import permutations
 from logging import Logger
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dli.archive import Expectation, Limits, inspect
 from airflow_provider_dli.client.errors import AuthenticationError, ConfigurationError, ServiceError
-from airflow_provider_dli.client.flink.fields import number_of
 from airflow_provider_dli.client.locations import ObsLocation, parse_directory
-from airflow_provider_dli.client.replies import UNREADABLE
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.formatting import pluralize
 
@@ -39,7 +35,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_dli.client.obs.objects import Listing
-    from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.hooks.obs import ObsHook
     from airflow_provider_dli.task_state import ExportRequest, ExportRequests
 
@@ -51,8 +46,10 @@ _ADVICE = (
     "directory of its own, with run, task and map index in its path: then it is certain whose an archive is."
 )
 _EXPORT = "DliExportFlinkJobsOperator"
-#: bytes of an archive, and of its content, above which it is not read
-_MAX_PACKED, _MAX_UNPACKED = 64 << 20, 256 << 20
+#: bytes of an archive above which it is not read
+_MAX_PACKED = 64 << 20
+_LIMITS = Limits(total_bytes=256 << 20)
+_IDS = Expectation(min_entries=0, json_keys=("job_id", "jobId"))
 
 
 @dataclass
@@ -66,7 +63,6 @@ class ExportRecovery:
         them
     """
 
-    dli: DliHook
     obs: ObsHook
     requests: ExportRequests
     context: Mapping[str, Any]
@@ -78,7 +74,7 @@ class ExportRecovery:
         # For the requests of earlier attempts, all together. By this machine's clock: no other counts.
         self._resume_until = time.monotonic() + self.reconcile_timeout
         self._earlier = {request.number for request in self.requests.unresolved()}
-        self._contents: dict[tuple[str, tuple[int, ...] | None], Content] = {}
+        self._contents: dict[tuple[str, str | None], Content] = {}
 
     def list_before(self, directory: ObsLocation) -> tuple[list[str], datetime] | None:
         """List the archives that are in a directory before a request; None if that is not allowed.
@@ -172,7 +168,7 @@ class ExportRecovery:
         if not found:
             self.log.info("No archive appeared in %s within %.0f s.", directory.url, time.monotonic() - began)
             return []
-        if len(found) > 1 or not self._is_certain(directory, found[0], job_ids):
+        if len(found) > 1 or not self._is_certain(found[0], requests[-1]):
             # This reports it, and whoever clears the task wants a new export.
             for request in requests:
                 self.requests.report(request, found)
@@ -205,7 +201,7 @@ class ExportRecovery:
         """
         if request.job_ids is None and is_exclusive(request.directory, self.context):
             return False
-        return self._content(archive, request.job_ids) is Content.OTHER_JOBS
+        return self._content(archive, request) is Content.OTHER_JOBS
 
     def _new_archives(self, request: ExportRequest) -> list[str]:
         """Return the archives that were not there before a request, and that are of no other.
@@ -233,32 +229,20 @@ class ExportRecovery:
             )
         return new
 
-    def _is_certain(self, directory: ObsLocation, archive: str, job_ids: tuple[int, ...] | None) -> bool:
+    def _is_certain(self, archive: str, request: ExportRequest) -> bool:
         """Whether only the request of this task can have made the one new archive."""
-        if is_exclusive(directory, self.context):
+        if is_exclusive(request.directory, self.context):
             return True
-        same_jobs = self._content(archive, job_ids) is Content.SAME_JOBS
-        return same_jobs and not may_be_shared_within_dag(directory, self.context)
+        same_jobs = self._content(archive, request) is Content.SAME_JOBS
+        return same_jobs and not may_be_shared_within_dag(request.directory, self.context)
 
-    def _content(self, archive: str, job_ids: tuple[int, ...] | None) -> Content:
-        key = archive, job_ids
+    def _content(self, archive: str, request: ExportRequest) -> Content:
+        key = archive, request.jobs
         if key not in self._contents:
-            ids = self._all_jobs() if job_ids is None else job_ids
-            content = Content.UNKNOWN if ids is None else compare_content(self.obs, archive, ids)
-            self._contents[key] = content
+            self._contents[key] = content = compare_content(self.obs, archive, request)
             if content is Content.OTHER_JOBS:
                 self.log.warning("Ignoring %s: it is new, and holds other jobs than were requested.", archive)
         return self._contents[key]
-
-    def _all_jobs(self) -> list[int] | None:
-        """Return the jobs that this key sees; None if it may export them and not list them."""
-        try:
-            return [job.job_id for job in self.dli.list_flink_jobs()]
-        except DliFailException as error:
-            if error.refuses_identity:
-                raise
-            self.log.info("Which jobs this key sees is not known: %s", error)
-            return None
 
     def extra_archives(self, *, is_final: bool) -> list[str]:
         """Return new archives in the directories of requests whose outcome is still unknown, and log each.
@@ -330,50 +314,32 @@ class Content(Enum):
     UNKNOWN = "it does not show which jobs it holds"
 
 
-def compare_content(obs: ObsHook, archive: str, job_ids: Collection[int]) -> Content:
+def compare_content(obs: ObsHook, archive: str, request: ExportRequest) -> Content:
     """Compare the jobs of an archive with those that were requested.
 
     The layout of DLI's archives is not documented: an archive in which no jobs are recognised shows nothing.
 
     :raises DliException: if OBS does not respond; a later attempt may succeed
     """
+    if request.jobs is None:
+        return Content.UNKNOWN
     try:
         with translated():
             facts = obs.find(archive)
             if facts is None or not facts.readable or facts.size > _MAX_PACKED:
                 return Content.UNKNOWN
-            with obs.open(archive, facts) as reader, zipfile.ZipFile(reader) as opened:
-                return _compare(opened, frozenset(job_ids))
-    except (DliFailException, zipfile.error, zlib.error, EOFError, OSError, NotImplementedError, *UNREADABLE):
+            with obs.open(archive, facts) as reader:
+                report = inspect(reader, expect=_IDS, limits=_LIMITS, lists_ids=True)
+    except DliFailException:
         return Content.UNKNOWN
-
-
-def _compare(opened: zipfile.ZipFile, requested: frozenset[int]) -> Content:
-    files = [entry for entry in opened.infolist() if not entry.is_dir()]
-    if not files or sum(entry.file_size for entry in files) > _MAX_UNPACKED:
+    if report.errors:
         return Content.UNKNOWN
-    found: set[int] = set()
-    for entry in files:
-        ids = set(_ids_of(json.loads(opened.read(entry))))
-        if not ids:
-            break
-        found |= ids
-    else:
-        return Content.SAME_JOBS if found == requested else Content.OTHER_JOBS
-    stems = [entry.filename.rpartition("/")[2].partition(".")[0] for entry in files]
-    named = {number_of(stem) for stem in stems if stem.isascii() and stem.isdigit()}
+    if report.job_ids:
+        return Content.SAME_JOBS if request.is_of(map(int, report.job_ids)) else Content.OTHER_JOBS
+    stems = [each.name.rpartition("/")[2].partition(".")[0] for each in report.entries if not each.is_directory]
+    named = {int(stem) for stem in stems if stem.isascii() and stem.isdigit()}
     # Other numbers may count the entries, and name no jobs.
-    return Content.SAME_JOBS if named == requested and len(stems) == len(requested) else Content.UNKNOWN
-
-
-def _ids_of(document: Any) -> Iterator[int]:  # noqa: ANN401 -- what JSON holds has no type
-    """Yield the ids of a document: of one job, of its detail, or of a list of either."""
-    for each in document if isinstance(document, list) else [document]:
-        if isinstance(each, Mapping):
-            detail = each.get("job_detail")
-            job_id = number_of(each.get("job_id", detail.get("job_id") if isinstance(detail, Mapping) else None))
-            if job_id is not None:
-                yield job_id
+    return Content.SAME_JOBS if len(named) == len(stems) and request.is_of(named) else Content.UNKNOWN
 
 
 def is_exclusive(directory: ObsLocation, context: Mapping[str, Any]) -> bool:

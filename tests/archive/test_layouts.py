@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_dli.archive import Expectation, Limits, Report, inspect
 from airflow_provider_dli.archive.__main__ import main
-from airflow_provider_dli.archive.fingerprint import MOST
+from airflow_provider_dli.archive.fingerprint import MOST, Fingerprint
 from dli_emulator.dli.layouts import write_archive
 from dli_emulator.settings import Settings
 from tests.zipped import zipped
@@ -196,6 +196,31 @@ def test_a_fingerprint_is_made_only_where_it_is_wanted() -> None:
     )
     (group,) = inspect(io.BytesIO(data), "directory", fingerprint=True).fingerprint
     assert (group.name, group.content) == ("<number>.json", "not read")
+
+
+def test_entries_are_described_only_until_the_layout_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first shows ids and names, so the others need no description."""
+    described: list[str] = []
+    monkeypatch.setattr(Fingerprint, "add", lambda _, name, *_rest: described.append(name))
+    data = write_archive(jobs(*"abc"), 1e9, "jobs")
+    assert [each.code for each in inspected(data, "other", 100).findings] == ["missing-job"]
+    assert described == []
+    other = zipped({"1.bin": b"\0", **{f"{number}.json": f'{{"job_id": {number}}}' for number in range(2, 9)}})
+    assert codes(inspected(other, 99)) == {"99": "job-not-examined"}
+    assert described == ["1.bin"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_ids_of_all_jobs_are_listed(layout: Any) -> None:
+    """Whatever is expected; not those of an archive of which something was not examined."""
+    keys = Expectation(json_keys=("job_id",))
+    data = write_archive(jobs("1", "b", "c"), 1e9, layout)
+    for limits in (None, Limits(json_bytes=100)) if layout in ("jobs", "one_json") else (None,):
+        report = inspect(io.BytesIO(data), expect=keys, limits=limits, lists_ids=True)
+        assert report.job_ids == {"100", "101", "102"}
+    assert inspect(io.BytesIO(data), expect=keys).job_ids == frozenset()
+    part = zipped({"1.json": '{"job_id": 1}', "2.bin": b"\0"})
+    assert inspect(io.BytesIO(part), expect=keys, lists_ids=True).job_ids == frozenset()
 
 
 def test_a_fingerprint_is_bounded() -> None:

@@ -113,6 +113,39 @@ def test_another_writer_of_other_jobs_at_the_same_time(emulator: Emulator, their
     assert len(archives(emulator)) == 2
 
 
+@pytest.mark.parametrize("layout", ["one_json", "properties", "nested", "gbk"])
+def test_the_jobs_of_an_archive_are_read_in_each_layout(
+    emulator: Emulator, layout: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where others may write: its own archive is used, and one of other jobs ignored."""
+    emulator.state.settings.layout = layout
+    emulator.fault("ExportFlinkJobs", "cut_before")
+    other = meanwhile(emulator, [100, 101, 102])
+    emulator.fault("ExportFlinkJobs", "slow", before=0)
+    emulator.fault("ExportFlinkJobs", "cut_after")
+    (ours,) = Task().run(f"{emulator.bucket}/shared", job_selected=[100, 101], reconcile_timeout=1)
+    other.join()
+    assert (len(archives(emulator)), requests(emulator)) == (2, 3)
+    log = capsys.readouterr().out
+    assert "it is new, and holds other jobs than were requested" in log
+    assert f"Recovered {ours}" in log
+
+
+def test_all_jobs_are_those_that_were_listed_before_the_request(emulator: Emulator) -> None:
+    """They are listed once by each attempt; the next one has the list of the one before."""
+    place, task = f"{emulator.bucket}/shared", Task()
+    requested = ExportRequests(RequestLog(task.instance.context, "dli_export"))
+    requested.begin(parse_directory("obs_dir", place), None, [], range(100, 126))
+    ours = DliHook().export_flink_jobs(place).zip_file
+    emulator.state.add_job(name="made since")
+    assert task.run(place, job_selected=None) == list(ours)
+    emulator.fault("ExportFlinkJobs", "cut_after")
+    task.run(f"{place}/again", job_selected=None)
+    assert [request.operation for request in emulator.requests] == [
+        "ExportFlinkJobs", "ListFlinkJobs", "ListFlinkJobs", "ExportFlinkJobs",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("jobs", [[100], None])
 @pytest.mark.parametrize("writers", ["mapped", "tasks", "runs"])
 def test_another_writer_of_the_same_jobs_at_the_same_time(emulator: Emulator, jobs: Any, writers: str) -> None:
@@ -240,7 +273,7 @@ def test_dli_may_write_into_a_directory_below(emulator: Emulator) -> None:
     directory = f"{emulator.bucket}/night"
     context: Any = {}
     recovery = ExportRecovery(
-        DliHook(), ObsHook(), ExportRequests(RequestLog(context, "dli_export")), context, 0, logging.getLogger()
+        ObsHook(), ExportRequests(RequestLog(context, "dli_export")), context, 0, logging.getLogger()
     )
     names, listed = recovery.list_before(parse_directory("obs_dir", directory)) or (None, None)
     request = recovery.requests.begin(parse_directory("obs_dir", directory), (100,), names)

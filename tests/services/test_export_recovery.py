@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.client.locations import ObsLocation, parse_directory
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
@@ -38,9 +38,13 @@ class KillingStore(StateStore):
 def killed_while_sending(
     store: StateStore, obs_dir: str, before: list[str], jobs: list[int] | None = None
 ) -> None:
-    """Leave the record of an attempt that was killed while it sent: what was in the directory before."""
-    log = RequestLog({"task_state_store": store}, "dli_export")
-    log.add({"dir": obs_dir, "jobs": jobs, "before": before, "state": "open"})
+    """Leave the record of an attempt that was killed while it sent: what was in the directory before.
+
+    :param jobs: those that it requested; None for all, which were the sample jobs
+    """
+    requests = ExportRequests(RequestLog({"task_state_store": store}, "dli_export"))
+    place = parse_directory("obs_dir", obs_dir)
+    requests.begin(place, None if jobs is None else tuple(jobs), before, range(100, 126))
 
 
 def records(store: StateStore) -> list[dict[str, Any]]:
@@ -337,7 +341,7 @@ def test_an_archive_of_other_jobs_than_the_rest_of_a_batch_is_reported(
     requests.begin(directory, (100,), [])
     dli, log = DliHook(), logging.getLogger(__name__)
     late = list(dli.export_flink_jobs(str(directory), [100, 101]).zip_file)
-    recovery = ExportRecovery(dli, ObsHook(), requests, context, 0.1, log)
+    recovery = ExportRecovery(ObsHook(), requests, context, 0.1, log)
     assert recovery.reconcile(directory, (100,), DliException("cut")) is None
     assert recovery.extra_archives(is_final=True) == late
 
