@@ -308,7 +308,7 @@ def test_a_credentials_file_authenticates(
 def test_a_credentials_file_that_is_replaced_while_it_is_read_has_changed(
     connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Key and project are of one reading; what was masked was read before: the next look reads it anew."""
+    """Key and project are of one reading; what was masked was read before: it is read again the next time."""
     emulator = connect("metadata", auth_type="credentials_file", project_id=None)
     file = tmp_path / "credentials"
     file.write_text("[basic]\nak=old\nsk=old\nproject_id=old\n")
