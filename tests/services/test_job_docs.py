@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 
@@ -21,22 +20,6 @@ WORDS = {Verdict.REACHED: "reached", Verdict.WAIT: "wait", Verdict.FAILED: "fail
 
 def page(name: str) -> str:
     return (DOCS / name).read_text(encoding="utf-8")
-
-
-def examples() -> Iterator[Any]:
-    """Return each page of an operator or sensor with the code that it does not quote from an example DAG."""
-    for path in sorted([*DOCS.glob("operators/*.md"), *DOCS.glob("sensors/*.md"), DOCS / "assets.md"]):
-        blocks = re.findall(r"(?<!-->\n)```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
-        if blocks:
-            yield pytest.param("\n".join(blocks), id=path.stem)
-
-
-@pytest.mark.parametrize("code", list(examples()))
-def test_the_examples_are_tasks(code: str) -> None:
-    """With the parameters that they show."""
-    names: dict[str, Any] = {}
-    exec(compile(code, "page", "exec"), names)  # noqa: S102 -- our own page
-    assert [value for value in names.values() if hasattr(value, "task_id")]
 
 
 def test_the_table_of_statuses_is_the_one_that_is_used() -> None:
