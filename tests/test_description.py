@@ -88,8 +88,8 @@ def test_the_wheels_have_it(name: str, distributions: dict[str, tuple[Path, Path
 @pytest.mark.parametrize(
     ("form", "known", "unknown"),
     [
-        ("[a](docs/a.md)", "[a](S/blob/T/docs/a.md)", "a"),
-        ("[a](docs/a.md#b), [b](LICENSE)", "[a](S/blob/T/docs/a.md#b), [b](S/blob/T/LICENSE)", "a, b"),
+        ("[a](d/a.md)", "[a](S/blob/T/d/a.md)", "a"),
+        ("[a](d/a.md#b), [b](LICENSE)", "[a](S/blob/T/d/a.md#b), [b](S/blob/T/LICENSE)", "a, b"),
         ("[`a b`](a.md)", "[`a b`](S/blob/T/a.md)", "`a b`"),
         ("![a](a.png)", "![a](S/raw/T/a.png)", ""),
         ("[![a](a.svg) ![b](b.svg)](a.md)", "[![a](S/raw/T/a.svg) ![b](S/raw/T/b.svg)](S/blob/T/a.md)", ""),
