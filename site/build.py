@@ -134,22 +134,11 @@ def write_index() -> None:
     trees = []
     for caption, rows in groups:
         names = dict.fromkeys(re.findall(r"\]\(([^):#]+)\.md\)", rows))
+        if caption == "References":
+            names["Python API <reference/index>"] = None
         entries = "\n".join(names)
         trees.append(f"```{{toctree}}\n:hidden:\n:caption: {caption}\n:maxdepth: 1\n\n{entries}\n```\n")
-    pages = (
-        "At a glance <../README>",
-        "The emulator in full <../dli_emulator/README>",
-        "reference/index",
-        "../CHANGELOG",
-        "../CONTRIBUTING",
-        "../SECURITY",
-    )
-    more = "The project\n:maxdepth: 1\n\n" + "\n".join(pages)
-    trees.append(f"```{{toctree}}\n:hidden:\n:caption: {more}\n```\n")
-    text = (
-        page.read_text(encoding="utf-8")
-        + "\nEvery public class and function: [reference](reference/index.rst).\n\n"
-    )
+    text = page.read_text(encoding="utf-8")
     page.with_name("index.md").write_text(text + "\n".join(trees), encoding="utf-8")
     page.unlink()
     for other in SOURCE.rglob("*.md"):

@@ -7,7 +7,6 @@ import json
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -24,31 +23,11 @@ from airflow_provider_dli.client.errors import (
 from airflow_provider_dli.client.exchange import parse_reply
 from airflow_provider_dli.client.flink.settings import DEFAULTS
 from airflow_provider_dli.client.flink.status import PHASES
+from tests.sources.page import FACTS, PAGE, SOURCES, Fact, page
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "airflow_provider_dli"
-PAGE = (ROOT / "docs" / "quality" / "sources.md").read_text(encoding="utf-8")
-FACTS_PART, _, SOURCES_PART = PAGE.partition("\n## The sources\n")
 SURENESS = ("established", "one source", "assumed")
-
-
-class Fact(NamedTuple):
-    """One row of the page."""
-
-    fact: str
-    where: str
-    source: str
-    sure: str
-    test: str
-
-
-def rows(text: str, header: str) -> list[list[str]]:
-    """Return the cells of each row of each table that has this header."""
-    found: list[list[str]] = []
-    for table in text.split(f"\n{header}\n")[1:]:
-        lines = table.split("\n\n")[0].splitlines()[1:]
-        found += [[cell.strip() for cell in line.strip().strip("|").split(" | ")] for line in lines]
-    return found
 
 
 def is_module(name: str) -> bool:
@@ -59,33 +38,29 @@ def is_module(name: str) -> bool:
         return False
 
 
-def quoted(cell: str) -> list[str]:
-    """Return what stands between backquotes."""
-    return re.findall(r"`([^`]+)`", cell)
-
-
-FACTS = [Fact(*cells) for cells in rows(FACTS_PART, "| fact | where | source | how sure | test |")]
-SOURCES = {quoted(cells[0])[0]: cells[1:] for cells in rows(SOURCES_PART, "| id | title | date |")}
+def test_the_page_is_made_of_the_facts() -> None:
+    """``python -m tests.sources.page`` writes it."""
+    assert PAGE.read_text(encoding="utf-8") == page()
 
 
 def test_there_are_many() -> None:
     """Of every area."""
     assert len(FACTS) >= 100
-    assert len(re.findall(r"^## ", FACTS_PART, re.MULTILINE)) >= 9
+    assert len({fact.area for fact in FACTS}) >= 9
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=[f"{number}" for number in range(1, len(FACTS) + 1)])
 def test_what_a_row_names_exists(fact: Fact) -> None:
     """Its modules, its sources and its test; and it has a degree of certainty."""
-    modules = quoted(fact.where)
+    modules = fact.where.split()
     assert modules
     assert [name for name in modules if not is_module(name)] == []
-    cited = quoted(fact.source)
+    cited = fact.source.split()
     assert cited
     assert [source for source in cited if source not in SOURCES] == []
     assert fact.sure.startswith(SURENESS)
-    (test,) = quoted(fact.test)
-    file, _, function = test.partition("::")
+    assert not any("|" in cell or "\n" in cell for cell in fact)
+    file, _, function = fact.test.partition("::")
     tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
     names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
     assert function in names
@@ -93,7 +68,7 @@ def test_what_a_row_names_exists(fact: Fact) -> None:
 
 def test_every_source_is_cited_and_dated() -> None:
     """One that no fact names is not a source; each has a title, and a year."""
-    cited = {source for fact in FACTS for source in quoted(fact.source)}
+    cited = {source for fact in FACTS for source in fact.source.split()}
     assert set(SOURCES) == cited
     assert [
         source for source, (title, date) in SOURCES.items() if not title or not re.search(r"20\d\d", date)
