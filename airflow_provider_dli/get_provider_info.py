@@ -8,7 +8,14 @@ from airflow_provider_dli import __version__
 from airflow_provider_dli.connection_form import CONN_TYPE, conn_fields, ui_field_behaviour
 
 _DLI = "Huawei Cloud Data Lake Insight (DLI)"
+_DLI_DOCS = "https://support.huaweicloud.com/intl/en-us/dli/index.html"
 _OBS = "Huawei Cloud Object Storage Service (OBS)"
+_ASSET_URIS = {
+    "schemes": ["obs"],
+    "handler": "airflow_provider_dli.assets.obs.sanitize_uri",
+    "factory": "airflow_provider_dli.assets.obs.create_asset",
+    "to_openlineage_converter": "airflow_provider_dli.assets.obs.convert_asset_to_openlineage",
+}
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -16,12 +23,14 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-dli",
         "name": _DLI,
-        "description": "Export Flink jobs of Huawei Cloud DLI to OBS, verify the archives, restore the jobs.",
+        # With a link as reStructuredText has it, which Airflow shows.
+        "description": f"Export Flink jobs of `{_DLI} <{_DLI_DOCS}>`__ to OBS, verify the archives, "
+        "restore the jobs.",
         "versions": [__version__],
         "integrations": [
             {
                 "integration-name": _DLI,
-                "external-doc-url": "https://support.huaweicloud.com/intl/en-us/dli/index.html",
+                "external-doc-url": _DLI_DOCS,
                 "tags": ["service"],
             },
             {
@@ -44,14 +53,9 @@ def get_provider_info() -> dict[str, Any]:
             "airflow_provider_dli.links.dli.ObsBucketLink",
             "airflow_provider_dli.links.dli.DliConsoleLink",
         ],
-        "asset-uris": [
-            {
-                "schemes": ["obs"],
-                "handler": "airflow_provider_dli.assets.obs.sanitize_uri",
-                "factory": "airflow_provider_dli.assets.obs.create_asset",
-                "to_openlineage_converter": "airflow_provider_dli.assets.obs.convert_asset_to_openlineage",
-            }
-        ],
+        "asset-uris": [_ASSET_URIS],
+        # Airflow 2 calls an asset a dataset.
+        "dataset-uris": [_ASSET_URIS],
         "filesystems": ["airflow_provider_dli.filesystems.obs"],
         "connection-types": [
             {

@@ -36,34 +36,31 @@ NEAR = (
     "tests/test_compat.py",
     "tests/test_connection.py",
     "tests/parameters/test_models.py",
-    "tests/client",
-    "tests/hooks/test_dli.py",
-    "tests/hooks/test_masking.py",
+    *(f"tests/client/test_{name}.py" for name in ("network", "pickling", "wire")),
+    *(f"tests/client/obs/test_{name}.py" for name in ("checksums", "client", "listing", "objects", "reader")),
+    *(f"tests/hooks/test_{name}.py" for name in ("dli", "flink_operations", "masking")),
     "tests/links",
     *(f"tests/airflow/test_{name}.py" for name in ("operators", "deferrable", "lineage")),
 )
-#: what else depends on versions
+#: what else may depend on a version
 FAR = (
+    "tests/client",
     "tests/services",
     "tests/archive",
     "tests/faults",
-    "tests/sensors/test_archives.py",
-    "tests/sensors/test_jobs.py",
+    *(f"tests/sensors/test_{name}.py" for name in ("archives", "jobs")),
 )
 #: the tests of a cell, by how much of them; the example DAGs come beside them
 SCOPES: dict[str, tuple[str, ...]] = {"examples": (), "near": NEAR, "whole": NEAR + FAR}
 #: of the tests above, those that want a whole Airflow 3, or tools that are only for development
-NOT_HERE = "not in_a_whole_airflow and not compare"
+NOT_HERE = "not in_a_whole_airflow and not compare and not lineage_of"
 #: the result of a Python for which there is no such Airflow
 NOT_OFFERED = "no such Airflow"
 #: uv's message where there is none; anything else is trouble of ours or of the network
 _NO_SUCH = ("No solution found", "Requires-Python")
 EXAMPLES = ("tests/test_example_dags.py",)
-#: of them, those that a cell runs that is not run whole
-SOME_EXAMPLES = (
-    "tests/test_example_dags.py::test_nightly",
-    "tests/test_example_dags.py::test_a_damaged_archive_fails_the_task",
-)
+#: of them, what a cell runs that is not run whole
+ONE_EXAMPLE = (f"{EXAMPLES[0]}::test_nightly",)
 #: what holds others back in Airflow's own constraints, which are resolved with all providers: boto3 by aiobotocore
 HOLDING_BACK = ("apache-airflow-providers-amazon", "apache-airflow-providers-openlineage", "aiobotocore[boto3]")
 
@@ -112,7 +109,7 @@ class Cell:
             self._provider(home)
             if SCOPES[self.scope]:
                 self._tests("tests", SCOPES[self.scope], home)
-            self._tests("example DAGs", EXAMPLES if self.scope == "whole" else SOME_EXAMPLES, home)
+            self._tests("example DAGs", EXAMPLES if self.scope == "whole" else ONE_EXAMPLE, home)
         shutil.rmtree(home / "venv", ignore_errors=True)
         return {**asdict(self), "seconds": round(time.monotonic() - began)}
 
@@ -193,7 +190,7 @@ class Cell:
 
     def _tests(self, what: str, paths: tuple[str, ...], home: Path) -> None:
         done = self._call(
-            [home / "venv" / "bin" / "python", "-m", "pytest", "-n", "4", "-k", NOT_HERE, *paths], home
+            [home / "venv" / "bin" / "python", "-m", "pytest", "-n", "2", "-k", NOT_HERE, *paths], home
         )
         (home / f"{what.replace(' ', '-')}.log").write_text(done.stdout + done.stderr)
         self.results[what] = outcome(done.stdout) or done.stderr[-200:]

@@ -1,6 +1,7 @@
 """``make matrix``: the wheels on every Airflow and Python that it is for; writes ``docs/quality/matrix.md``.
 
-``python matrix/matrix.py [AIRFLOW[-PYTHON] …]`` runs some cells; the page keeps what is known of the others.
+``python matrix/matrix.py [--near] [AIRFLOW[-PYTHON] …]`` runs some cells; the page keeps what is known of others.
+With ``--near`` all of them run the tests that are close to Airflow, and no others.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ PYTHONS = {"3.11": "uv", "3.12": "pip", "3.13": "uv"}
 FOLDER = ROOT / ".cache" / "matrix"
 KNOWN = ROOT / "matrix" / "results.json"
 PAGE = ROOT / "docs" / "quality" / "matrix.md"
-PREFACE = f"""# On which versions it runs
+PREFACE = """# On which versions it runs
 
 `make matrix` installs Airflow as its documentation does, with the constraints of its day: the newest versions of
 the day after it came out that fit together with each other and with the providers that hold others back in
@@ -45,9 +46,9 @@ extra `openlineage`, too.
 | changes | what of Airflow's has another version afterwards, or is gone |
 | adds | what the wheel brings that Airflow did not |
 | providers CLI | `airflow providers get` lists the provider, without a warning that names it |
-| tests | of client, connection, parameters, hooks and operators; \
-for {", ".join(WHOLE)} and *lowest* also of services, sensors and archives, and each task with each fault |
-| example DAGs | by `airflow dags test` against the emulator: all, or the nightly export and a damaged archive |
+| tests | *near*: of transports, OBS, connection, parameters, hooks and operators; \
+*whole*: also of client, services, sensors and archives, and each task with each fault |
+| example DAGs | by `airflow dags test` against the emulator: all if *whole*, otherwise the nightly export |
 | wheel | how its SHA-256 begins |
 
 *lowest* has the lowest version of everything that the package needs, and so not those constraints. Whose warnings
@@ -89,13 +90,19 @@ def page(results: dict[str, Any]) -> str:
     """
     rows = [
         f"| {each['airflow']}{', lowest' if each['lowest'] else ''} | {each['installer']} | {_with(each)} | "
-        + " | ".join(str(each["results"].get(column, "-")).replace("|", "/") for column in COLUMNS)
+        + " | ".join(_result(each, column).replace("|", "/") for column in COLUMNS)
         + f" | `{each['wheel'][:12]}` | {each['when']} |"
         for each in results.values()
     ]
     head = "<!-- matrix: begin -->\n"
     head += f"| Airflow | with | Python and what the package needs | {' | '.join(COLUMNS)} | wheel | when |"
     return "\n".join([PREFACE, head, "|---" * (len(COLUMNS) + 5) + "|", *rows, "<!-- matrix: end -->", ""])
+
+
+def _result(found: dict[str, Any], column: str) -> str:
+    """Return what a column shows."""
+    result = str(found["results"].get(column, "-"))
+    return f"{found['scope']}: {result}" if column == "tests" and result != "-" else result
 
 
 def _with(found: dict[str, Any]) -> str:
@@ -125,7 +132,10 @@ def main() -> int:
     digest = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
     results: dict[str, Any] = json.loads(KNOWN.read_text()) if KNOWN.exists() else {}
     bad = False
-    for each in cells(sys.argv[1:]):
+    wanted = [name for name in sys.argv[1:] if name != "--near"]
+    for each in cells(wanted):
+        if "--near" in sys.argv:
+            each.scope = "near"
         print(f"{each.name} …", flush=True)
         found = {**each.run(wheels, source, FOLDER), "when": f"{datetime.now(UTC):%Y-%m-%d}", "wheel": digest}
         print(f"  {found['results']} in {found['seconds']} s", flush=True)

@@ -21,6 +21,11 @@ def test_this_airflow_has_every_name(name: str) -> None:
     assert getattr(found, "__name__", name) in {name, "AirflowConfigParser", "BaseXCom", *former}
 
 
+def test_an_asset_has_one_form() -> None:
+    """Airflow 2 knows the URIs of the provider as those of datasets."""
+    assert compat.Asset(uri="obs://bucket/flink/").uri == "obs://bucket/flink"
+
+
 def test_type_checkers_see_the_same_names() -> None:
     """A name that is imported for them alone would fail in a task."""
     tree = ast.parse(Path(compat.__file__).read_text())

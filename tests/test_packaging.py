@@ -49,10 +49,17 @@ def test_provider_info_fits_airflows_schema() -> None:
 def test_provider_info_names_what_there_is() -> None:
     """Every module and class it names can be imported."""
     info = get_provider_info()
-    for kind in ("hooks", "operators"):
+    for kind in ("hooks", "operators", "sensors", "triggers"):
         for group in info[kind]:
             for module in group["python-modules"]:
                 importlib.import_module(module)
+    (assets,) = info["asset-uris"]
+    assert info["dataset-uris"] == [assets]
+    functions = [assets[kind] for kind in ("handler", "factory", "to_openlineage_converter")]
+    for module, _, name in (each.rpartition(".") for each in (*functions, *info["extra-links"])):
+        assert callable(getattr(importlib.import_module(module), name))
+    for module in info["filesystems"]:
+        assert importlib.import_module(module).schemes == ["obs"]
     (connection_type,) = info["connection-types"]
     module, _, name = connection_type["hook-class-name"].rpartition(".")
     hook = getattr(importlib.import_module(module), name)
