@@ -30,9 +30,43 @@ OTHER_HOSTS: Mapping[tuple[str, str], Mapping[str, str | None]] = {
         "dli": None,  # no list names it
     },
 }
-#: the variables of authentication ``environment``: access key, secret key, and the token of a temporary one
-KEY_VARIABLES = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
-
+#: the regions with an STS that Huawei Cloud's own clients know; the one of any region serves the others too
+STS_REGIONS = frozenset(
+    {
+        "af-south-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ap-southeast-3",
+        "ap-southeast-4",
+        "cn-east-3",
+        "cn-north-4",
+        "cn-south-1",
+        "cn-southwest-2",
+        "la-south-2",
+        "sa-brazil-1",
+        "tr-west-1",
+    }
+)
+#: name in the file of authentication ``credentials_file`` -> the variable of authentication ``environment``
+SDK_VARIABLES: Mapping[str, str] = {
+    "ak": "HUAWEICLOUD_SDK_AK",
+    "sk": "HUAWEICLOUD_SDK_SK",
+    "security_token": "HUAWEICLOUD_SDK_SECURITY_TOKEN",
+    "project_id": "HUAWEICLOUD_SDK_PROJECT_ID",
+    "idp_id": "HUAWEICLOUD_SDK_IDP_ID",
+    "id_token_file": "HUAWEICLOUD_SDK_ID_TOKEN_FILE",
+}
+#: what authentication ``oidc`` needs -> the variable for an extra that is not set; the last three are no extras
+OIDC_VARIABLES: Mapping[str, str] = {
+    "provider_urn": "HUAWEICLOUD_OIDC_PROVIDER_URN",
+    "agency_urn": "HUAWEICLOUD_OIDC_AGENCY_URN",
+    "id_token_file": "HUAWEICLOUD_OIDC_TOKEN_FILE",
+    "agency_session_name": "HUAWEICLOUD_OIDC_SESSION_NAME",
+    "duration_seconds": "HUAWEICLOUD_OIDC_DURATION_SECONDS",
+    "id_token": "HUAWEICLOUD_OIDC_ID_TOKEN",
+    "policy": "HUAWEICLOUD_OIDC_POLICY",
+    "policy_ids": "HUAWEICLOUD_OIDC_POLICY_IDS",
+}
 #: the variable that names the file of authentication ``credentials_file``, and where it lies without
 FILE_VARIABLE, DEFAULT_FILE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE", "~/.huaweicloud/credentials"
 
@@ -54,6 +88,8 @@ class AuthType(StrEnum):
     CREDENTIALS_FILE = "credentials_file"
     #: the agency of the CCE pod that the task runs in
     POD_IDENTITY = "pod_identity"
+    #: an agency that trusts an identity provider of OpenID Connect, which gives the task a token in a file
+    OIDC = "oidc"
 
 
 #: what each means for login and password
@@ -65,6 +101,7 @@ AUTH_TYPES: Mapping[str, str] = {
     AuthType.ENVIRONMENT: "HUAWEICLOUD_SDK_AK and so on",
     AuthType.CREDENTIALS_FILE: DEFAULT_FILE,
     AuthType.POD_IDENTITY: "agency of the CCE pod",
+    AuthType.OIDC: "agency that trusts a token of OpenID Connect in a file",
 }
 
 
@@ -113,7 +150,7 @@ class ExtraField:
         return {value: f"{value}: {meaning}" if meaning else value for value, meaning in self.choices.items()}
 
 
-_AGENCY, _ENDPOINTS, _NETWORK = "Agency of another account", "Cloud and endpoints", "Network"
+_AGENCY, _ENDPOINTS, _NETWORK = "Agency", "Cloud and endpoints", "Network"
 
 #: the only list of the connection's extras
 EXTRAS: Mapping[str, ExtraField] = {
@@ -135,6 +172,33 @@ EXTRAS: Mapping[str, ExtraField] = {
     "agency_domain_name": ExtraField(
         "Agency's account", "Name of the account that created the agency.", section=_AGENCY
     ),
+    "agency_urn": ExtraField(
+        "Agency's URN",
+        "iam::<account id>:agency:<name>, in the place of name and account; required with authentication oidc.",
+        section=_AGENCY,
+    ),
+    "agency_session_name": ExtraField(
+        "Session name", "Of a session with an agency by its URN. Empty: airflow-provider-dli.", section=_AGENCY
+    ),
+    "duration_seconds": ExtraField(
+        "Session duration (s)",
+        "900 to 43200, and no more than the agency allows; 3600 at most with a temporary key. Empty: 3600.",
+        kind="number",
+        section=_AGENCY,
+    ),
+    "external_id": ExtraField(
+        "External ID", "The one that the trust policy of an agency by its URN names, if any.", section=_AGENCY
+    ),
+    "provider_urn": ExtraField(
+        "Identity provider's URN",
+        "iam::<account id>:oidcProvider:<name>; with authentication oidc only.",
+        section=_AGENCY,
+    ),
+    "id_token_file": ExtraField(
+        "ID token file",
+        "Path of the file with the token, where the task runs; with authentication oidc only.",
+        section=_AGENCY,
+    ),
     "cloud": ExtraField(
         "Cloud",
         "Whose hosts to use.",
@@ -147,6 +211,7 @@ EXTRAS: Mapping[str, ExtraField] = {
     ),
     "obs_endpoint": ExtraField("OBS endpoint", "Empty: follows from cloud and region.", section=_ENDPOINTS),
     "iam_endpoint": ExtraField("IAM endpoint", "Empty: follows from cloud and region.", section=_ENDPOINTS),
+    "sts_endpoint": ExtraField("STS endpoint", "Empty: follows from the region.", section=_ENDPOINTS),
     "metadata_endpoint": ExtraField("Metadata endpoint", "Empty: http://169.254.169.254.", section=_ENDPOINTS),
     "console_endpoint": ExtraField(
         "Console",

@@ -29,6 +29,12 @@ POD = {
     "HC_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/v1/credentials",
     "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/nowhere/token",
 }
+URN, PROVIDER = "iam::1a2b:agency:backup", "iam::1a2b:oidcProvider:cluster"
+OIDC = {
+    "HUAWEICLOUD_OIDC_PROVIDER_URN": PROVIDER,
+    "HUAWEICLOUD_OIDC_AGENCY_URN": URN,
+    "HUAWEICLOUD_OIDC_TOKEN_FILE": "/nowhere/token",
+}
 PROFILE = """[global]
 ak = GAK
 [basic]
@@ -75,6 +81,7 @@ def test_every_extra_can_be_set_and_spaces_around_a_pasted_value_are_dropped() -
         "endpoint": " https://dli.eu-de.otc.t-systems.com/ ",
         "obs_endpoint": "https://obs.eu-de.otc.t-systems.com",
         "iam_endpoint": "https://iam.eu-de.otc.t-systems.com",
+        "sts_endpoint": "https://sts.ap-southeast-3.myhuaweicloud.com",
         "metadata_endpoint": "http://127.0.0.1:1",
         "console_endpoint": "https://console-intl.huaweicloud.com/",
         "auth_type": "access_key",
@@ -83,6 +90,12 @@ def test_every_extra_can_be_set_and_spaces_around_a_pasted_value_are_dropped() -
         "domain_name": "",
         "agency_name": None,
         "agency_domain_name": " ",
+        "agency_urn": "",
+        "agency_session_name": " ",
+        "duration_seconds": None,
+        "external_id": "",
+        "provider_urn": "",
+        "id_token_file": " ",
         "bucket": "obs-test",
         "ca_bundle": certifi.where(),
         "insecure_skip_verify": "False",
@@ -163,7 +176,12 @@ def test_the_credentials_file_is_read_only_if_the_connection_names_it(
         (b"hunter2", "the file that", "cannot be read (MissingSectionHeaderError)"),
         (b"[basic]\nhunter2", "the file that", "cannot be read (ParsingError)"),
         (b"[global]\nak=a\nsk=hunter2", "the file that", "cannot be read (KeyError)"),
-        (b"[basic]\nidp_id=a\nid_token_file=hunter2", "ak in the file that", "is empty"),
+        (b"[basic]\nidp_id=hunter2", "ak in the file that", "is empty"),
+        (
+            b"[basic]\nidp_id=hunter2 b\nid_token_file=c",
+            "idp_id in the file that",
+            "has spaces or non-ASCII characters",
+        ),
         (b"[basic]\nak=a", "sk in the file that", "is empty"),
         (b"[basic]\nak=a\nsk=hunter2 b", "sk in the file that", "has spaces or non-ASCII characters"),
     ],
@@ -202,6 +220,107 @@ def test_a_pod_without_an_identity(wrong: dict[str, str], problem: str) -> None:
         to_account(connection, POD | wrong)
     assert caught.value.field == f"environment variable {next(iter(wrong))}"
     assert problem in caught.value.problem
+
+
+OIDC_EXTRAS = {
+    "auth_type": "oidc",
+    "provider_urn": PROVIDER,
+    "agency_urn": URN,
+    "id_token_file": "/run/token",
+}
+
+
+def test_what_oidc_needs_comes_from_the_extras_or_the_variables_of_the_official_clients() -> None:
+    """The extras come first; the session's name and its duration have defaults."""
+    given = to_account(Connection(extra_dejson={**GOOD, **OIDC_EXTRAS}))
+    named = to_account(Connection(login=None, password=None, extra_dejson={**GOOD, "auth_type": "oidc"}), OIDC)
+    assert given.credentials.identity == named.credentials.identity
+    assert given.credentials.identity == f"agency {URN}, assumed by a token of {PROVIDER}"
+    other = {**GOOD, "auth_type": "oidc", "agency_urn": "iam::2:agency:other"}
+    assert "iam::2:agency:other" in to_account(Connection(extra_dejson=other), OIDC).credentials.identity
+    token = {**OIDC, "HUAWEICLOUD_OIDC_TOKEN_FILE": "", "HUAWEICLOUD_OIDC_ID_TOKEN": "a.b.c"}
+    held = to_account(Connection(extra_dejson={**GOOD, "auth_type": "oidc"}), token)
+    assert "a.b.c" not in repr(held.credentials)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "problem"),
+    [
+        ({"provider_urn": ""}, "provider_urn", "is missing"),
+        ({"agency_urn": None}, "agency_urn", "is missing"),
+        ({"id_token_file": " "}, "id_token_file", "is missing"),
+        ({"id_token_file": 7}, "id_token_file", "is a int"),
+        ({"provider_urn": URN}, "provider_urn", "is not a URN of this kind"),
+        ({"agency_urn": PROVIDER}, "agency_urn", "is not a URN of this kind"),
+        ({"agency_urn": "backup"}, "agency_urn", "is not a URN of this kind"),
+        ({"agency_urn": f"iam::1:agency:{'a' * 1500}"}, "agency_urn", "is not a URN of this kind"),
+        ({"agency_session_name": "a"}, "agency_session_name", "has 1 characters"),
+        ({"agency_session_name": "a" * 129}, "agency_session_name", "has 129 characters"),
+        ({"duration_seconds": 899}, "duration_seconds", "is not valid"),
+        ({"duration_seconds": "43201"}, "duration_seconds", "is not valid"),
+        ({"duration_seconds": "an hour"}, "duration_seconds", "is not valid"),
+        ({"duration_seconds": True}, "duration_seconds", "is not valid"),
+        ({"duration_seconds": 1000.5}, "duration_seconds", "is not a whole number"),
+        ({"external_id": "ours"}, "external_id", "has no effect here"),
+        ({"auth_type": "access_key"}, "provider_urn", "has no effect here"),
+        ({"auth_type": "access_key", "provider_urn": ""}, "id_token_file", "has no effect here"),
+        ({"region": "na-mexico-1"}, "sts_endpoint", "no source names the host of STS in na-mexico-1"),
+        ({"cloud": "open-telekom-cloud"}, "sts_endpoint", "no source names the host of STS in cn-north-4"),
+        ({"sts_endpoint": "sts.host"}, "sts_endpoint", "has no scheme http:// or https:// and host"),
+    ],
+)
+def test_what_oidc_cannot_use_is_refused_by_name(changes: dict[str, Any], field: str, problem: str) -> None:
+    """Before anything is read or sent."""
+    with pytest.raises(ConfigurationError) as caught:
+        to_account(Connection(extra_dejson={**GOOD, **OIDC_EXTRAS, **changes}), {})
+    assert caught.value.field == field
+    assert problem in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("AGENCY_URN", "backup", "is not a URN of this kind"),
+        ("DURATION_SECONDS", "1", "is not valid"),
+        ("SESSION_NAME", "a", "has 1 characters"),
+        ("POLICY", "a", "has 1 characters"),
+        ("ID_TOKEN", "hunter2", "is not a token of OpenID Connect"),
+    ],
+)
+def test_a_variable_of_oidc_that_cannot_be_used_is_named(name: str, value: str, problem: str) -> None:
+    """And a token is not shown."""
+    with pytest.raises(ConfigurationError) as caught:
+        to_account(
+            Connection(extra_dejson={**GOOD, "auth_type": "oidc"}), {**OIDC, f"HUAWEICLOUD_OIDC_{name}": value}
+        )
+    assert caught.value.field == f"environment variable HUAWEICLOUD_OIDC_{name}"
+    assert problem in caught.value.problem
+    assert "hunter2" not in str(caught.value)
+
+
+def test_any_credentials_assume_an_agency_by_its_urn() -> None:
+    """A permanent key for up to twelve hours, a temporary one for one; not by its name as well."""
+
+    def read(**extras: Any) -> Account:
+        return to_account(Connection(extra_dejson={**GOOD, "agency_urn": URN, **extras}))
+
+    assert read().credentials.identity == f"agency {URN}, assumed by access key AK"
+    assert "IAM user AK" in read(auth_type="password", domain_name="d", external_id="ours").credentials.identity
+    assert "AK" in read(duration_seconds=43200, agency_session_name="nightly").credentials.identity
+    refused: list[tuple[dict[str, Any], str]] = [
+        ({"duration_seconds": 3601, "security_token": "t"}, "duration_seconds"),
+        ({"duration_seconds": 3601, "auth_type": "metadata"}, "duration_seconds"),
+        ({"agency_name": "a", "agency_domain_name": "b"}, "agency_urn"),
+        ({"agency_name": "a"}, "agency_urn"),
+        ({"external_id": "x"}, "external_id"),
+        ({"id_token_file": "/run/token"}, "id_token_file"),
+        ({"region": "eu-west-101"}, "sts_endpoint"),
+        ({"agency_urn": "", "duration_seconds": 900}, "duration_seconds"),
+        ({"agency_urn": "", "agency_session_name": "nightly"}, "agency_session_name"),
+    ]
+    for wrong, field in refused:
+        with pytest.raises(ConfigurationError, match=rf"^{field}: "):
+            read(**wrong)
 
 
 def test_certificate_verification_can_be_skipped() -> None:
@@ -311,7 +430,13 @@ def test_what_cannot_be_used_is_refused_by_name(wrong: dict[str, Any], field_nam
 @pytest.mark.parametrize("auth_type", list(AuthType))
 def test_no_kind_of_credentials_sends_anything_while_it_is_read(auth_type: str, credentials_file: Path) -> None:
     """Reading a connection reads no more than the file that it names."""
-    environ = {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "SK", **POD, VARIABLE: str(credentials_file)}
+    environ = {
+        "HUAWEICLOUD_SDK_AK": "AK",
+        "HUAWEICLOUD_SDK_SK": "SK",
+        **POD,
+        **OIDC,
+        VARIABLE: str(credentials_file),
+    }
     extras = {**GOOD, "auth_type": auth_type, "domain_name": "d", "agency_name": "a", "agency_domain_name": "b"}
     assert to_account(Connection(extra_dejson=extras), environ).region == "cn-north-4"
 
@@ -374,6 +499,8 @@ def test_every_secret_is_masked_even_of_an_invalid_connection(credentials_file: 
     filed = Connection(password=None, extra_dejson={"auth_type": "credentials_file"})
     assert secrets_of(filed, {VARIABLE: str(credentials_file)}) == ["F%SK=x", "ftoken"]
     assert secrets_of(filed, {VARIABLE: "/nowhere"}) == []
+    federated = Connection(password=None, extra_dejson={"auth_type": "oidc"})
+    assert secrets_of(federated, {"HUAWEICLOUD_OIDC_ID_TOKEN": "a.b.c"}) == ["a.b.c"]
     broken: Any = ["no", "mapping"]
     assert secrets_of(Connection(password="the-secret", extra_dejson=broken), keys) == ["the-secret"]
 

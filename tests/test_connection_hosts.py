@@ -8,14 +8,12 @@ import pytest
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.transport import parse_proxy
-from airflow_provider_dli.connection import (
+from airflow_provider_dli.connection import checked_project, secrets_of, to_account
+from airflow_provider_dli.connection.hosts import (
     checked_endpoint,
-    checked_project,
     checked_region,
     default_console,
     default_endpoint,
-    secrets_of,
-    to_account,
 )
 from tests.connections import GOOD, Connection
 

@@ -7,6 +7,7 @@ does not. No proxy may come between: it would fetch its own machine's metadata.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -28,10 +29,14 @@ _PROJECTS = "/v3/projects"
 _NOT_OFFERED = (403, 404, 405)
 #: most projects that a message lists
 _SHOWN = 10
-# The operation's name in the service's own client, for messages.
-_CREATE_TOKEN = "KeystoneCreateUserTokenByPassword"  # noqa: S105 -- a name
+_ID_TOKEN_TOKENS = "/v3.0/OS-AUTH/id-token/tokens"  # noqa: S105 -- a path
 #: seconds that temporary keys last; IAM allows 900 to 86400
 KEY_SECONDS = 3600
+
+#: what a token of OpenID Connect looks like: a JWT, of three parts in base64url, or of five if it is encrypted
+ID_TOKEN = re.compile(r"[\w-]+(\.[\w-]*){2}((\.[\w-]*){2})?", re.ASCII)
+_ANY_TOKEN = re.compile("[!-~]+")
+_MAX_TOKEN = 32768
 
 #: the variables that CCE sets in a pod with an agency: where its keys are had, and the file of its token
 POD_VARIABLES = ("HC_CONTAINER_CREDENTIALS_FULL_URI", "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE")
@@ -93,6 +98,38 @@ class Agency:
     domain: str
 
 
+@dataclass(frozen=True, slots=True)
+class TokenFile:
+    """A file with a token, which somebody replaces from time to time: it is read for each request.
+
+    :param field: where its path is given, for messages
+    :param path: its path
+    :param form: what the token looks like; nothing else is read out of a file and sent
+    """
+
+    field: str
+    path: str
+    form: re.Pattern[str] = _ANY_TOKEN
+
+    def __call__(self) -> str:
+        """Return the token.
+
+        :raises ConfigurationError: if the file holds none; nothing of the file is shown
+        """
+        try:
+            with Path(self.path).open(encoding="ascii") as file:
+                text = file.read(_MAX_TOKEN + 1).strip()
+        except (OSError, ValueError) as error:
+            problem = f"names a file that cannot be read ({type(error).__name__})"
+        else:
+            if self.form.fullmatch(text) and len(text) <= _MAX_TOKEN:
+                return text
+            problem = "names a file that holds no token"
+        raise ConfigurationError(
+            self.field, problem, "give the path of a file with the token alone, where the task runs"
+        )
+
+
 class TemporaryKeys:
     """Access keys that are fetched, and fetched again before they expire."""
 
@@ -135,7 +172,7 @@ class TokenCredentials:
         self._iam = iam_endpoint
         self._renewable = renewable
         self._token = Cached(fetch)
-        self._keys = Cached(self._fetch_keys)
+        self._keys = TemporaryKeys(identity, self._fetch_keys)
 
     def authenticate(self, request: Request, clock: Clock) -> Flow[Request]:
         """Add the token as ``X-Auth-Token``."""
@@ -145,10 +182,11 @@ class TokenCredentials:
 
     def keys(self, clock: Clock) -> Flow[AccessKey]:
         """Return temporary keys that IAM issues for the token."""
-        return (yield from self._keys.get(clock))
+        return (yield from self._keys.keys(clock))
 
     def invalidate(self, refused: Request) -> bool:
-        """Drop the refused token; return whether another can be fetched."""
+        """Drop the refused token, or key; return whether another can be fetched."""
+        self._keys.invalidate(refused)
         self._token.invalidate(lambda token: (TOKEN_HEADER, token) in refused.headers)
         return self._renewable
 
@@ -186,6 +224,28 @@ def agency_keys(iam_endpoint: str, trusted: Credentials, agency: Agency) -> Temp
     return TemporaryKeys(identity, lambda clock: keys_of_agency(iam_endpoint, trusted, agency, clock))
 
 
+def federated_keys(iam_endpoint: str, provider: str, id_token: Callable[[], str]) -> TemporaryKeys:
+    """Use the federated user that an identity provider stands for.
+
+    :param iam_endpoint: base URL of IAM
+    :param provider: its id in IAM
+    :param id_token: returns its current token of OpenID Connect
+    """
+    identity = f"a federated user of identity provider {provider}"
+    return TemporaryKeys(identity, lambda _clock: keys_of_id_token(iam_endpoint, provider, id_token()))
+
+
+def keys_of_id_token(endpoint: str, provider: str, id_token: str) -> Flow[Expiring[AccessKey]]:
+    """Fetch temporary access keys for the token of an identity provider, as the official SDKs do.
+
+    :raises ServiceError: if IAM issues none
+    """
+    body, headers = {"auth": {"id_token": {"id": id_token}}}, [("X-Idp-Id", provider)]
+    request = json_request("CreateTokenWithIdToken", "POST", endpoint + _ID_TOKEN_TOKENS, body, headers)
+    token = yield from _fetch_token(replace(request, secrets=(id_token,)))
+    return (yield from keys_of_token(endpoint, token.value))
+
+
 def create_token(endpoint: str, user: User, scope: Scope) -> Flow[Expiring[str]]:
     """Fetch a token for a user's password, scoped to a project.
 
@@ -195,13 +255,17 @@ def create_token(endpoint: str, user: User, scope: Scope) -> Flow[Expiring[str]]
     person = {"name": user.name, "password": user.password, "domain": {"name": user.domain}}
     identity = {"methods": ["password"], "password": {"user": person}}
     body = {"auth": {"identity": identity, "scope": {"project": project}}}
-    request = json_request(_CREATE_TOKEN, "POST", endpoint + _TOKENS, body)
-    reply = yield from send(replace(request, secrets=(user.password,), logins=(user.name,)))
-    decoded = replies.json_object(_CREATE_TOKEN, reply)
+    request = json_request("KeystoneCreateUserTokenByPassword", "POST", endpoint + _TOKENS, body)
+    return (yield from _fetch_token(replace(request, secrets=(user.password,), logins=(user.name,))))
+
+
+def _fetch_token(request: Request) -> Flow[Expiring[str]]:
+    reply = yield from send(request)
+    decoded = replies.json_object(request.operation, reply)
     token = reply.headers.get("x-subject-token")
     if not token:
-        raise replies.unexpected(_CREATE_TOKEN, reply, "the reply has no X-Subject-Token")
-    return Expiring(token, _time(_CREATE_TOKEN, reply, decoded.get("token")))
+        raise replies.unexpected(request.operation, reply, "the reply has no X-Subject-Token")
+    return Expiring(token, _time(request.operation, reply, decoded.get("token")))
 
 
 def keys_of_token(endpoint: str, token: str) -> Flow[Expiring[AccessKey]]:
@@ -311,31 +375,20 @@ def _session_token(endpoint: str) -> Flow[str | None]:
     return text
 
 
-def pod_keys(url: str, token_file: str) -> TemporaryKeys:
+def pod_keys(url: str, token: Callable[[], str]) -> TemporaryKeys:
     """Use the agency of the pod that this runs in, as CCE gives it.
 
     :param url: where the node hands out keys
-    :param token_file: path of the token of the pod, which is replaced from time to time
+    :param token: returns the current token of the pod
     """
-    return TemporaryKeys("the agency of this pod", lambda _clock: key_of_pod(url, token_file))
+    return TemporaryKeys("the agency of this pod", lambda _clock: key_of_pod(url, token()))
 
 
-def key_of_pod(url: str, token_file: str) -> Flow[Expiring[AccessKey]]:
+def key_of_pod(url: str, token: str) -> Flow[Expiring[AccessKey]]:
     """Fetch the temporary keys of the agency of this pod.
 
-    :raises ConfigurationError: if the file holds no token
     :raises ServiceError: if there are no keys
     """
-    try:
-        token = Path(token_file).read_text("ascii").strip()
-    except (OSError, ValueError) as error:
-        token, problem = "", f"names a file that cannot be read ({type(error).__name__})"
-    else:
-        problem = "names a file that holds no token"
-    if not token or not token.isprintable() or " " in token:
-        raise ConfigurationError(
-            f"environment variable {POD_VARIABLES[1]}", problem, "run in a pod with an agency"
-        )
     request = json_request("GetPodIdentityKey", "POST", url, {}, [("Authorization", token)])
     reply = yield from send(replace(request, secrets=(token,), direct=True))
     return read_keys(request.operation, reply)

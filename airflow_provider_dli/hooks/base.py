@@ -19,7 +19,7 @@ from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.exchange import utc_now
 from airflow_provider_dli.compat import AirflowNotFoundException, BaseHook, Connection
 from airflow_provider_dli.connection import is_json, secrets_of, to_account
-from airflow_provider_dli.connection_form import CONN_TYPE, KEY_VARIABLES
+from airflow_provider_dli.connection_form import CONN_TYPE, SDK_VARIABLES
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.formatting import SafeLog
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.replies import ServiceClock
     from airflow_provider_dli.client.transport.aio import AsyncTransport
     from airflow_provider_dli.client.transport.sync import SyncTransport
-    from airflow_provider_dli.connection import AirflowConnection
+    from airflow_provider_dli.connection.extras import AirflowConnection
 
 T = TypeVar("T")
 
@@ -278,7 +278,7 @@ def _now(connection: Any) -> int:  # noqa: ANN401 -- Airflow's
 
 
 def _fingerprint(connection: Any, secrets: list[str]) -> int:  # noqa: ANN401 -- Airflow's, with the undecoded extras
-    elsewhere = (*map(os.environ.get, KEY_VARIABLES), *secrets)
+    elsewhere = (*map(os.environ.get, SDK_VARIABLES.values()), *secrets)
     return hash((connection.login, connection.password, connection.extra, *elsewhere))
 
 

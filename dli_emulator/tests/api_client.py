@@ -98,11 +98,12 @@ class ApiClient:
         key = key or (self.emulator.access_key, self.emulator.secret_key)
         return self.send(method, target, signed(method, target, headers, content, key), content)
 
-    def request_with_token(self, target: str, key: tuple[str, str], token: str) -> Response:
-        """Send a request signed with a temporary key."""
+    def request_with_token(self, target: str, key: tuple[str, str], token: str, body: Any = None) -> Response:
+        """Send a request signed with a temporary key; a POST if it has a body."""
         date = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y%m%dT%H%M%SZ")
         headers = {"Host": urlsplit(self.emulator.dli).netloc, "X-Sdk-Date": date, "X-Security-Token": token}
-        return self.send("GET", target, signed("GET", target, headers, b"", key))
+        method, content = ("GET", b"") if body is None else ("POST", json.dumps(body).encode())
+        return self.send(method, target, signed(method, target, headers, content, key), content)
 
     def flink(
         self, method: str, what: str, body: Any = None, key: tuple[str, str] | None = None, **query: Any

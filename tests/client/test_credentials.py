@@ -364,23 +364,23 @@ def test_keys_of_a_pod(reply: Any, tmp_path: Path) -> None:
     """An empty object is posted, with the token of the file as it is at that moment, past every proxy."""
     file = tmp_path / "token"
     file.write_text(" the-token\n")
-    flow = run_flow(iam.key_of_pod(POD_URL, str(file)), answer(200, reply))
+    flow = run_flow(iam.pod_keys(POD_URL, iam.TokenFile("f", str(file))).keys(noon), answer(200, reply))
     (request,) = flow.requests
     assert (request.operation, request.method, request.url) == ("GetPodIdentityKey", "POST", POD_URL)
     assert request.headers == (("Host", "node:8443"), JSON, ("Authorization", "the-token"), OURS)
     assert (request.body, request.secrets, request.direct) == (b"{}", ("the-token",), True)
-    assert flow.result == Expiring(AccessKey("TAK", "TSK", "T" * 40), END)
+    assert flow.result == AccessKey("TAK", "TSK", "T" * 40)
 
 
-@pytest.mark.parametrize("content", [None, b"", b" \n", b"two tokens", b"a\nb", b"\xff"], ids=str)
+@pytest.mark.parametrize("content", [None, b"", b" \n", b"two tokens", b"a\nb", b"\xff", b"a" * 32769], ids=repr)
 def test_a_pod_without_a_token(content: bytes | None, tmp_path: Path) -> None:
     """Nothing is sent, and nothing of the file is shown."""
     file = tmp_path / "token"
     if content is not None:
         file.write_bytes(content)
-    flow = run_flow(iam.key_of_pod(POD_URL, str(file)))
+    flow = run_flow(iam.pod_keys(POD_URL, iam.TokenFile("the variable", str(file))).keys(noon))
     assert isinstance(flow.error, ConfigurationError)
-    assert flow.error.field == "environment variable HC_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+    assert flow.error.field == "the variable"
     assert "two" not in str(flow.error)
 
 

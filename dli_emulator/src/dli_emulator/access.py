@@ -48,6 +48,8 @@ def check(state: State, user: User, action: str) -> None:
     if not action or may(user, action):
         return
     words = f"Policy doesn't allow {action} to be performed."
+    if action.startswith("sts:"):
+        raise EncodedDenial(403, "PAP5.0001", f"access denied: {action}")
     if action.startswith("iam:"):
         raise IamDenial(403, "Forbidden", words)
     if state.settings.denial == "dli":

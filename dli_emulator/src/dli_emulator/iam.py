@@ -62,6 +62,26 @@ async def create_token(call: Call) -> Reply:
     return Reply(201, _token_body(call.state, token), {"X-Subject-Token": token.value})
 
 
+async def create_token_with_id_token(call: Call) -> Reply:
+    """Return a token of a federated user, of no project (``POST /v3.0/OS-AUTH/id-token/tokens``).
+
+    INVENTED: the messages of refusals.
+    """
+    try:
+        value = call.json_object()["auth"]["id_token"]["id"]
+    except (Refusal, KeyError, TypeError):
+        return refused(400, "Request body is invalid.", "Bad Request")
+    proof = call.state.keys.id_token(value)
+    if proof is None or call.request.header("X-Idp-Id") != proof.provider_urn.rpartition(":")[2]:
+        return refused(401, "The ID token is not valid.", "Unauthorized")
+    token = call.state.keys.issue_token(call.state.administrator)
+    body = _token_body(call.state, token)["token"]
+    kept = {name: body[name] for name in ("issued_at", "expires_at", "roles", "catalog")}
+    federation = {"identity_provider": {"id": proof.provider_urn.rpartition(":")[2]}, "protocol": {"id": "oidc"}}
+    user = {**body["user"], "name": proof.subject, "OS-FEDERATION": {**federation, "groups": []}}
+    return Reply(201, {"token": {**kept, "methods": ["mapped"], "user": user}}, {"X-Subject-Token": token.value})
+
+
 def _password_proof(identity: dict[str, Any]) -> tuple[Any, ...]:
     user = identity["password"]["user"]
     return user["name"], user["password"], user["domain"]["name"]

@@ -101,6 +101,42 @@ class Agency:
     domain: str
 
 
+@dataclass(frozen=True)
+class TrustAgency:
+    """An agency that is assumed by its URN, and what its trust policy allows.
+
+    :param urn: of the agency
+    :param provider_urn: identity provider whose tokens may assume it; None where the account's keys may
+    :param subject: that such a token must have; None for any
+    :param external_id: that a request signed with a key must have; None for any
+    :param max_seconds: maximum session duration
+    :param user: name of a user with whose permissions it acts; None for an administrator
+    """
+
+    urn: str
+    provider_urn: str | None = None
+    subject: str | None = None
+    external_id: str | None = None
+    max_seconds: int = 43200
+    user: str | None = None
+
+
+@dataclass(frozen=True)
+class IdToken:
+    """A token that an identity provider of OpenID Connect gave out.
+
+    :param value: has the form of a JWT
+    :param provider_urn: of the identity provider; its name, the last part, is its id where IAM takes the token
+    :param subject: whom it is about
+    :param expires: epoch seconds
+    """
+
+    value: str = field(repr=False)
+    provider_urn: str
+    subject: str
+    expires: float
+
+
 class KeyRing:
     """All keys, users, tokens and agencies of the account.
 
@@ -113,6 +149,10 @@ class KeyRing:
         self.users: dict[str, User] = {}
         self.tokens: dict[str, Token] = {}
         self.agencies: set[Agency] = set()
+        #: by URN
+        self.trust_agencies: dict[str, TrustAgency] = {}
+        #: by value
+        self.id_tokens: dict[str, IdToken] = {}
         #: seconds that a new token lives
         self.token_seconds = TOKEN_SECONDS
         #: seconds that a new temporary key lives, whatever was requested; None takes the requested time
@@ -189,3 +229,23 @@ class KeyRing:
         token = Token(f"MII{token_hex(48)}", user, now, ends, project_id, methods)
         self.tokens[token.value] = token
         return token
+
+    def issue_id_token(self, provider_urn: str, subject: str = "airflow", seconds: float = 3600.0) -> IdToken:
+        """Issue a token of an identity provider, as it would be written into a file.
+
+        :param provider_urn: of the identity provider
+        :param subject: whom it is about
+        :param seconds: that it lives
+        """
+        value = f"eyJ{token_hex(12)}.eyJ{token_hex(40)}.{token_hex(60)}"
+        token = IdToken(value, provider_urn, subject, self._clock() + seconds)
+        self.id_tokens[value] = token
+        return token
+
+    def id_token(self, value: object) -> IdToken | None:
+        """Return a token of an identity provider; None if it is unknown or has expired.
+
+        :param value: as it was sent
+        """
+        token = self.id_tokens.get(value) if isinstance(value, str) else None
+        return token if token and token.expires > self._clock() else None

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from dli_emulator import iam
+from dli_emulator import iam, sts
 from dli_emulator.call import Handler
 from dli_emulator.dli import (
     archives,
@@ -22,6 +22,7 @@ _JOB = f"{_JOBS}/{{job_id}}"
 _GRAPH = "/v3/{project_id}/streaming/jobs/{job_id}/gen-graph"
 _TEMPLATES = f"{_STREAMING}/job-templates"
 _SECURITY_TOKENS = "/v3.0/OS-CREDENTIAL/securitytokens"
+_ID_TOKEN_TOKENS = "/v3.0/OS-AUTH/id-token/tokens"  # noqa: S105 - a path
 _METADATA_TOKEN = "/meta-data/latest/api/token"  # noqa: S105 - a path
 
 
@@ -102,6 +103,11 @@ ROUTES = (
     Route("KeystoneCreateUserTokenByPassword", "POST", "/v3/auth/tokens", iam.create_token, is_open=True),
     Route("KeystoneValidateToken", "GET", "/v3/auth/tokens", iam.show_token),
     Route("CreateTemporaryAccessKey", "POST", _SECURITY_TOKENS, iam.create_security_token, is_open=True),
+    Route("CreateTokenWithIdToken", "POST", _ID_TOKEN_TOKENS, iam.create_token_with_id_token, is_open=True),
+    Route("AssumeAgency", "POST", "/v5/agencies/assume", sts.assume_agency, "sts:agencies:assume"),
+    Route(
+        "AssumeAgencyWithOIDC", "POST", "/v5/agencies/assume-with-oidc", sts.assume_agency_with_oidc, is_open=True
+    ),
     Route("GetMetadataToken", "PUT", _METADATA_TOKEN, iam.create_metadata_token, is_open=True),
     Route("GetSecurityKey", "GET", "/openstack/latest/securitykey", iam.show_security_key, is_open=True),
 )

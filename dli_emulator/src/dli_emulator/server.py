@@ -285,6 +285,8 @@ def connection(
     }
     if kind == "metadata":
         extras["metadata_endpoint"] = endpoint
+    if "agency_urn" in extra:
+        extras["sts_endpoint"] = endpoint
     if agency:
         extras |= {"agency_name": DEFAULT_AGENCY.name, "agency_domain_name": DEFAULT_AGENCY.domain}
     given = {"login": login, "password": password, "extra": {**extras, **extra}}

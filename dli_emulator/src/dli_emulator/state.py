@@ -12,12 +12,21 @@ from typing import Any
 
 from dli_emulator.faults import Faults
 from dli_emulator.flink_job import FIRST_ID, SCALING, FlinkJob, sample_jobs
-from dli_emulator.keys import Agency, Clock, KeyRing, User, id_of_name
+from dli_emulator.keys import Agency, Clock, KeyRing, TrustAgency, User, id_of_name
 from dli_emulator.policies import Policy
 from dli_emulator.request_log import RequestLog
 from dli_emulator.settings import Settings
 
-__all__ = ["DEFAULT_AGENCY", "Identity", "Project", "Settings", "State", "Template"]
+__all__ = [
+    "DEFAULT_AGENCY",
+    "DEFAULT_OIDC_AGENCY",
+    "DEFAULT_TRUST_AGENCY",
+    "Identity",
+    "Project",
+    "Settings",
+    "State",
+    "Template",
+]
 
 DEFAULT_PROJECT_ID = "48cc2c48765f481480c7db940d6409d1"
 DEFAULT_USER = "emulator-user"
@@ -25,6 +34,13 @@ DEFAULT_DOMAIN = "emulator-domain"
 #: what a user can be granted for one job
 PRIVILEGES = ("GET", "UPDATE", "DELETE", "START", "STOP", "EXPORT")
 DEFAULT_AGENCY = Agency("emulator-agency", "granting-domain")
+_GRANTING_ID = id_of_name(DEFAULT_AGENCY.domain)
+#: the agency of that account which the account's keys may assume by its URN
+DEFAULT_TRUST_AGENCY = TrustAgency(f"iam::{_GRANTING_ID}:agency:{DEFAULT_AGENCY.name}")
+#: and the one that an identity provider's tokens may
+DEFAULT_OIDC_AGENCY = TrustAgency(
+    f"iam::{_GRANTING_ID}:agency:emulator-oidc-agency", f"iam::{_GRANTING_ID}:oidcProvider:emulator-idp"
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +102,8 @@ class State:
         self.keys = KeyRing(self.clock)
         self.keys.add_key(self.identity.access_key, self.identity.secret_key)
         self.keys.agencies.add(DEFAULT_AGENCY)
+        for agency in (DEFAULT_TRUST_AGENCY, DEFAULT_OIDC_AGENCY):
+            self.keys.trust_agencies[agency.urn] = agency
         home = Project(self.identity.project_id, self.identity.region, self.clock)
         #: by id; IAM lists them, and the account may use them all
         self.projects = {home.project_id: home}

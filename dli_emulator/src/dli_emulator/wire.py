@@ -107,11 +107,11 @@ class Refusal(Exception):  # noqa: N818 - a reply, not an error of the emulator
         self.headers = headers or {}
 
     def reply(self, request_id: str) -> Reply:
-        """Return the reply: the gateway names the request in the body, DLI does not.
+        """Return the reply: the gateway and version 5 of IAM name the request in the body, DLI does not.
 
         :param request_id: of the request refused
         """
-        if self.code.startswith("APIGW."):
+        if self.code.startswith(("APIGW.", "PAP5.", "STS5.")):
             body = {"error_msg": self.message, "error_code": self.code, "request_id": request_id}
         else:
             body = {"error_code": self.code, "error_msg": self.message}
