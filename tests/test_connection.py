@@ -241,6 +241,8 @@ def test_what_oidc_needs_comes_from_the_extras_or_the_variables_of_the_official_
     token = {**OIDC, "HUAWEICLOUD_OIDC_TOKEN_FILE": "", "HUAWEICLOUD_OIDC_ID_TOKEN": "a.b.c"}
     held = to_account(Connection(extra_dejson={**GOOD, "auth_type": "oidc"}), token)
     assert "a.b.c" not in repr(held.credentials)
+    java = {**OIDC, "HUAWEICLOUD_OIDC_TOKEN_FILE": " ", "HUAWEICLOUD_SDK_ID_TOKEN_FILE": "/run/token"}
+    assert to_account(Connection(extra_dejson={**GOOD, "auth_type": "oidc"}), java).credentials.identity
 
 
 @pytest.mark.parametrize(

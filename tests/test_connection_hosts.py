@@ -24,6 +24,14 @@ def test_endpoints_follow_from_the_region() -> None:
     assert default_endpoint("obs", "eu-west-101") == "https://obs.eu-west-101.myhuaweicloud.eu"
 
 
+def test_sts_has_a_host_in_some_regions() -> None:
+    """Of Huawei Cloud's; none of another cloud is known."""
+    assert default_endpoint("sts", "tr-west-1") == "https://sts.tr-west-1.myhuaweicloud.com"
+    assert default_endpoint("sts", "na-mexico-1") is None
+    assert default_endpoint("sts", "eu-west-101") is None
+    assert default_endpoint("sts", "cn-north-4", "huaweicloud-eu") is None
+
+
 @pytest.mark.parametrize("region", ["af-north-1", "ru-northwest-2"])
 def test_the_global_iam_serves_regions_without_one(region: str) -> None:
     """DLI and OBS are in the region all the same."""

@@ -48,8 +48,9 @@ def test_every_connection_works(
     extra = shown["extra"]
     kind = extra.get("auth_type", "temporary" if "security_token" in extra else "access_key")
     is_elsewhere = kind in ("environment", "credentials_file")
+    file = {"id_token_file": str(tmp_path / "token")} if kind == "oidc" else {}
     given = json.loads(
-        dli_emulator.connection("access_key" if is_elsewhere else kind, agency="agency_name" in extra)
+        dli_emulator.connection("access_key" if is_elsewhere else kind, agency="agency_name" in extra, **file)
     )
     if is_elsewhere:
         access_key, secret_key = given.pop("login"), given.pop("password")
@@ -61,7 +62,7 @@ def test_every_connection_works(
             (tmp_path / ".huaweicloud" / "credentials").write_text(f"[basic]\nak={access_key}\nsk={secret_key}\n")
             monkeypatch.setenv("HOME", str(tmp_path))
         given["extra"]["auth_type"] = kind
-    endpoints = {"endpoint", "obs_endpoint", "iam_endpoint", "metadata_endpoint"}
+    endpoints = {"endpoint", "obs_endpoint", "iam_endpoint", "sts_endpoint", "metadata_endpoint"}
     assert set(shown) == set(given)
     assert set(extra) == set(given["extra"]) - endpoints
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", json.dumps(given))

@@ -44,12 +44,13 @@ def to_account(connection: AirflowConnection, environ: Mapping[str, str] = os.en
     extras = Extras(connection.extra_dejson)
     region = checked_region(extras.required("region", "give a region id such as cn-north-4"))
     project_id, cloud = extras.string("project_id"), extras.string("cloud")
-    if not project_id and (values := sdk_values(extras.string("auth_type"), environ)):
+    values = sdk_values(extras.string("auth_type"), environ)
+    if not project_id and values:
         project_id = values["project_id"][1] or None
     if project_id:
         checked_project(project_id)
     iam_endpoint, scope = host(extras, "iam_endpoint", "iam", region, cloud), iam.Scope(project_id, region)
-    credentials = read_credentials(Given(connection, extras, environ, region, cloud, iam_endpoint, scope))
+    credentials = read_credentials(Given(connection, extras, environ, values, region, cloud, iam_endpoint, scope))
     return Account(
         region=region,
         project=Project(project_id, region, iam_endpoint, credentials),

@@ -47,6 +47,7 @@ class Given:
     :param connection: login and password
     :param extras: its extras
     :param environ: environment variables
+    :param sdk: what :func:`sdk_values` has read: once, so that key and project belong together
     :param region: region id
     :param cloud: the extra ``cloud``
     :param iam_endpoint: base URL of IAM
@@ -56,6 +57,7 @@ class Given:
     connection: AirflowConnection
     extras: Extras
     environ: Mapping[str, str]
+    sdk: Mapping[str, Named]
     region: str
     cloud: str | None
     iam_endpoint: str
@@ -133,7 +135,7 @@ def _pod(given: Given) -> Credentials:
 
 def _of_sdk(given: Given) -> Credentials:
     """Read what the official SDKs read; an identity provider comes before a key, as it does there."""
-    values = sdk_values(given.extras.string("auth_type"), given.environ)
+    values = given.sdk
 
     def value(name: str, meaning: str = "the key") -> str:
         return credential(*values[name], meaning, header=True)
@@ -181,9 +183,12 @@ def _oidc(given: Given) -> Credentials:
     extras = given.extras
 
     def value(name: str) -> Named:
-        field, found = _variable(given.environ, OIDC_VARIABLES[name])
-        given_text = extras.text(name) if name == "duration_seconds" else extras.string(name)
-        return (name, given_text) if given_text else (field, found.strip())
+        if in_extras := extras.text(name) if name == "duration_seconds" else extras.string(name):
+            return name, in_extras
+        # For the file, the client in Java has the variable of the older federation.
+        variables = [each[name] for each in (OIDC_VARIABLES, SDK_VARIABLES) if name in each]
+        variable = next((each for each in variables if given.environ.get(each, "").strip()), variables[0])
+        return f"environment variable {variable}", given.environ.get(variable, "").strip()
 
     def required(name: str) -> Named:
         field, found = value(name)

@@ -89,7 +89,7 @@ def test_what_assumes_no_agency(api: ApiClient, changes: dict[str, Any], refusal
 
 
 def test_only_who_is_trusted_and_signs(api: ApiClient) -> None:
-    """A token is no signature; external id and maximum duration are the agency's; a user needs the action."""
+    """A token does not sign; external id and maximum duration are the agency's; a user needs the action."""
     keys = api.emulator.state.keys
     token = keys.issue_token(api.emulator.state.administrator).value
     assert post(api, ASSUME, SESSION, X_Auth_Token=token).error == (401, "APIGW.0301")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -167,13 +168,14 @@ async def test_the_trigger_reports_why_it_was_refused(emulator: Any, monkeypatch
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["temporary", "password", "token", "metadata"])
+@pytest.mark.parametrize("kind", ["temporary", "password", "token", "metadata", "oidc"])
 async def test_the_trigger_waits_with_every_kind_of_credentials(
-    dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+    dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, kind: str, tmp_path: Path
 ) -> None:
     """Longer than they live."""
     dli_emulator.state.keys.key_seconds = 1.0 if kind != "temporary" else None
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(kind))
+    extra = {"id_token_file": str(tmp_path / "token")} if kind == "oidc" else {}
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(kind, **extra))
     waiting = asyncio.ensure_future(event_of(trigger([f"{dli_emulator.bucket}/a.zip"])))
     await asyncio.sleep(1.6)
     await asyncio.to_thread(put, dli_emulator, "a.zip", 1)

@@ -83,11 +83,11 @@ def secrets_of(emulator: Any) -> dict[str, str]:
         found[f"secret key of {key.access_key}"] = key.secret_key
         if key.security_token:
             found[f"security token of {key.access_key}"] = key.security_token
-    found |= {f"token {number}": token for number, token in enumerate(keys.tokens)}
+    found |= {f"token {number}": token for number, token in enumerate((*keys.tokens, *keys.id_tokens))}
     return found | {f"metadata session {number}": token for number, token in enumerate(state.metadata_tokens)}
 
 
-def connections(emulator: Any) -> dict[str, str]:
+def connections(emulator: Any, id_token_file: Path) -> dict[str, str]:
     """Return a connection for each kind of credentials."""
     user = User("ops", PASSWORD, emulator.state.identity.domain)
     emulator.state.keys.users[user.name] = user
@@ -103,14 +103,17 @@ def connections(emulator: Any) -> dict[str, str]:
         "password": json.dumps(password | {"login": user.name, "password": user.password}),
         "token": emulator.connection("token"),
         "metadata": emulator.connection("metadata"),
+        "oidc": emulator.connection("oidc", id_token_file=str(id_token_file)),
         **keyless,
         "agency": emulator.connection("access_key", agency=True),
     }
 
 
-def test_nothing_that_airflow_keeps_has_a_secret(airflow_process: AirflowProcess, dli_emulator: Any) -> None:
+def test_nothing_that_airflow_keeps_has_a_secret(
+    airflow_process: AirflowProcess, dli_emulator: Any, tmp_path: Path
+) -> None:
     """Successful and failed tasks, each kind of credentials."""
-    given = connections(dli_emulator)
+    given = connections(dli_emulator, tmp_path / "id-token")
     for name, connection in given.items():
         airflow_process.connect(f"dli_{name}", connection)
     run = airflow_process.trigger("secrets_of_each_kind", {"bucket": dli_emulator.bucket})
@@ -135,16 +138,17 @@ def test_nothing_that_airflow_keeps_has_a_secret(airflow_process: AirflowProcess
     assert [place for place, text in kept if _SIGNATURE.search(text)] == []
 
 
-ECHOES = ("access_key", "temporary", "password", "token", "metadata")
+ECHOES = ("access_key", "temporary", "password", "token", "metadata", "oidc")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ECHOES)
 def test_credentials_that_a_service_repeats_are_not_in_the_message(
-    dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+    dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, kind: str, tmp_path: Path
 ) -> None:
     """Some gateways show the request that they refuse."""
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(kind, retry_budget=0))
+    extra = {"id_token_file": str(tmp_path / "token")} if kind == "oidc" else {}
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(kind, retry_budget=0, **extra))
     dli_emulator.fault("ShowFlinkJob", "echo", status=400)
     with pytest.raises(DliException, match="HTTP 400") as caught:
         DliHook().get_flink_job(100)
@@ -155,10 +159,10 @@ def test_credentials_that_a_service_repeats_are_not_in_the_message(
 
 
 def test_a_password_that_a_service_repeats_is_not_in_the_message(
-    dli_emulator: Any, monkeypatch: pytest.MonkeyPatch
+    dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """From IAM, when a token is requested; as JSON encodes it."""
-    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connections(dli_emulator)["password"])
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connections(dli_emulator, tmp_path / "token")["password"])
     dli_emulator.fault("KeystoneCreateUserTokenByPassword", "echo", status=400)
     with pytest.raises(DliException, match="HTTP 400") as caught:
         DliHook().get_flink_job(100)

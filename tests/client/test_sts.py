@@ -152,8 +152,8 @@ def test_the_token_file_is_read_for_each_request(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "a-word", "a.b", "a.b.c d", "a.b.c\nd.e.f", "apiVersion: v1\n", "a.b.c.d", "é.b.c"]
 )
-def test_what_is_no_id_token_is_not_sent(text: str, tmp_path: Path) -> None:
-    """A file of something else, a kubeconfig say, stays where it is."""
+def test_a_file_of_something_else_is_not_sent(text: str, tmp_path: Path) -> None:
+    """A kubeconfig, for example: nothing of it leaves the machine."""
     file = tmp_path / "token"
     file.write_text(text)
     token = iam.TokenFile("id_token_file", str(file), iam.ID_TOKEN)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,21 +23,25 @@ from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from dli_emulator.server import KINDS
-from dli_emulator.state import Project
+from dli_emulator.state import DEFAULT_OIDC_AGENCY, DEFAULT_TRUST_AGENCY, Project
+from tests.airflow_cli import AirflowCli
 from tests.http_server import HttpHandler, HttpServer
 
 TOKEN = "KeystoneCreateUserTokenByPassword"
 KEY = "CreateTemporaryAccessKey"
 SECURITY_KEY = "GetSecurityKey"
+ASSUME, OIDC = "AssumeAgency", "AssumeAgencyWithOIDC"
 
 Connect = Callable[..., Any]
 
 
 @pytest.fixture
-def connect(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Connect:
+def connect(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Connect:
     """Return a function that connects with credentials of a kind."""
 
     def set_connection(kind: str, *, agency: bool = False, **extra: Any) -> Any:
+        if kind == "oidc":
+            extra["id_token_file"] = str(tmp_path / "id-token")
         connection = dli_emulator.connection(kind, agency=agency, **{"retry_budget": 0, **extra})
         monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
         return dli_emulator
@@ -99,8 +105,13 @@ def call_for(hook: DliHook, seconds: float, driver: str) -> int:
 @pytest.mark.parametrize("driver", ["sync", "async"])
 @pytest.mark.parametrize(
     ("kind", "agency", "renewed"),
-    [("password", False, TOKEN), ("metadata", False, SECURITY_KEY), ("access_key", True, KEY)],
-    ids=["password", "metadata", "agency"],
+    [
+        ("password", False, TOKEN),
+        ("metadata", False, SECURITY_KEY),
+        ("access_key", True, KEY),
+        ("oidc", False, OIDC),
+    ],
+    ids=["password", "metadata", "agency", "oidc"],
 )
 def test_a_long_task_survives_the_end_of_what_it_started_with(
     connect: Connect,
@@ -323,6 +334,142 @@ def test_a_credentials_file_that_is_replaced_while_it_is_read_has_changed(
     hook = DliHook()
     assert hook.get_flink_job(100).job_id == 100
     assert hook.has_changed()
+
+
+URN = DEFAULT_TRUST_AGENCY.urn
+
+
+@pytest.mark.parametrize("kind", ["access_key", "temporary", "password"])
+def test_an_agency_is_assumed_by_its_urn(connect: Connect, kind: str) -> None:
+    """By a key, a temporary one, or one that IAM issues for a token: for DLI and OBS."""
+    emulator = connect(kind, agency_urn=URN, agency_session_name="nightly", duration_seconds=1000)
+    hook = DliHook()
+    assert hook.get_flink_job(100).job_id == 100
+    assert hook.get_flink_job(101).job_id == 101
+    assert ObsHook().find(f"{emulator.bucket}/none.zip") is None
+    counts = request_counts(emulator)
+    assert (counts[ASSUME], counts["ShowFlinkJob"]) == (2, 2), "one exchange by each hook"
+    assert f"agency {URN}, assumed by" in hook.test_connection()[1]
+    assert asyncio.run(DliHook().arun(flink.show_job(100))).job_id == 100
+
+
+@pytest.mark.parametrize(
+    ("extra", "change", "message"),
+    [
+        ({"agency_urn": "iam::0:agency:none"}, {}, r"AssumeAgency: HTTP 403 PAP5\.0001: .* Check agency_urn"),
+        ({}, {"external_id": "theirs"}, r"AssumeAgency: HTTP 403 PAP5\.0001: .*which external_id"),
+        (
+            {"duration_seconds": 3600},
+            {"max_seconds": 900},
+            "AssumeAgency: HTTP 400 .*the maximum of the agency, 900",
+        ),
+    ],
+    ids=["unknown", "external id", "duration"],
+)
+def test_an_agency_that_cannot_be_assumed_is_reported(
+    connect: Connect, extra: dict[str, Any], change: dict[str, Any], message: str
+) -> None:
+    """By the words of STS, with advice; nothing is sent to DLI."""
+    emulator = connect("access_key", **{"agency_urn": URN, **extra})
+    agency = dataclasses.replace(DEFAULT_TRUST_AGENCY, **change)
+    emulator.state.keys.trust_agencies[URN] = agency
+    with pytest.raises(DliFailException, match=message):
+        DliHook().get_flink_job(100)
+    assert request_counts(emulator) == {ASSUME: 1}
+
+
+def test_a_token_of_an_identity_provider_is_replaced(connect: Connect, tmp_path: Path) -> None:
+    """The file is read for each exchange; an expired token is reported, with what to check."""
+    emulator = connect("oidc")
+    keys, file = emulator.state.keys, tmp_path / "id-token"
+    assert DliHook().test_connection()[0]
+    before = file.read_text()
+    keys.id_tokens.clear()
+    with pytest.raises(DliFailException, match=r"AssumeAgencyWithOIDC: HTTP 400 .*still replaced") as caught:
+        DliHook().get_flink_job(100)
+    assert before not in str(caught.value)
+    file.write_text(f"{keys.issue_id_token(DEFAULT_OIDC_AGENCY.provider_urn or '').value}\n")
+    assert DliHook().get_flink_job(100).job_id == 100
+    file.unlink()
+    sent = len(emulator.requests)
+    with pytest.raises(DliFailException, match="id_token_file: names a file that cannot be read"):
+        DliHook().get_flink_job(100)
+    assert len(emulator.requests) == sent
+
+
+def test_airflow_tests_such_connections(
+    connect: Connect, airflow_cli: AirflowCli, airflow_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """``airflow connections test`` prints whether an agency can be assumed, and if not, why."""
+    output = tmp_path / "output"
+    environment = airflow_environ | {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled"}
+
+    def tested() -> str:
+        given = environment | {"AIRFLOW_CONN_DLI_DEFAULT": os.environ["AIRFLOW_CONN_DLI_DEFAULT"]}
+        airflow_cli.run(["connections", "test", "dli_default"], given, output)
+        return output.read_text()
+
+    emulator = connect("oidc")
+    assert "Connection success!" in tested()
+    emulator.state.keys.id_tokens.clear()
+    failed = tested()
+    assert "Connection failed!" in failed
+    assert "invalid oidc id token" in failed
+    connect("access_key", agency_urn="iam::0:agency:none")
+    assert "Check agency_urn" in tested()
+    connect("access_key", agency_urn="agency")
+    assert "agency_urn: 'agen" in tested()
+
+
+@pytest.mark.parametrize("kind", ["environment", "credentials_file"])
+def test_a_federated_user_is_named_by_the_sdks_own_settings(
+    connect: Connect, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The identity provider comes before a key, as it does there."""
+    emulator = connect("metadata", auth_type=kind)
+    provider = DEFAULT_OIDC_AGENCY.provider_urn or ""
+    token = tmp_path / "token"
+    token.write_text(emulator.state.keys.issue_id_token(provider).value)
+    values = {"ak": "wrong", "sk": "wrong", "idp_id": provider.rpartition(":")[2], "id_token_file": str(token)}
+    file = tmp_path / "credentials"
+    file.write_text("\n".join(["[basic]", *(f"{name}={value}" for name, value in values.items())]))
+    monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(file))
+    if kind == "environment":
+        for name, value in values.items():
+            monkeypatch.setenv(f"HUAWEICLOUD_SDK_{name.upper()}", value)
+    assert DliHook().get_flink_job(100).job_id == 100
+    assert ObsHook().find(f"{emulator.bucket}/none.zip") is None
+    assert request_counts(emulator) == {"CreateTokenWithIdToken": 2, KEY: 2, "ShowFlinkJob": 1}
+
+
+@pytest.mark.parametrize("operation", [ASSUME, OIDC])
+@pytest.mark.parametrize(
+    ("status", "body", "message", "kind"),
+    [
+        (401, "{}", "HTTP 401", DliFailException),
+        (403, "{}", "HTTP 403", DliFailException),
+        (503, "", "HTTP 503", DliException),
+        (200, "{broken", "a JSON object was expected", DliException),
+        (200, '{"credentials": {}}', "the keys cannot be read: no 'access'", DliException),
+    ],
+)
+def test_a_failing_sts_is_reported(
+    connect: Connect, operation: str, status: int, body: str, message: str, kind: type[DliException]
+) -> None:
+    """With operation and status; nothing is sent to DLI."""
+    emulator = connect("oidc") if operation == OIDC else connect("access_key", agency_urn=URN)
+    emulator.fault(operation, "reply", status=status, body=body)
+    with pytest.raises(kind, match=f"{operation}: .*{message}"):
+        DliHook().get_flink_job(100)
+    assert request_counts(emulator) == {operation: 1}
+
+
+def test_an_exchange_is_repeated_where_sts_is_in_trouble(connect: Connect) -> None:
+    """As nothing has been sent to DLI yet."""
+    emulator = connect("oidc", retry_budget=30)
+    emulator.fault(OIDC, "reply", status=503, body="", times=1)
+    assert DliHook().get_flink_job(100).job_id == 100
+    assert request_counts(emulator) == {OIDC: 2, "ShowFlinkJob": 1}
 
 
 @pytest.mark.parametrize("code", [403, 500])

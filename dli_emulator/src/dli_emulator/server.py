@@ -10,7 +10,9 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,7 +27,7 @@ from dli_emulator.request_log import Recorded
 from dli_emulator.routes import OPERATIONS
 from dli_emulator.s3_proxy import S3AuthProxy
 from dli_emulator.settings import Settings
-from dli_emulator.state import DEFAULT_AGENCY, DEFAULT_PROJECT_ID, Identity, State
+from dli_emulator.state import DEFAULT_AGENCY, DEFAULT_OIDC_AGENCY, DEFAULT_PROJECT_ID, Identity, State
 from dli_emulator.stores import Store, make_store
 
 if TYPE_CHECKING:
@@ -185,7 +187,7 @@ class Emulator:
         """Return an Airflow connection as JSON, with credentials of a kind.
 
         :param kind: ``access_key``, ``temporary`` (an access key with its security token), ``password``,
-            ``token`` or ``metadata``
+            ``token``, ``metadata`` or ``oidc``, which writes a token into the file ``id_token_file``
         :param agency: assume the emulator's agency on top
         :param user: name of a user whose credentials they are; None for the account's administrator
         :param extra: further extras of the connection; they replace those that would be there
@@ -252,7 +254,7 @@ def _listener(host: str, port: int) -> socket:
 
 
 #: the kinds, as the connection's ``auth_type`` names them; ``temporary`` is an access key with its security token
-KINDS = ("access_key", "temporary", "password", "token", "metadata")
+KINDS = ("access_key", "temporary", "password", "token", "metadata", "oidc")
 
 
 def connection(
@@ -267,13 +269,16 @@ def connection(
     :param agency: whether it assumes the emulator's agency
     :param user: whose credentials they are; None for the administrator
     :param extra: further extras; they replace those that would be there
-    :raises ValueError: if there is no such kind or user
+    :raises ValueError: if there is no such kind or user, or no ``id_token_file`` for ``oidc``
     """
     if kind not in KINDS:
         raise ValueError(f"no kind of credentials is called {kind!r}; there are {', '.join(KINDS)}")
+    if kind == "oidc" and "id_token_file" not in extra:
+        raise ValueError("id_token_file is required with oidc: a path, into which a token is written")
     identity = state.identity
     login, password, own = _credentials(state, kind, user)
-    is_of_store = kind == "access_key" and user is None and not agency
+    by_urn = kind == "oidc" or "agency_urn" in extra
+    is_of_store = kind == "access_key" and user is None and not agency and not by_urn
     extras = {
         "region": identity.region,
         "project_id": identity.project_id,
@@ -285,8 +290,11 @@ def connection(
     }
     if kind == "metadata":
         extras["metadata_endpoint"] = endpoint
-    if "agency_urn" in extra:
+    if by_urn:
         extras["sts_endpoint"] = endpoint
+    if kind == "oidc":
+        token = state.keys.issue_id_token(own["provider_urn"])
+        Path(extra["id_token_file"]).write_text(token.value, encoding="ascii")
     if agency:
         extras |= {"agency_name": DEFAULT_AGENCY.name, "agency_domain_name": DEFAULT_AGENCY.domain}
     given = {"login": login, "password": password, "extra": {**extras, **extra}}
@@ -312,8 +320,13 @@ def _credentials(state: State, kind: str, user: str | None) -> tuple[str | None,
             return who.name, who.password, {"auth_type": kind, "domain_name": who.domain}
         case "token":
             return None, keys.issue_token(keys.users[user or identity.user]).value, {"auth_type": kind}
-    keys.ecs_user = user
-    return None, None, {"auth_type": kind}
+    own = {"auth_type": kind}
+    if kind == "metadata":
+        keys.ecs_user = user
+    else:
+        agency = keys.trust_agencies[DEFAULT_OIDC_AGENCY.urn] = replace(DEFAULT_OIDC_AGENCY, user=user)
+        own |= {"agency_urn": agency.urn, "provider_urn": agency.provider_urn or ""}
+    return None, None, own
 
 
 class Background:

@@ -12,6 +12,7 @@ CONNECTIONS = [
     "password",
     "token",
     "metadata",
+    "oidc",
     "environment",
     "credentials_file",
     "agency",
