@@ -398,7 +398,7 @@ def test_a_token_of_an_identity_provider_is_replaced(connect: Connect, tmp_path:
 
 
 def test_airflow_tests_such_connections(
-    connect: Connect, airflow_cli: AirflowCli, airflow_environ: dict[str, str], tmp_path: Path
+    connect: Connect, cli: AirflowCli, airflow_environ: dict[str, str], tmp_path: Path
 ) -> None:
     """``airflow connections test`` prints whether an agency can be assumed, and if not, why."""
     output = tmp_path / "output"
@@ -406,7 +406,7 @@ def test_airflow_tests_such_connections(
 
     def tested() -> str:
         given = environment | {"AIRFLOW_CONN_DLI_DEFAULT": os.environ["AIRFLOW_CONN_DLI_DEFAULT"]}
-        airflow_cli.run(["connections", "test", "dli_default"], given, output)
+        cli.run(["connections", "test", "dli_default"], given, output)
         return output.read_text()
 
     emulator = connect("oidc")
