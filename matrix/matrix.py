@@ -1,11 +1,12 @@
 """``make matrix``: the wheels on every Airflow and Python that it is for; writes ``docs/quality/matrix.md``.
 
-``python matrix/matrix.py [--near] [AIRFLOW[-PYTHON] …]`` runs some cells; the page keeps what is known of others.
-With ``--near`` all of them run the tests that are close to Airflow, and no others.
+``python matrix/matrix.py [--scope NAME] [AIRFLOW[-PYTHON] …]`` runs some cells; the page keeps what is known of
+others. ``--scope`` has them run more or less: ``examples``, ``near`` or ``whole``.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import shutil
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cell import NOT_OFFERED, ROOT, Cell, snapshot
+from cell import NOT_OFFERED, ROOT, SCOPES, Cell, snapshot
 
 #: the first and the last of what is supported, and the last of every minor version; with the day after it came out
 AIRFLOWS = {
@@ -34,7 +35,7 @@ PYTHONS = {"3.11": "uv", "3.12": "pip", "3.13": "uv"}
 FOLDER = ROOT / ".cache" / "matrix"
 KNOWN = ROOT / "matrix" / "results.json"
 PAGE = ROOT / "docs" / "quality" / "matrix.md"
-PREFACE = """# On which versions it runs
+PREFACE = """# Versions of Airflow and Python
 
 `make matrix` installs Airflow as its documentation does, with the constraints of its day: the newest versions of
 the day after it came out that fit together with each other and with the providers that hold others back in
@@ -128,14 +129,16 @@ def exports(wheels: tuple[Path, Path], folder: Path) -> bool:
 
 def main() -> int:
     """Run the cells; 1 if any has a failure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scope", choices=SCOPES)
+    parser.add_argument("cells", nargs="*")
+    options = parser.parse_args()
     wheels, source = build(), snapshot(FOLDER / "source")
     digest = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
     results: dict[str, Any] = json.loads(KNOWN.read_text()) if KNOWN.exists() else {}
     bad = False
-    wanted = [name for name in sys.argv[1:] if name != "--near"]
-    for each in cells(wanted):
-        if "--near" in sys.argv:
-            each.scope = "near"
+    for each in cells(options.cells):
+        each.scope = options.scope or each.scope
         print(f"{each.name} …", flush=True)
         found = {**each.run(wheels, source, FOLDER), "when": f"{datetime.now(UTC):%Y-%m-%d}", "wheel": digest}
         print(f"  {found['results']} in {found['seconds']} s", flush=True)
