@@ -26,6 +26,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from airflow.configuration import conf
 from airflow.models import Connection
@@ -39,7 +40,7 @@ from tests.processes import untraced
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 #: of the shell and of every system; their arguments are not checked
-PLAIN = {".", "cat", "cd", "cp", "echo", "ls", "mkdir", "source", "tar", "umask"}
+PLAIN = {".", "cat", "curl", "cd", "cp", "echo", "ls", "mkdir", "source", "tar", "umask"}
 _FENCE = re.compile(
     r"(?:<!-- (?P<mark>[^\n]*?) -->\n)?^(?P<indent> *)```(?P<language>\S*)[^\n]*\n(?P<text>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,
@@ -225,15 +226,18 @@ def test_a_users_own_test_suite(airflow_environ: dict[str, str], tmp_path: Path)
 def test_json_is_what_it_is_for(block: Block) -> None:
     """A connection is read as a connection, a policy as a policy, anything else as JSON."""
     shown = json.loads(block.text)
-    if isinstance(shown, dict) and "conn_type" in shown:
-        check_connection(block.text)
-    elif isinstance(shown, dict) and "Statement" in shown:
+    several = list(shown.values()) if isinstance(shown, dict) else []
+    for connection in (shown, *several):
+        if isinstance(connection, dict) and "conn_type" in connection:
+            check_connection(json.dumps(connection))
+    if isinstance(shown, dict) and "Statement" in shown:
         assert set(shown) == {"Version", "Statement"}
 
 
 def check_connection(text: str) -> None:
     """Have Airflow and this provider read a connection that is written as JSON."""
-    connection = Connection.from_json(re.sub("<[a-z ]+>", "X", text.replace("<project id>", PROJECT)))
+    text = re.sub(r'(?<=")/[\w/.-]+\.pem', certifi.where(), text.replace("<project id>", PROJECT))
+    connection = Connection.from_json(re.sub("<[a-z ]+>", "X", text))
     if connection.conn_type == "dli":
         to_account(connection)
 
