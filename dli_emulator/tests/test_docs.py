@@ -1,7 +1,13 @@
-"""The README lists every operation, every fault and every option."""
+"""The README lists every operation, every fault and every option.
+
+``python dli_emulator/tests/test_docs.py`` writes its tables of operations and settings.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+import json
 import re
 import subprocess
 import sys
@@ -10,18 +16,39 @@ from pathlib import Path
 from dli_emulator import Emulator
 from dli_emulator.faults import KINDS, problem_in
 from dli_emulator.routes import ROUTES
+from dli_emulator.settings import Settings
 
-PAGE = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+PATH = Path(__file__).parents[1] / "README.md"
+PAGE = PATH.read_text(encoding="utf-8")
+
+
+def with_tables(page: str) -> str:
+    """Return the page with today's tables: those of the code."""
+    operations = [f"| `{route.operation}` | `{route.method} {route.path}` |" for route in ROUTES]
+    described = dict(re.findall(r":param (\w+): (.*?)(?=:param|\Z)", inspect.getdoc(Settings) or "", re.DOTALL))
+    settings = [
+        f"| `{field.name}` | `{json.dumps(field.default)}` | {' '.join(described[field.name].split())} |".replace(
+            "``", "`"
+        )
+        for field in dataclasses.fields(Settings)
+    ]
+    for name, lines in (
+        ("operations", ["| operation | |", "|---|---|", *operations]),
+        ("settings", ["| of `Settings` | default | |", "|---|---|---|", *settings]),
+    ):
+        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
+        before, _, rest = page.partition(begin)
+        page = f"{before}{begin}{chr(10).join(lines)}\n{end}{rest.partition(end)[2]}"
+    return page
 
 
 def _section(title: str) -> str:
     return PAGE.partition(f"## {title}\n")[2].partition("\n## ")[0]
 
 
-def test_every_operation_is_listed() -> None:
-    """With method and path."""
-    rows = re.findall(r"^\| `(\w+)` \| `(\w+) ([^`]+)`", _section("Operations"), re.MULTILINE)
-    assert rows == [(route.operation, route.method, route.path) for route in ROUTES]
+def test_operations_and_settings_are_those_of_the_code() -> None:
+    """In its words and order."""
+    assert with_tables(PAGE) == PAGE
 
 
 def test_every_fault_is_listed_with_its_parameters() -> None:
@@ -58,3 +85,7 @@ def test_the_keys_of_the_json_line_are_listed(dli_emulator: Emulator) -> None:
     """In their order."""
     (row,) = re.findall(r"^\| `--json` \| .*: (.*) \|$", PAGE, re.MULTILINE)
     assert re.findall(r"`(\w+)`", row) == list(dli_emulator.describe())
+
+
+if __name__ == "__main__":
+    PATH.write_text(with_tables(PAGE), encoding="utf-8")

@@ -15,20 +15,24 @@ AGENCIES = ("dli_admin_agency", "dli_management_agency", "custom", "Tenant Admin
 class Settings:
     """Choices where the editions of the manual differ or are silent.
 
-    :param boolean_is_success: job calls answer ``is_success`` as a JSON boolean; the default is a string
+    :param boolean_is_success: calls of jobs return ``is_success`` as a JSON boolean instead of a string
     :param names_2020: fields have the names of 2020, such as ``zip_files``
     :param lenient_obs_dir: ``obs_dir`` may have ``obs://`` before it and slashes at its ends
     :param metadata_version: 2 hands out keys for a session token only; 1 knows no session tokens
     :param quoted_ids: an import returns ids as strings, as the manual's example does
-    :param batch_answer: a batch is answered with ``each``, one envelope for every id, ``one`` for all of them in
-        an array, or ``object``, one without an array as before 2023
+    :param batch_answer: the response to a batch is ``each``, one envelope for every id, ``one`` for all of them
+        in an array, or ``object``, one without an array as before 2023
     :param step_seconds: how long a job stays in each status on its way
-    :param agencies: DLI's agencies, of ``AGENCIES``; without one of them it can neither export nor import
-    :param denial: how a permission that IAM does not give is answered; INVENTED, all of them: ``gateway``, 403
+    :param agencies: DLI's agencies; without ``dli_admin_agency``, ``dli_management_agency``, ``custom`` and
+        ``Tenant Administrator`` exports and imports fail with ``DLI.10001``. A project may have its own:
+        ``state.projects[…].agencies``
+    :param denial: the response if IAM does not give a permission; INVENTED, all of them: ``gateway``, 403
         ``APIGW.0302``; ``identity``, with an ``encoded_authorization_message`` beside; ``dli``, 400 ``DLI.0003``
     :param deletes_savepoints: the savepoint from which a job restarts is deleted once the job runs
-    :param fills_in_settings: a job shows what DLI fills in where it was not set: a checkpoint interval of 30
-    :param foreign_jobs: how a user who may not use a job is answered; INVENTED, both: ``denied``, ``DLI.0003``;
+    :param fills_in_settings: jobs show what DLI fills in where it was not set: ``checkpoint_interval`` 30,
+        ``tm_cus``, ``tm_slot_num``, ``resource_config``; and a ``checkpoint_path`` that is a bucket alone as
+        ``bucket/jobs/checkpoint/<id>``
+    :param foreign_jobs: the response to a user who may not use a job; INVENTED, both: ``denied``, ``DLI.0003``;
         ``missing``, as if there were no such job
     :param has_ecs_agency: the ECS has an agency; without one the metadata service has no key
     :param layout: of an archive; INVENTED, all of them: ``jobs``, an entry of JSON for each job; ``one_json``, one
@@ -37,7 +41,7 @@ class Settings:
     :param metadata_token_status: HTTP status of a request for a session token, where the metadata service has none
         and returns keys without; 0: it has them
     :param object_etags: what ETags of objects are: ``md5`` of the content; not that, as of objects that are
-        ``encrypted`` (SSE-KMS), or of a parallel ``file_system``
+        ``encrypted`` (SSE-KMS), or of a parallel ``file_system``; of one object: ``state.encrypted.add``
     :param strict_obs: the S3 interface refuses what OBS refuses: ``DeleteObjects`` and a lifecycle without
         ``Content-MD5``, a wrong one, and bodies with trailers; it ignores checksums and a range without a start
     :param sub_user_export: what ``is_selected: false`` exports for a user who does not see all jobs; INVENTED:
