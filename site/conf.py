@@ -26,7 +26,7 @@ toc_object_entries_show_parents = "hide"
 
 # Names of ours must be found; those of Python, Airflow and boto3, and aliases of types, have no pages here.
 nitpick_ignore_regex = [
-    ("py:class", r"[A-Z]\w*|datetime|timedelta|(collections|datetime|iam|flink)\..*"),
+    ("py:class", r"[A-Z]\w*|datetime|timedelta|(collections|datetime|iam|flink|re)\..*"),
     ("py:class", r"(\w+\.)+(T|Item)"),
     ("py:class", r"dli_emulator\.(wire\.Request|flink_job\.FlinkJob)"),
     ("py:exc", r"Airflow\w*"),

@@ -143,7 +143,9 @@ def _permissions(name: str) -> str:
 
 def _parameters(kind: Any) -> str:
     docstring = docstring_of(kind)
-    rows = ["| parameter | default | |", "|---|---|---|"]
+    package = "sensors" if kind.__name__ in sensors.__all__ else "operators"
+    rows = [f"`from airflow_provider_dli.{package}.dli import {kind.__name__}`", ""]
+    rows += ["| parameter | default | |", "|---|---|---|"]
     for name, default in parameters_of(kind).items():
         meaning = _cell(docstring.parameters[name]) + _EMPTY.get(_nothing(kind, name), "")
         rows.append(f"| `{name}` | {_default(name, default)} | {meaning} |")

@@ -13,7 +13,6 @@ from airflow_provider_dli.hooks.dli import DliHook
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted(DOCS.rglob("*.md"))
 
 
 def test_every_picture_is_shown() -> None:
@@ -23,14 +22,6 @@ def test_every_picture_is_shown() -> None:
         re.findall(r"\(\S*pictures/([\w-]+\.png)\)", "".join(p.read_text(encoding="utf-8") for p in pages))
     )
     assert shown == {path.name for path in (DOCS / "pictures").iterdir()}
-
-
-def test_every_page_is_in_the_table_of_contents() -> None:
-    """By a link."""
-    contents = (DOCS / "README.md").read_text(encoding="utf-8")
-    for page in DOCS.rglob("*.md"):
-        name = page.relative_to(DOCS)
-        assert name.parts[0] in ("README.md", "decisions") or f"({name})" in contents, name
 
 
 CONNECTIONS = re.findall(
