@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airflow.sdk.exceptions import TaskDeferred as TaskDeferred
     from airflow.sdk.execution_time.xcom import XCom as XCom
     from airflow.sdk.log import mask_secret as mask_secret
+    from airflow.sdk.observability.stats import Stats as Stats
 
 _EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
 #: name -> the modules that may have it, the newest first
@@ -45,6 +46,11 @@ PLACES: dict[str, tuple[str, ...]] = {
     "Connection": ("airflow.sdk", "airflow.models.connection"),
     "Context": ("airflow.sdk", "airflow.utils.context"),
     "PokeReturnValue": ("airflow.sdk", "airflow.sensors.base"),
+    "Stats": (
+        "airflow.sdk.observability.stats",
+        "airflow.sdk._shared.observability.metrics.stats",
+        "airflow.stats",
+    ),
     "XCom": ("airflow.sdk.execution_time.xcom", "airflow.models.xcom"),
     "XComArg": ("airflow.sdk", "airflow.models.xcom_arg"),
     "conf": ("airflow.sdk.configuration", "airflow.configuration"),

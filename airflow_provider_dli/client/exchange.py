@@ -143,7 +143,7 @@ def request_flow(call: Call[T], account: Account, clock: Clock = utc_now) -> Flo
             sent = yield from account.credentials.authenticate(request, clock)
             reply = yield from send(sent)
             account.dli_clock.observe(reply)
-            return parse_reply(call, reply)
+            result = parse_reply(call, reply)
         except DliClientError as error:
             _add_clocks(error, reply, clock())
             # Of what comes before a request, such as a token, nothing is left but what an earlier attempt did.
@@ -161,6 +161,11 @@ def request_flow(call: Call[T], account: Account, clock: Clock = utc_now) -> Flo
             if seconds is None:
                 raise
             _log.warning("%s Retrying in %.1f s (attempt %d).", error, seconds, retries.attempts + 1)
+        else:
+            if call.method != "GET":
+                shown = replies.request_id(reply) or "not sent"
+                _log.info("%s: HTTP %d (request id %s).", call.operation, reply.status, shown)
+            return result
         yield Pause(seconds)
 
 

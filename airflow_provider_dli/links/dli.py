@@ -52,7 +52,12 @@ class DliConsoleLink(_ConsoleLink):
     name = "DLI console"
 
     def _address(self, stored: dict[str, str]) -> str:
-        return f"{stored['console']}/dli/?region={quote(stored['region'])}"
+        return self.address(stored["console"], stored["region"])
+
+    @staticmethod
+    def address(console: str, region: str) -> str:
+        """Return the address of DLI in a console."""
+        return f"{console}/dli/?region={quote(region)}"
 
 
 def persist(

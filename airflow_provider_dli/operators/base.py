@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_dli.compat import AirflowSkipException, BaseOperator
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.formatting import SafeLog, escaped
+from airflow_provider_dli.links.dli import DliConsoleLink, persist
+from airflow_provider_dli.metrics import observing
+from airflow_provider_dli.triggers.deferral import Deferrable
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_dli.compat import Context
+    from airflow_provider_dli.hooks.base import AccountHook
     from airflow_provider_dli.lineage import Lineage
     from airflow_provider_dli.parameters import IfEmpty
 
@@ -22,6 +26,8 @@ class DliBaseOperator(SafeLog, BaseOperator):
     Failures are raised and not logged: Airflow logs each once, with its message on one line and its traceback.
     """
 
+    #: what it does, in log and metrics: one of :data:`~airflow_provider_dli.metrics.ACTIONS`
+    action: ClassVar[str]
     #: what a killed task leaves running or half done in the service, and what to do about it; None to log nothing
     on_kill_message: ClassVar[str | None] = None
     #: what the task has read and written so far, for OpenLineage
@@ -31,6 +37,27 @@ class DliBaseOperator(SafeLog, BaseOperator):
         # Its own: from a class without one, Airflow 3.3 takes the defaults of BaseOperator's signature, such as
         # inlets=None, for those of mapped tasks, which then fail before they run.
         super().__init__(**kwargs)
+
+    def begin(
+        self, context: Context, hook: AccountHook, bucket: str | None = None, region: str | None = None
+    ) -> None:
+        """Log where the task works, and store what its links are built from.
+
+        :param bucket: of the archives or the report, if there is one
+        :param region: of the bucket, if not that of the connection
+        :raises DliFailException: if the connection cannot be used
+        """
+        account = hook.account
+        console = DliConsoleLink.address(account.console, account.region) if account.console else "not known"
+        self.log.info(
+            "%s by connection %s: project %s, region %s, console %s.",
+            self.action.capitalize(),
+            hook.dli_conn_id,
+            account.project.given or "of the region, looked up in IAM",
+            account.region,
+            console,
+        )
+        persist(context, self, hook, bucket, region)
 
     def push_xcoms(self, context: Context, **values: object) -> None:
         """Push XComs at once, so that they are there whether the task succeeds or fails.
@@ -59,6 +86,15 @@ class DliBaseOperator(SafeLog, BaseOperator):
         from airflow_provider_dli.openlineage import operator_lineage
 
         return operator_lineage(self.lineage)
+
+
+class DeferrableOperator(Deferrable, DliBaseOperator):
+    """Base of the operators that may wait on the triggerer."""
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401 -- BaseOperator's
+        """Go on after a wait on the triggerer."""
+        with observing(self, context):
+            return super().resume_execution(next_method, next_kwargs, context)
 
 
 def apply_if_empty(if_empty: IfEmpty, selection: str) -> None:

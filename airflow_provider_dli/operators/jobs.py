@@ -6,13 +6,14 @@ What a task needs is imported when it runs: this module is read with every DAG f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.compat import conf
-from airflow_provider_dli.links.dli import DliConsoleLink, persist
-from airflow_provider_dli.operators.base import DliBaseOperator, apply_if_empty
+from airflow_provider_dli.links.dli import DliConsoleLink
+from airflow_provider_dli.metrics import observed
+from airflow_provider_dli.operators.base import DeferrableOperator, DliBaseOperator, apply_if_empty
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
-from airflow_provider_dli.triggers.deferral import Deferrable, ExecutionTimeoutError, event_status, seconds_left
+from airflow_provider_dli.triggers.deferral import ExecutionTimeoutError, event_status, seconds_left
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -48,6 +49,7 @@ class DliListFlinkJobsOperator(DliBaseOperator):
     :raises DliException: if DLI cannot be reached or is in trouble; a retry may help
     """
 
+    action = "list"
     template_fields: Sequence[str] = (
         "name_pattern",
         "job_type",
@@ -101,12 +103,13 @@ class DliListFlinkJobsOperator(DliBaseOperator):
             exclude=exclude,
         )
 
+    @observed
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return the selected jobs."""
         from airflow_provider_dli.services import selection
 
         options, hook = selection.prepare(self)
-        persist(context, self, hook)
+        self.begin(context, hook)
         jobs = selection.select_jobs(hook, options, self.log)
         if not jobs:
             apply_if_empty(options.if_empty, str(options))
@@ -115,7 +118,7 @@ class DliListFlinkJobsOperator(DliBaseOperator):
         return [{name: getattr(job, name) for name in names} for job in jobs]
 
 
-class JobActionOperator(Deferrable, DliBaseOperator):
+class JobActionOperator(DeferrableOperator):
     """Requests an action of Flink jobs, each once, and waits for its effect; base of run, stop and savepoint.
 
     Parameters, result and errors are described at those.
@@ -132,8 +135,6 @@ class JobActionOperator(Deferrable, DliBaseOperator):
     )
     operator_extra_links = (DliConsoleLink(),)
     ui_color = "#fff2cc"
-    #: what is requested: ``run``, ``stop`` or ``savepoint``
-    action: ClassVar[str]
     #: while a task runs: what it has requested
     _runner: ActionRunner | None = None
 
@@ -160,6 +161,7 @@ class JobActionOperator(Deferrable, DliBaseOperator):
         self.status_grace_period = number_of(status_grace_period)
         self.deferrable = deferrable
 
+    @observed
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Request the action of each job, and wait."""
         runner = self._open_runner(context)
@@ -167,7 +169,7 @@ class JobActionOperator(Deferrable, DliBaseOperator):
         if not options.job_ids:
             apply_if_empty(options.if_empty, "job_ids, which names none")
             return []
-        persist(context, self, runner.hook)
+        self.begin(context, runner.hook)
         runner.track(runner.requester.request(runner.jobs()))
         if not options.wait_for_completion:
             return runner.status()
@@ -421,6 +423,7 @@ class DliDeleteFlinkJobsOperator(DliBaseOperator):
     :raises DliException: if DLI cannot be reached or is in trouble; a retry may help
     """
 
+    action = "delete"
     template_fields: Sequence[str] = ("job_ids", "if_empty", "dli_conn_id")
     operator_extra_links = (DliConsoleLink(),)
     ui_color = "#fff2cc"
@@ -439,6 +442,7 @@ class DliDeleteFlinkJobsOperator(DliBaseOperator):
         self.if_empty = if_empty
         self.dli_conn_id = dli_conn_id
 
+    @observed
     def execute(self, context: Context) -> list[int]:
         """Delete each job."""
         from airflow_provider_dli.services import jobs
@@ -447,5 +451,5 @@ class DliDeleteFlinkJobsOperator(DliBaseOperator):
         if not options.job_ids:
             apply_if_empty(options.if_empty, "job_ids, which names none")
             return []
-        persist(context, self, hook)
+        self.begin(context, hook)
         return jobs.delete_jobs(options, hook, context, self.log)

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.lineage import Lineage, jobs_dataset, obs_dataset
-from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink, persist
+from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink
+from airflow_provider_dli.metrics import count, observed
 from airflow_provider_dli.operators.base import DliBaseOperator
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
 from airflow_provider_dli.task_state import TaskState
@@ -51,6 +52,7 @@ class DliImportFlinkJobsOperator(DliBaseOperator):
     :raises DliException: if DLI or OBS is unreachable or in trouble; a retry may help
     """
 
+    action = "import"
     template_fields: Sequence[str] = (
         "zip_file",
         "is_cover",
@@ -98,6 +100,7 @@ class DliImportFlinkJobsOperator(DliBaseOperator):
         # A template, XCom or row of a mapping that is None must not turn "these jobs" into "any jobs".
         self.given = names_of(expected_jobs=expected_jobs)
 
+    @observed
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Import the jobs."""
         from airflow_provider_dli.services import restore
@@ -106,12 +109,13 @@ class DliImportFlinkJobsOperator(DliBaseOperator):
         if options.plan_only:
             restore.plan(options, target, obs, self.log)
             return []
-        persist(context, self, target)
+        self.begin(context, target)
         state = TaskState(context, "dli_import")
         outcome = restore.import_jobs(options, target, obs, state, self.log)
         result = [asdict(job) for job in outcome.jobs]
         mapping = {str(job.old_job_id): job.new_job_id for job in outcome.jobs if job.new_job_id}
         job_ids = list(mapping.values())
+        count(context, "dli.import.jobs", len(job_ids))
         self.push_xcoms(
             context,
             return_value=result,
@@ -158,6 +162,7 @@ class DliCompareFlinkJobsOperator(DliBaseOperator):
     :raises DliException: if DLI or OBS is unreachable or in trouble; a retry may help
     """
 
+    action = "compare"
     template_fields: Sequence[str] = ("job_mapping", "source_conn_id", "dli_conn_id", "report_dir", "show_values")
     template_fields_renderers = {"job_mapping": "json"}  # noqa: RUF012 -- as Airflow declares it
     operator_extra_links = (ObsBucketLink(), DliConsoleLink())
@@ -180,13 +185,14 @@ class DliCompareFlinkJobsOperator(DliBaseOperator):
         self.report_dir = report_dir
         self.show_values = show_values
 
+    @observed
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Compare the jobs."""
         from airflow_provider_dli.services import compare
 
         options, source, target = compare.prepare(self)
         bucket = options.report_dir.bucket if options.report_dir else None
-        persist(context, self, target, bucket, source.account.region)
+        self.begin(context, target, bucket, source.account.region)
         comparisons = compare.compare_jobs(
             source, target, options.job_mapping, self.log, show_values=options.show_values
         )
@@ -226,6 +232,7 @@ class DliPromoteFlinkJobsOperator(DliBaseOperator):
     :raises DliException: if DLI is unreachable or in trouble; a retry may help
     """
 
+    action = "promote"
     template_fields: Sequence[str] = (
         "job_ids",
         "source_conn_id",
@@ -260,12 +267,13 @@ class DliPromoteFlinkJobsOperator(DliBaseOperator):
         # One that renders to None must not promote the settings of the source as they are.
         self.given = names_of(queues=queues, replacements=replacements)
 
+    @observed
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Promote the jobs."""
         from airflow_provider_dli.services import promote
 
         options, source, target = promote.prepare(self)
-        persist(context, self, target)
+        self.begin(context, target)
         steps = promote.plan(options, source, target, self.log)
         # Before anything is changed: if a running job must be stopped first, the task fails, and this names it.
         self.push_xcoms(context, to_stop=[job.job_id for job in promote.jobs_to_stop(steps)])

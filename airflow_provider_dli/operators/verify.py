@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dli.assets.obs import add_asset_events
 from airflow_provider_dli.compat import conf
 from airflow_provider_dli.lineage import Lineage, obs_dataset
-from airflow_provider_dli.links.dli import ObsBucketLink, persist
-from airflow_provider_dli.operators.base import DliBaseOperator
+from airflow_provider_dli.links.dli import ObsBucketLink
+from airflow_provider_dli.metrics import count, observed
+from airflow_provider_dli.operators.base import DeferrableOperator
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
-from airflow_provider_dli.triggers.deferral import Deferrable, event_status, seconds_left
+from airflow_provider_dli.triggers.deferral import event_status, seconds_left
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.parameters import Level
 
 
-class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
+class DliVerifyFlinkExportOperator(DeferrableOperator):
     """Verify archives of exported Flink jobs by reading each of them to its last byte.
 
     Waits until each archive is in OBS, then reads it in ranges, never on disk: structure, checksums, sizes and
@@ -53,6 +54,7 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
     :raises DliException: if an archive did not appear in time or OBS is in trouble; a retry may help
     """
 
+    action = "verify"
     template_fields: Sequence[str] = (
         "zip_file",
         "dli_conn_id",
@@ -96,6 +98,7 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
         # A template, XCom or row of a mapping that is None must not turn "these jobs" into "any jobs".
         self.given = names_of(expected_jobs=expected_jobs, max_age=max_age)
 
+    @observed
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Verify the archives and return a report on each."""
         return self._verify(context, None)
@@ -113,6 +116,7 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
         from airflow_provider_dli.services import verify
 
         options, hook = verify.prepare(self)
+        self.begin(context, hook, options.zip_file[0].bucket)
         if (
             timeout is None
             and self.deferrable
@@ -130,8 +134,11 @@ class DliVerifyFlinkExportOperator(Deferrable, DliBaseOperator):
             poll_interval=options.poll_interval,
         )
         results = [report.as_dict() for report in reports]
+        intact = [report.facts.size for report in reports if report.facts and report.verified]
+        count(context, "dli.verify.archives", len(intact))
+        count(context, "dli.verify.bytes", sum(intact))
+        count(context, "dli.verify.defective", len(reports) - len(intact))
         self.lineage = Lineage(inputs=[report.dataset for report in reports])
-        persist(context, self, hook, options.zip_file[0].bucket)
         # Also when the task fails: the findings are in it.
         self.push_xcoms(context, return_value=results)
         if file := verify.write_report(hook, options, reports, context.get("run_id"), self.log):

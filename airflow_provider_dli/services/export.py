@@ -404,6 +404,13 @@ class ExportOutcome:
         return not any(batch.zip_file or batch.is_failure for batch in self.batches)
 
     @property
+    def exported(self) -> int:
+        """How many jobs are in the archives; 0 if not known, of all jobs where they were not listed."""
+        if any(batch.job_ids is None and batch.zip_file for batch in self.batches):
+            return len(self.visible.job_ids) if self.visible else 0
+        return sum(len(set(batch.job_ids or ()) - set(batch.failed)) for batch in self.batches if batch.zip_file)
+
+    @property
     def failed(self) -> list[int]:
         """The jobs that are in no archive."""
         return [job_id for batch in self.batches for job_id in batch.failed]

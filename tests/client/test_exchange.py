@@ -128,7 +128,7 @@ def test_a_call_is_reauthenticated_once(caplog: pytest.LogCaptureFixture) -> Non
     assert flow.pauses == []
     assert [dict(request.headers)["X-Number"] for request in flow.requests] == ["1", "2"]
     assert renewed.invalidated == [flow.requests[0]]
-    (record,) = caplog.records
+    record, _ = caplog.records
     assert record.getMessage().startswith("DeleteFlinkJob: HTTP 401 APIGW.0301: Incorrect IAM")
     assert record.getMessage().endswith(" Authenticating again once.")
 

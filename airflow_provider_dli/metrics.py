@@ -1,0 +1,119 @@
+"""Metrics of the operators, in Airflow's own Stats: StatsD or OpenTelemetry, as Airflow is configured.
+
+They cost nothing where Airflow has no metrics, and never fail a task.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from airflow_provider_dli.client import errors
+from airflow_provider_dli.compat import AirflowSkipException, AirflowTaskTimeout
+from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.formatting import format_duration, safe_logger
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.compat import Context
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: what operators do, in names of metrics
+ACTIONS = ("export", "verify", "import", "compare", "promote", "list", "run", "stop", "savepoint", "delete")
+#: of an error of the client, or of what else fails a task: the last part of a metric's name, and what it means
+KINDS: Mapping[type[BaseException], tuple[str, str]] = {
+    errors.ConfigurationError: ("configuration", "a parameter or the connection cannot be used; nothing was sent"),
+    errors.NotSentError: ("unreachable", "the service cannot be reached"),
+    errors.ResponseLostError: ("response_lost", "the response of a request was lost"),
+    errors.AuthenticationError: ("authentication", "the credentials are refused"),
+    errors.PermissionDeniedError: ("permission", "the key lacks a permission"),
+    errors.ThrottledError: ("throttled", "too many requests"),
+    errors.RefusedError: ("refused", "the service refuses the request"),
+    errors.UnavailableError: ("unavailable", "the service is in trouble"),
+    errors.UnexpectedReplyError: ("unexpected_reply", "the response is not what the manual promises"),
+    DliException: ("result", "an archive is damaged or missing, a job is not as required, or a wait timed out"),
+    AirflowTaskTimeout: ("timeout", "`execution_timeout` ended the task on a worker"),
+    Exception: ("other", "something else: a bug of the provider, or of Airflow"),
+}
+#: name -> type in StatsD, and what it means
+METRICS: Mapping[str, tuple[str, str]] = {
+    "dli.{action}.succeeded": ("counter", "tasks that succeeded"),
+    "dli.{action}.failed.{kind}": ("counter", "attempts of tasks that failed, by the kind of failure"),
+    "dli.{action}.duration": ("timer", "from the start of the attempt to its end, with waits on the triggerer"),
+    "dli.export.archives": ("counter", "archives that were exported"),
+    "dli.export.jobs": ("counter", "jobs that were exported"),
+    "dli.verify.archives": ("counter", "archives that were verified, and are intact"),
+    "dli.verify.bytes": ("counter", "bytes of these archives"),
+    "dli.verify.defective": ("counter", "archives that are missing, damaged or not as required"),
+    "dli.import.jobs": ("counter", "jobs that were imported"),
+}
+
+_log = safe_logger(__name__)
+
+
+def observed(execute: F) -> F:
+    """Decorate ``execute`` of an operator with :func:`observing`."""
+
+    @wraps(execute)
+    def run(self: Any, context: Context) -> Any:  # noqa: ANN401 -- an operator's
+        with observing(self, context):
+            return execute(self, context)
+
+    return cast("F", run)
+
+
+@contextmanager
+def observing(operator: Any, context: Context) -> Iterator[None]:  # noqa: ANN401 -- any of ours
+    """Count the outcome of a task, and log how long it took.
+
+    A task that is skipped or deferred is not counted. A failure is not logged: Airflow does that.
+    """
+    began, action = time.monotonic(), operator.action
+    try:
+        yield
+    except BaseException as failure:
+        if kind := kind_of(failure):
+            count(context, f"dli.{action}.failed.{kind}")
+            _time(context, action, began)
+        raise
+    count(context, f"dli.{action}.succeeded")
+    operator.log.info("%s succeeded in %s.", action.capitalize(), format_duration(_time(context, action, began)))
+
+
+def kind_of(failure: BaseException) -> str | None:
+    """Return the kind of a failure, as in :data:`KINDS`; None for what is none, such as a deferral."""
+    if isinstance(failure, AirflowSkipException):
+        return None
+    found = (failure.error if isinstance(failure, DliException) else None) or failure
+    return next((name for kind, (name, _) in KINDS.items() if isinstance(found, kind)), None)
+
+
+def count(context: Context, name: str, number: int = 1) -> None:
+    """Add to a counter."""
+    if number:
+        _emit(context, "incr", name, number)
+
+
+def _time(context: Context, action: str, began: float) -> float:
+    """Return the seconds since the attempt began, on whichever worker, and send them as a metric."""
+    started: Any = getattr(context.get("ti"), "start_date", None)
+    seconds = time.monotonic() - began
+    if isinstance(started, datetime) and started.tzinfo:
+        seconds = max(seconds, (datetime.now(UTC) - started).total_seconds())
+    _emit(context, "timing", f"dli.{action}.duration", timedelta(seconds=seconds))
+    return seconds
+
+
+def _emit(context: Context, kind: str, name: str, value: int | timedelta) -> None:
+    task_instance: Any = context.get("ti")
+    names = {key: getattr(task_instance, key, None) for key in ("dag_id", "task_id")}
+    try:
+        from airflow_provider_dli.compat import Stats  # noqa: PLC0415 -- not when a DAG file is read
+
+        getattr(Stats, kind)(name, value, tags={key: each for key, each in names.items() if each})
+    except Exception as error:  # noqa: BLE001 -- whatever a backend of metrics raises, the task goes on
+        _log.warning("The metric %s was not sent: %s", name, error)
