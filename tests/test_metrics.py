@@ -1,4 +1,4 @@
-"""Metrics: what arrives at a StatsD server, and what the page says of it."""
+"""Metrics: what arrives at a StatsD server, and the page on them."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ class DliVerifyFlinkExportOperator(DeferrableOperator):
     .. seealso::
         :doc:`Verify archives </docs/operators/verify>`: levels, findings, retries, XComs, permissions.
 
-    :param zip_file: the archives: one entry ``bucket/key``, a list of them, or ``export.output`` (templated)
+    :param zip_file: the archives: one entry ``bucket/key``, a list of them, or ``export.output`` (templated). Of a
+        directory, all archives in it are verified, at any depth
     :param dli_conn_id: connection of type ``dli`` (templated)
     :param level: how much is read: ``full``, every byte; ``directory``, two or three ranges at the end;
         ``exists``, nothing (templated)
@@ -117,17 +118,14 @@ class DliVerifyFlinkExportOperator(DeferrableOperator):
 
         options, hook = verify.prepare(self)
         self.begin(context, hook, options.zip_file[0].bucket)
-        if (
-            timeout is None
-            and self.deferrable
-            and (missing := verify.find_missing(hook, options.zip_file, self.log))
-        ):
+        places = verify.find_archives(hook, options.zip_file, self.log)
+        if timeout is None and self.deferrable and (missing := verify.find_missing(hook, places, self.log)):
             self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in missing))
             limits = self.wait_limits(hook, options.timeout)
             self.defer_to(verify.wait_trigger(missing, options.dli_conn_id, options.poll_interval, **limits))
         reports = verify.verify_archives(
             hook,
-            options.zip_file,
+            places,
             verify.VerifyOptions(options.level, options.expected_jobs, options.min_entries, options.max_age),
             self.log,
             timeout=options.timeout if timeout is None else timeout,

@@ -184,7 +184,7 @@ class ExportParameters(Parameters):
 class VerifyParameters(Parameters):
     """Of :class:`~airflow_provider_dli.operators.verify.DliVerifyFlinkExportOperator`."""
 
-    zip_file: types.Archives
+    zip_file: types.ArchivesOrDirectories
     dli_conn_id: types.ConnId
     level: types.LevelChoice
     expected_jobs: types.ExpectedJobs = ()

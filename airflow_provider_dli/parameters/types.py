@@ -176,13 +176,13 @@ def _new_id(item: object) -> int | None:
 
 
 _IDS = "give a list of ids, a string of ids with commas between, or rows with a job_id"
-JobIds = Annotated[tuple[int, ...], Field(min_length=1), Kind("job ids", _IDS, _job_ids)]
+_LISTED = f"{_IDS}; DliListFlinkJobsOperator finds the ids of names"
+_SELECTED = f"{_IDS}; omit it for all jobs, or give selection={{'name_pattern': …}} for jobs by name"
+JobIds = Annotated[tuple[int, ...], Field(min_length=1), Kind("job ids", _LISTED, _job_ids)]
 JobIdsOrNone = Annotated[
-    tuple[int, ...], Kind("job ids, or none", _IDS, _job_ids, "names no job: `if_empty` applies", ())
+    tuple[int, ...], Kind("job ids, or none", _LISTED, _job_ids, "names no job: `if_empty` applies", ())
 ]
-SelectedJobs = Annotated[
-    tuple[int, ...] | None, Field(min_length=1), Kind("selected jobs", f"{_IDS}; omit it for all jobs", _job_ids)
-]
+SelectedJobs = Annotated[tuple[int, ...] | None, Field(min_length=1), Kind("selected jobs", _SELECTED, _job_ids)]
 ExpectedJobs = Annotated[
     tuple[int | str, ...],
     Field(min_length=1),
@@ -205,7 +205,25 @@ _NO_BUCKET = re.compile(r"(?i:\s*obs://)?\s*(None\s*)?/+[^/]")
 
 
 def _archives(value: object) -> tuple[ObsLocation, ...]:
-    return tuple(dict.fromkeys(_place(parse_archive, entry) for entry in leaves(value, _ARCHIVES)))
+    return tuple(dict.fromkeys(_place(_parse_object, entry) for entry in leaves(value, _ARCHIVES)))
+
+
+def _archives_or_directories(value: object) -> tuple[ObsLocation, ...]:
+    return tuple(dict.fromkeys(_place(_parse_any, entry) for entry in leaves(value, _ARCHIVES)))
+
+
+def _parse_object(field: str, text: object) -> ObsLocation:
+    if _is_directory(text):
+        raise ConfigurationError(field, f"{excerpt(text)} is a directory", "give bucket/key of each archive in it")
+    return parse_archive(field, text)
+
+
+def _parse_any(field: str, text: object) -> ObsLocation:
+    return parse_archive(field, str(parse_directory(field, text)) if _is_directory(text) else text)
+
+
+def _is_directory(text: object) -> bool:
+    return isinstance(text, str) and text.rstrip().endswith("/")
 
 
 def _import_source(value: object) -> ObsLocation:
@@ -261,6 +279,15 @@ Archives = Annotated[
     tuple[ObsLocation, ...],
     Field(min_length=1),
     Kind("archives", "give the list that the export returned", _archives),
+]
+ArchivesOrDirectories = Annotated[
+    tuple[ObsLocation, ...],
+    Field(min_length=1),
+    Kind(
+        "archives or directories",
+        "give the list that the export returned, or a directory",
+        _archives_or_directories,
+    ),
 ]
 ImportSource = Annotated[
     ObsLocation, Kind("archive or directory", "give bucket/key of an archive", _import_source)

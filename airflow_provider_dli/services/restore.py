@@ -150,7 +150,7 @@ def find_archives(obs: ObsHook, place: ObsLocation) -> Archives:
         return Archives(place, (place,), _version({place: facts.etag}))
     content = obs.list_entries(place)
     objects = sorted(content.objects, key=lambda each: each.key) if content else []
-    others = [each.key for each in objects if not each.key.lower().endswith(".zip")]
+    others = [each.key for each in objects if not verify.is_archive(each.key)]
     # Whether DLI imports what is in directories below is not documented: nothing may be that was not verified.
     # Stores that are file systems list emptied directories too.
     below = (ObsLocation(place.bucket, key) for key in (content.directories if content else ()))

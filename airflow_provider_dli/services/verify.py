@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.archive import Expectation, Finding, Limits, Report, inspect
+from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.client import ReplacedError, object_replaced
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
 from airflow_provider_dli.formatting import format_ids, pluralize
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from logging import Logger
 
     from airflow_provider_dli.archive.source import Reader
-    from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.client.obs.objects import ObjectFacts
 
 _OK = 200
@@ -67,6 +67,26 @@ def prepare_sensor(sensor: object) -> tuple[ArchiveSensorParameters, ObsHook]:
     """Return the parameters of a sensor, all of them checked, and the hook of its connection."""
     options = read_parameters(ArchiveSensorParameters, sensor)
     return options, ObsHook(options.dli_conn_id)
+
+
+def find_archives(hook: ObsHook, places: Sequence[ObsLocation], log: Logger) -> tuple[ObsLocation, ...]:
+    """Return the archives of places: of a directory all that are in it, at any depth.
+
+    What is called ``.zip`` is an archive, whether it exists yet or not.
+    """
+    archives: list[ObsLocation] = []
+    for place in places:
+        inside = [] if is_archive(place.key) or hook.find(place) else filter(is_archive, hook.list_keys(place))
+        found = [ObsLocation(place.bucket, key) for key in sorted(inside)]
+        if found:
+            log.info("%s is a directory: verifying %s in it.", place.url, pluralize(len(found), "archive"))
+        archives += found or [place]
+    return tuple(dict.fromkeys(archives))
+
+
+def is_archive(key: str) -> bool:
+    """Return whether an object is an archive, by its name."""
+    return key.lower().endswith(".zip")
 
 
 def find_missing(hook: ObsHook, places: Sequence[ObsLocation], log: Logger) -> list[ObsLocation]:
@@ -171,7 +191,8 @@ def _verify(
         progress.finish(facts.size)
         findings = [*_reading_findings(facts, report, first), *_age_findings(hook, facts, options.max_age)]
         return ArchiveReport(place, options.level, facts, report, tuple(findings))
-    missing = _defect(_MISSING, "there is no such object in the bucket")
+    inside = "" if is_archive(place.key) else ", nor a directory with archives"
+    missing = _defect(_MISSING, f"there is no such object in the bucket{inside}")
     return ArchiveReport(place, options.level, object_findings=(missing,))
 
 

@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.parameters.models import (
+    ArchiveSensorParameters,
     CompareParameters,
     DeleteParameters,
     ExportParameters,
@@ -38,6 +39,7 @@ IMPORT = {
     "plan_only": False,
     "reconcile_timeout": 60,
 }
+DELETE = {"if_empty": "fail", "dli_conn_id": "dli_default"}
 VERIFY = {
     "zip_file": "obs-test/d/a.zip",
     "dli_conn_id": "dli_default",
@@ -516,3 +518,35 @@ def test_a_value_in_a_similar_form_is_read() -> None:
     assert ExportParameters.read({**EXPORT, "reconcile_timeout": "PT1M"}).reconcile_timeout == 60
     for key in ("Nonesuch/x", "None-x", "données/作业"):
         assert ExportParameters.read({**EXPORT, "obs_dir": f"obs-test/{key}"}).obs_dir.key == key
+
+
+@pytest.mark.parametrize(
+    ("read", "remedy"),
+    [
+        (
+            lambda: ExportParameters.read({**EXPORT, "job_selected": "orders"}),
+            r"give selection=\{'name_pattern': …\}",
+        ),
+        (
+            lambda: DeleteParameters.read({**DELETE, "job_ids": ["orders"]}),
+            "DliListFlinkJobsOperator finds the ids",
+        ),
+    ],
+)
+def test_a_name_where_ids_are_expected(read: Callable[[], object], remedy: str) -> None:
+    """The message names what selects by name."""
+    with pytest.raises(ConfigurationError, match=rf"'orders' is not a job id; .*{remedy}"):
+        read()
+
+
+def test_a_directory_where_archives_are_expected() -> None:
+    """The sensor waits for archives that are named."""
+    sensor = {"dli_conn_id": "dli_default", "level": "full", "inactivity_period": 0, "zip_file": "obs-test/d/"}
+    with pytest.raises(
+        ConfigurationError, match="'obs-test/d/' is a directory; give bucket/key of each archive in it"
+    ):
+        ArchiveSensorParameters.read(sensor)
+    assert archives("obs-test/d/") == archives(["obs://obs-test/d"]) == (ObsLocation("obs-test", "d"),)
+    for whole in ("obs-test", "obs-test/"):
+        with pytest.raises(ConfigurationError, match="does not name a bucket and an object in it"):
+            archives(whole)

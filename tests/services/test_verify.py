@@ -19,7 +19,7 @@ from airflow_provider_dli.compat import TaskDeferred
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
-from airflow_provider_dli.services.verify import Progress, VerifyOptions, verify_archives
+from airflow_provider_dli.services.verify import Progress, VerifyOptions, find_archives, verify_archives
 from dli_emulator import Emulator, Settings
 from tests.zipped import zipped
 
@@ -57,6 +57,25 @@ def verify(zip_file: Any, **parameters: Any) -> list[dict[str, Any]]:
     """Verify as a task does."""
     given = {"timeout": 0, "poll_interval": 0.05, **parameters}
     return DliVerifyFlinkExportOperator(task_id="verify", zip_file=zip_file, **given).execute({})
+
+
+def test_a_directory_is_verified_with_all_that_is_in_it(put: Put, caplog: pytest.LogCaptureFixture) -> None:
+    """Archives at any depth, and nothing else; what is called .zip, or is an object, is not searched."""
+    caplog.set_level("INFO")
+    archives = [put("run/a.zip", 100), put("run/batch-002/b.ZIP", 101)]
+    put("run/verify-report.html")
+    for place in ("obs-test/run", "obs-test/run/", ["obs://obs-test/run/", archives[0]]):
+        assert [report["zip_file"] for report in verify(place)] == archives
+    single = put("plain", 100)
+    assert [report["zip_file"] for report in verify(single)] == [single]
+    with pytest.raises(DliException, match=r"obs://obs-test/none: missing: .* nor a directory with archives"):
+        verify("obs-test/none/")
+    with pytest.raises(
+        DliException, match=r"obs://obs-test/none\.zip: missing: there is no such object in the buck"
+    ):
+        verify("obs-test/none.zip")
+    find_archives(ObsHook(), [ObsLocation("obs-test", "run")], logging.getLogger("here"))
+    assert "obs://obs-test/run is a directory: verifying 2 archives in it." in caplog.text
 
 
 @pytest.mark.slow
