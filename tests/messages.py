@@ -1,6 +1,6 @@
-"""What a user meets: every message, and every metric, as the code has them.
+"""Every metric, as the code has it.
 
-``python -m tests.messages`` writes docs/messages.md and the table in docs/logging-and-metrics.md.
+``python -m tests.messages`` writes the table in docs/logging-and-metrics.md.
 """
 
 from __future__ import annotations
