@@ -27,6 +27,9 @@ class DliRetryPolicy(RetryPolicy):
 
         DliExportFlinkJobsOperator(task_id="export", obs_dir=…, retries=5, retry_policy=DliRetryPolicy())
 
+    .. seealso::
+        :doc:`Retries </docs/retries>`.
+
     :param throttled: delay after the first 429
     :param trouble: delay after the first request without a response, or with that of a server in trouble
     :param longest: the longest delay, whatever ``Retry-After`` is

@@ -56,6 +56,9 @@ class DliHook(AccountHook):
     Usable by operators, in a ``@task`` and in a plain script alike. There is a method for every Flink operation of
     DLI; :meth:`run` and :meth:`arun` take the calls that :mod:`airflow_provider_dli.client.flink` makes.
 
+    .. seealso::
+        :doc:`Hooks in your own tasks </docs/hooks>` and :doc:`every operation </docs/operations>`.
+
     :param dli_conn_id: connection of type ``dli``: login is the access key, password the secret key; extras
         ``region`` and ``project_id``, and where needed ``endpoint``, ``obs_endpoint``, ``iam_endpoint`` and
         ``security_token``

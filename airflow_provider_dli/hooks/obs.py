@@ -43,6 +43,9 @@ class ObsHook(AccountHook):
     Every method raises :class:`~airflow_provider_dli.exceptions.DliException` if OBS does not respond, and
     :class:`~airflow_provider_dli.exceptions.DliFailException` if the bucket is missing or does not allow it.
 
+    .. seealso::
+        :doc:`Hooks in your own tasks </docs/hooks>`.
+
     :param dli_conn_id: connection of type ``dli``; its ``obs_endpoint`` follows from the region if not given
     """
 
