@@ -60,3 +60,21 @@ def test_without_catch_up_only_the_last_night_runs(airflow_process: AirflowProce
     assert run["state"] == "success"
     assert archive.startswith(f"{dli_emulator.bucket}/nightly_latest/{run['logical_date'][:10].replace('-', '')}/")
     assert run["logical_date"] > "2026-01-03"
+
+
+def test_runs_without_a_logical_date_are_compared(airflow_process: AirflowProcess, dli_emulator: Any) -> None:
+    """With the run before that exported all jobs, by its time ``run_after``; not with one by filters."""
+    runs = []
+    for selection in ({}, {"name_pattern": "*", "exclude": [100]}, {}, {}):
+        if selection:
+            del dli_emulator.state.jobs[103]
+        run = airflow_process.trigger("undated", {"selection": selection})
+        assert airflow_process.finish("undated", run)["export"]["state"] == "success"
+        runs.append(run)
+    assert {run["logical_date"] for run in airflow_process.described_runs("undated")} == {None}
+    selected = airflow_process.xcom("undated", runs[1], "export", "selected_job_ids")
+    visible = [airflow_process.xcom("undated", run, "export", "visible_job_ids") for run in (runs[0], runs[2])]
+    assert (len(visible[0]), len(selected), len(visible[1])) == (26, 24, 25)
+    assert airflow_process.xcom("undated", runs[2], "export", "missing_since_last") == [103]
+    for run in (runs[1], runs[3]):
+        assert airflow_process.xcom("undated", run, "export", "missing_since_last") is None

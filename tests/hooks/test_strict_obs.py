@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliImportFlinkJobsOperator
 from airflow_provider_dli.operators.verify import DliVerifyFlinkExportOperator
+from dli_emulator import Emulator
 
 RULE: Any = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": "backup/"}, "Expiration": {"Days": 30}}
 
@@ -82,3 +86,42 @@ def test_archives_are_verified_and_restored_whatever_their_etags(strict: Any, ki
         task_id="restore", zip_file=archives[0], is_cover=True, staging_dir=f"{strict.bucket}/staging"
     )
     assert len(restore.execute({})) == 26
+
+
+@pytest.fixture
+def encrypting(emulator_on: Callable[[str], Emulator], monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """Return an emulator whose bucket encrypts by default what SeaweedFS writes to its disk (SSE-S3)."""
+    emulator = emulator_on("seaweedfs")
+    emulator.reset()
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection("access_key", retry_budget=0))
+    rule: Any = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    emulator.s3.put_bucket_encryption(Bucket=emulator.bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    yield emulator
+    emulator.s3.delete_bucket_encryption(Bucket=emulator.bucket)
+
+
+@pytest.mark.slow
+def test_objects_that_the_store_really_encrypts(encrypting: Emulator) -> None:
+    """Nothing of them is on its disk; they are read and copied as others, in ranges too, and are verified."""
+    hook, data = ObsHook(), os.urandom(10_000_000)
+    disk: Path = encrypting._store._child.directory  # type: ignore[union-attr]  # noqa: SLF001 -- no other way
+    place, copy = ObsLocation(encrypting.bucket, "d/a"), ObsLocation(encrypting.bucket, "d/b")
+    hook.upload(io.BytesIO(data), place, "text/plain")
+    facts = hook.find(place)
+    assert facts
+    assert facts.encrypted
+    hook.copy(place, facts, copy)
+    files = [each for each in disk.rglob("*") if each.is_file()]
+    assert files
+    assert [each for each in files if data[5000:5064] in each.read_bytes()] == []
+    for each in (place, copy):
+        found = hook.find(each)
+        assert found
+        with hook.open(each, found) as reader:
+            reader.seek(-64, io.SEEK_END)
+            assert reader.read() == data[-64:]
+            reader.seek(0)
+            assert reader.read() == data
+    archives = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{encrypting.bucket}/sse").execute({})
+    (report,) = DliVerifyFlinkExportOperator(task_id="verify", zip_file=archives, timeout=0).execute({})
+    assert (report["verified"], report["findings"]) == (True, [])

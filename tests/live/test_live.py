@@ -366,21 +366,39 @@ def test_the_table_names_rows_that_are_there(live: Live) -> None:
     assert all(line.count(" | ") == 3 for line in table)
 
 
-def test_it_runs_as_a_user_of_few_permissions(live: Live, dli_emulator: Any) -> None:
-    """Where the service fills in settings and OBS is strict: each point is tried all the same."""
-    statement = {
-        "Effect": "Allow",
-        "Action": ["dli:jobs:get", "dli:jobs:export", "obs:bucket:*", "obs:object:*"],
-    }
-    dli_emulator.state.add_user("svc-airflow", {"Version": "1.1", "Statement": [statement]})
+@pytest.mark.parametrize("layout", ["jobs", "gbk"])
+def test_it_runs_as_a_user_of_few_permissions(live: Live, dli_emulator: Any, layout: str) -> None:
+    """All of it, where the service fills in settings, OBS is strict and encrypts: each point gets a response."""
     settings = dli_emulator.state.settings
-    settings.fills_in_settings = settings.strict_obs = True
-    settings.agencies = ("dli_management_agency", "custom")
+    settings.fills_in_settings = settings.strict_obs = settings.deletes_savepoints = True
+    settings.agencies, settings.layout = ("dli_management_agency", "custom"), layout
+    settings.object_etags = "encrypted"
+    archive = archive_of(dli_emulator)
+    before = {job_id: job.detail() for job_id, job in dli_emulator.state.jobs.items()}
+    objects = ["obs:bucket:*", "obs:object:*"]
+    actions = {
+        "svc-airflow": ["get", "export", "create", "stop", "delete"],
+        "svc-visitor": ["get", "export"],
+        "svc-nobody": [],
+    }
+    connections = {}
+    for user, names in actions.items():
+        allowed = [f"dli:jobs:{name}" for name in names] + (objects if names else [])
+        statement = {"Effect": "Allow", "Action": allowed or ["obs:object:GetObject"]}
+        dli_emulator.add_user(user, {"Version": "1.1", "Statement": [statement]})
+        connections[user] = dli_emulator.connection(user=user)
     run = live(
-        "--write",
-        "--scratch",
-        f"obs://{dli_emulator.bucket}/scratch/",
-        AIRFLOW_CONN_DLI_DEFAULT=dli_emulator.connection(user="svc-airflow"),
+        *("--write", "--jobs", "--scratch", f"obs://{dli_emulator.bucket}/scratch/", "--archive", archive),
+        AIRFLOW_CONN_DLI_DEFAULT=connections["svc-airflow"],
+        AIRFLOW_CONN_DLI_USER=connections["svc-visitor"],
+        AIRFLOW_CONN_DLI_DENIED=connections["svc-nobody"],
     )
     assert (run.code, run.errors) == (0, ""), run.printed
-    assert {each["point"] for each in run.findings} >= set(range(1, 13))
+    assert {each["point"] for each in run.findings} == set(POINTS)
+    assert [each for each in run.findings if each["outcome"] == "failed"] == []
+    # What no run sends: by hand, or what would cost money.
+    skipped = {each["question"] for each in run.findings if each["outcome"] == "skipped"}
+    assert skipped == {"a bucket of another region", "run several jobs", "the console's address of a job"}
+    assert run.of(15, "decided")[0].startswith("not the MD5 (32 digits); marked as encrypted")
+    assert {job_id: job.detail() for job_id, job in dli_emulator.state.jobs.items()} == before
+    assert keys(dli_emulator) == [archive.partition("/")[2]]

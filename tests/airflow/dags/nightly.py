@@ -10,6 +10,7 @@ from airflow.sdk import DAG, Asset, task
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 
 VERIFIED = Asset(name="verified_nights", uri="obs://obs-test/nightly_caught_up")
+RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=1)}
 FIRST = datetime(2026, 1, 1, 2, tzinfo=UTC)
 
 
@@ -20,7 +21,7 @@ def nightly(dag_id: str, **kwargs: Any) -> None:
         schedule="0 2 * * *",
         start_date=FIRST,
         is_paused_upon_creation=True,
-        default_args={"retries": 2, "retry_delay": timedelta(seconds=1)},
+        default_args=RETRIES,
         **kwargs,
     ):
         export = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"obs-test/{dag_id}/" + "{{ ds_nodash }}")
@@ -31,6 +32,12 @@ def nightly(dag_id: str, **kwargs: Any) -> None:
 
 nightly("nightly_caught_up", catchup=True, max_active_runs=1, end_date=FIRST + timedelta(days=2))
 nightly("nightly_latest", catchup=False)
+
+with DAG("undated", schedule=None, params={"selection": {}}, default_args=RETRIES):
+    # Of a form: all jobs, or those of some filters.
+    DliExportFlinkJobsOperator(
+        task_id="export", obs_dir="obs-test/undated/{{ run_id }}", selection="{{ params.selection | tojson }}"
+    )
 
 with DAG("after_the_nights", schedule=[VERIFIED], is_paused_upon_creation=True):
 
