@@ -6,7 +6,7 @@ A batch is one request. DLI has no idempotency token for it: two requests make t
 response is lost, or whose task was killed, is reconciled before it is sent again:
 
 1. :meth:`_Exporter._prepare` lists the directory, and records the request with that listing in the task state
-   (``ExportRequests`` in ``task_state``). Only then :meth:`_Exporter._send` sends the request.
+   (``ExportRequests`` in ``export_requests``). Only then :meth:`_Exporter._send` sends the request.
 2. If the response is lost, ``call_with_reconciliation`` in ``reconcile`` calls ``ExportRecovery.reconcile`` in
    ``export_recovery``. That polls OBS for an archive that is not in the listing.
 3. If exactly one appears and only this request can have made it, it is the result. If none appears the request is
@@ -41,6 +41,7 @@ from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.lineage import Lineage, jobs_dataset, obs_dataset
 from airflow_provider_dli.parameters.models import ExportParameters
 from airflow_provider_dli.services.export_recovery import ExportRecovery
+from airflow_provider_dli.services.export_requests import ExportRequests
 from airflow_provider_dli.services.reconcile import call_with_reconciliation
 from airflow_provider_dli.services.selection import select_jobs
 from airflow_provider_dli.services.visibility import (
@@ -49,14 +50,14 @@ from airflow_provider_dli.services.visibility import (
     list_visible_jobs,
     raise_for_missing,
 )
-from airflow_provider_dli.task_state import ExportRequests, RequestLog
+from airflow_provider_dli.task_state import RequestLog
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_dli.client.call import Call
     from airflow_provider_dli.client.locations import ObsLocation
-    from airflow_provider_dli.task_state import ExportRequest
+    from airflow_provider_dli.services.export_requests import ExportRequest
 
 
 def prepare(operator: object) -> tuple[ExportParameters, DliHook, ObsHook]:
@@ -81,7 +82,11 @@ def export_jobs(
     """
     requests = ExportRequests(RequestLog(context, "dli_export"))
     recovery = ExportRecovery(obs, requests, context, options.reconcile_timeout, log)
-    superseded = _log_superseded(requests, log)
+    superseded = requests.superseded
+    if superseded:
+        log.warning(
+            "An earlier attempt exported to %s. Exporting again; those archives stay there.", ", ".join(superseded)
+        )
     visible, job_ids = _select_jobs(options, dli, requests, context, log)
     size = options.batch_size
     batches = [None] if job_ids is None else [job_ids[at : at + size] for at in range(0, len(job_ids), size)]
@@ -110,17 +115,6 @@ def export_jobs(
     requests.end_attempt(archives, is_complete=is_complete)
     extra = [each for each in dict.fromkeys(extra) if each not in archives]
     return ExportOutcome(outcomes, archives, extra, visible)
-
-
-def _log_superseded(requests: ExportRequests, log: Logger) -> list[str]:
-    """Return the archives of an earlier attempt whose jobs are exported again, and log them."""
-    superseded = requests.superseded
-    if superseded:
-        log.warning(
-            "An earlier attempt exported to %s. Exporting again; those archives stay there.",
-            ", ".join(superseded),
-        )
-    return superseded
 
 
 def _archives_of_other_batches(

@@ -1,8 +1,8 @@
 """Find the archive of an export whose response was lost.
 
 DLI's exports have no idempotency token, and the clocks of workers differ. So a listing decides: each request is
-recorded (``ExportRequests`` in ``task_state``) with the archives that were in its directory before it was sent. An
-archive that is not in that listing is *new*. While the outcome of a request is unknown, :class:`ExportRecovery`
+recorded (``ExportRequests``) with the archives that were in its directory before it was sent. An archive that is
+not in that listing is *new*. While the outcome of a request is unknown, :class:`ExportRecovery`
 polls its directory:
 
 - exactly one new archive, and certainly made by this request: it is the result;
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dli.client.obs.objects import Listing
     from airflow_provider_dli.hooks.obs import ObsHook
-    from airflow_provider_dli.task_state import ExportRequest, ExportRequests
+    from airflow_provider_dli.services.export_requests import ExportRequest, ExportRequests
 
 _POLL_INTERVAL = 2.0
 _SHOWN = 5

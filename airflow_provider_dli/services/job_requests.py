@@ -4,8 +4,8 @@ DLI has no idempotency token for it. So, for each job:
 
 1. :meth:`JobRequester.request` checks whether the job needs the request. If an earlier attempt has recorded one,
    the job is compared with the snapshot of that record: a job that has changed since needs none.
-2. :meth:`JobRequester._send_once` records the job's snapshot (``JobRequests`` in ``task_state``). Only then it
-   sends the request.
+2. :meth:`JobRequester._send_once` records the job's snapshot (:class:`JobRequests`). Only then it sends the
+   request.
 3. If the response is lost, ``call_with_reconciliation`` in ``reconcile`` polls the job until it differs from the
    snapshot. If it does not within the grace period, the request is sent again.
 4. If DLI refuses the request because of the job's status, the status is read again: the job may need none any
@@ -17,49 +17,102 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.flink.status import (
-    CANCELING,
-    SAVEPOINTING,
-    is_on_its_way,
-    is_stoppable,
-    lacks_savepoint,
-    may_run,
-    restarts_on_exception,
-    snapshot_after,
-    snapshot_of,
-)
+from airflow_provider_dli.client.flink.status import snapshot_after, snapshot_of
 from airflow_provider_dli.exceptions import DliException, DliFailException, group_by_reason, worst
 from airflow_provider_dli.formatting import format_ids, pluralize
-from airflow_provider_dli.parameters.models import NamedJobs, RunParameters, SavepointParameters, StopParameters
 from airflow_provider_dli.services.reconcile import call_with_reconciliation, refused_after_lost_response
 from airflow_provider_dli.services.selection import get_job_or_none
-from airflow_provider_dli.task_state import JobRequests, RequestLog
+from airflow_provider_dli.task_state import RequestLog
 from airflow_provider_dli.triggers.flink import STOP_WITHIN
 
 if TYPE_CHECKING:
     from logging import Logger
 
-    from airflow_provider_dli.client.call import Call
-    from airflow_provider_dli.client.flink import Ack, FlinkJob
-    from airflow_provider_dli.client.flink.status import JobSnapshot, TrackedState
+    from airflow_provider_dli.client.flink import FlinkJob
+    from airflow_provider_dli.client.flink.status import JobSnapshot
     from airflow_provider_dli.hooks.dli import DliHook
+    from airflow_provider_dli.services.job_actions import JobAction
 
+#: jobs of a record; a record is written again for each of its jobs, so the bytes grow with the number of jobs
+_JOBS_PER_RECORD = 20
 #: seconds between two checks whether a request shows its effect
 _CHECK_EVERY = 0.5
-#: the status of the job does not allow the request
-_WRONG_STATUS = frozenset({"DLI.15002"})
-_NO_SAVEPOINT = (
-    "ran before and shows no savepoint: DLI deletes the one that a job was restarted from. It may start without "
-    "its state; stop it with trigger_savepoint=True before each run."
-)
-#: there is no such job, when it is queried and when it is deleted
-_NO_SUCH_JOB = frozenset({"DLI.16001", "DLI.17001"})
+
+
+class JobRequests:
+    """The requests of a task for jobs, over its attempts, each with the job's snapshot from before.
+
+    The snapshot is that before the first request whose outcome is not known. The outcome of a later request ends
+    nothing of an earlier one: a refusal takes back its own request alone.
+
+    :param log: of the task, under a key of the action's own
+    """
+
+    def __init__(self, log: RequestLog) -> None:
+        self._log = log
+        #: jobs of requests that are more than a day old and have no known outcome: they are reported, and dropped
+        self.expired: list[int] = []
+        if log.records and not log.is_recent:
+            entries = [(int(job_id), entry) for record in log.records for job_id, entry in record["jobs"].items()]
+            self.expired = [job_id for job_id, entry in entries if entry[1]]
+            log.clear()
+        self._places = {
+            int(job_id): number for number, record in enumerate(log.records) for job_id in record["jobs"]
+        }
+
+    @property
+    def job_ids(self) -> set[int]:
+        """The jobs that this or an earlier attempt has requested."""
+        return set(self._places)
+
+    def baseline(self, job_id: int) -> JobSnapshot | None:
+        """Return the snapshot of a job from before its request; None if it was not requested."""
+        return self._entry(job_id)[0] if job_id in self._places else None
+
+    def unresolved(self, job_id: int) -> int:
+        """Return the number of requests for a job whose outcome is not known."""
+        return self._entry(job_id)[1] if job_id in self._places else 0
+
+    def begin(self, job_id: int, snapshot: JobSnapshot) -> JobSnapshot:
+        """Record that a request is about to be sent; return the snapshot to compare its outcome with."""
+        if job_id in self._places:
+            self._entry(job_id)[1] += 1
+        else:
+            records = self._log.records
+            if not records or len(records[-1]["jobs"]) >= _JOBS_PER_RECORD:
+                self._log.add({"jobs": {}})
+            records[-1]["jobs"][str(job_id)] = [snapshot, 1, False]
+            self._places[job_id] = len(records) - 1
+        self._log.update(self._places[job_id])
+        return self._entry(job_id)[0]  # type: ignore[no-any-return]  # as it was recorded
+
+    def finish(self, job_id: int) -> None:
+        """Record that the last request was accepted; written with the next one."""
+        entry = self._entry(job_id)
+        entry[1:] = [entry[1] - 1, True]
+
+    def cancel(self, job_id: int) -> None:
+        """Record that the last request surely had no effect."""
+        entry, number = self._entry(job_id), self._places[job_id]
+        entry[1] -= 1
+        if entry[1:] == [0, False]:
+            del self._log.records[number]["jobs"][str(job_id)], self._places[job_id]
+        self._log.update(number)
+
+    def update(self, job_id: int, snapshot: JobSnapshot) -> None:
+        """Record what a later poll may no longer show, in the snapshot from before the request."""
+        self._entry(job_id)[0] = snapshot
+        self._log.update(self._places[job_id])
+
+    def _entry(self, job_id: int) -> list[Any]:
+        """Return the entry of a job: its snapshot, how many requests are open, and whether one was accepted."""
+        return self._log.records[self._places[job_id]]["jobs"][str(job_id)]  # type: ignore[no-any-return]  # likewise
 
 
 class JobRequester:
@@ -315,105 +368,3 @@ class ActionResult:
         kind = DliFailException if is_final else DliException
         count = f"{len(errors)} of {pluralize(len(job_ids), 'job')} failed"
         raise kind(f"{action}: {count}: {failed.rstrip('.')}. {rest}") from worst(errors)
-
-
-@dataclass(frozen=True, slots=True)
-class JobAction:
-    """Something that can be requested of a job.
-
-    :param name: for messages, and for the key of the task state
-    :param target_state: which a job reaches by it
-    :param call: requests it of one job, so that each has a response of its own
-    :param should_request: whether a job, as it is, needs the request
-    :param is_applied: whether a job shows the effect of the request, given its snapshot from before
-    :param skip_reason: for a job that does not need it, or not now
-    :param conflict_codes: of refusals because of the job's status: then its status is read again
-    :param becomes_ready: whether a job that cannot take the request now can do so later, by itself
-    :param in_progress: whether somebody else has requested it
-    :param transient: whether its effect may be visible for a short time only
-    :param needs_savepoint: whether a job should show a new savepoint in the end
-    :param warning: what to log of a job before it is requested; None if nothing
-    :param wait_until_ready: whether the task waits for a job that cannot take the request yet
-    :param grace_period: seconds in which a job may still show its previous status
-    :param stop_on_kill: whether to stop the jobs that were requested if the task is killed
-    """
-
-    name: str
-    target_state: TrackedState
-    call: Callable[[int], Call[Ack]]
-    should_request: Callable[[FlinkJob], bool]
-    is_applied: Callable[[FlinkJob | None, JobSnapshot], bool]
-    skip_reason: str
-    conflict_codes: frozenset[str] = frozenset()
-    becomes_ready: Callable[[FlinkJob], bool] = lambda _: False
-    in_progress: Callable[[FlinkJob], bool] = lambda _: False
-    transient: bool = False
-    needs_savepoint: bool = False
-    warning: Callable[[FlinkJob], str | None] = lambda _: None
-    wait_until_ready: bool = False
-    grace_period: float = 0.0
-    stop_on_kill: bool = False
-
-
-def action_of(options: NamedJobs) -> JobAction:
-    """Return the action that the parameters of an operator describe."""
-    match options:
-        case RunParameters():
-            # One that runs, or is on its way, is skipped: it must not run twice.
-            return JobAction(
-                "run",
-                options.target_state,
-                lambda job_id: flink.run_jobs([job_id], resume_savepoint=options.resume_savepoint),
-                should_request=lambda job: may_run(job.status),
-                is_applied=lambda job, before: (
-                    job is not None and (not may_run(job.status) or snapshot_of(job) != before)
-                ),
-                skip_reason="runs already, or is on its way",
-                warning=lambda job: _NO_SAVEPOINT if options.resume_savepoint and lacks_savepoint(job) else None,
-                grace_period=options.status_grace_period,
-                stop_on_kill=options.stop_on_kill,
-            )
-        case StopParameters():
-            # One that does not run, and will not by itself, is skipped.
-            return JobAction(
-                "stop",
-                "stopped",
-                lambda job_id: flink.stop_jobs([job_id], trigger_savepoint=options.trigger_savepoint),
-                should_request=is_stoppable,
-                is_applied=lambda job, _: job is None or not is_stoppable(job),
-                skip_reason="does not run",
-                conflict_codes=_WRONG_STATUS,
-                becomes_ready=lambda job: restarts_on_exception(job) and is_stoppable(job),
-                in_progress=lambda job: job.status == CANCELING,
-                needs_savepoint=options.trigger_savepoint,
-                wait_until_ready=options.wait_for_completion,
-                grace_period=options.status_grace_period,
-            )
-        case SavepointParameters():
-            # One that is on its way, or of which another savepoint is being made, can take the request after that.
-            path = str(options.savepoint_path) if options.savepoint_path else None
-            return JobAction(
-                "savepoint",
-                "saved",
-                lambda job_id: flink.trigger_savepoint(job_id, path),
-                should_request=lambda job: not is_on_its_way(job),
-                is_applied=lambda job, before: (
-                    job is not None and (job.status == SAVEPOINTING or snapshot_of(job) != before)
-                ),
-                skip_reason="is on its way, or being saved already",
-                conflict_codes=_WRONG_STATUS,
-                becomes_ready=is_on_its_way,
-                transient=True,
-                wait_until_ready=options.wait_for_completion,
-                grace_period=options.status_grace_period,
-            )
-        case _:
-            return JobAction(
-                "delete",
-                "stopped",
-                flink.delete_job,
-                should_request=lambda _: True,
-                is_applied=lambda job, _: job is None,
-                skip_reason="is gone already",
-                conflict_codes=_NO_SUCH_JOB,
-            )

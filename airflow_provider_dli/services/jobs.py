@@ -32,7 +32,8 @@ from airflow_provider_dli.parameters.models import (
     SavepointParameters,
     StopParameters,
 )
-from airflow_provider_dli.services.job_requests import ActionResult, JobRequester, action_of
+from airflow_provider_dli.services.job_actions import action_of
+from airflow_provider_dli.services.job_requests import ActionResult, JobRequester
 from airflow_provider_dli.services.selection import get_job_or_none, get_jobs
 from airflow_provider_dli.triggers.deferral import raise_unless_transient
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger, tracker_of, tracker_state

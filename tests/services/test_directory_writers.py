@@ -21,7 +21,8 @@ from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
 from airflow_provider_dli.services.export import export_jobs, prepare
 from airflow_provider_dli.services.export_recovery import ExportRecovery, is_exclusive
-from airflow_provider_dli.task_state import ExportRequests, RequestLog
+from airflow_provider_dli.services.export_requests import ExportRequests
+from airflow_provider_dli.task_state import RequestLog
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
 from tests.zipped import zipped

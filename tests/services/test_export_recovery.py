@@ -15,7 +15,8 @@ from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
 from airflow_provider_dli.services.export_recovery import ExportRecovery
-from airflow_provider_dli.task_state import ExportRequests, RequestLog
+from airflow_provider_dli.services.export_requests import ExportRequests
+from airflow_provider_dli.task_state import RequestLog
 from tests.airflow.stores import StateStore, TaskInstance
 
 
