@@ -32,7 +32,7 @@ def page(messages: dict[str, str]) -> str:
 
     :param messages: of each scenario
     """
-    parts = [_HEAD]
+    parts = [_HEAD, "<!-- failures: begin -->"]
     for name, scenario in SCENARIOS.items():
         retried = "Retried." if scenario.retried else "Not retried."
         parts += [
@@ -41,7 +41,7 @@ def page(messages: dict[str, str]) -> str:
             f"{retried} {scenario.remedy}\n",
             f"![{scenario.title}](pictures/failure-{name}.png)\n",
         ]
-    return "\n".join(parts)
+    return "\n".join([*parts, "<!-- failures: end -->\n"])
 
 
 def messages_on_page() -> dict[str, str]:
