@@ -1,8 +1,8 @@
 """Count the words of the docs that people write: all but what a generator or a DAG file has written.
 
 ``python release/words.py`` fails above the limit; ``-v`` prints the words of each page. A generator writes between
-``<!-- NAME: begin -->`` and ``<!-- NAME: end -->``; a block below ``<!-- quoted from FILE -->`` is that file's. The
-changelog is a record and not counted.
+``<!-- NAME: begin -->`` and ``<!-- NAME: end -->``; a block below ``<!-- quoted from FILE -->`` is that file's.
+The changelog is a record and not counted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 36_000
 PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "dli_emulator/README.md")
 _GENERATED = re.compile(
-    r"<!-- ([^>]*?): begin -->.*?<!-- \1: end -->|<!-- quoted from \S+ -->\n(```).*?\n\2$", re.DOTALL | re.MULTILINE
+    r"<!-- ([^>]*?): begin -->.*?<!-- \1: end -->|<!-- quoted from \S+ -->\n(```).*?\n\2$",
+    re.DOTALL | re.MULTILINE,
 )
 
 
