@@ -68,6 +68,9 @@ def prove(name: str, scratch: Path) -> bool:
         print(f"sha256 {hashlib.sha256(one.read_bytes()).hexdigest()}  {one.name}")
     print("built twice, from this tree and from its sdist: the same bytes")
     run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist)
+    project = tomllib.loads((DISTRIBUTIONS[name] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    if "Source" not in project.get("urls", {}):
+        print(f"{name} names no repository: see docs/versions.md before it is published")
     run(Path(sys.executable).parent / "check-wheel-contents", wheel)
     python = environment(scratch / "venv")
     # By name, so that the environment does not remember where on this machine the file lay.

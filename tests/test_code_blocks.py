@@ -181,7 +181,7 @@ def parsed(text: str, file: Path) -> dict[str, Any]:
 @of_kind("task")
 def test_tasks_are_of_a_dag(block: Block, folder: Path) -> None:
     """In a DAG file, where its author would put them."""
-    imports = "from airflow.providers.common.compat.sdk import DAG\n\nwith DAG('shown'):\n"
+    imports = "from airflow.sdk import DAG\n\nwith DAG('shown'):\n"
     (dag,) = parsed(imports + textwrap.indent(block.text, "    "), folder / "shown.py").values()
     functions = [each for each in ast.parse(block.text).body if isinstance(each, ast.FunctionDef)]
     assert dag.tasks or functions
