@@ -6,7 +6,18 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from typing import Any
+
+import pytest
+
+#: for what Airflow does with connections of a provider that is installed
+needs_installation = pytest.mark.skipif(
+    not any(
+        point.value.startswith("airflow_provider_dli") for point in entry_points(group="apache_airflow_provider")
+    ),
+    reason="the provider is on the path, and not installed",
+)
 
 GOOD = {"region": "cn-north-4", "project_id": "48cc2c48765f481480c7db940d6409d1"}
 

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.transport import parse_proxy
 from airflow_provider_dli.connection import checked_project, secrets_of, to_account
-from airflow_provider_dli.connection.hosts import (
+from airflow_provider_dli.connection.fields import (
     checked_endpoint,
     checked_region,
     default_console,

@@ -83,7 +83,8 @@ def assume_agency(
     try:
         return read_keys(request.operation, reply)
     except (PermissionDeniedError, RefusedError) as error:
-        error.advice = _TRUST_ADVICE
+        if reply.status != HTTPStatus.BAD_REQUEST:  # whose message names the field
+            error.advice = _TRUST_ADVICE
         raise
 
 

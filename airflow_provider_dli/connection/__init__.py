@@ -17,8 +17,14 @@ from airflow_provider_dli.client.exchange import Account, Project, RetryPolicy
 from airflow_provider_dli.client.locations import parse_directory
 from airflow_provider_dli.client.transport import Network, checked_ca_bundle, parse_proxy, proxy_secrets
 from airflow_provider_dli.connection.credentials import Given, read_credentials, sdk_values, secrets_of_machine
-from airflow_provider_dli.connection.extras import AirflowConnection, Extras
-from airflow_provider_dli.connection.hosts import checked_region, default_console, endpoint, host
+from airflow_provider_dli.connection.fields import (
+    AirflowConnection,
+    Extras,
+    checked_region,
+    default_console,
+    endpoint,
+    host,
+)
 from airflow_provider_dli.connection_form import SDK_VARIABLES
 from airflow_provider_dli.formatting import excerpt
 

@@ -12,8 +12,15 @@ from pathlib import Path
 from airflow_provider_dli.client import iam, sts
 from airflow_provider_dli.client.credentials import AccessKey, Credentials
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.connection.extras import AirflowConnection, Extras, checked_number, credential
-from airflow_provider_dli.connection.hosts import checked_endpoint, endpoint, host
+from airflow_provider_dli.connection.fields import (
+    AirflowConnection,
+    Extras,
+    checked_endpoint,
+    checked_number,
+    credential,
+    endpoint,
+    host,
+)
 from airflow_provider_dli.connection_form import (
     DEFAULT_FILE,
     FILE_VARIABLE,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.replies import ServiceClock
     from airflow_provider_dli.client.transport.aio import AsyncTransport
     from airflow_provider_dli.client.transport.sync import SyncTransport
-    from airflow_provider_dli.connection.extras import AirflowConnection
+    from airflow_provider_dli.connection.fields import AirflowConnection
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from airflow_provider_dli.client import flink, locations
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.flink.fields import checked_string, object_of, objects_of
 from airflow_provider_dli.client.transport import checked_ca_bundle, parse_proxy
-from airflow_provider_dli.connection import hosts
+from airflow_provider_dli.connection import fields
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "refusals.json"
 #: without their types, which would not let wrong values through
@@ -28,23 +28,23 @@ TEXT: Any = "a"
 
 #: each is refused
 CASES: dict[str, Callable[[], object]] = {
-    "region with a space": lambda: hosts.checked_region("cn north"),
-    "long region": lambda: hosts.checked_region("x" * 90),
+    "region with a space": lambda: fields.checked_region("cn north"),
+    "long region": lambda: fields.checked_region("x" * 90),
     "project with a slash": lambda: connection.checked_project("a/b"),
     "long project": lambda: connection.checked_project("x" * 90),
-    "endpoint with a path": lambda: hosts.checked_endpoint("endpoint", "https://h/a"),
-    "endpoint with a query": lambda: hosts.checked_endpoint("endpoint", "https://h?a"),
-    "endpoint with a user": lambda: hosts.checked_endpoint("endpoint", "https://u:p@h"),
-    "endpoint with a space": lambda: hosts.checked_endpoint("endpoint", "https://h h"),
-    "long endpoint with a space": lambda: hosts.checked_endpoint("endpoint", "https://" + "h " * 120),
-    "endpoint beyond ASCII": lambda: hosts.checked_endpoint("endpoint", "https://hä"),
-    "endpoint with a line break": lambda: hosts.checked_endpoint("endpoint", "https://h\n"),
-    "endpoint with a wrong port": lambda: hosts.checked_endpoint("endpoint", "https://h:x"),
-    "endpoint with port 0": lambda: hosts.checked_endpoint("endpoint", "https://h:0"),
-    "endpoint without a scheme": lambda: hosts.checked_endpoint("endpoint", "h.example"),
-    "endpoint without a host": lambda: hosts.checked_endpoint("endpoint", "https://"),
-    "endpoint of ftp": lambda: hosts.checked_endpoint("endpoint", "ftp://h"),
-    "endpoint with secrets and a space": lambda: hosts.checked_endpoint("endpoint", "https://u:p@h h"),
+    "endpoint with a path": lambda: fields.checked_endpoint("endpoint", "https://h/a"),
+    "endpoint with a query": lambda: fields.checked_endpoint("endpoint", "https://h?a"),
+    "endpoint with a user": lambda: fields.checked_endpoint("endpoint", "https://u:p@h"),
+    "endpoint with a space": lambda: fields.checked_endpoint("endpoint", "https://h h"),
+    "long endpoint with a space": lambda: fields.checked_endpoint("endpoint", "https://" + "h " * 120),
+    "endpoint beyond ASCII": lambda: fields.checked_endpoint("endpoint", "https://hä"),
+    "endpoint with a line break": lambda: fields.checked_endpoint("endpoint", "https://h\n"),
+    "endpoint with a wrong port": lambda: fields.checked_endpoint("endpoint", "https://h:x"),
+    "endpoint with port 0": lambda: fields.checked_endpoint("endpoint", "https://h:0"),
+    "endpoint without a scheme": lambda: fields.checked_endpoint("endpoint", "h.example"),
+    "endpoint without a host": lambda: fields.checked_endpoint("endpoint", "https://"),
+    "endpoint of ftp": lambda: fields.checked_endpoint("endpoint", "ftp://h"),
+    "endpoint with secrets and a space": lambda: fields.checked_endpoint("endpoint", "https://u:p@h h"),
     "proxy with a path": lambda: parse_proxy("proxy", "http://u:p@h:1/a"),
     "proxy with a query": lambda: parse_proxy("proxy", "http://h:1?a"),
     "proxy with a fragment": lambda: parse_proxy("proxy", "http://h:1#a"),

@@ -11,7 +11,7 @@ from airflow.models import Connection
 
 from airflow_provider_dli.compat import Connection as TaskConnection
 from airflow_provider_dli.connection import to_account
-from airflow_provider_dli.connection.extras import AirflowConnection
+from airflow_provider_dli.connection.fields import AirflowConnection
 from airflow_provider_dli.connection_form import EXTRAS
 
 SECRET = "s/e%c+r&e?t=:@#1"

@@ -44,7 +44,15 @@ FIELDS = (
     "read_timeout",
     "retry_budget",
     "proxy",
+    "agency_urn",
+    "duration_seconds",
+    "sts_endpoint",
 )
+_OF_OTHERS = {
+    "metadata_endpoint": {"auth_type": "metadata"},
+    "duration_seconds": {"agency_urn": "iam::1:agency:a"},
+    "sts_endpoint": {"agency_urn": "iam::1:agency:a"},
+}
 
 
 def failure_of(act: Callable[[], object]) -> str:
@@ -68,7 +76,7 @@ _SOME = ("a secret key", "a password", "a URL with a password")
 def test_a_secret_in_the_wrong_field_is_shortened(connect: Connect, field: str, kind: str) -> None:
     """At most four characters of it are shown, with its length; the field is named."""
     secret = SECRETS[kind]
-    connect(**({"auth_type": "metadata"} if field == "metadata_endpoint" else {}) | {field: secret})
+    connect(**_OF_OTHERS.get(field, {}), **{field: secret})
     failure = failure_of(lambda: DliHook().account)
     fits = field == "project_id" and kind in ("an access key", "a UUID")
     fits |= field == "bucket" and kind == "a UUID"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from airflow_provider_dli.compat import AirflowFailException
 from airflow_provider_dli.connection_form import EXTRAS
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
+from tests.connections import needs_installation
 
 JOBS = "https://dli.test/v1.0/48cc2c48765f481480c7db940d6409d1/streaming/jobs"
 ARCHIVE = "obs-test/aggregate_1582677879475.zip"
@@ -169,12 +169,7 @@ def test_connections_are_kept_alive(service: Any) -> None:
     assert hook.get_conn() is hook.get_conn()
 
 
-@pytest.mark.skipif(
-    not any(
-        point.value.startswith("airflow_provider_dli") for point in entry_points(group="apache_airflow_provider")
-    ),
-    reason="the provider is on the path, and not installed",
-)
+@needs_installation
 def test_airflow_gets_the_form() -> None:
     """Before 3.2 Airflow reads the hook class, later the provider info: both from one list."""
     untyped: Any = ProvidersManager
