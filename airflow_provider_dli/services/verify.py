@@ -337,7 +337,7 @@ def raise_for_failures(reports: Sequence[ArchiveReport], note: str = "") -> None
     )
     advice = (
         "Nothing is damaged: verify without expected_jobs, and send back the fingerprint in the report"
-        " (docs/howto/decide-what-is-open.md)."
+        " (docs/howto/check-your-account.md)."
         if is_unknown
         else "Keep the archive as evidence and export again."
         if is_damaged
