@@ -23,7 +23,7 @@ from airflow_provider_dli.operators.dli import (
 )
 from dli_emulator import Emulator
 from tests.messages import METRICS_PAGE as PAGE
-from tests.messages import with_metrics
+from tests.messages import written
 
 #: every name that can be sent
 NAMES = {
@@ -184,7 +184,7 @@ def test_each_operator_has_a_name_and_each_failure_a_kind() -> None:
 
 def test_the_page_has_every_metric() -> None:
     """As ``python -m tests.messages`` writes it."""
-    assert with_metrics(PAGE.read_text(encoding="utf-8")) == PAGE.read_text(encoding="utf-8")
+    assert written(PAGE) == PAGE.read_text(encoding="utf-8")
 
 
 def test_the_dashboard_shows_our_metrics() -> None:

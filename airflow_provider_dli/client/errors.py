@@ -42,6 +42,7 @@ requires may be one on a single job (such as EXPORT on ``jobs.flink.{id}``), or 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,6 +56,16 @@ _KEYS = (
 _AGENCY = (
     "If it persists, DLI probably has no agency that may write to the bucket: see Global Configuration, Service "
     "Authorization in the console (dli_management_agency), and give it permissions on OBS."
+)
+#: operations in which DLI itself uses a bucket
+_WITH_BUCKET = ("ExportFlinkJobs", "ImportFlinkJobs", "ExecuteFlinkJobSavepoint", "ImportFlinkJobSavepoint")
+#: of operations that are not DLI's: the service, and the field of the connection that has its address
+_SERVICES = (
+    (re.compile("Object|Bucket|Upload"), "OBS", "obs_endpoint"),
+    (re.compile("AssumeAgency"), "STS", "sts_endpoint"),
+    (re.compile("Keystone|CreateTemporaryAccessKey|CreateToken"), "IAM", "iam_endpoint"),
+    (re.compile("SecurityKey|MetadataToken"), "the metadata service", "metadata_endpoint"),
+    (re.compile("PodIdentity"), "the pod identity service", "HC_CONTAINER_CREDENTIALS_FULL_URI"),
 )
 _JOB = "Check which jobs this key sees: DliHook.list_flink_jobs(), or Job Management in the console."
 #: the prefix of the gateway's codes for a refused identity; the gateway knows nothing of single jobs
@@ -125,6 +136,16 @@ def rebuilt(
     return error
 
 
+def _of_service(advice: str, operation: str) -> str:
+    """Return advice, which is written for DLI, for the service of an operation."""
+    for pattern, service, field in _SERVICES:
+        if pattern.search(operation):
+            place = "the pod" if field.isupper() else "the connection"
+            advice = advice.replace("the endpoint of the connection", f"{field} of {place}")
+            return re.sub(r"\bDLI\b", service, advice).removesuffix(", or check project_id.").rstrip(".") + "."
+    return advice
+
+
 class DliClientError(Exception):
     """Root of the tree. Every class of it can be pickled and copied: Airflow passes errors between processes."""
 
@@ -172,6 +193,7 @@ class NoResponseError(DliClientError):
         self.operation = operation
         self.host = host
         self.reason = reason
+        self.advice = _of_service(type(self).advice, operation)
         super().__init__(f"{operation}: {self.summary} {host}: {reason}. {self.advice}")
 
     summary = "no response from"
@@ -225,7 +247,10 @@ class ServiceError(DliClientError):
         super().__init__(operation, status, code, message, request_id)
 
     def _default_advice(self) -> str:
-        return ADVICE.get(self.code or "") or type(self).advice
+        advice = ADVICE.get(self.code or "") or type(self).advice
+        if advice is _AGENCY and self.operation not in _WITH_BUCKET:
+            advice = type(self).advice
+        return _of_service(advice, self.operation)
 
     def _decide(self) -> None:
         """Set what the class alone does not decide; see the table of this module."""

@@ -177,7 +177,7 @@ class AccountHook(SafeLog, BaseHook):
         except TimeoutError as error:
             raise DliException(
                 f"connection {self.dli_conn_id!r} could not be read: Airflow, or its secrets backend, gave no "
-                f"response within {_LOOKUP_TIMEOUT:.0f} s"
+                f"response within {_LOOKUP_TIMEOUT:.0f} s; check them, and retry the task"
             ) from error
 
     @contextmanager

@@ -108,7 +108,10 @@ class DliSensor(Deferrable, SafeLog, BaseSensorOperator):
         except AirflowTaskTimeout:
             # One that has just begun proves nothing: what the one before it found holds.
             if self._failure is None and time.monotonic() - began > LONG_POLL:
-                self._failure = DliException("No response came to the poll before the execution_timeout was over.")
+                self._failure = DliException(
+                    "No response came to the poll before the execution_timeout was over. "
+                    "Check whether DLI and OBS can be reached, or give the task a longer execution_timeout."
+                )
             raise
         self._failure = None
         return polled

@@ -260,9 +260,9 @@ class _Exporter:
             listing = ", ".join(archives)
             problem = f"whether {listing} was there before the request is not known: {error.problem}"
         if problem:
-            raise DliFailException(f"{call.operation}: {problem}.") from UnexpectedReplyError(
-                call.operation, 200, None, problem, None
-            )
+            raise DliFailException(
+                f"{call.operation}: {problem}.", advice=f"Check {request.directory.url}, and export again."
+            ) from UnexpectedReplyError(call.operation, 200, None, problem, None)
         self.requests.finish(request, archives)
         return archives
 

@@ -171,7 +171,8 @@ def _plan_job(
         return Step(job, settings, update_settings, None, (*settings, *update_settings))
     if existing.job_type != job.job_type:
         raise DliFailException(
-            f"job {job.name} is a {job.job_type}, and the one of its name in the target is a {existing.job_type}"
+            f"job {job.name} is a {job.job_type}, and the one of its name in the target is a "
+            f"{existing.job_type}; rename or delete one of them"
         )
     with _readable(target, existing):
         changed = differing_settings({**settings, **update_settings}, existing)

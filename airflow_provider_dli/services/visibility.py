@@ -122,7 +122,8 @@ def _last_seen(
     except Exception as error:
         problem = f"which jobs the last run of this task has seen cannot be read from its XComs: {error}"
         if "max_missing" in options.model_fields_set:
-            raise DliException(f"max_missing: {problem}. Nothing was exported.") from error
+            advice = "Check that the XComs of the last run can be read, or omit max_missing."
+            raise DliException(f"max_missing: {problem}. Nothing was exported.", advice=advice) from error
         log.warning("Whether any job is missing is not known: %s", problem)
         return None
     if not isinstance(seen, list) or not all(isinstance(each, int) for each in seen):

@@ -219,7 +219,10 @@ async def _bounded(seconds: float, what: str) -> AsyncIterator[None]:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError as error:
-        raise DliException(f"No response came to {what} within {seconds:,.0f} s.") from error
+        problem = f"No response came to {what} within {seconds:,.0f} s."
+        raise DliException(
+            problem, advice="Check whether DLI and OBS can be reached from the triggerer."
+        ) from error
 
 
 async def _load() -> None:

@@ -87,7 +87,8 @@ class Deferrable:
         """Return the failure of a task whose trigger reported nothing within the time of the wait."""
         problem = f"The trigger reported nothing within the timeout of {self.timeout} s"
         if self.execution_timeout is not None:
-            return ExecutionTimeoutError(f"{problem}, or the execution_timeout of {self.execution_timeout}.")
+            problem += f", or the execution_timeout of {self.execution_timeout}"
+            return ExecutionTimeoutError(f"{problem}. Check that a triggerer runs.")
         return DliException(f"{problem}. Check that a triggerer runs.")
 
 
@@ -110,7 +111,9 @@ def _shorten_alarm(left: float) -> None:
 def _timed_out(limit: timedelta | None, event: Mapping[str, Any]) -> DliException:
     pending = ", ".join(map(str, event.get("pending") or []))
     waited = f" while the task waited on the triggerer for {pending:.500}" if pending else ""
-    return ExecutionTimeoutError(f"The execution_timeout of {limit} is over{waited}.")
+    return ExecutionTimeoutError(
+        f"The execution_timeout of {limit} is over{waited}.", advice="Give the task a longer execution_timeout."
+    )
 
 
 def event_status(event: Any) -> str:  # noqa: ANN401 -- whatever the database gave back

@@ -14,11 +14,15 @@ from airflow_provider_dli.client.errors import (
     ConfigurationError,
     NoResponseError,
     NotSentError,
+    PermissionDeniedError,
     RefusedError,
     ResponseLostError,
     ServiceError,
     ThrottledError,
+    UnavailableError,
+    UnexpectedReplyError,
 )
+from tests.operations import OPERATIONS
 
 SERVICE = sorted(
     (kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ServiceError)),
@@ -72,6 +76,42 @@ def test_a_missing_response_is_one_line(kind: type[NoResponseError], message: st
     error = kind("Op", "h:1", "cut")
     assert (error.operation, error.host, error.reason, str(error)) == ("Op", "h:1", "cut", message)
     assert error.transient
+
+
+@pytest.mark.parametrize(
+    ("operation", "field", "service"),
+    [
+        ("ExportFlinkJobs", "the endpoint", "DLI"),
+        ("ListObjects", "obs_endpoint", "OBS"),
+        ("KeystoneListProjects", "iam_endpoint", "IAM"),
+        ("AssumeAgency", "sts_endpoint", "STS"),
+        ("GetMetadataToken", "metadata_endpoint", "the metadata service"),
+    ],
+)
+def test_advice_is_that_of_the_service(operation: str, field: str, service: str) -> None:
+    """Its address, its name, and no field that it does not know."""
+    assert f"Check {field} of the connection, DNS" in NotSentError(operation, "h", "refused").advice
+    unexpected = UnexpectedReplyError(operation, 200, None, "a page", None)
+    assert unexpected.advice.startswith(f"Check that {field} of the connection is {service}'s, with no login page")
+    denied = PermissionDeniedError(operation, 403, None, "no", None).advice
+    assert ("project_id" in denied) == (service == "DLI")
+    assert f"the {service} API reference" in ServiceError(operation, 418, None, "no", None).advice
+
+
+def test_dlis_agency_is_named_where_dli_uses_a_bucket() -> None:
+    """Its codes for trouble on its side come from every operation."""
+    export, listing = (
+        UnavailableError(operation, 400, "DLI.10001", "None.get", None).advice
+        for operation in ("ExportFlinkJobs", "ListFlinkJobs")
+    )
+    assert "no agency that may write to the bucket" in export
+    assert listing == UnavailableError.advice
+
+
+def test_every_operation_has_its_service() -> None:
+    """Those of DLI have Flink in their names, and are no others'."""
+    for operation in OPERATIONS:
+        assert "DLI" in UnexpectedReplyError(operation, 200, None, "a page", None).advice
 
 
 def test_a_field_in_one_line() -> None:

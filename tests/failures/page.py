@@ -21,6 +21,7 @@ are needed only to report a bug.
 
 These are the failures that are most likely, with the message of each. Each is produced in the tests with
 the emulator; `python -m tests.failures.page` writes the page, and a test compares it with the messages.
+[Messages](messages.md) has every message that there is.
 
 *Retried*: Airflow runs the task again, as often as its `retries` allow. *Not retried*: no retry could help,
 and the task fails at once.

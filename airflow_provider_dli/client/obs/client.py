@@ -363,7 +363,9 @@ def client_errors(operation: str, place: ObsLocation) -> Iterator[None]:
     except ClientError as error:
         raise _error_of(operation, place, error) from error
     except ParamValidationError as error:
-        raise ConfigurationError("place", f"{place.url[:200]!r} cannot be used: {error}", "correct it") from error
+        raise ConfigurationError(
+            "place", f"{place.url[:200]!r} cannot be used: {error}", "give bucket/key of an object"
+        ) from error
     except HTTPClientError as error:
         ours = error.kwargs.get("error")
         if isinstance(ours, NoResponseError):
