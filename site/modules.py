@@ -12,7 +12,7 @@ PAGES = {
     "triggers": ("Triggers", "flink obs"),
     "client": (
         "Client",
-        "call credentials errors exchange iam locations replies transport transport.sync transport.aio",
+        "call credentials errors exchange iam sts locations replies transport transport.sync transport.aio",
     ),
     "client.flink": (
         "Flink operations",

@@ -26,7 +26,7 @@ class DliBaseOperator(SafeLog, BaseOperator):
     Failures are raised and not logged: Airflow logs each once, with its message on one line and its traceback.
     """
 
-    #: what it does, in log and metrics: one of :data:`~airflow_provider_dli.metrics.ACTIONS`
+    #: what it does, in log and metrics: one of ``airflow_provider_dli.metrics.ACTIONS``
     action: ClassVar[str]
     #: what a killed task leaves running or half done in the service, and what to do about it; None to log nothing
     on_kill_message: ClassVar[str | None] = None
