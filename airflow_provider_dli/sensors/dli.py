@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
 from math import inf
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from airflow_provider_dli.compat import (
     AirflowFailException,
@@ -143,7 +143,7 @@ class DliSensor(Deferrable, SafeLog, BaseSensorOperator):
         """Poll once."""
 
     @abstractmethod
-    def _defer(self) -> None:
+    def _defer(self) -> NoReturn:
         """Hand the wait over to the triggerer."""
 
     @contextmanager
@@ -226,7 +226,7 @@ class DliExportArchiveSensor(DliSensor):
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._verified(options, hook))
 
-    def _defer(self) -> None:
+    def _defer(self) -> NoReturn:
         from airflow_provider_dli.services import verify
 
         options, hook = self._prepared()
@@ -313,7 +313,7 @@ class DliFlinkJobSensor(DliSensor):
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=wait.result(self.timeout))
 
-    def _defer(self) -> None:
+    def _defer(self) -> NoReturn:
         wait = self._prepared()
         hook, tracker = wait.hook, wait.tracker
         # A clock of this machine that is minutes off must not end the grace period on the triggerer.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow_provider_dli.compat import BaseOperator
 from airflow_provider_dli.exceptions import DliException, DliFailException
@@ -51,7 +51,7 @@ class Deferrable:
         deadline = None if hook.clock_offset is None else hook.service_time() + timeout
         return {"deadline": deadline, "timeout": timeout, "execution_left": left}
 
-    def defer_to(self, trigger: PollingTrigger) -> None:
+    def defer_to(self, trigger: PollingTrigger) -> NoReturn:
         """Defer the task; ``execute_complete`` goes on after the wait.
 
         :param trigger: waits, with the limits of :meth:`wait_limits`
