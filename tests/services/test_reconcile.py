@@ -116,7 +116,7 @@ def test_a_token_that_cannot_be_renewed_is_not_a_lost_response(
     capsys: pytest.CaptureFixture[str],
     operation: str,
 ) -> None:
-    """DLI has refused the request for its token, so it did nothing, whatever became of IAM's response."""
+    """DLI has refused the request for its token, so it did nothing, whatever IAM did."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection("access_key"))
     (archive,) = DliHook().export_flink_jobs(f"{dli_emulator.bucket}/there", [100]).zip_file
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection("password", retry_budget=0))
