@@ -83,7 +83,7 @@ def prove(name: str, scratch: Path) -> bool:
 
 def export_there() -> bool:
     """Install the wheels of dist beside Airflow 2 and 3; return whether an export succeeds in each."""
-    sys.path.append(str(ROOT / "matrix"))
+    sys.path.insert(0, str(ROOT / "matrix"))  # before a distribution with a module of the same name
     from matrix import exports  # noqa: PLC0415 -- beside this folder
 
     (provider,), (emulator,) = DIST.glob("airflow_provider_dli-*.whl"), DIST.glob("dli_emulator-*.whl")
