@@ -183,3 +183,15 @@ def test_a_federation_that_gives_no_token(api: ApiClient, body: Any, provider: s
     body = {"auth": {"id_token": {"id": value}}} if body is None else body
     answer = post(api, "/v3.0/OS-AUTH/id-token/tokens", body, X_Idp_Id=provider)
     assert (answer.status, answer.body["error"]["code"]) == (status, status)
+
+
+def test_a_connection_with_a_token_needs_a_file(api: ApiClient, tmp_path: Path) -> None:
+    """Into which the token is written; a user's permissions are then those of the agency."""
+    with pytest.raises(ValueError, match="id_token_file is required with oidc"):
+        api.emulator.connection("oidc")
+    api.emulator.state.add_user("ann")
+    file = tmp_path / "token"
+    extra = json.loads(api.emulator.connection("oidc", user="ann", id_token_file=str(file)))["extra"]
+    assert (extra["auth_type"], extra["agency_urn"]) == ("oidc", DEFAULT_OIDC_AGENCY.urn)
+    credentials = with_oidc(api, api.emulator.state.keys.id_tokens[file.read_text()]).body["credentials"]
+    assert jobs_of(api, credentials).error == (403, "APIGW.0302")
