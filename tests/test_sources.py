@@ -102,10 +102,10 @@ def test_no_status_or_default_is_without_a_row() -> None:
 
 
 def refusal(status: int, code: str) -> ServiceError:
-    """Return the error that a response with this code becomes."""
+    """Return the error that a response with this code becomes, of an operation that has advice for each."""
     body = json.dumps({"error_code": code, "error_msg": "No."}).encode()
     with pytest.raises(ServiceError) as caught:
-        parse_reply(flink.show_job(100), Reply(status, {}, body))
+        parse_reply(flink.export_jobs("bucket", [100]), Reply(status, {}, body))
     return caught.value
 
 
