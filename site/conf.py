@@ -34,6 +34,8 @@ nitpick_ignore_regex = [
 
 html_theme = "furo"
 html_title = f"airflow-provider-dli {__version__}"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_show_copyright = False
 html_copy_source = False
 html_theme_options = {"source_repository": "", "top_of_page_buttons": []}
