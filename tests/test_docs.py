@@ -75,6 +75,18 @@ def test_pages_that_code_mentions_exist() -> None:
         _check(ROOT, target, path)
 
 
+def test_links_from_docstrings_lead_somewhere() -> None:
+    """``:doc:`` names a page from the top of the project, without its ending."""
+    links = [
+        (path, target)
+        for path in CODE
+        for target in re.findall(r":doc:`[^`<]*</([\w/-]+)>`", path.read_text(encoding="utf-8"))
+    ]
+    assert links
+    for path, target in links:
+        _check(ROOT, f"{target}.md", path)
+
+
 def test_every_page_is_in_the_index() -> None:
     """From ``docs/README.md``, directly or through the page of its folder."""
     index = ROOT / "docs" / "README.md"
