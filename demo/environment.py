@@ -36,10 +36,10 @@ def fresh_folder(name: str) -> Path:
 
 
 @contextmanager
-def run_emulator(folder: Path) -> Iterator[dict[str, Any]]:
+def run_emulator(folder: Path, *options: str) -> Iterator[dict[str, Any]]:
     """Run the emulator as a stranger would, from its command line; return what its first line describes."""
     log = folder / "emulator.log"
-    with log.open("w") as errors, started("--json", errors=errors) as process:
+    with log.open("w") as errors, started("--json", *options, errors=errors) as process:
         line = process.stdout.readline() if process.stdout else ""
         if not line:
             raise StepFailedError("starting the emulator", log)

@@ -90,8 +90,7 @@ def xcoms(database: Path) -> dict[str, Any]:
 
 def show(folder: Path, emulator: dict[str, Any], results: dict[str, Any]) -> None:
     """Print what was exported and what is proven, and show that damage would have been found."""
-    account = to_account(AsConnection(json.loads(emulator["airflow_conn"])))
-    client = make_client(account, lambda: SyncTransport().run(account.credentials.keys(utc_now)))
+    account, client = connected(emulator)
     print(f"\nDAG {DAG_ID}: export >> verify, both succeeded.\n")
     show_jobs(account)
     copies = []
@@ -108,6 +107,12 @@ def show(folder: Path, emulator: dict[str, Any], results: dict[str, Any]) -> Non
     print("How to go on")
     print("  make ui                 the same in Airflow's UI")
     print("  README.md               into your own Airflow, against your own project\n")
+
+
+def connected(emulator: dict[str, Any]) -> tuple[Account, Any]:
+    """Return the account that the emulator's connection gives, and a client of its object store."""
+    account = to_account(AsConnection(json.loads(emulator["airflow_conn"])))
+    return account, make_client(account, lambda: SyncTransport().run(account.credentials.keys(utc_now)))
 
 
 def show_jobs(account: Account) -> None:

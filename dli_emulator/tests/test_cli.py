@@ -13,12 +13,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from types import SimpleNamespace
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from api_client import store_url
+from api_client import ApiClient, store_url
 from child_processes import processes
 from dli_emulator import Emulator
 
@@ -134,6 +135,20 @@ def test_users_can_be_given(dli_emulator: Emulator, tmp_path: Path) -> None:
     }
 
 
+def test_projects_can_be_given(dli_emulator: Emulator, tmp_path: Path) -> None:
+    """Empty, or with jobs that have ids of their own; the line has a connection for each."""
+    given = ("--jobs", "2", "--project", "scratch", "--project", "test=1")
+    with running("--json", "--object-store", store_url(dli_emulator), *given, tmp=tmp_path) as (process, output):
+        described: Any = SimpleNamespace(**json.loads(output.readline()))
+        ids = {}
+        for name, connection in described.projects.items():
+            described.project_id = json.loads(connection)["extra"]["project_id"]
+            ids[name] = ApiClient(described).ids()
+        process.terminate()
+        process.wait(timeout=60)
+    assert ids == {"scratch": [], "test": [102]}
+
+
 def test_a_signal_during_the_start_ends_it_too(tmp_path: Path) -> None:
     """Nothing is left, whenever it comes."""
     for delay in (0.4, 0.7, 1.0):
@@ -170,6 +185,8 @@ def test_what_keeps_it_from_starting_is_one_line(dli_emulator: Emulator) -> None
         (["--user", "x=/nowhere"], "/nowhere"),
         (["--user", "x=pyproject.toml"], "pyproject.toml: "),
         (["--user", ""], "a user needs a name"),
+        (["--project", "=3"], "a project needs a name"),
+        (["--project", "test=many"], "not a number of jobs: 'many'"),
         (["--jobs", "-1"], "not a number of jobs: '-1'"),
         (["--port", "x"], "--port"),
     ],

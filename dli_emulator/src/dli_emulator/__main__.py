@@ -37,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name, policies in options.user:
                 emulator.add_user(name, *policies)
                 described.setdefault("users", {})[name] = emulator.connection(user=name)
+            for name, jobs in options.project:
+                project = emulator.state.add_project(name, jobs=jobs)
+                connection = emulator.connection(project_id=project.project_id)
+                described.setdefault("projects", {})[name] = connection
             print(json.dumps(described) if options.json else _for_people(described), flush=True)
             while True:
                 time.sleep(3600)
@@ -102,7 +106,22 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="add a user with the IAM policies of a JSON file, without a file one who may do nothing; repeatable",
     )
+    parser.add_argument(
+        "--project",
+        metavar="NAME=JOBS",
+        type=_project,
+        action="append",
+        default=[],
+        help="add a project with so many sample jobs, without a number an empty one; repeatable",
+    )
     return parser
+
+
+def _project(text: str) -> tuple[str, int]:
+    name, _, jobs = text.partition("=")
+    if not name:
+        raise argparse.ArgumentTypeError("a project needs a name")
+    return name, _count(jobs or "0")
 
 
 def _user(text: str) -> tuple[str, list[Any]]:
@@ -161,8 +180,9 @@ def _end(*_: object) -> None:
 
 
 def _for_people(described: dict[str, Any]) -> str:
-    shown = {name: value for name, value in described.items() if name not in ("airflow_conn", "users")}
+    shown = {name: value for name, value in described.items() if name not in ("airflow_conn", "users", "projects")}
     shown |= {f"user {name}": value for name, value in described.get("users", {}).items()}
+    shown |= {f"project {name}": value for name, value in described.get("projects", {}).items()}
     rows = [f"  {name:<12} {value}" for name, value in shown.items()]
     given = {
         "AIRFLOW_CONN_DLI_DEFAULT": described["airflow_conn"],

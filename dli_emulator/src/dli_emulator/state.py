@@ -182,18 +182,22 @@ class State:
         """
         return self._privileges.get((user, job_id), set())
 
-    def add_project(self, name: str, project_id: str | None = None) -> Project:
+    def add_project(self, name: str, project_id: str | None = None, jobs: int = 0) -> Project:
         """Add a project that the account may use too.
 
         :param name: its name; a sub-project of a region is called ``region_name``
         :param project_id: its id; made from the name if None
+        :param jobs: how many sample jobs it has, of the same names as those of the first project
         :raises ValueError: if there is such a project already
         """
         number = project_id or id_of_name(name)
         if number in self.projects or any(project.name == name for project in self.projects.values()):
             raise ValueError(f"there is a project {name!r} or one with the id {number} already")
-        self.projects[number] = Project(number, name, self.clock)
-        return self.projects[number]
+        project = self.projects[number] = Project(number, name, self.clock)
+        for sample in sample_jobs(jobs, number):
+            job = replace(sample, job_id=self.next_id())
+            project.jobs[job.job_id] = job
+        return project
 
     def add_job(self, in_project: str | None = None, **fields: Any) -> FlinkJob:  # noqa: ANN401 - fields of FlinkJob
         """Add a job to a project, with the next free id unless one is given.
