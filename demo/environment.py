@@ -94,6 +94,8 @@ def airflow_environment(
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        # A small machine may take longer than the 5 s that a task waits; it would fail, and wait for its retry.
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "AIRFLOW_CONN_DLI_DEFAULT": emulator["airflow_conn"],
         "AIRFLOW_VAR_DLI_BACKUP_BUCKET": emulator["bucket"],
     }

@@ -29,17 +29,19 @@ PROJECTS = ("--project", "cn-north-4_scratch", "--project", "cn-north-4_test=3")
 GUIDE = """
 Airflow is at  {url}
 
-   1. Admin, Connections: Edit dli_default, a filled form. The sign left of Edit tests it.
-   2. DAG dli_export_flink_jobs, Trigger: export and verify succeed. Last night's run comes along, as it
-      is scheduled. Task verify, tab Storage, XCom: the report.
-   3. dli_export_selected_flink_jobs, Trigger, Flink job ids: 100, 101
-   4. dli_export_projects, Trigger, Connections: dli_default and dli_test, one a line
-   5. dli_restore_drill, Trigger: jobs are restored into dli_scratch, compared and deleted
-   6. dli_promote_flink_jobs, Trigger, Flink job ids: {promoted}, Replacements: {replacements}
-      dli_restart_flink_jobs takes the id 103; the other DAGs take their form as it opens.
-   7. A failure on purpose. dli_verify_archives, Trigger, Archives: {damaged}
-      Task verify fails, for one bit of the archive is wrong. The end of its log names the archive, the
-      defect and what to do; docs/troubleshooting.md has the messages that are most likely.
+  1. Admin, Connections: Edit dli_default, a filled form. The sign left of Edit tests the connection.
+  2. DAG dli_export_flink_jobs, Trigger: export and verify succeed. Last night's run comes along, as it
+     is scheduled. Task verify, tab Storage, XCom: the report.
+  3. dli_export_selected_flink_jobs, Trigger, Flink job ids: 100, 101
+  4. dli_export_projects, Trigger, Connections: dli_default and dli_test, one a line
+     dli_export_changed_flink_jobs, Trigger: the jobs that changed, in batches
+  5. dli_restore_flink_jobs, Trigger, If jobs of the same names exist: keep
+  6. dli_restore_drill, Trigger: jobs are restored into dli_scratch, compared and deleted
+  7. dli_promote_flink_jobs, Trigger, Flink job ids: 126, Replacements: {replacements}
+  8. dli_restart_flink_jobs, Trigger, Flink job ids: 103
+  9. A failure on purpose: dli_verify_archives, Trigger, Archives: {damaged}
+     Task verify fails, for one bit of the archive is wrong. The end of its log names the archive, the
+     defect and what to do. More messages, and what to do: docs/troubleshooting.md
 
 Logs are in {logs}. Ctrl-C ends everything."""
 
@@ -69,6 +71,8 @@ def serve(folder: Path) -> None:
         environment = airflow_environment(folder / "airflow", emulator)
         # A connection in the environment is not on Airflow's page, and would come before one that is.
         del environment["AIRFLOW_CONN_DLI_DEFAULT"]
+        # Nobody changes the DAGs: reading them again and again costs a small machine one of its cores.
+        environment["AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL"] = "300"
         with standalone(environment, log) as airflow:
             for conn_id, (purpose, project) in CONNECTIONS.items():
                 given = emulator["projects"][project] if project else emulator["airflow_conn"]
@@ -114,7 +118,6 @@ def print_guide(airflow: Standalone, damaged: str) -> None:
     print(
         GUIDE.format(
             url=airflow.url,
-            promoted=126,
             replacements='{"source_0": "orders"}',
             damaged=damaged,
             logs=airflow.log.parent.relative_to(ROOT),

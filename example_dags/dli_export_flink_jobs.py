@@ -39,8 +39,13 @@ with DAG(
             "full",
             type="string",
             enum=["full", "directory", "exists"],
-            title="How much of each archive is read",
-            description="full: every byte. directory: the list of its entries. exists: nothing.",
+            values_display={
+                "full": "full: every byte",
+                "directory": "directory: the list of entries",
+                "exists": "exists: nothing",
+            },
+            title="Level of verification",
+            description="How much of each archive is read.",
         ),
     },
 ) as dag:

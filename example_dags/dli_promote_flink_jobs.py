@@ -31,8 +31,8 @@ from airflow_provider_dli.operators.dli import (
 
 WHAT: dict[str, Any] = {
     "job_ids": "{{ params.job_ids }}",
-    "queues": "{{ params.queues | tojson }}",
-    "replacements": "{{ params.replacements | tojson }}",
+    "queues": "{{ (params.queues or {}) | tojson }}",
+    "replacements": "{{ (params.replacements or {}) | tojson }}",
     "source_conn_id": "dli_test",
 }
 
@@ -54,12 +54,18 @@ with DAG(
             description="Ids of the jobs in the test project, with commas between or one a line.",
             pattern=r"^\s*[0-9]+([\s,]+[0-9]+)*[\s,]*$",
         ),
-        "queues": Param({}, type="object", title="Queues", description='Such as {"flink_test": "flink_prod"}.'),
+        "queues": Param(
+            {},
+            type=["null", "object"],
+            title="Queues",
+            description='Queue of the test project to queue of production: {"flink_test": "flink_prod"}.',
+        ),
         "replacements": Param(
             {},
-            type="object",
+            type=["null", "object"],
             title="Replacements",
-            description="String to string, in SQL and all other settings. Each must be found.",
+            description="String to string, in SQL and all other settings. Each must be found: "
+            '{"kafka-test:9092": "kafka-prod:9092"}.',
         ),
     },
 ) as dag:

@@ -59,14 +59,18 @@ with DAG(
             "fail",
             type="string",
             enum=["fail", "keep"],
-            title="If a job of the same name exists",
-            description="fail: the task fails and lists those jobs. keep: they stay as they are.",
+            values_display={
+                "fail": "fail: the task fails and lists these jobs",
+                "keep": "keep: they stay as they are, the others are imported",
+            },
+            title="If jobs of the same names exist",
+            description="Without effect where they are replaced.",
         ),
         "is_cover": Param(
             default=False,
             type="boolean",
             title="Replace jobs of the same names",
-            description="On: jobs of the same names are replaced by those of the archive. There is no way back.",
+            description="On: existing jobs are replaced by those of the archive. There is no way back.",
         ),
         "plan_only": Param(
             default=False,

@@ -65,6 +65,10 @@ class AirflowProcess:
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}"
         self._api("PATCH", path, {"new_state": "failed"})
 
+    def dags(self) -> list[str]:
+        """Return the ids of all DAGs."""
+        return [dag["dag_id"] for dag in self._api("GET", "/dags")["dags"]]
+
     def runs(self, dag_id: str) -> list[str]:
         """Return the ids of all runs of a DAG."""
         return [run["dag_run_id"] for run in self.described_runs(dag_id)]

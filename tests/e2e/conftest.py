@@ -76,7 +76,7 @@ def picture(page: Page, name: str, clip: FloatRect | None = None, *, whole: bool
     folder.mkdir(parents=True, exist_ok=True)
     page.wait_for_timeout(1500)
     taken = Image.open(io.BytesIO(page.screenshot(clip=clip, full_page=whole)))
-    taken.convert("RGB").quantize(64).save(folder / f"{name}.png", optimize=True)
+    taken.convert("RGB").quantize(128).save(folder / f"{name}.png", optimize=True)
 
 
 def dialog(page: Page) -> Locator:
@@ -113,5 +113,16 @@ def open_form(page: Page, airflow: AirflowProcess, dag_id: str, **fields: str) -
     page.goto(f"{airflow.url}/dags/{dag_id}")
     page.get_by_role("button", name=re.compile("Trigger")).first.click()
     for name, value in fields.items():
-        page.locator(f"[name=element_{name}]").first.fill(value)
-        page.keyboard.press("Tab")
+        field = page.locator(f"#element_{name}").first
+        field.wait_for()
+        if field.evaluate("element => ['INPUT', 'TEXTAREA'].includes(element.tagName)"):
+            field.fill(value)
+            page.keyboard.press("Tab")
+        elif field.get_by_role("combobox").count():
+            field.click()
+            page.keyboard.insert_text(value)
+            page.keyboard.press("Enter")
+        else:  # an editor of JSON
+            field.click()
+            page.keyboard.press("Control+a")
+            page.keyboard.insert_text(value)
