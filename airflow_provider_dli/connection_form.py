@@ -144,7 +144,8 @@ class ExtraField:
     def explained(self) -> str:
         """Return its description for a form that shows neither choices nor what is required."""
         choices = f" One of: {'; '.join(self._meanings().values())}." if self.choices else ""
-        return f"{'Required. ' if self.required else ''}{self.description}{choices}"
+        unset = f" Empty: {self.unset.lower()}." if self.unset else ""
+        return f"{'Required. ' if self.required else ''}{self.description}{choices}{unset}"
 
     def _meanings(self) -> dict[str, str]:
         return {value: f"{value}: {meaning}" if meaning else value for value, meaning in self.choices.items()}

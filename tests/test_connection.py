@@ -487,6 +487,7 @@ def test_the_form_of_airflow_2_has_every_field() -> None:
     assert form.validate()
     assert form.region.description == "Required. Region id, such as cn-north-4."
     assert "password: an IAM user as login, with its password;" in form.auth_type.description
+    assert form.cloud.description.endswith("open-telekom-cloud. Empty: follows from the region.")
     assert to_account(Connection(extra_dejson={**form.data, "region": "cn-north-4"})).retry.budget == 120
 
 

@@ -122,7 +122,10 @@ def open_form(page: Page, airflow: AirflowProcess, dag_id: str, **fields: str) -
             field.click()
             page.keyboard.insert_text(value)
             page.keyboard.press("Enter")
-        else:  # an editor of JSON
-            field.click()
+        else:  # an editor of JSON, which closes brackets by itself unless it is empty
+            field.locator(".view-lines").click()
             page.keyboard.press("Control+a")
+            page.keyboard.press("Delete")
+            page.wait_for_timeout(500)
             page.keyboard.insert_text(value)
+            page.wait_for_timeout(1000)

@@ -66,7 +66,6 @@ def test_the_connection_is_a_filled_form(page: Page, guide: tuple[AirflowProcess
     form.get_by_role("button", name="Extra Fields", exact=True).click()
     assert form.locator("[name=element_region]").input_value() == "cn-north-4"
     form.get_by_text("access_key: AK as login, SK as password").wait_for()
-    picture(page, "connection-form")
     form.get_by_role("button", name="Network", exact=True).click()
     form.locator("[name=element_proxy]").wait_for()
     assert not form.locator("input[name=element_insecure_skip_verify]").is_checked()
@@ -118,4 +117,3 @@ def test_one_step_fails_on_purpose(page: Page, guide: tuple[AirflowProcess, str]
     page.goto(f"{airflow.url}/dags/{dag_id}/runs/{run}/tasks/verify")
     page.get_by_text(re.compile(f"1 of 1 archive failed verification: obs://{archive.group(1)}")).first.wait_for()
     page.get_by_text(re.compile("Keep the archive as evidence and export again")).first.wait_for()
-    picture(page, "step-failed")
