@@ -176,18 +176,13 @@ class JobRequester:
 
     def _needs_request(self, job: FlinkJob) -> bool:
         """Return whether the request is to be sent to a job, and log why if it is not."""
-        name = self._action.name
+        known = (job.job_id, job.name, self._action.name)
         if (before := self.recorded.baseline(job.job_id)) is not None:
             self._result.requested_at = max(self._result.requested_at, self.hook.service_time())
             if self.wait_until_applied(job.job_id, before, self._earlier_until):
-                self._log.info("Job %d %s: %s was requested before.", job.job_id, job.name, name)
+                self._log.info("Job %d %s: %s was requested before.", *known)
                 return False
-            self._log.info(
-                "Job %d %s shows no effect of an earlier request for %s; sending it again.",
-                job.job_id,
-                job.name,
-                name,
-            )
+            self._log.info("Job %d %s shows no effect of an earlier request for %s; sending it again.", *known)
             return True
         if self._action.should_request(job):
             return True

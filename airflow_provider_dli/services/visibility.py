@@ -116,9 +116,17 @@ def _last_seen(
     options: ExportParameters, project_id: str, context: Mapping[str, Any], log: Logger
 ) -> Sequence[int] | None:
     """Return the jobs that the last run of the task has seen; None if that is not known."""
-    instance = context.get("ti")
+    instance: Any = context.get("ti")
+    seen = project = None
     try:
-        seen, project = (_pull_prior(instance, key) for key in (_JOB_IDS, _PROJECT_ID))
+        if hasattr(instance, "xcom_pull"):
+            # Of the last run that has pushed it, of the same mapped instance.
+            of: Any = {
+                "task_ids": instance.task_id,
+                "map_indexes": instance.map_index,
+                "include_prior_dates": True,
+            }
+            seen, project = (instance.xcom_pull(key=key, **of) for key in (_JOB_IDS, _PROJECT_ID))
     except Exception as error:
         problem = f"which jobs the last run of this task has seen cannot be read from its XComs: {error}"
         if "max_missing" in options.model_fields_set:
@@ -134,15 +142,6 @@ def _last_seen(
         log.info("The last run of this task has seen project %s: its jobs are not compared.", project)
         return None
     return seen
-
-
-def _pull_prior(instance: Any, key: str) -> Any:  # noqa: ANN401 -- Airflow's
-    """Return the XCom of the last run that has pushed it, of the same mapped instance; None if there is none."""
-    if not hasattr(instance, "xcom_pull"):
-        return None
-    return instance.xcom_pull(
-        task_ids=instance.task_id, key=key, include_prior_dates=True, map_indexes=instance.map_index
-    )
 
 
 def raise_for_missing(visible: VisibleJobs | None, options: ExportParameters) -> None:
