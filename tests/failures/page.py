@@ -15,16 +15,12 @@ from tests.failures.scenarios import SCENARIOS, message_of
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 _HEAD = """# Troubleshooting
 
-The log of a failed task has one ERROR record, `Task failed with exception`. The message of its exception names,
-in one line, what is wrong and what to do: open the failed task, *Logs*, and go to the end. The frames above it
-are needed only to report a bug.
+Open the failed task, *Logs*, and go to the end: the exception's message names, in one line, what is wrong and
+what to do. The frames above it are needed only to report a bug.
 
-These are the failures that are most likely, with the message of each. Each is produced in the tests with
-the emulator; `python -m tests.failures.page` writes the page, and a test compares it with the messages.
-[Messages](messages.md) has every message that there is.
-
-*Retried*: Airflow runs the task again, as often as its `retries` allow. *Not retried*: no retry could help,
-and the task fails at once.
+The most likely failures, each with its message as the tests get it from the emulator. *Retried*: Airflow runs
+the task again, as often as its `retries` allow. *Not retried*: no retry could help, and the task fails at
+once. [Messages](messages.md) has every one.
 """
 
 

@@ -125,8 +125,8 @@ SCENARIOS: dict[str, Scenario] = {
     "throttled": Scenario(
         "Too many requests",
         "The provider has waited as long as `retry_budget` of the connection allows. Raise it, spread the "
-        "schedules, or put the tasks of one project into a pool. [`DliRetryPolicy`](retries.md) "
-        "retries the task later.",
+        "schedules, or put the tasks of one project into a [pool](howto/limits.md). "
+        "[`DliRetryPolicy`](retries.md) retries the task later.",
         conn_id="dli_impatient",
         fault=("ExportFlinkJobs", "throttled", {}),
         retried=True,
