@@ -20,6 +20,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "dli_emulator" / "README.md"]
 
 
+def test_it_is_short() -> None:
+    """Who decides whether to try it reads it in one go."""
+    assert len(README.splitlines()) <= 120
+
+
 def test_every_field_of_the_connection_is_documented() -> None:
     """In the table of its page, by name, each once."""
     page = (ROOT / "docs" / "connection.md").read_text(encoding="utf-8")
