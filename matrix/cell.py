@@ -51,7 +51,7 @@ FAR = (
     *(f"tests/sensors/test_{name}.py" for name in ("archives", "jobs")),
 )
 #: the tests of a cell, by how much of them; the example DAGs come beside them
-SCOPES: dict[str, tuple[str, ...]] = {"examples": (), "near": NEAR, "whole": NEAR + FAR}
+SCOPES: dict[str, tuple[str, ...]] = {"install": (), "examples": (), "near": NEAR, "whole": NEAR + FAR}
 #: of the tests above, those that want a whole Airflow 3, or tools that are only for development
 NOT_HERE = "not in_a_whole_airflow and not compare and not lineage_of"
 #: the result of a Python for which there is no such Airflow
@@ -109,7 +109,8 @@ class Cell:
             self._provider(home)
             if SCOPES[self.scope]:
                 self._tests("tests", SCOPES[self.scope], home)
-            self._tests("example DAGs", EXAMPLES if self.scope == "whole" else ONE_EXAMPLE, home)
+            if self.scope != "install":
+                self._tests("example DAGs", EXAMPLES if self.scope == "whole" else ONE_EXAMPLE, home)
         shutil.rmtree(home / "venv", ignore_errors=True)
         return {**asdict(self), "seconds": round(time.monotonic() - began)}
 

@@ -1,7 +1,7 @@
 """``make matrix``: the wheels on every Airflow and Python that it is for; writes ``docs/quality/matrix.md``.
 
 ``python matrix/matrix.py [--scope NAME] [AIRFLOW[-PYTHON] …]`` runs some cells; the page keeps what is known of
-others. ``--scope`` has them run more or less: ``examples``, ``near`` or ``whole``.
+others. ``--scope`` has them run more or less: ``install``, ``examples``, ``near`` or ``whole``.
 """
 
 from __future__ import annotations
