@@ -160,7 +160,8 @@ class Cell:
         return self._call([*command, "constraints.in", "--output-file", "constraints.txt"], home)
 
     def _uv(self, home: Path, command: str) -> list[Any]:
-        flags = ["--compile-bytecode"] if command == "install" else []
+        # What runs tests starts often; the rest starts once.
+        flags = ["--compile-bytecode"] if command == "install" and SCOPES[self.scope] else []
         return [BIN / "uv", "pip", command, "--quiet", *flags, "--python", home / "venv" / "bin" / "python"]
 
     def _pip(self, home: Path, command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
