@@ -55,6 +55,7 @@ SDK_VARIABLES: Mapping[str, str] = {
     "project_id": "HUAWEICLOUD_SDK_PROJECT_ID",
     "idp_id": "HUAWEICLOUD_SDK_IDP_ID",
     "id_token_file": "HUAWEICLOUD_SDK_ID_TOKEN_FILE",
+    "iam_endpoint": "HUAWEICLOUD_SDK_IAM_ENDPOINT",
 }
 #: what authentication ``oidc`` needs -> the variable for an extra that is not set; the last three are no extras
 OIDC_VARIABLES: Mapping[str, str] = {

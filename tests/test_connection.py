@@ -168,6 +168,24 @@ def test_the_credentials_file_is_read_only_if_the_connection_names_it(
     assert key_of(plain) == AccessKey("AK", "SK")
 
 
+@pytest.mark.parametrize("kind", ["environment", "credentials_file"])
+def test_the_host_of_iam_is_the_one_that_the_sdks_read(kind: str, tmp_path: Path) -> None:
+    """Unless the connection names one; and it is checked as that is."""
+    file = tmp_path / "credentials"
+    environ = {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "SK", VARIABLE: str(file)}
+
+    def read(url: str, **extras: str) -> Account:
+        file.write_text(f"[basic]\nak=a\nsk=b\niam_endpoint={url}\n")
+        variables = {**environ, "HUAWEICLOUD_SDK_IAM_ENDPOINT": url}
+        return to_account(Connection(extra_dejson={**GOOD, "auth_type": kind, **extras}), variables)
+
+    assert read("https://iam.example.com/").iam_endpoint == "https://iam.example.com"
+    assert read("https://a", iam_endpoint="https://b").iam_endpoint == "https://b"
+    assert read("").iam_endpoint == "https://iam.cn-north-4.myhuaweicloud.com"
+    with pytest.raises(ConfigurationError, match=r"(?i)iam_endpoint.*: .*has no scheme"):
+        read("iam.example.com")
+
+
 @pytest.mark.parametrize(
     ("content", "field", "problem"),
     [

@@ -20,6 +20,7 @@ from airflow_provider_dli.connection.credentials import Given, read_credentials,
 from airflow_provider_dli.connection.fields import (
     AirflowConnection,
     Extras,
+    checked_endpoint,
     checked_region,
     default_console,
     endpoint,
@@ -55,7 +56,12 @@ def to_account(connection: AirflowConnection, environ: Mapping[str, str] = os.en
         project_id = values["project_id"][1] or None
     if project_id:
         checked_project(project_id)
-    iam_endpoint, scope = host(extras, "iam_endpoint", "iam", region, cloud), iam.Scope(project_id, region)
+    named = values.get("iam_endpoint", ("", ""))
+    if named[1] and not extras.is_set("iam_endpoint"):
+        iam_endpoint = checked_endpoint(named[0], named[1].strip())
+    else:
+        iam_endpoint = host(extras, "iam_endpoint", "iam", region, cloud)
+    scope = iam.Scope(project_id, region)
     credentials = read_credentials(Given(connection, extras, environ, values, region, cloud, iam_endpoint, scope))
     return Account(
         region=region,
