@@ -14,7 +14,7 @@ from environment import ROOT
 from standalone import Standalone
 
 from tests.airflow.airflow_process import AirflowProcess, until
-from tests.e2e.conftest import dialog, picture, triggered
+from tests.e2e.conftest import dialog, triggered
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -70,8 +70,6 @@ def test_the_connection_is_a_filled_form(page: Page, guide: tuple[AirflowProcess
     form.locator("[name=element_proxy]").wait_for()
     assert not form.locator("input[name=element_insecure_skip_verify]").is_checked()
     assert form.locator("input[name=element_retry_budget]").input_value() == "120"
-    form.get_by_role("button", name="Network", exact=True).scroll_into_view_if_needed()
-    picture(page, "connection-network")
 
 
 def test_the_guide_leads_through_every_dag(guide: tuple[AirflowProcess, str]) -> None:
@@ -91,7 +89,9 @@ def test_every_step_succeeds(dag_id: str, page: Page, guide: tuple[AirflowProces
     airflow, _ = guide
     run = triggered(page, airflow, dag_id, **FORMS[dag_id])
     states = {task["task_id"]: task["state"] for task in airflow.finish(dag_id, run).values()}
-    assert set(states.values()) == {"success"}, states
+    # Last night's run comes along, and is the first; after that, no job has changed.
+    ended = "skipped" if dag_id == "dli_export_changed_flink_jobs" else "success"
+    assert set(states.values()) == {ended}, states
     if dag_id == "dli_promote_flink_jobs":
         assert [each["action"] for each in airflow.xcom(dag_id, run, "promote")] == ["update"]
 

@@ -43,8 +43,8 @@ def test_the_connection_form_has_every_field(
     for section in dict.fromkeys(extra.section or "Extra Fields" for extra in EXTRAS.values()):
         form.get_by_role("button", name=section, exact=True).click()
         for name in [name for name, extra in EXTRAS.items() if (extra.section or "Extra Fields") == section]:
-            field = form.locator(f"#element_{name}").first
-            field.wait_for()
+            field = form.locator(f"[name=element_{name}]").first
+            field.wait_for(state="attached")
             assert not EXTRAS[name].secret or field.get_attribute("type") == "password", name
             if name in given["extra"]:
                 field.fill(given["extra"][name])
