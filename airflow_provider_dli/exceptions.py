@@ -92,6 +92,13 @@ class DliFailException(DliException, AirflowFailException):
     """Something is wrong that no retry of the task can fix; it fails without further retries."""
 
 
+class ExecutionTimeoutError(DliException):
+    """The ``execution_timeout`` of a task has ended while it was deferred.
+
+    Not Airflow's ``AirflowTaskTimeout``, which is not an ``Exception``: it would end ``dag.test()`` of Airflow 2.
+    """
+
+
 def worst(failures: Iterable[DliException]) -> DliClientError | None:
     """Return, of several failures, the error that decides when to retry and what to do; None if nothing was sent.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airflow_provider_dli.client import errors
 from airflow_provider_dli.compat import AirflowSkipException, AirflowTaskTimeout
-from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.exceptions import DliException, ExecutionTimeoutError
 from airflow_provider_dli.formatting import format_duration, safe_logger
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 #: what operators do, in names of metrics
 ACTIONS = ("export", "verify", "import", "compare", "promote", "list", "run", "stop", "savepoint", "delete")
+_TIMEOUT = ("timeout", "`execution_timeout` ended the task")
 #: of an error of the client, or of what else fails a task: the last part of a metric's name, and what it means
 KINDS: Mapping[type[BaseException], tuple[str, str]] = {
     errors.ConfigurationError: ("configuration", "a parameter or the connection cannot be used; nothing was sent"),
@@ -35,8 +36,9 @@ KINDS: Mapping[type[BaseException], tuple[str, str]] = {
     errors.RefusedError: ("refused", "the service refuses the request"),
     errors.UnavailableError: ("unavailable", "the service is in trouble"),
     errors.UnexpectedReplyError: ("unexpected_reply", "the response is not what the manual promises"),
+    ExecutionTimeoutError: _TIMEOUT,
     DliException: ("result", "an archive is damaged or missing, a job is not as required, or a wait timed out"),
-    AirflowTaskTimeout: ("timeout", "`execution_timeout` ended the task on a worker"),
+    AirflowTaskTimeout: _TIMEOUT,
     Exception: ("other", "something else: a bug of the provider, or of Airflow"),
 }
 #: name -> type in StatsD, and what it means

@@ -213,7 +213,7 @@ def metrics() -> str:
     """Return the tables of metrics."""
     table = _table(("metric", "type", "counts"), [(f"`{name}`", *each) for name, each in METRICS.items()])
     actions = ", ".join(f"`{each}`" for each in ACTIONS)
-    kinds = _table(("`{kind}`", ""), [(f"`{kind}`", meaning) for kind, meaning in KINDS.values()])
+    kinds = _table(("`{kind}`", ""), [(f"`{kind}`", meaning) for kind, meaning in dict.fromkeys(KINDS.values())])
     return f"{table}\n`{{action}}` is one of {actions}.\n\n{kinds}"
 
 

@@ -87,6 +87,15 @@ def test_links_from_docstrings_lead_somewhere() -> None:
         _check(ROOT, f"{target}.md", path)
 
 
+def test_no_template_needs_a_logical_date() -> None:
+    """A run that somebody triggers has none on Airflow 3: a directory is named after the run id."""
+    dated = re.compile(
+        r"\{\{[^}]*\b(ds|ts|ds_nodash|ts_nodash|logical_date|data_interval_\w+|execution_date)\b[^}]*\}\}"
+    )
+    for path in (*PAGES, *(ROOT / "example_dags").glob("*.py")):
+        assert not dated.search(path.read_text(encoding="utf-8")), path
+
+
 def test_every_page_is_in_the_index() -> None:
     """From ``docs/README.md``, directly or through the page of its folder."""
     index = ROOT / "docs" / "README.md"

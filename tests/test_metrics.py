@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from airflow import __version__
 
-from airflow_provider_dli.compat import Stats, TaskDeferred, conf
+from airflow_provider_dli.compat import AirflowTaskTimeout, Stats, TaskDeferred, conf
+from airflow_provider_dli.exceptions import ExecutionTimeoutError
 from airflow_provider_dli.metrics import ACTIONS, KINDS, METRICS, kind_of
 from airflow_provider_dli.operators import dli as operators
 from airflow_provider_dli.operators.dli import (
@@ -179,6 +180,7 @@ def test_each_operator_has_a_name_and_each_failure_a_kind() -> None:
     """What ends a task is counted, whatever it is; what ends the process is not."""
     assert {getattr(operators, name).action for name in operators.__all__} == set(ACTIONS)
     assert kind_of(ValueError("a bug")) == "other"
+    assert kind_of(ExecutionTimeoutError("over")) == kind_of(AirflowTaskTimeout()) == "timeout"
     assert kind_of(KeyboardInterrupt()) is None
 
 

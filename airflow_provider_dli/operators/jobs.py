@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.compat import conf
+from airflow_provider_dli.exceptions import ExecutionTimeoutError
 from airflow_provider_dli.links.dli import DliConsoleLink
 from airflow_provider_dli.metrics import observed
 from airflow_provider_dli.operators.base import DeferrableOperator, DliBaseOperator, apply_if_empty
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
-from airflow_provider_dli.triggers.deferral import ExecutionTimeoutError, event_status, seconds_left
+from airflow_provider_dli.triggers.deferral import event_status, seconds_left
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

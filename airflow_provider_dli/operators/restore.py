@@ -106,10 +106,10 @@ class DliImportFlinkJobsOperator(DliBaseOperator):
         from airflow_provider_dli.services import restore
 
         options, target, obs = restore.prepare(self)
+        self.begin(context, target)
         if options.plan_only:
             restore.plan(options, target, obs, self.log)
             return []
-        self.begin(context, target)
         state = TaskState(context, "dli_import")
         outcome = restore.import_jobs(options, target, obs, state, self.log)
         result = [asdict(job) for job in outcome.jobs]

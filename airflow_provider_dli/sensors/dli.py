@@ -24,13 +24,12 @@ from airflow_provider_dli.compat import (
     PokeReturnValue,
     conf,
 )
-from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.exceptions import DliException, ExecutionTimeoutError
 from airflow_provider_dli.formatting import SafeLog, escaped
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, number_of
 from airflow_provider_dli.triggers.deferral import (
     LONG_POLL,
     Deferrable,
-    ExecutionTimeoutError,
     UnknownEventError,
     event_status,
     raise_unless_transient,

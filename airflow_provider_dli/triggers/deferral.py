@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow_provider_dli.compat import BaseOperator
-from airflow_provider_dli.exceptions import DliException, DliFailException
+from airflow_provider_dli.exceptions import DliException, DliFailException, ExecutionTimeoutError
 
 if TYPE_CHECKING:
     from airflow_provider_dli.compat import Context
@@ -170,13 +170,6 @@ def raise_unless_transient(failure: DliException, left: float = 1.0) -> None:
     may_pass = failure.error is not None or isinstance(failure.__cause__, TimeoutError)
     if isinstance(failure, DliFailException) or not may_pass or left <= 0:
         raise failure
-
-
-class ExecutionTimeoutError(DliException):
-    """The ``execution_timeout`` of a task has ended while it was deferred.
-
-    Not Airflow's ``AirflowTaskTimeout``, which is not an ``Exception``: it would end ``dag.test()`` of Airflow 2.
-    """
 
 
 class UnknownEventError(DliFailException):

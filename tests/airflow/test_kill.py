@@ -10,7 +10,7 @@ import pytest
 from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_dli.compat import TaskDeferred
-from airflow_provider_dli.exceptions import DliException
+from airflow_provider_dli.exceptions import DliException, ExecutionTimeoutError
 from airflow_provider_dli.operators.dli import (
     DliDeleteFlinkJobsOperator,
     DliExportFlinkJobsOperator,
@@ -19,7 +19,6 @@ from airflow_provider_dli.operators.dli import (
     DliRunFlinkJobsOperator,
     DliStopFlinkJobsOperator,
 )
-from airflow_provider_dli.triggers.deferral import ExecutionTimeoutError
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from dli_emulator import Emulator
 from tests.airflow.airflow_process import AirflowProcess, until
