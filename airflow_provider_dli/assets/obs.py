@@ -69,16 +69,15 @@ def add_asset_events(context: Context, outlets: Iterable[Any], archives: Mapping
     """Put what is known of archives, each ``bucket/key``, into the asset events of a task's outlets.
 
     No archive becomes an asset: there is a new one every night, and Airflow keeps assets for good. ``obs://``
-    assets get the archives that are in them, assets that have only a name all of them, and an alias one event for
-    each bucket, on the asset of the bucket.
+    assets get the archives that are in them, assets that have only a name all of them. An alias gets no event:
+    Airflow 2 takes none whose extra has a mapping in it.
     """
     events: Any = context.get("outlet_events")
     if events is None or not archives:
         return
     for outlet in outlets:
         if isinstance(outlet, AssetAlias):
-            for bucket in dict.fromkeys(name.partition("/")[0] for name in archives):
-                events[outlet].add(create_asset(bucket=bucket), extra=_extra(archives, bucket))
+            _log.warning("The alias %s gets no event: give an asset with a name in its place.", outlet.name)
         elif isinstance(outlet, Asset) and "://" not in outlet.uri:
             events[outlet].extra = _extra(archives)
         elif isinstance(outlet, Asset) and outlet.uri.startswith(_SCHEME):

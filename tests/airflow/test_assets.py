@@ -92,8 +92,8 @@ def test_export_and_verify_fill_asset_events(emulator: Emulator, caplog: pytest.
     expected = {"archives": {archive: proof}}
     assert events[directory].extra == events[named].extra == expected
     assert events[elsewhere].extra == events[foreign].extra == {}
-    (last,) = events[alias].asset_alias_events[-1:]
-    assert (last.dest_asset_key.uri, last.extra) == (f"obs://{emulator.bucket}", expected)
+    assert events[alias].asset_alias_events == []
+    assert "The alias archives gets no event: give an asset with a name in its place." in caplog.text
     assert "No archive is in the asset obs://other/x: its event names none." in caplog.text
 
 
@@ -119,18 +119,6 @@ def test_reserved_characters_are_encoded(emulator: Emulator, directory: str, wri
 def test_a_space_at_the_end_of_a_key_is_kept() -> None:
     """Two keys are two assets."""
     assert create_asset(bucket="bucket", key="a/b ").uri == "obs://bucket/a/b%20"
-
-
-def test_an_alias_gets_an_event_for_each_bucket() -> None:
-    """However many archives there are: an asset stays for good."""
-    events: Any = OutletEventAccessors()
-    alias = AssetAlias("archives")
-    archives: dict[str, dict[str, Any]] = {"one/a/x.zip": {}, "two/a/x.zip": {"size": 1}, "one/b/x.zip": {}}
-    add_asset_events({"outlet_events": events}, [alias], archives)
-    assert {each.dest_asset_key.uri: [*each.extra["archives"]] for each in events[alias].asset_alias_events} == {
-        "obs://one": ["one/a/x.zip", "one/b/x.zip"],
-        "obs://two": ["two/a/x.zip"],
-    }
 
 
 @pytest.mark.slow
