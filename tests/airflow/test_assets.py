@@ -10,7 +10,6 @@ from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_provider_dli.assets.obs import (
-    add_asset_events,
     convert_asset_to_openlineage,
     create_asset,
     sanitize_uri,
