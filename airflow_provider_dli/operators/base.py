@@ -50,7 +50,8 @@ class DliBaseOperator(SafeLog, BaseOperator):
         account = hook.account
         console = DliConsoleLink.address(account.console, account.region) if account.console else "not known"
         self.log.info(
-            "%s by connection %s: project %s, region %s, console %s.",
+            # No full stop: Airflow would take it for a part of the link.
+            "%s by connection %s: project %s, region %s, console %s",
             self.action.capitalize(),
             hook.dli_conn_id,
             account.project.given or "of the region, looked up in IAM",

@@ -108,8 +108,12 @@ def test_the_nightly_export_updates_the_assets(page: Page, airflow: AirflowProce
     assert {task["state"] for task in tasks.values()} == {"success"}
     (archive,) = airflow.xcom("dli_export_flink_jobs", run, "export")
     page.goto(f"{airflow.url}/dags/dli_export_flink_jobs/runs/{run}/tasks/verify/asset_events")
+    folded = page.locator(".monaco-editor .codicon-folding-collapsed")
+    folded.first.wait_for()
+    while folded.count():
+        folded.first.click()
+        page.wait_for_timeout(500)
     page.get_by_text(re.compile(archive.rpartition("/")[2])).first.wait_for()
-    page.locator(".monaco-editor .codicon-folding-collapsed").first.click()
     picture(page, "asset-event")
     page.get_by_role("link", name="verified_flink_archives").first.click()
     page.wait_for_url("**/assets/*")
