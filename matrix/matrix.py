@@ -53,7 +53,8 @@ extra `openlineage`, too.
 | wheel | how its SHA-256 begins |
 
 *lowest* has the lowest version of everything that the package needs, and so not those constraints. Whose warnings
-there were stands beside their number; one of ours would have failed a test.
+there were stands beside their number; one of ours would have failed a test. A dash is what a cell has not run;
+a cell without a row has not run with a wheel of this form.
 """
 COLUMNS = ("install", "changes", "adds", "providers CLI", "tests", "example DAGs")
 
