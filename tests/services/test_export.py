@@ -66,7 +66,7 @@ def test_if_no_job_is_selected_if_empty_applies(emulator: Emulator) -> None:
         ({"selection": "{['a']: 1}"}, r"^selection: .* cannot be read"),
         ({"selection": "{{'a'}}"}, r"^selection: .* cannot be read"),
         ({"selection": {"status": "running"}}, r"^selection\.status: 'running' is not a status"),
-        ({"selection": {"tags": "team"}}, r"^selection\.tags: 'team' cannot be"),
+        ({"selection": {"tags": "team"}}, r"^selection\.tags: 'team' has a tag that is not key=value"),
         ({"selection": {}, "job_selected": [1]}, r"^selection: is given together with job_selected"),
         ({"batch_size": 0}, r"^batch_size: 0 is not possible"),
         ({"batch_size": "5.0"}, r"^batch_size: '5.0' is not a whole number"),
