@@ -489,7 +489,7 @@ def _tags(value: object) -> tuple[tuple[str, str], ...]:
     tags = tuple(("" if key == "" else _name(key), _name(text)) for key, text in pairs)
     # A comma or an equals sign would make two tags of one, or another one.
     if not all(key and not set("=,") & set(key + text) for key, text in tags):
-        raise Refused(f"{excerpt(value)} has a tag that is not key=value, or one with a comma or a second equals sign")
+        raise Refused(f"{excerpt(value)} has a tag that is not key=value, or a comma or equals sign in one")
     return tags
 
 
