@@ -30,8 +30,11 @@ import certifi
 import pytest
 from airflow.configuration import conf
 from airflow.models import Connection
+from airflow.sdk import Asset
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_provider_dli.connection import to_account
+from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
 from dli_emulator import Emulator
 from tests.conftest import PROJECT
 from tests.dag_runs import DagRunner, exported
@@ -198,6 +201,29 @@ def test_a_dag_runs(block: Block, folder: Path, dli_emulator: Emulator, run_dag:
             environment = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_CONN")}
             run = replace(run_dag, file=file)(dag_id, None, **environment)
             assert set(run.states.values()) == {"success"}, run.log
+
+
+@of_kind("dag")
+def test_a_dag_that_assets_start_takes_all_their_events(
+    block: Block, folder: Path, dli_emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mapped verify task adds an event for each of its instances: each archive is taken, and once."""
+    if "triggering_asset_events" not in block.text:
+        return
+    archives = [exported(dli_emulator, f"flink/{name}") for name in ("b", "a")]
+    for dag in parsed(filled_in(block.text, dli_emulator), folder / "shown.py").values():
+        for function in filter(None, (getattr(task, "python_callable", None) for task in dag.tasks)):
+            (asset,) = (each for each in function.__globals__.values() if isinstance(each, Asset))
+            events = []
+            for archive in (*archives, archives[0]):
+                accessors: Any = OutletEventAccessors()
+                verify = DliVerifyFlinkExportOperator(task_id="verify", zip_file=archive, outlets=[asset])
+                verify.execute({"outlet_events": accessors})
+                events.append(accessors[asset])
+            capsys.readouterr()
+            taken = function(triggering_asset_events={asset: events})
+            shown = capsys.readouterr().out
+            assert taken == archives if taken else all(f"{archive} " in shown for archive in archives)
 
 
 def test_a_users_own_test_suite(airflow_environ: dict[str, str], tmp_path: Path) -> None:

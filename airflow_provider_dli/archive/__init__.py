@@ -132,7 +132,8 @@ def _inspect(
     directory = _read_directory(tail, limits, found)
     layout = lay_out(directory, tail.size, limits, found) if directory else None
     entries = directory.entries if directory else ()
-    contents.begin(entries)
+    if directory:
+        contents.begin(entries)
     hashes = _read_all(reader, tail, layout, contents, found, md5=md5) if is_full else {}
     return size, entries, hashes
 

@@ -96,11 +96,13 @@ class Contents:
         self._depth = depth
         self._unexamined: dict[str, tuple[int, str]] = {}
         self._examined = 0
+        self._is_listed = False
         # What is damaged or kept from being read decides nothing about the layout.
         self.is_read = True
 
     def begin(self, entries: tuple[Entry, ...]) -> None:
-        """Search the names, which may make a search of contents needless."""
+        """Search the names that the directory lists, which may make a search of contents needless."""
+        self._is_listed = True
         self._search.in_names(entries)
 
     @property
@@ -263,7 +265,8 @@ class Contents:
         :param full: whether contents were read
         """
         files = [entry for entry in entries if not entry.is_directory]
-        if len(files) < self._search.min_entries:
+        # Without a directory nobody knows how many there are, and why it cannot be read is a finding of its own.
+        if self._is_listed and len(files) < self._search.min_entries:
             message = f"{len(files)} files, at least {self._search.min_entries} expected"
             self._found.add("too-few-entries", message)
         if not full:

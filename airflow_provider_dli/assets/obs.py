@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import parse_directory
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _SCHEME = "obs://"
 # What a URI parser splits at or drops: a percent sign, the start of query and fragment, spaces at the end.
 _RESERVED = re.compile(r"[%?#]|\s+\Z")
+# Without the value: there may be a password in it.
+_HAS_USER = "uri: an asset of OBS must have no user or password: write obs://bucket or obs://bucket/directory"
 
 _log = safe_logger(__name__)
 
@@ -33,16 +35,22 @@ def create_asset(*, bucket: str, key: str = "", extra: dict[str, Any] | None = N
     :param bucket: name of the bucket
     :param key: directory or key in it, unescaped; empty for the bucket itself
     :param extra: of the asset
+    :raises ValueError: as :func:`sanitize_uri`
     """
-    return Asset(uri=_uri(f"{bucket}/{key}".rstrip("/")), extra=extra)
+    uri = sanitize_uri(urlsplit(_uri(f"{bucket}/{key}".rstrip("/"))))
+    return Asset(uri=uri.geturl(), extra=extra)
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
     """Return the canonical form of a URI: no slash at the end, neither query nor fragment.
 
-    :param uri: as an author wrote it
-    :raises ValueError: if it names no bucket, or is not a valid place in OBS
+    :param uri: as an author wrote it; Airflow has removed a user with a password
+    :raises ValueError: if it names no bucket, has a user in it, or is not a valid place in OBS
     """
+    if "@" in uri.netloc:
+        raise ValueError(_HAS_USER)
+    if not uri.netloc:
+        raise ValueError(f"{uri.geturl()!r} names no bucket: write obs://bucket or obs://bucket/directory")
     if uri.query or uri.fragment:
         raise ValueError(f"{uri.geturl()!r} must have neither query nor fragment: write %3F for ?, %23 for #")
     try:
@@ -63,6 +71,17 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLine
     del lineage_context
     dataset = obs_dataset(_place(asset))
     return Dataset(namespace=dataset.namespace, name=dataset.name)
+
+
+def check_outlets(outlets: Iterable[Any]) -> None:
+    """Refuse assets in whose names a user or password is: Airflow 3 takes it out of the URI only.
+
+    :param outlets: of a task
+    :raises ValueError: if there is such an asset
+    """
+    names = [str(getattr(outlet, "name", "")) for outlet in outlets if isinstance(outlet, Asset)]
+    if any("@" in urlsplit(name).netloc for name in names if name.lower().startswith(_SCHEME)):
+        raise ValueError(_HAS_USER)
 
 
 def add_asset_events(context: Context, outlets: Iterable[Any], archives: Mapping[str, Mapping[str, Any]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_dli.assets.obs import check_outlets
 from airflow_provider_dli.compat import AirflowSkipException, BaseOperator
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.formatting import SafeLog, escaped
@@ -37,6 +38,7 @@ class DliBaseOperator(SafeLog, BaseOperator):
         # Its own: from a class without one, Airflow 3.3 takes the defaults of BaseOperator's signature, such as
         # inlets=None, for those of mapped tasks, which then fail before they run.
         super().__init__(**kwargs)
+        check_outlets(self.outlets)
 
     def begin(
         self, context: Context, hook: AccountHook, bucket: str | None = None, region: str | None = None

@@ -53,12 +53,28 @@ def test_uris_are_normalized(uri: str, normal: str) -> None:
         "obs://bucket/a//b",
         "obs://bucket/../b",
         "obs://bucket/a?b=c",
+        "obs:bucket",
+        "obs:/bucket/a",
+        "obs://user@bucket/a",
     ],
 )
 def test_a_uri_that_is_not_a_place_in_obs_is_refused(uri: str) -> None:
     """By Airflow, when it parses the DAG file."""
     with pytest.raises(ValueError, match=r"obs:|uri:"):
         sanitize_uri(urlsplit(uri))
+
+
+def test_a_password_is_refused_and_not_repeated() -> None:
+    """Airflow takes it out of the URI, and leaves it in the name."""
+    with pytest.raises(ValueError, match="no user or password") as refused:
+        create_asset(bucket="user:s3cret@bucket", key="a")
+    assert "s3cret" not in str(refused.value)
+    with pytest.warns(UserWarning, match="should not contain a password"):
+        asset = Asset("obs://user:s3cret@bucket/a")
+    assert (asset.uri, asset.name) == ("obs://bucket/a", "obs://user:s3cret@bucket/a")
+    with pytest.raises(ValueError, match="no user or password") as refused:
+        DliVerifyFlinkExportOperator(task_id="verify", zip_file="bucket/a/b.zip", outlets=[asset])
+    assert "s3cret" not in str(refused.value)
 
 
 def test_an_asset_is_made_of_bucket_and_key() -> None:

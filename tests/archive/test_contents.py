@@ -195,6 +195,13 @@ def test_entries_are_counted_without_directories(maker: Any) -> None:
     assert missing(archive, Expectation(min_entries=2)) == [("too-few-entries", "1 files, at least 2 expected")]
 
 
+@pytest.mark.parametrize(("content", "code"), [(b"", "empty-file"), (b"<html>", "no-end-record")])
+def test_entries_that_nobody_can_count_are_not_called_too_few(content: bytes, code: str) -> None:
+    """The report names why the directory cannot be read, and that alone."""
+    report = inspect(io.BytesIO(content), expect=Expectation(min_entries=1))
+    assert [finding.code for finding in report.errors] == [code]
+
+
 def large(count: int = 600) -> bytes:
     """Make a document that is larger than what is parsed at once."""
     jobs = [{"job_id": 1000 + i, "name": f"größe-{i}", "sql": "-- 9999\n" * 300} for i in range(count)]
