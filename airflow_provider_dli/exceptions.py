@@ -45,6 +45,9 @@ class DliException(AirflowException):
     :param advice: what to do about it; the last words of the message
     """
 
+    #: whether the connection is at fault though no error of the client shows it; for metrics
+    is_configuration = False
+
     def __init__(self, message: str = "", *, advice: str | None = None) -> None:
         self._advice = advice
         super().__init__(escaped(f"{message} {advice}" if advice else message))

@@ -90,6 +90,8 @@ def kind_of(failure: BaseException) -> str | None:
     """Return the kind of a failure, as in :data:`KINDS`; None for what is none, such as a deferral."""
     if isinstance(failure, AirflowSkipException):
         return None
+    if isinstance(failure, DliException) and failure.is_configuration:
+        return KINDS[errors.ConfigurationError][0]
     found = (failure.error if isinstance(failure, DliException) else None) or failure
     return next((name for kind, (name, _) in KINDS.items() if isinstance(found, kind)), None)
 

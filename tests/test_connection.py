@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +16,7 @@ from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.exchange import Account
 from airflow_provider_dli.client.transport import Network
 from airflow_provider_dli.connection import secrets_of, to_account
+from airflow_provider_dli.connection.fields import checked_endpoint
 from airflow_provider_dli.connection_form import (
     EXTRAS,
     AuthType,
@@ -193,8 +195,11 @@ def test_the_host_of_iam_is_the_one_that_the_sdks_read(kind: str, tmp_path: Path
         (b"\xff hunter2", "the file that", "cannot be read (UnicodeDecodeError)"),
         (b"hunter2", "the file that", "cannot be read (MissingSectionHeaderError)"),
         (b"[basic]\nhunter2", "the file that", "cannot be read (ParsingError)"),
-        (b"[global]\nak=a\nsk=hunter2", "the file that", "cannot be read (KeyError)"),
-        (b"[basic]\nidp_id=hunter2", "ak in the file that", "is empty"),
+        (b"[global]\nak=a\nsk=hunter2", "the file that", "has no section [basic]"),
+        (b"", "the file that", "has no section [basic]"),
+        (b"[basic]\nsk=" + b"x" * 131072, "the file that", "has more than 131,072 bytes"),
+        (b"[basic]\nidp_id=hunter2", "id_token_file in the file that", "is empty, and idp_id is not"),
+        (b"[basic]\nid_token_file=hunter2", "idp_id in the file that", "is empty, and id_token_file is not"),
         (
             b"[basic]\nidp_id=hunter2 b\nid_token_file=c",
             "idp_id in the file that",
@@ -219,6 +224,35 @@ def test_a_credentials_file_that_cannot_be_used(
     assert "hunter2" not in str(caught.value)
     assert caught.value.__context__ is None
     secrets_of(connection, {VARIABLE: str(path)})
+
+
+@pytest.mark.parametrize(
+    ("field", "example"),
+    [
+        ("endpoint", "https://dli.cn-north-4.myhuaweicloud.com"),
+        ("iam_endpoint", "https://iam.cn-north-4.myhuaweicloud.com"),
+        ("iam_endpoint in ~/.huaweicloud/credentials", "https://iam.cn-north-4.myhuaweicloud.com"),
+        ("environment variable HUAWEICLOUD_SDK_IAM_ENDPOINT", "https://iam.cn-north-4.myhuaweicloud.com"),
+        ("obs_endpoint", "https://obs.cn-north-4.myhuaweicloud.com"),
+        ("sts_endpoint", "https://sts.cn-north-4.myhuaweicloud.com"),
+        ("console_endpoint", "https://console.huaweicloud.com"),
+        ("environment variable HC_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.169.254"),
+    ],
+)
+def test_the_example_of_a_url_is_of_its_service(field: str, example: str) -> None:
+    """Whoever copies it has a host that serves it."""
+    with pytest.raises(ConfigurationError) as caught:
+        checked_endpoint(field, "foo")
+    assert caught.value.remedy.endswith(f"such as {example}")
+
+
+def test_a_pipe_for_a_file_is_refused_at_once(tmp_path: Path) -> None:
+    """Nobody writes into it: reading would stop every trigger of a triggerer."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    connection = Connection(extra_dejson={**GOOD, "auth_type": "credentials_file"})
+    with pytest.raises(ConfigurationError, match="is not a regular file"):
+        to_account(connection, {VARIABLE: str(pipe)})
 
 
 @pytest.mark.parametrize(
@@ -303,7 +337,15 @@ def test_what_oidc_cannot_use_is_refused_by_name(changes: dict[str, Any], field:
         ("AGENCY_URN", "backup", "is not a URN of this kind"),
         ("DURATION_SECONDS", "1", "is not valid"),
         ("SESSION_NAME", "a", "has 1 characters"),
+        ("SESSION_NAME", "bad name!", "'bad name!' has spaces, / or :"),
+        ("SESSION_NAME", "a/b", "has spaces, / or :"),
+        ("DURATION_SECONDS", "1e4", "is not valid"),
+        ("DURATION_SECONDS", "\u0669\u0660\u0660", "is not valid"),
         ("POLICY", "a", "has 1 characters"),
+        ("POLICY", "{not json", "is not a JSON object"),
+        ("POLICY", "[1]", "is not a JSON object"),
+        ("POLICY_IDS", ",,", "',,' is not a list of ids"),
+        ("POLICY_IDS", "a, b c", "is not a list of ids"),
         ("ID_TOKEN", "hunter2", "is not a token of OpenID Connect"),
     ],
 )

@@ -146,6 +146,19 @@ def test_what_fails_is_counted_by_kind(
     assert "airflow.dli.export.duration" in sent
 
 
+@pytest.mark.parametrize("connection", ["not a uri", None])
+def test_a_connection_that_cannot_be_read_is_counted_as_configuration(
+    monkeypatch: pytest.MonkeyPatch, statsd: StatsD, connection: str | None
+) -> None:
+    """As one with a wrong field is."""
+    if connection:
+        monkeypatch.setenv("AIRFLOW_CONN_NOWHERE", connection)
+    task = DliExportFlinkJobsOperator(task_id="export", obs_dir="bucket/a", dli_conn_id="nowhere")
+    with pytest.raises(Exception, match="connection 'nowhere'"):
+        task.execute({})
+    assert "airflow.dli.export.failed.configuration" in statsd.received()
+
+
 def test_a_missing_archive_is_counted(emulator: Emulator, statsd: StatsD) -> None:
     """As an archive, and as a result that is not as required."""
     task = DliVerifyFlinkExportOperator(task_id="verify", zip_file=f"{emulator.bucket}/a/b.zip", timeout=0)

@@ -19,6 +19,8 @@ from airflow_provider_dli.client import replies
 from airflow_provider_dli.client.call import Clock, Flow, Reply, Request, json_request, plain_request, send
 from airflow_provider_dli.client.credentials import AccessKey, Cached, Credentials, Expiring, canonical_query
 from airflow_provider_dli.client.errors import AuthenticationError, ConfigurationError
+from airflow_provider_dli.client.files import read_small_file
+from airflow_provider_dli.formatting import excerpt
 
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105 -- the name of a header
 _TOKENS = "/v3/auth/tokens?nocatalog=true"
@@ -56,6 +58,9 @@ _NO_AGENCY = b"Please configure Cloud Service Agency first"
 _NO_AGENCY_ADVICE = (
     "The ECS has no agency: choose one for it in the console (ECS, Management Information, Agency), "
     "trusted by ECS and with permissions on DLI and OBS, or use another auth_type."
+)
+_EXPIRED_ADVICE = (
+    "Check the clocks of this machine and of that service; it may hand out old keys until it is restarted."
 )
 _OK = 200
 
@@ -116,17 +121,20 @@ class TokenFile:
 
         :raises ConfigurationError: if the file holds none; nothing of the file is shown
         """
-        try:
-            with Path(self.path).open(encoding="ascii") as file:
-                text = file.read(_MAX_TOKEN + 1).strip()
-        except (OSError, ValueError) as error:
-            problem = f"names a file that cannot be read ({type(error).__name__})"
+        content, problem = read_small_file(self.path)
+        text = content.strip()
+        if not problem and self.form.fullmatch(text) and len(text) <= _MAX_TOKEN:
+            return text
+        if not text:
+            problem = problem or "is empty"
+        elif len(text) > _MAX_TOKEN:
+            problem = f"holds {len(text):,} characters, more than the {_MAX_TOKEN:,} of the longest token"
         else:
-            if self.form.fullmatch(text) and len(text) <= _MAX_TOKEN:
-                return text
-            problem = "names a file that holds no token"
+            problem = f"holds {len(text):,} characters that are no token"
+        # What names no file may be the token itself.
+        shown = f"'{self.path}'" if Path(self.path).exists() else excerpt(self.path)
         raise ConfigurationError(
-            self.field, problem, "give the path of a file with the token alone, where the task runs"
+            self.field, f"{shown} {problem}", "give the path of a file with the token alone, where the task runs"
         )
 
 
@@ -420,4 +428,9 @@ def _time(operation: str, reply: Reply, given: object) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise replies.unexpected(operation, reply, f"expires_at is not a time: {shown!r}")
     # It expires by the service's clock, and is kept by this machine's.
-    return replies.local(moment, reply)
+    kept_until = replies.local(moment, reply)
+    if reply.received is not None and kept_until.timestamp() <= reply.received:
+        error = replies.unexpected(operation, reply, f"expires_at is in the past: {shown!r}")
+        error.advice = _EXPIRED_ADVICE
+        raise error
+    return kept_until

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,6 +13,7 @@ from pathlib import Path
 from airflow_provider_dli.client import iam, sts
 from airflow_provider_dli.client.credentials import AccessKey, Credentials
 from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.files import read_small_file
 from airflow_provider_dli.connection.fields import (
     AirflowConnection,
     Extras,
@@ -36,6 +38,9 @@ Named = tuple[str, str]
 _SESSION_NAME = "airflow-provider-dli"
 # Of an agency, STS issues keys for 15 minutes to 12 hours; where a temporary key assumes it, for an hour at most.
 _SECONDS, _CHAINED_SECONDS = (900, 43200), 3600
+# The name of a session is the last part of a URN: sts::<account id>::assumed-agency:<agency>/<session>.
+_NEVER_IN_A_NAME = re.compile(r"[\s/:]")
+_POLICY_ID = re.compile(r"[\w.:/+=@-]+", re.ASCII)
 _MAX_URN, _MAX_SESSION_NAME, _MAX_EXTERNAL_ID, _MAX_POLICY = 1500, 128, 1224, 2048
 #: extra -> what it belongs to
 _BELONGS_TO = {
@@ -150,6 +155,9 @@ def _of_sdk(given: Given) -> Credentials:
     if values["idp_id"][1] and values["id_token_file"][1]:
         provider = value("idp_id", "the id of the identity provider")
         return iam.federated_keys(given.iam_endpoint, provider, _id_token_file(*values["id_token_file"]))
+    for name, other in (("idp_id", "id_token_file"), ("id_token_file", "idp_id")):
+        if values[name][1] and not values["ak"][1]:
+            raise ConfigurationError(values[other][0], f"is empty, and {name} is not", "give both, or ak and sk")
     return AccessKey(value("ak"), value("sk"), value("security_token") if values["security_token"][1] else None)
 
 
@@ -167,13 +175,15 @@ def sdk_values(auth_type: str | None, environ: Mapping[str, str]) -> dict[str, N
     path, where = environ.get(FILE_VARIABLE), f"the file that {FILE_VARIABLE} names"
     where = where if path else DEFAULT_FILE
     parser = configparser.ConfigParser(interpolation=None)
+    problem = ""
     try:
-        parser.read_string(Path(path or DEFAULT_FILE).expanduser().read_text("utf-8"))
-        profile = dict(parser["basic"])
-    except (OSError, ValueError, RuntimeError, configparser.Error, KeyError) as error:
+        text, problem = read_small_file(Path(path or DEFAULT_FILE).expanduser())
+        parser.read_string(text)
+    except (ValueError, RuntimeError, configparser.Error) as error:
         problem = f"cannot be read ({type(error).__name__})"
-    else:
-        return {name: (f"{name} in {where}", profile.get(name, "")) for name in SDK_VARIABLES}
+    if not problem and parser.has_section("basic"):
+        return {name: (f"{name} in {where}", parser["basic"].get(name, "")) for name in SDK_VARIABLES}
+    problem = problem or "has no section [basic]"
     raise ConfigurationError(where, problem, "give an INI file with ak and sk below [basic]")
 
 
@@ -209,13 +219,30 @@ def _oidc(given: Given) -> Credentials:
         token = _ready_id_token(f"environment variable {OIDC_VARIABLES['id_token']}", id_token)
     else:
         token = _id_token_file(*required("id_token_file"))
-    policy, policies = value("policy"), value("policy_ids")[1]
-    more = {
-        "policy": _sized(*policy, 2, _MAX_POLICY) if policy[1] else None,
-        "policy_ids": [each.strip() for each in policies.split(",") if each.strip()] or None,
-    }
+    more = {"policy": _policy(*value("policy")), "policy_ids": _policy_ids(*value("policy_ids"))}
     session = _session(required("agency_urn"), value("agency_session_name"), value("duration_seconds"), more)
     return sts.oidc_keys(given.sts_endpoint(), _urn(*required("provider_urn"), "oidcProvider"), token, session)
+
+
+def _policy(field: str, text: str) -> str | None:
+    """Return the policy of a session as it was given; None if there is none."""
+    if not text:
+        return None
+    _sized(field, text, 2, _MAX_POLICY)
+    try:
+        is_object = isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        is_object = False
+    if not is_object:
+        raise ConfigurationError(field, "is not a JSON object", "give the policy as JSON, or remove it")
+    return text
+
+
+def _policy_ids(field: str, text: str) -> list[str] | None:
+    ids = [each.strip() for each in text.split(",")]
+    if text and not all(_POLICY_ID.fullmatch(each) for each in ids):
+        raise ConfigurationError(field, f"{excerpt(text)} is not a list of ids", "give ids with commas between")
+    return ids if text else None
 
 
 def _ready_id_token(field: str, token: str) -> Callable[[], str]:
@@ -260,6 +287,8 @@ def _session(
     if lasts % 1:
         raise ConfigurationError(seconds[0], f"{lasts:g} is not a whole number", "give seconds without a fraction")
     named = _sized(*name, 2, _MAX_SESSION_NAME) if name[1] else _SESSION_NAME
+    if _NEVER_IN_A_NAME.search(named):
+        raise ConfigurationError(name[0], f"{excerpt(named)} has spaces, / or :", "give a name for a URN")
     return sts.Session(_urn(*urn, "agency"), named, int(lasts), more)
 
 

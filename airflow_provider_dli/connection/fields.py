@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_provider_dli.client.errors import ConfigurationError
+from airflow_provider_dli.client.iam import METADATA_ENDPOINT
 from airflow_provider_dli.connection_form import CLOUDS, EXTRAS, OTHER_HOSTS, STS_REGIONS
 from airflow_provider_dli.formatting import excerpt
 
@@ -17,6 +18,8 @@ T = TypeVar("T")
 _MAX_LENGTH = 4096
 # The API gateway takes headers up to 32 KiB, tokens among them.
 _MAX_SECRET_LENGTH = 32768
+# In digits: not 1e4, nor the digits of other scripts, which Python's own float takes.
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]*)?|-?\.[0-9]+")
 _LIKE_NAME = re.compile(r"[a-z_]{1,30}")
 # No region id known is longer than 16; a secret is.
 _REGION = re.compile(r"(?=.{1,30}\Z)[a-z0-9]+(-[a-z0-9]+)+")
@@ -27,6 +30,15 @@ _LIKE_URL = re.compile(r"https?://(?=[^/]{1,100}\Z)[A-Za-z0-9-]+(\.[A-Za-z0-9-]*
 _EUROPEAN_REGION = "eu-west-101"
 #: cloud -> its console; no page was found that documents the addresses of the others
 _CONSOLES: Mapping[str, str] = {"huaweicloud": "https://console.huaweicloud.com"}
+
+_EXAMPLE = "https://dli.cn-north-4.myhuaweicloud.com"
+#: part of the name of a field or variable in small letters -> a URL for it
+_EXAMPLES: Mapping[str, str] = {
+    **{f"{service}_endpoint": _EXAMPLE.replace("dli", service, 1) for service in ("iam", "obs", "sts")},
+    "console_endpoint": _CONSOLES["huaweicloud"],
+    "metadata_endpoint": METADATA_ENDPOINT,
+    "hc_container": METADATA_ENDPOINT,
+}
 
 
 class AirflowConnection(Protocol):
@@ -129,7 +141,8 @@ def checked_number(name: str, value: Any, least: float, most: float) -> float:  
     :raises ConfigurationError: if it is not a number, or out of these bounds
     """
     try:
-        number = float("nan") if isinstance(value, bool) else float(value)
+        is_written = not isinstance(value, str) or _NUMBER.fullmatch(value.strip())
+        number = float("nan") if isinstance(value, bool) or not is_written else float(value)
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not least <= number <= most:
@@ -231,7 +244,8 @@ def checked_endpoint(field: str, url: str) -> str:
     :raises ConfigurationError: if it has no scheme or host, has a path, query or user of its own, or a host that
         looks like a secret
     """
-    remedy = "give scheme and host, such as https://dli.cn-north-4.myhuaweicloud.com"
+    example = next((each for name, each in _EXAMPLES.items() if name in field.lower()), _EXAMPLE)
+    remedy = f"give scheme and host, such as {example}"
     shown = "" if "@" in url else f"{_shown_url(url)} "
     if not url.isascii() or not url.isprintable() or " " in url:
         raise ConfigurationError(field, f"{shown}has characters that no URL has", remedy)

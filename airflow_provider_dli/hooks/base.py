@@ -203,10 +203,13 @@ class AccountHook(SafeLog, BaseHook):
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             failure = self._unreadable(f"{type(error).__name__} in Airflow")
         if failure:
+            failure.is_configuration = True
             raise failure
 
     def _unreadable(self, why: str) -> DliFailException:
-        return DliFailException(f"connection {self.dli_conn_id!r} cannot be read ({why}): correct it")
+        failure = DliFailException(f"connection {self.dli_conn_id!r} cannot be read ({why}): correct it")
+        failure.is_configuration = True
+        return failure
 
     def _account_of(self, connection: AirflowConnection) -> Account:
         """Return the account of a connection, or the one that another thread or task has read: all share a token.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -337,6 +339,38 @@ def test_an_ecs_without_an_agency(body: Any) -> None:
 
 
 POD_URL = "http://node:8443/v1/credentials?x=1"
+
+
+def test_keys_that_have_expired_already_are_not_used(tmp_path: Path) -> None:
+    """A service that hands out what it keeps: the time is named, and what to check."""
+    file = tmp_path / "token"
+    file.write_text("pod-token")
+    keys = iam.pod_keys(POD_URL, iam.TokenFile("f", str(file)))
+    late = dataclasses.replace(answer(200, {"credential": CREDENTIAL}), received=END.timestamp())
+    flow = run_flow(keys.keys(noon), late)
+    assert isinstance(flow.error, UnexpectedReplyError)
+    assert f"expires_at is in the past: {END.isoformat()!r}" in str(flow.error)
+    assert "clocks" in str(flow.error)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "is empty"),
+        (b"t" * 40000, "holds 40,000 characters, more"),
+        (b"t" * 200000, "has more than 131,072 bytes"),
+    ],
+)
+def test_a_file_of_a_token_shows_what_is_wrong_with_it(content: bytes, problem: str, tmp_path: Path) -> None:
+    """Its path and its size, and nothing of it; a pipe is not waited for."""
+    file, pipe = tmp_path / "token", tmp_path / "pipe"
+    file.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        iam.TokenFile("f", str(file))()
+    assert caught.value.problem.startswith(f"'{file}' {problem}")
+    os.mkfifo(pipe)
+    with pytest.raises(ConfigurationError, match=f"'{pipe}' is not a regular file"):
+        iam.TokenFile("f", str(pipe))()
 
 
 @pytest.mark.parametrize(
