@@ -48,8 +48,8 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "dli.{action}.duration": ("timer", "from the start of the attempt to its end, with waits on the triggerer"),
     "dli.export.archives": ("counter", "archives that were exported"),
     "dli.export.jobs": ("counter", "jobs that were exported"),
-    "dli.verify.archives": ("counter", "archives that were verified, and are intact"),
-    "dli.verify.bytes": ("counter", "bytes of these archives"),
+    "dli.verify.archives": ("counter", 'archives that were verified, and are intact; not with `level="exists"`'),
+    "dli.verify.bytes": ("counter", 'bytes of these archives, with `level="full"` only'),
     "dli.verify.defective": ("counter", "archives that are missing, damaged or not as required"),
     "dli.import.jobs": ("counter", "jobs that were imported"),
 }

@@ -164,7 +164,11 @@ def classes() -> str:
     for kind in vars(errors).values():
         if isinstance(kind, type) and issubclass(kind, errors.ServiceError | errors.NoResponseError):
             meaning = (kind.__doc__ or "").split("\n\n")[0].rstrip(".")
-            rows.append((f"`{kind.__name__}`", meaning, kind.advice, _retried(kind.transient)))
+            advice = kind.advice
+            if kind is errors.PermissionDeniedError:
+                linked = errors.PERMISSIONS_PAGE.replace("Permissions", "[Permissions](permissions.md)")
+                advice += f" {_VALUE} needs {_VALUE}; {linked}."
+            rows.append((f"`{kind.__name__}`", meaning, advice, _retried(kind.transient)))
     return _table(("error", "when", "advice", "Airflow"), rows)
 
 

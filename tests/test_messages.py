@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from airflow_provider_dli.client.errors import PermissionDeniedError
 from tests.messages import DOCS, PAGE, TOPICS, Message, messages, written
 
 MESSAGES = list(messages())
@@ -42,6 +43,13 @@ _PASSED_ON = (
 def test_the_page_is_made_of_the_code() -> None:
     """As ``python -m tests.messages`` writes it."""
     assert written(PAGE) == PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_of_permissions_has_the_title_that_messages_name() -> None:
+    """For readers of the wheel or the site, who have no path of the project."""
+    title = (PAGE.parent / "permissions.md").read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+    error = PermissionDeniedError("ExportFlinkJobs", 403, "DLI.0003", "Permission denied", None)
+    assert str(error).endswith(f"; see the page {title} of this provider's documentation.")
 
 
 def test_there_are_many() -> None:

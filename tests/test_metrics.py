@@ -23,6 +23,7 @@ from airflow_provider_dli.operators.dli import (
     DliVerifyFlinkExportOperator,
 )
 from dli_emulator import Emulator
+from tests.dag_runs import exported
 from tests.messages import METRICS_PAGE as PAGE
 from tests.messages import written
 
@@ -119,6 +120,18 @@ def test_what_succeeds_is_counted(emulator: Emulator, statsd: StatsD, logged: Ca
     sent |= statsd.received()
     assert sent["airflow.dli.import.jobs"] == ["26|c"]
     assert {name.removeprefix("airflow.") for name in sent} <= NAMES
+
+
+@pytest.mark.parametrize(
+    ("level", "counted"),
+    [("full", {"archives", "bytes"}), ("directory", {"archives"}), ("exists", set())],
+)
+def test_only_what_was_read_is_counted(emulator: Emulator, statsd: StatsD, level: str, counted: set[str]) -> None:
+    """An archive that exists may be damaged; of its directory a few bytes were read."""
+    archive = exported(emulator, "a")
+    DliVerifyFlinkExportOperator(task_id="verify", zip_file=archive, level=level).execute({})
+    sent = {name.removeprefix("airflow.dli.verify.") for name in statsd.received()}
+    assert sent == {"succeeded", "duration", *counted}
 
 
 @pytest.mark.parametrize(

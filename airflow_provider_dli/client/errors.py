@@ -67,6 +67,8 @@ _SERVICES = (
     (re.compile("SecurityKey|MetadataToken"), "the metadata service", "metadata_endpoint"),
     (re.compile("PodIdentity"), "the pod identity service", "HC_CONTAINER_CREDENTIALS_FULL_URI"),
 )
+#: for readers of the project, of a wheel and of a site alike
+PERMISSIONS_PAGE = "see the page Permissions of this provider's documentation"
 _JOB = "Check which jobs this key sees: DliHook.list_flink_jobs(), or Job Management in the console."
 #: the prefix of the gateway's codes for a refused identity; the gateway knows nothing of single jobs
 _GATEWAY_IDENTITY = "APIGW.03"
@@ -284,7 +286,7 @@ class PermissionDeniedError(ServiceError):
         if self.code in _NOT_OF_AN_ACTION or not names:
             return advice
         identity = f" (in an identity policy {names[1]})" if names[1:] else ""
-        return f"{advice} {self.operation} needs {names[0]}{identity}; see docs/permissions.md."
+        return f"{advice} {self.operation} needs {names[0]}{identity}; {PERMISSIONS_PAGE}."
 
     def _decide(self) -> None:
         self.refuses_identity = (self.code or "").startswith(_GATEWAY_IDENTITY)

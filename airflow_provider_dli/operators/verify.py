@@ -132,9 +132,12 @@ class DliVerifyFlinkExportOperator(DeferrableOperator):
             poll_interval=options.poll_interval,
         )
         results = [report.as_dict() for report in reports]
-        intact = [report.facts.size for report in reports if report.facts and report.verified]
-        count(context, "dli.verify.archives", len(intact))
-        count(context, "dli.verify.bytes", sum(intact))
+        intact = [report for report in reports if report.facts and report.verified]
+        # Nothing is read of an archive that only exists.
+        if options.level != "exists":
+            count(context, "dli.verify.archives", len(intact))
+        if options.level == "full":
+            count(context, "dli.verify.bytes", sum(report.facts.size for report in intact if report.facts))
         count(context, "dli.verify.defective", len(reports) - len(intact))
         self.lineage = Lineage(inputs=[report.dataset for report in reports])
         # Also when the task fails: the findings are in it.
