@@ -34,6 +34,7 @@ from airflow.sdk import Asset
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from airflow_provider_dli.connection import to_account
+from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
 from dli_emulator import Emulator
 from tests.conftest import PROJECT
@@ -226,25 +227,46 @@ def test_a_dag_that_assets_start_takes_all_their_events(
             assert taken == archives if taken else all(f"{archive} " in shown for archive in archives)
 
 
-def test_a_users_own_test_suite(airflow_environ: dict[str, str], tmp_path: Path) -> None:
-    """The tests of all pages, copied as they are into a folder of somebody who has only the packages."""
+def test_the_last_backup_is_restored_by_hand(folder: Path, run_dag: DagRunner) -> None:
+    """By a DAG that an asset starts; without a backup it fails, for that reason."""
+    (block,) = [each for each in BLOCKS if each.kind == "dag" and each.name == "docs/howto/restore-4"]
+    (dag,) = parsed(block.text, folder / "shown.py").values()
+    (function,) = filter(None, (getattr(task, "python_callable", None) for task in dag.tasks))
+    nothing: dict[Any, list[Any]] = {function.__globals__["BACKUPS"]: []}
+    with pytest.raises(DliFailException, match="verified_flink_archives: no backup was verified yet"):
+        function(triggering_asset_events=nothing, inlet_events=nothing)
+    backup = run_dag("dli_export_flink_jobs")
+    environment = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_CONN")}
+    run = replace(run_dag, file=folder / "shown.py")("standby", None, **environment)
+    assert set(run.states.values()) == {"success"}, run.log
+    assert run.xcoms["new_archives", "return_value"] == backup.xcoms["export", "return_value"]
+
+
+def test_a_users_own_test_suite(tmp_path: Path) -> None:
+    """The tests of all pages, copied as they are into a folder of somebody who has only the packages.
+
+    They write nothing into the Airflow that is set up there.
+    """
     tests = [block for block in BLOCKS if block.kind == "test"]
     for page in {block.page for block in tests}:
         code = "\n\n".join(block.text for block in tests if block.page == page)
         (tmp_path / f"test_{page.stem.replace('-', '_')}.py").write_text(code)
+    (conftest,) = [block for block in BLOCKS if block.mark == "new: conftest.py"]
+    (tmp_path / "conftest.py").write_text(conftest.text)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "dags").mkdir()
     shutil.copy(ROOT / "example_dags" / "dli_export_flink_jobs.py", tmp_path / "dags" / "my_backup.py")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--rootdir", tmp_path, "-p", "no:cacheprovider"],
         cwd=tmp_path,
-        env=airflow_environ,
+        env=untraced() | {"AIRFLOW_HOME": str(tmp_path / "mine")},
         capture_output=True,
         text=True,
         check=False,
     )
     count = sum(len(re.findall(r"^def test_", block.text, re.MULTILINE)) for block in tests)
     assert f"{count} passed" in done.stdout, done.stdout
+    assert not (tmp_path / "mine").exists()
 
 
 @pytest.mark.usefixtures("folder")
