@@ -46,6 +46,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_dli.client.regions import doubt, region_in
 from airflow_provider_dli.formatting import escaped
 
 _KEYS = (
@@ -195,8 +196,11 @@ class NoResponseError(DliClientError):
         self.operation = operation
         self.host = host
         self.reason = reason
-        self.advice = _of_service(type(self).advice, operation)
+        self.advice = _of_service(self._default_advice(), operation)
         super().__init__(f"{operation}: {self.summary} {host}: {reason}. {self.advice}")
+
+    def _default_advice(self) -> str:
+        return type(self).advice
 
     summary = "no response from"
     advice = "Check that this machine reaches the host."
@@ -207,6 +211,19 @@ class NotSentError(NoResponseError):
 
     summary = "could not reach"
     advice = "Nothing was sent. Check the endpoint of the connection, DNS, the proxy and the certificates."
+
+    def _default_advice(self) -> str:
+        """Return the advice; of a host that follows from the region, the region comes first."""
+        # Of OBS the place is named instead of the host, which the reason has.
+        region = region_in(self.reason if self.host.startswith("obs://") else self.host)
+        if region is None:
+            return super()._default_advice()
+        first = (
+            f"Check region of the connection: {unknown} Then check"
+            if (unknown := doubt(region))
+            else "Check region and"
+        )
+        return type(self).advice.replace("Check", first)
 
 
 class ResponseLostError(NoResponseError):

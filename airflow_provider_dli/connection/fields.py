@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.iam import METADATA_ENDPOINT
+from airflow_provider_dli.client.regions import nearest_region
 from airflow_provider_dli.connection_form import CLOUDS, EXTRAS, OTHER_HOSTS, STS_REGIONS
-from airflow_provider_dli.formatting import excerpt
+from airflow_provider_dli.formatting import escaped, excerpt
 
 T = TypeVar("T")
 
@@ -88,10 +89,11 @@ class Extras:
             raise ConfigurationError(name, f"is a {type(value).__name__}", "give a string")
         stripped, field = value.strip(), EXTRAS[name]
         if field.choices and stripped and stripped not in field.choices:
+            close = get_close_matches(stripped.lower(), field.choices, 1)
+            shown = f"'{escaped(stripped)}'" if close else excerpt(stripped, secret=True)
+            hint = f"did you mean {close[0]}? " if close else ""
             raise ConfigurationError(
-                name,
-                f"{excerpt(stripped, secret=True)} is not a valid choice",
-                f"give one of {', '.join(field.choices)}",
+                name, f"{shown} is not a valid choice", f"{hint}give one of {', '.join(field.choices)}"
             )
         longest = _MAX_SECRET_LENGTH if field.secret else _MAX_LENGTH
         return _checked_string(name, stripped, longest, secret=field.secret) if stripped else None
@@ -232,9 +234,11 @@ def checked_region(region: str) -> str:
     :raises ConfigurationError: if it is a URL, empty, or has characters that no region id has
     """
     if not _REGION.fullmatch(region):
-        raise ConfigurationError(
-            "region", f"{excerpt(region, secret=True)} is not a region id", "give one such as cn-north-4"
-        )
+        # What is like a region is one; of anything else only the beginning is shown, for it may be a secret.
+        nearest = nearest_region(region)
+        shown = f"'{escaped(region)}'" if nearest else excerpt(region, secret=True)
+        hint = f"did you mean {nearest}? " if nearest else ""
+        raise ConfigurationError("region", f"{shown} is not a region id", f"{hint}give one such as cn-north-4")
     return region
 
 

@@ -93,13 +93,12 @@ _TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}")
 
 
 _IDS_ALONE = re.compile(r"[\d\s,;]*")
-_WITH_COMMAS_OR_SPACES = ListForm(re.compile(r"\s*[,;]\s*|\s+").split)
 
 
 def _split_names(text: str) -> list[str]:
     """Split a string of ids as ids; a name may contain spaces, so names have commas or lines between."""
     if _IDS_ALONE.fullmatch(text):
-        return _WITH_COMMAS_OR_SPACES.split(text)
+        return re.split(r"\s*[,;]\s*|\s+", text)
     return re.split(r"\s*[,;\n]\s*", text)
 
 
@@ -107,7 +106,7 @@ _NAMES = ListForm(_split_names)
 
 
 def _job_ids(value: object) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(_job_id(item) for item in leaves(value, _WITH_COMMAS_OR_SPACES)))
+    return tuple(dict.fromkeys(_job_id(item) for item in leaves(value, _NAMES)))
 
 
 def _job_id(item: object) -> int:
@@ -262,6 +261,11 @@ def _place(parse: Callable[[str, object], T], value: object) -> T:
         if _TEMPLATE.search(value):
             raise Refused(f"{excerpt(value)} is a template that was not rendered")
         if _NO_BUCKET.match(value):
+            if value.lstrip().startswith("/"):  # a path of this machine, or a template
+                problem = (
+                    f"{excerpt(value)} begins with a slash: it names no bucket, or one that rendered to nothing"
+                )
+                raise Refused(problem, "give bucket/directory")
             raise Refused(f"the bucket of {excerpt(value)} rendered to nothing")
         if "None" in (part.strip() for part in value.split("/")):
             raise Refused(f"a part of {excerpt(value)} rendered to None")

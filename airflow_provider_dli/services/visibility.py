@@ -126,7 +126,9 @@ def _last_seen(
                 "map_indexes": instance.map_index,
                 "include_prior_dates": True,
             }
-            seen, project = (instance.xcom_pull(key=key, **of) for key in (_JOB_IDS, _PROJECT_ID))
+            # Airflow 3 logs an error for each that it does not find: after the first, no second one is read.
+            if (seen := instance.xcom_pull(key=_JOB_IDS, **of)) is not None:
+                project = instance.xcom_pull(key=_PROJECT_ID, **of)
     except Exception as error:
         problem = f"which jobs the last run of this task has seen cannot be read from its XComs: {error}"
         if "max_missing" in options.model_fields_set:

@@ -133,3 +133,36 @@ def test_an_error_passes_between_processes() -> None:
     error = AuthenticationError("ExportFlinkJobs", 401, "APIG.0301", "no such key", "r-1")
     passed = pickle.loads(pickle.dumps(error))  # noqa: S301 -- our own
     assert (type(passed), str(passed), vars(passed)) == (AuthenticationError, str(error), vars(error))
+
+
+@pytest.mark.parametrize(
+    ("host", "reason", "advice"),
+    [
+        (
+            "dli.cn-nroth-4.myhuaweicloud.com",
+            "cut",
+            "Check region of the connection: cn-nroth-4 is not a known region, did you mean cn-north-4?",
+        ),
+        (
+            "dli.xx-yyyy-77.myhuaweicloud.com",
+            "cut",
+            "xx-yyyy-77 is not a known region. Then check the endpoint of",
+        ),
+        ("dli.cn-north-4.myhuaweicloud.com", "cut", "Check region and the endpoint of the connection, DNS"),
+        (
+            "obs://b/k",
+            "host='b.obs.eu-dee.otc.t-systems.com', port=443",
+            "eu-dee is not a known region, did you mean",
+        ),
+        (
+            "dli.cn-nroth-4.myhuaweicloud.com:9",
+            "cut",
+            "Nothing was sent. Check the endpoint of the connection, DNS",
+        ),
+    ],
+)
+def test_of_a_host_that_follows_from_the_region_the_region_comes_first(
+    host: str, reason: str, advice: str
+) -> None:
+    """With the known one that it is most like; not of an endpoint that is given."""
+    assert advice in str(NotSentError("ListFlinkJobs", host, reason))

@@ -550,3 +550,17 @@ def test_a_directory_where_archives_are_expected() -> None:
     for whole in ("obs-test", "obs-test/"):
         with pytest.raises(ConfigurationError, match="does not name a bucket and an object in it"):
             archives(whole)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"job_selected": ["late events (retry)_08"]}, "job_selected: 'late events (retry)_08' is not a job id; "),
+        ({"job_selected": ["1, 2", "3 4", "a b"]}, "job_selected: 'a b' is not a job id; "),
+        ({"obs_dir": "/data/backups"}, "obs_dir: '/data/backups' begins with a slash: .*; give bucket/directory"),
+    ],
+)
+def test_the_value_is_quoted_as_it_was_given(given: dict[str, object], message: str) -> None:
+    """An element of a list whole, and no template is blamed where there was none."""
+    with pytest.raises(ConfigurationError, match=message.replace("(", r"\(").replace(")", r"\)")):
+        ExportParameters.read({**EXPORT, **given})
