@@ -54,6 +54,8 @@ _KEYS = (
     "password, or a token that has not expired. Do not retry unchanged: "
     "more than five failures lock a key for 5 minutes."
 )
+#: how advice begins that is about login and password; other kinds of credentials have neither
+_ABOUT_LOGIN = re.compile(r"^Check login, password and security token of the connection(: [^.]*| \([^)]*\))")
 _AGENCY = (
     "If it persists, DLI probably has no agency that may write to the bucket: see Global Configuration, Service "
     "Authorization in the console (dli_management_agency), and give it permissions on OBS."
@@ -291,6 +293,10 @@ class AuthenticationError(ServiceError):
         "password, or a token), and this machine's clock. Do not retry unchanged: more than five failures "
         "lock a key for 5 minutes."
     )
+
+    def blame(self, source: str) -> None:
+        """Name in the advice what the credentials are from, instead of login and password."""
+        self.advice = _ABOUT_LOGIN.sub(lambda _: f"Check {source}", self.advice)
 
 
 class PermissionDeniedError(ServiceError):

@@ -98,6 +98,7 @@ class Account:
     :param bucket: a bucket to try when the connection is tested
     :param network: how hosts are reached
     :param retry: when calls are retried
+    :param source: what the credentials are from, for messages; None for login and password
     :param dli_clock: what is known of DLI's clock
     :param obs_clock: what is known of OBS's clock
     """
@@ -112,6 +113,7 @@ class Account:
     bucket: str | None = None
     network: Network = field(default_factory=Network)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    source: str | None = None
     dli_clock: ServiceClock = field(default_factory=ServiceClock, repr=False, compare=False)
     obs_clock: ServiceClock = field(default_factory=ServiceClock, repr=False, compare=False)
 
@@ -145,6 +147,8 @@ def request_flow(call: Call[T], account: Account, clock: Clock = utc_now) -> Flo
             account.dli_clock.observe(reply)
             result = parse_reply(call, reply)
         except DliClientError as error:
+            if account.source and isinstance(error, AuthenticationError):
+                error.blame(account.source)
             _add_clocks(error, reply, clock())
             # Of what comes before a request, such as a token, nothing is left but what an earlier attempt did.
             may_have_acted = error.may_have_acted = may_have_acted or (sent is not None and error.may_have_acted)

@@ -18,7 +18,12 @@ from typing import Any
 from airflow_provider_dli.client import replies
 from airflow_provider_dli.client.call import Clock, Flow, Reply, Request, json_request, plain_request, send
 from airflow_provider_dli.client.credentials import AccessKey, Cached, Credentials, Expiring, canonical_query
-from airflow_provider_dli.client.errors import AuthenticationError, ConfigurationError
+from airflow_provider_dli.client.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    PermissionDeniedError,
+    ThrottledError,
+)
 from airflow_provider_dli.client.files import read_small_file
 from airflow_provider_dli.formatting import excerpt
 
@@ -59,6 +64,12 @@ _NO_AGENCY_ADVICE = (
     "The ECS has no agency: choose one for it in the console (ECS, Management Information, Agency), "
     "trusted by ECS and with permissions on DLI and OBS, or use another auth_type."
 )
+_POD_ADVICE = (
+    "Check that the service account of this pod has an agency in CCE, and that the file that "
+    "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE names holds its current token."
+)
+_METADATA_ADVICE = "Check metadata_endpoint of the connection: it refuses the session that it gave."
+_THROTTLED_ADVICE = "Retry later: every task of this machine requests its keys of that service."
 _EXPIRED_ADVICE = (
     "Check the clocks of this machine and of that service; it may hand out old keys until it is restarted."
 )
@@ -354,12 +365,8 @@ def security_key(endpoint: str) -> Flow[Expiring[AccessKey]]:
     reply = yield from _security_key(endpoint)
     if reply.status == HTTPStatus.UNAUTHORIZED and _NO_AGENCY not in reply.body:
         reply = yield from _security_key(endpoint)
-    try:
-        return read_keys("GetSecurityKey", reply)
-    except AuthenticationError as error:
-        if _NO_AGENCY in reply.body:
-            error.advice = _NO_AGENCY_ADVICE
-        raise
+    has_none = _NO_AGENCY in reply.body
+    return _read_keys_here("GetSecurityKey", reply, _NO_AGENCY_ADVICE if has_none else _METADATA_ADVICE)
 
 
 def _security_key(endpoint: str) -> Flow[Reply]:
@@ -399,7 +406,22 @@ def key_of_pod(url: str, token: str) -> Flow[Expiring[AccessKey]]:
     """
     request = json_request("GetPodIdentityKey", "POST", url, {}, [("Authorization", token)])
     reply = yield from send(replace(request, secrets=(token,), direct=True))
-    return read_keys(request.operation, reply)
+    return _read_keys_here(request.operation, reply, _POD_ADVICE)
+
+
+def _read_keys_here(operation: str, reply: Reply, advice: str) -> Expiring[AccessKey]:
+    """Read keys that a service of this machine issues: it takes no key, and knows no project.
+
+    :param advice: what to do where it refuses
+    """
+    try:
+        return read_keys(operation, reply)
+    except (AuthenticationError, PermissionDeniedError) as error:
+        error.advice = advice
+        raise
+    except ThrottledError as error:
+        error.advice = _THROTTLED_ADVICE
+        raise
 
 
 def read_keys(operation: str, reply: Reply) -> Expiring[AccessKey]:

@@ -16,7 +16,13 @@ from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.exchange import Account, Project, RetryPolicy
 from airflow_provider_dli.client.locations import parse_directory
 from airflow_provider_dli.client.transport import Network, checked_ca_bundle, parse_proxy, proxy_secrets
-from airflow_provider_dli.connection.credentials import Given, read_credentials, sdk_values, secrets_of_machine
+from airflow_provider_dli.connection.credentials import (
+    Given,
+    read_credentials,
+    sdk_values,
+    secrets_of_machine,
+    source_of,
+)
 from airflow_provider_dli.connection.fields import (
     AirflowConnection,
     Extras,
@@ -72,6 +78,7 @@ def to_account(connection: AirflowConnection, environ: Mapping[str, str] = os.en
         iam_endpoint=iam_endpoint,
         console=endpoint(extras, "console_endpoint", default_console(region, cloud)),
         bucket=_bucket(extras),
+        source=source_of(extras.string("auth_type"), environ, credentials),
         network=_network(extras),
         retry=RetryPolicy(budget=extras.number("retry_budget", 120.0, 0.0, _WEEK)),
     )

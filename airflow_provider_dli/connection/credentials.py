@@ -42,6 +42,7 @@ _SECONDS, _CHAINED_SECONDS = (900, 43200), 3600
 _NEVER_IN_A_NAME = re.compile(r"[\s/:]")
 _POLICY_ID = re.compile(r"[\w.:/+=@-]+", re.ASCII)
 _MAX_URN, _MAX_SESSION_NAME, _MAX_EXTERNAL_ID, _MAX_POLICY = 1500, 128, 1224, 2048
+_OF_MACHINE = (AuthType.METADATA, AuthType.POD_IDENTITY, AuthType.OIDC)
 #: extra -> what it belongs to
 _BELONGS_TO = {
     "provider_urn": "auth_type oidc",
@@ -185,6 +186,16 @@ def sdk_values(auth_type: str | None, environ: Mapping[str, str]) -> dict[str, N
         return {name: (f"{name} in {where}", parser["basic"].get(name, "")) for name in SDK_VARIABLES}
     problem = problem or "has no section [basic]"
     raise ConfigurationError(where, problem, "give an INI file with ak and sk below [basic]")
+
+
+def source_of(auth_type: str | None, environ: Mapping[str, str], credentials: Credentials) -> str | None:
+    """Return what credentials are from that are neither login nor password, for messages; None for those."""
+    if auth_type == AuthType.ENVIRONMENT:
+        return f"the environment variables {', '.join([*SDK_VARIABLES.values()][:3])}"
+    if auth_type == AuthType.CREDENTIALS_FILE:
+        where = f"the file that {FILE_VARIABLE} names" if environ.get(FILE_VARIABLE) else DEFAULT_FILE
+        return f"ak, sk and security_token in {where}"
+    return credentials.identity if auth_type in _OF_MACHINE else None
 
 
 def _variable(environ: Mapping[str, str], name: str) -> Named:

@@ -165,8 +165,11 @@ def _restored(item: object) -> list[Restored]:
         raise Refused(f"{excerpt(item)} is not a row with old_job_id and new_job_id")
     if "old_job_id" in row:
         return [Restored(_job_id(row["old_job_id"]), _new_id(row.get("new_job_id")), row.get("recovered") is True)]
-    if any(whole_number(old) is None for old in row):
+    names = [old for old in row if whole_number(old) is None]
+    if "new_job_id" in row or not all(isinstance(new, int | str | None) for new in row.values()):
         raise Refused(f"{excerpt(row)} is a row without old_job_id")
+    if names:
+        raise Refused(f"{excerpt(names[0])} is not a job id")
     return [Restored(_job_id(old), _new_id(new)) for old, new in row.items()]
 
 
@@ -175,7 +178,8 @@ def _new_id(item: object) -> int | None:
 
 
 _IDS = "give a list of ids, a string of ids with commas between, or rows with a job_id"
-_LISTED = f"{_IDS}; DliListFlinkJobsOperator finds the ids of names"
+_FINDS = "DliListFlinkJobsOperator finds the ids of names"
+_LISTED = f"{_IDS}; {_FINDS}"
 _SELECTED = f"{_IDS}; omit it for all jobs, or give selection={{'name_pattern': …}} for jobs by name"
 JobIds = Annotated[tuple[int, ...], Field(min_length=1), Kind("job ids", _LISTED, _job_ids)]
 JobIdsOrNone = Annotated[
@@ -190,7 +194,7 @@ ExpectedJobs = Annotated[
 JobMapping = Annotated[
     tuple[Restored, ...],
     Field(min_length=1),
-    Kind("job mapping", "give the output of the import, or a mapping of old to new ids", _job_mapping),
+    Kind("job mapping", f"give the output of the import, or a mapping of old to new ids; {_FINDS}", _job_mapping),
 ]
 
 # Places in OBS

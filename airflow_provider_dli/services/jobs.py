@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dli.client.errors import ADVICE
 from airflow_provider_dli.client.flink.status import (
     CANCELING,
+    NOT_SEEN,
     RUNNING_EXCEPTION,
     SAVEPOINTING,
     JobTracker,
@@ -273,9 +275,12 @@ class JobWait:
         total = pluralize(len(tracker.job_ids), "job")
         if failures := tracker.failures(now):
             reasons = ", ".join(f"job {job_id} is {reason}" for job_id, reason in failures.items())
+            advice = [ADVICE["DLI.16001"]] if NOT_SEEN in failures.values() else []
+            if {*failures.values()} - {NOT_SEEN}:
+                advice.append("Check the job's log in the DLI console.")
             raise DliFailException(
                 f"{len(failures)} of {total} cannot be {tracker.target_state} any more: {reasons}. "
-                "Check the job's log in the DLI console."
+                f"{' '.join(advice)}"
             )
         late = [job_id for job_id in tracker.job_ids if tracker.verdict(job_id, now) is Verdict.WAIT]
         if late:

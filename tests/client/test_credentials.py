@@ -341,6 +341,17 @@ def test_an_ecs_without_an_agency(body: Any) -> None:
 POD_URL = "http://node:8443/v1/credentials?x=1"
 
 
+@pytest.mark.parametrize("status", [401, 403, 429])
+def test_what_a_pods_service_refuses_has_advice_of_its_own(status: int, tmp_path: Path) -> None:
+    """Neither login nor permissions of a key, nor the project: it knows none."""
+    file = tmp_path / "token"
+    file.write_text("pod-token")
+    keys = iam.pod_keys(POD_URL, iam.TokenFile("f", str(file)))
+    shown = str(run_flow(keys.keys(noon), answer(status, {"message": "no"})).error)
+    assert not any(each in shown for each in ("login", "lock", "permission", "project"))
+    assert ("that service" if status == 429 else "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE") in shown
+
+
 def test_keys_that_have_expired_already_are_not_used(tmp_path: Path) -> None:
     """A service that hands out what it keeps: the time is named, and what to check."""
     file = tmp_path / "token"

@@ -444,6 +444,29 @@ def test_a_federated_user_is_named_by_the_sdks_own_settings(
     assert request_counts(emulator) == {"CreateTokenWithIdToken": 2, KEY: 2, "ShowFlinkJob": 1}
 
 
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [
+        ("environment", "HUAWEICLOUD_SDK_SK"),
+        ("credentials_file", "the file that HUAWEICLOUD_SDK_CREDENTIALS_FILE"),
+    ],
+)
+def test_a_key_from_elsewhere_that_is_refused_is_named_by_its_place(
+    connect: Connect, kind: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Login and password of the connection have no part in it."""
+    connect("metadata", auth_type=kind)
+    file = tmp_path / "credentials"
+    file.write_text("[basic]\nak=AKWRONG\nsk=wrong\n")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(file))
+    monkeypatch.setenv("HUAWEICLOUD_SDK_AK", "AKWRONG")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_SK", "wrong")
+    with pytest.raises(DliFailException, match=f"Check .*{named}") as caught:
+        DliHook().get_flink_job(100)
+    assert "login" not in str(caught.value)
+    assert (caught.value.advice or "") in str(caught.value)
+
+
 @pytest.mark.parametrize("operation", [ASSUME, OIDC])
 @pytest.mark.parametrize(
     ("status", "body", "message", "kind"),

@@ -32,6 +32,10 @@ CANCELING = "job_canceling"
 SAVEPOINTING = "job_savepointing"
 
 
+#: why a job fails a wait that does not exist, or that the key may not see
+NOT_SEEN = "not a job that this key sees"
+
+
 class Verdict(Enum):
     """What a status means for a wait."""
 
@@ -225,7 +229,7 @@ class JobTracker:
     def _reason(self, job_id: int) -> str:
         job = self.latest[job_id]
         if job is None:
-            return "not a job that this key sees"
+            return NOT_SEEN
         described = f"{job.status} ({job.status_desc})" if job.status_desc else job.status
         unsaved = ", and shows no new savepoint" if self.target_state == "saved" else ""
         if self.must_move and self._is_unmoved(job):
