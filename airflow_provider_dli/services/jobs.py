@@ -275,12 +275,10 @@ class JobWait:
         total = pluralize(len(tracker.job_ids), "job")
         if failures := tracker.failures(now):
             reasons = ", ".join(f"job {job_id} is {reason}" for job_id, reason in failures.items())
-            advice = [ADVICE["DLI.16001"]] if NOT_SEEN in failures.values() else []
-            if {*failures.values()} - {NOT_SEEN}:
-                advice.append("Check the job's log in the DLI console.")
+            unseen = {*failures.values()} == {NOT_SEEN}
             raise DliFailException(
-                f"{len(failures)} of {total} cannot be {tracker.target_state} any more: {reasons}. "
-                f"{' '.join(advice)}"
+                f"{len(failures)} of {total} cannot be {tracker.target_state} any more: {reasons}.",
+                advice=ADVICE["DLI.16001"] if unseen else "Check the job's log in the DLI console.",
             )
         late = [job_id for job_id in tracker.job_ids if tracker.verdict(job_id, now) is Verdict.WAIT]
         if late:
