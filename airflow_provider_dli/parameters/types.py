@@ -166,7 +166,7 @@ def _restored(item: object) -> list[Restored]:
     if "old_job_id" in row:
         return [Restored(_job_id(row["old_job_id"]), _new_id(row.get("new_job_id")), row.get("recovered") is True)]
     names = [old for old in row if whole_number(old) is None]
-    if "new_job_id" in row or not all(isinstance(new, int | str | None) for new in row.values()):
+    if row.keys() & {"new_job_id", "job_id"} or not all(isinstance(new, int | str | None) for new in row.values()):
         raise Refused(f"{excerpt(row)} is a row without old_job_id")
     if names:
         raise Refused(f"{excerpt(names[0])} is not a job id")
