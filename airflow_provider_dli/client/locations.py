@@ -29,7 +29,8 @@ class ObsLocation:
     """A bucket, or an object or directory in it.
 
     :param bucket: bucket name
-    :param key: object key or directory without slashes at its ends; empty for the bucket itself
+    :param key: object key or directory without slashes at its ends, but for the one that marks a directory where
+        either is allowed; empty for the bucket itself
     """
 
     bucket: str
@@ -46,6 +47,21 @@ class ObsLocation:
     def batch(self, number: int) -> ObsLocation:
         """Return the directory of a batch in this one."""
         return self.below(f"batch-{number:04d}")
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether a slash at its end marks it as a directory; without one it may be either."""
+        return self.key.endswith("/")
+
+    @property
+    def directory(self) -> ObsLocation:
+        """The same without the slash that marks a directory."""
+        return ObsLocation(self.bucket, self.key.removesuffix("/"))
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether it is an archive, by its name."""
+        return self.key.lower().endswith(".zip")
 
     @property
     def without_batch(self) -> ObsLocation:

@@ -35,7 +35,7 @@ class DliVerifyFlinkExportOperator(DeferrableOperator):
         :doc:`Verify archives </docs/operators/verify>`: levels, findings, retries, XComs, permissions.
 
     :param zip_file: the archives: one entry ``bucket/key``, a list of them, or ``export.output`` (templated). Of a
-        directory, all archives in it are verified, at any depth
+        directory, such as ``bucket/directory/``, all archives in it are verified, at any depth
     :param dli_conn_id: connection of type ``dli`` (templated)
     :param level: how much is read: ``full``, every byte; ``directory``, two or three ranges at the end;
         ``exists``, nothing (templated)
@@ -118,11 +118,12 @@ class DliVerifyFlinkExportOperator(DeferrableOperator):
 
         options, hook = verify.prepare(self)
         self.begin(context, hook, options.zip_file[0].bucket)
-        places = verify.find_archives(hook, options.zip_file, self.log)
+        places = options.zip_file
         if timeout is None and self.deferrable and (missing := verify.find_missing(hook, places, self.log)):
             self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in missing))
             limits = self.wait_limits(hook, options.timeout)
-            self.defer_to(verify.wait_trigger(missing, options.dli_conn_id, options.poll_interval, **limits))
+            others = {"directories": True, **limits}
+            self.defer_to(verify.wait_trigger(missing, options.dli_conn_id, options.poll_interval, **others))
         reports = verify.verify_archives(
             hook,
             places,

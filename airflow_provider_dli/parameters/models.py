@@ -218,7 +218,7 @@ class ImportParameters(Parameters):
 
     @model_validator(mode="after")
     def _has_room(self) -> Self:
-        name = self.zip_file.key.rpartition("/")[2]
+        name = self.zip_file.directory.key.rpartition("/")[2]
         if self.staging_dir and self.staging_dir.longest < types.STAGING_SUBDIRECTORY + len(name.encode()):
             raise Refused(f"has no room for a directory and {excerpt(name)}", "give a shorter one", "staging_dir")
         return self

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from fnmatch import translate
 from functools import partial
@@ -206,6 +206,10 @@ _STAGED_NAME = STAGING_SUBDIRECTORY + len("aggregate_1582677879475.zip")
 #: a bucket that Jinja wrote, of nothing, with something behind it
 _NO_BUCKET = re.compile(r"(?i:\s*obs://)?\s*(None\s*)?/+[^/]")
 
+_BUCKET_ALONE = re.compile(r"(?i:obs://)?[^/]+/?")
+#: two places of one bucket with a comma between, which would be one strange key
+_SEVERAL = re.compile(r"\s*(?:obs://)?([^/]+)/.*\.zip\s*[,;]\s*(?:obs://)?\1/.*", re.IGNORECASE)
+
 
 def _archives(value: object) -> tuple[ObsLocation, ...]:
     return tuple(dict.fromkeys(_place(_parse_object, entry) for entry in leaves(value, _ARCHIVES)))
@@ -222,7 +226,12 @@ def _parse_object(field: str, text: object) -> ObsLocation:
 
 
 def _parse_any(field: str, text: object) -> ObsLocation:
-    return parse_archive(field, str(parse_directory(field, text)) if _is_directory(text) else text)
+    is_directory = _is_directory(text)
+    if isinstance(text, str) and re.fullmatch(_BUCKET_ALONE, text.strip()):
+        remedy = "give bucket/key of an archive, or bucket/directory/ of all that are in it"
+        raise ConfigurationError(field, f"{excerpt(text)} names neither an object nor a directory", remedy)
+    place = (parse_directory if is_directory else parse_archive)(field, text)
+    return replace(place, key=f"{place.key}/") if is_directory else place
 
 
 def _is_directory(text: object) -> bool:
@@ -237,11 +246,13 @@ def _import_source(value: object) -> ObsLocation:
     place = _place(parse_directory, entries[0])
     if not place.key:
         raise Refused(f"{excerpt(entries[0])} is a whole bucket", "give bucket/key of an archive, or a directory")
-    return place
+    return replace(place, key=f"{place.key}/") if _is_directory(entries[0]) else place
 
 
 def _split_archives(text: str) -> list[str]:
     # A key may hold commas and spaces, but never the end of a line.
+    if any(map(_SEVERAL.fullmatch, text.splitlines())):
+        raise Refused(f"{excerpt(text)} names several archives in one line", "give one a line, or a list")
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 

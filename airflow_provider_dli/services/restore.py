@@ -144,13 +144,21 @@ def import_jobs(
 def find_archives(obs: ObsHook, place: ObsLocation) -> Archives:
     """Return the archive of a place, or those of a directory that contains archives and nothing else.
 
+    :param place: with a slash at its end a directory, otherwise either; DLI gets it without
     :raises DliFailException: if there is no such archive, or the directory contains something else
     """
-    if facts := obs.find(place):
+    is_directory, place = place.is_directory, place.directory
+    facts = obs.find(place)
+    if facts and (is_directory or not place.is_archive) and obs.has_objects(place):
+        raise DliFailException(
+            f"zip_file: {place.url} is both an object and a directory, and a request names both alike; "
+            "give bucket/key of an archive in it, or remove one of the two"
+        )
+    if facts and not is_directory:
         return Archives(place, (place,), _version({place: facts.etag}))
     content = obs.list_entries(place)
     objects = sorted(content.objects, key=lambda each: each.key) if content else []
-    others = [each.key for each in objects if not verify.is_archive(each.key)]
+    others = [each.key for each in objects if not ObsLocation(place.bucket, each.key).is_archive]
     # Whether DLI imports what is in directories below is not documented: nothing may be that was not verified.
     # Stores that are file systems list emptied directories too.
     below = (ObsLocation(place.bucket, key) for key in (content.directories if content else ()))

@@ -69,42 +69,65 @@ def prepare_sensor(sensor: object) -> tuple[ArchiveSensorParameters, ObsHook]:
     return options, ObsHook(options.dli_conn_id)
 
 
-def find_archives(hook: ObsHook, places: Sequence[ObsLocation], log: Logger) -> tuple[ObsLocation, ...]:
-    """Return the archives of places: of a directory all that are in it, at any depth.
+class Search:
+    """The archives of places, each an object, a directory, or both: polled while they are on their way.
 
-    What is called ``.zip`` is an archive, whether it exists yet or not.
+    What is called ``.zip`` is an archive, whether it exists yet or not; a slash at the end marks a directory.
     """
-    archives: list[ObsLocation] = []
-    for place in places:
-        inside = [] if is_archive(place.key) or hook.find(place) else filter(is_archive, hook.list_keys(place))
-        found = [ObsLocation(place.bucket, key) for key in sorted(inside)]
-        if found:
-            log.info("%s is a directory: verifying %s in it.", place.url, pluralize(len(found), "archive"))
-        archives += found or [place]
-    return tuple(dict.fromkeys(archives))
 
+    def __init__(self, hook: ObsHook, places: Sequence[ObsLocation]) -> None:
+        self._hook = hook
+        self._places = tuple(dict.fromkeys(places))
+        self._facts: dict[ObsLocation, ObjectFacts] = {}
+        self._below: dict[ObsLocation, list[ObsLocation]] = {}
 
-def is_archive(key: str) -> bool:
-    """Return whether an object is an archive, by its name."""
-    return key.lower().endswith(".zip")
+    def poll(self) -> None:
+        """Look up the objects that are not found yet, and list every directory again: it may be filling."""
+        for place in self._places:
+            if not place.is_directory and place not in self._facts and (facts := self._hook.find(place)):
+                self._facts[place] = facts
+            if not place.is_archive:
+                keys = sorted(self._hook.list_keys(place.directory))
+                self._below[place] = [ObsLocation(place.bucket, key) for key in keys]
+
+    def missing(self) -> list[ObsLocation]:
+        """Return the places of which no archive is known."""
+        return [place for place in self._places if not self._archives(place)]
+
+    def found(self, log: Logger) -> dict[ObsLocation, ObjectFacts | None]:
+        """Return the archives, and each place without any; log what else is in the directories."""
+        for place in self._places:
+            if (others := self.others(place)) and self._archives(place):
+                shown = format_ids([each.url for each in others])
+                log.info("Ignoring %s not called .zip: %s", pluralize(len(others), "object"), shown)
+            if inside := [each for each in self._below.get(place, ()) if each.is_archive]:
+                also = "also " if place in self._facts else ""
+                count = pluralize(len(inside), "archive")
+                log.info("%s is %sa directory: verifying %s in it.", place.url, also, count)
+        archives = dict.fromkeys(each for place in self._places for each in self._archives(place) or [place])
+        listed = {each for below in self._below.values() for each in below if each.is_archive}
+        return {
+            each: self._facts.get(each) or (self._hook.find(each) if each in listed else None) for each in archives
+        }
+
+    def others(self, place: ObsLocation) -> list[ObsLocation]:
+        """Return the objects in a directory that are no archives, and do not stand for directories."""
+        return [each for each in self._below.get(place, ()) if not each.is_archive and not each.is_directory]
+
+    def _archives(self, place: ObsLocation) -> list[ObsLocation]:
+        inside = [each for each in self._below.get(place, ()) if each.is_archive]
+        return [place, *inside] if place in self._facts else inside
 
 
 def find_missing(hook: ObsHook, places: Sequence[ObsLocation], log: Logger) -> list[ObsLocation]:
-    """Return the archives that do not exist yet, or are not known to since a poll failed."""
-    found: dict[ObsLocation, ObjectFacts] = {}
+    """Return the places where no archive exists yet, or none is known to since a poll failed."""
+    search = Search(hook, places)
     try:
-        _poll(hook, places, found)
+        search.poll()
     except DliException as failure:
         raise_unless_transient(failure)
         log.info("%s Polling again.", failure)  # on the triggerer
-    return [place for place in places if place not in found]
-
-
-def _poll(hook: ObsHook, places: Sequence[ObsLocation], found: dict[ObsLocation, ObjectFacts]) -> None:
-    """Look up the archives that are not found yet."""
-    for place in places:
-        if place not in found and (facts := hook.find(place)):
-            found[place] = facts
+    return search.missing()
 
 
 def wait_trigger(places: Sequence[ObsLocation], conn_id: str, interval: float, **others: Any) -> ArchivesTrigger:  # noqa: ANN401 -- the trigger's
@@ -128,24 +151,29 @@ def verify_archives(
     :param log_interval: seconds between two lines on the progress
     :raises DliException: if OBS does not respond, or an archive is replaced again and again while it is read
     """
-    found = _wait_for(hook, places, timeout, poll_interval, log)
+    search = Search(hook, places)
+    _wait_for(search, timeout, poll_interval, log)
+    found = search.found(log)
     began = time.monotonic()
-    progress = Progress(log, len(found), sum(facts.size for facts in found.values()), log_interval)
-    reports = _merge([_verify(hook, place, found.get(place), options, progress, log) for place in places])
+    sizes = [facts.size for facts in found.values() if facts]
+    progress = Progress(log, len(sizes), sum(sizes), log_interval)
+    reports = _merge(
+        [
+            _verify(hook, place, facts, options, progress, log) or _missing(place, options, search.others(place))
+            for place, facts in found.items()
+        ]
+    )
     log_reports(reports, time.monotonic() - began, log)
     return reports
 
 
-def _wait_for(
-    hook: ObsHook, places: Sequence[ObsLocation], timeout: float, poll_interval: float, log: Logger
-) -> dict[ObsLocation, ObjectFacts]:
-    """Return the archives that exist, once all do or the time is over."""
+def _wait_for(search: Search, timeout: float, poll_interval: float, log: Logger) -> None:
+    """Wait until each place has an archive or the time is over."""
     deadline = time.monotonic() + timeout
-    found: dict[ObsLocation, ObjectFacts] = {}
     is_logged = False
     while True:
         try:
-            _poll(hook, places, found)
+            search.poll()
         except DliException as failure:
             left = deadline - time.monotonic()
             # What a failed poll did not find may exist.
@@ -153,10 +181,10 @@ def _wait_for(
             log.info("%s Polling again.", failure)
         else:
             left = deadline - time.monotonic()
-            if len(found) == len(places) or left <= 0:
-                return found
+            missing = [place.url for place in search.missing()]
+            if not missing or left <= 0:
+                return
             if not is_logged:
-                missing = [place.url for place in places if place not in found]
                 count = f"{len(missing)} archives: " if len(missing) > 1 else ""
                 log.info("Waiting up to %.0f s for %s%s.", left, count, format_ids(missing))
                 is_logged = True
@@ -170,8 +198,11 @@ def _verify(
     options: VerifyOptions,
     progress: Progress,
     log: Logger,
-) -> ArchiveReport:
-    """Read one archive: from the start again if it was replaced, a second time if it arrived damaged."""
+) -> ArchiveReport | None:
+    """Read one archive: from the start again if it was replaced, a second time if it arrived damaged.
+
+    :returns: None if there is none
+    """
     attempts_left = _READ_ATTEMPTS
     first: Report | None = None
     while facts is not None:
@@ -191,9 +222,20 @@ def _verify(
         progress.finish(facts.size)
         findings = [*_reading_findings(facts, report, first), *_age_findings(hook, facts, options.max_age)]
         return ArchiveReport(place, options.level, facts, report, tuple(findings))
-    inside = "" if is_archive(place.key) else ", nor a directory with archives"
-    missing = _defect(_MISSING, f"there is no such object in the bucket{inside}")
-    return ArchiveReport(place, options.level, object_findings=(missing,))
+    return None
+
+
+def _missing(place: ObsLocation, options: VerifyOptions, others: Sequence[ObsLocation]) -> ArchiveReport:
+    """Return the report on a place where there is no archive."""
+    problem = "there is no such object in the bucket"
+    if others:
+        names = format_ids([each.key for each in others])
+        problem = f"the directory has {pluralize(len(others), 'object')}, none called .zip: {names}"
+    elif place.is_directory:
+        problem = "there is no archive in the directory"
+    elif not place.is_archive:
+        problem += ", nor a directory with archives"
+    return ArchiveReport(place, options.level, object_findings=(_defect(_MISSING, problem),))
 
 
 def _read(
@@ -351,8 +393,17 @@ def raise_for_failures(reports: Sequence[ArchiveReport], note: str = "") -> None
 
 
 def find_changing(hook: ObsHook, places: Sequence[ObsLocation], inactivity_period: float) -> list[ObsLocation]:
-    """Return the archives that do not exist yet, or have changed within the last seconds."""
+    """Return the archives that do not exist yet, or have changed within the last seconds.
+
+    :raises DliFailException: if one is a directory
+    """
     found = {place: hook.find(place) for place in places}
+    for place, facts in found.items():
+        if facts is None and not place.is_archive and hook.has_objects(place):
+            raise DliFailException(
+                f"zip_file: {place.url} is a directory, not an archive",
+                advice="Give bucket/key of each archive in it, or the directory to DliVerifyFlinkExportOperator.",
+            )
     return [
         place for place, facts in found.items() if facts is None or is_changing(hook, facts, inactivity_period)
     ]

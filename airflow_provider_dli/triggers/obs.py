@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.triggers.base import PollingTrigger
 
@@ -20,17 +22,19 @@ RESOLUTION = 1.0
 class ArchivesTrigger(PollingTrigger):
     """Waits until archives are in OBS and no longer change.
 
-    :param zip_file: the archives, each ``bucket/key``
+    :param zip_file: the archives, each ``bucket/key``; with ``directories`` also ``bucket/directory/``
     :param dli_conn_id: connection of type ``dli``
     :param poll_interval: seconds between two polls, a quarter more or less by chance
     :param deadline: epoch seconds, by the service's clock, at which to stop waiting; None where it is not known
     :param inactivity_period: seconds for which an archive must not have changed, by the service's clock
+    :param directories: whether what is not called ``.zip`` may be a directory: it is listed, and waited for until
+        there is an archive in it, at any depth
     :param timeout: seconds to wait, at most; None where there is a ``deadline`` alone
     :param execution_left: seconds that are left of the task's ``execution_timeout``; None if it has none
     """
 
     hook_class = ObsHook
-    parameters = ("zip_file", *PollingTrigger.parameters, "inactivity_period")
+    parameters = ("zip_file", *PollingTrigger.parameters, "inactivity_period", "directories")
 
     def __init__(
         self,
@@ -40,22 +44,33 @@ class ArchivesTrigger(PollingTrigger):
         deadline: float | None = None,
         inactivity_period: float = 0,
         *,
+        directories: bool = False,
         timeout: float | None = None,
         execution_left: float | None = None,
     ) -> None:
         super().__init__(dli_conn_id, poll_interval, deadline, timeout=timeout, execution_left=execution_left)
         self.zip_file = list(zip_file)
         self.inactivity_period = inactivity_period
+        self.directories = directories
         self._pending = list(zip_file)
         self._known_buckets: set[str] = set()
 
     async def poll(self, hook: ObsHook) -> None:
         """Check each archive that was not there, or had changed a moment before."""
         for archive in self.pending():
-            bucket = archive.partition("/")[0]
-            facts = await self.request(hook, hook.afind(archive, bucket_known=bucket in self._known_buckets))
-            self._known_buckets.add(bucket)
-            if facts and not is_changing(hook, facts, self.inactivity_period):
+            bucket, _, key = archive.partition("/")
+            place = ObsLocation(bucket, key)
+            if self.directories and place.is_directory:
+                is_there = False
+            else:
+                facts = await self.request(hook, hook.afind(archive, bucket_known=bucket in self._known_buckets))
+                self._known_buckets.add(bucket)
+                is_there = bool(facts and not is_changing(hook, facts, self.inactivity_period))
+            if not is_there and self.directories and not place.is_archive:
+                # boto3 lists, and would block the event loop.
+                keys = await self.request(hook, asyncio.to_thread(hook.list_keys, place.directory))
+                is_there = any(ObsLocation(bucket, each).is_archive for each in keys)
+            if is_there:
                 self._pending.remove(archive)
 
     def pending(self) -> list[Any]:

@@ -102,6 +102,25 @@ async def test_the_trigger_fires_when_all_is_there(emulator: Any) -> None:
     assert await waiting == {"status": "done", "pending": []}
 
 
+@pytest.mark.parametrize("name", ["late", "late/"])
+async def test_the_trigger_waits_for_a_directory_to_fill(emulator: Any, name: str) -> None:
+    """Another object does not end the wait, and the row of an older trigger can be read."""
+    put(emulator, "late/notes.txt", 1)
+    with pytest.raises(TaskDeferred) as deferred:
+        verify(f"{emulator.bucket}/{name}").execute({})
+    _, given = deferred.value.trigger.serialize()
+    waiting = asyncio.ensure_future(event_of(ArchivesTrigger(**given)))
+    await asyncio.sleep(0.5)
+    assert not waiting.done()
+    await asyncio.to_thread(put, emulator, "late/deep/a.zip", 1)
+    event = await asyncio.wait_for(waiting, 20)
+    assert event["status"] == "done"
+    (report,) = await asyncio.to_thread(verify(f"{emulator.bucket}/{name}").execute_complete, {}, event)
+    assert report["zip_file"] == f"{emulator.bucket}/late/deep/a.zip"
+    older = {key: value for key, value in given.items() if key != "directories"}
+    assert not ArchivesTrigger(**older).directories
+
+
 @pytest.mark.slow
 async def test_the_trigger_waits_until_an_archive_no_longer_changes(emulator: Any) -> None:
     """One that is written again starts over; OBS reports whole seconds."""

@@ -546,9 +546,10 @@ def test_a_directory_where_archives_are_expected() -> None:
         ConfigurationError, match="'obs-test/d/' is a directory; give bucket/key of each archive in it"
     ):
         ArchiveSensorParameters.read(sensor)
-    assert archives("obs-test/d/") == archives(["obs://obs-test/d"]) == (ObsLocation("obs-test", "d"),)
-    for whole in ("obs-test", "obs-test/"):
-        with pytest.raises(ConfigurationError, match="does not name a bucket and an object in it"):
+    assert archives("obs-test/d/") == archives(["obs://obs-test/d/"]) == (ObsLocation("obs-test", "d/"),)
+    assert archives("obs-test/d") == (ObsLocation("obs-test", "d"),)
+    for whole in ("obs-test", "obs-test/", "obs://obs-test/"):
+        with pytest.raises(ConfigurationError, match=r"neither an object nor a directory; .* bucket/directory/"):
             archives(whole)
 
 
@@ -564,3 +565,11 @@ def test_the_value_is_quoted_as_it_was_given(given: dict[str, object], message: 
     """An element of a list whole, and no template is blamed where there was none."""
     with pytest.raises(ConfigurationError, match=message.replace("(", r"\(").replace(")", r"\)")):
         ExportParameters.read({**EXPORT, **given})
+
+
+@pytest.mark.parametrize("text", ["obs-test/a.zip,obs-test/d/b.zip", "obs-test/a.zip; obs://obs-test/b/"])
+def test_several_archives_in_one_line(text: str) -> None:
+    """A key may hold a comma, but hardly another place after it."""
+    with pytest.raises(ConfigurationError, match="several archives in one line; give one a line, or a list"):
+        archives(text)
+    assert archives("obs-test/a.zip, b.zip")[0].key == "a.zip, b.zip"

@@ -50,6 +50,16 @@ def test_it_waits_for_all(emulator: Any) -> None:
     assert [report["zip_file"] for report in sensor(names).execute({})] == names
 
 
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_directory_is_named_as_such_at_once(emulator: Any, deferrable: bool) -> None:
+    """Unless it is the name of an object as well."""
+    put(emulator, "run/a.zip", zipped())
+    with pytest.raises(DliFailException, match=r"obs://.*/run is a directory, not an archive.*in it"):
+        sensor(f"{emulator.bucket}/run", deferrable=deferrable).execute({})
+    name = put(emulator, "run", zipped())
+    assert sensor(name, deferrable=deferrable).execute({})[0]["zip_file"] == name
+
+
 @pytest.mark.slow
 def test_it_waits_until_they_no_longer_change(emulator: Any) -> None:
     """Not written within the last seconds."""

@@ -55,6 +55,18 @@ def test_archives_may_be_copied_into_a_bucket(emulator: Emulator) -> None:
     assert len(restore(directory(archive), staging_dir="scratch-bucket", **ACROSS)) == 2
 
 
+def test_a_slash_at_the_end_is_a_directory(emulator: Emulator) -> None:
+    """DLI gets the name without it: one that is an object as well is refused."""
+    archive = exported(emulator, [100])
+    assert restore(f"{directory(archive)}/", plan_only=True) == []
+    with pytest.raises(DliFailException, match="is neither an archive nor a directory that contains archives"):
+        restore(f"{archive}/", plan_only=True)
+    emulator.s3.put_object(Bucket=emulator.bucket, Key=directory(archive).partition("/")[2], Body=b"")
+    for place in (directory(archive), f"{directory(archive)}/"):
+        with pytest.raises(DliFailException, match="is both an object and a directory"):
+            restore(place, plan_only=True)
+
+
 def test_the_placeholder_of_a_directory_is_ignored(emulator: Emulator) -> None:
     """OBS's console creates it with a directory."""
     archive = exported(emulator, [100])

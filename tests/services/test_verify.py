@@ -19,7 +19,7 @@ from airflow_provider_dli.compat import TaskDeferred
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
-from airflow_provider_dli.services.verify import Progress, VerifyOptions, find_archives, verify_archives
+from airflow_provider_dli.services.verify import Progress, VerifyOptions, verify_archives
 from dli_emulator import Emulator, Settings
 from tests.zipped import zipped
 
@@ -59,9 +59,8 @@ def verify(zip_file: Any, **parameters: Any) -> list[dict[str, Any]]:
     return DliVerifyFlinkExportOperator(task_id="verify", zip_file=zip_file, **given).execute({})
 
 
-def test_a_directory_is_verified_with_all_that_is_in_it(put: Put, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_directory_is_verified_with_all_that_is_in_it(put: Put, logged: Any) -> None:
     """Archives at any depth, and nothing else; what is called .zip, or is an object, is not searched."""
-    caplog.set_level("INFO")
     archives = [put("run/a.zip", 100), put("run/batch-002/b.ZIP", 101)]
     put("run/verify-report.html")
     for place in ("obs-test/run", "obs-test/run/", ["obs://obs-test/run/", archives[0]]):
@@ -69,13 +68,52 @@ def test_a_directory_is_verified_with_all_that_is_in_it(put: Put, caplog: pytest
     single = put("plain", 100)
     assert [report["zip_file"] for report in verify(single)] == [single]
     with pytest.raises(DliException, match=r"obs://obs-test/none: missing: .* nor a directory with archives"):
+        verify("obs-test/none")
+    with pytest.raises(DliException, match="obs://obs-test/none/: missing: there is no archive in the directory"):
         verify("obs-test/none/")
     with pytest.raises(
         DliException, match=r"obs://obs-test/none\.zip: missing: there is no such object in the buck"
     ):
         verify("obs-test/none.zip")
-    find_archives(ObsHook(), [ObsLocation("obs-test", "run")], logging.getLogger("here"))
-    assert "obs://obs-test/run is a directory: verifying 2 archives in it." in caplog.text
+    lines = "\n".join(logged())
+    assert "obs://obs-test/run is a directory: verifying 2 archives in it." in lines
+    assert "Ignoring 1 object not called .zip: obs://obs-test/run/verify-report.html" in lines
+
+
+def test_a_slash_at_the_end_is_a_directory(put: Put, emulator: Emulator) -> None:
+    """Without it a name may be an object, a directory, or both; one that ends in .zip is an object."""
+    put("dd", 100)
+    emulator.s3.put_object(Bucket=emulator.bucket, Key="dd/a.zip", Body=b"no archive")
+    for place in ("obs-test/dd/", "obs-test/dd"):
+        with pytest.raises(DliFailException, match=r"obs://obs-test/dd/a\.zip: "):
+            verify(place)
+    good = put("dd/a.zip", 101)
+    assert [report["zip_file"] for report in verify("obs-test/dd")] == ["obs-test/dd", good]
+    assert [report["zip_file"] for report in verify("obs-test/dd/")] == [good]
+    inside = put("x.zip/a.zip", 102)
+    assert [report["zip_file"] for report in verify("obs-test/x.zip/")] == [inside]
+
+
+def test_a_directory_without_archives_is_named_as_such(put: Put) -> None:
+    """With what is in it."""
+    put("foreign/a.tar")
+    put("foreign/b/c")
+    for place in ("obs-test/foreign", "obs-test/foreign/"):
+        with pytest.raises(
+            DliException, match=r"directory has 2 objects, none called \.zip: foreign/a\.tar, forei"
+        ):
+            verify(place)
+
+
+@pytest.mark.parametrize("place", ["obs-test/late", "obs-test/late/"])
+def test_a_directory_may_fill_while_it_is_waited_for(put: Put, place: str) -> None:
+    """It is listed at every poll."""
+    timer = Timer(0.5, put, ["late/a.zip", 100])
+    timer.start()
+    began = time.monotonic()
+    assert [report["zip_file"] for report in verify(place, timeout=20)] == ["obs-test/late/a.zip"]
+    assert time.monotonic() - began < 10
+    timer.join()
 
 
 @pytest.mark.slow

@@ -142,7 +142,7 @@ def _import_result(place: ObsLocation, is_cover: bool, body: Mapping[str, Any]) 
     mapping = tuple(_job_mapping(each) for each in objects_of(body, name))
     if not mapping:
         raise ValueError(f"job_mapping should name at least one job and is {body.get('job_mapping')!r}")
-    is_archive = place.key.lower().endswith(".zip")
+    is_archive = place.is_archive
     # Several archives of a directory may have the same job; with is_cover, it has one new id.
     if is_archive:
         _check_distinct("old_job_id", [each.old_job_id for each in mapping])
