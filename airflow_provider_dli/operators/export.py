@@ -43,7 +43,8 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
         those of :class:`~airflow_provider_dli.operators.jobs.DliListFlinkJobsOperator` (templated). ``{}`` means
         all jobs that this key sees, by their ids. A selection of which every filter is empty, or that renders to
         None, is an error
-    :param if_empty: what to do if ``selection`` selects no job: ``fail``, ``skip`` or ``succeed`` (templated)
+    :param if_empty: what to do if ``selection`` selects no job, or this key sees none: ``fail``, ``skip`` or
+        ``succeed`` (templated)
     :param batch_size: most jobs in one request, if jobs are named or selected (templated)
     :param allow_partial: True if the task succeeds as long as any job is exported; the log and the XCom ``failed``
         name the others (templated)
@@ -134,5 +135,5 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
         add_asset_events(context, self.outlets, {archive: {"verified": False} for archive in result.archives})
         export.raise_for_failures(result, options, self.log)
         if result.is_empty:
-            apply_if_empty(options.if_empty, str(options.chosen))
+            apply_if_empty(options.if_empty, str(options.selection))
         return result.archives

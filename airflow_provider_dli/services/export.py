@@ -19,13 +19,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from logging import Logger
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client import flink
-from airflow_provider_dli.client.errors import AuthenticationError, RefusedError, UnexpectedReplyError
+from airflow_provider_dli.client.errors import (
+    AuthenticationError,
+    PermissionDeniedError,
+    RefusedError,
+    UnexpectedReplyError,
+)
 from airflow_provider_dli.exceptions import (
     DliException,
     DliFailException,
@@ -49,6 +54,7 @@ from airflow_provider_dli.services.visibility import (
     checked_jobs,
     list_visible_jobs,
     raise_for_missing,
+    raise_for_none,
 )
 from airflow_provider_dli.task_state import RequestLog
 
@@ -152,14 +158,17 @@ def _select_jobs(
 ) -> tuple[VisibleJobs | None, tuple[int, ...] | None]:
     """Return the jobs that this key sees, if that is known, and the ids to request.
 
-    :returns: the ids are sorted, so that a later attempt has the same batches; None for one request for all jobs
+    :returns: the ids are sorted, so that a later attempt has the same batches; None for one request for all jobs,
+        unless there are none, which DLI could only answer without an archive
     """
     if options.job_selected is not None:
         return None, tuple(sorted(options.job_selected))
     if options.chosen is None:
         listed = list_visible_jobs(options, dli, log)
-        ids = None if listed is None else [job.job_id for job in listed]
-        return None if ids is None else checked_jobs(ids, options, dli, context, log), None
+        if listed is None:
+            return None, None
+        visible = checked_jobs([job.job_id for job in listed], options, dli, context, log)
+        return visible, None if visible.job_ids else ()
     selection = f"{options.chosen} in project {dli.project_id}"
     if (selected := requests.selected(selection)) is not None:
         log.info("Continuing with the %s that an earlier attempt selected.", pluralize(len(selected), "job"))
@@ -294,13 +303,21 @@ class _Exporter:
         if rest:
             outcome = self._reuse(directory, rest) or self.request(directory, rest)
         if outcome.cause:
-            return _failed_batch(job_ids, outcome.cause)
+            return replace(outcome, job_ids=job_ids, failed=job_ids)
         omitted = deleted + outcome.failed
         reason = " and ".join(filter(None, (problem, outcome.error)))
         return Batch(job_ids, outcome.zip_file, omitted, reason, vanished=omitted if is_selection else ())
 
 
 def _failed_batch(job_ids: tuple[int, ...] | None, error: DliException) -> Batch:
+    is_refused = isinstance(error.error, RefusedError | PermissionDeniedError) and not error.refuses_identity
+    if is_refused and len(job_ids or ()) > 1:
+        one_by_one = (
+            "No job of this batch is exported; if the reason is one of them, batch_size=1 exports the others."
+        )
+        cause = type(error)(f"{error.problem}.", advice=f"{error.advice or ''} {one_by_one}".lstrip())
+        cause.__cause__ = error.error
+        error = cause
     return Batch(job_ids, failed=job_ids or (), error=str(error), cause=error)
 
 
@@ -434,6 +451,7 @@ def raise_for_failures(result: ExportOutcome, options: ExportParameters, log: Lo
         for reason in reasons:
             log.warning("Not exported: %s", reason)
         raise_for_missing(result.visible, options)
+        raise_for_none(result.visible, options)
         return
     if len(result.batches) == 1 and failures[0].cause is not None:
         raise failures[0].cause

@@ -374,6 +374,7 @@ def raise_for_failures(reports: Sequence[ArchiveReport], note: str = "") -> None
     is_damaged = any(_RETRYABLE.isdisjoint(finding.code for finding in report.errors) for report in failed)
     is_missing = any(finding.code == _MISSING for report in failed for finding in report.errors)
     kind = DliFailException if is_damaged else DliException
+    is_intact = all(finding.code in _REQUIREMENTS for report in failed for finding in report.errors)
     is_unknown = not any(report.report and _is_damaged(report.report) for report in failed) and any(
         finding.code == _UNKNOWN_LAYOUT for report in failed for finding in report.findings
     )
@@ -381,6 +382,10 @@ def raise_for_failures(reports: Sequence[ArchiveReport], note: str = "") -> None
         "Nothing is damaged: verify without expected_jobs, and send back the fingerprint in the report"
         " (docs/howto/check-your-account.md)."
         if is_unknown
+        else "Nothing is damaged, and exporting again with the same key may change nothing: check that it may"
+        " export each of these jobs (docs/permissions.md), and that job ids are found in your archives"
+        " (docs/archive.md)."
+        if is_intact
         else "Keep the archive as evidence and export again."
         if is_damaged
         else "Check whether the export wrote to this bucket, or increase the timeout."

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.parameters.models import ExportParameters
 
-#: XCom keys, which the next run of the task reads
-_JOB_IDS, _PROJECT_ID = "visible_job_ids", "visible_project_id"
+#: prefix of the XCom key of what the next run compares with; the project's id follows, so that runs in other
+#: projects do not come between
+_LAST_SEEN = "last_seen_"
 _LIST_ALL = "Without dli:jobs:listAll a user sees only its own jobs"
 
 
@@ -36,7 +37,7 @@ class VisibleJobs:
     :param is_all: whether they are all, and not selected by filters: no later run compares its own with the latter
     :param missing: those that the last run of the task has seen and this key sees no more
     :param is_accepted: whether no more are missing than ``max_missing`` allows: if not, the next run compares its
-        jobs with those of the same earlier run again
+        jobs also with those that are missing
     """
 
     project_id: str
@@ -50,9 +51,14 @@ class VisibleJobs:
         """What the task pushes, by the XCom keys."""
         if not self.is_all:
             return {"selected_job_ids": list(self.job_ids)}
-        pushed: dict[str, Any] = {"visible_jobs": len(self.job_ids)}
-        if self.is_accepted:
-            pushed |= {_JOB_IDS: list(self.job_ids), _PROJECT_ID: self.project_id}
+        ids = list(self.job_ids)
+        last_seen = ids if self.is_accepted else sorted({*ids, *self.missing})
+        pushed: dict[str, Any] = {
+            "visible_jobs": len(ids),
+            "visible_job_ids": ids,
+            "visible_project_id": self.project_id,
+            f"{_LAST_SEEN}{self.project_id}": last_seen,
+        }
         return pushed | ({"missing_since_last": list(self.missing)} if self.missing else {})
 
 
@@ -117,7 +123,7 @@ def _last_seen(
 ) -> Sequence[int] | None:
     """Return the jobs that the last run of the task has seen; None if that is not known."""
     instance: Any = context.get("ti")
-    seen = project = None
+    seen = None
     try:
         if hasattr(instance, "xcom_pull"):
             # Of the last run that has pushed it, of the same mapped instance.
@@ -126,9 +132,7 @@ def _last_seen(
                 "map_indexes": instance.map_index,
                 "include_prior_dates": True,
             }
-            # Airflow 3 logs an error for each that it does not find: after the first, no second one is read.
-            if (seen := instance.xcom_pull(key=_JOB_IDS, **of)) is not None:
-                project = instance.xcom_pull(key=_PROJECT_ID, **of)
+            seen = instance.xcom_pull(key=f"{_LAST_SEEN}{project_id}", **of)
     except Exception as error:
         problem = f"which jobs the last run of this task has seen cannot be read from its XComs: {error}"
         if "max_missing" in options.model_fields_set:
@@ -138,10 +142,11 @@ def _last_seen(
         return None
     if not isinstance(seen, list) or not all(isinstance(each, int) for each in seen):
         if "max_missing" in options.model_fields_set:
-            log.info("No earlier run of this task has recorded which jobs it saw: nothing to compare with.")
-        return None
-    if project != project_id:
-        log.info("The last run of this task has seen project %s: its jobs are not compared.", project)
+            log.warning(
+                "max_missing: nothing to compare with, so no job counts as missing. No earlier run of this task "
+                "(if mapped, with this map index) has recorded which jobs of project %s it saw.",
+                project_id,
+            )
         return None
     return seen
 
@@ -153,10 +158,27 @@ def raise_for_missing(visible: VisibleJobs | None, options: ExportParameters) ->
     """
     if visible is None or visible.is_accepted:
         return
+    others = (
+        "The others are exported: the XCom zip_file lists the archives" if visible.job_ids else "It sees no other"
+    )
     raise DliFailException(
         f"max_missing: {len(visible.missing):,} of the jobs that the last run of this task has seen are missing, "
-        f"{options.max_missing:,} may be: this key does not see {format_ids(visible.missing)} any more. The "
-        "others are exported: the XCom zip_file lists the archives.",
+        f"{options.max_missing:,} may be: this key does not see {format_ids(visible.missing)} any more. "
+        f"{others}.",
         advice=f"{_LIST_ALL}: check its permissions. If the jobs were deleted, run the task once with a higher "
-        "max_missing.",
+        'max_missing; max_missing="{{ params.max_missing }}" takes it from the form of the run.',
+    )
+
+
+def raise_for_none(visible: VisibleJobs | None, options: ExportParameters) -> None:
+    """Raise if this key sees no job at all, and ``if_empty`` is ``fail``: nothing has been requested.
+
+    :raises DliFailException: naming the project
+    """
+    if visible is None or visible.job_ids or not visible.is_all or options.if_empty != "fail":
+        return
+    raise DliFailException(
+        f"This key sees no Flink job of project {visible.project_id}, and nothing was exported.",
+        advice=f"{_LIST_ALL}: check its permissions, and project_id. If there may be no job, give if_empty='skip' "
+        "or 'succeed'.",
     )

@@ -421,6 +421,27 @@ def test_a_thousand_jobs_with_a_fault_in_every_tenth_call(emulator: Emulator) ->
     ]
 
 
+@pytest.mark.parametrize(("status", "code"), [(403, "DLI.0003"), (400, "DLI.0002")])
+def test_a_job_that_may_not_be_exported_takes_its_batch_with_it(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str], status: int, code: str
+) -> None:
+    """The message has that, and what exports the others; a batch of one has no others."""
+    advice = "No job of this batch is exported; if the reason is one of them, batch_size=1 exports the others."
+    emulator.fault("ExportFlinkJobs", "error", times=1, status=status, code=code, message="jobs.flink.100")
+    instance = TaskInstance()
+    export(emulator, instance, job_selected=[100, 101, 102], batch_size=2, allow_partial=True)
+    assert instance.pushed["failed"] == [100, 101]
+    assert instance.pushed["batches"][0]["error"].endswith(advice)
+    assert "Not exported: jobs 100, 101: " in (log := capsys.readouterr().out)
+    assert advice in log
+    for ids in ([100, 101], [100]):
+        emulator.fault("ExportFlinkJobs", "error", times=1, status=status, code=code, message="jobs.flink.100")
+        with pytest.raises(DliFailException) as caught:
+            export(emulator, job_selected=ids)
+        assert f"HTTP {status} {code}" in str(caught.value)
+        assert str(caught.value).count(advice) == len(ids) - 1
+
+
 def test_a_refusal_of_all_batches_is_reported_once(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """In the message and in the log, though each has a request id of its own."""
     emulator.fault(

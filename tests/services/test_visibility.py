@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from airflow_provider_dli.compat import AirflowSkipException
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from dli_emulator import Emulator
@@ -135,7 +137,7 @@ def test_a_job_that_is_missing_since_the_last_run_is_named(
     runs = Runs()
     let(emulator, *_DLI, "dli:jobs:listAll")
     export(emulator, runs.next(), max_missing=26, **parameters)
-    assert "No earlier run of this task" in capsys.readouterr().out
+    assert "nothing to compare with, so no job counts as missing. No earlier run" in capsys.readouterr().out
     let(emulator, *_DLI)
     second = runs.next()
     export(emulator, second, **parameters)
@@ -157,7 +159,7 @@ def test_a_run_by_filters_is_not_compared_with(emulator: Emulator) -> None:
     filtered = runs.next()
     archives = export(emulator, filtered, selection={"exclude": OWN[2:-1]})
     assert filtered.pushed["selected_job_ids"] == OWN[:2]
-    assert not any(key.startswith("visible_") for key in filtered.pushed)
+    assert not any(key.startswith(("visible_", "last_seen_")) for key in filtered.pushed)
     assert verify(archives, expected_jobs=filtered.pushed["selected_job_ids"])[0]["verified"]
     instance = runs.next()
     export(emulator, instance)
@@ -173,11 +175,13 @@ def test_more_missing_jobs_than_allowed_fail_the_task(emulator: Emulator) -> Non
     for _ in range(2):
         instance = runs.next()
         with pytest.raises(
-            DliFailException, match=r"^max_missing: 18 of the jobs .*, 1 may be: .* 100, 101.*listAll"
+            DliFailException,
+            match=r"^max_missing: 18 of the jobs .*, 1 may be: .* 100, 101.*The o.*listAll.*params\.max_missing",
         ):
             export(emulator, instance, max_missing=1)
         assert verify(instance.pushed["zip_file"])[0]["entries"] == len(OWN)
         assert len(instance.pushed["missing_since_last"]) == 18
+        assert instance.pushed["visible_job_ids"] == OWN
     export(emulator, runs.next(), max_missing=18)
     export(emulator, runs.next(), max_missing=0)
 
@@ -196,23 +200,63 @@ def test_a_few_missing_jobs_may_be_allowed(emulator: Emulator) -> None:
         export(emulator, runs.next(), max_missing="1")
 
 
-def test_the_jobs_of_another_project_are_not_compared(
+def test_a_job_first_seen_in_a_run_that_failed_is_named_when_it_is_missing(emulator: Emulator) -> None:
+    """A failed run does not take jobs off the list that the next one compares with, but adds its own."""
+    runs = Runs()
+    export(emulator, runs.next(), max_missing=0)
+    missing = emulator.state.jobs.pop(OWN[0])
+    emulator.state.jobs[999] = replace(missing, job_id=999)
+    failed = runs.next()
+    with pytest.raises(DliFailException, match=r"^max_missing: 1 of the jobs"):
+        export(emulator, failed, max_missing=0)
+    assert failed.pushed["visible_job_ids"] == [*OWN[1:], 999]
+    del emulator.state.jobs[999]
+    with pytest.raises(DliFailException, match=rf"^max_missing: 2 of the jobs .* {OWN[0]}, 999 any more"):
+        export(emulator, runs.next(), max_missing=0)
+
+
+def test_a_run_in_another_project_does_not_come_between(
     emulator: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As where the rows of a mapping have changed, or the connection."""
+    """As where ``dli_conn_id`` is a template, or a mapping changes: the project's own last run counts."""
     runs = Runs()
-    runs.pushed |= {"visible_job_ids": [1, 2], "visible_project_id": "0" * 32}
+    runs.pushed |= {f"last_seen_{'0' * 32}": [1, 2]}
     export(emulator, runs.next(), max_missing=0)
-    assert f"The last run of this task has seen project {'0' * 32}: its jobs are not compared." in (
-        capsys.readouterr().out
+    log = capsys.readouterr().out
+    assert "[warning" in log
+    assert f"has recorded which jobs of project {emulator.project_id} it saw" in log
+    del emulator.state.jobs[OWN[0]]
+    runs.pushed |= {f"last_seen_{'0' * 32}": [3], "visible_job_ids": [3], "visible_project_id": "0" * 32}
+    with pytest.raises(DliFailException, match=rf"^max_missing: 1 of the jobs .*does not see {OWN[0]} any more"):
+        export(emulator, runs.next(), max_missing=0)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"selection": {}}], ids=["one-request", "by-ids"])
+def test_a_key_that_sees_no_job_requests_nothing(emulator: Emulator, parameters: dict[str, Any]) -> None:
+    """``if_empty`` decides; a list that is refused is not an empty one."""
+    emulator.state.jobs.clear()
+    instance = TaskInstance()
+    message = (
+        rf"^This key sees no Flink job of project {emulator.project_id}, and noth.*dli:jobs:listAll.*if_empty"
     )
+    with pytest.raises(DliFailException, match=message):
+        export(emulator, instance, **parameters)
+    assert (instance.pushed["visible_jobs"], instance.pushed["zip_file"]) == (0, [])
+    with pytest.raises(AirflowSkipException, match="No Flink job is selected by: all jobs"):
+        export(emulator, if_empty="skip", **parameters)
+    assert export(emulator, if_empty="succeed", **parameters) == []
+    assert set(requests(emulator)) == {"ListFlinkJobs"}
+    if not parameters:
+        emulator.fault("ListFlinkJobs", "error", status=400, code="DLI.0003", times=None)
+        with pytest.raises(DliFailException, match="zip_file should list at least one archive"):
+            export(emulator, reconcile_timeout=0)
 
 
 @pytest.mark.parametrize("pushed", [None, "102", ["a"], {"job": 1}])
 def test_what_an_earlier_run_cannot_have_pushed_is_not_compared(emulator: Emulator, pushed: Any) -> None:
     """Somebody else may push to the same key."""
     runs = Runs()
-    runs.pushed |= {"visible_job_ids": pushed, "visible_project_id": emulator.project_id}
+    runs.pushed |= {f"last_seen_{emulator.project_id}": pushed}
     assert export(emulator, runs.next(), max_missing=0)
 
 
@@ -246,8 +290,10 @@ def test_if_empty_does_not_apply_where_all_jobs_of_the_last_run_are_missing(emul
     runs = Runs()
     assert export(emulator, runs.next(), selection={}, max_missing=0)
     emulator.state.jobs.clear()
-    with pytest.raises(DliFailException, match=r"^max_missing: \d+ of the jobs"):
-        export(emulator, runs.next(), selection={}, max_missing=0, if_empty="skip")
+    every: list[dict[str, Any]] = [{}, {"selection": {}}]
+    for parameters in every:
+        with pytest.raises(DliFailException, match=r"^max_missing: \d+ of the jobs .*It sees no other\."):
+            export(emulator, runs.next(), max_missing=0, if_empty="skip", **parameters)
 
 
 @pytest.mark.parametrize(("status", "code"), [(403, "APIGW.0302"), (400, "DLI.0003"), (503, "APIGW.0201")])
@@ -300,5 +346,8 @@ def test_the_verification_notices_an_incomplete_archive(emulator: Emulator) -> N
     export(emulator, instance)
     let(emulator, *_DLI)
     archives = export(emulator)
-    with pytest.raises(DliFailException, match=r"missing-job: job '100' was found nowhere"):
+    message = (
+        r"missing-job: job '100' was found nowhere.* Nothing is damaged.*check that it may export each of these"
+    )
+    with pytest.raises(DliFailException, match=message):
         verify(archives, expected_jobs=str(instance.pushed["visible_job_ids"]))
