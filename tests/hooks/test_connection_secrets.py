@@ -24,7 +24,7 @@ SECRETS = {
     "a password of few characters": "hunt3r2!",
     "a phrase": "correct horse battery staple",
     "a token": "MIIQ" + "Abc1+/" * 15,
-    "a URL with a password": "https://ops:Tr0ub4dor&3@host/a",
+    "a URL with a password": "https://ann:Tr0ub4dor&3@host/a",
     "a UUID": "d9b2d63d-a233-4123-847a-5f3c2b1a0e9d",
 }
 FIELDS = (
