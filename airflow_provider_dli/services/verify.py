@@ -383,8 +383,8 @@ def raise_for_failures(reports: Sequence[ArchiveReport], note: str = "") -> None
         " (docs/howto/check-your-account.md)."
         if is_unknown
         else "Nothing is damaged, and exporting again with the same key may change nothing: check that it may"
-        " export each of these jobs (docs/permissions.md), and that job ids are found in your archives"
-        " (docs/archive.md)."
+        " export each of these jobs (the page Permissions of this provider's documentation), and that job ids are"
+        " found in your archives."
         if is_intact
         else "Keep the archive as evidence and export again."
         if is_damaged
