@@ -18,6 +18,7 @@ from airflow_provider_dli.metrics import ACTIONS, KINDS, METRICS
 from airflow_provider_dli.parameters.models import Selection
 from airflow_provider_dli.parameters.types import Kind
 from tests.operators import MODELS
+from tests.pages import with_section
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -236,10 +237,8 @@ def written(path: Path) -> str:
     """Return a page with its tables, as the code has them."""
     text = path.read_text(encoding="utf-8")
     for name, table in TABLES.items():
-        before, begin, rest = text.partition(f"<!-- {name}: begin -->\n")
-        if begin:
-            end = f"<!-- {name}: end -->"
-            text = f"{before}{begin}{table()}{end}{rest.partition(end)[2]}"
+        if f"<!-- {name}: begin -->" in text:
+            text = with_section(text, name, table())
     return text
 
 

@@ -13,10 +13,10 @@ from typing import Any
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Call
 from dli_emulator.routes import ROUTES
+from tests.pages import with_section
 
 GOLDEN = Path(__file__).parent / "golden"
 PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
-MARKS = ("<!-- table: begin -->\n", "<!-- table: end -->\n")
 #: what walks through pages has no function of its own on the hook
 _WALKS = {"list_jobs": "list_flink_jobs", "list_templates": "list_flink_sql_job_templates"}
 
@@ -90,8 +90,7 @@ def page_with(text: str) -> str:
 
     :param text: the page as it is
     """
-    before, rest = text.split(MARKS[0])
-    return before + MARKS[0] + table() + MARKS[1] + rest.split(MARKS[1])[1]
+    return with_section(text, "table", table())
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 from airflow_provider_dli.archive import Expectation, Limits
 from airflow_provider_dli.archive.report import ERRORS, MORE, WARNINGS, severity
 from tests.archive.fields import FIELDS
+from tests.pages import with_section
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = (DOCS / "archive.md").read_text(encoding="utf-8")
@@ -67,6 +68,5 @@ def test_the_table_is_of_this_corpus(corpus: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     for path, name, text in ((FINDINGS, "findings", FINDING_TABLES), (MEASURED, "fields", FIELD_TABLE)):
-        begin, end = f"<!-- {name}: begin -->\n", f"\n<!-- {name}: end -->"
-        before, _, rest = path.read_text(encoding="utf-8").partition(begin)
-        path.write_text(f"{before}{begin}{text}{end}{rest.partition(end.lstrip())[2]}", encoding="utf-8")
+        page = with_section(path.read_text(encoding="utf-8"), name, f"{text}\n")
+        path.write_text(page, encoding="utf-8")

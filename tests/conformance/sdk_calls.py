@@ -21,9 +21,9 @@ from api_client import ApiClient
 from tests.conformance.explorer import description
 from tests.conformance.test_sdk_operations import REQUESTS, sdk_send, template
 from tests.operations import ENDPOINTS
+from tests.pages import with_section
 
 PAGE = Path(__file__).parents[2] / "docs" / "quality" / "conformance.md"
-MARKS = ("<!-- calls: begin -->\n", "<!-- calls: end -->\n")
 #: no job and no template has it
 UNKNOWN = 9
 #: a valid value of each mandatory field
@@ -227,7 +227,6 @@ def page_with(text: str, outcomes: list[Outcome]) -> str:
         f"| {each.call.operation} | {each.call.what} | {each.status}{f' {each.code}' if each.code else ''} |\n"
         for each in outcomes
     )
-    before, rest = text.split(MARKS[0])
     table = f"{len(outcomes)} calls, {sum(bool(each.problems) for each in outcomes)} contradictions.\n\n"
     table += f"| operation | input | reply |\n|---|---|---|\n{rows}"
-    return before + MARKS[0] + table + MARKS[1] + rest.split(MARKS[1])[1]
+    return with_section(text, "calls", table)

@@ -13,9 +13,9 @@ from typing import Any
 
 from tests.faults.kinds import KINDS, Kind
 from tests.faults.tasks import TASKS, Task
+from tests.pages import with_section
 
 PAGE = Path(__file__).parents[2] / "docs" / "quality" / "faults.md"
-MARKS = ("<!-- faults: begin -->\n", "<!-- faults: end -->\n")
 #: how the first attempt of each task of the lab ends that meets a fault; ``python -m tests.faults.lab`` writes it
 OUTCOMES = Path(__file__).with_name("outcomes.csv")
 
@@ -142,8 +142,7 @@ def page() -> str:
         "",
         *_calls(),
     ]
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
-    return f"{before}{MARKS[0]}{chr(10).join(tables)}\n{MARKS[1]}{rest.partition(MARKS[1])[2]}"
+    return with_section(PAGE.read_text(encoding="utf-8"), "faults", "\n".join(tables) + "\n")
 
 
 def _matrix(service: str, ends: Mapping[tuple[str, str], str]) -> list[str]:

@@ -10,9 +10,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.pages import with_section
+
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "quality" / "sources.md"
-MARKS = ("<!-- sources: begin -->\n", "<!-- sources: end -->\n")
 
 
 class Fact(NamedTuple):
@@ -60,8 +61,7 @@ def page() -> str:
         "|---|---|---|",
         *(f"| `{name}` | {title} | {date} |" for name, (title, date) in SOURCES.items()),
     ]
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
-    return f"{before}{MARKS[0]}{chr(10).join(lines)}\n{MARKS[1]}{rest.partition(MARKS[1])[2]}"
+    return with_section(PAGE.read_text(encoding="utf-8"), "sources", "\n".join(lines) + "\n")
 
 
 def _quoted(names: str) -> str:
