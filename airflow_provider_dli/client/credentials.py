@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
+import stat
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -32,6 +35,8 @@ _RENEW_BEFORE = timedelta(minutes=5)
 _RENEW_FRACTION = 0.2
 #: seconds between two attempts at a lock that another flow holds
 _LOCK_INTERVAL = 0.01
+#: most bytes of a file with credentials: a token and two keys of 32 KiB each, and more
+_MAX_BYTES = 131072
 
 
 class Credentials(Protocol):
@@ -232,3 +237,25 @@ def _renew_at(expires_at: datetime | None, now: datetime) -> datetime | None:
     if expires_at is None:
         return None
     return expires_at - min(_RENEW_BEFORE, (expires_at - now) * _RENEW_FRACTION)
+
+
+def read_small_file(path: str | Path) -> tuple[str, str]:
+    """Return the text of a small file with credentials, and what is wrong with it; one of the two is empty.
+
+    It may be a pipe, which is not waited for, or of any size. Nothing of it is shown.
+    """
+    try:
+        with open(path, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return "", "is not a regular file"
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            return "", f"has more than {_MAX_BYTES:,} bytes"
+        return content.decode(), ""
+    except (OSError, ValueError) as error:
+        return "", f"cannot be read ({type(error).__name__})"
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting: the writer of a pipe may never come, and all triggers would wait with it."""
+    return os.open(path, flags | os.O_NONBLOCK)

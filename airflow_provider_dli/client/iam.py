@@ -17,14 +17,20 @@ from typing import Any
 
 from airflow_provider_dli.client import replies
 from airflow_provider_dli.client.call import Clock, Flow, Reply, Request, json_request, plain_request, send
-from airflow_provider_dli.client.credentials import AccessKey, Cached, Credentials, Expiring, canonical_query
+from airflow_provider_dli.client.credentials import (
+    AccessKey,
+    Cached,
+    Credentials,
+    Expiring,
+    canonical_query,
+    read_small_file,
+)
 from airflow_provider_dli.client.errors import (
     AuthenticationError,
     ConfigurationError,
     PermissionDeniedError,
     ThrottledError,
 )
-from airflow_provider_dli.client.files import read_small_file
 from airflow_provider_dli.formatting import excerpt
 
 TOKEN_HEADER = "X-Auth-Token"  # noqa: S105 -- the name of a header

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_provider_dli.client import iam, sts
-from airflow_provider_dli.client.credentials import AccessKey, Credentials
+from airflow_provider_dli.client.credentials import AccessKey, Credentials, read_small_file
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.client.files import read_small_file
 from airflow_provider_dli.connection.fields import (
     AirflowConnection,
     Extras,
@@ -173,12 +172,11 @@ def sdk_values(auth_type: str | None, environ: Mapping[str, str]) -> dict[str, N
         return {name: _variable(environ, variable) for name, variable in SDK_VARIABLES.items()}
     if auth_type != AuthType.CREDENTIALS_FILE:
         return {}
-    path, where = environ.get(FILE_VARIABLE), f"the file that {FILE_VARIABLE} names"
-    where = where if path else DEFAULT_FILE
+    where = _credentials_file(environ)
     parser = configparser.ConfigParser(interpolation=None)
     problem = ""
     try:
-        text, problem = read_small_file(Path(path or DEFAULT_FILE).expanduser())
+        text, problem = read_small_file(Path(environ.get(FILE_VARIABLE) or DEFAULT_FILE).expanduser())
         parser.read_string(text)
     except (ValueError, RuntimeError, configparser.Error) as error:
         problem = f"cannot be read ({type(error).__name__})"
@@ -193,9 +191,13 @@ def source_of(auth_type: str | None, environ: Mapping[str, str], credentials: Cr
     if auth_type == AuthType.ENVIRONMENT:
         return f"the environment variables {', '.join([*SDK_VARIABLES.values()][:3])}"
     if auth_type == AuthType.CREDENTIALS_FILE:
-        where = f"the file that {FILE_VARIABLE} names" if environ.get(FILE_VARIABLE) else DEFAULT_FILE
-        return f"ak, sk and security_token in {where}"
+        return f"ak, sk and security_token in {_credentials_file(environ)}"
     return credentials.identity if auth_type in _OF_MACHINE else None
+
+
+def _credentials_file(environ: Mapping[str, str]) -> str:
+    """Return what messages call the file of ``credentials_file``."""
+    return f"the file that {FILE_VARIABLE} names" if environ.get(FILE_VARIABLE) else DEFAULT_FILE
 
 
 def _variable(environ: Mapping[str, str], name: str) -> Named:
