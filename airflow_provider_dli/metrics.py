@@ -6,11 +6,10 @@ They cost nothing where Airflow has no metrics, and never fail a task.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client import errors
 from airflow_provider_dli.compat import AirflowSkipException, AirflowTaskTimeout
@@ -19,8 +18,6 @@ from airflow_provider_dli.formatting import format_duration, safe_logger
 
 if TYPE_CHECKING:
     from airflow_provider_dli.compat import Context
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 #: what operators do, in names of metrics
 ACTIONS = ("export", "verify", "import", "compare", "promote", "list", "run", "stop", "savepoint", "delete")
@@ -55,17 +52,6 @@ METRICS: Mapping[str, tuple[str, str]] = {
 }
 
 _log = safe_logger(__name__)
-
-
-def observed(execute: F) -> F:
-    """Decorate ``execute`` of an operator with :func:`observing`."""
-
-    @wraps(execute)
-    def run(self: Any, context: Context) -> Any:  # noqa: ANN401 -- an operator's
-        with observing(self, context):
-            return execute(self, context)
-
-    return cast("F", run)
 
 
 @contextmanager

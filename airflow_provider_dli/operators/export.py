@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.assets.obs import add_asset_events
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink
-from airflow_provider_dli.metrics import count, observed
+from airflow_provider_dli.metrics import count, observing
 from airflow_provider_dli.operators.base import DliBaseOperator, apply_if_empty
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
 
@@ -120,20 +120,20 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
             max_missing=max_missing,
         )
 
-    @observed
     def execute(self, context: Context) -> list[str]:
         """Export the jobs; return the archives, each as ``bucket/key``."""
-        from airflow_provider_dli.services import export
+        with observing(self, context):
+            from airflow_provider_dli.services import export
 
-        options, dli, obs = export.prepare(self)
-        self.begin(context, dli, options.obs_dir.bucket)
-        result = export.export_jobs(options, dli, obs, context, self.log)
-        self.push_xcoms(context, **result.xcoms, return_value=result.archives)
-        self.lineage = export.lineage_of(result, dli)
-        count(context, "dli.export.archives", len(result.archives))
-        count(context, "dli.export.jobs", result.exported)
-        add_asset_events(context, self.outlets, {archive: {"verified": False} for archive in result.archives})
-        export.raise_for_failures(result, options, self.log)
-        if result.is_empty:
-            apply_if_empty(options.if_empty, str(options.selection))
-        return result.archives
+            options, dli, obs = export.prepare(self)
+            self.begin(context, dli, options.obs_dir.bucket)
+            result = export.export_jobs(options, dli, obs, context, self.log)
+            self.push_xcoms(context, **result.xcoms, return_value=result.archives)
+            self.lineage = export.lineage_of(result, dli)
+            count(context, "dli.export.archives", len(result.archives))
+            count(context, "dli.export.jobs", result.exported)
+            add_asset_events(context, self.outlets, {archive: {"verified": False} for archive in result.archives})
+            export.raise_for_failures(result, options, self.log)
+            if result.is_empty:
+                apply_if_empty(options.if_empty, str(options.selection))
+            return result.archives

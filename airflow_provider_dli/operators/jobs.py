@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dli.compat import conf
 from airflow_provider_dli.exceptions import ExecutionTimeoutError
 from airflow_provider_dli.links.dli import DliConsoleLink
-from airflow_provider_dli.metrics import observed
+from airflow_provider_dli.metrics import observing
 from airflow_provider_dli.operators.base import DeferrableOperator, DliBaseOperator, apply_if_empty
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
 from airflow_provider_dli.triggers.deferral import event_status, seconds_left
@@ -104,19 +104,19 @@ class DliListFlinkJobsOperator(DliBaseOperator):
             exclude=exclude,
         )
 
-    @observed
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return the selected jobs."""
-        from airflow_provider_dli.services import selection
+        with observing(self, context):
+            from airflow_provider_dli.services import selection
 
-        options, hook = selection.prepare(self)
-        self.begin(context, hook)
-        jobs = selection.select_jobs(hook, options, self.log)
-        if not jobs:
-            apply_if_empty(options.if_empty, str(options))
-        self.push_xcoms(context, job_ids=[job.job_id for job in jobs])
-        names = ("job_id", "name", "job_type", "status", "queue_name", "create_time", "update_time")
-        return [{name: getattr(job, name) for name in names} for job in jobs]
+            options, hook = selection.prepare(self)
+            self.begin(context, hook)
+            jobs = selection.select_jobs(hook, options, self.log)
+            if not jobs:
+                apply_if_empty(options.if_empty, str(options))
+            self.push_xcoms(context, job_ids=[job.job_id for job in jobs])
+            names = ("job_id", "name", "job_type", "status", "queue_name", "create_time", "update_time")
+            return [{name: getattr(job, name) for name in names} for job in jobs]
 
 
 class JobActionOperator(DeferrableOperator):
@@ -162,21 +162,21 @@ class JobActionOperator(DeferrableOperator):
         self.status_grace_period = number_of(status_grace_period)
         self.deferrable = deferrable
 
-    @observed
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Request the action of each job, and wait."""
-        runner = self._open_runner(context)
-        options = runner.options
-        if not options.job_ids:
-            apply_if_empty(options.if_empty, "job_ids, which names none")
-            return []
-        self.begin(context, runner.hook)
-        runner.track(runner.requester.request(runner.jobs()))
-        if not options.wait_for_completion:
-            return runner.status()
-        if self.deferrable and runner.poll():
-            self.defer_to(runner.trigger(self.wait_limits(runner.hook, options.timeout)))
-        return runner.finish(options.timeout)
+        with observing(self, context):
+            runner = self._open_runner(context)
+            options = runner.options
+            if not options.job_ids:
+                apply_if_empty(options.if_empty, "job_ids, which names none")
+                return []
+            self.begin(context, runner.hook)
+            runner.track(runner.requester.request(runner.jobs()))
+            if not options.wait_for_completion:
+                return runner.status()
+            if self.deferrable and runner.poll():
+                self.defer_to(runner.trigger(self.wait_limits(runner.hook, options.timeout)))
+            return runner.finish(options.timeout)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401 -- BaseOperator's
         """Go on after a wait on the triggerer."""
@@ -443,14 +443,14 @@ class DliDeleteFlinkJobsOperator(DliBaseOperator):
         self.if_empty = if_empty
         self.dli_conn_id = dli_conn_id
 
-    @observed
     def execute(self, context: Context) -> list[int]:
         """Delete each job."""
-        from airflow_provider_dli.services import jobs
+        with observing(self, context):
+            from airflow_provider_dli.services import jobs
 
-        options, hook = jobs.prepare_deletion(self)
-        if not options.job_ids:
-            apply_if_empty(options.if_empty, "job_ids, which names none")
-            return []
-        self.begin(context, hook)
-        return jobs.delete_jobs(options, hook, context, self.log)
+            options, hook = jobs.prepare_deletion(self)
+            if not options.job_ids:
+                apply_if_empty(options.if_empty, "job_ids, which names none")
+                return []
+            self.begin(context, hook)
+            return jobs.delete_jobs(options, hook, context, self.log)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.lineage import Lineage, jobs_dataset, obs_dataset
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink
-from airflow_provider_dli.metrics import count, observed
+from airflow_provider_dli.metrics import count, observing
 from airflow_provider_dli.operators.base import DliBaseOperator
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
 from airflow_provider_dli.task_state import TaskState
@@ -100,42 +100,42 @@ class DliImportFlinkJobsOperator(DliBaseOperator):
         # A template, XCom or row of a mapping that is None must not turn "these jobs" into "any jobs".
         self.given = names_of(expected_jobs=expected_jobs)
 
-    @observed
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Import the jobs."""
-        from airflow_provider_dli.services import restore
+        with observing(self, context):
+            from airflow_provider_dli.services import restore
 
-        options, target, obs = restore.prepare(self)
-        self.begin(context, target)
-        if options.plan_only:
-            restore.plan(options, target, obs, self.log)
-            return []
-        state = TaskState(context, "dli_import")
-        outcome = restore.import_jobs(options, target, obs, state, self.log)
-        result = [asdict(job) for job in outcome.jobs]
-        mapping = {str(job.old_job_id): job.new_job_id for job in outcome.jobs if job.new_job_id}
-        job_ids = list(mapping.values())
-        count(context, "dli.import.jobs", len(job_ids))
-        self.push_xcoms(
-            context,
-            return_value=result,
-            created=list(outcome.created),
-            job_ids=job_ids,
-            not_in_response=outcome.not_in_response,
-        )
-        self.lineage = Lineage(
-            inputs=[obs_dataset(str(archive)) for archive in outcome.archives.places],
-            outputs=[jobs_dataset(target)],
-            facts={
-                "region": target.account.region,
-                "projectId": target.project_id,
-                "jobIds": job_ids or None,
-                "failedJobIds": [job.old_job_id for job in outcome.jobs if job.is_conflict],
-                "jobMapping": mapping,
-            },
-        )
-        restore.raise_for_failures(outcome, options, state)
-        return result
+            options, target, obs = restore.prepare(self)
+            self.begin(context, target)
+            if options.plan_only:
+                restore.plan(options, target, obs, self.log)
+                return []
+            state = TaskState(context, "dli_import")
+            outcome = restore.import_jobs(options, target, obs, state, self.log)
+            result = [asdict(job) for job in outcome.jobs]
+            mapping = {str(job.old_job_id): job.new_job_id for job in outcome.jobs if job.new_job_id}
+            job_ids = list(mapping.values())
+            count(context, "dli.import.jobs", len(job_ids))
+            self.push_xcoms(
+                context,
+                return_value=result,
+                created=list(outcome.created),
+                job_ids=job_ids,
+                not_in_response=outcome.not_in_response,
+            )
+            self.lineage = Lineage(
+                inputs=[obs_dataset(str(archive)) for archive in outcome.archives.places],
+                outputs=[jobs_dataset(target)],
+                facts={
+                    "region": target.account.region,
+                    "projectId": target.project_id,
+                    "jobIds": job_ids or None,
+                    "failedJobIds": [job.old_job_id for job in outcome.jobs if job.is_conflict],
+                    "jobMapping": mapping,
+                },
+            )
+            restore.raise_for_failures(outcome, options, state)
+            return result
 
 
 class DliCompareFlinkJobsOperator(DliBaseOperator):
@@ -185,27 +185,27 @@ class DliCompareFlinkJobsOperator(DliBaseOperator):
         self.report_dir = report_dir
         self.show_values = show_values
 
-    @observed
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Compare the jobs."""
-        from airflow_provider_dli.services import compare
+        with observing(self, context):
+            from airflow_provider_dli.services import compare
 
-        options, source, target = compare.prepare(self)
-        bucket = options.report_dir.bucket if options.report_dir else None
-        self.begin(context, target, bucket, source.account.region)
-        comparisons = compare.compare_jobs(
-            source, target, options.job_mapping, self.log, show_values=options.show_values
-        )
-        inputs = [jobs_dataset(source), jobs_dataset(target)]
-        self.lineage = Lineage(inputs)
-        result = [each.as_dict() for each in comparisons]
-        self.push_xcoms(context, return_value=result, report=compare.markdown(comparisons))
-        file = compare.write_report(options, source, target, comparisons, context.get("run_id"), self.log)
-        if file:
-            self.lineage = Lineage(inputs, [obs_dataset(file)])
-        self.push_xcoms(context, report_file=file)
-        compare.raise_for_failures(comparisons)
-        return result
+            options, source, target = compare.prepare(self)
+            bucket = options.report_dir.bucket if options.report_dir else None
+            self.begin(context, target, bucket, source.account.region)
+            comparisons = compare.compare_jobs(
+                source, target, options.job_mapping, self.log, show_values=options.show_values
+            )
+            inputs = [jobs_dataset(source), jobs_dataset(target)]
+            self.lineage = Lineage(inputs)
+            result = [each.as_dict() for each in comparisons]
+            self.push_xcoms(context, return_value=result, report=compare.markdown(comparisons))
+            file = compare.write_report(options, source, target, comparisons, context.get("run_id"), self.log)
+            if file:
+                self.lineage = Lineage(inputs, [obs_dataset(file)])
+            self.push_xcoms(context, report_file=file)
+            compare.raise_for_failures(comparisons)
+            return result
 
 
 class DliPromoteFlinkJobsOperator(DliBaseOperator):
@@ -267,20 +267,21 @@ class DliPromoteFlinkJobsOperator(DliBaseOperator):
         # One that renders to None must not promote the settings of the source as they are.
         self.given = names_of(queues=queues, replacements=replacements)
 
-    @observed
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Promote the jobs."""
-        from airflow_provider_dli.services import promote
+        with observing(self, context):
+            from airflow_provider_dli.services import promote
 
-        options, source, target = promote.prepare(self)
-        self.begin(context, target)
-        steps = promote.plan(options, source, target, self.log)
-        # Before anything is changed: if a running job must be stopped first, the task fails, and this names it.
-        self.push_xcoms(context, to_stop=[job.job_id for job in promote.jobs_to_stop(steps)])
-        if options.plan_only:
-            self.log.info("Plan only: nothing is changed.")
-            result = promote.planned(steps)
-        else:
-            result = promote.apply(target, steps, self.log)
-        self.push_xcoms(context, job_ids=[each["job_id"] for each in result if each["job_id"]])
-        return result
+            options, source, target = promote.prepare(self)
+            self.begin(context, target)
+            steps = promote.plan(options, source, target, self.log)
+            # Before anything is changed: if a running job must be stopped first, the task fails, and this names
+            # it.
+            self.push_xcoms(context, to_stop=[job.job_id for job in promote.jobs_to_stop(steps)])
+            if options.plan_only:
+                self.log.info("Plan only: nothing is changed.")
+                result = promote.planned(steps)
+            else:
+                result = promote.apply(target, steps, self.log)
+            self.push_xcoms(context, job_ids=[each["job_id"] for each in result if each["job_id"]])
+            return result

@@ -10,7 +10,7 @@ from airflow_provider_dli.assets.obs import add_asset_events
 from airflow_provider_dli.compat import conf
 from airflow_provider_dli.lineage import Lineage, obs_dataset
 from airflow_provider_dli.links.dli import ObsBucketLink
-from airflow_provider_dli.metrics import count, observed
+from airflow_provider_dli.metrics import count, observing
 from airflow_provider_dli.operators.base import DeferrableOperator
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
 from airflow_provider_dli.triggers.deferral import event_status, seconds_left
@@ -99,10 +99,10 @@ class DliVerifyFlinkExportOperator(DeferrableOperator):
         # A template, XCom or row of a mapping that is None must not turn "these jobs" into "any jobs".
         self.given = names_of(expected_jobs=expected_jobs, max_age=max_age)
 
-    @observed
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Verify the archives and return a report on each."""
-        return self._verify(context, None)
+        with observing(self, context):
+            return self._verify(context, None)
 
     def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
         """Verify the archives after the wait on the triggerer."""
