@@ -12,6 +12,7 @@ from airflow_provider_dli.exceptions import translated
 from airflow_provider_dli.hooks.base import AccountHook
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import BinaryIO
 
     from mypy_boto3_s3 import S3Client
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.exchange import Account
     from airflow_provider_dli.client.obs import client as boto
     from airflow_provider_dli.client.obs import objects, reader
-    from airflow_provider_dli.client.obs.objects import Directory, Listing, ObjectFacts
+    from airflow_provider_dli.client.obs.objects import Directory, Entry, Listing, ObjectFacts
     from airflow_provider_dli.client.obs.reader import ObjectReader
     from airflow_provider_dli.client.replies import ServiceClock
 else:
@@ -115,6 +116,15 @@ class ObsHook(AccountHook):
         with translated():
             return objects.list_keys(self._client, directory)
 
+    def list_tree(self, directory: ObsLocation) -> Iterator[Entry]:
+        """List all objects below a directory, at any depth, in the order of their keys.
+
+        :param directory: bucket, or bucket and directory
+        :returns: key, size, ETag and time of the last write of each; a thousand with each request
+        """
+        with translated():
+            yield from objects.list_tree(self._client, directory)
+
     def has_objects(self, directory: ObsLocation) -> bool:
         """Return whether there is an object below a directory, which is what makes it one.
 
@@ -122,6 +132,17 @@ class ObsHook(AccountHook):
         """
         with translated():
             return objects.has_objects(self._client, directory)
+
+    def read(self, place: ObsLocation | str, limit: int) -> bytes | None:
+        """Return the bytes of a small object, by one request.
+
+        :param place: ``bucket/key``, with or without ``obs://``
+        :param limit: most bytes
+        :returns: None if the bucket has no such object
+        :raises DliException: if it has more bytes
+        """
+        with translated():
+            return objects.get_object(self._client, _place(place), limit)
 
     def put(self, place: ObsLocation | str, data: bytes, content_type: str) -> None:
         """Write an object.

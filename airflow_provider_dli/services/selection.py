@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,19 @@ def _matches(selection: Selection, job: FlinkJob, clock_offset: float) -> bool:
     return not any(
         job.job_id == each if isinstance(each, int) else fnmatchcase(job.name, each) for each in selection.exclude
     )
+
+
+def list_with_settings(hook: DliHook) -> list[FlinkJob]:
+    """Return all jobs that this key sees, each with all its settings, in the order of their ids.
+
+    By the list with details, a request for a hundred jobs. Some editions of the manual exchange which fields it
+    has (dli_02_0234): a job that it shows without its settings is requested by itself.
+    """
+    found = [
+        job if isinstance(job.raw.get("job_config"), Mapping) else get_job_or_none(hook, job.job_id)
+        for job in hook.list_flink_jobs(show_detail=True)
+    ]
+    return sorted((job for job in found if job), key=lambda job: job.job_id)
 
 
 def get_jobs(hook: DliHook, job_ids: Sequence[int]) -> dict[int, FlinkJob]:

@@ -172,6 +172,7 @@ _CHECKPOINT_PATH = "checkpoint_path"
 #: in the bucket of the job; the name of the last directory begins with the job's id
 _SERVICE_DIRECTORY = re.compile(r"((?:obs://)?[^/]+)/jobs/checkpoint/([0-9]+)(?![0-9]).*", re.DOTALL)
 _DIGEST_LENGTH = 12
+_WHOLE_DIGEST_LENGTH = 32
 _SETTING_NAME = re.compile(r"[a-z][a-z_]{0,39}")
 
 
@@ -365,6 +366,23 @@ def differences(source: FlinkJob, restored: FlinkJob) -> tuple[Difference, ...]:
         if not is_same(setting, one, other):
             found.append(Difference(_safe_name(name), one, other))
     return tuple(found)
+
+
+def settings_digest(job: FlinkJob) -> str:
+    """Return a digest of all settings of a job that :func:`differences` compares: another one, another setting.
+
+    :param job: with all its settings
+    :returns: 32 hexadecimal digits
+    """
+    shown: dict[str, Any] = {}
+    for name, value in _flattened(job.raw):
+        setting = name.removeprefix("job_config.")
+        given = _given_directory(job, value, None) if setting == _CHECKPOINT_PATH else value
+        same = _mode(normalized(given)) if setting == "checkpoint_mode" else normalized(given)
+        if same is not None and same not in DEFAULTS.get(setting, ()):
+            shown[name] = same
+    text = json.dumps(shown, ensure_ascii=False, sort_keys=True)
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_WHOLE_DIGEST_LENGTH]
 
 
 def _flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

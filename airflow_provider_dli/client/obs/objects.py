@@ -304,13 +304,7 @@ def list_entries(client: S3Client, directory: ObsLocation) -> Directory | None:
     objects: list[Entry] = []
     for page in _pages(client, directory, Delimiter="/"):
         directories += [each["Prefix"].rstrip("/") for each in page.get("CommonPrefixes", [])]
-        try:
-            objects += [
-                Entry(each["Key"], each["Size"], each["ETag"].strip('"'), each["LastModified"])
-                for each in page.get("Contents", [])
-            ]
-        except KeyError as error:
-            raise _unexpected(page, f"the listing of {directory.url} has an object without {error}") from error
+        objects += _entries(directory, page)
     if directory.key and not directories and not objects:
         return None
     return Directory(tuple(directories), tuple(each for each in objects if each.key != _prefix(directory)))
@@ -322,6 +316,25 @@ def list_keys(client: S3Client, directory: ObsLocation) -> list[str]:
     :raises DliClientError: if the bucket is missing, cannot be listed, or OBS does not respond
     """
     return [each["Key"] for page in _pages(client, directory) for each in page.get("Contents", [])]
+
+
+def list_tree(client: S3Client, directory: ObsLocation) -> Iterator[Entry]:
+    """Yield all objects below a directory, at any depth, in the order of their keys.
+
+    :raises DliClientError: if the bucket is missing, cannot be listed, or OBS does not respond
+    """
+    for page in _pages(client, directory):
+        yield from _entries(directory, page)
+
+
+def _entries(directory: ObsLocation, page: Mapping[str, Any]) -> list[Entry]:
+    try:
+        return [
+            Entry(each["Key"], each["Size"], each["ETag"].strip('"'), each["LastModified"])
+            for each in page.get("Contents", [])
+        ]
+    except KeyError as error:
+        raise _unexpected(page, f"the listing of {directory.url} has an object without {error}") from error
 
 
 def has_objects(client: S3Client, directory: ObsLocation) -> bool:
@@ -383,6 +396,25 @@ def _unexpected(page: Mapping[str, Any], problem: str) -> UnexpectedReplyError:
     metadata = page.get("ResponseMetadata", {})
     status, request_id = metadata.get("HTTPStatusCode", _OK), metadata.get("RequestId")
     return UnexpectedReplyError("ListObjects", status, None, one_line(problem, _MAX_PROBLEM), request_id)
+
+
+def get_object(client: S3Client, place: ObsLocation, limit: int) -> bytes | None:
+    """Return the bytes of a small object; None if the bucket has no such object.
+
+    :param limit: most bytes
+    :raises DliClientError: if it has more, cannot be read, or OBS does not respond
+    """
+    try:
+        with client_errors("GetObject", place):
+            response = client.get_object(Bucket=place.bucket, Key=place.key)
+            with response["Body"] as body:
+                data = body.read(limit + 1)
+    except MissingError:
+        return None
+    if len(data) > limit:
+        problem = f"{place.url} has more than {limit:,} bytes, which is too large for what it should be"
+        raise UnexpectedReplyError("GetObject", _OK, None, problem, None)
+    return data
 
 
 def put_object(client: S3Client, place: ObsLocation, data: bytes, content_type: str) -> None:

@@ -1,0 +1,402 @@
+"""The catalogue: a directory in OBS with one directory for each backup, below one for each project.
+
+::
+
+    <catalogue>/<project id>/<backup id>/archives/…zip       as the export wrote them
+                                        /jobs.jsonl.gz       one line for each job
+                                        /settings.jsonl.gz   all settings of each job
+                                        /manifest.json       written last: before it there is no backup
+                                        /records/…json       what happened since, one small object each
+                                        /expired.json        what is left of a backup that was deleted
+
+Nothing is ever rewritten, so that any number of tasks may work on a catalogue. One listing shows the state of all
+backups: the names of records have what matters of them, and sizes and ETags are compared with the manifests.
+OBS shows a written object to every later request, on which the order of these objects rests.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from airflow_provider_dli.backups.manifest import (
+    EXPIRED,
+    JOBS,
+    LEVELS,
+    MANIFEST,
+    RECORDS,
+    SCHEMA_VERSION,
+    SETTINGS,
+    STAMP,
+    Archive,
+    Content,
+    Expired,
+    Job,
+    JobSettings,
+    Level,
+    Manifest,
+    Outcome,
+    RecordKind,
+    RecordName,
+    is_backup_id,
+    parse_record,
+)
+from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.exceptions import DliFailException
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.client.obs.objects import Entry
+    from airflow_provider_dli.hooks.obs import ObsHook
+
+Line = TypeVar("Line", bound=BaseModel)
+
+#: ``incomplete``: there is no manifest; ``expiring``: an expiry has begun and perhaps deleted archives;
+#: ``expired``: it was deleted; ``unreadable``: its manifest cannot be read; ``damaged``: an archive is gone or
+#: changed, or the newest verification failed; ``verified``: none of these
+State = Literal["verified", "damaged", "unreadable", "incomplete", "expiring", "expired"]
+
+#: bytes: nothing larger is read into memory as a document
+MAX_DOCUMENT = 64 * 1024 * 1024
+_MAX_LINE = 32 * 1024 * 1024
+_READERS = 8
+_JSON = "application/json"
+_GZIP = "application/gzip"
+#: a restore that was killed keeps its backup from being deleted for this long
+READING_TIME = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A directory of the catalogue, as one listing and its manifest show it.
+
+    :param place: its directory
+    :param manifest: None if there is none, it cannot be read, or it was not read
+    :param problem: why the manifest cannot be read
+    :param objects: by name relative to the directory
+    :param records: what the names of its records show, oldest first
+    """
+
+    place: ObsLocation
+    project_id: str
+    backup_id: str
+    manifest: Manifest | None
+    problem: str | None
+    objects: Mapping[str, Entry]
+    records: tuple[RecordName, ...]
+
+    @property
+    def state(self) -> State:
+        """What can be done with it; see :data:`State`."""
+        if EXPIRED in self.objects:
+            return "expired"
+        if MANIFEST not in self.objects:
+            return "incomplete"
+        if self.manifest is None:
+            return "unreadable"
+        if self.of_kind("expiring"):
+            return "expiring"
+        proof = self.last("verification")
+        return "damaged" if self.changes or (proof and proof.outcome != "passed") else "verified"
+
+    @property
+    def changes(self) -> list[str]:
+        """What differs between the manifest and the listing, each as one line; empty if nothing does."""
+        if self.manifest is None:
+            return []
+        found = [change for archive in self.manifest.archives if (change := self._change_of(archive))]
+        contents = [(JOBS, self.manifest.jobs), (SETTINGS, self.manifest.settings)]
+        for name, content in contents:
+            entry = self.objects.get(name)
+            if content and entry is None:
+                found.append(f"{name} is gone")
+            elif content and entry and entry.size != content.size:
+                found.append(f"{name} has {entry.size:,} bytes and had {content.size:,}")
+        return found
+
+    def _change_of(self, archive: Archive) -> str | None:
+        entry = self.objects.get(archive.name)
+        if entry is None:
+            return f"{archive.name} is gone"
+        if entry.size != archive.size:
+            return f"{archive.name} has {entry.size:,} bytes and had {archive.size:,}"
+        return f"{archive.name} was replaced: its ETag differs" if entry.etag != archive.etag else None
+
+    @property
+    def unnamed(self) -> list[str]:
+        """Archives that the manifest does not name: a request whose outcome was unknown may have made them."""
+        named = {archive.name for archive in self.manifest.archives} if self.manifest else set()
+        return [name for name in self.objects if name.lower().endswith(".zip") and name not in named]
+
+    @property
+    def last_verified(self) -> datetime | None:
+        """When its archives were last found intact; None if the newest verification failed or there is none."""
+        proof = self.last("verification")
+        if proof:
+            return proof.at if proof.outcome == "passed" else None
+        return self.manifest.verification.verified_at if self.manifest else None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody keeps it from being deleted."""
+        return bool(self.of_kind("hold"))
+
+    def of_kind(self, kind: RecordKind) -> list[RecordName]:
+        """Return the records of a kind, oldest first."""
+        return [record for record in self.records if record.kind == kind]
+
+    def last(self, kind: RecordKind) -> RecordName | None:
+        """Return the newest record of a kind."""
+        return next(iter(reversed(self.of_kind(kind))), None)
+
+    def is_usable(self, level: Level = "exists") -> bool:
+        """Return whether jobs can be restored from it, as far as is known.
+
+        :param level: that it must have been verified at, when it was made
+        """
+        is_read = self.manifest and LEVELS.index(self.manifest.verification.level) >= LEVELS.index(level)
+        return bool(is_read) and self.state == "verified"
+
+    def archive(self, archive: Archive) -> ObsLocation:
+        """Return the place of an archive of its."""
+        return self.place.below(archive.name)
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """A catalogue of backups.
+
+    :param obs: hook whose key may list, read and write its directory
+    :param root: ``bucket`` or ``bucket/directory``
+    """
+
+    obs: ObsHook
+    root: ObsLocation
+    #: manifests never change: by place and ETag, so that a catalogue that is read again reads only what is new
+    _manifests: dict[tuple[ObsLocation, str], Manifest] = field(default_factory=dict)
+
+    def now(self) -> datetime:
+        """Return the time by the store's clock, in whole seconds."""
+        if self.obs.clock_offset is None:
+            self.obs.has_objects(self.root)
+        return datetime.fromtimestamp(int(self.obs.service_time()), UTC)
+
+    def place(self, project_id: str, backup_id: str) -> ObsLocation:
+        """Return the directory of a backup."""
+        return self.root.below(project_id).below(backup_id)
+
+    def new_id(self, at: datetime) -> str:
+        """Return an id for a backup that begins now; ids sort by time.
+
+        :param at: by the store's clock
+        """
+        return f"{at.astimezone(UTC):{STAMP}}-{secrets.token_hex(4)}"
+
+    # Reading.
+
+    def backups(self, project_id: str | None = None) -> list[Backup]:
+        """Return all backups, whatever their state, oldest first; by one listing and one request a new manifest.
+
+        :param project_id: only those of this project
+        :raises DliException: if the catalogue cannot be listed or read
+        """
+        directory = self.root.below(project_id) if project_id else self.root
+        found: dict[tuple[str, str], dict[str, Entry]] = {}
+        above = len(self.root.key) + 1 if self.root.key else 0
+        for entry in self.obs.list_tree(directory):
+            project, _, rest = entry.key[above:].partition("/")
+            backup_id, _, name = rest.partition("/")
+            if name and is_backup_id(backup_id):
+                found.setdefault((project, backup_id), {})[name] = entry
+        with ThreadPoolExecutor(_READERS, "catalogue") as pool:
+            read = list(pool.map(self._backup, *zip(*found, strict=True), found.values())) if found else []
+        return sorted(read, key=lambda each: (each.backup_id, each.project_id))
+
+    def backup(self, project_id: str, backup_id: str) -> Backup | None:
+        """Return one backup, as it is now; None if there is no such directory."""
+        place = self.place(project_id, backup_id)
+        objects = {entry.key[len(place.key) + 1 :]: entry for entry in self.obs.list_tree(place)}
+        objects.pop("", None)
+        return self._backup(project_id, backup_id, objects) if objects else None
+
+    def _backup(self, project_id: str, backup_id: str, objects: dict[str, Entry]) -> Backup:
+        place, manifest, problem = self.place(project_id, backup_id), None, None
+        if MANIFEST in objects and EXPIRED not in objects:
+            try:
+                manifest = self._manifest(place, objects[MANIFEST].etag)
+            except ValueError as error:
+                problem = _first_line(error)
+        if manifest and (manifest.project_id, manifest.backup_id) != (project_id, backup_id):
+            problem = f"it is that of {manifest.project_id}/{manifest.backup_id}, copied by hand"
+            manifest = None
+        names = [name.partition(f"{RECORDS}/")[2] for name in objects if name.startswith(f"{RECORDS}/")]
+        records = sorted(filter(None, map(parse_record, names)), key=lambda record: (record.at, record.name))
+        return Backup(place, project_id, backup_id, manifest, problem, objects, tuple(records))
+
+    def _manifest(self, place: ObsLocation, etag: str) -> Manifest | None:
+        if known := self._manifests.get((place, etag)):
+            return known
+        data = self.obs.read(place.below(MANIFEST), MAX_DOCUMENT)
+        if data is None:
+            return None
+        document = json.loads(data)
+        version = document.get("schema_version") if isinstance(document, dict) else None
+        if version != SCHEMA_VERSION:
+            raise ValueError(f"schema_version is {version!r}, and this provider reads {SCHEMA_VERSION}")
+        manifest = Manifest.model_validate(document)
+        self._manifests[place, etag] = manifest
+        return manifest
+
+    def jobs(self, backup: Backup) -> Iterator[Job]:
+        """Yield the jobs of a backup.
+
+        :raises DliException: if they cannot be read, or are not those of the manifest
+        """
+        if backup.manifest:
+            yield from self._lines(backup, JOBS, backup.manifest.jobs, Job)
+
+    def settings(self, backup: Backup) -> Iterator[JobSettings]:
+        """Yield the settings of the jobs of a backup; none if they were not kept.
+
+        :raises DliException: if they cannot be read, or are not those of the manifest
+        """
+        if backup.manifest and backup.manifest.settings:
+            yield from self._lines(backup, SETTINGS, backup.manifest.settings, JobSettings)
+
+    def _lines(self, backup: Backup, name: str, content: Content, kind: type[Line]) -> Iterator[Line]:
+        place = backup.place.below(name)
+        data = self.obs.read(place, MAX_DOCUMENT)
+        if data is None:
+            raise DliFailException(f"{place.url} no longer exists", advice="Restore from another backup.")
+        if sha256(data).hexdigest() != content.sha256:
+            raise DliFailException(
+                f"{place.url} is not what was written: its SHA-256 differs from the manifest's",
+                advice="Do not rely on this backup.",
+            )
+        with gzip.open(BytesIO(data), "rt", encoding="utf-8") as lines:
+            while line := lines.readline(_MAX_LINE):
+                yield kind.model_validate_json(line)
+
+    def read_record(self, backup: Backup, record: RecordName) -> dict[str, Any]:
+        """Return what a record has; empty if it was deleted since, or cannot be read."""
+        data = self.obs.read(backup.place.below(RECORDS).below(record.name), MAX_DOCUMENT)
+        try:
+            document = json.loads(data) if data else None
+        except ValueError:
+            return {}
+        return document if isinstance(document, dict) else {}
+
+    # Writing.
+
+    def write_content(self, place: ObsLocation, name: str, lines: Iterable[BaseModel]) -> Content:
+        """Write the jobs or the settings of a backup that is being made; return what its manifest has of them.
+
+        :param place: directory of the backup
+        :param name: ``jobs.jsonl.gz`` or ``settings.jsonl.gz``
+        """
+        buffer, count = BytesIO(), 0
+        with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=6, mtime=0) as file:
+            for line in lines:
+                file.write(line.model_dump_json(exclude_none=True).encode() + b"\n")
+                count += 1
+        data = buffer.getvalue()
+        self.obs.put(place.below(name), data, _GZIP)
+        return Content(count=count, size=len(data), sha256=sha256(data).hexdigest())
+
+    def write_manifest(self, manifest: Manifest) -> ObsLocation:
+        """Write the manifest of a backup, the last of its objects; return its place.
+
+        :raises DliFailException: if there is one already: a backup is written once
+        """
+        place = self.place(manifest.project_id, manifest.backup_id).below(MANIFEST)
+        if self.obs.find(place):
+            raise DliFailException(f"{place.url} exists: a backup is never written again")
+        self.obs.put(place, _pretty(manifest), _JSON)
+        return place
+
+    def write_expired(self, document: Expired) -> ObsLocation:
+        """Write what is left of a backup whose archives were deleted; return its place."""
+        place = self.place(document.project_id, document.backup_id).below(EXPIRED)
+        self.obs.put(place, _pretty(document), _JSON)
+        return place
+
+    def record(
+        self,
+        backup: Backup,
+        kind: RecordKind,
+        content: Mapping[str, Any],
+        outcome: Outcome = "none",
+        *,
+        at: datetime | None = None,
+    ) -> ObsLocation:
+        """Write a record of a backup; return its place.
+
+        :param content: plain JSON
+        :param at: when it happened, by the store's clock; now by default
+        """
+        stamp = f"{(at or self.now()).astimezone(UTC):{STAMP}}"
+        place = backup.place.below(RECORDS).below(f"{kind}-{stamp}-{outcome}-{secrets.token_hex(4)}.json")
+        self.obs.put(place, json.dumps(content, indent=1, ensure_ascii=False).encode(), _JSON)
+        return place
+
+    @contextmanager
+    def reading(self, backup: Backup, why: Mapping[str, Any]) -> Iterator[None]:
+        """Keep a backup from being deleted while it is read, for a day at most.
+
+        Whoever deletes writes ``expiring`` first and then searches for readers; so this writes first and then
+        searches for an expiry, and of the two at least one meets the other.
+
+        :param why: who reads it, plain JSON
+        :raises DliFailException: if it is being deleted
+        """
+        place = self.record(backup, "reading", why)
+        try:
+            now = self.backup(backup.project_id, backup.backup_id)
+            if now is None or now.state in ("expiring", "expired"):
+                raise DliFailException(
+                    f"{backup.place.url} is being deleted by an expiry", advice="Restore from another backup."
+                )
+            yield
+        finally:
+            self.obs.delete(place)
+
+    def is_read(self, backup: Backup) -> bool:
+        """Return whether a restore reads a backup, or was killed within the last day while it did."""
+        return any(record.at > self.now() - READING_TIME for record in backup.of_kind("reading"))
+
+
+def newest_usable(
+    backups: Sequence[Backup], *, as_of: datetime | None = None, level: Level = "exists"
+) -> Backup | None:
+    """Return the newest backup that jobs can be restored from.
+
+    :param as_of: whose export was complete by then
+    :param level: that it must have been verified at
+    """
+    found = [
+        (each.manifest.exported_at, each.backup_id, each)
+        for each in backups
+        if each.manifest and each.is_usable(level) and (as_of is None or each.manifest.exported_at <= as_of)
+    ]
+    return max(found, key=lambda entry: entry[:2])[2] if found else None
+
+
+def _pretty(document: BaseModel) -> bytes:
+    return document.model_dump_json(indent=1, exclude_none=True).encode() + b"\n"
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error).partition("\n")[0]

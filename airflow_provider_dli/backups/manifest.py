@@ -1,0 +1,211 @@
+"""The documents of a catalogue: the manifest of a backup, its jobs, and the records of what happened since.
+
+Their schema is documented in ``docs/backups.md``. A later version may add fields, which this one ignores; what it
+cannot read it names and leaves alone.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+JOBS = "jobs.jsonl.gz"
+SETTINGS = "settings.jsonl.gz"
+EXPIRED = "expired.json"
+ARCHIVES = "archives"
+RECORDS = "records"
+
+#: what a record is about. ``verification`` and ``drill`` passed or failed; ``copy`` is a copy of this backup in
+#: another catalogue; while there is a ``hold``, or a ``reading`` that is not over, the backup is not deleted;
+#: ``expiring`` is an expiry that has begun
+RecordKind = Literal["verification", "drill", "copy", "hold", "reading", "expiring"]
+Outcome = Literal["passed", "failed", "none"]
+Level = Literal["exists", "directory", "full"]
+#: from the least to the most that a verification reads
+LEVELS: tuple[Level, ...] = ("exists", "directory", "full")
+
+#: of backups and records: UTC by the store's clock, then a random part that keeps two of one second apart
+STAMP = "%Y%m%dT%H%M%SZ"
+_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
+_RECORD = re.compile(
+    r"(?P<kind>verification|drill|copy|hold|reading|expiring)-(?P<time>[0-9]{8}T[0-9]{6}Z)"
+    r"-(?P<outcome>passed|failed|none)-[0-9a-f]{8}\.json"
+)
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Document(BaseModel):
+    """Base of the documents: immutable, and lenient towards fields of later versions."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Run(Document):
+    """The task instance that made something; None for what was not made by a task."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = -1
+
+
+class Content(Document):
+    """One of the files of a backup that list its jobs.
+
+    :param count: lines, each one job as JSON
+    :param size: bytes, compressed
+    :param sha256: of the compressed bytes
+    """
+
+    count: int
+    size: int
+    sha256: Sha256
+
+
+class Archive(Document):
+    """An archive of a backup, as it was verified.
+
+    :param name: relative to the directory of the backup
+    :param size: bytes
+    :param etag: as OBS has it, without quotes
+    :param version_id: in a bucket with versions
+    :param last_modified: as OBS has it
+    :param sha256: of the bytes; None if the level of verification does not read them
+    :param entries: how many files are in it; None if it was not read
+    :param job_ids: that were requested for this archive; None where all jobs were requested
+    """
+
+    name: str
+    size: int
+    etag: str
+    version_id: str | None = None
+    last_modified: str | None = None
+    sha256: Sha256 | None = None
+    entries: int | None = None
+    job_ids: tuple[int, ...] | None = None
+
+
+class Verification(Document):
+    """A verification of all archives of a backup.
+
+    :param level: how much of each archive was read
+    :param verified_at: when it ended, by the store's clock
+    :param passed: whether all archives are intact
+    :param findings: what was found, each as one line
+    :param bytes_read: of the archives
+    """
+
+    level: Level
+    verified_at: AwareDatetime
+    passed: bool
+    findings: tuple[str, ...] = ()
+    bytes_read: int = 0
+
+
+class Manifest(Document):
+    """A backup: written once, after everything in it was verified, and never changed.
+
+    :param backup_id: name of its directory
+    :param started_at: before the first request, by the store's clock
+    :param exported_at: after the last archive was exported: the jobs are those of some moment between the two
+    :param completed_at: when this was written
+    :param is_all_jobs: whether it has all jobs that the key could see
+    :param selection: in words, which jobs were to be backed up
+    :param not_included: ids of jobs that the key could see after the export and not before
+    :param region: of the project
+    :param connection_id: that it was made with
+    :param run: of the task that made it
+    :param provider_version: that made it
+    :param copied_from: ``bucket/directory`` of the backup that this is a copy of
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    backup_id: str
+    project_id: str
+    region: str
+    connection_id: str
+    run: Run | None = None
+    provider_version: str
+    started_at: AwareDatetime
+    exported_at: AwareDatetime
+    completed_at: AwareDatetime
+    is_all_jobs: bool
+    selection: str
+    not_included: tuple[int, ...] = ()
+    jobs: Content
+    #: None if the settings of the jobs are not kept
+    settings: Content | None = None
+    archives: tuple[Archive, ...]
+    verification: Verification
+    copied_from: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all archives."""
+        return sum(archive.size for archive in self.archives)
+
+
+class Job(Document):
+    """A job of a backup: one line of ``jobs.jsonl.gz``.
+
+    :param digest: of its settings, see :func:`~airflow_provider_dli.client.flink.settings.settings_digest`
+    :param update_time: epoch milliseconds, as DLI has it
+    :param in_archive: whether it was found in an archive; None where the layout of the archives is not known
+    """
+
+    job_id: int
+    name: str
+    job_type: str
+    status: str
+    update_time: int | None = None
+    digest: str
+    in_archive: bool | None = None
+
+
+class JobSettings(Document):
+    """All settings of a job, as DLI shows them: one line of ``settings.jsonl.gz``. They may contain secrets."""
+
+    job_id: int
+    detail: dict[str, Any]
+
+
+class Expired(Document):
+    """What is left of a backup that was deleted."""
+
+    schema_version: int = SCHEMA_VERSION
+    backup_id: str
+    project_id: str
+    exported_at: AwareDatetime
+    expired_at: AwareDatetime
+    policy: str
+    run: Run | None = None
+    archives: int
+    size: int
+
+
+class RecordName(Document):
+    """What the name of a record shows of it, so that a listing is enough to know the state of a backup."""
+
+    kind: RecordKind
+    at: AwareDatetime
+    outcome: Outcome
+    name: str
+
+
+def is_backup_id(name: str) -> bool:
+    """Return whether a directory is named as that of a backup."""
+    return bool(_ID.fullmatch(name))
+
+
+def parse_record(name: str) -> RecordName | None:
+    """Return what the name of a record shows; None if it is not one."""
+    match = _RECORD.fullmatch(name)
+    if match is None:
+        return None
+    at = datetime.strptime(f"{match['time']}+0000", f"{STAMP}%z")
+    return RecordName.model_validate({"kind": match["kind"], "at": at, "outcome": match["outcome"], "name": name})

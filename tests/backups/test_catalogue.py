@@ -1,0 +1,201 @@
+"""The catalogue: what its objects show of each backup, whatever is missing, changed or unreadable."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from airflow_provider_dli.backups.catalogue import Backup, Catalogue, newest_usable
+from airflow_provider_dli.backups.manifest import EXPIRED, JOBS, MANIFEST
+from airflow_provider_dli.exceptions import DliFailException
+from dli_emulator import Emulator
+from tests.backups.made import PROJECT, catalogue_of, make_backup
+
+NIGHT = datetime(2026, 11, 1, 2, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def catalogue(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
+    """Return an empty catalogue in the emulator's bucket."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+    return catalogue_of(dli_emulator)
+
+
+def again(catalogue: Catalogue, backup: Backup) -> Backup:
+    """Return a backup as another reader sees it now."""
+    found = Catalogue(catalogue.obs, catalogue.root).backup(backup.project_id, backup.backup_id)
+    assert found
+    return found
+
+
+def test_an_empty_catalogue_has_no_backups(catalogue: Catalogue) -> None:
+    """A directory that does not exist is an empty catalogue; a project in it has nothing either."""
+    assert catalogue.backups() == []
+    assert catalogue.backups(PROJECT) == []
+    assert catalogue.backup(PROJECT, catalogue.new_id(NIGHT)) is None
+
+
+def test_what_was_written_is_read(catalogue: Catalogue) -> None:
+    """Manifest, jobs and settings come back as they were written, oldest backup first."""
+    late = make_backup(catalogue, NIGHT + DAY, [100])
+    early = make_backup(catalogue, NIGHT, [100, 101])
+    found = Catalogue(catalogue.obs, catalogue.root).backups()
+    assert [each.manifest for each in found] == [early.manifest, late.manifest]
+    assert [each.state for each in found] == ["verified", "verified"]
+    assert [job.job_id for job in catalogue.jobs(found[0])] == [100, 101]
+    assert [each.detail["job_config"] for each in catalogue.settings(found[0])] == [
+        {"cu_number": 100},
+        {"cu_number": 101},
+    ]
+
+
+@pytest.mark.usefixtures("catalogue")
+@pytest.mark.parametrize("root", ["", "a/deep/directory"])
+def test_a_catalogue_may_be_anywhere_in_a_bucket(dli_emulator: Emulator, root: str) -> None:
+    """Also at its root; other objects beside the backups are not taken for any."""
+    there = catalogue_of(dli_emulator, root)
+    made = make_backup(there, NIGHT)
+    for name in (f"{PROJECT}/notes.txt", "readme.txt", f"{PROJECT}/2026/archive.zip"):
+        there.obs.put(there.root.below(name), b"x", "text/plain")
+    assert [each.backup_id for each in there.backups()] == [made.backup_id]
+
+
+def test_a_directory_without_manifest_does_not_count_as_a_backup(catalogue: Catalogue) -> None:
+    """Archives alone, as a killed task leaves them, are incomplete, and named."""
+    made = make_backup(catalogue, NIGHT)
+    catalogue.obs.delete(made.place.below(MANIFEST))
+    found = again(catalogue, made)
+    assert (found.state, found.manifest, found.last_verified) == ("incomplete", None, None)
+    assert found.unnamed == ["archives/batch-0001/aggregate_1.zip"]
+    assert newest_usable([found]) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "Expecting value"),
+        (b"[]", "schema_version is None"),
+        (b'{"schema_version": 2}', "schema_version is 2, and this provider reads 1"),
+        (b'{"schema_version": 1}', "backup_id: Field required"),
+    ],
+)
+def test_an_unreadable_manifest_is_named(catalogue: Catalogue, data: bytes, problem: str) -> None:
+    """It stops nobody: the other backups are read."""
+    made, other = make_backup(catalogue, NIGHT), make_backup(catalogue, NIGHT + DAY)
+    catalogue.obs.put(made.place.below(MANIFEST), data, "application/json")
+    found = Catalogue(catalogue.obs, catalogue.root).backups()
+    assert [each.state for each in found] == ["unreadable", "verified"]
+    assert problem in (found[0].problem or "")
+    assert newest_usable(found) == found[1]
+    assert found[1].backup_id == other.backup_id
+
+
+def test_a_manifest_that_was_copied_by_hand_is_not_believed(catalogue: Catalogue) -> None:
+    """It is that of another backup."""
+    made, other = make_backup(catalogue, NIGHT), make_backup(catalogue, NIGHT + DAY)
+    data = catalogue.obs.read(made.place.below(MANIFEST), 1 << 20)
+    assert data
+    catalogue.obs.put(other.place.below(MANIFEST), data, "application/json")
+    found = again(catalogue, other)
+    assert found.state == "unreadable"
+    assert made.backup_id in (found.problem or "")
+
+
+def test_changed_archives_are_seen_in_the_listing(catalogue: Catalogue) -> None:
+    """Gone, of another size, or of the same size with other bytes: the backup is damaged."""
+    made = make_backup(catalogue, NIGHT, [100])
+    archive = made.place.below("archives/batch-0001/aggregate_1.zip")
+    size = made.objects["archives/batch-0001/aggregate_1.zip"].size
+    for data, change in ((b"x" * size, "ETag differs"), (b"x", "has 1 bytes and had"), (None, "is gone")):
+        if data is None:
+            catalogue.obs.delete(archive)
+        else:
+            catalogue.obs.put(archive, data, "application/zip")
+        found = again(catalogue, made)
+        assert found.state == "damaged"
+        assert [change in each for each in found.changes] == [True]
+
+
+def test_an_archive_that_appears_later_is_named(catalogue: Catalogue) -> None:
+    """It is not of the backup, and does not damage it."""
+    made = make_backup(catalogue, NIGHT, [100])
+    catalogue.obs.put(made.place.below("archives/batch-0001/aggregate_9.zip"), b"x", "application/zip")
+    found = again(catalogue, made)
+    assert (found.state, found.unnamed) == ("verified", ["archives/batch-0001/aggregate_9.zip"])
+
+
+def test_the_newest_verification_decides(catalogue: Catalogue) -> None:
+    """By the time in its name, whenever it was written."""
+    made = make_backup(catalogue, NIGHT)
+    catalogue.record(made, "verification", {}, "passed", at=NIGHT + 2 * DAY)
+    catalogue.record(made, "verification", {}, "failed", at=NIGHT + DAY)
+    found = again(catalogue, made)
+    assert (found.state, found.last_verified) == ("verified", NIGHT + 2 * DAY)
+    catalogue.record(made, "verification", {"findings": ["x"]}, "failed", at=NIGHT + 3 * DAY)
+    found = again(catalogue, made)
+    assert (found.state, found.last_verified) == ("damaged", None)
+    assert catalogue.read_record(found, found.records[-1]) == {"findings": ["x"]}
+
+
+def test_the_newest_usable_backup_is_found(catalogue: Catalogue) -> None:
+    """Of those that were complete by then, verified at the level or above, and not damaged since."""
+    first = make_backup(catalogue, NIGHT)
+    shallow = make_backup(catalogue, NIGHT + DAY, level="directory")
+    last = make_backup(catalogue, NIGHT + 2 * DAY)
+    catalogue.record(last, "verification", {}, "failed")
+    found = catalogue.backups()
+    assert [newest_usable(found, as_of=at) for at in (NIGHT - DAY, NIGHT)] == [None, found[0]]
+    newest, full = newest_usable(found), newest_usable(found, level="full")
+    assert newest
+    assert full
+    assert (newest.backup_id, full.backup_id) == (shallow.backup_id, first.backup_id)
+
+
+def test_jobs_that_are_not_those_of_the_manifest_are_refused(catalogue: Catalogue) -> None:
+    """Whoever changes the list of jobs is found out."""
+    made = make_backup(catalogue, NIGHT)
+    catalogue.write_content(made.place, JOBS, [])
+    with pytest.raises(DliFailException, match="SHA-256 differs"):
+        list(catalogue.jobs(made))
+    catalogue.obs.delete(made.place.below(JOBS))
+    with pytest.raises(DliFailException, match="no longer exists"):
+        list(catalogue.jobs(made))
+
+
+def test_a_manifest_is_never_written_again(catalogue: Catalogue) -> None:
+    """Not even with the same content."""
+    made = make_backup(catalogue, NIGHT)
+    assert made.manifest
+    with pytest.raises(DliFailException, match="never written again"):
+        catalogue.write_manifest(made.manifest)
+
+
+def test_readers_and_expiries_meet(catalogue: Catalogue) -> None:
+    """A reader leaves a record for as long as it reads, and does not begin where an expiry has."""
+    made = make_backup(catalogue, NIGHT)
+    with catalogue.reading(made, {"run": "restore"}):
+        assert catalogue.is_read(again(catalogue, made))
+    assert not again(catalogue, made).of_kind("reading")
+    catalogue.record(made, "expiring", {})
+    with pytest.raises(DliFailException, match="is being deleted"), catalogue.reading(made, {}):
+        pytest.fail("it must not be read")
+    assert not again(catalogue, made).of_kind("reading")
+
+
+def test_a_reader_that_was_killed_is_forgotten_after_a_day(catalogue: Catalogue) -> None:
+    """By the store's clock."""
+    made = make_backup(catalogue, NIGHT)
+    now = catalogue.now()
+    catalogue.record(made, "reading", {}, at=now - timedelta(hours=25))
+    assert not catalogue.is_read(again(catalogue, made))
+    catalogue.record(made, "reading", {}, at=now - timedelta(hours=23))
+    assert catalogue.is_read(again(catalogue, made))
+
+
+def test_a_deleted_backup_leaves_a_document(catalogue: Catalogue) -> None:
+    """With it the backup is expired, whatever else is still there."""
+    made = make_backup(catalogue, NIGHT)
+    catalogue.obs.put(made.place.below(EXPIRED), b"{}", "application/json")
+    assert again(catalogue, made).state == "expired"
