@@ -106,8 +106,7 @@ class Backup:
             return "unreadable"
         if self.of_kind("expiring"):
             return "expiring"
-        proof = self.last("verification")
-        return "damaged" if self.changes or (proof and proof.outcome != "passed") else "verified"
+        return "damaged" if self.changes or self.last_verified is None else "verified"
 
     @property
     def changes(self) -> list[str]:
@@ -144,7 +143,8 @@ class Backup:
         proof = self.last("verification")
         if proof:
             return proof.at if proof.outcome == "passed" else None
-        return self.manifest.verification.verified_at if self.manifest else None
+        made = self.manifest and self.manifest.verification
+        return made.verified_at if made and made.passed else None
 
     @property
     def is_held(self) -> bool:

@@ -7,6 +7,7 @@ cannot read it names and leaves alone.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -52,6 +53,13 @@ class Run(Document):
     run_id: str
     task_id: str
     map_index: int = -1
+
+    @classmethod
+    def of(cls, context: Mapping[str, Any]) -> Run | None:
+        """Return that of the context of a task; None without a task instance, as in a bare call of ``execute``."""
+        names = {name: getattr(context.get("ti"), name, None) for name in cls.model_fields}
+        known = {name: value for name, value in names.items() if value is not None}
+        return cls.model_validate(known) if {"dag_id", "run_id", "task_id"} <= known.keys() else None
 
 
 class Content(Document):

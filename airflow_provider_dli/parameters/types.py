@@ -203,6 +203,8 @@ _REPORT_NAME = len("/verify-report-20260115T080000000000.html")
 #: bytes of the directory, among copies, of one set of archives, with slashes
 STAGING_SUBDIRECTORY = len("/0123456789abcdef/")
 _STAGED_NAME = STAGING_SUBDIRECTORY + len("aggregate_1582677879475.zip")
+#: bytes of the directory, in a catalogue, of the archives of a backup, with its slashes
+_BACKUP = len("/48cc2c48765f481480c7db940d6409d1/20260115T080000Z-01234567/archives")
 #: a bucket that Jinja wrote, of nothing, with something behind it
 _NO_BUCKET = re.compile(r"(?i:\s*obs://)?\s*(None\s*)?/+[^/]")
 
@@ -313,6 +315,10 @@ ImportSource = Annotated[
 ]
 ExportDirectory = Annotated[
     ObsLocation, Kind("directory", _PLACE, partial(_directory, reserve=BATCH_DIRECTORY + ARCHIVE_NAME))
+]
+#: of a catalogue of backups
+CatalogueDirectory = Annotated[
+    ObsLocation, Kind("directory", _PLACE, partial(_directory, reserve=_BACKUP + BATCH_DIRECTORY + ARCHIVE_NAME))
 ]
 ReportDirectory = Annotated[
     ObsLocation | None, Kind("optional directory", _PLACE, partial(_directory, reserve=_REPORT_NAME), *_AS_OMITTED)

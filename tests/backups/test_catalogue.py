@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from airflow_provider_dli.backups.catalogue import Backup, Catalogue, newest_usable
-from airflow_provider_dli.backups.manifest import EXPIRED, JOBS, MANIFEST
+from airflow_provider_dli.backups.manifest import EXPIRED, JOBS, MANIFEST, Run
 from airflow_provider_dli.exceptions import DliFailException
 from dli_emulator import Emulator
 from tests.backups.made import PROJECT, catalogue_of, make_backup
@@ -28,6 +30,14 @@ def again(catalogue: Catalogue, backup: Backup) -> Backup:
     found = Catalogue(catalogue.obs, catalogue.root).backup(backup.project_id, backup.backup_id)
     assert found
     return found
+
+
+def test_the_run_of_a_task_is_known() -> None:
+    """Of a mapped one too; a bare call of ``execute`` is of none."""
+    names: Any = {"dag_id": "nightly", "run_id": "manual", "task_id": "backup"}
+    assert Run.of({"ti": SimpleNamespace(**names, map_index=3)}) == Run(**names, map_index=3)
+    assert Run.of({"ti": SimpleNamespace(**names)}) == Run(**names)
+    assert Run.of({"ti": object()}) is Run.of({}) is None
 
 
 def test_an_empty_catalogue_has_no_backups(catalogue: Catalogue) -> None:
@@ -137,6 +147,14 @@ def test_the_newest_verification_decides(catalogue: Catalogue) -> None:
     found = again(catalogue, made)
     assert (found.state, found.last_verified) == ("damaged", None)
     assert catalogue.read_record(found, found.records[-1]) == {"findings": ["x"]}
+
+
+def test_a_backup_whose_own_verification_failed_is_damaged(catalogue: Catalogue) -> None:
+    """Until one passes."""
+    made = make_backup(catalogue, NIGHT, passed=False)
+    assert (made.state, made.last_verified) == ("damaged", None)
+    catalogue.record(made, "verification", {}, "passed", at=NIGHT + DAY)
+    assert again(catalogue, made).state == "verified"
 
 
 def test_the_newest_usable_backup_is_found(catalogue: Catalogue) -> None:
