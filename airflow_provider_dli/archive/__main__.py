@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import stat
 import sys
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO
 
 from airflow_provider_dli.archive import Expectation, Report, inspect
+from airflow_provider_dli.archive.console import INTERRUPTED, write
 from airflow_provider_dli.archive.report import escape
 
 EPILOG = (
     "exit status: 0 all archives are verified, 1 at least one failed, 2 a file cannot be read, the report cannot "
     "be written, or the usage is wrong, 130 interrupted; it is the same if nobody reads the report to its end"
 )
-DEFECTS, UNREADABLE, INTERRUPTED = 1, 2, 130
+DEFECTS, UNREADABLE = 1, 2
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return max([_inspect(path, options, expect) for path in options.files])
     except KeyboardInterrupt:
-        _print("interrupted", sys.stderr)
+        write("interrupted", sys.stderr)
         return INTERRUPTED
 
 
@@ -82,12 +82,12 @@ def _inspect(path: Path, options: argparse.Namespace, expect: Expectation) -> in
         with _open(path) as file:
             report = inspect(file, options.level, md5=options.md5, expect=expect, fingerprint=options.fingerprint)
     except OSError as error:
-        _print(f"{escape(str(path))}: cannot be read: {error.strerror or error}", sys.stderr)
+        write(f"{escape(str(path))}: cannot be read: {error.strerror or error}", sys.stderr)
         return UNREADABLE
     if options.json:
-        is_printed = _print(json.dumps({"file": str(path), **report.as_dict()}), sys.stdout)
+        is_printed = write(json.dumps({"file": str(path), **report.as_dict()}), sys.stdout)
     else:
-        is_printed = _print("\n".join(_lines(path, report)), sys.stdout)
+        is_printed = write("\n".join(_lines(path, report)), sys.stdout)
     return UNREADABLE if not is_printed else 0 if report.verified else DEFECTS
 
 
@@ -105,29 +105,6 @@ def _lines(path: Path, report: Report) -> list[str]:
     findings = [f"  {finding}" for finding in report.findings]
     layout = [f"  {group}" for group in report.fingerprint]
     return [f"{escape(str(path))}: {verdict} ({facts})", *hashes, *findings, *layout]
-
-
-def _print(text: str, stream: TextIO | None) -> bool:
-    """Print a text in whatever the stream can encode; return False if it cannot be written.
-
-    A reader who has seen enough, such as ``head``, changes no verdict.
-    """
-    problem = "it is closed"
-    if stream:
-        encoding = stream.encoding or "utf-8"
-        try:
-            print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
-        except OSError as error:
-            # What is left in the stream's buffer must not fail again when Python ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-            if isinstance(error, BrokenPipeError):
-                return True
-            problem = error.strerror or str(error)
-        else:
-            return True
-    if stream is sys.stdout and sys.stderr:
-        _print(f"the report cannot be written to standard output: {problem}", sys.stderr)
-    return False
 
 
 if __name__ == "__main__":
