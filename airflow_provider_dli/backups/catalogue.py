@@ -274,6 +274,8 @@ class Catalogue:
             yield from self._lines(backup, SETTINGS, backup.manifest.settings, JobSettings)
 
     def _lines(self, backup: Backup, name: str, content: Content, kind: type[Line]) -> Iterator[Line]:
+        import zlib
+
         place = backup.place.below(name)
         data = self.obs.read(place, MAX_DOCUMENT)
         if data is None:
@@ -283,9 +285,14 @@ class Catalogue:
                 f"{place.url} is not what was written: its SHA-256 differs from the manifest's",
                 advice="Do not rely on this backup.",
             )
-        with gzip.open(BytesIO(data), "rt", encoding="utf-8") as lines:
-            while line := lines.readline(_MAX_LINE):
-                yield kind.model_validate_json(line)
+        try:
+            with gzip.open(BytesIO(data), "rt", encoding="utf-8") as lines:
+                while line := lines.readline(_MAX_LINE):
+                    yield kind.model_validate_json(line)
+        except (ValueError, OSError, EOFError, zlib.error) as error:
+            raise DliFailException(
+                f"{place.url} cannot be read: {_first_line(error)}", advice="Restore from another backup."
+            ) from None
 
     def read_record(self, backup: Backup, record: RecordName) -> dict[str, Any]:
         """Return what a record has; empty if it was deleted since, or cannot be read."""

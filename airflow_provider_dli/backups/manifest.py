@@ -207,13 +207,25 @@ class RecordName(Document):
 
 def is_backup_id(name: str) -> bool:
     """Return whether a directory is named as that of a backup."""
-    return bool(_ID.fullmatch(name))
+    return began_at(name) is not None
+
+
+def began_at(backup_id: str) -> datetime | None:
+    """Return when a backup began, which its id shows; None if it is not an id."""
+    return _moment(backup_id.partition("-")[0]) if _ID.fullmatch(backup_id) else None
 
 
 def parse_record(name: str) -> RecordName | None:
     """Return what the name of a record shows; None if it is not one."""
     match = _RECORD.fullmatch(name)
-    if match is None:
+    at = _moment(match["time"]) if match else None
+    if match is None or at is None:
         return None
-    at = datetime.strptime(f"{match['time']}+0000", f"{STAMP}%z")
     return RecordName.model_validate({"kind": match["kind"], "at": at, "outcome": match["outcome"], "name": name})
+
+
+def _moment(stamp: str) -> datetime | None:
+    try:
+        return datetime.strptime(f"{stamp}+0000", f"{STAMP}%z")
+    except ValueError:  # anybody may have named it: the 32nd, or the year 0
+        return None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from airflow_provider_dli.backups.catalogue import Backup, Catalogue, newest_usable
-from airflow_provider_dli.backups.manifest import EXPIRED, JOBS, MANIFEST, Run
+from airflow_provider_dli.backups.manifest import EXPIRED, JOBS, MANIFEST, Content, Run
 from airflow_provider_dli.exceptions import DliFailException
 from dli_emulator import Emulator
 from tests.backups.made import PROJECT, catalogue_of, make_backup
@@ -217,3 +220,34 @@ def test_a_deleted_backup_leaves_a_document(catalogue: Catalogue) -> None:
     made = make_backup(catalogue, NIGHT)
     catalogue.obs.put(made.place.below(EXPIRED), b"{}", "application/json")
     assert again(catalogue, made).state == "expired"
+
+
+def test_names_with_impossible_times_are_not_those_of_backups_and_records(catalogue: Catalogue) -> None:
+    """Anybody may write into a bucket; nothing of it stops who reads."""
+    made = make_backup(catalogue, NIGHT)
+    for name in (
+        f"{PROJECT}/20261399T250000Z-00000000/manifest.json",
+        f"{PROJECT}/00000101T000000Z-00000000/manifest.json",
+        f"{PROJECT}/{made.backup_id}/records/hold-20261399T250000Z-none-00000000.json",
+    ):
+        catalogue.obs.put(catalogue.root.below(name), b"{}", "application/json")
+    (found,) = Catalogue(catalogue.obs, catalogue.root).backups()
+    assert (found.backup_id, found.records) == (made.backup_id, ())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no gzip", gzip.compress(b"{}\n")[:-9], gzip.compress(b'{"job_id": 1}\n'), gzip.compress(b"\xff\n")],
+)
+def test_jobs_that_cannot_be_read_are_refused(catalogue: Catalogue, data: bytes) -> None:
+    """Whatever they are, if the manifest is as wrong as they are."""
+    made = make_backup(catalogue, NIGHT)
+    assert made.manifest
+    catalogue.obs.put(made.place.below(JOBS), data, "application/gzip")
+    content = Content(count=1, size=len(data), sha256=sha256(data).hexdigest())
+    wrong = replace(made, manifest=made.manifest.model_copy(update={"jobs": content}))
+    if data:
+        with pytest.raises(DliFailException, match=r"jobs.jsonl.gz cannot be read: "):
+            list(catalogue.jobs(wrong))
+    else:
+        assert list(catalogue.jobs(wrong)) == []
