@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -82,17 +82,21 @@ def _matches(selection: Selection, job: FlinkJob, clock_offset: float) -> bool:
     )
 
 
-def list_with_settings(hook: DliHook) -> list[FlinkJob]:
-    """Return all jobs that this key sees, each with all its settings, in the order of their ids.
+def each_with_settings(hook: DliHook) -> Iterator[FlinkJob]:
+    """Yield all jobs that this key sees, each with all its settings, while they are listed.
 
     By the list with details, a request for a hundred jobs. Some editions of the manual exchange which fields it
     has (dli_02_0234): a job that it shows without its settings is requested by itself.
     """
-    found = [
-        job if isinstance(job.raw.get("job_config"), Mapping) else get_job_or_none(hook, job.job_id)
-        for job in hook.list_flink_jobs(show_detail=True)
-    ]
-    return sorted((job for job in found if job), key=lambda job: job.job_id)
+    for job in hook.list_flink_jobs(show_detail=True):
+        found = job if isinstance(job.raw.get("job_config"), Mapping) else get_job_or_none(hook, job.job_id)
+        if found:
+            yield found
+
+
+def list_with_settings(hook: DliHook) -> list[FlinkJob]:
+    """Return all jobs that this key sees, each with all its settings, in the order of their ids."""
+    return sorted(each_with_settings(hook), key=lambda job: job.job_id)
 
 
 def get_jobs(hook: DliHook, job_ids: Sequence[int]) -> dict[int, FlinkJob]:
