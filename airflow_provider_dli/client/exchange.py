@@ -147,8 +147,6 @@ def request_flow(call: Call[T], account: Account, clock: Clock = utc_now) -> Flo
             account.dli_clock.observe(reply)
             result = parse_reply(call, reply)
         except DliClientError as error:
-            if account.source and isinstance(error, AuthenticationError):
-                error.blame(account.source)
             _add_clocks(error, reply, clock())
             # Of what comes before a request, such as a token, nothing is left but what an earlier attempt did.
             may_have_acted = error.may_have_acted = may_have_acted or (sent is not None and error.may_have_acted)

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 from airflow_provider_dli import compat
 from airflow_provider_dli.client.credentials import AccessKey
+from airflow_provider_dli.client.errors import AuthenticationError
 from airflow_provider_dli.client.exchange import utc_now
 from airflow_provider_dli.compat import AirflowNotFoundException, BaseHook, Connection
 from airflow_provider_dli.connection import is_json, secrets_of, to_account
@@ -108,8 +109,19 @@ class AccountHook(SafeLog, BaseHook):
 
     def _run(self, flow: Flow[T]) -> T:
         """Run a flow to its end, with errors as a DAG author sees them."""
-        with translated(self.dli_conn_id):
+        with self._translated(self.dli_conn_id):
             return self._transport.run(flow)
+
+    @contextmanager
+    def _translated(self, conn_id: str | None = None) -> Iterator[None]:
+        """Turn the client's errors into Airflow's; one of refused credentials names what they are from."""
+        with translated(conn_id):
+            try:
+                yield
+            except AuthenticationError as error:
+                if self._account and self._account.source:
+                    error.blame(self._account.source)
+                raise
 
     @cached_property
     def _transport(self) -> SyncTransport:
@@ -137,7 +149,7 @@ class AccountHook(SafeLog, BaseHook):
 
     async def _arun(self, flow: Flow[T]) -> T:
         """Run a flow without blocking the event loop, on open connections if there are any."""
-        with translated(self.dli_conn_id):
+        with self._translated(self.dli_conn_id):
             if transport := self._open.get(asyncio.get_running_loop()):
                 return await transport.arun(flow)
             async with _connected(self.account) as transport:

@@ -88,8 +88,7 @@ class DliHook(AccountHook):
         :raises DliException: if it failed and a retry may help
         :raises DliFailException: if it failed and no retry will help
         """
-        with translated(self.dli_conn_id):
-            return self._transport.run(request_flow(call, self.account))
+        return self._run(request_flow(call, self.account))
 
     async def arun(self, call: Call[T]) -> T:
         """Make a call without blocking the event loop; otherwise like :meth:`run`.

@@ -66,7 +66,7 @@ class ObsHook(AccountHook):
         :param place: ``bucket/key``, with or without ``obs://``
         :returns: size, ETag and time of the last write; None if the bucket has no such object
         """
-        with translated():
+        with self._translated():
             return objects.find_object(self._client, _place(place))
 
     async def afind(self, place: ObsLocation | str, *, bucket_known: bool = False) -> ObjectFacts | None:
@@ -75,7 +75,7 @@ class ObsHook(AccountHook):
         :param place: ``bucket/key``, with or without ``obs://``
         :param bucket_known: True where an earlier request has shown that the bucket is there: one request less
         """
-        with translated():
+        with self._translated():
             checked = _place(place)
         account = await self._aaccount()
         return await self._arun(objects.find_object_flow(checked, account, utc_now, bucket_known=bucket_known))
@@ -88,7 +88,7 @@ class ObsHook(AccountHook):
         :raises DliFailException: if it lies in an archive tier. What goes wrong later, while it is read, is a
             :class:`~airflow_provider_dli.client.errors.DliClientError`
         """
-        with translated():
+        with self._translated():
             return reader.ObjectReader(self._client, _place(place), facts)
 
     def list_directory(self, directory: ObsLocation) -> Listing:
@@ -96,7 +96,7 @@ class ObsHook(AccountHook):
 
         :param directory: bucket, or bucket and directory
         """
-        with translated():
+        with self._translated():
             return objects.list_objects(self._client, directory)
 
     def list_entries(self, directory: ObsLocation) -> Directory | None:
@@ -105,7 +105,7 @@ class ObsHook(AccountHook):
         :param directory: bucket, or bucket and directory
         :returns: what lies in it; None if there is no such directory
         """
-        with translated():
+        with self._translated():
             return objects.list_entries(self._client, directory)
 
     def list_keys(self, directory: ObsLocation) -> list[str]:
@@ -113,7 +113,7 @@ class ObsHook(AccountHook):
 
         :param directory: bucket, or bucket and directory
         """
-        with translated():
+        with self._translated():
             return objects.list_keys(self._client, directory)
 
     def list_tree(self, directory: ObsLocation) -> Iterator[Entry]:
@@ -122,7 +122,7 @@ class ObsHook(AccountHook):
         :param directory: bucket, or bucket and directory
         :returns: key, size, ETag and time of the last write of each; a thousand with each request
         """
-        with translated():
+        with self._translated():
             yield from objects.list_tree(self._client, directory)
 
     def has_objects(self, directory: ObsLocation) -> bool:
@@ -130,7 +130,7 @@ class ObsHook(AccountHook):
 
         :param directory: bucket, or bucket and directory
         """
-        with translated():
+        with self._translated():
             return objects.has_objects(self._client, directory)
 
     def read(self, place: ObsLocation | str, limit: int) -> bytes | None:
@@ -141,7 +141,7 @@ class ObsHook(AccountHook):
         :returns: None if the bucket has no such object
         :raises DliException: if it has more bytes
         """
-        with translated():
+        with self._translated():
             return objects.get_object(self._client, _place(place), limit)
 
     def put(self, place: ObsLocation | str, data: bytes, content_type: str) -> None:
@@ -151,7 +151,7 @@ class ObsHook(AccountHook):
         :param data: its bytes
         :param content_type: such as ``text/markdown; charset=utf-8``
         """
-        with translated():
+        with self._translated():
             objects.put_object(self._client, _place(place), data, content_type)
 
     def copy(self, source: ObsLocation, facts: ObjectFacts, target: ObsLocation) -> None:
@@ -163,7 +163,7 @@ class ObsHook(AccountHook):
         :raises DliException: if OBS does not respond, or the source has been replaced or deleted
         :raises DliFailException: if the source may not be read, or the target not be written
         """
-        with translated():
+        with self._translated():
             objects.copy_object(self._client, source, facts, target)
 
     def stream(self, reader: BinaryIO, target: ObsLocation) -> None:
@@ -172,7 +172,7 @@ class ObsHook(AccountHook):
         :param reader: such as another hook's :meth:`open` returns
         :param target: where to
         """
-        with translated():
+        with self._translated():
             objects.upload(self._client, reader, target)
 
     def upload(self, file: BinaryIO, target: ObsLocation, content_type: str) -> None:
@@ -182,7 +182,7 @@ class ObsHook(AccountHook):
         :param target: where to
         :param content_type: such as ``text/plain``
         """
-        with translated():
+        with self._translated():
             objects.upload(self._client, file, target, content_type, threads=True)
 
     def delete(self, place: ObsLocation) -> None:
@@ -190,7 +190,7 @@ class ObsHook(AccountHook):
 
         :param place: bucket and key
         """
-        with translated():
+        with self._translated():
             objects.delete_object(self._client, place)
 
     def _clock(self, account: Account) -> ServiceClock:

@@ -380,7 +380,7 @@ def raise_for_failures(reports: Sequence[ArchiveReport], note: str = "") -> None
     )
     advice = (
         "Nothing is damaged: verify without expected_jobs, and send back the fingerprint in the report"
-        " (docs/howto/check-your-account.md)."
+        " (the page Check your account of this provider's documentation)."
         if is_unknown
         else "Nothing is damaged, and exporting again with the same key may change nothing: check that it may"
         " export each of these jobs (the page Permissions of this provider's documentation), and that job ids are"

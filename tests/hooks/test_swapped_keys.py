@@ -70,3 +70,22 @@ def test_an_access_key_in_the_sql_of_a_job_stays(dli_emulator: Emulator, monkeyp
     key = json.loads(dli_emulator.connection())["login"]
     dli_emulator.state.jobs[100].sql_body = f"with ('access_key' = '{key}')"
     assert DliHook().get_flink_job(100).raw["sql_body"] == f"with ('access_key' = '{key}')"
+
+
+@pytest.mark.parametrize("use", [use for use in USES if "IAM" not in use])
+def test_refused_credentials_name_what_they_are_from(
+    dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch, use: str
+) -> None:
+    """DLI and OBS alike: nobody corrects a login that is not used."""
+    operation, _, act = USES[use]
+    connection = json.loads(dli_emulator.connection(retry_budget=0))
+    variables = {"HUAWEICLOUD_SDK_AK": connection.pop("login"), "HUAWEICLOUD_SDK_SK": connection.pop("password")}
+    connection["extra"] |= {"auth_type": "environment", "obs_endpoint": connection["extra"]["endpoint"]}
+    for name, value in {**variables, "AIRFLOW_CONN_DLI_DEFAULT": json.dumps(connection)}.items():
+        monkeypatch.setenv(name, value)
+    status, code = (403, "InvalidAccessKeyId") if "OBS" in use else (401, "APIGW.0301")
+    for each in {operation, "HeadObject"} if "OBS" in use else {operation}:
+        dli_emulator.fault(each, "error", status=status, code=code, message="no such key", times=None)
+    with pytest.raises(DliException, match="Check the environment variables HUAWEICLOUD_SDK_AK") as caught:
+        act()
+    assert "login" not in str(caught.value)
