@@ -1,7 +1,6 @@
 """Reports on archives, for XCom, the log, lineage and an asset's event; and reports as pages of HTML in OBS.
 
-A page is self-contained: it loads nothing and runs no script. Every value is escaped twice: :func:`escaped` makes
-each character visible, Jinja's autoescape makes it text.
+A page is self-contained: it loads nothing and runs no script; see :mod:`~airflow_provider_dli.services.pages`.
 """
 
 from __future__ import annotations
@@ -12,14 +11,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment
-from markupsafe import Markup
-
 from airflow_provider_dli import archive
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, translated
-from airflow_provider_dli.formatting import escaped, format_duration, pluralize
+from airflow_provider_dli.formatting import format_duration, pluralize
 from airflow_provider_dli.lineage import Check, Dataset, obs_dataset
+from airflow_provider_dli.services.pages import Bar, render
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -186,15 +183,6 @@ class Page:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A bar of the chart: when it ran, how many jobs or archives, and whether everything passed."""
-
-    label: str
-    value: int
-    good: bool
-
-
 def page_of_archives(reports: Sequence[ArchiveReport], facts: Mapping[str, object]) -> Page:
     """Return the page on a verification."""
     bad = frozenset(number for number, report in enumerate(reports) if not report.verified)
@@ -241,7 +229,7 @@ def write_page(hook: ObsHook, directory: ObsLocation, kind: str, page: Page, log
     return str(place)
 
 
-def _earlier_runs(hook: ObsHook, directory: ObsLocation, kind: str, log: Logger) -> list[Run]:
+def _earlier_runs(hook: ObsHook, directory: ObsLocation, kind: str, log: Logger) -> list[Bar]:
     """Return the earlier runs, oldest first; none if they cannot be read: the page is useful without them."""
     runs = []
     try:
@@ -263,9 +251,11 @@ def _earlier_runs(hook: ObsHook, directory: ObsLocation, kind: str, log: Logger)
     return runs
 
 
-def _run(label: str, data: Mapping[str, Any]) -> Run:
-    value = data.get("value")
-    return Run(label, value if type(value) is int and value >= 0 else 0, bool(data.get("good")))
+def _run(label: str, data: Mapping[str, Any]) -> Bar:
+    """Return the bar of a run: when it ran, how many jobs or archives, and whether everything passed."""
+    given = data.get("value")
+    value = given if type(given) is int and given >= 0 else 0
+    return Bar(label, value, bool(data.get("good")), str(value))
 
 
 _DATA = ('<script type="application/json" id="report">', "</script>")
@@ -280,83 +270,24 @@ def data_of(page: str) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-def html(page: Page, runs: Sequence[Run] = ()) -> str:
+def html(page: Page, runs: Sequence[Bar] = ()) -> str:
     """Return the page; of the runs, oldest first and this one included, fewer than two are not shown."""
-    jinja = Environment(autoescape=True, finalize=_visible, trim_blocks=True, lstrip_blocks=True)
-    return jinja.from_string(_TEMPLATE).render(page=page, runs=runs)
-
-
-def _visible(value: object) -> object:
-    if isinstance(value, Markup):
-        return value
-    return "-" if value is None else escaped(str(value))
+    return render(_TEMPLATE, page=page, runs=runs)
 
 
 _TEMPLATE = """\
-{% macro sign(good) %}{{ "✓ good:" if good else "✗ bad:" }}{% endmacro %}
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ page.title }}</title>
-<style>
-:root { color-scheme: light dark; --good: #176f2c; --bad: #b3261e; --line: #c4c7cc; --soft: #f4f5f7;
-  --page: #fff; --text: #1b1b1f; }
-@media (prefers-color-scheme: dark) {
-  :root { --good: #7ddb92; --bad: #ffb4ab; --line: #4a4d52; --soft: #26282c; --page: #121212; --text: #ececee; } }
-html { background: var(--page); color: var(--text); }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-.verdict { border-left: .4rem solid; padding: .5rem 1rem; background: var(--soft); font-weight: 600; }
-.good { color: var(--good); } .bad { color: var(--bad); }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
-th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left; vertical-align: top; }
-td, tbody th { overflow-wrap: anywhere; max-width: 40rem; } thead th { white-space: nowrap; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; } dt { font-weight: 600; } dd {
-margin: 0; }
-</style>
-</head>
-<body>
-<main>
-<h1>{{ page.title }}</h1>
-<p class="verdict {{ "good" if page.good else "bad" }}">{{ sign(page.good) }} {{ page.verdict }}</p>
-<dl>{% for name, value in page.facts.items() %}<dt>{{ name }}</dt><dd>{{ value }}</dd>{% endfor %}</dl>
+{% extends "frame" %}
+{% block content %}
 {% if runs|length > 1 %}
-{# Bars of failed runs are hatched too, for those who do not see the colour. #}
-{% set bad = runs|rejectattr("good")|list|length %}
-{% set caption = "The last %d runs: %d bad; %d at first, %d now"|format(
-  runs|length, bad, runs[0].value, runs[-1].value) %}
-{% set most = [1, runs|map(attribute="value")|max]|max %}
+{% set caption = "The last %d runs: %d bad; %s at first, %s now"|format(
+  runs|length, runs|rejectattr("good")|list|length, runs[0].text, runs[-1].text) %}
 <h2>The last runs</h2>
-<figure><svg role="img" aria-labelledby="trend" width="{{ 28 * runs|length }}" height="98"
-  viewBox="0 0 {{ 28 * runs|length }} 98"><title id="trend">{{ caption }}</title>
-<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-<rect width="3" height="6" fill="var(--bad)"/></pattern></defs>
-{% for run in runs %}
-{% set left, height = 28 * loop.index0, [2, (80 * run.value / most)|round|int]|max %}
-<g><title>{{ run.label }}: {{ run.value }}, {{ "good" if run.good else "bad" }}</title>
-<rect x="{{ left }}" y="{{ 80 - height }}" width="22" height="{{ height }}"
-  fill="{{ "var(--good)" if run.good else "url(#hatch)" }}" stroke="currentColor" stroke-width=".5"/>
-<text x="{{ left + 11 }}" y="94" font-size="11" text-anchor="middle" fill="currentColor">{{ run.value }}</text></g>
-{% endfor %}
-</svg><figcaption>{{ caption }}.</figcaption></figure>
+<figure>{{ parts.chart(runs, "trend", caption) }}<figcaption>{{ caption }}.</figcaption></figure>
 {% endif %}
 {% for table in page.tables %}
 <h2>{{ table.title }}</h2>
-{# What scrolls must be reachable by keyboard, and have a name. #}
-<div class="scroll" tabindex="0" role="region" aria-label="{{ table.title }}"><table>
-<thead><tr>{% for name in table.head %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>
-{% for row in table.rows %}
-{% set good = loop.index0 not in table.bad %}
-<tr><th scope="row"><span class="{{ "good" if good else "bad" }}">{{ sign(good) }}</span> {{ row[0] }}</th>
-{% for value in row[1:] %}<td>{{ value }}</td>{% endfor %}</tr>
+{{ parts.table(table) }}
 {% endfor %}
-</tbody></table></div>
-{% endfor %}
-</main>
-<script type="application/json" id="report">{{ page.data|tojson }}</script>
-</body>
-</html>
+{% endblock %}
+{% block data %}<script type="application/json" id="report">{{ page.data|tojson }}</script>{% endblock %}
 """

@@ -10,7 +10,8 @@ import pytest
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
-from airflow_provider_dli.services.report import Page, Run, Table, data_of, html
+from airflow_provider_dli.services.pages import Bar
+from airflow_provider_dli.services.report import Page, Table, data_of, html
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
 from tests.services.two_projects import compare, exported, restore, two_projects
@@ -56,13 +57,23 @@ def report(**changes: Any) -> Page:
     return Page(**given | changes)
 
 
+def bar(label: str, value: int, *, good: bool) -> Bar:
+    return Bar(label, value, good, str(value))
+
+
 def test_a_page_is_self_contained() -> None:
-    """No script that runs, no style, font or image from elsewhere; every element is closed."""
-    read = Reader(html(report(), [Run("one", 2, good=True), Run("two", 3, good=False)]))
+    """No script that runs, no style, font or image from elsewhere; every element is closed.
+
+    Its policy has the browser refuse them, too.
+    """
+    read = Reader(html(report(), [bar("one", 2, good=True), bar("two", 3, good=False)]))
     assert read.open == []
     scripts = [attributes for tag, attributes in read.elements if tag == "script"]
     assert [script["type"] for script in scripts] == ["application/json"]
     assert not any(name in ("src", "href") for _, attributes in read.elements for name in attributes)
+    (policy,) = (each["content"] for tag, each in read.elements if tag == "meta" and "http-equiv" in each)
+    assert policy
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
 
 
 def test_good_and_bad_are_words_as_well_as_colours() -> None:
@@ -87,7 +98,7 @@ def test_every_value_is_escaped(place: str) -> None:
         "data": {"data": {"value": 1, "good": True, EVIL: EVIL}},
         "label": {},
     }
-    page = html(report(**changes[place]), [Run(EVIL, 1, good=True), Run("b", 1, good=True)])
+    page = html(report(**changes[place]), [bar(EVIL, 1, good=True), bar("b", 1, good=True)])
     read = Reader(page)
     assert [tag for tag, _ in read.elements].count("script") == 1
     if place == "data":
@@ -103,11 +114,11 @@ def test_a_page_keeps_its_data() -> None:
 
 def test_the_chart_has_a_caption_and_a_title_for_each_bar() -> None:
     """For screen readers."""
-    page = html(report(), [Run("2026-01-01", 26, good=True), Run("2026-01-02", 0, good=False)])
+    page = html(report(), [bar("2026-01-01", 26, good=True), bar("2026-01-02", 0, good=False)])
     assert "The last 2 runs: 1 bad; 26 at first, 0 now" in page
     assert "2026-01-02: 0, bad" in page
     assert page.count("<rect x=") == 2
-    assert "The last" not in html(report(), [Run("2026-01-01", 26, good=True)])
+    assert "The last" not in html(report(), [bar("2026-01-01", 26, good=True)])
 
 
 @pytest.fixture

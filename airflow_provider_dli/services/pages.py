@@ -1,0 +1,161 @@
+"""Pages of HTML: their frame, style and charts.
+
+A page is self-contained: it loads nothing, and its policy lets no script run but those that are passed in here,
+which the browser knows by their SHA-256. Every value is escaped twice: :func:`escaped` makes each character visible,
+Jinja's autoescape makes it text.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+
+from jinja2 import DictLoader, Environment
+from markupsafe import Markup
+
+from airflow_provider_dli.formatting import escaped
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar of a chart.
+
+    :param label: what it stands for, for a tooltip
+    :param value: its height
+    :param text: the value as people read it
+    """
+
+    label: str
+    value: int
+    good: bool
+    text: str
+
+
+def render(template: str, script: str = "", **values: object) -> str:
+    """Return a page.
+
+    :param template: extends ``frame``, whose blocks are ``content`` and ``data``, and has ``page`` with title,
+        verdict, good and facts; ``parts`` has macros
+    :param script: the only one that runs in it
+    """
+    jinja = _environment().from_string(template)
+    # Constants of ours, no values.
+    parts = {"script": Markup(script), "style": Markup(_STYLE)}  # noqa: S704
+    return jinja.render(policy=policy(script), **parts, **values)
+
+
+def policy(script: str = "") -> str:
+    """Return the Content-Security-Policy of a page."""
+    scripts = f"script-src {_source(script)}; " if script else ""
+    return f"default-src 'none'; {scripts}style-src {_source(_STYLE)}; base-uri 'none'; form-action 'none'"
+
+
+def _source(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _environment() -> Environment:
+    loader = DictLoader({"frame": _FRAME, "parts": _PARTS})
+    return Environment(autoescape=True, finalize=_visible, trim_blocks=True, lstrip_blocks=True, loader=loader)
+
+
+def _visible(value: object) -> object:
+    if isinstance(value, Markup):
+        return value
+    return "-" if value is None else escaped(str(value))
+
+
+_STYLE = """
+:root { color-scheme: light dark; --good: light-dark(#176f2c, #7ddb92); --bad: light-dark(#b3261e, #ffb4ab);
+  --line: light-dark(#c4c7cc, #4a4d52); --soft: light-dark(#f4f5f7, #26282c); --page: light-dark(#fff, #121212);
+  --text: light-dark(#1b1b1f, #ececee); --link: light-dark(#0b57d0, #a8c7fa); }
+html { background: var(--page); color: var(--text); }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
+body.wide { max-width: 100rem; font-size: 15px; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; } h3 { font-size: 1rem; }
+.verdict { border-left: .4rem solid; padding: .5rem 1rem; background: var(--soft); font-weight: 600; }
+.good { color: var(--good); } .bad { color: var(--bad); } a { color: var(--link); }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
+th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left; vertical-align: top; }
+td, tbody th { overflow-wrap: anywhere; max-width: 40rem; } thead th { white-space: nowrap; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; } dt { font-weight: 600; }
+dd { margin: 0; overflow-wrap: anywhere; }
+input, select, button { font: inherit; color: inherit; background: var(--page); border: 1px solid #77797d;
+  border-radius: .25rem; padding: .25rem .6rem; }
+thead button { border: 0; padding: 0; font-weight: 600; background: none; cursor: pointer; }
+button[aria-disabled=true] { opacity: .45; } .nowrap { white-space: nowrap; }
+.filter { display: flex; flex-wrap: wrap; gap: .6rem 1.5rem; align-items: baseline; margin: .6rem 0; }
+:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
+"""
+
+_PARTS = """\
+{% macro sign(good) %}{{ "✓ good:" if good else "✗ bad:" }}{% endmacro %}
+
+{# Bars of what failed are hatched too, for those who do not see the colour. #}
+{% macro chart(bars, id, caption, step=28, top=80, texts=true) %}
+{% set most = [1, bars|map(attribute="value")|max]|max %}
+{% set bottom = 18 if texts else 1 %}
+<svg role="img" aria-labelledby="{{ id }}" width="{{ step * bars|length }}" height="{{ top + bottom }}"
+  viewBox="0 0 {{ step * bars|length }} {{ top + bottom }}"><title id="{{ id }}">{{ caption }}</title>
+<defs><pattern id="{{ id }}-hatch" width="6" height="6" patternUnits="userSpaceOnUse"
+  patternTransform="rotate(45)"><rect width="3" height="6" fill="var(--bad)"/></pattern></defs>
+{% for bar in bars %}
+{% set left, height = step * loop.index0, [2, (top * bar.value / most)|round|int]|max %}
+<g><title>{{ bar.label }}: {{ bar.text }}, {{ "good" if bar.good else "bad" }}</title>
+<rect x="{{ left }}" y="{{ top - height }}" width="{{ step * 11 // 14 }}" height="{{ height }}"
+  fill="{{ "var(--good)" if bar.good else "url(#" ~ id ~ "-hatch)" }}" stroke="currentColor" stroke-width=".5"/>
+{% if texts %}
+<text x="{{ left + 11 }}" y="{{ top + 14 }}" font-size="11" text-anchor="middle" fill="currentColor">{{ bar.text }}
+</text>
+{% endif %}</g>
+{% endfor %}
+</svg>
+{% endmacro %}
+
+{% macro facts(values) %}
+<dl>{% for name, value in values.items() %}<dt>{{ name }}</dt><dd>{{ value }}</dd>{% endfor %}</dl>
+{% endmacro %}
+
+{# What scrolls must be reachable by keyboard, and have a name. #}
+{% macro table(table) %}
+<div class="scroll" tabindex="0" role="region" aria-label="{{ table.title }}"><table>
+<thead><tr>{% for name in table.head %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for row in table.rows %}
+{% set good = loop.index0 not in table.bad %}
+<tr><th scope="row"><span class="{{ "good" if good else "bad" }}">{{ sign(good) }}</span> {{ row[0] }}</th>
+{% for value in row[1:] %}<td>{{ value }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody></table></div>
+{% endmacro %}
+"""
+
+_FRAME = """\
+{% import "parts" as parts %}
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{{ policy }}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ page.title }}</title>
+<style>{{ style }}</style>
+</head>
+<body{% if script %} class="wide"{% endif %}>
+<main>
+{% block above %}{% endblock %}
+<h1>{{ page.title }}</h1>
+<p class="verdict {{ "good" if page.good else "bad" }}">{{ parts.sign(page.good) }} {{ page.verdict }}</p>
+{{ parts.facts(page.facts) }}
+{% block content %}{% endblock %}
+</main>
+{% block data %}{% endblock %}
+{% if script %}
+<script>{{ script }}</script>
+{% endif %}
+</body>
+</html>
+"""
