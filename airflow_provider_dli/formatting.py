@@ -18,6 +18,7 @@ from rich.cells import cell_len, set_cell_size
 
 #: seconds below which a duration has a decimal
 _SHORT = 10
+_THOUSAND = 1000
 #: ids that a message names
 _MAX_IDS = 20
 #: the longest excerpt, the longest word in it, and what is read of a longer text for it
@@ -146,6 +147,17 @@ def format_duration(seconds: float) -> str:
         return f"{rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def format_size(size: int) -> str:
+    """Return a number of bytes as ``812 B``, ``1.2 KB``, ``340 MB`` or ``5.0 GB``."""
+    amount, units = float(size), iter(("B", "KB", "MB", "GB"))
+    unit = next(units)
+    # What would be rounded to 1,000 belongs to the next unit.
+    while amount >= _THOUSAND - 0.5 and (larger := next(units, None)):
+        amount, unit = amount / _THOUSAND, larger
+    without_decimal = unit == "B" or amount >= _SHORT
+    return f"{amount:,.0f} {unit}" if without_decimal else f"{amount:.1f} {unit}"
 
 
 def format_ids(ids: Sequence[object]) -> str:

@@ -15,6 +15,7 @@ from airflow_provider_dli.formatting import (
     escaped,
     excerpt,
     format_duration,
+    format_size,
     markdown_table,
     pluralize,
     safe_logger,
@@ -117,6 +118,24 @@ def test_whatever_has_a_log_of_airflows_has_it_escaped() -> None:
         if path.relative_to(HOME).as_posix() not in ("formatting.py", "client/obs/client.py"):
             assert "getLogger" not in path.read_text(encoding="utf-8"), f"{path}: use formatting.safe_logger"
     assert found >= 4
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 KB"),
+        (12_345, "12 KB"),
+        (999_499, "999 KB"),
+        (999_500, "1.0 MB"),
+        (5 * 10**9, "5.0 GB"),
+        (12_345 * 10**9, "12,345 GB"),
+    ],
+)
+def test_format_size(size: int, text: str) -> None:
+    """In the unit that people would choose, with a decimal where it matters."""
+    assert format_size(size) == text
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def _jobs(
     """Yield the jobs of the newest usable backup, and those that only the last check has seen."""
     checked = {job.job_id: job for job in coverage.jobs} if coverage else {}
     found = _found(coverage)
-    # What a check found says nothing of a backup that was made after it.
+    # What a check found is not about a backup that was made after it.
     manifest = newest.manifest if newest else None
     is_later = bool(manifest and coverage and manifest.completed_at > coverage.checked_at)
     for job_id in sorted({*backed, *checked}):

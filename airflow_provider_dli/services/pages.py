@@ -1,13 +1,15 @@
-"""Pages of HTML: their frame, style and charts.
+"""Pages of HTML: their frame, style, charts and tables.
 
-A page is self-contained: it loads nothing, and its policy lets no script run but those that are passed in here,
-which the browser knows by their SHA-256. Every value is escaped twice: :func:`escaped` makes each character visible,
-Jinja's autoescape makes it text.
+A page is self-contained: it loads nothing, and its policy lets no script run but the one that is passed in here,
+which the browser knows by its SHA-256. Every value is escaped twice: :func:`escaped` makes each character visible,
+Jinja's autoescape makes it text. A long table is JSON, out of which :data:`SCRIPT` fills it, a hundred rows at a
+time; no value is HTML to it either.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -16,6 +18,28 @@ from jinja2 import DictLoader, Environment
 from markupsafe import Markup
 
 from airflow_provider_dli.formatting import escaped
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A table that the script fills.
+
+    :param head: names of the columns, and what is in them: ``text``, ``number``, or ``time``, in epoch seconds
+    :param states: for the filter
+    :param rows: whether it is good, its states, the address that the column ``link`` leads to, and the values
+    """
+
+    name: str
+    title: str
+    noun: str
+    head: Sequence[tuple[str, str]]
+    states: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+    @property
+    def data(self) -> dict[str, object]:
+        """What the script reads."""
+        return {"noun": self.noun, "kinds": [kind for _, kind in self.head], "rows": self.rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +144,9 @@ _PARTS = """\
 {% endmacro %}
 
 {# What scrolls must be reachable by keyboard, and have a name. #}
-{% macro table(table) %}
+{% macro tables(tables, level=2) %}
+{% for table in tables %}
+<h{{ level }}>{{ table.title }}</h{{ level }}>
 <div class="scroll" tabindex="0" role="region" aria-label="{{ table.title }}"><table>
 <thead><tr>{% for name in table.head %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>
@@ -130,7 +156,137 @@ _PARTS = """\
 {% for value in row[1:] %}<td>{{ value }}</td>{% endfor %}</tr>
 {% endfor %}
 </tbody></table></div>
+{% endfor %}
 {% endmacro %}
+
+{% macro filled(table) %}
+<section data-rows aria-labelledby="{{ table.name }}">
+<h2 id="{{ table.name }}">{{ table.title }}</h2>
+<noscript><p>This table needs JavaScript.</p></noscript>
+<div class="filter" role="search" aria-label="{{ table.title }}" hidden>
+<label>Search <input type="search" autocomplete="off"></label>
+{% if table.states %}
+<label>State <select><option value="">all</option>
+{% for state in table.states %}<option>{{ state }}</option>{% endfor %}</select></label>
+{% endif %}
+<span role="status"></span>
+</div>
+<div class="scroll" tabindex="0" role="region" aria-label="{{ table.title }}, table"><table>
+<thead><tr>{% for name, kind in table.head %}<th scope="col"><button type="button">{{ name }}</button></th>
+{% endfor %}</tr></thead><tbody></tbody></table></div>
+<p class="pager" hidden><button type="button">Previous</button> <button type="button">Next</button></p>
+<script type="application/json">{{ table.data|tojson }}</script>
+</section>
+{% endmacro %}
+"""
+
+#: what fills, filters, sorts and pages tables
+SCRIPT = """
+"use strict";
+(() => {
+  const size = 100;
+  // Airflow has a light and a dark theme of its own, whatever the theme of the system is.
+  try {
+    if (parent !== self) {
+      const dark = parent.document.documentElement.classList.contains("dark");
+      document.documentElement.style.colorScheme = dark ? "dark" : "light";
+    }
+  } catch { /* shown in a page of another site */ }
+
+  const ago = (seconds) => {
+    const minutes = Math.max(0, Math.floor((Date.now() / 1000 - seconds) / 60));
+    if (minutes < 120) { return `${minutes} min ago`; }
+    return minutes < 2880 ? `${Math.floor(minutes / 60)} h ago` : `${Math.floor(minutes / 1440)} days ago`;
+  };
+  const count = (number) => number.toLocaleString("en");
+  const element = (name, text, parent) => {
+    const made = document.createElement(name);
+    if (text !== null) { made.textContent = text; }
+    if (parent) { parent.append(made); }
+    return made;
+  };
+  const time = (seconds, parent) => {
+    const iso = new Date(seconds * 1000).toISOString();
+    const made = element("time", `${iso.slice(0, 10)} ${iso.slice(11, 16)} (${ago(seconds)})`, parent);
+    made.dateTime = iso;
+    made.className = "nowrap";
+  };
+  for (const each of document.querySelectorAll("time")) {
+    each.textContent += ` (${ago(Date.parse(each.dateTime) / 1000)})`;
+  }
+
+  const fill = (section) => {
+    const {noun, kinds, rows} = JSON.parse(section.querySelector("script").textContent);
+    const [search, state] = [section.querySelector("input"), section.querySelector("select")];
+    const [body, status] = [section.querySelector("tbody"), section.querySelector("[role=status]")];
+    const [before, after] = section.querySelectorAll(".pager button");
+    const heads = [...section.querySelectorAll("thead th")];
+    const texts = rows.map((row) => row.slice(3).filter((cell) => cell !== null).join(" ").toLowerCase());
+    const collator = new Intl.Collator("en", {numeric: true});
+    let [first, column, direction] = [0, -1, 1];
+
+    const matching = () => {
+      const words = search.value.toLowerCase().split(/\\s+/).filter(Boolean);
+      const found = rows.filter((row, number) => (!state || !state.value || row[1].includes(state.value))
+        && words.every((word) => texts[number].includes(word)));
+      if (column < 0) { return found; }
+      return found.sort((left, right) => {
+        const [a, b] = [left[column + 3], right[column + 3]];
+        if (a === null || b === null) { return (a === null) - (b === null); }
+        return direction * (typeof a === "number" ? a - b : collator.compare(a, b));
+      });
+    };
+    const show = () => {
+      const found = matching();
+      if (first >= found.length) { first = 0; }
+      const page = found.slice(first, first + size);
+      body.replaceChildren(...page.map(([good, , address, ...cells]) => {
+        const line = document.createElement("tr");
+        cells.forEach((cell, number) => {
+          const place = element(number ? "td" : "th", null, line);
+          if (!number) {
+            place.scope = "row";
+            element("span", good ? "✓ good: " : "✗ bad: ", place).className = good ? "good" : "bad";
+          }
+          if (cell === null) {
+            place.append("-");
+          } else if (kinds[number] === "time") {
+            time(cell, place);
+          } else if (kinds[number] === "link" && address) {
+            element("a", cell, place).href = address;
+          } else {
+            place.append(kinds[number] === "number" && number > 1 ? count(cell) : cell);
+          }
+        });
+        return line;
+      }));
+      const last = first + page.length;
+      const shown = page.length ? `${count(first + 1)} to ${count(last)} of ${count(found.length)}` : "no";
+      status.textContent = `${shown} ${noun}`
+        + (found.length < rows.length ? `, ${count(rows.length)} in all` : "");
+      before.setAttribute("aria-disabled", first === 0);
+      after.setAttribute("aria-disabled", last >= found.length);
+      section.querySelector(".pager").hidden = found.length <= size;
+    };
+    const restart = () => { first = 0; show(); };
+    search.addEventListener("input", restart);
+    if (state) { state.addEventListener("change", restart); }
+    before.addEventListener("click", () => { if (first > 0) { first -= size; show(); } });
+    after.addEventListener("click", () => {
+      if (after.getAttribute("aria-disabled") === "false") { first += size; show(); }
+    });
+    heads.forEach((head, number) => head.querySelector("button").addEventListener("click", () => {
+      direction = column === number ? -direction : 1;
+      column = number;
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
+      restart();
+    }));
+    section.querySelector(".filter").hidden = false;
+    show();
+  };
+  document.querySelectorAll("section[data-rows]").forEach(fill);
+})();
 """
 
 _FRAME = """\

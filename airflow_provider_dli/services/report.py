@@ -284,10 +284,7 @@ _TEMPLATE = """\
 <h2>The last runs</h2>
 <figure>{{ parts.chart(runs, "trend", caption) }}<figcaption>{{ caption }}.</figcaption></figure>
 {% endif %}
-{% for table in page.tables %}
-<h2>{{ table.title }}</h2>
-{{ parts.table(table) }}
-{% endfor %}
+{{ parts.tables(page.tables) }}
 {% endblock %}
 {% block data %}<script type="application/json" id="report">{{ page.data|tojson }}</script>{% endblock %}
 """
