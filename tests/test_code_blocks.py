@@ -41,6 +41,8 @@ from tests.conftest import PROJECT
 from tests.dag_runs import DagRunner, exported
 from tests.processes import untraced
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 #: of the shell and of every system; their arguments are not checked

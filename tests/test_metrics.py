@@ -134,6 +134,7 @@ def test_only_what_was_read_is_counted(emulator: Emulator, statsd: StatsD, level
     assert sent == {"succeeded", "duration", *counted}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "fault", "parameters"),
     [
