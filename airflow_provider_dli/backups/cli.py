@@ -1,0 +1,276 @@
+"""The command line of a catalogue: ``python -m airflow_provider_dli.backups``, and ``airflow dli``.
+
+Airflow imports this module whenever its command line starts, so it imports nothing but the standard library; what
+a command does is in modules that are imported when it runs. See ``docs/command-line.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import IntEnum
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+from airflow_provider_dli.archive.console import INTERRUPTED, write
+
+PROGRAM = "python -m airflow_provider_dli.backups"
+#: of the JSON that ``--json`` prints
+SCHEMA_VERSION = 1
+#: bytes of the file of a connection
+_MAX_CONNECTION = 1 << 20
+
+
+class Status(IntEnum):
+    """The exit status of a command: that of a monitoring plugin."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command has found.
+
+    :param status: its exit status
+    :param document: for ``--json``
+    :param lines: for people; nothing in them is escaped yet that ``document`` has as it came
+    """
+
+    status: Status
+    document: Mapping[str, Any]
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a command.
+
+    :param flags: its name, or its options
+    :param options: of ``ArgumentParser.add_argument``
+    """
+
+    flags: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command.
+
+    :param name: as it is written
+    :param help: in one line
+    :param exits: what its exit status means
+    :param function: that runs it, imported then
+    :param arguments: its own; those of all commands are :data:`COMMON`
+    """
+
+    name: str
+    help: str
+    exits: str
+    function: str
+    arguments: tuple[Argument, ...]
+
+    def run(self, options: argparse.Namespace) -> Result:
+        """Run it.
+
+        :raises DliException: if the catalogue, or what else it needs, cannot be read or written
+        """
+        module, _, name = self.function.partition(":")
+        result: Result = getattr(import_module(f"airflow_provider_dli.backups.{module}"), name)(options)
+        return result
+
+
+def _duration(text: str) -> timedelta:
+    match = re.fullmatch(r"([0-9]{1,6})(s|m|min|h|d)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"must be such as 90m, 26h or 7d, not {text!r}")
+    unit = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}[match[2]]
+    return timedelta(**{unit: int(match[1])})
+
+
+def _conn_id(text: str) -> str:
+    if not re.fullmatch(r"[\w.-]{1,200}", text):
+        raise argparse.ArgumentTypeError(f"must be the id of a connection, not {text!r}")
+    return text
+
+
+def _argument(*flags: str, **options: Any) -> Argument:  # noqa: ANN401 -- argparse's
+    return Argument(flags, options)
+
+
+_BACKUP_DIR = _argument("backup_dir", metavar="BACKUP_DIR", help="bucket, or bucket/directory, of the catalogue")
+_PROJECT = _argument("--project", metavar="ID", help="only this project")
+_ID = _argument("backup", metavar="ID", help="id of a backup, its first characters, or latest")
+COMMON = (
+    _argument(
+        "--conn-id",
+        type=_conn_id,
+        default="dli_default",
+        metavar="ID",
+        help="connection, from the environment variable AIRFLOW_CONN_<ID>; default dli_default",
+    ),
+    _argument("--connection", type=Path, metavar="FILE", help="file with the connection as JSON or URI"),
+    _argument("--json", action="store_true", help="print one JSON document"),
+)
+_READS = "0 printed; 3 the catalogue cannot be read"
+COMMANDS = (
+    Command(
+        "list",
+        "list the backups of a catalogue, oldest first",
+        _READS,
+        "commands:list_backups",
+        (
+            _BACKUP_DIR,
+            _PROJECT,
+            _argument(
+                "--state",
+                choices=("verified", "damaged", "unreadable", "incomplete", "expiring", "expired"),
+                help="only backups in this state",
+            ),
+        ),
+    ),
+    Command(
+        "show",
+        "show one backup: its manifest, archives and records",
+        _READS,
+        "commands:show_backup",
+        (_BACKUP_DIR, _ID, _PROJECT, _argument("--jobs", action="store_true", help="also its jobs")),
+    ),
+    Command(
+        "check",
+        "check whether each project has a young backup, and every backup its archives",
+        "0 all is well; 1 a warning; 2 jobs could not be restored as they should; 3 the catalogue cannot be read",
+        "check:check_catalogue",
+        (
+            _BACKUP_DIR,
+            _PROJECT,
+            _argument(
+                "--max-age",
+                type=_duration,
+                default=timedelta(hours=26),
+                metavar="AGE",
+                help="of the newest verified backup of a project, such as 90m, 26h, 7d; default 26h",
+            ),
+            _argument(
+                "--level",
+                choices=("exists", "directory", "full"),
+                default="directory",
+                help="at which a backup must have been verified; default directory",
+            ),
+        ),
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status.
+
+    :param arguments: of the command line; default those of the process
+    """
+    options = _parser().parse_args(arguments)
+    return run(options.command, options, is_standalone=True)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Exit as a monitoring plugin does: 2 would be CRITICAL."""
+        self.print_usage(sys.stderr)
+        self.exit(Status.UNKNOWN, f"{self.prog}: error: {message}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog=PROGRAM, description="Work with the backups of Flink jobs in OBS.", allow_abbrev=False)
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        exits = f"exit status: {command.exits}, or wrong usage; 130 interrupted"
+        sub = subparsers.add_parser(
+            command.name, help=command.help, description=command.help, epilog=exits, allow_abbrev=False
+        )
+        for argument in (*command.arguments, *COMMON):
+            sub.add_argument(*argument.flags, **argument.options)
+        sub.set_defaults(command=command)
+    return parser
+
+
+def run(command: Command, options: argparse.Namespace, *, is_standalone: bool) -> int:
+    """Run a command, and print what it found; return its exit status.
+
+    :param options: its arguments
+    :param is_standalone: whether Airflow's other ways to find a connection are not used
+    """
+    try:
+        result = _run(command, options, is_standalone=is_standalone)
+        head = {"schema_version": SCHEMA_VERSION, "command": command.name, "status": result.status.name}
+        text = json.dumps({**head, **result.document}, indent=1) if options.json else "\n".join(result.lines)
+        is_printed = write(text, sys.stdout)
+    except KeyboardInterrupt:
+        write("interrupted", sys.stderr)
+        return INTERRUPTED
+    return result.status if is_printed else Status.UNKNOWN
+
+
+def _run(command: Command, options: argparse.Namespace, *, is_standalone: bool) -> Result:
+    from airflow_provider_dli.exceptions import DliException  # noqa: PLC0415 -- it imports Airflow
+
+    try:
+        with _connected(options) if is_standalone else nullcontext():
+            return command.run(options)
+    except DliException as error:
+        return Result(Status.UNKNOWN, {"error": str(error)}, [f"{Status.UNKNOWN.name}: {error}"])
+
+
+@contextmanager
+def _connected(options: argparse.Namespace) -> Iterator[None]:
+    """Have the connection in the environment, from where hooks read it without Airflow's database.
+
+    :raises DliFailException: if it is not there
+    """
+    variable = f"AIRFLOW_CONN_{options.conn_id.upper()}"
+    before = os.environ.get(variable)
+    if options.connection:
+        os.environ[variable] = _text_of(options.connection)
+    elif before is None:
+        raise _failure(
+            f"connection {options.conn_id!r} is not in the environment.",
+            f"Set {variable} to its JSON or URI, or give --connection FILE.",
+        )
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = before
+
+
+def _text_of(path: Path) -> str:
+    """Return the connection in a file, which may be a pipe."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_CONNECTION + 1)
+    except OSError as error:
+        raise _failure(f"--connection: {path} cannot be read: {error.strerror or error}") from None
+    try:
+        text = content.decode().strip()
+    except ValueError:
+        text = ""
+    if not text or len(content) > _MAX_CONNECTION or "\0" in text:
+        raise _failure(f"--connection: {path} does not hold a connection.", "Give its JSON, or its URI.")
+    return text
+
+
+def _failure(message: str, advice: str | None = None) -> Exception:
+    from airflow_provider_dli.exceptions import DliFailException  # noqa: PLC0415 -- it imports Airflow
+
+    return DliFailException(message, advice=advice)

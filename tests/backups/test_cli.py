@@ -1,0 +1,363 @@
+"""The command line: what it prints, its JSON, its exit status, and that it needs no Airflow that works."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_dli.backups.catalogue import Catalogue
+from airflow_provider_dli.backups.cli import COMMANDS, main
+from airflow_provider_dli.backups.manifest import MANIFEST
+from dli_emulator import Emulator
+from tests.backups.commands_page import PAGE, page_with
+from tests.backups.made import PROJECT, catalogue_of, make_backup
+
+OTHER = "0" * 32
+HOUR = timedelta(hours=1)
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def catalogue(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
+    """Return an empty catalogue in the emulator's bucket."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
+    return catalogue_of(dli_emulator)
+
+
+@pytest.fixture
+def run(catalogue: Catalogue, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs a command on the catalogue, and returns exit status and standard output."""
+
+    def run_command(name: str, *arguments: str) -> tuple[int, str]:
+        status = main([name, str(catalogue.root), *arguments])
+        return status, capsys.readouterr().out
+
+    return run_command
+
+
+@pytest.fixture
+def run_json(run: Run) -> Callable[..., dict[str, Any]]:
+    """Return a function that runs a command with ``--json``; the document has its exit status."""
+
+    def run_command(name: str, *arguments: str) -> dict[str, Any]:
+        status, out = run(name, *arguments, "--json")
+        document: dict[str, Any] = json.loads(out)
+        assert (document["schema_version"], document["command"]) == (1, name)
+        assert ["OK", "WARNING", "CRITICAL", "UNKNOWN"].index(document["status"]) == status
+        return document
+
+    return run_command
+
+
+def test_an_empty_catalogue(run: Run, run_json: Callable[..., dict[str, Any]]) -> None:
+    """Has no backups, which a check does not take for good."""
+    assert run_json("list")["backups"] == []
+    assert run("list")[1].endswith("0 backups in obs://obs-test/flink-backups\n")
+    status, out = run("check")
+    assert (status, out.partition(" |")[0]) == (
+        2,
+        "CRITICAL: there is no backup in obs://obs-test/flink-backups",
+    )
+
+
+def test_list(catalogue: Catalogue, run: Run, run_json: Callable[..., dict[str, Any]]) -> None:
+    """Each backup with its state, whatever it is, oldest first; filtered by project and state."""
+    now = catalogue.now()
+    old = make_backup(catalogue, now - 50 * HOUR)
+    killed = make_backup(catalogue, now - 30 * HOUR)
+    catalogue.obs.delete(killed.place.below(MANIFEST))
+    new = make_backup(catalogue, now - HOUR, project_id=OTHER)
+    catalogue.record(new, "hold", {"reason": "audit"})
+    catalogue.record(new, "drill", {"jobs": []}, "passed")
+    document = run_json("list")
+    assert [each["backup_id"] for each in document["backups"]] == [old.backup_id, killed.backup_id, new.backup_id]
+    assert [each["state"] for each in document["backups"]] == ["verified", "incomplete", "verified"]
+    last = document["backups"][-1]
+    assert last.pop("age") in range(3600, 3660)
+    assert last == {
+        "project_id": OTHER,
+        "backup_id": new.backup_id,
+        "state": "verified",
+        "problem": None,
+        "exported_at": f"{now - HOUR:%Y-%m-%dT%H:%M:%SZ}",
+        "jobs": 2,
+        "archives": 1,
+        "size": sum(entry.size for entry in catalogue.obs.list_tree(new.place)),
+        "level": "full",
+        "verified_at": f"{now - HOUR + timedelta(seconds=20):%Y-%m-%dT%H:%M:%SZ}",
+        "is_held": True,
+        "drills": 1,
+        "last_drill": "passed",
+        "last_drill_at": last["last_drill_at"],
+        "copies": 0,
+    }
+    assert [each["backup_id"] for each in run_json("list", "--project", OTHER)["backups"]] == [new.backup_id]
+    assert [each["backup_id"] for each in run_json("list", "--state", "incomplete")["backups"]] == [
+        killed.backup_id
+    ]
+    status, out = run("list")
+    lines = out.splitlines()
+    assert (status, len(lines), lines[-1]) == (0, 7, "3 backups in obs://obs-test/flink-backups")
+    assert lines[0].split() == [
+        *("project", "backup", "exported", "age", "jobs", "size", "state", "held", "verified", "drills")
+    ]
+    assert [" 2 d " in lines[2], " incomplete " in lines[3], "1, last passed" in lines[4]] == [True] * 3
+
+
+def test_show(catalogue: Catalogue, run: Run, run_json: Callable[..., dict[str, Any]]) -> None:
+    """Manifest, records and jobs of one backup, by its id, the first characters of it, or latest."""
+    made = make_backup(catalogue, catalogue.now() - HOUR)
+    catalogue.record(made, "hold", {"reason": "audit"})
+    document = run_json("show", made.backup_id, "--jobs")
+    assert made.manifest
+    assert document["manifest"] == made.manifest.model_dump(mode="json")
+    assert [(each["kind"], each["content"]) for each in document["records"]] == [("hold", {"reason": "audit"})]
+    assert [each["job_id"] for each in document["jobs"]] == [100, 101]
+    assert (document["place"], document["changes"], document["unnamed"]) == (str(made.place), [], [])
+    assert "jobs" not in run_json("show", made.backup_id)
+    status, out = run("show", "latest", "--jobs")
+    assert status == 0
+    for shown in (made.place.url, "archives/batch-0001/aggregate_1.zip", '{"reason": "audit"}', "job_101"):
+        assert shown in out
+    # What may be secret is in settings.jsonl.gz, which no command reads.
+    assert "cu_number" not in out + json.dumps(document)
+
+
+def test_show_names_what_is_wrong(catalogue: Catalogue, run: Run) -> None:
+    """What changed, what the manifest does not name, and why it cannot be read."""
+    made = make_backup(catalogue, catalogue.now())
+    catalogue.obs.put(made.place.below("archives/batch-0001/aggregate_1.zip"), b"x", "application/zip")
+    catalogue.obs.put(made.place.below("archives/batch-0001/late.zip"), b"x", "application/zip")
+    out = run("show", made.backup_id)[1]
+    assert re.search(r"^changed +archives/batch-0001/aggregate_1.zip has 1 bytes and had", out, re.MULTILINE)
+    assert re.search(r"^not named +archives/batch-0001/late.zip", out, re.MULTILINE)
+    catalogue.obs.put(made.place.below(MANIFEST), b"{}", "application/json")
+    assert re.search(r"^problem +schema_version is None", run("show", made.backup_id)[1], re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "problem"),
+    [
+        ("2026x", [], "there is no backup '2026x' in obs://obs-test/flink-backups. The command list shows all."),
+        ("2", [], "'2' fits 2 backups: "),
+        ("latest", [], "latest: there are backups of 2 projects in obs://obs-test/flink-backups: "),
+        (
+            "latest",
+            ["--project", "x"],
+            "latest: there is no backup in obs://obs-test/flink-backups of project 'x' ",
+        ),
+    ],
+)
+def test_a_backup_that_is_not_clear(
+    catalogue: Catalogue, run: Run, name: str, arguments: list[str], problem: str
+) -> None:
+    """Is not guessed."""
+    for project in (PROJECT, OTHER):
+        make_backup(catalogue, catalogue.now(), project_id=project)
+    status, out = run("show", name, *arguments)
+    assert (status, out.startswith(f"UNKNOWN: {problem}")) == (3, True), out
+
+
+def spoil(catalogue: Catalogue, kind: str) -> None:
+    """Make a catalogue of two backups of which something is wrong."""
+    now = catalogue.now()
+    good = make_backup(catalogue, now - (30 if kind == "too_old" else 1) * HOUR)
+    other = make_backup(catalogue, now - 50 * HOUR)
+    archive = other.place.below("archives/batch-0001/aggregate_1.zip")
+    if kind == "no_backups":
+        catalogue.record(good, "verification", {}, "failed")
+        catalogue.obs.delete(archive)
+    elif kind == "damaged":
+        catalogue.obs.delete(archive)
+    elif kind == "unreadable":
+        catalogue.obs.put(other.place.below(MANIFEST), b"{}", "application/json")
+    elif kind == "unnamed":
+        catalogue.obs.put(other.place.below("archives/late|.zip"), b"x", "application/zip")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "kinds"),
+    [
+        ("good", 0, []),
+        ("too_old", 2, ["too_old"]),
+        ("no_backups", 2, ["damaged", "damaged", "no_backups"]),
+        ("damaged", 2, ["damaged"]),
+        ("unreadable", 2, ["unreadable"]),
+        ("unnamed", 1, ["unnamed"]),
+    ],
+)
+def test_check(
+    catalogue: Catalogue,
+    run: Run,
+    run_json: Callable[..., dict[str, Any]],
+    kind: str,
+    status: int,
+    kinds: list[str],
+) -> None:
+    """Each thing that may be wrong has its status; the worst is the command's, in its first line."""
+    spoil(catalogue, kind)
+    document = run_json("check")
+    assert sorted(finding["kind"] for finding in document["findings"]) == kinds
+    assert {name for finding in document["findings"] for name in finding} <= {
+        *("kind", "status", "project_id", "backup_id", "message")
+    }
+    found, out = run("check")
+    assert (found, document["status"]) == (status, out.partition(":")[0])
+    first, *rest = out.splitlines()
+    assert len(rest) == len(kinds)
+    # As monitoring plugins have it: nothing but figures follows the only bar.
+    text, bar, figures = first.partition(" | ")
+    assert bar
+    assert "|" not in text + "".join(rest)
+    assert re.fullmatch(r"('[\w.-]+'|\w+)=\d+[sB]?;;\d*;0( ('[\w.-]+'|\w+)=\d+[sB]?;;\d*;0)*", figures)
+    assert (f"'age_{PROJECT}'=" in figures) == (kind != "no_backups")
+
+
+def test_a_backup_that_is_being_made_is_no_finding(catalogue: Catalogue, run: Run) -> None:
+    """Its directory has no manifest yet."""
+    make_backup(catalogue, catalogue.now() - HOUR)
+    begun = make_backup(catalogue, catalogue.now())
+    catalogue.obs.delete(begun.place.below(MANIFEST))
+    assert run("check")[0] == 0
+
+
+def test_levels_and_ages(catalogue: Catalogue, run: Run) -> None:
+    """A backup counts if it was verified at the level, and is not of the future."""
+    now = catalogue.now()
+    make_backup(catalogue, now - 10 * HOUR, level="directory")
+    assert [run("check", "--level", level)[0] for level in ("exists", "directory", "full")] == [0, 0, 2]
+    assert [run("check", "--max-age", age)[0] for age in ("11h", "9h", "599m", "1d")] == [0, 2, 2, 0]
+    make_backup(catalogue, now + 10 * HOUR)
+    assert run("check", "--max-age", "9h")[0] == 2
+
+
+def test_names_that_somebody_else_chose(
+    catalogue: Catalogue, run: Run, run_json: Callable[..., dict[str, Any]]
+) -> None:
+    """Neither drive a terminal, nor make figures of a monitoring system."""
+    project = "a|b='1'\u202e"
+    make_backup(catalogue, catalogue.now() - 90 * HOUR, project_id=project)
+    for name in ("list", "check"):
+        assert "\u202e" not in run(name)[1]
+    assert run("check")[1].count("|") == 1
+    assert run_json("list")["backups"][0]["project_id"] == project
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["list"], "the following arguments are required: BACKUP_DIR"),
+        (["list", "bucket/x", "--state", "good"], "argument --state: invalid choice: 'good'"),
+        (
+            ["check", "bucket/x", "--max-age", "soon"],
+            "argument --max-age: must be such as 90m, 26h or 7d, not 'soon'",
+        ),
+        (
+            ["list", "bucket/x", "--conn-id", "a b"],
+            "argument --conn-id: must be the id of a connection, not 'a b'",
+        ),
+        ([], "the following arguments are required: COMMAND"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Is unknown to a monitoring system, and not critical."""
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 3
+    assert problem in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("catalogue")
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["bucket//b"], "BACKUP_DIR: 'bucket//b' has an empty, '.' or '..' directory in it; give bucket"),
+        (["no-such-bucket/x"], "there is no bucket 'no-such-bucket'"),
+        (
+            ["bucket/x", "--conn-id", "dli_other"],
+            "connection 'dli_other' is not in the environment. Set AIRFLOW_CONN_DLI_",
+        ),
+        (
+            ["bucket/x", "--connection", "{tmp}/none"],
+            "--connection: {tmp}/none cannot be read: No such file or directory",
+        ),
+        (["bucket/x", "--connection", "{tmp}"], "--connection: {tmp} cannot be read: Is a directory"),
+        (
+            ["bucket/x", "--connection", "{tmp}/bytes"],
+            "--connection: {tmp}/bytes does not hold a connection. Give its JSON",
+        ),
+        (["bucket/x", "--connection", "{tmp}/text"], "connection 'dli_default' cannot be read"),
+        (["bucket/x", "--connection", "{tmp}/json"], "connection 'dli_default': region: is missing"),
+    ],
+)
+def test_what_cannot_be_read(
+    arguments: list[str], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Is named in one line, also as JSON."""
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    (tmp_path / "text").write_text("no connection")
+    (tmp_path / "json").write_text('{"conn_type": "dli", "login": "AK", "password": "SECRET", "extra": {}}')
+    given = [argument.format(tmp=tmp_path) for argument in arguments]
+    before = dict(os.environ)
+    for extra in ([], ["--json"]):
+        assert main(["list", *given, *extra]) == 3
+        out = capsys.readouterr().out
+        message = json.loads(out)["error"] if extra else out.removeprefix("UNKNOWN: ").removesuffix("\n")
+        assert problem.format(tmp=tmp_path) in message
+        assert "\n" not in message
+        assert "SECRET" not in out
+    assert dict(os.environ) == before
+
+
+def test_a_key_that_may_not_list(dli_emulator: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The missing permission is named."""
+    dli_emulator.add_user("visitor")
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(user="visitor", retry_budget=0))
+    status, out = run("list")
+    assert (status, "the permission to list the objects of this bucket" in out) == (3, True), out
+
+
+def test_it_needs_no_airflow_that_works(dli_emulator: Emulator, catalogue: Catalogue, tmp_path: Path) -> None:
+    """Its home may be empty, its configuration broken and its secrets backend gone; and nothing is written."""
+    make_backup(catalogue, catalogue.now() - HOUR)
+    home, file = tmp_path / "home", tmp_path / "connection.json"
+    (home / "airflow").mkdir(parents=True)
+    (home / "airflow" / "airflow.cfg").write_text("[core\nno configuration")
+    file.write_text(dli_emulator.connection(retry_budget=0, insecure_skip_verify="true"))
+    environment = {
+        "HOME": str(home),
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "AIRFLOW__SECRETS__BACKEND": "gone.Backend",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql://nobody@127.0.0.1:1/gone",
+        "NO_PROXY": "127.0.0.1",
+    }
+    before = sorted(path for path in home.rglob("*"))
+    command = [sys.executable, "-m", "airflow_provider_dli.backups", "check", str(catalogue.root)]
+    done = subprocess.run(
+        [*command, "--connection", str(file), "--json"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, json.loads(done.stdout)["status"]) == (0, "OK"), done.stderr
+    # A warning is not a part of the document.
+    assert "TLS CERTIFICATES ARE NOT VERIFIED" in done.stderr
+    assert sorted(path for path in home.rglob("*")) == before
+
+
+def test_the_page_has_all_commands() -> None:
+    """As ``python -m tests.backups.commands_page`` writes them."""
+    text = PAGE.read_text(encoding="utf-8")
+    assert page_with(text) == text
+    assert all(command.exits.startswith("0 ") for command in COMMANDS)
