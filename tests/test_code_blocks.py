@@ -400,7 +400,7 @@ def check_python(arguments: list[str], emulator: Emulator) -> None:
         exec(compile(filled_in(arguments[1], emulator), "-c", "exec"), {})  # noqa: S102 -- our own page
     elif arguments[0] == "-m":
         assert find_spec(arguments[1]), arguments[1]
-        length = 3 if arguments[1] == "pip" else 2
+        length = 3 if arguments[1] in ("pip", "airflow_provider_dli.backups") else 2
         check_options(tuple(arguments[:length]), arguments[length:])
     elif arguments[0] != "-":
         check_options((arguments[0],), arguments[1:])

@@ -223,7 +223,7 @@ def test_check(
     assert (f"'age_{PROJECT}'=" in figures) == (kind != "no_backups")
 
 
-def test_a_backup_that_is_being_made_is_no_finding(catalogue: Catalogue, run: Run) -> None:
+def test_a_backup_that_is_being_made_counts_as_well(catalogue: Catalogue, run: Run) -> None:
     """Its directory has no manifest yet."""
     make_backup(catalogue, catalogue.now() - HOUR)
     begun = make_backup(catalogue, catalogue.now())
