@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     from airflow_provider_dli.compat import Context
 
 #: what operators do, in names of metrics
-ACTIONS = ("export", "verify", "import", "compare", "promote", "list", "run", "stop", "savepoint", "delete")
+ACTIONS = (
+    "export",
+    "verify",
+    "import",
+    "compare",
+    "promote",
+    "list",
+    "run",
+    "stop",
+    "savepoint",
+    "delete",
+    "verify_backups",
+)
 _TIMEOUT = ("timeout", "`execution_timeout` ended the task")
 #: of an error of the client, or of what else fails a task: the last part of a metric's name, and what it means
 KINDS: Mapping[type[BaseException], tuple[str, str]] = {
@@ -49,6 +61,9 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "dli.verify.bytes": ("counter", 'bytes of these archives, with `level="full"` only'),
     "dli.verify.defective": ("counter", "archives that are missing, damaged or not as required"),
     "dli.import.jobs": ("counter", "jobs that were imported"),
+    "dli.verify_backups.backups": ("counter", "backups that were verified again, and are intact"),
+    "dli.verify_backups.bytes": ("counter", "bytes of archives that were read for it"),
+    "dli.verify_backups.damaged": ("counter", "backups that are damaged, each in every run until it is deleted"),
 }
 
 _log = safe_logger(__name__)
@@ -69,7 +84,12 @@ def observing(operator: Any, context: Context) -> Iterator[None]:  # noqa: ANN40
             _time(context, action, began)
         raise
     count(context, f"dli.{action}.succeeded")
-    operator.log.info("%s succeeded in %s.", action.capitalize(), format_duration(_time(context, action, began)))
+    operator.log.info("%s succeeded in %s.", named(action), format_duration(_time(context, action, began)))
+
+
+def named(action: str) -> str:
+    """Return an action as the first words of a line of the log."""
+    return action.replace("_", " ").capitalize()
 
 
 def kind_of(failure: BaseException) -> str | None:

@@ -30,6 +30,7 @@ MODELS: dict[str, type[models.Parameters]] = {
     "DliRunFlinkJobsOperator": models.RunParameters,
     "DliSavepointFlinkJobsOperator": models.SavepointParameters,
     "DliStopFlinkJobsOperator": models.StopParameters,
+    "DliVerifyBackupsOperator": models.VerifyBackupsParameters,
     "DliVerifyFlinkExportOperator": models.VerifyParameters,
     "DliExportArchiveSensor": models.ArchiveSensorParameters,
     "DliFlinkJobSensor": models.JobSensorParameters,
@@ -46,6 +47,7 @@ PAGES = {
     "DliRunFlinkJobsOperator": "operators/run-and-stop.md",
     "DliSavepointFlinkJobsOperator": "operators/savepoint.md",
     "DliStopFlinkJobsOperator": "operators/run-and-stop.md",
+    "DliVerifyBackupsOperator": "operators/verify-backups.md",
     "DliVerifyFlinkExportOperator": "operators/verify.md",
     "DliExportArchiveSensor": "sensors/archive.md",
     "DliFlinkJobSensor": "sensors/job.md",
@@ -54,6 +56,7 @@ PAGES = {
 _EMPTY = {
     "as if omitted": ". Empty: as if omitted",
     "no filter": ". Empty: no filter",
+    "no limit": ". Empty: no limit",
     "names no job: `if_empty` applies": ". Empty: `if_empty` applies",
 }
 #: parameters that many have, which come last

@@ -113,7 +113,7 @@ class Backup:
         """What differs between the manifest and the listing, each as one line; empty if nothing does."""
         if self.manifest is None:
             return []
-        found = [change for archive in self.manifest.archives if (change := self._change_of(archive))]
+        found = [change for archive in self.manifest.archives if (change := self.change_of(archive))]
         contents = [(JOBS, self.manifest.jobs), (SETTINGS, self.manifest.settings)]
         for name, content in contents:
             entry = self.objects.get(name)
@@ -123,7 +123,8 @@ class Backup:
                 found.append(f"{name} has {entry.size:,} bytes and had {content.size:,}")
         return found
 
-    def _change_of(self, archive: Archive) -> str | None:
+    def change_of(self, archive: Archive) -> str | None:
+        """Return what differs between an archive in the manifest and in the listing; None if nothing does."""
         entry = self.objects.get(archive.name)
         if entry is None:
             return f"{archive.name} is gone"

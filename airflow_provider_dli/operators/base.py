@@ -9,7 +9,7 @@ from airflow_provider_dli.compat import AirflowSkipException, BaseOperator
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.formatting import SafeLog, escaped
 from airflow_provider_dli.links.dli import DliConsoleLink, persist
-from airflow_provider_dli.metrics import observing
+from airflow_provider_dli.metrics import named, observing
 from airflow_provider_dli.triggers.deferral import Deferrable
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class DliBaseOperator(SafeLog, BaseOperator):
         self.log.info(
             # No full stop: Airflow would take it for a part of the link.
             "%s by connection %s: project %s, region %s, console %s",
-            self.action.capitalize(),
+            named(self.action),
             hook.dli_conn_id,
             account.project.given or "of the region, looked up in IAM",
             account.region,

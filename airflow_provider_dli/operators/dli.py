@@ -18,7 +18,7 @@ from airflow_provider_dli.operators.restore import (
     DliImportFlinkJobsOperator,
     DliPromoteFlinkJobsOperator,
 )
-from airflow_provider_dli.operators.verify import DliVerifyFlinkExportOperator
+from airflow_provider_dli.operators.verify import DliVerifyBackupsOperator, DliVerifyFlinkExportOperator
 
 __all__ = [
     "DliCompareFlinkJobsOperator",
@@ -30,5 +30,6 @@ __all__ = [
     "DliRunFlinkJobsOperator",
     "DliSavepointFlinkJobsOperator",
     "DliStopFlinkJobsOperator",
+    "DliVerifyBackupsOperator",
     "DliVerifyFlinkExportOperator",
 ]

@@ -1,4 +1,4 @@
-"""Verify archives of exported Flink jobs."""
+"""Verify archives of exported Flink jobs, and the backups of a catalogue again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_dli.compat import conf
 from airflow_provider_dli.lineage import Lineage, obs_dataset
 from airflow_provider_dli.links.dli import ObsBucketLink
 from airflow_provider_dli.metrics import count, observing
-from airflow_provider_dli.operators.base import DeferrableOperator
+from airflow_provider_dli.operators.base import DeferrableOperator, DliBaseOperator
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
 from airflow_provider_dli.triggers.deferral import event_status, seconds_left
 
@@ -149,3 +149,84 @@ class DliVerifyFlinkExportOperator(DeferrableOperator):
         verify.raise_for_failures(reports)
         add_asset_events(context, self.outlets, {str(report.place): report.proof for report in reports})
         return results
+
+
+class DliVerifyBackupsOperator(DliBaseOperator):
+    """Verify the backups of a catalogue again, those first whose last verification is oldest.
+
+    Reads every byte of their archives, compares each SHA-256 with that of the manifest, and adds a record of the
+    outcome to each backup, so that a retry, and the next run, go on with the next one. A backup that is damaged is
+    reported by every run, and read again only after one of its objects was written.
+
+    Pushes a summary as ``return_value``, also when the task fails.
+
+    .. seealso::
+        :doc:`Verify backups again </docs/operators/verify-backups>`: order, budget, findings, XComs, permissions.
+
+    :param backup_dir: the catalogue: bucket, or bucket and directory, as the backup has it (templated)
+    :param project_ids: ids of projects whose backups are verified; omit it for all in the catalogue (templated)
+    :param max_bytes: how much to read in a run: bytes, or a string such as ``50 GiB``; None for no limit
+        (templated). A larger backup is read when it is the first one
+    :param max_age: seconds, or a timedelta: only backups whose last verification is older are verified again; omit
+        it for all (templated)
+    :param report_dir: directory in OBS that an HTML report is written to (templated). Use the same for all runs:
+        the page has a chart of the last ones
+    :param dli_conn_id: connection of type ``dli`` (templated)
+    :raises DliFailException: if a backup is damaged, or a parameter, the connection or the bucket cannot be used;
+        no retry is spent
+    :raises DliException: if OBS is in trouble; a retry may help
+    """
+
+    action = "verify_backups"
+    template_fields: Sequence[str] = (
+        "backup_dir",
+        "project_ids",
+        "max_bytes",
+        "max_age",
+        "report_dir",
+        "dli_conn_id",
+    )
+    operator_extra_links = (ObsBucketLink(),)
+    ui_color = "#d9ead3"
+    on_kill_message = (
+        "Backups that were verified so far have their records; the next attempt goes on with the others."
+    )
+
+    def __init__(
+        self,
+        *,
+        backup_dir: str | XComArg,
+        project_ids: Iterable[str] | str | XComArg | None = None,
+        max_bytes: int | str | None = "50 GiB",
+        max_age: float | str | timedelta | None = None,
+        report_dir: str | XComArg | None = None,
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.backup_dir = backup_dir
+        self.project_ids = project_ids
+        self.max_bytes = number_of(max_bytes)
+        self.max_age = number_of(max_age)
+        self.report_dir = report_dir
+        self.dli_conn_id = dli_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Verify the backups and return a summary."""
+        with observing(self, context):
+            from airflow_provider_dli.backups import verification
+            from airflow_provider_dli.backups.manifest import Run
+
+            options, catalogue = verification.prepare(self)
+            self.begin(context, catalogue.obs, options.backup_dir.bucket)
+            outcome = verification.verify_backups(options, catalogue, Run.of(context), self.log)
+            count(context, "dli.verify_backups.backups", len(outcome.verified))
+            count(context, "dli.verify_backups.bytes", outcome.bytes_read)
+            count(context, "dli.verify_backups.damaged", len(outcome.damaged))
+            self.lineage = Lineage(inputs=outcome.datasets)
+            self.push_xcoms(context, return_value=outcome.as_dict())
+            if file := verification.write_report(options, catalogue, outcome, context.get("run_id"), self.log):
+                self.lineage = replace(self.lineage, outputs=[obs_dataset(file)])
+                self.push_xcoms(context, report_file=file)
+            verification.raise_for_failures(outcome)
+            return outcome.as_dict()

@@ -202,6 +202,17 @@ class VerifyParameters(Parameters):
         return self
 
 
+class VerifyBackupsParameters(Parameters):
+    """Of :class:`~airflow_provider_dli.operators.verify.DliVerifyBackupsOperator`."""
+
+    backup_dir: types.CatalogueDirectory
+    project_ids: types.ProjectIds = ()
+    max_bytes: types.Size = None
+    max_age: types.MaxAge = 0.0
+    report_dir: types.ReportDirectory = None
+    dli_conn_id: types.ConnId
+
+
 class ImportParameters(Parameters):
     """Of :class:`~airflow_provider_dli.operators.restore.DliImportFlinkJobsOperator`."""
 

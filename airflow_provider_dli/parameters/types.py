@@ -441,6 +441,39 @@ Strings = Annotated[
     Kind("mapping of strings", "give a mapping of strings to strings, none empty; omit it to have none", _strings),
 ]
 
+# Projects, and sizes
+
+_PROJECT_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)(i?)B", re.IGNORECASE)
+
+
+def _project_ids(value: object) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_project_id(item) for item in leaves(value, _WITH_COMMAS)))
+
+
+def _project_id(item: object) -> str:
+    if not isinstance(item, str) or not _PROJECT_ID.fullmatch(text := item.strip()) or is_nothing(text):
+        raise Refused(f"{excerpt(item, secret=isinstance(item, str))} is not a project id")
+    return text
+
+
+def _bytes(value: object) -> int:
+    value = bare(value)
+    if isinstance(value, str) and (found := _SIZE.fullmatch(value.strip())):
+        return int(float(found[1]) * (1024 if found[3] else 1000) ** " KMGT".index(found[2].upper() or " "))
+    return _count(value)
+
+
+ProjectIds = Annotated[
+    tuple[str, ...],
+    Kind("project ids", "give a list of ids, or a string with commas between", _project_ids, "as if omitted", ()),
+]
+Size = Annotated[
+    int | None,
+    Field(ge=1, lt=1 << 63),
+    Kind("size", "give bytes, or a string such as '50 GiB'; None for no limit", _bytes, "no limit", None),
+]
+
 # Filters of a selection
 
 #: how a list begins that Python or JSON has written; what such a list has that no name or wildcard does

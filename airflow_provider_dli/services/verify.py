@@ -397,6 +397,11 @@ def raise_for_failures(reports: Sequence[ArchiveReport], note: str = "") -> None
     raise kind(f"{message} {note}" if note else message, advice=advice)
 
 
+def is_damaged_in_transit(report: ArchiveReport) -> bool:
+    """Return whether an archive did not arrive as it is in OBS, so that nothing is known of it."""
+    return any(finding.code == _IN_TRANSIT for finding in report.errors)
+
+
 def find_changing(hook: ObsHook, places: Sequence[ObsLocation], inactivity_period: float) -> list[ObsLocation]:
     """Return the archives that do not exist yet, or have changed within the last seconds.
 

@@ -24,6 +24,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "parameters.json"
 #: what is given beside the parameter in question, where the operator takes it
 _BESIDE: dict[str, Any] = {
     "obs_dir": "obs-test/night",
+    "backup_dir": "obs-test/backups",
     "zip_file": A,
     "job_ids": [7],
     "job_mapping": {7: 8},
