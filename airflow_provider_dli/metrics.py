@@ -32,6 +32,7 @@ ACTIONS = (
     "savepoint",
     "delete",
     "verify_backups",
+    "expire",
 )
 _TIMEOUT = ("timeout", "`execution_timeout` ended the task")
 #: of an error of the client, or of what else fails a task: the last part of a metric's name, and what it means
@@ -64,6 +65,8 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "dli.verify_backups.backups": ("counter", "backups that were verified again, and are intact"),
     "dli.verify_backups.bytes": ("counter", "bytes of archives that were read for it"),
     "dli.verify_backups.damaged": ("counter", "backups that are damaged, each in every run until it is deleted"),
+    "dli.expire.backups": ("counter", "backups that were deleted"),
+    "dli.expire.bytes": ("counter", "bytes of their archives"),
 }
 
 _log = safe_logger(__name__)

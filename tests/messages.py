@@ -41,6 +41,8 @@ TOPICS = (
     ("client/obs", "OBS", "permissions.md"),
     ("parameters", "values of parameters", "parameters.md"),
     ("operators", "selection", "operators/list.md"),
+    ("backups/expiry", "expiry", "operators/expire.md"),
+    ("backups/retention", "expiry", "operators/expire.md"),
     ("services/selection", "selection", "operators/list.md"),
     ("services/visibility", "export", "operators/export.md"),
     ("services/export_recovery", "export, lost responses", "retries.md"),

@@ -23,6 +23,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 MODELS: dict[str, type[models.Parameters]] = {
     "DliCompareFlinkJobsOperator": models.CompareParameters,
     "DliDeleteFlinkJobsOperator": models.DeleteParameters,
+    "DliExpireBackupsOperator": models.ExpireParameters,
     "DliExportFlinkJobsOperator": models.ExportParameters,
     "DliImportFlinkJobsOperator": models.ImportParameters,
     "DliListFlinkJobsOperator": models.ListParameters,
@@ -40,6 +41,7 @@ KINDS: list[Any] = [getattr(module, name) for module in (operators, sensors) for
 PAGES = {
     "DliCompareFlinkJobsOperator": "operators/compare.md",
     "DliDeleteFlinkJobsOperator": "operators/delete.md",
+    "DliExpireBackupsOperator": "operators/expire.md",
     "DliExportFlinkJobsOperator": "operators/export.md",
     "DliImportFlinkJobsOperator": "operators/import.md",
     "DliListFlinkJobsOperator": "operators/list.md",

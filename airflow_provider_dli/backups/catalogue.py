@@ -152,6 +152,13 @@ class Backup:
         """Whether somebody keeps it from being deleted."""
         return bool(self.of_kind("hold"))
 
+    def is_read(self, now: datetime) -> bool:
+        """Return whether a restore reads it, or was killed within the last day while it did.
+
+        :param now: by the store's clock
+        """
+        return any(record.at > now - READING_TIME for record in self.of_kind("reading"))
+
     def of_kind(self, kind: RecordKind) -> list[RecordName]:
         """Return the records of a kind, oldest first."""
         return [record for record in self.records if record.kind == kind]
@@ -234,8 +241,8 @@ class Catalogue:
         place, manifest, problem = self.place(project_id, backup_id), None, None
         if MANIFEST in objects and EXPIRED not in objects:
             try:
-                manifest = self._manifest(place, objects[MANIFEST].etag)
-            except ValueError as error:
+                manifest = self._manifest(place, objects[MANIFEST])
+            except (ValueError, RecursionError) as error:
                 problem = _first_line(error)
         if manifest and (manifest.project_id, manifest.backup_id) != (project_id, backup_id):
             problem = f"it is that of {manifest.project_id}/{manifest.backup_id}, copied by hand"
@@ -244,9 +251,11 @@ class Catalogue:
         records = sorted(filter(None, map(parse_record, names)), key=lambda record: (record.at, record.name))
         return Backup(place, project_id, backup_id, manifest, problem, objects, tuple(records))
 
-    def _manifest(self, place: ObsLocation, etag: str) -> Manifest | None:
-        if known := self._manifests.get((place, etag)):
+    def _manifest(self, place: ObsLocation, entry: Entry) -> Manifest | None:
+        if known := self._manifests.get((place, entry.etag)):
             return known
+        if entry.size > MAX_DOCUMENT:
+            raise ValueError(f"it has {entry.size:,} bytes, which is too large for a manifest")
         data = self.obs.read(place.below(MANIFEST), MAX_DOCUMENT)
         if data is None:
             return None
@@ -255,7 +264,7 @@ class Catalogue:
         if version != SCHEMA_VERSION:
             raise ValueError(f"schema_version is {version!r}, and this provider reads {SCHEMA_VERSION}")
         manifest = Manifest.model_validate(document)
-        self._manifests[place, etag] = manifest
+        self._manifests[place, entry.etag] = manifest
         return manifest
 
     def jobs(self, backup: Backup) -> Iterator[Job]:
@@ -277,7 +286,12 @@ class Catalogue:
     def _lines(self, backup: Backup, name: str, content: Content, kind: type[Line]) -> Iterator[Line]:
         import zlib
 
-        place = backup.place.below(name)
+        place, entry = backup.place.below(name), backup.objects.get(name)
+        if entry and entry.size > MAX_DOCUMENT:
+            raise DliFailException(
+                f"{place.url} has {entry.size:,} bytes, which is too large for a list of jobs",
+                advice="Restore from another backup.",
+            )
         data = self.obs.read(place, MAX_DOCUMENT)
         if data is None:
             raise DliFailException(f"{place.url} no longer exists", advice="Restore from another backup.")
@@ -357,6 +371,10 @@ class Catalogue:
         self.obs.put(place, json.dumps(content, indent=1, ensure_ascii=False).encode(), _JSON)
         return place
 
+    def delete_record(self, backup: Backup, record: RecordName) -> None:
+        """Delete a record; one that is not there is as good as deleted."""
+        self.obs.delete(backup.place.below(RECORDS).below(record.name))
+
     @contextmanager
     def reading(self, backup: Backup, why: Mapping[str, Any]) -> Iterator[None]:
         """Keep a backup from being deleted while it is read, for a day at most.
@@ -380,7 +398,7 @@ class Catalogue:
 
     def is_read(self, backup: Backup) -> bool:
         """Return whether a restore reads a backup, or was killed within the last day while it did."""
-        return any(record.at > self.now() - READING_TIME for record in backup.of_kind("reading"))
+        return backup.is_read(self.now())
 
 
 def newest_usable(

@@ -18,11 +18,13 @@ from airflow_provider_dli.operators.restore import (
     DliImportFlinkJobsOperator,
     DliPromoteFlinkJobsOperator,
 )
+from airflow_provider_dli.operators.retention import DliExpireBackupsOperator
 from airflow_provider_dli.operators.verify import DliVerifyBackupsOperator, DliVerifyFlinkExportOperator
 
 __all__ = [
     "DliCompareFlinkJobsOperator",
     "DliDeleteFlinkJobsOperator",
+    "DliExpireBackupsOperator",
     "DliExportFlinkJobsOperator",
     "DliImportFlinkJobsOperator",
     "DliListFlinkJobsOperator",

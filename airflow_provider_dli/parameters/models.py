@@ -317,6 +317,44 @@ class SavepointParameters(ActionParameters):
     savepoint_path: types.SavepointDirectory = None
 
 
+class Retention(Parameters):
+    """Which backups of a project to keep: those that any of the rules keeps."""
+
+    keep_last: types.Keep
+    keep_daily: types.Keep
+    keep_weekly: types.Keep
+    keep_monthly: types.Keep
+    keep_yearly: types.Keep
+    keep_within: types.Seconds
+    timezone: types.TimeZone
+
+    @model_validator(mode="after")
+    def _keeps(self) -> Self:
+        if not self.rules:
+            names = ", ".join(name for name in Retention.model_fields if name.startswith("keep_"))
+            raise Refused("is 0, and so are all rules: none would be kept", f"give one of {names}", "keep_last")
+        return self
+
+    @property
+    def rules(self) -> dict[str, int | float]:
+        """The rules that are applied, by name."""
+        values = {name: getattr(self, name) for name in Retention.model_fields if name.startswith("keep_")}
+        return {name: value for name, value in values.items() if value}
+
+    def __str__(self) -> str:
+        """Return the rules in a line."""
+        rules = [f"{name}={value:g}" for name, value in self.rules.items()]
+        return ", ".join([*rules, f"timezone={self.timezone}"])
+
+
+class ExpireParameters(Retention):
+    """Of :class:`~airflow_provider_dli.operators.retention.DliExpireBackupsOperator`."""
+
+    backup_dir: types.CatalogueDirectory
+    plan_only: types.Flag
+    dli_conn_id: types.ConnId
+
+
 class ArchiveSensorParameters(Parameters):
     """Of :class:`~airflow_provider_dli.sensors.dli.DliExportArchiveSensor`."""
 

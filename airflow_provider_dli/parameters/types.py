@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from fnmatch import translate
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar, get_args
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, core_schema
@@ -399,6 +400,16 @@ def _string(where: str, item: object) -> str:
     return text
 
 
+def _time_zone(value: object) -> ZoneInfo:
+    name = bare(value)
+    if not isinstance(name, str):
+        raise Refused(f"{excerpt(value)} is not a time zone")
+    try:
+        return ZoneInfo(str(name))
+    except (LookupError, OSError, ValueError):
+        raise Refused(f"{excerpt(name)} is not a time zone") from None
+
+
 def _one_of(choices: object) -> Kind:
     return Kind("choice", f"give one of {', '.join(get_args(choices))}", bare)
 
@@ -412,6 +423,14 @@ Count = Annotated[
     int,
     Field(ge=0, lt=1 << 31),
     Kind("whole number or 0", "give a whole number, 0 or more; omit it for any number", _count),
+]
+Keep = Annotated[
+    int,
+    Field(ge=0, lt=1 << 31),
+    Kind("whole number or 0", "give a whole number; 0 does not apply the rule", _count),
+]
+TimeZone = Annotated[
+    ZoneInfo, Kind("time zone", "give the name of a time zone, such as Europe/Berlin or UTC", _time_zone)
 ]
 Seconds = Annotated[
     float,

@@ -199,6 +199,7 @@ FORMS: dict[str, Callable[[], Any]] = {
     "row of an empty archive": lambda: {"zip_file": ""},
     "number among archives": lambda: [A, 7],
     "bucket": lambda: "obs-test",
+    "time zone": lambda: "Asia/Shanghai",
     "directory": lambda: "obs-test/night",
     "directory with scheme": lambda: "OBS://obs-test/night/",
     "other scheme": lambda: "s3://obs-test/night",

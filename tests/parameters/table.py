@@ -25,6 +25,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "parameters.json"
 _BESIDE: dict[str, Any] = {
     "obs_dir": "obs-test/night",
     "backup_dir": "obs-test/backups",
+    "keep_last": 1,
     "zip_file": A,
     "job_ids": [7],
     "job_mapping": {7: 8},
@@ -36,6 +37,7 @@ _TOGETHER |= {
     "user_name": {"queue_name": "y"},
     "job_ids": {"if_empty": "skip"},
     "is_selected": {"selection": {"queue_name": "y"}},
+    "keep_last": {"keep_daily": 1},
 }
 
 
