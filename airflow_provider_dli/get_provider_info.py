@@ -56,6 +56,8 @@ def get_provider_info() -> dict[str, Any]:
         "asset-uris": [_ASSET_URIS],
         # Airflow 2 calls an asset a dataset.
         "dataset-uris": [_ASSET_URIS],
+        # Airflow 3.2 and later: the commands of "airflow dli"; an earlier one ignores it.
+        "cli": ["airflow_provider_dli.backups.cli.airflow_commands"],
         "filesystems": ["airflow_provider_dli.filesystems.obs"],
         "connection-types": [
             {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import re
 import sys
@@ -16,11 +17,15 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import IntEnum
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_dli.archive.console import INTERRUPTED, write
+
+if TYPE_CHECKING:
+    from airflow.cli.cli_config import GroupCommand
 
 PROGRAM = "python -m airflow_provider_dli.backups"
 #: of the JSON that ``--json`` prints
@@ -170,6 +175,41 @@ COMMANDS = (
             ),
         ),
     ),
+    Command(
+        "diff",
+        "compare two backups, or a backup with the jobs of its project now",
+        "0 equal; 1 different; 3 one of them cannot be read",
+        "commands:diff",
+        (
+            _BACKUP_DIR,
+            _argument("before", metavar="OLD", help="id of a backup, its first characters, or latest"),
+            _argument("after", metavar="NEW", help="the same of another, or now: the connection's project"),
+            _PROJECT,
+            _argument("--by-name", action="store_true", help="with now: jobs are the same by name, not by id"),
+            _argument("--show-values", action="store_true", help="show whole values, which may be secrets"),
+        ),
+    ),
+    Command(
+        "page",
+        "write the page of a catalogue: one file of HTML",
+        "0 written; 3 the catalogue cannot be read, or the file not be written",
+        "commands:page",
+        (
+            _BACKUP_DIR,
+            _argument("--output", type=Path, metavar="FILE", help="write it there, and not to standard output"),
+        ),
+    ),
+    Command(
+        "preflight",
+        "check all that backups need, before the first night",
+        "0 all is well; 1 a warning; 2 backups would fail or be lost; 3 something is not known, and nothing worse",
+        "preflight:preflight",
+        (
+            _BACKUP_DIR,
+            _argument("--scratch-conn-id", type=_conn_id, metavar="ID", help="also the connection for drills"),
+            _argument("--export", action="store_true", help="also export one job, and delete its archive"),
+        ),
+    ),
 )
 
 
@@ -180,6 +220,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     return run(options.command, options, is_standalone=True)
+
+
+def airflow_commands() -> list[GroupCommand]:
+    """Return the commands as Airflow has them: ``airflow dli list …``. Airflow 3.2 and later call this."""
+    from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand  # noqa: PLC0415 -- only there
+
+    argument: Any = Arg  # it has no types
+    # Airflow has its own ways to find a connection.
+    common = [each for each in COMMON if each.flags != ("--connection",)]
+    commands = [
+        ActionCommand(
+            name=command.name,
+            help=command.help,
+            epilog=f"exit status: {command.exits}; 130 interrupted",
+            func=partial(_run_in_airflow, command),
+            args=[argument(each.flags, **each.options) for each in (*command.arguments, *common)],
+        )
+        for command in COMMANDS
+    ]
+    return [GroupCommand(name="dli", help="Work with the backups of Flink jobs in OBS", subcommands=commands)]
+
+
+def _run_in_airflow(command: Command, options: argparse.Namespace) -> NoReturn:
+    # As "airflow connections get" has it: the connections in the database, too.
+    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
+            handler.setStream(sys.stderr)
+    sys.exit(run(command, options, is_standalone=False))
 
 
 class _Parser(argparse.ArgumentParser):

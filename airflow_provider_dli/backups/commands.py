@@ -10,10 +10,13 @@ from typing import Any
 
 from airflow_provider_dli.backups.catalogue import Backup, Catalogue, newest_usable
 from airflow_provider_dli.backups.cli import Result, Status
+from airflow_provider_dli.backups.diff import diff_backups, diff_with_project
 from airflow_provider_dli.backups.manifest import RecordName, began_at
+from airflow_provider_dli.backups.page import static_page
 from airflow_provider_dli.client.locations import parse_directory
 from airflow_provider_dli.exceptions import DliFailException, translated
 from airflow_provider_dli.formatting import escaped, excerpt, format_duration, format_ids, pluralize, text_table
+from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 
 _DAYS = 2 * 86400
@@ -111,8 +114,11 @@ def show_backup(options: Namespace) -> Result:
 def find_backup(catalogue: Catalogue, name: str, project_id: str | None) -> Backup:
     """Return a backup by its id, the first characters of it, or ``latest``: the newest that can be restored.
 
+    :param name: that; perhaps after the project and a slash
+    :param project_id: only of this project
     :raises DliFailException: if there is none, or there are several
     """
+    project_id, _, name = name.rpartition("/") if "/" in name else (project_id, "", name)
     backups = catalogue.backups(project_id)
     where = f"in {catalogue.root.url}" + (f" of project {excerpt(project_id)}" if project_id else "")
     if name == "latest":
@@ -184,6 +190,38 @@ def _tables_of(
     if jobs is not None:
         names = ("job_id", "name", "job_type", "status", "digest")
         yield from ("", *text_table(names, [[each[name] for name in names] for each in jobs], _WIDE))
+
+
+def diff(options: Namespace) -> Result:
+    """Compare two backups, or a backup with the jobs of its project now."""
+    catalogue = open_catalogue(options)
+    before = find_backup(catalogue, options.before, options.project)
+    if options.after == "now":
+        hook, values = DliHook(options.conn_id), options.show_values
+        found = diff_with_project(catalogue, before, hook, by_name=options.by_name, show_values=values)
+    else:
+        after = find_backup(catalogue, options.after, options.project)
+        found = diff_backups(catalogue, before, after, show_values=options.show_values)
+    status = Status.OK if found.is_empty else Status.WARNING
+    return Result(status, {"backup_dir": str(catalogue.root), **found.as_dict()}, list(found.lines()))
+
+
+def page(options: Namespace) -> Result:
+    """Write the page of a catalogue."""
+    catalogue = open_catalogue(options)
+    # References in place of characters that the encoding of a terminal may not have.
+    html = static_page(catalogue).encode("ascii", "xmlcharrefreplace")
+    document = {"backup_dir": str(catalogue.root), "size": len(html)}
+    if options.output is None:
+        return Result(Status.OK, {**document, "html": html.decode()}, [html.decode()])
+    try:
+        options.output.write_bytes(html)
+    except OSError as error:
+        raise DliFailException(
+            f"--output: {options.output} cannot be written: {error.strerror or error}"
+        ) from None
+    written = f"{options.output}: {_size(len(html))}, {catalogue.root.url}"
+    return Result(Status.OK, {**document, "file": str(options.output)}, [escaped(written)])
 
 
 def _text(at: datetime | None) -> str | None:

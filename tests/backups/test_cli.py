@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers_manager import ProvidersManager
 
 from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.cli import COMMANDS, main
 from airflow_provider_dli.backups.manifest import MANIFEST
 from dli_emulator import Emulator
+from tests.airflow_cli import AirflowCli
 from tests.backups.commands_page import PAGE, page_with
 from tests.backups.made import PROJECT, catalogue_of, make_backup
 
@@ -327,6 +329,44 @@ def test_a_key_that_may_not_list(dli_emulator: Emulator, run: Run, monkeypatch: 
     assert (status, "the permission to list the objects of this bucket" in out) == (3, True), out
 
 
+def test_diff(
+    catalogue: Catalogue, dli_emulator: Emulator, run: Run, run_json: Callable[..., dict[str, Any]]
+) -> None:
+    """Two backups, or one and the project now; different is a warning."""
+    now = catalogue.now()
+    old = make_backup(catalogue, now - 2 * HOUR, {100: "a", 101: "b"})
+    new = make_backup(catalogue, now - HOUR, {100: "a", 102: "c"})
+    document = run_json("diff", old.backup_id, "latest")
+    assert (document["status"], document["counts"]) == (
+        "WARNING",
+        {"removed": 1, "changed": 0, "added": 1, "equal": 1},
+    )
+    status, out = run("diff", f"{PROJECT}/{old.backup_id}", new.backup_id)
+    assert (status, [line[:5] for line in out.splitlines()[1:]]) == (1, ["- 101", "+ 102"])
+    assert run("diff", "latest", new.backup_id)[0] == 0
+    document = run_json("diff", old.backup_id, "now")
+    assert document["counts"]["added"] == len(dli_emulator.state.jobs) - 2
+
+
+def test_page(catalogue: Catalogue, run: Run, run_json: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    """One file of HTML, which any encoding can have; to standard output, or into a file."""
+    made = make_backup(catalogue, catalogue.now())
+    status, out = run("page")
+    assert (status, out.isascii(), made.backup_id in out, out.lower().startswith("<!doctype html>")) == (
+        0,
+        True,
+        True,
+        True,
+    )
+    file = tmp_path / "page.html"
+    document = run_json("page", "--output", str(file))
+    assert (document["file"], document["size"]) == (str(file), file.stat().st_size)
+    assert made.backup_id in file.read_text(encoding="ascii")
+    assert run("page", "--output", str(tmp_path))[1] == (
+        f"UNKNOWN: --output: {tmp_path} cannot be written: Is a directory\n"
+    )
+
+
 def test_it_needs_no_airflow_that_works(dli_emulator: Emulator, catalogue: Catalogue, tmp_path: Path) -> None:
     """Its home may be empty, its configuration broken and its secrets backend gone; and nothing is written."""
     make_backup(catalogue, catalogue.now() - HOUR)
@@ -361,3 +401,26 @@ def test_the_page_has_all_commands() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert page_with(text) == text
     assert all(command.exits.startswith("0 ") for command in COMMANDS)
+
+
+@pytest.mark.skipif(not hasattr(ProvidersManager, "cli_command_functions"), reason="from Airflow 3.2 on")
+def test_in_the_command_line_of_airflow(
+    cli: AirflowCli, airflow_environ: dict[str, str], dli_emulator: Emulator, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    """``airflow dli`` has the same commands, and takes connections of Airflow's database too."""
+    made = make_backup(catalogue, catalogue.now())
+    output, environment = tmp_path / "output", {**airflow_environ}
+    environment.pop("AIRFLOW_CONN_DLI_DEFAULT", None)
+    connection = dli_emulator.connection(retry_budget=0)
+    for arguments in (
+        ["connections", "add", "dli_stored", "--conn-json", connection],
+        ["dli", "list", str(catalogue.root), "--conn-id", "dli_stored", "--json"],
+    ):
+        assert cli.run(arguments, environment, output) == 0, output.read_text()
+    text = output.read_text()
+    document = json.loads(text[text.index("{\n") :])
+    assert [each["backup_id"] for each in document["backups"]] == [made.backup_id]
+    arguments = ["dli", "list", str(catalogue.root), "--conn-id", "dli_missing"]
+    assert cli.run(arguments, environment, output) == 3
+    assert "connection 'dli_missing' does not exist" in output.read_text()
+    assert cli.run(["connections", "delete", "dli_stored"], environment, output) == 0

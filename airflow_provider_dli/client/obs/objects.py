@@ -55,8 +55,8 @@ _CODE = re.compile(rb"<Code>\s*([^<]{1,100}?)\s*</Code>")
 _MESSAGE = re.compile(rb"<Message>\s*([^<]{1,500}?)\s*</Message>")
 _UNSIGNED = Config(s3={"payload_signing_enabled": False})
 _ENCRYPTED = ("x-amz-server-side-encryption", "x-obs-server-side-encryption")
-# OBS's own names, and those of the S3 interface.
-_ARCHIVE_TIERS = {"COLD", "DEEP_ARCHIVE", "GLACIER"}
+#: storage classes in which an object cannot be read: OBS's own names, and those of the S3 interface
+ARCHIVE_TIERS = {"COLD", "DEEP_ARCHIVE", "GLACIER"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class ObjectFacts:
     @property
     def readable(self) -> bool:
         """Whether its bytes can be read: not while it is in an archive tier (obs_04_0080)."""
-        return self.restored or self.storage_class not in _ARCHIVE_TIERS
+        return self.restored or self.storage_class not in ARCHIVE_TIERS
 
 
 @dataclass(frozen=True, slots=True)
