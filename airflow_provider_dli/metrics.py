@@ -24,6 +24,7 @@ ACTIONS = (
     "export",
     "verify",
     "import",
+    "restore",
     "compare",
     "promote",
     "list",
@@ -67,6 +68,7 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "dli.verify_backups.damaged": ("counter", "backups that are damaged, each in every run until it is deleted"),
     "dli.expire.backups": ("counter", "backups that were deleted"),
     "dli.expire.bytes": ("counter", "bytes of their archives"),
+    "dli.restore.jobs": ("counter", "jobs that were restored"),
 }
 
 _log = safe_logger(__name__)

@@ -7,12 +7,16 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dli_emulator import Emulator
+from tests.backups.made import catalogue_of
+from tests.backups.real import back_up
+from tests.connections import connected
 from tests.dag_runs import DagRunner, Run, Scratch, exported
 
 PAGE = Path(__file__).parents[1].joinpath("docs", "permissions.md").read_text(encoding="utf-8")
@@ -137,6 +141,16 @@ def _lost(setting: Setting) -> dict[str, Any]:
     return archive
 
 
+def _backup(setting: Setting) -> dict[str, Any]:
+    """Return what restores one of two jobs of a backup, which no longer exist."""
+    state = setting.emulator.state
+    with connected({"dli_default": setting.emulator.connection()}):
+        back_up(catalogue_of(setting.emulator), datetime(2026, 11, 1, tzinfo=UTC), batches=[[100, 103]])
+    name = state.jobs[100].name
+    state.jobs.clear()
+    return {"job_names": name, "plan_only": False}
+
+
 def _own_running(setting: Setting) -> dict[str, Any]:
     """Return a job that runs, and that the key's user created."""
     setting.emulator.state.jobs[103].user_name = USER
@@ -165,6 +179,7 @@ PREPARED: Mapping[str, Prepare] = {
     "dli_verify_archives": _archives,
     "dli_restore_flink_jobs": _lost,
     "dli_restore_drill": _nothing,
+    "dli_restore_flink_backup": _backup,
     "dli_promote_flink_jobs": _tested,
     "dli_restart_flink_jobs": _own_running,
 }
@@ -190,6 +205,9 @@ def _in_its_case(setting: Setting, dag_id: str, action: str, conf: dict[str, Any
     if name == "ListBucket" and dag_id == "dli_restore_flink_jobs":
         # A directory, as for the last backup.
         return {"zip_file": f"{emulator.bucket}/flink"}
+    if name == "listAll" and dag_id == "dli_restore_flink_backup":
+        assert conf
+        emulator.state.add_job(name=conf["job_names"], user_name=OTHER)
     if name == "HeadBucket" and dag_id == "dli_restore_flink_jobs":
         return {"zip_file": f"{emulator.bucket}/not-there.zip"}
     return conf

@@ -17,6 +17,7 @@ from airflow_provider_dli.operators.restore import (
     DliCompareFlinkJobsOperator,
     DliImportFlinkJobsOperator,
     DliPromoteFlinkJobsOperator,
+    DliRestoreFlinkJobsOperator,
 )
 from airflow_provider_dli.operators.retention import DliExpireBackupsOperator
 from airflow_provider_dli.operators.verify import DliVerifyBackupsOperator, DliVerifyFlinkExportOperator
@@ -29,6 +30,7 @@ __all__ = [
     "DliImportFlinkJobsOperator",
     "DliListFlinkJobsOperator",
     "DliPromoteFlinkJobsOperator",
+    "DliRestoreFlinkJobsOperator",
     "DliRunFlinkJobsOperator",
     "DliSavepointFlinkJobsOperator",
     "DliStopFlinkJobsOperator",

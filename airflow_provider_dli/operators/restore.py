@@ -14,9 +14,10 @@ from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven
 from airflow_provider_dli.task_state import TaskState
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from airflow_provider_dli.compat import Context, XComArg
+    from airflow_provider_dli.parameters import Level
 
 
 class DliImportFlinkJobsOperator(DliBaseOperator):
@@ -135,6 +136,143 @@ class DliImportFlinkJobsOperator(DliBaseOperator):
                 },
             )
             restore.raise_for_failures(outcome, options, state)
+            return result
+
+
+class DliRestoreFlinkJobsOperator(DliBaseOperator):
+    """Restore Flink jobs of a DLI project from the catalogue of its backups, as they were at a point in time.
+
+    The newest usable backup of that time is compared with the project: jobs that are missing are created, as
+    drafts, jobs that are as in the backup stay as they are, and ``on_conflict`` decides about the others. So
+    restoring twice does no more than once. Afterwards each setting of each job is compared with the backup.
+
+    Pushes the selected jobs as ``return_value``, and ``plan``, ``backup_id``, ``job_ids``, ``created``,
+    ``deleted`` and ``comparison``, also when the task fails.
+
+    .. seealso::
+        :doc:`Restore Flink jobs </docs/operators/restore>`: what is planned, some of the jobs, XComs, permissions.
+
+    :param backup_dir: directory in OBS of the catalogue, ``bucket`` or ``bucket/directory`` (templated)
+    :param as_of: time as a string in ISO 8601 or a datetime, without time zone in UTC (templated): the newest
+        usable backup whose export was complete by then; omit it for now
+    :param backup_id: a certain backup instead, by the name of its directory (templated)
+    :param project_id: project that the backups are of, if it is not that of ``dli_conn_id`` (templated)
+    :param job_names: wildcards for the names of the jobs to restore (templated); by default, without ``job_ids``,
+        all
+    :param job_ids: ids, in the backup, of jobs to restore, beside those of ``job_names`` (templated)
+    :param on_conflict: if a job of the same name exists that is not as in the backup: ``fail``, so that nothing is
+        restored, ``keep`` to keep it, or ``replace`` to replace it, which cannot be undone (templated)
+    :param level: that the backup must have been verified at when it was made: ``exists``, ``directory`` or
+        ``full`` (templated)
+    :param verify_archive: False to import without reading the archives before (templated)
+    :param dli_conn_id: connection of type ``dli`` of the project to restore into (templated)
+    :param source_conn_id: connection that may read the catalogue, if it is another one: that of another account or
+        region (templated)
+    :param staging_dir: directory in OBS that archives are copied to first, where the target project can read them
+        (templated); see :class:`DliImportFlinkJobsOperator`
+    :param plan_only: True to restore nothing: log and push the plan (templated)
+    :param reconcile_timeout: seconds to check for new jobs after a response was lost (templated)
+    :raises DliFailException: if a parameter or a connection cannot be used, there is no usable backup, it is
+        damaged, a job is in the way, DLI refuses, or a job is not as in the backup; without further retries
+    :raises DliException: if DLI or OBS is unreachable or in trouble; a retry may help
+    """
+
+    action = "restore"
+    template_fields: Sequence[str] = (
+        "backup_dir",
+        "as_of",
+        "backup_id",
+        "project_id",
+        "job_names",
+        "job_ids",
+        "on_conflict",
+        "level",
+        "verify_archive",
+        "dli_conn_id",
+        "source_conn_id",
+        "staging_dir",
+        "plan_only",
+        "reconcile_timeout",
+    )
+    operator_extra_links = (ObsBucketLink(), DliConsoleLink())
+    ui_color = "#d9ead3"
+    on_kill_message = "An import that was requested goes on in DLI; the next attempt goes on with its archive."
+
+    def __init__(  # noqa: PLR0913 -- by name, as Airflow's
+        self,
+        *,
+        backup_dir: str | XComArg,
+        as_of: datetime | str | XComArg | None = None,
+        backup_id: str | XComArg | None = None,
+        project_id: str | None = None,
+        job_names: Iterable[str] | str | XComArg | NotGiven = NOT_GIVEN,
+        job_ids: Iterable[int | str] | int | str | XComArg | NotGiven = NOT_GIVEN,
+        on_conflict: str = "fail",
+        level: Level | str = "exists",
+        verify_archive: bool | str = True,
+        dli_conn_id: str = DEFAULT_CONN_ID,
+        source_conn_id: str | None = None,
+        staging_dir: str | XComArg | None = None,
+        plan_only: bool | str = False,
+        reconcile_timeout: float | str | timedelta = 60,
+        **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
+    ) -> None:
+        super().__init__(**kwargs)
+        self.backup_dir = backup_dir
+        self.as_of = as_of
+        self.backup_id = backup_id
+        self.project_id = project_id
+        self.job_names = value_of(job_names)
+        self.job_ids = value_of(job_ids)
+        self.on_conflict = on_conflict
+        self.level = level
+        self.verify_archive = verify_archive
+        self.dli_conn_id = dli_conn_id
+        self.source_conn_id = source_conn_id
+        self.staging_dir = staging_dir
+        self.plan_only = plan_only
+        self.reconcile_timeout = number_of(reconcile_timeout)
+        # A template, XCom or row of a mapping that is None must not turn "these jobs" into "all jobs".
+        self.given = names_of(job_names=job_names, job_ids=job_ids)
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Restore the jobs."""
+        with observing(self, context):
+            from airflow_provider_dli.backups import restore, restore_plan
+
+            options, target, catalogue = restore.prepare(self)
+            self.begin(context, target, options.backup_dir.bucket, catalogue.obs.account.region)
+            backup, progress = restore.begin(options, target, catalogue, context, self.log)
+            with restore.reading(options, catalogue, backup, context, self.log):
+                plan = restore_plan.make_plan(options, catalogue, backup, target, progress, self.log)
+                plan.log(self.log)
+                self.push_xcoms(context, plan=plan.as_dict(), backup_id=backup.backup_id)
+                if options.plan_only:
+                    return restore.verified(plan, context, self.log)
+                plan.raise_for_problems()
+                try:
+                    restoration = restore.apply(plan, progress, context, self.log)
+                finally:
+                    self.push_xcoms(context, created=progress.created, deleted=progress.deleted)
+            result = restoration.rows()
+            count(context, "dli.restore.jobs", restoration.restored)
+            self.push_xcoms(
+                context,
+                return_value=result,
+                job_ids=restoration.job_ids,
+                comparison=restoration.comparison(),
+            )
+            self.lineage = Lineage(
+                inputs=[obs_dataset(str(backup.archive(archive))) for archive, _ in plan.archives],
+                outputs=[jobs_dataset(target)],
+                facts={
+                    "region": target.account.region,
+                    "projectId": target.project_id,
+                    "jobIds": restoration.job_ids or None,
+                    "jobMapping": {str(each["old_job_id"]): each["new_job_id"] for each in result},
+                },
+            )
+            restoration.raise_for_failures()
             return result
 
 

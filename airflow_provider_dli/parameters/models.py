@@ -235,6 +235,31 @@ class ImportParameters(Parameters):
         return self
 
 
+class RestoreParameters(Parameters):
+    """Of :class:`~airflow_provider_dli.operators.restore.DliRestoreFlinkJobsOperator`."""
+
+    backup_dir: types.CatalogueDirectory
+    as_of: types.PointInTime = None
+    backup_id: types.BackupId = None
+    project_id: types.ProjectId = None
+    job_names: types.RestoredNames = ()
+    job_ids: types.RestoredIds = ()
+    on_conflict: types.RestoreConflictChoice
+    level: types.LevelChoice
+    verify_archive: types.Flag
+    dli_conn_id: types.ConnId
+    source_conn_id: types.OptionalConnId = None
+    staging_dir: types.StagingDirectory = None
+    plan_only: types.Flag
+    reconcile_timeout: types.Seconds
+
+    @model_validator(mode="after")
+    def _one_backup(self) -> Self:
+        if self.as_of and self.backup_id:
+            raise Refused("is given together with backup_id", "omit one of the two", "as_of")
+        return self
+
+
 class CompareParameters(Parameters):
     """Of :class:`~airflow_provider_dli.operators.restore.DliCompareFlinkJobsOperator`."""
 

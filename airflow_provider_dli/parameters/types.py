@@ -192,6 +192,9 @@ ExpectedJobs = Annotated[
     Field(min_length=1),
     Kind("expected jobs", "give a list of ids or names; omit it to expect no jobs by name", _job_ids_or_names),
 ]
+RestoredIds = Annotated[
+    tuple[int, ...], Field(min_length=1), Kind("ids of a backup", f"{_IDS}; omit it for all jobs", _job_ids)
+]
 JobMapping = Annotated[
     tuple[Restored, ...],
     Field(min_length=1),
@@ -449,6 +452,8 @@ SensorLevelChoice = Annotated[
 ]
 Conflict = Literal["fail", "keep"]
 ConflictChoice = Annotated[Conflict, _one_of(Conflict)]
+RestoreConflict = Literal["fail", "keep", "replace"]
+RestoreConflictChoice = Annotated[RestoreConflict, _one_of(RestoreConflict)]
 TargetStateChoice = Annotated[TargetState, _one_of(TargetState)]
 RunTarget = Literal["running", "finished"]
 RunTargetChoice = Annotated[RunTarget, _one_of(RunTarget)]
@@ -584,7 +589,45 @@ def _moment(value: object) -> datetime:
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
+def _matching(what: str, pattern: re.Pattern[str], value: object) -> str:
+    text = bare(value)
+    if not isinstance(text, str) or not pattern.fullmatch(text):
+        raise Refused(f"{excerpt(value)} is not {what}")
+    return text
+
+
+_PROJECT = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_BACKUP_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 _NO_FILTER = "no filter"
+_MOMENT = "give a datetime, or a string in ISO 8601 such as 2026-01-15T08:00Z"
+PointInTime = Annotated[datetime | None, Kind("point in time", _MOMENT, _moment, *_AS_OMITTED)]
+ProjectId = Annotated[
+    str | None,
+    Kind(
+        "project id",
+        "give the name of a directory of the catalogue, which is the id of a project",
+        partial(_matching, "the id of a project", _PROJECT),
+        *_AS_OMITTED,
+    ),
+]
+BackupId = Annotated[
+    str | None,
+    Kind(
+        "backup id",
+        "give the name of a directory of a project, such as 20260115T080000Z-01234567",
+        partial(_matching, "the id of a backup", _BACKUP_ID),
+        *_AS_OMITTED,
+    ),
+]
+RestoredNames = Annotated[
+    tuple[str, ...],
+    Field(min_length=1),
+    Kind(
+        "names of a backup",
+        "give wildcards for names, a list, or a string with commas between; '*' or omit it for all jobs",
+        _wildcards,
+    ),
+]
 Patterns = Annotated[
     tuple[str, ...],
     Kind("names", "give wildcards for names, a list, or a string with commas between", _wildcards, _NO_FILTER, ()),
@@ -604,7 +647,7 @@ Tags = Annotated[
 ]
 Moment = Annotated[
     datetime | None,
-    Kind("time", "give a datetime, or a string in ISO 8601 such as 2026-01-15T08:00Z", _moment, _NO_FILTER, None),
+    Kind("time", _MOMENT, _moment, _NO_FILTER, None),
 ]
 Exclusions = Annotated[
     tuple[int | str, ...], Kind("ids or names", "give ids, or wildcards for names", _exclusions, _NO_FILTER, ())

@@ -105,7 +105,12 @@ def prepare(operator: object) -> tuple[ImportParameters, DliHook, ObsHook]:
 
 
 def import_jobs(
-    options: ImportParameters, target: DliHook, obs: ObsHook, state: TaskState, log: Logger
+    options: ImportParameters,
+    target: DliHook,
+    obs: ObsHook,
+    state: TaskState,
+    log: Logger,
+    reports: Sequence[ArchiveReport] = (),
 ) -> ImportOutcome:
     """Import the jobs of archives so that the outcome is known, also if a response is lost or the task is killed.
 
@@ -114,10 +119,12 @@ def import_jobs(
     saved too, and its request not sent again.
 
     :param obs: hook that may read the archives
+    :param reports: of the archives, if they were verified
     :raises DliException: if an archive is missing or damaged, DLI refuses, or the outcome stays unknown
     """
     archives = find_archives(obs, options.zip_file)
-    reports = _verify(obs, archives.places, log) if options.verify_archive else []
+    if options.verify_archive and not reports:
+        reports = _verify(obs, archives.places, log)
     repeated = _repeated(reports, log)
     if options.staging_dir:
         archives = _copy(obs, archives, ObsHook(target.dli_conn_id), options.staging_dir, reports, log)

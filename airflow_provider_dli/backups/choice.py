@@ -1,0 +1,114 @@
+"""Which backup a restore uses: the newest usable one of a point in time, or a named one; or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_dli.backups.catalogue import Backup, Catalogue, newest_usable
+from airflow_provider_dli.backups.manifest import Level
+from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.exceptions import DliFailException
+from airflow_provider_dli.formatting import format_ids
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+    from airflow_provider_dli.parameters.models import RestoreParameters
+
+#: backups that a message names, before and after a point in time
+_NEAREST = 3
+
+
+def choose_backup(options: RestoreParameters, catalogue: Catalogue, project_id: str, log: Logger) -> Backup:
+    """Return the backup of the id, or the newest usable one that was complete by ``as_of``.
+
+    :raises DliFailException: if there is none, with those that are nearest and why they are not usable
+    """
+    named = _named(options, catalogue, project_id) if options.backup_id else None
+    return named or _newest(options, catalogue, project_id, log)
+
+
+def _named(options: RestoreParameters, catalogue: Catalogue, project_id: str) -> Backup:
+    backup = catalogue.backup(project_id, options.backup_id or "")
+    if backup is None:
+        raise _none_at_all(f"backup_id: there is no backup {options.backup_id}", catalogue, project_id)
+    if problem := why_unusable(backup, options.level):
+        raise DliFailException(f"backup_id: {backup.place.url} cannot be restored: {problem}")
+    return backup
+
+
+def _newest(options: RestoreParameters, catalogue: Catalogue, project_id: str, log: Logger) -> Backup:
+    backups = catalogue.backups(project_id)
+    found = newest_usable(backups, as_of=options.as_of, level=options.level)
+    until = options.as_of
+    earlier = [each for each in backups if until is None or _time(each) <= until]
+    if found is None:
+        if not backups:
+            raise _none_at_all("There is no backup", catalogue, project_id)
+        by = f" that was complete by {utc(until)}" if until else ""
+        later = [each for each in backups if each not in earlier]
+        parts = [
+            _listed(name, each, options.level) for name, each in (("before", earlier[::-1]), ("after", later))
+        ]
+        raise DliFailException(
+            f"as_of: project {project_id} has no usable backup{by} in {catalogue.root.url}: {'; '.join(parts)}",
+            advice="Give another as_of, or backup_id.",
+        )
+    for newer in [each for each in earlier if _time(each) > _time(found)]:
+        log.warning("%s is newer and not used: %s", newer.place.url, why_unusable(newer, options.level))
+    return found
+
+
+def why_unusable(backup: Backup, level: Level = "exists") -> str | None:
+    """Return why jobs cannot be restored from a backup; None if they can."""
+    if backup.is_usable(level):
+        return None
+    match backup.state:
+        case "verified":
+            made = backup.manifest.verification.level if backup.manifest else None
+            return f"it was verified at level {made!r}, and level is {level!r}"
+        case "damaged":
+            proof = backup.last("verification")
+            failed = f"its verification failed at {utc(proof.at)}" if proof else "its verification failed"
+            return "; ".join(backup.changes[:_NEAREST]) or failed
+        case "unreadable":
+            return f"its manifest cannot be read: {backup.problem}"
+        case "incomplete":
+            return "it has no manifest: it is being made, or the task that made it failed"
+        case _:
+            return "it was deleted by an expiry, or is being deleted"
+
+
+def _none_at_all(problem: str, catalogue: Catalogue, project_id: str) -> DliFailException:
+    root, listed = catalogue.root, catalogue.obs.list_entries(catalogue.root)
+    directories = [ObsLocation(root.bucket, key.rstrip("/")) for key in (listed.directories if listed else ())]
+    # Stores that are file systems list emptied directories too.
+    names = [each.key.rpartition("/")[2] for each in directories if catalogue.obs.has_objects(each)]
+    others = f"it has directories of {format_ids(names)}" if names else "it is empty"
+    return DliFailException(
+        f"{problem} of project {project_id} in {catalogue.root.url}: {others}",
+        advice="Give project_id for the backups of another project, and check backup_dir.",
+    )
+
+
+def _listed(name: str, backups: Sequence[Backup], level: Level) -> str:
+    shown = [
+        f"{each.backup_id} ({utc(_time(each))}): {why_unusable(each, level) or 'usable'}"
+        for each in backups[:_NEAREST]
+    ]
+    more = f" and {len(backups) - _NEAREST} more" if len(backups) > _NEAREST else ""
+    return f"{name} that {', '.join(shown) or 'none'}{more}"
+
+
+def _time(backup: Backup) -> datetime:
+    """Return when its export was complete; of one without manifest when it began."""
+    if backup.manifest:
+        return backup.manifest.exported_at
+    return datetime.strptime(f"{backup.backup_id[:16]}+0000", "%Y%m%dT%H%M%SZ%z")
+
+
+def utc(at: datetime) -> str:
+    """Return a time as messages have it."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

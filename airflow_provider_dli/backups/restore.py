@@ -1,0 +1,338 @@
+"""Restore the jobs of a project as they were at a point in time, in the order in which it happens.
+
+Choose the backup, compare it with the project, plan, verify the archives, import those that are needed, delete
+what was created with them and not selected, and compare what was restored with its kept settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.choice import choose_backup
+from airflow_provider_dli.backups.diff import JobPair, diff_with_project
+from airflow_provider_dli.backups.manifest import Archive, Run, Verification
+from airflow_provider_dli.backups.restore_plan import MAX_JOBS, Plan, Progress, make_plan
+from airflow_provider_dli.client.errors import PermissionDeniedError
+from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
+from airflow_provider_dli.formatting import format_ids, pluralize
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.hooks.obs import ObsHook
+from airflow_provider_dli.parameters.models import DeleteParameters, ImportParameters, RestoreParameters
+from airflow_provider_dli.services.jobs import delete_jobs
+from airflow_provider_dli.services.restore import import_jobs
+from airflow_provider_dli.services.verify import VerifyOptions, raise_for_failures, verify_archives
+from airflow_provider_dli.task_state import TaskState
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+    from airflow_provider_dli.services.report import ArchiveReport
+    from airflow_provider_dli.services.restore import ImportOutcome
+
+#: jobs that a message names
+_SHOWN = 20
+
+
+@dataclass(slots=True)
+class Restoration:
+    """The outcome of a restore."""
+
+    plan: Plan
+    #: the selected jobs, compared after the import
+    compared: list[JobPair] = field(default_factory=list)
+    #: ids of the selected jobs that were created
+    created: list[int] = field(default_factory=list)
+    #: ids of the jobs that were created with them and deleted again
+    deleted: list[int] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def job_ids(self) -> list[int]:
+        """Ids, in the project, of the selected jobs that are now as in the backup."""
+        return [each.after.job_id for each in self.compared if each.after and each.kind == "equal"]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return each selected job as plain JSON values."""
+        planned = self.plan.selected
+        return [
+            {
+                "old_job_id": each.job_id,
+                "new_job_id": each.after.job_id if each.after else None,
+                "name": each.name,
+                "action": planned[each.job_id].action,
+                "equal": each.kind == "equal",
+            }
+            for each in self.compared
+        ]
+
+    def comparison(self) -> dict[str, Any]:
+        """Return the comparison with the backup as plain JSON values, with at most 200 jobs."""
+        different = [each for each in self.compared if each.kind != "equal"]
+        manifest = self.plan.backup.manifest
+        return {
+            "jobs": len(self.compared),
+            "equal": len(self.compared) - len(different),
+            "by": "settings" if manifest and manifest.settings else "digest",
+            "different": [each.as_dict() for each in different[:MAX_JOBS]],
+        }
+
+    @property
+    def restored(self) -> int:
+        """How many jobs were created or replaced, and are as in the backup."""
+        actions = {job_id: each.action for job_id, each in self.plan.selected.items()}
+        done = [each for each in self.compared if actions[each.job_id] == "replace"]
+        return len(self.created) + sum(each.kind == "equal" for each in done)
+
+    def raise_for_failures(self) -> None:
+        """Raise unless each selected job is as in the backup, or was to be kept.
+
+        :raises DliFailException: naming each other job, and what differs
+        """
+        if not self.problems:
+            return
+        shown = " | ".join(self.problems[:_SHOWN])
+        more = f" … and {len(self.problems) - _SHOWN} more" if len(self.problems) > _SHOWN else ""
+        raise DliFailException(
+            f"{shown}{more}. What was done: {pluralize(len(self.created), 'job')} created, "
+            f"{len(self.job_ids):,} of {pluralize(len(self.compared), 'job')} as in the backup."
+        )
+
+
+def prepare(operator: object) -> tuple[RestoreParameters, DliHook, Catalogue]:
+    """Check all parameters; return them, a hook of the project to restore into, and the catalogue."""
+    options = read_parameters(RestoreParameters, operator)
+    obs = ObsHook(options.source_conn_id or options.dli_conn_id)
+    return options, DliHook(options.dli_conn_id), Catalogue(obs, options.backup_dir)
+
+
+def begin(
+    options: RestoreParameters, target: DliHook, catalogue: Catalogue, context: Mapping[str, Any], log: Logger
+) -> tuple[Backup, Progress]:
+    """Return the backup to restore, that of an earlier attempt if there is one, and what was done so far.
+
+    :raises DliFailException: if there is no usable backup
+    """
+    project_id, progress = options.project_id or target.project_id, Progress(context)
+    # A task with other parameters continues nothing.
+    chosen = options.model_dump(mode="json", include={"as_of", "backup_id", "level", "job_names", "job_ids"})
+    request = {**chosen, "place": str(catalogue.root.below(project_id)), "into": target.project_id}
+    earlier = progress.backup_of(request)
+    backup = catalogue.backup(project_id, earlier) if earlier else None
+    if backup and backup.is_usable(options.level):
+        log.info("An earlier attempt began to restore %s.", backup.place.url)
+    else:
+        backup = choose_backup(options, catalogue, project_id, log)
+    if not options.plan_only:
+        progress.begin(request, backup.backup_id)
+    return backup, progress
+
+
+@contextmanager
+def reading(
+    options: RestoreParameters, catalogue: Catalogue, backup: Backup, context: Mapping[str, Any], log: Logger
+) -> Iterator[None]:
+    """Keep the backup from being deleted while it is restored; a plan alone writes nothing.
+
+    :raises DliFailException: if it is being deleted
+    """
+    run = Run.of(context)
+    with ExitStack() as stack:
+        if not options.plan_only:
+            try:
+                stack.enter_context(catalogue.reading(backup, {"restore": run and run.model_dump()}))
+            except DliException as failure:
+                # A copy that nobody may write to is restored all the same.
+                if not isinstance(failure.error, PermissionDeniedError):
+                    raise
+                log.warning("%s An expiry may delete the backup while it is restored.", failure)
+        yield
+
+
+def apply(plan: Plan, progress: Progress, context: Mapping[str, Any], log: Logger) -> Restoration:
+    """Carry out a plan.
+
+    :param context: of the task
+    :returns: the outcome; jobs that are not as in the backup raise only in :meth:`Restoration.raise_for_failures`
+    :raises DliException: if the plan has problems, an archive is damaged, DLI refuses, or does not respond
+    """
+    plan.raise_for_problems()
+    reports = verify(plan, context, log) if plan.options.verify_archive else {}
+    _delete(plan, progress, context, log)
+    for number, (archive, is_cover) in enumerate(plan.archives, 1):
+        log.info("Archive %d of %d: %s", number, len(plan.archives), plan.backup.archive(archive).url)
+        progress.save(importing=archive.name, is_cover=is_cover)
+        report = reports.get(archive.name)
+        try:
+            outcome = _import(plan, archive, is_cover, [report] if report else [], context, log)
+        except DliException as failure:
+            done = f"{len(progress.imported)} of {pluralize(len(plan.archives), 'archive')} imported before"
+            raise type(failure)(f"{failure.problem}. {done}.", advice=failure.advice) from failure.__cause__
+        _keep(plan, progress, archive, outcome, log)
+        _import_state(context).clear()
+        _delete(plan, progress, context, log)
+    after = diff_with_project(plan.catalogue, plan.backup, plan.target, by_name=True)
+    known = {each.job_id: each for each in after.pairs if each.before}
+    compared = [known[job_id] for job_id in plan.selected]
+    # Others appear in a project too.
+    there = {each.after.job_id for each in compared if each.after}
+    progress.created = [job_id for job_id in progress.created if job_id in there]
+    restoration = Restoration(plan, compared, progress.created, progress.deleted)
+    restoration.problems += _failures(plan, progress, restoration)
+    selected = pluralize(len(compared), "selected job")
+    log.info("%s: %d as in the backup, %d created.", selected, len(restoration.job_ids), len(restoration.created))
+    progress.clear()
+    return restoration
+
+
+def verified(plan: Plan, context: Mapping[str, Any], log: Logger) -> list[dict[str, Any]]:
+    """Return the selected jobs of a plan that is not carried out; verify its archives, if it would."""
+    if plan.options.verify_archive:
+        verify(plan, context, log)
+    for problem in plan.problems:
+        log.warning("With these parameters nothing would be restored: %s", problem)
+    log.info("Plan only: nothing is restored.")
+    return Restoration(plan, [each.pair for each in plan.selected.values()]).rows()
+
+
+def restore_jobs(
+    options: RestoreParameters,
+    catalogue: Catalogue,
+    backup: Backup,
+    target: DliHook,
+    context: Mapping[str, Any],
+    log: Logger,
+) -> Restoration:
+    """Restore jobs of a backup, for tasks that do something beside it.
+
+    :raises DliException: as :func:`make_plan` and :func:`apply`
+    """
+    progress = Progress(context)
+    with reading(options, catalogue, backup, context, log):
+        plan = make_plan(options, catalogue, backup, target, progress, log)
+        plan.log(log)
+        return apply(plan, progress, context, log)
+
+
+def verify(plan: Plan, context: Mapping[str, Any], log: Logger) -> dict[str, ArchiveReport]:
+    """Verify the archives to be imported, and record it if one is damaged: no other restore uses this backup."""
+    catalogue, backup = plan.catalogue, plan.backup
+    archives = {backup.archive(archive): archive for archive, _ in plan.archives}
+    if not archives:
+        return {}
+    reports = verify_archives(catalogue.obs, list(archives), VerifyOptions(), log)
+    changed = [
+        f"{archives[each.place].name}: its SHA-256 is {each.report.sha256} and was {archives[each.place].sha256}"
+        for each in reports
+        if each.verified and each.report and archives[each.place].sha256 not in (None, each.report.sha256)
+    ]
+    try:
+        raise_for_failures(reports)
+        _raise_for_changed(changed)
+    except DliFailException as failure:
+        if plan.options.plan_only:
+            raise
+        damaged = [str(each) for each in reports if not each.verified]
+        at, run = catalogue.now(), Run.of(context)
+        proof = Verification(level="full", verified_at=at, passed=False, findings=(*damaged, *changed))
+        content = {**proof.model_dump(mode="json"), "run": run and run.model_dump()}
+        catalogue.record(backup, "verification", content, "failed", at=at)
+        advice = "This is recorded in the catalogue: restore again, and the usable backup before it is used."
+        raise DliFailException(f"{failure.problem}.", advice=advice) from failure.__cause__
+    return {archives[each.place].name: each for each in reports}
+
+
+def _raise_for_changed(changed: Sequence[str]) -> None:
+    if changed:
+        raise DliFailException(f"The backup is not what was verified: {'; '.join(changed)}.")
+
+
+def _import(
+    plan: Plan,
+    archive: Archive,
+    is_cover: bool,  # noqa: FBT001 -- with its archive
+    reports: Sequence[ArchiveReport],
+    context: Mapping[str, Any],
+    log: Logger,
+) -> ImportOutcome:
+    options = plan.options
+    given: dict[str, Any] = {
+        "zip_file": str(plan.backup.archive(archive)),
+        "is_cover": is_cover,
+        # A job that exists is not in the way: what counts is compared in the end.
+        "on_conflict": "keep",
+        "verify_archive": options.verify_archive,
+        "dli_conn_id": options.dli_conn_id,
+        "plan_only": False,
+        "reconcile_timeout": options.reconcile_timeout,
+        **({"staging_dir": str(options.staging_dir)} if options.staging_dir else {}),
+    }
+    with translated():
+        parameters = ImportParameters.read(given)
+    state = _import_state(context)
+    return import_jobs(parameters, plan.target, plan.catalogue.obs, state, log, reports)
+
+
+def _import_state(context: Mapping[str, Any]) -> TaskState:
+    return TaskState(context, "dli_import")
+
+
+def _keep(plan: Plan, progress: Progress, archive: Archive, outcome: ImportOutcome, log: Logger) -> None:
+    """Save the outcome of one import: what it has created, and what of it is to be deleted again."""
+    is_selection = bool(plan.options.job_names or plan.options.job_ids)
+    known = {each.pair.job_id: each for each in plan.jobs}
+    unwanted = [each for each in outcome.jobs if is_selection and each.old_job_id not in plan.selected]
+    to_delete = [each.new_job_id for each in unwanted if each.created and each.new_job_id is not None]
+    uncertain = [
+        known[each.old_job_id].pair.name if each.old_job_id in known else str(each.old_job_id)
+        for each in unwanted
+        if each.recovered
+    ]
+    if unlisted := [each for each in outcome.jobs if not is_selection and each.old_job_id not in known]:
+        log.warning(
+            "The archive has jobs that the backup does not list: %s",
+            format_ids([f"{each.old_job_id} as {each.new_job_id}" for each in unlisted]),
+        )
+    progress.save(
+        importing=None,
+        imported=[*progress.imported, archive.name],
+        created=[*progress.created, *(each for each in outcome.created if each not in to_delete)],
+        to_delete=to_delete,
+        uncertain=[*progress.uncertain, *uncertain],
+    )
+
+
+def _delete(plan: Plan, progress: Progress, context: Mapping[str, Any], log: Logger) -> None:
+    """Delete the jobs that an import has created beside the selected ones, and no others."""
+    if not progress.to_delete:
+        return
+    log.info(
+        "Deleting %s not selected: %s", pluralize(len(progress.to_delete), "job"), format_ids(progress.to_delete)
+    )
+    given = {"job_ids": progress.to_delete, "if_empty": "succeed", "dli_conn_id": plan.options.dli_conn_id}
+    with translated():
+        parameters = DeleteParameters.read(given)
+    delete_jobs(parameters, plan.target, context, log)
+    progress.save(deleted=[*progress.deleted, *progress.to_delete], to_delete=[])
+
+
+def _failures(plan: Plan, progress: Progress, restoration: Restoration) -> Iterator[str]:
+    missing = [each for each in restoration.compared if each.kind == "removed"]
+    changed = [each for each in restoration.compared if each.kind == "changed"]
+    if missing:
+        listed = format_ids([f"{each.job_id} {each.name}" for each in missing])
+        yield (
+            f"not restored, for this key sees no jobs of these names: {listed} (those of other users it sees with "
+            "dli:jobs:listAll only)"
+        )
+    for each in changed:
+        if plan.selected[each.job_id].action != "keep":
+            yield f"job {each.job_id} {each.name}: {each.summary}"
+    if progress.uncertain:
+        yield (
+            "a response was lost, so it is not known whether this task has created jobs that were not selected: "
+            f"{format_ids(progress.uncertain)}; delete them if nobody else did"
+        )

@@ -1,0 +1,316 @@
+"""The plan of a restore: each job of a backup, its state in the project now, and what is done with it.
+
+DLI imports whole archives. What the plan does about it: no archive is imported whose selected jobs are all as in
+the backup, no job is replaced that was not selected, and what an archive brings along is deleted again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_dli.backups.choice import utc
+from airflow_provider_dli.backups.diff import JobPair, diff_with_project
+from airflow_provider_dli.backups.manifest import Archive
+from airflow_provider_dli.exceptions import DliFailException
+from airflow_provider_dli.formatting import format_ids, log_table, pluralize
+from airflow_provider_dli.task_state import TaskState
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+    from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+    from airflow_provider_dli.hooks.dli import DliHook
+    from airflow_provider_dli.parameters.models import RestoreParameters
+
+#: what is done with a job: created, replaced, kept though it differs, nothing since it is as in the backup; or
+#: created by the archive of another job and deleted again
+Action = Literal["create", "replace", "keep", "none", "conflict", "create and delete"]
+_STATES = {"removed": "missing", "changed": "changed", "equal": "equal"}
+#: jobs that an XCom has, and that a message names
+MAX_JOBS, _SHOWN = 200, 20
+
+
+class Progress:
+    """What the attempts of a task have done so far, kept in the task state (Airflow 3.3 and later).
+
+    A later attempt goes on with the same backup and the archives that are left.
+    """
+
+    _NAMES = ("imported", "importing", "is_cover", "created", "deleted", "to_delete", "uncertain")
+
+    def __init__(self, context: Mapping[str, Any]) -> None:
+        self._state = TaskState(context, "dli_restore")
+        self._read(self._state.load())
+
+    def _read(self, saved: Mapping[str, Any]) -> None:
+        self._request = saved.get("request")
+        self._backup_id = saved.get("backup_id")
+        #: names of the archives whose import has ended
+        self.imported: list[str] = saved.get("imported", [])
+        #: name of the archive whose import has begun, and whether it replaces jobs
+        self.importing: str | None = saved.get("importing")
+        self.is_cover: bool = saved.get("is_cover", False)
+        #: ids of the jobs that were created, of those that were deleted again, and of those that are to be
+        self.created: list[int] = saved.get("created", [])
+        self.deleted: list[int] = saved.get("deleted", [])
+        self.to_delete: list[int] = saved.get("to_delete", [])
+        #: names of jobs that were not selected, and perhaps created by a request whose response was lost
+        self.uncertain: list[str] = saved.get("uncertain", [])
+
+    def backup_of(self, request: Mapping[str, Any]) -> str | None:
+        """Return the id of the backup that an earlier attempt has begun to restore, by the same parameters."""
+        return self._backup_id if self._request == request else None
+
+    def begin(self, request: Mapping[str, Any], backup_id: str) -> None:
+        """Save which backup is restored; forget what was done with another."""
+        if (self._request, self._backup_id) != (request, backup_id):
+            self._read({"request": dict(request), "backup_id": backup_id})
+            self.save()
+
+    def save(self, **values: Any) -> None:  # noqa: ANN401 -- plain JSON
+        """Change values and save all."""
+        for name, value in values.items():
+            setattr(self, name, value)
+        saved = {name: getattr(self, name) for name in self._NAMES}
+        self._state.save({**saved, "request": self._request, "backup_id": self._backup_id})
+
+    def clear(self) -> None:
+        """Delete what is saved: nothing is left to resume."""
+        self._state.clear()
+
+    @property
+    def archives(self) -> set[str | None]:
+        """Names of all archives of which this task has imported something."""
+        return {*self.imported, self.importing}
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedJob:
+    """A job of the backup, its state in the project now, and what is done with it."""
+
+    pair: JobPair
+    selected: bool
+    action: Action
+
+    @property
+    def state(self) -> str:
+        """``missing``, ``changed`` or ``equal``."""
+        return _STATES[self.pair.kind]
+
+    @property
+    def row(self) -> tuple[object, ...]:
+        """It as a row of a table."""
+        after = self.pair.after
+        differs = self.pair.summary if self.pair.kind == "changed" else None
+        return self.pair.job_id, self.pair.name, self.state, after and after.status, self.action, differs
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        after = self.pair.after
+        return {
+            "old_job_id": self.pair.job_id,
+            "name": self.pair.name,
+            "state": self.state,
+            "job_id": after.job_id if after else None,
+            "status": after.status if after else None,
+            "action": self.action,
+            "differences": [each["field"] for each in self.pair.settings],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a restore does."""
+
+    catalogue: Catalogue
+    backup: Backup
+    target: DliHook
+    options: RestoreParameters
+    jobs: tuple[PlannedJob, ...]
+    #: to be imported, and whether jobs of the same names are replaced by its jobs
+    archives: tuple[tuple[Archive, bool], ...]
+    #: for which nothing is sent
+    problems: tuple[str, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many jobs there are of each action."""
+        return dict(Counter(each.action for each in self.jobs))
+
+    @property
+    def selected(self) -> dict[int, PlannedJob]:
+        """The selected jobs, by their ids in the backup."""
+        return {each.pair.job_id: each for each in self.jobs if each.selected}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values, without the jobs with which nothing is done, and not more than 200."""
+        jobs = [each for each in self.jobs if each.action != "none"]
+        manifest = self.backup.manifest
+        return {
+            "backup_id": self.backup.backup_id,
+            "project_id": self.backup.project_id,
+            "place": self.backup.place.url,
+            "exported_at": manifest.exported_at.isoformat() if manifest else None,
+            "archives": [
+                {"zip_file": str(self.backup.archive(archive)), "is_cover": is_cover}
+                for archive, is_cover in self.archives
+            ],
+            "counts": self.counts,
+            "problems": list(self.problems),
+            "jobs": [each.as_dict() for each in jobs[:MAX_JOBS]],
+            "omitted": max(0, len(jobs) - MAX_JOBS),
+        }
+
+    def log(self, log: Logger) -> None:
+        """Log it as a table, the jobs first with which something is done."""
+        for job in self.jobs:
+            if job.action == "replace" and job.state == "equal":
+                log.warning(
+                    "Job %d %s is replaced though it is equal: its archive is.", job.pair.job_id, job.pair.name
+                )
+        counts = ", ".join(f"{number:,} {action}" for action, number in self.counts.items()) or "no job"
+        log.info(
+            "Plan for project %s: %s; %s imported.",
+            *(self.target.project_id, counts, pluralize(len(self.archives), "archive")),
+        )
+        rows = sorted(self.jobs, key=lambda each: each.action == "none")
+        log_table(log, ("id", "name", "now", "status", "action", "differs"), [each.row for each in rows])
+
+    def raise_for_problems(self) -> None:
+        """Raise if it cannot be carried out as it was meant.
+
+        :raises DliFailException: naming the jobs; nothing was sent
+        """
+        if self.problems:
+            raise DliFailException(f"Nothing was restored: {' | '.join(self.problems)}")
+
+
+def make_plan(
+    options: RestoreParameters,
+    catalogue: Catalogue,
+    backup: Backup,
+    target: DliHook,
+    progress: Progress,
+    log: Logger,
+) -> Plan:
+    """Compare the backup with the project and return what is to be done.
+
+    :raises DliException: if a name or id is not in the backup, or the backup or the project cannot be read
+    """
+    _log_backup(backup, target, log)
+    found = diff_with_project(catalogue, backup, target, by_name=True)
+    pairs = {each.job_id: each for each in sorted(found.pairs, key=lambda pair: pair.job_id) if each.before}
+    selected = _selected(options, pairs)
+    contents = _contents(backup, pairs)
+    archives: dict[str, tuple[Archive, bool]] = {}
+    for archive in backup.manifest.archives if backup.manifest else ():
+        kinds = {pairs[job_id].kind for job_id in contents[archive.name] & selected}
+        is_cover = options.on_conflict == "replace" and "changed" in kinds
+        if archive.name == progress.importing:
+            archives[archive.name] = archive, progress.is_cover
+        elif archive.name not in progress.imported and (is_cover or "removed" in kinds):
+            archives[archive.name] = archive, is_cover
+
+    def jobs_of(names: Iterable[str]) -> set[int]:
+        return {job_id for name in names for job_id in contents.get(name, ())}
+
+    imported = jobs_of(archives)
+    # What this task has imported is compared in the end: it is not in the way.
+    ours = jobs_of(filter(None, progress.archives))
+    covered = jobs_of(name for name, (_, is_cover) in archives.items() if is_cover)
+    jobs = tuple(
+        PlannedJob(
+            each,
+            job_id in selected,
+            _action(
+                each,
+                options,
+                selected=job_id in selected,
+                imported=job_id in imported,
+                covered=job_id in covered,
+                ours=job_id in ours,
+            ),
+        )
+        for job_id, each in pairs.items()
+    )
+    problems = tuple(_problems(jobs, covered - ours, imported))
+    return Plan(catalogue, backup, target, options, jobs, tuple(archives.values()), problems)
+
+
+def _log_backup(backup: Backup, target: DliHook, log: Logger) -> None:
+    manifest = backup.manifest
+    if manifest:
+        log.info(
+            "Backup %s: project %s, %s, exported at %s, verified (%s) at %s.",
+            *(backup.place.url, backup.project_id, pluralize(manifest.jobs.count, "job")),
+            *(utc(manifest.exported_at), manifest.verification.level),
+            utc(backup.last_verified) if backup.last_verified else "no known time",
+        )
+    if backup.project_id != target.project_id:
+        log.info("It is restored into another project, %s.", target.project_id)
+
+
+def _selected(options: RestoreParameters, pairs: Mapping[int, JobPair]) -> set[int]:
+    """Return the ids of the selected jobs.
+
+    :raises DliFailException: naming what selects none
+    """
+    if not options.job_names and not options.job_ids:
+        return set(pairs)
+    by_name = {
+        pattern: {job_id for job_id, each in pairs.items() if fnmatchcase(each.name, pattern)}
+        for pattern in options.job_names
+    }
+    if missing := [pattern for pattern, found in by_name.items() if not found]:
+        raise DliFailException(f"job_names: the backup has no job named {format_ids(missing)}")
+    if absent := [job_id for job_id in options.job_ids if job_id not in pairs]:
+        raise DliFailException(f"job_ids: the backup has no job {format_ids(absent)}; give ids of the backup")
+    return set().union(options.job_ids, *by_name.values())
+
+
+def _contents(backup: Backup, jobs: Iterable[int]) -> dict[str, set[int]]:
+    """Return which jobs an archive has, by name; of one that is not known, all that are in no other."""
+    archives = backup.manifest.archives if backup.manifest else ()
+    listed = {job_id for archive in archives for job_id in archive.job_ids or ()}
+    known = set(jobs)
+    return {each.name: known - listed if each.job_ids is None else known & set(each.job_ids) for each in archives}
+
+
+def _action(
+    pair: JobPair, options: RestoreParameters, *, selected: bool, imported: bool, covered: bool, ours: bool
+) -> Action:
+    if not selected:
+        return "create and delete" if imported and pair.kind == "removed" else "none"
+    if pair.kind == "removed":
+        return "create"
+    if covered:
+        return "replace"
+    if pair.kind == "equal" or ours:
+        return "none"
+    return "conflict" if options.on_conflict == "fail" else "keep"
+
+
+def _problems(jobs: Sequence[PlannedJob], covered: set[int], imported: set[int]) -> Iterator[str]:
+    if conflicts := [each for each in jobs if each.action == "conflict"]:
+        listed = "; ".join(
+            f"{each.pair.job_id} {each.pair.name} ({each.pair.summary})" for each in conflicts[:_SHOWN]
+        )
+        more = f" and {len(conflicts) - _SHOWN} more" if len(conflicts) > _SHOWN else ""
+        yield (
+            f"{pluralize(len(conflicts), 'job')} of the project differ from the backup: {listed}{more} (give "
+            "on_conflict='keep' to keep them, or 'replace' to replace them)"
+        )
+    others = [each for each in jobs if not each.selected and each.pair.job_id in covered and each.pair.after]
+    if others:
+        listed = format_ids([f"{each.pair.job_id} {each.pair.name}" for each in others])
+        yield (
+            "on_conflict='replace' would replace jobs that are not selected, since DLI imports a whole archive: "
+            f"{listed} (select them too, or delete the jobs to be restored first and give 'keep')"
+        )
+    if nowhere := [each for each in jobs if each.action == "create" and each.pair.job_id not in imported]:
+        listed = format_ids([f"{each.pair.job_id} {each.pair.name}" for each in nowhere])
+        yield f"no archive of the backup has {listed} (restore another backup)"
