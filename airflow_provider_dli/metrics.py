@@ -63,12 +63,12 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "dli.verify.bytes": ("counter", 'bytes of these archives, with `level="full"` only'),
     "dli.verify.defective": ("counter", "archives that are missing, damaged or not as required"),
     "dli.import.jobs": ("counter", "jobs that were imported"),
+    "dli.restore.jobs": ("counter", "jobs that were restored"),
     "dli.verify_backups.backups": ("counter", "backups that were verified again, and are intact"),
     "dli.verify_backups.bytes": ("counter", "bytes of archives that were read for it"),
     "dli.verify_backups.damaged": ("counter", "backups that are damaged, each in every run until it is deleted"),
     "dli.expire.backups": ("counter", "backups that were deleted"),
     "dli.expire.bytes": ("counter", "bytes of their archives"),
-    "dli.restore.jobs": ("counter", "jobs that were restored"),
 }
 
 _log = safe_logger(__name__)

@@ -197,7 +197,7 @@ def make_plan(
     progress: Progress,
     log: Logger,
 ) -> Plan:
-    """Compare the backup with the project and return what is to be done.
+    """Compare the backup with the project and return the plan.
 
     :raises DliException: if a name or id is not in the backup, or the backup or the project cannot be read
     """

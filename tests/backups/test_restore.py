@@ -436,7 +436,7 @@ def test_without_settings_the_digest_is_compared(emulator: Emulator, catalogue: 
 def test_a_job_that_is_not_as_in_the_backup_fails_the_task(
     emulator: Emulator, catalogue: Catalogue, kind: str, parameters: dict[str, Any], message: str
 ) -> None:
-    """Whatever the response says; ids of what was created are pushed, and the task state is empty."""
+    """Whatever the response reports; ids of what was created are pushed, and the task state is empty."""
     back_up(catalogue, NIGHT)
     emulator.state.jobs.clear()
     emulator.fault("ImportFlinkJobs", kind, **parameters)
