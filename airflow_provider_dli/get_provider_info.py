@@ -58,6 +58,22 @@ def get_provider_info() -> dict[str, Any]:
         "dataset-uris": [_ASSET_URIS],
         # Airflow 3.2 and later: the commands of "airflow dli"; an earlier one ignores it.
         "cli": ["airflow_provider_dli.backups.cli.airflow_commands"],
+        "config": {
+            "dli": {
+                "description": "Huawei Cloud DLI.",
+                "options": {
+                    "backup_catalogues": {
+                        "description": "Catalogues of backups that the page *DLI backups* shows, with commas "
+                        "between them: connection=bucket/directory. A user sees those whose connection they may "
+                        "read. Without any, there is no such page. Airflow 3.1 and later.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "dli_default=backups-bucket/flink, dli_test=test-bucket/flink",
+                        "default": "",
+                    }
+                },
+            }
+        },
         "filesystems": ["airflow_provider_dli.filesystems.obs"],
         "connection-types": [
             {
