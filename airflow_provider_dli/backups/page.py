@@ -128,8 +128,8 @@ def backup_page(catalogue: Catalogue, backup: Backup, above: str) -> str:
         (1, [job.status], None, *map(_visible, (job.name, job.job_id, job.status, job.job_type, job.digest)))
         for job in islice(catalogue.jobs(backup), MAX_JOBS)
     ]
-    head = (("Job", "text"), ("Id", "number"), ("Status at the export", "text"), ("Type", "text"))
-    jobs = Rows("jobs", "Jobs", "jobs", (*head, ("Digest of the settings", "text")), (), rows)
+    head = (("Job", "text"), ("Id", "number"), ("Status at the export", "word"), ("Type", "word"))
+    jobs = Rows("jobs", "Jobs", "jobs", (*head, ("Digest of the settings", "word")), (), rows)
     return render(_BACKUP, SCRIPT, page=describe(backup, read=read), jobs=jobs if rows else None, above=above)
 
 
@@ -159,8 +159,9 @@ def describe(
             "Jobs": f"{manifest.jobs.count:,}",
             "Jobs that came too late": f"{len(manifest.not_included):,}" if manifest.not_included else None,
             "Settings kept": "yes" if manifest.settings else "no",
-            "Verified when it was made": f"{verified.level}, {_words(verified.passed)}, "
-            f"{_time(verified.verified_at)}",
+            "Verified when it was made": _marked(
+                f"{verified.level}, {_words(verified.passed)}, ", verified.verified_at
+            ),
             "Size": f"{format_size(manifest.size)} in {pluralize(len(manifest.archives), 'archive')}",
             "Copy of": manifest.copied_from,
             "Made by": f"airflow-provider-dli {manifest.provider_version}",
@@ -229,7 +230,6 @@ def _row_of_project(project: ProjectSummary, link: Link) -> dict[str, object]:
         "newest": newest,
         "link": link(newest) if newest else None,
         "verified": newest and newest.last_verified and _time(newest.last_verified),
-        "exported": manifest and _time(manifest.exported_at),
         "jobs": manifest and f"{manifest.jobs.count:,}",
         "drill": drill and _marked(f"{drill.outcome}, ", drill.at),
         "check": coverage and _marked(f"{_words(coverage.passed)}, ", coverage.checked_at),
@@ -264,8 +264,8 @@ def _findings(project: ProjectSummary) -> Table:
 
 
 def _table_of_jobs(summary: Summary, link: Link, *, is_one: bool) -> Rows:
-    head = [("Job", "text"), ("Id", "number"), ("State", "text"), ("Type", "text"), ("Project", "text")]
-    head += [("Last verified", "time"), ("Backup", "link"), ("Last drill", "time"), ("Changed since", "text")]
+    head = [("Job", "text"), ("Id", "number"), ("State", "word"), ("Last verified", "time"), ("Backup", "link")]
+    head += [("Last drill", "time"), ("Changed since", "word"), ("Type", "word"), ("Project", "word")]
     rows = []
     for project in summary.projects:
         links = {backup.backup_id: link(backup) for backup in project.backups}
@@ -281,18 +281,18 @@ def _row_of_job(job: JobSummary, address: str | None, *, is_one: bool) -> tuple[
         _visible(job.name),
         job.job_id,
         ", ".join(job.states),
-        _visible(job.job_type),
-        *(() if is_one else (_visible(job.project_id),)),
         _epoch(job.verified_at),
         job.backup_id and _visible(job.backup_id),
         _epoch(job.drilled_at),
         None if job.changed is None else "yes" if job.changed else "no",
+        _visible(job.job_type),
+        *(() if is_one else (_visible(job.project_id),)),
     )
 
 
 def _table_of_backups(summary: Summary, link: Link, *, is_one: bool) -> Rows:
-    head = [("Backup", "link"), ("State", "text"), ("Project", "text"), ("Exported", "time"), ("Jobs", "number")]
-    head += [("Archives", "number"), ("Bytes", "number"), ("Last verified", "time"), ("Level", "text")]
+    head = [("Backup", "link"), ("State", "word"), ("Project", "word"), ("Exported", "time"), ("Jobs", "number")]
+    head += [("Archives", "number"), ("Bytes", "number"), ("Last verified", "time"), ("Level", "word")]
     head += [("Last drill", "time"), ("Copies", "number")]
     rows = []
     for backup in sorted(
@@ -387,17 +387,18 @@ _CATALOGUE = """\
 <h2>Projects</h2>
 <div class="scroll" tabindex="0" role="region" aria-label="Projects"><table>
 <thead><tr><th scope="col">Project</th><th scope="col">Region</th><th scope="col">Newest usable backup</th>
-<th scope="col">Last verified</th><th scope="col">Exported</th><th scope="col">Jobs</th>
+<th scope="col">Last verified</th><th scope="col">Jobs</th>
 <th scope="col">Last drill</th><th scope="col">Last check</th><th scope="col">Size</th></tr></thead>
 <tbody>
 {% for project in projects %}
 {% set bars = project.bars %}
-<tr><th scope="row"><span class="{{ "good" if project.good else "bad" }}">{{ parts.sign(project.good) }}</span>
+<tr><th scope="row" class="nowrap">
+<span class="{{ "good" if project.good else "bad" }}">{{ parts.sign(project.good) }}</span><br>
 {{ project.id }}</th>
-<td>{{ project.region }}</td>
-<td>{% if project.link %}<a href="{{ project.link }}">{{ project.newest.backup_id }}</a>
+<td class="nowrap">{{ project.region }}</td>
+<td class="nowrap">{% if project.link %}<a href="{{ project.link }}">{{ project.newest.backup_id }}</a>
 {% else %}{{ project.newest.backup_id if project.newest else "none" }}{% endif %}</td>
-<td>{{ project.verified }}</td><td>{{ project.exported }}</td><td>{{ project.jobs }}</td>
+<td>{{ project.verified }}</td><td>{{ project.jobs }}</td>
 <td>{{ project.drill }}</td><td>{{ project.check }}</td>
 <td>{{ project.size }}
 {% if bars|length > 1 %}{% set caption = "Sizes of the last %d backups: %s at first, %s now"|format(
@@ -414,7 +415,7 @@ _CATALOGUE = """\
 <h2 id="{{ backup.anchor }}">{{ backup.title }}</h2>
 <p class="{{ "good" if backup.good else "bad" }}">{{ parts.sign(backup.good) }} {{ backup.verdict }}</p>
 {{ parts.facts(backup.facts) }}
-{{ parts.tables(backup.tables, 3) }}
+{{ parts.tables(backup.tables, 3, ", " ~ backup.title) }}
 </section>
 {% endfor %}
 {% endblock %}

@@ -24,9 +24,10 @@ from airflow_provider_dli.formatting import escaped
 class Rows:
     """A table that the script fills.
 
-    :param head: names of the columns, and what is in them: ``text``, ``number``, or ``time``, in epoch seconds
+    :param head: names of the columns, and what is in them: ``text``, ``word``, ``number``, ``link``, or ``time``
+        in epoch seconds
     :param states: for the filter
-    :param rows: whether it is good, its states, the address that the column ``link`` leads to, and the values
+    :param rows: whether it is good, its states, the address that its link leads to, and the values
     """
 
     name: str
@@ -111,6 +112,7 @@ input, select, button { font: inherit; color: inherit; background: var(--page); 
   border-radius: .25rem; padding: .25rem .6rem; }
 thead button { border: 0; padding: 0; font-weight: 600; background: none; cursor: pointer; }
 button[aria-disabled=true] { opacity: .45; } .nowrap { white-space: nowrap; }
+[data-rows] tbody th { min-width: 13rem; } [data-rows] time { white-space: nowrap; }
 .filter { display: flex; flex-wrap: wrap; gap: .6rem 1.5rem; align-items: baseline; margin: .6rem 0; }
 :focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 """
@@ -144,10 +146,10 @@ _PARTS = """\
 {% endmacro %}
 
 {# What scrolls must be reachable by keyboard, and have a name. #}
-{% macro tables(tables, level=2) %}
+{% macro tables(tables, level=2, of="") %}
 {% for table in tables %}
 <h{{ level }}>{{ table.title }}</h{{ level }}>
-<div class="scroll" tabindex="0" role="region" aria-label="{{ table.title }}"><table>
+<div class="scroll" tabindex="0" role="region" aria-label="{{ table.title }}{{ of }}"><table>
 <thead><tr>{% for name in table.head %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in table.rows %}
@@ -209,7 +211,6 @@ SCRIPT = """
     const iso = new Date(seconds * 1000).toISOString();
     const made = element("time", `${iso.slice(0, 10)} ${iso.slice(11, 16)} (${ago(seconds)})`, parent);
     made.dateTime = iso;
-    made.className = "nowrap";
   };
   for (const each of document.querySelectorAll("time")) {
     each.textContent += ` (${ago(Date.parse(each.dateTime) / 1000)})`;
@@ -248,6 +249,7 @@ SCRIPT = """
             place.scope = "row";
             element("span", good ? "✓ good: " : "✗ bad: ", place).className = good ? "good" : "bad";
           }
+          if (kinds[number] !== "text") { place.className = "nowrap"; }
           if (cell === null) {
             place.append("-");
           } else if (kinds[number] === "time") {

@@ -208,6 +208,8 @@ def test_the_page_of_one_backup_has_its_records_and_jobs(catalogue: Catalogue) -
     assert "drill failed" in text
     assert "equal: 2; problems: job_100: x" in text
     assert "nightly, task backup" in text
+    assert "full, passed, 2026-11-01 02:00 UTC" in text
+    assert "<time" not in text
     assert [row["Job"] for row in rows_of(page, "jobs")] == ["job_100", "job_101"]
 
 

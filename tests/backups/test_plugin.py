@@ -1,0 +1,72 @@
+"""The plugin: only where Airflow shows pages of plugins, and only if there is a catalogue to show."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+import pytest
+from airflow.plugins_manager import AirflowPlugin
+
+from airflow_provider_dli.get_provider_info import get_provider_info
+from airflow_provider_dli.plugins.backups import OPTION, SECTION, BackupsPlugin
+
+VARIABLE = "AIRFLOW__DLI__BACKUP_CATALOGUES"
+shows_pages = hasattr(AirflowPlugin, "external_views")
+
+
+class Loaded(BackupsPlugin):
+    """The plugin as it is before Airflow loads it."""
+
+
+@pytest.fixture(autouse=True)
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("external_views", "fastapi_apps"):
+        if hasattr(Loaded, name):
+            monkeypatch.setattr(Loaded, name, [])
+
+
+def views() -> list[object]:
+    Loaded.on_load()
+    return [*getattr(Loaded, "external_views", []), *getattr(Loaded, "fastapi_apps", [])]
+
+
+def test_there_is_a_page_where_a_catalogue_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Airflow 3.1 and later; an older one loads the plugin too, and gets nothing of it."""
+    monkeypatch.setenv(VARIABLE, "dli_default=bucket/flink")
+    assert len(views()) == (2 if shows_pages else 0)
+
+
+@pytest.mark.parametrize("catalogues", [None, "", " "])
+def test_there_is_none_otherwise(catalogues: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No entry of a menu that leads nowhere, and nothing that is served."""
+    if catalogues is not None:
+        monkeypatch.setenv(VARIABLE, catalogues)
+    assert views() == []
+
+
+def test_the_option_is_one_of_the_providers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Airflow lists its configuration."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert list(get_provider_info()["config"]) == [SECTION]
+    assert list(get_provider_info()["config"][SECTION]["options"]) == [OPTION]
+
+
+def test_airflow_finds_the_plugin() -> None:
+    """By its entry point; what a provider's information names Airflow does not load by default."""
+    (found,) = entry_points(group="airflow.plugins", name="dli_backups")
+    assert found.load() is BackupsPlugin
+
+
+def test_loading_the_plugin_is_cheap() -> None:
+    """Every process of Airflow does it: nothing that serves the page is imported."""
+    code = """
+import airflow.plugins_manager, sys
+before = set(sys.modules)
+import airflow_provider_dli.plugins.backups
+print(*set(sys.modules) - before, sep="\\n")
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    imported = {name for name in done.stdout.splitlines() if name.startswith("airflow_provider_dli.")}
+    assert imported == {f"airflow_provider_dli.{name}" for name in ("compat", "plugins", "plugins.backups")}
