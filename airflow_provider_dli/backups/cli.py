@@ -190,6 +190,19 @@ COMMANDS = (
         ),
     ),
     Command(
+        "verify",
+        "read backups to their last byte again, and record it; those first whose verification is oldest",
+        "0 all that were read are intact; 2 one is damaged; 3 one could not be read",
+        "commands:verify",
+        (
+            _BACKUP_DIR,
+            _argument("backups", nargs="*", metavar="ID", help="only these backups"),
+            _PROJECT,
+            _argument("--max-bytes", metavar="SIZE", help="read about so much, such as 100 GiB"),
+            _argument("--read-only", action="store_true", help="write no record"),
+        ),
+    ),
+    Command(
         "page",
         "write the page of a catalogue: one file of HTML",
         "0 written; 3 the catalogue cannot be read, or the file not be written",
@@ -198,6 +211,25 @@ COMMANDS = (
             _BACKUP_DIR,
             _argument("--output", type=Path, metavar="FILE", help="write it there, and not to standard output"),
         ),
+    ),
+    Command(
+        "hold",
+        "keep a backup from being deleted",
+        "0 held; 3 it cannot be held",
+        "commands:hold_backup",
+        (
+            _BACKUP_DIR,
+            _ID,
+            _PROJECT,
+            _argument("--reason", required=True, metavar="TEXT", help="such as the number of a ticket"),
+        ),
+    ),
+    Command(
+        "release",
+        "end all holds of a backup",
+        "0 it is not held any more; 3 it cannot be released",
+        "commands:release_backup",
+        (_BACKUP_DIR, _ID, _PROJECT),
     ),
     Command(
         "preflight",

@@ -13,11 +13,22 @@ from airflow_provider_dli.backups.cli import Result, Status
 from airflow_provider_dli.backups.diff import diff_backups, diff_with_project
 from airflow_provider_dli.backups.manifest import RecordName, began_at
 from airflow_provider_dli.backups.page import static_page
+from airflow_provider_dli.backups.retention import hold, release
+from airflow_provider_dli.backups.verification import verify_backups
 from airflow_provider_dli.client.locations import parse_directory
 from airflow_provider_dli.exceptions import DliFailException, translated
-from airflow_provider_dli.formatting import escaped, excerpt, format_duration, format_ids, pluralize, text_table
+from airflow_provider_dli.formatting import (
+    escaped,
+    excerpt,
+    format_duration,
+    format_ids,
+    pluralize,
+    safe_logger,
+    text_table,
+)
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
+from airflow_provider_dli.parameters.models import VerifyBackupsParameters
 
 _DAYS = 2 * 86400
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -111,15 +122,19 @@ def show_backup(options: Namespace) -> Result:
     return Result(Status.OK, document, [*_facts_of(backup, now), *_tables_of(backup, records, jobs)])
 
 
-def find_backup(catalogue: Catalogue, name: str, project_id: str | None) -> Backup:
+def find_backup(
+    catalogue: Catalogue, name: str, project_id: str | None, backups: Sequence[Backup] | None = None
+) -> Backup:
     """Return a backup by its id, the first characters of it, or ``latest``: the newest that can be restored.
 
     :param name: that; perhaps after the project and a slash
     :param project_id: only of this project
+    :param backups: those of the catalogue, if they are known
     :raises DliFailException: if there is none, or there are several
     """
     project_id, _, name = name.rpartition("/") if "/" in name else (project_id, "", name)
-    backups = catalogue.backups(project_id)
+    backups = backups or catalogue.backups(project_id)
+    backups = [backup for backup in backups if project_id in (None, backup.project_id)]
     where = f"in {catalogue.root.url}" + (f" of project {excerpt(project_id)}" if project_id else "")
     if name == "latest":
         projects = sorted({backup.project_id for backup in backups})
@@ -222,6 +237,44 @@ def page(options: Namespace) -> Result:
         ) from None
     written = f"{options.output}: {_size(len(html))}, {catalogue.root.url}"
     return Result(Status.OK, {**document, "file": str(options.output)}, [escaped(written)])
+
+
+def verify(options: Namespace) -> Result:
+    """Read backups to their last byte again, those first whose verification is oldest."""
+    catalogue = open_catalogue(options)
+    listed = catalogue.backups(options.project) if options.backups else []
+    chosen = [find_backup(catalogue, name, options.project, listed) for name in options.backups] or None
+    given: dict[str, Any] = {"backup_dir": str(catalogue.root), "dli_conn_id": options.conn_id}
+    given |= {"max_bytes": options.max_bytes, "project_ids": options.project}
+    with translated():
+        parameters = VerifyBackupsParameters.read(given)
+    records = not options.read_only
+    found = verify_backups(parameters, catalogue, None, safe_logger(__name__), chosen=chosen, records=records)
+    status = Status.CRITICAL if found.damaged else Status.UNKNOWN if found.failures else Status.OK
+    read = f"{pluralize(len(found.verified), 'backup')} read and intact, {_size(found.bytes_read)}"
+    lines = [f"{status.name}: {read}; {found.remaining:,} left to read"]
+    lines += [f"{Status.CRITICAL.name}: {escaped(str(each))}" for each in found.damaged]
+    lines += [f"{Status.UNKNOWN.name}: {place} could not be read: {failure}" for place, failure in found.failures]
+    lines += [f"not named by a manifest: {escaped(name)}" for name in found.unnamed]
+    return Result(status, {"backup_dir": str(catalogue.root), **found.as_dict()}, lines)
+
+
+def hold_backup(options: Namespace) -> Result:
+    """Keep a backup from being deleted."""
+    catalogue = open_catalogue(options)
+    backup = find_backup(catalogue, options.backup, options.project)
+    record = hold(catalogue, backup, options.reason)
+    document = {"backup_dir": str(catalogue.root), "place": str(backup.place), "record": str(record)}
+    return Result(Status.OK, document, [escaped(f"{backup.place.url} is held: {options.reason}")])
+
+
+def release_backup(options: Namespace) -> Result:
+    """End all holds of a backup."""
+    catalogue = open_catalogue(options)
+    backup = find_backup(catalogue, options.backup, options.project)
+    released = release(catalogue, backup)
+    document = {"backup_dir": str(catalogue.root), "place": str(backup.place), "released": released}
+    return Result(Status.OK, document, [f"{backup.place.url}: {pluralize(released, 'hold')} ended"])
 
 
 def _text(at: datetime | None) -> str | None:

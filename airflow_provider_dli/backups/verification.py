@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -95,17 +96,25 @@ def prepare(operator: object) -> tuple[VerifyBackupsParameters, Catalogue]:
 
 
 def verify_backups(
-    options: VerifyBackupsParameters, catalogue: Catalogue, run: Run | None, log: Logger
+    options: VerifyBackupsParameters,
+    catalogue: Catalogue,
+    run: Run | None,
+    log: Logger,
+    *,
+    chosen: Sequence[Backup] | None = None,
+    records: bool = True,
 ) -> Outcome:
     """Verify as many backups as the budget allows, and record the outcome of each.
 
     A larger backup than the budget is read if it is the first one, so its turn comes.
 
+    :param chosen: only these
+    :param records: False to write nothing: a backup that is being read may then be deleted
     :raises DliException: if the catalogue cannot be read
     :raises DliFailException: if it has no backup, or none of a project
     """
     began, now = time.monotonic(), catalogue.now()
-    backups = _backups(catalogue, options.project_ids)
+    backups = _backups(catalogue, options.project_ids) if chosen is None else list(chosen)
     outcome = Outcome(unnamed=list(unnamed_archives(backups, now, log)))
     known = {each.place: found for each in backups if (found := _known_damage(catalogue, each))}
     outcome.damaged += known.values()
@@ -129,7 +138,7 @@ def verify_backups(
             break
         backup = left.pop(0)
         try:
-            if proof := _verify(catalogue, backup, run, outcome, log):
+            if proof := _verify(catalogue, backup, run, outcome, log, records=records):
                 proofs[backup.place] = proof
             else:
                 proofs.pop(backup.place, None)
@@ -244,7 +253,7 @@ def _log_plan(
 
 
 def _verify(
-    catalogue: Catalogue, listed: Backup, run: Run | None, outcome: Outcome, log: Logger
+    catalogue: Catalogue, listed: Backup, run: Run | None, outcome: Outcome, log: Logger, *, records: bool
 ) -> datetime | None:
     """Verify one backup and record the outcome; return when it was found intact, None if it was not.
 
@@ -262,7 +271,8 @@ def _verify(
         return None
     log.info("Verifying %s, last verified at %s.", backup.place.url, backup.last_verified or "no known time")
     try:
-        with catalogue.reading(backup, {"verification": run and run.model_dump()}):
+        why = {"verification": run and run.model_dump()}
+        with catalogue.reading(backup, why) if records else nullcontext():
             findings, reports = _read(catalogue, backup, log)
     except DliFailException:
         now = catalogue.backup(backup.project_id, backup.backup_id)
@@ -285,7 +295,8 @@ def _verify(
         "objects": _marks(backup),
         "run": run and run.model_dump(),
     }
-    catalogue.record(backup, "verification", content, "failed" if findings else "passed", at=at)
+    if records:
+        catalogue.record(backup, "verification", content, "failed" if findings else "passed", at=at)
     if findings:
         outcome.damaged.append(Damaged(backup.place.url, tuple(findings)))
         return None

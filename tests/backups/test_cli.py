@@ -367,6 +367,55 @@ def test_page(catalogue: Catalogue, run: Run, run_json: Callable[..., dict[str, 
     )
 
 
+def test_hold_and_release(catalogue: Catalogue, run: Run, run_json: Callable[..., dict[str, Any]]) -> None:
+    """A backup is held, with the reason; then all of its holds end."""
+    made = make_backup(catalogue, catalogue.now())
+    assert run("hold", "latest", "--reason", "audit\x1b")[1] == f"{made.place.url} is held: audit\\x1b\n"
+    assert run_json("hold", made.backup_id, "--reason", "again")["place"] == str(made.place)
+    shown = run_json("show", "latest")
+    assert shown["backup"]["is_held"]
+    assert {each["content"]["reason"] for each in shown["records"]} == {"audit\x1b", "again"}
+    assert run_json("release", "latest")["released"] == 2
+    assert not run_json("show", "latest")["backup"]["is_held"]
+    assert run("release", "latest") == (0, f"{made.place.url}: 0 holds ended\n")
+    assert run("hold", "latest", "--reason", " ")[0] == 3
+    catalogue.obs.delete(made.place.below(MANIFEST))
+    status, out = run("hold", made.backup_id, "--reason", "audit")
+    assert (status, "cannot be held: it is incomplete" in out) == (3, True)
+
+
+def test_verify(catalogue: Catalogue, run: Run, run_json: Callable[..., dict[str, Any]]) -> None:
+    """All of a catalogue, some of it, or without a record; a damaged backup is critical."""
+    now = catalogue.now()
+    first, second = make_backup(catalogue, now - 2 * HOUR), make_backup(catalogue, now - HOUR, project_id=OTHER)
+    document = run_json("verify", first.backup_id, "--read-only")
+    assert (document["verified"], document["remaining"]) == ([first.place.url], 0)
+    assert run_json("show", first.backup_id)["records"] == []
+    assert run_json("verify", "--project", OTHER)["verified"] == [second.place.url]
+    assert [each["kind"] for each in run_json("show", second.backup_id)["records"]] == ["verification"]
+    archive = "archives/batch-0001/aggregate_1.zip"
+    catalogue.obs.put(first.place.below(archive), b"x" * first.objects[archive].size, "application/zip")
+    status, out = run("verify", "--max-bytes", "1 KiB")
+    assert (status, out.splitlines()[0].split(":")[0]) == (2, "CRITICAL")
+    assert f"CRITICAL: {first.place.url}: {archive} was replaced: its ETag differs" in out
+    assert run("check")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--max-bytes", "much"], "max_bytes: 'much' is not a whole number; give bytes, or"),
+        (["--project", "x"], "project_ids: obs://obs-test/flink-backups has no backup of project x"),
+        (["2026x"], "there is no backup '2026x'"),
+    ],
+)
+def test_verify_nothing_by_mistake(catalogue: Catalogue, run: Run, arguments: list[str], problem: str) -> None:
+    """What is misspelt is an error."""
+    make_backup(catalogue, catalogue.now())
+    status, out = run("verify", *arguments)
+    assert (status, problem in out) == (3, True), out
+
+
 def test_it_needs_no_airflow_that_works(dli_emulator: Emulator, catalogue: Catalogue, tmp_path: Path) -> None:
     """Its home may be empty, its configuration broken and its secrets backend gone; and nothing is written."""
     make_backup(catalogue, catalogue.now() - HOUR)
