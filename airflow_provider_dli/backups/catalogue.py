@@ -19,6 +19,7 @@ from __future__ import annotations
 import gzip
 import json
 import secrets
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -300,21 +301,29 @@ class Catalogue:
                 f"{place.url} is not what was written: its SHA-256 differs from the manifest's",
                 advice="Do not rely on this backup.",
             )
+        count = 0
         try:
             with gzip.open(BytesIO(data), "rt", encoding="utf-8") as lines:
                 while line := lines.readline(_MAX_LINE):
                     yield kind.model_validate_json(line)
+                    count += 1
         except (ValueError, OSError, EOFError, zlib.error) as error:
             raise DliFailException(
                 f"{place.url} cannot be read: {_first_line(error)}", advice="Restore from another backup."
             ) from None
+        if count != content.count:
+            problem = f"{place.url} cannot be read: it has {count:,} lines, and the manifest {content.count:,}"
+            raise DliFailException(problem, advice="Restore from another backup.")
 
     def read_record(self, backup: Backup, record: RecordName) -> dict[str, Any]:
         """Return what a record has; empty if it was deleted since, or cannot be read."""
+        entry = backup.objects.get(f"{RECORDS}/{record.name}")
+        if entry and entry.size > MAX_DOCUMENT:
+            return {}
         data = self.obs.read(backup.place.below(RECORDS).below(record.name), MAX_DOCUMENT)
         try:
             document = json.loads(data) if data else None
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return document if isinstance(document, dict) else {}
 
