@@ -26,6 +26,7 @@ ACTIONS = (
     "import",
     "restore",
     "compare",
+    "coverage",
     "promote",
     "list",
     "run",
@@ -62,6 +63,15 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "dli.verify.archives": ("counter", 'archives that were verified, and are intact; not with `level="exists"`'),
     "dli.verify.bytes": ("counter", 'bytes of these archives, with `level="full"` only'),
     "dli.verify.defective": ("counter", "archives that are missing, damaged or not as required"),
+    "dli.coverage.problems.{problem}": (
+        "counter",
+        "problems of jobs and backups, by [kind](operators/coverage.md)",
+    ),
+    "dli.last_backup.{project_id}": ("gauge", "when the youngest usable backup was exported, in epoch seconds"),
+    "dli.oldest_backup_age.{project_id}": (
+        "gauge",
+        "seconds since the last usable backup of the job whose is the oldest; without jobs that have none",
+    ),
     "dli.import.jobs": ("counter", "jobs that were imported"),
     "dli.restore.jobs": ("counter", "jobs that were restored"),
     "dli.verify_backups.backups": ("counter", "backups that were verified again, and are intact"),
@@ -113,6 +123,11 @@ def count(context: Context, name: str, number: int = 1) -> None:
         _emit(context, "incr", name, number)
 
 
+def gauge(context: Context, name: str, value: float) -> None:
+    """Send what has a value at any time."""
+    _emit(context, "gauge", name, value)
+
+
 def _time(context: Context, action: str, began: float) -> float:
     """Return the seconds since the attempt began, on whichever worker, and send them as a metric."""
     started: Any = getattr(context.get("ti"), "start_date", None)
@@ -123,7 +138,7 @@ def _time(context: Context, action: str, began: float) -> float:
     return seconds
 
 
-def _emit(context: Context, kind: str, name: str, value: int | timedelta) -> None:
+def _emit(context: Context, kind: str, name: str, value: float | timedelta) -> None:
     task_instance: Any = context.get("ti")
     names = {key: getattr(task_instance, key, None) for key in ("dag_id", "task_id")}
     try:

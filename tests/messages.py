@@ -49,6 +49,7 @@ TOPICS = (
     ("services/export", "export", "operators/export.md"),
     ("services/verify", "verification", "operators/verify.md"),
     ("services/restore", "import", "operators/import.md"),
+    ("backups/coverage", "coverage of backups", "operators/coverage.md"),
     ("services/compare", "comparison", "operators/compare.md"),
     ("services/promote", "promotion", "operators/promote.md"),
     ("services/reconcile", "lost responses", "retries.md"),

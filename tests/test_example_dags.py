@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dli_emulator import Emulator
 from tests.dag_runs import DagRunner, Scratch, exported
 
 
@@ -226,3 +227,13 @@ def test_promote(run_dag: DagRunner, scratch: Scratch, dli_emulator: Any) -> Non
     assert set(run.states.values()) == {"success"}, run.log
     assert [each["action"] for each in run.xcoms["promote", "return_value"]] == ["unchanged"] * 2
     assert (emulator.job(there).stops, emulator.job(there).runs) == (1, 1)
+
+
+def test_coverage(run_dag: DagRunner, dli_emulator: Emulator) -> None:
+    """It fails while there is no backup, and names the jobs; its XComs are there, and nothing is retried."""
+    run = run_dag("dli_check_flink_backups")
+    assert run.states == {"check": "failed"}, run.log
+    assert "0 of 26 jobs covered; 27 problems (1 no_backups, 26 no_backup): project " in run.log
+    (row,) = run.xcoms["check", "return_value"]
+    assert (row["covered"], row["problems"]) == (0, {"no_backups": 1, "no_backup": 26})
+    assert run.xcoms["check", "uncovered"] == {dli_emulator.project_id: sorted(dli_emulator.state.jobs)}

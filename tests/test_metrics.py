@@ -6,30 +6,38 @@ import json
 import re
 import socket
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
 import pytest
 from airflow import __version__
 
+from airflow_provider_dli.backups.coverage import KINDS as PROBLEMS
 from airflow_provider_dli.compat import AirflowTaskTimeout, Stats, TaskDeferred, conf
 from airflow_provider_dli.exceptions import ExecutionTimeoutError
 from airflow_provider_dli.metrics import ACTIONS, KINDS, METRICS, kind_of
 from airflow_provider_dli.operators import dli as operators
 from airflow_provider_dli.operators.dli import (
+    DliCheckBackupCoverageOperator,
     DliExportFlinkJobsOperator,
     DliImportFlinkJobsOperator,
     DliListFlinkJobsOperator,
     DliVerifyFlinkExportOperator,
 )
 from dli_emulator import Emulator
+from tests.backups.made import PROJECT, catalogue_of, make_backup
 from tests.dag_runs import exported
 from tests.messages import METRICS_PAGE as PAGE
 from tests.messages import written
 
 #: every name that can be sent
 NAMES = {
-    name.format(action=action, kind=kind) for name in METRICS for action in ACTIONS for kind, _ in KINDS.values()
+    name.format(action=action, kind=kind, problem=problem, project_id=PROJECT)
+    for name in METRICS
+    for action in ACTIONS
+    for kind, _ in KINDS.values()
+    for problem in PROBLEMS
 }
 
 
@@ -180,6 +188,25 @@ def test_a_missing_archive_is_counted(emulator: Emulator, statsd: StatsD) -> Non
         task.execute({})
     sent = statsd.received()
     assert sent["airflow.dli.verify.defective"] == sent["airflow.dli.verify.failed.result"] == ["1|c"]
+
+
+def test_what_a_check_of_coverage_finds_is_sent(emulator: Emulator, statsd: StatsD) -> None:
+    """Problems by kind; and of a project when it was last backed up, which alerts compare with the time."""
+    catalogue = catalogue_of(emulator)
+    now = catalogue.now()
+    make_backup(catalogue, now - timedelta(hours=9), [100])
+    made = make_backup(catalogue, now - timedelta(hours=5), [101])
+    task = DliCheckBackupCoverageOperator(task_id="check", backup_dir=str(catalogue.root), max_age=6 * 3600)
+    with pytest.raises(Exception, match="24 no_backup, 2 changed, 1 too_old"):
+        task.execute({})
+    sent = {name.removeprefix("airflow."): values for name, values in statsd.received().items()}
+    assert set(sent) <= NAMES
+    assert sent["dli.coverage.problems.no_backup"] == ["24|c"]
+    assert sent["dli.coverage.problems.too_old"] == ["1|c"]
+    (last,), (oldest,) = sent[f"dli.last_backup.{PROJECT}"], sent[f"dli.oldest_backup_age.{PROJECT}"]
+    assert made.manifest
+    assert float(last.removesuffix("|g")) == made.manifest.exported_at.timestamp()
+    assert 9 * 3600 <= float(oldest.removesuffix("|g")) < 9.1 * 3600
 
 
 def test_what_is_skipped_or_deferred_is_not_counted(emulator: Emulator, statsd: StatsD) -> None:

@@ -130,6 +130,13 @@ def _archive(setting: Setting) -> dict[str, Any]:
     return {"zip_file": exported(setting.emulator, "flink")}
 
 
+def _backed_up(setting: Setting) -> None:
+    """Make a backup of all jobs, as the DAG of the backups does."""
+    with connected({"dli_default": setting.emulator.connection()}):
+        catalogue = catalogue_of(setting.emulator)
+        back_up(catalogue, catalogue.now())
+
+
 def _archives(setting: Setting) -> dict[str, Any]:
     return {"zip_file": [exported(setting.emulator, "flink")]}
 
@@ -177,6 +184,7 @@ PREPARED: Mapping[str, Prepare] = {
     "dli_export_changed_flink_jobs": _changed,
     "dli_export_selected_flink_jobs": _selected,
     "dli_verify_archives": _archives,
+    "dli_check_flink_backups": _backed_up,
     "dli_restore_flink_jobs": _lost,
     "dli_restore_drill": _nothing,
     "dli_restore_flink_backup": _backup,

@@ -285,8 +285,6 @@ class Catalogue:
             yield from self._lines(backup, SETTINGS, backup.manifest.settings, JobSettings)
 
     def _lines(self, backup: Backup, name: str, content: Content, kind: type[Line]) -> Iterator[Line]:
-        import zlib
-
         place, entry = backup.place.below(name), backup.objects.get(name)
         if entry and entry.size > MAX_DOCUMENT:
             raise DliFailException(

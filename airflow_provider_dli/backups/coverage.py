@@ -1,58 +1,88 @@
 """Coverage: which live jobs could be brought back now, to which state, and since when that is proven.
 
 The result of a check is a document beside the backups, ``<catalogue>/<project id>/reports/coverage-<time>.json``.
+All times are the store's.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, ValidationError
 
-from airflow_provider_dli.backups.catalogue import MAX_DOCUMENT, Catalogue
-from airflow_provider_dli.backups.manifest import SCHEMA_VERSION, STAMP, Document, Level
-from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.backups.catalogue import MAX_DOCUMENT, Backup, Catalogue
+from airflow_provider_dli.backups.diff import row_of
+from airflow_provider_dli.backups.manifest import SCHEMA_VERSION, STAMP, Document, Job, Level, Text
+from airflow_provider_dli.exceptions import DliFailException
+from airflow_provider_dli.formatting import format_duration, pluralize
+from airflow_provider_dli.services.selection import each_with_settings, is_excluded
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.client.locations import ObsLocation
+    from airflow_provider_dli.hooks.dli import DliHook
+    from airflow_provider_dli.parameters.models import CoverageParameters
 
 REPORTS = "reports"
 _NAME = re.compile(r"coverage-[0-9]{8}T[0-9]{6}Z\.json")
 #: reports that are tried, newest first: one that cannot be read must not hide the others, nor cost a request each
 _TRIED = 5
+#: most records of drills that are read, newest first
+_MAX_DRILLS = 1000
+#: a directory in which nothing was written for this long is of a task that was killed
+_ABANDONED = timedelta(days=1)
+#: by which a time in a manifest may be ahead of the store's clock
+_MARGIN = timedelta(minutes=5)
+#: names of archives, or changes of them, that a message has
+_SHOWN = 3
 
-#: what is wrong. Of a job: ``no_backup``: no usable backup has it; ``too_old``: the youngest that has it is older
-#: than ``max_age``; ``changed``: its settings differ from those in that backup; ``not_drilled``: no restore drill
-#: within ``drill_max_age`` has found it equal. Of a backup: ``damaged``, ``unreadable``. Of the project:
-#: ``no_backups``; ``no_jobs``: the key sees none; ``not_checked``: its connection or its jobs cannot be read.
-#: Warnings, which fail nothing: ``incomplete``: a directory without a manifest, older than a day; ``unnamed``: an
-#: archive that its backup's manifest does not name
+#: what is wrong, in the order in which messages name it
 Kind = Literal[
-    "no_backup",
-    "too_old",
-    "changed",
-    "not_drilled",
-    "damaged",
-    "unreadable",
-    "no_backups",
-    "no_jobs",
     "not_checked",
+    "no_jobs",
+    "no_backups",
+    "unreadable",
+    "damaged",
+    "no_backup",
+    "changed",
+    "too_old",
+    "not_drilled",
     "incomplete",
     "unnamed",
 ]
+#: what each means; the last two are warnings, which fail nothing
+KINDS: Mapping[Kind, str] = {
+    "not_checked": "a project whose connection, jobs or backups cannot be read",
+    "no_jobs": "a project of which the key sees no job",
+    "no_backups": "a project without any backup",
+    "unreadable": "a backup whose manifest cannot be read",
+    "damaged": "a backup of which an archive is gone or changed, or whose newest verification failed",
+    "no_backup": "a job that no usable backup has",
+    "changed": "a job whose settings differ from those in the youngest usable backup that has it",
+    "too_old": "a job whose youngest usable backup is older than `max_age`",
+    "not_drilled": "a job that no restore drill within `drill_max_age` has found equal to its source",
+    "incomplete": "a directory without a manifest in which nothing was written for a day: of a killed task",
+    "unnamed": "archives in the directory of a backup that its manifest does not name",
+}
+#: kinds of problems of a job for which it could not be brought back as it is
+UNCOVERED = ("no_backup", "changed", "too_old")
 
 
 class Problem(Document):
     """What is wrong with a job, a backup, or a whole project.
 
+    :param kind: see :data:`KINDS`
     :param name: of the job, as DLI has it
     :param message: in one line
     """
 
     kind: Kind
     job_id: int | None = None
-    name: str | None = None
+    name: Text | None = None
     backup_id: str | None = None
-    message: str
+    message: Text
 
 
 class JobCoverage(Document):
@@ -67,7 +97,7 @@ class JobCoverage(Document):
     """
 
     job_id: int
-    name: str
+    name: Text
     job_type: str
     status: str
     backup_id: str | None = None
@@ -101,6 +131,202 @@ class Coverage(Document):
     warnings: tuple[Problem, ...] = ()
     jobs: tuple[JobCoverage, ...] = ()
 
+    @property
+    def uncovered(self) -> list[int]:
+        """Ids of the jobs that could not be brought back as they are, or only from a backup that is too old."""
+        ids = (each.job_id for each in self.problems if each.kind in UNCOVERED)
+        return list(dict.fromkeys(job_id for job_id in ids if job_id is not None))
+
+
+def check_project(hook: DliHook, catalogue: Catalogue, options: CoverageParameters, now: datetime) -> Coverage:
+    """Compare the live jobs of a project with its backups.
+
+    Of the lists of jobs in backups, the newest first, no more are read than until each live job is found, and none
+    is kept.
+
+    :param catalogue: one that no other project was read of: it keeps the manifests
+    :param now: by the store's clock
+    :raises DliException: if the jobs or the backups cannot be read
+    """
+    live: dict[int, Job] = {}
+    is_any = False
+    for job in each_with_settings(hook):
+        is_any = True
+        if not is_excluded(job, options.exclude):
+            live[job.job_id] = row_of(job)
+    backups = catalogue.backups(hook.project_id)
+    problems = [*_of_project(hook, backups, is_any=is_any), *_of_backups(backups)]
+    usable = [each for each in _newest_first(backups, options.level) if not _is_ahead(each, now)]
+    problems += [_ahead(each) for each in backups if _is_ahead(each, now)]
+    found: dict[int, tuple[str, Backup]] = {}
+    for backup in usable:
+        if missing := live.keys() - found.keys():
+            try:
+                found |= {job: (digest, backup) for job, digest in _digests(catalogue, backup, missing)}
+            except DliFailException as error:
+                if error.error:  # the service refuses; else the list is not what was written
+                    raise
+                if _is_kept(catalogue, backup):
+                    problems.append(_backup_problem("damaged", backup, str(error)))
+    drills = _drills(catalogue, backups, live.keys(), now)
+    jobs = tuple(_coverage_of(live[job_id], found.get(job_id), drills.get(job_id)) for job_id in sorted(live))
+    problems += [problem for job in jobs for problem in _of_job(job, options, now)]
+    limit = options.drill_max_age
+    return Coverage(
+        checked_at=now,
+        project_id=hook.project_id,
+        passed=not problems,
+        level=options.level,
+        max_age=options.max_age,
+        drill_max_age=None if limit == float("inf") else limit,
+        problems=tuple(sorted(problems, key=_order)),
+        warnings=tuple(_warnings(backups, now)),
+        jobs=jobs,
+    )
+
+
+_KINDS = tuple(KINDS)
+
+
+def _order(problem: Problem) -> tuple[int, str, int]:
+    return _KINDS.index(problem.kind), problem.backup_id or "", problem.job_id or 0
+
+
+def _newest_first(backups: Iterable[Backup], level: Level) -> list[Backup]:
+    usable = [
+        (each.manifest.exported_at, each.backup_id, each)
+        for each in backups
+        if each.manifest and each.is_usable(level)
+    ]
+    return [backup for _, _, backup in sorted(usable, key=lambda entry: entry[:2], reverse=True)]
+
+
+def _is_ahead(backup: Backup, now: datetime) -> bool:
+    """Return whether it claims to be of the future: it would be the youngest for ever."""
+    made = backup.manifest
+    return made is not None and backup.state == "verified" and made.exported_at > now + _MARGIN
+
+
+def _ahead(backup: Backup) -> Problem:
+    made = backup.manifest
+    at = made.exported_at.isoformat() if made else ""
+    return _backup_problem("damaged", backup, f"exported_at of its manifest, {at}, is ahead of the store's clock")
+
+
+def _digests(catalogue: Catalogue, backup: Backup, wanted: Iterable[int]) -> list[tuple[int, str]]:
+    """Return those of the wanted jobs that a backup has, each with the digest of its settings.
+
+    A list, since the whole file must have been read before any of it counts.
+    """
+    jobs = catalogue.jobs(backup)
+    return [(job.job_id, job.digest) for job in jobs if job.job_id in wanted and job.in_archive is not False]
+
+
+def _is_kept(catalogue: Catalogue, backup: Backup) -> bool:
+    """Return whether a backup is not deleted by an expiry, which may have begun meanwhile."""
+    now = catalogue.backup(backup.project_id, backup.backup_id)
+    return now is not None and now.state not in ("expiring", "expired")
+
+
+def _drills(
+    catalogue: Catalogue, backups: Iterable[Backup], wanted: Iterable[int], now: datetime
+) -> dict[int, datetime]:
+    """Return when a restore drill has last found each of the wanted jobs equal to its source."""
+    records = [
+        (record, backup) for backup in backups for record in backup.of_kind("drill") if record.at <= now + _MARGIN
+    ]
+    newest_first = sorted(records, key=lambda each: (each[0].at, each[0].name), reverse=True)
+    found: dict[int, datetime] = {}
+    for record, backup in newest_first[:_MAX_DRILLS]:
+        missing = wanted - found.keys()
+        if not missing:
+            break
+        rows = catalogue.read_record(backup, record).get("jobs")
+        # Anybody may have written it.
+        for row in rows if isinstance(rows, list) else ():
+            job_id = row.get("job_id") if isinstance(row, dict) and row.get("equal") is True else None
+            if type(job_id) is int and job_id in missing:
+                found[job_id] = record.at
+    return found
+
+
+def _coverage_of(job: Job, found: tuple[str, Backup] | None, drilled_at: datetime | None) -> JobCoverage:
+    digest, backup = found or ("", None)
+    return JobCoverage(
+        job_id=job.job_id,
+        name=job.name,
+        job_type=job.job_type,
+        status=job.status,
+        backup_id=backup.backup_id if backup else None,
+        verified_at=backup.last_verified if backup else None,
+        exported_at=backup.manifest.exported_at if backup and backup.manifest else None,
+        drilled_at=drilled_at,
+        changed=digest != job.digest if backup else None,
+    )
+
+
+def _of_job(job: JobCoverage, options: CoverageParameters, now: datetime) -> Iterator[Problem]:
+    """Yield what is wrong with a job."""
+    if job.exported_at is None:
+        yield _job_problem("no_backup", job, f"no backup that is usable at level {options.level} has it")
+    else:
+        if job.changed:
+            text = f"its settings differ from those that were backed up {job.exported_at:%Y-%m-%d %H:%M} UTC"
+            yield _job_problem("changed", job, text)
+        if (age := (now - job.exported_at).total_seconds()) > options.max_age:
+            yield _job_problem("too_old", job, f"its youngest usable backup is {format_duration(age)} old")
+    if options.drill_max_age == float("inf"):
+        return
+    if job.drilled_at is None:
+        yield _job_problem("not_drilled", job, "no restore drill has found it equal to its source")
+    elif (age := (now - job.drilled_at).total_seconds()) > options.drill_max_age:
+        text = f"the last restore drill that found it equal was {format_duration(age)} ago"
+        yield _job_problem("not_drilled", job, text)
+
+
+def _job_problem(kind: Kind, job: JobCoverage, message: str) -> Problem:
+    return Problem(kind=kind, job_id=job.job_id, name=job.name, backup_id=job.backup_id, message=message)
+
+
+def _of_project(hook: DliHook, backups: Sequence[Backup], *, is_any: bool) -> Iterator[Problem]:
+    if not is_any:
+        identity = hook.account.credentials.identity
+        text = f"this key ({identity}) sees no Flink job; without dli:jobs:listAll a user sees only its own jobs"
+        yield Problem(kind="no_jobs", message=text)
+    if not any(backup.manifest or backup.problem for backup in backups):
+        yield Problem(kind="no_backups", message="the project has no backup")
+
+
+def _of_backups(backups: Iterable[Backup]) -> Iterator[Problem]:
+    """Yield what is wrong with the backups that are kept."""
+    for backup in backups:
+        if backup.state == "unreadable":
+            yield _backup_problem("unreadable", backup, f"its manifest cannot be read: {backup.problem}")
+        elif backup.state == "damaged":
+            found = backup.changes
+            if backup.last_verified is None:
+                found = ["its newest verification failed", *found]
+            yield _backup_problem("damaged", backup, _some(found, "; "))
+
+
+def _warnings(backups: Iterable[Backup], now: datetime) -> Iterator[Problem]:
+    for backup in backups:
+        state, names = backup.state, backup.unnamed
+        if state == "incomplete" and max(each.written for each in backup.objects.values()) < now - _ABANDONED:
+            archives = f", with {pluralize(len(names), 'archive')} that nothing names" if names else ""
+            yield _backup_problem("incomplete", backup, f"it has no manifest{archives}: the task was killed")
+        elif state in ("verified", "damaged") and names:
+            yield _backup_problem("unnamed", backup, f"its manifest does not name {_some(names, ', ')}")
+
+
+def _backup_problem(kind: Kind, backup: Backup, message: str) -> Problem:
+    return Problem(kind=kind, backup_id=backup.backup_id, message=message)
+
+
+def _some(texts: Sequence[str], separator: str) -> str:
+    more = f"{separator}and {len(texts) - _SHOWN:,} more" if len(texts) > _SHOWN else ""
+    return separator.join(texts[:_SHOWN]) + more
+
 
 def newest_coverage(catalogue: Catalogue, project_id: str) -> Coverage | None:
     """Return the result of the last check of a project; None if there is none, or none that can be read.
@@ -126,9 +352,9 @@ def write_coverage(catalogue: Catalogue, coverage: Coverage) -> ObsLocation:
 
     :raises DliException: if it cannot be written
     """
-    name = f"coverage-{coverage.checked_at.astimezone(UTC):{STAMP}}.json"
-    place = catalogue.root.below(coverage.project_id).below(REPORTS).below(name)
-    # Nothing in a catalogue is written twice; a check of the same second has found the same.
-    if not catalogue.obs.find(place):
-        catalogue.obs.put(place, coverage.model_dump_json(exclude_none=True).encode(), "application/json")
+    directory, at = catalogue.root.below(coverage.project_id).below(REPORTS), coverage.checked_at.astimezone(UTC)
+    # Nothing in a catalogue is written twice: of several of one second, each later one is named by the next.
+    while catalogue.obs.find(place := directory.below(f"coverage-{at:{STAMP}}.json")):
+        at += timedelta(seconds=1)
+    catalogue.obs.put(place, coverage.model_dump_json(exclude_none=True).encode(), "application/json")
     return place

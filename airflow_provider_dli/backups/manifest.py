@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -37,6 +37,8 @@ _RECORD = re.compile(
     r"(?P<kind>verification|drill|copy|hold|reading|expiring)-(?P<time>[0-9]{8}T[0-9]{6}Z)"
     r"-(?P<outcome>passed|failed|none)-[0-9a-f]{8}\.json"
 )
+#: a string from outside; half a character, which no JSON can have, becomes a question mark
+Text = Annotated[str, AfterValidator(lambda text: text.encode("utf-8", "replace").decode())]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -167,7 +169,7 @@ class Job(Document):
     """
 
     job_id: int
-    name: str
+    name: Text
     job_type: str
     status: str
     update_time: int | None = None

@@ -295,6 +295,19 @@ class ListParameters(Selection):
         return self
 
 
+class CoverageParameters(Parameters):
+    """Of :class:`~airflow_provider_dli.operators.coverage.DliCheckBackupCoverageOperator`."""
+
+    backup_dir: types.CatalogueDirectory
+    dli_conn_id: types.ConnIds
+    catalogue_conn_id: types.OptionalConnId = None
+    max_age: types.PositiveSeconds
+    level: types.LevelChoice
+    drill_max_age: types.DrillAge = float("inf")
+    exclude: types.Exclusions = ()
+    report_dir: types.ReportDirectory = None
+
+
 class NamedJobs(Parameters):
     """Jobs that are named, never all."""
 

@@ -342,6 +342,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _CALENDAR = re.compile(r"[+-]?P[^T]*[YM]")
 _TIMEDELTA: TypeAdapter[timedelta] = TypeAdapter(timedelta)
 _CONN_ID = re.compile(r"[\w#!()\-.:/\\]{1,250}")
+_IDS_OF_CONNECTIONS = ListForm(lambda text: re.split(r"[,\n]", text), may_be_empty=False)
 
 
 def _flag(value: object) -> object:
@@ -390,6 +391,13 @@ def _conn_id(value: object) -> str:
     if not isinstance(value, str) or not _CONN_ID.fullmatch(value) or "://" in value:
         raise Refused(f"{excerpt(value)} cannot be the id of a connection")
     return str(value)
+
+
+def _conn_ids(value: object) -> tuple[str, ...]:
+    # An id may have parentheses, as a list has that Python has written.
+    if isinstance(value, str) and _CONN_ID.fullmatch(value.strip()) and value.lstrip()[0] != "(":
+        return (_conn_id(value),)
+    return tuple(dict.fromkeys(_conn_id(item) for item in leaves(value, _IDS_OF_CONNECTIONS)))
 
 
 def _strings(value: object) -> Mapping[str, str]:
@@ -444,6 +452,7 @@ _ABOVE_0 = "give seconds above 0 and at most a hundred years, or a timedelta"
 _Positive = Annotated[float, Field(gt=0, le=_MAX_SECONDS, allow_inf_nan=False)]
 PositiveSeconds = Annotated[_Positive, Kind("positive seconds", _ABOVE_0, _seconds)]
 MaxAge = Annotated[_Positive, Kind("age", f"{_ABOVE_0}; omit it for any age", _seconds)]
+DrillAge = Annotated[_Positive, Kind("age of a drill", f"{_ABOVE_0}; omit it to require none", _seconds)]
 EmptyChoice = Annotated[IfEmpty, _one_of(IfEmpty)]
 LevelChoice = Annotated[Level, _one_of(Level)]
 SensorLevelChoice = Annotated[
@@ -460,6 +469,11 @@ RunTargetChoice = Annotated[RunTarget, _one_of(RunTarget)]
 _CONNECTION = "give the id of a connection of type dli"
 ConnId = Annotated[str, Kind("connection", _CONNECTION, _conn_id)]
 OptionalConnId = Annotated[str | None, Kind("optional connection", _CONNECTION, _conn_id, *_AS_OMITTED)]
+ConnIds = Annotated[
+    tuple[str, ...],
+    Field(min_length=1),
+    Kind("connections", f"{_CONNECTION}, a list of them, or a string with commas between", _conn_ids),
+]
 Strings = Annotated[
     Mapping[str, str],
     Kind("mapping of strings", "give a mapping of strings to strings, none empty; omit it to have none", _strings),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -77,9 +77,12 @@ def _matches(selection: Selection, job: FlinkJob, clock_offset: float) -> bool:
         since = selection.changed_since.timestamp() + clock_offset - _CLOCK_MARGIN
         if changed < since * 1000:
             return False
-    return not any(
-        job.job_id == each if isinstance(each, int) else fnmatchcase(job.name, each) for each in selection.exclude
-    )
+    return not is_excluded(job, selection.exclude)
+
+
+def is_excluded(job: FlinkJob, exclude: Iterable[int | str]) -> bool:
+    """Return whether a job is named by its id, or by a wildcard for its name."""
+    return any(job.job_id == each if isinstance(each, int) else fnmatchcase(job.name, each) for each in exclude)
 
 
 def each_with_settings(hook: DliHook) -> Iterator[FlinkJob]:
