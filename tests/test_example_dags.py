@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dli_emulator import Emulator
+from tests.backups.made import catalogue_of
+from tests.backups.real import back_up
+from tests.connections import connected
 from tests.dag_runs import DagRunner, Scratch, exported
 
 
@@ -237,3 +243,69 @@ def test_coverage(run_dag: DagRunner, dli_emulator: Emulator) -> None:
     (row,) = run.xcoms["check", "return_value"]
     assert (row["covered"], row["problems"]) == (0, {"no_backups": 1, "no_backup": 26})
     assert run.xcoms["check", "uncovered"] == {dli_emulator.project_id: sorted(dli_emulator.state.jobs)}
+
+
+def commands_of(page: str) -> list[dict[str, Any]]:
+    """Return the forms with which a guide restores from a catalogue, in the order of its commands."""
+    text = Path(__file__).parents[1].joinpath("docs", "howto", page).read_text(encoding="utf-8")
+    return [json.loads(conf) for conf in re.findall(r"dli_restore_flink_backup --conf '(.*?)'", text, re.DOTALL)]
+
+
+def test_everything_is_lost(run_dag: DagRunner, scratch: Scratch, dli_emulator: Any) -> None:
+    """By the commands of the guide: the plan, all jobs, another project, and the copy off site."""
+    with connected({"dli_default": dli_emulator.connection()}):
+        catalogue = catalogue_of(dli_emulator)
+        made = back_up(catalogue, datetime(2026, 11, 25, tzinfo=UTC), batches=[list(range(100, 120)), [120, 121]])
+    wanted = {dli_emulator.state.jobs[job_id].name for job_id in range(100, 122)}
+    dli_emulator.state.jobs.clear()
+    plan, everything, elsewhere, copy = commands_of("disaster.md")
+    assert plan == {"backup_dir": "my-bucket/flink-backups"}
+    place = {"backup_dir": str(catalogue.root)}
+    run = run_dag("dli_restore_flink_backup", {**plan, **place})
+    assert run.states == {"restore": "success"}, run.log
+    assert (
+        f"Backup {made.place.url}: project {dli_emulator.project_id}, 22 jobs, exported at 2026-11-25" in run.log
+    )
+    assert "22 create; 2 archives imported" in run.log
+    assert dli_emulator.state.jobs == {}
+    run = run_dag("dli_restore_flink_backup", {**everything, **place})
+    assert run.states == {"restore": "success"}, run.log
+    assert "22 selected jobs: 22 as in the backup, 22 created." in run.log
+    assert {job.name for job in dli_emulator.state.jobs.values()} == wanted
+    theirs = {
+        "AIRFLOW_CONN_DLI_DEFAULT": scratch.connection,
+        "AIRFLOW_CONN_DLI_OFFSITE": dli_emulator.connection(),
+    }
+    run = run_dag("dli_restore_flink_backup", {**elsewhere, **place, "project_id": None}, **theirs)
+    assert run.states == {"restore": "failed"}, run.log
+    assert f"it has directories of {elsewhere['project_id']} Give project_id" in run.log
+    staging = {"staging_dir": f"{dli_emulator.bucket}/staging"}
+    run = run_dag("dli_restore_flink_backup", {**copy, **place, **staging}, **theirs)
+    assert run.states == {"restore": "success"}, run.log
+    assert {job.name for job in scratch.jobs.values()} == wanted
+
+
+def test_restore_to_a_point_in_time_by_the_form(run_dag: DagRunner, dli_emulator: Any) -> None:
+    """As the form sends it if nobody fills it in: with nulls; then some jobs of a time."""
+    with connected({"dli_default": dli_emulator.connection()}):
+        catalogue = catalogue_of(dli_emulator)
+        made = [
+            back_up(catalogue, datetime(2026, 11, day, 2, tzinfo=UTC), batches=[[100, 103]]) for day in (24, 25)
+        ]
+    name = dli_emulator.state.jobs.pop(100).name
+    empty = dict.fromkeys(("backup_dir", "as_of", "job_names", "project_id", "source_conn_id", "staging_dir"))
+    run = run_dag("dli_restore_flink_backup", empty)
+    assert run.states == {"restore": "success"}, run.log
+    assert run.xcoms["restore", "backup_id"] == made[1].backup_id
+    assert "Plan only: nothing is restored." in run.log
+    assert [each["action"] for each in run.xcoms["restore", "return_value"]] == ["create", "none"]
+    (shown, done) = commands_of("restore.md")
+    assert done == {**shown, "plan_only": False}
+    form = {**empty, **done, "as_of": "2026-11-24T02:00:00+00:00", "job_names": f"{name}, no such"}
+    run = run_dag("dli_restore_flink_backup", form)
+    assert run.states == {"restore": "failed"}, run.log
+    assert "job_names: the backup has no job named no such" in run.log
+    run = run_dag("dli_restore_flink_backup", {**form, "job_names": name})
+    assert run.states == {"restore": "success"}, run.log
+    assert run.xcoms["restore", "backup_id"] == made[0].backup_id
+    assert name in {job.name for job in dli_emulator.state.jobs.values()}
