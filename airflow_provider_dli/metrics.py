@@ -35,6 +35,7 @@ ACTIONS = (
     "delete",
     "verify_backups",
     "expire",
+    "copy",
 )
 _TIMEOUT = ("timeout", "`execution_timeout` ended the task")
 #: of an error of the client, or of what else fails a task: the last part of a metric's name, and what it means

@@ -100,6 +100,7 @@ def run_dag(
     environment = airflow_environ | {
         "AIRFLOW_CONN_DLI_DEFAULT": dli_emulator.airflow_conn,
         "AIRFLOW_VAR_DLI_BACKUP_BUCKET": dli_emulator.bucket,
+        "AIRFLOW_VAR_DLI_OFFSITE_BUCKET": "off-site",
     }
     return DagRunner(cli, environment, airflow_home, tmp_path / "log")
 

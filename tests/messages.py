@@ -41,6 +41,7 @@ TOPICS = (
     ("client/obs", "OBS", "permissions.md"),
     ("parameters", "values of parameters", "parameters.md"),
     ("operators", "selection", "operators/list.md"),
+    ("backups/copying", "copies", "operators/copy.md"),
     ("backups/expiry", "expiry", "operators/expire.md"),
     ("backups/retention", "expiry", "operators/expire.md"),
     ("services/selection", "selection", "operators/list.md"),

@@ -23,6 +23,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 MODELS: dict[str, type[models.Parameters]] = {
     "DliCheckBackupCoverageOperator": models.CoverageParameters,
     "DliCompareFlinkJobsOperator": models.CompareParameters,
+    "DliCopyBackupsOperator": models.CopyParameters,
     "DliDeleteFlinkJobsOperator": models.DeleteParameters,
     "DliExpireBackupsOperator": models.ExpireParameters,
     "DliExportFlinkJobsOperator": models.ExportParameters,
@@ -43,6 +44,7 @@ KINDS: list[Any] = [getattr(module, name) for module in (operators, sensors) for
 PAGES = {
     "DliCheckBackupCoverageOperator": "operators/coverage.md",
     "DliCompareFlinkJobsOperator": "operators/compare.md",
+    "DliCopyBackupsOperator": "operators/copy.md",
     "DliDeleteFlinkJobsOperator": "operators/delete.md",
     "DliExpireBackupsOperator": "operators/expire.md",
     "DliExportFlinkJobsOperator": "operators/export.md",

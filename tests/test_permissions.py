@@ -97,10 +97,11 @@ class Setting:
         """Run a DAG with keys that have these permissions."""
         projects = {"dli_default": self.emulator.project_id}
         given: dict[str, str] = {}
-        for conn_id in ("dli_default", "dli_scratch", "dli_test"):
+        for conn_id in ("dli_default", "dli_scratch", "dli_test", "dli_offsite"):
             user = USER if conn_id == "dli_default" else OTHER
             if conn_id in needs:
-                granted = policies(needs[conn_id], self.emulator.bucket, version)
+                bucket = "off-site" if conn_id == "dli_offsite" else self.emulator.bucket
+                granted = policies(needs[conn_id], bucket, version)
                 self.emulator.state.add_user(user, *granted)
                 project = projects.get(conn_id, self.scratch.project_id)
                 connection = self.emulator.connection(user=user, project_id=project, retry_budget=0)
@@ -158,6 +159,12 @@ def _backup(setting: Setting) -> dict[str, Any]:
     return {"job_names": name, "plan_only": False}
 
 
+def _to_be_copied(setting: Setting) -> None:
+    """Make a backup, and the bucket for its copy."""
+    setting.emulator.s3.create_bucket(Bucket="off-site")
+    _backed_up(setting)
+
+
 def _own_running(setting: Setting) -> dict[str, Any]:
     """Return a job that runs, and that the key's user created."""
     setting.emulator.state.jobs[103].user_name = USER
@@ -188,6 +195,7 @@ PREPARED: Mapping[str, Prepare] = {
     "dli_restore_flink_jobs": _lost,
     "dli_restore_drill": _nothing,
     "dli_restore_flink_backup": _backup,
+    "dli_copy_flink_backups": _to_be_copied,
     "dli_promote_flink_jobs": _tested,
     "dli_restart_flink_jobs": _own_running,
 }

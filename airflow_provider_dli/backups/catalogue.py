@@ -72,7 +72,7 @@ MAX_DOCUMENT = 64 * 1024 * 1024
 _MAX_LINE = 32 * 1024 * 1024
 _READERS = 8
 _JSON = "application/json"
-_GZIP = "application/gzip"
+GZIP = "application/gzip"
 #: a restore that was killed keeps its backup from being deleted for this long
 READING_TIME = timedelta(hours=24)
 
@@ -285,6 +285,28 @@ class Catalogue:
             yield from self._lines(backup, SETTINGS, backup.manifest.settings, JobSettings)
 
     def _lines(self, backup: Backup, name: str, content: Content, kind: type[Line]) -> Iterator[Line]:
+        place = backup.place.below(name)
+        data, count = self.read_content(backup, name, content), 0
+        try:
+            with gzip.open(BytesIO(data), "rt", encoding="utf-8") as lines:
+                while line := lines.readline(_MAX_LINE):
+                    yield kind.model_validate_json(line)
+                    count += 1
+        except (ValueError, OSError, EOFError, zlib.error) as error:
+            raise DliFailException(
+                f"{place.url} cannot be read: {_first_line(error)}", advice="Restore from another backup."
+            ) from None
+        if count != content.count:
+            problem = f"{place.url} cannot be read: it has {count:,} lines, and the manifest {content.count:,}"
+            raise DliFailException(problem, advice="Restore from another backup.")
+
+    def read_content(self, backup: Backup, name: str, content: Content) -> bytes:
+        """Return the jobs or the settings of a backup as they were written, compressed.
+
+        :param name: ``jobs.jsonl.gz`` or ``settings.jsonl.gz``
+        :param content: what the manifest has of them
+        :raises DliException: if they cannot be read, or are not those of the manifest
+        """
         place, entry = backup.place.below(name), backup.objects.get(name)
         if entry and entry.size > MAX_DOCUMENT:
             raise DliFailException(
@@ -299,19 +321,7 @@ class Catalogue:
                 f"{place.url} is not what was written: its SHA-256 differs from the manifest's",
                 advice="Do not rely on this backup.",
             )
-        count = 0
-        try:
-            with gzip.open(BytesIO(data), "rt", encoding="utf-8") as lines:
-                while line := lines.readline(_MAX_LINE):
-                    yield kind.model_validate_json(line)
-                    count += 1
-        except (ValueError, OSError, EOFError, zlib.error) as error:
-            raise DliFailException(
-                f"{place.url} cannot be read: {_first_line(error)}", advice="Restore from another backup."
-            ) from None
-        if count != content.count:
-            problem = f"{place.url} cannot be read: it has {count:,} lines, and the manifest {content.count:,}"
-            raise DliFailException(problem, advice="Restore from another backup.")
+        return data
 
     def read_record(self, backup: Backup, record: RecordName) -> dict[str, Any]:
         """Return what a record has; empty if it was deleted since, or cannot be read."""
@@ -339,7 +349,7 @@ class Catalogue:
                 file.write(line.model_dump_json(exclude_none=True).encode() + b"\n")
                 count += 1
         data = buffer.getvalue()
-        self.obs.put(place.below(name), data, _GZIP)
+        self.obs.put(place.below(name), data, GZIP)
         return Content(count=count, size=len(data), sha256=sha256(data).hexdigest())
 
     def write_manifest(self, manifest: Manifest) -> ObsLocation:

@@ -42,6 +42,17 @@ Text = Annotated[str, AfterValidator(lambda text: text.encode("utf-8", "replace"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+def _archive_name(name: str) -> str:
+    """Return the name of an archive; whoever may write a manifest must not make readers leave its directory."""
+    first, *others = name.split("/")
+    if first != ARCHIVES or not others or not {"", ".", ".."}.isdisjoint(others) or min(name) < " ":
+        raise ValueError(f"it is not below {ARCHIVES}/")
+    return name
+
+
+ArchiveName = Annotated[str, AfterValidator(_archive_name)]
+
+
 class Document(BaseModel):
     """Base of the documents: immutable, and lenient towards fields of later versions."""
 
@@ -90,7 +101,7 @@ class Archive(Document):
     :param job_ids: that were requested for this archive; None where all jobs were requested
     """
 
-    name: str
+    name: ArchiveName
     size: int
     etag: str
     version_id: str | None = None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from airflow_provider_dli.client.errors import PermissionDeniedError
 from airflow_provider_dli.client.exchange import utc_now
 from airflow_provider_dli.client.locations import ObsLocation, parse_archive
-from airflow_provider_dli.exceptions import translated
+from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.hooks.base import AccountHook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
     from mypy_boto3_s3 import S3Client
@@ -36,6 +38,10 @@ else:
             return getattr(import_module(self._name), name)
 
     boto, objects, reader = _Lazy("client"), _Lazy("objects"), _Lazy("reader")
+
+
+#: bytes of an object that are in memory at once while it passes through this machine
+_CHUNK = 1024 * 1024
 
 
 class ObsHook(AccountHook):
@@ -166,14 +172,52 @@ class ObsHook(AccountHook):
         with self._translated():
             objects.copy_object(self._client, source, facts, target)
 
-    def stream(self, reader: BinaryIO, target: ObsLocation) -> None:
+    def copy_from(
+        self,
+        owner: ObsHook,
+        source: ObsLocation,
+        facts: ObjectFacts,
+        target: ObsLocation,
+        count: Callable[[int], object] | None = None,
+    ) -> bool:
+        """Copy an object of another account or region, or of this one.
+
+        Within OBS, if these keys may read it and it is not too large for that; otherwise through this machine, in
+        chunks and never on disk.
+
+        :param owner: hook whose keys may read it
+        :param source: what to copy
+        :param facts: of the version to copy, from :meth:`find`; another version is refused
+        :param target: where to, for these keys
+        :param count: called with the bytes of each piece that has passed through this machine
+        :returns: whether it stayed within OBS
+        :raises DliException: as :meth:`copy` and :meth:`stream`
+        """
+        if facts.size <= objects.MAX_COPY and self._can_read(source, facts):
+            self.copy(source, facts, target)
+            return True
+        with owner.open(source, facts) as raw, io.BufferedReader(raw, _CHUNK) as buffered:
+            self.stream(buffered, target, count)
+        return False
+
+    def _can_read(self, source: ObsLocation, facts: ObjectFacts) -> bool:
+        try:
+            seen = self.find(source)
+        except DliException as error:
+            if isinstance(error, DliFailException) or isinstance(error.error, PermissionDeniedError):
+                return False  # another account, or another region: these keys do not open this bucket
+            raise
+        return seen is not None and seen.etag == facts.etag
+
+    def stream(self, reader: BinaryIO, target: ObsLocation, count: Callable[[int], object] | None = None) -> None:
         """Write an object out of a binary file, in pieces.
 
         :param reader: such as another hook's :meth:`open` returns
         :param target: where to
+        :param count: called with the bytes of each piece that was written
         """
         with self._translated():
-            objects.upload(self._client, reader, target)
+            objects.upload(self._client, reader, target, count=count)
 
     def upload(self, file: BinaryIO, target: ObsLocation, content_type: str) -> None:
         """Write an object out of a file on this machine, in pieces, several at once.

@@ -5,6 +5,7 @@ What a task needs is imported when it runs: this module is read with every DAG f
 
 from __future__ import annotations
 
+from airflow_provider_dli.operators.copying import DliCopyBackupsOperator
 from airflow_provider_dli.operators.coverage import DliCheckBackupCoverageOperator
 from airflow_provider_dli.operators.export import DliExportFlinkJobsOperator
 from airflow_provider_dli.operators.jobs import (
@@ -26,6 +27,7 @@ from airflow_provider_dli.operators.verify import DliVerifyBackupsOperator, DliV
 __all__ = [
     "DliCheckBackupCoverageOperator",
     "DliCompareFlinkJobsOperator",
+    "DliCopyBackupsOperator",
     "DliDeleteFlinkJobsOperator",
     "DliExpireBackupsOperator",
     "DliExportFlinkJobsOperator",

@@ -281,6 +281,24 @@ class PromoteParameters(Parameters):
     plan_only: types.Flag
 
 
+class CopyParameters(Parameters):
+    """Of :class:`~airflow_provider_dli.operators.copying.DliCopyBackupsOperator`."""
+
+    backup_dir: types.CatalogueDirectory
+    target_dir: types.CatalogueDirectory
+    dli_conn_id: types.ConnId
+    target_conn_id: types.OptionalConnId = None
+    project_ids: types.ProjectIds = ()
+    newest: types.AllOrPositiveInt
+    level: types.LevelChoice
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.target_dir == self.backup_dir and self.target_conn_id in (None, self.dli_conn_id):
+            raise Refused("is backup_dir itself", "give another bucket, or another directory", "target_dir")
+        return self
+
+
 class ListParameters(Selection):
     """Of :class:`~airflow_provider_dli.operators.jobs.DliListFlinkJobsOperator`."""
 

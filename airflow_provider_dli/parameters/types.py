@@ -360,6 +360,10 @@ def _count(value: object) -> int:
     return number
 
 
+def _count_or_all(value: object) -> object:
+    return "all" if bare(value) == "all" else _count(value)
+
+
 def _seconds(value: object) -> float:
     value = bare(value)
     if isinstance(value, str):
@@ -453,6 +457,10 @@ _Positive = Annotated[float, Field(gt=0, le=_MAX_SECONDS, allow_inf_nan=False)]
 PositiveSeconds = Annotated[_Positive, Kind("positive seconds", _ABOVE_0, _seconds)]
 MaxAge = Annotated[_Positive, Kind("age", f"{_ABOVE_0}; omit it for any age", _seconds)]
 DrillAge = Annotated[_Positive, Kind("age of a drill", f"{_ABOVE_0}; omit it to require none", _seconds)]
+AllOrPositiveInt = Annotated[
+    Literal["all"] | Annotated[int, Field(ge=1, lt=1 << 31)],
+    Kind("whole number or all", "give a whole number, 1 or more, or 'all'", _count_or_all),
+]
 EmptyChoice = Annotated[IfEmpty, _one_of(IfEmpty)]
 LevelChoice = Annotated[Level, _one_of(Level)]
 SensorLevelChoice = Annotated[

@@ -6,7 +6,6 @@ response is lost, and fail the task if a job was not imported.
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.client.errors import PermissionDeniedError, RefusedError, UnexpectedReplyError
+from airflow_provider_dli.client.errors import RefusedError, UnexpectedReplyError
 from airflow_provider_dli.client.flink import JobMapping
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
@@ -30,14 +29,11 @@ if TYPE_CHECKING:
     from logging import Logger
 
     from airflow_provider_dli.client.flink import ImportResult
-    from airflow_provider_dli.client.obs.objects import ObjectFacts
     from airflow_provider_dli.services.report import ArchiveReport
     from airflow_provider_dli.task_state import TaskState
 
 #: of a version: enough that no two are equal
 _DIGITS = 16
-#: bytes of a copy that are in memory at once
-_CHUNK = 1024 * 1024
 #: key of the task state: the ``is_cover`` that a response is to; without it, the jobs of the response are known to
 #: be the task's own, and the import is requested again
 _IS_COVER = "is_cover"
@@ -237,9 +233,8 @@ def _copy(
 ) -> Archives:
     """Copy archives to where the target can read them, and verify the copies.
 
-    Within OBS if the target's keys may read the source, otherwise through this worker, in chunks and never on
-    disk. Each set of archives gets a directory of its own: DLI imports everything in a directory, and the copies
-    of another run must not be there.
+    Each set of archives gets a directory of its own: DLI imports everything in a directory, and the copies of
+    another run must not be there.
     """
     own = directory.below(archives.version)
     places = tuple(own.below(archive.key.rpartition("/")[2]) for archive in archives.places)
@@ -247,13 +242,10 @@ def _copy(
         facts = obs.find(archive)
         if facts is None:
             raise DliFailException(f"{archive.url} no longer exists; export again")
-        if _can_read(target, archive, facts):
-            target.copy(archive, facts, place)
-            log.info("Copied %s to %s, within OBS.", archive.url, place.url)
-        else:
-            with obs.open(archive, facts) as raw, io.BufferedReader(raw, _CHUNK) as reader:
-                target.stream(reader, place)
-            log.info("Copied %s to %s, through this machine.", archive.url, place.url)
+        is_within = target.copy_from(obs, archive, facts, place)
+        log.info(
+            "Copied %s to %s, %s.", archive.url, place.url, "within OBS" if is_within else "through this machine"
+        )
     copies = _verify(target, places, log)
     for original, copy in zip(reports, copies, strict=False):  # without reports, none was verified
         if original.report and copy.report and original.report.sha256 != copy.report.sha256:
@@ -263,16 +255,6 @@ def _copy(
             )
     log.info("Verified %s, byte for byte.", pluralize(len(copies), "copy", "copies"))
     return Archives(places[0] if archives.place in archives.places else own, places, archives.version)
-
-
-def _can_read(target: ObsHook, archive: ObsLocation, facts: ObjectFacts) -> bool:
-    try:
-        seen = target.find(archive)
-    except DliException as error:
-        if isinstance(error, DliFailException) or isinstance(error.error, PermissionDeniedError):
-            return False  # another account, or another region: its keys do not open this bucket
-        raise
-    return seen is not None and seen.etag == facts.etag
 
 
 class ImportRecord:

@@ -440,7 +440,7 @@ class Progress:
 
     def count(self, reader: Reader) -> Reader:
         """Return a reader that counts the bytes of another."""
-        return _CountingReader(reader, self._add)
+        return _CountingReader(reader, self.add)
 
     def finish(self, size: int) -> None:
         """Count an archive as read, however much of it was read and how often."""
@@ -448,7 +448,8 @@ class Progress:
         self._finished_bytes += size
         self._read = self._finished_bytes
 
-    def _add(self, size: int) -> None:
+    def add(self, size: int) -> None:
+        """Count bytes that were read."""
         self._read += size
         now = self._clock()
         if now - self._logged < self._interval:

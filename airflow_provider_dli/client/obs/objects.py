@@ -37,7 +37,7 @@ from airflow_provider_dli.client.obs.client import (
 from airflow_provider_dli.client.replies import moment, one_line, unexpected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy_boto3_s3 import S3Client
 
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.credentials import AccessKey
     from airflow_provider_dli.client.exchange import Account
 
+#: bytes of the largest object that one request copies within OBS
+MAX_COPY = 5 * 1024**3
 #: most requests for one listing; each page has up to a thousand objects
 MAX_PAGES = 10_000
 _OK, _PARTIAL, _NOT_FOUND = 200, 206, 404
@@ -429,18 +431,25 @@ def put_object(client: S3Client, place: ObsLocation, data: bytes, content_type: 
 
 
 def upload(
-    client: S3Client, reader: BinaryIO, target: ObsLocation, content_type: str = _ZIP, *, threads: bool = False
+    client: S3Client,
+    reader: BinaryIO,
+    target: ObsLocation,
+    content_type: str = _ZIP,
+    *,
+    threads: bool = False,
+    count: Callable[[int], object] | None = None,
 ) -> None:
     """Write an object from a binary file, in parts, in bounded memory.
 
     :param reader: read from its beginning to its end
     :param content_type: of the content of the file
     :param threads: whether to send several parts at once; not for a reader that is one connection, read in order
+    :param count: called with the bytes of each piece that was sent
     :raises DliClientError: if the bucket is missing or cannot be written to, or OBS does not respond
     """
     extra, config = {"ContentType": content_type}, TransferConfig(use_threads=threads)
     with client_errors("PutObject", target):
-        client.upload_fileobj(reader, target.bucket, target.key, ExtraArgs=extra, Config=config)
+        client.upload_fileobj(reader, target.bucket, target.key, ExtraArgs=extra, Callback=count, Config=config)
 
 
 def copy_object(client: S3Client, source: ObsLocation, facts: ObjectFacts, target: ObsLocation) -> None:
