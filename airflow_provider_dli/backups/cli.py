@@ -13,12 +13,13 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import IntEnum
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -311,7 +312,9 @@ def run(command: Command, options: argparse.Namespace, *, is_standalone: bool) -
     :param is_standalone: whether Airflow's other ways to find a connection are not used
     """
     try:
-        result = _run(command, options, is_standalone=is_standalone)
+        # Nothing that is logged meanwhile is a part of the output; Airflow 2 logs to standard output.
+        with redirect_stdout(sys.stderr):
+            result = _run(command, options, is_standalone=is_standalone)
         head = {"schema_version": SCHEMA_VERSION, "command": command.name, "status": result.status.name}
         text = json.dumps({**head, **result.document}, indent=1) if options.json else "\n".join(result.lines)
         is_printed = write(text, sys.stdout)
@@ -337,6 +340,9 @@ def _connected(options: argparse.Namespace) -> Iterator[None]:
 
     :raises DliFailException: if it is not there
     """
+    if find_spec("airflow.sdk") is None:
+        # Airflow 2 reads no connection, not even of the environment, before it knows all of its models.
+        import_module("airflow.models").import_all_models()
     variable = f"AIRFLOW_CONN_{options.conn_id.upper()}"
     before = os.environ.get(variable)
     if options.connection:

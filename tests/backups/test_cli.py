@@ -41,6 +41,7 @@ def run(catalogue: Catalogue, capsys: pytest.CaptureFixture[str]) -> Run:
     """Return a function that runs a command on the catalogue, and returns exit status and standard output."""
 
     def run_command(name: str, *arguments: str) -> tuple[int, str]:
+        capsys.readouterr()
         status = main([name, str(catalogue.root), *arguments])
         return status, capsys.readouterr().out
 

@@ -35,6 +35,7 @@ def preflight(
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
 
     def run(*arguments: str, backup_dir: str = f"{dli_emulator.bucket}/flink-backups") -> tuple[int, Checks]:
+        capsys.readouterr()
         status = main(["preflight", backup_dir, *arguments])
         lines = capsys.readouterr().out.splitlines()
         assert main(["preflight", backup_dir, *arguments, "--json"]) == status
