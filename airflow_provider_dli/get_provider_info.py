@@ -65,7 +65,7 @@ def get_provider_info() -> dict[str, Any]:
                     "backup_catalogues": {
                         "description": "Catalogues of backups that the page *DLI backups* shows, with commas "
                         "between them: connection=bucket/directory. A user sees those whose connection they may "
-                        "read. Without any, there is no such page. Airflow 3.1 and later.",
+                        "read. Without any, there is no such page. Airflow 3.1.1 and later.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "dli_default=backups-bucket/flink, dli_test=test-bucket/flink",

@@ -1,4 +1,4 @@
-"""The plugin that adds the page of backups to Airflow 3.1 and later; to an older Airflow it adds nothing.
+"""The plugin that adds the page of backups to Airflow 3.1.1 and later; to an older Airflow it adds nothing.
 
 Every process of Airflow loads plugins, so what serves the page is imported with its first request.
 """
@@ -6,10 +6,12 @@ Every process of Airflow loads plugins, so what serves the page is imported with
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from airflow import __version__
 from airflow.plugins_manager import AirflowPlugin
 
 from airflow_provider_dli.compat import conf
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 PREFIX = "dli-backups"
 #: of Airflow's configuration: the catalogues, ``connection=bucket/directory``, with commas between them
 SECTION, OPTION = "dli", "backup_catalogues"
+_FIRST = (3, 1, 1)
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Scope]]
 _Send = Callable[[_Scope], Awaitable[None]]
@@ -38,6 +41,14 @@ async def serve(scope: _Scope, receive: _Receive, send: _Send) -> None:
     await app(scope, receive, send)
 
 
+def shows_pages(version: str = __version__) -> bool:
+    """Return whether an Airflow shows pages of plugins, and knows there who is logged in.
+
+    3.1.0 has such pages, but takes no login from their requests and reads no connection for them.
+    """
+    return tuple(map(int, re.findall(r"\d+", version)[:3])) >= _FIRST
+
+
 class BackupsPlugin(AirflowPlugin):
     """The page of backups, in Airflow's menu."""
 
@@ -46,7 +57,7 @@ class BackupsPlugin(AirflowPlugin):
     @classmethod
     def on_load(cls, *_args: Any, **_kwargs: Any) -> None:  # noqa: ANN401 -- Airflow's
         """Add the page where this Airflow shows such pages, and there is a catalogue to show."""
-        if not hasattr(cls, "external_views") or not conf.get(SECTION, OPTION, fallback="").strip():
+        if not shows_pages() or not conf.get(SECTION, OPTION, fallback="").strip():
             return
         cls.fastapi_apps = [{"app": serve, "url_prefix": f"/{PREFIX}", "name": "DLI backups"}]
         cls.external_views = [

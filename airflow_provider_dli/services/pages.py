@@ -182,7 +182,7 @@ _PARTS = """\
 {% endmacro %}
 """
 
-#: what fills, filters, sorts and pages tables
+#: what fills, filters, sorts and pages tables; ASCII, so that no encoding of a page changes its hash
 SCRIPT = """
 "use strict";
 (() => {
@@ -247,7 +247,7 @@ SCRIPT = """
           const place = element(number ? "td" : "th", null, line);
           if (!number) {
             place.scope = "row";
-            element("span", good ? "✓ good: " : "✗ bad: ", place).className = good ? "good" : "bad";
+            element("span", good ? "\\u2713 good: " : "\\u2717 bad: ", place).className = good ? "good" : "bad";
           }
           if (kinds[number] !== "text") { place.className = "nowrap"; }
           if (cell === null) {

@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.plugins_manager import AirflowPlugin
 from environment import BIN, free_port
 
 from airflow_provider_dli.backups.catalogue import Backup
+from airflow_provider_dli.plugins.backups import shows_pages
 from airflow_provider_dli.services.pages import SCRIPT, policy
 from tests.backups.made import PROJECT, catalogue_of, make_backup
 from tests.services.test_report import Reader
 
 pytestmark = [
     pytest.mark.airflow,
-    pytest.mark.skipif(not hasattr(AirflowPlugin, "external_views"), reason="pages of plugins came with 3.1"),
+    pytest.mark.skipif(not shows_pages(), reason="pages of plugins came with 3.1.1"),
 ]
 
 NIGHT = datetime(2026, 11, 1, 2, tzinfo=UTC)

@@ -288,6 +288,7 @@ def test_the_page_is_self_contained(catalogue: Catalogue) -> None:
     assert given == policy(SCRIPT)
     assert "script-src 'sha256-" in given
     assert "unsafe" not in given
+    assert SCRIPT.isascii()
 
 
 def test_the_page_lies_beside_the_projects(catalogue: Catalogue) -> None:

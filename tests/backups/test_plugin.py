@@ -7,13 +7,11 @@ import sys
 from importlib.metadata import entry_points
 
 import pytest
-from airflow.plugins_manager import AirflowPlugin
 
 from airflow_provider_dli.get_provider_info import get_provider_info
-from airflow_provider_dli.plugins.backups import OPTION, SECTION, BackupsPlugin
+from airflow_provider_dli.plugins.backups import OPTION, SECTION, BackupsPlugin, shows_pages
 
 VARIABLE = "AIRFLOW__DLI__BACKUP_CATALOGUES"
-shows_pages = hasattr(AirflowPlugin, "external_views")
 
 
 class Loaded(BackupsPlugin):
@@ -33,9 +31,18 @@ def views() -> list[object]:
 
 
 def test_there_is_a_page_where_a_catalogue_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In Airflow 3.1 and later; an older one loads the plugin too, and gets nothing of it."""
+    """In Airflow 3.1.1 and later; an older one loads the plugin too, and gets nothing of it."""
     monkeypatch.setenv(VARIABLE, "dli_default=bucket/flink")
-    assert len(views()) == (2 if shows_pages else 0)
+    assert len(views()) == (2 if shows_pages() else 0)
+
+
+@pytest.mark.parametrize(
+    ("version", "shown"),
+    [("2.11.2", False), ("3.0.6", False), ("3.1.0", False), ("3.1.1", True), ("3.2.0rc1", True), ("3.10.0", True)],
+)
+def test_the_page_needs_the_login_of_the_ui(version: str, shown: bool) -> None:
+    """Which 3.1.0 does not take."""
+    assert shows_pages(version) is shown
 
 
 @pytest.mark.parametrize("catalogues", [None, "", " "])

@@ -45,6 +45,7 @@ def airflow(dli_emulator_session: Any, tmp_path_factory: pytest.TempPathFactory)
     environment = airflow_environment(home, dli_emulator_session.describe())
     del environment["AIRFLOW_CONN_DLI_DEFAULT"]
     environment["AIRFLOW__CORE__DAGS_FOLDER"] = str(dags)
+    environment["AIRFLOW__DLI__BACKUP_CATALOGUES"] = f"{dli_emulator_session.bucket}/flink-backups"
     environment["AIRFLOW__API__DEFAULT_WRAP"] = "True"  # a message in a log is one line, and long
     with standalone(environment, home / "standalone.log") as running:
         yield AirflowProcess(running, home)

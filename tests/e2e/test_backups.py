@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_dli.backups.catalogue import Backup, Catalogue
 from airflow_provider_dli.backups.page import backup_page, static_page
+from tests.airflow.airflow_process import AirflowProcess
 from tests.backups.made import PROJECT, catalogue_of, make_backup
 from tests.backups.test_page import hostile
 from tests.e2e.conftest import picture
@@ -47,6 +48,15 @@ def fill(catalogue: Catalogue) -> Backup:
 
 def opened(page: Page, html: str, folder: Path) -> list[str]:
     """Open a page as a file, as one does who has it from OBS; what goes wrong in it is in the list."""
+    wrong = heard(page)
+    file = folder / "index.html"
+    file.write_text(html)
+    page.goto(file.as_uri())
+    return wrong
+
+
+def heard(page: Page) -> list[str]:
+    """Return a list that errors and dialogs of a page are added to."""
     wrong: list[str] = []
 
     def refuse(dialog: Dialog) -> None:
@@ -60,9 +70,6 @@ def opened(page: Page, html: str, folder: Path) -> list[str]:
     page.on("dialog", refuse)
     page.on("console", note)
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    file = folder / "index.html"
-    file.write_text(html)
-    page.goto(file.as_uri())
     return wrong
 
 
@@ -87,6 +94,34 @@ def test_the_page_of_a_backup_is_accessible(catalogue: Catalogue, page: Page, tm
     page.get_by_text("equal: 24").wait_for()
     picture(page, "backup")
     assert (violations(page), wrong) == ([], [])
+
+
+def test_the_page_is_in_airflow(
+    dli_emulator_session: Any, airflow: AirflowProcess, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the menu, in the theme that Airflow has, with a page for each backup; nothing is refused by a policy."""
+    connection = dli_emulator_session.connection(retry_budget=0)
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", connection)
+    airflow.connect("dli_default", connection)
+    drilled = fill(catalogue_of(dli_emulator_session))
+    wrong = heard(page)
+    page.goto(airflow.url)
+    page.get_by_role("button", name="Browse").click()
+    page.get_by_text("DLI backups").click()
+    shown = page.frame_locator("iframe")
+    shown.get_by_text("1 to 100 of 146 jobs").wait_for()
+    picture(page, "backups-in-airflow")
+    shown.get_by_role("region", name="Backups").first.get_by_role("searchbox").fill(drilled.backup_id)
+    shown.get_by_role("region", name="Backups").first.get_by_role("link").click()
+    shown.get_by_text("equal: 24").wait_for()
+    shown.get_by_role("link", name="All backups").click()
+    for theme in ("dark", "light"):
+        page.evaluate("theme => localStorage.setItem('theme', theme)", theme)
+        page.reload()
+        shown.get_by_text("1 to 100 of 146 jobs").wait_for()
+        scheme = shown.locator("html").evaluate("html => getComputedStyle(html).colorScheme")
+        assert scheme == theme
+    assert wrong == []
 
 
 def test_jobs_and_backups_are_searched(catalogue: Catalogue, page: Page, tmp_path: Path) -> None:
