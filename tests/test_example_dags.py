@@ -266,7 +266,7 @@ def test_everything_is_lost(run_dag: DagRunner, scratch: Scratch, dli_emulator: 
     assert (
         f"Backup {made.place.url}: project {dli_emulator.project_id}, 22 jobs, exported at 2026-11-25" in run.log
     )
-    assert "22 create; 2 archives imported" in run.log
+    assert "create: 22; 2 archives to import." in run.log
     assert dli_emulator.state.jobs == {}
     run = run_dag("dli_restore_flink_backup", {**everything, **place})
     assert run.states == {"restore": "success"}, run.log

@@ -22,7 +22,7 @@ import secrets
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -54,7 +54,7 @@ from airflow_provider_dli.backups.manifest import (
     parse_record,
 )
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.exceptions import DliFailException
+from airflow_provider_dli.exceptions import DliException, DliFailException
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.obs.objects import Entry
@@ -411,7 +411,9 @@ class Catalogue:
                 )
             yield
         finally:
-            self.obs.delete(place)
+            # One that stays is over after a day; what was read is not worth less.
+            with suppress(DliException):
+                self.obs.delete(place)
 
     def is_read(self, backup: Backup) -> bool:
         """Return whether a restore reads a backup, or was killed within the last day while it did."""

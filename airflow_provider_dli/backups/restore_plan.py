@@ -172,9 +172,9 @@ class Plan:
                 log.warning(
                     "Job %d %s is replaced though it is equal: its archive is.", job.pair.job_id, job.pair.name
                 )
-        counts = ", ".join(f"{number:,} {action}" for action, number in self.counts.items()) or "no job"
+        counts = ", ".join(f"{action}: {number:,}" for action, number in self.counts.items()) or "no job"
         log.info(
-            "Plan for project %s: %s; %s imported.",
+            "Plan for project %s: %s; %s to import.",
             *(self.target.project_id, counts, pluralize(len(self.archives), "archive")),
         )
         rows = sorted(self.jobs, key=lambda each: each.action == "none")

@@ -553,6 +553,52 @@ def test_an_expiry_meanwhile(emulator: Emulator, catalogue: Catalogue, monkeypat
     assert changes(emulator) == 0
 
 
+def key_for(emulator: Emulator, *actions: str) -> str:
+    """Return a connection of a user who has these permissions on the bucket, and no others."""
+    resources = [f"obs:*:*:bucket:{emulator.bucket}", f"obs:*:*:object:{emulator.bucket}/*"]
+    statement = {"Effect": "Allow", "Action": [f"obs:{each}" for each in actions], "Resource": resources}
+    emulator.state.add_user("reader", {"Version": "1.1", "Statement": [statement]})
+    return emulator.connection(user="reader", retry_budget=0)
+
+
+def test_a_catalogue_that_nobody_may_write_to(
+    emulator: Emulator, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is restored all the same, with a warning; and a record that cannot be deleted does not fail the task."""
+    made = back_up(catalogue, NIGHT)
+    reads = ("bucket:ListBucket", "object:GetObject")
+    for actions, kinds in ((reads, []), ((*reads, "object:PutObject"), ["reading"])):
+        emulator.state.jobs.clear()
+        monkeypatch.setenv("AIRFLOW_CONN_DLI_READER", key_for(emulator, *actions))
+        assert len(restore(catalogue, source_conn_id="dli_reader")) == 5
+        warning = "An expiry may delete the backup while it is restored."
+        assert (warning in "".join(capsys.readouterr())) == (not kinds)
+        found = catalogue.backup(made.project_id, made.backup_id)
+        assert found
+        assert [each.kind for each in found.records] == kinds
+        assert found.is_usable()
+
+
+@pytest.mark.slow
+def test_a_copy_in_another_account_and_region(
+    emulator: Emulator, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its archives pass this machine, and are verified once more where the target can read them."""
+    back_up(catalogue, NIGHT, batches=BATCHES)
+    wanted = names(emulator).keys()
+    with Emulator(jobs=0, region="eu-west-101") as other:
+        monkeypatch.setenv("AIRFLOW_CONN_DLI_ABROAD", other.connection(retry_budget=0))
+        given: dict[str, Any] = {
+            "dli_conn_id": "dli_abroad",
+            "source_conn_id": "dli_default",
+            "project_id": emulator.project_id,
+        }
+        rows = restore(catalogue, staging_dir=f"{other.bucket}/staging", **given)
+        assert names(other).keys() == wanted
+    assert all(each["equal"] for each in rows)
+    assert "".join(capsys.readouterr()).count("through this machine") == 2
+
+
 def test_hostile_names(emulator: Emulator, catalogue: Catalogue, capsys: pytest.CaptureFixture[str]) -> None:
     """Of jobs of the backup: they forge no line, and are restored like any other."""
     emulator.state.add_job(name=HOSTILE)
