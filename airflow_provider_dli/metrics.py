@@ -36,6 +36,7 @@ ACTIONS = (
     "verify_backups",
     "expire",
     "copy",
+    "drill",
 )
 _TIMEOUT = ("timeout", "`execution_timeout` ended the task")
 #: of an error of the client, or of what else fails a task: the last part of a metric's name, and what it means
@@ -75,6 +76,8 @@ METRICS: Mapping[str, tuple[str, str]] = {
     ),
     "dli.import.jobs": ("counter", "jobs that were imported"),
     "dli.restore.jobs": ("counter", "jobs that were restored"),
+    "dli.drill.jobs": ("counter", "jobs that a drill has restored, and that equal their sources"),
+    "dli.drill.unequal": ("counter", "jobs that a drill could not restore as they were"),
     "dli.verify_backups.backups": ("counter", "backups that were verified again, and are intact"),
     "dli.verify_backups.bytes": ("counter", "bytes of archives that were read for it"),
     "dli.verify_backups.damaged": ("counter", "backups that are damaged, each in every run until it is deleted"),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_dli.backups.manifest import Job
+from airflow_provider_dli.backups.manifest import Job, JobSettings
 from airflow_provider_dli.client.flink import FlinkJob
 from airflow_provider_dli.client.flink.settings import differences, settings_digest
 from airflow_provider_dli.formatting import escaped, pluralize
@@ -133,11 +133,7 @@ def diff_backups(catalogue: Catalogue, before: Backup, after: Backup, *, show_va
     ours, theirs = list(catalogue.jobs(before)), list(catalogue.jobs(after))
     pairs = _pairs(ours, theirs, by_id=before.project_id == after.project_id)
     differing = {new.job_id for old, new in pairs if old and new and old.digest != new.digest}
-    details = {
-        each.job_id: _flink_job(each.job_id, each.detail)
-        for each in catalogue.settings(after)
-        if each.job_id in differing
-    }
+    details = {each.job_id: kept_job(each) for each in catalogue.settings(after) if each.job_id in differing}
     return Differences(
         _words(before), _words(after), _compared(catalogue, before, pairs, details, show_values=show_values)
     )
@@ -206,7 +202,7 @@ def _compared(
         pair = differing.get(each.job_id)
         if pair and (detail := details.get(pair[1].job_id)):
             del differing[each.job_id]
-            settings = differences(_flink_job(each.job_id, each.detail), detail)
+            settings = differences(kept_job(each), detail)
             found.append(_changed(*pair, settings, show_values=show_values))
     found += [JobPair(old, new, "changed") for old, new in differing.values()]
     return tuple(sorted(found, key=lambda pair: (KINDS.index(pair.kind), pair.job_id)))
@@ -247,7 +243,7 @@ def row_of(job: FlinkJob) -> Job:
     )
 
 
-def _flink_job(job_id: int, detail: Mapping[str, Any]) -> FlinkJob:
+def kept_job(kept: JobSettings) -> FlinkJob:
     """Return a job as its kept settings show it: what is not a string there was not written by this provider."""
-    name, job_type, status = (str(detail.get(field) or "") for field in ("name", "job_type", "status"))
-    return FlinkJob(job_id=job_id, name=name, job_type=job_type, status=status, raw=detail)
+    name, job_type, status = (str(kept.detail.get(field) or "") for field in ("name", "job_type", "status"))
+    return FlinkJob(job_id=kept.job_id, name=name, job_type=job_type, status=status, raw=kept.detail)

@@ -377,6 +377,17 @@ def _finding(
     return f"is another archive: its SHA-256 is {report.report.sha256} and was {expected}"
 
 
+def problem_of_archive(obs: ObsHook, backup: Backup, archive: Archive, log: Logger) -> str | None:
+    """Read one archive of a backup; return what is wrong with it, or None if it is the one that was verified.
+
+    :raises DliException: if it cannot be read
+    """
+    if change := backup.change_of(archive):
+        return change.removeprefix(f"{archive.name} ")
+    reports = _reports(obs, [backup.archive(archive)], log)
+    return _finding(obs, archive, reports.get(backup.archive(archive)), archive.sha256, log)
+
+
 def _recorded_hashes(catalogue: Catalogue, backup: Backup) -> Mapping[str, str]:
     """Return the SHA-256 of archives by name, as the newest verification that passed has them.
 

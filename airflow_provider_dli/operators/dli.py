@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from airflow_provider_dli.operators.copying import DliCopyBackupsOperator
 from airflow_provider_dli.operators.coverage import DliCheckBackupCoverageOperator
+from airflow_provider_dli.operators.drill import DliDrillBackupsOperator
 from airflow_provider_dli.operators.export import DliExportFlinkJobsOperator
 from airflow_provider_dli.operators.jobs import (
     DliDeleteFlinkJobsOperator,
@@ -29,6 +30,7 @@ __all__ = [
     "DliCompareFlinkJobsOperator",
     "DliCopyBackupsOperator",
     "DliDeleteFlinkJobsOperator",
+    "DliDrillBackupsOperator",
     "DliExpireBackupsOperator",
     "DliExportFlinkJobsOperator",
     "DliImportFlinkJobsOperator",

@@ -213,6 +213,20 @@ class VerifyBackupsParameters(Parameters):
     dli_conn_id: types.ConnId
 
 
+class DrillParameters(Parameters):
+    """Of :class:`~airflow_provider_dli.operators.drill.DliDrillBackupsOperator`."""
+
+    backup_dir: types.CatalogueDirectory
+    scratch_conn_id: types.ConnId
+    project_id: types.ProjectId = None
+    sample: types.PositiveInt
+    drill_window: types.PositiveSeconds
+    time_limit: types.TimeLimit = float("inf")
+    staging_dir: types.StagingDirectory = None
+    report_dir: types.ReportDirectory = None
+    dli_conn_id: types.ConnId
+
+
 class ImportParameters(Parameters):
     """Of :class:`~airflow_provider_dli.operators.restore.DliImportFlinkJobsOperator`."""
 

@@ -461,6 +461,7 @@ AllOrPositiveInt = Annotated[
     Literal["all"] | Annotated[int, Field(ge=1, lt=1 << 31)],
     Kind("whole number or all", "give a whole number, 1 or more, or 'all'", _count_or_all),
 ]
+TimeLimit = Annotated[_Positive, Kind("time limit", f"{_ABOVE_0}; omit it for none", _seconds)]
 EmptyChoice = Annotated[IfEmpty, _one_of(IfEmpty)]
 LevelChoice = Annotated[Level, _one_of(Level)]
 SensorLevelChoice = Annotated[
@@ -510,6 +511,10 @@ def _bytes(value: object) -> int:
     return _count(value)
 
 
+ProjectId = Annotated[
+    str | None,
+    Kind("optional project id", "give the id of a project", lambda value: _project_id(bare(value)), *_AS_OMITTED),
+]
 ProjectIds = Annotated[
     tuple[str, ...],
     Kind("project ids", "give a list of ids, or a string with commas between", _project_ids, "as if omitted", ()),

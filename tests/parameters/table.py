@@ -31,6 +31,7 @@ _BESIDE: dict[str, Any] = {
     "job_mapping": {7: 8},
     "source_conn_id": "dli_default",
     "target_dir": "obs-test/copies",
+    "scratch_conn_id": "dli_scratch",
 }
 #: what is given as well, since what is nothing is read together with another
 _TOGETHER: dict[str, dict[str, Any]] = {name: {"user_name": "y"} for name in Selection.model_fields}
