@@ -67,6 +67,26 @@ def test_changed(run_dag: DagRunner, dli_emulator: Any) -> None:
     assert run.states == {"changed": "skipped", "export": "skipped", "verify": "skipped"}, run.log
 
 
+def test_drill_of_backups(run_dag: DagRunner, scratch: Scratch, dli_emulator: Any) -> None:
+    """A sample of the newest backup is restored, compared, deleted and recorded, by a real task instance."""
+    with connected({"dli_default": dli_emulator.airflow_conn}):
+        catalogue = catalogue_of(dli_emulator)
+        made = back_up(catalogue, datetime(2026, 1, 1, tzinfo=UTC), batches=[[100, 101], [102, 103]])
+    run = run_dag("dli_drill_flink_backups", {"sample": 1}, AIRFLOW_CONN_DLI_SCRATCH=scratch.connection)
+    assert run.states == {"drill": "success"}, run.log
+    summary = run.xcoms["drill", "return_value"]
+    assert (len(summary["drilled"]), summary["remaining"], scratch.jobs) == (2, 2, {})
+    now = catalogue.backup(made.project_id, made.backup_id)
+    assert now
+    assert [(each.kind, each.outcome) for each in now.records] == [("drill", "passed")]
+    assert catalogue.read_record(now, now.records[0])["run"] == {
+        "dag_id": "dli_drill_flink_backups",
+        "run_id": run.run_id,
+        "task_id": "drill",
+        "map_index": -1,
+    }
+
+
 def test_restart(run_dag: DagRunner, dli_emulator: Any) -> None:
     """Jobs are saved, stopped and resumed, each time from a new savepoint, since the last one is deleted."""
     dli_emulator.state.settings.deletes_savepoints = True

@@ -490,18 +490,12 @@ Strings = Annotated[
 
 # Projects, and sizes
 
-_PROJECT_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)(i?)B", re.IGNORECASE)
 
 
 def _project_ids(value: object) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_project_id(item) for item in leaves(value, _WITH_COMMAS)))
-
-
-def _project_id(item: object) -> str:
-    if not isinstance(item, str) or not _PROJECT_ID.fullmatch(text := item.strip()) or is_nothing(text):
-        raise Refused(f"{excerpt(item, secret=isinstance(item, str))} is not a project id")
-    return text
+    found = (_matching("the id of a project", _PROJECT, item) for item in leaves(value, _WITH_COMMAS))
+    return tuple(dict.fromkeys(found))
 
 
 def _bytes(value: object) -> int:
@@ -511,10 +505,6 @@ def _bytes(value: object) -> int:
     return _count(value)
 
 
-ProjectId = Annotated[
-    str | None,
-    Kind("optional project id", "give the id of a project", lambda value: _project_id(bare(value)), *_AS_OMITTED),
-]
 ProjectIds = Annotated[
     tuple[str, ...],
     Kind("project ids", "give a list of ids, or a string with commas between", _project_ids, "as if omitted", ()),

@@ -242,7 +242,7 @@ def test_an_attempt_drills_what_is_left_of_the_sample(emulator: Emulator, catalo
     assert drill(catalogue, sample=4)["drilled"] == []
 
 
-def test_the_project_of_the_backup_is_no_scratch_project(emulator: Emulator, catalogue: Catalogue) -> None:
+def test_the_project_of_the_backup_is_refused_as_scratch_project(emulator: Emulator, catalogue: Catalogue) -> None:
     """Nor is there a drill without a usable backup."""
     with pytest.raises(DliFailException, match=r"backup_dir: .* no usable backup of project 48cc"):
         drill(catalogue)
