@@ -1,6 +1,6 @@
-"""Check a catalogue without its project: what could be restored from it now, and what is wrong with it.
+"""Check a catalogue as a monitoring plugin does: what could be restored from it now, and what is wrong with it.
 
-Whether each live job is covered is :mod:`airflow_provider_dli.backups.coverage`, which lists the jobs.
+The catalogue is enough; with ``--live`` the jobs of the connection's project are compared with it.
 """
 
 from __future__ import annotations
@@ -8,60 +8,86 @@ from __future__ import annotations
 import re
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
-from airflow_provider_dli.backups.catalogue import Backup, State, newest_usable
+from airflow_provider_dli.backups.catalogue import Backup, Catalogue, State, newest_usable
 from airflow_provider_dli.backups.cli import Result, Status
 from airflow_provider_dli.backups.commands import open_catalogue
+from airflow_provider_dli.backups.coverage import UNCOVERED, Problem, check_backups, check_project
 from airflow_provider_dli.backups.manifest import Level
+from airflow_provider_dli.exceptions import translated
 from airflow_provider_dli.formatting import escaped, format_duration, pluralize
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.parameters.models import CoverageParameters
 
-#: a directory without manifest in which something was written since is a backup that is being made
-_BEING_MADE = timedelta(hours=24)
 #: by which a time in a manifest may be ahead of the store's clock
 _MARGIN = timedelta(minutes=5)
 _NOT_IN_A_LABEL = re.compile(r"[^\w.-]")
-#: what may be wrong -> its status
-FINDINGS: Mapping[str, Status] = {
-    "no_backups": Status.CRITICAL,
-    "too_old": Status.CRITICAL,
-    "damaged": Status.CRITICAL,
-    "unreadable": Status.CRITICAL,
-    "incomplete": Status.WARNING,
-    "unnamed": Status.WARNING,
-}
+#: findings that are printed, the worst first; JSON has all
+_MAX_LINES = 50
 
 
 def check_catalogue(options: Namespace) -> Result:
-    """Check a catalogue, and return what is wrong as a monitoring plugin does: in one line, with figures."""
+    """Check a catalogue, and return what is wrong in one line with figures, and then each finding."""
     catalogue = open_catalogue(options)
     backups, now = catalogue.backups(options.project), catalogue.now()
     projects: dict[str, list[Backup]] = {}
     for backup in backups:
         projects.setdefault(backup.project_id, []).append(backup)
-    findings = [] if projects else [_no_backups(f"there is no backup in {catalogue.root.url}", options.project)]
+    live, findings = _of_live_jobs(catalogue, options, now) if options.live else (None, [])
     shown = []
     for project_id, theirs in sorted(projects.items()):
         newest, age = _newest(theirs, options.level, now)
         findings += _of_project(project_id, age, options)
-        findings += [finding for backup in theirs for finding in _of_backup(backup, now)]
+        if project_id != live:
+            findings += _findings(project_id, *check_backups(theirs, now))
         backup_id = newest.backup_id if newest else None
         shown.append({"project_id": project_id, "backups": len(theirs), "newest": backup_id, "age": age})
-    findings.sort(key=lambda finding: -FINDINGS[finding["kind"]])
-    status = max((FINDINGS[finding["kind"]] for finding in findings), default=Status.OK)
-    limit = int(options.max_age.total_seconds())
+    if not projects and not findings:
+        text = f"there is no backup in {catalogue.root.url}"
+        findings += _findings(options.project, [Problem(kind="no_backups", message=text)])
+    findings.sort(key=lambda finding: -Status[finding["status"]])
+    status = Status[findings[0]["status"]] if findings else Status.OK
     document = {
         "backup_dir": str(catalogue.root),
         "now": now.isoformat().replace("+00:00", "Z"),
-        "max_age": limit,
+        "max_age": int(options.max_age.total_seconds()),
         "level": options.level,
         "projects": shown,
         "findings": findings,
         "counts": _counts(backups, findings),
     }
     return Result(status, document, _lines(status, document))
+
+
+def _of_live_jobs(catalogue: Catalogue, options: Namespace, now: datetime) -> tuple[str, list[dict[str, Any]]]:
+    """Return the project of the connection, and what is wrong with it, its jobs and its backups."""
+    given = {"backup_dir": str(catalogue.root), "dli_conn_id": options.conn_id, "level": options.level}
+    with translated():
+        parameters = CoverageParameters.read({**given, "max_age": options.max_age.total_seconds()})
+    hook = DliHook(options.conn_id)
+    found = check_project(hook, catalogue, parameters, now)
+    return hook.project_id, _findings(hook.project_id, found.problems, found.warnings)
+
+
+def _findings(
+    project_id: str | None, problems: Iterable[Problem], warnings: Iterable[Problem] = ()
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": problem.kind,
+            "status": status.name,
+            "project_id": project_id,
+            "backup_id": problem.backup_id,
+            "job_id": problem.job_id,
+            "name": problem.name,
+            "message": problem.message,
+        }
+        for status, found in ((Status.CRITICAL, problems), (Status.WARNING, warnings))
+        for problem in found
+    ]
 
 
 def _newest(backups: Sequence[Backup], level: Level, now: datetime) -> tuple[Backup | None, int | None]:
@@ -72,40 +98,16 @@ def _newest(backups: Sequence[Backup], level: Level, now: datetime) -> tuple[Bac
     return newest, max(0, int((now - newest.manifest.exported_at).total_seconds()))
 
 
-def _of_project(project_id: str, age: int | None, options: Namespace) -> Iterator[dict[str, Any]]:
+def _of_project(project_id: str, age: int | None, options: Namespace) -> list[dict[str, Any]]:
+    limit = options.max_age.total_seconds()
     if age is None:
-        yield _no_backups(
-            f"project {project_id} has no backup that is verified at level {options.level}", project_id
-        )
-    elif age > options.max_age.total_seconds():
-        limit = format_duration(options.max_age.total_seconds())
-        text = f"the newest verified backup of project {project_id} is {format_duration(age)} old, at most {limit}"
-        yield _finding("too_old", text, project_id)
-
-
-def _of_backup(backup: Backup, now: datetime) -> Iterator[dict[str, Any]]:
-    state, place = backup.state, f"{backup.project_id}/{backup.backup_id}"
-
-    def found(kind: str, text: str) -> dict[str, Any]:
-        return _finding(kind, f"{place}: {text}", backup.project_id, backup.backup_id)
-
-    if state == "unreadable":
-        yield found("unreadable", f"its manifest cannot be read: {backup.problem}")
-    elif state == "damaged":
-        yield found("damaged", "; ".join(backup.changes[:3]) or "its newest verification failed")
-    elif state == "incomplete" and max(entry.written for entry in backup.objects.values()) < now - _BEING_MADE:
-        yield found("incomplete", "it has no manifest: the task that made it was killed")
-    if state in ("verified", "damaged") and (names := backup.unnamed):
-        yield found("unnamed", f"its manifest does not name {', '.join(names[:3])}")
-
-
-def _no_backups(text: str, project_id: str | None) -> dict[str, Any]:
-    return _finding("no_backups", text, project_id)
-
-
-def _finding(kind: str, text: str, project_id: str | None, backup_id: str | None = None) -> dict[str, Any]:
-    status = FINDINGS[kind].name
-    return {"kind": kind, "status": status, "project_id": project_id, "backup_id": backup_id, "message": text}
+        problem = Problem(kind="no_backups", message=f"no backup is verified at level {options.level}")
+    elif age > limit:
+        text = f"the newest verified backup is {format_duration(age)} old, at most {format_duration(limit)}"
+        problem = Problem(kind="too_old", message=text)
+    else:
+        return []
+    return _findings(project_id, [problem])
 
 
 def _counts(backups: Sequence[Backup], findings: Sequence[Mapping[str, Any]]) -> dict[str, int]:
@@ -114,6 +116,7 @@ def _counts(backups: Sequence[Backup], findings: Sequence[Mapping[str, Any]]) ->
         **{name: states[name] for name in get_args(State)},
         "held": sum(backup.is_held for backup in backups),
         "unnamed": sum(finding["kind"] == "unnamed" for finding in findings),
+        "uncovered": len({job for each in findings if each["kind"] in UNCOVERED and (job := each["job_id"])}),
         "size": sum(entry.size for backup in backups for entry in backup.objects.values()),
     }
 
@@ -126,7 +129,7 @@ def _lines(status: Status, document: Mapping[str, Any]) -> list[str]:
     }
     if findings:
         more = f" (and {pluralize(len(findings) - 1, 'more finding')})" if findings[1:] else ""
-        summary = f"{findings[0]['message']}{more}"
+        summary = f"{_text(findings[0])}{more}"
     else:
         backups, projects = pluralize(counts["verified"], "verified backup"), pluralize(len(ages), "project")
         summary = f"{backups} of {projects}, the newest of each at most {format_duration(max(ages.values()))} old"
@@ -134,8 +137,16 @@ def _lines(status: Status, document: Mapping[str, Any]) -> list[str]:
         *(f"'age_{_NOT_IN_A_LABEL.sub('_', name)}'={age}s;;{document['max_age']};0" for name, age in ages.items()),
         *(f"{name}={number}{'B' if name == 'size' else ''};;;0" for name, number in counts.items()),
     ]
-    texts = [f"{finding['status']}: {_plain(finding['message'])}" for finding in findings]
+    texts = [f"{finding['status']}: {_plain(_text(finding))}" for finding in findings[:_MAX_LINES]]
+    if len(findings) > _MAX_LINES:
+        texts.append(f"… and {pluralize(len(findings) - _MAX_LINES, 'more finding')}: --json has all")
     return [f"{status.name}: {_plain(summary)} | {' '.join(figures)}", *texts]
+
+
+def _text(finding: Mapping[str, Any]) -> str:
+    job = f"job {finding['job_id']} {finding['name'] or ''}".rstrip() if finding["job_id"] else None
+    place = "/".join(filter(None, (finding["project_id"], None if job else finding["backup_id"])))
+    return ": ".join(filter(None, (place, job, finding["message"])))
 
 
 def _plain(text: str) -> str:

@@ -174,6 +174,9 @@ COMMANDS = (
                 default="directory",
                 help="at which a backup must have been verified; default directory",
             ),
+            _argument(
+                "--live", action="store_true", help="also compare the live jobs of the connection's project"
+            ),
         ),
     ),
     Command(

@@ -155,9 +155,9 @@ def check_project(hook: DliHook, catalogue: Catalogue, options: CoverageParamete
         if not is_excluded(job, options.exclude):
             live[job.job_id] = row_of(job)
     backups = catalogue.backups(hook.project_id)
-    problems = [*_of_project(hook, backups, is_any=is_any), *_of_backups(backups)]
+    of_backups, warnings = check_backups(backups, now)
+    problems = [*_of_project(hook, backups, is_any=is_any), *of_backups]
     usable = [each for each in _newest_first(backups, options.level) if not _is_ahead(each, now)]
-    problems += [_ahead(each) for each in backups if _is_ahead(each, now)]
     found: dict[int, tuple[str, Backup]] = {}
     for backup in usable:
         if missing := live.keys() - found.keys():
@@ -180,9 +180,18 @@ def check_project(hook: DliHook, catalogue: Catalogue, options: CoverageParamete
         max_age=options.max_age,
         drill_max_age=None if limit == float("inf") else limit,
         problems=tuple(sorted(problems, key=_order)),
-        warnings=tuple(_warnings(backups, now)),
+        warnings=tuple(warnings),
         jobs=jobs,
     )
+
+
+def check_backups(backups: Sequence[Backup], now: datetime) -> tuple[list[Problem], list[Problem]]:
+    """Return what is wrong with backups, and warnings about them, which the catalogue alone shows.
+
+    :param now: by the store's clock
+    """
+    ahead = [_ahead(each) for each in backups if _is_ahead(each, now)]
+    return [*_of_backups(backups), *ahead], list(_warnings(backups, now))
 
 
 _KINDS = tuple(KINDS)

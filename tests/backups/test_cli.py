@@ -212,7 +212,7 @@ def test_check(
     document = run_json("check")
     assert sorted(finding["kind"] for finding in document["findings"]) == kinds
     assert {name for finding in document["findings"] for name in finding} <= {
-        *("kind", "status", "project_id", "backup_id", "message")
+        *("kind", "status", "project_id", "backup_id", "job_id", "name", "message")
     }
     found, out = run("check")
     assert (found, document["status"]) == (status, out.partition(":")[0])
@@ -224,6 +224,23 @@ def test_check(
     assert "|" not in text + "".join(rest)
     assert re.fullmatch(r"('[\w.-]+'|\w+)=\d+[sB]?;;\d*;0( ('[\w.-]+'|\w+)=\d+[sB]?;;\d*;0)*", figures)
     assert (f"'age_{PROJECT}'=" in figures) == (kind != "no_backups")
+
+
+def test_check_live_jobs(
+    catalogue: Catalogue, dli_emulator: Emulator, run: Run, run_json: Callable[..., dict[str, Any]]
+) -> None:
+    """With ``--live`` each job that could not be brought back is a finding; the connection's project is meant."""
+    make_backup(catalogue, catalogue.now() - HOUR)
+    make_backup(catalogue, catalogue.now() - HOUR, project_id=OTHER)
+    assert run("check")[0] == 0
+    document = run_json("check", "--live")
+    jobs = dli_emulator.state.jobs
+    found = [(each["kind"], each["job_id"]) for each in document["findings"]]
+    assert (document["status"], document["counts"]["uncovered"]) == ("CRITICAL", len(jobs))
+    assert {job for kind, job in found if kind == "no_backup"} == set(jobs) - {100, 101}
+    assert {each["project_id"] for each in document["findings"]} == {PROJECT}
+    first = run("check", "--live")[1].splitlines()[0]
+    assert re.match(rf"CRITICAL: {PROJECT}: job \d+ \S+: .* \(and \d+ more findings\) \|", first)
 
 
 def test_a_backup_that_is_being_made_counts_as_well(catalogue: Catalogue, run: Run) -> None:
