@@ -21,7 +21,7 @@ expiry. Of two that write first and then search, at least one finds the other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -82,9 +82,10 @@ class Expiry:
         :raises DliException: if OBS does not respond; what was begun is finished by the next attempt
         :raises DliFailException: naming each backup that OBS refuses to delete, after all others were deleted
         """
-        backups = self.catalogue.backups()
-        now = self.catalogue.now()
-        decisions = plan(backups, self._jobs_of, self.policy, now)
+        backups, decisions = self._plan()
+        if not plan_only and self._put_back(decisions):
+            # They are usable again, and others may be deleted now.
+            backups, decisions = self._plan()
         self.kept = [(each.backup, ", ".join(each.reasons)) for each in decisions if each.reasons]
         doomed = [each for each in decisions if not each.reasons]
         self.to_delete = [each.backup for each in doomed]
@@ -95,13 +96,15 @@ class Expiry:
         for backup in backups:
             if backup.state == "expired":
                 self._clear(backup)
-        for backup, _ in self.kept:
-            self._put_back(backup, now)
         if doomed:
             self._check_permissions(doomed[0].backup)
         refused = [failure for each in doomed if (failure := self._delete(each))]
         if refused:
             raise _failure(refused, len(doomed)) from refused[0][1].error
+
+    def _plan(self) -> tuple[list[Backup], list[Decision]]:
+        backups = self.catalogue.backups()
+        return backups, plan(backups, self._jobs_of, self.policy, self.catalogue.now())
 
     def result(self, *, plan_only: bool) -> dict[str, Any]:
         """Return what the task pushes: how many backups and bytes, and as ``lists`` which."""
@@ -217,16 +220,17 @@ class Expiry:
             found = self.catalogue.backup(backup.project_id, backup.backup_id)
             if found and (condition(found), found.changes) == (condition(backup), backup.changes):
                 self.catalogue.obs.delete(mine)
-                self._put_back(found, self.catalogue.now())
+                self._put_back([Decision(found, ("refused",))])
 
-    def _put_back(self, backup: Backup, now: datetime) -> None:
-        """Remove the records of tasks that were killed, of a backup that is kept."""
-        if backup.state != "expiring":
-            return
-        for record in backup.of_kind("expiring"):
-            if record.at < now - 2 * DELETION_TIME:
-                self.catalogue.delete_record(backup, record)
-                self.log.info("Backup %s is kept: its deletion was begun at %s.", backup.backup_id, record.at)
+    def _put_back(self, decisions: Iterable[Decision]) -> int:
+        """Remove the records of tasks that were killed, of backups that are kept; return how many there were."""
+        oldest = self.catalogue.now() - 2 * DELETION_TIME
+        expiring = [each.backup for each in decisions if each.reasons and each.backup.state == "expiring"]
+        found = [(each, record) for each in expiring for record in each.of_kind("expiring") if record.at < oldest]
+        for backup, record in found:
+            self.catalogue.delete_record(backup, record)
+            self.log.info("Backup %s is kept: its deletion was begun at %s.", backup.backup_id, record.at)
+        return len(found)
 
     def _write_expired(self, backup: Backup) -> None:
         assert backup.manifest  # noqa: S101 -- as above

@@ -17,7 +17,9 @@ class Killed(BaseException):
 
 
 class StepwiseObsHook(ObsHook):
-    """Calls a function before each request that lists, reads, writes or deletes, with its number from 1 on.
+    """Calls a function before each request that lists, writes or deletes, with its number from 1 on.
+
+    What is read is never written again.
 
     :param step: may raise, or do what another task does
     """
@@ -43,10 +45,6 @@ class StepwiseObsHook(ObsHook):
     def list_tree(self, directory: ObsLocation) -> Iterator[Entry]:
         self._next()
         yield from super().list_tree(directory)
-
-    def read(self, place: ObsLocation | str, limit: int) -> bytes | None:
-        self._next()
-        return super().read(place, limit)
 
     def put(self, place: ObsLocation | str, data: bytes, content_type: str) -> None:
         self._next()
