@@ -90,11 +90,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class PlannedJob:
-    """A job of the backup, its state in the project now, and what is done with it."""
+    """A job of the backup, its state in the project now, and what is done with it.
+
+    :param renamed_to: what a missing job is called now, if it was renamed since the backup
+    """
 
     pair: JobPair
     selected: bool
     action: Action
+    renamed_to: str | None = None
 
     @property
     def state(self) -> str:
@@ -106,6 +110,8 @@ class PlannedJob:
         """It as a row of a table."""
         after = self.pair.after
         differs = self.pair.summary if self.pair.kind == "changed" else None
+        if self.renamed_to is not None:
+            differs = f"it is called {self.renamed_to} now, and stays"
         return self.pair.job_id, self.pair.name, self.state, after and after.status, self.action, differs
 
     def as_dict(self) -> dict[str, Any]:
@@ -118,6 +124,7 @@ class PlannedJob:
             "job_id": after.job_id if after else None,
             "status": after.status if after else None,
             "action": self.action,
+            "renamed_to": self.renamed_to,
             "differences": [each["field"] for each in self.pair.settings],
         }
 
@@ -219,6 +226,8 @@ def make_plan(
         return {job_id for name in names for job_id in contents.get(name, ())}
 
     imported = jobs_of(archives)
+    is_same_project = backup.project_id == target.project_id
+    renamed = {each.job_id: each.name for each in found.pairs if each.kind == "added" and is_same_project}
     # What this task has imported is compared in the end: it is not in the way.
     ours = jobs_of(filter(None, progress.archives))
     covered = jobs_of(name for name, (_, is_cover) in archives.items() if is_cover)
@@ -234,6 +243,7 @@ def make_plan(
                 covered=job_id in covered,
                 ours=job_id in ours,
             ),
+            renamed.get(job_id) if each.kind == "removed" else None,
         )
         for job_id, each in pairs.items()
     )

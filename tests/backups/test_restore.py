@@ -383,6 +383,20 @@ def test_a_plan_sends_nothing(
     assert "nothing would be restored: 1 job of the project differ" in "".join(capsys.readouterr())
 
 
+def test_a_renamed_job(emulator: Emulator, catalogue: Catalogue, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is restored under its old name, and stays under the new one: the plan has both."""
+    back_up(catalogue, NIGHT)
+    name = emulator.state.jobs[100].name
+    emulator.state.jobs[100].name = "renamed"
+    instance = TaskInstance()
+    restore(catalogue, instance)
+    (planned,) = instance.pushed["plan"]["jobs"]
+    assert (planned["name"], planned["state"], planned["renamed_to"]) == (name, "missing", "renamed")
+    assert "it is called renamed now, and stays" in "".join(capsys.readouterr())
+    assert names(emulator)["renamed"] == 100
+    assert name in names(emulator)
+
+
 def test_another_project(emulator: Emulator, catalogue: Catalogue) -> None:
     """By the id of the project of the backup; its jobs stay as they are."""
     back_up(catalogue, NIGHT, batches=BATCHES)
