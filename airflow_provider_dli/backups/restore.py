@@ -15,7 +15,7 @@ from airflow_provider_dli.backups.catalogue import Backup, Catalogue
 from airflow_provider_dli.backups.choice import choose_backup
 from airflow_provider_dli.backups.diff import JobPair, diff_with_project
 from airflow_provider_dli.backups.manifest import Archive, Run, Verification
-from airflow_provider_dli.backups.restore_plan import MAX_JOBS, Plan, Progress, make_plan
+from airflow_provider_dli.backups.restore_plan import MAX_JOBS, Plan, Progress
 from airflow_provider_dli.client.errors import PermissionDeniedError
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
 from airflow_provider_dli.formatting import format_ids, pluralize
@@ -169,7 +169,7 @@ def apply(plan: Plan, progress: Progress, context: Mapping[str, Any], log: Logge
         try:
             outcome = _import(plan, archive, is_cover, [report] if report else [], context, log)
         except DliException as failure:
-            done = f"{len(progress.imported)} of {pluralize(len(plan.archives), 'archive')} imported before"
+            done = f"{number - 1} of {pluralize(len(plan.archives), 'archive')} imported before"
             raise type(failure)(f"{failure.problem}. {done}.", advice=failure.advice) from failure.__cause__
         _keep(plan, progress, archive, outcome, log)
         _import_state(context).clear()
@@ -196,25 +196,6 @@ def verified(plan: Plan, context: Mapping[str, Any], log: Logger) -> list[dict[s
         log.warning("With these parameters nothing would be restored: %s", problem)
     log.info("Plan only: nothing is restored.")
     return Restoration(plan, [each.pair for each in plan.selected.values()]).rows()
-
-
-def restore_jobs(
-    options: RestoreParameters,
-    catalogue: Catalogue,
-    backup: Backup,
-    target: DliHook,
-    context: Mapping[str, Any],
-    log: Logger,
-) -> Restoration:
-    """Restore jobs of a backup, for tasks that do something beside it.
-
-    :raises DliException: as :func:`make_plan` and :func:`apply`
-    """
-    progress = Progress(context)
-    with reading(options, catalogue, backup, context, log):
-        plan = make_plan(options, catalogue, backup, target, progress, log)
-        plan.log(log)
-        return apply(plan, progress, context, log)
 
 
 def verify(plan: Plan, context: Mapping[str, Any], log: Logger) -> dict[str, ArchiveReport]:

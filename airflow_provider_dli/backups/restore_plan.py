@@ -219,7 +219,7 @@ def make_plan(
         is_cover = options.on_conflict == "replace" and "changed" in kinds
         if archive.name == progress.importing:
             archives[archive.name] = archive, progress.is_cover
-        elif archive.name not in progress.imported and (is_cover or "removed" in kinds):
+        elif is_cover or "removed" in kinds:
             archives[archive.name] = archive, is_cover
 
     def jobs_of(names: Iterable[str]) -> set[int]:

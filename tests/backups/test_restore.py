@@ -633,6 +633,8 @@ def test_a_restore_goes_on_after_a_refusal(emulator: Emulator, catalogue: Catalo
     with pytest.raises(DliException, match=r"HTTP 503.*\. 1 of 2 archives imported before\."):
         restore(catalogue, instance)
     assert len(instance.pushed["created"]) == 3
+    # Somebody deletes one of them: it is missing again.
+    del emulator.state.jobs[instance.pushed["created"][0]]
     rows = restore(catalogue, instance)
     assert len(rows) == len(emulator.state.jobs) == 5
     assert sorted(instance.pushed["created"]) == sorted(emulator.state.jobs)
