@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -376,6 +378,10 @@ def test_page(catalogue: Catalogue, run: Run, run_json: Callable[..., dict[str, 
         True,
         True,
     )
+    # References mean nothing in scripts and styles.
+    assert not [
+        text for _, text in re.findall(r"(?s)<(script|style)[^>]*>(.*?)</\1>", out) if re.search(r"&#\d", text)
+    ]
     file = tmp_path / "page.html"
     document = run_json("page", "--output", str(file))
     assert (document["file"], document["size"]) == (str(file), file.stat().st_size)
@@ -461,6 +467,42 @@ def test_it_needs_no_airflow_that_works(dli_emulator: Emulator, catalogue: Catal
     # A warning is not a part of the document.
     assert "TLS CERTIFICATES ARE NOT VERIFIED" in done.stderr
     assert sorted(path for path in home.rglob("*")) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("redirected", "status", "problem"),
+    [
+        ("| true", 0, ""),
+        (">&-", 3, "the report cannot be written to standard output: it is closed\n"),
+        ("2>&-", 0, ""),
+    ],
+)
+def test_output_that_nobody_reads(catalogue: Catalogue, redirected: str, status: int, problem: str) -> None:
+    """Who stops reading changes nothing; what cannot be written has a status of its own."""
+    make_backup(catalogue, catalogue.now() - HOUR)
+    command = f"{sys.executable} -m airflow_provider_dli.backups check {catalogue.root} {redirected}"
+    shell = ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (status, problem)
+
+
+@pytest.mark.slow
+def test_an_interrupt_has_no_traceback(dli_emulator: Emulator, catalogue: Catalogue) -> None:
+    """It has its own status."""
+    dli_emulator.fault("ListFlinkJobs", "slow", before=30)
+    # A shell lets what it runs in the background ignore interrupts, and so did this command.
+    reset = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    command = [sys.executable, "-m", "airflow_provider_dli.backups", "preflight", str(catalogue.root)]
+    with subprocess.Popen([sys.executable, "-c", reset, *command], stderr=subprocess.PIPE, text=True) as running:
+        deadline = time.monotonic() + 60
+        while list(dli_emulator.faults) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=30)
+    assert (running.returncode, errors) == (130, "interrupted\n")
 
 
 def test_the_page_has_all_commands() -> None:
