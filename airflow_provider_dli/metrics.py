@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 #: what operators do, in names of metrics
 ACTIONS = (
+    "backup",
     "export",
     "verify",
     "import",
@@ -60,6 +61,9 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "dli.{action}.succeeded": ("counter", "tasks that succeeded"),
     "dli.{action}.failed.{kind}": ("counter", "attempts of tasks that failed, by the kind of failure"),
     "dli.{action}.duration": ("timer", "from the start of the attempt to its end, with waits on the triggerer"),
+    "dli.backup.jobs": ("counter", "jobs in backups that were made"),
+    "dli.backup.archives": ("counter", "archives of these backups"),
+    "dli.backup.bytes": ("counter", "bytes of these archives"),
     "dli.export.archives": ("counter", "archives that were exported"),
     "dli.export.jobs": ("counter", "jobs that were exported"),
     "dli.verify.archives": ("counter", 'archives that were verified, and are intact; not with `level="exists"`'),

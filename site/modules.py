@@ -6,7 +6,7 @@ from pathlib import Path
 
 #: package -> title and modules, the package itself as a hyphen; docs/versions.md defines what is public
 PAGES = {
-    "operators": ("Operators", "export copying coverage verify jobs restore retention drill"),
+    "operators": ("Operators", "backup export copying coverage verify jobs restore retention drill"),
     "sensors": ("Sensors", "dli"),
     "hooks": ("Hooks", "dli obs base"),
     "triggers": ("Triggers", "flink obs"),

@@ -40,6 +40,7 @@ TOPICS = (
     ("client/locations", "places in OBS", "parameters.md"),
     ("client/obs", "OBS", "permissions.md"),
     ("parameters", "values of parameters", "parameters.md"),
+    ("backups/backup", "backup", "operators/backup.md"),
     ("operators", "selection", "operators/list.md"),
     ("backups/copying", "copies", "operators/copy.md"),
     ("backups/expiry", "expiry", "operators/expire.md"),

@@ -21,6 +21,7 @@ from airflow_provider_dli.sensors import dli as sensors
 DOCS = Path(__file__).parents[1] / "docs"
 #: of each operator and sensor, how its parameters are read
 MODELS: dict[str, type[models.Parameters]] = {
+    "DliBackupFlinkJobsOperator": models.BackupParameters,
     "DliCheckBackupCoverageOperator": models.CoverageParameters,
     "DliCompareFlinkJobsOperator": models.CompareParameters,
     "DliCopyBackupsOperator": models.CopyParameters,
@@ -43,6 +44,7 @@ MODELS: dict[str, type[models.Parameters]] = {
 KINDS: list[Any] = [getattr(module, name) for module in (operators, sensors) for name in module.__all__]
 #: the page of each, in docs
 PAGES = {
+    "DliBackupFlinkJobsOperator": "operators/backup.md",
     "DliCheckBackupCoverageOperator": "operators/coverage.md",
     "DliCompareFlinkJobsOperator": "operators/compare.md",
     "DliCopyBackupsOperator": "operators/copy.md",

@@ -28,6 +28,23 @@ def test_nightly(run_dag: DagRunner, dli_emulator: Any) -> None:
     assert (report["zip_file"], report["verified"], report["entries"]) == (archive, True, 26)
 
 
+def test_backup(run_dag: DagRunner, dli_emulator: Any) -> None:
+    """All jobs are in a verified backup, whose manifest names the task that made it."""
+    run = run_dag("dli_back_up_flink_jobs")
+    assert set(run.states.values()) == {"success"}, run.log
+    summary = run.xcoms["backup", "return_value"]
+    assert (summary["jobs"], summary["archives"]) == (26, 1)
+    place = summary["place"].removeprefix(f"{dli_emulator.bucket}/")
+    manifest = json.load(
+        dli_emulator.s3.get_object(Bucket=dli_emulator.bucket, Key=f"{place}/manifest.json")["Body"]
+    )
+    assert manifest["run"] == {
+        "dag_id": "dli_back_up_flink_jobs", "run_id": run.run_id, "task_id": "backup", "map_index": -1,
+    }  # fmt: skip
+    assert manifest["verification"]["passed"]
+    assert run.xcoms["backup", "zip_file"] == [f"{summary['place']}/{manifest['archives'][0]['name']}"]
+
+
 def test_selected(run_dag: DagRunner) -> None:
     """The jobs named in the form are exported, and no others."""
     run = run_dag("dli_export_selected_flink_jobs", {"job_selected": "100, 101"})

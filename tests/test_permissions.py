@@ -186,6 +186,7 @@ def _tested(setting: Setting) -> dict[str, Any]:
 
 #: what must be there before each DAG runs; what its form has
 PREPARED: Mapping[str, Prepare] = {
+    "dli_back_up_flink_jobs": _nothing,
     "dli_export_flink_jobs": _nothing,
     "dli_export_projects": _nothing,
     "dli_export_changed_flink_jobs": _changed,

@@ -274,7 +274,7 @@ class Catalogue:
         :raises DliException: if they cannot be read, or are not those of the manifest
         """
         if backup.manifest:
-            yield from self._lines(backup, JOBS, backup.manifest.jobs, Job)
+            yield from self.lines(backup, JOBS, backup.manifest.jobs, Job)
 
     def settings(self, backup: Backup) -> Iterator[JobSettings]:
         """Yield the settings of the jobs of a backup; none if they were not kept.
@@ -282,17 +282,22 @@ class Catalogue:
         :raises DliException: if they cannot be read, or are not those of the manifest
         """
         if backup.manifest and backup.manifest.settings:
-            yield from self._lines(backup, SETTINGS, backup.manifest.settings, JobSettings)
+            yield from self.lines(backup, SETTINGS, backup.manifest.settings, JobSettings)
 
-    def _lines(self, backup: Backup, name: str, content: Content, kind: type[Line]) -> Iterator[Line]:
+    def lines(self, backup: Backup, name: str, content: Content, kind: type[Line]) -> Iterator[Line]:
+        """Yield the lines of a file of a backup.
+
+        :raises DliException: if they cannot be read, or are not those that were written
+        """
         place = backup.place.below(name)
         data, count = self.read_content(backup, name, content), 0
         try:
             with gzip.open(BytesIO(data), "rt", encoding="utf-8") as lines:
                 while line := lines.readline(_MAX_LINE):
-                    yield kind.model_validate_json(line)
+                    # Not pydantic's own reader of JSON: it refuses half a character, which a setting may have.
+                    yield kind.model_validate(json.loads(line))
                     count += 1
-        except (ValueError, OSError, EOFError, zlib.error) as error:
+        except (ValueError, OSError, EOFError, RecursionError, zlib.error) as error:
             raise DliFailException(
                 f"{place.url} cannot be read: {_first_line(error)}", advice="Restore from another backup."
             ) from None
@@ -341,12 +346,12 @@ class Catalogue:
         """Write the jobs or the settings of a backup that is being made; return what its manifest has of them.
 
         :param place: directory of the backup
-        :param name: ``jobs.jsonl.gz`` or ``settings.jsonl.gz``
+        :param name: such as ``jobs.jsonl.gz``
         """
         buffer, count = BytesIO(), 0
         with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=6, mtime=0) as file:
             for line in lines:
-                file.write(line.model_dump_json(exclude_none=True).encode() + b"\n")
+                file.write(_encoded(line.model_dump(exclude_none=True)) + b"\n")
                 count += 1
         data = buffer.getvalue()
         self.obs.put(place.below(name), data, GZIP)
@@ -385,7 +390,7 @@ class Catalogue:
         """
         stamp = f"{(at or self.now()).astimezone(UTC):{STAMP}}"
         place = backup.place.below(RECORDS).below(f"{kind}-{stamp}-{outcome}-{secrets.token_hex(4)}.json")
-        self.obs.put(place, json.dumps(content, indent=1, ensure_ascii=False).encode(), _JSON)
+        self.obs.put(place, _encoded(content, indent=1), _JSON)
         return place
 
     def delete_record(self, backup: Backup, record: RecordName) -> None:
@@ -438,6 +443,11 @@ def newest_usable(
 
 def _pretty(document: BaseModel) -> bytes:
     return document.model_dump_json(indent=1, exclude_none=True).encode() + b"\n"
+
+
+def _encoded(content: Mapping[str, Any], **options: Any) -> bytes:  # noqa: ANN401 -- of json.dumps
+    # Half a character cannot be encoded: what is written in place of it is the escape that JSON has.
+    return json.dumps(content, ensure_ascii=False, **options).encode(errors="backslashreplace")
 
 
 def _first_line(error: Exception) -> str:

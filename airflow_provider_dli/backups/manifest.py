@@ -60,7 +60,13 @@ class Document(BaseModel):
 
 
 class Run(Document):
-    """The task instance that made something; None for what was not made by a task."""
+    """The task instance that made something; None for what was not made by a task.
+
+    :param dag_id: of its DAG
+    :param run_id: of the run
+    :param task_id: of the task
+    :param map_index: of a mapped task, else -1
+    """
 
     dag_id: str
     run_id: str
@@ -124,14 +130,16 @@ class Verification(Document):
     level: Level
     verified_at: AwareDatetime
     passed: bool
-    findings: tuple[str, ...] = ()
+    findings: tuple[Text, ...] = ()
     bytes_read: int = 0
 
 
 class Manifest(Document):
     """A backup: written once, after everything in it was verified, and never changed.
 
+    :param schema_version: 1
     :param backup_id: name of its directory
+    :param project_id: of the jobs
     :param started_at: before the first request, by the store's clock
     :param exported_at: after the last archive was exported: the jobs are those of some moment between the two
     :param completed_at: when this was written
@@ -142,6 +150,11 @@ class Manifest(Document):
     :param connection_id: that it was made with
     :param run: of the task that made it
     :param provider_version: that made it
+    :param jobs: what there is in ``jobs.jsonl.gz``
+    :param settings: what there is in ``settings.jsonl.gz``: of all jobs that were listed before the export; None
+        if they are not kept
+    :param archives: one or more for each batch
+    :param verification: of all of them
     :param copied_from: ``bucket/directory`` of the backup that this is a copy of
     """
 
@@ -156,10 +169,9 @@ class Manifest(Document):
     exported_at: AwareDatetime
     completed_at: AwareDatetime
     is_all_jobs: bool
-    selection: str
+    selection: Text
     not_included: tuple[int, ...] = ()
     jobs: Content
-    #: None if the settings of the jobs are not kept
     settings: Content | None = None
     archives: tuple[Archive, ...]
     verification: Verification
@@ -174,29 +186,52 @@ class Manifest(Document):
 class Job(Document):
     """A job of a backup: one line of ``jobs.jsonl.gz``.
 
+    :param job_id: as DLI has it
+    :param name: likewise, as the next two
+    :param job_type: such as ``flink_jar_job``
+    :param status: before the export
     :param digest: of its settings, see :func:`~airflow_provider_dli.client.flink.settings.settings_digest`
     :param update_time: epoch milliseconds, as DLI has it
-    :param in_archive: whether it was found in an archive; None where the layout of the archives is not known
+    :param in_archive: True if it was found in an archive; None where the layout of the archives is not known, or
+        it was not searched for
+    :param is_changed: whether its settings were others after the export: the archive may have either, and digest
+        and kept settings are those before
     """
 
     job_id: int
     name: Text
-    job_type: str
-    status: str
+    job_type: Text
+    status: Text
     update_time: int | None = None
     digest: str
     in_archive: bool | None = None
+    is_changed: bool = False
 
 
 class JobSettings(Document):
-    """All settings of a job, as DLI shows them: one line of ``settings.jsonl.gz``. They may contain secrets."""
+    """All settings of a job: one line of ``settings.jsonl.gz``. They may contain secrets.
+
+    :param job_id: as DLI has it
+    :param detail: the job as DLI shows it
+    """
 
     job_id: int
     detail: dict[str, Any]
 
 
 class Expired(Document):
-    """What is left of a backup that was deleted."""
+    """What is left of a backup that was deleted.
+
+    :param schema_version: 1
+    :param backup_id: name of its directory
+    :param project_id: of its jobs
+    :param exported_at: as in its manifest
+    :param expired_at: when it was deleted
+    :param policy: in words, what it was deleted by
+    :param run: of the task that deleted it
+    :param archives: how many there were
+    :param size: bytes of them
+    """
 
     schema_version: int = SCHEMA_VERSION
     backup_id: str

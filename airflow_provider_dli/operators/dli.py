@@ -5,6 +5,7 @@ What a task needs is imported when it runs: this module is read with every DAG f
 
 from __future__ import annotations
 
+from airflow_provider_dli.operators.backup import DliBackupFlinkJobsOperator
 from airflow_provider_dli.operators.copying import DliCopyBackupsOperator
 from airflow_provider_dli.operators.coverage import DliCheckBackupCoverageOperator
 from airflow_provider_dli.operators.drill import DliDrillBackupsOperator
@@ -26,6 +27,7 @@ from airflow_provider_dli.operators.retention import DliExpireBackupsOperator
 from airflow_provider_dli.operators.verify import DliVerifyBackupsOperator, DliVerifyFlinkExportOperator
 
 __all__ = [
+    "DliBackupFlinkJobsOperator",
     "DliCheckBackupCoverageOperator",
     "DliCompareFlinkJobsOperator",
     "DliCopyBackupsOperator",

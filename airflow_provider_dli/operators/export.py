@@ -123,9 +123,10 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
     def execute(self, context: Context) -> list[str]:
         """Export the jobs; return the archives, each as ``bucket/key``."""
         with observing(self, context):
+            from airflow_provider_dli.parameters.models import ExportParameters
             from airflow_provider_dli.services import export
 
-            options, dli, obs = export.prepare(self)
+            options, dli, obs = export.prepare(self, ExportParameters)
             self.begin(context, dli, options.obs_dir.bucket)
             result = export.export_jobs(options, dli, obs, context, self.log)
             self.push_xcoms(context, **result.xcoms, return_value=result.archives)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from airflow_provider_dli.client.errors import ConfigurationError
-from airflow_provider_dli.formatting import excerpt
+from airflow_provider_dli.formatting import excerpt, format_ids
 from airflow_provider_dli.parameters import types
 from airflow_provider_dli.parameters.types import Kind
-from airflow_provider_dli.parameters.values import Nothing, Refused, is_nothing, mapping
+from airflow_provider_dli.parameters.values import Nothing, Refused, bare, is_nothing, mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -123,27 +123,17 @@ SelectionMapping = Annotated[
 ]
 
 
-class ExportParameters(Parameters):
-    """Of :class:`~airflow_provider_dli.operators.export.DliExportFlinkJobsOperator`."""
+class JobsToExport(Parameters):
+    """Which jobs are exported, in which batches, and how many there must be."""
 
-    obs_dir: types.ExportDirectory
-    # Before job_selected, which is read together with it.
-    is_selected: types.OptionalFlag = None
     job_selected: types.SelectedJobs = None
     selection: SelectionMapping = Selection()
     if_empty: types.EmptyChoice
     batch_size: types.PositiveInt
-    allow_partial: types.Flag
     expected_min_jobs: types.PositiveInt = 0
     max_missing: types.Count = 1 << 31
     dli_conn_id: types.ConnId
     reconcile_timeout: types.Seconds
-
-    @field_validator("job_selected", mode="wrap")
-    @classmethod
-    def _all_jobs(cls, value: object, read: Callable[[object], object], info: ValidationInfo) -> object:
-        # None together with is_selected=False means all jobs, which a row of a mapping may need.
-        return None if is_nothing(value) and info.data.get("is_selected") is False else read(value)
 
     @property
     def chosen(self) -> Selection | None:
@@ -166,12 +156,34 @@ class ExportParameters(Parameters):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        which = "selection" if self.chosen else "job_selected" if self.job_selected is not None else None
         if self.chosen and self.job_selected is not None:
             raise Refused("is given together with job_selected", "omit one of the two", "selection")
         # A form that nobody filled in: all jobs must be meant explicitly.
         if empty := self.selection.empty:
             raise Refused(f"has nothing in {', '.join(empty)}", f"fill one in; {_ALL}", "selection")
+        return self
+
+
+class ExportParameters(JobsToExport):
+    """Of :class:`~airflow_provider_dli.operators.export.DliExportFlinkJobsOperator`."""
+
+    obs_dir: types.ExportDirectory
+    is_selected: types.OptionalFlag = None
+    allow_partial: types.Flag
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_jobs(cls, values: dict[str, Any]) -> dict[str, Any]:
+        # None together with is_selected=False means all jobs, which a row of a mapping may need.
+        flag = bare(values.get("is_selected"))
+        is_all = flag is False or (isinstance(flag, str) and flag.lower() == "false")
+        if is_all and is_nothing(values.get("job_selected")):
+            return {name: value for name, value in values.items() if name != "job_selected"}
+        return values
+
+    @model_validator(mode="after")
+    def _are_selected(self) -> Self:
+        which = "selection" if self.chosen else "job_selected" if self.job_selected is not None else None
         if self.is_selected and not which:
             raise Refused(
                 "is missing although is_selected is True", "name jobs, or omit is_selected", "job_selected"
@@ -225,6 +237,30 @@ class DrillParameters(Parameters):
     staging_dir: types.StagingDirectory = None
     report_dir: types.ReportDirectory = None
     dli_conn_id: types.ConnId
+
+
+class BackupParameters(JobsToExport):
+    """Of :class:`~airflow_provider_dli.operators.backup.DliBackupFlinkJobsOperator`."""
+
+    backup_dir: types.CatalogueDirectory
+    expected_jobs: types.JobsOfBackup
+    level: types.LevelChoice
+    keep_settings: types.Flag
+    timeout: types.Seconds
+    poll_interval: types.PositiveSeconds
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        if self.level == "exists" and not isinstance(self.expected_jobs, str):
+            raise Refused("cannot be checked at level 'exists'", "give level 'full'", "expected_jobs")
+        return self
+
+    @property
+    def selected(self) -> str:
+        """Which jobs are to be backed up, in words."""
+        return (
+            str(self.selection) if self.job_selected is None else f"job_selected={format_ids(self.job_selected)}"
+        )
 
 
 class ImportParameters(Parameters):

@@ -131,6 +131,14 @@ def _id_in_row(row: Mapping[Any, Any]) -> object:
     raise Refused(f"{excerpt(row)} is a row without job_id", remedy)
 
 
+def _jobs_of_backup(value: object) -> object:
+    if isinstance(value, str) and value.strip() in ("listed", "none"):
+        return value.strip()
+    if not (found := _job_ids_or_names(value)):
+        raise Refused("was given and is empty")
+    return found
+
+
 def _job_ids_or_names(value: object) -> tuple[int | str, ...]:
     return tuple(dict.fromkeys(_id_or(_name, item) for item in leaves(value, _NAMES)))
 
@@ -194,6 +202,10 @@ ExpectedJobs = Annotated[
 ]
 RestoredIds = Annotated[
     tuple[int, ...], Field(min_length=1), Kind("ids of a backup", f"{_IDS}; omit it for all jobs", _job_ids)
+]
+JobsOfBackup = Annotated[
+    tuple[int | str, ...] | Literal["listed", "none"],
+    Kind("expected jobs of a backup", "give 'listed', 'none', or a list of ids or names", _jobs_of_backup),
 ]
 JobMapping = Annotated[
     tuple[Restored, ...],

@@ -22,7 +22,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from logging import Logger
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.errors import (
@@ -44,7 +44,7 @@ from airflow_provider_dli.formatting import format_duration, format_ids, plurali
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.lineage import Lineage, jobs_dataset, obs_dataset
-from airflow_provider_dli.parameters.models import ExportParameters
+from airflow_provider_dli.parameters.models import ExportParameters, JobsToExport
 from airflow_provider_dli.services.export_recovery import ExportRecovery
 from airflow_provider_dli.services.export_requests import ExportRequests
 from airflow_provider_dli.services.reconcile import call_with_reconciliation
@@ -65,13 +65,16 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.locations import ObsLocation
     from airflow_provider_dli.services.export_requests import ExportRequest
 
+P = TypeVar("P", bound=JobsToExport)
 
-def prepare(operator: object) -> tuple[ExportParameters, DliHook, ObsHook]:
+
+def prepare(operator: object, model: type[P]) -> tuple[P, DliHook, ObsHook]:
     """Return the parameters of an operator, all of them checked, and the hooks of its connection.
 
+    :param model: of its parameters
     :raises DliFailException: naming each parameter that cannot be used
     """
-    options = read_parameters(ExportParameters, operator)
+    options = read_parameters(model, operator)
     if "max_missing" in options.model_fields_set and not getattr(operator, "do_xcom_push", True):
         raise DliFailException(
             "max_missing: the jobs that a run has seen are kept in XComs, and do_xcom_push is False; omit either"
@@ -80,20 +83,26 @@ def prepare(operator: object) -> tuple[ExportParameters, DliHook, ObsHook]:
 
 
 def export_jobs(
-    options: ExportParameters, dli: DliHook, obs: ObsHook, context: Mapping[str, Any], log: Logger
+    options: ExportParameters,
+    dli: DliHook,
+    obs: ObsHook,
+    context: Mapping[str, Any],
+    log: Logger,
+    chosen: VisibleJobs | None = None,
 ) -> ExportOutcome:
     """Export jobs. A batch that fails does not stop the others; see :func:`raise_for_failures`.
 
+    :param chosen: the jobs, where the caller has listed them and made ``obs_dir`` for this export alone
     :raises DliException: if the jobs cannot be listed
     """
     requests = ExportRequests(RequestLog(context, "dli_export"))
-    recovery = ExportRecovery(obs, requests, context, options.reconcile_timeout, log)
+    recovery = ExportRecovery(obs, requests, context, options.reconcile_timeout, log, is_alone=chosen is not None)
     superseded = requests.superseded
     if superseded:
         log.warning(
             "An earlier attempt exported to %s. Exporting again; those archives stay there.", ", ".join(superseded)
         )
-    visible, job_ids = _select_jobs(options, dli, requests, context, log)
+    visible, job_ids = (chosen, chosen.job_ids) if chosen else _select_jobs(options, dli, requests, context, log)
     size = options.batch_size
     batches = [None] if job_ids is None else [job_ids[at : at + size] for at in range(0, len(job_ids), size)]
     _log_start(dli, job_ids, len(batches), log)

@@ -61,6 +61,7 @@ class ExportRecovery:
     :param reconcile_timeout: seconds to poll OBS for the archive of a request whose response was lost
     :param is_refused: whether the keys were refused: they are not sent again, since more than five failures lock
         them
+    :param is_alone: whether the task has made the directory for this export alone, which its path does not show
     """
 
     obs: ObsHook
@@ -69,6 +70,7 @@ class ExportRecovery:
     reconcile_timeout: float
     log: Logger
     is_refused: bool = False
+    is_alone: bool = False
 
     def __post_init__(self) -> None:
         # For the requests of earlier attempts, all together. By this machine's clock: no other counts.
@@ -199,7 +201,7 @@ class ExportRecovery:
 
         Which jobs "all jobs" were when DLI exported them is not known: where nobody else writes, it is theirs.
         """
-        if request.job_ids is None and is_exclusive(request.directory, self.context):
+        if request.job_ids is None and self._is_exclusive(request.directory):
             return False
         return self._content(archive, request) is Content.OTHER_JOBS
 
@@ -231,10 +233,13 @@ class ExportRecovery:
 
     def _is_certain(self, archive: str, request: ExportRequest) -> bool:
         """Whether only the request of this task can have made the one new archive."""
-        if is_exclusive(request.directory, self.context):
+        if self._is_exclusive(request.directory):
             return True
         same_jobs = self._content(archive, request) is Content.SAME_JOBS
         return same_jobs and not may_be_shared_within_dag(request.directory, self.context)
+
+    def _is_exclusive(self, directory: ObsLocation) -> bool:
+        return self.is_alone or is_exclusive(directory, self.context)
 
     def _content(self, archive: str, request: ExportRequest) -> Content:
         key = archive, request.jobs
@@ -282,7 +287,7 @@ class ExportRecovery:
         try:
             archives = self._new_archives(request)
             # Templates of other tasks are rendered for this: only if something has appeared.
-            if not archives or is_exclusive(request.directory, self.context):
+            if not archives or self._is_exclusive(request.directory):
                 return archives
             return [each for each in archives if not self._is_of_another(each, request)]
         except DliException as error:

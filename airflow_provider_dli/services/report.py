@@ -51,6 +51,8 @@ class ArchiveReport:
     report: archive.Report | None = None
     #: what was found beside that, of the object as a whole; see docs/operators/verify.md
     object_findings: tuple[archive.Finding, ...] = ()
+    #: expected jobs that may be in what was not examined of it, where that is accepted
+    unexamined: frozenset[str] = frozenset()
 
     @property
     def findings(self) -> tuple[archive.Finding, ...]:
@@ -83,7 +85,9 @@ class ArchiveReport:
         """The archive and the checks that it passed or failed, for lineage."""
         facts = self.facts
         passed = (Check(_LEVELS[self.level][0], success=True),) if self.verified else ()
-        failed = tuple(Check(finding.code, success=False, description=_line(finding)) for finding in self.errors)
+        failed = tuple(
+            Check(finding.code, success=False, description=finding_line(finding)) for finding in self.errors
+        )
         return obs_dataset(
             str(self.place),
             version=facts and (facts.version_id or facts.etag),
@@ -113,16 +117,17 @@ class ArchiveReport:
         result = self.result if self.verified else "FAILED"
         entries = f"{pluralize(len(self.report.entries), 'entry', 'entries')}, " if self.report else ""
         hashed = [f"  sha256 {self.report.sha256}"] if self.report and self.report.sha256 else []
-        findings = [f"  {_line(finding)}" for finding in self.findings]
+        findings = [f"  {finding_line(finding)}" for finding in self.findings]
         layout = [f"  layout: {group}" for group in (self.report.fingerprint if self.report else ())]
         return [self.place.url, f"  {result}: {entries}{self.facts.size:,} bytes", *hashed, *findings, *layout]
 
     def __str__(self) -> str:
         """Return what is wrong with it in one line, for the message of a failure."""
-        return f"{self.place.url}: " + "; ".join(_line(finding) for finding in self.errors or self.findings)
+        return f"{self.place.url}: " + "; ".join(finding_line(finding) for finding in self.errors or self.findings)
 
 
-def _line(finding: archive.Finding) -> str:
+def finding_line(finding: archive.Finding) -> str:
+    """Return a finding as one line."""
     where = "" if finding.offset is None else f" at byte {finding.offset}"
     entry = "" if finding.entry is None else f" in '{finding.entry}'"
     return f"{finding.code}{entry}{where}: {finding.message}"

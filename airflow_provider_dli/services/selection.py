@@ -37,14 +37,22 @@ def select_jobs(hook: DliHook, selection: Selection, log: Logger) -> list[FlinkJ
 
     :raises DliException: if DLI does not respond, or refuses
     """
-    listed = hook.walk(job_pages(_query(selection)))
-    # The clock offset is known as soon as a page has come.
-    jobs = [job for job in listed if _matches(selection, job, hook.clock_offset or 0.0)]
+    jobs = matching_jobs(hook, selection)
     log.info("Selected %s of project %s by: %s", pluralize(len(jobs), "Flink job"), hook.project_id, selection)
     if jobs:
         rows = [(job.job_id, job.name, job.job_type, job.status, job.queue_name) for job in jobs]
         log_table(log, ("id", "name", "type", "status", "queue"), rows)
     return jobs
+
+
+def matching_jobs(hook: DliHook, selection: Selection) -> list[FlinkJob]:
+    """Return the selected jobs, oldest first.
+
+    :raises DliException: if DLI does not respond, or refuses
+    """
+    listed = hook.walk(job_pages(_query(selection)))
+    # The clock offset is known as soon as a page has come.
+    return [job for job in listed if _matches(selection, job, hook.clock_offset or 0.0)]
 
 
 def _query(selection: Selection) -> dict[str, QueryValue]:

@@ -45,16 +45,22 @@ _RETRYABLE = frozenset({_MISSING, _IN_TRANSIT})
 _REQUIREMENTS = ("too-few-entries", "missing-job", "job-not-examined", "more-findings")
 _MISSING_JOB = "missing-job"
 _UNKNOWN_LAYOUT = "unknown-layout"
+_UNEXAMINED = ("job-not-examined", "job-unproven")
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """What each archive is verified for, as operators have it; an expected job must be in one of the archives."""
+    """What each archive is verified for, as operators have it; an expected job must be in one of the archives.
+
+    :param accepts_unexamined: whether an expected job passes that was not found in an archive of which not all was
+        examined that may hold it, as of one whose layout is not known
+    """
 
     level: Level = "full"
     expected_jobs: tuple[int | str, ...] = ()
     min_entries: int = 1
     max_age: float = math.inf
+    accepts_unexamined: bool = False
 
 
 def prepare(operator: object) -> tuple[VerifyParameters, ObsHook]:
@@ -163,6 +169,8 @@ def verify_archives(
             for place, facts in found.items()
         ]
     )
+    if options.accepts_unexamined:
+        reports = [_accepted(report) for report in reports]
     log_reports(reports, time.monotonic() - began, log)
     return reports
 
@@ -342,6 +350,21 @@ def _with_findings(report: Report, findings: list[Finding]) -> Report:
         return report._replace(findings=tuple(findings))
     kept = tuple(finding for finding in findings if finding.code != _UNKNOWN_LAYOUT)
     return report._replace(findings=kept, fingerprint=())
+
+
+def _accepted(each: ArchiveReport) -> ArchiveReport:
+    """Replace the findings on jobs that may be in what was not examined by one that fails nothing."""
+    found = each.report.findings if each.report else ()
+    unexamined = {finding.job for finding in found if finding.code in _UNEXAMINED and finding.job is not None}
+    if each.report is None or not unexamined:
+        return each
+    kept = tuple(finding for finding in found if finding.code not in _UNEXAMINED)
+    first = next(finding for finding in found if finding.code in _UNEXAMINED)
+    note = _note(first.code, f"{pluralize(len(unexamined), 'expected job')} like this: {first.message}")
+    report = each.report._replace(findings=kept)
+    return replace(
+        each, report=report, object_findings=(*each.object_findings, note), unexamined=frozenset(unexamined)
+    )
 
 
 def write_report(

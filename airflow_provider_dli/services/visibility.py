@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dli.client.flink import FlinkJob
     from airflow_provider_dli.hooks.dli import DliHook
-    from airflow_provider_dli.parameters.models import ExportParameters
+    from airflow_provider_dli.parameters.models import JobsToExport
 
 #: prefix of the XCom key of what the next run compares with; the project's id follows, so that runs in other
 #: projects do not come between
@@ -62,7 +62,7 @@ class VisibleJobs:
         return pushed | ({"missing_since_last": list(self.missing)} if self.missing else {})
 
 
-def list_visible_jobs(options: ExportParameters, dli: DliHook, log: Logger) -> list[FlinkJob] | None:
+def list_visible_jobs(options: JobsToExport, dli: DliHook, log: Logger) -> list[FlinkJob] | None:
     """Return all jobs that this key sees, and log how many; None if that is not known and no check needs it.
 
     :raises DliException: if they cannot be listed, and ``expected_min_jobs`` or ``max_missing`` is given; or if
@@ -91,7 +91,7 @@ def list_visible_jobs(options: ExportParameters, dli: DliHook, log: Logger) -> l
 
 
 def checked_jobs(
-    job_ids: Iterable[int], options: ExportParameters, dli: DliHook, context: Mapping[str, Any], log: Logger
+    job_ids: Iterable[int], options: JobsToExport, dli: DliHook, context: Mapping[str, Any], log: Logger
 ) -> VisibleJobs:
     """Check the jobs that are to be exported, before they are.
 
@@ -119,7 +119,7 @@ def checked_jobs(
 
 
 def _last_seen(
-    options: ExportParameters, project_id: str, context: Mapping[str, Any], log: Logger
+    options: JobsToExport, project_id: str, context: Mapping[str, Any], log: Logger
 ) -> Sequence[int] | None:
     """Return the jobs that the last run of the task has seen; None if that is not known."""
     instance: Any = context.get("ti")
@@ -151,7 +151,7 @@ def _last_seen(
     return seen
 
 
-def raise_for_missing(visible: VisibleJobs | None, options: ExportParameters) -> None:
+def raise_for_missing(visible: VisibleJobs | None, options: JobsToExport) -> None:
     """Raise if more jobs are missing than ``max_missing`` allows; the others have been exported.
 
     :raises DliFailException: naming them
@@ -170,7 +170,7 @@ def raise_for_missing(visible: VisibleJobs | None, options: ExportParameters) ->
     )
 
 
-def raise_for_none(visible: VisibleJobs | None, options: ExportParameters) -> None:
+def raise_for_none(visible: VisibleJobs | None, options: JobsToExport) -> None:
     """Raise if this key sees no job at all, and ``if_empty`` is ``fail``: nothing has been requested.
 
     :raises DliFailException: naming the project

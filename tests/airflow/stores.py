@@ -17,6 +17,8 @@ class StateStore:
 
     def set(self, key: str, value: Any) -> None:
         self.kept[key] = json.dumps(value)
+        # Airflow refuses what JSON would only turn into something else, such as a tuple.
+        assert self.get(key) == value
 
     def delete(self, key: str) -> None:
         self.kept.pop(key, None)

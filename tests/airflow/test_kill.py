@@ -12,6 +12,7 @@ from airflow.triggers.base import BaseTrigger
 from airflow_provider_dli.compat import TaskDeferred
 from airflow_provider_dli.exceptions import DliException, ExecutionTimeoutError
 from airflow_provider_dli.operators.dli import (
+    DliBackupFlinkJobsOperator,
     DliDeleteFlinkJobsOperator,
     DliExportFlinkJobsOperator,
     DliImportFlinkJobsOperator,
@@ -139,6 +140,10 @@ def test_a_task_that_has_requested_nothing_logs_nothing(capfd: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("operator", "expected"),
     [
+        (
+            DliBackupFlinkJobsOperator(task_id="backup", backup_dir="b-1"),
+            "not a backup before there is a manifest",
+        ),
         (DliExportFlinkJobsOperator(task_id="export", obs_dir="b-1"), "may leave an archive"),
         (DliImportFlinkJobsOperator(task_id="import", zip_file="b-1/a.zip"), "may create jobs"),
         (DliDeleteFlinkJobsOperator(task_id="delete", job_ids=1), "is deleted"),

@@ -374,9 +374,9 @@ def test_every_parameter_at_fault_is_named() -> None:
         ExportParameters.read(given)
     for name in (
         "obs_dir: rendered to nothing",
-        "| batch_size: '0'",
-        "| reconcile_timeout: 'nan'",
-        "| selection.status: 'x'",
+        "batch_size: '0'",
+        "reconcile_timeout: 'nan'",
+        "selection.status: 'x'",
     ):
         assert name in str(caught.value)
 

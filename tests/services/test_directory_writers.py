@@ -19,6 +19,7 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
+from airflow_provider_dli.parameters.models import ExportParameters
 from airflow_provider_dli.services.export import export_jobs, prepare
 from airflow_provider_dli.services.export_recovery import ExportRecovery, is_exclusive
 from airflow_provider_dli.services.export_requests import ExportRequests
@@ -301,7 +302,7 @@ def test_when_an_archive_below_was_written_may_not_be_known(emulator: Emulator) 
     operator = DliExportFlinkJobsOperator(
         task_id="export", obs_dir=directory, job_selected=[100], reconcile_timeout=0
     )
-    options, dli, _ = prepare(operator)
+    options, dli, _ = prepare(operator, ExportParameters)
     result = export_jobs(options, dli, Obs(), {}, logging.getLogger())
     (batch,) = result.batches
     assert batch.error

@@ -1,0 +1,42 @@
+"""Back up all Flink jobs of a DLI project every night into a catalogue of backups.
+
+Needs a connection ``dli_default`` and the name of a bucket, as Airflow variable ``dli_backup_bucket`` or
+environment variable ``AIRFLOW_VAR_DLI_BACKUP_BUCKET``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+try:
+    from airflow.sdk import DAG, Param
+except ImportError:  # Airflow 2
+    from airflow.models import DAG, Param
+
+from airflow_provider_dli.operators.dli import DliBackupFlinkJobsOperator
+
+with DAG(
+    dag_id="dli_back_up_flink_jobs",
+    description="Back up all Flink jobs every night into a catalogue in OBS",
+    schedule="30 2 * * *",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
+    tags=["dli", "flink", "backup"],
+    doc_md=__doc__,
+    params={
+        "backup_dir": Param(
+            None,
+            type=["null", "string"],
+            title="Catalogue",
+            description="bucket or bucket/directory of the backups; empty for flink-backups in the bucket of the "
+            "variable. The same for all runs and projects.",
+        ),
+    },
+) as dag:
+    backup = DliBackupFlinkJobsOperator(
+        task_id="backup",
+        # One directory for all runs and projects: each backup gets its own in it.
+        backup_dir="{{ params.backup_dir or var.value.dli_backup_bucket ~ '/flink-backups' }}",
+    )
