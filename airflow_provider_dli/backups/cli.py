@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field
@@ -124,7 +125,7 @@ COMMON = (
         type=_conn_id,
         default="dli_default",
         metavar="ID",
-        help="connection, from the environment variable AIRFLOW_CONN_<ID>; default dli_default",
+        help="connection, from the environment variable AIRFLOW_CONN_ and its id; default dli_default",
     ),
     _argument("--connection", type=Path, metavar="FILE", help="file with the connection as JSON or URI"),
     _argument("--json", action="store_true", help="print one JSON document"),
@@ -334,7 +335,11 @@ def _run(command: Command, options: argparse.Namespace, *, is_standalone: bool) 
         with _connected(options) if is_standalone else nullcontext():
             return command.run(options)
     except DliException as error:
-        return Result(Status.UNKNOWN, {"error": str(error)}, [f"{Status.UNKNOWN.name}: {error}"])
+        problem = str(error)
+    except Exception as error:  # noqa: BLE001 -- Python's own exit status would be that of a warning
+        traceback.print_exc()
+        problem = f"{type(error).__name__}, which should not happen: {error!r}"
+    return Result(Status.UNKNOWN, {"error": problem}, [f"{Status.UNKNOWN.name}: {problem}"])
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from airflow.providers_manager import ProvidersManager
 
 from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.cli import COMMANDS, main
+from airflow_provider_dli.backups.cli import run as run_command_line
 from airflow_provider_dli.backups.manifest import MANIFEST
 from dli_emulator import Emulator
 from tests.airflow_cli import AirflowCli
@@ -339,6 +342,17 @@ def test_what_cannot_be_read(
         assert "\n" not in message
         assert "SECRET" not in out
     assert dict(os.environ) == before
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_mistake_of_ours_is_unknown_to_a_monitoring_system(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python would exit with the status of a warning; the traceback is beside the output."""
+    wrong = replace(COMMANDS[0], function="commands:no_such_function")
+    options = argparse.Namespace(conn_id="dli_default", connection=None, json=True)
+    assert run_command_line(wrong, options, is_standalone=True) == 3
+    out, errors = capsys.readouterr()
+    assert "AttributeError, which should not happen" in json.loads(out)["error"]
+    assert "Traceback" in errors
 
 
 def test_a_key_that_may_not_list(dli_emulator: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
