@@ -239,6 +239,7 @@ def test_names_with_impossible_times_are_not_those_of_backups_and_records(catalo
 @pytest.mark.parametrize(
     "data",
     [b"", b"no gzip", gzip.compress(b"{}\n")[:-9], gzip.compress(b'{"job_id": 1}\n'), gzip.compress(b"\xff\n")],
+    ids=["empty", "not gzip", "truncated", "another document", "not UTF-8"],
 )
 def test_jobs_that_cannot_be_read_are_refused(catalogue: Catalogue, data: bytes) -> None:
     """Whatever they are, if the manifest is as wrong as they are."""
