@@ -53,10 +53,13 @@ from airflow_provider_dli.backups.manifest import (
     is_backup_id,
     parse_record,
 )
+from airflow_provider_dli.client.errors import PermissionDeniedError
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from airflow_provider_dli.client.obs.objects import Entry
     from airflow_provider_dli.hooks.obs import ObsHook
 
@@ -398,16 +401,24 @@ class Catalogue:
         self.obs.delete(backup.place.below(RECORDS).below(record.name))
 
     @contextmanager
-    def reading(self, backup: Backup, why: Mapping[str, Any]) -> Iterator[None]:
+    def reading(self, backup: Backup, why: Mapping[str, Any], log: Logger | None = None) -> Iterator[None]:
         """Keep a backup from being deleted while it is read, for a day at most.
 
         Whoever deletes writes ``expiring`` first and then searches for readers; so this writes first and then
         searches for an expiry, and of the two at least one meets the other.
 
         :param why: who reads it, plain JSON
+        :param log: of who reads it also if this key may not write there, as where copies are kept, with a warning
         :raises DliFailException: if it is being deleted
         """
-        place = self.record(backup, "reading", why)
+        try:
+            place = self.record(backup, "reading", why)
+        except DliException as failure:
+            if log is None or not isinstance(failure.error, PermissionDeniedError):
+                raise
+            log.warning("%s An expiry may delete the backup while it is read.", failure)
+            yield
+            return
         try:
             now = self.backup(backup.project_id, backup.backup_id)
             if now is None or now.state in ("expiring", "expired"):

@@ -24,6 +24,7 @@ from airflow_provider_dli.backups.manifest import (
     Run,
     Verification,
 )
+from airflow_provider_dli.client.errors import PermissionDeniedError
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated, worst
 from airflow_provider_dli.formatting import pluralize
 from airflow_provider_dli.hooks.obs import ObsHook
@@ -198,12 +199,11 @@ def _copy(backup: Backup, source: Catalogue, target: Catalogue, run: Run | None,
     if there and there.state != "incomplete":
         _check_existing(backup, there)
         log.info("%s is a copy of it already: skipped.", there.place.url)
-        _record(backup, there, source, run)
+        _record(backup, there, source, run, log)
         return None
     manifest = _manifest(backup)
-    with source.reading(
-        backup, {"copy": str(target.place(backup.project_id, backup.backup_id)), "run": run and run.model_dump()}
-    ):
+    why = {"copy": str(target.place(backup.project_id, backup.backup_id)), "run": run and run.model_dump()}
+    with source.reading(backup, why, log):
         sums = {each.name: each.sha256 or _sha256_of(source.obs, backup, each) for each in manifest.archives}
         copied = sum(_copy_archives(backup, there.objects if there else {}, source, target, log))
         archives, size = _verified(backup, sums, source, target, log)
@@ -227,7 +227,7 @@ def _copy(backup: Backup, source: Catalogue, target: Catalogue, run: Run | None,
             problem = "; ".join(made.changes) or made.state if made else "it does not exist"
             place = target.place(backup.project_id, backup.backup_id)
             raise DliException(f"{place.url} was written and cannot be used: {problem}", advice="Try again.")
-        _record(backup, made, source, run)
+        _record(backup, made, source, run, log)
     return copied
 
 
@@ -369,8 +369,8 @@ def _copy_content(backup: Backup, name: str, content: Content, source: Catalogue
         raise _other(place, "their bytes differ")
 
 
-def _record(backup: Backup, made: Backup, source: Catalogue, run: Run | None) -> None:
-    """Note a copy at its source, once."""
+def _record(backup: Backup, made: Backup, source: Catalogue, run: Run | None, log: Logger) -> None:
+    """Note a copy at its source, once, if this key may write there."""
     known = (source.read_record(backup, record) for record in backup.of_kind("copy"))
     if any(each.get("place") == str(made.place) for each in known):
         return
@@ -381,4 +381,9 @@ def _record(backup: Backup, made: Backup, source: Catalogue, run: Run | None) ->
         "sha256": {each.name: each.sha256 for each in _manifest(made).archives},
         "run": run and run.model_dump(),
     }
-    source.record(backup, "copy", content, "passed")
+    try:
+        source.record(backup, "copy", content, "passed")
+    except DliException as failure:
+        if not isinstance(failure.error, PermissionDeniedError):
+            raise
+        log.warning("%s The source has no record of its copy.", failure)

@@ -16,7 +16,6 @@ from airflow_provider_dli.backups.choice import choose_backup
 from airflow_provider_dli.backups.diff import JobPair, diff_with_project
 from airflow_provider_dli.backups.manifest import Archive, Run, Verification
 from airflow_provider_dli.backups.restore_plan import MAX_JOBS, Plan, Progress
-from airflow_provider_dli.client.errors import PermissionDeniedError
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
 from airflow_provider_dli.formatting import format_ids, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
@@ -142,13 +141,7 @@ def reading(
     run = Run.of(context)
     with ExitStack() as stack:
         if not options.plan_only:
-            try:
-                stack.enter_context(catalogue.reading(backup, {"restore": run and run.model_dump()}))
-            except DliException as failure:
-                # A copy that nobody may write to is restored all the same.
-                if not isinstance(failure.error, PermissionDeniedError):
-                    raise
-                log.warning("%s An expiry may delete the backup while it is restored.", failure)
+            stack.enter_context(catalogue.reading(backup, {"restore": run and run.model_dump()}, log))
         yield
 
 

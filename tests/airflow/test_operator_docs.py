@@ -66,7 +66,8 @@ def test_the_page_on_permissions_has_each_operator_and_only_actions_of_the_manua
     rows = re.findall(r"^\| `(Dli\w+)` \| ([^|]*) \|", text, re.MULTILINE)
     assert {name for name, _ in rows} == {kind.__name__ for kind in KINDS}
     words = {word for _, cell in rows for word in re.findall(r"`(\w+)`", cell)}
-    parameters = {"dli_conn_id", "is_cover", "selection", "source_conn_id", "stop_on_kill", "trigger_savepoint"}
+    parameters = {"dli_conn_id", "is_cover", "scratch_conn_id", "selection", "source_conn_id"}
+    parameters |= {"stop_on_kill", "trigger_savepoint"}
     assert words - parameters == ACTIONS["1.1"]
     policies = [json.loads(code) for code in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
     of_dli = [policy for policy in policies if "dli:jobs:export" in policy["Statement"][0]["Action"]]

@@ -156,6 +156,21 @@ def test_a_record_that_is_missing_is_written_later(near: Site) -> None:
     assert [each.kind for each in again(near.source, made).records] == ["copy"]
 
 
+def test_a_source_that_nobody_may_write_to_is_copied(
+    near: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as a copy, back: with a warning, and without a record."""
+    made = make_backup(near.source, NIGHT)
+    near.emulator.state.add_user("reader", allow("obs-test", "ListBucket", "GetObject"), allow("off-site", *READ))
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_READER", near.emulator.connection(user="reader", retry_budget=0))
+    assert len(near.copy(dli_conn_id="dli_reader")["copied"]) == 1
+    log = capsys.readouterr().out
+    assert "An expiry may delete the backup while it is read." in log
+    assert "The source has no record of its copy." in log
+    assert again(near.source, made).records == ()
+    assert [each.state for each in near.target.backups()] == ["verified"]
+
+
 @pytest.mark.parametrize("level", ["directory", "exists"])
 def test_what_was_not_read_before_is_read_now(near: Site, level: str) -> None:
     """Without a SHA-256 in the manifest, that of the source counts; the copy is verified in full."""

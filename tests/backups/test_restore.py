@@ -585,7 +585,7 @@ def test_a_catalogue_that_nobody_may_write_to(
         emulator.state.jobs.clear()
         monkeypatch.setenv("AIRFLOW_CONN_DLI_READER", key_for(emulator, *actions))
         assert len(restore(catalogue, source_conn_id="dli_reader")) == 5
-        warning = "An expiry may delete the backup while it is restored."
+        warning = "An expiry may delete the backup while it is read."
         assert (warning in "".join(capsys.readouterr())) == (not kinds)
         found = catalogue.backup(made.project_id, made.backup_id)
         assert found
