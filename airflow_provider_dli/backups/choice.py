@@ -41,8 +41,11 @@ def _named(options: RestoreParameters, catalogue: Catalogue, project_id: str) ->
 
 def _newest(options: RestoreParameters, catalogue: Catalogue, project_id: str, log: Logger) -> Backup:
     backups = catalogue.backups(project_id)
-    found = newest_usable(backups, as_of=options.as_of, level=options.level)
     until = options.as_of
+    # A backup of a few jobs, made by hand, is not what a project is restored from.
+    whole = [each for each in backups if each.manifest and each.manifest.is_all_jobs]
+    found = newest_usable(whole, as_of=until, level=options.level)
+    found = found or newest_usable(backups, as_of=until, level=options.level)
     earlier = [each for each in backups if until is None or _time(each) <= until]
     if found is None:
         if not backups:
@@ -57,7 +60,8 @@ def _newest(options: RestoreParameters, catalogue: Catalogue, project_id: str, l
             advice="Give another as_of, or backup_id.",
         )
     for newer in [each for each in earlier if _time(each) > _time(found)]:
-        log.warning("%s is newer and not used: %s", newer.place.url, why_unusable(newer, options.level))
+        reason = why_unusable(newer, options.level) or "it has a selection of the jobs; give backup_id to use it"
+        log.warning("%s is newer and not used: %s", newer.place.url, reason)
     return found
 
 

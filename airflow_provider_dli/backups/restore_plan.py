@@ -260,6 +260,8 @@ def _log_backup(backup: Backup, target: DliHook, log: Logger) -> None:
             *(utc(manifest.exported_at), manifest.verification.level),
             utc(backup.last_verified) if backup.last_verified else "no known time",
         )
+    if manifest and not manifest.is_all_jobs:
+        log.warning("The backup has a selection of the jobs of the project: %s", manifest.selection)
     if backup.project_id != target.project_id:
         log.info("It is restored into another project, %s.", target.project_id)
 

@@ -33,7 +33,8 @@ def back_up(
     hook = DliHook(conn_id)
     place = catalogue.place(hook.project_id, catalogue.new_id(at))
     wanted = {job_id for batch in batches for job_id in batch}
-    jobs = [job for job in list_with_settings(hook) if not wanted or job.job_id in wanted]
+    listed = list_with_settings(hook)
+    jobs = [job for job in listed if not wanted or job.job_id in wanted]
     exported = {}
     for number, batch in enumerate(batches or [None], 1):
         directory = place.below("archives").batch(number)
@@ -64,8 +65,8 @@ def back_up(
         started_at=at - timedelta(seconds=30),
         exported_at=at,
         completed_at=at + timedelta(seconds=30),
-        is_all_jobs=not batches,
-        selection="all jobs",
+        is_all_jobs=len(jobs) == len(listed),
+        selection="all jobs" if len(jobs) == len(listed) else "jobs by id",
         jobs=catalogue.write_content(place, JOBS, [row_of(job) for job in jobs]),
         settings=catalogue.write_content(place, SETTINGS, details) if with_settings else None,
         archives=tuple(archives),

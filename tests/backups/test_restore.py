@@ -229,6 +229,24 @@ def test_the_newest_backup_of_a_time(catalogue: Catalogue, as_of: Any, which: in
     assert instance.pushed["backup_id"] == made[which].backup_id
 
 
+def test_a_backup_of_some_jobs_is_not_that_of_the_project(
+    emulator: Emulator, catalogue: Catalogue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is used if it is named, or if there is no other, with a warning."""
+    some = back_up(catalogue, NIGHT + DAY, batches=[[100]])
+    instance = TaskInstance()
+    restore(catalogue, instance, plan_only=True)
+    assert instance.pushed["backup_id"] == some.backup_id
+    assert "The backup has a selection of the jobs of the project: jobs by id" in "".join(capsys.readouterr())
+    everything = back_up(catalogue, NIGHT)
+    emulator.state.jobs.clear()
+    assert len(restore(catalogue, instance)) == 5
+    assert instance.pushed["backup_id"] == everything.backup_id
+    assert f"{some.place.url} is newer and not used: it has a selection" in "".join(capsys.readouterr())
+    restore(catalogue, instance, backup_id=some.backup_id)
+    assert instance.pushed["backup_id"] == some.backup_id
+
+
 def test_a_time_before_the_first_backup(emulator: Emulator, catalogue: Catalogue) -> None:
     """The nearest ones are named, with their times."""
     made = back_up(catalogue, NIGHT)
