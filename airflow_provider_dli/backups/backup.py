@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli import __version__
 from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.diff import row_of
 from airflow_provider_dli.backups.manifest import (
     ARCHIVES,
     JOBS,
@@ -242,7 +243,7 @@ class _Task:
                 advice="Name jobs that it sees.",
             )
         self.seen = {job_id: there[job_id] for job_id in self._selected(there)}
-        self.jobs = [_job(job) for job in self.seen.values()]
+        self.jobs = [row_of(job) for job in self.seen.values()]
         number, identity = pluralize(len(there), "Flink job"), self.dli.account.credentials.identity
         self.log.info("This key (%s) sees %s; %d are to be backed up.", identity, number, len(self.jobs))
         return self.jobs
@@ -454,17 +455,6 @@ class _Task:
         ]
         more = len(found) - _MAX_FINDINGS
         return found if more <= 0 else [*found[:_MAX_FINDINGS], f"and {pluralize(more, 'more finding')}"]
-
-
-def _job(job: FlinkJob) -> Job:
-    return Job(
-        job_id=job.job_id,
-        name=job.name,
-        job_type=job.job_type,
-        status=job.status,
-        update_time=job.update_time,
-        digest=settings_digest(job),
-    )
 
 
 def _is_changed(listed: Job, now: FlinkJob | None) -> bool:

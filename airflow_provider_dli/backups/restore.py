@@ -52,7 +52,11 @@ class Restoration:
     @property
     def job_ids(self) -> list[int]:
         """Ids, in the project, of the selected jobs that are now as in the backup."""
-        return [each.after.job_id for each in self.compared if each.after and each.kind == "equal"]
+        return [each.after.job_id for each in self.compared if each.after and self._is_restored(each)]
+
+    def _is_restored(self, pair: JobPair) -> bool:
+        is_imported = self.plan.selected[pair.job_id].action in ("create", "replace")
+        return pair.kind == "equal" or (pair.kind == "changed" and is_imported and _may_differ(pair))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return each selected job as plain JSON values."""
@@ -175,6 +179,11 @@ def apply(plan: Plan, progress: Progress, context: Mapping[str, Any], log: Logge
     progress.created = [job_id for job_id in progress.created if job_id in there]
     restoration = Restoration(plan, compared, progress.created, progress.deleted)
     restoration.problems += _failures(plan, progress, restoration)
+    if uncertain := [each for each in compared if each.kind == "changed" and _may_differ(each)]:
+        log.warning(
+            "Changed while they were backed up, so that they may be as before or as after: jobs %s",
+            format_ids([f"{each.job_id} {each.name}" for each in uncertain]),
+        )
     selected = pluralize(len(compared), "selected job")
     log.info("%s: %d as in the backup, %d created.", selected, len(restoration.job_ids), len(restoration.created))
     progress.clear()
@@ -293,9 +302,14 @@ def _delete(plan: Plan, progress: Progress, context: Mapping[str, Any], log: Log
     progress.save(deleted=[*progress.deleted, *progress.to_delete], to_delete=[])
 
 
+def _may_differ(pair: JobPair) -> bool:
+    """Return whether a job was changed while it was backed up, so that its archive may have other settings."""
+    return pair.before is not None and pair.before.is_changed
+
+
 def _failures(plan: Plan, progress: Progress, restoration: Restoration) -> Iterator[str]:
     missing = [each for each in restoration.compared if each.kind == "removed"]
-    changed = [each for each in restoration.compared if each.kind == "changed"]
+    changed = [each for each in restoration.compared if each.kind == "changed" and not _may_differ(each)]
     if missing:
         listed = format_ids([f"{each.job_id} {each.name}" for each in missing])
         yield (

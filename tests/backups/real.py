@@ -25,9 +25,11 @@ def back_up(
     conn_id: str = "dli_default",
     batches: Sequence[Sequence[int]] = (),
     with_settings: bool = True,
+    changed: Sequence[int] = (),
 ) -> Backup:
     """Export jobs as they are now into a backup that was complete at some time; return it.
 
+    :param changed: ids of jobs that were changed meanwhile
     :param batches: ids of the jobs of each archive; all jobs in one, without their ids in the manifest, if empty
     """
     hook = DliHook(conn_id)
@@ -55,6 +57,7 @@ def back_up(
                 job_ids=exported[report.place],
             )
         )
+    rows = [row_of(job).model_copy(update={"is_changed": job.job_id in changed}) for job in jobs]
     details = [JobSettings(job_id=job.job_id, detail=dict(job.raw)) for job in jobs]
     manifest = Manifest(
         backup_id=place.key.rpartition("/")[2],
@@ -67,7 +70,7 @@ def back_up(
         completed_at=at + timedelta(seconds=30),
         is_all_jobs=len(jobs) == len(listed),
         selection="all jobs" if len(jobs) == len(listed) else "jobs by id",
-        jobs=catalogue.write_content(place, JOBS, [row_of(job) for job in jobs]),
+        jobs=catalogue.write_content(place, JOBS, rows),
         settings=catalogue.write_content(place, SETTINGS, details) if with_settings else None,
         archives=tuple(archives),
         verification=Verification(level="full", verified_at=at + timedelta(seconds=20), passed=True),

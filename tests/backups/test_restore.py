@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_dli.backups.catalogue import Backup, Catalogue
 from airflow_provider_dli.exceptions import DliException, DliFailException
-from airflow_provider_dli.operators.dli import DliRestoreFlinkJobsOperator
+from airflow_provider_dli.operators.dli import DliBackupFlinkJobsOperator, DliRestoreFlinkJobsOperator
 from dli_emulator import Emulator
 from tests.airflow.stores import StateStore, TaskInstance
 from tests.backups.made import catalogue_of
@@ -82,6 +82,18 @@ def test_all_jobs_of_a_lost_project(emulator: Emulator, catalogue: Catalogue) ->
     found = catalogue.backup(backup.project_id, backup.backup_id)
     assert found
     assert found.records == ()
+
+
+def test_what_the_operator_of_backups_makes(emulator: Emulator, catalogue: Catalogue) -> None:
+    """In the same words: all jobs are back, and equal."""
+    before = names(emulator).keys()
+    backup = DliBackupFlinkJobsOperator(task_id="backup", backup_dir=str(catalogue.root), batch_size=2)
+    backup.execute(TaskInstance().context)
+    emulator.state.jobs.clear()
+    rows = restore(catalogue)
+    assert names(emulator).keys() == before
+    assert all(each["equal"] for each in rows)
+    assert count_requests(emulator, "ImportFlinkJobs") == 3
 
 
 def test_an_archive_whose_jobs_are_equal_is_not_imported(emulator: Emulator, catalogue: Catalogue) -> None:
@@ -477,6 +489,20 @@ def test_a_job_that_is_not_as_in_the_backup_fails_the_task(
         restore(catalogue, instance)
     assert sorted(instance.pushed["created"]) == sorted(emulator.state.jobs)
     assert instance.store.kept == {}
+
+
+def test_a_job_that_was_changed_while_it_was_backed_up(
+    emulator: Emulator, catalogue: Catalogue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its archive has either settings: a difference is a warning."""
+    back_up(catalogue, NIGHT, changed=[102])
+    emulator.state.jobs.clear()
+    emulator.fault("ImportFlinkJobs", "import_alters", job=102, field="desc", value="altered")
+    instance = TaskInstance()
+    rows = restore(catalogue, instance)
+    assert [each["equal"] for each in rows] == [True, True, False, True, True]
+    assert len(instance.pushed["job_ids"]) == 5
+    assert "they may be as before or as after: jobs 102 " in "".join(capsys.readouterr())
 
 
 def test_a_lost_response(emulator: Emulator, catalogue: Catalogue) -> None:
