@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import secrets
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -72,6 +73,8 @@ State = Literal["verified", "damaged", "unreadable", "incomplete", "expiring", "
 
 #: bytes: nothing larger is read into memory as a document
 MAX_DOCUMENT = 64 * 1024 * 1024
+#: how the line of a job begins, as this provider writes it
+_JOB_ID = re.compile(r'\{"job_id": ?([0-9]{1,19}),')
 _MAX_LINE = 32 * 1024 * 1024
 _READERS = 8
 _JSON = "application/json"
@@ -196,6 +199,8 @@ class Catalogue:
     root: ObsLocation
     #: manifests never change: by place and ETag, so that a catalogue that is read again reads only what is new
     _manifests: dict[tuple[ObsLocation, str], Manifest] = field(default_factory=dict)
+    #: ids of jobs that they have, each kept once
+    _ids: dict[Any, Any] = field(default_factory=dict)
 
     def now(self) -> datetime:
         """Return the time by the store's clock, in whole seconds."""
@@ -267,17 +272,19 @@ class Catalogue:
         version = document.get("schema_version") if isinstance(document, dict) else None
         if version != SCHEMA_VERSION:
             raise ValueError(f"schema_version is {version!r}, and this provider reads {SCHEMA_VERSION}")
-        manifest = Manifest.model_validate(document)
+        manifest = Manifest.model_validate(document, context=self._ids)
         self._manifests[place, entry.etag] = manifest
         return manifest
 
-    def jobs(self, backup: Backup) -> Iterator[Job]:
+    def jobs(self, backup: Backup, wanted: Container[int] | None = None) -> Iterator[Job]:
         """Yield the jobs of a backup.
 
+        :param wanted: ids of those that are yielded; all if None
         :raises DliException: if they cannot be read, or are not those of the manifest
         """
         if backup.manifest:
-            yield from self.lines(backup, JOBS, backup.manifest.jobs, Job)
+            found = self.lines(backup, JOBS, backup.manifest.jobs, Job, wanted)
+            yield from (job for job in found if wanted is None or job.job_id in wanted)
 
     def settings(self, backup: Backup) -> Iterator[JobSettings]:
         """Yield the settings of the jobs of a backup; none if they were not kept.
@@ -287,9 +294,17 @@ class Catalogue:
         if backup.manifest and backup.manifest.settings:
             yield from self.lines(backup, SETTINGS, backup.manifest.settings, JobSettings)
 
-    def lines(self, backup: Backup, name: str, content: Content, kind: type[Line]) -> Iterator[Line]:
+    def lines(
+        self,
+        backup: Backup,
+        name: str,
+        content: Content,
+        kind: type[Line],
+        wanted: Container[int] | None = None,
+    ) -> Iterator[Line]:
         """Yield the lines of a file of a backup.
 
+        :param wanted: ids of jobs; others may be omitted
         :raises DliException: if they cannot be read, or are not those that were written
         """
         place = backup.place.below(name)
@@ -297,9 +312,12 @@ class Catalogue:
         try:
             with gzip.open(BytesIO(data), "rt", encoding="utf-8") as lines:
                 while line := lines.readline(_MAX_LINE):
-                    # Not pydantic's own reader of JSON: it refuses half a character, which a setting may have.
-                    yield kind.model_validate(json.loads(line))
                     count += 1
+                    # Of hundreds of lists one job each may be wanted: only its line is worth parsing.
+                    found = _JOB_ID.match(line) if wanted is not None else None
+                    if wanted is None or not found or int(found[1]) in wanted:
+                        # Not pydantic's own reader of JSON: it refuses half a character, which a setting may have.
+                        yield kind.model_validate(json.loads(line))
         except (ValueError, OSError, EOFError, RecursionError, zlib.error) as error:
             raise DliFailException(
                 f"{place.url} cannot be read: {_first_line(error)}", advice="Restore from another backup."

@@ -7,7 +7,7 @@ All times are the store's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -222,13 +222,13 @@ def _ahead(backup: Backup) -> Problem:
     return _backup_problem("damaged", backup, f"exported_at of its manifest, {at}, is ahead of the store's clock")
 
 
-def _digests(catalogue: Catalogue, backup: Backup, wanted: Iterable[int]) -> list[tuple[int, str]]:
+def _digests(catalogue: Catalogue, backup: Backup, wanted: Collection[int]) -> list[tuple[int, str]]:
     """Return those of the wanted jobs that a backup has, each with the digest of its settings.
 
     A list, since the whole file must have been read before any of it counts.
     """
-    jobs = catalogue.jobs(backup)
-    return [(job.job_id, job.digest) for job in jobs if job.job_id in wanted and job.in_archive is not False]
+    jobs = catalogue.jobs(backup, wanted)
+    return [(job.job_id, job.digest) for job in jobs if job.in_archive is not False]
 
 
 def _is_kept(catalogue: Catalogue, backup: Backup) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -58,6 +59,7 @@ def test_what_was_written_is_read(catalogue: Catalogue) -> None:
     assert [each.manifest for each in found] == [early.manifest, late.manifest]
     assert [each.state for each in found] == ["verified", "verified"]
     assert [job.job_id for job in catalogue.jobs(found[0])] == [100, 101]
+    assert [job.job_id for job in catalogue.jobs(found[0], {101, 999})] == [101]
     assert [each.detail["job_config"] for each in catalogue.settings(found[0])] == [
         {"cu_number": 100},
         {"cu_number": 101},
@@ -250,3 +252,15 @@ def test_jobs_that_cannot_be_read_are_refused(catalogue: Catalogue, data: bytes)
     wrong = replace(made, manifest=made.manifest.model_copy(update={"jobs": content}))
     with pytest.raises(DliFailException, match=r"jobs.jsonl.gz cannot be read: "):
         list(catalogue.jobs(wrong))
+
+
+def test_jobs_that_are_written_otherwise_are_found_by_their_ids(catalogue: Catalogue) -> None:
+    """Whoever has written them, with fields in whatever order."""
+    made = make_backup(catalogue, NIGHT, [100, 101])
+    rows = [json.dumps(dict(reversed(job.model_dump(exclude_none=True).items()))) for job in catalogue.jobs(made)]
+    data = gzip.compress("\n".join(rows).encode())
+    catalogue.obs.put(made.place.below(JOBS), data, "application/gzip")
+    content = Content(count=2, size=len(data), sha256=sha256(data).hexdigest())
+    assert made.manifest
+    other = replace(made, manifest=made.manifest.model_copy(update={"jobs": content}))
+    assert [job.job_id for job in catalogue.jobs(other, {101})] == [101]
