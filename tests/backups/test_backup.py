@@ -517,7 +517,33 @@ def test_conflicting_parameters(emulator: Emulator, parameters: Any, reason: str
     assert len(emulator.requests) == 0
 
 
+def test_jobs_that_the_last_run_saw_are_missing(emulator: Emulator) -> None:
+    """More than ``max_missing``: the others are backed up, and then the task fails."""
+
+    class Instance(TaskInstance):
+        task_id, map_index = "backup", -1
+
+        def xcom_pull(self, key: str, **_: Any) -> Any:
+            assert key == f"last_seen_{emulator.project_id}"
+            return [98, 99, *range(100, 106)]
+
+    instance = Instance()
+    with pytest.raises(DliFailException, match=r"^max_missing: 2 of the jobs .* does not see 98, 99 any more"):
+        back_up(emulator, instance, max_missing=1)
+    assert only(emulator).state == "verified"
+    assert instance.pushed["missing_since_last"] == [98, 99]
+    assert instance.pushed["return_value"]["jobs"] == 6
+
+
 # Later attempts.
+
+
+def test_the_archive_of_a_lost_response_is_recovered(emulator: Emulator) -> None:
+    """The directory is of this backup alone, so it is certain whose an archive is that appears in it."""
+    emulator.fault("ExportFlinkJobs", "cut_after")
+    back_up(emulator, reconcile_timeout=5)
+    found = only(emulator)
+    assert (found.state, found.unnamed, requests(emulator)) == ("verified", [], 3)
 
 
 @pytest.mark.slow
