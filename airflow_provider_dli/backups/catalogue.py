@@ -454,6 +454,12 @@ class Catalogue:
         return backup.is_read(self.now())
 
 
+def rows_of(record: Mapping[str, Any], name: str) -> list[Any]:
+    """Return a list in a record; empty if there is none of that name, for others may have written it."""
+    value = record.get(name)
+    return value if isinstance(value, list) else []
+
+
 def newest_usable(
     backups: Sequence[Backup], *, as_of: datetime | None = None, level: Level = "exists"
 ) -> Backup | None:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.backups.catalogue import MAX_DOCUMENT, Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import MAX_DOCUMENT, Backup, Catalogue, rows_of
 from airflow_provider_dli.backups.manifest import JOBS, SETTINGS, Archive, Content, Run, Verification
 from airflow_provider_dli.client.errors import PermissionDeniedError
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
@@ -214,7 +214,7 @@ def _known_damage(catalogue: Catalogue, backup: Backup) -> Damaged | None:
     record = catalogue.read_record(backup, proof)
     if record.get("objects") != _marks(backup):
         return None
-    findings = tuple(each for each in record.get("findings") or () if isinstance(each, str))
+    findings = tuple(each for each in rows_of(record, "findings") if isinstance(each, str))
     return Damaged(backup.place.url, findings or ("its last verification failed",))
 
 
@@ -395,7 +395,7 @@ def _recorded_hashes(catalogue: Catalogue, backup: Backup) -> Mapping[str, str]:
     """
     passed = [each for each in backup.of_kind("verification") if each.outcome == "passed"]
     record = catalogue.read_record(backup, passed[-1]) if passed else {}
-    rows = [each for each in record.get("archives") or () if isinstance(each, dict)]
+    rows = [each for each in rows_of(record, "archives") if isinstance(each, dict)]
     return {row["name"]: row["sha256"] for row in rows if isinstance(row.get("name"), str) and row.get("sha256")}
 
 

@@ -264,3 +264,15 @@ def test_limits_of_time_and_pace(
     catalogue.record(made, "drill", {"jobs": [{"job_id": 100, "equal": True}]}, "passed", at=long_ago)
     assert drill(catalogue, run_of("b"), sample=2)["remaining"] == 3
     assert "give sample=3, or drill more often" in caplog.text + capsys.readouterr().out
+
+
+def test_records_that_somebody_else_wrote_do_no_harm(catalogue: Catalogue) -> None:
+    """Whatever is in them."""
+    made = back_up(catalogue, NIGHT, batches=BATCHES[:1])
+    run = {"dag_id": "drill", "run_id": "first", "task_id": "drill", "map_index": -1}
+    for content in ({"jobs": 5}, {"jobs": [1, {"job_id": "x"}, {"job_id": True, "equal": 1}], "run": run}):
+        catalogue.record(made, "drill", content, "passed")
+    catalogue.record(made, "reading", {"drill": run, "before": "x"})
+    summary = drill(catalogue)
+    assert (summary["drilled"], summary["remaining"]) == ([100, 101], 0)
+    assert not again(catalogue, made).of_kind("reading")

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
-from threading import Timer
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from airflow_provider_dli.backups.catalogue import Backup, Catalogue
 from airflow_provider_dli.backups.manifest import JOBS, MANIFEST, SETTINGS
-from airflow_provider_dli.backups.verification import unnamed_archives
+from airflow_provider_dli.backups.verification import prepare, unnamed_archives, verify_backups
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliVerifyBackupsOperator
 from dli_emulator import Emulator
@@ -314,20 +314,28 @@ def test_an_archive_that_changes_while_it_is_read_is_damage(
     act = partial(catalogue.obs.delete, made.place.below(ARCHIVE))
     if not is_deleted:
         act = partial(change, catalogue, made, ARCHIVE, _other(b""))
-    timer = Timer(0.7, act)
-    timer.start()
+
+    def wait() -> None:
+        while list(dli_emulator.faults):  # the last one is used up when the archive is requested
+            time.sleep(0.01)
+        act()
+
+    waiting = Thread(target=wait)
+    waiting.start()
     with pytest.raises(DliFailException, match=r"is gone|was replaced while the backup was verified"):
         verify(catalogue)
-    timer.join()
+    waiting.join()
     assert again(catalogue, made).of_kind("verification")[-1].outcome == "failed"
 
 
 def test_two_runs_at_once_do_no_harm(catalogue: Catalogue) -> None:
     """Each backup is verified, perhaps twice; neither run fails."""
     made = [make_backup(catalogue, NIGHT + night * DAY) for night in range(4)]
+    operator = DliVerifyBackupsOperator(task_id="verify", backup_dir=str(catalogue.root))
+    prepared, log = [prepare(operator) for _ in range(2)], logging.getLogger(__name__)
     with ThreadPoolExecutor(2) as pool:
-        runs = list(pool.map(lambda _: verify(catalogue), range(2)))
-    assert {place for run in runs for place in run["verified"]} == {each.place.url for each in made}
+        runs = list(pool.map(lambda each: verify_backups(each[0], each[1], None, log), prepared))
+    assert {place for run in runs for place in run.verified} == {each.place.url for each in made}
     for backup in made:
         records = again(catalogue, backup).records
         assert {(each.kind, each.outcome) for each in records} == {("verification", "passed")}
@@ -357,3 +365,18 @@ def test_a_task_that_was_killed_goes_on_with_the_next_backup(catalogue: Catalogu
     dli_emulator.faults.clear()
     assert [len(again(catalogue, each).of_kind("verification")) for each in made[1:]] == [0, 0]
     assert verify(catalogue, max_age=3600)["verified"] == [each.place.url for each in made[1:]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"findings": 5, "archives": "x", "objects": 3},
+        {"archives": [1, {"name": []}, {"name": ARCHIVE, "sha256": 0}]},
+    ],
+)
+def test_records_that_somebody_else_wrote_do_no_harm(catalogue: Catalogue, content: Any) -> None:
+    """Whatever is in them: one that failed is read again, and one that passed has no hashes."""
+    made = [make_backup(catalogue, NIGHT, level="directory") for _ in range(2)]
+    catalogue.record(made[0], "verification", content, "passed", at=NIGHT + DAY)
+    catalogue.record(made[1], "verification", content, "failed", at=NIGHT + DAY)
+    assert sorted(verify(catalogue)["verified"]) == sorted(each.place.url for each in made)
