@@ -104,6 +104,20 @@ def test_drill_of_backups(run_dag: DagRunner, scratch: Scratch, dli_emulator: An
     }
 
 
+def test_verification_of_backups(run_dag: DagRunner, dli_emulator: Any) -> None:
+    """An old backup is read again, and has a record of it."""
+    with connected({"dli_default": dli_emulator.airflow_conn}):
+        catalogue = catalogue_of(dli_emulator)
+        made = back_up(catalogue, datetime(2026, 1, 1, tzinfo=UTC), batches=[[100, 101]])
+    run = run_dag("dli_verify_flink_backups")
+    assert run.states == {"verify_backups": "success"}, run.log
+    summary = run.xcoms["verify_backups", "return_value"]
+    assert (summary["verified"], summary["remaining"]) == ([made.place.url], 0)
+    now = catalogue.backup(made.project_id, made.backup_id)
+    assert now
+    assert [(each.kind, each.outcome) for each in now.records] == [("verification", "passed")]
+
+
 def test_restart(run_dag: DagRunner, dli_emulator: Any) -> None:
     """Jobs are saved, stopped and resumed, each time from a new savepoint, since the last one is deleted."""
     dli_emulator.state.settings.deletes_savepoints = True

@@ -138,6 +138,12 @@ def _backed_up(setting: Setting) -> None:
         back_up(catalogue, catalogue.now())
 
 
+def _backed_up_long_ago(setting: Setting) -> None:
+    """Make a backup that is to be verified again."""
+    with connected({"dli_default": setting.emulator.connection()}):
+        back_up(catalogue_of(setting.emulator), datetime(2026, 1, 1, tzinfo=UTC), batches=[[100]])
+
+
 def _archives(setting: Setting) -> dict[str, Any]:
     return {"zip_file": [exported(setting.emulator, "flink")]}
 
@@ -196,6 +202,7 @@ PREPARED: Mapping[str, Prepare] = {
     "dli_restore_flink_jobs": _lost,
     "dli_restore_drill": _nothing,
     "dli_drill_flink_backups": _backed_up,
+    "dli_verify_flink_backups": _backed_up_long_ago,
     "dli_restore_flink_backup": _backup,
     "dli_copy_flink_backups": _to_be_copied,
     "dli_promote_flink_jobs": _tested,

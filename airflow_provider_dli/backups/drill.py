@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
@@ -315,12 +315,18 @@ def _clearing_up(setting: _Setting, jobs: Sequence[Job]) -> Iterator[_Restored]:
     except BaseException:
         try:
             _delete(setting.options, scratch, restored, setting.run, log)
-            catalogue.obs.delete(place)
+            _forget(catalogue, place)
         except DliException as error:
             log.warning("Not everything was deleted that the drill has made; the next attempt does it: %s", error)
         raise
     _delete(setting.options, scratch, restored, setting.run, log)
-    catalogue.obs.delete(place)
+    _forget(catalogue, place)
+
+
+def _forget(catalogue: Catalogue, marker: ObsLocation) -> None:
+    """Delete a marker; one that stays, where the key may not delete, is over after a day."""
+    with suppress(DliException):
+        catalogue.obs.delete(marker)
 
 
 def _delete(options: DrillParameters, scratch: DliHook, restored: _Restored, run: Run | None, log: Logger) -> None:
@@ -363,7 +369,7 @@ def _clear_up_after_earlier_attempt(
                     "An earlier attempt was restoring jobs from %s: deleting what it has left.", backup.place.url
                 )
                 _delete(options, scratch, _Restored(frozenset(marker.before), frozenset(marker.names)), run, log)
-            catalogue.obs.delete(backup.place.below(RECORDS).below(record.name))
+            _forget(catalogue, backup.place.below(RECORDS).below(record.name))
 
 
 def _log_outcome(outcome: Outcome, log: Logger) -> None:
