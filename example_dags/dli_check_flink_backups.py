@@ -34,4 +34,6 @@ with DAG(
         dli_conn_id=["dli_default"],
         # The backups are nightly, and take up to two hours.
         max_age=timedelta(hours=26),
+        # What could be restored, as one file beside the backups: index.html.
+        write_page=True,
     )

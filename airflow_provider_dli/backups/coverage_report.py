@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dli.backups import page
 from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.coverage import KINDS, Coverage, Kind, Problem, check_project, write_coverage
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, worst
@@ -176,6 +177,16 @@ def _row(problem: Problem) -> tuple[object, ...]:
 def uncovered(checks: Sequence[Check]) -> dict[str, list[int]]:
     """Return the ids of the jobs of each project that are not covered, a thousand at most, for XCom."""
     return {each.coverage.project_id: each.coverage.uncovered[:_MAX_IDS] for each in checks if each.coverage}
+
+
+def write_index(options: CoverageParameters, obs: ObsHook, log: Logger) -> None:
+    """Write the page of the catalogue; if it cannot be written, the check decides all the same."""
+    try:
+        place = page.write_page(Catalogue(obs, options.backup_dir))
+    except DliException as error:
+        log.warning("The page of the catalogue was not written: %s", error)
+    else:
+        log.info("The page of the catalogue is %s", place.url)
 
 
 def write_report(

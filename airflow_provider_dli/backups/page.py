@@ -210,14 +210,18 @@ def _table_of_archives(backup: Backup, most: int | None) -> Table:
 
 
 def _content(content: Mapping[str, Any] | None) -> str | None:
-    """Return what a record has, on one line: plain values, and lists of them."""
-    parts = []
-    for name, value in (content or {}).items():
-        values = value if isinstance(value, list) else [value]
-        plain = [str(each) for each in values if isinstance(each, str | int | float | bool)]
-        if plain:
-            parts.append(f"{name}: {', '.join(plain)}")
+    """Return what a record has, on one line."""
+    parts = [f"{name}: {text}" for name, value in (content or {}).items() if (text := _plain(value))]
     return escaped("; ".join(parts), _LENGTH) or None
+
+
+def _plain(value: object) -> str:
+    """Return the values in a value of JSON, without the names of those inside it."""
+    if isinstance(value, list):
+        return ", ".join(filter(None, map(_plain, value)))
+    if isinstance(value, dict):
+        return " ".join(filter(None, map(_plain, value.values())))
+    return "" if value is None else str(value)
 
 
 def _row_of_project(project: ProjectSummary, link: Link) -> dict[str, object]:

@@ -41,6 +41,8 @@ class DliCheckBackupCoverageOperator(DliBaseOperator):
     :param exclude: ids, or wildcards for names, of jobs that need no backup (templated)
     :param report_dir: directory in OBS that an HTML report is written to (templated). Use the same for all runs:
         the page has a chart of the last ones
+    :param write_page: whether to write the page of the catalogue too, beside the backups: ``index.html``, which is
+        written again by each run (templated)
     :raises DliFailException: if anything is not covered or damaged, or a parameter or the catalogue's connection
         cannot be used; no retry is spent
     :raises DliException: if DLI or OBS cannot be reached or is in trouble; a retry may help
@@ -56,6 +58,7 @@ class DliCheckBackupCoverageOperator(DliBaseOperator):
         "drill_max_age",
         "exclude",
         "report_dir",
+        "write_page",
     )
     operator_extra_links = (ObsBucketLink(),)
     ui_color = "#d9ead3"
@@ -71,6 +74,7 @@ class DliCheckBackupCoverageOperator(DliBaseOperator):
         drill_max_age: float | str | timedelta | NotGiven = NOT_GIVEN,
         exclude: Iterable[int | str] | int | str | XComArg | None = None,
         report_dir: str | XComArg | None = None,
+        write_page: bool | str = False,
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
         super().__init__(**kwargs)
@@ -82,6 +86,7 @@ class DliCheckBackupCoverageOperator(DliBaseOperator):
         self.drill_max_age = number_of(value_of(drill_max_age))
         self.exclude = exclude
         self.report_dir = report_dir
+        self.write_page = write_page
         # A template, XCom or row of a mapping that is None must not turn "these jobs" into "any jobs".
         self.given = names_of(drill_max_age=drill_max_age)
 
@@ -101,6 +106,8 @@ class DliCheckBackupCoverageOperator(DliBaseOperator):
                     count(context, f"dli.coverage.problems.{kind}", number)
             # Also when the task fails: what is not covered is in it.
             self.push_xcoms(context, return_value=summary, uncovered=coverage_report.uncovered(checks))
+            if options.write_page:
+                coverage_report.write_index(options, obs, self.log)
             if file := coverage_report.write_report(options, obs, checks, context.get("run_id"), self.log):
                 self.push_xcoms(context, report_file=file)
             coverage_report.raise_for_problems(checks)

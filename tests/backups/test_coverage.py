@@ -393,7 +393,7 @@ def test_a_catalogue_that_cannot_be_read_fails_at_once(
 def test_a_result_that_cannot_be_written_changes_nothing(
     catalogue: Catalogue, dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With just the permissions to read, the check decides; the result is missing beside the backups."""
+    """With just the permissions to read, the check decides; result and page are missing beside the backups."""
     backup(catalogue)
     bucket = dli_emulator.bucket
     granted = [
@@ -403,8 +403,9 @@ def test_a_result_that_cannot_be_written_changes_nothing(
     ]
     dli_emulator.state.add_user("auditor", *granted)
     monkeypatch.setenv("AIRFLOW_CONN_AUDITOR", dli_emulator.connection(user="auditor", retry_budget=0))
-    pushed = check(catalogue, dli_conn_id="auditor")
+    pushed = check(catalogue, dli_conn_id="auditor", write_page=True)
     assert kinds(pushed) == {}
+    assert catalogue.obs.find(catalogue.root.below("index.html")) is None
     assert pushed["return_value"][0]["result"] is None
     assert newest_coverage(catalogue, PROJECT) is None
 
@@ -434,6 +435,15 @@ def test_the_report_shows_every_problem(catalogue: Catalogue, dli_emulator: Emul
     assert "0 of 26 jobs covered; 26 problems (25 no_backup, 1 changed)." in page
     assert page.count("<td>no_backup</td>") == 25
     assert "its manifest does not name archives/late.zip" in page
+
+
+def test_the_page_of_the_catalogue_is_written_beside_it(catalogue: Catalogue) -> None:
+    """With what the check has just found."""
+    backup(catalogue, jobs=digests() | {100: "changed"})
+    assert kinds(check(catalogue, write_page=True)) == {"changed": 1}
+    data = catalogue.obs.read(catalogue.root.below("index.html"), 1 << 20)
+    assert data
+    assert b"problems found by the last check of 1 project" in data
 
 
 def test_a_time_ahead_of_the_store_is_not_young(catalogue: Catalogue) -> None:

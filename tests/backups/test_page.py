@@ -200,13 +200,14 @@ def test_several_projects_are_distinguished(catalogue: Catalogue) -> None:
 def test_the_page_of_one_backup_has_its_records_and_jobs(catalogue: Catalogue) -> None:
     """What they contain is read."""
     made = make_backup(catalogue, NIGHT, [100, 101])
-    catalogue.record(made, "drill", {"equal": 2, "problems": ["job_100: x"], "nested": {"a": 1}}, "failed")
+    rows = [{"job_id": 100, "name": "job_100", "problem": "differs"}, {"job_id": 101, "problem": None}]
+    catalogue.record(made, "drill", {"jobs": rows, "seconds": 2.5, "run": None}, "failed")
     found = catalogue.backup(PROJECT, made.backup_id)
     assert found
     page = backup_page(catalogue, found, "?")
     text = Reader(page).text
     assert "drill failed" in text
-    assert "equal: 2; problems: job_100: x" in text
+    assert "jobs: 100 job_100 differs, 101; seconds: 2.5" in text
     assert "nightly, task backup" in text
     assert "full, passed, 2026-11-01 02:00 UTC" in text
     assert "<time" not in text

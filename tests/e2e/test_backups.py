@@ -39,7 +39,7 @@ def fill(catalogue: Catalogue) -> Backup:
     ]
     catalogue.record(made[17], "verification", {"findings": ["bad_crc in 'job_107.json'"]}, "failed")
     catalogue.record(made[14], "hold", {"reason": "audit of the year"})
-    catalogue.record(made[19], "drill", {"equal": 24, "problems": []}, "passed")
+    catalogue.record(made[19], "drill", {"jobs": [{"job_id": 100, "name": "job_100"}], "seconds": 24.5}, "passed")
     make_backup(catalogue, now - timedelta(days=2), range(300, 304), project_id=SCRATCH, passed=False)
     drilled = catalogue.backup(PROJECT, made[19].backup_id)
     assert drilled
@@ -91,7 +91,7 @@ def test_the_page_is_accessible(
 def test_the_page_of_a_backup_is_accessible(catalogue: Catalogue, page: Page, tmp_path: Path) -> None:
     """With what happened since it was made."""
     wrong = opened(page, backup_page(catalogue, fill(catalogue), "?"), tmp_path)
-    page.get_by_text("equal: 24").wait_for()
+    page.get_by_text("seconds: 24.5").wait_for()
     picture(page, "backup")
     assert (violations(page), wrong) == ([], [])
 
@@ -113,7 +113,7 @@ def test_the_page_is_in_airflow(
     picture(page, "backups-in-airflow")
     shown.get_by_role("region", name="Backups").first.get_by_role("searchbox").fill(drilled.backup_id)
     shown.get_by_role("region", name="Backups").first.get_by_role("link").click()
-    shown.get_by_text("equal: 24").wait_for()
+    shown.get_by_text("seconds: 24.5").wait_for()
     shown.get_by_role("link", name="All backups").click()
     for theme in ("dark", "light"):
         page.evaluate("theme => localStorage.setItem('theme', theme)", theme)
