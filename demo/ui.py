@@ -40,7 +40,9 @@ Airflow is at  {url}
   6. dli_restore_drill, Trigger: jobs are restored into dli_scratch, compared and deleted
   7. dli_promote_flink_jobs, Trigger, Flink job ids: 126, Replacements: {replacements}
   8. dli_restart_flink_jobs, Trigger, Flink job ids: 103
-  9. A failure on purpose: dli_verify_archives, Trigger, Archives: {damaged}
+  9. dli_back_up_flink_jobs, Trigger. Then Browse, DLI backups: which jobs could be restored now, to which
+     state, and since when that is proven
+ 10. A failure on purpose: dli_verify_archives, Trigger, Archives: {damaged}
      Task verify fails, for one bit of the archive is wrong. The end of its log names the archive, the
      defect and what to do. More messages, and what to do: docs/troubleshooting.md
 
@@ -72,6 +74,7 @@ def serve(folder: Path) -> None:
         environment = airflow_environment(folder / "airflow", emulator)
         # A connection in the environment is not on Airflow's page, and would come before one that is.
         del environment["AIRFLOW_CONN_DLI_DEFAULT"]
+        environment["AIRFLOW__DLI__BACKUP_CATALOGUES"] = f"{emulator['bucket']}/flink-backups"
         # Nobody changes the DAGs: reading them again and again costs a small machine one of its cores.
         environment["AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL"] = "300"
         with standalone(environment, log) as airflow:

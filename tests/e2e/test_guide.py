@@ -29,6 +29,7 @@ FORMS: dict[str, dict[str, str]] = {
     "dli_restart_flink_jobs": {"job_ids": "103"},
     "dli_export_changed_flink_jobs": {},
     "dli_restore_flink_jobs": {"on_conflict": "keep"},
+    "dli_back_up_flink_jobs": {},
 }
 
 
