@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from airflow_provider_dli.backups import manifest
 from airflow_provider_dli.formatting import markdown_table
@@ -36,7 +36,9 @@ def written() -> str:
 
 def _table(model: type[manifest.Document]) -> str:
     meanings = docstring_of(model).parameters
-    rows = [(f"`{name}`", _kind(field.annotation), meanings[name]) for name, field in model.model_fields.items()]
+    # Without what validates beside them.
+    kinds = get_type_hints(model)
+    rows = [(f"`{name}`", _kind(kinds[name]), meanings[name]) for name in model.model_fields]
     return markdown_table(("field", "type", "meaning"), rows).replace("\\`", "`")
 
 
@@ -48,7 +50,6 @@ def _kind(annotation: Any) -> str:
         r".*AwareDatetime.*|.*datetime.*": "time",
         r"typing\.Literal\[(.*)\]": lambda found: found[1].replace("'", ""),
         r"tuple\[(.*), \.\.\.\]": r"list of \1",
-        r"typing\.Annotated\[str.*?\)\]\)?\]?": "str",
         r"\bdict\[.*\]": "object",
         r"\bbool\b": "true or false",
         r"\bint\b": "number",
