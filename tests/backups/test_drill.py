@@ -142,6 +142,15 @@ def test_a_job_that_differs_fails_the_drill(emulator: Emulator, catalogue: Catal
         drill(catalogue, run_of("next"), sample=1)
 
 
+def test_a_job_that_was_changed_meanwhile_proves_nothing(emulator: Emulator, catalogue: Catalogue) -> None:
+    """Its archive and its kept settings may be of two moments: it is neither equal nor a failure."""
+    back_up(catalogue, NIGHT, batches=BATCHES[:1], changed=[100])
+    emulator.fault("ImportFlinkJobs", "import_alters", job=100)
+    summary = drill(catalogue)
+    assert (summary["drilled"], summary["failed"], summary["remaining"]) == ([101], [], 1)
+    assert scratch_jobs(emulator) == {}
+
+
 def test_a_damaged_archive_fails_the_drill(emulator: Emulator, catalogue: Catalogue) -> None:
     """Nothing is imported from it."""
     made = back_up(catalogue, NIGHT, batches=BATCHES[:1])
