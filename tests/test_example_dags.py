@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dli_emulator import Emulator
-from tests.backups.made import catalogue_of
+from tests.backups.made import catalogue_of, make_backup
 from tests.backups.real import back_up
 from tests.connections import connected
 from tests.dag_runs import DagRunner, Scratch, exported
@@ -29,8 +29,11 @@ def test_nightly(run_dag: DagRunner, dli_emulator: Any) -> None:
 
 
 def test_backup(run_dag: DagRunner, dli_emulator: Any) -> None:
-    """All jobs are in a verified backup, whose manifest names the task that made it."""
-    run = run_dag("dli_back_up_flink_jobs")
+    """All jobs are in a verified backup, whose manifest names the task that made it; an old one is deleted."""
+    with connected({"dli_default": dli_emulator.connection()}):
+        old = make_backup(catalogue_of(dli_emulator), datetime(2026, 3, 1, tzinfo=UTC))
+    rules = {"keep_daily": 1, "keep_weekly": 0, "keep_monthly": 0}
+    run = run_dag("dli_back_up_flink_jobs", rules)
     assert set(run.states.values()) == {"success"}, run.log
     summary = run.xcoms["backup", "return_value"]
     assert (summary["jobs"], summary["archives"]) == (26, 1)
@@ -42,6 +45,8 @@ def test_backup(run_dag: DagRunner, dli_emulator: Any) -> None:
         "dag_id": "dli_back_up_flink_jobs", "run_id": run.run_id, "task_id": "backup", "map_index": -1,
     }  # fmt: skip
     assert manifest["verification"]["passed"]
+    assert [each["backup_id"] for each in run.xcoms["expire", "deleted"]] == [old.backup_id]
+    assert run.xcoms["expire", "return_value"]["kept"] == 1
     assert run.xcoms["backup", "zip_file"] == [f"{summary['place']}/{manifest['archives'][0]['name']}"]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dli_emulator import Emulator
-from tests.backups.made import catalogue_of
+from tests.backups.made import catalogue_of, make_backup
 from tests.backups.real import back_up
 from tests.connections import connected
 from tests.dag_runs import DagRunner, Run, Scratch, exported
@@ -171,6 +171,13 @@ def _to_be_copied(setting: Setting) -> None:
     _backed_up(setting)
 
 
+def _aged(setting: Setting) -> dict[str, Any]:
+    """Make a backup that no rule keeps once there is a newer one."""
+    with connected({"dli_default": setting.emulator.connection()}):
+        make_backup(catalogue_of(setting.emulator), datetime(2026, 3, 1, tzinfo=UTC))
+    return {"keep_daily": 1, "keep_weekly": 0, "keep_monthly": 0}
+
+
 def _own_running(setting: Setting) -> dict[str, Any]:
     """Return a job that runs, and that the key's user created."""
     setting.emulator.state.jobs[103].user_name = USER
@@ -192,7 +199,7 @@ def _tested(setting: Setting) -> dict[str, Any]:
 
 #: what must be there before each DAG runs; what its form has
 PREPARED: Mapping[str, Prepare] = {
-    "dli_back_up_flink_jobs": _nothing,
+    "dli_back_up_flink_jobs": _aged,
     "dli_export_flink_jobs": _nothing,
     "dli_export_projects": _nothing,
     "dli_export_changed_flink_jobs": _changed,
