@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dli.backups.catalogue import Backup, Catalogue, newest_usable
 from airflow_provider_dli.backups.expiry import Expiry
 from airflow_provider_dli.backups.manifest import EXPIRED, LEVELS, MANIFEST, RECORDS
-from airflow_provider_dli.backups.retention import hold, release
+from airflow_provider_dli.backups.retention import hold, rank, release
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliFailException
 from dli_emulator import Emulator
@@ -192,11 +192,14 @@ class History:
         return self.observer.backups()
 
     def usable(self, backups: list[Backup]) -> dict[tuple[int, str], set[str]]:
-        """Return the backups that each job could be restored from, at each level."""
+        """Return the intact backups of each job, at each level.
+
+        One whose expiry was killed before it deleted an archive is put back by a later one, and not lost.
+        """
         found: dict[tuple[int, str], set[str]] = {}
         for backup in backups:
             for level in LEVELS:
-                if backup.is_usable(level):
+                if rank(backup) > LEVELS.index(level):
                     for job in self.jobs[backup.backup_id]:
                         found.setdefault((job, level), set()).add(backup.backup_id)
         return found
