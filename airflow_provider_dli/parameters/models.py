@@ -220,7 +220,7 @@ class VerifyBackupsParameters(Parameters):
     backup_dir: types.CatalogueDirectory
     project_ids: types.ProjectIds = ()
     max_bytes: types.Size = None
-    max_age: types.MaxAge = 0.0
+    max_age: types.ProofAge = 0.0
     report_dir: types.ReportDirectory = None
     dli_conn_id: types.ConnId
 

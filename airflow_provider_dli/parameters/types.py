@@ -468,6 +468,7 @@ _ABOVE_0 = "give seconds above 0 and at most a hundred years, or a timedelta"
 _Positive = Annotated[float, Field(gt=0, le=_MAX_SECONDS, allow_inf_nan=False)]
 PositiveSeconds = Annotated[_Positive, Kind("positive seconds", _ABOVE_0, _seconds)]
 MaxAge = Annotated[_Positive, Kind("age", f"{_ABOVE_0}; omit it for any age", _seconds)]
+ProofAge = Annotated[_Positive, Kind("age of a verification", f"{_ABOVE_0}; omit it for any age", _seconds)]
 DrillAge = Annotated[_Positive, Kind("age of a drill", f"{_ABOVE_0}; omit it to require none", _seconds)]
 AllOrPositiveInt = Annotated[
     Literal["all"] | Annotated[int, Field(ge=1, lt=1 << 31)],
