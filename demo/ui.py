@@ -42,6 +42,8 @@ Airflow is at  {url}
   8. dli_restart_flink_jobs, Trigger, Flink job ids: 103
   9. dli_back_up_flink_jobs, Trigger. Then Browse, DLI backups: which jobs could be restored now, to which
      state, and since when that is proven
+     dli_restore_flink_backup, Trigger: the plan of a restore. dli_drill_flink_backups, Trigger: a sample is
+     restored into dli_scratch. dli_check_flink_backups, Trigger. dli_verify_flink_backups, Trigger
  10. A failure on purpose: dli_verify_archives, Trigger, Archives: {damaged}
      Task verify fails, for one bit of the archive is wrong. The end of its log names the archive, the
      defect and what to do. More messages, and what to do: docs/troubleshooting.md

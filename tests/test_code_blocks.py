@@ -46,7 +46,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 #: of the shell and of every system; their arguments are not checked
-PLAIN = {".", "cat", "curl", "cd", "cp", "echo", "ls", "mkdir", "source", "tar", "umask"}
+PLAIN = {".", "cat", "curl", "cd", "cp", "echo", "jq", "ls", "mkdir", "source", "tar", "umask", "zcat"}
 _FENCE = re.compile(
     r"(?:<!-- (?P<mark>[^\n]*?) -->\n)?^(?P<indent> *)```(?P<language>\S*)[^\n]*\n(?P<text>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,

@@ -30,6 +30,10 @@ FORMS: dict[str, dict[str, str]] = {
     "dli_export_changed_flink_jobs": {},
     "dli_restore_flink_jobs": {"on_conflict": "keep"},
     "dli_back_up_flink_jobs": {},
+    "dli_restore_flink_backup": {},
+    "dli_drill_flink_backups": {},
+    "dli_check_flink_backups": {},
+    "dli_verify_flink_backups": {},
 }
 
 
@@ -76,7 +80,7 @@ def test_the_connection_is_a_filled_form(page: Page, guide: tuple[AirflowProcess
 def test_the_guide_leads_through_every_dag(guide: tuple[AirflowProcess, str]) -> None:
     """With what to type into its form."""
     airflow, printed = guide
-    assert sorted(until(airflow.dags, 120)) == sorted({*FORMS, "dli_verify_archives"})
+    assert sorted(until(airflow.dags, 120)) == sorted({*FORMS, "dli_verify_archives", "dli_copy_flink_backups"})
     steps = printed.split("Trigger")
     for dag_id, fields in FORMS.items():
         (step,) = (after for before, after in pairwise(steps) if before.rstrip(", ").endswith(dag_id))
