@@ -156,5 +156,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for name, marker in _COSTLY.items():
             if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
+                # The longest file has a worker of its own: together they would take as long as all other tests.
+                is_alone = item.path.name == "test_permissions.py"
+                item.add_marker(pytest.mark.xdist_group(f"{name} of permissions" if is_alone else name))
                 item.add_marker(marker)

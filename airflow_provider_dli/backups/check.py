@@ -17,8 +17,8 @@ from airflow_provider_dli.backups.cli import Result, Status
 from airflow_provider_dli.backups.commands import open_catalogue
 from airflow_provider_dli.backups.coverage import UNCOVERED, Problem, check_backups, check_project
 from airflow_provider_dli.backups.manifest import Level
-from airflow_provider_dli.exceptions import translated
-from airflow_provider_dli.formatting import escaped, format_duration, pluralize
+from airflow_provider_dli.exceptions import DliFailException, translated
+from airflow_provider_dli.formatting import escaped, excerpt, format_duration, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.parameters.models import CoverageParameters
 
@@ -68,6 +68,12 @@ def _of_live_jobs(catalogue: Catalogue, options: Namespace, now: datetime) -> tu
     with translated():
         parameters = CoverageParameters.read({**given, "max_age": options.max_age.total_seconds()})
     hook = DliHook(options.conn_id)
+    if options.project not in (None, hook.project_id):
+        raise DliFailException(
+            f"--live compares the jobs of project {hook.project_id}, which connection {options.conn_id!r} is of, "
+            f"and not those of {excerpt(options.project)}.",
+            advice="Give a connection of that project, or omit --live.",
+        )
     found = check_project(hook, catalogue, parameters, now)
     return hook.project_id, _findings(hook.project_id, found.problems, found.warnings)
 

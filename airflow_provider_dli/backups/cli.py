@@ -118,7 +118,7 @@ def _argument(*flags: str, **options: Any) -> Argument:  # noqa: ANN401 -- argpa
 
 _BACKUP_DIR = _argument("backup_dir", metavar="BACKUP_DIR", help="bucket, or bucket/directory, of the catalogue")
 _PROJECT = _argument("--project", metavar="ID", help="only this project")
-_ID = _argument("backup", metavar="ID", help="id of a backup, its first characters, or latest")
+_ID = _argument("backup", metavar="ID", help="id of a backup, or its first 8 characters, or latest")
 COMMON = (
     _argument(
         "--conn-id",
@@ -187,7 +187,7 @@ COMMANDS = (
         "commands:diff",
         (
             _BACKUP_DIR,
-            _argument("before", metavar="OLD", help="id of a backup, its first characters, or latest"),
+            _argument("before", metavar="OLD", help="id of a backup, or its first 8 characters, or latest"),
             _argument("after", metavar="NEW", help="the same of another, or now: the connection's project"),
             _PROJECT,
             _argument("--by-name", action="store_true", help="with now: jobs are the same by name, not by id"),

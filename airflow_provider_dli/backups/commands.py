@@ -122,6 +122,10 @@ def show_backup(options: Namespace) -> Result:
     return Result(Status.OK, document, [*_facts_of(backup, now), *_tables_of(backup, records, jobs)])
 
 
+#: characters of an id that may stand for it: its date, so that an empty variable acts on nothing
+_SHORTEST = 8
+
+
 def find_backup(
     catalogue: Catalogue, name: str, project_id: str | None, backups: Sequence[Backup] | None = None
 ) -> Backup:
@@ -146,6 +150,11 @@ def find_backup(
         if newest := newest_usable(backups):
             return newest
         raise DliFailException(f"latest: there is no backup {where} that can be restored.")
+    if len(name) < _SHORTEST:
+        raise DliFailException(
+            f"{excerpt(name)} is not the id of a backup.",
+            advice=f"Give it, {_SHORTEST} characters of it or more, or latest.",
+        )
     found = [backup for backup in backups if backup.backup_id.startswith(name)]
     if len(found) == 1:
         return found[0]

@@ -157,7 +157,8 @@ def drill(
     with catalogue.reading(backup, {"drill": run and run.model_dump()}):
         kept = _kept(catalogue, backup, {job_id for ids in chosen.values() for job_id in ids})
         for archive, ids in chosen.items():
-            if time.monotonic() - began >= options.time_limit:
+            # One is drilled in any case: a drill of nothing would succeed and show nothing.
+            if outcome.archives and time.monotonic() - began >= options.time_limit:
                 log.warning(
                     "time_limit has passed: %d of %d archives were drilled.", len(outcome.archives), len(chosen)
                 )
@@ -210,7 +211,9 @@ def _drill_archive(
         with _clearing_up(setting, jobs) as restored:
             began = time.monotonic()
             imported = _import(setting, archive)
+            # Before anything is raised: what it did not create belongs to others.
             restored.created = imported.created
+            _raise_for_conflicts(scratch, jobs, imported)
             seconds = time.monotonic() - began
             found = list(_compared(jobs, kept, imported, restored.before, scratch, log))
     content = {
@@ -230,7 +233,7 @@ def _drill_archive(
 def _import(setting: _Setting, archive: Archive) -> ImportOutcome:
     """Import an archive into the scratch project.
 
-    :raises DliException: if it cannot be imported, or a job of it is not since one of its name exists
+    :raises DliException: if it cannot be imported
     """
     options, log = setting.options, setting.log
     staging = options.staging_dir and _staging(setting.options, setting.run)
@@ -248,16 +251,24 @@ def _import(setting: _Setting, archive: Archive) -> ImportOutcome:
             }
         )
     # Without a state: an attempt that ended has left nothing that this one could go on with.
-    imported = import_jobs(parameters, setting.scratch, setting.catalogue.obs, TaskState({}, "dli_drill"), log)
+    return import_jobs(parameters, setting.scratch, setting.catalogue.obs, TaskState({}, "dli_drill"), log)
+
+
+def _raise_for_conflicts(scratch: DliHook, jobs: Sequence[Job], imported: ImportOutcome) -> None:
+    """Raise if a job was not imported since one of its name exists.
+
+    :raises DliFailException: naming them
+    """
+    names = {job.job_id: job.name for job in jobs}
     if conflicts := [each.old_job_id for each in imported.jobs if each.is_conflict]:
-        raise _conflict(setting.scratch, conflicts)
-    return imported
+        raise _conflict(scratch, [names.get(each, each) for each in conflicts])
 
 
 def _conflict(scratch: DliHook, jobs: Sequence[object]) -> DliFailException:
     return DliFailException(
         f"scratch_conn_id: project {scratch.project_id} has jobs of the same names already: {format_ids(jobs)}",
-        advice="Delete them, or give the connection of a project that nobody works in.",
+        advice="Delete them, or give the connection of a project that nobody works in. A key without "
+        "dli:jobs:listAll does not see those of other users.",
     )
 
 

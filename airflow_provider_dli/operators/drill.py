@@ -34,7 +34,8 @@ class DliDrillBackupsOperator(DliBaseOperator):
     :param sample: jobs of each drill, at least; archives are drilled whole (templated)
     :param drill_window: seconds, or a timedelta, in which every job is to be drilled (templated): how many are
         left is in XCom, and a sample that is too small for it is warned of
-    :param time_limit: seconds, or a timedelta, after which no further archive is begun (templated)
+    :param time_limit: seconds, or a timedelta, after which no further archive is begun (templated); one is drilled
+        in any case
     :param staging_dir: directory in OBS that archives are copied to first (templated), where the scratch project
         can read them; the copies are deleted
     :param report_dir: directory in OBS that an HTML report is written to (templated). Use the same for all runs:

@@ -141,6 +141,27 @@ def test_show(catalogue: Catalogue, run: Run, run_json: Callable[..., dict[str, 
     assert "cu_number" not in out + json.dumps(document)
 
 
+@pytest.mark.parametrize("command", [("show",), ("hold", "--reason", "x"), ("release",), ("verify",)])
+@pytest.mark.parametrize("name", ["", "2026"])
+def test_an_id_that_is_too_short_acts_on_nothing(
+    catalogue: Catalogue, run: Run, command: tuple[str, ...], name: str
+) -> None:
+    """Though one backup alone fits it: an empty variable names none."""
+    made = make_backup(catalogue, catalogue.now() - HOUR)
+    catalogue.record(made, "hold", {"reason": "audit"})
+    status, out = run(command[0], name, *command[1:])
+    assert (status, "is not the id of a backup" in out) == (3, True), out
+    (found,) = Catalogue(catalogue.obs, catalogue.root).backups()
+    assert [record.kind for record in found.records] == ["hold"]
+
+
+def test_live_jobs_of_another_project_are_not_compared(catalogue: Catalogue, run: Run) -> None:
+    """Nothing is right or wrong then."""
+    make_backup(catalogue, catalogue.now() - HOUR, project_id="b" * 32)
+    status, out = run("check", "--live", "--project", "b" * 32)
+    assert (status, "--live compares the jobs of project 48cc" in out) == (3, True), out
+
+
 def test_show_names_what_is_wrong(catalogue: Catalogue, run: Run) -> None:
     """What changed, what the manifest does not name, and why it cannot be read."""
     made = make_backup(catalogue, catalogue.now())
@@ -156,8 +177,12 @@ def test_show_names_what_is_wrong(catalogue: Catalogue, run: Run) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "problem"),
     [
-        ("2026x", [], "there is no backup '2026x' in obs://obs-test/flink-backups. The command list shows all."),
-        ("2", [], "'2' fits 2 backups: "),
+        (
+            "20260101",
+            [],
+            "there is no backup '20260101' in obs://obs-test/flink-backups. The command list shows all.",
+        ),
+        ("today", [], " fits 2 backups: "),
         ("latest", [], "latest: there are backups of 2 projects in obs://obs-test/flink-backups: "),
         (
             "latest",
@@ -170,10 +195,9 @@ def test_a_backup_that_is_not_clear(
     catalogue: Catalogue, run: Run, name: str, arguments: list[str], problem: str
 ) -> None:
     """Is not guessed."""
-    for project in (PROJECT, OTHER):
-        make_backup(catalogue, catalogue.now(), project_id=project)
-    status, out = run("show", name, *arguments)
-    assert (status, out.startswith(f"UNKNOWN: {problem}")) == (3, True), out
+    made = [make_backup(catalogue, catalogue.now(), project_id=project) for project in (PROJECT, OTHER)]
+    status, out = run("show", made[0].backup_id[:8] if name == "today" else name, *arguments)
+    assert (status, out.startswith("UNKNOWN: "), problem in out) == (3, True, True), out
 
 
 def spoil(catalogue: Catalogue, kind: str) -> None:
@@ -444,7 +468,7 @@ def test_verify(catalogue: Catalogue, run: Run, run_json: Callable[..., dict[str
     [
         (["--max-bytes", "much"], "max_bytes: 'much' is not a whole number; give bytes, or"),
         (["--project", "x"], "project_ids: obs://obs-test/flink-backups has no backup of project x"),
-        (["2026x"], "there is no backup '2026x'"),
+        (["20260101"], "there is no backup '20260101'"),
     ],
 )
 def test_verify_nothing_by_mistake(catalogue: Catalogue, run: Run, arguments: list[str], problem: str) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from math import ceil
 from typing import Any
@@ -205,6 +206,22 @@ def test_a_drill_that_cannot_be_run_is_not_recorded(emulator: Emulator, catalogu
     assert drill(catalogue)["drilled"] == [100, 101]
 
 
+def test_a_job_that_somebody_creates_meanwhile_stays(emulator: Emulator, catalogue: Catalogue) -> None:
+    """DLI does not import the one of its name, and the drill deletes what it has created itself, and no more."""
+    made = back_up(catalogue, NIGHT, batches=BATCHES[:1])
+    name, theirs = emulator.state.jobs[100].name, []
+    emulator.fault("ImportFlinkJobs", "slow", before=2)
+    with ThreadPoolExecutor(1) as pool:
+        drilled = pool.submit(drill, catalogue)
+        while not any(request.operation == "ImportFlinkJobs" for request in emulator.requests):
+            time.sleep(0.02)
+        theirs.append(create_as_somebody_else(emulator, name))
+        with pytest.raises(DliFailException, match=f"of the same names already: {name}.* dli:jobs:listAll"):
+            drilled.result()
+    assert set(scratch_jobs(emulator)) == set(theirs)
+    assert drills_of(catalogue, made) == []
+
+
 @pytest.mark.slow
 def test_a_task_that_was_killed_leaves_nothing_for_good(emulator: Emulator, catalogue: Catalogue) -> None:
     """The next attempt deletes what the import has created, and no job that was there before; then it drills."""
@@ -265,14 +282,13 @@ def test_the_project_of_the_backup_is_refused_as_scratch_project(emulator: Emula
 def test_limits_of_time_and_pace(
     catalogue: Catalogue, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No archive is begun after the time limit; a sample that is too small for the window is warned of."""
+    """No other archive is begun after the time limit; a sample that is too small for the window is warned of."""
     made = back_up(catalogue, NIGHT, batches=BATCHES)
-    summary = drill(catalogue, run_of("a"), time_limit=0.001)
-    assert (summary["drilled"], summary["remaining"]) == ([], 6)
     long_ago = catalogue.now() - timedelta(days=40)
     catalogue.record(made, "drill", {"jobs": [{"job_id": 100, "equal": True}]}, "passed", at=long_ago)
     assert drill(catalogue, run_of("b"), sample=2)["remaining"] == 3
     assert "give sample=3, or drill more often" in caplog.text + capsys.readouterr().out
+    assert len(drill(catalogue, run_of("a"), time_limit=0.001)["drilled"]) == 2
 
 
 def test_records_that_somebody_else_wrote_do_no_harm(catalogue: Catalogue) -> None:
