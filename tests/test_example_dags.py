@@ -334,7 +334,7 @@ def test_everything_is_lost(run_dag: DagRunner, scratch: Scratch, dli_emulator: 
     }
     run = run_dag("dli_restore_flink_backup", {**elsewhere, **place, "project_id": None}, **theirs)
     assert run.states == {"restore": "failed"}, run.log
-    assert f"it has directories of {elsewhere['project_id']} Give project_id" in run.log
+    assert f"it has directories of {elsewhere['project_id']}. Give project_id" in run.log
     staging = {"staging_dir": f"{dli_emulator.bucket}/staging"}
     run = run_dag("dli_restore_flink_backup", {**copy, **place, **staging}, **theirs)
     assert run.states == {"restore": "success"}, run.log

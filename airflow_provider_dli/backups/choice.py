@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_dli.backups.catalogue import Backup, Catalogue, newest_usable
-from airflow_provider_dli.backups.manifest import Level
+from airflow_provider_dli.backups.manifest import Job, Level
 from airflow_provider_dli.client.locations import ObsLocation
-from airflow_provider_dli.exceptions import DliFailException
+from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.formatting import format_ids
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: backups that a message names, before and after a point in time
 _NEAREST = 3
+#: older backups that are searched for jobs that the chosen one lacks
+_OLDER = 31
 
 
 def choose_backup(options: RestoreParameters, catalogue: Catalogue, project_id: str, log: Logger) -> Backup:
@@ -56,13 +58,63 @@ def _newest(options: RestoreParameters, catalogue: Catalogue, project_id: str, l
             _listed(name, each, options.level) for name, each in (("before", earlier[::-1]), ("after", later))
         ]
         raise DliFailException(
-            f"as_of: project {project_id} has no usable backup{by} in {catalogue.root.url}: {'; '.join(parts)}",
+            f"as_of: project {project_id} has no usable backup{by} in {catalogue.root.url}: {'; '.join(parts)}.",
             advice="Give another as_of, or backup_id.",
         )
     for newer in [each for each in earlier if _time(each) > _time(found)]:
         reason = why_unusable(newer, options.level) or "it has a selection of the jobs; give backup_id to use it"
         log.warning("%s is newer and not used: %s", newer.place.url, reason)
     return found
+
+
+class _Others:
+    """All ids but some: only the lines of other jobs are worth parsing."""
+
+    def __init__(self, known: Collection[int]) -> None:
+        self._known = known
+
+    def __contains__(self, job_id: object) -> bool:
+        return job_id not in self._known
+
+
+def older_jobs(
+    catalogue: Catalogue, backup: Backup, known: Collection[int], level: Level, log: Logger
+) -> Iterator[tuple[Backup, Job]]:
+    """Yield jobs of the usable backups before one, the newest first, each with its backup.
+
+    :param known: ids of jobs that are omitted
+    """
+    older = [
+        each
+        for each in catalogue.backups(backup.project_id)
+        if each.is_usable(level) and (_time(each), each.backup_id) < (_time(backup), backup.backup_id)
+    ]
+    older.sort(key=lambda each: (_time(each), each.backup_id), reverse=True)
+    for each in older[:_OLDER]:
+        try:
+            jobs = [job for job in catalogue.jobs(each, _Others(known)) if job.in_archive is not False]
+        except DliException as error:
+            log.warning("Which jobs an older backup has is not known. %s", error)
+            continue
+        yield from ((each, job) for job in jobs)
+
+
+def remedy_for(
+    jobs: Iterator[tuple[Backup, Job]], missing: Sequence[object], is_of: Callable[[Job, object], bool]
+) -> str | None:
+    """Return which older backup has a job that the chosen one lacks, and how to restore from it; None if none has.
+
+    :param missing: what was to be restored
+    :param is_of: whether a job is one of these
+    """
+    for backup, job in jobs:
+        if any(is_of(job, each) for each in missing):
+            at = _time(backup).astimezone(UTC)
+            return (
+                f"Give backup_id={backup.backup_id!r} (or as_of='{at.isoformat()}'), the newest usable one "
+                f"before it that has {job.job_id} {job.name}."
+            )
+    return None
 
 
 def why_unusable(backup: Backup, level: Level = "exists") -> str | None:
@@ -92,7 +144,7 @@ def _none_at_all(problem: str, catalogue: Catalogue, project_id: str) -> DliFail
     names = [each.key.rpartition("/")[2] for each in directories if catalogue.obs.has_objects(each)]
     others = f"it has directories of {format_ids(names)}" if names else "it is empty"
     return DliFailException(
-        f"{problem} of project {project_id} in {catalogue.root.url}: {others}",
+        f"{problem} of project {project_id} in {catalogue.root.url}: {others}.",
         advice="Give project_id for the backups of another project, and check backup_dir.",
     )
 

@@ -314,7 +314,7 @@ def _failures(plan: Plan, progress: Progress, restoration: Restoration) -> Itera
         listed = format_ids([f"{each.job_id} {each.name}" for each in missing])
         yield (
             f"not restored, for this key sees no jobs of these names: {listed} (those of other users it sees with "
-            "dli:jobs:listAll only)"
+            "dli:jobs:listAll only; if the archive lacks them, restore from an older backup by backup_id)"
         )
     for each in changed:
         if plan.selected[each.job_id].action != "keep":

@@ -7,14 +7,14 @@ the backup, no job is replaced that was not selected, and what an archive brings
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_dli.backups.choice import utc
+from airflow_provider_dli.backups.choice import older_jobs, remedy_for, utc
 from airflow_provider_dli.backups.diff import JobPair, diff_with_project
-from airflow_provider_dli.backups.manifest import Archive
+from airflow_provider_dli.backups.manifest import Archive, Job
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.formatting import format_ids, log_table, pluralize
 from airflow_provider_dli.task_state import TaskState
@@ -142,6 +142,8 @@ class Plan:
     archives: tuple[tuple[Archive, bool], ...]
     #: for which nothing is sent
     problems: tuple[str, ...]
+    #: jobs that older backups have and this one lacks, each with the newest of these
+    not_in_backup: tuple[dict[str, Any], ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -168,6 +170,7 @@ class Plan:
             ],
             "counts": self.counts,
             "problems": list(self.problems),
+            "not_in_backup": list(self.not_in_backup[:MAX_JOBS]),
             "jobs": [each.as_dict() for each in jobs[:MAX_JOBS]],
             "omitted": max(0, len(jobs) - MAX_JOBS),
         }
@@ -211,7 +214,8 @@ def make_plan(
     _log_backup(backup, target, log)
     found = diff_with_project(catalogue, backup, target, by_name=True)
     pairs = {each.job_id: each for each in sorted(found.pairs, key=lambda pair: pair.job_id) if each.before}
-    selected = _selected(options, pairs)
+    selected = _selected(options, pairs, lambda: older_jobs(catalogue, backup, pairs.keys(), options.level, log))
+    others = () if options.job_names or options.job_ids else _not_in_backup(catalogue, backup, pairs, options, log)
     contents = _contents(backup, pairs)
     archives: dict[str, tuple[Archive, bool]] = {}
     for archive in backup.manifest.archives if backup.manifest else ():
@@ -248,7 +252,34 @@ def make_plan(
         for job_id, each in pairs.items()
     )
     problems = tuple(_problems(jobs, covered - ours, imported))
-    return Plan(catalogue, backup, target, options, jobs, tuple(archives.values()), problems)
+    return Plan(catalogue, backup, target, options, jobs, tuple(archives.values()), problems, others)
+
+
+def _not_in_backup(
+    catalogue: Catalogue, backup: Backup, pairs: Mapping[int, JobPair], options: RestoreParameters, log: Logger
+) -> tuple[dict[str, Any], ...]:
+    """Return the jobs that older backups have and the chosen one lacks, and warn of them.
+
+    A key without ``dli:jobs:listAll`` makes a smaller backup of "all" jobs, which nothing else shows.
+    """
+    ids, names = set(pairs), {each.name for each in pairs.values()}
+    found: list[dict[str, Any]] = []
+    for older, job in older_jobs(catalogue, backup, ids, options.level, log):
+        # A job that was restored or made again since has its name, and one that was renamed its id.
+        if job.job_id not in ids and job.name not in names:
+            found.append({"job_id": job.job_id, "name": job.name, "backup_id": older.backup_id})
+        ids.add(job.job_id)
+        names.add(job.name)
+    if found:
+        listed = "; ".join(f"{each['job_id']} {each['name']} ({each['backup_id']})" for each in found[:_SHOWN])
+        more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+        log.warning(
+            "Older backups have %s that this one lacks, deleted since or not visible to the key that made it "
+            "(without dli:jobs:listAll a user sees only its own jobs): %s%s. They are not restored: to restore "
+            "them, give backup_id, with job_names for these jobs only.",
+            *(pluralize(len(found), "job"), listed, more),
+        )
+    return tuple(found)
 
 
 def _log_backup(backup: Backup, target: DliHook, log: Logger) -> None:
@@ -266,9 +297,14 @@ def _log_backup(backup: Backup, target: DliHook, log: Logger) -> None:
         log.info("It is restored into another project, %s.", target.project_id)
 
 
-def _selected(options: RestoreParameters, pairs: Mapping[int, JobPair]) -> set[int]:
+def _selected(
+    options: RestoreParameters,
+    pairs: Mapping[int, JobPair],
+    older: Callable[[], Iterator[tuple[Backup, Job]]],
+) -> set[int]:
     """Return the ids of the selected jobs.
 
+    :param older: jobs of older backups, for the message
     :raises DliFailException: naming what selects none
     """
     if not options.job_names and not options.job_ids:
@@ -278,9 +314,11 @@ def _selected(options: RestoreParameters, pairs: Mapping[int, JobPair]) -> set[i
         for pattern in options.job_names
     }
     if missing := [pattern for pattern, found in by_name.items() if not found]:
-        raise DliFailException(f"job_names: the backup has no job named {format_ids(missing)}")
+        advice = remedy_for(older(), missing, lambda job, pattern: fnmatchcase(job.name, str(pattern)))
+        raise DliFailException(f"job_names: the backup has no job named {format_ids(missing)}.", advice=advice)
     if absent := [job_id for job_id in options.job_ids if job_id not in pairs]:
-        raise DliFailException(f"job_ids: the backup has no job {format_ids(absent)}; give ids of the backup")
+        advice = remedy_for(older(), absent, lambda job, job_id: job.job_id == job_id) or "Give ids of the backup."
+        raise DliFailException(f"job_ids: the backup has no job {format_ids(absent)}.", advice=advice)
     return set().union(options.job_ids, *by_name.values())
 
 
@@ -313,8 +351,8 @@ def _problems(jobs: Sequence[PlannedJob], covered: set[int], imported: set[int])
         )
         more = f" and {len(conflicts) - _SHOWN} more" if len(conflicts) > _SHOWN else ""
         yield (
-            f"{pluralize(len(conflicts), 'job')} of the project differ from the backup: {listed}{more} (give "
-            "on_conflict='keep' to keep them, or 'replace' to replace them)"
+            f"{pluralize(len(conflicts), 'job differs', 'jobs differ')} in the project from the backup: "
+            f"{listed}{more} (give on_conflict='keep' to keep them, or 'replace' to replace them)"
         )
     others = [each for each in jobs if not each.selected and each.pair.job_id in covered and each.pair.after]
     if others:

@@ -147,7 +147,7 @@ class DliRestoreFlinkJobsOperator(DliBaseOperator):
     restoring twice does no more than once. Afterwards each setting of each job is compared with the backup.
 
     Pushes the selected jobs as ``return_value``, and ``plan``, ``backup_id``, ``job_ids``, ``created``,
-    ``deleted`` and ``comparison``, also when the task fails.
+    ``deleted``, ``not_in_backup`` and ``comparison``, also when the task fails.
 
     .. seealso::
         :doc:`Restore Flink jobs </docs/operators/restore>`: what is planned, some of the jobs, XComs, permissions.
@@ -246,7 +246,10 @@ class DliRestoreFlinkJobsOperator(DliBaseOperator):
             with restore.reading(options, catalogue, backup, context, self.log):
                 plan = restore_plan.make_plan(options, catalogue, backup, target, progress, self.log)
                 plan.log(self.log)
-                self.push_xcoms(context, plan=plan.as_dict(), backup_id=backup.backup_id)
+                pushed = plan.as_dict()
+                self.push_xcoms(
+                    context, plan=pushed, backup_id=backup.backup_id, not_in_backup=pushed["not_in_backup"]
+                )
                 if options.plan_only:
                     return restore.verified(plan, context, self.log)
                 plan.raise_for_problems()

@@ -137,8 +137,8 @@ def test_an_archive_without_selected_jobs_is_not_imported(emulator: Emulator, ca
 @pytest.mark.parametrize(
     ("selection", "message"),
     [
-        ({"job_names": ["*", "no such*"]}, "job_names: the backup has no job named no such*"),
-        ({"job_ids": [100, 999]}, "job_ids: the backup has no job 999; give ids of the backup"),
+        ({"job_names": ["*", "no such*"]}, "job_names: the backup has no job named no such*."),
+        ({"job_ids": [100, 999]}, "job_ids: the backup has no job 999. Give ids of the backup."),
     ],
 )
 def test_a_selection_that_selects_nothing_is_refused(
@@ -160,7 +160,7 @@ def test_conflicts_fail(emulator: Emulator, catalogue: Catalogue, capsys: pytest
     instance = TaskInstance()
     name = emulator.state.jobs[100].name
     with pytest.raises(
-        DliFailException, match=rf"^Nothing was restored: 1 job of .*100 {name} \(sql_body was"
+        DliFailException, match=rf"^Nothing was restored: 1 job differs in .*100 {name} \(sql_body was"
     ) as caught:
         restore(catalogue, instance)
     assert changes(emulator) == 0
@@ -259,6 +259,36 @@ def test_a_backup_of_some_jobs_is_not_that_of_the_project(
     assert instance.pushed["backup_id"] == some.backup_id
 
 
+def test_jobs_that_only_older_backups_have(
+    emulator: Emulator, catalogue: Catalogue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where a newer backup of all jobs was made with a key that sees only its own: they are named."""
+    full = back_up(catalogue, NIGHT, batches=BATCHES)
+    lost = {job_id: job.name for job_id, job in emulator.state.jobs.items() if job_id != 100}
+    for job_id in lost:
+        del emulator.state.jobs[job_id]
+    small = back_up(catalogue, NIGHT + DAY)
+    emulator.state.jobs.clear()
+    instance = TaskInstance()
+    assert [each["old_job_id"] for each in restore(catalogue, instance)] == [100]
+    expected = [{"job_id": each, "name": lost[each], "backup_id": full.backup_id} for each in sorted(lost)]
+    assert instance.pushed["backup_id"] == small.backup_id
+    assert instance.pushed["not_in_backup"] == instance.pushed["plan"]["not_in_backup"] == expected
+    log = "".join(capsys.readouterr())
+    assert "Older backups have 4 jobs that this one lacks" in log
+    assert f"101 {lost[101]} ({full.backup_id})" in log
+    for selection in ({"job_ids": 101}, {"job_names": lost[101]}):
+        with pytest.raises(DliFailException, match=f"Give backup_id='{full.backup_id}' .*has 101 ") as raised:
+            restore(catalogue, **selection)
+        assert "as_of='2026-11-01T02:00:00+00:00'" in str(raised.value)
+    # A job that was made again has its name, and nothing is missing where the older backup is restored.
+    restore(catalogue, instance, backup_id=full.backup_id)
+    assert instance.pushed["not_in_backup"] == []
+    back_up(catalogue, NIGHT + 2 * DAY)
+    restore(catalogue, instance)
+    assert instance.pushed["not_in_backup"] == []
+
+
 def test_a_time_before_the_first_backup(emulator: Emulator, catalogue: Catalogue) -> None:
     """The nearest ones are named, with their times."""
     made = back_up(catalogue, NIGHT)
@@ -266,7 +296,7 @@ def test_a_time_before_the_first_backup(emulator: Emulator, catalogue: Catalogue
         DliFailException,
         match=rf"^as_of: project {emulator.project_id} has no usable backup that was complete by "
         r"2026-10-31 00:00:00 UTC in obs://\S+: before that none; after that "
-        rf"{made.backup_id} \(2026-11-01 02:00:00 UTC\): usable Give",
+        rf"{made.backup_id} \(2026-11-01 02:00:00 UTC\): usable\. Give",
     ):
         restore(catalogue, as_of="2026-10-31")
 
@@ -276,7 +306,7 @@ def test_no_backup_at_all(emulator: Emulator, catalogue: Catalogue) -> None:
     with pytest.raises(DliFailException, match=r"^There is no backup of project \w+ in obs://\S+: it is empty"):
         restore(catalogue)
     made = back_up(catalogue, NIGHT)
-    with pytest.raises(DliFailException, match=rf"it has directories of {emulator.project_id} Give project_id"):
+    with pytest.raises(DliFailException, match=rf"it has directories of {emulator.project_id}\. Give project_id"):
         restore(catalogue, dli_conn_id="dli_scratch")
     with pytest.raises(DliFailException, match=r"^backup_id: there is no backup 20261101T020000Z-00000000 of"):
         restore(catalogue, backup_id="20261101T020000Z-00000000")
@@ -410,7 +440,7 @@ def test_a_plan_sends_nothing(
         ("conflict", 102),
     ]
     assert instance.store.kept == {}
-    assert "nothing would be restored: 1 job of the project differ" in "".join(capsys.readouterr())
+    assert "nothing would be restored: 1 job differs in the project" in "".join(capsys.readouterr())
 
 
 def test_a_renamed_job(emulator: Emulator, catalogue: Catalogue, capsys: pytest.CaptureFixture[str]) -> None:
