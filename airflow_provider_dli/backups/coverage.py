@@ -225,10 +225,11 @@ def _ahead(backup: Backup) -> Problem:
 def _digests(catalogue: Catalogue, backup: Backup, wanted: Collection[int]) -> list[tuple[int, str]]:
     """Return those of the wanted jobs that a backup has, each with the digest of its settings.
 
-    A list, since the whole file must have been read before any of it counts.
+    A list, since the whole file must have been read before any of it counts. The archive of a job that was changed
+    while it was backed up may have either settings: it has no digest that another equals.
     """
     jobs = catalogue.jobs(backup, wanted)
-    return [(job.job_id, job.digest) for job in jobs if job.in_archive is not False]
+    return [(job.job_id, "" if job.is_changed else job.digest) for job in jobs if job.in_archive is not False]
 
 
 def _is_kept(catalogue: Catalogue, backup: Backup) -> bool:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -54,7 +54,7 @@ def rank(backup: Backup) -> int:
 
 def plan(
     backups: Iterable[Backup],
-    jobs_of: Callable[[Backup], Iterable[int]],
+    jobs_of: Callable[[Backup], Mapping[int, bool]],
     policy: Retention,
     now: datetime,
 ) -> list[Decision]:
@@ -63,11 +63,13 @@ def plan(
     A backup is kept if any rule keeps it. The rules are applied to the verified backups, and once more to these
     and the damaged ones together, so that a damaged backup takes the place of no verified one. Whatever the rules,
     these are kept: what is held or read, the newest backup of every job at each level of verification, and what is
-    not a backup that can be read. A damaged backup is the newest of a job only until there is a newer one, and
+    not a backup that can be read. A backup in which a job was not found, or was changed meanwhile, replaces none
+    in which it was found. A damaged backup is the newest of a job only until there is a newer one, and
     never instead of a verified one.
 
     :param backups: all of the catalogue, in any order, as one listing shows them
-    :param jobs_of: returns the ids of the jobs that a backup has; of each backup at most once, newest first
+    :param jobs_of: returns the ids of the jobs that a backup has, and whether each was found in its archive as it
+        was; of each backup at most once, newest first
     :param now: by the store's clock
     :returns: in the order of ``backups``, without those that were deleted
     :raises DliException: what ``jobs_of`` raises because the store does not respond, or refuses
@@ -84,7 +86,7 @@ def plan(
 
 
 def _plan_project(
-    backups: Sequence[Backup], jobs_of: Callable[[Backup], Iterable[int]], policy: Retention, now: datetime
+    backups: Sequence[Backup], jobs_of: Callable[[Backup], Mapping[int, bool]], policy: Retention, now: datetime
 ) -> list[Decision]:
     reasons = {backup.backup_id: _exemptions(backup, now) for backup in backups}
     newest_first = sorted(
@@ -147,7 +149,7 @@ def _by_rule(newest_first: Sequence[Backup], policy: Retention) -> Iterable[tupl
 
 
 def _protect(
-    newest_first: Sequence[Backup], jobs_of: Callable[[Backup], Iterable[int]], reasons: dict[str, list[str]]
+    newest_first: Sequence[Backup], jobs_of: Callable[[Backup], Mapping[int, bool]], reasons: dict[str, list[str]]
 ) -> dict[str, tuple[Backup, ...]]:
     """Add why the newest backups of each job are kept; return for each other one those that have its jobs.
 
@@ -160,21 +162,21 @@ def _protect(
         if not unprotected:
             break
         unprotected -= not reasons[backup.backup_id]
-        own = rank(backup)
+        own = 2 * rank(backup)
         try:
-            jobs = list(jobs_of(backup))
+            jobs = jobs_of(backup)
         except DliFailException as failure:
             if failure.error:
                 raise
             reasons[backup.backup_id].append(f"its jobs cannot be read: {failure.problem}")
             continue
-        first = [job for job in jobs if job not in newest or newest[job][0] < own]
+        first = [job for job, is_found in jobs.items() if job not in newest or newest[job][0] < own + is_found]
         found = {each.backup_id: each for job in jobs if job in newest for each in [newest[job][1]]}
         protectors[backup.backup_id] = tuple(found.values())
         if first:
             reasons[backup.backup_id].append(_newest_of(backup, first))
         if backup.state != "expiring":
-            newest.update((job, (own, backup)) for job in first)
+            newest.update((job, (own + jobs[job], backup)) for job in first)
     return protectors
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -32,7 +32,7 @@ def catalogue_of(emulator: Emulator, directory: str = "flink-backups") -> Catalo
     return Catalogue(ObsHook(), ObsLocation(emulator.bucket, directory))
 
 
-def make_backup(
+def make_backup(  # noqa: PLR0913 -- whatever a test varies
     catalogue: Catalogue,
     at: datetime,
     jobs: Sequence[int] | Mapping[int, str] = (100, 101),
@@ -42,12 +42,14 @@ def make_backup(
     level: str = "full",
     batch: int = 100,
     with_settings: bool = True,
+    changed: Collection[int] = (),
     data: bytes | None = None,
 ) -> Backup:
     """Write a backup that was exported at some time; return it.
 
     :param jobs: ids, or the digest of each
     :param batch: jobs in each archive
+    :param changed: jobs that were changed while they were backed up
     :param passed: of the verification in its manifest
     :param data: of each archive; one that has the jobs by default
     """
@@ -77,7 +79,14 @@ def make_backup(
             )
         )
     rows = [
-        Job(job_id=job, name=f"job_{job}", job_type="flink_jar_job", status="job_init", digest=digest)
+        Job(
+            job_id=job,
+            name=f"job_{job}",
+            job_type="flink_jar_job",
+            status="job_init",
+            digest=digest,
+            is_changed=job in changed,
+        )
         for job, digest in digests.items()
     ]
     details = [

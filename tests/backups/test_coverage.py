@@ -114,6 +114,13 @@ def test_jobs_with_a_young_equal_verified_backup_are_covered(catalogue: Catalogu
     assert (first.exported_at, first.verified_at) == (made.manifest.exported_at, made.last_verified)
 
 
+def test_a_job_that_was_changed_while_it_was_backed_up_is_not_covered(catalogue: Catalogue) -> None:
+    """Though it is as it was before: the archive may have what it was in between."""
+    backup(catalogue, changed=[100])
+    pushed = check(catalogue)
+    assert (kinds(pushed), pushed["uncovered"]) == ({"changed": 1}, {PROJECT: [100]})
+
+
 def test_each_problem_of_a_job_is_named(catalogue: Catalogue, dli_emulator: Emulator) -> None:
     """All of them, with id and name; the youngest backup that has a job counts."""
     all_jobs = digests()

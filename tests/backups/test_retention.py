@@ -106,7 +106,7 @@ def decide(
     :param jobs: of all backups, or by the id of each
     """
     of_each = jobs if isinstance(jobs, Mapping) else {each.backup_id: jobs for each in backups}
-    decisions = plan(backups, lambda each: of_each[each.backup_id], rules, now)
+    decisions = plan(backups, lambda each: dict.fromkeys(of_each[each.backup_id], False), rules, now)
     return {each.backup.backup_id: each for each in decisions}
 
 
@@ -240,10 +240,10 @@ def test_an_impossible_time_counts_for_nothing(at: datetime) -> None:
 def test_a_backup_whose_jobs_cannot_be_read_is_kept_and_protects_nothing() -> None:
     """What it has is not known. Where the store does not respond, nothing is decided."""
 
-    def jobs_of(each: Backup) -> list[int]:
+    def jobs_of(each: Backup) -> dict[int, bool]:
         if each == NIGHTS[1]:
             raise DliFailException("jobs.jsonl.gz is not what was written", advice="Do not rely on it.")
-        return [1]
+        return {1: False}
 
     decided = plan(NIGHTS[:2], jobs_of, policy(keep_last=1), NIGHT + 9 * DAY)
     assert [each.reasons for each in decided] == [
@@ -251,7 +251,7 @@ def test_a_backup_whose_jobs_cannot_be_read_is_kept_and_protects_nothing() -> No
         ("keep_last", "its jobs cannot be read: jobs.jsonl.gz is not what was written"),
     ]
 
-    def refused(each: Backup) -> list[int]:
+    def refused(each: Backup) -> dict[int, bool]:
         with translated():
             raise PermissionDeniedError("GetObject", 403, "AccessDenied", each.backup_id, None)
 
@@ -259,13 +259,32 @@ def test_a_backup_whose_jobs_cannot_be_read_is_kept_and_protects_nothing() -> No
         plan(NIGHTS[:2], refused, policy(keep_last=1), NIGHT + 9 * DAY)
 
 
+@given(
+    found=st.lists(
+        st.dictionaries(st.integers(1, 3), st.booleans(), min_size=1), min_size=1, max_size=len(NIGHTS[:8])
+    ),
+    keep=st.integers(1, 3),
+)
+def test_a_backup_in_which_a_job_was_not_found_replaces_none_in_which_it_was(
+    found: list[dict[int, bool]], keep: int
+) -> None:
+    """Of every job the newest backup that has it is kept, and the newest in which it was found."""
+    nights = NIGHTS[: len(found)]
+    of_each = dict(zip((night.backup_id for night in nights), found, strict=True))
+    decided = plan(nights, lambda each: of_each[each.backup_id], policy(keep_last=keep), NIGHT + 400 * DAY)
+    stays = [of_each[each.backup.backup_id] for each in decided if each.reasons]
+    for job in {job for each in found for job in each}:
+        assert any(job in each for each in stays)
+        assert any(each.get(job) for each in stays) == any(each.get(job) for each in found)
+
+
 def test_what_is_older_than_all_that_is_deleted_is_not_read() -> None:
     """Lists of jobs are only read as far as a decision depends on them."""
     read: list[Backup] = []
 
-    def jobs_of(each: Backup) -> list[int]:
+    def jobs_of(each: Backup) -> dict[int, bool]:
         read.append(each)
-        return [1]
+        return {1: False}
 
     plan(NIGHTS[:9], jobs_of, policy(keep_last=9), NIGHT + 10 * DAY)
     assert read == []
