@@ -23,6 +23,7 @@ from airflow_provider_dli.backups.diff import row_of
 from airflow_provider_dli.backups.manifest import (
     ARCHIVES,
     JOBS,
+    LISTED,
     SETTINGS,
     Archive,
     Content,
@@ -51,8 +52,6 @@ if TYPE_CHECKING:
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.hooks.obs import ObsHook
 
-#: the jobs as they were listed before the export, for a later attempt: its own list could be newer than an archive
-LISTED = "listed.jsonl.gz"
 #: findings that a manifest has; there may be a hundred of each kind in each archive
 _MAX_FINDINGS = 1000
 
@@ -245,7 +244,9 @@ class _Task:
         self.seen = {job_id: there[job_id] for job_id in self._selected(there)}
         self.jobs = [row_of(job) for job in self.seen.values()]
         number, identity = pluralize(len(there), "Flink job"), self.dli.account.credentials.identity
-        self.log.info("This key (%s) sees %s; %d are to be backed up.", identity, number, len(self.jobs))
+        self.log.info(
+            "This key (%s) sees %s. To be backed up: %s.", identity, number, pluralize(len(self.jobs), "job")
+        )
         return self.jobs
 
     def _selected(self, there: Mapping[int, FlinkJob]) -> list[int]:
@@ -283,9 +284,9 @@ class _Task:
         ]
         changed = [job.job_id for job in self.jobs if job.is_changed]
         for ids, what in (
-            (self.not_included, "are new and not in this backup"),
-            (sorted(self.deleted), "were deleted meanwhile, and need not be in it"),
-            (changed, "were changed meanwhile: the archive may have their settings before or after"),
+            (self.not_included, "created meanwhile, and not in this backup"),
+            (sorted(self.deleted), "deleted meanwhile, and perhaps not in the archive"),
+            (changed, "changed meanwhile: the archive may have their settings before or after"),
         ):
             if ids:
                 self.log.warning("%s %s: %s", pluralize(len(ids), "Flink job"), what, format_ids(ids))

@@ -116,6 +116,18 @@ class Backup:
         return "damaged" if self.changes or self.last_verified is None else "verified"
 
     @property
+    def why_unreadable(self) -> str | None:
+        """Why nothing can be read of it; None if its manifest can be read and no expiry has begun."""
+        state = self.state
+        if state == "expired":
+            return f"it was deleted by an expiry at {self.objects[EXPIRED].written:%Y-%m-%d %H:%M} UTC"
+        if state == "incomplete":
+            return "it is incomplete: it has no manifest"
+        if state == "unreadable":
+            return f"its manifest cannot be read: {self.problem or 'it is gone'}"
+        return "it is being deleted by an expiry" if state == "expiring" else None
+
+    @property
     def changes(self) -> list[str]:
         """What differs between the manifest and the listing, each as one line; empty if nothing does."""
         if self.manifest is None:
@@ -257,7 +269,7 @@ class Catalogue:
             problem = f"it is that of {manifest.project_id}/{manifest.backup_id}, copied by hand"
             manifest = None
         names = [name.partition(f"{RECORDS}/")[2] for name in objects if name.startswith(f"{RECORDS}/")]
-        records = sorted(filter(None, map(parse_record, names)), key=lambda record: (record.at, record.name))
+        records = sorted(filter(None, map(parse_record, names)), key=_order)
         return Backup(place, project_id, backup_id, manifest, problem, objects, tuple(records))
 
     def _manifest(self, place: ObsLocation, entry: Entry) -> Manifest | None:
@@ -474,6 +486,11 @@ def newest_usable(
         if each.manifest and each.is_usable(level) and (as_of is None or each.manifest.exported_at <= as_of)
     ]
     return max(found, key=lambda entry: entry[:2])[2] if found else None
+
+
+def _order(record: RecordName) -> tuple[datetime, bool, str]:
+    """Return what records are sorted by: of several of one second one that failed is the last, which counts."""
+    return record.at, record.outcome == "failed", record.name
 
 
 def _pretty(document: BaseModel) -> bytes:

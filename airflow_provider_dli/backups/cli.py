@@ -197,7 +197,8 @@ COMMANDS = (
     Command(
         "verify",
         "read backups to their last byte again, and record it; those first whose verification is oldest",
-        "0 all that were read are intact; 2 one is damaged; 3 one could not be read",
+        "0 all that were read are intact; 2 one is damaged, or one that is named was deleted or never completed; "
+        "3 one could not be read",
         "commands:verify",
         (
             _BACKUP_DIR,

@@ -108,7 +108,8 @@ def show_backup(options: Namespace) -> Result:
     catalogue = open_catalogue(options)
     backup, now = find_backup(catalogue, options.backup, options.project), catalogue.now()
     records = [_record(catalogue, backup, record) for record in backup.records[-_MAX_RECORDS:]]
-    jobs = [job.model_dump(mode="json") for job in catalogue.jobs(backup)] if options.jobs else None
+    is_listed = options.jobs and backup.manifest
+    jobs = [job.model_dump(mode="json") for job in catalogue.jobs(backup)] if is_listed else None
     document = {
         **_head(catalogue, now),
         "backup": _summary(backup, now),
@@ -117,7 +118,7 @@ def show_backup(options: Namespace) -> Result:
         "unnamed": backup.unnamed,
         "manifest": backup.manifest.model_dump(mode="json") if backup.manifest else None,
         "records": records,
-        **({} if jobs is None else {"jobs": jobs}),
+        **({"jobs": jobs} if options.jobs else {}),
     }
     return Result(Status.OK, document, [*_facts_of(backup, now), *_tables_of(backup, records, jobs)])
 
@@ -175,8 +176,8 @@ def _record(catalogue: Catalogue, backup: Backup, record: RecordName) -> dict[st
 
 def _facts_of(backup: Backup, now: datetime) -> Iterator[str]:
     facts: list[tuple[str, object]] = [("backup", backup.place.url), ("state", backup.state)]
-    if backup.problem:
-        facts.append(("problem", backup.problem))
+    if problem := backup.problem or backup.why_unreadable:
+        facts.append(("problem", problem))
     if manifest := backup.manifest:
         run, age = manifest.run, (now - manifest.exported_at).total_seconds()
         kept = "kept" if manifest.settings else "not kept"

@@ -364,7 +364,9 @@ def write_coverage(catalogue: Catalogue, coverage: Coverage) -> ObsLocation:
     """
     directory, at = catalogue.root.below(coverage.project_id).below(REPORTS), coverage.checked_at.astimezone(UTC)
     # Nothing in a catalogue is written twice: of several of one second, each later one is named by the next.
-    while catalogue.obs.find(place := directory.below(f"coverage-{at:{STAMP}}.json")):
+    # They are listed, since a HEAD of an object that is not there needs one more permission, HeadBucket.
+    taken = {entry.key for entry in catalogue.obs.list_tree(directory)}
+    while (place := directory.below(f"coverage-{at:{STAMP}}.json")).key in taken:
         at += timedelta(seconds=1)
     catalogue.obs.put(place, coverage.model_dump_json(exclude_none=True).encode(), "application/json")
     return place

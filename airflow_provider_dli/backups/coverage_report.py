@@ -26,7 +26,10 @@ _SHOWN, _MAX_IDS, _MAX_ROWS = 20, 1000, 2000
 #: characters of a name, which may be anything, in a message
 _LONGEST = 60
 _BACK_UP = "Back up these jobs, and check again; exclude those that need no backup."
-_DO_NOT_RELY = "Do not rely on these backups: keep them as evidence, and back up again."
+_DO_NOT_RELY = (
+    "Do not rely on these backups: back up again. This check fails until their directories are copied elsewhere "
+    "as evidence, and deleted here."
+)
 #: what to do about a problem; what was not checked has its own advice
 _ADVICE: Mapping[Kind, str] = {
     "no_jobs": "Grant dli:jobs:listAll by policy, or omit the connection of a project without jobs.",

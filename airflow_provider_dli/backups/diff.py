@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_dli.backups.manifest import Job, JobSettings
 from airflow_provider_dli.client.flink import FlinkJob
 from airflow_provider_dli.client.flink.settings import differences, settings_digest
+from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.formatting import escaped, pluralize
 from airflow_provider_dli.services.selection import each_with_settings
 
@@ -128,9 +129,9 @@ def diff_backups(catalogue: Catalogue, before: Backup, after: Backup, *, show_va
     """Compare two backups. Jobs of one project are the same by their ids, otherwise by their names.
 
     :param show_values: True to show whole values; they may contain secrets
-    :raises DliException: if jobs or settings cannot be read, or are not those of the manifest
+    :raises DliException: if one has no manifest, or its jobs or settings cannot be read, or are not those of it
     """
-    ours, theirs = list(catalogue.jobs(before)), list(catalogue.jobs(after))
+    ours, theirs = _jobs(catalogue, before), _jobs(catalogue, after)
     pairs = _pairs(ours, theirs, by_id=before.project_id == after.project_id)
     differing = {new.job_id for old, new in pairs if old and new and old.digest != new.digest}
     details = {each.job_id: kept_job(each) for each in catalogue.settings(after) if each.job_id in differing}
@@ -149,7 +150,7 @@ def diff_with_project(
     :param show_values: True to show whole values; they may contain secrets
     :raises DliException: as :func:`diff_backups`, or if DLI does not respond, or refuses
     """
-    ours = list(catalogue.jobs(before))
+    ours = _jobs(catalogue, before)
     by_id = not by_name and before.project_id == hook.project_id
     ids, names = {job.job_id: job for job in ours if by_id}, {job.name: job for job in ours}
     theirs, details = [], {}
@@ -162,6 +163,15 @@ def diff_with_project(
     pairs = _pairs(ours, theirs, by_id=by_id)
     compared = _compared(catalogue, before, pairs, details, show_values=show_values)
     return Differences(_words(before), f"project {hook.project_id} now", compared)
+
+
+def _jobs(catalogue: Catalogue, backup: Backup) -> list[Job]:
+    """Return the jobs of a backup; one that was deleted, or never completed, does not count as empty."""
+    if backup.manifest is None:
+        raise DliFailException(
+            f"{backup.place.url} cannot be compared: {backup.why_unreadable}", advice="Compare another backup."
+        )
+    return list(catalogue.jobs(backup))
 
 
 def _pairs(before: Iterable[Job], after: Iterable[Job], *, by_id: bool) -> list[tuple[Job | None, Job | None]]:

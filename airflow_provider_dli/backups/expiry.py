@@ -32,6 +32,7 @@ from airflow_provider_dli.backups.manifest import (
     ARCHIVES,
     EXPIRED,
     JOBS,
+    LISTED,
     MANIFEST,
     RECORDS,
     SETTINGS,
@@ -259,7 +260,7 @@ class Expiry:
 
     def _clear_all(self, backup: Backup) -> None:
         """Delete what a backup has beside its archives, its manifest first: without it the rest is of no use."""
-        known = [name for name in (MANIFEST, JOBS, SETTINGS) if name in backup.objects]
+        known = [name for name in (MANIFEST, JOBS, SETTINGS, LISTED) if name in backup.objects]
         for name in (*known, *(name for name in backup.objects if name.startswith(f"{RECORDS}/"))):
             self.catalogue.obs.delete(backup.place.below(name))
 

@@ -16,6 +16,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 JOBS = "jobs.jsonl.gz"
+#: the jobs as they were listed before the export, for a later attempt: its own list could be newer than an archive
+LISTED = "listed.jsonl.gz"
 SETTINGS = "settings.jsonl.gz"
 EXPIRED = "expired.json"
 ARCHIVES = "archives"

@@ -118,6 +118,10 @@ def verify_backups(
     outcome = Outcome(unnamed=list(unnamed_archives(backups, now, log)))
     known = {each.place: found for each in backups if (found := _known_damage(catalogue, each))}
     outcome.damaged += known.values()
+    if chosen is not None:
+        # Of a backup that is named one that was not read must not pass for intact.
+        lost = [(each, each.why_unreadable) for each in backups if each.place not in known]
+        outcome.damaged += [Damaged(each.place.url, (why,)) for each, why in lost if why]
     proofs = {each.place: each.last_verified for each in backups if each.state == "verified"}
     # By whole seconds, as records have them.
     until = now - timedelta(seconds=options.max_age) if options.max_age else None
@@ -283,7 +287,10 @@ def _verify(
     read = sum(each.facts.size for each in reports.values() if each.facts)
     outcome.bytes_read += read
     outcome.datasets += [each.dataset for each in reports.values()]
-    at = catalogue.now()
+    at, last = catalogue.now(), backup.last("verification")
+    if last and last.at == at:
+        # It was read after that one, and of one second the failed one would count.
+        at += timedelta(seconds=1)
     proof = Verification(
         level="full", verified_at=at, passed=not findings, findings=tuple(findings), bytes_read=read
     )

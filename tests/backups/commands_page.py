@@ -16,7 +16,7 @@ def page_with(text: str) -> str:
     :param text: the page as it is
     """
     rows = [
-        f"| `{command.name}{''.join(f' {_name(each)}' for each in command.arguments if _is_positional(each))}` "
+        f"| `{command.name}{''.join(f' {_name(each)}' for each in command.arguments if _is_required(each))}` "
         f"| {command.help} | {command.exits} |\n"
         for command in COMMANDS
     ]
@@ -37,6 +37,10 @@ def _options() -> str:
 
 def _is_positional(argument: Argument) -> bool:
     return not argument.flags[0].startswith("-")
+
+
+def _is_required(argument: Argument) -> bool:
+    return _is_positional(argument) or bool(argument.options.get("required"))
 
 
 def _name(argument: Argument) -> str:

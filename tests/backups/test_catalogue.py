@@ -155,6 +155,16 @@ def test_the_newest_verification_decides(catalogue: Catalogue) -> None:
     assert catalogue.read_record(found, found.records[-1]) == {"findings": ["x"]}
 
 
+def test_of_two_verifications_in_one_second_the_failed_one_counts(catalogue: Catalogue) -> None:
+    """Whatever their names: their random parts decide nothing."""
+    made = make_backup(catalogue, NIGHT)
+    for outcome in ("passed", "failed", "passed"):
+        catalogue.record(made, "verification", {}, outcome, at=NIGHT + DAY)
+    assert again(catalogue, made).state == "damaged"
+    catalogue.record(made, "verification", {}, "passed", at=NIGHT + 2 * DAY)
+    assert again(catalogue, made).state == "verified"
+
+
 def test_a_backup_whose_own_verification_failed_is_damaged(catalogue: Catalogue) -> None:
     """Until one passes."""
     made = make_backup(catalogue, NIGHT, passed=False)

@@ -22,7 +22,7 @@ from airflow.providers_manager import ProvidersManager
 from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.cli import COMMANDS, main
 from airflow_provider_dli.backups.cli import run as run_command_line
-from airflow_provider_dli.backups.manifest import MANIFEST
+from airflow_provider_dli.backups.manifest import EXPIRED, MANIFEST
 from dli_emulator import Emulator
 from tests.airflow_cli import AirflowCli
 from tests.backups.commands_page import PAGE, page_with
@@ -476,6 +476,41 @@ def test_verify_nothing_by_mistake(catalogue: Catalogue, run: Run, arguments: li
     make_backup(catalogue, catalogue.now())
     status, out = run("verify", *arguments)
     assert (status, problem in out) == (3, True), out
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ("expired", "it was deleted by an expiry at 20"),
+        ("incomplete", "it is incomplete: it has no manifest"),
+        ("unreadable", "its manifest cannot be read: schema_version is None"),
+    ],
+)
+def test_a_backup_that_is_named_and_cannot_be_read(
+    catalogue: Catalogue, run: Run, run_json: Callable[..., dict[str, Any]], state: str, why: str
+) -> None:
+    """Is neither intact, nor empty."""
+    made = make_backup(catalogue, catalogue.now() - HOUR)
+    whole = make_backup(catalogue, catalogue.now())
+    if state == "unreadable":
+        catalogue.obs.put(made.place.below(MANIFEST), b"{}", "application/json")
+    else:
+        catalogue.obs.delete(made.place.below(MANIFEST))
+    if state == "expired":
+        catalogue.obs.put(made.place.below(EXPIRED), b"{}", "application/json")
+    status, out = run("verify", made.backup_id, whole.backup_id)
+    assert status == 2
+    assert f"CRITICAL: {made.place.url}: {why}" in out
+    for sides in ((made.backup_id, "now"), (made.backup_id, "latest"), ("latest", made.backup_id)):
+        status, out = run("diff", *sides)
+        assert (status, f"{made.place.url} cannot be compared: {why}" in out) == (3, True), out
+    assert re.search(
+        rf"^problem .*{why.rpartition(': ')[2]}", run("show", made.backup_id, "--jobs")[1], re.MULTILINE
+    )
+    assert "digest" not in run("show", made.backup_id, "--jobs")[1]
+    assert run_json("show", made.backup_id, "--jobs")["jobs"] is None
+    # Unless it is named an expired or incomplete one is not the command's concern.
+    assert run("verify")[0] == (2 if state == "unreadable" else 0)
 
 
 def test_it_needs_no_airflow_that_works(dli_emulator: Emulator, catalogue: Catalogue, tmp_path: Path) -> None:

@@ -262,7 +262,7 @@ def test_a_backup_that_cannot_be_relied_on_is_named(
     message = str(pushed["failure"])
     assert f"project {PROJECT}, backup {made.backup_id}: " in message
     assert text in message
-    assert message.endswith("Do not rely on these backups: keep them as evidence, and back up again.")
+    assert message.endswith(" elsewhere as evidence, and deleted here.")
     assert pushed["return_value"][0]["covered"] == 26
     catalogue.record(made, "expiring", {})
     # Of one whose manifest cannot be read, an expiry writes the end only.

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_dli.backups.catalogue import Backup, Catalogue
 from airflow_provider_dli.backups.expiry import DELETION_TIME, Expiry
-from airflow_provider_dli.backups.manifest import EXPIRED, MANIFEST
+from airflow_provider_dli.backups.manifest import EXPIRED, LISTED, MANIFEST
 from airflow_provider_dli.backups.retention import hold, release
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
@@ -226,6 +226,16 @@ def test_what_the_manifest_does_not_name_stays(catalogue: Catalogue) -> None:
     for each in others:
         assert catalogue.obs.find(each)
     assert catalogue.obs.find(made[0].place.below(MANIFEST)) is None
+
+
+def test_nothing_else_of_ours_stays(catalogue: Catalogue) -> None:
+    """Also the list of jobs that a later attempt of the backup would have read; also of an earlier expiry."""
+    made = nights(catalogue, [[100], [100]])
+    listed = made[0].place.below(LISTED)
+    for _ in range(2):
+        catalogue.obs.put(listed, b"x", "application/gzip")
+        expire(catalogue, policy(keep_last=1))
+        assert list(again(catalogue, made[0]).objects) == [EXPIRED]
 
 
 def test_a_backup_beside_which_somebody_wrote_expired_json_is_left_alone(catalogue: Catalogue) -> None:
