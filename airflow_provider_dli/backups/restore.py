@@ -265,7 +265,7 @@ def _import_state(context: Mapping[str, Any]) -> TaskState:
 
 def _keep(plan: Plan, progress: Progress, archive: Archive, outcome: ImportOutcome, log: Logger) -> None:
     """Save the outcome of one import: what it has created, and what of it is to be deleted again."""
-    is_selection = bool(plan.options.job_names or plan.options.job_ids)
+    is_selection = not plan.options.selects_all_jobs
     known = {each.pair.job_id: each for each in plan.jobs}
     unwanted = [each for each in outcome.jobs if is_selection and each.old_job_id not in plan.selected]
     to_delete = [each.new_job_id for each in unwanted if each.created and each.new_job_id is not None]

@@ -215,7 +215,7 @@ def make_plan(
     found = diff_with_project(catalogue, backup, target, by_name=True)
     pairs = {each.job_id: each for each in sorted(found.pairs, key=lambda pair: pair.job_id) if each.before}
     selected = _selected(options, pairs, lambda: older_jobs(catalogue, backup, pairs.keys(), options.level, log))
-    others = () if options.job_names or options.job_ids else _not_in_backup(catalogue, backup, pairs, options, log)
+    others = _not_in_backup(catalogue, backup, pairs, options, log) if options.selects_all_jobs else ()
     contents = _contents(backup, pairs)
     archives: dict[str, tuple[Archive, bool]] = {}
     for archive in backup.manifest.archives if backup.manifest else ():
@@ -307,7 +307,7 @@ def _selected(
     :param older: jobs of older backups, for the message
     :raises DliFailException: naming what selects none
     """
-    if not options.job_names and not options.job_ids:
+    if options.selects_all_jobs:
         return set(pairs)
     by_name = {
         pattern: {job_id for job_id, each in pairs.items() if fnmatchcase(each.name, pattern)}

@@ -303,6 +303,11 @@ class RestoreParameters(Parameters):
     plan_only: types.Flag
     reconcile_timeout: types.Seconds
 
+    @property
+    def selects_all_jobs(self) -> bool:
+        """Whether the whole backup is meant; a trigger form may give ``*`` for it."""
+        return not self.job_ids and {*self.job_names} <= {"*"}
+
     @model_validator(mode="after")
     def _one_backup(self) -> Self:
         if self.as_of and self.backup_id:

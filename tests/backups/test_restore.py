@@ -259,8 +259,9 @@ def test_a_backup_of_some_jobs_is_not_that_of_the_project(
     assert instance.pushed["backup_id"] == some.backup_id
 
 
+@pytest.mark.parametrize("everything", [{}, {"job_names": "*"}])
 def test_jobs_that_only_older_backups_have(
-    emulator: Emulator, catalogue: Catalogue, capsys: pytest.CaptureFixture[str]
+    emulator: Emulator, catalogue: Catalogue, capsys: pytest.CaptureFixture[str], everything: dict[str, Any]
 ) -> None:
     """As where a newer backup of all jobs was made with a key that sees only its own: they are named."""
     full = back_up(catalogue, NIGHT, batches=BATCHES)
@@ -270,7 +271,7 @@ def test_jobs_that_only_older_backups_have(
     small = back_up(catalogue, NIGHT + DAY)
     emulator.state.jobs.clear()
     instance = TaskInstance()
-    assert [each["old_job_id"] for each in restore(catalogue, instance)] == [100]
+    assert [each["old_job_id"] for each in restore(catalogue, instance, **everything)] == [100]
     expected = [{"job_id": each, "name": lost[each], "backup_id": full.backup_id} for each in sorted(lost)]
     assert instance.pushed["backup_id"] == small.backup_id
     assert instance.pushed["not_in_backup"] == instance.pushed["plan"]["not_in_backup"] == expected
