@@ -10,7 +10,7 @@ from tests.backups.histories import run
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("first", range(0, 20, 5))
+@pytest.mark.parametrize("first", range(0, 10, 5))
 def test_a_history(first: int, dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """No job loses its last verified backup, whatever is deleted, killed, damaged, held or read, in what order."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection(retry_budget=0))
