@@ -65,6 +65,7 @@ def check_catalogue(options: Namespace) -> Result:
 def _of_live_jobs(catalogue: Catalogue, options: Namespace, now: datetime) -> tuple[str, list[dict[str, Any]]]:
     """Return the project of the connection, and what is wrong with it, its jobs and its backups."""
     given = {"backup_dir": str(catalogue.root), "dli_conn_id": options.conn_id, "level": options.level}
+    given["write_page"] = False
     with translated():
         parameters = CoverageParameters.read({**given, "max_age": options.max_age.total_seconds()})
     hook = DliHook(options.conn_id)

@@ -283,7 +283,7 @@ def airflow_commands() -> list[GroupCommand]:
 def _run_in_airflow(command: Command, options: argparse.Namespace) -> NoReturn:
     # As "airflow connections get" has it: the connections in the database, too.
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
-    for handler in logging.getLogger().handlers:
+    for handler in logging.root.handlers:
         if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
             handler.setStream(sys.stderr)
     sys.exit(run(command, options, is_standalone=False))

@@ -379,7 +379,7 @@ class CoverageParameters(Parameters):
     drill_max_age: types.DrillAge = float("inf")
     exclude: types.Exclusions = ()
     report_dir: types.ReportDirectory = None
-    write_page: types.Flag = False
+    write_page: types.Flag
 
 
 class NamedJobs(Parameters):
