@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -270,6 +273,11 @@ def setting(dli_emulator: Emulator, run_dag: DagRunner) -> Callable[[], Setting]
     return make
 
 
+def _is_tried(dag_id: str, action: str) -> bool:
+    """Return whether a DAG is run without an action: of a third, always the same, or with DLI_PERMISSIONS=all."""
+    return os.environ.get("DLI_PERMISSIONS") == "all" or crc32(f"{dag_id} {action}".encode()) % 3 == 0
+
+
 @pytest.mark.parametrize("dag_id", PREPARED)
 def test_the_permissions_of_the_page_are_enough_and_none_is_too_much(
     dag_id: str, setting: Callable[[], Setting]
@@ -287,7 +295,7 @@ def test_the_permissions_of_the_page_are_enough_and_none_is_too_much(
         assert set(run.states.values()) == {"success"}, run.log
     outcomes = {}
     for conn_id, actions in needs.items():
-        for action in actions:
+        for action in filter(partial(_is_tried, dag_id), actions):
             made = setting()
             conf = _in_its_case(made, dag_id, action, PREPARED[dag_id](made))
             rest = {**needs, conn_id: tuple(each for each in actions if each != action)}
