@@ -153,16 +153,17 @@ def _protect(
 ) -> dict[str, tuple[Backup, ...]]:
     """Add why the newest backups of each job are kept; return for each other one those that have its jobs.
 
-    What is older than the last backup that no rule keeps is not read. In memory is of each job the newest backup.
+    What is older than the last backup that no rule keeps is not read. In memory are of each job the newest backup
+    in which it was found, and the newest other one.
     """
-    newest: dict[int, tuple[int, Backup]] = {}
+    newest: dict[tuple[int, bool], tuple[int, Backup]] = {}
     protectors: dict[str, tuple[Backup, ...]] = {}
     unprotected = sum(not reasons[backup.backup_id] for backup in newest_first)
     for backup in newest_first:
         if not unprotected:
             break
         unprotected -= not reasons[backup.backup_id]
-        own = 2 * rank(backup)
+        own = rank(backup)
         try:
             jobs = jobs_of(backup)
         except DliFailException as failure:
@@ -170,13 +171,22 @@ def _protect(
                 raise
             reasons[backup.backup_id].append(f"its jobs cannot be read: {failure.problem}")
             continue
-        first = [job for job, is_found in jobs.items() if job not in newest or newest[job][0] < own + is_found]
-        found = {each.backup_id: each for job in jobs if job in newest for each in [newest[job][1]]}
+        first: list[int] = []
+        found: dict[str, Backup] = {}
+        for job, is_found in jobs.items():
+            # What is damaged is replaced by any newer backup.
+            kinds = (True,) if is_found and own else (True, False)
+            newer = [newest[job, kind] for kind in kinds if (job, kind) in newest]
+            protector = next((each for level, each in newer if level >= own), None)
+            if protector:
+                found[protector.backup_id] = protector
+            else:
+                first.append(job)
         protectors[backup.backup_id] = tuple(found.values())
         if first:
             reasons[backup.backup_id].append(_newest_of(backup, first))
         if backup.state != "expiring":
-            newest.update((job, (own + jobs[job], backup)) for job in first)
+            newest.update(((job, jobs[job]), (own, backup)) for job in first)
     return protectors
 
 

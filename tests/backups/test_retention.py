@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from airflow_provider_dli.backups.catalogue import Backup
 from airflow_provider_dli.backups.manifest import (
     JOBS,
+    LEVELS,
     MANIFEST,
     STAMP,
     Archive,
     Content,
+    Level,
     Manifest,
     RecordName,
     Verification,
@@ -260,22 +262,36 @@ def test_a_backup_whose_jobs_cannot_be_read_is_kept_and_protects_nothing() -> No
 
 
 @given(
-    found=st.lists(
-        st.dictionaries(st.integers(1, 3), st.booleans(), min_size=1), min_size=1, max_size=len(NIGHTS[:8])
+    rows=st.lists(
+        st.tuples(st.sampled_from(LEVELS), st.dictionaries(st.integers(1, 3), st.booleans(), min_size=1)),
+        min_size=1,
+        max_size=8,
     ),
     keep=st.integers(1, 3),
 )
 def test_a_backup_in_which_a_job_was_not_found_replaces_none_in_which_it_was(
-    found: list[dict[int, bool]], keep: int
+    rows: list[tuple[Level, dict[int, bool]]], keep: int
 ) -> None:
-    """Of every job the newest backup that has it is kept, and the newest in which it was found."""
-    nights = NIGHTS[: len(found)]
-    of_each = dict(zip((night.backup_id for night in nights), found, strict=True))
+    """Whatever was read of each: for every backup of a job one as new, as well read and as well proven remains."""
+    nights = [backup(NIGHT + number * DAY, level=level) for number, (level, _) in enumerate(rows)]
+    of_each = {night.backup_id: jobs for night, (_, jobs) in zip(nights, rows, strict=True)}
     decided = plan(nights, lambda each: of_each[each.backup_id], policy(keep_last=keep), NIGHT + 400 * DAY)
-    stays = [of_each[each.backup.backup_id] for each in decided if each.reasons]
-    for job in {job for each in found for job in each}:
-        assert any(job in each for each in stays)
-        assert any(each.get(job) for each in stays) == any(each.get(job) for each in found)
+    stays = [number for number, each in enumerate(decided) if each.reasons]
+    for number, (level, jobs) in enumerate(rows):
+        for job, is_found in jobs.items():
+            assert any(
+                LEVELS.index(rows[other][0]) >= LEVELS.index(level) and rows[other][1].get(job, False) >= is_found
+                for other in stays
+                if other >= number and job in rows[other][1]
+            )
+
+
+def test_a_full_backup_in_which_a_job_was_not_found_replaces_none_of_a_lower_level_in_which_it_was() -> None:
+    """To read every byte of an archive does not find in it what it lacks."""
+    old, new = backup(NIGHT, level="directory"), backup(NIGHT + DAY)
+    found = {old.backup_id: {1: True}, new.backup_id: {1: False}}
+    decided = plan([old, new], lambda each: found[each.backup_id], policy(keep_last=1), NIGHT + 9 * DAY)
+    assert [bool(each.reasons) for each in decided] == [True, True]
 
 
 def test_what_is_older_than_all_that_is_deleted_is_not_read() -> None:
