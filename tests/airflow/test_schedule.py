@@ -24,7 +24,7 @@ def ended(airflow: AirflowProcess, dag_id: str, number: int) -> list[dict[str, A
 
 def test_three_nights_are_caught_up(airflow_process: AirflowProcess, dli_emulator: Any) -> None:
     """One after the other, each into its own directory, each proven; the downstream DAG learns of all."""
-    dli_emulator.fault("ExportFlinkJobs", "archive_late", times=None, seconds=4)
+    dli_emulator.fault("ExportFlinkJobs", "archive_late", times=None, seconds=12)
     with airflow_process.unpaused("after_the_nights"), airflow_process.unpaused("nightly_caught_up"):
         runs = ended(airflow_process, "nightly_caught_up", 3)
         archives = [airflow_process.xcom("nightly_caught_up", run["dag_run_id"], "export")[0] for run in runs]
