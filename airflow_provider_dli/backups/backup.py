@@ -346,32 +346,43 @@ class _Task:
     def verify(self) -> bool:
         """Verify the archives; return whether they are all that is required."""
         options, wanted = self.options, self.options.expected_jobs
-        groups: list[tuple[Sequence[str], Sequence[int | str]]] = [
-            (names, [job_id for job_id in ids if job_id not in self.deleted])
+        #: of each batch the archives, the jobs that must be in them, and those that were requested
+        groups: list[tuple[Sequence[str], Sequence[int | str], Sequence[int]]] = [
+            (names, [job_id for job_id in ids if job_id not in self.deleted], ids)
             for names, ids in self.known["exported"]
         ]
         if not isinstance(wanted, str):
-            groups = [([name for names, _ in groups for name in names], wanted)]
-        elif wanted == "none" or options.level == "exists":
-            groups = [(names, ()) for names, _ in groups]
+            every = [name for names, _, _ in groups for name in names]
+            groups = [(every, wanted, [job_id for _, _, ids in groups for job_id in ids])]
+        elif wanted == "none":
+            groups = [(names, (), ids) for names, _, ids in groups]
+        if options.level == "exists":
+            groups = [(names, (), ()) for names, _, _ in groups]
         deadline = time.monotonic() + options.timeout
         reports: list[ArchiveReport] = []
-        for names, expected in groups:
+        for names, expected, requested in groups:
             reports += verify.verify_archives(
                 self.catalogue.obs,
                 [self.place.below(name) for name in names],
-                verify.VerifyOptions(options.level, tuple(expected), accepts_unexamined=wanted == "listed"),
+                verify.VerifyOptions(
+                    options.level,
+                    tuple(expected),
+                    accepts_unexamined=wanted == "listed",
+                    other_jobs=tuple(requested),
+                ),
                 self.log,
                 timeout=max(0.0, deadline - time.monotonic()),
                 poll_interval=options.poll_interval,
             )
         self.outcome = replace(self.outcome, reports=reports)
-        self.searched = {str(job) for _, expected in groups for job in expected}
-        self.unexamined = {job for report in reports for job in report.unexamined}
-        if self.unexamined or (wanted == "listed" and not self.searched):
+        searched = {str(job) for _, expected, requested in groups for job in (*expected, *requested)}
+        self.absent = {job for report in reports for job in report.absent}
+        unexamined = {job for report in reports for job in report.unexamined}
+        self.found = searched - self.absent - unexamined
+        if wanted == "listed" and (unexamined or not searched):
             self.log.warning(
                 "Whether the archives have %s is not known: %s. Nothing is damaged.",
-                pluralize(len(self.unexamined) or len(self.jobs), "of the jobs", "of the jobs"),
+                pluralize(len(unexamined) or len(self.jobs), "of the jobs", "of the jobs"),
                 "not all of them was read, or their layout is not known",
             )
         try:
@@ -386,7 +397,13 @@ class _Task:
     def write_manifest(self) -> None:
         """Write the jobs, and then the manifest: from now on there is a backup."""
         options, catalogue, known = self.options, self.catalogue, self.known
-        jobs = (job.model_copy(update={"in_archive": True if self._is_found(job) else None}) for job in self.jobs)
+        jobs = [job.model_copy(update={"in_archive": self._is_in_archive(job)}) for job in self.jobs]
+        if absent := [job.job_id for job in jobs if job.in_archive is False]:
+            self.log.warning(
+                "%s not in the archives, so this backup does not have them: %s",
+                pluralize(len(absent), "Flink job is", "Flink jobs are"),
+                format_ids(absent),
+            )
         content = catalogue.write_content(self.place, JOBS, jobs)
         now = catalogue.now()
         manifest = Manifest(
@@ -427,9 +444,11 @@ class _Task:
         )
         self.outcome = replace(self.outcome, manifest=manifest)
 
-    def _is_found(self, job: Job) -> bool:
-        names = {str(job.job_id), job.name}
-        return bool(names & self.searched) and not names & self.unexamined
+    def _is_in_archive(self, job: Job) -> bool | None:
+        if self.found & {str(job.job_id), job.name}:
+            return True
+        # An archive in which not one job was found may only seem to show which it has.
+        return False if self.found and str(job.job_id) in self.absent else None
 
     def _archives(self) -> list[Archive]:
         ids = {name: tuple(ids) for names, ids in self.known["exported"] for name in names}

@@ -7,7 +7,7 @@ All times are the store's.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +17,7 @@ from airflow_provider_dli.backups.catalogue import MAX_DOCUMENT, Backup, Catalog
 from airflow_provider_dli.backups.diff import row_of
 from airflow_provider_dli.backups.manifest import SCHEMA_VERSION, STAMP, Document, Job, Level, Text
 from airflow_provider_dli.exceptions import DliFailException
-from airflow_provider_dli.formatting import format_duration, pluralize
+from airflow_provider_dli.formatting import format_duration, format_ids, pluralize
 from airflow_provider_dli.services.selection import each_with_settings, is_excluded
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ Kind = Literal[
     "not_drilled",
     "incomplete",
     "unnamed",
+    "unproven",
 ]
-#: what each means; the last two are warnings, which fail nothing
+#: what each means; the last three are warnings, which fail nothing
 KINDS: Mapping[Kind, str] = {
     "not_checked": "a project whose connection, jobs or backups cannot be read",
     "no_jobs": "a project of which the key sees no job",
@@ -65,6 +66,8 @@ KINDS: Mapping[Kind, str] = {
     "not_drilled": "a job that no restore drill within `drill_max_age` has found equal to its source",
     "incomplete": "a directory without a manifest in which nothing was written for a day: of a killed task",
     "unnamed": "archives in the directory of a backup that its manifest does not name",
+    "unproven": "jobs that were not found in the archives of their youngest usable backup, nor known to be missing: "
+    "these were not read, or their layout is not known; and no drill has restored them",
 }
 #: kinds of problems of a job for which it could not be brought back as it is
 UNCOVERED = ("no_backup", "changed", "too_old")
@@ -158,11 +161,13 @@ def check_project(hook: DliHook, catalogue: Catalogue, options: CoverageParamete
     of_backups, warnings = check_backups(backups, now)
     problems = [*_of_project(hook, backups, is_any=is_any), *of_backups]
     usable = [each for each in _newest_first(backups, options.level) if not _is_ahead(each, now)]
-    found: dict[int, tuple[str, Backup]] = {}
+    found: dict[int, tuple[Job, Backup]] = {}
     for backup in usable:
         if missing := live.keys() - found.keys():
             try:
-                found |= {job: (digest, backup) for job, digest in _digests(catalogue, backup, missing)}
+                # A list, since the whole file must have been read before any of it counts.
+                jobs = [job for job in catalogue.jobs(backup, missing) if job.in_archive is not False]
+                found |= {job.job_id: (job, backup) for job in jobs}
             except DliFailException as error:
                 if error.error:  # the service refuses; else the list is not what was written
                     raise
@@ -170,7 +175,8 @@ def check_project(hook: DliHook, catalogue: Catalogue, options: CoverageParamete
                     problems.append(_backup_problem("damaged", backup, str(error)))
     drills = _drills(catalogue, backups, live.keys(), now)
     jobs = tuple(_coverage_of(live[job_id], found.get(job_id), drills.get(job_id)) for job_id in sorted(live))
-    problems += [problem for job in jobs for problem in _of_job(job, options, now)]
+    problems += [problem for job in jobs for problem in _of_job(job, found.get(job.job_id), options, now)]
+    warnings += _unproven(found.values(), drills)
     limit = options.drill_max_age
     return Coverage(
         checked_at=now,
@@ -222,16 +228,6 @@ def _ahead(backup: Backup) -> Problem:
     return _backup_problem("damaged", backup, f"exported_at of its manifest, {at}, is ahead of the store's clock")
 
 
-def _digests(catalogue: Catalogue, backup: Backup, wanted: Collection[int]) -> list[tuple[int, str]]:
-    """Return those of the wanted jobs that a backup has, each with the digest of its settings.
-
-    A list, since the whole file must have been read before any of it counts. The archive of a job that was changed
-    while it was backed up may have either settings: it has no digest that another equals.
-    """
-    jobs = catalogue.jobs(backup, wanted)
-    return [(job.job_id, "" if job.is_changed else job.digest) for job in jobs if job.in_archive is not False]
-
-
 def _is_kept(catalogue: Catalogue, backup: Backup) -> bool:
     """Return whether a backup is not deleted by an expiry, which may have begun meanwhile."""
     now = catalogue.backup(backup.project_id, backup.backup_id)
@@ -260,8 +256,8 @@ def _drills(
     return found
 
 
-def _coverage_of(job: Job, found: tuple[str, Backup] | None, drilled_at: datetime | None) -> JobCoverage:
-    digest, backup = found or ("", None)
+def _coverage_of(job: Job, found: tuple[Job, Backup] | None, drilled_at: datetime | None) -> JobCoverage:
+    kept, backup = found or (None, None)
     return JobCoverage(
         job_id=job.job_id,
         name=job.name,
@@ -271,17 +267,21 @@ def _coverage_of(job: Job, found: tuple[str, Backup] | None, drilled_at: datetim
         verified_at=backup.last_verified if backup else None,
         exported_at=backup.manifest.exported_at if backup and backup.manifest else None,
         drilled_at=drilled_at,
-        changed=digest != job.digest if backup else None,
+        changed=(kept.is_changed or kept.digest != job.digest) if kept else None,
     )
 
 
-def _of_job(job: JobCoverage, options: CoverageParameters, now: datetime) -> Iterator[Problem]:
+def _of_job(
+    job: JobCoverage, found: tuple[Job, Backup] | None, options: CoverageParameters, now: datetime
+) -> Iterator[Problem]:
     """Yield what is wrong with a job."""
-    if job.exported_at is None:
+    if found is None or job.exported_at is None:
         yield _job_problem("no_backup", job, f"no backup that is usable at level {options.level} has it")
     else:
         if job.changed:
             text = f"its settings differ from those that were backed up {job.exported_at:%Y-%m-%d %H:%M} UTC"
+            if found[0].is_changed:
+                text = "it was changed while it was backed up: the archive may have its settings before or after"
             yield _job_problem("changed", job, text)
         if (age := (now - job.exported_at).total_seconds()) > options.max_age:
             yield _job_problem("too_old", job, f"its youngest usable backup is {format_duration(age)} old")
@@ -292,6 +292,19 @@ def _of_job(job: JobCoverage, options: CoverageParameters, now: datetime) -> Ite
     elif (age := (now - job.drilled_at).total_seconds()) > options.drill_max_age:
         text = f"the last restore drill that found it equal was {format_duration(age)} ago"
         yield _job_problem("not_drilled", job, text)
+
+
+def _unproven(found: Iterable[tuple[Job, Backup]], drilled: Container[int]) -> Iterator[Problem]:
+    """Yield a warning for each backup of which it is not known whether its archives have some of its jobs."""
+    jobs: dict[str, list[int]] = {}
+    backups = {}
+    for job, backup in found:
+        if job.in_archive is None and job.job_id not in drilled:
+            jobs.setdefault(backup.backup_id, []).append(job.job_id)
+            backups[backup.backup_id] = backup
+    for backup_id, ids in jobs.items():
+        text = f"whether its archives have {pluralize(len(ids), 'job')} is not known, and no drill has restored them"
+        yield _backup_problem("unproven", backups[backup_id], f"{text}: {format_ids(sorted(ids))}")
 
 
 def _job_problem(kind: Kind, job: JobCoverage, message: str) -> Problem:

@@ -207,8 +207,8 @@ class Job(Document):
     :param status: before the export
     :param digest: of its settings, see :func:`~airflow_provider_dli.client.flink.settings.settings_digest`
     :param update_time: epoch milliseconds, as DLI has it
-    :param in_archive: True if it was found in an archive; None where the layout of the archives is not known, or
-        it was not searched for
+    :param in_archive: True if it was found in an archive; False if it was not and others were: then the backup does
+        not have it; None where that is not known: archives were not read, or their layout is not known
     :param is_changed: whether its settings were others after the export: the archive may have either, and digest
         and kept settings are those before
     """

@@ -51,8 +51,10 @@ class ArchiveReport:
     report: archive.Report | None = None
     #: what was found beside that, of the object as a whole; see docs/operators/verify.md
     object_findings: tuple[archive.Finding, ...] = ()
-    #: expected jobs that may be in what was not examined of it, where that is accepted
+    #: jobs that need not be there, and may be in what was not examined of it
     unexamined: frozenset[str] = frozenset()
+    #: jobs that need not be there, and are not, although it shows which jobs it has
+    absent: frozenset[str] = frozenset()
 
     @property
     def findings(self) -> tuple[archive.Finding, ...]:

@@ -54,6 +54,7 @@ class VerifyOptions:
 
     :param accepts_unexamined: whether an expected job passes that was not found in an archive of which not all was
         examined that may hold it, as of one whose layout is not known
+    :param other_jobs: that are searched for, too, and need not be there: see :attr:`.ArchiveReport.absent`
     """
 
     level: Level = "full"
@@ -61,6 +62,12 @@ class VerifyOptions:
     min_entries: int = 1
     max_age: float = math.inf
     accepts_unexamined: bool = False
+    other_jobs: tuple[int | str, ...] = ()
+
+    @property
+    def searched(self) -> tuple[int | str, ...]:
+        """All jobs that are searched for."""
+        return (*self.expected_jobs, *self.other_jobs)
 
 
 def prepare(operator: object) -> tuple[VerifyParameters, ObsHook]:
@@ -169,6 +176,9 @@ def verify_archives(
             for place, facts in found.items()
         ]
     )
+    if options.other_jobs:
+        others = frozenset(map(str, options.other_jobs)).difference(map(str, options.expected_jobs))
+        reports = [_without_others(report, others) for report in reports]
     if options.accepts_unexamined:
         reports = [_accepted(report) for report in reports]
     log_reports(reports, time.monotonic() - began, log)
@@ -258,9 +268,9 @@ def _read(
             progress.count(reader),
             level="full" if options.level == "full" else "directory",
             md5=facts.md5 is not None,
-            expect=Expectation(jobs=options.expected_jobs, min_entries=options.min_entries),
+            expect=Expectation(jobs=options.searched, min_entries=options.min_entries),
             # Every missing job is kept: the reports on several archives are compared with each other.
-            limits=Limits(findings=max(Limits().findings, len(options.expected_jobs))),
+            limits=Limits(findings=max(Limits().findings, len(options.searched))),
         )
         # After the last byte: only if OBS still has this version is what arrived what OBS has.
         if not facts.is_same(hook.find(place)):
@@ -345,11 +355,27 @@ def _merge(reports: Sequence[ArchiveReport]) -> list[ArchiveReport]:
 
 
 def _with_findings(report: Report, findings: list[Finding]) -> Report:
-    """Replace the findings; that the layout is not known counts only beside a job that was not found."""
-    if any(finding.job is not None for finding in findings):
+    """Replace the findings; that the layout is not known counts only beside a job that may be there."""
+    if any(finding.code in _UNEXAMINED for finding in findings):
         return report._replace(findings=tuple(findings))
     kept = tuple(finding for finding in findings if finding.code != _UNKNOWN_LAYOUT)
     return report._replace(findings=kept, fingerprint=())
+
+
+def _without_others(each: ArchiveReport, others: frozenset[str]) -> ArchiveReport:
+    """Drop the findings on jobs that need not be there, and note these."""
+    if each.report is None:
+        return each
+    codes = {finding.job: finding.code for finding in each.report.findings if finding.job in others}
+    findings = [finding for finding in each.report.findings if finding.job not in codes]
+    absent = frozenset(job for job, code in codes.items() if job and code == _MISSING_JOB)
+    unexamined = frozenset(filter(None, codes)) - absent
+    return replace(
+        each,
+        report=_with_findings(each.report, findings),
+        absent=absent,
+        unexamined=unexamined,
+    )
 
 
 def _accepted(each: ArchiveReport) -> ArchiveReport:
@@ -363,7 +389,10 @@ def _accepted(each: ArchiveReport) -> ArchiveReport:
     note = _note(first.code, f"{pluralize(len(unexamined), 'expected job')} like this: {first.message}")
     report = each.report._replace(findings=kept)
     return replace(
-        each, report=report, object_findings=(*each.object_findings, note), unexamined=frozenset(unexamined)
+        each,
+        report=report,
+        object_findings=(*each.object_findings, note),
+        unexamined=each.unexamined | frozenset(unexamined),
     )
 
 

@@ -144,8 +144,8 @@ class History:
     bucket: str
     workers: list[Worker]
     seen: Counter[str] = field(default_factory=Counter)
-    #: of each backup that was written to its end: its jobs, and what its archives were then
-    jobs: dict[str, set[int]] = field(default_factory=dict)
+    #: of each backup that was written to its end: its jobs, each whether it was found, and what its archives were
+    jobs: dict[str, dict[int, bool | None]] = field(default_factory=dict)
     archives: dict[str, dict[str, str]] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
 
@@ -192,7 +192,7 @@ class History:
         return self.observer.backups()
 
     def usable(self, backups: list[Backup]) -> dict[tuple[int, str], set[str]]:
-        """Return the intact backups of each job, at each level.
+        """Return the intact backups of each job, at each level, and those in which it was found.
 
         One whose expiry was killed before it deleted an archive is put back by a later one, and not lost.
         """
@@ -200,8 +200,9 @@ class History:
         for backup in backups:
             for level in LEVELS:
                 if rank(backup) > LEVELS.index(level):
-                    for job in self.jobs[backup.backup_id]:
-                        found.setdefault((job, level), set()).add(backup.backup_id)
+                    for job, is_found in self.jobs[backup.backup_id].items():
+                        for proof in (level, f"found, {level}") if is_found else (level,):
+                            found.setdefault((job, proof), set()).add(backup.backup_id)
         return found
 
     def check(self, damaged: dict[str, int]) -> None:
@@ -287,10 +288,13 @@ class History:
         jobs = sorted(self.live)
         if self.chance.random() < 0.3:
             jobs = self.chance.sample(jobs, self.chance.randint(1, len(jobs)))
-        level = self.chance.choice(("full", "full", "exists"))
-        made = make_backup(catalogue, self.now, jobs, level=level, batch=2, with_settings=False)
+        level = self.chance.choice(("full", "full", "directory", "exists"))
+        found = {job: None if level == "exists" else self.chance.choice((True, True, True, None)) for job in jobs}
+        made = make_backup(
+            catalogue, self.now, jobs, level=level, batch=2, with_settings=False, in_archive=found
+        )
         assert made.manifest
-        self.jobs[made.backup_id] = set(jobs)
+        self.jobs[made.backup_id] = found
         self.archives[made.backup_id] = {
             each.name: made.objects[each.name].etag for each in made.manifest.archives
         }
@@ -302,7 +306,7 @@ class History:
         for backup in self.listed() if kill else ():
             # It was killed after it had written the manifest.
             if backup.manifest and backup.backup_id not in self.jobs:
-                self.jobs[backup.backup_id] = {job.job_id for job in self.observer.jobs(backup)}
+                self.jobs[backup.backup_id] = {job.job_id: job.in_archive for job in self.observer.jobs(backup)}
                 self.archives[backup.backup_id] = {each.name: each.etag for each in backup.manifest.archives}
 
     def expire(self) -> None:

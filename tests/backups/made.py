@@ -43,6 +43,7 @@ def make_backup(  # noqa: PLR0913 -- whatever a test varies
     batch: int = 100,
     with_settings: bool = True,
     changed: Collection[int] = (),
+    in_archive: bool | Mapping[int, bool | None] | None = True,
     data: bytes | None = None,
 ) -> Backup:
     """Write a backup that was exported at some time; return it.
@@ -50,6 +51,7 @@ def make_backup(  # noqa: PLR0913 -- whatever a test varies
     :param jobs: ids, or the digest of each
     :param batch: jobs in each archive
     :param changed: jobs that were changed while they were backed up
+    :param in_archive: of all jobs, or of some and True for the others
     :param passed: of the verification in its manifest
     :param data: of each archive; one that has the jobs by default
     """
@@ -85,6 +87,7 @@ def make_backup(  # noqa: PLR0913 -- whatever a test varies
             job_type="flink_jar_job",
             status="job_init",
             digest=digest,
+            in_archive=in_archive.get(job, True) if isinstance(in_archive, Mapping) else in_archive,
             is_changed=job in changed,
         )
         for job, digest in digests.items()

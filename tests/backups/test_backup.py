@@ -322,7 +322,8 @@ def test_jobs_that_are_created_deleted_or_changed_meanwhile(emulator: Emulator) 
     jobs = {job.job_id: job for job in catalogue_of(emulator).jobs(found)}
     assert list(jobs) == [100, 101, 102, 103, 104, 105]
     assert [job_id for job_id, job in jobs.items() if job.is_changed] == [105]
-    assert [job_id for job_id, job in jobs.items() if job.in_archive is None] == [104]
+    # What was deleted after its export is in the archive.
+    assert {job.in_archive for job in jobs.values()} == {True}
     digests = {job_id: job.digest for job_id, job in jobs.items()}
     back_up(emulator)
     (later,) = [each for each in backups(emulator) if each.backup_id != found.backup_id]
@@ -421,14 +422,53 @@ def opaque_all(emulator: Emulator) -> Callable[[], None]:
 
 @pytest.mark.parametrize(("expected", "is_there"), [([100, 105], True), ("no such job", False), ("none", True)])
 def test_expected_jobs(emulator: Emulator, expected: Any, *, is_there: bool) -> None:
-    """Ids and names, whichever archive has them; or none."""
+    """Ids and names, whichever archive has them; or none. All jobs are searched for, whichever are expected."""
     if is_there:
         back_up(emulator, expected_jobs=expected)
-        known = {job.job_id for job in catalogue_of(emulator).jobs(only(emulator)) if job.in_archive}
-        assert known == (set() if expected == "none" else set(expected))
+        assert {job.in_archive for job in catalogue_of(emulator).jobs(only(emulator))} == {True}
         return
     with pytest.raises(DliFailException, match="missing-job: job 'no such job' was found nowhere"):
         back_up(emulator, expected_jobs=expected)
+
+
+@pytest.mark.parametrize("expected", ["none", [102], ["orders"]])
+def test_a_job_that_is_not_required_and_not_there(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture, expected: Any
+) -> None:
+    """The backup is made, is known not to have it, and the log names it."""
+    emulator.state.jobs[102].name = "orders"
+    lose = replaced(emulator, "batch-0002", {"102.json": '{"job_id": 102, "name": "orders"}'})
+    with_steps(emulator, at_export(lose, which=3), TaskInstance(), expected_jobs=expected)
+    found = only(emulator)
+    jobs = {job.job_id: job.in_archive for job in catalogue_of(emulator).jobs(found)}
+    assert jobs == {100: True, 101: True, 102: True, 103: False, 104: True, 105: True}
+    assert "1 Flink job is not in the archives, so this backup does not have them: 103" in caplog.text
+    assert found.manifest
+    assert not found.manifest.verification.findings
+
+
+def test_a_job_that_is_deleted_meanwhile_and_not_in_the_archive(emulator: Emulator) -> None:
+    """It is not required, and the backup is known not to have it."""
+    lose = replaced(emulator, "batch-0002", {"102.json": '{"job_id": 102}'})
+
+    def change() -> None:
+        del emulator.state.jobs[103]
+        lose()
+
+    with_steps(emulator, at_export(change, after=True, which=3), TaskInstance())
+    jobs = {job.job_id: job.in_archive for job in catalogue_of(emulator).jobs(only(emulator))}
+    assert [job_id for job_id, is_there in jobs.items() if is_there is False] == [103]
+
+
+def test_archives_in_which_no_job_is_recognised(emulator: Emulator) -> None:
+    """Whether they have the jobs is not known, though they show keys that name jobs."""
+
+    def others() -> None:
+        for batch in ("batch-0001", "batch-0002", "batch-0003"):
+            replaced(emulator, batch, {"a.json": '{"job_id": "A-17"}'})()
+
+    with_steps(emulator, at_export(others, after=True, which=3), TaskInstance(), expected_jobs="none")
+    assert {job.in_archive for job in catalogue_of(emulator).jobs(only(emulator))} == {None}
 
 
 def test_a_batch_that_fails_leaves_no_backup(emulator: Emulator) -> None:

@@ -119,6 +119,9 @@ def test_a_job_that_was_changed_while_it_was_backed_up_is_not_covered(catalogue:
     backup(catalogue, changed=[100])
     pushed = check(catalogue)
     assert (kinds(pushed), pushed["uncovered"]) == ({"changed": 1}, {PROJECT: [100]})
+    assert "it was changed while it was backed up: the archive may have its settings before or after" in str(
+        pushed["failure"]
+    )
 
 
 def test_each_problem_of_a_job_is_named(catalogue: Catalogue, dli_emulator: Emulator) -> None:
@@ -167,15 +170,31 @@ def test_what_a_backup_must_be_is_required(catalogue: Catalogue) -> None:
 
 def test_a_job_that_is_not_in_the_archive_is_not_in_the_backup(catalogue: Catalogue) -> None:
     """Though its list of jobs has it."""
-    made = backup(catalogue)
-    rows = [job.model_copy(update={"in_archive": job.job_id != 100}) for job in catalogue.jobs(made)]
-    content = catalogue.write_content(made.place, JOBS, rows)
-    assert made.manifest
-    data = made.manifest.model_copy(update={"jobs": content}).model_dump_json().encode()
-    catalogue.obs.put(made.place.below(MANIFEST), data, "application/json")
+    backup(catalogue, in_archive={100: False})
     pushed = check(catalogue)
     assert kinds(pushed) == {"no_backup": 1}
     assert pushed["uncovered"] == {PROJECT: [100]}
+
+
+def test_an_older_backup_that_has_the_job_counts(catalogue: Catalogue) -> None:
+    """If the newest one is known not to have it: then how old that is counts."""
+    backup(catalogue, 2 * DAY)
+    backup(catalogue, in_archive={100: False})
+    assert kinds(check(catalogue)) == {"too_old": 1}
+
+
+def test_jobs_that_may_not_be_in_the_archives_are_a_warning(catalogue: Catalogue) -> None:
+    """Unless a drill has restored them: then they are there."""
+    made = backup(catalogue, in_archive={100: None, 101: None})
+    pushed = check(catalogue)
+    assert (kinds(pushed), pushed["return_value"][0]["warnings"]) == ({}, {"unproven": 1})
+    written = newest_coverage(catalogue, PROJECT)
+    assert written
+    (warning,) = written.warnings
+    text = "whether its archives have 2 jobs is not known, and no drill has restored them: 100, 101"
+    assert (warning.backup_id, warning.message) == (made.backup_id, text)
+    drilled(catalogue, made, HOUR, [{"job_id": job, "equal": True, "problem": None} for job in (100, 101)])
+    assert check(catalogue)["return_value"][0]["warnings"] == {}
 
 
 def test_excluded_jobs_need_no_backup(catalogue: Catalogue, dli_emulator: Emulator) -> None:
