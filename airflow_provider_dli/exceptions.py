@@ -50,7 +50,8 @@ class DliException(AirflowException):
 
     def __init__(self, message: str = "", *, advice: str | None = None) -> None:
         self._advice = advice
-        super().__init__(escaped(f"{message} {advice}" if advice else message))
+        stop = "" if not message or message.endswith((".", "!", "?", ":", ";")) else "."
+        super().__init__(escaped(f"{message}{stop} {advice}" if advice else message))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return all that it keeps, the client's error included, for pickle and copy."""

@@ -21,7 +21,7 @@ import json
 import re
 import secrets
 import zlib
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -51,6 +51,7 @@ from airflow_provider_dli.backups.manifest import (
     Outcome,
     RecordKind,
     RecordName,
+    began_at,
     is_backup_id,
     parse_record,
 )
@@ -77,6 +78,7 @@ MAX_DOCUMENT = 64 * 1024 * 1024
 _JOB_ID = re.compile(r'\{"job_id": ?([0-9]{1,19}),')
 _MAX_LINE = 32 * 1024 * 1024
 _READERS = 8
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _JSON = "application/json"
 GZIP = "application/gzip"
 #: a restore that was killed keeps its backup from being deleted for this long
@@ -122,7 +124,7 @@ class Backup:
         if state == "expired":
             return f"it was deleted by an expiry at {self.objects[EXPIRED].written:%Y-%m-%d %H:%M} UTC"
         if state == "incomplete":
-            return "it is incomplete: it has no manifest"
+            return "it has no manifest: it is being made, or the task that made it failed"
         if state == "unreadable":
             return f"its manifest cannot be read: {self.problem or 'it is gone'}"
         return "it is being deleted by an expiry" if state == "expiring" else None
@@ -133,12 +135,11 @@ class Backup:
         if self.manifest is None:
             return []
         found = [change for archive in self.manifest.archives if (change := self.change_of(archive))]
-        contents = [(JOBS, self.manifest.jobs), (SETTINGS, self.manifest.settings)]
-        for name, content in contents:
+        for name, content in self.manifest.contents.items():
             entry = self.objects.get(name)
-            if content and entry is None:
+            if entry is None:
                 found.append(f"{name} is gone")
-            elif content and entry and entry.size != content.size:
+            elif entry.size != content.size:
                 found.append(f"{name} has {entry.size:,} bytes and had {content.size:,}")
         return found
 
@@ -167,6 +168,25 @@ class Backup:
         return made.verified_at if made and made.passed else None
 
     @property
+    def level(self) -> Level | None:
+        """How much of its archives was ever read and found intact; None if its manifest cannot be read."""
+        proof = self.last("verification")
+        if self.manifest is None:
+            return None
+        # The records are of verifications that read every byte.
+        return "full" if proof and proof.outcome == "passed" else self.manifest.verification.level
+
+    @property
+    def exported_at(self) -> datetime:
+        """When its export was complete; of one without manifest when it began."""
+        return self.manifest.exported_at if self.manifest else began_at(self.backup_id) or _NEVER
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether an expiry has deleted it, or is about to."""
+        return self.state in ("expiring", "expired")
+
+    @property
     def is_held(self) -> bool:
         """Whether somebody keeps it from being deleted."""
         return bool(self.of_kind("hold"))
@@ -189,14 +209,24 @@ class Backup:
     def is_usable(self, level: Level = "exists") -> bool:
         """Return whether jobs can be restored from it, as far as is known.
 
-        :param level: that it must have been verified at, when it was made
+        :param level: that it must have been verified at
         """
-        is_read = self.manifest and LEVELS.index(self.manifest.verification.level) >= LEVELS.index(level)
-        return bool(is_read) and self.state == "verified"
+        is_read = self.level is not None and LEVELS.index(self.level) >= LEVELS.index(level)
+        return is_read and self.state == "verified"
 
     def archive(self, archive: Archive) -> ObsLocation:
         """Return the place of an archive of its."""
         return self.place.below(archive.name)
+
+
+class AllBut:
+    """All ids of jobs but some, to read only the lines of other jobs."""
+
+    def __init__(self, known: Container[int]) -> None:
+        self._known = known
+
+    def __contains__(self, job_id: object) -> bool:
+        return job_id not in self._known
 
 
 @dataclass(slots=True)
@@ -450,8 +480,7 @@ class Catalogue:
             yield
             return
         try:
-            now = self.backup(backup.project_id, backup.backup_id)
-            if now is None or now.state in ("expiring", "expired"):
+            if self.is_gone(backup):
                 raise DliFailException(
                     f"{backup.place.url} is being deleted by an expiry", advice="Restore from another backup."
                 )
@@ -461,9 +490,10 @@ class Catalogue:
             with suppress(DliException):
                 self.obs.delete(place)
 
-    def is_read(self, backup: Backup) -> bool:
-        """Return whether a restore reads a backup, or was killed within the last day while it did."""
-        return backup.is_read(self.now())
+    def is_gone(self, backup: Backup) -> bool:
+        """Return whether a backup was deleted since it was listed, or is being deleted by an expiry."""
+        now = self.backup(backup.project_id, backup.backup_id)
+        return now is None or now.is_deleted
 
 
 def rows_of(record: Mapping[str, Any], name: str) -> list[Any]:
@@ -472,20 +502,27 @@ def rows_of(record: Mapping[str, Any], name: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def newest_usable(
-    backups: Sequence[Backup], *, as_of: datetime | None = None, level: Level = "exists"
-) -> Backup | None:
-    """Return the newest backup that jobs can be restored from.
+def equal_jobs(record: Mapping[str, Any]) -> set[int]:
+    """Return the ids of the jobs that the record of a drill has found equal to their sources."""
+    rows = [row for row in rows_of(record, "jobs") if isinstance(row, dict) and row.get("equal") is True]
+    return {row["job_id"] for row in rows if type(row.get("job_id")) is int}
+
+
+def usable(backups: Iterable[Backup], *, as_of: datetime | None = None, level: Level = "exists") -> list[Backup]:
+    """Return the backups that jobs can be restored from, the newest first.
 
     :param as_of: whose export was complete by then
-    :param level: that it must have been verified at
+    :param level: that they must have been verified at
     """
-    found = [
-        (each.manifest.exported_at, each.backup_id, each)
-        for each in backups
-        if each.manifest and each.is_usable(level) and (as_of is None or each.manifest.exported_at <= as_of)
-    ]
-    return max(found, key=lambda entry: entry[:2])[2] if found else None
+    found = [each for each in backups if each.is_usable(level) and (as_of is None or each.exported_at <= as_of)]
+    return sorted(found, key=lambda each: (each.exported_at, each.backup_id), reverse=True)
+
+
+def newest_usable(
+    backups: Iterable[Backup], *, as_of: datetime | None = None, level: Level = "exists"
+) -> Backup | None:
+    """Return the first of :func:`usable` backups; None if there is none."""
+    return next(iter(usable(backups, as_of=as_of, level=level)), None)
 
 
 def _order(record: RecordName) -> tuple[datetime, bool, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue, newest_usable
+from airflow_provider_dli.backups.catalogue import AllBut, Backup, Catalogue, newest_usable, usable
 from airflow_provider_dli.backups.manifest import Job, Level
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
@@ -48,7 +48,7 @@ def _newest(options: RestoreParameters, catalogue: Catalogue, project_id: str, l
     whole = [each for each in backups if each.manifest and each.manifest.is_all_jobs]
     found = newest_usable(whole, as_of=until, level=options.level)
     found = found or newest_usable(backups, as_of=until, level=options.level)
-    earlier = [each for each in backups if until is None or _time(each) <= until]
+    earlier = [each for each in backups if until is None or each.exported_at <= until]
     if found is None:
         if not backups:
             raise _none_at_all("There is no backup", catalogue, project_id)
@@ -61,20 +61,10 @@ def _newest(options: RestoreParameters, catalogue: Catalogue, project_id: str, l
             f"as_of: project {project_id} has no usable backup{by} in {catalogue.root.url}: {'; '.join(parts)}.",
             advice="Give another as_of, or backup_id.",
         )
-    for newer in [each for each in earlier if _time(each) > _time(found)]:
+    for newer in [each for each in earlier if each.exported_at > found.exported_at]:
         reason = why_unusable(newer, options.level) or "it has a selection of the jobs; give backup_id to use it"
         log.warning("%s is newer and not used: %s", newer.place.url, reason)
     return found
-
-
-class _Others:
-    """All ids but some: only the lines of other jobs are worth parsing."""
-
-    def __init__(self, known: Collection[int]) -> None:
-        self._known = known
-
-    def __contains__(self, job_id: object) -> bool:
-        return job_id not in self._known
 
 
 def older_jobs(
@@ -84,15 +74,12 @@ def older_jobs(
 
     :param known: ids of jobs that are omitted
     """
-    older = [
-        each
-        for each in catalogue.backups(backup.project_id)
-        if each.is_usable(level) and (_time(each), each.backup_id) < (_time(backup), backup.backup_id)
-    ]
-    older.sort(key=lambda each: (_time(each), each.backup_id), reverse=True)
+    at = (backup.exported_at, backup.backup_id)
+    backups = usable(catalogue.backups(backup.project_id), level=level)
+    older = [each for each in backups if (each.exported_at, each.backup_id) < at]
     for each in older[:_OLDER]:
         try:
-            jobs = [job for job in catalogue.jobs(each, _Others(known)) if job.in_archive is not False]
+            jobs = [job for job in catalogue.jobs(each, AllBut(known)) if job.in_archive is not False]
         except DliException as error:
             log.warning("Which jobs an older backup has is not known. %s", error)
             continue
@@ -109,7 +96,7 @@ def remedy_for(
     """
     for backup, job in jobs:
         if any(is_of(job, each) for each in missing):
-            at = _time(backup).astimezone(UTC)
+            at = backup.exported_at.astimezone(UTC)
             return (
                 f"Give backup_id={backup.backup_id!r} (or as_of='{at.isoformat()}'), the newest usable one "
                 f"before it that has {job.job_id} {job.name}."
@@ -123,18 +110,13 @@ def why_unusable(backup: Backup, level: Level = "exists") -> str | None:
         return None
     match backup.state:
         case "verified":
-            made = backup.manifest.verification.level if backup.manifest else None
-            return f"it was verified at level {made!r}, and level is {level!r}"
+            return f"it was verified at level {backup.level!r}, and level is {level!r}"
         case "damaged":
             proof = backup.last("verification")
             failed = f"its verification failed at {utc(proof.at)}" if proof else "its verification failed"
             return "; ".join(backup.changes[:_NEAREST]) or failed
-        case "unreadable":
-            return f"its manifest cannot be read: {backup.problem}"
-        case "incomplete":
-            return "it has no manifest: it is being made, or the task that made it failed"
         case _:
-            return "it was deleted by an expiry, or is being deleted"
+            return backup.why_unreadable
 
 
 def _none_at_all(problem: str, catalogue: Catalogue, project_id: str) -> DliFailException:
@@ -151,18 +133,11 @@ def _none_at_all(problem: str, catalogue: Catalogue, project_id: str) -> DliFail
 
 def _listed(name: str, backups: Sequence[Backup], level: Level) -> str:
     shown = [
-        f"{each.backup_id} ({utc(_time(each))}): {why_unusable(each, level) or 'usable'}"
+        f"{each.backup_id} ({utc(each.exported_at)}): {why_unusable(each, level) or 'usable'}"
         for each in backups[:_NEAREST]
     ]
     more = f" and {len(backups) - _NEAREST} more" if len(backups) > _NEAREST else ""
     return f"{name} that {', '.join(shown) or 'none'}{more}"
-
-
-def _time(backup: Backup) -> datetime:
-    """Return when its export was complete; of one without manifest when it began."""
-    if backup.manifest:
-        return backup.manifest.exported_at
-    return datetime.strptime(f"{backup.backup_id[:16]}+0000", "%Y%m%dT%H%M%SZ%z")
 
 
 def utc(at: datetime) -> str:

@@ -93,7 +93,7 @@ def _summary(backup: Backup, now: datetime) -> dict[str, Any]:
         "jobs": manifest.jobs.count if manifest else None,
         "archives": len(manifest.archives) if manifest else None,
         "size": sum(entry.size for entry in backup.objects.values()),
-        "level": manifest.verification.level if manifest else None,
+        "level": backup.level,
         "verified_at": _text(backup.last_verified),
         "is_held": backup.is_held,
         "drills": len(backup.of_kind("drill")),
@@ -181,7 +181,7 @@ def _facts_of(backup: Backup, now: datetime) -> Iterator[str]:
     if manifest := backup.manifest:
         run, age = manifest.run, (now - manifest.exported_at).total_seconds()
         kept = "kept" if manifest.settings else "not kept"
-        level, last = manifest.verification.level, _minute(_text(backup.last_verified))
+        level, last = backup.level, _minute(_text(backup.last_verified))
         facts += [
             ("exported", f"{_minute(_text(manifest.exported_at))}, {_age(age)} ago"),
             ("selection", "all jobs" if manifest.is_all_jobs else manifest.selection),

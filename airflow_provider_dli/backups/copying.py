@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.backups.catalogue import GZIP, MAX_DOCUMENT, Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import GZIP, MAX_DOCUMENT, Backup, Catalogue, usable
 from airflow_provider_dli.backups.manifest import (
-    JOBS,
     LEVELS,
-    SETTINGS,
     Archive,
     Content,
     Manifest,
@@ -42,8 +40,6 @@ _MEGA = 1_000_000
 _CHUNK = 1024 * 1024
 #: seconds between two lines on the progress
 _LOG_INTERVAL = 10
-#: at the target: its own expiry has deleted the copy, or is about to
-_DELETED = ("expiring", "expired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,21 +143,20 @@ def _chosen(options: CopyParameters, source: Catalogue, log: Logger) -> tuple[li
         )
     chosen, missing = [], {}
     for project, backups in found.items():
-        kept = [backup for backup in backups if backup.state not in _DELETED]
-        usable = [backup for backup in kept if backup.is_usable(options.level)]
+        kept = [backup for backup in backups if not backup.is_deleted]
         for backup in kept:
             if backup.state in ("damaged", "unreadable"):
                 reason = backup.problem or "; ".join(backup.changes) or "its last verification failed"
                 log.warning("%s is %s and is not copied: %s", backup.place.url, backup.state, reason)
-        if not usable:
+        newest_first = usable(kept, level=options.level)
+        if not newest_first:
             missing[project] = _reason(kept, options)
-        newest = sorted(usable, key=lambda each: (_manifest(each).exported_at, each.backup_id), reverse=True)
-        chosen += newest if options.newest == "all" else newest[: options.newest]
+        chosen += newest_first if options.newest == "all" else newest_first[: options.newest]
     return chosen, missing
 
 
 def _reason(kept: Sequence[Backup], options: CopyParameters) -> str:
-    levels = {_manifest(each).verification.level for each in kept if each.state == "verified"}
+    levels = {each.level for each in kept if each.level and each.state == "verified"}
     if levels:
         highest = max(levels, key=LEVELS.index)
         return f"no backup was verified at level {options.level!r}; give level={highest!r}"
@@ -177,11 +172,9 @@ def _manifest(backup: Backup) -> Manifest:
 
 def _failed(backup: Backup, source: Catalogue, place: ObsLocation, failure: DliException, log: Logger) -> Copy:
     """Return what came of a copy that failed: nothing was left to do if the source was deleted meanwhile."""
-    if isinstance(failure, DliFailException) and failure.error is None:
-        now = source.backup(backup.project_id, backup.backup_id)
-        if now and now.state in _DELETED:
-            log.info("%s was deleted by an expiry meanwhile: skipped.", backup.place.url)
-            return Copy(backup, place)
+    if isinstance(failure, DliFailException) and failure.error is None and source.is_gone(backup):
+        log.info("%s was deleted meanwhile: skipped.", backup.place.url)
+        return Copy(backup, place)
     log.warning("%s was not copied: %s", backup.place.url, failure)
     return Copy(backup, place, problem=failure)
 
@@ -193,7 +186,7 @@ def _copy(backup: Backup, source: Catalogue, target: Catalogue, run: Run | None,
     :raises DliException: if it cannot be copied, or something else is in its place
     """
     there = target.backup(backup.project_id, backup.backup_id)
-    if there and there.state in _DELETED:
+    if there and there.is_deleted:
         log.info("%s was deleted by an expiry of its own catalogue: skipped.", there.place.url)
         return None
     if there and there.state != "incomplete":
@@ -207,8 +200,7 @@ def _copy(backup: Backup, source: Catalogue, target: Catalogue, run: Run | None,
         sums = {each.name: each.sha256 or _sha256_of(source.obs, backup, each) for each in manifest.archives}
         copied = sum(_copy_archives(backup, there.objects if there else {}, source, target, log))
         archives, size = _verified(backup, sums, source, target, log)
-        contents = [(JOBS, manifest.jobs), *([(SETTINGS, manifest.settings)] if manifest.settings else [])]
-        for name, content in contents:
+        for name, content in manifest.contents.items():
             _copy_content(backup, name, content, source, target)
         now = target.now()
         target.write_manifest(

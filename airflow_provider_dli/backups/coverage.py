@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, ValidationError
 
-from airflow_provider_dli.backups.catalogue import MAX_DOCUMENT, Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import MAX_DOCUMENT, AllBut, Backup, Catalogue, equal_jobs, usable
 from airflow_provider_dli.backups.diff import row_of
 from airflow_provider_dli.backups.manifest import SCHEMA_VERSION, STAMP, Document, Job, Level, Text
 from airflow_provider_dli.exceptions import DliFailException
@@ -52,8 +52,9 @@ Kind = Literal[
     "incomplete",
     "unnamed",
     "unproven",
+    "not_seen",
 ]
-#: what each means; the last three are warnings, which fail nothing
+#: what each means; the last four are warnings, which fail nothing
 KINDS: Mapping[Kind, str] = {
     "not_checked": "a project whose connection, jobs or backups cannot be read",
     "no_jobs": "a project of which the key sees no job",
@@ -66,8 +67,10 @@ KINDS: Mapping[Kind, str] = {
     "not_drilled": "a job that no restore drill within `drill_max_age` has found equal to its source",
     "incomplete": "a directory without a manifest in which nothing was written for a day: of a killed task",
     "unnamed": "archives in the directory of a backup that its manifest does not name",
-    "unproven": "jobs that were not found in the archives of their youngest usable backup, nor known to be missing: "
-    "these were not read, or their layout is not known; and no drill has restored them",
+    "unproven": "jobs of which it is not known whether the archives of their youngest usable backup have them, "
+    "since these were not read or their layout is not known; and no drill has restored them",
+    "not_seen": "jobs that the newest backup of all jobs has, and the key does not see: they were deleted since, "
+    "or it may no longer see them",
 }
 #: kinds of problems of a job for which it could not be brought back as it is
 UNCOVERED = ("no_backup", "changed", "too_old")
@@ -152,26 +155,30 @@ def check_project(hook: DliHook, catalogue: Catalogue, options: CoverageParamete
     :raises DliException: if the jobs or the backups cannot be read
     """
     live: dict[int, Job] = {}
-    is_any = False
+    seen: set[int] = set()
     for job in each_with_settings(hook):
-        is_any = True
+        seen.add(job.job_id)
         if not is_excluded(job, options.exclude):
             live[job.job_id] = row_of(job)
     backups = catalogue.backups(hook.project_id)
     of_backups, warnings = check_backups(backups, now)
-    problems = [*_of_project(hook, backups, is_any=is_any), *of_backups]
-    usable = [each for each in _newest_first(backups, options.level) if not _is_ahead(each, now)]
+    problems = [*_of_project(hook, backups, is_any=bool(seen)), *of_backups]
+    newest_first = [each for each in usable(backups, level=options.level) if not _is_ahead(each, now)]
     found: dict[int, tuple[Job, Backup]] = {}
-    for backup in usable:
-        if missing := live.keys() - found.keys():
+    whole = next((each for each in newest_first if each.manifest and each.manifest.is_all_jobs), None)
+    for backup in newest_first:
+        missing = live.keys() - found.keys()
+        if missing or backup is whole:
             try:
                 # A list, since the whole file must have been read before any of it counts.
-                jobs = [job for job in catalogue.jobs(backup, missing) if job.in_archive is not False]
-                found |= {job.job_id: (job, backup) for job in jobs}
+                listed = list(catalogue.jobs(backup, AllBut(seen - missing) if backup is whole else missing))
+                there = [job for job in listed if job.job_id in missing and job.in_archive is not False]
+                found |= {job.job_id: (job, backup) for job in there}
+                warnings += _not_seen(backup, [job for job in listed if job.job_id not in seen])
             except DliFailException as error:
                 if error.error:  # the service refuses; else the list is not what was written
                     raise
-                if _is_kept(catalogue, backup):
+                if not catalogue.is_gone(backup):
                     problems.append(_backup_problem("damaged", backup, str(error)))
     drills = _drills(catalogue, backups, live.keys(), now)
     jobs = tuple(_coverage_of(live[job_id], found.get(job_id), drills.get(job_id)) for job_id in sorted(live))
@@ -207,31 +214,14 @@ def _order(problem: Problem) -> tuple[int, str, int]:
     return _KINDS.index(problem.kind), problem.backup_id or "", problem.job_id or 0
 
 
-def _newest_first(backups: Iterable[Backup], level: Level) -> list[Backup]:
-    usable = [
-        (each.manifest.exported_at, each.backup_id, each)
-        for each in backups
-        if each.manifest and each.is_usable(level)
-    ]
-    return [backup for _, _, backup in sorted(usable, key=lambda entry: entry[:2], reverse=True)]
-
-
 def _is_ahead(backup: Backup, now: datetime) -> bool:
     """Return whether it claims to be of the future: it would be the youngest for ever."""
-    made = backup.manifest
-    return made is not None and backup.state == "verified" and made.exported_at > now + _MARGIN
+    return backup.state == "verified" and backup.exported_at > now + _MARGIN
 
 
 def _ahead(backup: Backup) -> Problem:
-    made = backup.manifest
-    at = made.exported_at.isoformat() if made else ""
+    at = backup.exported_at.isoformat()
     return _backup_problem("damaged", backup, f"exported_at of its manifest, {at}, is ahead of the store's clock")
-
-
-def _is_kept(catalogue: Catalogue, backup: Backup) -> bool:
-    """Return whether a backup is not deleted by an expiry, which may have begun meanwhile."""
-    now = catalogue.backup(backup.project_id, backup.backup_id)
-    return now is not None and now.state not in ("expiring", "expired")
 
 
 def _drills(
@@ -247,12 +237,8 @@ def _drills(
         missing = wanted - found.keys()
         if not missing:
             break
-        rows = catalogue.read_record(backup, record).get("jobs")
-        # Anybody may have written it.
-        for row in rows if isinstance(rows, list) else ():
-            job_id = row.get("job_id") if isinstance(row, dict) and row.get("equal") is True else None
-            if type(job_id) is int and job_id in missing:
-                found[job_id] = record.at
+        equal = equal_jobs(catalogue.read_record(backup, record))
+        found |= dict.fromkeys(equal & missing, record.at)
     return found
 
 
@@ -265,7 +251,7 @@ def _coverage_of(job: Job, found: tuple[Job, Backup] | None, drilled_at: datetim
         status=job.status,
         backup_id=backup.backup_id if backup else None,
         verified_at=backup.last_verified if backup else None,
-        exported_at=backup.manifest.exported_at if backup and backup.manifest else None,
+        exported_at=backup.exported_at if backup else None,
         drilled_at=drilled_at,
         changed=(kept.is_changed or kept.digest != job.digest) if kept else None,
     )
@@ -303,8 +289,20 @@ def _unproven(found: Iterable[tuple[Job, Backup]], drilled: Container[int]) -> I
             jobs.setdefault(backup.backup_id, []).append(job.job_id)
             backups[backup.backup_id] = backup
     for backup_id, ids in jobs.items():
-        text = f"whether its archives have {pluralize(len(ids), 'job')} is not known, and no drill has restored them"
+        text = (
+            f"whether its archives have {pluralize(len(ids), 'job')} is not known, and no drill has restored them"
+        )
         yield _backup_problem("unproven", backups[backup_id], f"{text}: {format_ids(sorted(ids))}")
+
+
+def _not_seen(backup: Backup, jobs: Sequence[Job]) -> Iterator[Problem]:
+    """Yield a warning for jobs of a backup that the key does not see."""
+    if jobs:
+        listed = format_ids([f"{job.job_id} {job.name}" for job in jobs])
+        text = (
+            f"{pluralize(len(jobs), 'job')} of it this key does not see: deleted since, or no longer visible to it"
+        )
+        yield _backup_problem("not_seen", backup, f"{text}: {listed}")
 
 
 def _job_problem(kind: Kind, job: JobCoverage, message: str) -> Problem:
@@ -324,7 +322,7 @@ def _of_backups(backups: Iterable[Backup]) -> Iterator[Problem]:
     """Yield what is wrong with the backups that are kept."""
     for backup in backups:
         if backup.state == "unreadable":
-            yield _backup_problem("unreadable", backup, f"its manifest cannot be read: {backup.problem}")
+            yield _backup_problem("unreadable", backup, str(backup.why_unreadable))
         elif backup.state == "damaged":
             found = backup.changes
             if backup.last_verified is None:

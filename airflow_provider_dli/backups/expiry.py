@@ -197,6 +197,10 @@ class Expiry:
             return "it is held, or a task reads it, since the plan was made"
         if (condition(found), found.manifest) != (condition(backup), backup.manifest):
             return f"it is {condition(found)} by now and was {condition(backup)} when the plan was made"
+        if rank(found) != rank(backup):
+            return (
+                f"it is verified at level {found.level} by now, and was at {backup.level} when the plan was made"
+            )
         for protector in decision.protectors:
             known = self.catalogue.backup(protector.project_id, protector.backup_id)
             if known is None or known.state == "expiring" or rank(known) < rank(backup):

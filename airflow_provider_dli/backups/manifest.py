@@ -197,6 +197,11 @@ class Manifest(Document):
         """Bytes of all archives."""
         return sum(archive.size for archive in self.archives)
 
+    @property
+    def contents(self) -> dict[str, Content]:
+        """The files that list its jobs and their settings, by name."""
+        return {JOBS: self.jobs} | ({SETTINGS: self.settings} if self.settings else {})
+
 
 class Job(Document):
     """A job of a backup: one line of ``jobs.jsonl.gz``.
@@ -207,7 +212,7 @@ class Job(Document):
     :param status: before the export
     :param digest: of its settings, see :func:`~airflow_provider_dli.client.flink.settings.settings_digest`
     :param update_time: epoch milliseconds, as DLI has it
-    :param in_archive: True if it was found in an archive; False if it was not and others were: then the backup does
+    :param in_archive: True if it was found in an archive; False if it was not, and others were: the backup does
         not have it; None where that is not known: archives were not read, or their layout is not known
     :param is_changed: whether its settings were others after the export: the archive may have either, and digest
         and kept settings are those before

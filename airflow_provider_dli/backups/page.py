@@ -318,7 +318,7 @@ def _table_of_backups(summary: Summary, link: Link, *, is_one: bool) -> Rows:
                 manifest and len(manifest.archives),
                 manifest and manifest.size,
                 _epoch(backup.last_verified),
-                manifest and manifest.verification.level,
+                backup.level,
                 drill and _epoch(drill.at),
                 len(backup.of_kind("copy")),
             )

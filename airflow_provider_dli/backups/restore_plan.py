@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_dli.backups.choice import older_jobs, remedy_for, utc
@@ -17,6 +16,7 @@ from airflow_provider_dli.backups.diff import JobPair, diff_with_project
 from airflow_provider_dli.backups.manifest import Archive, Job
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.formatting import format_ids, log_table, pluralize
+from airflow_provider_dli.services.selection import is_named
 from airflow_provider_dli.task_state import TaskState
 
 if TYPE_CHECKING:
@@ -288,7 +288,7 @@ def _log_backup(backup: Backup, target: DliHook, log: Logger) -> None:
         log.info(
             "Backup %s: project %s, %s, exported at %s, verified (%s) at %s.",
             *(backup.place.url, backup.project_id, pluralize(manifest.jobs.count, "job")),
-            *(utc(manifest.exported_at), manifest.verification.level),
+            *(utc(manifest.exported_at), backup.level),
             utc(backup.last_verified) if backup.last_verified else "no known time",
         )
     if manifest and not manifest.is_all_jobs:
@@ -310,11 +310,11 @@ def _selected(
     if options.selects_all_jobs:
         return set(pairs)
     by_name = {
-        pattern: {job_id for job_id, each in pairs.items() if fnmatchcase(each.name, pattern)}
+        pattern: {job_id for job_id, each in pairs.items() if is_named(each.name, pattern)}
         for pattern in options.job_names
     }
     if missing := [pattern for pattern, found in by_name.items() if not found]:
-        advice = remedy_for(older(), missing, lambda job, pattern: fnmatchcase(job.name, str(pattern)))
+        advice = remedy_for(older(), missing, lambda job, pattern: is_named(job.name, str(pattern)))
         raise DliFailException(f"job_names: the backup has no job named {format_ids(missing)}.", advice=advice)
     if absent := [job_id for job_id in options.job_ids if job_id not in pairs]:
         advice = remedy_for(older(), absent, lambda job, job_id: job.job_id == job_id) or "Give ids of the backup."

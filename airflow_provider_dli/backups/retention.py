@@ -47,9 +47,9 @@ def condition(backup: Backup) -> State:
 def rank(backup: Backup) -> int:
     """Return how much a backup is worth for its jobs: 0 if it is damaged, else by its level; -1 if it is none."""
     state = condition(backup)
-    if backup.manifest is None or state not in ("verified", "damaged"):
+    if backup.level is None or state not in ("verified", "damaged"):
         return -1
-    return 0 if state == "damaged" else 1 + LEVELS.index(backup.manifest.verification.level)
+    return 0 if state == "damaged" else 1 + LEVELS.index(backup.level)
 
 
 def plan(
@@ -91,7 +91,7 @@ def _plan_project(
     reasons = {backup.backup_id: _exemptions(backup, now) for backup in backups}
     newest_first = sorted(
         (backup for backup in backups if rank(backup) >= 0 and _is_timely(backup, now)),
-        key=lambda backup: (_exported(backup), backup.backup_id),
+        key=lambda backup: (backup.exported_at, backup.backup_id),
         reverse=True,
     )
     verified = [backup for backup in newest_first if backup.state == "verified"]
@@ -108,15 +108,13 @@ def _plan_project(
 
 def _exemptions(backup: Backup, now: datetime) -> list[str]:
     """Return why no rule may delete a backup, without its jobs."""
-    if backup.problem:
-        return [f"its manifest cannot be read: {backup.problem}"]
-    if rank(backup) < 0:
-        return ["it has no manifest"]
+    if backup.manifest is None:
+        return [str(backup.why_unreadable)]
     reasons = [f"held since {held.at:%Y-%m-%d}" for held in backup.of_kind("hold")[:1]]
     if backup.is_read(now):
         reasons.append("a task reads it")
     if not _is_timely(backup, now):
-        reasons.append(f"exported at {_exported(backup).isoformat()}, which cannot be")
+        reasons.append(f"exported at {backup.exported_at.isoformat()}, which cannot be")
     return reasons
 
 
@@ -126,7 +124,7 @@ def _by_rule(newest_first: Sequence[Backup], policy: Retention) -> Iterable[tupl
     Of each of the last ``n`` periods in which there is a backup the newest one is kept; if there are fewer
     periods, the oldest of all backups too, as restic does.
     """
-    local = [_exported(backup).astimezone(policy.timezone) for backup in newest_first]
+    local = [backup.exported_at.astimezone(policy.timezone) for backup in newest_first]
     periods: dict[str, Callable[[int, datetime], Hashable]] = {
         "keep_last": lambda number, _: number,
         "keep_daily": lambda _, at: at.date(),
@@ -196,12 +194,7 @@ def _newest_of(backup: Backup, jobs: Sequence[int]) -> str:
 
 
 def _is_timely(backup: Backup, now: datetime) -> bool:
-    return _EARLIEST < _exported(backup) <= now + _TOLERANCE
-
-
-def _exported(backup: Backup) -> datetime:
-    assert backup.manifest  # noqa: S101 -- for the type checker: its rank is 0 or more
-    return backup.manifest.exported_at
+    return _EARLIEST < backup.exported_at <= now + _TOLERANCE
 
 
 def hold(catalogue: Catalogue, backup: Backup, reason: str) -> ObsLocation:
@@ -216,7 +209,7 @@ def hold(catalogue: Catalogue, backup: Backup, reason: str) -> ObsLocation:
         raise DliFailException("reason: is empty; give one, such as the number of a ticket")
     place = catalogue.record(backup, "hold", {"reason": reason})
     found = catalogue.backup(backup.project_id, backup.backup_id)
-    if found is None or found.state in ("expiring", "expired", "incomplete"):
+    if found is None or found.is_deleted or found.state == "incomplete":
         catalogue.obs.delete(place)
         state = found.state if found else "not there"
         raise DliFailException(f"{backup.place.url} cannot be held: it is {state}", advice="Name another backup.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.backups.catalogue import READING_TIME, rows_of
+from airflow_provider_dli.backups.catalogue import READING_TIME, equal_jobs
 from airflow_provider_dli.formatting import format_duration, pluralize
 
 if TYPE_CHECKING:
@@ -70,10 +70,7 @@ def past_drills(catalogue: Catalogue, backups: Sequence[Backup], run: Run | None
     for backup in backups:
         for record in backup.of_kind("drill"):
             content = catalogue.read_record(backup, record)
-            rows = [each for each in rows_of(content, "jobs") if isinstance(each, dict)]
-            equal = {
-                each["job_id"] for each in rows if type(each.get("job_id")) is int and each.get("equal") is True
-            }
+            equal = equal_jobs(content)
             for job_id in equal:
                 drilled[job_id] = max(record.at, drilled.get(job_id, record.at))
             if not _is_of(content, run):

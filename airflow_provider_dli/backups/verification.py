@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.backups.catalogue import MAX_DOCUMENT, Backup, Catalogue, rows_of
-from airflow_provider_dli.backups.manifest import JOBS, SETTINGS, Archive, Content, Run, Verification
+from airflow_provider_dli.backups.manifest import Archive, Content, Run, Verification
 from airflow_provider_dli.client.errors import PermissionDeniedError
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
 from airflow_provider_dli.formatting import format_ids, pluralize
@@ -211,7 +211,7 @@ def _known_damage(catalogue: Catalogue, backup: Backup) -> Damaged | None:
     One that failed is read again after somebody has written one of its objects.
     """
     if backup.state == "unreadable":
-        return Damaged(backup.place.url, (f"its manifest cannot be read: {backup.problem or 'it is gone'}",))
+        return Damaged(backup.place.url, (str(backup.why_unreadable),))
     proof = backup.last("verification")
     if backup.state != "damaged" or proof is None or proof.outcome == "passed":
         return None
@@ -224,7 +224,7 @@ def _known_damage(catalogue: Catalogue, backup: Backup) -> Damaged | None:
 
 def _marks(backup: Backup) -> dict[str, str]:
     """Return what differs once one of the objects of a backup was written again, by name."""
-    names = [name for name, _ in _contents(backup)] + [archive.name for archive in _archives(backup)]
+    names = [*_contents(backup), *(archive.name for archive in _archives(backup))]
     found = {name: backup.objects.get(name) for name in names}
     return {
         name: f"{each.size} {each.etag} {each.written.isoformat()}" if each else "" for name, each in found.items()
@@ -235,12 +235,8 @@ def _archives(backup: Backup) -> Sequence[Archive]:
     return backup.manifest.archives if backup.manifest else ()
 
 
-def _contents(backup: Backup) -> Iterator[tuple[str, Content]]:
-    """Yield the files that list jobs and settings."""
-    if backup.manifest:
-        yield JOBS, backup.manifest.jobs
-        if backup.manifest.settings:
-            yield SETTINGS, backup.manifest.settings
+def _contents(backup: Backup) -> Mapping[str, Content]:
+    return backup.manifest.contents if backup.manifest else {}
 
 
 def _log_plan(
@@ -264,7 +260,7 @@ def _verify(
     :raises DliException: if it cannot be read: nothing is recorded
     """
     backup = catalogue.backup(listed.project_id, listed.backup_id)
-    if backup is None or backup.state in ("expiring", "expired"):
+    if backup is None or backup.is_deleted:
         log.info("%s was deleted meanwhile.", listed.place.url)
         return None
     if backup.last_verified and backup.last_verified > (listed.last_verified or _NEVER):
@@ -279,8 +275,7 @@ def _verify(
         with catalogue.reading(backup, why) if records else nullcontext():
             findings, reports = _read(catalogue, backup, log)
     except DliFailException:
-        now = catalogue.backup(backup.project_id, backup.backup_id)
-        if now and now.state not in ("expiring", "expired"):
+        if not catalogue.is_gone(backup):
             raise
         log.info("%s was deleted meanwhile.", backup.place.url)
         return None
@@ -314,7 +309,7 @@ def _verify(
 def _read(catalogue: Catalogue, backup: Backup, log: Logger) -> tuple[list[str], dict[str, ArchiveReport]]:
     """Read all of a backup; return what is not as it was made, and the reports on its archives by name."""
     findings = backup.changes
-    for name, content in _contents(backup):
+    for name, content in _contents(backup).items():
         findings += [f"{name} {change}" for change in _changes_of(catalogue.obs, backup, name, content)]
     archives = {backup.archive(each): each for each in _unchanged(backup)}
     reports = _reports(catalogue.obs, list(archives), log)

@@ -75,7 +75,7 @@ def _matches(selection: Selection, job: FlinkJob, clock_offset: float) -> bool:
     :param clock_offset: seconds by which DLI's clock, which wrote the times of the job, is ahead of Airflow's,
         which ``changed_since`` is from
     """
-    if selection.name_pattern and not any(fnmatchcase(job.name, each) for each in selection.name_pattern):
+    if selection.name_pattern and not any(is_named(job.name, each) for each in selection.name_pattern):
         return False
     if selection.status and job.status not in selection.status:
         return False
@@ -90,7 +90,12 @@ def _matches(selection: Selection, job: FlinkJob, clock_offset: float) -> bool:
 
 def is_excluded(job: FlinkJob, exclude: Iterable[int | str]) -> bool:
     """Return whether a job is named by its id, or by a wildcard for its name."""
-    return any(job.job_id == each if isinstance(each, int) else fnmatchcase(job.name, each) for each in exclude)
+    return any(job.job_id == each if isinstance(each, int) else is_named(job.name, each) for each in exclude)
+
+
+def is_named(name: str, wildcard: str) -> bool:
+    """Return whether a wildcard matches a name; a name with brackets, which wildcards have too, matches itself."""
+    return name == wildcard or fnmatchcase(name, wildcard)
 
 
 def each_with_settings(hook: DliHook) -> Iterator[FlinkJob]:

@@ -290,9 +290,7 @@ class History:
             jobs = self.chance.sample(jobs, self.chance.randint(1, len(jobs)))
         level = self.chance.choice(("full", "full", "directory", "exists"))
         found = {job: None if level == "exists" else self.chance.choice((True, True, True, None)) for job in jobs}
-        made = make_backup(
-            catalogue, self.now, jobs, level=level, batch=2, with_settings=False, in_archive=found
-        )
+        made = make_backup(catalogue, self.now, jobs, level=level, batch=2, with_settings=False, in_archive=found)
         assert made.manifest
         self.jobs[made.backup_id] = found
         self.archives[made.backup_id] = {

@@ -210,7 +210,7 @@ def test_readers_and_expiries_meet(catalogue: Catalogue) -> None:
     """A reader leaves a record for as long as it reads, and does not begin where an expiry has."""
     made = make_backup(catalogue, NIGHT)
     with catalogue.reading(made, {"run": "restore"}):
-        assert catalogue.is_read(again(catalogue, made))
+        assert again(catalogue, made).is_read(catalogue.now())
     assert not again(catalogue, made).of_kind("reading")
     catalogue.record(made, "expiring", {})
     with pytest.raises(DliFailException, match="is being deleted"), catalogue.reading(made, {}):
@@ -223,9 +223,9 @@ def test_a_reader_that_was_killed_is_forgotten_after_a_day(catalogue: Catalogue)
     made = make_backup(catalogue, NIGHT)
     now = catalogue.now()
     catalogue.record(made, "reading", {}, at=now - timedelta(hours=25))
-    assert not catalogue.is_read(again(catalogue, made))
+    assert not again(catalogue, made).is_read(catalogue.now())
     catalogue.record(made, "reading", {}, at=now - timedelta(hours=23))
-    assert catalogue.is_read(again(catalogue, made))
+    assert again(catalogue, made).is_read(catalogue.now())
 
 
 def test_a_deleted_backup_leaves_a_document(catalogue: Catalogue) -> None:

@@ -482,7 +482,7 @@ def test_verify_nothing_by_mistake(catalogue: Catalogue, run: Run, arguments: li
     ("state", "why"),
     [
         ("expired", "it was deleted by an expiry at 20"),
-        ("incomplete", "it is incomplete: it has no manifest"),
+        ("incomplete", "it has no manifest"),
         ("unreadable", "its manifest cannot be read: schema_version is None"),
     ],
 )

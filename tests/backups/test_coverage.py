@@ -197,6 +197,21 @@ def test_jobs_that_may_not_be_in_the_archives_are_a_warning(catalogue: Catalogue
     assert check(catalogue)["return_value"][0]["warnings"] == {}
 
 
+def test_jobs_that_the_key_no_longer_sees_are_a_warning(catalogue: Catalogue, dli_emulator: Emulator) -> None:
+    """If the newest backup of all jobs has them: they may have been deleted, or the key lost a permission."""
+    backup(catalogue, DAY, jobs=digests() | {99: "of long ago"})
+    made = backup(catalogue)
+    del dli_emulator.state.jobs[100]
+    pushed = check(catalogue)
+    assert (kinds(pushed), pushed["return_value"][0]["warnings"]) == ({}, {"not_seen": 1})
+    written = newest_coverage(catalogue, PROJECT)
+    assert written
+    (warning,) = written.warnings
+    text = "1 job of it this key does not see: deleted since, or no longer visible to it: 100 job_100"
+    assert (warning.backup_id, warning.message) == (made.backup_id, text)
+    assert check(catalogue, exclude="*")["return_value"][0]["warnings"] == {"not_seen": 1}
+
+
 def test_excluded_jobs_need_no_backup(catalogue: Catalogue, dli_emulator: Emulator) -> None:
     """By id, and by wildcards for names."""
     some = {job: digest for job, digest in digests().items() if job not in (100, 101)}

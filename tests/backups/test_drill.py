@@ -247,7 +247,7 @@ def test_a_task_that_was_killed_leaves_nothing_for_good(emulator: Emulator, cata
             time.sleep(0.1)
         child.kill()
     emulator.faults.clear()
-    assert catalogue.is_read(again(catalogue, made))
+    assert again(catalogue, made).is_read(catalogue.now())
     summary = drill(catalogue, staging_dir=f"{emulator.bucket}/staging")
     assert summary["drilled"] == [100, 101]
     assert set(scratch_jobs(emulator)) == {theirs}

@@ -219,7 +219,7 @@ def test_what_is_not_a_backup_is_left_alone() -> None:
     made = [backup(NIGHT, "incomplete"), backup(NIGHT + DAY, "unreadable"), backup(NIGHT, "expired", number=1)]
     decided = decide([*made, *NIGHTS[5:7]], policy(keep_last=1))
     assert [each.reasons for each in decided.values()] == [
-        ("it has no manifest",),
+        ("it has no manifest: it is being made, or the task that made it failed",),
         ("its manifest cannot be read: it is not JSON",),
         (),
         ("keep_last", "newest verified backup of 1 job (1)"),

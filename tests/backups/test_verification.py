@@ -18,6 +18,7 @@ import pytest
 
 from airflow_provider_dli.backups.catalogue import Backup, Catalogue
 from airflow_provider_dli.backups.manifest import JOBS, MANIFEST, SETTINGS
+from airflow_provider_dli.backups.retention import rank
 from airflow_provider_dli.backups.verification import prepare, unnamed_archives, verify_backups
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliVerifyBackupsOperator
@@ -106,6 +107,16 @@ def test_each_backup_gets_a_record(catalogue: Catalogue) -> None:
     assert {each["name"]: each["sha256"] for each in content["archives"]} == {
         each.name: each.sha256 for each in made[0].manifest.archives
     }
+
+
+@pytest.mark.parametrize("level", ["exists", "directory"])
+def test_a_backup_that_was_read_to_its_end_is_usable_at_every_level(catalogue: Catalogue, level: str) -> None:
+    """However little of it was read when it was made; and it protects as much as one that was read then."""
+    made = make_backup(catalogue, NIGHT, [100, 101], level=level)
+    assert (made.level, made.is_usable("full")) == (level, False)
+    verify(catalogue)
+    now = again(catalogue, made)
+    assert (now.level, now.is_usable("full"), rank(now)) == ("full", True, 3)
 
 
 def test_the_oldest_verification_comes_first(catalogue: Catalogue) -> None:

@@ -52,6 +52,13 @@ def test_jobs_are_listed_by_every_filter(emulator: Emulator, filters: dict[str, 
     del emulator
 
 
+def test_a_name_with_brackets_is_that_of_its_job(emulator: Emulator) -> None:
+    """Though brackets are a wildcard too: nobody else's job is taken for it, and it need not be escaped."""
+    job = emulator.state.add_job(name="orders[eu]").job_id
+    assert listed(name_pattern="orders[eu]") == [job]
+    assert job not in listed(exclude="orders[eu]")
+
+
 def test_jobs_and_their_ids_are_pushed(emulator: Emulator) -> None:
     """Jobs, and their ids alone, for an export."""
     instance = TaskInstance()
