@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli import __version__
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.diff import row_of
 from airflow_provider_dli.backups.manifest import (
     ARCHIVES,
@@ -33,6 +33,7 @@ from airflow_provider_dli.backups.manifest import (
     Run,
     Verification,
 )
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.client.flink.settings import settings_digest
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.formatting import format_ids, pluralize

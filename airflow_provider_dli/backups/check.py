@@ -12,11 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue, State, newest_usable
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.cli import Result, Status
 from airflow_provider_dli.backups.commands import open_catalogue
 from airflow_provider_dli.backups.coverage import UNCOVERED, Problem, check_backups, check_project
 from airflow_provider_dli.backups.manifest import Level
+from airflow_provider_dli.backups.state import Backup, State, newest_usable
 from airflow_provider_dli.exceptions import DliFailException, translated
 from airflow_provider_dli.formatting import escaped, excerpt, format_duration, pluralize
 from airflow_provider_dli.hooks.dli import DliHook

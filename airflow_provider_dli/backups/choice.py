@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.backups.catalogue import AllBut, Backup, Catalogue, newest_usable, usable
+from airflow_provider_dli.backups.catalogue import AllBut, Catalogue
 from airflow_provider_dli.backups.manifest import Job, Level
+from airflow_provider_dli.backups.state import Backup, newest_usable, usable
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.formatting import format_ids

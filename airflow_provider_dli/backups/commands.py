@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue, newest_usable
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.cli import Result, Status
 from airflow_provider_dli.backups.diff import diff_backups, diff_with_project
 from airflow_provider_dli.backups.manifest import RecordName, began_at
 from airflow_provider_dli.backups.page import static_page
 from airflow_provider_dli.backups.retention import hold, release
+from airflow_provider_dli.backups.state import Backup, newest_usable
 from airflow_provider_dli.backups.verification import verify_backups
 from airflow_provider_dli.client.locations import parse_directory
 from airflow_provider_dli.exceptions import DliFailException, translated

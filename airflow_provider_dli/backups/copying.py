@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.backups.catalogue import GZIP, MAX_DOCUMENT, Backup, Catalogue, usable
+from airflow_provider_dli.backups.catalogue import GZIP, MAX_DOCUMENT, Catalogue
 from airflow_provider_dli.backups.manifest import (
     LEVELS,
     Archive,
@@ -22,6 +22,7 @@ from airflow_provider_dli.backups.manifest import (
     Run,
     Verification,
 )
+from airflow_provider_dli.backups.state import Backup, usable
 from airflow_provider_dli.client.errors import PermissionDeniedError
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated, worst
 from airflow_provider_dli.formatting import pluralize

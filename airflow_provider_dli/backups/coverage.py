@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, ValidationError
 
-from airflow_provider_dli.backups.catalogue import MAX_DOCUMENT, AllBut, Backup, Catalogue, equal_jobs, usable
+from airflow_provider_dli.backups.catalogue import MAX_DOCUMENT, AllBut, Catalogue
 from airflow_provider_dli.backups.diff import row_of
-from airflow_provider_dli.backups.manifest import SCHEMA_VERSION, STAMP, Document, Job, Level, Text
+from airflow_provider_dli.backups.manifest import SCHEMA_VERSION, STAMP, Document, Job, Level, Text, equal_jobs
+from airflow_provider_dli.backups.state import Backup, usable
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.formatting import format_duration, format_ids, pluralize
 from airflow_provider_dli.services.selection import each_with_settings, is_excluded
@@ -165,13 +166,13 @@ def check_project(hook: DliHook, catalogue: Catalogue, options: CoverageParamete
     problems = [*_of_project(hook, backups, is_any=bool(seen)), *of_backups]
     newest_first = [each for each in usable(backups, level=options.level) if not _is_ahead(each, now)]
     found: dict[int, tuple[Job, Backup]] = {}
-    whole = next((each for each in newest_first if each.manifest and each.manifest.is_all_jobs), None)
+    of_all = next((each for each in newest_first if each.manifest and each.manifest.is_all_jobs), None)
     for backup in newest_first:
         missing = live.keys() - found.keys()
-        if missing or backup is whole:
+        if missing or backup is of_all:
             try:
                 # A list, since the whole file must have been read before any of it counts.
-                listed = list(catalogue.jobs(backup, AllBut(seen - missing) if backup is whole else missing))
+                listed = list(catalogue.jobs(backup, AllBut(seen - missing) if backup is of_all else missing))
                 there = [job for job in listed if job.job_id in missing and job.in_archive is not False]
                 found |= {job.job_id: (job, backup) for job in there}
                 warnings += _not_seen(backup, [job for job in listed if job.job_id not in seen])

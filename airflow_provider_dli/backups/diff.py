@@ -18,7 +18,8 @@ from airflow_provider_dli.formatting import escaped, pluralize
 from airflow_provider_dli.services.selection import each_with_settings
 
 if TYPE_CHECKING:
-    from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+    from airflow_provider_dli.backups.catalogue import Catalogue
+    from airflow_provider_dli.backups.state import Backup
     from airflow_provider_dli.client.flink.settings import Difference
     from airflow_provider_dli.hooks.dli import DliHook
 

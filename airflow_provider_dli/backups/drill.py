@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue, newest_usable
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.diff import kept_job
 from airflow_provider_dli.backups.manifest import RECORDS, Archive, Document, Job, Run
 from airflow_provider_dli.backups.rotation import choose, ids_by_archive, past_drills, warn_of_pace
+from airflow_provider_dli.backups.state import Backup, newest_usable
 from airflow_provider_dli.backups.verification import problem_of_archive
 from airflow_provider_dli.client.flink.settings import differences, settings_digest
 from airflow_provider_dli.client.locations import ObsLocation

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.manifest import (
     ARCHIVES,
     EXPIRED,
@@ -40,6 +40,7 @@ from airflow_provider_dli.backups.manifest import (
     Run,
 )
 from airflow_provider_dli.backups.retention import Decision, condition, plan, rank
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
 from airflow_provider_dli.formatting import log_table, pluralize
 from airflow_provider_dli.hooks.obs import ObsHook

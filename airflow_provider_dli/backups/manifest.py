@@ -292,6 +292,18 @@ def parse_record(name: str) -> RecordName | None:
     return RecordName.model_validate({"kind": match["kind"], "at": at, "outcome": match["outcome"], "name": name})
 
 
+def rows_of(record: Mapping[str, Any], name: str) -> list[Any]:
+    """Return a list in a record; empty if there is none of that name, for others may have written it."""
+    value = record.get(name)
+    return value if isinstance(value, list) else []
+
+
+def equal_jobs(record: Mapping[str, Any]) -> set[int]:
+    """Return the ids of the jobs that the record of a drill has found equal to their sources."""
+    rows = [row for row in rows_of(record, "jobs") if isinstance(row, dict) and row.get("equal") is True]
+    return {row["job_id"] for row in rows if type(row.get("job_id")) is int}
+
+
 def _moment(stamp: str) -> datetime | None:
     try:
         return datetime.strptime(f"{stamp}+0000", f"{STAMP}%z")

@@ -13,8 +13,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.manifest import RecordName
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.backups.summary import (
     BACKUP_STATES,
     JOB_STATES,

@@ -11,11 +11,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.choice import choose_backup
 from airflow_provider_dli.backups.diff import JobPair, diff_with_project
 from airflow_provider_dli.backups.manifest import Archive, Run, Verification
 from airflow_provider_dli.backups.restore_plan import MAX_JOBS, Plan, Progress
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
 from airflow_provider_dli.formatting import format_ids, pluralize
 from airflow_provider_dli.hooks.dli import DliHook

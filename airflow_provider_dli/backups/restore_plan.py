@@ -22,7 +22,8 @@ from airflow_provider_dli.task_state import TaskState
 if TYPE_CHECKING:
     from logging import Logger
 
-    from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+    from airflow_provider_dli.backups.catalogue import Catalogue
+    from airflow_provider_dli.backups.state import Backup
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.parameters.models import RestoreParameters
 

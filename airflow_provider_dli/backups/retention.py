@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue, State
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.manifest import LEVELS
+from airflow_provider_dli.backups.state import Backup, State
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.formatting import pluralize
 

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.backups.catalogue import READING_TIME, equal_jobs
+from airflow_provider_dli.backups.manifest import equal_jobs
+from airflow_provider_dli.backups.state import READING_TIME
 from airflow_provider_dli.formatting import format_duration, pluralize
 
 if TYPE_CHECKING:
     from logging import Logger
 
-    from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+    from airflow_provider_dli.backups.catalogue import Catalogue
     from airflow_provider_dli.backups.manifest import Run
+    from airflow_provider_dli.backups.state import Backup
 
 
 @dataclass(frozen=True, slots=True)

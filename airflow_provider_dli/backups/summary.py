@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue, newest_usable
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.coverage import Coverage, JobCoverage, Kind, newest_coverage
 from airflow_provider_dli.backups.manifest import Job, RecordName
+from airflow_provider_dli.backups.state import Backup, newest_usable
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.formatting import pluralize

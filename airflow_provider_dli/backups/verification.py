@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.backups.catalogue import MAX_DOCUMENT, Backup, Catalogue, rows_of
-from airflow_provider_dli.backups.manifest import Archive, Content, Run, Verification
+from airflow_provider_dli.backups.catalogue import MAX_DOCUMENT, Catalogue
+from airflow_provider_dli.backups.manifest import Archive, Content, Run, Verification, rows_of
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.client.errors import PermissionDeniedError
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
 from airflow_provider_dli.formatting import format_ids, pluralize

@@ -22,8 +22,9 @@ from airflow.models.connection import Connection
 from fastapi import Depends, FastAPI, HTTPException, status
 from fastapi.responses import HTMLResponse
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.page import backup_page, catalogue_page, message_page
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.backups.summary import Summary, summarize
 from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import ObsLocation, parse_directory

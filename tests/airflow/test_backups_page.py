@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from environment import BIN, free_port
 
-from airflow_provider_dli.backups.catalogue import Backup
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.plugins.backups import shows_pages
 from airflow_provider_dli.services.pages import SCRIPT, policy
 from tests.backups.made import PROJECT, catalogue_of, make_backup

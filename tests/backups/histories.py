@@ -25,10 +25,11 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue, newest_usable
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.expiry import Expiry
 from airflow_provider_dli.backups.manifest import EXPIRED, LEVELS, MANIFEST, RECORDS
 from airflow_provider_dli.backups.retention import hold, rank, release
+from airflow_provider_dli.backups.state import Backup, newest_usable
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliFailException
 from dli_emulator import Emulator

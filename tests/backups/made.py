@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from airflow_provider_dli import __version__
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.manifest import (
     JOBS,
     SETTINGS,
@@ -19,6 +19,7 @@ from airflow_provider_dli.backups.manifest import (
     Run,
     Verification,
 )
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.hooks.obs import ObsHook
 from dli_emulator import Emulator

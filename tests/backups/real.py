@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from airflow_provider_dli import __version__
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.diff import row_of
 from airflow_provider_dli.backups.manifest import JOBS, SETTINGS, Archive, JobSettings, Manifest, Verification
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.client.locations import parse_archive
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.services.selection import list_with_settings

@@ -12,8 +12,8 @@ import pytest
 
 from airflow_provider_dli.backups import backup
 from airflow_provider_dli.backups.backup import BackupOutcome
-from airflow_provider_dli.backups.catalogue import Backup, State
 from airflow_provider_dli.backups.manifest import RecordKind
+from airflow_provider_dli.backups.state import Backup, State
 from airflow_provider_dli.client.flink.settings import settings_digest
 from airflow_provider_dli.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_dli.exceptions import DliException, DliFailException

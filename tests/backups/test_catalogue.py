@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue, newest_usable
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.manifest import EXPIRED, JOBS, MANIFEST, Content, Run
+from airflow_provider_dli.backups.state import Backup, newest_usable
 from airflow_provider_dli.exceptions import DliFailException
 from dli_emulator import Emulator
 from tests.backups.made import PROJECT, catalogue_of, make_backup

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.manifest import EXPIRED, JOBS, MANIFEST, Archive
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.formatting import safe_logger

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.coverage import KINDS, Coverage, Problem, newest_coverage, write_coverage
 from airflow_provider_dli.backups.coverage_report import Check, raise_for_problems
 from airflow_provider_dli.backups.manifest import EXPIRED, JOBS, MANIFEST
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.client.flink.settings import settings_digest
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.hooks.dli import DliHook

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.manifest import MANIFEST, SETTINGS, JobSettings
 from airflow_provider_dli.backups.rotation import choose
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliDrillBackupsOperator

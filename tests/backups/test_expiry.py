@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.expiry import DELETION_TIME, Expiry
 from airflow_provider_dli.backups.manifest import EXPIRED, LISTED, MANIFEST
 from airflow_provider_dli.backups.retention import hold, release
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliExpireBackupsOperator

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.coverage import Coverage, JobCoverage, Problem, write_coverage
 from airflow_provider_dli.backups.manifest import EXPIRED, JOBS, MANIFEST
 from airflow_provider_dli.backups.page import INDEX, backup_page, static_page, write_page
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.backups.summary import Summary, summarize
 from airflow_provider_dli.services.pages import SCRIPT, policy
 from dli_emulator import Emulator

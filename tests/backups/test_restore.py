@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import Catalogue
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliBackupFlinkJobsOperator, DliRestoreFlinkJobsOperator
 from dli_emulator import Emulator

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_dli.backups.catalogue import Backup
 from airflow_provider_dli.backups.manifest import (
     JOBS,
     LEVELS,
@@ -26,6 +25,7 @@ from airflow_provider_dli.backups.manifest import (
     parse_record,
 )
 from airflow_provider_dli.backups.retention import Decision, plan
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.client.errors import ConfigurationError, PermissionDeniedError
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.objects import Entry

@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.manifest import JOBS, MANIFEST, SETTINGS
 from airflow_provider_dli.backups.retention import rank
+from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.backups.verification import prepare, unnamed_archives, verify_backups
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliVerifyBackupsOperator

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from airflow_provider_dli.backups.catalogue import Backup, Catalogue
+from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.page import backup_page, static_page
+from airflow_provider_dli.backups.state import Backup
 from tests.airflow.airflow_process import AirflowProcess
 from tests.backups.made import PROJECT, catalogue_of, make_backup
 from tests.backups.test_page import hostile

@@ -1,0 +1,184 @@
+"""What is known of a backup: its state, as one listing and its manifest show it, and whether it can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from airflow_provider_dli.backups.manifest import (
+    EXPIRED,
+    LEVELS,
+    MANIFEST,
+    Archive,
+    Level,
+    Manifest,
+    RecordKind,
+    RecordName,
+    began_at,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_dli.client.locations import ObsLocation
+    from airflow_provider_dli.client.obs.objects import Entry
+
+#: ``incomplete``: there is no manifest; ``expiring``: an expiry has begun and perhaps deleted archives;
+#: ``expired``: it was deleted; ``unreadable``: its manifest cannot be read; ``damaged``: an archive is gone or
+#: changed, or the newest verification failed; ``verified``: none of these
+State = Literal["verified", "damaged", "unreadable", "incomplete", "expiring", "expired"]
+
+#: a restore that was killed keeps its backup from being deleted for this long
+READING_TIME = timedelta(hours=24)
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A directory of the catalogue, as one listing and its manifest show it.
+
+    :param place: its directory
+    :param manifest: None if there is none, it cannot be read, or it was not read
+    :param problem: why the manifest cannot be read
+    :param objects: by name relative to the directory
+    :param records: what the names of its records show, oldest first
+    """
+
+    place: ObsLocation
+    project_id: str
+    backup_id: str
+    manifest: Manifest | None
+    problem: str | None
+    objects: Mapping[str, Entry]
+    records: tuple[RecordName, ...]
+
+    @property
+    def state(self) -> State:
+        """What can be done with it; see :data:`State`."""
+        if EXPIRED in self.objects:
+            return "expired"
+        if MANIFEST not in self.objects:
+            return "incomplete"
+        if self.manifest is None:
+            return "unreadable"
+        if self.of_kind("expiring"):
+            return "expiring"
+        return "damaged" if self.changes or self.last_verified is None else "verified"
+
+    @property
+    def why_unreadable(self) -> str | None:
+        """Why nothing can be read of it; None if its manifest can be read and no expiry has begun."""
+        state = self.state
+        if state == "expired":
+            return f"it was deleted by an expiry at {self.objects[EXPIRED].written:%Y-%m-%d %H:%M} UTC"
+        if state == "incomplete":
+            return "it has no manifest: it is being made, or the task that made it failed"
+        if state == "unreadable":
+            return f"its manifest cannot be read: {self.problem or 'it is gone'}"
+        return "it is being deleted by an expiry" if state == "expiring" else None
+
+    @property
+    def changes(self) -> list[str]:
+        """What differs between the manifest and the listing, each as one line; empty if nothing does."""
+        if self.manifest is None:
+            return []
+        found = [change for archive in self.manifest.archives if (change := self.change_of(archive))]
+        for name, content in self.manifest.contents.items():
+            entry = self.objects.get(name)
+            if entry is None:
+                found.append(f"{name} is gone")
+            elif entry.size != content.size:
+                found.append(f"{name} has {entry.size:,} bytes and had {content.size:,}")
+        return found
+
+    def change_of(self, archive: Archive) -> str | None:
+        """Return what differs between an archive in the manifest and in the listing; None if nothing does."""
+        entry = self.objects.get(archive.name)
+        if entry is None:
+            return f"{archive.name} is gone"
+        if entry.size != archive.size:
+            return f"{archive.name} has {entry.size:,} bytes and had {archive.size:,}"
+        return f"{archive.name} was replaced: its ETag differs" if entry.etag != archive.etag else None
+
+    @property
+    def unnamed(self) -> list[str]:
+        """Archives that the manifest does not name: a request whose outcome was unknown may have made them."""
+        named = {archive.name for archive in self.manifest.archives} if self.manifest else set()
+        return [name for name in self.objects if name.lower().endswith(".zip") and name not in named]
+
+    @property
+    def last_verified(self) -> datetime | None:
+        """When its archives were last found intact; None if the newest verification failed or there is none."""
+        proof = self.last("verification")
+        if proof:
+            return proof.at if proof.outcome == "passed" else None
+        made = self.manifest and self.manifest.verification
+        return made.verified_at if made and made.passed else None
+
+    @property
+    def level(self) -> Level | None:
+        """How much of its archives was ever read and found intact; None if its manifest cannot be read."""
+        proof = self.last("verification")
+        if self.manifest is None:
+            return None
+        # The records are of verifications that read every byte.
+        return "full" if proof and proof.outcome == "passed" else self.manifest.verification.level
+
+    @property
+    def exported_at(self) -> datetime:
+        """When its export was complete; of one without manifest when it began."""
+        return self.manifest.exported_at if self.manifest else began_at(self.backup_id) or _NEVER
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether an expiry has deleted it, or is about to."""
+        return self.state in ("expiring", "expired")
+
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody keeps it from being deleted."""
+        return bool(self.of_kind("hold"))
+
+    def is_read(self, now: datetime) -> bool:
+        """Return whether a restore reads it, or was killed within the last day while it did.
+
+        :param now: by the store's clock
+        """
+        return any(record.at > now - READING_TIME for record in self.of_kind("reading"))
+
+    def of_kind(self, kind: RecordKind) -> list[RecordName]:
+        """Return the records of a kind, oldest first."""
+        return [record for record in self.records if record.kind == kind]
+
+    def last(self, kind: RecordKind) -> RecordName | None:
+        """Return the newest record of a kind."""
+        return next(iter(reversed(self.of_kind(kind))), None)
+
+    def is_usable(self, level: Level = "exists") -> bool:
+        """Return whether jobs can be restored from it, as far as is known.
+
+        :param level: that it must have been verified at
+        """
+        is_read = self.level is not None and LEVELS.index(self.level) >= LEVELS.index(level)
+        return is_read and self.state == "verified"
+
+    def archive(self, archive: Archive) -> ObsLocation:
+        """Return the place of an archive of its."""
+        return self.place.below(archive.name)
+
+
+def usable(backups: Iterable[Backup], *, as_of: datetime | None = None, level: Level = "exists") -> list[Backup]:
+    """Return the backups that jobs can be restored from, the newest first.
+
+    :param as_of: whose export was complete by then
+    :param level: that they must have been verified at
+    """
+    found = [each for each in backups if each.is_usable(level) and (as_of is None or each.exported_at <= as_of)]
+    return sorted(found, key=lambda each: (each.exported_at, each.backup_id), reverse=True)
+
+
+def newest_usable(
+    backups: Iterable[Backup], *, as_of: datetime | None = None, level: Level = "exists"
+) -> Backup | None:
+    """Return the first of :func:`usable` backups; None if there is none."""
+    return next(iter(usable(backups, as_of=as_of, level=level)), None)
