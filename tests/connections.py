@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any
 
 import pytest
+
+from airflow_provider_dli.filesystems.obs import ObsFileSystem
 
 #: for what Airflow does with connections of a provider that is installed
 needs_installation = pytest.mark.skipif(
@@ -20,6 +22,15 @@ needs_installation = pytest.mark.skipif(
 )
 
 GOOD = {"region": "cn-north-4", "project_id": "48cc2c48765f481480c7db940d6409d1"}
+
+
+def forget_filesystems() -> None:
+    """Have ``obs://`` connect again: fsspec and Airflow keep a filesystem for the life of a process."""
+    ObsFileSystem.clear_instance_cache()
+    with suppress(ImportError):
+        from airflow.sdk.io import store  # noqa: PLC0415 -- where Airflow 3 has it
+
+        store._STORE_CACHE.clear()  # noqa: SLF001 -- there is no other way
 
 
 @dataclass

@@ -38,6 +38,7 @@ from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator
 from dli_emulator import Emulator
 from tests.conftest import PROJECT
+from tests.connections import forget_filesystems
 from tests.dag_runs import DagRunner, exported
 from tests.processes import untraced
 
@@ -131,6 +132,7 @@ def test_what_is_quoted_is_in_the_file(block: Block) -> None:
 @pytest.fixture
 def folder(dli_emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return a folder to be in, with connections and a variable that lead to the emulator."""
+    forget_filesystems()
     projects = [dli_emulator.state.add_project(f"cn-north-4_{name}").project_id for name in ("scratch", "test")]
     other = {"AIRFLOW_CONN_DLI_STANDBY": dli_emulator.connection(project_id=projects[0])}
     other["AIRFLOW_CONN_DLI_SCRATCH"] = other["AIRFLOW_CONN_DLI_STANDBY"]

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ Night = Callable[[int], dict[str, list[Any]]]
 
 
 @pytest.fixture
-def night(dli_emulator: Emulator, tmp_path: Path) -> Night:
+def night(dli_emulator: Emulator, tmp_path: Path) -> Iterator[Night]:
     """Return a function that runs the DAG once and returns the state of each task, and what it pushed."""
     environment = {
         **untraced(),
@@ -37,16 +37,28 @@ def night(dli_emulator: Emulator, tmp_path: Path) -> Night:
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     migrate(environment)
+    command = [sys.executable, str(FOLDER / "nights.py")]
+    with (
+        (tmp_path / "log").open("w+") as log,
+        subprocess.Popen(
+            command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+        ) as process,
+    ):
+        assert process.stdin
+        assert process.stdout
+        given, answers = process.stdin, process.stdout
 
-    def run(number: int) -> dict[str, list[Any]]:
-        environment["AIRFLOW_CONN_DLI_DEFAULT"] = dli_emulator.connection(user=USER, retry_budget=0)
-        command = [sys.executable, str(FOLDER / "nights.py"), str(number)]
-        done = subprocess.run(command, env=environment, text=True, capture_output=True, check=False)
-        assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-        outcomes: dict[str, list[Any]] = json.loads(done.stdout.splitlines()[-1])
-        return outcomes
+        def run(number: int) -> dict[str, list[Any]]:
+            connection = dli_emulator.connection(user=USER, retry_budget=0)
+            given.write(json.dumps({"number": number, "connection": connection}) + "\n")
+            given.flush()
+            answer = answers.readline()
+            assert answer, (tmp_path / "log").read_text()[-5000:]
+            outcomes: dict[str, list[Any]] = json.loads(answer)
+            return outcomes
 
-    return run
+        yield run
+        given.close()
 
 
 def let(emulator: Emulator, *more: str) -> None:

@@ -332,7 +332,7 @@ def _fail(catalogue: Catalogue, backup: Backup) -> str:
 
 def _begin_expiry(catalogue: Catalogue, backup: Backup) -> str:
     catalogue.record(backup, "expiring", {})
-    return "it was deleted by an expiry"
+    return "it is being deleted by an expiry"
 
 
 def _forget_manifest(catalogue: Catalogue, backup: Backup) -> str:

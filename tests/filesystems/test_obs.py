@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from airflow.sdk import ObjectStoragePath
-from airflow.sdk.io import store
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.filesystems.obs import ObsFileSystem, get_fs, schemes
 from dli_emulator import Emulator
+from tests.connections import forget_filesystems
 
 pytestmark = pytest.mark.slow
 
@@ -23,9 +23,8 @@ def emulator(each_store: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """Return it, clean and connected, under two names."""
     for name in ("DLI_DEFAULT", "OTHER"):
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", each_store.airflow_conn)
-    # Airflow and fsspec keep a filesystem for the life of a process; here each test has another store.
-    store._STORE_CACHE.clear()  # noqa: SLF001 -- there is no other way
-    ObsFileSystem.clear_instance_cache()
+    # Each test has another store.
+    forget_filesystems()
     return each_store
 
 
