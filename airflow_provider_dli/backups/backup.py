@@ -42,7 +42,14 @@ from airflow_provider_dli.parameters.models import BackupParameters, ExportParam
 from airflow_provider_dli.services import export, verify
 from airflow_provider_dli.services.report import ArchiveReport, finding_line
 from airflow_provider_dli.services.selection import list_with_settings, matching_jobs
-from airflow_provider_dli.services.visibility import VisibleJobs, checked_jobs, raise_for_missing, raise_for_none
+from airflow_provider_dli.services.visibility import (
+    SeenBefore,
+    VisibleJobs,
+    checked_jobs,
+    last_seen,
+    raise_for_missing,
+    raise_for_none,
+)
 from airflow_provider_dli.task_state import TaskState
 
 if TYPE_CHECKING:
@@ -74,7 +81,8 @@ def back_up(
     if made := task.begin():
         return made
     jobs = task.list_jobs()
-    visible = checked_jobs([job.job_id for job in jobs], options, dli, context, log)
+    before = last_seen(options, dli.project_id, context, log) or task.last_backed_up()
+    visible = checked_jobs([job.job_id for job in jobs], options, dli, before, log)
     task.outcome = replace(task.outcome, visible=visible)
     if jobs:
         task.write_list()
@@ -257,6 +265,23 @@ class _Task:
         if not self.options.selection.used_filters():
             return list(there)
         return sorted({job.job_id for job in matching_jobs(self.dli, self.options.selection)} & set(there))
+
+    def last_backed_up(self) -> SeenBefore | None:
+        """Return the jobs of the newest backup of all jobs, for a task whose XComs have none: they may be lost."""
+        if not self.options.selects_all_jobs:
+            return None
+        for backup in self.catalogue.newest_first(self.dli.project_id):
+            if not (backup.manifest and backup.manifest.is_all_jobs and backup.is_usable()):
+                continue
+            try:
+                ids = [job.job_id for job in self.catalogue.jobs(backup)]
+            except DliFailException as failure:
+                if failure.error:
+                    raise
+                self.log.warning("The jobs are compared with those of an older backup: %s", failure)
+                continue
+            return SeenBefore(ids, f"backup {backup.backup_id}")
+        return None
 
     def write_list(self) -> None:
         """Write what was listed, for a later attempt, and the settings, if they are kept."""

@@ -124,6 +124,22 @@ class Catalogue:
         :param project_id: only those of this project
         :raises DliException: if the catalogue cannot be listed or read
         """
+        found = self._listed(project_id)
+        with ThreadPoolExecutor(_READERS, "catalogue") as pool:
+            read = list(pool.map(self._backup, *zip(*found, strict=True), found.values())) if found else []
+        return sorted(read, key=lambda each: (each.backup_id, each.project_id))
+
+    def newest_first(self, project_id: str) -> Iterator[Backup]:
+        """Yield the backups of a project, the one that was begun last first, and read no more than are wanted.
+
+        :raises DliException: as :meth:`backups`
+        """
+        found = self._listed(project_id)
+        for project, backup_id in sorted(found, reverse=True):
+            yield self._backup(project, backup_id, found[project, backup_id])
+
+    def _listed(self, project_id: str | None) -> dict[tuple[str, str], dict[str, Entry]]:
+        """Return the objects of each backup, by their names in it."""
         directory = self.root.below(project_id) if project_id else self.root
         found: dict[tuple[str, str], dict[str, Entry]] = {}
         above = len(self.root.key) + 1 if self.root.key else 0
@@ -132,9 +148,7 @@ class Catalogue:
             backup_id, _, name = rest.partition("/")
             if name and is_backup_id(backup_id):
                 found.setdefault((project, backup_id), {})[name] = entry
-        with ThreadPoolExecutor(_READERS, "catalogue") as pool:
-            read = list(pool.map(self._backup, *zip(*found, strict=True), found.values())) if found else []
-        return sorted(read, key=lambda each: (each.backup_id, each.project_id))
+        return found
 
     def backup(self, project_id: str, backup_id: str) -> Backup | None:
         """Return one backup, as it is now; None if there is no such directory."""

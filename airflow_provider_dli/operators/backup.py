@@ -46,9 +46,9 @@ class DliBackupFlinkJobsOperator(DliBaseOperator):
         comparisons (templated)
     :param expected_min_jobs: fewest jobs that this key must see, of those that are selected: with fewer the task
         fails before it requests anything (templated)
-    :param max_missing: most jobs that the last run saw and this key no longer sees: with more the task fails,
-        after it has backed up the others (templated). By default any number, with a warning. For backups of all
-        jobs only; needs ``do_xcom_push``
+    :param max_missing: most jobs that the last run saw, or the newest backup has if no run is known, and this key
+        no longer sees: with more the task fails, after it has backed up the others (templated). By default any
+        number, with a warning. For backups of all jobs only; needs ``do_xcom_push``
     :param if_empty: what to do if ``selection`` selects no job, or this key sees none: ``fail``, ``skip`` or
         ``succeed``, without a backup (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)

@@ -52,6 +52,7 @@ from airflow_provider_dli.services.selection import select_jobs
 from airflow_provider_dli.services.visibility import (
     VisibleJobs,
     checked_jobs,
+    last_seen,
     list_visible_jobs,
     raise_for_missing,
     raise_for_none,
@@ -176,7 +177,8 @@ def _select_jobs(
         listed = list_visible_jobs(options, dli, log)
         if listed is None:
             return None, None
-        visible = checked_jobs([job.job_id for job in listed], options, dli, context, log)
+        before = last_seen(options, dli.project_id, context, log)
+        visible = checked_jobs([job.job_id for job in listed], options, dli, before, log)
         return visible, None if visible.job_ids else ()
     selection = f"{options.chosen} in project {dli.project_id}"
     if (selected := requests.selected(selection)) is not None:
@@ -184,7 +186,7 @@ def _select_jobs(
         ids = selected
     else:
         ids = [job.job_id for job in select_jobs(dli, options.chosen, log)]
-    visible = checked_jobs(ids, options, dli, context, log)
+    visible = checked_jobs(ids, options, dli, None, log)
     if ids and selected is None:
         requests.select(visible.job_ids, selection)
     return visible, visible.job_ids

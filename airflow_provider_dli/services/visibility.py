@@ -2,12 +2,12 @@
 
 A user without ``dli:jobs:listAll`` sees only its own jobs, and no error reports it: the list, and perhaps the
 archive of "all jobs", is only shorter. So an export lists the jobs before its request. Their number is logged,
-pushed and compared: with ``expected_min_jobs`` before anything is exported, and with the last run of the task.
+pushed and compared: with ``expected_min_jobs`` before anything is exported, and with what was seen before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +29,25 @@ _LIST_ALL = "Without dli:jobs:listAll a user sees only its own jobs"
 
 
 @dataclass(frozen=True, slots=True)
+class SeenBefore:
+    """The jobs of an earlier time.
+
+    :param by: what has seen them, in words
+    """
+
+    job_ids: Collection[int]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class VisibleJobs:
     """The jobs to export, of those that this key sees.
 
     :param project_id: theirs
     :param job_ids: sorted
     :param is_all: whether they are all, and not selected by filters: no later run compares its own with the latter
-    :param missing: those that the last run of the task has seen and this key sees no more
+    :param missing: those that were seen before and this key sees no more
+    :param seen_by: what has seen them, in words
     :param is_accepted: whether no more are missing than ``max_missing`` allows: if not, the next run compares its
         jobs also with those that are missing
     """
@@ -44,6 +56,7 @@ class VisibleJobs:
     job_ids: tuple[int, ...]
     is_all: bool
     missing: tuple[int, ...] = ()
+    seen_by: str = ""
     is_accepted: bool = True
 
     @property
@@ -91,12 +104,12 @@ def list_visible_jobs(options: JobsToExport, dli: DliHook, log: Logger) -> list[
 
 
 def checked_jobs(
-    job_ids: Iterable[int], options: JobsToExport, dli: DliHook, context: Mapping[str, Any], log: Logger
+    job_ids: Iterable[int], options: JobsToExport, dli: DliHook, before: SeenBefore | None, log: Logger
 ) -> VisibleJobs:
     """Check the jobs that are to be exported, before they are.
 
+    :param before: to compare with, if all jobs are to be exported
     :raises DliFailException: if there are fewer than ``expected_min_jobs``
-    :raises DliException: if ``max_missing`` is given, and what the last run has seen cannot be read
     """
     ids = tuple(sorted(job_ids))
     if len(ids) < options.expected_min_jobs:
@@ -107,21 +120,33 @@ def checked_jobs(
             advice=f"{_LIST_ALL}: grant it by policy. Or correct expected_min_jobs.",
         )
     missing: tuple[int, ...] = ()
-    if options.selects_all_jobs and (before := _last_seen(options, dli.project_id, context, log)) is not None:
-        missing = tuple(sorted(set(before) - set(ids)))
-        log.info("The last run of this task has seen %s.", pluralize(len(before), "job"))
+    if before:
+        missing = tuple(sorted(set(before.job_ids) - set(ids)))
+        log.info("Seen before, by %s: %s.", before.by, pluralize(len(before.job_ids), "job"))
+    elif options.selects_all_jobs and "max_missing" in options.model_fields_set:
+        log.warning(
+            "max_missing: nothing to compare with, so no job counts as missing. No earlier run of this task "
+            "(if mapped, with this map index) has recorded which jobs of project %s it saw.",
+            dli.project_id,
+        )
     if missing:
         log.warning(
             "This key does not see %s of them any more: %s", pluralize(len(missing), "job"), format_ids(missing)
         )
     is_accepted = len(missing) <= options.max_missing
-    return VisibleJobs(dli.project_id, ids, options.selects_all_jobs, missing, is_accepted)
+    seen_by = before.by if before else ""
+    return VisibleJobs(dli.project_id, ids, options.selects_all_jobs, missing, seen_by, is_accepted)
 
 
-def _last_seen(
+def last_seen(
     options: JobsToExport, project_id: str, context: Mapping[str, Any], log: Logger
-) -> Sequence[int] | None:
-    """Return the jobs that the last run of the task has seen; None if that is not known."""
+) -> SeenBefore | None:
+    """Return the jobs that the last run of the task has seen; None if that is not known, or jobs are selected.
+
+    :raises DliException: if ``max_missing`` is given, and they cannot be read
+    """
+    if not options.selects_all_jobs:
+        return None
     instance: Any = context.get("ti")
     seen = None
     try:
@@ -141,14 +166,8 @@ def _last_seen(
         log.warning("Whether any job is missing is not known: %s", problem)
         return None
     if not isinstance(seen, list) or not all(isinstance(each, int) for each in seen):
-        if "max_missing" in options.model_fields_set:
-            log.warning(
-                "max_missing: nothing to compare with, so no job counts as missing. No earlier run of this task "
-                "(if mapped, with this map index) has recorded which jobs of project %s it saw.",
-                project_id,
-            )
         return None
-    return seen
+    return SeenBefore(seen, "the last run of this task")
 
 
 def raise_for_missing(visible: VisibleJobs | None, options: JobsToExport) -> None:
@@ -162,7 +181,7 @@ def raise_for_missing(visible: VisibleJobs | None, options: JobsToExport) -> Non
         "The others are exported: the XCom zip_file lists the archives" if visible.job_ids else "It sees no other"
     )
     raise DliFailException(
-        f"max_missing: {len(visible.missing):,} of the jobs that the last run of this task has seen are missing, "
+        f"max_missing: {len(visible.missing):,} of the jobs that {visible.seen_by} has seen are missing, "
         f"{options.max_missing:,} may be: this key does not see {format_ids(visible.missing)} any more. "
         f"{others}.",
         advice=f"{_LIST_ALL}: check its permissions. If the jobs were deleted, run the task once with a higher "

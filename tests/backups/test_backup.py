@@ -575,6 +575,39 @@ def test_jobs_that_the_last_run_saw_are_missing(emulator: Emulator) -> None:
     assert instance.pushed["return_value"]["jobs"] == 6
 
 
+def test_jobs_that_the_newest_backup_has_are_missing(emulator: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    """Where no run is known, as after the loss of Airflow's database; one of a selection is not compared with."""
+    back_up(emulator)
+    back_up(emulator, job_selected=[100])
+    del emulator.state.jobs[101]
+    instance = TaskInstance()
+    back_up(emulator, instance)
+    assert instance.pushed["missing_since_last"] == [101]
+    assert "does not see 1 job of them any more: 101" in caplog.text
+    instance = TaskInstance()
+    back_up(emulator, instance, max_missing=0)
+    assert "missing_since_last" not in instance.pushed
+    del emulator.state.jobs[102]
+    newest = max(backups(emulator), key=lambda each: each.exported_at)
+    with pytest.raises(DliFailException, match=rf"^max_missing: 1 of the jobs that backup {newest.backup_id} has"):
+        back_up(emulator, max_missing=0)
+
+
+def test_a_newest_backup_whose_list_is_damaged_is_not_compared_with(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor does it fail the task: what is damaged need not keep new backups from being made."""
+    back_up(emulator)
+    newest = only(emulator)
+    place = newest.place.below("jobs.jsonl.gz")
+    content = catalogue_of(emulator).obs.read(place, 1 << 20)
+    assert content
+    catalogue_of(emulator).obs.put(place, bytes(len(content)), "application/gzip")
+    back_up(emulator)
+    assert "The jobs are compared with those of an older backup: " in caplog.text
+    assert len(backups(emulator)) == 2
+
+
 # Later attempts.
 
 

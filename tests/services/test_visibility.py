@@ -144,7 +144,7 @@ def test_a_job_that_is_missing_since_the_last_run_is_named(
     hidden = [job_id for job_id in ALL if job_id not in OWN]
     assert second.pushed["missing_since_last"] == hidden
     log = capsys.readouterr().out
-    assert "The last run of this task has seen 26 jobs." in log
+    assert "Seen before, by the last run of this task: 26 jobs." in log
     assert "does not see 18 jobs of them any more: 100, 101, 103" in log
     third = runs.next()
     export(emulator, third, **parameters)
