@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dli.filesystems.obs import ObsFileSystem
-
 #: for what Airflow does with connections of a provider that is installed
 needs_installation = pytest.mark.skipif(
     not any(
@@ -26,6 +24,8 @@ GOOD = {"region": "cn-north-4", "project_id": "48cc2c48765f481480c7db940d6409d1"
 
 def forget_filesystems() -> None:
     """Have ``obs://`` connect again: fsspec and Airflow keep a filesystem for the life of a process."""
+    from airflow_provider_dli.filesystems.obs import ObsFileSystem  # noqa: PLC0415 -- it imports Airflow
+
     ObsFileSystem.clear_instance_cache()
     with suppress(ImportError):
         from airflow.sdk.io import store  # noqa: PLC0415 -- where Airflow 3 has it
