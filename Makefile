@@ -29,7 +29,7 @@ demo: $(VENV)/.installed ## export and verify through real Airflow, against the 
 ui: $(VENV)/.installed ## the same in Airflow's UI, until Ctrl-C
 	@$(BIN)/python demo/ui.py
 
-test: $(VENV)/.installed-dev ## the whole test suite
+test: $(VENV)/.installed-dev ## the whole test suite; DLI_TESTS=all tries all cases of what has thousands
 	@$(BIN)/python -m pytest -n 6 --dist loadgroup
 
 quick: $(VENV)/.installed-dev ## the tests that take moments and start no Airflow: for the loop of a developer

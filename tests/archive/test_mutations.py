@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from itertools import product
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_dli.archive import Limits, Report, inspect
+from tests.sampling import is_tried
 
 pytestmark = pytest.mark.slow
 
@@ -67,19 +69,21 @@ def check_report(data: bytes, report: Report) -> None:
 
 @pytest.mark.parametrize("name", EXHAUSTIVE)
 def test_every_bit(small_good: dict[str, bytes], name: str) -> None:
-    """Every single bit can flip."""
+    """Every single bit can flip; a fourth of them is tried."""
     data = small_good[name]
-    for at in range(len(data)):
-        for bit in range(8):
+    for at, bit in product(range(len(data)), range(8)):
+        if is_tried(f"{name} {at} {bit}", 4):
             check(data, data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :])
 
 
 @pytest.mark.parametrize("name", EXHAUSTIVE)
 def test_every_cut_and_every_insertion(small_good: dict[str, bytes], name: str) -> None:
-    """The file can end anywhere; a byte can be lost, doubled or put in anywhere."""
+    """The file can end anywhere; a byte can be lost, doubled or put in anywhere: at a third of the places."""
     data = small_good[name]
     for at in range(len(data)):
         assert not inspect(io.BytesIO(data[:at])).verified
+        if not is_tried(f"{name} {at}", 3):
+            continue
         check(data, data[:at] + data[at + 1 :])
         check(data, data[:at] + data[at : at + 1] + data[at:])
         check(data, data[:at] + b"P" + data[at:])
