@@ -186,7 +186,8 @@ def _select_jobs(
         ids = selected
     else:
         ids = [job.job_id for job in select_jobs(dli, options.chosen, log)]
-    visible = checked_jobs(ids, options, dli, None, log)
+    before = last_seen(options, dli.project_id, context, log)
+    visible = checked_jobs(ids, options, dli, before, log)
     if ids and selected is None:
         requests.select(visible.job_ids, selection)
     return visible, visible.job_ids
