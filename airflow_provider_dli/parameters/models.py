@@ -49,13 +49,16 @@ class Parameters(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            first, *others = [_failure(cls, each, values) for each in error.errors(include_url=False)]
+            found = [_failure(cls, each, values) for each in error.errors(include_url=False)]
+        # Of a parameter that may be of one of two types pydantic reports both.
+        first, *others = {str(each): each for each in found}.values()
         raise ConfigurationError(first.field, first.problem, " | ".join([first.remedy, *map(str, others)]))
 
 
 def _failure(model: type[BaseModel], error: ErrorDetails, values: Mapping[str, Any]) -> ConfigurationError:
     """Return what is wrong with one parameter, or one field of a selection, of what pydantic has found."""
-    path = error["loc"]
+    # What follows are the types that a value may have.
+    path = error["loc"][: 2 if error["loc"][:1] == ("selection",) else 1]
     name = ".".join(str(part) if str(part).isidentifier() else excerpt(part) for part in path)
     owner = Selection if len(path) > 1 else model
     field = owner.model_fields.get(str(path[-1])) if path else None
