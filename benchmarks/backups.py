@@ -100,7 +100,7 @@ def generate(emulator: Emulator, backups: int) -> tuple[int, dict[str, float]]:
     """Write the catalogue; return a job that the oldest backup alone has, and sizes."""
     obs = ObsHook()
     catalogue = Catalogue(obs, ObsLocation(emulator.bucket, DIRECTORY))
-    live = [row_of(job) for job in list_with_settings(DliHook())]
+    live = [row_of(job).model_copy(update={"in_archive": True}) for job in list_with_settings(DliHook())]
     lost, now = live[0].job_id, catalogue.now()
     print(f"{len(live):,} live jobs, listed; writing {backups} backups", flush=True)
     sizes: dict[str, float] = {}

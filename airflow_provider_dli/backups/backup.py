@@ -274,7 +274,7 @@ class _Task:
             if not (backup.manifest and backup.manifest.is_all_jobs and backup.is_usable()):
                 continue
             try:
-                ids = [job.job_id for job in self.catalogue.jobs(backup)]
+                ids = [job.job_id for job in self.catalogue.listed_jobs(backup)]
             except DliFailException as failure:
                 if failure.error:
                     raise

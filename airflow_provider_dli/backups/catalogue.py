@@ -188,7 +188,15 @@ class Catalogue:
         return manifest
 
     def jobs(self, backup: Backup, wanted: Container[int] | None = None) -> Iterator[Job]:
-        """Yield the jobs of a backup.
+        """Yield the jobs that a backup has: those that it lists and that are not known to be in no archive of it.
+
+        :param wanted: as of :meth:`listed_jobs`
+        :raises DliException: likewise
+        """
+        yield from (job for job in self.listed_jobs(backup, wanted) if job.in_archive is not False)
+
+    def listed_jobs(self, backup: Backup, wanted: Container[int] | None = None) -> Iterator[Job]:
+        """Yield the jobs that a backup lists.
 
         :param wanted: ids of those that are yielded; all if None
         :raises DliException: if they cannot be read, or are not those of the manifest

@@ -80,7 +80,7 @@ def older_jobs(
     older = [each for each in backups if (each.exported_at, each.backup_id) < at]
     for each in older[:_OLDER]:
         try:
-            jobs = [job for job in catalogue.jobs(each, AllBut(known)) if job.in_archive is not False]
+            jobs = list(catalogue.jobs(each, AllBut(known)))
         except DliException as error:
             log.warning("Which jobs an older backup has is not known. %s", error)
             continue

@@ -110,7 +110,7 @@ def show_backup(options: Namespace) -> Result:
     backup, now = find_backup(catalogue, options.backup, options.project), catalogue.now()
     records = [_record(catalogue, backup, record) for record in backup.records[-_MAX_RECORDS:]]
     is_listed = options.jobs and backup.manifest
-    jobs = [job.model_dump(mode="json") for job in catalogue.jobs(backup)] if is_listed else None
+    jobs = [job.model_dump(mode="json") for job in catalogue.listed_jobs(backup)] if is_listed else None
     document = {
         **_head(catalogue, now),
         "backup": _summary(backup, now),

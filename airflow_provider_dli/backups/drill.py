@@ -146,7 +146,7 @@ def drill(
             f"backup_dir: {catalogue.root.url} has no usable backup of project {project_id}",
             advice="Back up its jobs, or check what DliVerifyBackupsOperator reports.",
         )
-    jobs = {job.job_id: job for job in catalogue.jobs(backup) if job.in_archive is not False}
+    jobs = {job.job_id: job for job in catalogue.jobs(backup)}
     past, began, outcome = past_drills(catalogue, backups, run), time.monotonic(), Outcome(backup)
     wanted = max(0, options.sample - len(past.by_this_run & jobs.keys()))
     chosen = choose(ids_by_archive(backup, jobs), past.drilled, wanted, str(run))

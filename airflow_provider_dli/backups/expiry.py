@@ -124,8 +124,7 @@ class Expiry:
         }
 
     def _jobs_of(self, backup: Backup) -> dict[int, bool]:
-        jobs = (job for job in self.catalogue.jobs(backup) if job.in_archive is not False)
-        return {job.job_id: bool(job.in_archive) and not job.is_changed for job in jobs}
+        return {job.job_id: bool(job.in_archive) and not job.is_changed for job in self.catalogue.jobs(backup)}
 
     def _log_plan(self, decisions: list[Decision]) -> None:
         self.log.info(

@@ -37,6 +37,8 @@ _BARS = 20
 _DESCRIBED, _ARCHIVES = 20, 50
 #: records of a backup that are read
 _READ = 20
+#: of a job, whether it was found in an archive
+_FOUND = {True: "found", False: "not found", None: "not known"}
 #: of a value of a record
 _LENGTH = 300
 
@@ -126,10 +128,20 @@ def backup_page(catalogue: Catalogue, backup: Backup, above: str) -> str:
     """
     read = {record: catalogue.read_record(backup, record) for record in backup.records[-_READ:]}
     rows = [
-        (1, [job.status], None, *map(_visible, (job.name, job.job_id, job.status, job.job_type, job.digest)))
-        for job in islice(catalogue.jobs(backup), MAX_JOBS)
+        (
+            int(job.in_archive is not False),
+            [job.status],
+            None,
+            *map(_visible, (job.name, job.job_id, job.status, job.job_type)),
+            _FOUND[job.in_archive],
+            _visible(job.digest),
+        )
+        for job in islice(catalogue.listed_jobs(backup), MAX_JOBS)
     ]
-    head = (("Job", "text"), ("Id", "number"), ("Status at the export", "word"), ("Type", "word"))
+    head = (
+        *(("Job", "text"), ("Id", "number"), ("Status at the export", "word"), ("Type", "word")),
+        ("In the archive", "word"),
+    )
     jobs = Rows("jobs", "Jobs", "jobs", (*head, ("Digest of the settings", "word")), (), rows)
     return render(_BACKUP, SCRIPT, page=describe(backup, read=read), jobs=jobs if rows else None, above=above)
 

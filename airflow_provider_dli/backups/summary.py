@@ -144,24 +144,25 @@ def summarize(catalogue: Catalogue) -> Summary:
 
 def _project(catalogue: Catalogue, project_id: str, backups: list[Backup]) -> ProjectSummary:
     newest, coverage, problems = newest_usable(backups), None, []
-    backed: dict[int, Job] = {}
+    listed: dict[int, Job] = {}
     try:
         coverage = newest_coverage(catalogue, project_id)
     except DliException as error:
         problems.append(f"the last check cannot be read: {error}")
     try:
-        backed = {job.job_id: job for job in islice(catalogue.jobs(newest), MAX_JOBS)} if newest else {}
+        if newest:
+            listed = {job.job_id: job for job in islice(catalogue.listed_jobs(newest), MAX_JOBS)}
     except DliException as error:
         problems.append(str(error))
     if newest and newest.manifest and newest.manifest.jobs.count > MAX_JOBS:
         problems.append(f"{newest.backup_id} has more than {MAX_JOBS:,} jobs, of which the first are shown")
     kept = tuple(backup for backup in backups if backup.state != "expired")
-    jobs = tuple(_jobs(project_id, newest, backed, coverage))
+    jobs = tuple(_jobs(project_id, newest, listed, coverage))
     return ProjectSummary(project_id, kept, newest, coverage, jobs, tuple(problems))
 
 
 def _jobs(
-    project_id: str, newest: Backup | None, backed: Mapping[int, Job], coverage: Coverage | None
+    project_id: str, newest: Backup | None, listed: Mapping[int, Job], coverage: Coverage | None
 ) -> Iterator[JobSummary]:
     """Yield the jobs of the newest usable backup, and those that only the last check has seen."""
     checked = {job.job_id: job for job in coverage.jobs} if coverage else {}
@@ -169,11 +170,12 @@ def _jobs(
     # What a check found is not about a backup that was made after it.
     manifest = newest.manifest if newest else None
     is_later = bool(manifest and coverage and manifest.completed_at > coverage.checked_at)
-    for job_id in sorted({*backed, *checked}):
-        job, check = backed.get(job_id), checked.get(job_id)
-        is_over = is_later and job is not None
+    for job_id in sorted({*listed, *checked}):
+        job, check = listed.get(job_id), checked.get(job_id)
+        is_there = job is not None and job.in_archive is not False
+        is_over = is_later and is_there
         kinds = found[job_id] - _OF_THE_BACKUP if is_over else found[job_id]
-        backup_id, verified_at = _proof(newest if job else None, check)
+        backup_id, verified_at = _proof(newest if is_there else None, check)
         states = tuple(word for kind, word in _WORDS.items() if kind in kinds)
         known = job or check
         yield JobSummary(

@@ -27,10 +27,12 @@ def back_up(
     batches: Sequence[Sequence[int]] = (),
     with_settings: bool = True,
     changed: Sequence[int] = (),
+    absent: Sequence[int] = (),
 ) -> Backup:
     """Export jobs as they are now into a backup that was complete at some time; return it.
 
     :param changed: ids of jobs that were changed meanwhile
+    :param absent: ids of jobs that are noted as in no archive
     :param batches: ids of the jobs of each archive; all jobs in one, without their ids in the manifest, if empty
     """
     hook = DliHook(conn_id)
@@ -58,7 +60,12 @@ def back_up(
                 job_ids=exported[report.place],
             )
         )
-    rows = [row_of(job).model_copy(update={"is_changed": job.job_id in changed}) for job in jobs]
+    rows = [
+        row_of(job).model_copy(
+            update={"is_changed": job.job_id in changed, "in_archive": job.job_id not in absent}
+        )
+        for job in jobs
+    ]
     details = [JobSettings(job_id=job.job_id, detail=dict(job.raw)) for job in jobs]
     manifest = Manifest(
         backup_id=place.key.rpartition("/")[2],

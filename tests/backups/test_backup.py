@@ -255,7 +255,7 @@ def test_levels(emulator: Emulator, level: str, *, sha256: bool, entries: bool, 
     assert made
     assert (made.verification.level, made.verification.bytes_read) == (level, 0)
     assert [(bool(each.sha256), bool(each.entries)) for each in made.archives] == [(sha256, entries)] * 3
-    assert {job.in_archive for job in catalogue_of(emulator).jobs(found)} == {in_archive}
+    assert {job.in_archive for job in catalogue_of(emulator).listed_jobs(found)} == {in_archive}
     assert not found.is_usable("full")
 
 
@@ -394,7 +394,7 @@ def test_a_layout_that_is_not_known_is_a_warning(emulator: Emulator, caplog: pyt
     caplog.set_level(logging.INFO)
     with_steps(emulator, at_export(opaque, which=3), TaskInstance())
     found = only(emulator)
-    jobs = {job.job_id: job.in_archive for job in catalogue_of(emulator).jobs(found)}
+    jobs = {job.job_id: job.in_archive for job in catalogue_of(emulator).listed_jobs(found)}
     assert jobs == {100: True, 101: True, 102: None, 103: None, 104: True, 105: True}
     assert found.state == "verified"
     assert "Whether the archives have 2 of the jobs is not known" in caplog.text
@@ -426,7 +426,7 @@ def test_expected_jobs(emulator: Emulator, expected: Any, *, is_there: bool) -> 
     """Ids and names, whichever archive has them; or none. All jobs are searched for, whichever are expected."""
     if is_there:
         back_up(emulator, expected_jobs=expected)
-        assert {job.in_archive for job in catalogue_of(emulator).jobs(only(emulator))} == {True}
+        assert {job.in_archive for job in catalogue_of(emulator).listed_jobs(only(emulator))} == {True}
         return
     with pytest.raises(DliFailException, match="missing-job: job 'no such job' was found nowhere"):
         back_up(emulator, expected_jobs=expected)
@@ -441,7 +441,7 @@ def test_a_job_that_is_not_required_and_not_there(
     lose = replaced(emulator, "batch-0002", {"102.json": '{"job_id": 102, "name": "orders"}'})
     with_steps(emulator, at_export(lose, which=3), TaskInstance(), expected_jobs=expected)
     found = only(emulator)
-    jobs = {job.job_id: job.in_archive for job in catalogue_of(emulator).jobs(found)}
+    jobs = {job.job_id: job.in_archive for job in catalogue_of(emulator).listed_jobs(found)}
     assert jobs == {100: True, 101: True, 102: True, 103: False, 104: True, 105: True}
     assert "1 Flink job is not in the archives, so this backup does not have them: 103" in caplog.text
     assert found.manifest
@@ -457,7 +457,7 @@ def test_a_job_that_is_deleted_meanwhile_and_not_in_the_archive(emulator: Emulat
         lose()
 
     with_steps(emulator, at_export(change, after=True, which=3), TaskInstance())
-    jobs = {job.job_id: job.in_archive for job in catalogue_of(emulator).jobs(only(emulator))}
+    jobs = {job.job_id: job.in_archive for job in catalogue_of(emulator).listed_jobs(only(emulator))}
     assert [job_id for job_id, is_there in jobs.items() if is_there is False] == [103]
 
 
@@ -469,7 +469,7 @@ def test_archives_in_which_no_job_is_recognised(emulator: Emulator) -> None:
             replaced(emulator, batch, {"a.json": '{"job_id": "A-17"}'})()
 
     with_steps(emulator, at_export(others, after=True, which=3), TaskInstance(), expected_jobs="none")
-    assert {job.in_archive for job in catalogue_of(emulator).jobs(only(emulator))} == {None}
+    assert {job.in_archive for job in catalogue_of(emulator).listed_jobs(only(emulator))} == {None}
 
 
 def test_a_batch_that_fails_leaves_no_backup(emulator: Emulator) -> None:

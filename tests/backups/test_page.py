@@ -92,6 +92,18 @@ def test_the_page_shows_each_job_with_its_newest_usable_backup(catalogue: Catalo
     }
 
 
+def test_a_job_that_is_not_in_the_archives_has_no_backup(catalogue: Catalogue) -> None:
+    """Though the newest backup lists it; the page of that backup shows which jobs were found."""
+    made = make_backup(catalogue, NIGHT, [100, 101, 102], in_archive={100: False, 101: None})
+    assert states(summarize(catalogue)) == {100: ("no backup",), 101: ("verified",), 102: ("verified",)}
+    jobs = rows_of(backup_page(catalogue, made, "?"), "jobs")
+    assert [(job["Id"], job["good"], job["In the archive"]) for job in jobs] == [
+        (100, False, "not found"),
+        (101, True, "not known"),
+        (102, True, "found"),
+    ]
+
+
 def test_the_last_check_shows_what_is_wrong_with_a_job(catalogue: Catalogue) -> None:
     """No backup, changed, never drilled: several at once; and when it was drilled."""
     made = make_backup(catalogue, NIGHT, [100, 101, 102])

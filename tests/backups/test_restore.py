@@ -291,6 +291,21 @@ def test_jobs_that_only_older_backups_have(
     assert instance.pushed["not_in_backup"] == []
 
 
+def test_a_job_that_is_in_no_archive_of_the_backup(
+    emulator: Emulator, catalogue: Catalogue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is not in that backup, though listed in it: an older one that has it is named."""
+    full = back_up(catalogue, NIGHT, batches=BATCHES)
+    back_up(catalogue, NIGHT + DAY, batches=BATCHES, absent=[101])
+    emulator.state.jobs.clear()
+    instance = TaskInstance()
+    assert 101 not in [each["old_job_id"] for each in restore(catalogue, instance)]
+    assert [each["job_id"] for each in instance.pushed["not_in_backup"]] == [101]
+    with pytest.raises(DliFailException, match=rf"has no job 101\. Give backup_id='{full.backup_id}'"):
+        restore(catalogue, job_ids=[101])
+    assert "Older backups have 1 job that this one lacks" in "".join(capsys.readouterr())
+
+
 def test_a_time_before_the_first_backup(emulator: Emulator, catalogue: Catalogue) -> None:
     """The nearest ones are named, with their times."""
     made = back_up(catalogue, NIGHT)
