@@ -18,6 +18,7 @@ import logging
 import os
 import re
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache, partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,6 +34,7 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 from botocore.loaders import create_loader
 from botocore.parsers import ResponseParserError
+from botocore.utils import parse_timestamp
 
 from airflow_provider_dli.client.call import Request
 from airflow_provider_dli.client.errors import (
@@ -105,6 +107,7 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
 }
 #: operations whose success is 204
 _WITHOUT_CONTENT = ("DeleteObject", "AbortMultipartUpload")
+_LISTED_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z")
 _TRUNCATED = re.compile(rb"IsTruncated>(?:true|false)</")
 # Preceded by white space, with which OBS keeps a connection open while it copies, the declaration, comments.
 _ROOT = re.compile(rb"(?s)(?:\xef\xbb\xbf)?\s*(?:<\?xml.*?\?>\s*)?(?:<!--.*?-->\s*)*<(?:[\w.-]+:)?([\w.-]+)")
@@ -187,7 +190,20 @@ def _session(credentials: Credentials) -> Any:  # noqa: ANN401 -- its private pa
     store = ConfigValueStore({name: ConstantProvider(default) for name, default in settings.items()})
     session.register_component("config_store", store)
     session.register_component("data_loader", _models())
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=parse_time)
     return session
+
+
+def parse_time(value: Any) -> datetime:  # noqa: ANN401 -- as botocore calls it
+    """Return a time of a response.
+
+    In a listing each object has one, in a form for which botocore's own parser takes longer than for all the rest.
+
+    :raises ValueError: if it is none
+    """
+    if isinstance(value, str) and _LISTED_TIME.fullmatch(value):
+        return datetime.fromisoformat(f"{value[:-1]}+00:00")
+    return parse_timestamp(value)
 
 
 @cache

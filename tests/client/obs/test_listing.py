@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.utils import parse_timestamp
 
 from airflow_provider_dli.client.errors import (
     PermissionDeniedError,
     RefusedError,
 )
 from airflow_provider_dli.client.locations import ObsLocation
+from airflow_provider_dli.client.obs.client import parse_time
 from airflow_provider_dli.client.obs.objects import Directory, Entry, has_objects, list_entries, list_keys
 
 if TYPE_CHECKING:
@@ -118,3 +120,29 @@ def test_a_page_of_a_listing_may_have_nothing() -> None:
     assert (found.directories, [(each.key, each.etag) for each in found.objects]) == (("d/b",), [("d/a.zip", "e")])
     assert has_objects(client, place)
     assert not has_objects(Listing({}), place)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-11-27T04:13:48.123Z",
+        "2026-02-28T23:59:59Z",
+        "2026-02-30T00:00:00Z",
+        "2026-11-27T04:13:48.123456789Z",
+        "2026-11-27T04:13:48+08:00",
+        "Fri, 27 Nov 2026 04:13:48 GMT",
+        "1790000000",
+        1_790_000_000,
+        "",
+        "yesterday",
+    ],
+)
+def test_times_are_those_that_botocore_reads(value: Any) -> None:
+    """Of every form; what is none is refused likewise."""
+    outcomes: list[object] = []
+    for parse in (parse_timestamp, parse_time):
+        try:
+            outcomes.append(parse(value))
+        except ValueError as error:
+            outcomes.append(type(error))
+    assert outcomes[0] == outcomes[1]
