@@ -270,8 +270,11 @@ class _Task:
         """Return the jobs of the newest backup of all jobs, for a task whose XComs have none: they may be lost."""
         if not self.options.selects_all_jobs:
             return None
+        run = Run.of(self.context)
         for backup in self.catalogue.newest_first(self.dli.project_id):
-            if not (backup.manifest and backup.manifest.is_all_jobs and backup.is_usable()):
+            made = backup.manifest
+            # Not that of a failed attempt of this very run: it lacks what is missing now.
+            if not made or not made.is_all_jobs or not backup.is_usable() or (run and made.run == run):
                 continue
             try:
                 ids = [job.job_id for job in self.catalogue.listed_jobs(backup)]
@@ -426,8 +429,9 @@ class _Task:
         jobs = [job.model_copy(update={"in_archive": self._is_in_archive(job)}) for job in self.jobs]
         if absent := [job.job_id for job in jobs if job.in_archive is False]:
             self.log.warning(
-                "%s not in the archives, so this backup does not have them: %s",
-                pluralize(len(absent), "Flink job is", "Flink jobs are"),
+                "The archives lack %s, so they are not in this backup: %s. "
+                "Export them again, or restore them from an older backup.",
+                pluralize(len(absent), "Flink job"),
                 format_ids(absent),
             )
         content = catalogue.write_content(self.place, JOBS, jobs)

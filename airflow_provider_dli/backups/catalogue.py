@@ -48,6 +48,7 @@ from airflow_provider_dli.backups.manifest import (
     Outcome,
     RecordKind,
     RecordName,
+    drilled_jobs,
     is_backup_id,
     parse_record,
 )
@@ -279,6 +280,13 @@ class Catalogue:
         except (ValueError, RecursionError):
             return {}
         return document if isinstance(document, dict) else {}
+
+    def drill_results(self, backup: Backup) -> dict[int, bool]:
+        """Return, of each job that was drilled from this backup, whether it was equal the last time."""
+        found: dict[int, bool] = {}
+        for record in backup.of_kind("drill"):
+            found |= drilled_jobs(self.read_record(backup, record))
+        return found
 
     # Writing.
 

@@ -7,7 +7,8 @@ All times are the store's.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -50,6 +51,7 @@ Kind = Literal[
     "changed",
     "too_old",
     "not_drilled",
+    "drill_failed",
     "incomplete",
     "unnamed",
     "unproven",
@@ -66,15 +68,16 @@ KINDS: Mapping[Kind, str] = {
     "changed": "a job whose settings differ from those in the youngest usable backup that has it",
     "too_old": "a job whose youngest usable backup is older than `max_age`",
     "not_drilled": "a job that no restore drill within `drill_max_age` has found equal to its source",
+    "drill_failed": "a job that the last restore drill of its youngest usable backup did not restore as it was",
     "incomplete": "a directory without a manifest in which nothing was written for a day: of a killed task",
     "unnamed": "archives in the directory of a backup that its manifest does not name",
     "unproven": "jobs of which it is not known whether the archives of their youngest usable backup have them, "
-    "since these were not read or their layout is not known; and no drill has restored them",
+    "since these were not read or their layout is not known; and no drill of that backup has restored them",
     "not_seen": "jobs that the newest backup of all jobs has, and the key does not see: they were deleted since, "
     "or it may no longer see them",
 }
 #: kinds of problems of a job for which it could not be brought back as it is
-UNCOVERED = ("no_backup", "changed", "too_old")
+UNCOVERED = ("no_backup", "changed", "too_old", "drill_failed")
 
 
 class Problem(Document):
@@ -183,7 +186,8 @@ def check_project(hook: DliHook, catalogue: Catalogue, options: CoverageParamete
     drills = _drills(catalogue, backups, live.keys(), now)
     jobs = tuple(_coverage_of(live[job_id], found.get(job_id), drills.get(job_id)) for job_id in sorted(live))
     problems += [problem for job in jobs for problem in _of_job(job, found.get(job.job_id), options, now)]
-    warnings += _unproven(found.values(), drills)
+    of_drills, unproven = _of_drills(catalogue, found.values())
+    problems, warnings = [*problems, *of_drills], [*warnings, *unproven]
     limit = options.drill_max_age
     return Coverage(
         checked_at=now,
@@ -280,19 +284,29 @@ def _of_job(
         yield _job_problem("not_drilled", job, text)
 
 
-def _unproven(found: Iterable[tuple[Job, Backup]], drilled: Container[int]) -> Iterator[Problem]:
-    """Yield a warning for each backup of which it is not known whether its archives have some of its jobs."""
-    jobs: dict[str, list[int]] = {}
-    backups = {}
+def _of_drills(catalogue: Catalogue, found: Iterable[tuple[Job, Backup]]) -> tuple[list[Problem], list[Problem]]:
+    """Return the jobs that the last drill could not restore; and warnings of those that may be in no archive.
+
+    A drill of another backup proves nothing of the one that counts.
+    """
+    backups, jobs = {}, defaultdict[str, list[Job]](list)
     for job, backup in found:
-        if job.in_archive is None and job.job_id not in drilled:
-            jobs.setdefault(backup.backup_id, []).append(job.job_id)
-            backups[backup.backup_id] = backup
-    for backup_id, ids in jobs.items():
-        text = (
-            f"whether its archives have {pluralize(len(ids), 'job')} is not known, and no drill has restored them"
-        )
-        yield _backup_problem("unproven", backups[backup_id], f"{text}: {format_ids(sorted(ids))}")
+        backups[backup.backup_id] = backup
+        jobs[backup.backup_id].append(job)
+    problems, warnings = [], []
+    for backup_id, backup in backups.items():
+        results = catalogue.drill_results(backup)
+        text = "the last restore drill of its youngest usable backup did not restore it as it was"
+        problems += [
+            Problem(kind="drill_failed", job_id=job.job_id, name=job.name, backup_id=backup_id, message=text)
+            for job in jobs[backup_id]
+            if results.get(job.job_id) is False
+        ]
+        ids = sorted(job.job_id for job in jobs[backup_id] if job.in_archive is None and job.job_id not in results)
+        if ids:
+            text = f"whether its archives have {pluralize(len(ids), 'job')} is not known, and no drill of it has"
+            warnings.append(_backup_problem("unproven", backup, f"{text} restored them: {format_ids(ids)}"))
+    return problems, warnings
 
 
 def _not_seen(backup: Backup, jobs: Sequence[Job]) -> Iterator[Problem]:

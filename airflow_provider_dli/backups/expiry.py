@@ -39,7 +39,7 @@ from airflow_provider_dli.backups.manifest import (
     Expired,
     Run,
 )
-from airflow_provider_dli.backups.retention import Decision, condition, plan, rank
+from airflow_provider_dli.backups.retention import Decision, condition, plan, proof, rank
 from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
 from airflow_provider_dli.formatting import log_table, pluralize
@@ -123,8 +123,9 @@ class Expiry:
             },
         }
 
-    def _jobs_of(self, backup: Backup) -> dict[int, bool]:
-        return {job.job_id: bool(job.in_archive) and not job.is_changed for job in self.catalogue.jobs(backup)}
+    def _jobs_of(self, backup: Backup) -> dict[int, int]:
+        drilled = self.catalogue.drill_results(backup)
+        return {job.job_id: proof(job, drilled) for job in self.catalogue.jobs(backup)}
 
     def _log_plan(self, decisions: list[Decision]) -> None:
         self.log.info(

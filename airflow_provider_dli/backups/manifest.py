@@ -298,10 +298,15 @@ def rows_of(record: Mapping[str, Any], name: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def drilled_jobs(record: Mapping[str, Any]) -> dict[int, bool]:
+    """Return the ids of the jobs in the record of a drill, and whether each was equal to its source."""
+    rows = [row for row in rows_of(record, "jobs") if isinstance(row, dict) and type(row.get("job_id")) is int]
+    return {row["job_id"]: row.get("equal") is True for row in rows}
+
+
 def equal_jobs(record: Mapping[str, Any]) -> set[int]:
-    """Return the ids of the jobs that the record of a drill has found equal to their sources."""
-    rows = [row for row in rows_of(record, "jobs") if isinstance(row, dict) and row.get("equal") is True]
-    return {row["job_id"] for row in rows if type(row.get("job_id")) is int}
+    """Return the ids of those that were equal."""
+    return {job_id for job_id, is_equal in drilled_jobs(record).items() if is_equal}
 
 
 def _moment(stamp: str) -> datetime | None:

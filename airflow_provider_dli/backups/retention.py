@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_dli.backups.catalogue import Catalogue
-from airflow_provider_dli.backups.manifest import LEVELS
+from airflow_provider_dli.backups.manifest import LEVELS, Job
 from airflow_provider_dli.backups.state import Backup, State
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.formatting import pluralize
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _EARLIEST, _TOLERANCE = datetime(1971, 1, 1, tzinfo=UTC), timedelta(minutes=5)
 #: jobs that a reason names
 _SHOWN = 3
+#: the highest that :func:`proof` returns
+_SUREST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def rank(backup: Backup) -> int:
 
 def plan(
     backups: Iterable[Backup],
-    jobs_of: Callable[[Backup], Mapping[int, bool]],
+    jobs_of: Callable[[Backup], Mapping[int, int]],
     policy: Retention,
     now: datetime,
 ) -> list[Decision]:
@@ -64,13 +66,12 @@ def plan(
     A backup is kept if any rule keeps it. The rules are applied to the verified backups, and once more to these
     and the damaged ones together, so that a damaged backup takes the place of no verified one. Whatever the rules,
     these are kept: what is held or read, the newest backup of every job at each level of verification, and what is
-    not a backup that can be read. A backup in which a job was not found, or was changed meanwhile, replaces none
-    in which it was found. A damaged backup is the newest of a job only until there is a newer one, and
-    never instead of a verified one.
+    not a backup that can be read. A backup replaces none that is surer to have a job, by :func:`proof`. A damaged
+    backup is the newest of a job only until there is a newer one, and never instead of a verified one.
 
     :param backups: all of the catalogue, in any order, as one listing shows them
-    :param jobs_of: returns the ids of the jobs that a backup has, and whether each was found in its archive as it
-        was; of each backup at most once, newest first
+    :param jobs_of: returns the ids of the jobs that a backup has, and how sure each is, by :func:`proof`; of each
+        backup at most once, newest first
     :param now: by the store's clock
     :returns: in the order of ``backups``, without those that were deleted
     :raises DliException: what ``jobs_of`` raises because the store does not respond, or refuses
@@ -87,7 +88,7 @@ def plan(
 
 
 def _plan_project(
-    backups: Sequence[Backup], jobs_of: Callable[[Backup], Mapping[int, bool]], policy: Retention, now: datetime
+    backups: Sequence[Backup], jobs_of: Callable[[Backup], Mapping[int, int]], policy: Retention, now: datetime
 ) -> list[Decision]:
     reasons = {backup.backup_id: _exemptions(backup, now) for backup in backups}
     newest_first = sorted(
@@ -148,14 +149,14 @@ def _by_rule(newest_first: Sequence[Backup], policy: Retention) -> Iterable[tupl
 
 
 def _protect(
-    newest_first: Sequence[Backup], jobs_of: Callable[[Backup], Mapping[int, bool]], reasons: dict[str, list[str]]
+    newest_first: Sequence[Backup], jobs_of: Callable[[Backup], Mapping[int, int]], reasons: dict[str, list[str]]
 ) -> dict[str, tuple[Backup, ...]]:
     """Add why the newest backups of each job are kept; return for each other one those that have its jobs.
 
     What is older than the last backup that no rule keeps is not read. In memory are of each job the newest backup
-    in which it was found, and the newest other one.
+    of each degree of :func:`proof`.
     """
-    newest: dict[tuple[int, bool], tuple[int, Backup]] = {}
+    newest: dict[tuple[int, int], tuple[int, Backup]] = {}
     protectors: dict[str, tuple[Backup, ...]] = {}
     unprotected = sum(not reasons[backup.backup_id] for backup in newest_first)
     for backup in newest_first:
@@ -172,10 +173,9 @@ def _protect(
             continue
         first: list[int] = []
         found: dict[str, Backup] = {}
-        for job, is_found in jobs.items():
+        for job, sure in jobs.items():
             # What is damaged is replaced by any newer backup.
-            kinds = (True,) if is_found and own else (True, False)
-            newer = [newest[job, kind] for kind in kinds if (job, kind) in newest]
+            newer = [newest[job, each] for each in range(sure if own else 0, _SUREST + 1) if (job, each) in newest]
             protector = next((each for level, each in newer if level >= own), None)
             if protector:
                 found[protector.backup_id] = protector
@@ -187,6 +187,16 @@ def _protect(
         if backup.state != "expiring":
             newest.update(((job, jobs[job]), (own, backup)) for job in first)
     return protectors
+
+
+def proof(job: Job, drilled: Mapping[int, bool]) -> int:
+    """Return how sure it is that a backup has a job as it was: a newer backup replaces none that is surer.
+
+    :param drilled: of the jobs that a drill has restored from this backup, whether they were as they should be
+    :returns: 2 if it was found in an archive, or restored; 1 more if it was not changed meanwhile
+    """
+    is_found = drilled.get(job.job_id, job.in_archive is True)
+    return 2 * is_found + (not job.is_changed)
 
 
 def _newest_of(backup: Backup, jobs: Sequence[int]) -> str:

@@ -26,9 +26,10 @@ _WORDS: dict[Kind, str] = {
     "too_old": "too old",
     "changed": "changed",
     "not_drilled": "not drilled",
+    "drill_failed": "drill failed",
 }
 #: those that a later backup may have put right
-_OF_THE_BACKUP: set[Kind] = {"no_backup", "too_old", "changed"}
+_OF_THE_BACKUP: set[Kind] = {"no_backup", "too_old", "changed", "drill_failed"}
 #: states of a job, for a filter
 JOB_STATES = ("verified", *_WORDS.values())
 #: states of a backup, for a filter; an expired one is not shown

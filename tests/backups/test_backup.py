@@ -443,7 +443,7 @@ def test_a_job_that_is_not_required_and_not_there(
     found = only(emulator)
     jobs = {job.job_id: job.in_archive for job in catalogue_of(emulator).listed_jobs(found)}
     assert jobs == {100: True, 101: True, 102: True, 103: False, 104: True, 105: True}
-    assert "1 Flink job is not in the archives, so this backup does not have them: 103" in caplog.text
+    assert "The archives lack 1 Flink job, so they are not in this backup: 103." in caplog.text
     assert found.manifest
     assert not found.manifest.verification.findings
 
@@ -594,6 +594,19 @@ def test_jobs_that_the_newest_backup_has_are_missing(
     del emulator.state.jobs[102]
     with pytest.raises(DliFailException, match=r"^max_missing: 1 of the jobs that backup 20\w+-\w+ has"):
         back_up(emulator, max_missing=0)
+
+
+def test_a_run_that_failed_for_missing_jobs_fails_again(emulator: Emulator) -> None:
+    """If it is cleared: the backup that it has made itself is not what it is compared with."""
+    back_up(emulator)
+    del emulator.state.jobs[102]
+    for _ in range(2):
+        time.sleep(1.1)  # of two backups of one second none is the newer one
+        instance = TaskInstance()
+        vars(instance).update(dag_id="new", run_id="first", task_id="backup", map_index=-1)
+        with pytest.raises(DliFailException, match=r"^max_missing: 1 of the jobs that backup 20"):
+            back_up(emulator, instance, max_missing=0)
+    assert len(backups(emulator)) == 3
 
 
 def test_a_newest_backup_whose_list_is_damaged_is_not_compared_with(

@@ -192,10 +192,33 @@ def test_jobs_that_may_not_be_in_the_archives_are_a_warning(catalogue: Catalogue
     written = newest_coverage(catalogue, PROJECT)
     assert written
     (warning,) = written.warnings
-    text = "whether its archives have 2 jobs is not known, and no drill has restored them: 100, 101"
+    text = "whether its archives have 2 jobs is not known, and no drill of it has restored them: 100, 101"
     assert (warning.backup_id, warning.message) == (made.backup_id, text)
     drilled(catalogue, made, HOUR, [{"job_id": job, "equal": True, "problem": None} for job in (100, 101)])
     assert check(catalogue)["return_value"][0]["warnings"] == {}
+
+
+def test_a_drill_of_another_backup_proves_nothing(catalogue: Catalogue) -> None:
+    """Of the archives of the youngest one."""
+    old = backup(catalogue, DAY)
+    drilled(catalogue, old, 2 * HOUR, [{"job_id": 100, "equal": True, "problem": None}])
+    backup(catalogue, in_archive={100: None})
+    pushed = check(catalogue)
+    assert (kinds(pushed), pushed["return_value"][0]["warnings"]) == ({}, {"unproven": 1})
+
+
+def test_a_job_that_a_drill_could_not_restore_is_not_covered(catalogue: Catalogue) -> None:
+    """Until a later drill of that backup finds it equal, or there is a newer backup."""
+    made = backup(catalogue, 3 * HOUR)
+    drilled(catalogue, made, 2 * HOUR, [{"job_id": 100, "equal": False, "problem": "is missing"}], "failed")
+    pushed = check(catalogue)
+    assert (kinds(pushed), pushed["uncovered"]) == ({"drill_failed": 1}, {PROJECT: [100]})
+    drilled(catalogue, made, HOUR, [{"job_id": 100, "equal": True, "problem": None}])
+    assert kinds(check(catalogue)) == {}
+    drilled(catalogue, made, HOUR / 2, [{"job_id": 100, "equal": False, "problem": "is missing"}], "failed")
+    assert kinds(check(catalogue)) == {"drill_failed": 1}
+    backup(catalogue)
+    assert kinds(check(catalogue)) == {}
 
 
 def test_jobs_that_the_key_no_longer_sees_are_a_warning(catalogue: Catalogue, dli_emulator: Emulator) -> None:
@@ -225,7 +248,8 @@ def test_excluded_jobs_need_no_backup(catalogue: Catalogue, dli_emulator: Emulat
 
 def test_drills_count_if_they_are_required(catalogue: Catalogue) -> None:
     """Of a job, the newest in which it was equal; also one that failed for others, or whose backup is gone."""
-    old, new = backup(catalogue, 2 * DAY), backup(catalogue)
+    old, new = backup(catalogue, 2 * DAY), backup(catalogue, 2 * HOUR)
+    backup(catalogue)
     equal = [{"job_id": job, "equal": True, "problem": None} for job in digests()]
     drilled(catalogue, old, 30 * DAY, equal)
     unequal = {"job_id": 100, "equal": False, "problem": "queue_name differs"}

@@ -18,13 +18,14 @@ from airflow_provider_dli.backups.manifest import (
     STAMP,
     Archive,
     Content,
+    Job,
     Level,
     Manifest,
     RecordName,
     Verification,
     parse_record,
 )
-from airflow_provider_dli.backups.retention import Decision, plan
+from airflow_provider_dli.backups.retention import Decision, plan, proof
 from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.client.errors import ConfigurationError, PermissionDeniedError
 from airflow_provider_dli.client.locations import ObsLocation
@@ -263,14 +264,14 @@ def test_a_backup_whose_jobs_cannot_be_read_is_kept_and_protects_nothing() -> No
 
 @given(
     rows=st.lists(
-        st.tuples(st.sampled_from(LEVELS), st.dictionaries(st.integers(1, 3), st.booleans(), min_size=1)),
+        st.tuples(st.sampled_from(LEVELS), st.dictionaries(st.integers(1, 3), st.integers(0, 3), min_size=1)),
         min_size=1,
         max_size=8,
     ),
     keep=st.integers(1, 3),
 )
-def test_a_backup_in_which_a_job_was_not_found_replaces_none_in_which_it_was(
-    rows: list[tuple[Level, dict[int, bool]]], keep: int
+def test_a_backup_replaces_none_that_is_surer_to_have_a_job(
+    rows: list[tuple[Level, dict[int, int]]], keep: int
 ) -> None:
     """Whatever was read of each: for every backup of a job one as new, as well read and as well proven remains."""
     nights = [backup(NIGHT + number * DAY, level=level) for number, (level, _) in enumerate(rows)]
@@ -278,9 +279,9 @@ def test_a_backup_in_which_a_job_was_not_found_replaces_none_in_which_it_was(
     decided = plan(nights, lambda each: of_each[each.backup_id], policy(keep_last=keep), NIGHT + 400 * DAY)
     stays = [number for number, each in enumerate(decided) if each.reasons]
     for number, (level, jobs) in enumerate(rows):
-        for job, is_found in jobs.items():
+        for job, sure in jobs.items():
             assert any(
-                LEVELS.index(rows[other][0]) >= LEVELS.index(level) and rows[other][1].get(job, False) >= is_found
+                LEVELS.index(rows[other][0]) >= LEVELS.index(level) and rows[other][1].get(job, 0) >= sure
                 for other in stays
                 if other >= number and job in rows[other][1]
             )
@@ -292,6 +293,16 @@ def test_a_full_backup_in_which_a_job_was_not_found_replaces_none_of_a_lower_lev
     found = {old.backup_id: {1: True}, new.backup_id: {1: False}}
     decided = plan([old, new], lambda each: found[each.backup_id], policy(keep_last=1), NIGHT + 9 * DAY)
     assert [bool(each.reasons) for each in decided] == [True, True]
+
+
+def test_how_sure_a_backup_is_to_have_a_job() -> None:
+    """Found or restored before all; a drill that failed outweighs what was found."""
+    job = Job(job_id=1, name="a", job_type="b", status="c", digest="d")
+    kinds = [(None, True), (None, False), (True, True), (True, False)]
+    jobs = [job.model_copy(update={"in_archive": found, "is_changed": changed}) for found, changed in kinds]
+    assert [proof(each, {}) for each in jobs] == [0, 1, 2, 3]
+    assert [proof(each, {1: True}) for each in jobs] == [2, 3, 2, 3]
+    assert [proof(each, {1: False}) for each in jobs] == [0, 1, 0, 1]
 
 
 def test_what_is_older_than_all_that_is_deleted_is_not_read() -> None:
