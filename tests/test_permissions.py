@@ -277,10 +277,10 @@ def test_the_permissions_of_the_page_are_enough_and_none_is_too_much(
 ) -> None:
     """With all of them, by both sets of names, the DAG succeeds; without one it fails and logs its name.
 
-    Of the latter a fifth is tried, and the other set of names of a third of the DAGs.
+    Of the latter a tenth is tried, and the other set of names of a fifth of the DAGs.
     """
     needs = NEEDS[dag_id]
-    for version in ("1.1", *(["5.0"] if is_tried(dag_id, 3) else [])):
+    for version in ("1.1", *(["5.0"] if is_tried(dag_id, 5) else [])):
         made = setting()
         conf = PREPARED[dag_id](made)
         if version == "5.0":
@@ -291,7 +291,7 @@ def test_the_permissions_of_the_page_are_enough_and_none_is_too_much(
         assert set(run.states.values()) == {"success"}, run.log
     outcomes = {}
     for conn_id, actions in needs.items():
-        for action in (each for each in actions if is_tried(f"{dag_id} {each}", 5)):
+        for action in (each for each in actions if is_tried(f"{dag_id} {each}", 10)):
             made = setting()
             conf = _in_its_case(made, dag_id, action, PREPARED[dag_id](made))
             rest = {**needs, conn_id: tuple(each for each in actions if each != action)}

@@ -45,7 +45,7 @@ def test_there_are_many(record_testsuite_property: Any) -> None:
 def test_every_form(case: Case, dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is read as in the table, or refused by name: in a line, with nothing sent, no secret shown.
 
-    Of the forms that are refused a third is tried.
+    Of the forms that are refused a sixth is tried.
     """
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection())
     expected = golden()[case.kind]
@@ -53,7 +53,7 @@ def test_every_form(case: Case, dli_emulator: Emulator, monkeypatch: pytest.Monk
         if form in expected:
             assert (form, repr(case.read(case.make(make())))) == (form, expected[form])
             continue
-        if not is_tried(f"{case.operator} {case.name} {form}", 3):
+        if not is_tried(f"{case.operator} {case.name} {form}", 6):
             continue
         with pytest.raises(DliFailException) as caught:
             case.make(make()).execute({})
