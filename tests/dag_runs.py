@@ -57,12 +57,12 @@ class DagRunner:
         if version("apache-airflow").startswith("2."):
             arguments += ["--subdir", str(file)]
         elif self.file or not version("apache-airflow").startswith("3.0."):
-            # Airflow 3.0 knows an asset by the DAG that it schedules, which is in another file.
-            # Airflow would read all DAGs of the folder, twice: half of the time that a run takes.
+            # Airflow would read all DAGs of a folder, twice: half of the time that a run takes. But 3.0 knows an
+            # asset by the DAG that it schedules, which is in another file.
             folder = self.log.parent / f"only-{dag_id}"
             folder.mkdir(exist_ok=True)
-            if not (folder / file.name).exists():
-                (folder / file.name).symlink_to(file)
+            if not (link := folder / file.name).exists():
+                link.symlink_to(file)
             changed["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = json.dumps([_bundle(folder)])
         self.cli.run(arguments, {**self.environment, **changed}, self.log)
         with closing(sqlite3.connect(self.home / "airflow.db")) as database:

@@ -7,7 +7,6 @@ All times are the store's.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -289,20 +288,19 @@ def _of_drills(catalogue: Catalogue, found: Iterable[tuple[Job, Backup]]) -> tup
 
     A drill of another backup proves nothing of the one that counts.
     """
-    backups, jobs = {}, defaultdict[str, list[Job]](list)
+    by_backup: dict[str, tuple[Backup, list[Job]]] = {}
     for job, backup in found:
-        backups[backup.backup_id] = backup
-        jobs[backup.backup_id].append(job)
+        by_backup.setdefault(backup.backup_id, (backup, []))[1].append(job)
     problems, warnings = [], []
-    for backup_id, backup in backups.items():
+    for backup_id, (backup, jobs) in by_backup.items():
         results = catalogue.drill_results(backup)
         text = "the last restore drill of its youngest usable backup did not restore it as it was"
         problems += [
             Problem(kind="drill_failed", job_id=job.job_id, name=job.name, backup_id=backup_id, message=text)
-            for job in jobs[backup_id]
+            for job in jobs
             if results.get(job.job_id) is False
         ]
-        ids = sorted(job.job_id for job in jobs[backup_id] if job.in_archive is None and job.job_id not in results)
+        ids = sorted(job.job_id for job in jobs if job.in_archive is None and job.job_id not in results)
         if ids:
             text = f"whether its archives have {pluralize(len(ids), 'job')} is not known, and no drill of it has"
             warnings.append(_backup_problem("unproven", backup, f"{text} restored them: {format_ids(ids)}"))

@@ -140,9 +140,9 @@ def backup_page(catalogue: Catalogue, backup: Backup, above: str) -> str:
     ]
     head = (
         *(("Job", "text"), ("Id", "number"), ("Status at the export", "word"), ("Type", "word")),
-        ("In the archive", "word"),
+        *(("In the archive", "word"), ("Digest of the settings", "word")),
     )
-    jobs = Rows("jobs", "Jobs", "jobs", (*head, ("Digest of the settings", "word")), (), rows)
+    jobs = Rows("jobs", "Jobs", "jobs", head, (), rows)
     return render(_BACKUP, SCRIPT, page=describe(backup, read=read), jobs=jobs if rows else None, above=above)
 
 

@@ -366,16 +366,15 @@ def _without_others(each: ArchiveReport, others: frozenset[str]) -> ArchiveRepor
     """Drop the findings on jobs that need not be there, and note these."""
     if each.report is None:
         return each
-    codes = {finding.job: finding.code for finding in each.report.findings if finding.job in others}
+    codes = {
+        finding.job: finding.code
+        for finding in each.report.findings
+        if finding.job is not None and finding.job in others
+    }
     findings = [finding for finding in each.report.findings if finding.job not in codes]
-    absent = frozenset(job for job, code in codes.items() if job and code == _MISSING_JOB)
-    unexamined = frozenset(filter(None, codes)) - absent
-    return replace(
-        each,
-        report=_with_findings(each.report, findings),
-        absent=absent,
-        unexamined=unexamined,
-    )
+    absent = frozenset(job for job, code in codes.items() if code == _MISSING_JOB)
+    report = _with_findings(each.report, findings)
+    return replace(each, report=report, absent=absent, unexamined=frozenset(codes) - absent)
 
 
 def _accepted(each: ArchiveReport) -> ArchiveReport:

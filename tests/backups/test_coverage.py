@@ -75,6 +75,14 @@ def kinds(pushed: dict[str, Any]) -> dict[str, int]:
     return found
 
 
+def only_warning(catalogue: Catalogue) -> Problem:
+    """Return the warning of the last check, which has one."""
+    written = newest_coverage(catalogue, PROJECT)
+    assert written
+    (warning,) = written.warnings
+    return warning
+
+
 def result(at: datetime, *, passed: bool = True) -> Coverage:
     """Return the result of a check at some time."""
     return Coverage(checked_at=at, project_id=PROJECT, passed=passed, level="full", max_age=93_600)
@@ -189,9 +197,7 @@ def test_jobs_that_may_not_be_in_the_archives_are_a_warning(catalogue: Catalogue
     made = backup(catalogue, in_archive={100: None, 101: None})
     pushed = check(catalogue)
     assert (kinds(pushed), pushed["return_value"][0]["warnings"]) == ({}, {"unproven": 1})
-    written = newest_coverage(catalogue, PROJECT)
-    assert written
-    (warning,) = written.warnings
+    warning = only_warning(catalogue)
     text = "whether its archives have 2 jobs is not known, and no drill of it has restored them: 100, 101"
     assert (warning.backup_id, warning.message) == (made.backup_id, text)
     drilled(catalogue, made, HOUR, [{"job_id": job, "equal": True, "problem": None} for job in (100, 101)])
@@ -228,9 +234,7 @@ def test_jobs_that_the_key_no_longer_sees_are_a_warning(catalogue: Catalogue, dl
     del dli_emulator.state.jobs[100]
     pushed = check(catalogue)
     assert (kinds(pushed), pushed["return_value"][0]["warnings"]) == ({}, {"not_seen": 1})
-    written = newest_coverage(catalogue, PROJECT)
-    assert written
-    (warning,) = written.warnings
+    warning = only_warning(catalogue)
     text = "1 job of it this key does not see: deleted since, or no longer visible to it: 100 job_100"
     assert (warning.backup_id, warning.message) == (made.backup_id, text)
     assert check(catalogue, exclude="*")["return_value"][0]["warnings"] == {"not_seen": 1}

@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.filesystems.obs import ObsFileSystem
 from airflow_provider_dli.hooks.obs import ObsHook
+from tests.connections import forget_filesystems
 
 Method = Callable[[ObsFileSystem, str], object]
 METHODS: dict[str, Method] = {
@@ -33,9 +34,9 @@ METHODS: dict[str, Method] = {
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
     """Let no filesystem outlive its test: fsspec keeps them."""
-    ObsFileSystem.clear_instance_cache()
+    forget_filesystems()
     yield
-    ObsFileSystem.clear_instance_cache()
+    forget_filesystems()
 
 
 @pytest.fixture

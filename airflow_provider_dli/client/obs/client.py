@@ -197,7 +197,7 @@ def _session(credentials: Credentials) -> Any:  # noqa: ANN401 -- its private pa
 def parse_time(value: Any) -> datetime:  # noqa: ANN401 -- as botocore calls it
     """Return a time of a response.
 
-    In a listing each object has one, in a form for which botocore's own parser takes longer than for all the rest.
+    In a listing each object has one, of one form. To guess the form of each, as botocore does, is slow.
 
     :raises ValueError: if it is none
     """
