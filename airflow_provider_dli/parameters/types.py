@@ -103,7 +103,12 @@ def _split_names(text: str) -> list[str]:
     return re.split(r"\s*[,;\n]\s*", text)
 
 
-_NAMES = ListForm(_split_names)
+def _split_item(text: str) -> list[str]:
+    """Split ids; a name in a list is one name, whatever is in it."""
+    return _split_names(text) if _IDS_ALONE.fullmatch(text) else [text]
+
+
+_NAMES = ListForm(_split_names, _split_item)
 
 
 def _job_ids(value: object) -> tuple[int, ...]:
@@ -562,7 +567,7 @@ def _statuses(value: object) -> tuple[str, ...]:
 
 
 #: of filters
-_WITH_COMMAS = ListForm(lambda text: text.split(","), written=False)
+_WITH_COMMAS = ListForm(lambda text: text.split(","), _split_item, written=False)
 
 
 def _items(value: object) -> list[object]:

@@ -173,6 +173,8 @@ class ListForm:
 
     #: takes a string apart
     split: Callable[[str], list[str]]
+    #: takes one in a list apart, if not as well
+    split_item: Callable[[str], list[str]] | None = None
     #: whether a string may be a list that Python or JSON has written
     written: bool = True
     #: returns the key under which a row has a list; None for a row that is a single value
@@ -184,8 +186,8 @@ class ListForm:
 def leaves(value: object, form: ListForm) -> list[object]:
     """Return the single values in a list, flattened: strings that are lists, lists of lists, lazy sequences, sets.
 
-    Plain strings are split. Mappings, dataclasses and named tuples are rows: single values, as mappings. Sets are
-    sorted, for their order differs from process to process.
+    Plain strings are split, those in a list as the form has it. Mappings, dataclasses and named tuples are rows:
+    single values, as mappings. Sets are sorted, for their order differs from process to process.
 
     :raises Refused: if a part of it is nothing, or is like a list and cannot be read, or there is no end to it
     """
@@ -195,20 +197,21 @@ def leaves(value: object, form: ListForm) -> list[object]:
     return found
 
 
-def _walk(value: object, form: ListForm, path: tuple[str, ...] = ()) -> Iterator[object]:
+def _walk(value: object, form: ListForm, path: tuple[str, ...] = (), *, is_item: bool = False) -> Iterator[object]:
     """Yield the single values in a part of a list.
 
     :param path: where the part is: ``item 2``, and in that ``zip_file``; empty for the whole, which may be nothing
+    :param is_item: whether the part is an item of a list; a name there may resemble a list
     """
     if len(path) > _MAX_DEPTH:
         raise Refused("holds lists in lists without end")
     if isinstance(value, str) and form.written and _WRITTEN.match(value.strip()):
-        value = literal(value)
+        value = _literal_or_name(value) if is_item and form.split_item else literal(value)
     part = " of ".join(reversed(path))
     if part and (is_nothing(value) or (isinstance(value, Mapping) and not value)):
         raise PartIsNothing(part, value)
     if isinstance(value, str):
-        yield from _split(value, form, part)
+        yield from _split(value, (is_item and form.split_item) or form.split, part)
     elif (row := as_row(value)) is not None:
         key = form.key_of(row)
         yield from [row] if key is None else _walk(row[key], form, (*path, key))
@@ -218,14 +221,21 @@ def _walk(value: object, form: ListForm, path: tuple[str, ...] = ()) -> Iterator
         is_empty = True
         for number, each in enumerate(inner, 1):
             is_empty = False
-            yield from _walk(each, form, (*path, f"item {number}"))
+            yield from _walk(each, form, (*path, f"item {number}"), is_item=True)
         if part and is_empty and not form.may_be_empty:
             raise PartIsNothing(part, "")
 
 
-def _split(text: str, form: ListForm, part: str) -> list[str]:
+def _literal_or_name(text: str) -> object:
+    try:
+        return literal(text)
+    except Refused:
+        return text
+
+
+def _split(text: str, split: Callable[[str], list[str]], part: str) -> list[str]:
     """Return the values in a string; that of which all are empty is empty itself."""
-    found = form.split(text.strip())
+    found = split(text.strip())
     if not any(each.strip() for each in found):
         if part:
             raise PartIsNothing(part, "")

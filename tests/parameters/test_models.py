@@ -17,6 +17,7 @@ from airflow_provider_dli.parameters.models import (
     ExportParameters,
     ImportParameters,
     ListParameters,
+    RestoreParameters,
     Selection,
     VerifyParameters,
 )
@@ -38,6 +39,11 @@ IMPORT = {
     "dli_conn_id": "dli_default",
     "plan_only": False,
     "reconcile_timeout": 60,
+}
+RESTORE = {
+    **{name: value for name, value in IMPORT.items() if name not in ("zip_file", "is_cover")},
+    "backup_dir": "obs-test/backups",
+    "level": "full",
 }
 DELETE = {"if_empty": "fail", "dli_conn_id": "dli_default"}
 VERIFY = {
@@ -177,12 +183,23 @@ def test_archives_in_every_form(given: object) -> None:
         ("100 101", (100, 101)),
         (["100 101", "102"], (100, 101, 102)),
         ("100, late events", (100, "late events")),
+        (["orders (old)(1)", "[eu] orders"], ("orders (old)(1)", "[eu] orders")),
     ],
 )
 def test_a_name_may_contain_spaces(given: object, found: tuple[int | str, ...]) -> None:
     """Only ids alone have spaces between: each part of such a name would be expected as a job of its own."""
     options = VerifyParameters.read({**VERIFY, "zip_file": "obs-test/a.zip", "expected_jobs": given})
     assert options.expected_jobs == found
+
+
+@pytest.mark.parametrize("given", [["a,b", "c"], "['a,b', 'c']", [["a,b"], ("c",)]])
+def test_an_item_of_a_list_of_names_is_one_name(given: object) -> None:
+    """Only a string is split at commas: that of a list would exclude, expect or restore two other jobs."""
+    assert VerifyParameters.read({**VERIFY, "expected_jobs": given}).expected_jobs == ("a,b", "c")
+    assert RestoreParameters.read({**RESTORE, "job_names": given}).job_names == ("a,b", "c")
+    for read in (Selection.read, lambda filters: _exported(filters).selection):
+        selection = read({"name_pattern": given, "exclude": given})
+        assert selection.name_pattern == selection.exclude == ("a,b", "c")
 
 
 def test_a_key_may_hold_commas_and_spaces() -> None:
