@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from airflow_provider_dli.backups.state import Backup, newest_usable, usable
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.formatting import format_ids
+from airflow_provider_dli.services.selection import named_ids
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -87,16 +88,13 @@ def older_jobs(
         yield from ((each, job) for job in jobs)
 
 
-def remedy_for(
-    jobs: Iterator[tuple[Backup, Job]], missing: Sequence[object], is_of: Callable[[Job, object], bool]
-) -> str | None:
+def remedy_for(jobs: Iterator[tuple[Backup, Job]], missing: Sequence[int | str]) -> str | None:
     """Return which older backup has a job that the chosen one lacks, and how to restore from it; None if none has.
 
-    :param missing: what was to be restored
-    :param is_of: whether a job is one of these
+    :param missing: ids, or wildcards for names, of what was to be restored
     """
     for backup, job in jobs:
-        if any(is_of(job, each) for each in missing):
+        if named_ids({job.job_id: job.name}, missing):
             at = backup.exported_at.astimezone(UTC)
             return (
                 f"Give backup_id={backup.backup_id!r} (or as_of='{at.isoformat()}'), the newest usable one "

@@ -19,7 +19,7 @@ from airflow_provider_dli.backups.manifest import SCHEMA_VERSION, STAMP, Documen
 from airflow_provider_dli.backups.state import Backup, usable
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.formatting import format_duration, format_ids, pluralize
-from airflow_provider_dli.services.selection import each_with_settings, is_excluded
+from airflow_provider_dli.services.selection import each_with_settings, named_ids
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.locations import ObsLocation
@@ -157,12 +157,10 @@ def check_project(hook: DliHook, catalogue: Catalogue, options: CoverageParamete
     :param now: by the store's clock
     :raises DliException: if the jobs or the backups cannot be read
     """
-    live: dict[int, Job] = {}
-    seen: set[int] = set()
-    for job in each_with_settings(hook):
-        seen.add(job.job_id)
-        if not is_excluded(job, options.exclude):
-            live[job.job_id] = row_of(job)
+    rows = {job.job_id: row_of(job) for job in each_with_settings(hook)}
+    seen = rows.keys()
+    excluded = named_ids({job.job_id: job.name for job in rows.values()}, options.exclude)
+    live = {job_id: job for job_id, job in rows.items() if job_id not in excluded}
     backups = catalogue.backups(hook.project_id)
     of_backups, warnings = check_backups(backups, now)
     problems = [*_of_project(hook, backups, is_any=bool(seen)), *of_backups]

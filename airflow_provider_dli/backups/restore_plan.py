@@ -16,7 +16,7 @@ from airflow_provider_dli.backups.diff import JobPair, diff_with_project
 from airflow_provider_dli.backups.manifest import Archive, Job
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.formatting import format_ids, log_table, pluralize
-from airflow_provider_dli.services.selection import is_named
+from airflow_provider_dli.services.selection import named_ids
 from airflow_provider_dli.task_state import TaskState
 
 if TYPE_CHECKING:
@@ -310,15 +310,13 @@ def _selected(
     """
     if options.selects_all_jobs:
         return set(pairs)
-    by_name = {
-        pattern: {job_id for job_id, each in pairs.items() if is_named(each.name, pattern)}
-        for pattern in options.job_names
-    }
+    names = {job_id: each.name for job_id, each in pairs.items()}
+    by_name = {pattern: named_ids(names, [pattern]) for pattern in options.job_names}
     if missing := [pattern for pattern, found in by_name.items() if not found]:
-        advice = remedy_for(older(), missing, lambda job, pattern: is_named(job.name, str(pattern)))
+        advice = remedy_for(older(), missing)
         raise DliFailException(f"job_names: the backup has no job named {format_ids(missing)}.", advice=advice)
     if absent := [job_id for job_id in options.job_ids if job_id not in pairs]:
-        advice = remedy_for(older(), absent, lambda job, job_id: job.job_id == job_id) or "Give ids of the backup."
+        advice = remedy_for(older(), absent) or "Give ids of the backup."
         raise DliFailException(f"job_ids: the backup has no job {format_ids(absent)}.", advice=advice)
     return set().union(options.job_ids, *by_name.values())
 

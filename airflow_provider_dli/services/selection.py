@@ -50,9 +50,13 @@ def matching_jobs(hook: DliHook, selection: Selection) -> list[FlinkJob]:
 
     :raises DliException: if DLI does not respond, or refuses
     """
-    listed = hook.walk(job_pages(_query(selection)))
+    listed = list(hook.walk(job_pages(_query(selection))))
     # The clock offset is known as soon as a page has come.
-    return [job for job in listed if _matches(selection, job, hook.clock_offset or 0.0)]
+    matching = [job for job in listed if _matches(selection, job, hook.clock_offset or 0.0)]
+    names = {job.job_id: job.name for job in listed}
+    named = named_ids(names, selection.name_pattern) if selection.name_pattern else names.keys()
+    wanted = named - named_ids(names, selection.exclude)
+    return [job for job in matching if job.job_id in wanted]
 
 
 def _query(selection: Selection) -> dict[str, QueryValue]:
@@ -70,32 +74,39 @@ def _query(selection: Selection) -> dict[str, QueryValue]:
 
 
 def _matches(selection: Selection, job: FlinkJob, clock_offset: float) -> bool:
-    """Return whether a listed job passes the filters that DLI does not have.
+    """Return whether a listed job passes the filters that DLI does not have, but those of names.
 
     :param clock_offset: seconds by which DLI's clock, which wrote the times of the job, is ahead of Airflow's,
         which ``changed_since`` is from
     """
-    if selection.name_pattern and not any(is_named(job.name, each) for each in selection.name_pattern):
-        return False
     if selection.status and job.status not in selection.status:
         return False
     # When a job without these times was changed is not known: rather one too many than one too few.
     changed = max(job.create_time or 0, job.update_time) if job.update_time is not None else 0
     if selection.changed_since and changed:
         since = selection.changed_since.timestamp() + clock_offset - _CLOCK_MARGIN
-        if changed < since * 1000:
-            return False
-    return not is_excluded(job, selection.exclude)
+        return changed >= since * 1000
+    return True
 
 
-def is_excluded(job: FlinkJob, exclude: Iterable[int | str]) -> bool:
-    """Return whether a job is named by its id, or by a wildcard for its name."""
-    return any(job.job_id == each if isinstance(each, int) else is_named(job.name, each) for each in exclude)
+def named_ids(names: Mapping[int, str], given: Iterable[int | str]) -> set[int]:
+    """Return the ids of jobs that are named by their ids, or by wildcards for their names.
 
+    Names may have brackets, as wildcards have: what is the name of a job and has neither ``*`` nor ``?`` is that
+    name alone.
 
-def is_named(name: str, wildcard: str) -> bool:
-    """Return whether a wildcard matches a name; a name with brackets, which wildcards have too, matches itself."""
-    return name == wildcard or fnmatchcase(name, wildcard)
+    :param names: of all jobs that there are, by id
+    """
+    known = {*names.values()}
+    found: set[int] = set()
+    for each in given:
+        if isinstance(each, int):
+            found |= {each} & names.keys()
+        elif each in known and not {*"*?"} & {*each}:
+            found |= {job_id for job_id, name in names.items() if name == each}
+        else:
+            found |= {job_id for job_id, name in names.items() if name == each or fnmatchcase(name, each)}
+    return found
 
 
 def each_with_settings(hook: DliHook) -> Iterator[FlinkJob]:

@@ -248,6 +248,8 @@ def test_excluded_jobs_need_no_backup(catalogue: Catalogue, dli_emulator: Emulat
     assert kinds(check(catalogue, exclude="100")) == {"no_backup": 1}
     pushed = check(catalogue, exclude="*")
     assert (kinds(pushed), pushed["return_value"][0]["jobs"]) == ({}, 0)
+    dli_emulator.state.jobs[100].name, dli_emulator.state.jobs[101].name = "orders1", "orders[1]"
+    assert kinds(check(catalogue, exclude="orders[1]")) == {"no_backup": 1}
 
 
 def test_drills_count_if_they_are_required(catalogue: Catalogue) -> None:

@@ -54,9 +54,16 @@ def test_jobs_are_listed_by_every_filter(emulator: Emulator, filters: dict[str, 
 
 def test_a_name_with_brackets_is_that_of_its_job(emulator: Emulator) -> None:
     """Though brackets are a wildcard too: nobody else's job is taken for it, and it need not be escaped."""
+    other = emulator.state.add_job(name="orderse").job_id
+    assert listed(name_pattern="orders[eu]") == [other]
     job = emulator.state.add_job(name="orders[eu]").job_id
     assert listed(name_pattern="orders[eu]") == [job]
-    assert job not in listed(exclude="orders[eu]")
+    assert listed(name_pattern="orders[eu], orders?") == [other, job]
+    left = listed(exclude="orders[eu]")
+    assert other in left
+    assert job not in left
+    emulator.state.add_job(name="orders*")
+    assert {job, other} < {*listed(name_pattern="orders*")}
 
 
 def test_jobs_and_their_ids_are_pushed(emulator: Emulator) -> None:
