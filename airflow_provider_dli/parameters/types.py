@@ -89,6 +89,8 @@ class Restored:
 _MAX_ID = (1 << 63) - 1
 #: characters of a name. DLI's are shorter (57 for a job's), but of what it lists nothing is promised
 _MAX_NAME_LENGTH = 256
+Expectation = Literal["listed", "none"]
+_EXPECTATIONS = get_args(Expectation)
 #: a template that nobody rendered
 _TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}")
 
@@ -137,10 +139,15 @@ def _id_in_row(row: Mapping[Any, Any]) -> object:
 
 
 def _jobs_of_backup(value: object) -> object:
-    if isinstance(value, str) and value.strip() in ("listed", "none"):
-        return value.strip()
+    if bare(value) in _EXPECTATIONS:
+        return bare(value)
     if not (found := _job_ids_or_names(value)):
         raise Refused("was given and is empty")
+    # Taken for the name of a job, it would be missing in the archives only after the export.
+    for item in found:
+        if isinstance(item, str) and item.lower() in _EXPECTATIONS:
+            remedy = f"give '{item.lower()}' in lower case and alone, or a job of this name by its id"
+            raise Refused(f"{excerpt(item)} is not the name of a job", remedy)
     return found
 
 
@@ -209,7 +216,7 @@ RestoredIds = Annotated[
     tuple[int, ...], Field(min_length=1), Kind("ids of a backup", f"{_IDS}; omit it for all jobs", _job_ids)
 ]
 JobsOfBackup = Annotated[
-    tuple[int | str, ...] | Literal["listed", "none"],
+    tuple[int | str, ...] | Expectation,
     Kind("expected jobs of a backup", "give 'listed', 'none', or a list of ids or names", _jobs_of_backup),
 ]
 JobMapping = Annotated[

@@ -12,6 +12,7 @@ from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.parameters.models import (
     ArchiveSensorParameters,
+    BackupParameters,
     CompareParameters,
     DeleteParameters,
     ExportParameters,
@@ -30,6 +31,14 @@ EXPORT = {
     "allow_partial": False,
     "dli_conn_id": "dli_default",
     "reconcile_timeout": 30,
+}
+BACKUP = {
+    **{name: value for name, value in EXPORT.items() if name not in ("obs_dir", "allow_partial")},
+    "backup_dir": "obs-test/backups",
+    "level": "full",
+    "keep_settings": True,
+    "timeout": 600,
+    "poll_interval": 10,
 }
 IMPORT = {
     "zip_file": "obs-test/d/a.zip",
@@ -200,6 +209,21 @@ def test_an_item_of_a_list_of_names_is_one_name(given: object) -> None:
     for read in (Selection.read, lambda filters: _exported(filters).selection):
         selection = read({"name_pattern": given, "exclude": given})
         assert selection.name_pattern == selection.exclude == ("a,b", "c")
+
+
+@pytest.mark.parametrize("given", ["listed", " listed\n", '"listed"', "none"])
+def test_what_a_backup_expects_may_be_a_word(given: str) -> None:
+    """Read as other choices are."""
+    assert BackupParameters.read({**BACKUP, "expected_jobs": given}).expected_jobs == given.strip(' "\n')
+
+
+@pytest.mark.parametrize("given", ["Listed", " LISTED ", "NONE", ["listed"], "['listed']", "100, listed"])
+def test_a_word_is_not_taken_for_a_name(given: object) -> None:
+    """That a job of this name is missing in the archive would be known only after the export."""
+    with pytest.raises(
+        ConfigurationError, match=r"^expected_jobs: '\w+' is not the .*; give '(listed|none)' in lower"
+    ):
+        BackupParameters.read({**BACKUP, "expected_jobs": given})
 
 
 def test_a_key_may_hold_commas_and_spaces() -> None:
