@@ -3,7 +3,7 @@
 The catalogue is in the emulator's real object store: manifests and lists of jobs as a backup writes them, and
 small objects for archives, which nobody reads here. Each reader is a process of its own: one that lists the
 catalogue; the check of the coverage where the newest backup has all jobs; and the same with a job that the oldest
-backup alone has, so that every list of jobs is read.
+backup alone has, so that every list of jobs is read. The page is timed reply by reply, as a browser requests it.
 ``python benchmarks/backups.py [--backups N] [--jobs N]`` generates for some minutes; ``make bench`` omits it.
 """
 
@@ -34,6 +34,7 @@ from airflow_provider_dli.services.selection import list_with_settings  # noqa: 
 from dli_emulator import Emulator  # noqa: E402 -- likewise
 
 MOST_SECONDS, MOST_MIB = 60, 286  # 300 MB
+MOST_SECONDS_OF_PAGE = 2
 BATCH, WRITERS, MIB = 100, 8, 1 << 20
 DIRECTORY = "flink-backups"
 #: runs in a process of its own: prints what it measured as JSON
@@ -57,6 +58,22 @@ obs.get_conn().meta.events.register("before-send.s3.*", lambda event_name, **_: 
 idle, began, started = peak(), time.perf_counter(), time.process_time()
 if what == "list":
     found = {"backups": len(Catalogue(obs, options.backup_dir).backups())}
+elif what == "page":
+    from airflow_provider_dli.plugins import app
+    source, replies = app.Source("dli_default", options.backup_dir), []
+    def send():
+        began_reply = time.perf_counter()
+        reply = app.show({source.name: source})
+        replies.append(f"{reply.status_code} after {time.perf_counter() - began_reply:.2f} s")
+        found["slowest"] = max(found["slowest"], time.perf_counter() - began_reply)
+        return reply
+    found = {"slowest": 0.0}
+    while (reply := send()).status_code == 503:
+        time.sleep(int(reply.headers["Refresh"]))
+    send()
+    time.sleep(app._FRESH + 1)
+    send()
+    found |= {"row": f"{len(reply.body) / 1e6:.1f} MB, replies: {', '.join(replies)}"}
 else:
     (check,) = check_projects(options, obs, logging.getLogger("quiet"))
     found = {"row": check.as_dict()}
@@ -163,6 +180,7 @@ def main() -> int:
         root = f"{emulator.bucket}/{DIRECTORY}"
         for title, what, exclude in (
             ("Catalogue.backups()", "list", []),
+            ("the page in Airflow", "page", []),
             ("coverage, the newest backup has all jobs", "check", [lost]),
             ("coverage, every list of jobs is read", "check", []),
         ):
@@ -170,7 +188,9 @@ def main() -> int:
             found = measure(what, root, exclude)
             seconds, peak, idle = (float(str(found[name])) for name in ("seconds", "peak", "idle"))
             cpu = float(str(found["cpu"]))
-            is_missed = is_missed or seconds > MOST_SECONDS or peak > MOST_MIB
+            is_page = what == "page"
+            is_missed = is_missed or seconds > MOST_SECONDS or (peak > MOST_MIB and not is_page)
+            is_missed = is_missed or float(str(found.get("slowest", 0))) > MOST_SECONDS_OF_PAGE
             requests = f"DLI {len(emulator.requests) - before}, OBS {found['obs']}"
             memory = f"peak {peak:.0f} MiB ({idle:.0f} MiB before)"
             print(

@@ -40,8 +40,12 @@ log = safe_logger(__name__)
 
 #: seconds: how long what was read is shown, also that it cannot be read: each failure with access keys counts
 _FRESH, _FAILED = 30.0, 60.0
-#: seconds that a request waits for another that reads the same catalogue; each of them holds a thread of Airflow
-_WAIT = 10.0
+#: seconds: how long what was read is shown while it is read again
+_STALE = 600.0
+#: seconds that a request waits for what is being read; each of them holds a thread of Airflow
+_WAIT = 1.0
+#: seconds after which a browser requests a page again that had to wait longer
+_RELOAD = 2
 _TITLE = "Backups of Flink jobs"
 _HEADERS = {
     "Content-Security-Policy": f"{policy(SCRIPT)}; frame-ancestors 'self'",
@@ -126,7 +130,9 @@ def show(
     source = allowed[catalogue or next(iter(allowed))]
     reader, above = _reader(source), f"?{urlencode({'catalogue': source.name})}"
     try:
-        summary = reader.summary()
+        summary = reader.summary(_WAIT)
+        if summary is None:
+            return _reading(source)
         if backup:
             return _response(*_show_backup(reader.catalogue, summary, (project, backup), above))
         others = {name: f"?{urlencode({'catalogue': name})}" for name in allowed}
@@ -145,6 +151,13 @@ def _show_backup(catalogue: Catalogue, summary: Summary, wanted: tuple[str, str]
     return message_page(_TITLE, message, above), status.HTTP_404_NOT_FOUND
 
 
+def _reading(source: Source) -> HTMLResponse:
+    """Return a page that a browser replaces by itself."""
+    page = message_page(_TITLE, f"{source.root.url} is being read. This page loads again by itself.")
+    reload = {"Refresh": str(_RELOAD), "Retry-After": str(_RELOAD)}
+    return HTMLResponse(page, status.HTTP_503_SERVICE_UNAVAILABLE, _HEADERS | reload)
+
+
 def _query(backup: Backup) -> str:
     return urlencode({"project": backup.project_id, "backup": backup.backup_id})
 
@@ -155,7 +168,7 @@ def _response(page: str, code: int = status.HTTP_200_OK) -> HTMLResponse:
 
 @dataclass(slots=True)
 class Reader:
-    """A catalogue that is read at most every half minute, by one request at a time.
+    """A catalogue that is read at most every half minute, in a thread of its own, for all users.
 
     :param clock: monotonic seconds
     """
@@ -164,40 +177,55 @@ class Reader:
     clock: Callable[[], float] = time.monotonic
     catalogue: Catalogue = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    #: what was read, or why it could not be
     _read: Summary | str = ""
-    _until: float = -inf
+    #: when that was, and when it is too old to be shown at all
+    _fresh_until: float = -inf
+    _shown_until: float = -inf
+    #: set while nobody reads
+    _done: threading.Event = field(default_factory=threading.Event)
     #: by what was read when, and the catalogues that the page leads to
     _pages: dict[tuple[object, ...], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.catalogue = Catalogue(ObsHook(self.source.conn_id), self.source.root)
+        self._done.set()
 
-    def summary(self) -> Summary:
-        """Return what the catalogue has.
+    def summary(self, wait: float) -> Summary | None:
+        """Return what the catalogue has: as it was a moment ago, or some minutes ago if it takes long to read.
 
+        :param wait: seconds
+        :return: None if it is being read and there is nothing to show
         :raises DliException: if it cannot be read, or could not a moment ago
         """
-        if not self._lock.acquire(timeout=_WAIT):
-            raise DliException("The catalogue is being read; reload this page in a moment.")
-        try:
-            if self.clock() >= self._until:
-                self._read_again()
+        with self._lock:
+            if self.clock() >= self._fresh_until and self._done.is_set():
+                self._done.clear()
+                threading.Thread(target=self._read_again, name="dli-backups", daemon=True).start()
+        self._done.wait(wait)
+        with self._lock:
+            if self.clock() >= self._shown_until:
+                return None
             if isinstance(self._read, str):
                 raise DliException(self._read)
             return self._read
-        finally:
-            self._lock.release()
 
     def _read_again(self) -> None:
-        # The connection is read again too: its keys may have changed.
-        self.catalogue.obs = ObsHook(self.source.conn_id)
-        self._pages.clear()
+        read: Summary | str = "The catalogue cannot be read; see the log of the API server."
+        fresh = shown = _FAILED
         try:
-            self._read, fresh = summarize(self.catalogue), _FRESH
+            # The connection is read again too: its keys may have changed.
+            self.catalogue.obs = ObsHook(self.source.conn_id)
+            read, fresh, shown = summarize(self.catalogue), _FRESH, _STALE
         except DliException as error:
             log.warning("%s cannot be read: %s", self.source.root.url, error)
-            self._read, fresh = str(error), _FAILED
-        self._until = self.clock() + fresh
+            read = str(error)
+        finally:
+            with self._lock:
+                now = self.clock()
+                self._read, self._fresh_until, self._shown_until = read, now + fresh, now + shown
+                self._pages.clear()
+            self._done.set()
 
     def page(self, summary: Summary, others: Mapping[str, str], link: Callable[[Backup], str | None]) -> str:
         """Return the page of the catalogue."""

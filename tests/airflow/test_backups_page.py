@@ -58,7 +58,10 @@ class ApiServer:
     def get(self, user: str | None = "operator", path: str = "/dli-backups/", **query: str) -> Reply:
         """Request a page with the cookie of a user, as a browser does."""
         headers = {"Cookie": f"_token={self.token(user)}"} if user else {}
-        return self._send(f"{path}?{urllib.parse.urlencode(query)}", headers)
+        while True:
+            reply = self._send(f"{path}?{urllib.parse.urlencode(query)}", headers)
+            if "Refresh" not in reply.headers:
+                return reply
 
     def save_connection(self, conn_id: str, connection: str) -> None:
         body = json.loads(connection)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
+from typing import Any
 
 import pytest
 
 from airflow_provider_dli.get_provider_info import get_provider_info
 from airflow_provider_dli.plugins.backups import OPTION, SECTION, BackupsPlugin, shows_pages
+from tests.backups.made import catalogue_of, make_backup
 
 VARIABLE = "AIRFLOW__DLI__BACKUP_CATALOGUES"
 
@@ -77,3 +80,39 @@ print(*set(sys.modules) - before, sep="\\n")
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     imported = {name for name in done.stdout.splitlines() if name.startswith("airflow_provider_dli.")}
     assert imported == {f"airflow_provider_dli.{name}" for name in ("compat", "plugins", "plugins.backups")}
+
+
+@pytest.mark.skipif(not shows_pages(), reason="pages of plugins came with 3.1.1")
+def test_nobody_waits_for_a_catalogue_that_is_being_read(
+    dli_emulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read before is shown, if it is not too old; otherwise the page loads again by itself."""
+    from airflow_provider_dli.plugins.app import Reader, Source, show  # noqa: PLC0415 -- not in an older Airflow
+
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection())
+    catalogue, night = catalogue_of(dli_emulator, "page"), datetime(2026, 11, 1, 2, tzinfo=UTC)
+    source, now = Source("dli_default", catalogue.root), 0.0
+    reader = Reader(source, clock=lambda: now)
+
+    def shown(wait: float) -> int | None:
+        summary = reader.summary(wait)
+        return len(summary.projects[0].backups) if summary else None
+
+    def make_it_slow() -> None:
+        dli_emulator.fault("ListObjects", "slow", before=0.5)
+
+    make_backup(catalogue, night, [100])
+    make_it_slow()
+    assert (shown(0), shown(30)) == (None, 1)
+    make_backup(catalogue, night + timedelta(days=1), [100])
+    now = 31
+    make_it_slow()
+    assert (shown(0), shown(0), shown(30)) == (1, 1, 2)
+    now += 601
+    make_it_slow()
+    assert (shown(0), shown(30)) == (None, 2)
+    monkeypatch.setattr("airflow_provider_dli.plugins.app._WAIT", 0.0)
+    make_it_slow()
+    reply = show({source.name: source})
+    assert (reply.status_code, reply.headers["Refresh"], reply.headers["Retry-After"]) == (503, "2", "2")
+    assert "is being read" in bytes(reply.body).decode()
