@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters.models import CompareParameters
 from airflow_provider_dli.services.report import Page, Table, write_page
-from airflow_provider_dli.services.selection import get_job_or_none
+from airflow_provider_dli.services.selection import each_of_ids
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 _SHOWN = 20
 #: characters of a value that a message shows
 _LONGEST = 160
+#: seconds between two lines of progress
+_LOG_INTERVAL = 10.0
 _HEAD = ("old id", "new id", "name", "result")
 
 
@@ -82,42 +86,68 @@ def prepare(operator: object) -> tuple[CompareParameters, DliHook, DliHook]:
 
 
 def compare_jobs(
-    source: DliHook, target: DliHook, mapping: Sequence[Restored], log: Logger, *, show_values: bool = False
+    source: DliHook,
+    target: DliHook,
+    mapping: Sequence[Restored],
+    log: Logger,
+    *,
+    show_values: bool = False,
+    clock: Callable[[], float] = time.monotonic,
 ) -> list[JobComparison]:
-    """Compare each restored job of the target with its source, all their settings."""
+    """Compare each restored job of the target with its source, all their settings.
+
+    :raises DliException: if DLI does not respond, or refuses
+    """
+    old_ids = {each.old_job_id for each in mapping}
+    sources = {job.job_id: job for job in _read(source, old_ids, "source", log, clock)}
     # The new id of a recovered job is not known: it is found by the name of its source.
     is_by_name = any(each.recovered for each in mapping)
     ids = {job.name: job.job_id for job in target.list_flink_jobs()} if is_by_name else {}
     is_one_project = project_of(source) == project_of(target)
-    comparisons: list[JobComparison] = []
+    pairs: list[tuple[int, int | None]] = []
+    to_compare: dict[int, list[int]] = defaultdict(list)
     for each in mapping:
-        original = get_job_or_none(source, each.old_job_id)
-        new_id = each.new_job_id
-        if new_id is None and each.recovered and original:
-            new_id = ids.get(original.name)
-        if is_one_project and new_id == each.old_job_id:
-            name = original.name if original else None
-            comparisons.append(JobComparison(new_id, new_id, name, is_source=True))
+        old_id, new_id = each.old_job_id, each.new_job_id
+        if new_id is None and each.recovered and old_id in sources:
+            new_id = ids.get(sources[old_id].name)
+        pairs.append((old_id, new_id))
+        if new_id is not None and not (is_one_project and new_id == old_id):
+            to_compare[new_id].append(old_id)
+    differing: dict[tuple[int, int | None], tuple[Difference, ...]] = {}
+    for job in _read(target, to_compare.keys(), "restored", log, clock):
+        for old_id in to_compare[job.job_id]:
+            differing[old_id, job.job_id] = differences(sources[old_id], job) if old_id in sources else ()
+    comparisons = []
+    for old_id, new_id in pairs:
+        name = sources[old_id].name if old_id in sources else None
+        if is_one_project and new_id == old_id:
+            comparisons.append(JobComparison(old_id, new_id, name, is_source=True))
+        elif (old_id, new_id) in differing:
+            found = differing[old_id, new_id]
+            comparisons.append(JobComparison(old_id, new_id, name, found, show_values=show_values))
         else:
-            comparisons.append(_compare(each.old_job_id, original, new_id, target, show_values=show_values))
+            comparisons.append(JobComparison(old_id, None, name))
     log.info("Compared %s:", pluralize(len(comparisons), "job"))
     log_table(log, _HEAD, [each.row for each in _failed_first(comparisons)])
     return comparisons
 
 
+def _read(
+    hook: DliHook, job_ids: Collection[int], kind: str, log: Logger, clock: Callable[[], float]
+) -> Iterator[FlinkJob]:
+    """Yield jobs with all their settings, and log from time to time how many there were."""
+    logged = clock()
+    for number, job in enumerate(each_of_ids(hook, job_ids), 1):
+        yield job
+        now = clock()
+        if now - logged >= _LOG_INTERVAL:
+            logged = now
+            log.info("Read %s of %s.", f"{number:,}", pluralize(len(job_ids), f"{kind} job"))
+
+
 def project_of(hook: DliHook) -> tuple[str, str]:
     """Return what identifies a project."""
     return hook.account.endpoint, hook.project_id
-
-
-def _compare(
-    old_id: int, source: FlinkJob | None, new_id: int | None, target: DliHook, *, show_values: bool
-) -> JobComparison:
-    restored = None if new_id is None else get_job_or_none(target, new_id)
-    name = source.name if source else None
-    if source is None or restored is None:
-        return JobComparison(old_id, new_id if restored else None, name)
-    return JobComparison(old_id, new_id, name, differences(source, restored), show_values=show_values)
 
 
 def _failed_first(comparisons: Sequence[JobComparison]) -> list[JobComparison]:

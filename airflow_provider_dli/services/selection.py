@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.client.flink import FlinkJob, is_missing, job_pages
+from airflow_provider_dli.client.errors import PermissionDeniedError
+from airflow_provider_dli.client.flink import FlinkJob, is_missing, job_pages, list_jobs
+from airflow_provider_dli.client.flink.pages import MAX_PAGE
+from airflow_provider_dli.client.flink.settings import JAR_JOB
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
 from airflow_provider_dli.formatting import log_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
@@ -21,6 +27,10 @@ if TYPE_CHECKING:
 
 #: seconds before ``changed_since`` in which a change counts still: clocks agree to a second or two at best
 _CLOCK_MARGIN = 5.0
+#: so many jobs are requested one by one, without a request that shows whether listing them takes fewer
+_FEW = 5
+#: jobs that are requested one by one at a time: a key is locked after more than five refusals
+_REQUESTS = 4
 
 
 def prepare(operator: object) -> tuple[ListParameters, DliHook]:
@@ -109,16 +119,59 @@ def named_ids(names: Mapping[int, str], given: Iterable[int | str]) -> set[int]:
     return found
 
 
-def each_with_settings(hook: DliHook) -> Iterator[FlinkJob]:
+def each_with_settings(hook: DliHook, job_ids: Collection[int] | None = None) -> Iterator[FlinkJob]:
     """Yield all jobs that this key sees, each with all its settings, while they are listed.
 
     By the list with details, a request for a hundred jobs. Some editions of the manual exchange which fields it
     has (dli_02_0234): a job that it shows without its settings is requested by itself.
+
+    :param job_ids: only these
     """
-    for job in hook.list_flink_jobs(show_detail=True):
-        found = job if isinstance(job.raw.get("job_config"), Mapping) else get_job_or_none(hook, job.job_id)
-        if found:
-            yield found
+    listed = hook.list_flink_jobs(show_detail=True)
+    while page := list(islice(listed, MAX_PAGE)):
+        jobs = [job for job in page if job_ids is None or job.job_id in job_ids]
+        yield from filter(_has_settings, jobs)
+        yield from _each_by_itself(hook, [job.job_id for job in jobs if not _has_settings(job)])
+
+
+def _has_settings(job: FlinkJob) -> bool:
+    return isinstance(job.raw.get("job_config"), Mapping) and ("sql_body" in job.raw or job.job_type == JAR_JOB)
+
+
+def each_of_ids(hook: DliHook, job_ids: Collection[int]) -> Iterator[FlinkJob]:
+    """Yield the jobs of these ids that this key sees, in any order, each with all its settings.
+
+    They are listed where that takes fewer requests. Those that the list does not show, or all if this key may not
+    list, are requested by themselves.
+    """
+    rest = set(job_ids)
+    if len(rest) > _FEW and _is_list_shorter(hook, len(rest)):
+        for job in each_with_settings(hook, job_ids):
+            rest.discard(job.job_id)
+            yield job
+            if not rest:
+                return
+    yield from _each_by_itself(hook, sorted(rest))
+
+
+def _is_list_shorter(hook: DliHook, requests: int) -> bool:
+    try:
+        total = hook.run(list_jobs({}, limit=1)).total_count
+    except DliException as error:
+        if isinstance(error.error, PermissionDeniedError):
+            return False
+        raise
+    # Each page begins with the last job of the one before.
+    return total / (MAX_PAGE - 1) + 2 < requests
+
+
+def _each_by_itself(hook: DliHook, job_ids: Sequence[int]) -> Iterator[FlinkJob]:
+    """Yield jobs that are requested one by one, several at a time."""
+    get = partial(get_job_or_none, hook)
+    with ThreadPoolExecutor(_REQUESTS) as pool:
+        for start in range(0, len(job_ids), _REQUESTS):
+            # The next are requested when these have come: a key that is refused meanwhile is not sent on and on.
+            yield from filter(None, pool.map(get, job_ids[start : start + _REQUESTS]))
 
 
 def list_with_settings(hook: DliHook) -> list[FlinkJob]:

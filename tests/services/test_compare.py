@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
+from itertools import count
 from typing import Any
 
 import pytest
 
 from airflow_provider_dli.exceptions import DliFailException
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.parameters.types import Restored
+from airflow_provider_dli.services.compare import compare_jobs
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
 from tests.services.two_projects import compare, exported, restore, scratch_jobs, scratch_of, two_projects
@@ -151,6 +156,32 @@ def test_the_checkpoint_directory_of_a_job_is_not_compared(
     job.job_config["checkpoint_path"], restored.job_config["checkpoint_path"] = "b/own/100", f"b/own/{number}"
     (difference,) = failed(emulator, number, capsys, caplog)[0]
     assert difference["field"] == "job_config.checkpoint_path"
+
+
+@pytest.mark.parametrize("case", ["listed", "without settings", "not listed", "denied"])
+def test_all_jobs_of_a_project_are_compared_by_few_requests(
+    emulator: Emulator, case: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By lists with details; jobs that these do not show, or without settings, alone. Progress is logged."""
+    mapping = {job["old_job_id"]: job["new_job_id"] for job in restore(exported(emulator))}
+    scratch_jobs(emulator)[mapping[101]].job_config["parallel_number"] = 77
+    shown = [job.brief() if case == "without settings" else job.detail() for job in emulator.state.jobs.values()]
+    jobs = {"total_count": len(shown) - (case == "not listed"), "jobs": shown[case == "not listed" :]}
+    for _ in range(2 if case in ("without settings", "not listed") else 0):
+        emulator.fault("ListFlinkJobs", "reply", body=json.dumps({"is_success": "true", "job_list": jobs}))
+    if case == "denied":
+        emulator.fault("ListFlinkJobs", "error", status=403, code="APIGW.0302", message="denied")
+    before = len(emulator.requests)
+    caplog.set_level(logging.INFO)
+    pairs = tuple(Restored(old_job_id=old, new_job_id=new) for old, new in mapping.items())
+    clock = map(float, count(0, 3)).__next__
+    found = compare_jobs(DliHook(), DliHook("dli_scratch"), pairs, logging.getLogger("task"), clock=clock)
+    assert [(each.old_job_id, each.new_job_id) for each in found] == list(mapping.items())
+    assert [each.old_job_id for each in found if each.problem] == [101]
+    requests = Counter(each.operation for each in emulator.requests[before:])
+    single = {"listed": 0, "without settings": 26, "not listed": 1, "denied": 26}[case]
+    assert requests == Counter(ListFlinkJobs=3 if case == "denied" else 4, ShowFlinkJob=single)
+    assert "Read 4 of 26 source jobs." in caplog.messages
 
 
 @pytest.mark.parametrize("mapping", [None, "", [], {}, [1], "abc", {"a": "b"}, [{"new_job_id": 1}]])
