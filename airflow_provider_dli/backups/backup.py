@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli import __version__
 from airflow_provider_dli.backups.catalogue import Catalogue
+from airflow_provider_dli.backups.choice import why_unusable
 from airflow_provider_dli.backups.diff import row_of
 from airflow_provider_dli.backups.manifest import (
     ARCHIVES,
@@ -82,7 +83,8 @@ def back_up(
         return made
     jobs = task.list_jobs()
     before = last_seen(options, dli.project_id, context, log) or task.last_backed_up()
-    visible = checked_jobs([job.job_id for job in jobs], options, dli, before, log)
+    ids = [job.job_id for job in jobs]
+    visible = checked_jobs(ids, options, dli, before, log, damaged=task.damaged)
     task.outcome = replace(task.outcome, visible=visible)
     if jobs:
         task.write_list()
@@ -201,6 +203,8 @@ class _Task:
         #: what an earlier attempt has written
         self.begun: Backup | None = None
         self.jobs: list[Job] = []
+        #: why newer backups, of all jobs, are not what the jobs are compared with
+        self.damaged: list[str] = []
         #: the listed jobs with their settings; empty if an earlier attempt has listed them
         self.seen: dict[int, FlinkJob] = {}
 
@@ -274,15 +278,24 @@ class _Task:
         for backup in self.catalogue.newest_first(self.dli.project_id):
             made = backup.manifest
             # Not that of a failed attempt of this very run: it lacks what is missing now.
-            if not made or not made.is_all_jobs or not backup.is_usable() or (run and made.run == run):
+            if made and (not made.is_all_jobs or (run and made.run == run)):
+                continue
+            if backup.state in ("damaged", "unreadable"):
+                self.damaged.append(f"{backup.place.url}: {why_unusable(backup)}")
+            if not backup.is_usable():
                 continue
             try:
                 ids = [job.job_id for job in self.catalogue.listed_jobs(backup)]
             except DliFailException as failure:
                 if failure.error:
                     raise
-                self.log.warning("The jobs are compared with those of an older backup: %s", failure)
+                self.damaged.append(failure.problem)
                 continue
+            if self.damaged:
+                self.log.warning(
+                    "The jobs are compared with those of an older backup, %s, since newer ones are damaged: %s.",
+                    *(backup.backup_id, format_ids(self.damaged)),
+                )
             return SeenBefore(ids, f"backup {backup.backup_id}")
         return None
 

@@ -7,7 +7,7 @@ pushed and compared: with ``expected_min_jobs`` before anything is exported, and
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -104,11 +104,18 @@ def list_visible_jobs(options: JobsToExport, dli: DliHook, log: Logger) -> list[
 
 
 def checked_jobs(
-    job_ids: Iterable[int], options: JobsToExport, dli: DliHook, before: SeenBefore | None, log: Logger
+    job_ids: Iterable[int],
+    options: JobsToExport,
+    dli: DliHook,
+    before: SeenBefore | None,
+    log: Logger,
+    *,
+    damaged: Sequence[str] = (),
 ) -> VisibleJobs:
     """Check the jobs that are to be exported, before they are.
 
     :param before: to compare with, if all jobs are to be exported
+    :param damaged: why there is nothing to compare with although there was
     :raises DliFailException: if there are fewer than ``expected_min_jobs``
     """
     ids = tuple(sorted(job_ids))
@@ -123,6 +130,12 @@ def checked_jobs(
     if before:
         missing = tuple(sorted(set(before.job_ids) - set(ids)))
         log.info("Seen before, by %s: %s.", before.by, pluralize(len(before.job_ids), "job"))
+    elif damaged:
+        log.warning(
+            "max_missing: no job counts as missing, since the lists of jobs to compare with are damaged: %s. "
+            "Restore these objects from another copy or version of them.",
+            format_ids(damaged),
+        )
     elif options.selects_all_jobs and "max_missing" in options.model_fields_set:
         log.warning(
             "max_missing: nothing to compare with, so no job counts as missing. No earlier run of this task "

@@ -609,19 +609,38 @@ def test_a_run_that_failed_for_missing_jobs_fails_again(emulator: Emulator) -> N
     assert len(backups(emulator)) == 3
 
 
-def test_a_newest_backup_whose_list_is_damaged_is_not_compared_with(
+def test_a_backup_whose_list_is_damaged_is_not_compared_with(
     emulator: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nor does it fail the task: what is damaged need not keep new backups from being made."""
+    """Nor does it fail the task: what is damaged need not keep new backups from being made. The log names it."""
+
+    def damage(backup: Backup) -> str:
+        place = backup.place.below("jobs.jsonl.gz")
+        content = catalogue_of(emulator).obs.read(place, 1 << 20)
+        assert content
+        catalogue_of(emulator).obs.put(place, bytes(len(content)), "application/gzip")
+        return place.url
+
     back_up(emulator)
-    newest = only(emulator)
-    place = newest.place.below("jobs.jsonl.gz")
-    content = catalogue_of(emulator).obs.read(place, 1 << 20)
-    assert content
-    catalogue_of(emulator).obs.put(place, bytes(len(content)), "application/gzip")
+    oldest = only(emulator)
+    time.sleep(1.1)  # of two backups of one second none is the newer one
     back_up(emulator)
-    assert "The jobs are compared with those of an older backup: " in capsys.readouterr().out
-    assert len(backups(emulator)) == 2
+    newest = max(backups(emulator), key=lambda each: each.backup_id)
+    damaged = damage(newest)
+    back_up(emulator, max_missing=0)
+    used = f"The jobs are compared with those of an older backup, {oldest.backup_id}, since newer ones are damaged"
+    assert f"{used}: {damaged} is not what was written: " in capsys.readouterr().out
+    for each in backups(emulator):
+        damage(each)
+    obs = catalogue_of(emulator).obs
+    obs.put(newest.place.below("manifest.json"), b"{", "application/json")
+    back_up(emulator, max_missing=0)
+    lines = capsys.readouterr().out
+    assert "max_missing: no job counts as missing, since the lists of jobs to compare with are damaged: " in lines
+    assert f"{oldest.place.below('jobs.jsonl.gz').url} is not what was written: " in lines
+    assert f"{newest.place.url}: its manifest cannot be read" in lines
+    assert "nothing to compare with" not in lines
+    assert len(backups(emulator)) == 4
 
 
 # Later attempts.
