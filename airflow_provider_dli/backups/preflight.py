@@ -7,10 +7,10 @@ known, which is neither good nor bad.
 from __future__ import annotations
 
 import secrets
-import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.archive import Expectation, inspect
@@ -22,8 +22,9 @@ from airflow_provider_dli.client.locations import ObsLocation, parse_archive
 from airflow_provider_dli.client.obs.client import client_errors
 from airflow_provider_dli.client.obs.objects import ARCHIVE_TIERS
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
-from airflow_provider_dli.formatting import escaped, format_duration, pluralize
+from airflow_provider_dli.formatting import escaped, format_duration, pluralize, safe_logger
 from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.services.deadline import Deadline
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -270,11 +271,11 @@ def _export(dli: DliHook, catalogue: Catalogue, jobs: list[FlinkJob], *, is_want
 
 def _verify(catalogue: Catalogue, archive: str, job: FlinkJob) -> str | None:
     """Return what is wrong with an archive; None if nothing is."""
-    obs, place, deadline = catalogue.obs, parse_archive("zip_file", archive), time.monotonic() + _EXPORT_WAIT
-    while (facts := obs.find(place)) is None:
-        if time.monotonic() > deadline:
+    obs, place = catalogue.obs, parse_archive("zip_file", archive)
+    deadline = Deadline.within(_EXPORT_WAIT, _EXPORT_POLL, safe_logger(__name__))
+    while (facts := deadline.poll(partial(obs.find, place))) is None:
+        if not deadline.sleep():
             return f"{place.url} was not there within {_EXPORT_WAIT} s"
-        time.sleep(_EXPORT_POLL)
     with translated(), obs.open(place, facts) as reader:
         report = inspect(reader, "full", expect=Expectation((job.job_id,), 1))
     return None if report.verified else f"{place.url}: {'; '.join(map(str, report.errors))}"

@@ -193,7 +193,7 @@ class JobActionOperator(DeferrableOperator):
         event_status(event)
         runner = self._open_runner(context, event)
         left = seconds_left(event, "left") or 0.0
-        if left > 0 and runner.resume():
+        if left > 0 and runner.resume(left):
             self.defer_to(runner.trigger(self.wait_limits(runner.hook, left)))
         return runner.finish(0)
 

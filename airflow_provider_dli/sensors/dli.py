@@ -33,6 +33,7 @@ from airflow_provider_dli.triggers.deferral import (
     UnknownEventError,
     event_status,
     raise_unless_transient,
+    seconds_left,
 )
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ class DliExportArchiveSensor(DliSensor):
             pending = ", ".join(map(str, event.get("pending") or []))
             message = f"Not there, or still changing, after {self.timeout:.0f} s: {pending}"
             raise AirflowSensorTimeout(escaped(message))
-        return self._verified(*self._prepared())
+        return self._verified(*self._prepared(), seconds_left(event, "left") or 0.0)
 
     def _prepared(self) -> tuple[ArchiveSensorParameters, ObsHook]:
         """Check every parameter, before anything is sent."""
@@ -249,10 +250,16 @@ class DliExportArchiveSensor(DliSensor):
         options, hook = verify.prepare_sensor(self)
         return options, self.shared(hook)
 
-    def _verified(self, options: ArchiveSensorParameters, hook: ObsHook) -> list[dict[str, Any]]:
+    def _verified(
+        self, options: ArchiveSensorParameters, hook: ObsHook, left: float = 0.0
+    ) -> list[dict[str, Any]]:
         from airflow_provider_dli.services import verify
 
-        reports = verify.verify_archives(hook, options.zip_file, verify.VerifyOptions(options.level), self.log)
+        wanted = verify.VerifyOptions(options.level)
+        interval = self.poke_interval
+        reports = verify.verify_archives(
+            hook, options.zip_file, wanted, self.log, timeout=left, poll_interval=interval
+        )
         verify.raise_for_failures(reports)
         return [report.as_dict() for report in reports]
 
@@ -331,7 +338,7 @@ class DliFlinkJobSensor(DliSensor):
             # A timeout may be shorter: then a job may still show the end of its previous run.
             began = (event.get("tracker") or {}).get("requested_at")
             wait.tracker.requested_at = inf if began is None else began
-        wait.until_over(0, self.poke_interval)
+        wait.until_over(0, self.poke_interval, seconds_left(event, "left") or 0.0)
         if wait.pending():
             state = wait.tracker.target_state
             message = f"Not all {state} within {self.timeout:.0f} s: {wait.status_counts()}"

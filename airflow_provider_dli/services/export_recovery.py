@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from itertools import permutations
 from logging import Logger
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from airflow_provider_dli.client.errors import AuthenticationError, Configuratio
 from airflow_provider_dli.client.locations import ObsLocation, parse_directory
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
 from airflow_provider_dli.formatting import pluralize
+from airflow_provider_dli.services.deadline import Deadline
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -156,7 +158,8 @@ class ExportRecovery:
     def _recover(self, directory: ObsLocation, job_ids: tuple[int, ...] | None, until: float) -> list[str]:
         requests, began = self.requests.unresolved_for(directory, job_ids), time.monotonic()
         try:
-            while not (found := self._candidates(requests)) and _sleep(until):
+            deadline = Deadline(until, _POLL_INTERVAL, self.log)
+            while not (found := deadline.poll(partial(self._candidates, requests))) and deadline.sleep():
                 pass
         except DliException as error:
             if error.error is None:
@@ -256,7 +259,7 @@ class ExportRecovery:
             ``reconcile_timeout`` of those of earlier attempts has passed, and what it finds is reported for good
         """
         while is_final and not all(map(self._possible_archives, self.requests.unresolved())):
-            if self.is_refused or not _sleep(self._resume_until):
+            if self.is_refused or not Deadline(self._resume_until, _POLL_INTERVAL, self.log).sleep():
                 break
         extra: dict[str, None] = {}
         for request in self.requests.unresolved():
@@ -300,15 +303,6 @@ def _archives_of(directory: ObsLocation, listing: Listing) -> list[str]:
     """Return the names of the archives of a listing, relative to its directory."""
     keys = [key for key, _ in listing.objects if key.lower().endswith(".zip")]
     return [str(ObsLocation(directory.bucket, key)).removeprefix(f"{directory}/") for key in keys]
-
-
-def _sleep(until: float) -> bool:
-    """Wait for the next poll; return False if time is up."""
-    left = until - time.monotonic()
-    if left <= 0:
-        return False
-    time.sleep(min(_POLL_INTERVAL, left))
-    return True
 
 
 class Content(Enum):

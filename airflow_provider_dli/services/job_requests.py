@@ -26,6 +26,7 @@ from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.flink.status import snapshot_after, snapshot_of
 from airflow_provider_dli.exceptions import DliException, DliFailException, group_by_reason, worst
 from airflow_provider_dli.formatting import format_ids, pluralize
+from airflow_provider_dli.services.deadline import Deadline
 from airflow_provider_dli.services.reconcile import call_with_reconciliation, refused_after_lost_response
 from airflow_provider_dli.services.selection import get_job_or_none
 from airflow_provider_dli.task_state import RequestLog
@@ -263,15 +264,14 @@ class JobRequester:
         :param before: its snapshot from before the request
         :param until: when to stop, by the monotonic clock; it is polled once even if that is over
         """
+        deadline = Deadline(until, _CHECK_EVERY, self._log)
         while True:
-            job = get_job_or_none(self.hook, job_id)
+            job = deadline.poll(partial(get_job_or_none, self.hook, job_id))
             if self._action.is_applied(job, before):
                 self._record_effect(job_id, before, job)
                 return True
-            left = until - time.monotonic()
-            if left <= 0:
+            if not deadline.sleep():
                 return False
-            time.sleep(min(_CHECK_EVERY, left))
 
     def _record_effect(self, job_id: int, before: JobSnapshot, job: FlinkJob | None) -> None:
         """Have the job compared from now on with its snapshot, and with what a later poll may no longer show."""

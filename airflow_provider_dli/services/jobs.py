@@ -34,10 +34,10 @@ from airflow_provider_dli.parameters.models import (
     SavepointParameters,
     StopParameters,
 )
+from airflow_provider_dli.services.deadline import Deadline
 from airflow_provider_dli.services.job_actions import action_of
 from airflow_provider_dli.services.job_requests import ActionResult, JobRequester
 from airflow_provider_dli.services.selection import get_job_or_none, get_jobs
-from airflow_provider_dli.triggers.deferral import raise_unless_transient
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger, tracker_of, tracker_state
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ _PARAMETERS: Mapping[str, type[ActionParameters]] = {
 _LOG_EVERY = 10.0
 #: after a wait on the triggerer: for how many intervals a last poll that fails and may succeed later is repeated,
 #: and the seconds between which that time lies
-_LAST_POLLS, _SHORTEST_LAST, _LONGEST_LAST = 5, 5.0, 60.0
+_LAST_POLLS, _SHORTEST_LAST, _LONGEST_LAST = 5, 1.0, 60.0
 #: seconds in which an accepted deletion may still show no effect
 _DELETED_WITHIN = 10.0
 _MAX_ROWS = 20
@@ -133,9 +133,12 @@ class ActionRunner:
         self._log.info("Waiting on the triggerer until %s %s.", count, self._tracker.target_state)
         return self._wait.trigger(self.options.poll_interval, limits, stop_on_kill=self._action.stop_on_kill)
 
-    def resume(self) -> bool:
-        """Poll after a wait on the triggerer, and send the requests that are due; return whether any was."""
-        self._wait_and_send(0)
+    def resume(self, left: float) -> bool:
+        """Poll after a wait on the triggerer, and send the requests that are due; return whether any was.
+
+        :param left: seconds of the wait that are left, for which this poll may fail
+        """
+        self._wait_and_send(0, left)
         return self._send_due()
 
     def finish(self, timeout: float) -> list[dict[str, Any]]:
@@ -155,10 +158,10 @@ class ActionRunner:
             _check_savepoints(self._tracker, self._log)
         return rows
 
-    def _wait_and_send(self, timeout: float) -> None:
+    def _wait_and_send(self, timeout: float, tolerated: float = 0.0) -> None:
         end, poll_interval = time.monotonic() + timeout, self.options.poll_interval
         while True:
-            self._wait.until_over(max(0.0, end - time.monotonic()), poll_interval)
+            self._wait.until_over(max(0.0, end - time.monotonic()), poll_interval, tolerated)
             left = end - time.monotonic()
             if left <= 0 or not self._send_due():
                 return
@@ -229,23 +232,19 @@ class JobWait:
         for job_id in self.pending():
             self.tracker.record(job_id, get_job_or_none(self.hook, job_id))
 
-    def until_over(self, timeout: float, poll_interval: float) -> None:
+    def until_over(self, timeout: float, poll_interval: float, tolerated: float = 0.0) -> None:
         """Wait until all jobs have reached the state, one has failed or is ready for its request, or time is up.
 
+        :param timeout: seconds to wait
+        :param tolerated: seconds for which polls may fail, where it is not to wait
         :raises DliException: if the poll fails that is the last in time, or in a way that will not pass
         """
         began, logged = time.monotonic(), 0.0
         # One poll must succeed, even if time is up already: without it nothing is known.
-        tolerated = timeout or min(_LONGEST_LAST, max(_SHORTEST_LAST, _LAST_POLLS * poll_interval))
+        least = min(_LONGEST_LAST, max(_SHORTEST_LAST, _LAST_POLLS * poll_interval))
+        deadline = Deadline.within(timeout or max(tolerated, least), poll_interval, self.log)
         while True:
-            try:
-                self.poll()
-            except DliException as failure:
-                left = tolerated - (time.monotonic() - began)
-                raise_unless_transient(failure, left)
-                self.log.warning("%s Polling again.", failure)
-                time.sleep(min(poll_interval, left))
-                continue
+            deadline.poll(self.poll)
             spent = time.monotonic() - began
             if not self.pending() or self.ready() or spent >= timeout:
                 return

@@ -6,10 +6,10 @@ response is lost, and fail the task if a job was not imported.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters.models import ImportParameters
 from airflow_provider_dli.services import verify
+from airflow_provider_dli.services.deadline import Deadline
 from airflow_provider_dli.services.reconcile import call_with_reconciliation
 
 if TYPE_CHECKING:
@@ -366,15 +367,15 @@ def _request(target: DliHook, record: ImportRecord, options: ImportParameters, l
 
 def _wait_for_new_jobs(target: DliHook, known: Collection[int], timeout: float, log: Logger) -> bool:
     """Wait until new jobs have appeared and no more do, at most for a time; return whether any have."""
-    deadline = time.monotonic() + timeout
+    deadline = Deadline.within(timeout, 1.0, log)
     before: set[int] = set()
-    while time.monotonic() < deadline:
-        new = {job_id for job_id in _names(target) if job_id not in known}
+    while deadline.left > 0:
+        new = {job_id for job_id in deadline.poll(partial(_names, target)) if job_id not in known}
         if new and new == before:
             log.info("%s appeared since the request.", pluralize(len(new), "job"))
             return True
         before = new
-        time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
+        deadline.sleep()
     return bool(before)
 
 

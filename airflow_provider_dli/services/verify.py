@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.archive import Expectation, Finding, Limits, Report, inspect
@@ -20,6 +21,7 @@ from airflow_provider_dli.formatting import format_ids, pluralize
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters import Level
 from airflow_provider_dli.parameters.models import ArchiveSensorParameters, VerifyParameters
+from airflow_provider_dli.services.deadline import Deadline
 from airflow_provider_dli.services.report import ArchiveReport, log_reports, page_of_archives, write_page
 from airflow_provider_dli.triggers.deferral import raise_unless_transient
 from airflow_provider_dli.triggers.obs import RESOLUTION, ArchivesTrigger, age_of, is_changing
@@ -160,19 +162,21 @@ def verify_archives(
 ) -> list[ArchiveReport]:
     """Wait for archives, then read one after the other.
 
-    :param timeout: seconds to wait, in all, for archives that do not exist yet
+    :param timeout: seconds to wait, in all, for archives that do not exist yet, or while OBS does not respond
     :param log_interval: seconds between two lines on the progress
     :raises DliException: if OBS does not respond, or an archive is replaced again and again while it is read
     """
+    deadline = Deadline.within(timeout, poll_interval, log)
     search = Search(hook, places)
-    _wait_for(search, timeout, poll_interval, log)
-    found = search.found(log)
+    _wait_for(search, deadline)
+    found = deadline.poll(partial(search.found, log))
     began = time.monotonic()
     sizes = [facts.size for facts in found.values() if facts]
     progress = Progress(log, len(sizes), sum(sizes), log_interval)
     reports = _merge(
         [
-            _verify(hook, place, facts, options, progress, log) or _missing(place, options, search.others(place))
+            _verify(hook, place, facts, options, progress, deadline)
+            or _missing(place, options, search.others(place))
             for place, facts in found.items()
         ]
     )
@@ -185,28 +189,19 @@ def verify_archives(
     return reports
 
 
-def _wait_for(search: Search, timeout: float, poll_interval: float, log: Logger) -> None:
+def _wait_for(search: Search, deadline: Deadline) -> None:
     """Wait until each place has an archive or the time is over."""
-    deadline = time.monotonic() + timeout
     is_logged = False
     while True:
-        try:
-            search.poll()
-        except DliException as failure:
-            left = deadline - time.monotonic()
-            # What a failed poll did not find may exist.
-            raise_unless_transient(failure, left)
-            log.info("%s Polling again.", failure)
-        else:
-            left = deadline - time.monotonic()
-            missing = [place.url for place in search.missing()]
-            if not missing or left <= 0:
-                return
-            if not is_logged:
-                count = f"{len(missing)} archives: " if len(missing) > 1 else ""
-                log.info("Waiting up to %.0f s for %s%s.", left, count, format_ids(missing))
-                is_logged = True
-        time.sleep(min(poll_interval, left))
+        deadline.poll(search.poll)
+        missing = [place.url for place in search.missing()]
+        if not missing or deadline.left <= 0:
+            return
+        if not is_logged:
+            count = f"{len(missing)} archives: " if len(missing) > 1 else ""
+            deadline.log.info("Waiting up to %.0f s for %s%s.", deadline.left, count, format_ids(missing))
+            is_logged = True
+        deadline.sleep()
 
 
 def _verify(
@@ -215,23 +210,25 @@ def _verify(
     facts: ObjectFacts | None,
     options: VerifyOptions,
     progress: Progress,
-    log: Logger,
+    deadline: Deadline,
 ) -> ArchiveReport | None:
-    """Read one archive: from the start again if it was replaced, a second time if it arrived damaged.
+    """Read one archive: again if it was replaced or OBS failed meanwhile, a second time if it arrived damaged.
 
     :returns: None if there is none
     """
-    attempts_left = _READ_ATTEMPTS
+    log, attempts_left = deadline.log, _READ_ATTEMPTS
     first: Report | None = None
     while facts is not None:
         try:
             report = _read(hook, place, facts, options, progress) if options.level != "exists" else None
         except DliException as failure:
             attempts_left -= 1
-            if not isinstance(failure.error, ReplacedError) or not attempts_left:
+            if not attempts_left:
                 raise
+            if not isinstance(failure.error, ReplacedError):
+                raise_unless_transient(failure, deadline.left)
             log.info("%s Reading it again from the start.", failure)
-            facts, first = hook.find(place), None
+            facts, first = deadline.poll(partial(hook.find, place)), None
             continue
         if report and first is None and (_is_damaged(report) or _differs_from_etag(facts, report)):
             log.info("%s arrived damaged: %s. Reading it a second time.", place.url, _problems(report))

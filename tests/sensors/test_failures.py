@@ -89,6 +89,8 @@ def test_polls_may_fail_as_long_as_there_is_time(emulator: Emulator, deferrable:
         emulator.fault("HeadObject", "error", times=12, status=501, code="NotNow")
         emulator.fault("ShowFlinkJob", "html", times=12, status=503)
         assert run_to_completion(sensor)
+    emulator.fault("HeadObject", "error", times=3, status=501, code="NotNow")
+    assert archives(name).execute_complete({}, {"status": "done", "pending": [], "left": 60.0})
 
 
 @pytest.mark.slow

@@ -358,7 +358,10 @@ def test_the_listing_after_a_lost_response_fails(
     status: int,
     code: str,
 ) -> None:
-    """The message names the unknown outcome, and the request stays open: the next attempt checks for it."""
+    """The message names the unknown outcome, and the request stays open: the next attempt checks for it.
+
+    Within ``reconcile_timeout`` a listing may fail as others that are repeated.
+    """
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", dli_emulator.connection("temporary", retry_budget=0))
     killed_while_sending(store, f"{dli_emulator.bucket}/run-1", [])
     archive = DliHook().export_flink_jobs(f"{dli_emulator.bucket}/run-1").zip_file
@@ -372,6 +375,7 @@ def test_the_listing_after_a_lost_response_fails(
     assert isinstance(caught.value, DliFailException) == (status < 500)
     assert states(store) == ["open"]
     dli_emulator.faults.clear()
+    dli_emulator.fault("ListObjects", "error", status=501, code="NotNow")
     assert export() == list(archive)
     assert export_requests(dli_emulator) == 1
 

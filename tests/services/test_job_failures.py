@@ -114,11 +114,15 @@ def test_polls_may_fail_as_long_as_there_is_time(emulator: Emulator, deferrable:
 
 
 def test_the_last_poll_may_fail_as_well(emulator: Emulator) -> None:
-    """After a wait on the triggerer: it is made again, and not taken for time that is up."""
+    """After a wait on the triggerer: it is repeated for what is left, and not taken for time that is up."""
     operator = DliStopFlinkJobsOperator(task_id="stop", job_ids=[100], poll_interval=0.05)
-    emulator.fault("ShowFlinkJob", "html", times=4, status=503)
+    emulator.fault("ShowFlinkJob", "html", times=40, status=503)
     waited = {"target_state": "stopped", "baseline": {}, "requested_at": 0.0, "grace_period": 1.0}
-    event = {"status": "done", "pending": [], "tracker": {"job_ids": [100], **waited}}
+    tracker = {"job_ids": [100], **waited}
+    event = {"status": "done", "pending": [], "left": 60.0, "tracker": tracker}
+    assert operator.execute_complete(TaskInstance().context, event)[0]["status"] == "job_init"
+    emulator.fault("ShowFlinkJob", "html", times=4, status=503)
+    event = {"status": "timeout", "pending": [100], "left": 0.0, "tracker": tracker}
     assert operator.execute_complete(TaskInstance().context, event)[0]["status"] == "job_init"
 
 

@@ -125,7 +125,7 @@ def test_a_retry_does_not_save_again(emulator: Emulator) -> None:
 def test_a_poll_that_fails_after_the_request_does_not_fail_the_task(emulator: Emulator) -> None:
     """It was requested; the next poll shows it."""
     emulator.fault("ShowFlinkJob", "slow")
-    emulator.fault("ShowFlinkJob", "html", status=503)
+    emulator.fault("ShowFlinkJob", "html", times=2, status=503)
     assert save(103).execute({})[0]["savepoint_path"] == "obs-test/ours/"
     assert requests(emulator) == 1
 

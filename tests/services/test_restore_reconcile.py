@@ -195,6 +195,8 @@ def test_an_unusable_response_to_an_import_that_happened(
     """An error of the service, or a success that cannot be read: the project's list shows the outcome."""
     archive = exported(emulator, [100, 103])
     emulator.fault("ImportFlinkJobs", kind, acts=True, **answer)
+    emulator.fault("ListFlinkJobs", "slow", times=2)  # before the request
+    emulator.fault("ListFlinkJobs", "html", status=503)
     instance = TaskInstance()
     jobs = restore(archive, instance)
     assert {job["recovered"] for job in jobs} == {True}

@@ -342,9 +342,10 @@ def test_reading_gives_up_on_what_does_not_pass(put: Put, emulator: Emulator) ->
 
 @pytest.mark.slow
 def test_a_wait_goes_on_after_polls_that_failed(put: Put, emulator: Emulator) -> None:
-    """As on the triggerer: no attempt is spent for what passes."""
+    """As on the triggerer: no attempt is spent for what passes, also while an archive is read."""
     archive = put("a.zip", 100)
     emulator.fault("HeadObject", "error", times=7 * REQUESTS, status=503, code="SlowDown")
+    emulator.fault("GetObject", "error", times=REQUESTS + 1, status=503, code="SlowDown")
     assert verify(archive, timeout=60)[0]["verified"]
     assert list(emulator.faults) == []
 
