@@ -11,7 +11,8 @@ import logging
 import re
 import reprlib
 import unicodedata
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from itertools import islice
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
@@ -163,6 +164,13 @@ def format_size(size: int) -> str:
 def format_ids(ids: Sequence[object]) -> str:
     """Return the first 20 ids or names, with an ellipsis if there are more."""
     return ", ".join(map(str, ids[:_MAX_IDS])) + (" …" if len(ids) > _MAX_IDS else "")
+
+
+def format_jobs(jobs: Mapping[int, str]) -> str:
+    """Return id and name of the first 20 jobs, and how many more there are."""
+    more = len(jobs) - _MAX_IDS
+    listed = ", ".join(f"{job_id} {name}" for job_id, name in islice(jobs.items(), _MAX_IDS))
+    return f"{listed} and {more:,} more" if more > 0 else listed
 
 
 def log_table(

@@ -133,7 +133,8 @@ def diff_backups(catalogue: Catalogue, before: Backup, after: Backup, *, show_va
     :raises DliException: if one has no manifest, or its jobs or settings cannot be read, or are not those of it
     """
     ours, theirs = _jobs(catalogue, before), _jobs(catalogue, after)
-    pairs = _pairs(ours, theirs, by_id=before.project_id == after.project_id)
+    by_id = before.project_id == after.project_id
+    pairs = _pairs(ours, theirs, {job.job_id: job.job_id for job in ours if by_id})
     differing = {new.job_id for old, new in pairs if old and new and old.digest != new.digest}
     details = {each.job_id: kept_job(each) for each in catalogue.settings(after) if each.job_id in differing}
     return Differences(
@@ -142,18 +143,28 @@ def diff_backups(catalogue: Catalogue, before: Backup, after: Backup, *, show_va
 
 
 def diff_with_project(
-    catalogue: Catalogue, before: Backup, hook: DliHook, *, by_name: bool = False, show_values: bool = False
+    catalogue: Catalogue,
+    before: Backup,
+    hook: DliHook,
+    *,
+    by_name: bool = False,
+    imported: Mapping[int, int] | None = None,
+    show_values: bool = False,
 ) -> Differences:
     """Compare a backup with the jobs of a project now, which are requested with all their settings.
 
     :param by_name: True if jobs are the same by their names alone, as for an import; otherwise, in the project of
         the backup, by their ids
+    :param imported: id in the backup to id in the project of jobs that are the same whatever their names are: the
+        archive may have another name than the list
     :param show_values: True to show whole values; they may contain secrets
     :raises DliException: as :func:`diff_backups`, or if DLI does not respond, or refuses
     """
     ours = _jobs(catalogue, before)
     by_id = not by_name and before.project_id == hook.project_id
-    ids, names = {job.job_id: job for job in ours if by_id}, {job.name: job for job in ours}
+    known = imported or {job.job_id: job.job_id for job in ours if by_id}
+    ids = {known[job.job_id]: job for job in ours if job.job_id in known}
+    names = {job.name: job for job in ours}
     theirs, details = [], {}
     for job in each_with_settings(hook):
         row = row_of(job)
@@ -161,7 +172,7 @@ def diff_with_project(
         same = ids.get(job.job_id) or names.get(job.name)
         if same and same.digest != row.digest:
             details[job.job_id] = job
-    pairs = _pairs(ours, theirs, by_id=by_id)
+    pairs = _pairs(ours, theirs, known)
     compared = _compared(catalogue, before, pairs, details, show_values=show_values)
     return Differences(_words(before), f"project {hook.project_id} now", compared)
 
@@ -175,10 +186,12 @@ def _jobs(catalogue: Catalogue, backup: Backup) -> list[Job]:
     return list(catalogue.jobs(backup))
 
 
-def _pairs(before: Iterable[Job], after: Iterable[Job], *, by_id: bool) -> list[tuple[Job | None, Job | None]]:
-    """Return each job of either side with the same one of the other: by id, the rest by name."""
+def _pairs(
+    before: Iterable[Job], after: Iterable[Job], known: Mapping[int, int]
+) -> list[tuple[Job | None, Job | None]]:
+    """Return each job of either side with the same one of the other: by ids that are known, the rest by name."""
     ours, theirs = {job.job_id: job for job in before}, {job.job_id: job for job in after}
-    same = {job_id: job_id for job_id in ours if by_id and job_id in theirs}
+    same = {job_id: known[job_id] for job_id in ours if known.get(job_id) in theirs}
     taken = set(same.values())
     names = {job.name: job_id for job_id, job in theirs.items() if job_id not in taken}
     for job_id, job in ours.items():

@@ -26,12 +26,12 @@ from airflow_provider_dli.backups.verification import problem_of_archive
 from airflow_provider_dli.client.flink.settings import differences, settings_digest
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
-from airflow_provider_dli.formatting import format_duration, format_ids, log_table, pluralize
+from airflow_provider_dli.formatting import format_duration, format_ids, format_jobs, log_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
-from airflow_provider_dli.parameters.models import DeleteParameters, DrillParameters, ImportParameters
+from airflow_provider_dli.parameters.models import DrillParameters, ImportParameters
 from airflow_provider_dli.services.compare import JobComparison
-from airflow_provider_dli.services.jobs import delete_jobs
+from airflow_provider_dli.services.jobs import delete_created
 from airflow_provider_dli.services.report import Page, Table, write_page
 from airflow_provider_dli.services.restore import import_jobs
 from airflow_provider_dli.services.selection import each_with_settings
@@ -73,7 +73,7 @@ class Outcome:
     archives: list[str] = field(default_factory=list)
     #: that the imports took
     seconds: float = 0.0
-    #: jobs of the backup that no drill has found equal within the window
+    #: jobs that the backup lists and no drill has found equal within the window, or that are in no archive of it
     remaining: int = 0
 
     @property
@@ -113,8 +113,19 @@ class _Restored:
 
     before: frozenset[int]
     names: frozenset[str]
-    #: ids, once the outcome is known
-    created: Sequence[int] | None = None
+    #: id to name, once the outcome is known
+    created: Mapping[int, str] | None = None
+    #: id to name of other new jobs, which the import may have created too
+    others: Mapping[int, str] = field(default_factory=dict)
+
+    def find(self, new: Mapping[int, str], mapped: Collection[int | None] = ()) -> None:
+        """Note which of the new jobs the import has created.
+
+        :param new: id to name
+        :param mapped: ids that its response has; the others are those of its names
+        """
+        self.created = {job_id: name for job_id, name in new.items() if job_id in mapped or name in self.names}
+        self.others = {job_id: name for job_id, name in new.items() if job_id not in self.created}
 
 
 def prepare(operator: object) -> tuple[DrillParameters, Catalogue, DliHook]:
@@ -146,7 +157,8 @@ def drill(
             f"backup_dir: {catalogue.root.url} has no usable backup of project {project_id}",
             advice="Back up its jobs, or check what DliVerifyBackupsOperator reports.",
         )
-    jobs = {job.job_id: job for job in catalogue.jobs(backup)}
+    listed = {job.job_id: job for job in catalogue.listed_jobs(backup)}
+    jobs = {job_id: job for job_id, job in listed.items() if job.in_archive is not False}
     past, began, outcome = past_drills(catalogue, backups, run), time.monotonic(), Outcome(backup)
     wanted = max(0, options.sample - len(past.by_this_run & jobs.keys()))
     chosen = choose(ids_by_archive(backup, jobs), past.drilled, wanted, str(run))
@@ -175,9 +187,10 @@ def drill(
     _log_outcome(outcome, log)
     now = catalogue.now()
     since = now - timedelta(seconds=options.drill_window)
-    outcome.remaining = sum(
-        job_id not in equal and not ((at := past.drilled.get(job_id)) and at >= since) for job_id in jobs
-    )
+    recent = {*equal, *(job_id for job_id, at in past.drilled.items() if at >= since)}
+    outcome.remaining = len(listed.keys() - (recent & jobs.keys()))
+    if absent := {job_id: job.name for job_id, job in listed.items() if job_id not in jobs}:
+        log.warning("No archive of the backup has these jobs, so no drill restores them: %s", format_jobs(absent))
     warn_of_pace(past, options.drill_window, len(jobs), max(count, options.sample), now, log)
     return outcome
 
@@ -213,7 +226,8 @@ def _drill_archive(
             began = time.monotonic()
             imported = _import(setting, archive)
             # Before anything is raised: what it did not create belongs to others.
-            restored.created = imported.created
+            new = {job_id: imported.appeared[job_id] for job_id in imported.created}
+            restored.find(new, {each.new_job_id for each in imported.jobs})
             _raise_for_conflicts(scratch, jobs, imported)
             seconds = time.monotonic() - began
             found = list(_compared(jobs, kept, imported, restored.before, scratch, log))
@@ -336,7 +350,11 @@ def _clearing_up(setting: _Setting, jobs: Sequence[Job]) -> Iterator[_Restored]:
             _delete(setting.options, scratch, restored, setting.run, log)
             _forget(catalogue, place)
         except DliException as error:
-            log.warning("Not everything was deleted that the drill has made; the next attempt does it: %s", error)
+            log.warning(
+                "Not everything was deleted that the drill has made in project %s, jobs named %s; the next "
+                "attempt does it: %s",
+                *(scratch.project_id, format_ids(sorted(restored.names)), error),
+            )
         raise
     _delete(setting.options, scratch, restored, setting.run, log)
     _forget(catalogue, place)
@@ -350,13 +368,16 @@ def _forget(catalogue: Catalogue, marker: ObsLocation) -> None:
 
 def _delete(options: DrillParameters, scratch: DliHook, restored: _Restored, run: Run | None, log: Logger) -> None:
     """Delete restored jobs and copies of archives; the jobs by their names while their ids are not known."""
-    ids = restored.created
-    if ids is None:
+    if restored.created is None:
         jobs = scratch.list_flink_jobs()
-        ids = [job.job_id for job in jobs if job.job_id not in restored.before and job.name in restored.names]
-    if ids:
-        given = {"job_ids": list(ids), "if_empty": "succeed", "dli_conn_id": scratch.dli_conn_id}
-        delete_jobs(DeleteParameters.read(given), scratch, {}, log)
+        restored.find({job.job_id: job.name for job in jobs if job.job_id not in restored.before})
+    if restored.others:
+        log.warning(
+            "New in project %s since before the import, under no name of the backup, and not deleted: %s. Delete "
+            "them if nobody else has created them.",
+            *(scratch.project_id, format_jobs(restored.others)),
+        )
+    delete_created(scratch, restored.created or {}, {}, log)
     if directory := _staging(options, run):
         obs = ObsHook(scratch.dli_conn_id)
         for key in obs.list_keys(directory):

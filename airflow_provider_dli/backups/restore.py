@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.choice import choose_backup
 from airflow_provider_dli.backups.diff import JobPair, diff_with_project
-from airflow_provider_dli.backups.manifest import Archive, Run, Verification
+from airflow_provider_dli.backups.manifest import Archive, Run
 from airflow_provider_dli.backups.restore_plan import MAX_JOBS, Plan, Progress
 from airflow_provider_dli.backups.state import Backup
+from airflow_provider_dli.backups.verification import record_verification
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
 from airflow_provider_dli.formatting import format_ids, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
-from airflow_provider_dli.parameters.models import DeleteParameters, ImportParameters, RestoreParameters
-from airflow_provider_dli.services.jobs import delete_jobs
+from airflow_provider_dli.parameters.models import ImportParameters, RestoreParameters
+from airflow_provider_dli.services.jobs import delete_created
 from airflow_provider_dli.services.restore import import_jobs
 from airflow_provider_dli.services.verify import VerifyOptions, raise_for_failures, verify_archives
 from airflow_provider_dli.task_state import TaskState
@@ -48,6 +49,8 @@ class Restoration:
     created: list[int] = field(default_factory=list)
     #: ids of the jobs that were created with them and deleted again
     deleted: list[int] = field(default_factory=list)
+    #: ids, in the backup, of the jobs that DLI reports as imported
+    imported: frozenset[int] = frozenset()
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -56,7 +59,8 @@ class Restoration:
         return [each.after.job_id for each in self.compared if each.after and self._is_restored(each)]
 
     def _is_restored(self, pair: JobPair) -> bool:
-        is_imported = self.plan.selected[pair.job_id].action in ("create", "replace")
+        planned = self.plan.selected[pair.job_id].action in ("create", "replace")
+        is_imported = planned or pair.job_id in self.imported
         return pair.kind == "equal" or (pair.kind == "changed" and is_imported and _may_differ(pair))
 
     def rows(self) -> list[dict[str, Any]]:
@@ -172,18 +176,19 @@ def apply(plan: Plan, progress: Progress, context: Mapping[str, Any], log: Logge
         _keep(plan, progress, archive, outcome, log)
         _import_state(context).clear()
         _delete(plan, progress, context, log)
-    after = diff_with_project(plan.catalogue, plan.backup, plan.target, by_name=True)
+    mapping = progress.new_ids
+    after = diff_with_project(plan.catalogue, plan.backup, plan.target, by_name=True, imported=mapping)
     known = {each.job_id: each for each in after.pairs if each.before}
     compared = [known[job_id] for job_id in plan.selected]
     # Others appear in a project too.
-    there = {each.after.job_id for each in compared if each.after}
-    progress.created = [job_id for job_id in progress.created if job_id in there]
-    restoration = Restoration(plan, compared, progress.created, progress.deleted)
+    ours = {*mapping.values(), *(each.after.job_id for each in compared if each.after)}
+    progress.created = [job_id for job_id in progress.created if job_id in ours]
+    restoration = Restoration(plan, compared, progress.created, progress.deleted, frozenset(mapping))
     restoration.problems += _failures(plan, progress, restoration)
     if uncertain := [each for each in compared if each.kind == "changed" and _may_differ(each)]:
         log.warning(
             "Changed while they were backed up, so that they may be as before or as after: jobs %s",
-            format_ids([f"{each.job_id} {each.name}" for each in uncertain]),
+            format_ids([*map(_words, uncertain)]),
         )
     selected = pluralize(len(compared), "selected job")
     log.info("%s: %d as in the backup, %d created.", selected, len(restoration.job_ids), len(restoration.created))
@@ -208,6 +213,7 @@ def verify(plan: Plan, context: Mapping[str, Any], log: Logger) -> dict[str, Arc
     if not archives:
         return {}
     reports = verify_archives(catalogue.obs, list(archives), VerifyOptions(), log)
+    by_name = {archives[each.place].name: each for each in reports}
     changed = [
         f"{archives[each.place].name}: its SHA-256 is {each.report.sha256} and was {archives[each.place].sha256}"
         for each in reports
@@ -220,13 +226,10 @@ def verify(plan: Plan, context: Mapping[str, Any], log: Logger) -> dict[str, Arc
         if plan.options.plan_only:
             raise
         damaged = [str(each) for each in reports if not each.verified]
-        at, run = catalogue.now(), Run.of(context)
-        proof = Verification(level="full", verified_at=at, passed=False, findings=(*damaged, *changed))
-        content = {**proof.model_dump(mode="json"), "run": run and run.model_dump()}
-        catalogue.record(backup, "verification", content, "failed", at=at)
+        record_verification(catalogue, backup, [*damaged, *changed], by_name, Run.of(context))
         advice = "This is recorded in the catalogue: restore again, and the usable backup before it is used."
         raise DliFailException(f"{failure.problem}.", advice=advice) from failure.__cause__
-    return {archives[each.place].name: each for each in reports}
+    return by_name
 
 
 def _raise_for_changed(changed: Sequence[str]) -> None:
@@ -267,45 +270,73 @@ def _import_state(context: Mapping[str, Any]) -> TaskState:
 def _keep(plan: Plan, progress: Progress, archive: Archive, outcome: ImportOutcome, log: Logger) -> None:
     """Save the outcome of one import: what it has created, and what of it is to be deleted again."""
     is_selection = not plan.options.selects_all_jobs
-    known = {each.pair.job_id: each for each in plan.jobs}
+    there = {each.pair.job_id: each.pair.after and each.pair.after.job_id for each in plan.jobs}
     unwanted = [each for each in outcome.jobs if is_selection and each.old_job_id not in plan.selected]
-    to_delete = [each.new_job_id for each in unwanted if each.created and each.new_job_id is not None]
-    uncertain = [
-        known[each.old_job_id].pair.name if each.old_job_id in known else str(each.old_job_id)
-        for each in unwanted
-        if each.recovered
-    ]
-    if unlisted := [each for each in outcome.jobs if not is_selection and each.old_job_id not in known]:
+    to_delete = {each.new_job_id: each.name or "?" for each in unwanted if each.created and each.new_job_id}
+    if unlisted := [each for each in outcome.jobs if not is_selection and each.old_job_id not in there]:
         log.warning(
             "The archive has jobs that the backup does not list: %s",
-            format_ids([f"{each.old_job_id} as {each.new_job_id}" for each in unlisted]),
+            format_ids([f"{each.old_job_id} as {each.new_job_id} {each.name}" for each in unlisted]),
         )
+    # The archive may have another name than the list, and a job of that name is replaced.
+    replaced = [
+        f"{each.new_job_id} {each.name}"
+        for each in outcome.jobs
+        if each.name and not each.created and each.new_job_id != there.get(each.old_job_id)
+    ]
     progress.save(
         importing=None,
         imported=[*progress.imported, archive.name],
         created=[*progress.created, *(each for each in outcome.created if each not in to_delete)],
-        to_delete=to_delete,
-        uncertain=[*progress.uncertain, *uncertain],
+        mapping={
+            **progress.mapping,
+            **{str(each.old_job_id): each.new_job_id for each in outcome.jobs if each.name},
+        },
+        to_delete={str(job_id): name for job_id, name in to_delete.items()},
+        uncertain=[*progress.uncertain, *_uncertain(plan, outcome)],
+        replaced=[*progress.replaced, *replaced],
     )
+
+
+def _uncertain(plan: Plan, outcome: ImportOutcome) -> Iterator[str]:
+    """Yield the jobs beside the selected that a request whose response was lost may have created.
+
+    A job of another name than the backup lists may be one of them only if the response leaves one unexplained:
+    others create jobs too.
+    """
+    mapped = {each.new_job_id for each in outcome.jobs}
+    new = {job_id: outcome.appeared[job_id] for job_id in outcome.created if job_id not in mapped}
+    names = {each.pair.job_id: each.pair.name for each in plan.jobs}
+    selected = {each.pair.name for each in plan.selected.values()}
+    omitted = [each.old_job_id for each in outcome.jobs if each.new_job_id is None]
+    is_open = any(names.get(job_id) not in new.values() for job_id in omitted)
+    for job_id, name in new.items():
+        if name not in selected and (is_open or name in names.values()):
+            yield f"{job_id} {name}"
 
 
 def _delete(plan: Plan, progress: Progress, context: Mapping[str, Any], log: Logger) -> None:
     """Delete the jobs that an import has created beside the selected ones, and no others."""
-    if not progress.to_delete:
-        return
-    log.info(
-        "Deleting %s not selected: %s", pluralize(len(progress.to_delete), "job"), format_ids(progress.to_delete)
-    )
-    given = {"job_ids": progress.to_delete, "if_empty": "succeed", "dli_conn_id": plan.options.dli_conn_id}
-    with translated():
-        parameters = DeleteParameters.read(given)
-    delete_jobs(parameters, plan.target, context, log)
-    progress.save(deleted=[*progress.deleted, *progress.to_delete], to_delete=[])
+    if jobs := {int(job_id): name for job_id, name in progress.to_delete.items()}:
+        delete_created(plan.target, jobs, context, log)
+        progress.save(deleted=[*progress.deleted, *jobs], to_delete={})
 
 
 def _may_differ(pair: JobPair) -> bool:
     """Return whether a job was changed while it was backed up, so that its archive may have other settings."""
     return pair.before is not None and pair.before.is_changed
+
+
+def _words(pair: JobPair) -> str:
+    """Return a job of the backup, and how it is called if DLI has imported it under another name."""
+    after = pair.after
+    renamed = f" as {after.job_id} {after.name}" if after and after.name != pair.name else ""
+    return f"{pair.job_id} {pair.name}{renamed}"
+
+
+def _counted(jobs: Sequence[str]) -> str:
+    more = f" and {len(jobs) - _SHOWN:,} more" if len(jobs) > _SHOWN else ""
+    return f"{', '.join(jobs[:_SHOWN])}{more}"
 
 
 def _failures(plan: Plan, progress: Progress, restoration: Restoration) -> Iterator[str]:
@@ -315,13 +346,19 @@ def _failures(plan: Plan, progress: Progress, restoration: Restoration) -> Itera
         listed = format_ids([f"{each.job_id} {each.name}" for each in missing])
         yield (
             f"not restored, for this key sees no jobs of these names: {listed} (those of other users it sees with "
-            "dli:jobs:listAll only; if the archive lacks them, restore from an older backup by backup_id)"
+            "dli:jobs:listAll only; the archive may have one under another name, of which a job exists; if it "
+            "lacks them, restore from an older backup by backup_id)"
         )
     for each in changed:
         if plan.selected[each.job_id].action != "keep":
-            yield f"job {each.job_id} {each.name}: {each.summary}"
-    if progress.uncertain:
+            yield f"job {_words(each)}: {each.summary}"
+    if progress.uncertain and (missing or not plan.options.selects_all_jobs):
         yield (
-            "a response was lost, so it is not known whether this task has created jobs that were not selected: "
-            f"{format_ids(progress.uncertain)}; delete them if nobody else did"
+            "a response was lost, so it is not known whether this task has created jobs beside the selected: "
+            f"{_counted(progress.uncertain)}; delete them if nobody else did"
+        )
+    if progress.replaced:
+        yield (
+            "the archive has jobs under other names than the backup lists, and has replaced those of these names: "
+            f"{_counted(progress.replaced)}; check them"
         )

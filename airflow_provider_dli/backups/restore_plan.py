@@ -41,7 +41,10 @@ class Progress:
     A later attempt goes on with the same backup and the archives that are left.
     """
 
-    _NAMES = ("imported", "importing", "is_cover", "created", "deleted", "to_delete", "uncertain")
+    _NAMES = (
+        *("imported", "importing", "is_cover", "created", "mapping", "deleted", "to_delete"),
+        *("uncertain", "replaced"),
+    )
 
     def __init__(self, context: Mapping[str, Any]) -> None:
         self._state = TaskState(context, "dli_restore")
@@ -55,12 +58,17 @@ class Progress:
         #: name of the archive whose import has begun, and whether it replaces jobs
         self.importing: str | None = saved.get("importing")
         self.is_cover: bool = saved.get("is_cover", False)
-        #: ids of the jobs that were created, of those that were deleted again, and of those that are to be
+        #: ids of the jobs that were created, and of those that were deleted again
         self.created: list[int] = saved.get("created", [])
         self.deleted: list[int] = saved.get("deleted", [])
-        self.to_delete: list[int] = saved.get("to_delete", [])
-        #: names of jobs that were not selected, and perhaps created by a request whose response was lost
+        #: old id to new id of each job that DLI reports as imported
+        self.mapping: dict[str, int] = saved.get("mapping", {})
+        #: id to name of the jobs that are to be deleted again
+        self.to_delete: dict[str, str] = saved.get("to_delete", {})
+        #: id and name of jobs that were not selected, and perhaps created by a request whose response was lost
         self.uncertain: list[str] = saved.get("uncertain", [])
+        #: id and name of jobs that were replaced against the plan
+        self.replaced: list[str] = saved.get("replaced", [])
 
     def backup_of(self, request: Mapping[str, Any]) -> str | None:
         """Return the id of the backup that an earlier attempt has begun to restore, by the same parameters."""
@@ -78,6 +86,11 @@ class Progress:
             setattr(self, name, value)
         saved = {name: getattr(self, name) for name in self._NAMES}
         self._state.save({**saved, "request": self._request, "backup_id": self._backup_id})
+
+    @property
+    def new_ids(self) -> dict[int, int]:
+        """Old to new id of each job that DLI reports as imported."""
+        return {int(old): new for old, new in self.mapping.items()}
 
     def clear(self) -> None:
         """Delete what is saved: nothing is left to resume."""
@@ -213,7 +226,7 @@ def make_plan(
     :raises DliException: if a name or id is not in the backup, or the backup or the project cannot be read
     """
     _log_backup(backup, target, log)
-    found = diff_with_project(catalogue, backup, target, by_name=True)
+    found = diff_with_project(catalogue, backup, target, by_name=True, imported=progress.new_ids)
     pairs = {each.job_id: each for each in sorted(found.pairs, key=lambda pair: pair.job_id) if each.before}
     selected = _selected(options, pairs, lambda: older_jobs(catalogue, backup, pairs.keys(), options.level, log))
     others = _not_in_backup(catalogue, backup, pairs, options, log) if options.selects_all_jobs else ()

@@ -280,15 +280,38 @@ def _verify(
             raise
         log.info("%s was deleted meanwhile.", backup.place.url)
         return None
-    read = sum(each.facts.size for each in reports.values() if each.facts)
-    outcome.bytes_read += read
+    outcome.bytes_read += sum(each.facts.size for each in reports.values() if each.facts)
     outcome.datasets += [each.dataset for each in reports.values()]
+    at = record_verification(catalogue, backup, findings, reports, run) if records else catalogue.now()
+    if findings:
+        outcome.damaged.append(Damaged(backup.place.url, tuple(findings)))
+        return None
+    outcome.verified.append(backup.place.url)
+    return at
+
+
+def record_verification(
+    catalogue: Catalogue,
+    backup: Backup,
+    findings: Sequence[str],
+    reports: Mapping[str, ArchiveReport],
+    run: Run | None,
+) -> datetime:
+    """Record the outcome of a verification of a backup; return its time.
+
+    :param findings: what is wrong with it, each as one line
+    :param reports: on the archives that were read, by name
+    """
     at, last = catalogue.now(), backup.last("verification")
     if last and last.at == at:
         # It was read after that one, and of one second the failed one would count.
         at += timedelta(seconds=1)
     proof = Verification(
-        level="full", verified_at=at, passed=not findings, findings=tuple(findings), bytes_read=read
+        level="full",
+        verified_at=at,
+        passed=not findings,
+        findings=tuple(findings),
+        bytes_read=sum(each.facts.size for each in reports.values() if each.facts),
     )
     content = {
         **proof.model_dump(mode="json"),
@@ -298,12 +321,7 @@ def _verify(
         "objects": _marks(backup),
         "run": run and run.model_dump(),
     }
-    if records:
-        catalogue.record(backup, "verification", content, "failed" if findings else "passed", at=at)
-    if findings:
-        outcome.damaged.append(Damaged(backup.place.url, tuple(findings)))
-        return None
-    outcome.verified.append(backup.place.url)
+    catalogue.record(backup, "verification", content, "failed" if findings else "passed", at=at)
     return at
 
 

@@ -23,8 +23,8 @@ from airflow_provider_dli.client.flink.status import (
     shows_new_savepoint,
     snapshot_of,
 )
-from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
-from airflow_provider_dli.formatting import format_duration, format_ids, log_table, pluralize
+from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
+from airflow_provider_dli.formatting import format_duration, format_ids, format_jobs, log_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.parameters.models import (
     ActionParameters,
@@ -375,3 +375,26 @@ def delete_jobs(options: DeleteParameters, hook: DliHook, context: Mapping[str, 
         log.info("Deleted job %d %s, which was %s.", job.job_id, job.name, job.status)
     requester.clear()
     return [job_id for job_id in options.job_ids if job_id in jobs or job_id in requested_before]
+
+
+def delete_created(hook: DliHook, jobs: Mapping[int, str], context: Mapping[str, Any], log: Logger) -> None:
+    """Delete jobs that an import has created and that are not to stay.
+
+    :param jobs: id to name
+    :param context: of the task; an empty one keeps nothing for a later attempt
+    :raises DliException: naming all of them, if one of them may still be there
+    """
+    if not jobs:
+        return
+    log.info("Deleting %s of the import: %s", pluralize(len(jobs), "job"), format_jobs(jobs))
+    given = {"job_ids": list(jobs), "if_empty": "succeed", "dli_conn_id": hook.dli_conn_id}
+    with translated():
+        parameters = DeleteParameters.read(given)
+    try:
+        delete_jobs(parameters, hook, context, log)
+    except DliException as failure:
+        problem = (
+            f"{failure.problem}. Jobs that the import has created, and that may still be in project "
+            f"{hook.project_id}: {format_jobs(jobs)}; delete them unless a later attempt does"
+        )
+        raise type(failure)(problem, advice=failure.advice) from failure.__cause__

@@ -7,7 +7,7 @@ response is lost, and fail the task if a job was not imported.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -18,7 +18,7 @@ from airflow_provider_dli.client.errors import RefusedError, UnexpectedReplyErro
 from airflow_provider_dli.client.flink import JobMapping
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
-from airflow_provider_dli.formatting import escaped, format_ids, log_table, pluralize
+from airflow_provider_dli.formatting import escaped, format_ids, format_jobs, log_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters.models import ImportParameters
@@ -137,9 +137,9 @@ def import_jobs(
     if record.is_complete(jobs, is_cover=options.is_cover):
         log.info("It received its response, and the jobs exist: nothing is requested again.")
     else:
-        with _explained(archives, repeated):
+        with _explained(archives, repeated), _naming_created(target, record):
             _request(target, record, options, log)
-        jobs = _names(target)
+            jobs = _names(target)
     outcome = _outcome(record, jobs)
     _log_outcome(outcome, log)
     return outcome
@@ -365,6 +365,26 @@ def _request(target: DliHook, record: ImportRecord, options: ImportParameters, l
     record.save_response(result.job_mapping, is_cover=is_cover)
 
 
+@contextmanager
+def _naming_created(target: DliHook, record: ImportRecord) -> Iterator[None]:
+    """Add to a failure which jobs the import has created, or may have: no later attempt may come to find them."""
+    try:
+        yield
+    except DliException as failure:
+        new = {each.new_job_id for each in record.response} - {None, *record.before}
+        appeared: dict[int, str] = {}
+        if new or record.unknown:
+            with suppress(DliException):
+                appeared = {job_id: name for job_id, name in _names(target).items() if job_id not in record.before}
+        if appeared:
+            note = f"New in the project since before the import, and perhaps of it: {format_jobs(appeared)}"
+        elif new:
+            note = f"DLI has created: {format_ids(sorted(filter(None, new)))}"
+        else:
+            raise
+        raise type(failure)(f"{failure.problem}. {note}.", advice=failure.advice) from failure.__cause__
+
+
 def _wait_for_new_jobs(target: DliHook, known: Collection[int], timeout: float, log: Logger) -> bool:
     """Wait until new jobs have appeared and no more do, at most for a time; return whether any have."""
     deadline = Deadline.within(timeout, 1.0, log)
@@ -433,7 +453,7 @@ def _log_outcome(outcome: ImportOutcome, log: Logger) -> None:
         log.warning(
             "New in the project since before the import, and not in its response: %s. They may be of it, or "
             "created by others.",
-            format_ids([f"{job_id} {outcome.appeared[job_id]}" for job_id in unnamed]),
+            format_jobs({job_id: outcome.appeared[job_id] for job_id in unnamed}),
         )
 
 

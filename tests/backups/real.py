@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from airflow_provider_dli import __version__
@@ -28,11 +28,13 @@ def back_up(
     with_settings: bool = True,
     changed: Sequence[int] = (),
     absent: Sequence[int] = (),
+    meanwhile: Callable[[], object] = bool,
 ) -> Backup:
     """Export jobs as they are now into a backup that was complete at some time; return it.
 
     :param changed: ids of jobs that were changed meanwhile
     :param absent: ids of jobs that are noted as in no archive
+    :param meanwhile: what happens between the list and the export
     :param batches: ids of the jobs of each archive; all jobs in one, without their ids in the manifest, if empty
     """
     hook = DliHook(conn_id)
@@ -40,6 +42,7 @@ def back_up(
     wanted = {job_id for batch in batches for job_id in batch}
     listed = list_with_settings(hook)
     jobs = [job for job in listed if not wanted or job.job_id in wanted]
+    meanwhile()
     exported = {}
     for number, batch in enumerate(batches or [None], 1):
         directory = place.below("archives").batch(number)

@@ -230,6 +230,35 @@ def test_a_job_that_somebody_creates_meanwhile_stays(emulator: Emulator, catalog
     assert drills_of(catalogue, made) == []
 
 
+def test_what_a_drill_may_have_created_under_another_name(
+    emulator: Emulator, catalogue: Catalogue, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After a lost response it is named, and not deleted; with a response it is deleted like the others."""
+    made = back_up(
+        catalogue,
+        NIGHT,
+        batches=BATCHES[:1],
+        absent=[101],
+        meanwhile=lambda: setattr(emulator.state.jobs[100], "name", "renamed"),
+    )
+    with pytest.raises(DliFailException, match=r"job 100 .*: name is 'renamed' and was"):
+        drill(catalogue)
+    assert scratch_jobs(emulator) == {}
+    emulator.fault("ImportFlinkJobs", "cut_after")
+    instance = run_of("next")
+    with pytest.raises(DliFailException, match=r"job 100 .*: not restored"):
+        drill(catalogue, instance)
+    left = {job_id: job.name for job_id, job in scratch_jobs(emulator).items()}
+    log = caplog.text + capsys.readouterr().out
+    for job_id, name in left.items():
+        assert f"{job_id} {name}" in log
+    assert "renamed" in left.values()
+    assert "and not deleted: " in log
+    # A job that is in no archive never counts as drilled, and is named.
+    assert instance.pushed["return_value"]["remaining"] == len(list(catalogue.listed_jobs(made)))
+    assert f"so no drill restores them: 101 {emulator.state.jobs[101].name}" in log
+
+
 @pytest.mark.slow
 def test_a_task_that_was_killed_leaves_nothing_for_good(emulator: Emulator, catalogue: Catalogue) -> None:
     """The next attempt deletes what the import has created, and no job that was there before; then it drills."""

@@ -564,6 +564,79 @@ def test_a_lost_response(emulator: Emulator, catalogue: Catalogue) -> None:
     assert sorted(instance.pushed["created"]) == sorted(emulator.state.jobs)
 
 
+def back_up_renamed(emulator: Emulator, catalogue: Catalogue, **given: Any) -> str:
+    """Back up, with job 101 renamed between list and export, and lose all jobs; return its name before."""
+    name = emulator.state.jobs[101].name
+    back_up(catalogue, NIGHT, meanwhile=lambda: setattr(emulator.state.jobs[101], "name", "renamed"), **given)
+    emulator.state.jobs.clear()
+    return name
+
+
+def test_a_job_that_was_renamed_before_the_export(
+    emulator: Emulator, catalogue: Catalogue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """DLI's response shows which it is: it is restored as the archive has it, and nothing else stays."""
+    name = back_up_renamed(emulator, catalogue, changed=[101])
+    instance = TaskInstance()
+    (row,) = restore(catalogue, instance, job_names=name)
+    made = names(emulator)
+    assert made == {"renamed": row["new_job_id"]}
+    assert (row["old_job_id"], instance.pushed["created"], instance.pushed["job_ids"]) == (
+        101,
+        *[[*made.values()]] * 2,
+    )
+    assert f"jobs 101 {name} as {made['renamed']} renamed" in "".join(capsys.readouterr())
+    # DLI does not import it twice, and the others of the archive are deleted again.
+    with pytest.raises(DliFailException, match=rf"101 {name} \(.*the archive may have one under another name"):
+        restore(catalogue, job_names=name)
+    assert names(emulator) == made
+
+
+def test_a_job_of_another_name_that_nothing_explains(emulator: Emulator, catalogue: Catalogue) -> None:
+    """It is named: as one that differs; after a lost response; and if it replaced one of its name."""
+    name = back_up_renamed(emulator, catalogue)
+    with pytest.raises(DliFailException, match=rf"^job 101 {name} as \d+ renamed: name was {name!r} and is 'ren"):
+        restore(catalogue)
+    emulator.state.jobs.clear()
+    emulator.fault("ImportFlinkJobs", "cut_after")
+    with pytest.raises(DliFailException, match=r"not restored.* a response was lost.*\d+ renamed,.*; delete"):
+        restore(catalogue, job_ids=[101], reconcile_timeout=0.5)
+    emulator.state.jobs.clear()
+    theirs = emulator.state.add_job(name="renamed").job_id
+    emulator.state.add_job(name=name)
+    with pytest.raises(DliFailException, match=rf"has replaced those of these names: {theirs} renamed; check"):
+        restore(catalogue, on_conflict="replace")
+
+
+@pytest.mark.parametrize(
+    ("operation", "turns", "message"),
+    [
+        # As it is deleted; and as the project is listed after the import, where a list in it precedes.
+        ("DeleteFlinkJob", 0, r"503.*still be in project \w+: \d+ {101}, \d+ {102}; delete them unless"),
+        ("ListFlinkJobs", 2, r"503.*\. DLI has created: \d+, \d+, \d+\. 0 of 1"),
+        ("ImportFlinkJobs", 1, r"503.*and perhaps of it: \d+ {100}, \d+ {101}, \d+ {102}\. 0 of 1"),
+    ],
+)
+def test_jobs_that_a_failed_attempt_leaves(
+    emulator: Emulator, catalogue: Catalogue, operation: str, turns: int, message: str
+) -> None:
+    """They are in the message: before Airflow 3.3 no later attempt knows them."""
+    back_up(catalogue, NIGHT, batches=BATCHES)
+    wanted = {f"{{{job_id}}}": job.name for job_id, job in emulator.state.jobs.items()}
+    emulator.state.jobs.clear()
+    instance = TaskInstance()
+    del instance.context["task_state_store"]
+    if operation == "ImportFlinkJobs":
+        emulator.fault(operation, "cut_after")
+    elif turns:
+        emulator.fault(operation, "slow", times=turns)
+    emulator.fault(operation, "error", status=503, code="APIGW.0602", message="trouble", times=3)
+    for placeholder, name in wanted.items():
+        message = message.replace(placeholder, name)
+    with pytest.raises(DliException, match=message):
+        restore(catalogue, instance, job_ids=[100])
+
+
 def test_jobs_of_a_lost_response_are_not_deleted(emulator: Emulator, catalogue: Catalogue) -> None:
     """Which of them are the task's own is not known for certain: they are named."""
     back_up(catalogue, NIGHT, batches=BATCHES)
@@ -635,7 +708,7 @@ def test_killed_with_a_response(emulator: Emulator, catalogue: Catalogue, nth: i
     emulator.state.jobs.clear()
     instance = killed_at(catalogue, nth)
     with pytest.raises(
-        DliFailException, match=rf"a response was lost, .*: {other}; delete them if nobody else did"
+        DliFailException, match=rf"a response was lost, .*: \d+ {other}; delete them if nobody else did"
     ):
         restore(catalogue, instance, job_ids=SELECTED)
     assert names(emulator).keys() == {*wanted, other}
