@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # Whoever clears a task days later wants a new result, and not to continue what a failed attempt began.
 _MAX_AGE = timedelta(hours=24)
 _SINCE = "since"
+#: about the root of the changes that a task with thousands of jobs makes: a later attempt reads fewest values then
+_CHANGES_PER_BLOCK = 50
 
 
 class TaskState:
@@ -54,9 +56,11 @@ class TaskState:
 class RequestLog:
     """Small numbered records of the requests of a task instance, kept over its attempts.
 
-    Each record is a value of its own in the store, so that the bytes written grow with the number of requests and
-    not with its square. A head under the plain key names the generation of the records: all of them are dropped in
-    one step, whenever the process ends.
+    The store has a journal. Each change of a record is a small value of its own, with its position; after some of
+    them the store gets them again as one block, and the next changes replace the small values. So the bytes that
+    are written grow with the number of changes and not with its square, and a later attempt reads few values. A
+    head under the plain key names the generation of the journal, all of which is dropped in one step, whenever the
+    process ends.
 
     :param context: of the task; Airflow 3.3 and later have a ``task_state_store`` in it
     :param key: under which the head is kept
@@ -69,12 +73,28 @@ class RequestLog:
         #: values that belong to the log as a whole; plain JSON
         self.head: dict[str, Any] = head if isinstance(head, dict) and "generation" in head else {}
         #: the records, oldest first; plain JSON. Whoever changes one calls :meth:`update`
-        self.records: list[dict[str, Any]] = []
-        while self._store and self.head:
-            record = self._store.get(self._name(len(self.records)))
-            if not isinstance(record, dict):
+        self.records: list[Any] = []
+        self._blocks = 0
+        #: number and record of each change since the last block
+        self._changes: list[tuple[int, Any]] = []
+        if self._store and self.head:
+            self._read()
+
+    def _read(self) -> None:
+        while isinstance(block := self._store.get(self._block_name(self._blocks)), list):
+            for number, record in block:
+                self._replay(number, record)
+            self._blocks += 1
+        while len(self._changes) < _CHANGES_PER_BLOCK:
+            change = self._store.get(self._name(len(self._changes)))
+            # One of an earlier position is in the last block, too.
+            if not isinstance(change, list) or change[0] != self._position:
                 break
-            self.records.append(record)
+            self._replay(*change[1:])
+            self._changes.append((change[1], change[2]))
+
+    def _replay(self, number: int, record: Any) -> None:  # noqa: ANN401 -- any JSON
+        self.records[number : number + 1] = [record]
 
     @property
     def is_persistent(self) -> bool:
@@ -86,7 +106,7 @@ class RequestLog:
         """Whether the log was begun within the last day. It never decides whose a result is."""
         return _is_recent(self.head.get(_SINCE))
 
-    def add(self, record: dict[str, Any]) -> int:
+    def add(self, record: Any) -> int:  # noqa: ANN401 -- any JSON
         """Append a record, plain JSON; return its number."""
         if not self.head:
             self.head = _new_head({})
@@ -97,10 +117,17 @@ class RequestLog:
 
     def update(self, number: int) -> None:
         """Write the record of this number, which has changed."""
-        if self._store:
-            self._store.set(self._name(number), self.records[number])
+        if not self._store:
+            return
+        if len(self._changes) == _CHANGES_PER_BLOCK:
+            block = [[each, record] for each, record in dict(self._changes).items()]
+            self._store.set(self._block_name(self._blocks), block)
+            self._blocks += 1
+            self._changes = []
+        self._store.set(self._name(len(self._changes)), [self._position, number, self.records[number]])
+        self._changes.append((number, self.records[number]))
 
-    def restart(self, records: list[dict[str, Any]], **head: object) -> None:
+    def restart(self, records: list[Any], **head: object) -> None:
         """Begin a new generation of records and drop those so far.
 
         A process that is killed meanwhile leaves either these records or the old ones: the head comes last.
@@ -109,7 +136,7 @@ class RequestLog:
         :param head: values that belong to the log as a whole
         """
         old = self._names()
-        self.head, self.records = _new_head(head), list(records)
+        self.head, self.records, self._blocks, self._changes = _new_head(head), list(records), 0, []
         for number in range(len(self.records)):
             self.update(number)
         self._write_head()
@@ -119,17 +146,26 @@ class RequestLog:
         """Delete everything: nothing is left to resume."""
         if self.head:
             self._delete([self._key, *self._names()])
-        self.head, self.records = {}, []
+        self.head, self.records, self._blocks, self._changes = {}, [], 0, []
 
     def _write_head(self) -> None:
         if self._store:
             self._store.set(self._key, self.head)
 
+    @property
+    def _position(self) -> int:
+        """The position of the next change in the journal."""
+        return self._blocks * _CHANGES_PER_BLOCK + len(self._changes)
+
     def _names(self) -> list[str]:
-        return [self._name(number) for number in range(len(self.records))] if self.head else []
+        small = min(self._position, _CHANGES_PER_BLOCK)
+        return [*map(self._block_name, range(self._blocks)), *map(self._name, range(small))]
 
     def _name(self, number: int) -> str:
         return f"{self._key}.{self.head['generation']}.{number}"
+
+    def _block_name(self, number: int) -> str:
+        return f"{self._key}.{self.head['generation']}.block.{number}"
 
     def _delete(self, names: list[str]) -> None:
         if self._store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -96,3 +97,29 @@ def test_a_new_generation_begins_in_one_step() -> None:
         again = RequestLog(context, "key")
         seen.add((again.head.get("name"), *[each["number"] for each in again.records]))
     assert seen == {(None, 0, 1, 2), ("new", 1, 2)}
+
+
+def test_each_change_of_a_record_is_kept_wherever_the_process_is_killed() -> None:
+    """A later attempt finds the records as they were before the change or after it, and goes on with them."""
+    store, chance = KillingStore(), random.Random(1)
+    log = RequestLog({"task_state_store": store}, "key")
+    log.add([0])
+    for number in range(1, 700):
+        before = list(log.records)
+        changed = chance.randrange(len(before)) if chance.random() < 0.4 else None
+        store.left = chance.choice((0, 1, 1, 2, 2, 2))
+        try:
+            if changed is None:
+                log.add([number])
+            else:
+                log.records[changed] = [number]
+                log.update(changed)
+            is_killed = False
+        except Killed:
+            is_killed = True
+        after, store.left = list(log.records), None
+        log = RequestLog({"task_state_store": store}, "key")
+        assert log.records == after or (is_killed and log.records == before)
+    assert len(store.kept) < 80
+    log.clear()
+    assert store.kept == {}

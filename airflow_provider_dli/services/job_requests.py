@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.services.job_actions import JobAction
 
-#: jobs of a record; a record is written again for each of its jobs, so the bytes grow with the number of jobs
-_JOBS_PER_RECORD = 20
 #: seconds between two checks whether a request shows its effect
 _CHECK_EVERY = 0.5
 
@@ -57,63 +55,71 @@ class JobRequests:
 
     def __init__(self, log: RequestLog) -> None:
         self._log = log
+        #: by job: its snapshot, how many requests are open, and whether one was accepted
+        self._jobs: dict[int, tuple[JobSnapshot, int, bool]] = {}
+        #: jobs whose last request was accepted since the last record
+        self._accepted: list[int] = []
         #: jobs of requests that are more than a day old and have no known outcome: they are reported, and dropped
         self.expired: list[int] = []
+        for event, job_id, snapshot, accepted in log.records:
+            for each in accepted:
+                self._accept(each)
+            self._apply(event, job_id, snapshot)
         if log.records and not log.is_recent:
-            entries = [(int(job_id), entry) for record in log.records for job_id, entry in record["jobs"].items()]
-            self.expired = [job_id for job_id, entry in entries if entry[1]]
+            self.expired = [job_id for job_id in self._jobs if self.unresolved(job_id)]
+            self._jobs = {}
             log.clear()
-        self._places = {
-            int(job_id): number for number, record in enumerate(log.records) for job_id in record["jobs"]
-        }
 
     @property
     def job_ids(self) -> set[int]:
         """The jobs that this or an earlier attempt has requested."""
-        return set(self._places)
+        return set(self._jobs)
 
     def baseline(self, job_id: int) -> JobSnapshot | None:
         """Return the snapshot of a job from before its request; None if it was not requested."""
-        return self._entry(job_id)[0] if job_id in self._places else None
+        return self._jobs[job_id][0] if job_id in self._jobs else None
 
     def unresolved(self, job_id: int) -> int:
         """Return the number of requests for a job whose outcome is not known."""
-        return self._entry(job_id)[1] if job_id in self._places else 0
+        return self._jobs[job_id][1] if job_id in self._jobs else 0
 
     def begin(self, job_id: int, snapshot: JobSnapshot) -> JobSnapshot:
         """Record that a request is about to be sent; return the snapshot to compare its outcome with."""
-        if job_id in self._places:
-            self._entry(job_id)[1] += 1
-        else:
-            records = self._log.records
-            if not records or len(records[-1]["jobs"]) >= _JOBS_PER_RECORD:
-                self._log.add({"jobs": {}})
-            records[-1]["jobs"][str(job_id)] = [snapshot, 1, False]
-            self._places[job_id] = len(records) - 1
-        self._log.update(self._places[job_id])
-        return self._entry(job_id)[0]  # type: ignore[no-any-return]  # as it was recorded
+        self._record("begin", job_id, None if job_id in self._jobs else snapshot)
+        return self._jobs[job_id][0]
 
     def finish(self, job_id: int) -> None:
-        """Record that the last request was accepted; written with the next one."""
-        entry = self._entry(job_id)
-        entry[1:] = [entry[1] - 1, True]
+        """Record that the last request was accepted; written with the next record."""
+        self._accept(job_id)
+        self._accepted.append(job_id)
 
     def cancel(self, job_id: int) -> None:
         """Record that the last request surely had no effect."""
-        entry, number = self._entry(job_id), self._places[job_id]
-        entry[1] -= 1
-        if entry[1:] == [0, False]:
-            del self._log.records[number]["jobs"][str(job_id)], self._places[job_id]
-        self._log.update(number)
+        self._record("cancel", job_id)
 
     def update(self, job_id: int, snapshot: JobSnapshot) -> None:
         """Record what a later poll may no longer show, in the snapshot from before the request."""
-        self._entry(job_id)[0] = snapshot
-        self._log.update(self._places[job_id])
+        self._record("update", job_id, snapshot)
 
-    def _entry(self, job_id: int) -> list[Any]:
-        """Return the entry of a job: its snapshot, how many requests are open, and whether one was accepted."""
-        return self._log.records[self._places[job_id]]["jobs"][str(job_id)]  # type: ignore[no-any-return]  # likewise
+    def _record(self, event: str, job_id: int, snapshot: JobSnapshot | None = None) -> None:
+        """Write a record, short since each is written twice, and apply it."""
+        self._apply(event, job_id, snapshot)
+        accepted, self._accepted = self._accepted, []
+        self._log.add([event, job_id, snapshot, accepted])
+
+    def _apply(self, event: str, job_id: int, snapshot: JobSnapshot | None) -> None:
+        before, unresolved, is_accepted = self._jobs.get(job_id, (snapshot or [], 0, False))
+        if event == "begin":
+            unresolved += 1
+        elif event == "cancel":
+            unresolved -= 1
+        self._jobs[job_id] = (snapshot or before, unresolved, is_accepted)
+        if not unresolved and not is_accepted:
+            del self._jobs[job_id]
+
+    def _accept(self, job_id: int) -> None:
+        snapshot, unresolved, _ = self._jobs[job_id]
+        self._jobs[job_id] = (snapshot, unresolved - 1, True)
 
 
 class JobRequester:

@@ -30,7 +30,7 @@ class KillingStore(StateStore):
     has_killed = False
 
     def set(self, key: str, value: Any) -> None:
-        if value.get("state") == "done" and not self.has_killed:
+        if '"state": "done"' in json.dumps(value) and not self.has_killed:
             self.has_killed = True
             raise Killed
         super().set(key, value)

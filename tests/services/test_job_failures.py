@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_dli.client.errors import ServiceError, ThrottledError
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliDeleteFlinkJobsOperator, DliStopFlinkJobsOperator
+from airflow_provider_dli.services.job_requests import JobRequests
 from airflow_provider_dli.task_state import RequestLog
 from dli_emulator import Emulator
 from tests.airflow.execution_modes import both_modes, run_to_completion
@@ -129,8 +130,9 @@ def test_the_last_poll_may_fail_as_well(emulator: Emulator) -> None:
 def noted(*job_ids: int) -> TaskInstance:
     """Return a task instance whose previous attempt was killed after it had requested the deletion of these."""
     instance = TaskInstance()
-    jobs = {str(job_id): [["job_running", None, None], 1, False] for job_id in job_ids}
-    RequestLog(instance.context, "dli_delete").add({"jobs": jobs})
+    requests = JobRequests(RequestLog(instance.context, "dli_delete"))
+    for job_id in job_ids:
+        requests.begin(job_id, ["job_running", None, None])
     return instance
 
 

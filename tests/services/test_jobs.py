@@ -16,6 +16,7 @@ from airflow_provider_dli.operators.dli import (
     DliSavepointFlinkJobsOperator,
     DliStopFlinkJobsOperator,
 )
+from airflow_provider_dli.services.job_requests import JobRequests
 from airflow_provider_dli.task_state import RequestLog
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from dli_emulator import Emulator
@@ -240,8 +241,7 @@ def test_an_attempt_that_was_killed_during_its_request(emulator: Emulator, acted
     emulator.fault("BatchRunFlinkJobs", "cut_after" if acted else "cut_before")
     operator = DliRunFlinkJobsOperator(task_id="run", job_ids=[100], **{**QUICK, "status_grace_period": 0.0})
     operator.log.info("the attempt that is killed")
-    log = RequestLog(instance.context, "dli_run")
-    log.add({"jobs": {"100": [["job_init", None, None], 1, False]}})
+    JobRequests(RequestLog(instance.context, "dli_run")).begin(100, ["job_init", None, None])
     if acted:
         emulator.faults.clear()
         emulator.state.jobs[100].runs = 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ TargetState = Literal["running", "finished", "stopped"]
 TrackedState = Literal["running", "finished", "stopped", "saved"]
 _TRACKED_STATES: tuple[TrackedState, ...] = get_args(TrackedState)
 
-#: what of a job changes when it is run, stopped or saved: status, start time, savepoint path; plain JSON
+#: what of a job changes when it is run, stopped or saved: status, start time, hash of savepoint path; plain JSON
 JobSnapshot = list[Any]
 
 RUNNING = "job_running"
@@ -238,8 +239,8 @@ class JobTracker:
 
 
 def snapshot_of(job: FlinkJob) -> JobSnapshot:
-    """Return the snapshot of a job."""
-    return [job.status, job.start_time or None, job.savepoint_path or None]
+    """Return the snapshot of a job, which is short: thousands of them are kept."""
+    return [job.status, job.start_time or None, _hash(job.savepoint_path)]
 
 
 def snapshot_after(snapshot: JobSnapshot, job: FlinkJob) -> JobSnapshot:
@@ -256,4 +257,8 @@ def shows_new_savepoint(job: FlinkJob, snapshot: JobSnapshot) -> bool:
     status, _, path = snapshot
     if job.status == SAVEPOINTING:
         return False
-    return (job.savepoint_path or None) not in (None, path) or (status == SAVEPOINTING and job.status == RUNNING)
+    return _hash(job.savepoint_path) not in (None, path) or (status == SAVEPOINTING and job.status == RUNNING)
+
+
+def _hash(path: str | None) -> str | None:
+    return sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:12] if path else None

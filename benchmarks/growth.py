@@ -1,0 +1,157 @@
+"""How memory, task state and XComs of a task grow with the number of jobs.
+
+``python benchmarks/growth.py [--jobs N ...] [verify] [others] [actions]`` executes operators against the emulator,
+each in a process of its own. The exit status is 1 where one is over its limit: memory with up to 10,000 jobs, task
+state with up to 5,000.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dli_emulator import Emulator
+
+ROOT = Path(__file__).parents[1]
+MOST_MEMORY, MOST_STATE = 250_000_000, 1_000_000
+#: jobs of an archive, where there are many
+BATCH = 20
+PATH = "obs://obs-test/savepoints/flink/{}/savepoint-4af3d1-b1c2d3e4f5a6"
+#: executes an operator and prints what it has measured as JSON
+TASK = """
+import json, logging, sys, time
+from airflow_provider_dli.operators import dli
+
+class Store:
+    kept, written, writes = {}, 0, 0
+    def get(self, key, default=None):
+        return json.loads(self.kept[key]) if key in self.kept else default
+    def set(self, key, value):
+        self.kept[key] = json.dumps(value)
+        self.written += len(self.kept[key])
+        self.writes += 1
+    def delete(self, key):
+        self.kept.pop(key, None)
+
+class TaskInstance:
+    task_id, map_index, try_number, pushed = "task", -1, 1, {}
+    def xcom_push(self, key, value):
+        self.pushed[key] = value
+    def xcom_pull(self, **_):
+        return None
+
+given = json.load(sys.stdin)
+store, instance, failure = Store(), TaskInstance(), ""
+logging.disable(logging.CRITICAL)
+operator = getattr(dli, given["operator"])(task_id="task", **given["parameters"])
+began = time.perf_counter()
+try:
+    result = operator.execute({"ti": instance, "run_id": "run", "task_state_store": store})
+    instance.pushed.setdefault("return_value", result)
+except Exception as error:
+    failure = str(error)
+seconds = time.perf_counter() - began
+with open("/proc/self/status") as status:
+    # Not of getrusage, which counts the process that this one was started by.
+    memory = next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024
+print(json.dumps({
+    "seconds": seconds, "memory": memory, "state": store.written, "writes": store.writes, "failure": failure,
+    "xcoms": {key: len(json.dumps(value)) for key, value in instance.pushed.items()},
+    "result": instance.pushed.get("return_value") if given["operator"] == "DliExportFlinkJobsOperator" else None,
+}))
+"""
+
+
+def task(operator: str, **parameters: object) -> dict[str, Any]:
+    """Execute an operator in a process of its own; return what was measured."""
+    given = json.dumps({"operator": f"Dli{operator}Operator", "parameters": parameters})
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", TASK], input=given, capture_output=True, text=True, check=False, env=environment
+    )
+    if done.returncode:
+        sys.exit(done.stderr)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def verifications(emulator: Emulator, ids: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Verify archives that must have all jobs, and such that have none of the expected ones."""
+    absent = [job_id + 1_000_000 for job_id in ids]
+    for size in (len(ids), BATCH):
+        export = {"obs_dir": f"{emulator.bucket}/{size}", "job_selected": ids, "batch_size": size}
+        archives = task("ExportFlinkJobs", **export)["result"]
+        what = f"verify, {len(archives):,} archive{'s' * (len(archives) > 1)}"
+        yield what, task("VerifyFlinkExport", zip_file=archives, expected_jobs=ids)
+        yield f"{what}, no job found", task("VerifyFlinkExport", zip_file=archives, expected_jobs=absent)
+
+
+def actions(_emulator: Emulator, ids: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Stop, run, save and delete all jobs."""
+    for action in ("Stop", "Run", "Savepoint"):
+        yield action.lower(), task(f"{action}FlinkJobs", job_ids=ids, poll_interval=1)
+    yield "delete", task("DeleteFlinkJobs", job_ids=ids)
+
+
+def others(emulator: Emulator, ids: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """List, export and back up all jobs, and check the coverage."""
+    place = f"{emulator.bucket}/backups"
+    yield "list", task("ListFlinkJobs")
+    yield "export", task("ExportFlinkJobs", obs_dir=f"{emulator.bucket}/all", job_selected=ids, batch_size=BATCH)
+    yield "backup", task("BackupFlinkJobs", backup_dir=place, batch_size=BATCH)
+    yield "verify the backup again", task("VerifyBackups", backup_dir=place)
+    yield "coverage", task("CheckBackupCoverage", backup_dir=place)
+
+
+CASES = {"verify": verifications, "others": others, "actions": actions}
+
+
+def row(what: str, jobs: int, found: Mapping[str, Any]) -> str:
+    """Return a row of the table."""
+    state = f"{found['state']:,} B in {found['writes']:,}" if found["state"] else "none"
+    key, size = max(found["xcoms"].items(), key=lambda each: int(each[1]))
+    failure = f"{len(found['failure']):,} characters" if found["failure"] else ""
+    memory = f"{found['memory'] / 1e6:.0f} MB"
+    cells = (what, f"{jobs:,}", f"{found['seconds']:.1f}", memory, state, f"{size / 1000:,.0f} kB, {key}", failure)
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> int:
+    """Print a row for each task; 1 if one is over a limit."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cases", nargs="*", default=[*CASES], metavar="|".join(CASES))
+    parser.add_argument("--jobs", type=int, nargs="+", default=[1000, 5000])
+    options = parser.parse_args()
+    is_over = False
+    print("| | jobs | seconds | memory, peak | task state written | largest XCom | failed with |")
+    print("|---|---|---|---|---|---|---|")
+    for jobs in options.jobs:
+        with Emulator(jobs=0, object_store="seaweedfs") as emulator:
+            emulator.state.settings.step_seconds = 0.0
+            for number in range(jobs):
+                emulator.state.add_job(
+                    name=f"orders_{number}",
+                    job_id=100_000 + number,
+                    status="job_running",
+                    queue_name="q",
+                    run_mode="exclusive_cluster",
+                    start_time=1_582_677_879_475 + number,
+                    savepoint_path=PATH.format(number),
+                )
+            os.environ["AIRFLOW_CONN_DLI_DEFAULT"] = emulator.connection()
+            for case in options.cases:
+                for what, found in CASES[case](emulator, list(range(100_000, 100_000 + jobs))):
+                    is_over |= found["memory"] > MOST_MEMORY and jobs <= 10_000
+                    is_over |= found["state"] > MOST_STATE and jobs <= 5_000
+                    print(row(what, jobs, found), flush=True)
+    return int(is_over)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
