@@ -11,7 +11,7 @@ import logging
 import re
 import reprlib
 import unicodedata
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -161,16 +161,19 @@ def format_size(size: int) -> str:
     return f"{amount:,.0f} {unit}" if without_decimal else f"{amount:.1f} {unit}"
 
 
-def format_ids(ids: Sequence[object]) -> str:
-    """Return the first 20 ids or names, with an ellipsis if there are more."""
-    return ", ".join(map(str, ids[:_MAX_IDS])) + (" …" if len(ids) > _MAX_IDS else "")
+def format_ids(ids: Collection[object], separator: str = ", ") -> str:
+    """Return the first 20 ids, names or problems, and how many more there are.
+
+    :param ids: however many: a message stays one that people can read
+    :param separator: between two of them; that of problems, which have commas, is another
+    """
+    rest = f"{separator}and {len(ids) - _MAX_IDS:,} more" if len(ids) > _MAX_IDS else ""
+    return separator.join(map(str, islice(ids, _MAX_IDS))) + rest
 
 
 def format_jobs(jobs: Mapping[int, str]) -> str:
     """Return id and name of the first 20 jobs, and how many more there are."""
-    more = len(jobs) - _MAX_IDS
-    listed = ", ".join(f"{job_id} {name}" for job_id, name in islice(jobs.items(), _MAX_IDS))
-    return f"{listed} and {more:,} more" if more > 0 else listed
+    return format_ids([f"{job_id} {name}" for job_id, name in jobs.items()])
 
 
 def log_table(

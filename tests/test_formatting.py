@@ -15,6 +15,7 @@ from airflow_provider_dli.formatting import (
     escaped,
     excerpt,
     format_duration,
+    format_ids,
     format_size,
     markdown_table,
     pluralize,
@@ -158,6 +159,14 @@ def test_pluralize() -> None:
     """One is one; thousands are grouped."""
     assert pluralize(1, "archive") == "1 archive"
     assert pluralize(1024, "entry", "entries") == "1,024 entries"
+
+
+def test_of_many_ids_twenty_are_named_and_the_others_counted() -> None:
+    """However many: a log line or an exception stays one that people can read."""
+    assert format_ids([1, 2]) == "1, 2"
+    assert format_ids(range(20)).endswith("18, 19")
+    assert format_ids(range(5_020)).endswith("18, 19, and 5,000 more")
+    assert format_ids({"a: x": 1, "b: y": 2}, " | ") == "a: x | b: y"
 
 
 def test_columns_line_up_with_wide_characters() -> None:

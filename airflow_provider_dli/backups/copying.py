@@ -25,7 +25,7 @@ from airflow_provider_dli.backups.manifest import (
 from airflow_provider_dli.backups.state import Backup, usable
 from airflow_provider_dli.client.errors import PermissionDeniedError
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated, worst
-from airflow_provider_dli.formatting import pluralize
+from airflow_provider_dli.formatting import format_ids, pluralize
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters.models import CopyParameters
 from airflow_provider_dli.services import verify
@@ -94,7 +94,7 @@ class CopyOutcome:
             can_retry = any(not isinstance(each, DliFailException) for each in failures)
             kind = DliException if can_retry else DliFailException
             raise kind(
-                f"{pluralize(len(reasons), 'copy', 'copies')} failed: {' | '.join(reasons)}",
+                f"{pluralize(len(reasons), 'copy', 'copies')} failed: {format_ids(reasons, ' | ')}",
                 advice="The others are made; correct what is named, and run the task again.",
             ) from worst(failures)
 

@@ -234,7 +234,7 @@ def verify(plan: Plan, context: Mapping[str, Any], log: Logger) -> dict[str, Arc
 
 def _raise_for_changed(changed: Sequence[str]) -> None:
     if changed:
-        raise DliFailException(f"The backup is not what was verified: {'; '.join(changed)}.")
+        raise DliFailException(f"The backup is not what was verified: {format_ids(changed, '; ')}.")
 
 
 def _import(

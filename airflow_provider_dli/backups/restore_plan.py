@@ -210,7 +210,7 @@ class Plan:
         :raises DliFailException: naming the jobs; nothing was sent
         """
         if self.problems:
-            raise DliFailException(f"Nothing was restored: {' | '.join(self.problems)}")
+            raise DliFailException(f"Nothing was restored: {format_ids(self.problems, ' | ')}")
 
 
 def make_plan(

@@ -169,7 +169,7 @@ def _backups(catalogue: Catalogue, project_ids: Sequence[str]) -> list[Backup]:
     found = {each.project_id for each in backups}
     if missing := [each for each in project_ids if each not in found]:
         raise DliFailException(
-            f"project_ids: {catalogue.root.url} has no backup of project {', '.join(missing)}; it has those of "
+            f"project_ids: {catalogue.root.url} has no backup of project {format_ids(missing)}; it has those of "
             f"{format_ids(sorted(found)) or 'none'}"
         )
     if not backups:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.assets.obs import add_asset_events
 from airflow_provider_dli.compat import conf
+from airflow_provider_dli.formatting import format_ids
 from airflow_provider_dli.lineage import Lineage, obs_dataset
 from airflow_provider_dli.links.dli import ObsBucketLink
 from airflow_provider_dli.metrics import count, observing
@@ -120,7 +121,7 @@ class DliVerifyFlinkExportOperator(DeferrableOperator):
         self.begin(context, hook, options.zip_file[0].bucket)
         places = options.zip_file
         if timeout is None and self.deferrable and (missing := verify.find_missing(hook, places, self.log)):
-            self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in missing))
+            self.log.info("Waiting on the triggerer for %s.", format_ids([place.url for place in missing]))
             limits = self.wait_limits(hook, options.timeout)
             others = {"directories": True, **limits}
             self.defer_to(verify.wait_trigger(missing, options.dli_conn_id, options.poll_interval, **others))

@@ -25,7 +25,7 @@ from airflow_provider_dli.compat import (
     conf,
 )
 from airflow_provider_dli.exceptions import DliException, ExecutionTimeoutError
-from airflow_provider_dli.formatting import SafeLog, escaped
+from airflow_provider_dli.formatting import SafeLog, escaped, format_ids
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, number_of
 from airflow_provider_dli.triggers.deferral import (
     LONG_POLL,
@@ -222,7 +222,7 @@ class DliExportArchiveSensor(DliSensor):
 
         options, hook = self._prepared()
         if awaited := verify.find_changing(hook, options.zip_file, options.inactivity_period):
-            self.log.info("Not there yet, or still changing: %s", ", ".join(place.url for place in awaited))
+            self.log.info("Not there yet, or still changing: %s", format_ids([place.url for place in awaited]))
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._verified(options, hook))
 
@@ -230,7 +230,7 @@ class DliExportArchiveSensor(DliSensor):
         from airflow_provider_dli.services import verify
 
         options, hook = self._prepared()
-        self.log.info("Waiting on the triggerer for %s.", ", ".join(place.url for place in options.zip_file))
+        self.log.info("Waiting on the triggerer for %s.", format_ids([place.url for place in options.zip_file]))
         others = {"inactivity_period": options.inactivity_period, **self.wait_limits(hook, self.timeout)}
         self.defer_to(verify.wait_trigger(options.zip_file, options.dli_conn_id, self.poke_interval, **others))
 
@@ -238,7 +238,7 @@ class DliExportArchiveSensor(DliSensor):
         """Go on after the triggerer has waited."""
         del context
         if event_status(event) == "timeout":
-            pending = ", ".join(map(str, event.get("pending") or []))
+            pending = format_ids(event.get("pending") or [])
             message = f"Not there, or still changing, after {self.timeout:.0f} s: {pending}"
             raise AirflowSensorTimeout(escaped(message))
         return self._verified(*self._prepared(), seconds_left(event, "left") or 0.0)
@@ -324,7 +324,9 @@ class DliFlinkJobSensor(DliSensor):
         hook, tracker = wait.hook, wait.tracker
         # A clock of this machine that is minutes off must not end the grace period on the triggerer.
         began = None if hook.clock_offset is None else hook.service_time() - self._elapsed({})
-        self.log.info("Waiting on the triggerer until jobs %s are %s.", tracker.job_ids, tracker.target_state)
+        self.log.info(
+            "Waiting on the triggerer until jobs %s are %s.", format_ids(tracker.job_ids), tracker.target_state
+        )
         limits = self.wait_limits(hook, self.timeout)
         self.defer_to(wait.trigger(self.poke_interval, limits, requested_at=began, must_move=False))
 

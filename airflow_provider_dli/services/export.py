@@ -101,7 +101,8 @@ def export_jobs(
     superseded = requests.superseded
     if superseded:
         log.warning(
-            "An earlier attempt exported to %s. Exporting again; those archives stay there.", ", ".join(superseded)
+            "An earlier attempt exported to %s. Exporting again; those archives stay there.",
+            format_ids(superseded),
         )
     visible, job_ids = (chosen, chosen.job_ids) if chosen else _select_jobs(options, dli, requests, context, log)
     size = options.batch_size
@@ -158,7 +159,7 @@ def _archives_of_other_batches(
         log.warning(
             "An earlier attempt exported to another directory, or other jobs, or in other batches: %s. This task "
             "does not return those archives.",
-            ", ".join(extra),
+            format_ids(extra),
         )
     return extra
 
@@ -275,10 +276,10 @@ class _Exporter:
         try:
             # A response that names older archives is that of another export.
             if old := self.recovery.older_archives(request, archives, listed):
-                problem = f"the response names what was there before the request: {', '.join(old)}"
+                problem = f"the response names what was there before the request: {format_ids(old)}"
         except DliException as error:
             # No reason to send the request again: its response is there.
-            listing = ", ".join(archives)
+            listing = format_ids(archives)
             problem = f"whether {listing} was there before the request is not known: {error.problem}"
         if problem:
             raise DliFailException(
@@ -303,7 +304,7 @@ class _Exporter:
     ) -> Batch:
         """Export a batch without jobs that were deleted."""
         rest = tuple(job_id for job_id in job_ids if job_id not in deleted)
-        problem = f"this key sees no job {', '.join(map(str, deleted))}"
+        problem = f"this key sees no job {format_ids(deleted)}"
         is_selection = self.options.chosen is not None
         if is_selection:
             self.log.warning("Selected, and deleted since: %s. The others are exported.", problem)
@@ -384,7 +385,7 @@ class _Progress:
         self._requested += jobs if batch.is_requested else 0
         if self._batches == 1:
             return
-        result = ", ".join(batch.zip_file) or "NOT EXPORTED"
+        result = format_ids(batch.zip_file) or "NOT EXPORTED"
         if batch.error:
             # Each reason is logged once, with the number of the first batch that failed for it.
             first = self._reasons.setdefault(without_numbers(batch.error), self._number)
@@ -471,7 +472,7 @@ def raise_for_failures(result: ExportOutcome, options: ExportParameters, log: Lo
     # A retry sends only what is missing.
     kind = DliFailException if all(isinstance(each, DliFailException) for each in causes) else DliException
     failed = pluralize(sum(len(batch.failed) for batch in failures), "job")
-    listed = " | ".join(reasons).rstrip(".")
+    listed = format_ids(reasons, " | ").rstrip(".")
     raise kind(
         f"{failed} not exported to {options.obs_dir.url}: {listed}. "
         "What succeeded is kept: the XCom zip_file lists its archives, failed the jobs."

@@ -30,7 +30,7 @@ from airflow_provider_dli.archive import Expectation, Limits, inspect
 from airflow_provider_dli.client.errors import AuthenticationError, ConfigurationError, ServiceError
 from airflow_provider_dli.client.locations import ObsLocation, parse_directory
 from airflow_provider_dli.exceptions import DliException, DliFailException, translated
-from airflow_provider_dli.formatting import pluralize
+from airflow_provider_dli.formatting import format_ids, pluralize
 from airflow_provider_dli.services.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class ExportRecovery:
             several = "several archives appeared" if len(found) > 1 else "an archive appeared"
             raise DliFailException(
                 f"The outcome of an export into {directory.url} is unknown: {_LOST}, and {several} there "
-                f"since, of which it is not certain that this task's request made it: {', '.join(found)}.",
+                f"since, of which it is not certain that this task's request made it: {format_ids(found)}.",
                 advice=_ADVICE,
             )
         # Any of these requests may have made it, all for the same jobs. The others stay unresolved: their archives
@@ -226,7 +226,7 @@ class ExportRecovery:
         if request.before is None and (new or names is None):
             if new or request.number in self._earlier:
                 self.requests.report(request, new)
-            there = f", and now holds {', '.join(new)}" if new else " nor now"
+            there = f", and now holds {format_ids(new)}" if new else " nor now"
             raise DliFailException(
                 f"The outcome of an export into {request.directory.url} is unknown: {_LOST}, and the "
                 f"directory could not be listed before the request{there}.",
@@ -270,7 +270,7 @@ class ExportRecovery:
                     "Extra archives in %s: %s. They appeared after an export was requested whose response "
                     "was lost or could not be used, and may be its own.%s",
                     request.directory.url,
-                    ", ".join(archives),
+                    format_ids(archives),
                     " This task does not return them." if is_final else "",
                 )
                 if is_final:

@@ -153,7 +153,7 @@ class JobRequester:
             self._log.warning(
                 "A day ago or more, %s was requested of job %s; its outcome is not known.",
                 self._action.name,
-                ", ".join(map(str, requests.expired)),
+                format_ids(requests.expired),
             )
         return requests
 
@@ -355,7 +355,9 @@ class ActionResult:
         if len(job_ids) == 1:
             raise errors[0]
         reasons = group_by_reason((job_id, str(error)) for job_id, error in self.failed.items())
-        failed = " | ".join(f"job{'s' * (len(ids) > 1)} {format_ids(ids)}: {reason}" for reason, ids in reasons)
+        failed = format_ids(
+            [f"job{'s' * (len(ids) > 1)} {format_ids(ids)}: {reason}" for reason, ids in reasons], " | "
+        )
         others = [job_id for job_id in job_ids if job_id not in self.failed and job_id not in self.postponed]
         rest = "It was requested of no other."
         if others:

@@ -206,7 +206,7 @@ def _check_savepoints(tracker: JobTracker, log: Logger) -> None:
             )
     if foreign:
         raise DliFailException(
-            f"job {', '.join(map(str, foreign))} is stopped, but was being stopped before this task began, and "
+            f"job {format_ids(foreign)} is stopped, but was being stopped before this task began, and "
             "shows no new savepoint. Check it in the DLI console before you resume it from its savepoint."
         )
 
@@ -273,7 +273,7 @@ class JobWait:
         tracker, now = self.tracker, self.hook.service_time()
         total = pluralize(len(tracker.job_ids), "job")
         if failures := tracker.failures(now):
-            reasons = ", ".join(f"job {job_id} is {reason}" for job_id, reason in failures.items())
+            reasons = format_ids([f"job {job_id} is {reason}" for job_id, reason in failures.items()])
             unseen = {*failures.values()} == {NOT_SEEN}
             raise DliFailException(
                 f"{len(failures)} of {total} cannot be {tracker.target_state} any more: {reasons}.",

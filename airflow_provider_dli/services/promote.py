@@ -22,7 +22,7 @@ from airflow_provider_dli.client.flink.settings import (
 )
 from airflow_provider_dli.client.flink.status import PHASES, Phase, is_stoppable
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
-from airflow_provider_dli.formatting import excerpt, log_table, pluralize
+from airflow_provider_dli.formatting import excerpt, format_ids, log_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.parameters.models import PromoteParameters
 from airflow_provider_dli.services.compare import project_of
@@ -143,7 +143,7 @@ def plan(options: PromoteParameters, source: DliHook, target: DliHook, log: Logg
     ]
     log_table(log, ("id", "name", "action", "changed settings"), rows)
     if unused := replacements.unused():
-        raise DliFailException(f"found in none of the jobs: {', '.join(unused)}; correct the mapping or the jobs")
+        raise DliFailException(f"found in none of the jobs: {format_ids(unused)}; correct the mapping or the jobs")
     return steps
 
 
@@ -155,7 +155,7 @@ def _refuse_equal_names(jobs: Iterable[flink.FlinkJob]) -> None:
     equal = [f"{' and '.join(each)} are both called {name}" for name, each in ids.items() if len(each) > 1]
     if equal:
         raise DliFailException(
-            f"job_ids: {'; '.join(equal)}, and the target can have one job of a name; name one of them. "
+            f"job_ids: {format_ids(equal, '; ')}, and the target can have one job of a name; name one of them. "
             "Nothing was changed."
         )
 
@@ -224,7 +224,7 @@ def apply(target: DliHook, steps: Sequence[Step], log: Logger) -> list[dict[str,
     :raises DliException: naming what was done before it failed
     """
     if running := jobs_to_stop(steps):
-        listed = ", ".join(f"{job.job_id} {job.name} ({job.status})" for job in running)
+        listed = format_ids([f"{job.job_id} {job.name} ({job.status})" for job in running])
         raise DliFailException(
             f"a job that runs, or may by itself, cannot be changed: {listed}; stop it first. Nothing was changed."
         )
@@ -304,6 +304,6 @@ def _unknown(step: Step, job: flink.FlinkJob) -> tuple[str, ...]:
 
 
 def _failed(step: Step, error: DliException, done: Sequence[Mapping[str, Any]]) -> DliException:
-    before = ", ".join(f"{each['action']} {each['name']}" for each in done) or "nothing"
+    before = format_ids([f"{each['action']} {each['name']}" for each in done]) or "nothing"
     message = f"{step.action} {step.source.name}: {error.problem}. Done before it: {before}."
     return type(error)(message, advice=error.advice)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dli import archive
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, translated
-from airflow_provider_dli.formatting import format_duration, pluralize
+from airflow_provider_dli.formatting import format_duration, format_ids, pluralize
 from airflow_provider_dli.lineage import Check, Dataset, obs_dataset
 from airflow_provider_dli.services.pages import Bar, render
 
@@ -125,7 +125,9 @@ class ArchiveReport:
 
     def __str__(self) -> str:
         """Return what is wrong with it in one line, for the message of a failure."""
-        return f"{self.place.url}: " + "; ".join(finding_line(finding) for finding in self.errors or self.findings)
+        return f"{self.place.url}: " + format_ids(
+            [finding_line(finding) for finding in self.errors or self.findings], "; "
+        )
 
 
 def finding_line(finding: archive.Finding) -> str:

@@ -325,7 +325,7 @@ class ImportRecord:
 
 def _warn_of_abandoned(zip_file: str, before: Collection[int], jobs: Mapping[int, str], log: Logger) -> None:
     """Warn of an import of an earlier attempt that this one does not continue."""
-    appeared = ", ".join(f"{job_id} {name}" for job_id, name in jobs.items() if job_id not in before)
+    appeared = format_ids([f"{job_id} {name}" for job_id, name in jobs.items() if job_id not in before])
     log.warning(
         "An earlier attempt requested an import of %s, and its response was lost or could not be used. Jobs "
         "that appeared since, and may be its own: %s.",
@@ -405,9 +405,9 @@ def _names(target: DliHook) -> dict[int, str]:
 
 def _check_new(result: ImportResult, before: Collection[int]) -> None:
     """Raise if a response names jobs as imported that the project had before: it is not one to this request."""
-    old = [str(each.new_job_id) for each in result.job_mapping if each.new_job_id in before]
+    old = [each.new_job_id for each in result.job_mapping if each.new_job_id in before]
     if old:
-        problem = f"the response names as imported what the project had before: job {', '.join(old)}"
+        problem = f"the response names as imported what the project had before: job {format_ids(old)}"
         with translated():
             raise UnexpectedReplyError("ImportFlinkJobs", 200, None, problem, None)
 
@@ -506,7 +506,7 @@ def plan(options: ImportParameters, target: DliHook, obs: ObsHook, log: Logger) 
     if options.expected_jobs:
         existing = sorted(str(name) for name in options.expected_jobs if name in names)
         verb = "would be replaced" if options.is_cover else "would be omitted"
-        shown = ", ".join(existing) or "none"
+        shown = format_ids(existing) or "none"
         log.info("Of the expected names, %d exist and %s: %s", len(existing), verb, shown)
     else:
         log.info("The names in a DLI archive are not documented; set expected_jobs to check for them.")

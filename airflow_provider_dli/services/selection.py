@@ -14,7 +14,7 @@ from airflow_provider_dli.client.flink import FlinkJob, is_missing, job_pages, l
 from airflow_provider_dli.client.flink.pages import MAX_PAGE
 from airflow_provider_dli.client.flink.settings import JAR_JOB
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
-from airflow_provider_dli.formatting import log_table, pluralize
+from airflow_provider_dli.formatting import format_ids, log_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.parameters.models import ListParameters
 
@@ -185,9 +185,9 @@ def get_jobs(hook: DliHook, job_ids: Sequence[int]) -> dict[int, FlinkJob]:
     :raises DliFailException: naming those that this key does not see
     """
     jobs = {job_id: get_job_or_none(hook, job_id) for job_id in job_ids}
-    if missing := [str(job_id) for job_id, job in jobs.items() if job is None]:
+    if missing := [job_id for job_id, job in jobs.items() if job is None]:
         raise DliFailException(
-            f"job_ids: this key sees no job {', '.join(missing)} in project {hook.project_id}; name jobs that it "
+            f"job_ids: this key sees no job {format_ids(missing)} in project {hook.project_id}; name jobs that it "
             "sees. No request was sent for the others."
         )
     return {job_id: job for job_id, job in jobs.items() if job is not None}

@@ -441,7 +441,7 @@ def raise_for_failures(reports: Sequence[ArchiveReport], note: str = "") -> None
         else "Check what is between OBS and this machine, such as a proxy, and retry the task."
     )
     message = f"{len(failed)} of {pluralize(len(reports), 'archive')} failed verification: "
-    message += " | ".join(map(str, failed)) + "."
+    message += format_ids(failed, " | ") + "."
     raise kind(f"{message} {note}" if note else message, advice=advice)
 
 
