@@ -276,12 +276,15 @@ def _raise_for_conflicts(scratch: DliHook, jobs: Sequence[Job], imported: Import
     """
     names = {job.job_id: job.name for job in jobs}
     if conflicts := [each.old_job_id for each in imported.jobs if each.is_conflict]:
-        raise _conflict(scratch, [names.get(each, each) for each in conflicts])
+        raise _conflict(
+            scratch, [names.get(each, each) for each in conflicts], "; the archive may have other names"
+        )
 
 
-def _conflict(scratch: DliHook, jobs: Sequence[object]) -> DliFailException:
+def _conflict(scratch: DliHook, jobs: Sequence[object], note: str = "") -> DliFailException:
+    listed = f"{format_ids(jobs)}{note}"
     return DliFailException(
-        f"scratch_conn_id: project {scratch.project_id} has jobs of the same names already: {format_ids(jobs)}",
+        f"scratch_conn_id: project {scratch.project_id} has jobs of the same names already: {listed}",
         advice="Delete them, or give the connection of a project that nobody works in. A key without "
         "dli:jobs:listAll does not see those of other users.",
     )

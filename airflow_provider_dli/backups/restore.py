@@ -343,7 +343,10 @@ def _failures(plan: Plan, progress: Progress, restoration: Restoration) -> Itera
     missing = [each for each in restoration.compared if each.kind == "removed"]
     changed = [each for each in restoration.compared if each.kind == "changed" and not _may_differ(each)]
     if missing:
-        listed = format_ids([f"{each.job_id} {each.name}" for each in missing])
+        now = {each.job_id: plan.selected[each.job_id].renamed_to for each in missing}
+        listed = format_ids(
+            [_words(each) + (f", called {name} now" if (name := now[each.job_id]) else "") for each in missing]
+        )
         yield (
             f"not restored, for this key sees no jobs of these names: {listed} (those of other users it sees with "
             "dli:jobs:listAll only; the archive may have one under another name, of which a job exists; if it "

@@ -257,6 +257,8 @@ def test_what_a_drill_may_have_created_under_another_name(
     # A job that is in no archive never counts as drilled, and is named.
     assert instance.pushed["return_value"]["remaining"] == len(list(catalogue.listed_jobs(made)))
     assert f"so no drill restores them: 101 {emulator.state.jobs[101].name}" in log
+    with pytest.raises(DliFailException, match=r"already: .*; the archive may have other names"):
+        drill(catalogue, run_of("third"))
 
 
 @pytest.mark.slow

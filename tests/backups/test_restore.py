@@ -587,9 +587,12 @@ def test_a_job_that_was_renamed_before_the_export(
     )
     assert f"jobs 101 {name} as {made['renamed']} renamed" in "".join(capsys.readouterr())
     # DLI does not import it twice, and the others of the archive are deleted again.
-    with pytest.raises(DliFailException, match=rf"101 {name} \(.*the archive may have one under another name"):
+    emulator.state.jobs[101] = emulator.state.jobs.pop(made["renamed"])
+    emulator.state.jobs[101].job_id = 101
+    pattern = rf"101 {name}, called renamed now \(.*the archive may have one under another name"
+    with pytest.raises(DliFailException, match=pattern):
         restore(catalogue, job_names=name)
-    assert names(emulator) == made
+    assert names(emulator) == {"renamed": 101}
 
 
 def test_a_job_of_another_name_that_nothing_explains(emulator: Emulator, catalogue: Catalogue) -> None:
