@@ -334,11 +334,6 @@ def _words(pair: JobPair) -> str:
     return f"{pair.job_id} {pair.name}{renamed}"
 
 
-def _counted(jobs: Sequence[str]) -> str:
-    more = f" and {len(jobs) - _SHOWN:,} more" if len(jobs) > _SHOWN else ""
-    return f"{', '.join(jobs[:_SHOWN])}{more}"
-
-
 def _failures(plan: Plan, progress: Progress, restoration: Restoration) -> Iterator[str]:
     missing = [each for each in restoration.compared if each.kind == "removed"]
     changed = [each for each in restoration.compared if each.kind == "changed" and not _may_differ(each)]
@@ -358,10 +353,10 @@ def _failures(plan: Plan, progress: Progress, restoration: Restoration) -> Itera
     if progress.uncertain and (missing or not plan.options.selects_all_jobs):
         yield (
             "a response was lost, so it is not known whether this task has created jobs beside the selected: "
-            f"{_counted(progress.uncertain)}; delete them if nobody else did"
+            f"{format_ids(progress.uncertain)}; delete them if nobody else did"
         )
     if progress.replaced:
         yield (
             "the archive has jobs under other names than the backup lists, and has replaced those of these names: "
-            f"{_counted(progress.replaced)}; check them"
+            f"{format_ids(progress.replaced)}; check them"
         )
