@@ -86,6 +86,7 @@ def inspect(
     limits: Limits | None = None,
     fingerprint: bool = False,
     lists_ids: bool = False,
+    reports_missing: bool = True,
 ) -> Report:
     """Verify a ZIP archive, or report everything that is wrong with it.
 
@@ -99,6 +100,8 @@ def inspect(
     :param limits: what the inspection may cost; default :class:`Limits`.
     :param fingerprint: describe the layout in any case, and not only if jobs are expected and it is not known.
     :param lists_ids: also list the ids of all jobs that contents show, by the keys of ``expect``.
+    :param reports_missing: False to report no finding on an expected job: for a caller who searches several
+        archives for them.
     :raises ValueError: for another level.
     """
     if level not in ("directory", "full"):
@@ -109,9 +112,13 @@ def inspect(
     shared = Shared(search, Fingerprint(search.jobs), fingerprint, limits.nested_total)
     contents = Contents(limits, shared, found, _inspect_nested)
     size, entries, hashes = _inspect(reader, contents, found, limits, is_full=level == "full", md5=md5)
-    groups = contents.finish(entries, full=level == "full")
+    groups, absences = contents.finish(entries, full=level == "full")
+    for job in sorted(search.missing) if reports_missing else ():
+        absence = absences[job.isdecimal()]
+        found.add(absence.code, absence.message(job), job=job)
     ids = frozenset(() if contents.reasons(entries) else search.ids or ())
-    return Report(size, level, entries, found.result(), hashes.get("sha256"), hashes.get("md5"), groups, ids)
+    sums = (hashes.get("sha256"), hashes.get("md5"))
+    return Report(size, level, entries, found.result(), *sums, groups, ids, search.jobs - search.missing, absences)
 
 
 def _inspect_nested(data: bytes, contents: Contents, found: Findings, limits: Limits) -> tuple[Entry, ...]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_dli.archive.fields import readings
 from airflow_provider_dli.archive.fingerprint import Fingerprint, Group
 from airflow_provider_dli.archive.jsontext import JsonError, JsonStream, UnreadableError, is_json, parse
-from airflow_provider_dli.archive.report import Entry, Finding, Findings, escape
+from airflow_provider_dli.archive.report import Absence, Entry, Finding, Findings, escape
 from airflow_provider_dli.archive.search import Search
 
 if TYPE_CHECKING:
@@ -259,8 +259,8 @@ class Contents:
             self.is_read = False
         return "; ".join(_counted(reason, *seen) for reason, seen in self._unexamined.items())
 
-    def finish(self, entries: tuple[Entry, ...], *, full: bool) -> tuple[Group, ...]:
-        """Report what was not found, and return the fingerprint, if it is wanted or the layout is not known.
+    def finish(self, entries: tuple[Entry, ...], *, full: bool) -> tuple[tuple[Group, ...], tuple[Absence, ...]]:
+        """Return the fingerprint, if it is wanted or the layout is not known, and what it means not to be found.
 
         :param full: whether contents were read
         """
@@ -273,21 +273,23 @@ class Contents:
             for entry in files:
                 self._describe(entry, "not read")
         reasons = self.reasons(entries if full else ())
-        is_unknown = full and self.is_read and not all(map(self._search.is_shown, self._search.missing()))
+        missing = {job.isdecimal(): job for job in self._search.missing}
+        is_unknown = full and self.is_read and not all(map(self._search.is_shown, missing.values()))
         if is_unknown:
             message = f"{UNKNOWN_LAYOUT}; the fingerprint describes its entries"
             self._found.add("unknown-layout", message)
-        for job in self._search.missing():
-            shown = f"job '{escape(job)}'"
-            if not full and self._search.has_keys:
-                message = f"{shown} is in no entry's name; contents were not read"
-                self._found.add("job-unproven", message, job=job)
-            elif reasons or not self._search.is_shown(job):
-                message = f"{shown} was found in nothing that was examined; not: {reasons or UNKNOWN_LAYOUT}"
-                self._found.add("job-not-examined", message, job=job)
-            else:
-                self._found.add("missing-job", f"{shown} was found nowhere", job=job)
-        return self._shared.fingerprint.groups() if is_unknown or self._shared.describes else ()
+        groups = self._shared.fingerprint.groups() if is_unknown or self._shared.describes else ()
+        # One of a name and one of an id: to which of them a job belongs decides, and nothing else of it.
+        return groups, tuple(self._absence(each, reasons, full=full) for each in ("", "0"))
+
+    def _absence(self, job: str, reasons: str, *, full: bool) -> Absence:
+        """Return what it means that a job was not found."""
+        if not full and self._search.has_keys:
+            return Absence("job-unproven", "is in no entry's name; contents were not read")
+        if reasons or not self._search.is_shown(job):
+            why = f"was found in nothing that was examined; not: {reasons or UNKNOWN_LAYOUT}"
+            return Absence("job-not-examined", why)
+        return Absence("missing-job", "was found nowhere")
 
     def _note_unread(self, entries: tuple[Entry, ...]) -> None:
         """Note names that cannot be read, and that some content was never read to its end."""

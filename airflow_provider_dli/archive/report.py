@@ -25,6 +25,8 @@ class Report(NamedTuple):
     :param fingerprint: the shapes of the entries, without what is their owner's; only if it was requested, or
         jobs are expected and the layout is not known.
     :param job_ids: of all jobs that contents show; only if they were requested and all contents were examined.
+    :param found: the expected jobs that were found.
+    :param absences: what it means of a name that it was not found, and of an id.
     """
 
     size: int
@@ -35,6 +37,8 @@ class Report(NamedTuple):
     md5: str | None = None
     fingerprint: tuple[Group, ...] = ()
     job_ids: frozenset[str] = frozenset()
+    found: frozenset[str] = frozenset()
+    absences: tuple[Absence, ...] = ()
 
     @property
     def verified(self) -> bool:
@@ -86,6 +90,25 @@ class Entry(NamedTuple):
     def is_directory(self) -> bool:
         """Whether the name ends as a directory's does."""
         return self.name.endswith("/")
+
+
+class Absence(NamedTuple):
+    """What it means that an expected job was not found.
+
+    :param code: of the finding on the job.
+    :param why: the end of its message.
+    """
+
+    code: str
+    why: str
+
+    def message(self, job: str) -> str:
+        """Return the message on a job."""
+        return f"job '{escape(job)}' {self.why}"
+
+    def finding(self, job: str) -> Finding:
+        """Return the finding on a job."""
+        return Finding(self.code, severity(self.code), self.message(job), job=escape(job))
 
 
 class Finding(NamedTuple):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.archive.fields import readings
@@ -76,9 +77,10 @@ class Search:
         """Whether the archive shows ids and names of its jobs, as far as they are expected; it stays so."""
         return all(map(self.is_shown, self._kinds))
 
-    def missing(self) -> list[str]:
-        """Return the jobs that were not found."""
-        return sorted(self._missing)
+    @property
+    def missing(self) -> AbstractSet[str]:
+        """The jobs that were not found."""
+        return self._missing
 
     def is_shown(self, job: str) -> bool:
         """Return whether the archive shows ids, or names, of its jobs: then one that is not there is missing."""

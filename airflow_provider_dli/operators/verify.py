@@ -144,6 +144,8 @@ class DliVerifyFlinkExportOperator(DeferrableOperator):
         self.lineage = Lineage(inputs=[report.dataset for report in reports])
         # Also when the task fails: the findings are in it.
         self.push_xcoms(context, return_value=results)
+        if options.expected_jobs:
+            self.push_xcoms(context, missing_jobs=verify.missing_jobs(reports))
         if file := verify.write_report(hook, options, reports, context.get("run_id"), self.log):
             self.lineage = replace(self.lineage, outputs=[obs_dataset(file)])
             self.push_xcoms(context, report_file=file)

@@ -51,10 +51,12 @@ class ArchiveReport:
     report: archive.Report | None = None
     #: what was found beside that, of the object as a whole; see docs/operators/verify.md
     object_findings: tuple[archive.Finding, ...] = ()
-    #: jobs that need not be there, and may be in what was not examined of it
+    #: jobs that need not be there, and may be in what was not examined of the archives that were read with it
     unexamined: frozenset[str] = frozenset()
-    #: jobs that need not be there, and are not, although it shows which jobs it has
+    #: jobs that need not be there, and are in none of these archives, although they show which jobs they have
     absent: frozenset[str] = frozenset()
+    #: jobs that must be there, and were found in none of these archives
+    missing: tuple[str, ...] = ()
 
     @property
     def findings(self) -> tuple[archive.Finding, ...]:
@@ -192,8 +194,13 @@ class Page:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-def page_of_archives(reports: Sequence[ArchiveReport], facts: Mapping[str, object]) -> Page:
-    """Return the page on a verification."""
+def page_of_archives(
+    reports: Sequence[ArchiveReport], facts: Mapping[str, object], missing_jobs: Sequence[int | str] = ()
+) -> Page:
+    """Return the page on a verification.
+
+    :param missing_jobs: expected jobs that were found in none of the archives
+    """
     bad = frozenset(number for number, report in enumerate(reports) if not report.verified)
     plain = [report.as_dict() for report in reports]
     rows = [(each["zip_file"], _grouped(each["size"]), each["entries"], each["sha256"]) for each in plain]
@@ -212,6 +219,9 @@ def page_of_archives(reports: Sequence[ArchiveReport], facts: Mapping[str, objec
     if layouts:
         head = ("Archive", "Entries named", "Content", "How many", "Bytes", "to")
         tables.append(Table("Layout that is not known", head, layouts, frozenset(range(len(layouts)))))
+    if missing_jobs:
+        jobs = [(job,) for job in missing_jobs]
+        tables.append(Table("Expected jobs that were not found", ("Job",), jobs, frozenset(range(len(jobs)))))
     archives = pluralize(len(reports), "archive")
     verdict = f"{len(bad)} of {archives} failed verification." if bad else f"{archives} verified."
     data = {"value": len(reports), "good": not bad, "archives": plain}

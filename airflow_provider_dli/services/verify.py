@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dli.archive import Expectation, Finding, Limits, Report, inspect
+from airflow_provider_dli.archive import Expectation, Finding, Report, inspect
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.client.obs.client import ReplacedError, object_replaced
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated
@@ -22,6 +22,7 @@ from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters import Level
 from airflow_provider_dli.parameters.models import ArchiveSensorParameters, VerifyParameters
 from airflow_provider_dli.services.deadline import Deadline
+from airflow_provider_dli.services.expected_jobs import ExpectedJobs
 from airflow_provider_dli.services.report import ArchiveReport, log_reports, page_of_archives, write_page
 from airflow_provider_dli.triggers.deferral import raise_unless_transient
 from airflow_provider_dli.triggers.obs import RESOLUTION, ArchivesTrigger, age_of, is_changing
@@ -45,9 +46,7 @@ _IN_TRANSIT = "damaged-on-the-way"
 _RETRYABLE = frozenset({_MISSING, _IN_TRANSIT})
 #: required and not there, in an archive whose bytes are as they should be
 _REQUIREMENTS = ("too-few-entries", "missing-job", "job-not-examined", "more-findings")
-_MISSING_JOB = "missing-job"
 _UNKNOWN_LAYOUT = "unknown-layout"
-_UNEXAMINED = ("job-not-examined", "job-unproven")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +64,6 @@ class VerifyOptions:
     max_age: float = math.inf
     accepts_unexamined: bool = False
     other_jobs: tuple[int | str, ...] = ()
-
-    @property
-    def searched(self) -> tuple[int | str, ...]:
-        """All jobs that are searched for."""
-        return (*self.expected_jobs, *self.other_jobs)
 
 
 def prepare(operator: object) -> tuple[VerifyParameters, ObsHook]:
@@ -173,18 +167,13 @@ def verify_archives(
     began = time.monotonic()
     sizes = [facts.size for facts in found.values() if facts]
     progress = Progress(log, len(sizes), sum(sizes), log_interval)
-    reports = _merge(
-        [
-            _verify(hook, place, facts, options, progress, deadline)
-            or _missing(place, options, search.others(place))
-            for place, facts in found.items()
-        ]
-    )
-    if options.other_jobs:
-        others = frozenset(map(str, options.other_jobs)).difference(map(str, options.expected_jobs))
-        reports = [_without_others(report, others) for report in reports]
-    if options.accepts_unexamined:
-        reports = [_accepted(report) for report in reports]
+    jobs = ExpectedJobs(options.expected_jobs, options.other_jobs, accepts_unexamined=options.accepts_unexamined)
+    expectation = jobs.expectation(options.min_entries)
+    reports = []
+    for place, facts in found.items():
+        report = _verify(hook, place, facts, options, expectation, progress, deadline=deadline)
+        reports.append(jobs.note(report) if report else _missing(place, options, search.others(place)))
+    reports = jobs.finish(reports)
     log_reports(reports, time.monotonic() - began, log)
     return reports
 
@@ -209,7 +198,9 @@ def _verify(
     place: ObsLocation,
     facts: ObjectFacts | None,
     options: VerifyOptions,
+    expect: Expectation,
     progress: Progress,
+    *,
     deadline: Deadline,
 ) -> ArchiveReport | None:
     """Read one archive: again if it was replaced or OBS failed meanwhile, a second time if it arrived damaged.
@@ -220,7 +211,9 @@ def _verify(
     first: Report | None = None
     while facts is not None:
         try:
-            report = _read(hook, place, facts, options, progress) if options.level != "exists" else None
+            report = (
+                _read(hook, place, facts, options.level, expect, progress) if options.level != "exists" else None
+            )
         except DliException as failure:
             attempts_left -= 1
             if not attempts_left:
@@ -254,7 +247,7 @@ def _missing(place: ObsLocation, options: VerifyOptions, others: Sequence[ObsLoc
 
 
 def _read(
-    hook: ObsHook, place: ObsLocation, facts: ObjectFacts, options: VerifyOptions, progress: Progress
+    hook: ObsHook, place: ObsLocation, facts: ObjectFacts, level: Level, expect: Expectation, progress: Progress
 ) -> Report:
     """Read an archive and check that it still is what OBS has.
 
@@ -263,11 +256,10 @@ def _read(
     with translated(), hook.open(place, facts) as reader:
         report = inspect(
             progress.count(reader),
-            level="full" if options.level == "full" else "directory",
+            level="full" if level == "full" else "directory",
             md5=facts.md5 is not None,
-            expect=Expectation(jobs=options.searched, min_entries=options.min_entries),
-            # Every missing job is kept: the reports on several archives are compared with each other.
-            limits=Limits(findings=max(Limits().findings, len(options.searched))),
+            expect=expect,
+            reports_missing=False,
         )
         # After the last byte: only if OBS still has this version is what arrived what OBS has.
         if not facts.is_same(hook.find(place)):
@@ -326,72 +318,6 @@ def _age_findings(hook: ObsHook, facts: ObjectFacts, max_age: float) -> list[Fin
     return []
 
 
-def _merge(reports: Sequence[ArchiveReport]) -> list[ArchiveReport]:
-    """Drop the findings on expected jobs that another archive has.
-
-    A job is missing only if it is in none of the archives, nor may be in what was not examined of one.
-    """
-    searched = [
-        {finding.job: finding.code for finding in report.report.findings if finding.job is not None}
-        for report in reports
-        if report.report
-    ]
-    nowhere = set.intersection(*map(set, searched)) if searched else set()
-    undecided = {job for each in searched for job, code in each.items() if code != _MISSING_JOB}
-
-    def is_kept(finding: Finding) -> bool:
-        job = finding.job
-        return job is None or (job in nowhere and not (job in undecided and finding.code == _MISSING_JOB))
-
-    return [
-        replace(each, report=_with_findings(each.report, [*filter(is_kept, each.report.findings)]))
-        if each.report
-        else each
-        for each in reports
-    ]
-
-
-def _with_findings(report: Report, findings: list[Finding]) -> Report:
-    """Replace the findings; that the layout is not known counts only beside a job that may be there."""
-    if any(finding.code in _UNEXAMINED for finding in findings):
-        return report._replace(findings=tuple(findings))
-    kept = tuple(finding for finding in findings if finding.code != _UNKNOWN_LAYOUT)
-    return report._replace(findings=kept, fingerprint=())
-
-
-def _without_others(each: ArchiveReport, others: frozenset[str]) -> ArchiveReport:
-    """Drop the findings on jobs that need not be there, and note these."""
-    if each.report is None:
-        return each
-    codes = {
-        finding.job: finding.code
-        for finding in each.report.findings
-        if finding.job is not None and finding.job in others
-    }
-    findings = [finding for finding in each.report.findings if finding.job not in codes]
-    absent = frozenset(job for job, code in codes.items() if code == _MISSING_JOB)
-    report = _with_findings(each.report, findings)
-    return replace(each, report=report, absent=absent, unexamined=frozenset(codes) - absent)
-
-
-def _accepted(each: ArchiveReport) -> ArchiveReport:
-    """Replace the findings on jobs that may be in what was not examined by one that fails nothing."""
-    found = each.report.findings if each.report else ()
-    unexamined = {finding.job for finding in found if finding.code in _UNEXAMINED and finding.job is not None}
-    if each.report is None or not unexamined:
-        return each
-    kept = tuple(finding for finding in found if finding.code not in _UNEXAMINED)
-    first = next(finding for finding in found if finding.code in _UNEXAMINED)
-    note = _note(first.code, f"{pluralize(len(unexamined), 'expected job')} like this: {first.message}")
-    report = each.report._replace(findings=kept)
-    return replace(
-        each,
-        report=report,
-        object_findings=(*each.object_findings, note),
-        unexamined=each.unexamined | frozenset(unexamined),
-    )
-
-
 def write_report(
     hook: ObsHook, options: VerifyParameters, reports: Sequence[ArchiveReport], run_id: str | None, log: Logger
 ) -> str | None:
@@ -401,12 +327,18 @@ def write_report(
     """
     if options.report_dir is None:
         return None
-    page = page_of_archives(reports, {"Run": run_id, "Level": options.level})
+    page = page_of_archives(reports, {"Run": run_id, "Level": options.level}, missing_jobs(reports))
     try:
         return write_page(hook, options.report_dir, "verify", page, log)
     except DliException as error:
         raise_for_failures(reports, f"The report was not written: {error}")
         raise
+
+
+def missing_jobs(reports: Sequence[ArchiveReport]) -> list[int | str]:
+    """Return the expected jobs that were found in none of the archives, ids as numbers."""
+    missing = next((report.missing for report in reports if report.missing), ())
+    return [int(job) if job.isdecimal() else job for job in missing]
 
 
 def raise_for_failures(reports: Sequence[ArchiveReport], note: str = "") -> None:

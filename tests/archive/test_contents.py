@@ -302,7 +302,7 @@ def at_once(data: bytes, jobs: frozenset[str]) -> set[str] | None:
         return None
     search = Search(Expectation(tuple(jobs)))
     search.in_json(document)
-    return set(jobs) - set(search.missing())
+    return set(jobs) - set(search.missing)
 
 
 @pytest.mark.slow

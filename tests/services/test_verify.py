@@ -21,6 +21,7 @@ from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from airflow_provider_dli.services.verify import Progress, VerifyOptions, verify_archives
 from dli_emulator import Emulator, Settings
+from tests.airflow.stores import TaskInstance
 from tests.zipped import zipped
 
 Put = Callable[..., str]
@@ -242,10 +243,21 @@ def test_a_layout_that_is_not_known_is_reported_with_a_fingerprint(emulator: Emu
     assert "&lt;text&gt;/&lt;text&gt;.bin" in page
 
 
-def test_many_missing_jobs_are_not_cut_short(put: Put) -> None:
-    """Else archives could not be compared with each other."""
+def test_many_missing_jobs_are_counted(put: Put) -> None:
+    """The reports name a hundred, an XCom has all; nothing that is kept grows with archives times jobs."""
     archives = [put("a.zip", *range(200, 350)), put("b.zip", *range(350, 500))]
     assert [report["verified"] for report in verify(archives, expected_jobs=list(range(200, 500)))] == [True, True]
+    instance = TaskInstance()
+    task = DliVerifyFlinkExportOperator(
+        task_id="verify", zip_file=archives, expected_jobs=["orders", *range(200, 650)], timeout=0
+    )
+    with pytest.raises(DliFailException, match=r"job '500' .*more-findings: 151 more"):
+        task.execute(instance.context)
+    assert instance.pushed["missing_jobs"] == [*range(500, 650), "orders"]
+    first, second = ([each["code"] for each in report["findings"]] for report in instance.pushed["return_value"])
+    assert first == ["missing-job"] * 100 + ["more-findings"]
+    assert second == ["more-findings"]
+    assert instance.pushed["return_value"][0]["findings"][-1]["message"] == "51 more findings of code missing-job"
 
 
 def test_too_few_entries(put: Put) -> None:
