@@ -347,7 +347,9 @@ def _warnings(backups: Iterable[Backup], now: datetime) -> Iterator[Problem]:
             archives = f", with {pluralize(len(names), 'archive')} that nothing names" if names else ""
             yield _backup_problem("incomplete", backup, f"it has no manifest{archives}: the task was killed")
         elif state in ("verified", "damaged") and names:
-            yield _backup_problem("unnamed", backup, f"its manifest does not name {_some(names, ', ')}")
+            yield _backup_problem(
+                "unnamed", backup, f"its manifest does not name {_some(names, ', ')}, {backup.origin_of_unnamed}"
+            )
 
 
 def _backup_problem(kind: Kind, backup: Backup, message: str) -> Problem:

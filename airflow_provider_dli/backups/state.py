@@ -107,6 +107,15 @@ class Backup:
         return [name for name in self.objects if name.lower().endswith(".zip") and name not in named]
 
     @property
+    def origin_of_unnamed(self) -> str:
+        """When the last of these was written, and by which task; the directory of each is that of its batch."""
+        written = max(self.objects[name].written for name in self.unnamed)
+        run = self.manifest and self.manifest.run
+        by = f"task {run.task_id} of {run.dag_id}, run {run.run_id}," if run else "the task that made the backup"
+        at = f"the last one written at {written:%Y-%m-%d %H:%M} UTC"
+        return f"{at}: a request of {by} whose response was lost may have made them"
+
+    @property
     def last_verified(self) -> datetime | None:
         """When its archives were last found intact; None if the newest verification failed or there is none."""
         proof = self.last("verification")

@@ -196,12 +196,9 @@ def unnamed_archives(backups: Sequence[Backup], now: datetime, log: Logger) -> I
                 *(backup.place.url, pluralize(len(names), "archive"), when, listed),
             )
         else:
-            run = backup.manifest.run
-            by = f"task {run.task_id} of {run.dag_id}, run {run.run_id}" if run else "the task that made it"
             log.warning(
-                "%s has %s that its manifest does not name, %s. A request of %s whose response was lost may have "
-                "made them: %s",
-                *(backup.place.url, pluralize(len(names), "archive"), when, by, listed),
+                "%s has %s that its manifest does not name, %s: %s",
+                *(backup.place.url, pluralize(len(names), "archive"), backup.origin_of_unnamed, listed),
             )
         yield from (str(backup.place.below(name)) for name in names)
 

@@ -116,6 +116,7 @@ class DliVerifyFlinkExportOperator(DeferrableOperator):
     def _verify(self, context: Context, timeout: float | None) -> list[dict[str, Any]]:
         """Verify the archives; the timeout is None before any wait, which may be on the triggerer."""
         from airflow_provider_dli.services import verify
+        from airflow_provider_dli.services.late_archives import find_late_archives
 
         options, hook = verify.prepare(self)
         self.begin(context, hook, options.zip_file[0].bucket)
@@ -146,6 +147,8 @@ class DliVerifyFlinkExportOperator(DeferrableOperator):
         self.push_xcoms(context, return_value=results)
         if options.expected_jobs:
             self.push_xcoms(context, missing_jobs=verify.missing_jobs(reports))
+        if late := find_late_archives(hook, context, [report.place for report in reports], self.log):
+            self.push_xcoms(context, late_archives=late)
         if file := verify.write_report(hook, options, reports, context.get("run_id"), self.log):
             self.lineage = replace(self.lineage, outputs=[obs_dataset(file)])
             self.push_xcoms(context, report_file=file)

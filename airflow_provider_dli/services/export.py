@@ -47,6 +47,7 @@ from airflow_provider_dli.lineage import Lineage, jobs_dataset, obs_dataset
 from airflow_provider_dli.parameters.models import ExportParameters, JobsToExport
 from airflow_provider_dli.services.export_recovery import ExportRecovery
 from airflow_provider_dli.services.export_requests import ExportRequests
+from airflow_provider_dli.services.late_archives import LOST_REQUESTS, lost_requests
 from airflow_provider_dli.services.reconcile import call_with_reconciliation
 from airflow_provider_dli.services.selection import select_jobs
 from airflow_provider_dli.services.visibility import (
@@ -128,10 +129,11 @@ def export_jobs(
     progress.log_end(archives)
     is_complete = not any(outcome.is_failure for outcome in outcomes)
     extra = superseded + _archives_of_other_batches(places, archives, requests, log)
+    lost = lost_requests(requests.unresolved())
     extra += recovery.extra_archives(is_final=is_complete)
     requests.end_attempt(archives, is_complete=is_complete)
     extra = [each for each in dict.fromkeys(extra) if each not in archives]
-    return ExportOutcome(outcomes, archives, extra, visible)
+    return ExportOutcome(outcomes, archives, extra, visible, lost)
 
 
 def _archives_of_other_batches(
@@ -260,7 +262,7 @@ class _Exporter:
             call = flink.export_jobs(str(directory), job_ids)
         names, listed = self.recovery.list_before(directory) or (None, None)
         visible = self.visible.job_ids if self.visible and job_ids is None else None
-        return call, self.requests.begin(directory, job_ids, names, visible), listed
+        return call, self.requests.begin(directory, job_ids, names, visible, listed), listed
 
     def _send(self, call: Call[flink.ExportResult], request: ExportRequest, listed: datetime | None) -> list[str]:
         """Send one request, and record its outcome; return the archives that the response names."""
@@ -415,12 +417,14 @@ class ExportOutcome:
     :param archives: the archives that the task returns, each as ``bucket/key``
     :param extra: archives that this task or an earlier attempt of it made, or may have made, and does not return
     :param visible: the jobs that this key sees; None if they were not listed
+    :param lost: the requests whose response was lost and whose archive may come yet
     """
 
     batches: list[Batch]
     archives: list[str]
     extra: list[str]
     visible: VisibleJobs | None
+    lost: list[dict[str, Any]]
 
     @property
     def is_empty(self) -> bool:
@@ -444,7 +448,7 @@ class ExportOutcome:
         """What the task pushes, by the XCom keys."""
         vanished = [job_id for batch in self.batches for job_id in batch.vanished]
         batches = [batch.as_dict() for batch in self.batches]
-        optional = {"vanished": vanished, "extra_archives": self.extra}
+        optional = {"vanished": vanished, "extra_archives": self.extra, LOST_REQUESTS: self.lost}
         pushed = {"zip_file": self.archives, "batches": batches, "failed": self.failed}
         pushed |= {key: values for key, values in optional.items() if values}
         return pushed | (self.visible.xcoms if self.visible else {})

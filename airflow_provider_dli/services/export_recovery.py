@@ -267,10 +267,11 @@ class ExportRecovery:
             extra |= dict.fromkeys(archives)
             if archives:
                 self.log.warning(
-                    "Extra archives in %s: %s. They appeared after an export was requested whose response "
+                    "Extra archives in %s: %s. They appeared after an export was requested%s whose response "
                     "was lost or could not be used, and may be its own.%s",
                     request.directory.url,
                     format_ids(archives),
+                    f" at {request.requested_at}" if request.requested_at else "",
                     " This task does not return them." if is_final else "",
                 )
                 if is_final:
@@ -355,7 +356,7 @@ def may_be_shared_within_dag(directory: ObsLocation, context: Mapping[str, Any])
     """Return whether another task instance of the same DAG may export there at the same time."""
     directory = directory.without_batch
     run, task, index = _is_named(directory, context)
-    if not index or (not task and any(_other_exports(context))) or _is_of_other_task(directory, context):
+    if not index or (not task and any(export_tasks(context))) or _is_of_other_task(directory, context):
         return True
     return not run and _has_other_active_runs(context)
 
@@ -398,11 +399,11 @@ def _names_in(part: str, patterns: Mapping[str, str]) -> set[str]:
 
 def _is_of_other_task(directory: ObsLocation, context: Mapping[str, Any]) -> bool:
     """Return whether another task of the DAG may export there, or below."""
-    return any(_may_export_to(directory, task, context) for task in _other_exports(context))
+    return any(_may_export_to(directory, task, context) for task in export_tasks(context))
 
 
-def _other_exports(context: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield the other tasks of the DAG that export."""
+def export_tasks(context: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the tasks of the DAG that export, but for this one."""
     own = getattr(context.get("ti"), "task_id", None)
     for task in getattr(context.get("dag"), "tasks", ()):
         # A mapped operator is not an instance of its class, and has its name.

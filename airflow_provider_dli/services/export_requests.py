@@ -11,6 +11,7 @@ from airflow_provider_dli.client.locations import ObsLocation, parse_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from airflow_provider_dli.task_state import RequestLog
 
@@ -90,16 +91,20 @@ class ExportRequests:
         job_ids: tuple[int, ...] | None,
         before: Sequence[str] | None,
         visible: Iterable[int] | None = None,
+        at: datetime | None = None,
     ) -> ExportRequest:
         """Record that a request is about to be sent, with the names of the archives in its directory.
 
         :param before: those names; None if they cannot be listed
         :param visible: all jobs, for a request for all; None if they cannot be listed
+        :param at: when they were listed, by OBS's clock
         """
         if before is not None and len(before) > _FULL_NAMES:
             before = list(map(_hash, before))
         jobs = None if job_ids is None else list(job_ids)
         record = {"dir": str(directory), "jobs": jobs, "before": before, "state": _OPEN}
+        if at is not None:
+            record["at"] = at.isoformat()
         if visible is not None:
             record["visible"] = _digest(visible)
         request = _export_request(self.log.add(record), record)
@@ -150,6 +155,7 @@ class ExportRequest:
     :param before: the archives that were there before it was sent, by name or hash; None if that is not known
     :param state: of its outcome
     :param archives: its own, or those that may be and were reported
+    :param requested_at: when it was sent, by OBS's clock, as ISO 8601; None if that is not known
     """
 
     number: int
@@ -159,6 +165,7 @@ class ExportRequest:
     before: frozenset[str] | None
     state: str
     archives: list[str]
+    requested_at: str | None
 
     def is_for(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> bool:
         """Return whether it is for these jobs and this directory."""
@@ -184,6 +191,7 @@ def _export_request(number: int, record: Mapping[str, Any]) -> ExportRequest:
         None if before is None else frozenset(before),
         record["state"],
         list(record.get("archives", [])),
+        record.get("at"),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.airflow.airflow_process import AirflowProcess, until
+from tests.zipped import zipped
 
 
 @pytest.fixture
@@ -35,29 +36,40 @@ def acted(emulator: Any, operation: str) -> int:
 def test_no_archive_is_made_without_a_report(airflow: AirflowProcess, dli_emulator: Any, numbered: bool) -> None:
     """DLI still exports when the next request is throttled: one archive, or the log and the XCom name the other.
 
-    If it appears after the task has ended nobody can name it: then the log names its directory.
+    If it appears after the export has ended, the log of the export names its directory, and the verification that
+    comes after it names the archive and the request.
     """
     dli_emulator.fault("ExportFlinkJobs", "slow", before=7.0)
     dli_emulator.fault("ExportFlinkJobs", "throttled", retry_after=0)
-    directory = f"{dli_emulator.bucket}/over-{numbered}"
-    run = airflow.trigger("export_over_attempts", {"obs_dir": directory, "numbered": numbered})
-    task = airflow.finish("export_over_attempts", run)["export"]
-    attempt = task["try_number"]
+    prefix, last = f"over-{numbered}/", f"last-{numbered}.zip"
+    conf = {"obs_dir": f"{dli_emulator.bucket}/over-{numbered}", "last": f"{dli_emulator.bucket}/{last}"}
+    run = airflow.trigger("export_over_attempts", {**conf, "numbered": numbered})
+
+    def is_over() -> bool:
+        states = {each["state"] for each in airflow.instances("export_over_attempts", run, "export")}
+        made = len(archives(dli_emulator, prefix))
+        return states == {"success"} and made == acted(dli_emulator, "ExportFlinkJobs")
+
+    until(is_over, 90)
+    dli_emulator.s3.put_object(Bucket=dli_emulator.bucket, Key=last, Body=zipped({"a.json": b"{}"}))
+    tasks = airflow.finish("export_over_attempts", run)
+    attempt = tasks["export"]["try_number"]
     log = airflow.log("export_over_attempts", run, "export", attempt)
-    assert (task["state"], attempt) == ("success", 2), log
-    requests = [request for request in dli_emulator.requests if request.operation == "ExportFlinkJobs"]
-    assert len(requests) >= 2
-    until(
-        lambda: len(archives(dli_emulator, f"over-{numbered}/")) == sum(request.acted for request in requests), 30
-    )
+    assert (tasks["export"]["state"], attempt, tasks["verify"]["state"]) == ("success", 2, "success"), log
     returned = airflow.xcom("export_over_attempts", run, "export")
     assert len(returned) == 1
-    extra = set(archives(dli_emulator, f"over-{numbered}/")) - set(returned)
+    extra = set(archives(dli_emulator, prefix)) - set(returned)
     named = {archive for archive in extra if archive in log}
     if named:
         assert set(airflow.xcom("export_over_attempts", run, "export", "extra_archives")) == named
-    for archive in extra - named:
-        assert f"obs://{archive.rpartition('/')[0]} was lost or could not be used, and no" in log, (archive, log)
+    late = extra - named
+    if late:
+        assert set(airflow.xcom("export_over_attempts", run, "verify", "late_archives")) == late
+    verified = airflow.log("export_over_attempts", run, "verify", 1)
+    for archive in late:
+        directory = archive.rpartition("/")[0]
+        assert f"obs://{directory} was lost or could not be used, and no" in log, (archive, log)
+        assert f"{archive}. The export of 6 jobs into {directory} that was requested at 20" in verified
 
 
 def test_a_mapped_task_never_returns_the_archive_of_another(airflow: AirflowProcess, dli_emulator: Any) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 from typing import Any
 
 import pytest
+from airflow import DAG
 
 from airflow_provider_dli.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_dli.exceptions import DliException, DliFailException
-from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator
+from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
 
@@ -373,6 +376,54 @@ def test_archives_of_other_batches_of_an_earlier_attempt_are_reported(
     assert (made in archives) is not bool(left)
     log = capsys.readouterr().out
     assert ("An earlier attempt exported to another directory, or other jobs" in log) is bool(left)
+
+
+class Pulling(TaskInstance):
+    """Hands what another task has pushed to whoever pulls from a list of tasks, as Airflow does."""
+
+    def __init__(self, other: TaskInstance) -> None:
+        super().__init__()
+        self.other = other
+
+    def xcom_pull(self, *, task_ids: list[str], key: str) -> list[Any]:
+        assert task_ids == ["export"]
+        return [self.other.pushed[key]] if key in self.other.pushed else []
+
+
+def test_an_archive_that_comes_after_the_export_is_named_by_the_verification(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the request that may have made it; not one that was there before, or if no response was lost."""
+    directory, before = f"{emulator.bucket}/night/batch-0002", TaskInstance()
+    given: dict[str, Any] = {"job_selected": [100, 101, 102, 103], "batch_size": 2, "reconcile_timeout": 0.1}
+    old = DliHook().export_flink_jobs(directory, [102]).zip_file
+    with DAG("nightly", schedule=None) as dag:
+        export_task = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{emulator.bucket}/night", **given)
+        verify = DliVerifyFlinkExportOperator(task_id="verify", zip_file=["not-known"])
+        export_task >> verify
+
+    def verified(archives: list[str]) -> dict[str, Any]:
+        verify.zip_file, instance = archives, Pulling(before)
+        instance.context |= {"task": verify, "dag": dag}
+        verify.execute(instance.context)
+        return instance.pushed
+
+    emulator.fault("ExportFlinkJobs", "slow", before=0)
+    emulator.fault("ExportFlinkJobs", "cut_before")
+    time.sleep(1.1)  # OBS may write its times in seconds
+    archives = export_task.execute(before.context)
+    assert "extra_archives" not in before.pushed
+    (lost,) = before.pushed["lost_requests"]
+    assert (lost["obs_dir"], lost["jobs"]) == (directory, 2)
+    assert "late_archives" not in verified(archives)
+    late = list(DliHook().export_flink_jobs(directory, [102, 103]).zip_file)
+    assert verified(archives)["late_archives"] == late
+    log = capsys.readouterr().out
+    lost_at = f"The export of 2 jobs into {directory} that was requested at 20"
+    assert f"No task has named 1 archive: {late[0]}. {lost_at}" in log
+    assert old[0] not in log
+    del before.pushed["lost_requests"]
+    assert "late_archives" not in verified(archives)
 
 
 def test_records_are_not_used_after_a_day(emulator: Emulator) -> None:
