@@ -37,7 +37,7 @@ from airflow_provider_dli.parameters.models import (
 from airflow_provider_dli.services.deadline import Deadline
 from airflow_provider_dli.services.job_actions import action_of
 from airflow_provider_dli.services.job_requests import ActionResult, JobRequester
-from airflow_provider_dli.services.selection import get_job_or_none, get_jobs
+from airflow_provider_dli.services.selection import get_jobs, read_jobs
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger, tracker_of, tracker_state
 
 if TYPE_CHECKING:
@@ -108,8 +108,8 @@ class ActionRunner:
 
     def status(self) -> list[dict[str, Any]]:
         """Return the jobs as they are, for a task that does not wait."""
-        for job_id in self._tracker.job_ids:
-            self._tracker.record(job_id, get_job_or_none(self.hook, job_id))
+        for job_id, job in read_jobs(self.hook, self._tracker.job_ids):
+            self._tracker.record(job_id, job)
         self._wait.log_jobs()
         self.requester.clear()
         return self._wait.rows()
@@ -229,8 +229,8 @@ class JobWait:
 
     def poll(self) -> None:
         """Record the status of each job that is still pending."""
-        for job_id in self.pending():
-            self.tracker.record(job_id, get_job_or_none(self.hook, job_id))
+        for job_id, job in read_jobs(self.hook, self.pending()):
+            self.tracker.record(job_id, job)
 
     def until_over(self, timeout: float, poll_interval: float, tolerated: float = 0.0) -> None:
         """Wait until all jobs have reached the state, one has failed or is ready for its request, or time is up.
@@ -352,7 +352,8 @@ def delete_jobs(options: DeleteParameters, hook: DliHook, context: Mapping[str, 
     """
     action = action_of(options)
     requester = JobRequester(action, hook, context, log)
-    found = {job_id: get_job_or_none(hook, job_id) for job_id in options.job_ids}
+    read = dict(read_jobs(hook, options.job_ids))
+    found = {job_id: read[job_id] for job_id in options.job_ids}
     for job_id in [job_id for job_id, job in found.items() if job is None]:
         log.info("Job %d is gone already, or never was in project %s.", job_id, hook.project_id)
     jobs = {job_id: job for job_id, job in found.items() if job is not None}

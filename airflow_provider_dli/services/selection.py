@@ -9,10 +9,9 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from airflow_provider_dli.client.errors import PermissionDeniedError
-from airflow_provider_dli.client.flink import FlinkJob, is_missing, job_pages, list_jobs
+from airflow_provider_dli.client.flink import FlinkJob, is_missing, job_pages
 from airflow_provider_dli.client.flink.pages import MAX_PAGE
-from airflow_provider_dli.client.flink.settings import JAR_JOB
+from airflow_provider_dli.client.flink.search import JobSearch, has_settings, is_unlisted
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
 from airflow_provider_dli.formatting import format_ids, log_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 #: seconds before ``changed_since`` in which a change counts still: clocks agree to a second or two at best
 _CLOCK_MARGIN = 5.0
-#: so many jobs are requested one by one, without a request that shows whether listing them takes fewer
-_FEW = 5
 #: jobs that are requested one by one at a time: a key is locked after more than five refusals
 _REQUESTS = 4
 
@@ -119,50 +116,48 @@ def named_ids(names: Mapping[int, str], given: Iterable[int | str]) -> set[int]:
     return found
 
 
-def each_with_settings(hook: DliHook, job_ids: Collection[int] | None = None) -> Iterator[FlinkJob]:
+def each_with_settings(hook: DliHook) -> Iterator[FlinkJob]:
     """Yield all jobs that this key sees, each with all its settings, while they are listed.
 
     By the list with details, a request for a hundred jobs. Some editions of the manual exchange which fields it
     has (dli_02_0234): a job that it shows without its settings is requested by itself.
-
-    :param job_ids: only these
     """
     listed = hook.list_flink_jobs(show_detail=True)
     while page := list(islice(listed, MAX_PAGE)):
-        jobs = [job for job in page if job_ids is None or job.job_id in job_ids]
-        yield from filter(_has_settings, jobs)
-        yield from _each_by_itself(hook, [job.job_id for job in jobs if not _has_settings(job)])
-
-
-def _has_settings(job: FlinkJob) -> bool:
-    return isinstance(job.raw.get("job_config"), Mapping) and ("sql_body" in job.raw or job.job_type == JAR_JOB)
+        yield from filter(has_settings, page)
+        yield from _each_by_itself(hook, [job.job_id for job in page if not has_settings(job)])
 
 
 def each_of_ids(hook: DliHook, job_ids: Collection[int]) -> Iterator[FlinkJob]:
     """Yield the jobs of these ids that this key sees, in any order, each with all its settings.
 
-    They are listed where that takes fewer requests. Those that the list does not show, or all if this key may not
-    list, are requested by themselves.
+    They are listed where that takes fewer requests; the others are requested by themselves, several at a time.
     """
-    rest = set(job_ids)
-    if len(rest) > _FEW and _is_list_shorter(hook, len(rest)):
-        for job in each_with_settings(hook, job_ids):
-            rest.discard(job.job_id)
-            yield job
-            if not rest:
+    search = JobSearch(job_ids)
+    yield from _listed(hook, search)
+    yield from _each_by_itself(hook, sorted(search.rest))
+
+
+def read_jobs(hook: DliHook, job_ids: Collection[int]) -> Iterator[tuple[int, FlinkJob | None]]:
+    """Yield each of these ids with its job, as :func:`each_of_ids` does, but with one request at a time.
+
+    :returns: None in place of a job that this key does not see
+    """
+    search = JobSearch(job_ids)
+    yield from ((job.job_id, job) for job in _listed(hook, search))
+    yield from ((job_id, get_job_or_none(hook, job_id)) for job_id in search.rest)
+
+
+def _listed(hook: DliHook, search: JobSearch) -> Iterator[FlinkJob]:
+    """Yield the jobs of a search that the list shows, as far as it may be read."""
+    while call := search.next_call():
+        try:
+            page = hook.run(call)
+        except DliException as error:
+            if is_unlisted(error.error):
                 return
-    yield from _each_by_itself(hook, sorted(rest))
-
-
-def _is_list_shorter(hook: DliHook, requests: int) -> bool:
-    try:
-        total = hook.run(list_jobs({}, limit=1)).total_count
-    except DliException as error:
-        if isinstance(error.error, PermissionDeniedError):
-            return False
-        raise
-    # Each page begins with the last job of the one before.
-    return total / (MAX_PAGE - 1) + 2 < requests
+            raise
+        yield from search.accept(page)
 
 
 def _each_by_itself(hook: DliHook, job_ids: Sequence[int]) -> Iterator[FlinkJob]:
@@ -184,7 +179,8 @@ def get_jobs(hook: DliHook, job_ids: Sequence[int]) -> dict[int, FlinkJob]:
 
     :raises DliFailException: naming those that this key does not see
     """
-    jobs = {job_id: get_job_or_none(hook, job_id) for job_id in job_ids}
+    found = dict(read_jobs(hook, job_ids))
+    jobs = {job_id: found[job_id] for job_id in job_ids}
     if missing := [job_id for job_id, job in jobs.items() if job is None]:
         raise DliFailException(
             f"job_ids: this key sees no job {format_ids(missing)} in project {hook.project_id}; name jobs that it "

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.flink import is_missing, show_job, stop_jobs
+from airflow_provider_dli.client.flink.search import JobSearch, is_unlisted
 from airflow_provider_dli.client.flink.status import JobTracker
 from airflow_provider_dli.exceptions import DliException
 from airflow_provider_dli.formatting import format_ids
@@ -83,17 +84,30 @@ class FlinkJobsTrigger(PollingTrigger):
         self._tracker = JobTracker(self.job_ids, target_state, known, requested_at or 0.0, grace_period, must_move)
 
     async def poll(self, hook: DliHook) -> None:
-        """Check each job that is still on its way."""
-        for job_id in self.pending():
+        """Check each job that is still on its way, as ``read_jobs`` does on a worker."""
+        search = JobSearch(self.pending())
+        while call := search.next_call():
             try:
-                job: FlinkJob | None = await self.request(hook, hook.arun(show_job(job_id)))
+                page = await self.request(hook, hook.arun(call))
+            except DliException as error:
+                if is_unlisted(error.error):
+                    break
+                raise
+            for job in search.accept(page):
+                self._record(job.job_id, job)
+        for job_id in search.rest:
+            try:
+                found: FlinkJob | None = await self.request(hook, hook.arun(show_job(job_id)))
             except DliException as error:
                 if not is_missing(error.error):
                     raise
-                job = None
-            if self.requested_at is None:
-                self.requested_at = self._tracker.requested_at = self.service_time()
-            self._tracker.record(job_id, job)
+                found = None
+            self._record(job_id, found)
+
+    def _record(self, job_id: int, job: FlinkJob | None) -> None:
+        if self.requested_at is None:
+            self.requested_at = self._tracker.requested_at = self.service_time()
+        self._tracker.record(job_id, job)
 
     def pending(self) -> list[Any]:
         """Return the jobs that are still on their way."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -12,7 +13,7 @@ from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.sensors.dli import DliFlinkJobSensor
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from dli_emulator import Emulator
-from tests.airflow.execution_modes import first_event
+from tests.airflow.execution_modes import both_modes, first_event
 
 
 @pytest.fixture
@@ -110,3 +111,51 @@ def test_time_is_up_on_the_triggerer(emulator: Emulator) -> None:
         sensor([101]).execute_complete({}, event)
     with pytest.raises(AirflowSkipException):
         sensor([101], soft_fail=True).resume_execution("execute_complete", {"event": event}, {})
+
+
+IDS = tuple(range(100, 108))
+#: what the list shows: how many requests for single jobs are left, and the body or error of its first page
+LISTS: dict[str, int] = {
+    "all": 0,
+    "one more": 1,
+    "no settings": 8,
+    "denied": 8,
+    "unknown status": 8,
+    "contradictory": 8,
+}
+
+
+@both_modes
+@pytest.mark.parametrize("case", LISTS)
+def test_more_than_a_few_jobs_are_read_from_the_list(emulator: Emulator, deferrable: bool, case: str) -> None:
+    """On a worker as on the triggerer; what the list does not show is requested job by job."""
+    for job_id in IDS:
+        emulator.state.jobs[job_id].status = "job_running"
+    jobs = [job.brief() if case == "no settings" else job.detail() for job in emulator.state.jobs.values()]
+    if case == "unknown status":
+        jobs[20]["status"] = "job_of_tomorrow"
+    listed: dict[str, Any] = {"total_count": len(jobs), "jobs": jobs}
+    if case == "one more":
+        listed = {"total_count": len(jobs) - 1, "jobs": jobs[1:]}
+    if case == "contradictory":
+        listed = {"total_count": 1000, "jobs": []}
+    if case == "denied":
+        emulator.fault("ListFlinkJobs", "error", status=403, code="APIGW.0302", message="denied")
+    elif case != "all":
+        body = json.dumps({"is_success": "true", "job_list": listed})
+        emulator.fault("ListFlinkJobs", "reply", body=body, times=2)
+    trigger = FlinkJobsTrigger(IDS, "running", dli_conn_id="dli_default", poll_interval=0, timeout=60)
+    if deferrable:
+        assert first_event(TaskDeferred(trigger=trigger, method_name="execute_complete"))["status"] == "done"
+    else:
+        polled = sensor(list(IDS)).poke({})
+        assert [job["job_id"] for job in polled.xcom_value or ()] == list(IDS)
+    single = [request for request in emulator.requests if request.operation == "ShowFlinkJob"]
+    assert len(single) == LISTS[case]
+
+
+def test_a_list_that_fails_for_a_while_is_a_poll_that_failed(emulator: Emulator) -> None:
+    """It is repeated; a service in trouble does not get a request for each job."""
+    emulator.fault("ListFlinkJobs", "html", status=503, times=2)
+    assert not sensor(list(IDS)).poke({}).is_done
+    assert not [request for request in emulator.requests if request.operation == "ShowFlinkJob"]

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dli.compat import TaskDeferred
 from airflow_provider_dli.hooks.dli import DliHook
+from airflow_provider_dli.sensors.dli import DliFlinkJobSensor
 from dli_emulator import Emulator
+from tests.airflow.execution_modes import first_event
 
 COUNT = 5000
 
@@ -73,3 +76,19 @@ def test_a_few_of_many_are_found_by_a_filter_of_the_service(emulator: Emulator) 
     filters: dict[str, Any] = {"name": "job_0499"}
     assert len(list(DliHook().list_flink_jobs(**filters))) == 10
     assert len(emulator.requests) == 1
+
+
+@pytest.mark.slow
+def test_a_wait_for_all_of_them_is_fifty_one_requests_a_poll(emulator: Emulator) -> None:
+    """In the sensor and in its trigger."""
+    ids = list(emulator.state.jobs)
+    for job in emulator.state.jobs.values():
+        job.status = "job_running"
+    emulator.state.jobs[ids[-1]].status = "job_submitting"
+    sensor = DliFlinkJobSensor(task_id="wait", job_ids=ids, timeout=60, poke_interval=0.1, deferrable=True)
+    with pytest.raises(TaskDeferred) as waiting:
+        sensor.execute({})
+    assert len(emulator.requests) == 51
+    emulator.state.jobs[ids[-1]].status = "job_running"
+    assert first_event(waiting.value)["status"] == "done"
+    assert len(emulator.requests) == 102
