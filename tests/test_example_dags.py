@@ -326,7 +326,7 @@ def test_everything_is_lost(run_dag: DagRunner, scratch: Scratch, dli_emulator: 
     assert dli_emulator.state.jobs == {}
     run = run_dag("dli_restore_flink_backup", {**everything, **place})
     assert run.states == {"restore": "success"}, run.log
-    assert "22 selected jobs: 22 as in the backup, 22 created." in run.log
+    assert "The project has 22 of 22 selected jobs as in the backup; the task created 22 of them." in run.log
     assert {job.name for job in dli_emulator.state.jobs.values()} == wanted
     theirs = {
         "AIRFLOW_CONN_DLI_DEFAULT": scratch.connection,

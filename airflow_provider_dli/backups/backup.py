@@ -229,7 +229,7 @@ class _Task:
             return replace(self.outcome, zip_file=archives, manifest=made)
         if self.begun:
             self.log.info("Continuing the backup that an earlier attempt has begun.")
-        self.log.info("Backing up Flink jobs (%s) of project %s to %s", options.selected, project, self.place.url)
+        self.log.info("Backing up Flink jobs (%s) of project %s to %s.", options.selected, project, self.place.url)
         return None
 
     def _keep(self, **known: Any) -> None:  # noqa: ANN401 -- any JSON
@@ -258,7 +258,7 @@ class _Task:
         self.jobs = [row_of(job) for job in self.seen.values()]
         number, identity = pluralize(len(there), "Flink job"), self.dli.account.credentials.identity
         self.log.info(
-            "This key (%s) sees %s. To be backed up: %s.", identity, number, pluralize(len(self.jobs), "job")
+            "This key (%s) sees %s. The task backs up %s.", identity, number, pluralize(len(self.jobs), "job")
         )
         return self.jobs
 
@@ -326,12 +326,14 @@ class _Task:
         ]
         changed = [job.job_id for job in self.jobs if job.is_changed]
         for ids, what in (
-            (self.not_included, "created meanwhile, and not in this backup"),
+            (self.not_included, "created meanwhile, and not backed up"),
             (sorted(self.deleted), "deleted meanwhile, and perhaps not in the archive"),
             (changed, "changed meanwhile: the archive may have their settings before or after"),
         ):
             if ids:
-                self.log.warning("%s %s: %s", pluralize(len(ids), "Flink job"), what, format_ids(ids))
+                self.log.warning(
+                    "%s %s: %s", pluralize(len(ids), "Flink job was", "Flink jobs were"), what, format_ids(ids)
+                )
 
     # The archives.
 
@@ -423,9 +425,9 @@ class _Task:
         self.found = searched - self.absent - unexamined
         if wanted == "listed" and (unexamined or not searched):
             self.log.warning(
-                "Whether the archives have %s is not known: %s. Nothing is damaged.",
+                "Whether the archives have %s is not known, since not all of each archive was read or its layout "
+                "is not known. Nothing is damaged; a drill shows what can be restored.",
                 pluralize(len(unexamined) or len(self.jobs), "of the jobs", "of the jobs"),
-                "not all of them was read, or their layout is not known",
             )
         try:
             verify.raise_for_failures(reports)
@@ -442,8 +444,8 @@ class _Task:
         jobs = [job.model_copy(update={"in_archive": self._is_in_archive(job)}) for job in self.jobs]
         if absent := [job.job_id for job in jobs if job.in_archive is False]:
             self.log.warning(
-                "The archives lack %s, so they are not in this backup: %s. "
-                "Export them again, or restore them from an older backup.",
+                "The archives lack %s, which this backup does not have: %s. "
+                "Export again, or restore from an older backup.",
                 pluralize(len(absent), "Flink job"),
                 format_ids(absent),
             )
@@ -477,7 +479,7 @@ class _Task:
         )
         catalogue.write_manifest(manifest)
         self.log.info(
-            "Backed up %s of project %s: %s, %s bytes, verified at level %s, in %s",
+            "Backed up %s of project %s: %s, %s bytes, verified at level %s, in %s.",
             pluralize(content.count, "Flink job"),
             manifest.project_id,
             pluralize(len(manifest.archives), "archive"),

@@ -15,7 +15,7 @@ from typing import Any, get_args
 from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.cli import Result, Status
 from airflow_provider_dli.backups.commands import open_catalogue
-from airflow_provider_dli.backups.coverage import UNCOVERED, Problem, check_backups, check_project
+from airflow_provider_dli.backups.coverage import REMEDIES, UNCOVERED, Problem, check_backups, check_project
 from airflow_provider_dli.backups.manifest import Level
 from airflow_provider_dli.backups.state import Backup, State, newest_usable
 from airflow_provider_dli.exceptions import DliFailException, translated
@@ -92,6 +92,7 @@ def _findings(
             "job_id": problem.job_id,
             "name": problem.name,
             "message": problem.message,
+            "remedy": REMEDIES[problem.kind],
         }
         for status, found in ((Status.CRITICAL, problems), (Status.WARNING, warnings))
         for problem in found
@@ -154,7 +155,8 @@ def _lines(status: Status, document: Mapping[str, Any]) -> list[str]:
 def _text(finding: Mapping[str, Any]) -> str:
     job = f"job {finding['job_id']} {finding['name'] or ''}".rstrip() if finding["job_id"] else None
     place = "/".join(filter(None, (finding["project_id"], None if job else finding["backup_id"])))
-    return ": ".join(filter(None, (place, job, finding["message"])))
+    text = f"{finding['message'].rstrip(' .')}. {finding['remedy']}"
+    return ": ".join(filter(None, (place, job, text)))
 
 
 def _plain(text: str) -> str:

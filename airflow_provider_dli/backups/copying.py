@@ -121,7 +121,7 @@ def copy_backups(
     copies: list[Copy] = []
     for number, backup in enumerate(chosen, 1):
         place = target.place(backup.project_id, backup.backup_id)
-        log.info("Backup %d of %d: %s to %s.", number, len(chosen), backup.place.url, place.url)
+        log.info("Copying backup %d of %d, %s, to %s.", number, len(chosen), backup.place.url, place.url)
         try:
             copies.append(Copy(backup, place, _copy(backup, source, target, run, log)))
         except DliException as failure:
@@ -174,7 +174,7 @@ def _manifest(backup: Backup) -> Manifest:
 def _failed(backup: Backup, source: Catalogue, place: ObsLocation, failure: DliException, log: Logger) -> Copy:
     """Return what came of a copy that failed: nothing was left to do if the source was deleted meanwhile."""
     if isinstance(failure, DliFailException) and failure.error is None and source.is_gone(backup):
-        log.info("%s was deleted meanwhile: skipped.", backup.place.url)
+        log.info("Skipping %s, which was deleted meanwhile.", backup.place.url)
         return Copy(backup, place)
     log.warning("%s was not copied: %s", backup.place.url, failure)
     return Copy(backup, place, problem=failure)
@@ -188,11 +188,11 @@ def _copy(backup: Backup, source: Catalogue, target: Catalogue, run: Run | None,
     """
     there = target.backup(backup.project_id, backup.backup_id)
     if there and there.is_deleted:
-        log.info("%s was deleted by an expiry of its own catalogue: skipped.", there.place.url)
+        log.info("Skipping %s, which an expiry of its own catalogue has deleted.", there.place.url)
         return None
     if there and there.state != "incomplete":
         _check_existing(backup, there)
-        log.info("%s is a copy of it already: skipped.", there.place.url)
+        log.info("Skipping it, since %s is a copy of it.", there.place.url)
         _record(backup, there, source, run, log)
         return None
     manifest = _manifest(backup)
@@ -289,7 +289,7 @@ def _copy_archives(
         if there := present.get(archive.name):
             if there.size != archive.size:
                 raise _other(place, f"it has {there.size:,} bytes, and the archive {archive.size:,}")
-            log.info("%s exists.", place.url)
+            log.info("%s exists already.", place.url)
         else:
             origin, facts = backup.archive(archive), _facts(source.obs, backup, archive)
             within = target.obs.copy_from(source.obs, origin, facts, place, progress.add)

@@ -75,6 +75,26 @@ KINDS: Mapping[Kind, str] = {
     "not_seen": "jobs that the newest backup of all jobs has, and the key does not see: they were deleted since, "
     "or it may no longer see them",
 }
+_REPLACE = (
+    "Do not rely on a damaged backup: back up again. Put its objects back as they were and verify it again, or "
+    "copy its directory elsewhere as evidence, and delete it here."
+)
+#: what to do about each; what was not checked has its own advice
+REMEDIES: Mapping[Kind, str] = {
+    "no_jobs": "Grant dli:jobs:listAll by policy, or omit the connection of a project without jobs.",
+    "no_backups": "Back up the project with DliBackupFlinkJobsOperator.",
+    "unreadable": _REPLACE,
+    "damaged": _REPLACE,
+    "no_backup": "Back up all jobs, and exclude those that need no backup.",
+    "changed": "Back up again.",
+    "too_old": "Back up again, and find out why no younger backup was made.",
+    "not_drilled": "Run DliDrillBackupsOperator, and check again.",
+    "drill_failed": "See the record of the drill for what differed, back up again, and drill the new backup.",
+    "incomplete": "Delete a directory that no task continues.",
+    "unnamed": "Keep or delete archives that no manifest names: they are not part of a backup.",
+    "unproven": "Run DliDrillBackupsOperator: a drill shows whether the archives have the jobs.",
+    "not_seen": "Grant dli:jobs:listAll by policy; if they were deleted, there is nothing to do.",
+}
 #: kinds of problems of a job for which it could not be brought back as it is
 UNCOVERED = ("no_backup", "changed", "too_old", "drill_failed")
 

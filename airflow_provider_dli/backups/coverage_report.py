@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.backups import page
 from airflow_provider_dli.backups.catalogue import Catalogue
-from airflow_provider_dli.backups.coverage import KINDS, Coverage, Kind, Problem, check_project, write_coverage
+from airflow_provider_dli.backups.coverage import (
+    KINDS,
+    REMEDIES,
+    Coverage,
+    Kind,
+    Problem,
+    check_project,
+    write_coverage,
+)
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, worst
 from airflow_provider_dli.formatting import escaped, format_duration, log_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
@@ -25,22 +33,6 @@ if TYPE_CHECKING:
 _SHOWN, _MAX_IDS, _MAX_ROWS = 20, 1000, 2000
 #: characters of a name, which may be anything, in a message
 _LONGEST = 60
-_BACK_UP = "Back up these jobs, and check again; exclude those that need no backup."
-_DO_NOT_RELY = (
-    "Do not rely on these backups: back up again. This check fails until their directories are copied elsewhere "
-    "as evidence, and deleted here."
-)
-#: what to do about a problem; what was not checked has its own advice
-_ADVICE: Mapping[Kind, str] = {
-    "no_jobs": "Grant dli:jobs:listAll by policy, or omit the connection of a project without jobs.",
-    "no_backups": _BACK_UP,
-    "unreadable": _DO_NOT_RELY,
-    "damaged": _DO_NOT_RELY,
-    "no_backup": _BACK_UP,
-    "changed": _BACK_UP,
-    "too_old": _BACK_UP,
-    "not_drilled": "Drill these jobs, and check again.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +160,17 @@ def _check(
 
 
 def _log(check: Check, log: Logger) -> None:
-    log.info("%s: %d of %s covered.", check.owner.capitalize(), check.covered, pluralize(check.jobs, "job"))
+    log.info("Backups cover %d of %s of %s.", check.covered, pluralize(check.jobs, "job"), check.owner)
     if found := [*check.problems, *check.warnings]:
         log_table(log, ("", "id", "name", "backup", "what"), [_row(each) for each in found])
+    for kind, remedy in _remedies(found):
+        log.info("%s: %s", kind, remedy)
+
+
+def _remedies(found: Iterable[Problem]) -> list[tuple[Kind, str]]:
+    """Return what to do about the kinds that were found, in their order."""
+    kinds = {each.kind for each in found}
+    return [(kind, remedy) for kind, remedy in REMEDIES.items() if kind in kinds]
 
 
 def _row(problem: Problem) -> tuple[object, ...]:
@@ -189,7 +189,7 @@ def write_index(options: CoverageParameters, obs: ObsHook, log: Logger) -> None:
     except DliException as error:
         log.warning("The page of the catalogue was not written: %s", error)
     else:
-        log.info("The page of the catalogue is %s", place.url)
+        log.info("The page of the catalogue is %s.", place.url)
 
 
 def write_report(
@@ -222,6 +222,8 @@ def _page(options: CoverageParameters, checks: Sequence[Check], run_id: str | No
             is_bad = frozenset(range(len(found))) if title == "Problems" else frozenset[int]()
             shown = f"{title}: the first {_MAX_ROWS:,} of {len(found):,}" if len(found) > _MAX_ROWS else title
             tables.append(Table(shown, head, found[:_MAX_ROWS], is_bad))
+    if remedies := _remedies(each for check in checks for each in (*check.problems, *check.warnings)):
+        tables.append(Table("What to do", ("Kind", "Remedy"), remedies))
     facts = {
         "Catalogue": options.backup_dir.url,
         "Required": f"a backup verified at level {options.level}, at most {format_duration(options.max_age)} old",
@@ -259,7 +261,8 @@ def raise_for_problems(checks: Sequence[Check], note: str = "") -> None:
     kind: type[DliException] = DliFailException
     if len(failures) == len(found) and not all(isinstance(each, DliFailException) for each in failures):
         kind = DliException
-    raise kind(message, advice=_ADVICE.get(found[0][1].kind)) from worst(failures)
+    advice = " ".join(dict.fromkeys(remedy for _, remedy in _remedies(each for _, each in found)))
+    raise kind(message, advice=advice or None) from worst(failures)
 
 
 def _line(owner: str, problem: Problem) -> str:

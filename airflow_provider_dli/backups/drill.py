@@ -418,7 +418,7 @@ def _clear_up_after_earlier_attempt(
 def _log_outcome(outcome: Outcome, log: Logger) -> None:
     failed = outcome.failed
     log.info(
-        "%s of %s restored in %s and equal to the source.",
+        "The drill restored %s of %s in %s, and found them equal to their sources.",
         *(
             f"{len(outcome.jobs) - len(failed):,}",
             pluralize(len(outcome.jobs), "job"),

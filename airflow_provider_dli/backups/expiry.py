@@ -129,11 +129,11 @@ class Expiry:
 
     def _log_plan(self, decisions: list[Decision]) -> None:
         self.log.info(
-            "%s in %s, by %s: %s to delete.",
+            "Of %s in %s, %s to be deleted by %s.",
             pluralize(len(decisions), "backup"),
             self.catalogue.root.url,
+            pluralize(len(self.to_delete), "is", "are"),
             self.policy,
-            len(self.to_delete),
         )
         rows = [
             (
@@ -259,7 +259,7 @@ class Expiry:
         left = [name for name in backup.objects if name.startswith(f"{ARCHIVES}/")]
         if MANIFEST in backup.objects and left:
             # Not ours: archives are deleted before.
-            self.log.warning("%s has %s beside archives: nothing of it is deleted", backup.place.url, EXPIRED)
+            self.log.warning("%s has %s beside archives: nothing of it is deleted.", backup.place.url, EXPIRED)
             return
         self._clear_all(backup)
 

@@ -165,7 +165,7 @@ def apply(plan: Plan, progress: Progress, context: Mapping[str, Any], log: Logge
     reports = verify(plan, context, log) if plan.options.verify_archive else {}
     _delete(plan, progress, context, log)
     for number, (archive, is_cover) in enumerate(plan.archives, 1):
-        log.info("Archive %d of %d: %s", number, len(plan.archives), plan.backup.archive(archive).url)
+        log.info("Importing archive %d of %d: %s", number, len(plan.archives), plan.backup.archive(archive).url)
         progress.save(importing=archive.name, is_cover=is_cover)
         report = reports.get(archive.name)
         try:
@@ -187,11 +187,15 @@ def apply(plan: Plan, progress: Progress, context: Mapping[str, Any], log: Logge
     restoration.problems += _failures(plan, progress, restoration)
     if uncertain := [each for each in compared if each.kind == "changed" and _may_differ(each)]:
         log.warning(
-            "Changed while they were backed up, so that they may be as before or as after: jobs %s",
+            "%s backed up, so that they may be as before or as after: %s",
+            pluralize(len(uncertain), "job was changed while it was", "jobs were changed while they were"),
             format_ids([*map(_words, uncertain)]),
         )
     selected = pluralize(len(compared), "selected job")
-    log.info("%s: %d as in the backup, %d created.", selected, len(restoration.job_ids), len(restoration.created))
+    log.info(
+        "The project has %d of %s as in the backup; the task created %d of them.",
+        *(len(restoration.job_ids), selected, len(restoration.created)),
+    )
     progress.clear()
     return restoration
 

@@ -194,12 +194,14 @@ class Plan:
         for job in self.jobs:
             if job.action == "replace" and job.state == "equal":
                 log.warning(
-                    "Job %d %s is replaced though it is equal: its archive is.", job.pair.job_id, job.pair.name
+                    "Job %d %s is replaced although it is equal, since its whole archive is imported.",
+                    job.pair.job_id,
+                    job.pair.name,
                 )
         counts = ", ".join(f"{action}: {number:,}" for action, number in self.counts.items()) or "no job"
         log.info(
-            "Plan for project %s: %s; %s to import.",
-            *(self.target.project_id, counts, pluralize(len(self.archives), "archive")),
+            "The plan for project %s imports %s: %s.",
+            *(self.target.project_id, pluralize(len(self.archives), "archive"), counts),
         )
         rows = sorted(self.jobs, key=lambda each: each.action == "none")
         log_table(log, ("id", "name", "now", "status", "action", "differs"), [each.row for each in rows])
@@ -300,7 +302,7 @@ def _log_backup(backup: Backup, target: DliHook, log: Logger) -> None:
     manifest = backup.manifest
     if manifest:
         log.info(
-            "Backup %s: project %s, %s, exported at %s, verified (%s) at %s.",
+            "Backup %s of project %s has %s. It was exported at %s, and verified (%s) at %s.",
             *(backup.place.url, backup.project_id, pluralize(manifest.jobs.count, "job")),
             *(utc(manifest.exported_at), backup.level),
             utc(backup.last_verified) if backup.last_verified else "no known time",

@@ -100,7 +100,7 @@ def warn_of_pace(past: PastDrills, window: float, jobs: int, drilled: int, now: 
     needed = -(-jobs // max(1, int(window / between)))
     if drilled < needed:
         log.warning(
-            "The last drill was %s ago. At this pace %s take longer than drill_window, %s: give sample=%d, or "
-            "drill more often.",
-            *(format_duration(between), pluralize(jobs, "job"), format_duration(window), needed),
+            "The last drill was %s ago. At this pace it takes longer than drill_window, %s, to drill %s: give "
+            "sample=%d, or drill more often.",
+            *(format_duration(between), format_duration(window), pluralize(jobs, "job"), needed),
         )

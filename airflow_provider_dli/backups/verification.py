@@ -242,8 +242,8 @@ def _log_plan(
 ) -> None:
     size = sum(each.manifest.size for each in backups if each.manifest)
     log.info(
-        "%s of %s to be verified again, %s bytes in all.",
-        *(f"{len(due):,}", pluralize(len(backups), "backup"), f"{size:,}"),
+        "Of %s, with %s bytes in all, %s to be verified again.",
+        *(pluralize(len(backups), "backup"), f"{size:,}", pluralize(len(due), "has", "have")),
     )
     if options.max_bytes and size > options.max_bytes:
         runs = -(-size // options.max_bytes)

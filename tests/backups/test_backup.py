@@ -443,7 +443,7 @@ def test_a_job_that_is_not_required_and_not_there(
     found = only(emulator)
     jobs = {job.job_id: job.in_archive for job in catalogue_of(emulator).listed_jobs(found)}
     assert jobs == {100: True, 101: True, 102: True, 103: False, 104: True, 105: True}
-    assert "The archives lack 1 Flink job, so they are not in this backup: 103." in caplog.text
+    assert "The archives lack 1 Flink job, which this backup does not have: 103." in caplog.text
     assert found.manifest
     assert not found.manifest.verification.findings
 

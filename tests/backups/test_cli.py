@@ -22,6 +22,7 @@ from airflow.providers_manager import ProvidersManager
 from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.cli import COMMANDS, main
 from airflow_provider_dli.backups.cli import run as run_command_line
+from airflow_provider_dli.backups.coverage import REMEDIES
 from airflow_provider_dli.backups.manifest import EXPIRED, MANIFEST
 from dli_emulator import Emulator
 from tests.airflow_cli import AirflowCli
@@ -241,12 +242,13 @@ def test_check(
     document = run_json("check")
     assert sorted(finding["kind"] for finding in document["findings"]) == kinds
     assert {name for finding in document["findings"] for name in finding} <= {
-        *("kind", "status", "project_id", "backup_id", "job_id", "name", "message")
+        *("kind", "status", "project_id", "backup_id", "job_id", "name", "message", "remedy")
     }
     found, out = run("check")
     assert (found, document["status"]) == (status, out.partition(":")[0])
     first, *rest = out.splitlines()
     assert len(rest) == len(kinds)
+    assert all(REMEDIES[each["kind"]] in line for each, line in zip(document["findings"], rest, strict=True))
     # As monitoring plugins have it: nothing but figures follows the only bar.
     text, bar, figures = first.partition(" | ")
     assert bar

@@ -244,7 +244,7 @@ def test_what_is_there_already_is_not_copied_again(site: Site, capsys: pytest.Ca
     key = f"copies/{PROJECT}/{made.backup_id}/{FIRST}"
     site.put(key, site.source.obs.read(made.place.below(FIRST), 1 << 20) or b"")
     assert site.copy()["bytes"] == made.manifest.archives[1].size
-    assert f"obs://off-site/{key} exists." in capsys.readouterr().out
+    assert f"obs://off-site/{key} exists already." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("same_size", [True, False])

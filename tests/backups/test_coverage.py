@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.backups.catalogue import Catalogue
-from airflow_provider_dli.backups.coverage import KINDS, Coverage, Problem, newest_coverage, write_coverage
+from airflow_provider_dli.backups.coverage import (
+    KINDS,
+    REMEDIES,
+    Coverage,
+    Problem,
+    newest_coverage,
+    write_coverage,
+)
 from airflow_provider_dli.backups.coverage_report import Check, raise_for_problems
 from airflow_provider_dli.backups.manifest import EXPIRED, JOBS, MANIFEST
 from airflow_provider_dli.backups.state import Backup
@@ -371,7 +378,7 @@ def test_a_project_without_backups_or_visible_jobs_fails(catalogue: Catalogue, d
     assert kinds(pushed) == {"no_backups": 1, "no_backup": 26}
     message = str(pushed["failure"])
     assert f"project {PROJECT}: the project has no backup | " in message
-    assert " … and 7 more. Back up these jobs" in message
+    assert " … and 7 more. Back up the project with DliBackupFlinkJobsOperator. Back up all jobs, and " in message
     assert message.count("no backup that is usable") == 19
     backup(catalogue)
     dli_emulator.state.jobs.clear()
@@ -508,7 +515,8 @@ def test_the_report_shows_every_problem(catalogue: Catalogue, dli_emulator: Emul
     pushed = check(catalogue, report_dir=f"{dli_emulator.bucket}/reports")
     page = (catalogue.obs.read(pushed["report_file"], 1 << 22) or b"").decode()
     assert "0 of 26 jobs covered; 26 problems (25 no_backup, 1 changed)." in page
-    assert page.count("<td>no_backup</td>") == 25
+    assert page.count("<td>no_backup</td>") == 26  # the last is with what to do about it
+    assert "they are not part of a backup." in page
     assert "its manifest does not name archives/late.zip" in page
 
 
@@ -559,6 +567,7 @@ def test_the_page_has_every_kind() -> None:
     page = Path(__file__).parents[2].joinpath("docs", "operators", "coverage.md").read_text(encoding="utf-8")
     for kind, meaning in KINDS.items():
         assert f"| `{kind}` | {meaning} |\n" in page
+    assert [kind for kind in KINDS if kind not in REMEDIES] == ["not_checked"]
 
 
 @pytest.mark.slow

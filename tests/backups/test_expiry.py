@@ -107,7 +107,7 @@ def test_a_plan_deletes_nothing(catalogue: Catalogue, caplog: pytest.LogCaptureF
     assert [each["backup_id"] for each in pushed["to_delete"]] == [made[1].backup_id]
     assert pushed["kept"][0]["reason"] == "newest verified backup of 1 job (7)"
     assert "deleted" not in pushed
-    for text in ("1 to delete.", "newest verified backup of 1 job (7)", "no rule keeps it", "Plan only"):
+    for text in ("1 is to be deleted by ", "newest verified backup of 1 job (7)", "no rule keeps it", "Plan only"):
         assert text in caplog.text
 
 
