@@ -319,10 +319,11 @@ def test_everything_is_lost(run_dag: DagRunner, scratch: Scratch, dli_emulator: 
     place = {"backup_dir": str(catalogue.root)}
     run = run_dag("dli_restore_flink_backup", {**plan, **place})
     assert run.states == {"restore": "success"}, run.log
-    assert (
-        f"Backup {made.place.url}: project {dli_emulator.project_id}, 22 jobs, exported at 2026-11-25" in run.log
+    line = (
+        f"Backup {made.place.url} of project {dli_emulator.project_id} has 22 jobs. It was exported at 2026-11-25"
     )
-    assert "create: 22; 2 archives to import." in run.log
+    assert line in run.log
+    assert f"The plan for project {dli_emulator.project_id} imports 2 archives: create: 22." in run.log
     assert dli_emulator.state.jobs == {}
     run = run_dag("dli_restore_flink_backup", {**everything, **place})
     assert run.states == {"restore": "success"}, run.log

@@ -5,6 +5,7 @@ Of Airflow only its libraries are used: no configuration is read, no database, a
 
 from __future__ import annotations
 
+import locale
 import logging
 import os
 import sys
@@ -17,6 +18,7 @@ from airflow_provider_dli.backups.cli import main
 
 def _run() -> int:
     """Let this process import Airflow without what belongs to an installation, and run the command."""
+    _use_utf8()
     for name in [name for name in os.environ if name.startswith("AIRFLOW__") or name == "AIRFLOW_CONFIG"]:
         del os.environ[name]
     try:
@@ -32,6 +34,16 @@ def _run() -> int:
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
     )
     return main()
+
+
+def _use_utf8() -> None:
+    """Begin again with UTF-8 where the locale is broken: Airflow reads its own files in the locale's encoding."""
+    if sys.flags.utf8_mode or locale.getpreferredencoding(do_setlocale=False).lower().replace("-", "") == "utf8":
+        return
+    os.environ["PYTHONUTF8"] = "1"
+    if sys.stdout:  # what is printed stays in an encoding that its reader expects
+        os.environ.setdefault("PYTHONIOENCODING", f"{sys.stdout.encoding}:{sys.stdout.errors}")
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 -- this very command
 
 
 def _run_on_airflow_2() -> int:

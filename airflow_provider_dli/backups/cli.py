@@ -256,8 +256,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :param arguments: of the command line; default those of the process
     """
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        options = _parser().parse_args(given)
+    except _WrongUsage as wrong:
+        name = wrong.parser.prog.removeprefix(PROGRAM).strip() or None
+        if "--json" in given:
+            write(_json(name, Status.UNKNOWN, {"error": str(wrong)}), sys.stdout)
+        write(f"{wrong.parser.format_usage()}{wrong.parser.prog}: error: {wrong}", sys.stderr)
+        return Status.UNKNOWN
     return run(options.command, options, is_standalone=True)
+
+
+def _json(command: str | None, status: Status, document: Mapping[str, Any]) -> str:
+    head = {"schema_version": SCHEMA_VERSION, "command": command, "status": status.name}
+    return json.dumps({**head, **document}, indent=1)
 
 
 def airflow_commands() -> list[GroupCommand]:
@@ -289,11 +302,18 @@ def _run_in_airflow(command: Command, options: argparse.Namespace) -> NoReturn:
     sys.exit(run(command, options, is_standalone=False))
 
 
+class _WrongUsage(Exception):  # noqa: N818 -- the usage is wrong
+    """The arguments cannot be used."""
+
+    def __init__(self, parser: argparse.ArgumentParser, message: str) -> None:
+        super().__init__(message)
+        self.parser = parser
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """Exit as a monitoring plugin does: 2 would be CRITICAL."""
-        self.print_usage(sys.stderr)
-        self.exit(Status.UNKNOWN, f"{self.prog}: error: {message}\n")
+        """Do not exit: 2 would be CRITICAL to a monitoring system."""
+        raise _WrongUsage(self, message)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -320,8 +340,8 @@ def run(command: Command, options: argparse.Namespace, *, is_standalone: bool) -
         # Nothing that is logged meanwhile is a part of the output; Airflow 2 logs to standard output.
         with redirect_stdout(sys.stderr):
             result = _run(command, options, is_standalone=is_standalone)
-        head = {"schema_version": SCHEMA_VERSION, "command": command.name, "status": result.status.name}
-        text = json.dumps({**head, **result.document}, indent=1) if options.json else "\n".join(result.lines)
+        in_json = _json(command.name, result.status, result.document) if options.json else None
+        text = in_json or "\n".join(result.lines)
         is_printed = write(text, sys.stdout)
     except KeyboardInterrupt:
         write("interrupted", sys.stderr)

@@ -549,7 +549,7 @@ def test_a_job_that_was_changed_while_it_was_backed_up(
     rows = restore(catalogue, instance)
     assert [each["equal"] for each in rows] == [True, True, False, True, True]
     assert len(instance.pushed["job_ids"]) == 5
-    assert "they may be as before or as after: jobs 102 " in "".join(capsys.readouterr())
+    assert "they may be as before or as after: 102 " in "".join(capsys.readouterr())
 
 
 def test_a_lost_response(emulator: Emulator, catalogue: Catalogue) -> None:
@@ -585,7 +585,7 @@ def test_a_job_that_was_renamed_before_the_export(
         101,
         *[[*made.values()]] * 2,
     )
-    assert f"jobs 101 {name} as {made['renamed']} renamed" in "".join(capsys.readouterr())
+    assert f"before or as after: 101 {name} as {made['renamed']} renamed" in "".join(capsys.readouterr())
     # DLI does not import it twice, and the others of the archive are deleted again.
     emulator.state.jobs[101] = emulator.state.jobs.pop(made["renamed"])
     emulator.state.jobs[101].job_id = 101
