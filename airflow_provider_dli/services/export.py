@@ -57,6 +57,7 @@ from airflow_provider_dli.services.visibility import (
     list_visible_jobs,
     raise_for_missing,
     raise_for_none,
+    warn_of_past_run,
 )
 from airflow_provider_dli.task_state import RequestLog
 
@@ -97,6 +98,7 @@ def export_jobs(
     :param chosen: the jobs, where the caller has listed them and made ``obs_dir`` for this export alone
     :raises DliException: if the jobs cannot be listed
     """
+    warn_of_past_run(context, log)
     requests = ExportRequests(RequestLog(context, "dli_export"))
     recovery = ExportRecovery(obs, requests, context, options.reconcile_timeout, log, is_alone=chosen is not None)
     superseded = requests.superseded

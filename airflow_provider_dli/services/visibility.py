@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.errors import AuthenticationError
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 #: prefix of the XCom key of what the next run compares with; the project's id follows, so that runs in other
 #: projects do not come between
 _LAST_SEEN = "last_seen_"
+#: how long after its time a run begins at most, unless it is a late one
+_PAST = timedelta(days=1)
 _LIST_ALL = "Without dli:jobs:listAll a user sees only its own jobs"
 
 
@@ -73,6 +76,20 @@ class VisibleJobs:
             f"{_LAST_SEEN}{self.project_id}": last_seen,
         }
         return pushed | ({"missing_since_last": list(self.missing)} if self.missing else {})
+
+
+def warn_of_past_run(context: Mapping[str, Any], log: Logger) -> None:
+    """Log if a run is for a time in the past, as by a backfill or a catchup: DLI shows the jobs of now alone."""
+    # A weekly run begins at the end of its interval, and a manual one has the interval before it.
+    times = (context.get("logical_date"), context.get("data_interval_end"))
+    latest = max((each for each in times if isinstance(each, datetime)), default=None)
+    is_backfill = getattr(context.get("dag_run"), "run_type", None) == "backfill"
+    if latest and (is_backfill or datetime.now(UTC) - latest > _PAST):
+        log.warning(
+            "This run is for %s, and exports the jobs as they are now: DLI does not show how they were then. A "
+            "backfill or catchup makes the same backup again and again: give catchup=False.",
+            f"{latest.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        )
 
 
 def list_visible_jobs(options: JobsToExport, dli: DliHook, log: Logger) -> list[FlinkJob] | None:

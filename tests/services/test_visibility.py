@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -351,3 +353,33 @@ def test_the_verification_notices_an_incomplete_archive(emulator: Emulator) -> N
     )
     with pytest.raises(DliFailException, match=message):
         verify(archives, expected_jobs=str(instance.pushed["visible_job_ids"]))
+
+
+@pytest.mark.parametrize(
+    ("logical_date", "end", "run_type", "is_past"),
+    [
+        (8, 8, "backfill", True),
+        (0, 0, "backfill", True),
+        (9, 8, "scheduled", True),
+        (7, 0, "scheduled", False),
+        (0, 7, "manual", False),
+        (None, None, "manual", False),
+    ],
+)
+def test_a_run_for_a_time_in_the_past_is_warned_of(
+    emulator: Emulator,
+    capsys: pytest.CaptureFixture[str],
+    logical_date: int | None,
+    end: int | None,
+    run_type: str,
+    is_past: bool,
+) -> None:
+    """A backfill or catchup: DLI shows the jobs of now alone. Not a weekly run, nor one without a date."""
+    now = datetime.now(UTC)
+    times = [None if each is None else now - timedelta(days=each) for each in (logical_date, end)]
+    instance = TaskInstance()
+    instance.context |= {"logical_date": times[0], "data_interval_end": times[1]}
+    instance.context["dag_run"] = SimpleNamespace(run_type=run_type)
+    operator = DliExportFlinkJobsOperator(task_id="export", obs_dir=f"{emulator.bucket}/past", job_selected=[102])
+    operator.execute(instance.context)
+    assert ("exports the jobs as they are now" in capsys.readouterr().out) is is_past
