@@ -20,6 +20,7 @@ import airflow_provider_dli
 import dli_emulator
 from airflow_provider_dli.get_provider_info import get_provider_info
 from tests.processes import untraced
+from tests.sampling import IS_ALL
 
 pytestmark = pytest.mark.slow
 
@@ -230,6 +231,7 @@ DliVerifyFlinkExportOperator(task_id="verify", zip_file="b-1/a.zip", timeout=Non
 """
 
 
+@pytest.mark.skipif(not IS_ALL, reason="mypy reads all of Airflow for half a minute: DLI_TESTS=all")
 def test_a_users_type_checker_knows_all(fresh: Path, tmp_path: Path) -> None:
     """The examples pass mypy's strict mode as somebody's own code; types are inferred, and mistakes found."""
     for example in (ROOT / "example_dags").glob("*.py"):

@@ -10,7 +10,7 @@ from tests.airflow.kills import killed
 pytestmark = pytest.mark.airflow
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_no_result_is_lost_and_no_request_executed_twice(dli_emulator: Emulator, seed: int) -> None:
     """Export, import, run and stop, each killed up to three times while the service is slow."""
     assert killed(dli_emulator, seed) is None

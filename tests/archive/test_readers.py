@@ -191,6 +191,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     }
 
 
+@pytest.mark.xdist_group("readers")
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.what)
 def test_each_field_is_reported_as_in_the_table(field: Field, measured: dict[str, set[str]]) -> None:
     """Nobody loses data by a field but who is named; what fails an archive is named, and nothing else."""

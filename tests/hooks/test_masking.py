@@ -14,7 +14,8 @@ from airflow_provider_dli import compat
 SCRIPT = """
 
 from airflow_provider_dli.hooks.dli import DliHook
-DliHook().account
+for kind in ("access_key", "environment", "credentials_file"):
+    DliHook(f"dli_{kind}").account
 from airflow_provider_dli.compat import PLACES
 from importlib import import_module
 for place in PLACES["mask_secret"]:
@@ -22,25 +23,24 @@ for place in PLACES["mask_secret"]:
         redact = import_module(place).redact
     except (ImportError, AttributeError):
         continue
-    print(redact("a task prints sk-to-be-masked here"))
+    for kind in ("access_key", "environment", "credentials_file"):
+        print(redact(f"a task prints sk-of-{kind} here"))
     break
 """
 
 
-@pytest.mark.parametrize("auth_type", ["access_key", "environment", "credentials_file"])
-def test_the_secret_key_is_masked_in_this_airflow(
-    auth_type: str, airflow_environ: dict[str, str], tmp_path: Path
-) -> None:
+def test_secret_keys_are_masked_in_this_airflow(airflow_environ: dict[str, str], tmp_path: Path) -> None:
     """Airflow itself masks the secrets of a connection, and those that it names, once it was read."""
-    extra = {"auth_type": auth_type, "region": "cn-north-4", "project_id": "0" * 32}
-    key = {"login": "AK", "password": "sk-to-be-masked"} if auth_type == "access_key" else {}
-    connection = {"conn_type": "dli", **key, "extra": extra}
-    environment = {"AIRFLOW_CONN_DLI_DEFAULT": json.dumps(connection)}
-    if auth_type == "environment":
-        environment |= {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "sk-to-be-masked"}
-    if auth_type == "credentials_file":
-        (tmp_path / "file").write_text("[basic]\nak = AK\nsk = sk-to-be-masked\n")
-        environment["HUAWEICLOUD_SDK_CREDENTIALS_FILE"] = str(tmp_path / "file")
+    (tmp_path / "file").write_text("[basic]\nak = AK\nsk = sk-of-credentials_file\n")
+    environment = {
+        "HUAWEICLOUD_SDK_AK": "AK",
+        "HUAWEICLOUD_SDK_SK": "sk-of-environment",
+        "HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(tmp_path / "file"),
+    }
+    for kind in ("access_key", "environment", "credentials_file"):
+        extra = {"auth_type": kind, "region": "cn-north-4", "project_id": "0" * 32}
+        key = {"login": "AK", "password": "sk-of-access_key"} if kind == "access_key" else {}
+        environment[f"AIRFLOW_CONN_DLI_{kind.upper()}"] = json.dumps({"conn_type": "dli", **key, "extra": extra})
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         env=airflow_environ | environment,
@@ -48,7 +48,7 @@ def test_the_secret_key_is_masked_in_this_airflow(
         text=True,
         check=True,
     )
-    assert done.stdout.splitlines()[-1] == "a task prints *** here"
+    assert done.stdout.splitlines()[-3:] == ["a task prints *** here"] * 3
 
 
 def test_an_airflow_without_a_masker_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ def test_every_form(case: Case, dli_emulator: Emulator, monkeypatch: pytest.Monk
         if form in expected:
             assert (form, repr(case.read(case.make(make())))) == (form, expected[form])
             continue
-        if not is_tried(f"{case.operator} {case.name} {form}", 6):
+        if not is_tried(f"{case.operator} {case.name} {form}", 12):
             continue
         with pytest.raises(DliFailException) as caught:
             case.make(make()).execute({})
