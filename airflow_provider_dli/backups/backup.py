@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -396,8 +397,7 @@ class _Task:
             for names, ids in self.known["exported"]
         ]
         if not isinstance(wanted, str):
-            every = [name for names, _, _ in groups for name in names]
-            groups = [(every, wanted, [job_id for _, _, ids in groups for job_id in ids])]
+            groups = self._by_batch(wanted, [(names, ids) for names, _, ids in groups])
         elif wanted == "none":
             groups = [(names, (), ids) for names, _, ids in groups]
         if options.level == "exists":
@@ -438,10 +438,28 @@ class _Task:
 
     # The manifest.
 
+    def _by_batch(
+        self, wanted: Sequence[int | str], batches: Sequence[tuple[Sequence[str], Sequence[int]]]
+    ) -> list[tuple[Sequence[str], Sequence[int | str], Sequence[int]]]:
+        """Return each batch with the jobs that must be in its own archives, since a restore reads no others.
+
+        One that no batch has is missing, in the first.
+        """
+        ids_of = {job.name: job.job_id for job in self.jobs}
+        left, groups = list(wanted), []
+        for names, ids in batches:
+            known = set(ids)
+            own = [job for job in left if (job if isinstance(job, int) else ids_of.get(job)) in known]
+            left = [job for job in left if (job if isinstance(job, int) else ids_of.get(job)) not in known]
+            groups.append((names, own, ids))
+        (names, own, ids), *rest = groups
+        return [(names, [*own, *left], ids), *rest]
+
     def write_manifest(self) -> None:
         """Write the jobs, and then the manifest: from now on there is a backup."""
         options, catalogue, known = self.options, self.catalogue, self.known
-        jobs = [job.model_copy(update={"in_archive": self._is_in_archive(job)}) for job in self.jobs]
+        numbers = {job.name for job in self.jobs if job.name.isdecimal()}
+        jobs = [job.model_copy(update={"in_archive": self._is_in_archive(job, numbers)}) for job in self.jobs]
         if absent := [job.job_id for job in jobs if job.in_archive is False]:
             self.log.warning(
                 "The archives lack %s, which this backup does not have: %s. "
@@ -489,9 +507,13 @@ class _Task:
         )
         self.outcome = replace(self.outcome, manifest=manifest)
 
-    def _is_in_archive(self, job: Job) -> bool | None:
-        if self.found & {str(job.job_id), job.name}:
+    def _is_in_archive(self, job: Job, numbers: AbstractSet[str]) -> bool | None:
+        # A number is an id. One that is the name of a job, too, proves neither: in an archive it may be either.
+        job_id, name = str(job.job_id), job.name
+        if name in self.found and not name.isdecimal():
             return True
+        if job_id in self.found:
+            return None if job_id in numbers and job_id != name else True
         # An archive in which not one job was found may only seem to show which it has.
         return False if self.found and str(job.job_id) in self.absent else None
 

@@ -192,8 +192,9 @@ def check_project(hook: DliHook, catalogue: Catalogue, options: CoverageParamete
         if missing or backup is of_all:
             try:
                 # A list, since the whole file must have been read before any of it counts.
-                has = list(catalogue.jobs(backup, AllBut(seen - missing) if backup is of_all else missing))
-                found |= {job.job_id: (job, backup) for job in has if job.job_id in missing}
+                has = list(catalogue.listed_jobs(backup, AllBut(seen - missing) if backup is of_all else missing))
+                there = [job for job in has if job.in_archive is not False]
+                found |= {job.job_id: (job, backup) for job in there if job.job_id in missing}
                 warnings += _not_seen(backup, [job for job in has if job.job_id not in seen])
             except DliFailException as error:
                 if error.error:  # the service refuses; else the list is not what was written

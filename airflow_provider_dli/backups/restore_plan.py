@@ -15,7 +15,7 @@ from airflow_provider_dli.backups.choice import older_jobs, remedy_for, utc
 from airflow_provider_dli.backups.diff import JobPair, diff_with_project
 from airflow_provider_dli.backups.manifest import Archive, Job
 from airflow_provider_dli.exceptions import DliFailException
-from airflow_provider_dli.formatting import format_ids, log_table, pluralize
+from airflow_provider_dli.formatting import format_ids, format_jobs, log_table, pluralize
 from airflow_provider_dli.services.selection import named_ids
 from airflow_provider_dli.task_state import TaskState
 
@@ -227,7 +227,7 @@ def make_plan(
 
     :raises DliException: if a name or id is not in the backup, or the backup or the project cannot be read
     """
-    _log_backup(backup, target, log)
+    _log_backup(catalogue, backup, target, log)
     found = diff_with_project(catalogue, backup, target, by_name=True, imported=progress.new_ids)
     pairs = {each.job_id: each for each in sorted(found.pairs, key=lambda pair: pair.job_id) if each.before}
     selected = _selected(options, pairs, lambda: older_jobs(catalogue, backup, pairs.keys(), options.level, log))
@@ -298,7 +298,7 @@ def _not_in_backup(
     return tuple(found)
 
 
-def _log_backup(backup: Backup, target: DliHook, log: Logger) -> None:
+def _log_backup(catalogue: Catalogue, backup: Backup, target: DliHook, log: Logger) -> None:
     manifest = backup.manifest
     if manifest:
         log.info(
@@ -309,6 +309,9 @@ def _log_backup(backup: Backup, target: DliHook, log: Logger) -> None:
         )
     if manifest and not manifest.is_all_jobs:
         log.warning("The backup has a selection of the jobs of the project: %s", manifest.selection)
+    absent = {job.job_id: job.name for job in catalogue.listed_jobs(backup) if job.in_archive is False}
+    if absent:
+        log.warning("No archive of the backup has these jobs, so they are not restored: %s", format_jobs(absent))
     if backup.project_id != target.project_id:
         log.info("It is restored into another project, %s.", target.project_id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -367,7 +367,7 @@ def test_a_damaged_archive_is_in_no_backup(emulator: Emulator) -> None:
     }
 
 
-def replaced(emulator: Emulator, batch: str, entries: dict[str, str | bytes]) -> Callable[[], None]:
+def replaced(emulator: Emulator, batch: str, entries: Mapping[str, str | bytes]) -> Callable[[], None]:
     """Return what replaces an archive, before it is verified."""
 
     def act() -> None:
@@ -436,9 +436,14 @@ def test_expected_jobs(emulator: Emulator, expected: Any, *, is_there: bool) -> 
 def test_a_job_that_is_not_required_and_not_there(
     emulator: Emulator, caplog: pytest.LogCaptureFixture, expected: Any
 ) -> None:
-    """The backup is made, is known not to have it, and the log names it."""
+    """The backup is made, is known not to have it, and the log names it; what another batch has is not read."""
     emulator.state.jobs[102].name = "orders"
-    lose = replaced(emulator, "batch-0002", {"102.json": '{"job_id": 102, "name": "orders"}'})
+
+    def lose() -> None:
+        replaced(emulator, "batch-0002", {"102.json": '{"job_id": 102, "name": "orders"}'})()
+        first = {"100.json": '{"job_id": 100}', "101.json": '{"job_id": 101, "parent": {"job_id": 103}}'}
+        replaced(emulator, "batch-0001", first)()
+
     with_steps(emulator, at_export(lose, which=3), TaskInstance(), expected_jobs=expected)
     found = only(emulator)
     jobs = {job.job_id: job.in_archive for job in catalogue_of(emulator).listed_jobs(found)}
@@ -446,6 +451,29 @@ def test_a_job_that_is_not_required_and_not_there(
     assert "The archives lack 1 Flink job, which this backup does not have: 103." in caplog.text
     assert found.manifest
     assert not found.manifest.verification.findings
+
+
+def test_a_job_that_must_be_there_is_searched_for_in_its_batch(emulator: Emulator) -> None:
+    """That another one has it does not help: a restore reads the archives of its batch."""
+
+    def move() -> None:
+        replaced(emulator, "batch-0002", {"102.json": '{"job_id": 102}'})()
+        replaced(emulator, "batch-0001", {f"{job}.json": f'{{"job_id": {job}}}' for job in (100, 101, 103)})()
+
+    with pytest.raises(DliFailException, match="missing-job: job '103' was found nowhere"):
+        with_steps(emulator, at_export(move, which=3), TaskInstance(), expected_jobs=[103, 100])
+
+
+@pytest.mark.parametrize("has_both", [True, False])
+def test_a_name_that_is_the_id_of_another_job(emulator: Emulator, *, has_both: bool) -> None:
+    """It proves neither of them."""
+    emulator.state.jobs[102].name = "103"
+    entries = {"102.json": '{"job_id": 102, "name": "103"}', "103.json": '{"job_id": 103}'}
+    if not has_both:
+        del entries["103.json"]
+    with_steps(emulator, at_export(replaced(emulator, "batch-0002", entries), which=3), TaskInstance())
+    jobs = {job.job_id: job.in_archive for job in catalogue_of(emulator).listed_jobs(only(emulator))}
+    assert jobs == {100: True, 101: True, 102: True, 103: None, 104: True, 105: True}
 
 
 def test_a_job_that_is_deleted_meanwhile_and_not_in_the_archive(emulator: Emulator) -> None:

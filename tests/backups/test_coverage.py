@@ -193,6 +193,13 @@ def test_a_job_that_is_not_in_the_archive_is_not_in_the_backup(catalogue: Catalo
     assert pushed["uncovered"] == {PROJECT: [100]}
 
 
+def test_a_job_in_no_archive_that_is_no_longer_seen(catalogue: Catalogue, dli_emulator: Any) -> None:
+    """Its list of jobs has it: a warning, since the key may see less."""
+    backup(catalogue, in_archive={100: False})
+    del dli_emulator.state.jobs[100]
+    assert check(catalogue)["return_value"][0]["warnings"] == {"not_seen": 1}
+
+
 def test_an_older_backup_that_has_the_job_counts(catalogue: Catalogue) -> None:
     """If the newest one is known not to have it: then how old that is counts."""
     backup(catalogue, 2 * DAY)

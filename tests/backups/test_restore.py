@@ -303,7 +303,9 @@ def test_a_job_that_is_in_no_archive_of_the_backup(
     assert [each["job_id"] for each in instance.pushed["not_in_backup"]] == [101]
     with pytest.raises(DliFailException, match=rf"has no job 101\. Give backup_id='{full.backup_id}'"):
         restore(catalogue, job_ids=[101])
-    assert "Older backups have 1 job that this one lacks" in "".join(capsys.readouterr())
+    log = "".join(capsys.readouterr())
+    assert "Older backups have 1 job that this one lacks" in log
+    assert "No archive of the backup has these jobs, so they are not restored: 101 " in log
 
 
 def test_a_time_before_the_first_backup(emulator: Emulator, catalogue: Catalogue) -> None:
