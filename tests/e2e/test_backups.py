@@ -116,6 +116,8 @@ def test_the_page_is_in_airflow(
     shown.get_by_role("region", name="Backups").first.get_by_role("link").click()
     shown.get_by_text("seconds: 24.5").wait_for()
     shown.get_by_role("link", name="All backups").click()
+    # Airflow's address follows that of the frame, and a reload comes back to it.
+    shown.get_by_text("1 to 100 of 146 jobs").wait_for()
     for theme in ("dark", "light"):
         page.evaluate("theme => localStorage.setItem('theme', theme)", theme)
         page.reload()
