@@ -446,14 +446,12 @@ class _Task:
         One that no batch has is missing, in the first.
         """
         ids_of = {job.name: job.job_id for job in self.jobs}
-        left, groups = list(wanted), []
-        for names, ids in batches:
-            known = set(ids)
-            own = [job for job in left if (job if isinstance(job, int) else ids_of.get(job)) in known]
-            left = [job for job in left if (job if isinstance(job, int) else ids_of.get(job)) not in known]
-            groups.append((names, own, ids))
-        (names, own, ids), *rest = groups
-        return [(names, [*own, *left], ids), *rest]
+        batch_of = {job_id: number for number, (_, ids) in enumerate(batches) for job_id in ids}
+        own: list[list[int | str]] = [[] for _ in batches]
+        for job in wanted:
+            job_id = job if isinstance(job, int) else ids_of.get(job)
+            own[batch_of.get(job_id, 0) if job_id is not None else 0].append(job)
+        return [(names, jobs, ids) for (names, ids), jobs in zip(batches, own, strict=True)]
 
     def write_manifest(self) -> None:
         """Write the jobs, and then the manifest: from now on there is a backup."""

@@ -7,7 +7,7 @@ grows with the jobs that changed, and not with the settings of all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_dli.backups.manifest import Job, JobSettings
@@ -89,11 +89,13 @@ class Differences:
     :param before: what is compared, in words
     :param after: what it is compared with, in words
     :param pairs: in the order of :data:`KINDS`, then by id
+    :param absent: id to name of the jobs before that are in no archive, and so not compared
     """
 
     before: str
     after: str
     pairs: tuple[JobPair, ...]
+    absent: Mapping[int, str] = field(default_factory=dict)
 
     def of_kind(self, kind: Kind) -> list[JobPair]:
         """Return the jobs that were added, removed, changed, or are equal."""
@@ -132,7 +134,7 @@ def diff_backups(catalogue: Catalogue, before: Backup, after: Backup, *, show_va
     :param show_values: True to show whole values; they may contain secrets
     :raises DliException: if one has no manifest, or its jobs or settings cannot be read, or are not those of it
     """
-    ours, theirs = _jobs(catalogue, before), _jobs(catalogue, after)
+    ours, theirs = _archived(_listed(catalogue, before)), _archived(_listed(catalogue, after))
     by_id = before.project_id == after.project_id
     pairs = _pairs(ours, theirs, {job.job_id: job.job_id for job in ours if by_id})
     differing = {new.job_id for old, new in pairs if old and new and old.digest != new.digest}
@@ -160,7 +162,8 @@ def diff_with_project(
     :param show_values: True to show whole values; they may contain secrets
     :raises DliException: as :func:`diff_backups`, or if DLI does not respond, or refuses
     """
-    ours = _jobs(catalogue, before)
+    listed = _listed(catalogue, before)
+    ours = _archived(listed)
     by_id = not by_name and before.project_id == hook.project_id
     known = imported or {job.job_id: job.job_id for job in ours if by_id}
     ids = {known[job.job_id]: job for job in ours if job.job_id in known}
@@ -174,16 +177,21 @@ def diff_with_project(
             details[job.job_id] = job
     pairs = _pairs(ours, theirs, known)
     compared = _compared(catalogue, before, pairs, details, show_values=show_values)
-    return Differences(_words(before), f"project {hook.project_id} now", compared)
+    absent = {job.job_id: job.name for job in listed if job.in_archive is False}
+    return Differences(_words(before), f"project {hook.project_id} now", compared, absent)
 
 
-def _jobs(catalogue: Catalogue, backup: Backup) -> list[Job]:
-    """Return the jobs of a backup; one that was deleted, or never completed, does not count as empty."""
+def _listed(catalogue: Catalogue, backup: Backup) -> list[Job]:
+    """Return the jobs that a backup lists; one that was deleted, or never completed, does not count as empty."""
     if backup.manifest is None:
         raise DliFailException(
             f"{backup.place.url} cannot be compared: {backup.why_unreadable}", advice="Compare another backup."
         )
-    return list(catalogue.jobs(backup))
+    return list(catalogue.listed_jobs(backup))
+
+
+def _archived(jobs: Iterable[Job]) -> list[Job]:
+    return [job for job in jobs if job.in_archive is not False]
 
 
 def _pairs(

@@ -227,8 +227,12 @@ def make_plan(
 
     :raises DliException: if a name or id is not in the backup, or the backup or the project cannot be read
     """
-    _log_backup(catalogue, backup, target, log)
+    _log_backup(backup, target, log)
     found = diff_with_project(catalogue, backup, target, by_name=True, imported=progress.new_ids)
+    if found.absent:
+        log.warning(
+            "No archive of the backup has these jobs, so they are not restored: %s", format_jobs(found.absent)
+        )
     pairs = {each.job_id: each for each in sorted(found.pairs, key=lambda pair: pair.job_id) if each.before}
     selected = _selected(options, pairs, lambda: older_jobs(catalogue, backup, pairs.keys(), options.level, log))
     others = _not_in_backup(catalogue, backup, pairs, options, log) if options.selects_all_jobs else ()
@@ -298,7 +302,7 @@ def _not_in_backup(
     return tuple(found)
 
 
-def _log_backup(catalogue: Catalogue, backup: Backup, target: DliHook, log: Logger) -> None:
+def _log_backup(backup: Backup, target: DliHook, log: Logger) -> None:
     manifest = backup.manifest
     if manifest:
         log.info(
@@ -309,9 +313,6 @@ def _log_backup(catalogue: Catalogue, backup: Backup, target: DliHook, log: Logg
         )
     if manifest and not manifest.is_all_jobs:
         log.warning("The backup has a selection of the jobs of the project: %s", manifest.selection)
-    absent = {job.job_id: job.name for job in catalogue.listed_jobs(backup) if job.in_archive is False}
-    if absent:
-        log.warning("No archive of the backup has these jobs, so they are not restored: %s", format_jobs(absent))
     if backup.project_id != target.project_id:
         log.info("It is restored into another project, %s.", target.project_id)
 

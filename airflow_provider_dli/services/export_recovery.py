@@ -258,8 +258,9 @@ class ExportRecovery:
         :param is_final: whether no later attempt continues with these requests: then it waits until the
             ``reconcile_timeout`` of those of earlier attempts has passed, and what it finds is reported for good
         """
+        deadline = Deadline(self._resume_until, _POLL_INTERVAL, self.log)
         while is_final and not all(map(self._possible_archives, self.requests.unresolved())):
-            if self.is_refused or not Deadline(self._resume_until, _POLL_INTERVAL, self.log).sleep():
+            if self.is_refused or not deadline.sleep():
                 break
         extra: dict[str, None] = {}
         for request in self.requests.unresolved():
