@@ -15,12 +15,11 @@ from tests.failures.scenarios import SCENARIOS, message_of
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 _HEAD = """# Troubleshooting
 
-Open the failed task, *Logs*, and go to the end: the exception's message names, in one line, what is wrong and
-what to do. The frames above it are needed only to report a bug.
+The message at the end of a failed task's log names, in one line, what is wrong and what to do. The frames above it
+are needed only to report a bug.
 
-The most likely failures, each with its message as the tests get it from the emulator. *Retried*: Airflow runs
-the task again, as often as its `retries` allow. *Not retried*: no retry could help, and the task fails at
-once. [Messages](messages.md) has every one.
+The most likely failures; [messages](messages.md) has all. *Retried*: Airflow runs the task again, as often as its
+`retries` allow. *Not retried*: the task fails at once.
 """
 
 
