@@ -37,10 +37,9 @@ KNOWN = ROOT / "matrix" / "results.json"
 PAGE = ROOT / "docs" / "quality" / "matrix.md"
 PREFACE = """# Versions of Airflow and Python
 
-`make matrix` installs Airflow as its documentation does, with the constraints of its day: the newest versions of
-the day after it came out that fit together with each other and with the providers that hold others back in
-Airflow's own constraints. Beside it the wheel is installed with the same constraints; then the emulator and the
-extra `openlineage`, too.
+`make matrix` installs Airflow with the constraints of its day: the newest versions of the day after it came out
+that fit together, and with the providers of Airflow's own constraints. Then it installs the wheel with the same
+constraints, and the emulator and the extra `openlineage`.
 
 | column | |
 |---|---|
@@ -48,13 +47,12 @@ extra `openlineage`, too.
 | adds | what the wheel brings that Airflow did not |
 | providers CLI | `airflow providers get` lists the provider, without a warning that names it |
 | tests | *near*: of transports, OBS, connection, parameters, hooks and operators; \
-*whole*: also of client, services, sensors and archives, and each task with each fault |
-| example DAGs | by `airflow dags test` against the emulator: all if *whole*, otherwise the nightly export |
+*whole*: also of client, services, sensors, archives, and faults |
+| example DAGs | against the emulator: all if *whole*, otherwise the nightly export |
 | wheel | how its SHA-256 begins |
 
-*lowest* has the lowest version of everything that the package needs, and so not those constraints. Whose warnings
-there were stands beside their number; one of ours would have failed a test. A dash is what a cell has not run;
-a cell without a row has not run with a wheel of this form.
+*lowest* has the lowest version of everything that the package needs. A warning of ours would have failed a test;
+those of others are named. A dash is what a cell has not run; a cell without a row has not run with this wheel.
 """
 COLUMNS = ("install", "changes", "adds", "providers CLI", "tests", "example DAGs")
 

@@ -102,21 +102,6 @@ def test_no_block_is_omitted() -> None:
     assert len(BLOCKS) == PAGE.count("```") // 2 - 1
 
 
-def test_the_page_counts_all_lines_and_files() -> None:
-    """Of the provider, of the emulator, of its description and of its tests; with what is not in a block."""
-    stated = re.findall(
-        r"in (\d+) lines: (\d+) of the provider, (\d+) of the\nemulator, and (\d+) .*?, in (\d+) files", PAGE
-    )
-    lines = dict.fromkeys(("airflow_provider_dli", "dli_emulator", "others"), 0)
-    for block in BLOCKS:
-        package = block.path.partition("/")[0] if block.path.endswith(".py") else "others"
-        lines[package if package in lines else "others"] += len(block.text.splitlines())
-    generated = {"docs/operations.md", "CHANGELOG.md"}
-    lines["others"] += len(generated)
-    files = {block.path for block in BLOCKS} | generated
-    assert stated == [tuple(map(str, (sum(lines.values()), *lines.values(), len(files))))]
-
-
 def test_the_operation_works_as_all_others(copy: Path) -> None:
     """The tests of all operations pass with it, and its row is in the table."""
     assert run(copy, "-m", "tests.operations").returncode == 0

@@ -44,7 +44,7 @@ def test_the_layers_are_those_that_are_checked(table: str, containers: list[str]
         if each["type"] == "layers" and each.get("containers") == containers
     )
     held = [[name.strip().rpartition(".")[2] for name in re.split(r"[|:]", layer)] for layer in contract["layers"]]
-    shown = ARCHITECTURE.partition(f"| | layer of the {table} | |")[2].partition("\n\n")[0]
+    shown = ARCHITECTURE.partition(f"| | layer of the {table} |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| (\d+) \| ([^|]*) \|", shown, re.MULTILINE)
     assert [number for number, _ in rows] == [str(number) for number in range(1, len(held) + 1)]
     assert [re.findall(r"`(\w+)`", names) for _, names in rows] == held
