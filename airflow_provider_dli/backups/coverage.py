@@ -64,16 +64,16 @@ KINDS: Mapping[Kind, str] = {
     "unreadable": "a backup whose manifest cannot be read",
     "damaged": "a backup of which an archive is gone or changed, or whose newest verification failed",
     "no_backup": "a job that no usable backup has",
-    "changed": "a job whose settings differ from those in the youngest usable backup that has it",
+    "changed": "a job whose settings differ from those in its youngest usable backup",
     "too_old": "a job whose youngest usable backup is older than `max_age`",
     "not_drilled": "a job that no restore drill within `drill_max_age` has found equal to its source",
     "drill_failed": "a job that the last restore drill of its youngest usable backup did not restore as it was",
     "incomplete": "a directory without a manifest in which nothing was written for a day: of a killed task",
     "unnamed": "archives in the directory of a backup that its manifest does not name",
-    "unproven": "jobs of which it is not known whether the archives of their youngest usable backup have them, "
-    "since these were not read or their layout is not known; and no drill of that backup has restored them",
-    "not_seen": "jobs that the newest backup of all jobs has, and the key does not see: they were deleted since, "
-    "or it may no longer see them",
+    "unproven": "jobs that no drill of their youngest usable backup has restored, and that may not be in its "
+    "archives, which were not read or have an unknown layout",
+    "not_seen": "jobs that the newest backup of all jobs has, and the key does not see: deleted "
+    "since, or hidden from it",
 }
 _REPLACE = (
     "Do not rely on a damaged backup: back up again. Put its objects back as they were and verify it again, or "
