@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.exchange import Account
     from airflow_provider_dli.client.obs import client as boto
     from airflow_provider_dli.client.obs import objects, reader
-    from airflow_provider_dli.client.obs.objects import Directory, Entry, Listing, ObjectFacts
+    from airflow_provider_dli.client.obs.objects import Directory, Listing, ObjectFacts
     from airflow_provider_dli.client.obs.reader import ObjectReader
     from airflow_provider_dli.client.replies import ServiceClock
 else:
@@ -122,7 +122,7 @@ class ObsHook(AccountHook):
         with self._translated():
             return objects.list_keys(self._client, directory)
 
-    def list_tree(self, directory: ObsLocation) -> Iterator[Entry]:
+    def list_tree(self, directory: ObsLocation) -> Iterator[objects.Entry]:
         """List all objects below a directory, at any depth, in the order of their keys.
 
         :param directory: bucket, or bucket and directory
