@@ -12,7 +12,6 @@ import re
 import reprlib
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
-from itertools import islice
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
@@ -20,8 +19,8 @@ from rich.cells import cell_len, set_cell_size
 #: seconds below which a duration has a decimal
 _SHORT = 10
 _THOUSAND = 1000
-#: ids that a message names
-_MAX_IDS = 20
+#: ids or problems that a message names, and the characters beyond which it names no further one
+_MAX_IDS, _MAX_LIST = 20, 3000
 #: the longest excerpt, the longest word in it, and what is read of a longer text for it
 _LENGTH, _WORD_LENGTH, _READ_LENGTH = 80, 20, 320
 _LONG_WORD = re.compile(rf"\S{{{_WORD_LENGTH + 1},}}")
@@ -162,13 +161,20 @@ def format_size(size: int) -> str:
 
 
 def format_ids(ids: Collection[object], separator: str = ", ") -> str:
-    """Return the first 20 ids, names or problems, and how many more there are.
+    """Return the first 20 ids, names or problems, fewer if they are long, and how many more there are.
 
-    :param ids: however many: a message stays one that people can read
+    :param ids: however many, and however long each: a message stays one that people can read
     :param separator: between two of them; that of problems, which have commas, is another
     """
-    rest = f"{separator}and {len(ids) - _MAX_IDS:,} more" if len(ids) > _MAX_IDS else ""
-    return separator.join(map(str, islice(ids, _MAX_IDS))) + rest
+    shown: list[str] = []
+    length = 0
+    for each in ids:
+        length += len(text := str(each))
+        if shown and (len(shown) == _MAX_IDS or length > _MAX_LIST):
+            break
+        shown.append(text)
+    rest = [f"and {len(ids) - len(shown):,} more"] if len(ids) > len(shown) else []
+    return separator.join(shown + rest)
 
 
 def format_jobs(jobs: Mapping[int, str]) -> str:

@@ -167,6 +167,8 @@ def test_of_many_ids_twenty_are_named_and_the_others_counted() -> None:
     assert format_ids(range(20)).endswith("18, 19")
     assert format_ids(range(5_020)).endswith("18, 19, and 5,000 more")
     assert format_ids({"a: x": 1, "b: y": 2}, " | ") == "a: x | b: y"
+    assert format_ids(["x" * 2500, "y" * 400, "z" * 101, "last"], "; ") == f"{'x' * 2500}; {'y' * 400}; and 2 more"
+    assert format_ids(["x" * 5000]) == "x" * 5000
 
 
 def test_columns_line_up_with_wide_characters() -> None:

@@ -246,6 +246,21 @@ class Catalogue:
             problem = f"{place.url} cannot be read: it has {count:,} lines, and the manifest {content.count:,}"
             raise DliFailException(problem, advice="Restore from another backup.")
 
+    def why_unlisted(self, backup: Backup) -> str | None:
+        """Return why the jobs or the settings of a backup cannot be read; None if they can.
+
+        :raises DliException: if the service refuses, or does not respond
+        """
+        contents = backup.manifest.contents if backup.manifest else {}
+        try:
+            for name, content in contents.items():
+                self.read_content(backup, name, content)
+        except DliFailException as failure:
+            if failure.error:
+                raise
+            return failure.problem
+        return None
+
     def read_content(self, backup: Backup, name: str, content: Content) -> bytes:
         """Return the jobs or the settings of a backup as they were written, compressed.
 
@@ -303,7 +318,19 @@ class Catalogue:
                 count += 1
         data = buffer.getvalue()
         self.obs.put(place.below(name), data, GZIP)
-        return Content(count=count, size=len(data), sha256=sha256(data).hexdigest())
+        return Content(
+            count=count, size=len(data), sha256=sha256(data).hexdigest(), etag=self.etag_of(place.below(name))
+        )
+
+    def etag_of(self, place: ObsLocation) -> str:
+        """Return the ETag of an object that was written, as OBS shows it.
+
+        :raises DliException: if there is none
+        """
+        facts = self.obs.find(place)
+        if facts is None:
+            raise DliException(f"{place.url} was written and does not exist; try again")
+        return facts.etag
 
     def write_manifest(self, manifest: Manifest) -> ObsLocation:
         """Write the manifest of a backup, the last of its objects; return its place.

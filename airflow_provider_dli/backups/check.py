@@ -15,7 +15,14 @@ from typing import Any, get_args
 from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.cli import Result, Status
 from airflow_provider_dli.backups.commands import open_catalogue
-from airflow_provider_dli.backups.coverage import REMEDIES, UNCOVERED, Problem, check_backups, check_project
+from airflow_provider_dli.backups.coverage import (
+    REMEDIES,
+    UNCOVERED,
+    Problem,
+    check_backups,
+    check_jobs,
+    check_project,
+)
 from airflow_provider_dli.backups.manifest import Level
 from airflow_provider_dli.backups.state import Backup, State, newest_usable
 from airflow_provider_dli.exceptions import DliFailException, translated
@@ -44,6 +51,7 @@ def check_catalogue(options: Namespace) -> Result:
         findings += _of_project(project_id, age, options)
         if project_id != live:
             findings += _findings(project_id, *check_backups(theirs, now))
+            findings += _findings(project_id, *check_jobs(catalogue, newest, now)) if newest else []
         backup_id = newest.backup_id if newest else None
         shown.append({"project_id": project_id, "backups": len(theirs), "newest": backup_id, "age": age})
     if not projects and not findings:

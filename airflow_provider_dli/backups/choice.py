@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_dli.backups.catalogue import AllBut, Catalogue
 from airflow_provider_dli.backups.manifest import Job, Level
-from airflow_provider_dli.backups.state import Backup, newest_usable, usable
+from airflow_provider_dli.backups.state import Backup, usable
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.formatting import format_ids
@@ -38,7 +38,7 @@ def _named(options: RestoreParameters, catalogue: Catalogue, project_id: str) ->
     backup = catalogue.backup(project_id, options.backup_id or "")
     if backup is None:
         raise _none_at_all(f"backup_id: there is no backup {options.backup_id}", catalogue, project_id)
-    if problem := why_unusable(backup, options.level):
+    if problem := why_unusable(backup, options.level) or catalogue.why_unlisted(backup):
         raise DliFailException(f"backup_id: {backup.place.url} cannot be restored: {problem}")
     return backup
 
@@ -46,27 +46,36 @@ def _named(options: RestoreParameters, catalogue: Catalogue, project_id: str) ->
 def _newest(options: RestoreParameters, catalogue: Catalogue, project_id: str, log: Logger) -> Backup:
     backups = catalogue.backups(project_id)
     until = options.as_of
-    # A backup of a few jobs, made by hand, is not what a project is restored from.
-    whole = [each for each in backups if each.manifest and each.manifest.is_all_jobs]
-    found = newest_usable(whole, as_of=until, level=options.level)
-    found = found or newest_usable(backups, as_of=until, level=options.level)
+    found = usable(backups, as_of=until, level=options.level)
+    # A backup of a few jobs, made by hand, is not what a project is restored from if there is another.
+    found.sort(key=lambda each: each.manifest is None or not each.manifest.is_all_jobs)
+    unlisted: dict[ObsLocation, str] = {}
+    chosen = None
+    for each in found:
+        if why := catalogue.why_unlisted(each):
+            unlisted[each.place] = why
+        else:
+            chosen = each
+            break
+
+    def why_not(backup: Backup) -> str | None:
+        return unlisted.get(backup.place) or why_unusable(backup, options.level)
+
     earlier = [each for each in backups if until is None or each.exported_at <= until]
-    if found is None:
+    if chosen is None:
         if not backups:
             raise _none_at_all("There is no backup", catalogue, project_id)
         by = f" that was complete by {utc(until)}" if until else ""
         later = [each for each in backups if each not in earlier]
-        parts = [
-            _listed(name, each, options.level) for name, each in (("before", earlier[::-1]), ("after", later))
-        ]
+        parts = [_listed(name, each, why_not) for name, each in (("before", earlier[::-1]), ("after", later))]
         raise DliFailException(
             f"as_of: project {project_id} has no usable backup{by} in {catalogue.root.url}: {'; '.join(parts)}.",
             advice="Give another as_of, or backup_id.",
         )
-    for newer in [each for each in earlier if each.exported_at > found.exported_at]:
-        reason = why_unusable(newer, options.level) or "it has a selection of the jobs; give backup_id to use it"
+    for newer in [each for each in earlier if each.exported_at > chosen.exported_at]:
+        reason = why_not(newer) or "it has a selection of the jobs; give backup_id to use it"
         log.warning("%s is newer and not used: %s", newer.place.url, reason)
-    return found
+    return chosen
 
 
 def older_jobs(
@@ -130,10 +139,9 @@ def _none_at_all(problem: str, catalogue: Catalogue, project_id: str) -> DliFail
     )
 
 
-def _listed(name: str, backups: Sequence[Backup], level: Level) -> str:
+def _listed(name: str, backups: Sequence[Backup], why_not: Callable[[Backup], str | None]) -> str:
     shown = [
-        f"{each.backup_id} ({utc(each.exported_at)}): {why_unusable(each, level) or 'usable'}"
-        for each in backups[:_NEAREST]
+        f"{each.backup_id} ({utc(each.exported_at)}): {why_not(each) or 'usable'}" for each in backups[:_NEAREST]
     ]
     more = f" and {len(backups) - _NEAREST} more" if len(backups) > _NEAREST else ""
     return f"{name} that {', '.join(shown) or 'none'}{more}"

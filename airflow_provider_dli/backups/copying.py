@@ -201,12 +201,16 @@ def _copy(backup: Backup, source: Catalogue, target: Catalogue, run: Run | None,
         sums = {each.name: each.sha256 or _sha256_of(source.obs, backup, each) for each in manifest.archives}
         copied = sum(_copy_archives(backup, there.objects if there else {}, source, target, log))
         archives, size = _verified(backup, sums, source, target, log)
-        for name, content in manifest.contents.items():
-            _copy_content(backup, name, content, source, target)
+        contents = {
+            # What a manifest calls jobs and settings.
+            name.partition(".")[0]: _copy_content(backup, name, content, source, target)
+            for name, content in manifest.contents.items()
+        }
         now = target.now()
         target.write_manifest(
             manifest.model_copy(
                 update={
+                    **contents,
                     "archives": archives,
                     "verification": Verification(level="full", verified_at=now, passed=True, bytes_read=size),
                     "completed_at": now,
@@ -240,9 +244,9 @@ def _check_existing(backup: Backup, there: Backup) -> None:
         raise DliFailException(
             f"target_dir: {there.place.url} is the backup itself, not a copy", advice="Give another directory."
         )
-    different = [
-        name for name in ("jobs", "settings", "exported_at") if getattr(ours, name) != getattr(theirs, name)
-    ]
+    different = [] if ours.exported_at == theirs.exported_at else ["exported_at"]
+    sums, copied = ({name: each.sha256 for name, each in made.contents.items()} for made in (ours, theirs))
+    different += sorted({name for name, _ in sums.items() ^ copied.items()})
     names, others = ({each.name: each for each in manifest.archives} for manifest in (ours, theirs))
     for name in sorted(names.keys() | others.keys()):
         one, other = names.get(name), others.get(name)
@@ -348,8 +352,8 @@ def _as_copied(archive: Archive, report: ArchiveReport) -> Archive:
     return archive.model_copy(update={**seen, "sha256": found.sha256, "entries": len(found.entries)})
 
 
-def _copy_content(backup: Backup, name: str, content: Content, source: Catalogue, target: Catalogue) -> None:
-    """Copy the jobs or the settings, and read them back."""
+def _copy_content(backup: Backup, name: str, content: Content, source: Catalogue, target: Catalogue) -> Content:
+    """Copy the jobs or the settings, and read them back; return what the manifest of the copy has of them."""
     data = source.read_content(backup, name, content)
     place = target.place(backup.project_id, backup.backup_id).below(name)
     there = target.obs.read(place, MAX_DOCUMENT)
@@ -360,6 +364,7 @@ def _copy_content(backup: Backup, name: str, content: Content, source: Catalogue
         raise DliException(f"{place.url} was written and does not exist; try again")
     if there != data:
         raise _other(place, "their bytes differ")
+    return content.model_copy(update={"etag": target.etag_of(place)})
 
 
 def _record(backup: Backup, made: Backup, source: Catalogue, run: Run | None, log: Logger) -> None:

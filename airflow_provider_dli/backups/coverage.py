@@ -7,7 +7,8 @@ All times are the store's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +16,7 @@ from pydantic import AwareDatetime, ValidationError
 
 from airflow_provider_dli.backups.catalogue import MAX_DOCUMENT, AllBut, Catalogue
 from airflow_provider_dli.backups.diff import row_of
-from airflow_provider_dli.backups.manifest import SCHEMA_VERSION, STAMP, Document, Job, Level, Text, equal_jobs
+from airflow_provider_dli.backups.manifest import SCHEMA_VERSION, STAMP, Document, Job, Level, Text, drilled_jobs
 from airflow_provider_dli.backups.state import Backup, usable
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.formatting import format_duration, format_ids, pluralize
@@ -67,7 +68,8 @@ KINDS: Mapping[Kind, str] = {
     "changed": "a job whose settings differ from those in its youngest usable backup",
     "too_old": "a job whose youngest usable backup is older than `max_age`",
     "not_drilled": "a job that no restore drill within `drill_max_age` has found equal to its source",
-    "drill_failed": "a job that the last restore drill of its youngest usable backup did not restore as it was",
+    "drill_failed": "a job that its last restore drill, or the last one of its youngest usable backup, did not "
+    "restore as it was",
     "incomplete": "a directory without a manifest in which nothing was written for a day: of a killed task",
     "unnamed": "archives in the directory of a backup that its manifest does not name",
     "unproven": "jobs that no drill of their youngest usable backup has restored, and that may not be in its "
@@ -201,11 +203,13 @@ def check_project(hook: DliHook, catalogue: Catalogue, options: CoverageParamete
                     raise
                 if not catalogue.is_gone(backup):
                     problems.append(_backup_problem("damaged", backup, str(error)))
-    drills = _drills(catalogue, backups, live.keys(), now)
-    jobs = tuple(_coverage_of(live[job_id], found.get(job_id), drills.get(job_id)) for job_id in sorted(live))
+    drills = _read_drills(catalogue, backups, found, live.keys(), now)
+    jobs = tuple(
+        _coverage_of(live[job_id], found.get(job_id), drills.equal_at.get(job_id)) for job_id in sorted(live)
+    )
     problems += [problem for job in jobs for problem in _of_job(job, found.get(job.job_id), options, now)]
-    of_drills, unproven = _of_drills(catalogue, found.values())
-    problems, warnings = [*problems, *of_drills], [*warnings, *unproven]
+    problems += [_drill_failed(live[job_id], backup) for job_id, backup in drills.failed.items()]
+    warnings += _unproven(found.values(), drills.restored)
     limit = options.drill_max_age
     return Coverage(
         checked_at=now,
@@ -229,6 +233,22 @@ def check_backups(backups: Sequence[Backup], now: datetime) -> tuple[list[Proble
     return [*_of_backups(backups), *ahead], list(_warnings(backups, now))
 
 
+def check_jobs(catalogue: Catalogue, backup: Backup, now: datetime) -> tuple[list[Problem], list[Problem]]:
+    """Return what is wrong with the jobs of a backup, and warnings about them, as its lists and drills show it.
+
+    :param now: by the store's clock
+    :raises DliException: if the service refuses, or does not respond
+    """
+    if why := catalogue.why_unlisted(backup):
+        return [_backup_problem("damaged", backup, why)], []
+    found = {job.job_id: (job, backup) for job in catalogue.jobs(backup)}
+    drills = _read_drills(catalogue, [backup], found, (), now)
+    return (
+        [_drill_failed(found[job_id][0], backup) for job_id in drills.failed],
+        list(_unproven(found.values(), drills.restored)),
+    )
+
+
 _KINDS = tuple(KINDS)
 
 
@@ -246,22 +266,55 @@ def _ahead(backup: Backup) -> Problem:
     return _backup_problem("damaged", backup, f"exported_at of its manifest, {at}, is ahead of the store's clock")
 
 
-def _drills(
-    catalogue: Catalogue, backups: Iterable[Backup], wanted: Iterable[int], now: datetime
-) -> dict[int, datetime]:
-    """Return when a restore drill has last found each of the wanted jobs equal to its source."""
+@dataclass(slots=True)
+class _Drills:
+    """What the records of restore drills show of live jobs.
+
+    :param equal_at: when each job was last found equal to its source
+    :param failed: by job, the backup from which a drill did not restore it as it was: the last drill of the job,
+        or the last one of its youngest usable backup
+    :param restored: jobs of which a drill of their youngest usable backup has a result
+    """
+
+    equal_at: dict[int, datetime] = field(default_factory=dict)
+    failed: dict[int, Backup] = field(default_factory=dict)
+    restored: set[int] = field(default_factory=set)
+
+
+def _read_drills(
+    catalogue: Catalogue,
+    backups: Iterable[Backup],
+    found: Mapping[int, tuple[Job, Backup]],
+    wanted: Iterable[int],
+    now: datetime,
+) -> _Drills:
+    """Read the records of drills, the newest first, and no more than count.
+
+    :param found: the live jobs that a backup has, each with its youngest usable one
+    :param wanted: ids of all live jobs
+    """
     records = [
         (record, backup) for backup in backups for record in backup.of_kind("drill") if record.at <= now + _MARGIN
     ]
-    newest_first = sorted(records, key=lambda each: (each[0].at, each[0].name), reverse=True)
-    found: dict[int, datetime] = {}
-    for record, backup in newest_first[:_MAX_DRILLS]:
-        missing = wanted - found.keys()
-        if not missing:
-            break
-        equal = equal_jobs(catalogue.read_record(backup, record))
-        found |= dict.fromkeys(equal & missing, record.at)
-    return found
+    records.sort(key=lambda each: (each[0].at, each[0].name), reverse=True)
+    own: dict[str, set[int]] = {}
+    for job_id, (_, backup) in found.items():
+        own.setdefault(backup.backup_id, set()).add(job_id)
+    missing, seen, drills = set(wanted), set[int](), _Drills()
+    for record, backup in records[:_MAX_DRILLS]:
+        mine = own.get(backup.backup_id, set()) - drills.restored
+        if not missing and not mine:
+            continue
+        results = drilled_jobs(catalogue.read_record(backup, record))
+        for job_id in results.keys() & (missing | mine):
+            if results[job_id]:
+                drills.equal_at.setdefault(job_id, record.at)
+            elif job_id in mine or job_id not in seen:
+                drills.failed.setdefault(job_id, backup)
+        seen |= results.keys()
+        missing -= {job_id for job_id, is_equal in results.items() if is_equal}
+        drills.restored |= mine & results.keys()
+    return drills
 
 
 def _coverage_of(job: Job, found: tuple[Job, Backup] | None, drilled_at: datetime | None) -> JobCoverage:
@@ -302,28 +355,20 @@ def _of_job(
         yield _job_problem("not_drilled", job, text)
 
 
-def _of_drills(catalogue: Catalogue, found: Iterable[tuple[Job, Backup]]) -> tuple[list[Problem], list[Problem]]:
-    """Return the jobs that the last drill could not restore; and warnings of those that may be in no archive.
+def _drill_failed(job: Job, backup: Backup) -> Problem:
+    text = f"the last restore drill of it, from backup {backup.backup_id}, did not restore it as it was"
+    return Problem(kind="drill_failed", job_id=job.job_id, name=job.name, backup_id=backup.backup_id, message=text)
 
-    A drill of another backup proves nothing of the one that counts.
-    """
-    by_backup: dict[str, tuple[Backup, list[Job]]] = {}
+
+def _unproven(found: Iterable[tuple[Job, Backup]], restored: Container[int]) -> Iterator[Problem]:
+    """Yield a warning for each backup of the jobs that may be in no archive of it."""
+    unknown: dict[str, tuple[Backup, list[int]]] = {}
     for job, backup in found:
-        by_backup.setdefault(backup.backup_id, (backup, []))[1].append(job)
-    problems, warnings = [], []
-    for backup_id, (backup, jobs) in by_backup.items():
-        results = catalogue.drill_results(backup)
-        text = "the last restore drill of its youngest usable backup did not restore it as it was"
-        problems += [
-            Problem(kind="drill_failed", job_id=job.job_id, name=job.name, backup_id=backup_id, message=text)
-            for job in jobs
-            if results.get(job.job_id) is False
-        ]
-        ids = sorted(job.job_id for job in jobs if job.in_archive is None and job.job_id not in results)
-        if ids:
-            text = f"whether its archives have {pluralize(len(ids), 'job')} is not known, and no drill of it has"
-            warnings.append(_backup_problem("unproven", backup, f"{text} restored them: {format_ids(ids)}"))
-    return problems, warnings
+        if job.in_archive is None and job.job_id not in restored:
+            unknown.setdefault(backup.backup_id, (backup, []))[1].append(job.job_id)
+    for backup, ids in unknown.values():
+        text = f"whether its archives have {pluralize(len(ids), 'job')} is not known, and no drill of it has"
+        yield _backup_problem("unproven", backup, f"{text} restored them: {format_ids(sorted(ids))}")
 
 
 def _not_seen(backup: Backup, jobs: Sequence[Job]) -> Iterator[Problem]:

@@ -19,7 +19,7 @@ from airflow_provider_dli.backups.coverage import (
     write_coverage,
 )
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, worst
-from airflow_provider_dli.formatting import escaped, format_duration, log_table, pluralize
+from airflow_provider_dli.formatting import escaped, format_duration, format_ids, log_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters.models import CoverageParameters
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from logging import Logger
 
 #: problems that a message names, ids in an XCom, rows of a table of the page
-_SHOWN, _MAX_IDS, _MAX_ROWS = 20, 1000, 2000
+_MAX_IDS, _MAX_ROWS = 1000, 2000
 #: characters of a name, which may be anything, in a message
 _LONGEST = 60
 
@@ -160,7 +160,7 @@ def _check(
 
 
 def _log(check: Check, log: Logger) -> None:
-    log.info("Backups cover %d of %s of %s.", check.covered, pluralize(check.jobs, "job"), check.owner)
+    log.info("Backups cover %s of %s of %s.", f"{check.covered:,}", pluralize(check.jobs, "job"), check.owner)
     if found := [*check.problems, *check.warnings]:
         log_table(log, ("", "id", "name", "backup", "what"), [_row(each) for each in found])
     for kind, remedy in _remedies(found):
@@ -254,9 +254,8 @@ def raise_for_problems(checks: Sequence[Check], note: str = "") -> None:
         return
     order = list(KINDS)
     found.sort(key=lambda each: order.index(each[1].kind))
-    more = f" … and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
-    listed = " | ".join(_line(*each) for each in found[:_SHOWN])
-    message = f"{_verdict(checks)[:-1]}: {listed}{more}.{note and f' {note}'}"
+    listed = format_ids([_line(*each) for each in found], " | ")
+    message = f"{_verdict(checks)[:-1]}: {listed}.{note and f' {note}'}"
     failures = [check.failure for check in checks if check.failure]
     kind: type[DliException] = DliFailException
     if len(failures) == len(found) and not all(isinstance(each, DliFailException) for each in failures):

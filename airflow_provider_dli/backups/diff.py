@@ -14,7 +14,7 @@ from airflow_provider_dli.backups.manifest import Job, JobSettings
 from airflow_provider_dli.client.flink import FlinkJob
 from airflow_provider_dli.client.flink.settings import differences, settings_digest
 from airflow_provider_dli.exceptions import DliFailException
-from airflow_provider_dli.formatting import escaped, pluralize
+from airflow_provider_dli.formatting import escaped, format_ids, pluralize
 from airflow_provider_dli.services.selection import each_with_settings
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ class JobPair:
         """What differs, on one line."""
         if self.kind != "changed":
             return self.kind
-        return "; ".join(self.texts) or "its settings differ; they were not kept, so which of them is not known"
+        unknown = "its settings differ; they were not kept, so which of them is not known"
+        return format_ids(self.texts, "; ") or unknown
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""

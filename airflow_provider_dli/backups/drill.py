@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
 #: seconds to check for new jobs after the response to an import was lost
 _RECONCILE_TIMEOUT = 60
-#: jobs that a message names
-_SHOWN = 20
 _STAGING_DIGITS = 16
 
 
@@ -465,10 +463,9 @@ def write_report(
 
 def _verdict(outcome: Outcome) -> str:
     jobs = pluralize(len(outcome.jobs), "job")
-    failed = len(outcome.failed)
-    return (
-        f"{failed} of {jobs} could not be restored as they were." if failed else f"All {jobs} restored and equal."
-    )
+    if failed := len(outcome.failed):
+        return f"{failed:,} of {jobs} could not be restored as they were."
+    return f"All {jobs} restored and equal."
 
 
 def raise_for_failures(outcome: Outcome, note: str = "") -> None:
@@ -479,9 +476,7 @@ def raise_for_failures(outcome: Outcome, note: str = "") -> None:
     """
     if not outcome.failed:
         return
-    listed = " | ".join(f"job {each.job_id} {each.name}: {each.problem}" for each in outcome.failed[:_SHOWN])
-    more = len(outcome.failed) - _SHOWN
-    listed += f" … and {more} more" if more > 0 else ""
+    listed = format_ids([f"job {each.job_id} {each.name}: {each.problem}" for each in outcome.failed], " | ")
     raise DliFailException(
         f"{_verdict(outcome)[:-1]} from {outcome.backup.place.url}: {listed}.{note and f' {note}'}",
         advice="Do not rely on this backup for these jobs: keep it as evidence, and back them up again.",

@@ -42,7 +42,7 @@ from airflow_provider_dli.backups.manifest import (
 from airflow_provider_dli.backups.retention import Decision, condition, plan, proof, rank
 from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
-from airflow_provider_dli.formatting import log_table, pluralize
+from airflow_provider_dli.formatting import format_ids, log_table, pluralize
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters.models import ExpireParameters
 
@@ -56,8 +56,6 @@ if TYPE_CHECKING:
 DELETION_TIME = timedelta(minutes=30)
 _HEAD = ("project", "backup", "exported", "state", "", "why")
 _NO_RULE = "no rule keeps it"
-#: backups that a message names
-_SHOWN = 5
 
 
 @dataclass(slots=True)
@@ -288,10 +286,9 @@ def _ids(backup: Backup) -> dict[str, str]:
 
 def _failure(refused: Sequence[tuple[Backup, DliFailException]], planned: int) -> DliFailException:
     """Return the failure of a task that OBS has refused to delete some backups."""
-    listed = [f"{backup.place.url}: {failure.problem}" for backup, failure in refused[:_SHOWN]]
-    more = f" | and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
+    listed = format_ids([f"{backup.place.url}: {failure.problem}" for backup, failure in refused], " | ")
     return DliFailException(
-        f"{len(refused)} of {pluralize(planned, 'backup')} could not be deleted: {' | '.join(listed)}{more}.",
+        f"{len(refused):,} of {pluralize(planned, 'backup')} could not be deleted: {listed}.",
         advice="Grant the key DeleteObject on the directory; if it has it, a policy of the bucket or a retention "
         "period (WORM) of the objects forbids it: wait until the period is over, or keep backups for longer.",
     )

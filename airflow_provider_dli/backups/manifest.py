@@ -102,11 +102,13 @@ class Content(Document):
     :param count: lines, each one job as JSON
     :param size: bytes, compressed
     :param sha256: of the compressed bytes
+    :param etag: as OBS has it, without quotes
     """
 
     count: int
     size: int
     sha256: Sha256
+    etag: str
 
 
 class Archive(Document):

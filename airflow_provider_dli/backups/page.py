@@ -48,10 +48,13 @@ Link = Callable[[Backup], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is at the top of a page."""
+    """What is at the top of a page.
+
+    :param good: None if the verdict is neither good nor bad
+    """
 
     title: str
-    good: bool
+    good: bool | None
     verdict: str
     facts: Mapping[str, object]
 
@@ -146,9 +149,21 @@ def backup_page(catalogue: Catalogue, backup: Backup, above: str) -> str:
     return render(_BACKUP, SCRIPT, page=describe(backup, read=read), jobs=jobs if rows else None, above=above)
 
 
-def message_page(title: str, message: str, above: str | None = None) -> str:
-    """Return a page that has a message alone."""
-    return render(_MESSAGE, SCRIPT, page=Frame(title, good=False, verdict=message, facts={}), above=above)
+def message_page(
+    title: str,
+    message: str,
+    above: str | None = None,
+    others: Mapping[str, str] | None = None,
+    *,
+    is_failure: bool = True,
+) -> str:
+    """Return a page that has a message alone.
+
+    :param above: address of the page of the catalogue
+    :param others: the addresses of all catalogues
+    """
+    page = Frame(title, good=False if is_failure else None, verdict=message, facts={})
+    return render(_MESSAGE, SCRIPT, page=page, above=above, others=others or {})
 
 
 def describe(
@@ -390,15 +405,21 @@ def _marked(words: str, at: datetime) -> Markup:
     return Markup("{}{}").format(words, _time(at))
 
 
-_CATALOGUE = """\
+_MESSAGE = """\
 {% extends "frame" %}
 {% block above %}
+{% if above %}<p><a href="{{ above }}">All backups</a></p>{% endif %}
 {% if others|length > 1 %}
 <nav aria-label="Catalogues"><ul>
 {% for name, address in others.items() %}<li><a href="{{ address }}">{{ name }}</a></li>{% endfor %}
 </ul></nav>
 {% endif %}
 {% endblock %}
+"""
+
+_CATALOGUE = (
+    _MESSAGE
+    + """\
 {% block content %}
 {% if projects %}
 <h2>Projects</h2>
@@ -437,6 +458,7 @@ _CATALOGUE = """\
 {% endfor %}
 {% endblock %}
 """
+)
 
 _BACKUP = """\
 {% extends "frame" %}
@@ -445,9 +467,4 @@ _BACKUP = """\
 {{ parts.tables(page.tables) }}
 {% if jobs %}{{ parts.filled(jobs) }}{% endif %}
 {% endblock %}
-"""
-
-_MESSAGE = """\
-{% extends "frame" %}
-{% block above %}{% if above %}<p><a href="{{ above }}">All backups</a></p>{% endif %}{% endblock %}
 """

@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from airflow_provider_dli.services.report import ArchiveReport
     from airflow_provider_dli.services.restore import ImportOutcome
 
-#: jobs that a message names
-_SHOWN = 20
-
 
 @dataclass(slots=True)
 class Restoration:
@@ -102,10 +99,8 @@ class Restoration:
         """
         if not self.problems:
             return
-        shown = " | ".join(self.problems[:_SHOWN])
-        more = f" … and {len(self.problems) - _SHOWN} more" if len(self.problems) > _SHOWN else ""
         raise DliFailException(
-            f"{shown}{more}. What was done: {pluralize(len(self.created), 'job')} created, "
+            f"{format_ids(self.problems, ' | ')}. What was done: {pluralize(len(self.created), 'job')} created, "
             f"{len(self.job_ids):,} of {pluralize(len(self.compared), 'job')} as in the backup."
         )
 
@@ -193,8 +188,8 @@ def apply(plan: Plan, progress: Progress, context: Mapping[str, Any], log: Logge
         )
     selected = pluralize(len(compared), "selected job")
     log.info(
-        "The project has %d of %s as in the backup; the task created %d of them.",
-        *(len(restoration.job_ids), selected, len(restoration.created)),
+        "The project has %s of %s as in the backup; the task created %s of them.",
+        *(f"{len(restoration.job_ids):,}", selected, f"{len(restoration.created):,}"),
     )
     progress.clear()
     return restoration

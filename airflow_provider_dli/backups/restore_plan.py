@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 #: created by the archive of another job and deleted again
 Action = Literal["create", "replace", "keep", "none", "conflict", "create and delete"]
 _STATES = {"removed": "missing", "changed": "changed", "equal": "equal"}
-#: jobs that an XCom has, and that a message names
-MAX_JOBS, _SHOWN = 200, 20
+#: jobs that an XCom has
+MAX_JOBS = 200
 
 
 class Progress:
@@ -291,13 +291,12 @@ def _not_in_backup(
         ids.add(job.job_id)
         names.add(job.name)
     if found:
-        listed = "; ".join(f"{each['job_id']} {each['name']} ({each['backup_id']})" for each in found[:_SHOWN])
-        more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+        listed = format_ids([f"{each['job_id']} {each['name']} ({each['backup_id']})" for each in found], "; ")
         log.warning(
             "Older backups have %s that this one lacks, deleted since or not visible to the key that made it "
-            "(without dli:jobs:listAll a user sees only its own jobs): %s%s. They are not restored: to restore "
+            "(without dli:jobs:listAll a user sees only its own jobs): %s. They are not restored: to restore "
             "them, give backup_id, with job_names for these jobs only.",
-            *(pluralize(len(found), "job"), listed, more),
+            *(pluralize(len(found), "job"), listed),
         )
     return tuple(found)
 
@@ -364,13 +363,12 @@ def _action(
 
 def _problems(jobs: Sequence[PlannedJob], covered: set[int], imported: set[int]) -> Iterator[str]:
     if conflicts := [each for each in jobs if each.action == "conflict"]:
-        listed = "; ".join(
-            f"{each.pair.job_id} {each.pair.name} ({each.pair.summary})" for each in conflicts[:_SHOWN]
+        listed = format_ids(
+            [f"{each.pair.job_id} {each.pair.name} ({each.pair.summary})" for each in conflicts], "; "
         )
-        more = f" and {len(conflicts) - _SHOWN} more" if len(conflicts) > _SHOWN else ""
         yield (
             f"{pluralize(len(conflicts), 'job differs', 'jobs differ')} in the project from the backup: "
-            f"{listed}{more} (give on_conflict='keep' to keep them, or 'replace' to replace them)"
+            f"{listed} (give on_conflict='keep' to keep them, or 'replace' to replace them)"
         )
     others = [each for each in jobs if not each.selected and each.pair.job_id in covered and each.pair.after]
     if others:

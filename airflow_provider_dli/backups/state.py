@@ -12,6 +12,7 @@ from airflow_provider_dli.backups.manifest import (
     LEVELS,
     MANIFEST,
     Archive,
+    Content,
     Level,
     Manifest,
     RecordKind,
@@ -82,23 +83,20 @@ class Backup:
         """What differs between the manifest and the listing, each as one line; empty if nothing does."""
         if self.manifest is None:
             return []
-        found = [change for archive in self.manifest.archives if (change := self.change_of(archive))]
-        for name, content in self.manifest.contents.items():
-            entry = self.objects.get(name)
-            if entry is None:
-                found.append(f"{name} is gone")
-            elif entry.size != content.size:
-                found.append(f"{name} has {entry.size:,} bytes and had {content.size:,}")
-        return found
+        parts = {archive.name: archive for archive in self.manifest.archives} | self.manifest.contents
+        return [change for name, part in parts.items() if (change := self._change(name, part))]
 
     def change_of(self, archive: Archive) -> str | None:
         """Return what differs between an archive in the manifest and in the listing; None if nothing does."""
-        entry = self.objects.get(archive.name)
+        return self._change(archive.name, archive)
+
+    def _change(self, name: str, part: Archive | Content) -> str | None:
+        entry = self.objects.get(name)
         if entry is None:
-            return f"{archive.name} is gone"
-        if entry.size != archive.size:
-            return f"{archive.name} has {entry.size:,} bytes and had {archive.size:,}"
-        return f"{archive.name} was replaced: its ETag differs" if entry.etag != archive.etag else None
+            return f"{name} is gone"
+        if entry.size != part.size:
+            return f"{name} has {entry.size:,} bytes and had {part.size:,}"
+        return f"{name} was replaced: its ETag differs" if entry.etag != part.etag else None
 
     @property
     def unnamed(self) -> list[str]:

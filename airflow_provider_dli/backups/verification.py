@@ -7,6 +7,7 @@ is killed goes on with the next backup, and one that failed is reported every ti
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 #: of a directory without manifest: until then a task may still write it
 _COMPLETED_WITHIN = timedelta(days=1)
-#: backups that a message names, and findings of each
-_SHOWN, _SHOWN_FINDINGS = 10, 3
+#: findings of a backup that a message names
+_SHOWN_FINDINGS = 3
 #: failures in a row that may pass, and after which the other backups are not tried
 _MAX_FAILURES = 2
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -166,15 +167,17 @@ def verify_backups(
 def _backups(catalogue: Catalogue, project_ids: Sequence[str]) -> list[Backup]:
     """Return all backups, or those of some projects; a name that is misspelt must not verify nothing."""
     backups = catalogue.backups()
-    found = {each.project_id for each in backups}
+    found = {each.project_id for each in backups if each.state not in ("incomplete", "expired")}
     if missing := [each for each in project_ids if each not in found]:
         raise DliFailException(
             f"project_ids: {catalogue.root.url} has no backup of project {format_ids(missing)}; it has those of "
             f"{format_ids(sorted(found)) or 'none'}"
         )
-    if not backups:
+    if not found:
+        states = Counter(each.state for each in backups)
+        there = f", but {format_ids([f'{count:,} {state}' for state, count in states.items()])}" if backups else ""
         raise DliFailException(
-            f"backup_dir: there is no backup in {catalogue.root.url}; give the backup_dir of "
+            f"backup_dir: there is no backup in {catalogue.root.url}{there}; give the backup_dir of "
             "DliBackupFlinkJobsOperator"
         )
     return [each for each in backups if not project_ids or each.project_id in project_ids]
@@ -474,12 +477,10 @@ def raise_for_failures(outcome: Outcome, note: str = "") -> None:
     :raises DliFailException: naming the damaged ones
     :raises DliException: if none is damaged, and a retry may read the others
     """
-    unread = " | ".join(f"{place}: {failure.problem}" for place, failure in outcome.failures[:_SHOWN])
+    unread = format_ids([f"{place}: {failure.problem}" for place, failure in outcome.failures], " | ")
     others = f" Not verified, since they could not be read: {unread}." if outcome.failures else ""
     if outcome.damaged:
-        listed = " | ".join(map(str, outcome.damaged[:_SHOWN]))
-        more = len(outcome.damaged) - _SHOWN
-        listed += f" … and {more} more" if more > 0 else ""
+        listed = format_ids(outcome.damaged, " | ")
         raise DliFailException(
             f"{pluralize(len(outcome.damaged), 'backup')} damaged: {listed}.{others}{note and f' {note}'}",
             advice="Do not restore from them: keep their archives as evidence, restore from another backup, and "

@@ -129,16 +129,17 @@ def show(
         raise HTTPException(status.HTTP_403_FORBIDDEN, "Forbidden")
     source = allowed[catalogue or next(iter(allowed))]
     reader, above = _reader(source), f"?{urlencode({'catalogue': source.name})}"
+    others = {name: f"?{urlencode({'catalogue': name})}" for name in allowed}
     try:
         summary = reader.summary(_WAIT)
         if summary is None:
-            return _reading(source)
+            return _reading(source, others)
         if backup:
             return _response(*_show_backup(reader.catalogue, summary, (project, backup), above))
-        others = {name: f"?{urlencode({'catalogue': name})}" for name in allowed}
         return _response(reader.page(summary, others, lambda each: f"{above}&{_query(each)}"))
     except DliException as error:
-        return _response(message_page(_TITLE, str(error), above if backup else None), status.HTTP_502_BAD_GATEWAY)
+        page = message_page(_TITLE, str(error), above if backup else None, others)
+        return _response(page, status.HTTP_502_BAD_GATEWAY)
 
 
 def _show_backup(catalogue: Catalogue, summary: Summary, wanted: tuple[str, str], above: str) -> tuple[str, int]:
@@ -151,9 +152,10 @@ def _show_backup(catalogue: Catalogue, summary: Summary, wanted: tuple[str, str]
     return message_page(_TITLE, message, above), status.HTTP_404_NOT_FOUND
 
 
-def _reading(source: Source) -> HTMLResponse:
+def _reading(source: Source, others: Mapping[str, str]) -> HTMLResponse:
     """Return a page that a browser replaces by itself."""
-    page = message_page(_TITLE, f"{source.root.url} is being read. This page loads again by itself.")
+    message = f"{source.root.url} is being read. This page loads again by itself."
+    page = message_page(_TITLE, message, others=others, is_failure=False)
     reload = {"Refresh": str(_RELOAD), "Retry-After": str(_RELOAD)}
     return HTMLResponse(page, status.HTTP_503_SERVICE_UNAVAILABLE, _HEADERS | reload)
 

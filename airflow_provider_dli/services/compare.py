@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.flink.settings import differences
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
-from airflow_provider_dli.formatting import log_table, markdown_table, pluralize
+from airflow_provider_dli.formatting import format_ids, log_table, markdown_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters.models import CompareParameters
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from airflow_provider_dli.client.flink.settings import Difference
     from airflow_provider_dli.parameters.types import Restored
 
-#: jobs that a message shows
-_SHOWN = 20
 #: characters of a value that a message shows
 _LONGEST = 160
 #: seconds between two lines of progress
@@ -57,11 +55,14 @@ class JobComparison:
             return "not restored"
         if self.is_source:
             return "the restored job is the source itself, so nothing is proven"
-        fields = [
-            f"{each.field} is {self._shown(each, each.restored)} and was {self._shown(each, each.source)}"
-            for each in self.differences
-        ]
-        return "; ".join(fields) or None
+        found = format_ids(
+            [
+                f"{each.field} is {self._shown(each, each.restored)} and was {self._shown(each, each.source)}"
+                for each in self.differences
+            ],
+            "; ",
+        )
+        return found or None
 
     @property
     def row(self) -> tuple[object, ...]:
@@ -166,7 +167,7 @@ def _verdict(comparisons: Sequence[JobComparison]) -> str:
     """Return the result as a sentence."""
     failed = sum(each.problem is not None for each in comparisons)
     jobs = pluralize(len(comparisons), "job")
-    return f"{failed} of {jobs} not equal to the source." if failed else f"All {jobs} equal to the source."
+    return f"{failed:,} of {jobs} not equal to the source." if failed else f"All {jobs} equal to the source."
 
 
 def write_report(
@@ -225,10 +226,9 @@ def raise_for_failures(comparisons: Sequence[JobComparison], note: str = "") -> 
     failed = [each for each in comparisons if each.problem]
     if not failed:
         return
-    listed = " | ".join(f"job {each.old_job_id} {each.name or ''}: {each.problem}" for each in failed[:_SHOWN])
-    more = f" … and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
+    listed = format_ids([f"job {each.old_job_id} {each.name or ''}: {each.problem}" for each in failed], " | ")
     if any(each.differences for each in failed):
         advice = "Do not rely on this archive: keep it as evidence, and export again."
     else:
         advice = "Import them into a project without jobs of their names, and compare while their sources exist."
-    raise DliFailException(f"{_verdict(comparisons)[:-1]}: {listed}{more}.{note and f' {note}'}", advice=advice)
+    raise DliFailException(f"{_verdict(comparisons)[:-1]}: {listed}.{note and f' {note}'}", advice=advice)

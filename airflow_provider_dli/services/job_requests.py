@@ -369,5 +369,5 @@ class ActionResult:
             isinstance(error, DliFailException) for error in errors
         )
         kind = DliFailException if is_final else DliException
-        count = f"{len(errors)} of {pluralize(len(job_ids), 'job')} failed"
+        count = f"{len(errors):,} of {pluralize(len(job_ids), 'job')} failed"
         raise kind(f"{action}: {count}: {failed.rstrip('.')}. {rest}") from worst(errors)

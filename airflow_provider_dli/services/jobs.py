@@ -276,13 +276,13 @@ class JobWait:
             reasons = format_ids([f"job {job_id} is {reason}" for job_id, reason in failures.items()])
             unseen = {*failures.values()} == {NOT_SEEN}
             raise DliFailException(
-                f"{len(failures)} of {total} cannot be {tracker.target_state} any more: {reasons}.",
+                f"{len(failures):,} of {total} cannot be {tracker.target_state} any more: {reasons}.",
                 advice=ADVICE["DLI.16001"] if unseen else "Check the job's log in the DLI console.",
             )
         late = [job_id for job_id in tracker.job_ids if tracker.verdict(job_id, now) is Verdict.WAIT]
         if late:
             raise DliException(
-                f"{len(late)} of {total} not {tracker.target_state} within {format_duration(timeout)}: "
+                f"{len(late):,} of {total} not {tracker.target_state} within {format_duration(timeout)}: "
                 f"{format_ids(late)}. {self._advice_on_restarts(late)}Check the job in the DLI console, or give "
                 "the task a longer timeout."
             )

@@ -306,7 +306,11 @@ _FRAME = """\
 <main>
 {% block above %}{% endblock %}
 <h1>{{ page.title }}</h1>
+{% if page.good is none %}
+<p class="verdict">{{ page.verdict }}</p>
+{% else %}
 <p class="verdict {{ "good" if page.good else "bad" }}">{{ parts.sign(page.good) }} {{ page.verdict }}</p>
+{% endif %}
 {{ parts.facts(page.facts) }}
 {% block content %}{% endblock %}
 </main>

@@ -127,9 +127,12 @@ class ArchiveReport:
 
     def __str__(self) -> str:
         """Return what is wrong with it in one line, for the message of a failure."""
-        return f"{self.place.url}: " + format_ids(
-            [finding_line(finding) for finding in self.errors or self.findings], "; "
-        )
+        return f"{self.place.url}: {self.problem}"
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with it in one line."""
+        return format_ids([finding_line(finding) for finding in self.errors or self.findings], "; ")
 
 
 def finding_line(finding: archive.Finding) -> str:
@@ -223,7 +226,7 @@ def page_of_archives(
         jobs = [(job,) for job in missing_jobs]
         tables.append(Table("Expected jobs that were not found", ("Job",), jobs, frozenset(range(len(jobs)))))
     archives = pluralize(len(reports), "archive")
-    verdict = f"{len(bad)} of {archives} failed verification." if bad else f"{archives} verified."
+    verdict = f"{len(bad):,} of {archives} failed verification." if bad else f"{archives} verified."
     data = {"value": len(reports), "good": not bad, "archives": plain}
     return Page("Archives of exported Flink jobs", not bad, verdict, facts, tables, data)
 

@@ -38,8 +38,6 @@ _DIGITS = 16
 #: key of the task state: the ``is_cover`` that a response is to; without it, the jobs of the response are known to
 #: be the task's own, and the import is requested again
 _IS_COVER = "is_cover"
-#: entries that a message shows
-_SHOWN = 5
 _ONE_EACH = (
     "DLI refuses several archives of one job in a directory, also with is_cover: import one of them alone, or a "
     "directory with one archive of each job."
@@ -203,9 +201,7 @@ def _repeated(reports: Sequence[ArchiveReport], log: Logger) -> str:
         for name in dict.fromkeys(entry.name for entry in entries if not entry.is_directory):
             archives.setdefault(name, []).append(each.place.key.rpartition("/")[2])
     found = {name: keys for name, keys in archives.items() if len(keys) > 1}
-    listed = "; ".join(
-        f"{escaped(name, 60)} is in {format_ids(keys)}" for name, keys in islice(found.items(), _SHOWN)
-    )
+    listed = format_ids([f"{escaped(name, 60)} is in {format_ids(keys)}" for name, keys in found.items()], "; ")
     if found:
         log.warning("%s in several archives: %s. %s", pluralize(len(found), "entry", "entries"), listed, _ONE_EACH)
     return listed
@@ -481,9 +477,9 @@ def _problems(outcome: ImportOutcome, expected: Collection[int | str], *, keep: 
     conflicts = [each.old_job_id for each in outcome.jobs if each.is_conflict]
     if conflicts and not keep:
         yield (
-            f"{len(conflicts)} of {pluralize(len(outcome.jobs), 'job')} not imported, because jobs of their names "
-            f"exist: {format_ids(conflicts)} (set is_cover=True to replace them, or on_conflict='keep' to keep "
-            "them)"
+            f"{len(conflicts):,} of {pluralize(len(outcome.jobs), 'job')} not imported, because jobs of their "
+            f"names exist: {format_ids(conflicts)} (set is_cover=True to replace them, or on_conflict='keep' to "
+            "keep them)"
         )
     absent = [each for each in outcome.jobs if each.new_job_id is not None and each.name is None]
     if absent:

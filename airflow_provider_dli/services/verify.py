@@ -372,8 +372,12 @@ def raise_for_failures(reports: Sequence[ArchiveReport], note: str = "") -> None
         if is_missing
         else "Check what is between OBS and this machine, such as a proxy, and retry the task."
     )
-    message = f"{len(failed)} of {pluralize(len(reports), 'archive')} failed verification: "
-    message += format_ids(failed, " | ") + "."
+    # A job that is in none of the archives is wrong with all of them.
+    places: dict[str, list[str]] = {}
+    for report in failed:
+        places.setdefault(report.problem, []).append(report.place.url)
+    listed = format_ids([f"{format_ids(urls)}: {problem}" for problem, urls in places.items()], " | ")
+    message = f"{len(failed):,} of {pluralize(len(reports), 'archive')} failed verification: {listed}."
     raise kind(f"{message} {note}" if note else message, advice=advice)
 
 

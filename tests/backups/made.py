@@ -11,6 +11,7 @@ from airflow_provider_dli import __version__
 from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.manifest import (
     JOBS,
+    MANIFEST,
     SETTINGS,
     Archive,
     Job,
@@ -120,3 +121,12 @@ def make_backup(  # noqa: PLR0913 -- whatever a test varies
     found = catalogue.backup(project_id, backup_id)
     assert found
     return found
+
+
+def rot(catalogue: Catalogue, backup: Backup, name: str) -> None:
+    """Change the bytes of the jobs or settings of a backup as a store does that loses them: no ETag shows it."""
+    place, document = backup.place.below(name), backup.place.below(MANIFEST)
+    catalogue.obs.put(place, b"x" * backup.objects[name].size, "application/gzip")
+    manifest = json.loads(catalogue.obs.read(document, 1 << 24) or b"")
+    manifest[name.partition(".")[0]]["etag"] = catalogue.etag_of(place)
+    catalogue.obs.put(document, json.dumps(manifest).encode(), "application/json")

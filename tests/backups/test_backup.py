@@ -23,7 +23,7 @@ from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliBackupFlinkJobsOperator
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
-from tests.backups.made import catalogue_of
+from tests.backups.made import catalogue_of, rot
 from tests.backups.page import PAGE, written
 from tests.hostile import HOSTILE
 from tests.zipped import zipped
@@ -643,11 +643,8 @@ def test_a_backup_whose_list_is_damaged_is_not_compared_with(
     """Nor does it fail the task: what is damaged need not keep new backups from being made. The log names it."""
 
     def damage(backup: Backup) -> str:
-        place = backup.place.below("jobs.jsonl.gz")
-        content = catalogue_of(emulator).obs.read(place, 1 << 20)
-        assert content
-        catalogue_of(emulator).obs.put(place, bytes(len(content)), "application/gzip")
-        return place.url
+        rot(catalogue_of(emulator), backup, "jobs.jsonl.gz")
+        return backup.place.below("jobs.jsonl.gz").url
 
     back_up(emulator)
     oldest = only(emulator)

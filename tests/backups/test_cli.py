@@ -23,11 +23,11 @@ from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.cli import COMMANDS, main
 from airflow_provider_dli.backups.cli import run as run_command_line
 from airflow_provider_dli.backups.coverage import REMEDIES
-from airflow_provider_dli.backups.manifest import EXPIRED, MANIFEST
+from airflow_provider_dli.backups.manifest import EXPIRED, JOBS, MANIFEST
 from dli_emulator import Emulator
 from tests.airflow_cli import AirflowCli
 from tests.backups.commands_page import PAGE, page_with
-from tests.backups.made import PROJECT, catalogue_of, make_backup
+from tests.backups.made import PROJECT, catalogue_of, make_backup, rot
 
 OTHER = "0" * 32
 HOUR = timedelta(hours=1)
@@ -214,6 +214,12 @@ def spoil(catalogue: Catalogue, kind: str) -> None:
         catalogue.obs.delete(archive)
     elif kind == "unreadable":
         catalogue.obs.put(other.place.below(MANIFEST), b"{}", "application/json")
+    elif kind == "unproven":
+        make_backup(catalogue, now, in_archive=None)
+    elif kind == "drill_failed":
+        catalogue.record(good, "drill", {"jobs": [{"job_id": 100, "equal": False}]}, "failed")
+    elif kind == "rotten":
+        rot(catalogue, good, JOBS)
     elif kind == "unnamed":
         catalogue.obs.put(other.place.below("archives/late|.zip"), b"x", "application/zip")
 
@@ -227,6 +233,9 @@ def spoil(catalogue: Catalogue, kind: str) -> None:
         ("damaged", 2, ["damaged"]),
         ("unreadable", 2, ["unreadable"]),
         ("unnamed", 1, ["unnamed"]),
+        ("unproven", 1, ["unproven"]),
+        ("drill_failed", 2, ["drill_failed"]),
+        ("rotten", 2, ["damaged"]),
     ],
 )
 def test_check(

@@ -30,7 +30,7 @@ from airflow_provider_dli.operators.dli import DliCheckBackupCoverageOperator
 from airflow_provider_dli.services.selection import each_with_settings
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
-from tests.backups.made import PROJECT, catalogue_of, make_backup
+from tests.backups.made import PROJECT, catalogue_of, make_backup, rot
 from tests.hostile import HOSTILE, is_clean
 
 NIGHT = datetime(2026, 11, 1, 2, tzinfo=UTC)
@@ -229,7 +229,7 @@ def test_a_drill_of_another_backup_proves_nothing(catalogue: Catalogue) -> None:
 
 
 def test_a_job_that_a_drill_could_not_restore_is_not_covered(catalogue: Catalogue) -> None:
-    """Until a later drill of that backup finds it equal, or there is a newer backup."""
+    """Until a later drill finds it equal: a newer backup proves nothing."""
     made = backup(catalogue, 3 * HOUR)
     drilled(catalogue, made, 2 * HOUR, [{"job_id": 100, "equal": False, "problem": "is missing"}], "failed")
     pushed = check(catalogue)
@@ -237,8 +237,10 @@ def test_a_job_that_a_drill_could_not_restore_is_not_covered(catalogue: Catalogu
     drilled(catalogue, made, HOUR, [{"job_id": 100, "equal": True, "problem": None}])
     assert kinds(check(catalogue)) == {}
     drilled(catalogue, made, HOUR / 2, [{"job_id": 100, "equal": False, "problem": "is missing"}], "failed")
-    assert kinds(check(catalogue)) == {"drill_failed": 1}
-    backup(catalogue)
+    newer = backup(catalogue)
+    assert kinds(pushed := check(catalogue)) == {"drill_failed": 1}
+    assert f"the last restore drill of it, from backup {made.backup_id}, did not" in str(pushed["failure"])
+    drilled(catalogue, newer, HOUR / 4, [{"job_id": 100, "equal": True, "problem": None}])
     assert kinds(check(catalogue)) == {}
 
 
@@ -275,13 +277,13 @@ def test_drills_count_if_they_are_required(catalogue: Catalogue) -> None:
     drilled(catalogue, old, 30 * DAY, equal)
     unequal = {"job_id": 100, "equal": False, "problem": "queue_name differs"}
     drilled(catalogue, new, HOUR, [*equal[2:], unequal], "failed")
-    assert kinds(check(catalogue)) == {}
-    assert kinds(check(catalogue, drill_max_age=40 * DAY)) == {}
+    assert kinds(check(catalogue)) == {"drill_failed": 1}
+    assert kinds(check(catalogue, drill_max_age=40 * DAY)) == {"drill_failed": 1}
     catalogue.obs.put(old.place.below(EXPIRED), b"{}", "application/json")
     pushed = check(catalogue, drill_max_age=7 * DAY)
-    assert kinds(pushed) == {"not_drilled": 2}
+    assert kinds(pushed) == {"not_drilled": 2, "drill_failed": 1}
     assert "the last restore drill that found it equal was 720 h 0 min ago" in str(pushed["failure"])
-    assert pushed["uncovered"] == {PROJECT: []}
+    assert pushed["uncovered"] == {PROJECT: [100]}
     written = newest_coverage(catalogue, PROJECT)
     assert written
     ages = [written.checked_at - job.drilled_at for job in written.jobs if job.drilled_at]
@@ -309,8 +311,7 @@ def damage_archive(catalogue: Catalogue, made: Backup) -> None:
 
 
 def damage_jobs(catalogue: Catalogue, made: Backup) -> None:
-    size = made.objects[JOBS].size
-    catalogue.obs.put(made.place.below(JOBS), b"x" * size, "application/gzip")
+    rot(catalogue, made, JOBS)
 
 
 def fail_verification(catalogue: Catalogue, made: Backup) -> None:
@@ -385,7 +386,7 @@ def test_a_project_without_backups_or_visible_jobs_fails(catalogue: Catalogue, d
     assert kinds(pushed) == {"no_backups": 1, "no_backup": 26}
     message = str(pushed["failure"])
     assert f"project {PROJECT}: the project has no backup | " in message
-    assert " … and 7 more. Back up the project with DliBackupFlinkJobsOperator. Back up all jobs, and " in message
+    assert " | and 7 more. Back up the project with DliBackupFlinkJobsOperator. Back up all jobs, and " in message
     assert message.count("no backup that is usable") == 19
     backup(catalogue)
     dli_emulator.state.jobs.clear()
@@ -564,7 +565,7 @@ def test_a_message_names_twenty_and_counts_the_rest() -> None:
     message = str(caught.value)
     assert message.count(": old") == 19
     assert "backup b: gone | " in message
-    assert "… and 4,980 more." in message
+    assert " | and 4,980 more." in message
     assert len(message) < 3000
     assert set(KINDS) >= {problem.kind for problem in problems}
 

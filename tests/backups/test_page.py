@@ -16,7 +16,7 @@ from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.backups.summary import Summary, summarize
 from airflow_provider_dli.services.pages import SCRIPT, policy
 from dli_emulator import Emulator
-from tests.backups.made import PROJECT, catalogue_of, make_backup
+from tests.backups.made import PROJECT, catalogue_of, make_backup, rot
 from tests.hostile import HOSTILE, is_clean
 from tests.services.test_report import EVIL, Reader
 
@@ -231,8 +231,7 @@ def test_a_backup_whose_jobs_cannot_be_read_is_named(catalogue: Catalogue) -> No
     """The other projects are shown."""
     made = make_backup(catalogue, NIGHT, [100])
     make_backup(catalogue, NIGHT, [300], project_id=OTHER)
-    entry = made.objects[JOBS]
-    catalogue.obs.put(made.place.below(JOBS), b"x" * entry.size, "application/gzip")
+    rot(catalogue, made, JOBS)
     page = static_page(catalogue)
     assert [row["Job"] for row in rows_of(page, "jobs")] == ["job_300"]
     text = Reader(page).text

@@ -113,6 +113,8 @@ def test_nobody_waits_for_a_catalogue_that_is_being_read(
     assert (shown(0), shown(30)) == (None, 2)
     monkeypatch.setattr("airflow_provider_dli.plugins.app._WAIT", 0.0)
     make_it_slow()
-    reply = show({source.name: source})
+    reply = show({source.name: source, "other": source})
     assert (reply.status_code, reply.headers["Refresh"], reply.headers["Retry-After"]) == (503, "2", "2")
-    assert "is being read" in bytes(reply.body).decode()
+    text = bytes(reply.body).decode()
+    assert '<p class="verdict">obs://obs-test/page is being read. ' in text
+    assert '<a href="?catalogue=other">other</a>' in text

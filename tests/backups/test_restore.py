@@ -14,7 +14,7 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliBackupFlinkJobsOperator, DliRestoreFlinkJobsOperator
 from dli_emulator import Emulator
 from tests.airflow.stores import StateStore, TaskInstance
-from tests.backups.made import catalogue_of
+from tests.backups.made import catalogue_of, rot
 from tests.backups.real import back_up
 from tests.hostile import HOSTILE, is_clean_output
 from tests.services.two_projects import count_requests, scratch_jobs, two_projects
@@ -362,7 +362,12 @@ def _garble_manifest(catalogue: Catalogue, backup: Backup) -> str:
     return "its manifest cannot be read: schema_version is None"
 
 
-@pytest.mark.parametrize("spoil", [_damage, _fail, _begin_expiry, _forget_manifest, _garble_manifest])
+def _rot_list(catalogue: Catalogue, backup: Backup) -> str:
+    rot(catalogue, backup, "settings.jsonl.gz")
+    return "settings.jsonl.gz is not what was written: its SHA-256 differs"
+
+
+@pytest.mark.parametrize("spoil", [_damage, _fail, _begin_expiry, _forget_manifest, _garble_manifest, _rot_list])
 def test_a_newer_backup_that_is_not_usable_is_named(
     catalogue: Catalogue,
     spoil: Callable[[Catalogue, Backup], str],

@@ -72,7 +72,7 @@ def backup(
         completed_at=at,
         is_all_jobs=True,
         selection="all jobs",
-        jobs=Content(count=1, size=1, sha256="0" * 64),
+        jobs=Content(count=1, size=1, sha256="0" * 64, etag="e"),
         archives=(archive,),
         verification=Verification.model_validate({"level": level, "verified_at": at, "passed": True}),
     )

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.backups.catalogue import Catalogue
-from airflow_provider_dli.backups.manifest import JOBS, MANIFEST, SETTINGS
+from airflow_provider_dli.backups.manifest import EXPIRED, JOBS, MANIFEST, SETTINGS
 from airflow_provider_dli.backups.retention import rank
 from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.backups.verification import prepare, unnamed_archives, verify_backups
@@ -163,6 +163,14 @@ def test_only_the_named_projects_are_verified(catalogue: Catalogue) -> None:
     """One that has no backup is refused: a misspelt id must not verify nothing, and an empty catalogue neither."""
     with pytest.raises(DliFailException, match="backup_dir: there is no backup in obs://"):
         verify(catalogue)
+    made = make_backup(catalogue, NIGHT)
+    catalogue.obs.put(made.place.below(EXPIRED), b"{}", "application/json")
+    killed = make_backup(catalogue, NIGHT)
+    catalogue.obs.delete(killed.place.below(MANIFEST))
+    with pytest.raises(DliFailException, match=r"there is no backup in obs://.*, but 1 (incomplete|expired), 1 "):
+        verify(catalogue)
+    with pytest.raises(DliFailException, match=f"no backup of project {PROJECT}; it has those of none"):
+        verify(catalogue, project_ids=PROJECT)
     made = make_backup(catalogue, NIGHT)
     make_backup(catalogue, NIGHT, project_id=OTHER_PROJECT)
     assert verify(catalogue, project_ids=PROJECT)["verified"] == [made.place.url]
