@@ -75,7 +75,7 @@ compare: $(VENV)/.installed-dev ## the nightly export in four ways, while things
 live: $(VENV)/.installed ## query your own account for what the manual leaves open; reads only by default (LIVE="--write --scratch …")
 	@$(BIN)/python live/live.py $(LIVE)
 
-matrix: $(VENV)/.installed-dev ## the wheels on every Airflow and Python that it is for; takes an hour and a half, writes docs/quality/matrix.md
+matrix: $(VENV)/.installed-dev ## the wheels on every Airflow and Python that it is for; takes an hour, writes docs/quality/matrix.md
 	@$(BIN)/python matrix/matrix.py $(CELLS)
 	@$(BIN)/python release/badges.py
 

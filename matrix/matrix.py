@@ -28,8 +28,8 @@ AIRFLOWS = {
     "3.2.2": "2026-05-30",
     "3.3.2": "2026-09-18",
 }
-#: run whole: the last of Airflow 2 and the newest
-WHOLE = ("2.11.2", "3.3.2")
+#: run whole: the last of Airflow 2 and the newest, each with one Python
+WHOLE = {"2.11.2": "3.12", "3.3.2": "3.11"}
 #: each with what installs
 PYTHONS = {"3.11": "uv", "3.12": "pip", "3.13": "uv"}
 FOLDER = ROOT / ".cache" / "matrix"
@@ -60,12 +60,12 @@ COLUMNS = ("install", "changes", "adds", "providers CLI", "tests", "example DAGs
 def cells(wanted: list[str]) -> list[Cell]:
     """Return the cells that are wanted; all of them, if none is named."""
     every = [
-        Cell(airflow, day, python, installer, scope="whole" if airflow in WHOLE else "near")
+        Cell(airflow, day, python, installer, scope="whole" if WHOLE.get(airflow) == python else "near")
         for airflow, day in AIRFLOWS.items()
         for python, installer in PYTHONS.items()
     ]
     oldest, day = next(iter(AIRFLOWS.items()))
-    every.append(Cell(oldest, day, next(iter(PYTHONS)), scope="whole", lowest=True))
+    every.append(Cell(oldest, day, next(iter(PYTHONS)), lowest=True))
     return [each for each in every if not wanted or any(each.name.startswith(name) for name in wanted)]
 
 

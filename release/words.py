@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LIMIT = 34_000
+LIMIT = 25_000
 PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "dli_emulator/README.md")
 _GENERATED = re.compile(r"<!-- ([^>]*?): begin -->.*?<!-- \1: end -->", re.DOTALL)
 _CODE = re.compile(r"^```(?!text$)\w+$.*?^```$", re.DOTALL | re.MULTILINE)
