@@ -22,6 +22,7 @@ import pytest
 from api_client import ApiClient, store_url
 from child_processes import processes
 from dli_emulator import Emulator
+from dli_emulator.__main__ import main
 
 pytestmark = pytest.mark.slow
 
@@ -191,6 +192,12 @@ def test_what_keeps_it_from_starting_is_one_line(dli_emulator: Emulator) -> None
         (["--port", "x"], "--port"),
     ],
 )
-def test_arguments_that_will_not_do(arguments: list[str], expected: str) -> None:
-    """S3Refusal before anything starts."""
-    assert expected in failed(*arguments)
+def test_arguments_that_will_not_do(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are refused before anything starts."""
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    written = capsys.readouterr()
+    assert expected in written.err
+    assert written.out == ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.configuration import conf
 
 from airflow_provider_dli.compat import TaskDeferred
 from airflow_provider_dli.exceptions import DliException, DliFailException
@@ -77,18 +78,19 @@ def test_what_is_not_there_is_handed_to_the_triggerer(emulator: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("configured", ["True", "False"])
-def test_airflows_configuration_decides_whether_to_defer(configured: str) -> None:
-    """As for any operator that can."""
+def test_airflows_configuration_decides_whether_to_defer() -> None:
+    """As for any operator that can; Airflow's default is not to."""
+    assert conf.getboolean("operators", "default_deferrable") is False
+    assert DliVerifyFlinkExportOperator(task_id="verify", zip_file="x").deferrable is False
     code = (
         "from airflow_provider_dli.operators.dli import DliVerifyFlinkExportOperator as Operator\n"
         "print(Operator(task_id='verify', zip_file='x').deferrable)"
     )
-    environment = os.environ | {"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": configured}
+    environment = os.environ | {"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines()[-1] == configured
+    assert done.stdout.splitlines()[-1] == "True"
 
 
 @pytest.mark.slow

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,26 +19,28 @@ from tests.zipped import zipped
 
 pytestmark = pytest.mark.slow
 
-#: a triggerer: its clock is so many seconds ahead of everybody else's
+#: a triggerer: for each line of its input, its clock is so many seconds ahead of everybody else's
 TRIGGERER = """
-import asyncio, json, sys, time
+import asyncio, json, os, sys, time
 
-ahead, right = float(sys.argv[1]), time.time
+ahead, right = 0.0, time.time
 time.time = lambda: right() + ahead
 from importlib import import_module
 
-path, fields = json.load(sys.stdin)
-module, _, name = path.rpartition(".")
-trigger = getattr(import_module(module), name)(**fields)
-
-async def fire():
+async def fire(trigger):
     async for event in trigger.run():
         return event.payload
 
-began = time.monotonic()
-event = asyncio.run(fire())
-print(json.dumps([event, time.monotonic() - began]))
+for line in sys.stdin:
+    ahead, connection, path, fields = json.loads(line)
+    os.environ["AIRFLOW_CONN_DLI_DEFAULT"] = connection
+    module, _, name = path.rpartition(".")
+    began = time.monotonic()
+    event = asyncio.run(fire(getattr(import_module(module), name)(**fields)))
+    print("EVENT", json.dumps([event, time.monotonic() - began]), flush=True)
 """
+
+Fire = Callable[..., tuple[dict[str, Any], float]]
 
 
 @pytest.fixture
@@ -46,25 +50,38 @@ def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulato
     return dli_emulator
 
 
-def fired(sensor: Any, ahead: float, **changed: Any) -> tuple[dict[str, Any], float]:
-    """Defer a sensor, and let a triggerer wait whose clock is ahead; its event, and the seconds that it took."""
-    with pytest.raises(TaskDeferred) as deferred:
-        sensor.execute({})
-    path, fields = deferred.value.trigger.serialize()
-    done = subprocess.run(
-        [sys.executable, "-c", TRIGGERER, str(ahead)],
-        input=json.dumps([path, {**fields, **changed}]),
-        text=True,
-        capture_output=True,
-        check=True,
-    )
-    event, seconds = json.loads(done.stdout.splitlines()[-1])
-    return event, seconds
+@pytest.fixture(scope="module")
+def fired() -> Iterator[Fire]:
+    """Return a function that defers a sensor, and has a triggerer wait whose clock is so many seconds ahead.
+
+    It returns the event, and the seconds that it took.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", TRIGGERER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        given, output = process.stdin, process.stdout
+
+        def fire(sensor: Any, ahead: float, **changed: Any) -> tuple[dict[str, Any], float]:
+            with pytest.raises(TaskDeferred) as deferred:
+                sensor.execute({})
+            path, fields = deferred.value.trigger.serialize()
+            order = [ahead, os.environ["AIRFLOW_CONN_DLI_DEFAULT"], path, {**fields, **changed}]
+            given.write(json.dumps(order) + "\n")
+            given.flush()
+            # Airflow may print lines of its own.
+            line = next(line for line in output if line.startswith("EVENT "))
+            event, seconds = json.loads(line.removeprefix("EVENT "))
+            return event, seconds
+
+        yield fire
+        given.close()
 
 
 @pytest.mark.parametrize("ahead", [600, -600])
 @pytest.mark.parametrize("kind", ["archive", "job"])
-def test_a_wait_ends_by_the_service_s_clock(emulator: Emulator, kind: str, ahead: float) -> None:
+def test_a_wait_ends_by_the_service_s_clock(emulator: Emulator, fired: Fire, kind: str, ahead: float) -> None:
     """Not at once where the clock is ahead, nor ten minutes late where it is behind."""
     given: dict[str, Any] = {"deferrable": True, "poke_interval": 0.5, "timeout": 8}
     archive = f"{emulator.bucket}/never.zip"
@@ -79,7 +96,7 @@ def test_a_wait_ends_by_the_service_s_clock(emulator: Emulator, kind: str, ahead
     assert 0.5 < seconds < 60
 
 
-def test_an_archive_is_inactive_by_the_clock_of_the_service(emulator: Emulator) -> None:
+def test_an_archive_is_inactive_by_the_clock_of_the_service(emulator: Emulator, fired: Fire) -> None:
     """It was written a moment ago, whatever this machine's clock shows."""
     emulator.s3.put_object(Bucket=emulator.bucket, Key="a.zip", Body=zipped())
     written = time.time()
@@ -93,7 +110,7 @@ def test_an_archive_is_inactive_by_the_clock_of_the_service(emulator: Emulator) 
 
 
 def test_without_the_service_s_clock_the_timeout_counts(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    emulator: Emulator, fired: Fire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service that is down shows no time: the wait is as long as it was promised."""
     nobody = "http://127.0.0.1:9"
