@@ -120,8 +120,9 @@ for package in ("client", "archive", "connection", "connection_form"):
             importlib.import_module(module.name)
 quick = ["flink/test_calls", "flink/test_operations",
          "test_locations", "test_replies", "test_retry", "test_signing", "test_wire"]
+archives = ["directory", "entries", "names", "report"]
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-x", "tests/test_connection.py",
-                      "tests/parameters/test_models.py", "tests/archive/test_source.py",
+                      "tests/parameters/test_models.py", *(f"tests/archive/test_{name}.py" for name in archives),
                       *(f"tests/client/{name}.py" for name in quick)]))
 """
     assert " passed" in python(code)
