@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from importlib.metadata import version
 from pathlib import Path
 
@@ -61,13 +63,25 @@ with create_session() as session:
 """
 
 
-def migrate(environment: Mapping[str, str]) -> None:
-    """Make the database of an Airflow, with the DAGs of its folder where ``dags test`` needs them."""
-    # In Airflow 2 `dags test` does not store a DAG's asset aliases in the database, as a scheduler does.
-    is_stored = not version("apache-airflow").startswith(("2.", "3.0."))
+def migrate(environment: Mapping[str, str], shared: Path) -> None:
+    """Make the database of an Airflow, with the DAGs of its folder where ``dags test`` needs them.
+
+    :param environment: of the Airflow
+    :param shared: folder of all workers; the first to come here migrates a database, of which each has a copy
+    """
     airflow = Path(sys.executable).parent / "airflow"
-    for command in (["db", "migrate"], *([] if is_stored else [["dags", "reserialize"]])):
-        subprocess.run([airflow, *command], env=environment, check=True, capture_output=True)
+    made = shared / "airflow.db"
+    database = Path(environment["AIRFLOW_HOME"]) / "airflow.db"
+    with (shared / "airflow.db.lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        if not made.exists():
+            subprocess.run([airflow, "db", "migrate"], env=environment, check=True, capture_output=True)
+            shutil.copy(database, made)
+    if not database.exists():
+        shutil.copy(made, database)
+    # In Airflow 2 `dags test` does not store a DAG's asset aliases in the database, as a scheduler does.
+    if version("apache-airflow").startswith(("2.", "3.0.")):
+        subprocess.run([airflow, "dags", "reserialize"], env=environment, check=True, capture_output=True)
     if version("apache-airflow").startswith("3.0."):
         subprocess.run([sys.executable, "-c", _ACTIVATE], env=environment, check=True, capture_output=True)
 

@@ -71,13 +71,20 @@ def airflow_home() -> Path:
 
 
 @pytest.fixture(scope="session")
-def airflow_environ(airflow_home: Path) -> dict[str, str]:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of this test run that all workers share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def airflow_environ(airflow_home: Path, shared_folder: Path) -> dict[str, str]:
     """Migrate the tests' own Airflow, once."""
     environment = untraced() | {
         "AIRFLOW_HOME": str(airflow_home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
     }
-    migrate(environment)
+    migrate(environment, shared_folder)
     return environment
 
 
@@ -132,10 +139,18 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[P
 
 
 @pytest.fixture(scope="session")
-def emulator_on() -> Iterator[Callable[[str], Emulator]]:
+def emulator_on(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Emulator]]:
     """Return a function that returns the session's emulator on a store, started once for each store."""
     with ExitStack() as stack:
-        yield cache(lambda store: stack.enter_context(Emulator(object_store=store)))
+
+        @cache
+        def started(store: str) -> Emulator:
+            if store == "seaweedfs":
+                emulator: Emulator = request.getfixturevalue("dli_emulator_session")
+                return emulator
+            return stack.enter_context(Emulator(object_store=store))
+
+        yield started
 
 
 @pytest.fixture(params=["seaweedfs", "moto"])

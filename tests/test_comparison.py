@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +21,10 @@ KNOWN: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment(shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return the environment of an Airflow that has our DAG file."""
     given = home_of(WAYS["ours"], tmp_path_factory.mktemp("comparison") / "airflow")
-    migrate(given)
+    migrate(given, shared_folder)
     return given
 
 

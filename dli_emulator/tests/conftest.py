@@ -28,7 +28,10 @@ def api(dli_emulator: Emulator) -> ApiClient:
 
 @pytest.fixture(scope="session", params=["seaweedfs", "moto"])
 def stored(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    """Return an emulator for each store."""
+    """Return an emulator for each store; on SeaweedFS it is that of all tests."""
+    if request.param == "seaweedfs":
+        yield request.getfixturevalue("dli_emulator_session")
+        return
     with Emulator(object_store=request.param) as emulator:
         yield emulator
 

@@ -6,10 +6,9 @@ import asyncio
 import json
 import logging
 import re
-import subprocess
-import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from airflow_provider_dli.triggers.obs import ArchivesTrigger
 from dli_emulator import Emulator
 from tests.airflow.execution_modes import event_of
 from tests.airflow.stores import TaskInstance
+from tests.dag_runs import DagRunner
 from tests.hostile import HOSTILE, HOSTILE_XML, is_clean, is_clean_output
 from tests.services.two_projects import two_projects
 from tests.zipped import zipped
@@ -354,18 +354,16 @@ with DAG("hostile", start_date=datetime(2026, 1, 1), schedule=None):
 
 
 def test_the_logs_of_a_whole_airflow_are_not_forged(
-    emulator: Emulator, airflow_environ: dict[str, str], tmp_path: Path
+    emulator: Emulator, run_dag: DagRunner, tmp_path: Path
 ) -> None:
     """A task that succeeds and one that fails, as Airflow runs them and logs them."""
     refusing(emulator, "ExportFlinkJobs")
-    (tmp_path / "hostile.py").write_text(DAG.replace("{bucket}", emulator.bucket))
-    environment = airflow_environ | {
-        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path),
-        "AIRFLOW_CONN_DLI_DEFAULT": emulator.connection("access_key", retry_budget=0),
-    }
-    command = [str(Path(sys.executable).parent / "airflow"), "dags", "test", "hostile"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    written = done.stdout + done.stderr
+    file = tmp_path / "hostile.py"
+    file.write_text(DAG.replace("{bucket}", emulator.bucket))
+    connection = emulator.connection("access_key", retry_budget=0)
+    runner = replace(run_dag, file=file)
+    runner.test("hostile", AIRFLOW_CONN_DLI_DEFAULT=connection)
+    written = runner.log.read_text(encoding="utf-8")
     assert "900" in written
     assert "400" in written
     # Airflow may colour its own words.

@@ -26,7 +26,7 @@ Night = Callable[[int], dict[str, list[Any]]]
 
 
 @pytest.fixture
-def night(dli_emulator: Emulator, tmp_path: Path) -> Iterator[Night]:
+def night(dli_emulator: Emulator, shared_folder: Path, tmp_path: Path) -> Iterator[Night]:
     """Return a function that runs the DAG once and returns the state of each task, and what it pushed."""
     environment = {
         **untraced(),
@@ -36,7 +36,7 @@ def night(dli_emulator: Emulator, tmp_path: Path) -> Iterator[Night]:
         "NIGHTS_BUCKET": dli_emulator.bucket,
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
-    migrate(environment)
+    migrate(environment, shared_folder)
     command = [sys.executable, str(FOLDER / "nights.py")]
     with (
         (tmp_path / "log").open("w+") as log,

@@ -27,7 +27,7 @@ Run = tuple[dict[str, str], str]
 
 
 @pytest.fixture(scope="module")
-def finished(dli_emulator_session: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def finished(dli_emulator_session: Emulator, shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Run the DAG once; the state of each task, and what all have logged."""
     emulator = dli_emulator_session
     emulator.reset()
@@ -46,7 +46,7 @@ def finished(dli_emulator_session: Emulator, tmp_path_factory: pytest.TempPathFa
         "WAITS_BUCKET": emulator.bucket,
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
-    migrate(environment)
+    migrate(environment, shared_folder)
     done = subprocess.run(
         [sys.executable, str(FOLDER / "waits.py")], env=environment, text=True, capture_output=True, check=False
     )

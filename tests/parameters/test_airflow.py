@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dli_emulator import Emulator
-from tests.airflow_cli import AirflowCli
+from tests.dag_runs import DagRunner
 
 DAGS = Path(__file__).with_name("dags")
 
@@ -69,28 +68,16 @@ class Run:
     log: str
 
 
-@pytest.fixture(scope="module")
-def cli(airflow_environ: dict[str, str]) -> Iterator[AirflowCli]:
-    started = AirflowCli(airflow_environ | {"AIRFLOW__CORE__DAGS_FOLDER": str(DAGS)})
-    yield started
-    started.close()
-
-
 @pytest.fixture
-def run_dag(
-    cli: AirflowCli, airflow_environ: dict[str, str], airflow_home: Path, tmp_path: Path, dli_emulator: Emulator
-) -> Callable[[str], Run]:
-    environment = airflow_environ | {
-        "AIRFLOW_CONN_DLI_DEFAULT": dli_emulator.connection(retry_budget=0),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
-    }
+def run(run_dag: DagRunner, dli_emulator: Emulator) -> Callable[[str], Run]:
+    """Return a function that runs a DAG, and returns the state of each instance of a mapped task too."""
+    runner = replace(run_dag, file=DAGS / "parameters.py")
+    connection = dli_emulator.connection(retry_budget=0)
 
     def run(dag_id: str) -> Run:
-        log = tmp_path / "log"
-        conf = json.dumps({"bucket": dli_emulator.bucket})
-        cli.run(["dags", "test", dag_id, "--conf", conf], environment, log)
-        text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8"))
-        with closing(sqlite3.connect(airflow_home / "airflow.db")) as database:
+        runner.test(dag_id, {"bucket": dli_emulator.bucket}, AIRFLOW_CONN_DLI_DEFAULT=connection)
+        text = re.sub(r"\x1b\[[0-9;]*m", "", runner.log.read_text(encoding="utf-8"))
+        with closing(sqlite3.connect(runner.home / "airflow.db")) as database:
             found = database.execute(
                 "SELECT task_id, map_index, state FROM task_instance WHERE run_id = "
                 "(SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1) AND dag_id = ?",
@@ -110,13 +97,13 @@ def _exported(emulator: Emulator) -> list[Any]:
     ("dag_id", "expected"), [("parameters", _RENDERED | _HANDED_OVER), ("parameters_native", _RENDERED)]
 )
 def test_values_as_airflow_hands_them_over(
-    run_dag: Callable[[str], Run], dli_emulator: Emulator, dag_id: str, expected: dict[str, tuple[str, str]]
+    run: Callable[[str], Run], dli_emulator: Emulator, dag_id: str, expected: dict[str, tuple[str, str]]
 ) -> None:
     """Each task does what was meant, or is refused by the name of the parameter; nothing is sent for those."""
-    run = run_dag(dag_id)
-    assert run.states == {name: state for name, (state, _) in expected.items()}, run.log[-8000:]
+    found = run(dag_id)
+    assert found.states == {name: state for name, (state, _) in expected.items()}, found.log[-8000:]
     for name, (_, pattern) in expected.items():
-        assert re.search(pattern, run.log), name
+        assert re.search(pattern, found.log), name
     refused = {name.partition(" ")[0] for name, (state, _) in expected.items() if state == "failed"}
     directories = [each["obs_dir"].partition(f"/{dag_id}/")[2] for each in _exported(dli_emulator)]
     # One of them is refused by DLI, for a job that it does not have.
