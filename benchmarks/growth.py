@@ -2,7 +2,7 @@
 
 ``python benchmarks/growth.py [--jobs N ...] [verify] [others] [actions]`` executes operators against the emulator,
 each in a process of its own. The exit status is 1 where one is over its limit: memory with up to 10,000 jobs, task
-state with up to 5,000.
+state and each XCom with up to 5,000.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from typing import Any
 from dli_emulator import Emulator
 
 ROOT = Path(__file__).parents[1]
-MOST_MEMORY, MOST_STATE = 250_000_000, 1_000_000
-#: jobs of an archive, where there are many
-BATCH = 20
+MOST_MEMORY, MOST_STATE, MOST_XCOM = 250_000_000, 1_000_000, 64_000
+#: bytes of the report on an archive, of which a verification pushes one each
+REPORT = 640
+#: jobs of an archive: many small ones, and the default
+BATCH, LARGE_BATCH = 20, 100
 PATH = "obs://obs-test/savepoints/flink/{}/savepoint-4af3d1-b1c2d3e4f5a6"
 #: executes an operator and prints what it has measured as JSON
 TASK = """
@@ -88,8 +90,9 @@ def verifications(emulator: Emulator, ids: list[int]) -> Iterator[tuple[str, dic
         export = {"obs_dir": f"{emulator.bucket}/{size}", "job_selected": ids, "batch_size": size}
         archives = task("ExportFlinkJobs", **export)["result"]
         what = f"verify, {len(archives):,} archive{'s' * (len(archives) > 1)}"
-        yield what, task("VerifyFlinkExport", zip_file=archives, expected_jobs=ids)
-        yield f"{what}, no job found", task("VerifyFlinkExport", zip_file=archives, expected_jobs=absent)
+        for more, expected in (("", ids), (", no job found", absent)):
+            found = task("VerifyFlinkExport", zip_file=archives, expected_jobs=expected)
+            yield f"{what}{more}", found | {"most_xcom": max(MOST_XCOM, REPORT * len(archives))}
 
 
 def actions(_emulator: Emulator, ids: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -103,8 +106,11 @@ def others(emulator: Emulator, ids: list[int]) -> Iterator[tuple[str, dict[str, 
     """List, export and back up all jobs, and check the coverage."""
     place = f"{emulator.bucket}/backups"
     yield "list", task("ListFlinkJobs")
-    yield "export", task("ExportFlinkJobs", obs_dir=f"{emulator.bucket}/all", job_selected=ids, batch_size=BATCH)
-    yield "backup", task("BackupFlinkJobs", backup_dir=place, batch_size=BATCH)
+    yield (
+        "export",
+        task("ExportFlinkJobs", obs_dir=f"{emulator.bucket}/all", job_selected=ids, batch_size=LARGE_BATCH),
+    )
+    yield "backup", task("BackupFlinkJobs", backup_dir=place, batch_size=LARGE_BATCH)
     yield "verify the backup again", task("VerifyBackups", backup_dir=place)
     yield "coverage", task("CheckBackupCoverage", backup_dir=place)
 
@@ -148,7 +154,10 @@ def main() -> int:
             for case in options.cases:
                 for what, found in CASES[case](emulator, list(range(100_000, 100_000 + jobs))):
                     is_over |= found["memory"] > MOST_MEMORY and jobs <= 10_000
-                    is_over |= found["state"] > MOST_STATE and jobs <= 5_000
+                    largest = max(found["xcoms"].values())
+                    is_over |= jobs <= 5_000 and (
+                        found["state"] > MOST_STATE or largest > found.get("most_xcom", MOST_XCOM)
+                    )
                     print(row(what, jobs, found), flush=True)
     return int(is_over)
 

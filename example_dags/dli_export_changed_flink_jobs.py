@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 try:
-    from airflow.sdk import DAG, XComArg
+    from airflow.sdk import DAG
 except ImportError:  # Airflow 2
-    from airflow import DAG, XComArg
+    from airflow import DAG
 
 from airflow_provider_dli.operators.dli import (
     DliExportFlinkJobsOperator,
@@ -42,11 +42,9 @@ with DAG(
         task_id="export",
         obs_dir="{{ var.value.dli_backup_bucket }}/flink-changed"
         "/{{ run_id | replace(':', '') | replace('+', '_') }}/{{ task.task_id }}",
-        job_selected=XComArg(changed, key="job_ids"),
+        job_selected=changed.output,
         batch_size=20,
     )
-    verify = DliVerifyFlinkExportOperator(
-        task_id="verify", zip_file=export.output, expected_jobs=XComArg(changed, key="job_ids")
-    )
+    verify = DliVerifyFlinkExportOperator(task_id="verify", zip_file=export.output, expected_jobs=changed.output)
 
     changed >> export >> verify

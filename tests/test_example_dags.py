@@ -132,7 +132,7 @@ def test_restart(run_dag: DagRunner, dli_emulator: Any) -> None:
         job = dli_emulator.state.job(103)
         assert (job.status, job.runs, job.stops, job.resumed) == ("job_running", times, times, True)
         assert job.savepoint_path is None
-        (saved,) = run.xcoms["save", "return_value"]
+        (saved,) = run.xcoms["save", "jobs"]
         assert saved["savepoint_path"] == f"{dli_emulator.bucket}/savepoints/"
 
 

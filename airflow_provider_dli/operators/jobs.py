@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class DliListFlinkJobsOperator(DliBaseOperator):
     """Select Flink jobs of a DLI project, at one moment, by their ids.
 
-    Without any filter, all jobs that this key sees. Pushes a list of jobs, oldest first, as ``return_value``, and
-    their ids as ``job_ids``.
+    Without any filter, all jobs that this key sees. Pushes their ids, oldest first, as ``return_value``, and the
+    jobs with their names and statuses as ``jobs``, unless these are many.
 
     .. seealso::
         :doc:`List and select Flink jobs </docs/operators/list>`: filters, XComs, permissions.
@@ -104,8 +104,8 @@ class DliListFlinkJobsOperator(DliBaseOperator):
             exclude=exclude,
         )
 
-    def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Return the selected jobs."""
+    def execute(self, context: Context) -> list[int]:
+        """Return the ids of the selected jobs."""
         with observing(self, context):
             from airflow_provider_dli.services import selection
 
@@ -114,9 +114,9 @@ class DliListFlinkJobsOperator(DliBaseOperator):
             jobs = selection.select_jobs(hook, options, self.log)
             if not jobs:
                 apply_if_empty(options.if_empty, str(options))
-            self.push_xcoms(context, job_ids=[job.job_id for job in jobs])
             names = ("job_id", "name", "job_type", "status", "queue_name", "create_time", "update_time")
-            return [{name: getattr(job, name) for name in names} for job in jobs]
+            rows = [{name: getattr(job, name) for name in names} for job in jobs]
+            return selection.push_jobs(self, context, rows)
 
 
 class JobActionOperator(DeferrableOperator):
@@ -162,7 +162,7 @@ class JobActionOperator(DeferrableOperator):
         self.status_grace_period = number_of(status_grace_period)
         self.deferrable = deferrable
 
-    def execute(self, context: Context) -> list[dict[str, Any]]:
+    def execute(self, context: Context) -> list[int]:
         """Request the action of each job, and wait."""
         with observing(self, context):
             runner = self._open_runner(context)
@@ -173,10 +173,10 @@ class JobActionOperator(DeferrableOperator):
             self.begin(context, runner.hook)
             runner.track(runner.requester.request(runner.jobs()))
             if not options.wait_for_completion:
-                return runner.status()
+                return self._push_jobs(context, runner.status())
             if self.deferrable and runner.poll():
                 self.defer_to(runner.trigger(self.wait_limits(runner.hook, options.timeout)))
-            return runner.finish(options.timeout)
+            return self._push_jobs(context, runner.finish(options.timeout))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: ANN401 -- BaseOperator's
         """Go on after a wait on the triggerer."""
@@ -188,14 +188,19 @@ class JobActionOperator(DeferrableOperator):
             self._open_runner(context, event).on_kill(is_reported=event is not None)
             raise
 
-    def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
+    def execute_complete(self, context: Context, event: Any = None) -> list[int]:  # noqa: ANN401 -- the trigger's
         """Poll once more after the triggerer has waited, and wait on if requests were due."""
         event_status(event)
         runner = self._open_runner(context, event)
         left = seconds_left(event, "left") or 0.0
         if left > 0 and runner.resume(left):
             self.defer_to(runner.trigger(self.wait_limits(runner.hook, left)))
-        return runner.finish(0)
+        return self._push_jobs(context, runner.finish(0))
+
+    def _push_jobs(self, context: Context, jobs: list[dict[str, Any]]) -> list[int]:
+        from airflow_provider_dli.services.selection import push_jobs
+
+        return push_jobs(self, context, jobs)
 
     def _open_runner(self, context: Context, event: Any = None) -> ActionRunner:  # noqa: ANN401 -- the trigger's
         from airflow_provider_dli.services.jobs import ActionRunner
@@ -215,7 +220,8 @@ class DliRunFlinkJobsOperator(JobActionOperator):
     A job that runs already, or is on its way, is not run once more. Each job is requested by a call of its own;
     all must exist before any request is sent, and one that fails does not stop the others.
 
-    Pushes a list of the jobs, with their status, as ``return_value``.
+    Pushes the ids of the jobs as ``return_value``, and the jobs with their status as ``jobs``, unless they are
+    many.
 
     .. seealso::
         :doc:`Run and stop Flink jobs </docs/operators/run-and-stop>`: statuses, retries, XComs, permissions.
@@ -290,7 +296,8 @@ class DliStopFlinkJobsOperator(JobActionOperator):
     is requested by a call of its own; all must exist before any request is sent, and one that fails does not stop
     the others.
 
-    Pushes a list of the jobs, with their status, as ``return_value``.
+    Pushes the ids of the jobs as ``return_value``, and the jobs with their status as ``jobs``, unless they are
+    many.
 
     .. seealso::
         :doc:`Run and stop Flink jobs </docs/operators/run-and-stop>`: statuses, retries, XComs, permissions.
@@ -352,7 +359,8 @@ class DliSavepointFlinkJobsOperator(JobActionOperator):
     job is requested by a call of its own, as soon as it can take the request; all must exist before any request is
     sent, and one that fails does not stop the others.
 
-    Pushes a list of the jobs, with their ``savepoint_path``, as ``return_value``.
+    Pushes the ids of the jobs as ``return_value``, and the jobs with their ``savepoint_path`` as ``jobs``, unless
+    they are many.
 
     .. seealso::
         :doc:`Make savepoints </docs/operators/savepoint>`: retries, deferrable mode, XComs, permissions.

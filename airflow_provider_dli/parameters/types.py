@@ -134,7 +134,7 @@ def _id_in_row(row: Mapping[Any, Any]) -> object:
             if row[key] is None:
                 raise Refused(f"{excerpt(row)} is a row whose {key} is None")
             return row[key]
-    remedy = "give the ids that a task pushed: XComArg(task, key='job_ids')"
+    remedy = "give ids, or the output of a task that pushes them"
     raise Refused(f"{excerpt(row)} is a row without job_id", remedy)
 
 

@@ -270,7 +270,8 @@ class DliFlinkJobSensor(DliSensor):
     A job that can no longer reach the state fails the task, once ``status_grace_period`` is over: after a run
     request DLI goes on showing the end of the previous run for a while.
 
-    Pushes a list of the jobs, with their status, as ``return_value``.
+    Pushes the ids of the jobs as ``return_value``, and the jobs with their status as ``jobs``, unless they are
+    many.
 
     .. seealso::
         :doc:`Wait for Flink jobs </docs/sensors/job>`: statuses, failures, deferrable mode, XComs, permissions.
@@ -317,7 +318,7 @@ class DliFlinkJobSensor(DliSensor):
         if wait.pending():
             self.log.info("Not all %s: %s", wait.tracker.target_state, wait.status_counts())
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=wait.result(self.timeout))
+        return PokeReturnValue(is_done=True, xcom_value=self._result(wait, context))
 
     def _defer(self) -> NoReturn:
         wait = self._prepared()
@@ -330,9 +331,8 @@ class DliFlinkJobSensor(DliSensor):
         limits = self.wait_limits(hook, self.timeout)
         self.defer_to(wait.trigger(self.poke_interval, limits, requested_at=began, must_move=False))
 
-    def execute_complete(self, context: Context, event: Any = None) -> list[dict[str, Any]]:  # noqa: ANN401 -- the trigger's
+    def execute_complete(self, context: Context, event: Any = None) -> list[int]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited."""
-        del context
         status, wait = event_status(event), self._prepared()
         if status == "done":
             wait.tracker.grace_period = 0  # the trigger has waited for it
@@ -345,7 +345,7 @@ class DliFlinkJobSensor(DliSensor):
             state = wait.tracker.target_state
             message = f"Not all {state} within {self.timeout:.0f} s: {wait.status_counts()}"
             raise AirflowSensorTimeout(escaped(message))
-        return wait.result(self.timeout)
+        return self._result(wait, context)
 
     def _prepared(self) -> JobWait:
         """Check every parameter, before anything is sent."""
@@ -354,6 +354,11 @@ class DliFlinkJobSensor(DliSensor):
         tracker, hook = jobs.prepare_sensor(self)
         tracker.baseline = self._baseline
         return jobs.JobWait(self.shared(hook), tracker, self.log)
+
+    def _result(self, wait: JobWait, context: Context) -> list[int]:
+        from airflow_provider_dli.services.selection import push_jobs
+
+        return push_jobs(self, context, wait.result(self.timeout))
 
     def _elapsed(self, context: Context) -> float:
         """Return the seconds since the task began; in mode ``reschedule`` it begins again for every poll."""

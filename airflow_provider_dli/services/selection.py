@@ -1,13 +1,14 @@
-"""Read the Flink jobs of a project: by filters, all at one moment, or by their ids."""
+"""Read the Flink jobs of a project, by filters, all at one moment, or by their ids; and push them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client.flink import FlinkJob, is_missing, job_pages
 from airflow_provider_dli.client.flink.pages import MAX_PAGE
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
     from logging import Logger
 
     from airflow_provider_dli.client.call import QueryValue
+    from airflow_provider_dli.compat import BaseOperator
     from airflow_provider_dli.parameters.models import Selection
 
 #: seconds before ``changed_since`` in which a change counts still: clocks agree to a second or two at best
 _CLOCK_MARGIN = 5.0
 #: jobs that are requested one by one at a time: a key is locked after more than five refusals
 _REQUESTS = 4
+#: bytes as JSON, at most, of the XCom ``jobs``
+_LARGEST_XCOM = 64_000
 
 
 def prepare(operator: object) -> tuple[ListParameters, DliHook]:
@@ -197,3 +201,23 @@ def get_job_or_none(hook: DliHook, job_id: int) -> FlinkJob | None:
         if is_missing(error.error):
             return None
         raise
+
+
+def push_jobs(task: BaseOperator, context: Mapping[str, Any], jobs: list[dict[str, Any]]) -> list[int]:
+    """Push jobs as the XCom ``jobs``, unless they are too large for Airflow's database; return their ids.
+
+    All or none: of a part nobody would notice that it is one.
+
+    :param jobs: a row for each
+    """
+    if (size := len(json.dumps(jobs))) > _LARGEST_XCOM:
+        task.log.info(
+            "There is no XCom jobs: %s take %s bytes, and at most %s are pushed. The XCom return_value has their "
+            "ids; DliHook.list_flink_jobs reads them from DLI.",
+            pluralize(len(jobs), "job"),
+            f"{size:,}",
+            f"{_LARGEST_XCOM:,}",
+        )
+    elif task.do_xcom_push and (task_instance := context.get("ti")):
+        task_instance.xcom_push(key="jobs", value=jobs)
+    return [job["job_id"] for job in jobs]

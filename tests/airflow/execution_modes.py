@@ -44,3 +44,12 @@ def run_to_completion(operator: Any, instance: TaskInstance | None = None) -> An
         except TaskDeferred as waiting:
             # As dag.test() does, which hands over the event and no other arguments.
             run = partial(operator.resume_execution, waiting.method_name, {"event": first_event(waiting)})
+
+
+def jobs_of(operator: Any, instance: TaskInstance | None = None) -> list[dict[str, Any]]:
+    """Run a task to its end; the jobs that it pushes, whose ids are its result."""
+    instance = instance or TaskInstance()
+    result = run_to_completion(operator, instance)
+    jobs: list[dict[str, Any]] = instance.pushed["jobs"]
+    assert result == [job["job_id"] for job in jobs]
+    return jobs

@@ -345,7 +345,7 @@ def _list(lab: Lab) -> Any:
 
 
 def _are_listed(lab: Lab, result: Any) -> bool:
-    return {each["job_id"] for each in result} == set(lab.jobs)
+    return set(result) == set(lab.jobs)
 
 
 def _run(lab: Lab, *, deferrable: bool = False) -> Any:

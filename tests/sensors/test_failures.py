@@ -17,7 +17,7 @@ from airflow_provider_dli.compat import AirflowSensorTimeout, AirflowSkipExcepti
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.sensors.dli import DliExportArchiveSensor, DliFlinkJobSensor
 from dli_emulator import Emulator
-from tests.airflow.execution_modes import both_modes, run_to_completion
+from tests.airflow.execution_modes import both_modes, jobs_of, run_to_completion
 from tests.zipped import zipped
 
 
@@ -112,9 +112,7 @@ def test_a_first_poll_that_fails_knows_nothing_of_the_previous_run(emulator: Emu
     """What the second shows may be its end still, and is not taken for the end of this one."""
     emulator.fault("ShowFlinkJob", "html", status=503)
     emulator.state.jobs[108].begin(("job_cancel_success", "job_submitting", "job_running"), time.time(), 0.4)
-    assert (
-        run_to_completion(jobs(108, deferrable=deferrable, status_grace_period=60))[0]["status"] == "job_running"
-    )
+    assert jobs_of(jobs(108, deferrable=deferrable, status_grace_period=60))[0]["status"] == "job_running"
 
 
 @both_modes

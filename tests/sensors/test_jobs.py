@@ -13,7 +13,7 @@ from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.sensors.dli import DliFlinkJobSensor
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from dli_emulator import Emulator
-from tests.airflow.execution_modes import both_modes, first_event
+from tests.airflow.execution_modes import both_modes, first_event, jobs_of
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def begin(emulator: Emulator, job_id: int, *path: str, step: float = 0.1) -> Non
 def test_jobs_are_waited_for(emulator: Emulator) -> None:
     """Past the end of the run before, which is still shown in the beginning."""
     begin(emulator, 108, "job_cancel_success", "job_submitting", "job_running")
-    result = sensor("108, 103").execute({})
+    result = jobs_of(sensor("108, 103"))
     assert [(each["job_id"], each["status"]) for each in result] == [(108, "job_running"), (103, "job_running")]
 
 
@@ -48,7 +48,7 @@ def test_jobs_are_waited_for(emulator: Emulator) -> None:
 def test_every_target_state(emulator: Emulator, target_state: Any, path: tuple[str, ...], status: str) -> None:
     """By the one table of statuses."""
     begin(emulator, 103, *path)
-    assert sensor(103, target_state=target_state).execute({})[0]["status"] == status
+    assert jobs_of(sensor(103, target_state=target_state))[0]["status"] == status
 
 
 @pytest.mark.slow
@@ -97,7 +97,7 @@ def test_on_the_triggerer(emulator: Emulator) -> None:
     begin(emulator, 108, "job_cancel_success", "job_submitting", "job_running")
     with pytest.raises(TaskDeferred) as caught:
         sensor([108], deferrable=True).execute({})
-    assert sensor([108]).execute_complete({}, fire(caught.value))[0]["status"] == "job_running"
+    assert sensor([108]).execute_complete({}, fire(caught.value)) == [108]
 
 
 def test_time_is_up_on_the_triggerer(emulator: Emulator) -> None:
@@ -149,7 +149,7 @@ def test_more_than_a_few_jobs_are_read_from_the_list(emulator: Emulator, deferra
         assert first_event(TaskDeferred(trigger=trigger, method_name="execute_complete"))["status"] == "done"
     else:
         polled = sensor(list(IDS)).poke({})
-        assert [job["job_id"] for job in polled.xcom_value or ()] == list(IDS)
+        assert polled.xcom_value == list(IDS)
     single = [request for request in emulator.requests if request.operation == "ShowFlinkJob"]
     assert len(single) == LISTS[case]
 

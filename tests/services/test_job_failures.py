@@ -13,7 +13,7 @@ from airflow_provider_dli.operators.dli import DliDeleteFlinkJobsOperator, DliSt
 from airflow_provider_dli.services.job_requests import JobRequests
 from airflow_provider_dli.task_state import RequestLog
 from dli_emulator import Emulator
-from tests.airflow.execution_modes import both_modes, run_to_completion
+from tests.airflow.execution_modes import both_modes, jobs_of, run_to_completion
 from tests.airflow.stores import TaskInstance
 
 FOUR = [103, 117, 106, 101]
@@ -26,7 +26,7 @@ def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulato
     return dli_emulator
 
 
-def stop(*job_ids: int, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
+def stop(*job_ids: int, instance: TaskInstance | None = None, **parameters: Any) -> list[int]:
     given = {"poll_interval": 0.05, "timeout": 120, "status_grace_period": 0.2, **parameters}
     operator = DliStopFlinkJobsOperator(task_id="stop", job_ids=list(job_ids), **given)
     return operator.execute((instance or TaskInstance()).context)
@@ -107,7 +107,7 @@ def test_polls_may_fail_as_long_as_there_is_time(emulator: Emulator, deferrable:
     emulator.fault("ShowFlinkJob", "slow")
     emulator.fault("ShowFlinkJob", "html", times=12 if timeout == 60 else None, status=503)
     if timeout == 60:
-        assert run_to_completion(operator)[0]["status"] == "job_cancel_success"
+        assert jobs_of(operator)[0]["status"] == "job_cancel_success"
     else:
         with pytest.raises(DliException, match="503") as failed:
             run_to_completion(operator)
@@ -121,10 +121,10 @@ def test_the_last_poll_may_fail_as_well(emulator: Emulator) -> None:
     waited = {"target_state": "stopped", "baseline": {}, "requested_at": 0.0, "grace_period": 1.0}
     tracker = {"job_ids": [100], **waited}
     event = {"status": "done", "pending": [], "left": 60.0, "tracker": tracker}
-    assert operator.execute_complete(TaskInstance().context, event)[0]["status"] == "job_init"
+    assert operator.execute_complete(TaskInstance().context, event) == [100]
     emulator.fault("ShowFlinkJob", "html", times=4, status=503)
     event = {"status": "timeout", "pending": [100], "left": 0.0, "tracker": tracker}
-    assert operator.execute_complete(TaskInstance().context, event)[0]["status"] == "job_init"
+    assert operator.execute_complete(TaskInstance().context, event) == [100]
 
 
 def noted(*job_ids: int) -> TaskInstance:

@@ -14,7 +14,7 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import DliStopFlinkJobsOperator
 from airflow_provider_dli.sensors.dli import DliFlinkJobSensor
 from dli_emulator import Emulator
-from tests.airflow.execution_modes import both_modes, run_to_completion
+from tests.airflow.execution_modes import both_modes, jobs_of, run_to_completion
 
 DONE = json.dumps(
     {"is_success": "true", "message": "The request for stopping DLI jobs is successfully delivered."}
@@ -53,7 +53,7 @@ def test_one_that_comes_back_is_stopped_then(emulator: Emulator, deferrable: boo
     """The request is refused at once, and sent again when it runs; the others are stopped meanwhile."""
     # Late enough for the first request to come before, also on a machine under load.
     plan(emulator, 104, 2, "job_running")
-    result = run_to_completion(stop(104, 117, deferrable=deferrable))
+    result = jobs_of(stop(104, 117, deferrable=deferrable))
     assert [(each["job_id"], each["status"]) for each in result] == [
         (104, "job_cancel_success"),
         (117, "job_cancel_success"),
@@ -75,7 +75,7 @@ def test_one_that_lets_itself_be_stopped_at_once(emulator: Emulator, deferrable:
     """Where the service takes the request, it is enough."""
     emulator.fault("BatchStopFlinkJobs", "reply", status=200, body=DONE)
     plan(emulator, 104, 0.4, "job_canceling", "job_cancel_success")
-    (result,) = run_to_completion(stop(104, deferrable=deferrable))
+    (result,) = jobs_of(stop(104, deferrable=deferrable))
     assert result["status"] == "job_cancel_success"
     assert refusals(emulator) == [None]
 
@@ -86,7 +86,7 @@ def test_one_that_comes_back_after_its_request(emulator: Emulator, deferrable: b
     """The exception has ended the run that was to be stopped; the next one is stopped too."""
     path = ["job_canceling", *["job_running_exception"] * 6, "job_running"]
     emulator.fault("BatchStopFlinkJobs", "statuses", path=path)
-    (result,) = run_to_completion(stop(103, deferrable=deferrable))
+    (result,) = jobs_of(stop(103, deferrable=deferrable))
     assert (result["status"], emulator.state.jobs[103].stops) == ("job_cancel_success", 2)
 
 
@@ -112,7 +112,7 @@ def test_not_to_wait_for_it_is_a_failure(emulator: Emulator) -> None:
 
 def test_any_other_job_is_done_with_an_exception(emulator: Emulator) -> None:
     """It does not run, and is not requested to stop."""
-    assert stop(118).execute({})[0]["status"] == "job_running_exception"
+    assert jobs_of(stop(118))[0]["status"] == "job_running_exception"
     assert refusals(emulator) == []
 
 
@@ -120,7 +120,7 @@ def test_one_that_ends_while_it_is_requested(emulator: Emulator) -> None:
     """The refusal shows that it needs no stop any more."""
     emulator.fault("BatchStopFlinkJobs", "slow", before=0.6)
     plan(emulator, 117, 0.3, "job_finish")
-    assert stop(117).execute({})[0]["status"] == "job_finish"
+    assert jobs_of(stop(117))[0]["status"] == "job_finish"
     assert refusals(emulator) == ["DLI.15002"]
 
 
@@ -145,5 +145,5 @@ def test_the_sensor_waits_too(emulator: Emulator, deferrable: bool) -> None:
     with pytest.raises(AirflowSensorTimeout):
         run_to_completion(sensor(0.4))
     threading.Timer(0.5, plan, [emulator, 104, 0, "job_canceling", "job_cancel_success"]).start()
-    assert run_to_completion(sensor(120))[0]["status"] == "job_cancel_success"
+    assert jobs_of(sensor(120))[0]["status"] == "job_cancel_success"
     assert refusals(emulator) == []

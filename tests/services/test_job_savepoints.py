@@ -16,7 +16,7 @@ from airflow_provider_dli.operators.dli import (
     DliStopFlinkJobsOperator,
 )
 from dli_emulator import Emulator
-from tests.airflow.execution_modes import both_modes, run_to_completion
+from tests.airflow.execution_modes import both_modes, jobs_of, run_to_completion
 from tests.airflow.stores import TaskInstance
 
 QUICK: dict[str, Any] = {"poll_interval": 0.05, "timeout": 120, "status_grace_period": 1.0}
@@ -78,7 +78,7 @@ def test_a_savepoint_in_the_same_directory_as_before(
 ) -> None:
     """What the path becomes is not established: a job that was saved and runs on is saved."""
     emulator.state.jobs[103].savepoint_path = before
-    (result,) = run_to_completion(save(103, deferrable=deferrable, poll_interval=2))
+    (result,) = jobs_of(save(103, deferrable=deferrable, poll_interval=2))
     assert (result["status"], result["savepoint_path"], requests(emulator)) == ("job_running", "obs-test/ours/", 1)
 
 
@@ -88,7 +88,7 @@ def test_somebody_elses_savepoint_is_waited_for(emulator: Emulator, deferrable: 
     """The request is sent after it; where it was saved before is not where it is to be."""
     emulator.state.jobs[110].savepoint_path = "obs-test/theirs/"
     plan(emulator, 110, 0.6, "job_running")
-    result = run_to_completion(save(110, 103, deferrable=deferrable))
+    result = jobs_of(save(110, 103, deferrable=deferrable))
     assert [each["savepoint_path"] for each in result] == ["obs-test/ours/", "obs-test/ours/"]
     assert requests(emulator) == 2
 
@@ -118,7 +118,7 @@ def test_a_retry_does_not_save_again(emulator: Emulator) -> None:
     with pytest.raises(DliException, match="not saved within"):
         save(103, timeout=0.1).execute(instance.context)
     time.sleep(0.6)
-    assert save(103).execute(instance.context)[0]["status"] == "job_running"
+    assert jobs_of(save(103), instance)[0]["status"] == "job_running"
     assert requests(emulator) == 1
 
 
@@ -126,7 +126,7 @@ def test_a_poll_that_fails_after_the_request_does_not_fail_the_task(emulator: Em
     """It was requested; the next poll shows it."""
     emulator.fault("ShowFlinkJob", "slow")
     emulator.fault("ShowFlinkJob", "html", times=2, status=503)
-    assert save(103).execute({})[0]["savepoint_path"] == "obs-test/ours/"
+    assert jobs_of(save(103))[0]["savepoint_path"] == "obs-test/ours/"
     assert requests(emulator) == 1
 
 
@@ -142,7 +142,7 @@ def test_a_stop_that_was_in_progress_and_shows_a_savepoint(emulator: Emulator) -
     """That is what was wanted, whoever requested it."""
     plan(emulator, 107, 0.5, "job_cancel_success")
     threading.Timer(0.2, setattr, [emulator.state.jobs[107], "savepoint_path", "obs-test/theirs/"]).start()
-    assert stop(107).execute({})[0]["savepoint_path"] == "obs-test/theirs/"
+    assert jobs_of(stop(107))[0]["savepoint_path"] == "obs-test/theirs/"
 
 
 def test_a_stop_that_shows_no_savepoint_is_warned_of(
@@ -152,14 +152,14 @@ def test_a_stop_that_shows_no_savepoint_is_warned_of(
     body = json.dumps({"is_success": "true", "message": "delivered"})
     emulator.fault("BatchStopFlinkJobs", "reply", status=200, body=body)
     plan(emulator, 103, 0.2, "job_canceling", "job_cancel_success")
-    assert stop(103).execute({})[0]["status"] == "job_cancel_success"
+    assert jobs_of(stop(103))[0]["status"] == "job_cancel_success"
     assert "Job 103 was requested to stop with a savepoint, and shows none" in capsys.readouterr().out
 
 
 def test_a_stop_that_shows_one_is_not_warned_of(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """Nor is a job that did not run, which has nothing to save."""
     emulator.state.settings.step_seconds = 0.05
-    assert [each["status"] for each in stop(103, 100).execute({})] == ["job_cancel_success", "job_init"]
+    assert [each["status"] for each in jobs_of(stop(103, 100))] == ["job_cancel_success", "job_init"]
     assert "shows none" not in capsys.readouterr().out
 
 
@@ -172,10 +172,10 @@ def test_each_restart_takes_a_new_savepoint(emulator: Emulator, capsys: pytest.C
     emulator.state.settings.deletes_savepoints = True
     stopping, running = TaskInstance(), TaskInstance()
     for times in (1, 2):
-        (stopped,) = stop(103).execute(stopping.context)
+        (stopped,) = jobs_of(stop(103), stopping)
         assert stopped["savepoint_path"]
         run = DliRunFlinkJobsOperator(task_id="run", job_ids=[103], resume_savepoint=True, **QUICK)
-        (result,) = run.execute(running.context)
+        (result,) = jobs_of(run, running)
         assert (result["savepoint_path"], result["status"]) == (None, "job_running")
         job = emulator.state.jobs[103]
         assert (job.stops, job.runs, job.resumed) == (times, times, True)
@@ -202,5 +202,5 @@ def test_a_run_without_a_savepoint_is_warned_of(
     for name, value in shown.items():
         setattr(job, name, value)
     run = DliRunFlinkJobsOperator(task_id="run", job_ids=[103], resume_savepoint=resume, **QUICK)
-    assert run.execute(TaskInstance().context)[0]["status"] == "job_running"
+    assert jobs_of(run)[0]["status"] == "job_running"
     assert (WARNED in "".join(capsys.readouterr())) is is_warned_of

@@ -15,7 +15,7 @@ from airflow_provider_dli.operators.dli import (
 from airflow_provider_dli.sensors.dli import DliFlinkJobSensor
 from dli_emulator import Emulator
 from dli_emulator.flink_job import SCALING
-from tests.airflow.execution_modes import both_modes, run_to_completion
+from tests.airflow.execution_modes import both_modes, jobs_of
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +64,7 @@ def test_the_sensor_waits_until_the_job_runs_again(emulator: Emulator, deferrabl
     sensor = DliFlinkJobSensor(
         task_id="running", job_ids=[103], poke_interval=0.05, timeout=120, deferrable=deferrable
     )
-    (result,) = run_to_completion(sensor)
+    (result,) = jobs_of(sensor)
     assert result["status"] == "job_running"
 
 
@@ -77,7 +77,7 @@ def test_a_job_on_its_way_is_not_run_again(
     """It comes to run, and to its end, by itself."""
     scale(emulator, begin, 0.0, "job_finish")
     run = DliRunFlinkJobsOperator(task_id="run", target_state=target_state, deferrable=deferrable, **QUICK)
-    (result,) = run_to_completion(run)
+    (result,) = jobs_of(run)
     assert result["status"] == {"running": "job_running", "finished": "job_finish"}[target_state]
     assert requests(emulator) == []
 
@@ -89,7 +89,7 @@ def test_a_job_that_is_scaled_after_its_run_was_requested(emulator: Emulator, de
     run = DliRunFlinkJobsOperator(
         task_id="run", target_state="finished", deferrable=deferrable, **{**QUICK, "job_ids": [100]}
     )
-    (result,) = run_to_completion(run)
+    (result,) = jobs_of(run)
     assert result["status"] == "job_finish"
     assert requests(emulator) == ["BatchRunFlinkJobs"]
 
@@ -101,7 +101,7 @@ def test_a_savepoint_is_requested_when_the_job_runs_again(
 ) -> None:
     """Once."""
     scale(emulator, begin)
-    (result,) = run_to_completion(save(deferrable))
+    (result,) = jobs_of(save(deferrable))
     assert (result["status"], result["savepoint_path"]) == ("job_running", "obs-test/ours/")
     assert requests(emulator) == ["ExecuteFlinkJobSavepoint"]
 
@@ -111,7 +111,7 @@ def test_a_savepoint_that_meets_the_scaling_is_requested_again(emulator: Emulato
     """It was refused, since the job was being stopped; once the job comes back it is accepted."""
     emulator.fault("ExecuteFlinkJobSavepoint", "slow", before=2 * STEP)
     scale(emulator, SCALING.index("job_canceling"), STEP)
-    (result,) = run_to_completion(save(deferrable))
+    (result,) = jobs_of(save(deferrable))
     assert (result["status"], result["savepoint_path"]) == ("job_running", "obs-test/ours/")
     assert outcomes(emulator) in ([None], ["DLI.15002", None])  # on a slow machine it comes late, and is accepted
 
@@ -120,7 +120,7 @@ def test_a_savepoint_that_meets_the_scaling_is_requested_again(emulator: Emulato
 def test_a_job_that_is_scaled_after_its_savepoint_was_requested(emulator: Emulator, deferrable: bool) -> None:
     """It was requested once; the savepoint is made before the job is scaled."""
     emulator.fault("ExecuteFlinkJobSavepoint", "statuses", path=["job_savepointing", "job_running", *SCALING])
-    (result,) = run_to_completion(save(deferrable))
+    (result,) = jobs_of(save(deferrable))
     assert result["savepoint_path"] == "obs-test/ours/"
     assert requests(emulator) == ["ExecuteFlinkJobSavepoint"]
 
@@ -136,7 +136,7 @@ def test_a_job_on_its_way_is_stopped(
     stop = DliStopFlinkJobsOperator(
         task_id="stop", trigger_savepoint=trigger_savepoint, deferrable=deferrable, **QUICK
     )
-    (result,) = run_to_completion(stop)
+    (result,) = jobs_of(stop)
     assert (result["status"], bool(result["savepoint_path"])) == ("job_cancel_success", trigger_savepoint)
     assert requests(emulator) == ["BatchStopFlinkJobs"]
 
@@ -146,6 +146,6 @@ def test_a_stop_that_meets_the_scaling_is_requested_again(emulator: Emulator, de
     """It was refused, since the job was being stopped; once the job comes back it is accepted."""
     emulator.fault("BatchStopFlinkJobs", "slow", before=1.2 * STEP)
     scale(emulator, SCALING.index("job_canceling"), STEP)
-    (result,) = run_to_completion(DliStopFlinkJobsOperator(task_id="stop", deferrable=deferrable, **QUICK))
+    (result,) = jobs_of(DliStopFlinkJobsOperator(task_id="stop", deferrable=deferrable, **QUICK))
     assert result["status"] == "job_cancel_success"
     assert outcomes(emulator) in ([None], ["DLI.15002", None])  # on a slow machine it comes late, and is accepted

@@ -20,7 +20,7 @@ from airflow_provider_dli.services.job_requests import JobRequests
 from airflow_provider_dli.task_state import RequestLog
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from dli_emulator import Emulator
-from tests.airflow.execution_modes import first_event
+from tests.airflow.execution_modes import first_event, jobs_of
 from tests.airflow.stores import TaskInstance
 
 QUICK: dict[str, Any] = {"poll_interval": 0.02, "timeout": 120, "status_grace_period": 2}
@@ -35,12 +35,12 @@ def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulato
 
 def run(job_ids: Any, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
     operator = DliRunFlinkJobsOperator(task_id="run", job_ids=job_ids, **{**QUICK, **parameters})
-    return operator.execute((instance or TaskInstance()).context)
+    return jobs_of(operator, instance)
 
 
 def stop(job_ids: Any, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
     operator = DliStopFlinkJobsOperator(task_id="stop", job_ids=job_ids, **{**QUICK, **parameters})
-    return operator.execute((instance or TaskInstance()).context)
+    return jobs_of(operator, instance)
 
 
 def job(emulator: Emulator, job_id: int) -> Any:
@@ -164,7 +164,7 @@ def test_a_stop_that_fails_fails(emulator: Emulator) -> None:
 def test_savepoints_are_made(emulator: Emulator) -> None:
     """Of running jobs; the job runs on."""
     operator = DliSavepointFlinkJobsOperator(task_id="save", job_ids=103, savepoint_path="obs-test/s", **QUICK)
-    (result,) = operator.execute(TaskInstance().context)
+    (result,) = jobs_of(operator)
     assert (result["status"], result["savepoint_path"]) == ("job_running", "obs-test/s/")
     with pytest.raises(DliFailException, match=r"DLI\.15002"):
         DliSavepointFlinkJobsOperator(task_id="save", job_ids=100, **QUICK).execute(TaskInstance().context)
@@ -294,13 +294,14 @@ def test_a_lost_response_of_a_deletion(emulator: Emulator) -> None:
 
 
 def deferred(operator: Any, instance: TaskInstance) -> Any:
-    """Run a task to its wait and let its trigger fire, as a triggerer would; the result of the task."""
+    """Run a task to its wait and let its trigger fire, as a triggerer would; the jobs that it pushes."""
     with pytest.raises(TaskDeferred) as caught:
         operator.execute(instance.context)
     waiting = caught.value
     assert isinstance(waiting.trigger, FlinkJobsTrigger)
     fresh = type(operator)(task_id="again", job_ids=operator.job_ids, **QUICK)
-    return fresh.execute_complete(instance.context, event=first_event(waiting))
+    fresh.execute_complete(instance.context, event=first_event(waiting))
+    return instance.pushed["jobs"]
 
 
 def test_waiting_on_the_triggerer(emulator: Emulator) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +13,7 @@ from airflow_provider_dli.compat import AirflowSkipException
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.operators.dli import DliListFlinkJobsOperator
 from dli_emulator import Emulator
+from tests.airflow.execution_modes import jobs_of
 from tests.airflow.stores import TaskInstance
 
 
@@ -22,7 +25,7 @@ def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulato
 
 def listed(**filters: Any) -> list[int]:
     operator = DliListFlinkJobsOperator(task_id="list", **filters)
-    return [job["job_id"] for job in operator.execute(TaskInstance().context)]
+    return operator.execute(TaskInstance().context)
 
 
 @pytest.mark.parametrize(
@@ -66,16 +69,25 @@ def test_a_name_with_brackets_is_that_of_its_job(emulator: Emulator) -> None:
     assert {job, other} < {*listed(name_pattern="orders*")}
 
 
-def test_jobs_and_their_ids_are_pushed(emulator: Emulator) -> None:
-    """Jobs, and their ids alone, for an export."""
-    instance = TaskInstance()
-    operator = DliListFlinkJobsOperator(task_id="list", name_pattern="orders_*_00")
-    (job,) = operator.execute(instance.context)
-    assert instance.pushed["job_ids"] == [100]
+def test_jobs_and_their_ids_are_pushed(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of very many the ids alone: the rest is too large for Airflow's database, and the log names where it is."""
+    (job,) = jobs_of(DliListFlinkJobsOperator(task_id="list", name_pattern="orders_*_00"))
     assert set(job) == {
         "job_id", "name", "job_type", "status", "queue_name", "create_time", "update_time",
     }  # fmt: skip
-    del emulator
+    assert job["job_id"] == 100
+    caplog.set_level(logging.INFO)
+    many = [emulator.state.add_job(name=f"many_{number}").job_id for number in range(400)]
+    instance = TaskInstance()
+    operator = DliListFlinkJobsOperator(task_id="list", name_pattern="many_*")
+    assert operator.execute(instance.context) == many
+    assert "jobs" not in instance.pushed
+    assert re.search(
+        r"There is no XCom jobs: 400 jobs take [67]\d,\d+ bytes, .*list_flink_jobs",
+        caplog.text + capsys.readouterr().out,
+    )
 
 
 def test_a_job_whose_time_of_change_is_unknown_is_selected(emulator: Emulator) -> None:
