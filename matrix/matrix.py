@@ -63,6 +63,8 @@ def cells(wanted: list[str]) -> list[Cell]:
         Cell(airflow, day, python, installer, scope="whole" if WHOLE.get(airflow) == python else "near")
         for airflow, day in AIRFLOWS.items()
         for python, installer in PYTHONS.items()
+        # Airflow 2 is for Python up to 3.12, though its packages do not say so.
+        if (airflow.partition(".")[0], python) != ("2", "3.13")
     ]
     oldest, day = next(iter(AIRFLOWS.items()))
     every.append(Cell(oldest, day, next(iter(PYTHONS)), lowest=True))
