@@ -63,7 +63,7 @@ def cells(wanted: list[str]) -> list[Cell]:
         Cell(airflow, day, python, installer, scope="whole" if WHOLE.get(airflow) == python else "near")
         for airflow, day in AIRFLOWS.items()
         for python, installer in PYTHONS.items()
-        # Airflow 2 is for Python up to 3.12, though its packages do not say so.
+        # Airflow 2 is for Python up to 3.12, though its packages can be installed with a later one.
         if (airflow.partition(".")[0], python) != ("2", "3.13")
     ]
     oldest, day = next(iter(AIRFLOWS.items()))
