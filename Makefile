@@ -30,14 +30,14 @@ ui: $(VENV)/.installed ## the same in Airflow's UI, until Ctrl-C
 	@$(BIN)/python demo/ui.py
 
 test: $(VENV)/.installed-dev ## the whole test suite; DLI_TESTS=all tries all cases of what has thousands
-	@$(BIN)/python -m pytest -n 6 --dist loadgroup
+	@$(BIN)/python -m pytest -n 4 --dist loadgroup
 
 quick: $(VENV)/.installed-dev ## the tests that take moments and start no Airflow: for the loop of a developer
 	@$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not airflow and not slow"
 
 coverage: $(VENV)/.installed-dev ## the same with coverage, which takes longer; at least 97 %
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest -n 6 --dist loadgroup
+	@$(BIN)/coverage run -m pytest -n 4 --dist loadgroup
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --fail-under=97
 
