@@ -112,18 +112,21 @@ class Bucket:
 
     def clean(self) -> None:
         """Remove what is ours, and leave the bucket there."""
-        if self._owned is Owned.STORE:
-            for bucket in self.client.list_buckets()["Buckets"]:
-                self._empty(bucket["Name"])
-                if bucket["Name"] != self.name:
-                    self.client.delete_bucket(Bucket=bucket["Name"])
-        elif self._owned is Owned.BUCKET:
-            self._empty(self.name)
-        else:
+        if self._owned is Owned.ARCHIVES:
             for name, key in self._written:
                 self.client.delete_object(Bucket=name, Key=key)
+            there = self.has_bucket(self.name)
+        elif self._owned is Owned.BUCKET:
+            there = self.has_bucket(self.name)
+        else:
+            names = [bucket["Name"] for bucket in self.client.list_buckets()["Buckets"]]
+            for name in names:
+                if name != self.name:
+                    self._empty(name)
+                    self.client.delete_bucket(Bucket=name)
+            there = self.name in names
         self._written.clear()
-        if not self.has_bucket(self.name):
+        if not there:
             self.client.create_bucket(Bucket=self.name)
         elif self._owned is not Owned.ARCHIVES:
             self._restore()
@@ -136,18 +139,20 @@ class Bucket:
 
     def _restore(self) -> None:
         """Make the bucket as it was at first: one that has had versions can only be made again."""
-        if self.client.get_bucket_versioning(Bucket=self.name).get("Status"):
+        if self._empty(self.name):
             self.client.delete_bucket(Bucket=self.name)
             self.client.create_bucket(Bucket=self.name)
         else:
             self.client.delete_bucket_lifecycle(Bucket=self.name)
 
-    def _empty(self, bucket: str) -> None:
+    def _empty(self, bucket: str) -> bool:
+        """Remove all objects; return whether the bucket has had versions."""
         if self.client.get_bucket_versioning(Bucket=bucket).get("Status"):
             self._remove_versions(bucket)
-            return
+            return True
         for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
             self._remove(bucket, [{"Key": found["Key"]} for found in page.get("Contents", [])])
+        return False
 
     def _remove_versions(self, bucket: str) -> None:
         for page in self.client.get_paginator("list_object_versions").paginate(Bucket=bucket):
