@@ -12,6 +12,7 @@ from airflow_provider_dli.client.errors import ConfigurationError
 from airflow_provider_dli.connection import secrets_of, to_account
 from airflow_provider_dli.connection_form import EXTRAS, AuthType
 from tests.connections import GOOD, Connection
+from tests.sampling import tried_of
 
 _ODD = ("", " ", "true", "http://", "https://[", "http://a..b", "https://u:p@h:99999", "1e999", "\ud800", "a\nb")
 _KNOWN = (*AuthType, "huaweicloud", "cn-north-4", "é" * 5000)
@@ -30,7 +31,7 @@ EXTRA = st.dictionaries(st.sampled_from(list(EXTRAS)) | st.text(max_size=9), VAL
 
 
 @pytest.mark.slow
-@settings(max_examples=1500)
+@settings(max_examples=tried_of(1500))
 @given(
     login=st.none() | TEXTS,
     password=st.none() | TEXTS,

@@ -66,7 +66,8 @@ class Archives(dict[str, bytes]):
 @pytest.fixture(scope="session")
 def small_good() -> Archives:
     """Return the good archives that are small enough to be mutated many times."""
-    archives = {name: made(make) for name, make in GOOD.items()}
+    # Those of more entries than two bytes count take seconds to make.
+    archives = {name: made(make) for name, make in GOOD.items() if not name.startswith("65 53")}
     return Archives((name, data) for name, data in archives.items() if len(data) < 4000)
 
 

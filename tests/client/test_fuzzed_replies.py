@@ -15,6 +15,7 @@ from airflow_provider_dli.client.call import Reply
 from airflow_provider_dli.client.errors import DliClientError
 from airflow_provider_dli.client.exchange import parse_reply
 from tests.operations import OPERATIONS, golden, make_call
+from tests.sampling import tried_of
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +74,7 @@ def parse(operation: str, status: int, headers: dict[str, str], raw: bytes) -> N
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-@settings(max_examples=60)
+@settings(max_examples=tried_of(60))
 @given(data=st.data(), status=STATUSES, headers=HEADERS)
 def test_altered_replies(operation: str, data: st.DataObject, status: int, headers: dict[str, str]) -> None:
     """Fields of a wrong type, missing fields, invalid numbers, unusual strings."""
@@ -82,7 +83,7 @@ def test_altered_replies(operation: str, data: st.DataObject, status: int, heade
     parse(operation, data.draw(st.sampled_from([status, case["status"]])), headers, body)
 
 
-@settings(max_examples=300)
+@settings(max_examples=tried_of(300))
 @given(operation=st.sampled_from(OPERATIONS), status=STATUSES, headers=HEADERS, raw=st.binary(max_size=200))
 def test_random_replies(operation: str, status: int, headers: dict[str, str], raw: bytes) -> None:
     """Bytes that are not JSON."""

@@ -16,6 +16,7 @@ from airflow_provider_dli.client.errors import UnavailableError
 from airflow_provider_dli.client.flink.pages import MAX_PAGE
 from tests.client.scripted_replies import answer
 from tests.client.test_exchange import send
+from tests.sampling import tried_of
 
 Change = Callable[[list[int]], None]
 
@@ -297,7 +298,7 @@ def histories(draw: st.DrawFn) -> tuple[int, list[tuple[list[int], int]], bool]:
 
 
 @pytest.mark.slow
-@settings(max_examples=400)
+@settings(max_examples=tried_of(400))
 @given(histories())
 def test_none_twice_and_none_missed_that_was_there_throughout(
     history: tuple[int, list[tuple[list[int], int]], bool],
