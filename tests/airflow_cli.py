@@ -53,16 +53,6 @@ class AirflowCli:
         self._process.stdout.close()
 
 
-#: as a scheduler does: Airflow 3.0 fails `dags test` of a task with an asset that none has seen (apache/airflow
-#: issue 51644)
-_ACTIVATE = """
-from airflow.models.asset import AssetActive, AssetModel
-from airflow.utils.session import create_session
-with create_session() as session:
-    session.add_all(AssetActive.for_asset(asset) for asset in session.query(AssetModel))
-"""
-
-
 def migrate(environment: Mapping[str, str], shared: Path) -> None:
     """Make the database of an Airflow, with the DAGs of its folder where ``dags test`` needs them.
 
@@ -79,11 +69,10 @@ def migrate(environment: Mapping[str, str], shared: Path) -> None:
             shutil.copy(database, made)
     if not database.exists():
         shutil.copy(made, database)
-    # In Airflow 2 `dags test` does not store a DAG's asset aliases in the database, as a scheduler does.
+    # What a scheduler does and `dags test` does not: store asset aliases (Airflow 2) and activate assets (3.0,
+    # apache/airflow issue 51644).
     if version("apache-airflow").startswith(("2.", "3.0.")):
         subprocess.run([airflow, "dags", "reserialize"], env=environment, check=True, capture_output=True)
-    if version("apache-airflow").startswith("3.0."):
-        subprocess.run([sys.executable, "-c", _ACTIVATE], env=environment, check=True, capture_output=True)
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from typing import Any
 
 import certifi
 import pytest
+import yaml  # type: ignore[import-untyped]  # it has no types
 from airflow.configuration import conf
 from airflow.models import Connection
 from airflow.sdk import Asset
@@ -118,7 +119,20 @@ def of_kind(*kinds: str) -> pytest.MarkDecorator:
 
 def test_every_block_is_of_a_kind_that_is_tested() -> None:
     """Others have the language ``text``, so that a reader and this test know that nothing runs there."""
-    tested = {"placed", "quoted", "test", "dag", "task", "script", "console", "json", "ini", "toml", "text"}
+    tested = {
+        "placed",
+        "quoted",
+        "test",
+        "dag",
+        "task",
+        "script",
+        "console",
+        "json",
+        "ini",
+        "toml",
+        "yaml",
+        "text",
+    }
     assert {block.name: block.kind for block in BLOCKS if block.kind not in tested} == {}
 
 
@@ -299,6 +313,17 @@ def check_connection(text: str) -> None:
 def test_toml_is_toml(block: Block) -> None:
     """By its reader."""
     assert tomllib.loads(block.text)
+
+
+@of_kind("yaml")
+def test_a_pod_template_is_one_of_airflow(block: Block) -> None:
+    """Its first container is called as KubernetesExecutor calls its own, and all volumes are there."""
+    pod = yaml.safe_load(block.text)
+    container = pod["spec"]["containers"][0]
+    assert (pod["kind"], container["name"]) == ("Pod", "base")
+    assert {each["name"] for each in container["volumeMounts"]} == {
+        each["name"] for each in pod["spec"]["volumes"]
+    }
 
 
 @of_kind("ini")
