@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -159,6 +160,18 @@ def each_store(request: pytest.FixtureRequest, emulator_on: Callable[[str], Emul
     emulator = emulator_on(request.param)
     emulator.reset()
     return emulator
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Switch the garbage collector off while tests are collected, and exempt from it what that has made."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 #: what takes long to start: the tests that use it run on one worker, and have a marker
