@@ -49,8 +49,7 @@ def failed(*arguments: str) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-@pytest.mark.parametrize("store", ["seaweedfs", "moto"])
+@pytest.mark.parametrize(("store", "name"), [("seaweedfs", "SIGTERM"), ("moto", "SIGINT")])
 def test_json_on_the_first_line_and_a_clean_end(store: str, name: str, tmp_path: Path) -> None:
     """All of it answers when the line is there; a signal ends all of it within 5 s, with nothing left."""
     with running("--json", "--jobs", "3", "--object-store", store, tmp=tmp_path) as (process, output):

@@ -53,9 +53,11 @@ def pytest_in(folder: Path, *arguments: str) -> str:
 
 
 def test_each_test_has_a_clean_state_on_one_emulator(tmp_path: Path) -> None:
-    """Nothing of one test is left for the next."""
+    """Nothing of one test is left for the next; the examples of the README run, where only the package is."""
     (tmp_path / "test_it.py").write_text(TESTS.replace("JOBS", "26"))
-    assert "2 passed" in pytest_in(tmp_path)
+    example = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "test_readme.py").write_text("".join(example))
+    assert "5 passed" in pytest_in(tmp_path)
 
 
 def test_the_sessions_emulator_takes_options(tmp_path: Path) -> None:
@@ -66,13 +68,6 @@ def test_the_sessions_emulator_takes_options(tmp_path: Path) -> None:
     )
     (tmp_path / "test_it.py").write_text(TESTS.replace("JOBS", "3"))
     assert "2 passed" in pytest_in(tmp_path)
-
-
-def test_the_examples_of_the_readme_run(tmp_path: Path) -> None:
-    """As a test of somebody who only has the package."""
-    example = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    (tmp_path / "test_it.py").write_text("".join(example))
-    assert "3 passed" in pytest_in(tmp_path)
 
 
 def test_the_plugin_costs_other_suites_nothing() -> None:

@@ -137,10 +137,10 @@ def test_it_only_reads(live_process: Live, dli_emulator: Any) -> None:
 
 
 @pytest.mark.slow
-def test_every_point(live_process: Live, dli_emulator: Any) -> None:
+def test_every_point(live: Live, dli_emulator: Any) -> None:
     """With all flags, what the emulator does is in the report."""
     before = dict(dli_emulator.state.jobs)
-    run = live_process("--write", "--scratch", f"obs://{dli_emulator.bucket}/scratch/", "--jobs")
+    run = live("--write", "--scratch", f"obs://{dli_emulator.bucket}/scratch/", "--jobs")
     assert (run.code, run.errors) == (0, ""), run.printed
     assert run.of(1) == ["26 of 26 jobs found; 26 x <job>.json"]
     assert run.of(14)[0].endswith("checkpoint_path holds the job's id: no")

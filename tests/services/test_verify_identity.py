@@ -371,21 +371,14 @@ def test_the_etag_of_an_encrypted_object_is_not_an_md5(store: Store, headers: di
     assert codes(report) == ([] if headers else ["warning: etag-mismatch"])
 
 
-@pytest.fixture(scope="module", params=["seaweedfs", "moto"])
-def real(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    """Return an emulator for each store."""
-    with Emulator(object_store=request.param) as emulator:
-        yield emulator
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("is_versioned", [False, True])
 @pytest.mark.parametrize("other", [None, archive_of(100, 101)], ids=["deleted", "replaced"])
 def test_real_stores(
-    real: Emulator, other: bytes | None, is_versioned: bool, monkeypatch: pytest.MonkeyPatch
+    each_store: Emulator, other: bytes | None, is_versioned: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is deleted or replaced while the last GET streams, also in a bucket that keeps the old version."""
-    real.reset()
+    real = each_store
     monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", real.connection("access_key", obs_endpoint=real.dli))
     if is_versioned:
         enabled: Any = {"Status": "Enabled"}
