@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from airflow_provider_dli.backups.catalogue import Catalogue
+from airflow_provider_dli.backups.coverage import REMEDIES, Problem
 from airflow_provider_dli.backups.manifest import RecordName
 from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.backups.summary import (
@@ -286,13 +287,16 @@ def _bars(project: ProjectSummary) -> list[Bar]:
 def _findings(project: ProjectSummary) -> Table:
     """Return what the last check found that is about no job: those are in the table of the jobs."""
     coverage = project.coverage
-    rows: list[Sequence[object]] = [(problem, None, None) for problem in project.problems]
-    if coverage:
-        rows += [(each.message, each.kind, each.backup_id) for each in coverage.problems if each.job_id is None]
+    problems, warnings = (coverage.problems, coverage.warnings) if coverage else ((), ())
+    rows: list[Sequence[object]] = [(problem, None, None, None) for problem in project.problems]
+    rows += map(_row_of_finding, (each for each in problems if each.job_id is None))
     bad = frozenset(range(len(rows)))
-    if coverage:
-        rows += [(each.message, each.kind, each.backup_id) for each in coverage.warnings if each.job_id is None]
-    return Table(f"Found in {project.project_id}", ("Message", "Kind", "Backup"), rows, bad)
+    rows += map(_row_of_finding, (each for each in warnings if each.job_id is None))
+    return Table(f"Found in {project.project_id}", ("Message", "Kind", "Backup", "What to do"), rows, bad)
+
+
+def _row_of_finding(found: Problem) -> Sequence[object]:
+    return found.message, found.kind, found.backup_id, REMEDIES.get(found.kind)
 
 
 def _table_of_jobs(summary: Summary, link: Link, *, is_one: bool) -> Rows:

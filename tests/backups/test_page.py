@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dli.backups.catalogue import Catalogue
-from airflow_provider_dli.backups.coverage import Coverage, JobCoverage, Problem, write_coverage
+from airflow_provider_dli.backups.coverage import REMEDIES, Coverage, JobCoverage, Problem, write_coverage
 from airflow_provider_dli.backups.manifest import EXPIRED, JOBS, MANIFEST
 from airflow_provider_dli.backups.page import INDEX, backup_page, static_page, write_page
 from airflow_provider_dli.backups.state import Backup
@@ -133,6 +133,7 @@ def test_the_last_check_shows_what_is_wrong_with_a_job(catalogue: Catalogue) -> 
     assert [shown[each]["Changed since"] for each in (100, 101, 102, 200)] == ["no", "yes", None, None]
     assert (shown[200]["Job"], shown[200]["Backup"], shown[200]["good"]) == ("job_200", None, False)
     text = Reader(page).text
+    assert REMEDIES["damaged"] in text
     assert "✗ bad: problems found by the last check of 1 project." in text
     assert "an archive is gone" in text
 
