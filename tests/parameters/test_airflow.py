@@ -51,7 +51,7 @@ _HANDED_OVER = {
     "p6_mapped": ("success", r"2 archives"),
     "p6_both": ("success", r"3 archives"),
     "p6_rows": ("success", r"Exporting 3 Flink jobs"),
-    "p6_wrong": ("failed", r"zip_file: .* is a row without zip_file; .* XComArg\(export, key='zip_file'\)"),
+    "p6_wrong": ("failed", r"zip_file: 100 is not a string; give bucket/key"),
     "archives": ("success", ""),
     "whole": ("success", ""),
     "read": ("success", ""),
