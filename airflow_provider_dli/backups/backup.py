@@ -206,6 +206,8 @@ class _Task:
         self.jobs: list[Job] = []
         #: why newer backups, of all jobs, are not what the jobs are compared with
         self.damaged: list[str] = []
+        #: jobs that were updated between the lists and have the same settings in both
+        self.touched: set[int] = set()
         #: the listed jobs with their settings; empty if an earlier attempt has listed them
         self.seen: dict[int, FlinkJob] = {}
 
@@ -326,10 +328,16 @@ class _Task:
             if job.job_id in exported
         ]
         changed = [job.job_id for job in self.jobs if job.is_changed]
+        self.touched = {
+            job.job_id
+            for job in self.jobs
+            if not job.is_changed and job.job_id in there and job.update_time != there[job.job_id].update_time
+        }
         for ids, what in (
             (self.not_included, "created meanwhile, and not backed up"),
             (sorted(self.deleted), "deleted meanwhile, and perhaps not in the archive"),
             (changed, "changed meanwhile: the archive may have their settings before or after"),
+            (sorted(self.touched), "updated meanwhile: the archive may have other settings than both lists"),
         ):
             if ids:
                 self.log.warning(
@@ -507,6 +515,8 @@ class _Task:
 
     def _is_in_archive(self, job: Job, numbers: AbstractSet[str]) -> bool | None:
         # A number is an id. One that is the name of a job, too, proves neither: in an archive it may be either.
+        if job.job_id in self.touched:
+            return None
         job_id, name = str(job.job_id), job.name
         if name in self.found and not name.isdecimal():
             return True

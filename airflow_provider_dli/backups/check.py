@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
@@ -22,6 +22,7 @@ from airflow_provider_dli.backups.coverage import (
     check_backups,
     check_jobs,
     check_project,
+    newest_coverage,
 )
 from airflow_provider_dli.backups.manifest import Level
 from airflow_provider_dli.backups.state import Backup, State, newest_usable
@@ -54,6 +55,9 @@ def check_catalogue(options: Namespace) -> Result:
             findings += _findings(project_id, *check_jobs(catalogue, newest, now)) if newest else []
         backup_id = newest.backup_id if newest else None
         shown.append({"project_id": project_id, "backups": len(theirs), "newest": backup_id, "age": age})
+    for project_id in _lost_projects(catalogue, projects) if options.project is None else ():
+        text = "the coverage of its jobs was checked once, and it has no backup any more"
+        findings += _findings(project_id, [Problem(kind="no_backups", message=text)])
     if not projects and not findings:
         text = f"there is no backup in {catalogue.root.url}"
         findings += _findings(options.project, [Problem(kind="no_backups", message=text)])
@@ -69,6 +73,15 @@ def check_catalogue(options: Namespace) -> Result:
         "counts": _counts(backups, findings),
     }
     return Result(status, document, _lines(status, document))
+
+
+def _lost_projects(catalogue: Catalogue, known: Container[str]) -> Iterator[str]:
+    """Yield projects of which nothing is left but the results of checks."""
+    listed = catalogue.obs.list_entries(catalogue.root)
+    for key in listed.directories if listed else ():
+        project_id = key.rstrip("/").rpartition("/")[2]
+        if project_id not in known and newest_coverage(catalogue, project_id):
+            yield project_id
 
 
 def _of_live_jobs(catalogue: Catalogue, options: Namespace, now: datetime) -> tuple[str, list[dict[str, Any]]]:
@@ -108,8 +121,12 @@ def _findings(
 
 
 def _newest(backups: Sequence[Backup], level: Level, now: datetime) -> tuple[Backup | None, int | None]:
-    """Return the newest backup that can be restored, and its age in seconds; none of the future."""
-    newest = newest_usable(backups, as_of=now + _MARGIN, level=level)
+    """Return the newest backup that can be restored, and its age in seconds; none of the future.
+
+    One of all jobs, if there is any: a newer one of some jobs shows nothing of the others.
+    """
+    of_all = [backup for backup in backups if backup.manifest and backup.manifest.is_all_jobs]
+    newest = newest_usable(of_all or backups, as_of=now + _MARGIN, level=level)
     if newest is None or newest.manifest is None:
         return None, None
     return newest, max(0, int((now - newest.manifest.exported_at).total_seconds()))

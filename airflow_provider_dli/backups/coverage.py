@@ -39,6 +39,7 @@ _ABANDONED = timedelta(days=1)
 _MARGIN = timedelta(minutes=5)
 #: names of archives, or changes of them, that a message has
 _SHOWN = 3
+_CHANGED_MEANWHILE = "it was changed while it was backed up: the archive may have its settings before or after"
 
 #: what is wrong, in the order in which messages name it
 Kind = Literal[
@@ -203,6 +204,9 @@ def check_project(hook: DliHook, catalogue: Catalogue, options: CoverageParamete
                     raise
                 if not catalogue.is_gone(backup):
                     problems.append(_backup_problem("damaged", backup, str(error)))
+    if seen and not live:
+        text = f"exclude leaves none of {pluralize(len(seen), 'job')} that this key sees, so nothing was compared"
+        warnings.append(Problem(kind="no_jobs", message=text))
     drills = _read_drills(catalogue, backups, found, live.keys(), now)
     jobs = tuple(
         _coverage_of(live[job_id], found.get(job_id), drills.equal_at.get(job_id)) for job_id in sorted(live)
@@ -241,12 +245,17 @@ def check_jobs(catalogue: Catalogue, backup: Backup, now: datetime) -> tuple[lis
     """
     if why := catalogue.why_unlisted(backup):
         return [_backup_problem("damaged", backup, why)], []
-    found = {job.job_id: (job, backup) for job in catalogue.jobs(backup)}
+    listed = list(catalogue.listed_jobs(backup))
+    found = {job.job_id: (job, backup) for job in listed if job.in_archive is not False}
     drills = _read_drills(catalogue, [backup], found, (), now)
-    return (
-        [_drill_failed(found[job_id][0], backup) for job_id in drills.failed],
-        list(_unproven(found.values(), drills.restored)),
-    )
+    warnings = list(_unproven(found.values(), drills.restored))
+    # Whether such a job still exists only the project shows.
+    for job in listed:
+        if job.job_id not in found:
+            warnings.append(_listed_problem("no_backup", job, backup, "no archive of the newest backup has it"))
+        elif job.is_changed:
+            warnings.append(_listed_problem("changed", job, backup, _CHANGED_MEANWHILE))
+    return [_drill_failed(found[job_id][0], backup) for job_id in drills.failed], warnings
 
 
 _KINDS = tuple(KINDS)
@@ -342,7 +351,7 @@ def _of_job(
         if job.changed:
             text = f"its settings differ from those that were backed up {job.exported_at:%Y-%m-%d %H:%M} UTC"
             if found[0].is_changed:
-                text = "it was changed while it was backed up: the archive may have its settings before or after"
+                text = _CHANGED_MEANWHILE
             yield _job_problem("changed", job, text)
         if (age := (now - job.exported_at).total_seconds()) > options.max_age:
             yield _job_problem("too_old", job, f"its youngest usable backup is {format_duration(age)} old")
@@ -357,7 +366,11 @@ def _of_job(
 
 def _drill_failed(job: Job, backup: Backup) -> Problem:
     text = f"the last restore drill of it, from backup {backup.backup_id}, did not restore it as it was"
-    return Problem(kind="drill_failed", job_id=job.job_id, name=job.name, backup_id=backup.backup_id, message=text)
+    return _listed_problem("drill_failed", job, backup, text)
+
+
+def _listed_problem(kind: Kind, job: Job, backup: Backup, message: str) -> Problem:
+    return Problem(kind=kind, job_id=job.job_id, name=job.name, backup_id=backup.backup_id, message=message)
 
 
 def _unproven(found: Iterable[tuple[Job, Backup]], restored: Container[int]) -> Iterator[Problem]:

@@ -125,8 +125,12 @@ def check_projects(options: CoverageParameters, obs: ObsHook, log: Logger) -> li
         check = _check(DliHook(conn_id), Catalogue(obs, options.backup_dir), options, now, refused, log)
         same = [each.dli_conn_id for each in checks if check.coverage and each.owner == check.owner]
         if same:
-            log.warning("Connections %s and %s are of one %s: it counts once.", same[0], conn_id, check.owner)
-            continue
+            # Their keys may see different jobs, and the jobs that no key sees are in no check.
+            failure = DliFailException(
+                f"{conn_id}: it is of the {check.owner} that {same[0]} is of, and was not checked",
+                advice="Give of each project the one connection whose key sees all its jobs.",
+            )
+            check = Check(conn_id, failure=failure)
         checks.append(check)
         _log(check, log)
     return checks

@@ -215,7 +215,8 @@ class Job(Document):
     :param digest: of its settings, see :func:`~airflow_provider_dli.client.flink.settings.settings_digest`
     :param update_time: epoch milliseconds, as DLI has it
     :param in_archive: True if it was found in an archive; False if it was not, and others were: the backup does
-        not have it; None where that is not known: archives were not read, or their layout is not known
+        not have it; None where that is not known: archives were not read, their layout is not known, or the job
+        was updated during the export and may be in it as it was for a moment
     :param is_changed: whether its settings were others after the export: the archive may have either, and digest
         and kept settings are those before
     """

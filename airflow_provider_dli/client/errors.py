@@ -57,8 +57,8 @@ _KEYS = (
 #: how advice begins that is about login and password; other kinds of credentials have neither
 _ABOUT_LOGIN = re.compile(r"^Check login, password and security token of the connection(: [^.]*| \([^)]*\))")
 _AGENCY = (
-    "If it persists, DLI probably has no agency that may write to the bucket: see Global Configuration, Service "
-    "Authorization in the console (dli_management_agency), and give it permissions on OBS."
+    "If it persists, DLI probably has no agency that may read and write in the bucket: see Global Configuration, "
+    "Service Authorization in the console (dli_management_agency), and give it permissions on OBS."
 )
 #: operations in which DLI itself uses a bucket
 _WITH_BUCKET = ("ExportFlinkJobs", "ImportFlinkJobs", "ExecuteFlinkJobSavepoint", "ImportFlinkJobSavepoint")

@@ -30,7 +30,8 @@ class DliCheckBackupCoverageOperator(DliBaseOperator):
 
     :param backup_dir: the catalogue: ``bucket`` or ``bucket/directory`` (templated)
     :param dli_conn_id: connection of type ``dli`` of each project to check: one, a list, or a string with commas
-        between. One that cannot be used fails the task after the others were checked (templated)
+        between. One that cannot be used, or is the second of its project, fails the task after the others were
+        checked (templated)
     :param catalogue_conn_id: connection that may read the catalogue; the first of ``dli_conn_id`` by default
         (templated)
     :param max_age: seconds, or a timedelta, since the youngest usable backup of a job was exported, at most

@@ -396,6 +396,7 @@ def delete_created(hook: DliHook, jobs: Mapping[int, str], context: Mapping[str,
     except DliException as failure:
         problem = (
             f"{failure.problem}. Jobs that the import has created, and that may still be in project "
-            f"{hook.project_id}: {format_jobs(jobs)}; delete them unless a later attempt does"
+            f"{hook.project_id}: {format_jobs(jobs)}; the next attempt deletes them from Airflow 3.3 on, "
+            "otherwise delete them"
         )
         raise type(failure)(problem, advice=failure.advice) from failure.__cause__

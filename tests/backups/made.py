@@ -47,6 +47,7 @@ def make_backup(  # noqa: PLR0913 -- whatever a test varies
     changed: Collection[int] = (),
     in_archive: bool | Mapping[int, bool | None] | None = True,
     data: bytes | None = None,
+    is_all_jobs: bool = True,
 ) -> Backup:
     """Write a backup that was exported at some time; return it.
 
@@ -108,8 +109,8 @@ def make_backup(  # noqa: PLR0913 -- whatever a test varies
         started_at=at - timedelta(seconds=30),
         exported_at=at,
         completed_at=at + timedelta(seconds=30),
-        is_all_jobs=True,
-        selection="all jobs",
+        is_all_jobs=is_all_jobs,
+        selection="all jobs" if is_all_jobs else "some jobs",
         jobs=catalogue.write_content(place, JOBS, rows),
         settings=catalogue.write_content(place, SETTINGS, details) if with_settings else None,
         archives=tuple(archives),

@@ -279,6 +279,17 @@ def test_a_cleared_task_makes_another_backup(emulator: Emulator) -> None:
     assert "extra_archives" not in instance.pushed
 
 
+def test_a_job_that_is_changed_and_changed_back_meanwhile(emulator: Emulator) -> None:
+    """Both lists have the same settings, and the archive others: only the time of its last update shows it."""
+
+    def change_and_change_back() -> None:
+        emulator.state.jobs[105].update_time = emulator.state.stamp()
+
+    with_steps(emulator, at_export(change_and_change_back, after=True, which=3), TaskInstance())
+    jobs = {job.job_id: (job.is_changed, job.in_archive) for job in catalogue_of(emulator).jobs(only(emulator))}
+    assert jobs == dict.fromkeys(range(100, 105), (False, True)) | {105: (False, None)}
+
+
 def test_hostile_names(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """Half a character, controls and marks are written and read, and forge no line of the log."""
     emulator.state.add_job(name=HOSTILE)

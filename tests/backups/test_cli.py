@@ -22,8 +22,9 @@ from airflow.providers_manager import ProvidersManager
 from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.cli import COMMANDS, main
 from airflow_provider_dli.backups.cli import run as run_command_line
-from airflow_provider_dli.backups.coverage import REMEDIES
+from airflow_provider_dli.backups.coverage import REMEDIES, Coverage, write_coverage
 from airflow_provider_dli.backups.manifest import EXPIRED, JOBS, MANIFEST
+from airflow_provider_dli.client.locations import ObsLocation
 from dli_emulator import Emulator
 from tests.airflow_cli import AirflowCli
 from tests.backups.commands_page import PAGE, page_with
@@ -201,7 +202,7 @@ def test_a_backup_that_is_not_clear(
     assert (status, out.startswith("UNKNOWN: "), problem in out) == (3, True, True), out
 
 
-def spoil(catalogue: Catalogue, kind: str) -> None:
+def spoil(catalogue: Catalogue, kind: str) -> None:  # noqa: C901 -- one branch for each kind
     """Make a catalogue of two backups of which something is wrong."""
     now = catalogue.now()
     good = make_backup(catalogue, now - (30 if kind == "too_old" else 1) * HOUR)
@@ -218,6 +219,18 @@ def spoil(catalogue: Catalogue, kind: str) -> None:
         make_backup(catalogue, now, in_archive=None)
     elif kind == "drill_failed":
         catalogue.record(good, "drill", {"jobs": [{"job_id": 100, "equal": False}]}, "failed")
+    elif kind == "not_in_archive":
+        make_backup(catalogue, now, [100, 101, 102], in_archive={101: False}, changed=[102])
+    elif kind == "selection":
+        make_backup(catalogue, now, is_all_jobs=False)
+        catalogue.record(good, "verification", {}, "failed")
+    elif kind == "lost":
+        make_backup(catalogue, now, project_id=OTHER)
+        coverage = {"checked_at": now, "project_id": OTHER, "passed": True, "level": "full", "max_age": 1.0}
+        write_coverage(catalogue, Coverage.model_validate(coverage))
+        for entry in list(catalogue.obs.list_tree(catalogue.root.below(OTHER))):
+            if "/reports/" not in entry.key:
+                catalogue.obs.delete(ObsLocation(catalogue.root.bucket, entry.key))
     elif kind == "rotten":
         rot(catalogue, good, JOBS)
     elif kind == "unnamed":
@@ -236,6 +249,9 @@ def spoil(catalogue: Catalogue, kind: str) -> None:
         ("unproven", 1, ["unproven"]),
         ("drill_failed", 2, ["drill_failed"]),
         ("rotten", 2, ["damaged"]),
+        ("not_in_archive", 1, ["changed", "no_backup"]),
+        ("selection", 2, ["damaged", "too_old"]),
+        ("lost", 2, ["no_backups"]),
     ],
 )
 def test_check(

@@ -254,7 +254,7 @@ def test_jobs_that_the_key_no_longer_sees_are_a_warning(catalogue: Catalogue, dl
     warning = only_warning(catalogue)
     text = "1 job of it this key does not see: deleted since, or no longer visible to it: 100 job_100"
     assert (warning.backup_id, warning.message) == (made.backup_id, text)
-    assert check(catalogue, exclude="*")["return_value"][0]["warnings"] == {"not_seen": 1}
+    assert check(catalogue, exclude="*")["return_value"][0]["warnings"] == {"not_seen": 1, "no_jobs": 1}
 
 
 def test_excluded_jobs_need_no_backup(catalogue: Catalogue, dli_emulator: Emulator) -> None:
@@ -265,6 +265,7 @@ def test_excluded_jobs_need_no_backup(catalogue: Catalogue, dli_emulator: Emulat
     assert kinds(check(catalogue, exclude="100")) == {"no_backup": 1}
     pushed = check(catalogue, exclude="*")
     assert (kinds(pushed), pushed["return_value"][0]["jobs"]) == ({}, 0)
+    assert pushed["return_value"][0]["warnings"] == {"no_jobs": 1}
     dli_emulator.state.jobs[100].name, dli_emulator.state.jobs[101].name = "orders1", "orders[1]"
     assert kinds(check(catalogue, exclude="orders[1]")) == {"no_backup": 1}
 
@@ -447,13 +448,15 @@ def test_a_project_that_cannot_be_checked_hides_no_other(
 
 
 @pytest.mark.parametrize("dli_conn_id", ["dli_default, dli_same", "['dli_default', 'dli_same']"])
-def test_two_connections_of_one_project_count_once(
+def test_a_second_connection_of_a_project_is_refused(
     catalogue: Catalogue, dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch, dli_conn_id: str
 ) -> None:
-    """Whatever form names them."""
+    """Whatever form names them: its key may see jobs that the first one does not see."""
     monkeypatch.setenv("AIRFLOW_CONN_DLI_SAME", dli_emulator.connection(retry_budget=0))
     backup(catalogue)
-    assert len(check(catalogue, dli_conn_id=dli_conn_id)["return_value"]) == 1
+    pushed = check(catalogue, dli_conn_id=dli_conn_id)
+    assert [each["problems"] for each in pushed["return_value"]] == [{}, {"not_checked": 1}]
+    assert f"it is of the project {PROJECT} that dli_default is of, and was not checked" in str(pushed["failure"])
 
 
 @pytest.mark.parametrize(("status", "code", "retries"), [(503, "DLI.0999", True), (403, "DLI.0003", False)])

@@ -104,7 +104,7 @@ def test_dlis_agency_is_named_where_dli_uses_a_bucket() -> None:
         UnavailableError(operation, 400, "DLI.10001", "None.get", None).advice
         for operation in ("ExportFlinkJobs", "ListFlinkJobs")
     )
-    assert "no agency that may write to the bucket" in export
+    assert "no agency that may read and write in the bucket" in export
     assert listing == UnavailableError.advice
 
 
