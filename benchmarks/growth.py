@@ -1,8 +1,8 @@
-"""How memory, task state and XComs of a task grow with the number of jobs.
+"""How memory, task state, XComs and triggers of a task grow with the number of jobs.
 
-``python benchmarks/growth.py [--jobs N ...] [verify] [others] [actions]`` executes operators against the emulator,
-each in a process of its own. The exit status is 1 where one is over its limit: memory with up to 10,000 jobs, task
-state and each XCom with up to 5,000.
+``python benchmarks/growth.py [--jobs N ...] [verify] [others] [waits] [actions]`` executes operators against the
+emulator, each in a process of its own. The exit status is 1 where one is over its limit: memory with up to 10,000
+jobs, task state and each XCom with up to 5,000.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ PATH = "obs://obs-test/savepoints/flink/{}/savepoint-4af3d1-b1c2d3e4f5a6"
 #: executes an operator and prints what it has measured as JSON
 TASK = """
 import json, logging, sys, time
+from airflow_provider_dli.compat import TaskDeferred
 from airflow_provider_dli.operators import dli
+from airflow_provider_dli.sensors import dli as sensors
 
 class Store:
     kept, written, writes = {}, 0, 0
@@ -49,13 +51,16 @@ class TaskInstance:
         return None
 
 given = json.load(sys.stdin)
-store, instance, failure = Store(), TaskInstance(), ""
+store, instance, failure, trigger = Store(), TaskInstance(), "", None
 logging.disable(logging.CRITICAL)
-operator = getattr(dli, given["operator"])(task_id="task", **given["parameters"])
+kind = getattr(dli, given["operator"], None) or getattr(sensors, given["operator"])
+operator = kind(task_id="task", **given["parameters"])
 began = time.perf_counter()
 try:
     result = operator.execute({"ti": instance, "run_id": "run", "task_state_store": store})
     instance.pushed.setdefault("return_value", result)
+except TaskDeferred as waiting:
+    trigger = waiting.trigger
 except Exception as error:
     failure = str(error)
 seconds = time.perf_counter() - began
@@ -64,6 +69,7 @@ with open("/proc/self/status") as status:
     memory = next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024
 print(json.dumps({
     "seconds": seconds, "memory": memory, "state": store.written, "writes": store.writes, "failure": failure,
+    "trigger": trigger and [len(json.dumps(each)) for each in (trigger.serialize()[1], trigger.payload())],
     "xcoms": {key: len(json.dumps(value)) for key, value in instance.pushed.items()},
     "result": instance.pushed.get("return_value") if given["operator"] == "DliExportFlinkJobsOperator" else None,
 }))
@@ -72,7 +78,7 @@ print(json.dumps({
 
 def task(operator: str, **parameters: object) -> dict[str, Any]:
     """Execute an operator in a process of its own; return what was measured."""
-    given = json.dumps({"operator": f"Dli{operator}Operator", "parameters": parameters})
+    given = json.dumps({"operator": f"Dli{operator}", "parameters": parameters})
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", TASK], input=given, capture_output=True, text=True, check=False, env=environment
@@ -88,43 +94,62 @@ def verifications(emulator: Emulator, ids: list[int]) -> Iterator[tuple[str, dic
     absent = [job_id + 1_000_000 for job_id in ids]
     for size in (len(ids), BATCH):
         export = {"obs_dir": f"{emulator.bucket}/{size}", "job_selected": ids, "batch_size": size}
-        archives = task("ExportFlinkJobs", **export)["result"]
+        archives = task("ExportFlinkJobsOperator", **export)["result"]
         what = f"verify, {len(archives):,} archive{'s' * (len(archives) > 1)}"
         for more, expected in (("", ids), (", no job found", absent)):
-            found = task("VerifyFlinkExport", zip_file=archives, expected_jobs=expected)
+            found = task("VerifyFlinkExportOperator", zip_file=archives, expected_jobs=expected)
             yield f"{what}{more}", found | {"most_xcom": max(MOST_XCOM, REPORT * len(archives))}
 
 
 def actions(_emulator: Emulator, ids: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Stop, run, save and delete all jobs."""
     for action in ("Stop", "Run", "Savepoint"):
-        yield action.lower(), task(f"{action}FlinkJobs", job_ids=ids, poll_interval=1)
-    yield "delete", task("DeleteFlinkJobs", job_ids=ids)
+        yield action.lower(), task(f"{action}FlinkJobsOperator", job_ids=ids, poll_interval=1)
+    yield "delete", task("DeleteFlinkJobsOperator", job_ids=ids)
 
 
 def others(emulator: Emulator, ids: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
     """List, export and back up all jobs, and check the coverage."""
     place = f"{emulator.bucket}/backups"
-    yield "list", task("ListFlinkJobs")
+    yield "list", task("ListFlinkJobsOperator")
     yield (
         "export",
-        task("ExportFlinkJobs", obs_dir=f"{emulator.bucket}/all", job_selected=ids, batch_size=LARGE_BATCH),
+        task(
+            "ExportFlinkJobsOperator", obs_dir=f"{emulator.bucket}/all", job_selected=ids, batch_size=LARGE_BATCH
+        ),
     )
-    yield "backup", task("BackupFlinkJobs", backup_dir=place, batch_size=LARGE_BATCH)
-    yield "verify the backup again", task("VerifyBackups", backup_dir=place)
-    yield "coverage", task("CheckBackupCoverage", backup_dir=place)
+    yield "backup", task("BackupFlinkJobsOperator", backup_dir=place, batch_size=LARGE_BATCH)
+    yield "verify the backup again", task("VerifyBackupsOperator", backup_dir=place)
+    yield "coverage", task("CheckBackupCoverageOperator", backup_dir=place)
 
 
-CASES = {"verify": verifications, "others": others, "actions": actions}
+def waits(emulator: Emulator, ids: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Wait for all jobs on the triggerer."""
+    given: dict[str, Any] = {"job_ids": ids, "deferrable": True}
+    yield "sensor, deferred", task("FlinkJobSensor", target_state="stopped", **given)
+    emulator.state.settings.step_seconds = 3600.0
+    yield "stop, deferred", task("StopFlinkJobsOperator", **given)
+    emulator.state.settings.step_seconds = 0.0
+    for job in emulator.state.jobs.values():
+        job.status, job.plan = "job_running", []
+
+
+CASES = {"verify": verifications, "others": others, "waits": waits, "actions": actions}
+
+
+def largest(found: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Return the key and size of the largest XCom of a task, if it has pushed any."""
+    return sorted(found["xcoms"].items(), key=lambda each: int(each[1]))[-1:]
 
 
 def row(what: str, jobs: int, found: Mapping[str, Any]) -> str:
     """Return a row of the table."""
     state = f"{found['state']:,} B in {found['writes']:,}" if found["state"] else "none"
-    key, size = max(found["xcoms"].items(), key=lambda each: int(each[1]))
+    xcom = ", ".join(f"{size / 1000:,.0f} kB, {key}" for key, size in largest(found))
+    trigger = " + ".join(f"{size / 1000:,.0f} kB" for size in found["trigger"] or ())
     failure = f"{len(found['failure']):,} characters" if found["failure"] else ""
     memory = f"{found['memory'] / 1e6:.0f} MB"
-    cells = (what, f"{jobs:,}", f"{found['seconds']:.1f}", memory, state, f"{size / 1000:,.0f} kB, {key}", failure)
+    cells = (what, f"{jobs:,}", f"{found['seconds']:.1f}", memory, state, xcom, trigger, failure)
     return f"| {' | '.join(cells)} |"
 
 
@@ -135,8 +160,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, nargs="+", default=[1000, 5000])
     options = parser.parse_args()
     is_over = False
-    print("| | jobs | seconds | memory, peak | task state written | largest XCom | failed with |")
-    print("|---|---|---|---|---|---|---|")
+    print("| | jobs | seconds | memory, peak | task state written | largest XCom | trigger, event | failed with |")
+    print("|---|---|---|---|---|---|---|---|")
     for jobs in options.jobs:
         with Emulator(jobs=0, object_store="seaweedfs") as emulator:
             emulator.state.settings.step_seconds = 0.0
@@ -154,9 +179,9 @@ def main() -> int:
             for case in options.cases:
                 for what, found in CASES[case](emulator, list(range(100_000, 100_000 + jobs))):
                     is_over |= found["memory"] > MOST_MEMORY and jobs <= 10_000
-                    largest = max(found["xcoms"].values())
+                    most = found.get("most_xcom", MOST_XCOM)
                     is_over |= jobs <= 5_000 and (
-                        found["state"] > MOST_STATE or largest > found.get("most_xcom", MOST_XCOM)
+                        found["state"] > MOST_STATE or any(size > most for _, size in largest(found))
                     )
                     print(row(what, jobs, found), flush=True)
     return int(is_over)

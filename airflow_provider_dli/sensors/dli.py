@@ -238,8 +238,7 @@ class DliExportArchiveSensor(DliSensor):
         """Go on after the triggerer has waited."""
         del context
         if event_status(event) == "timeout":
-            pending = format_ids(event.get("pending") or [])
-            message = f"Not there, or still changing, after {self.timeout:.0f} s: {pending}"
+            message = f"Not there, or still changing, after {self.timeout:.0f} s: {event.get('pending')}"
             raise AirflowSensorTimeout(escaped(message))
         return self._verified(*self._prepared(), seconds_left(event, "left") or 0.0)
 
@@ -329,7 +328,9 @@ class DliFlinkJobSensor(DliSensor):
             "Waiting on the triggerer until jobs %s are %s.", format_ids(tracker.job_ids), tracker.target_state
         )
         limits = self.wait_limits(hook, self.timeout)
-        self.defer_to(wait.trigger(self.poke_interval, limits, requested_at=began, must_move=False))
+        # Without the snapshots of this poll, which the trigger's first one takes again: they are most of its row.
+        given: dict[str, Any] = {"requested_at": began, "must_move": False, "baseline": {}}
+        self.defer_to(wait.trigger(self.poke_interval, limits, **given))
 
     def execute_complete(self, context: Context, event: Any = None) -> list[int]:  # noqa: ANN401 -- the trigger's
         """Go on after the triggerer has waited."""
@@ -338,7 +339,7 @@ class DliFlinkJobSensor(DliSensor):
             wait.tracker.grace_period = 0  # the trigger has waited for it
         else:
             # A timeout may be shorter: then a job may still show the end of its previous run.
-            began = (event.get("tracker") or {}).get("requested_at")
+            began = event.get("requested_at")
             wait.tracker.requested_at = inf if began is None else began
         wait.until_over(0, self.poke_interval, seconds_left(event, "left") or 0.0)
         if wait.pending():

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_dli.exceptions import DliException, DliFailException
-from airflow_provider_dli.formatting import SafeLog
+from airflow_provider_dli.formatting import SafeLog, format_ids
 from airflow_provider_dli.hooks.shared import shared_hook
 from airflow_provider_dli.triggers.deferral import LONG_POLL, raise_unless_transient
 
@@ -43,7 +43,7 @@ class PollingTrigger(SafeLog, BaseTrigger):
     """Polls until nothing is pending, or time is up.
 
     All triggers of a triggerer on one connection share one client. Fires once, with plain facts from which the
-    task draws its conclusions: ``status`` is ``done``, ``timeout`` or ``error``; ``pending`` lists what is still
+    task draws its conclusions: ``status`` is ``done``, ``timeout`` or ``error``; ``pending`` names what is still
     waited for; ``message`` and ``transient`` describe the error.
 
     A triggerer's clock may be minutes ahead of the worker's, or behind: the wait ends by the service's clock, as
@@ -178,7 +178,7 @@ class PollingTrigger(SafeLog, BaseTrigger):
         return hook.service_time() if hook else time.time()
 
     def _event(self, status: str) -> dict[str, Any]:
-        return {"status": status, "pending": self.pending(), **self.payload()}
+        return {"status": status, "pending": format_ids(self.pending()), **self.payload()}
 
     def _times(self) -> dict[str, float]:
         """Return what is left of the limits that the task has given, for it to go on with."""

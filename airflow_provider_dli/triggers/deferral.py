@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow_provider_dli.compat import BaseOperator
 from airflow_provider_dli.exceptions import DliException, DliFailException, ExecutionTimeoutError
-from airflow_provider_dli.formatting import format_ids
 
 if TYPE_CHECKING:
     from airflow_provider_dli.compat import Context
@@ -110,7 +109,7 @@ def _shorten_alarm(left: float) -> None:
 
 
 def _timed_out(limit: timedelta | None, event: Mapping[str, Any]) -> DliException:
-    pending = format_ids(event.get("pending") or [])
+    pending = event.get("pending")
     waited = f" while the task waited on the triggerer for {pending}" if pending else ""
     return ExecutionTimeoutError(
         f"The execution_timeout of {limit} is over{waited}.", advice="Give the task a longer execution_timeout."

@@ -27,8 +27,9 @@ STOP_WITHIN = 20.0
 class FlinkJobsTrigger(PollingTrigger):
     """Waits until Flink jobs have reached a state, one has failed, or one is ready for its request.
 
-    Its event also has the state of the wait, for the task to go on with: ``tracker``, with ``job_ids``,
-    ``target_state``, ``baseline`` (with what later polls no longer show), ``requested_at`` and ``grace_period``.
+    Its event also has the state of the wait, for the task to go on with: ``requested_at`` for a sensor, otherwise
+    ``tracker``, with ``job_ids``, ``target_state``, ``baseline`` (with what later polls no longer show),
+    ``requested_at`` and ``grace_period``.
 
     :param job_ids: the jobs
     :param target_state: ``running``, ``finished``, ``stopped`` or ``saved``
@@ -118,7 +119,9 @@ class FlinkJobsTrigger(PollingTrigger):
         return not self.pending() or bool(self._tracker.ready(self.service_time()))
 
     def payload(self) -> dict[str, Any]:
-        """Return the state of the wait."""
+        """Return the state of the wait: of a sensor, since when it waits, for it reads all jobs again."""
+        if not self.must_move:
+            return {"requested_at": self.requested_at}
         return {"tracker": tracker_state(self._tracker)}
 
     async def on_kill(self) -> None:

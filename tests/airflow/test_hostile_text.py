@@ -145,7 +145,7 @@ def awaited_archives(emulator: Emulator, instance: TaskInstance) -> None:
 
 def awaited_in_vain(emulator: Emulator, instance: TaskInstance) -> None:
     sensor = DliExportArchiveSensor(task_id="x", zip_file=[f"{emulator.bucket}/a.zip"], timeout=1)
-    sensor.execute_complete(instance.context, {"status": "timeout", "pending": [HOSTILE]})
+    sensor.execute_complete(instance.context, {"status": "timeout", "pending": HOSTILE})
 
 
 def verified(emulator: Emulator, instance: TaskInstance) -> None:

@@ -91,7 +91,7 @@ def test_an_execution_timeout_on_the_triggerer_is_a_kill(
     """As on a worker; the new process has the jobs from the event."""
     limited: dict[str, Any] = {"deferrable": True, "execution_timeout": timedelta(seconds=5)}
     tracker = {"job_ids": [100], "target_state": "running", "requested_at": 0.0, "grace_period": 60.0}
-    event = {"status": "timeout", "pending": [100], "execution_left": -1.0}
+    event = {"status": "timeout", "pending": "100", "execution_left": -1.0}
     event["tracker"] = {**tracker, "baseline": {"100": ["job_init", None, None]}}
     with pytest.raises(DliException, match="execution_timeout of 0:00:05 is over"):
         run(stop_on_kill=True, **limited).resume_execution("execute_complete", {"event": event}, {})

@@ -82,7 +82,7 @@ def test_a_refusal_comes_before_a_deferral(
         made.execute({})
     if operator in ("DliVerifyFlinkExportOperator", "DliExportArchiveSensor"):
         with pytest.raises(DliFailException, match=r"^dli_conn_id: "):
-            made.execute_complete({}, event={"status": "done", "pending": []})
+            made.execute_complete({}, event={"status": "done", "pending": ""})
     assert len(dli_emulator.requests) == 0
 
 

@@ -114,13 +114,13 @@ def test_it_waits_on_the_triggerer(emulator: Any) -> None:
     assert (given["zip_file"], given["poll_interval"], given["inactivity_period"]) == ([name], 7, 1)
     assert 60 < given["deadline"] - time.time() <= 70
     put(emulator, "a.zip", zipped())
-    assert waiting.execute_complete({}, {"status": "done", "pending": []})[0]["verified"]
+    assert waiting.execute_complete({}, {"status": "done", "pending": ""})[0]["verified"]
     assert sensor(name, deferrable=True).execute({})[0]["verified"]
 
 
 def test_it_judges_what_the_trigger_reports(emulator: Any) -> None:
     """Time up is a sensor's timeout; an event that nobody knows is an error."""
-    event = {"status": "timeout", "pending": [f"{emulator.bucket}/a.zip"]}
+    event = {"status": "timeout", "pending": f"{emulator.bucket}/a.zip"}
     with pytest.raises(AirflowSensorTimeout, match=r"Not there, or still changing, after 120 s: .*a\.zip"):
         sensor("obs-test/a.zip").execute_complete({}, event)
     with pytest.raises(AirflowSkipException):

@@ -90,7 +90,7 @@ def test_polls_may_fail_as_long_as_there_is_time(emulator: Emulator, deferrable:
         emulator.fault("ShowFlinkJob", "html", times=12, status=503)
         assert run_to_completion(sensor)
     emulator.fault("HeadObject", "error", times=3, status=501, code="NotNow")
-    assert archives(name).execute_complete({}, {"status": "done", "pending": [], "left": 60.0})
+    assert archives(name).execute_complete({}, {"status": "done", "pending": "", "left": 60.0})
 
 
 @pytest.mark.slow
@@ -185,7 +185,7 @@ def test_what_an_event_reports_is_judged_as_on_a_worker() -> None:
     """Errors that may pass fail the task, with ``soft_fail`` too; final ones, and time that is up, skip it."""
     passing = {"status": "error", "message": "OBS is down", "transient": True}
     final = {"status": "error", "message": "no such bucket", "transient": False}
-    late = {"status": "timeout", "pending": ["x"], "execution_left": -0.1}
+    late = {"status": "timeout", "pending": "x", "execution_left": -0.1}
     limit = timedelta(seconds=9)
     sensor = archives("obs-test/a.zip", soft_fail=True, execution_timeout=limit)
     for event, outcome in ((passing, DliException), (final, AirflowSkipException), (late, AirflowSkipException)):

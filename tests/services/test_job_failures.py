@@ -120,10 +120,10 @@ def test_the_last_poll_may_fail_as_well(emulator: Emulator) -> None:
     emulator.fault("ShowFlinkJob", "html", times=40, status=503)
     waited = {"target_state": "stopped", "baseline": {}, "requested_at": 0.0, "grace_period": 1.0}
     tracker = {"job_ids": [100], **waited}
-    event = {"status": "done", "pending": [], "left": 60.0, "tracker": tracker}
+    event = {"status": "done", "pending": "", "left": 60.0, "tracker": tracker}
     assert operator.execute_complete(TaskInstance().context, event) == [100]
     emulator.fault("ShowFlinkJob", "html", times=4, status=503)
-    event = {"status": "timeout", "pending": [100], "left": 0.0, "tracker": tracker}
+    event = {"status": "timeout", "pending": "100", "left": 0.0, "tracker": tracker}
     assert operator.execute_complete(TaskInstance().context, event) == [100]
 
 

@@ -94,7 +94,7 @@ def test_no_request_is_sent_after_the_end_of_the_wait(emulator: Emulator) -> Non
     """One that comes back when time is up on the triggerer is left to the next attempt."""
     plan(emulator, 104, -1, "job_running")
     waited = {"target_state": "stopped", "baseline": {}, "requested_at": 0.0, "grace_period": 1.0}
-    event = {"status": "timeout", "pending": [104], "left": 0.0, "tracker": {"job_ids": [104], **waited}}
+    event = {"status": "timeout", "pending": "104", "left": 0.0, "tracker": {"job_ids": [104], **waited}}
     with pytest.raises(DliException, match=r"not stopped within .*: 104\."):
         stop(104).execute_complete({}, event)
     assert refusals(emulator) == []
