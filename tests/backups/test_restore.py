@@ -622,7 +622,7 @@ def test_a_job_of_another_name_that_nothing_explains(emulator: Emulator, catalog
     ("operation", "turns", "message"),
     [
         # As it is deleted; and as the project is listed after the import, where a list in it precedes.
-        ("DeleteFlinkJob", 0, r"503.*still be in project \w+: \d+ {101}, \d+ {102}; delete them unless"),
+        ("DeleteFlinkJob", 0, r"503.*still be in project \w+: \d+ {101}, \d+ {102}; the next attempt deletes"),
         ("ListFlinkJobs", 2, r"503.*\. DLI has created: \d+, \d+, \d+\. 0 of 1"),
         ("ImportFlinkJobs", 1, r"503.*and perhaps of it: \d+ {100}, \d+ {101}, \d+ {102}\. 0 of 1"),
     ],
