@@ -108,7 +108,9 @@ class Cell:
             shutil.copytree(source, home, dirs_exist_ok=True)
             self._provider(home)
             if SCOPES[self.scope]:
-                self._tests("tests", SCOPES[self.scope], home)
+                # The lowest versions are those of what the package needs without its extras.
+                paths = [path for path in SCOPES[self.scope] if not (self.lowest and path.endswith("lineage.py"))]
+                self._tests("tests", tuple(paths), home)
             if self.scope != "install":
                 self._tests("example DAGs", EXAMPLES if self.scope == "whole" else ONE_EXAMPLE, home)
         shutil.rmtree(home / "venv", ignore_errors=True)
