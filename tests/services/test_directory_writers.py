@@ -219,7 +219,7 @@ def test_in_an_exclusive_directory_the_content_need_not_be_known(emulator: Emula
 
 def test_an_archive_that_appears_after_the_reconciliation_is_extra(emulator: Emulator) -> None:
     """The next request made one, too: the log and the XCom name the other."""
-    emulator.fault("ExportFlinkJobs", "slow", before=3.0)
+    emulator.fault("ExportFlinkJobs", "slow", before=2.6)
     emulator.fault("ExportFlinkJobs", "slow", before=1.5)
     task = Task()
     (returned,) = task.run(f"{emulator.bucket}/flink/{PATH}/export", reconcile_timeout=0.2)

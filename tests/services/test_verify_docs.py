@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import get_args
 
 from airflow_provider_dli.parameters import Level
+from airflow_provider_dli.services import verify
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operators" / "verify.md").read_text(encoding="utf-8")
 
@@ -19,8 +21,7 @@ def test_it_has_each_level() -> None:
 
 def test_it_has_each_code_of_the_object() -> None:
     """Those that the sources make, and no other."""
-    source = Path(__file__).parents[2] / "airflow_provider_dli" / "services" / "verify.py"
-    made = set(re.findall(r'(?:defect|note)\(\s*"([a-z-]+)"', source.read_text(encoding="utf-8"))) | {
+    made = set(re.findall(r'(?:defect|note)\(\s*"([a-z-]+)"', inspect.getsource(verify))) | {
         "missing",
         "damaged-on-the-way",
     }
