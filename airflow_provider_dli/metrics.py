@@ -76,7 +76,7 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "dli.last_backup.{project_id}": ("gauge", "when the youngest usable backup was exported, in epoch seconds"),
     "dli.oldest_backup_age.{project_id}": (
         "gauge",
-        "seconds since the last usable backup of the job whose is the oldest; without jobs that have none",
+        "seconds since the last usable backup of the job with the oldest one; without jobs that have none",
     ),
     "dli.import.jobs": ("counter", "jobs that were imported"),
     "dli.restore.jobs": ("counter", "jobs that were restored"),

@@ -30,6 +30,7 @@ def main() -> int:
     lay_out()
     builder = "linkcheck" if "--links" in sys.argv else "html"
     target = OUTPUT if builder == "html" else OUTPUT.with_name("site-links")
+    shutil.rmtree(target, ignore_errors=True)  # pages that are no longer made
     command = [
         sys.executable,
         "-m",
@@ -42,6 +43,8 @@ def main() -> int:
         builder,
         "-c",
         ROOT / "site",
+        "-d",
+        OUTPUT.with_name("doctrees"),
     ]
     code = subprocess.run([str(part) for part in (*command, SOURCE, target)], check=False).returncode
     if code == 0:

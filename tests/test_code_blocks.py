@@ -24,6 +24,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import certifi
@@ -226,19 +227,26 @@ def test_a_dag_runs(block: Block, folder: Path, dli_emulator: Emulator, run_dag:
 def test_a_dag_that_assets_start_takes_all_their_events(
     block: Block, folder: Path, dli_emulator: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A mapped verify task adds an event for each of its instances: each archive is taken, and once."""
+    """A mapped verify task adds an event for each of its instances: each archive is taken, and once.
+
+    A restore takes those of the last run alone, whatever the order of the events.
+    """
     if "triggering_asset_events" not in block.text:
         return
     archives = [exported(dli_emulator, f"flink/{name}") for name in ("b", "a")]
+    older = exported(dli_emulator, "flink/older")
     for dag in parsed(filled_in(block.text, dli_emulator), folder / "shown.py").values():
         for function in filter(None, (getattr(task, "python_callable", None) for task in dag.tasks)):
             (asset,) = (each for each in function.__globals__.values() if isinstance(each, Asset))
             events = []
-            for archive in (*archives, archives[0]):
+            for number, archive in enumerate((*archives, archives[0], older)):
                 accessors: Any = OutletEventAccessors()
                 verify = DliVerifyFlinkExportOperator(task_id="verify", zip_file=archive, outlets=[asset])
                 verify.execute({"outlet_events": accessors})
-                events.append(accessors[asset])
+                of_run = (
+                    {"timestamp": -1, "source_run_id": "before"} if archive == older else {"timestamp": number}
+                )
+                events.append(SimpleNamespace(extra=accessors[asset].extra, **{"source_run_id": "last", **of_run}))
             capsys.readouterr()
             taken = function(triggering_asset_events={asset: events})
             shown = capsys.readouterr().out

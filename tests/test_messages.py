@@ -10,7 +10,7 @@ from tests.messages import DOCS, PAGE, TOPICS, Message, messages, written
 #: how an instruction begins
 _INSTRUCTION = re.compile(
     r"(?:^|[.;:,] |or |/ )(?:give|name|omit|check|correct|copy|create|write|fill|remove|leave|run|verify|rename|"
-    r"delete|export|import|try|grant|allow|stop|keep|do not|put|expand)\b",
+    r"delete|export|import|restore|clear|try|grant|allow|stop|keep|do not|put|expand)\b",
     re.IGNORECASE,
 )
 #: the remedy is a sentence on what is right, or comes with a value
@@ -29,6 +29,7 @@ _STATED = (
 #: what follows or precedes these words is the message of a cause, with its remedy
 _PASSED_ON = (
     "What was done",
+    "Nothing was restored",
     "What succeeded is kept",
     "It was requested of",
     "no request takes",

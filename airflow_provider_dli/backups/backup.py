@@ -149,7 +149,11 @@ class BackupOutcome:
         """What was verified of each archive, for an asset's event."""
         if self.manifest is None:
             return {}
-        known = {"verified": True, "level": self.manifest.verification.level}
+        known = {
+            "verified": True,
+            "level": self.manifest.verification.level,
+            "backup_id": self.manifest.backup_id,
+        }
         return {
             str(self.place.below(archive.name)): known
             | {"size": archive.size, "sha256": archive.sha256, "entries": archive.entries}

@@ -339,7 +339,10 @@ class Catalogue:
         """
         place = self.place(manifest.project_id, manifest.backup_id).below(MANIFEST)
         if self.obs.find(place):
-            raise DliFailException(f"{place.url} exists: a backup is never written again")
+            raise DliFailException(
+                f"{place.url} exists: a backup is never written again",
+                advice="Clear the task, which then makes another backup.",
+            )
         self.obs.put(place, _pretty(manifest), _JSON)
         return place
 

@@ -39,7 +39,10 @@ def _named(options: RestoreParameters, catalogue: Catalogue, project_id: str) ->
     if backup is None:
         raise _none_at_all(f"backup_id: there is no backup {options.backup_id}", catalogue, project_id)
     if problem := why_unusable(backup, options.level) or catalogue.why_unlisted(backup):
-        raise DliFailException(f"backup_id: {backup.place.url} cannot be restored: {problem}")
+        raise DliFailException(
+            f"backup_id: {backup.place.url} cannot be restored: {problem.rstrip('.')}.",
+            advice="Give another backup_id, or omit it for the newest usable backup.",
+        )
     return backup
 
 

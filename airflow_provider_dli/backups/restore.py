@@ -233,7 +233,8 @@ def verify(plan: Plan, context: Mapping[str, Any], log: Logger) -> dict[str, Arc
 
 def _raise_for_changed(changed: Sequence[str]) -> None:
     if changed:
-        raise DliFailException(f"The backup is not what was verified: {format_ids(changed, '; ')}.")
+        problem = f"The backup is not what was verified: {format_ids(changed, '; ')}."
+        raise DliFailException(problem, advice="Restore from another backup.")
 
 
 def _import(

@@ -331,7 +331,7 @@ def _selected(
     names = {job_id: each.name for job_id, each in pairs.items()}
     by_name = {pattern: named_ids(names, [pattern]) for pattern in options.job_names}
     if missing := [pattern for pattern, found in by_name.items() if not found]:
-        advice = remedy_for(older(), missing)
+        advice = remedy_for(older(), missing) or "Give names or wildcards of the backup."
         raise DliFailException(f"job_names: the backup has no job named {format_ids(missing)}.", advice=advice)
     if absent := [job_id for job_id in options.job_ids if job_id not in pairs]:
         advice = remedy_for(older(), absent) or "Give ids of the backup."

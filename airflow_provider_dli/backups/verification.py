@@ -171,7 +171,8 @@ def _backups(catalogue: Catalogue, project_ids: Sequence[str]) -> list[Backup]:
     if missing := [each for each in project_ids if each not in found]:
         raise DliFailException(
             f"project_ids: {catalogue.root.url} has no backup of project {format_ids(missing)}; it has those of "
-            f"{format_ids(sorted(found)) or 'none'}"
+            f"{format_ids(sorted(found)) or 'none'}",
+            advice="Give the ids of projects that were backed up there.",
         )
     if not found:
         states = Counter(each.state for each in backups)

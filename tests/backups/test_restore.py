@@ -138,7 +138,10 @@ def test_an_archive_without_selected_jobs_is_not_imported(emulator: Emulator, ca
 @pytest.mark.parametrize(
     ("selection", "message"),
     [
-        ({"job_names": ["*", "no such*"]}, "job_names: the backup has no job named no such*."),
+        (
+            {"job_names": ["*", "no such*"]},
+            "job_names: the backup has no job named no such*. Give names or wildcards of the backup.",
+        ),
         ({"job_ids": [100, 999]}, "job_ids: the backup has no job 999. Give ids of the backup."),
     ],
 )
