@@ -448,8 +448,6 @@ class _Task:
             return False
         return True
 
-    # The manifest.
-
     def _by_batch(
         self, wanted: Sequence[int | str], batches: Sequence[tuple[Sequence[str], Sequence[int]]]
     ) -> list[tuple[Sequence[str], Sequence[int | str], Sequence[int]]]:
@@ -464,6 +462,8 @@ class _Task:
             job_id = job if isinstance(job, int) else ids_of.get(job)
             own[batch_of.get(job_id, 0) if job_id is not None else 0].append(job)
         return [(names, jobs, ids) for (names, ids), jobs in zip(batches, own, strict=True)]
+
+    # The manifest.
 
     def write_manifest(self) -> None:
         """Write the jobs, and then the manifest: from now on there is a backup."""
@@ -518,9 +518,9 @@ class _Task:
         self.outcome = replace(self.outcome, manifest=manifest)
 
     def _is_in_archive(self, job: Job, numbers: AbstractSet[str]) -> bool | None:
-        # A number is an id. One that is the name of a job, too, proves neither: in an archive it may be either.
         if job.job_id in self.touched:
             return None
+        # A number is an id. One that is the name of a job, too, proves neither: in an archive it may be either.
         job_id, name = str(job.job_id), job.name
         if name in self.found and not name.isdecimal():
             return True
