@@ -7,6 +7,7 @@ A generator without clock, sleep or sockets (see :mod:`airflow_provider_dli.clie
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,8 @@ _log = safe_logger(__name__)
 _CLOCK_CODE = "APIGW.0303"
 #: longest wait through ``Retry-After``, in seconds
 _MAX_RETRY_AFTER = 60.0
+#: seconds between two requests after the first 429, at most, and by which a request makes them fewer
+_FIRST_INTERVAL, _LONGEST_INTERVAL, _SHORTER = 0.25, 5.0, 0.97
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,77 @@ class RetryPolicy:
     first_pause: float = 1.0
     longest_pause: float = 30.0
     chance: Callable[[], float] = random.random
+
+    def pause(self, attempts: int, error: DliClientError) -> float:
+        """Return how many seconds to wait after so many attempts in a row."""
+        # 2**30 s is beyond every longest_pause; more would overflow.
+        longest = self.first_pause * 2.0 ** min(attempts - 1, 30)
+        pause = self.chance() * min(longest, self.longest_pause)
+        if isinstance(error, ThrottledError) and error.retry_after is not None:
+            # A service may send 0, or a past time, for ever: Retry-After only lengthens a pause of ours.
+            pause = max(pause, min(error.retry_after, _MAX_RETRY_AFTER))
+        return pause
+
+
+class RateLimiter:
+    """Has all calls of an account wait when DLI throttles one of them. Threads and event loops may share it.
+
+    What DLI permits is not documented, so it is found out. Until the first 429 no call waits. The call that gets it
+    waits as long as a :class:`RetryPolicy` has it, and the others until after its next attempt. Then they follow
+    one at a time: the interval between them doubles with each 429 that follows a success, and each success makes it
+    3 % shorter. The 429s of all calls in a row make the waits longer, as those of one call do.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        #: seconds between two requests
+        self._interval = 0.0
+        #: when the next one is sent, in epoch seconds
+        self._next = 0.0
+        #: how often DLI has throttled, counting requests that were under way together as one
+        self.throttled = 0
+        self._in_a_row = 0
+
+    def wait(self, policy: RetryPolicy, clock: Clock) -> Flow[float]:
+        """Wait until it is the turn of a request, and no longer than the budget of a call; return the seconds."""
+        waited = 0.0
+        while waited < policy.budget:
+            with self._lock:
+                now, known = clock().timestamp(), self.throttled
+                # A clock that was set back stops nothing.
+                moment = max(now, min(self._next, now + _MAX_RETRY_AFTER))
+                self._next = moment + self._interval
+            if moment <= now:
+                break
+            waited += moment - now
+            yield Pause(moment - now)
+            if known == self.throttled:
+                break
+        return waited
+
+    def observe(self, error: DliClientError | None, known: int, policy: RetryPolicy, now: float) -> float | None:
+        """Note the outcome of a request.
+
+        :param error: its error; None for a success
+        :param known: what :attr:`throttled` was when it was sent
+        :param now: epoch seconds
+        :returns: seconds until the next attempt of its call; None if it was not throttled
+        """
+        with self._lock:
+            if not isinstance(error, ThrottledError):
+                if error is None or not error.transient:
+                    self._in_a_row = 0
+                    self._interval *= _SHORTER if self._interval > _FIRST_INTERVAL / 10 else 0.0
+                return None
+            if known == self.throttled:
+                self.throttled += 1
+                self._in_a_row += 1
+                if self._in_a_row == 1:
+                    self._interval = min(max(2 * self._interval, _FIRST_INTERVAL), _LONGEST_INTERVAL)
+                self._next = now + policy.pause(self._in_a_row, error)
+            moment = max(now, self._next)
+            self._next = moment + self._interval
+            return moment - now
 
 
 class Project:
@@ -101,6 +175,7 @@ class Account:
     :param source: what the credentials are from, for messages; None for login and password
     :param dli_clock: what is known of DLI's clock
     :param obs_clock: what is known of OBS's clock
+    :param limiter: when its calls are sent while DLI throttles them
     """
 
     region: str
@@ -116,6 +191,7 @@ class Account:
     source: str | None = None
     dli_clock: ServiceClock = field(default_factory=ServiceClock, repr=False, compare=False)
     obs_clock: ServiceClock = field(default_factory=ServiceClock, repr=False, compare=False)
+    limiter: RateLimiter = field(default_factory=RateLimiter, repr=False, compare=False)
 
 
 def utc_now() -> datetime:
@@ -135,18 +211,26 @@ def request_flow(call: Call[T], account: Account, clock: Clock = utc_now) -> Flo
     :returns: through ``StopIteration``, the parsed result
     :raises DliClientError: the error of the last attempt
     """
-    retries = Retries(account.retry, clock())
+    retries, limiter = Retries(account.retry, clock()), account.limiter
     reauthenticated = may_have_acted = False
+    known: int | None = None
     while True:
-        sent, reply = None, None
+        sent, reply, pause = None, None, None
         try:
             project_id = yield from account.project.id(clock)
+            if known != limiter.throttled:
+                retries.extend((yield from limiter.wait(account.retry, clock)))
+                known = limiter.throttled
             request = build_request(call, account.endpoint, project_id)
             sent = yield from account.credentials.authenticate(request, clock)
             reply = yield from send(sent)
             account.dli_clock.observe(reply)
             result = parse_reply(call, reply)
+            limiter.observe(None, known, account.retry, clock().timestamp())
         except DliClientError as error:
+            if reply is not None and known is not None:
+                pause = limiter.observe(error, known, account.retry, clock().timestamp())
+            known = None if pause is None else limiter.throttled
             _add_clocks(error, reply, clock())
             # Of what comes before a request, such as a token, nothing is left but what an earlier attempt did.
             may_have_acted = error.may_have_acted = may_have_acted or (sent is not None and error.may_have_acted)
@@ -159,7 +243,7 @@ def request_flow(call: Call[T], account: Account, clock: Clock = utc_now) -> Flo
                 reauthenticated = True
                 _log.info("%s Authenticating again once.", error)
                 continue
-            seconds = retries.pause_after(error, repeatable=call.repeatable, now=clock())
+            seconds = retries.pause_after(error, repeatable=call.repeatable, now=clock(), pause=pause)
             if seconds is None:
                 raise
             _log.warning("%s Retrying in %.1f s (attempt %d).", error, seconds, retries.attempts + 1)
@@ -181,19 +265,24 @@ class Retries:
         self._max_attempts = 10 + policy.budget / max(policy.first_pause, 0.001)
         self.attempts = 0
 
-    def pause_after(self, error: DliClientError, *, repeatable: bool, now: datetime) -> float | None:
-        """Return how many seconds to wait before the retry, or None for no retry."""
+    def pause_after(
+        self, error: DliClientError, *, repeatable: bool, now: datetime, pause: float | None = None
+    ) -> float | None:
+        """Return how many seconds to wait before the retry, or None for no retry.
+
+        :param pause: how many, where other calls decide with this one
+        """
         self.attempts += 1
         may_repeat = error.transient and (repeatable or not error.may_have_acted)
         if self.attempts >= self._max_attempts or not may_repeat:
             return None
-        # 2**30 s is beyond every longest_pause; more would overflow.
-        longest = self._policy.first_pause * 2.0 ** min(self.attempts - 1, 30)
-        pause = self._policy.chance() * min(longest, self._policy.longest_pause)
-        if isinstance(error, ThrottledError) and error.retry_after is not None:
-            # A service may send 0, or a past time, for ever: Retry-After only lengthens a pause of ours.
-            pause = max(pause, min(error.retry_after, _MAX_RETRY_AFTER))
+        if pause is None:
+            pause = self._policy.pause(self.attempts, error)
         return pause if now + timedelta(seconds=pause) < self._deadline else None
+
+    def extend(self, seconds: float) -> None:
+        """Do not count a wait for other calls."""
+        self._deadline += timedelta(seconds=seconds)
 
 
 def _add_clocks(error: DliClientError, reply: Reply | None, now: datetime) -> None:
