@@ -5,6 +5,7 @@ Plain JSON: :class:`TaskState`, one value; :class:`RequestLog`, numbered records
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -54,7 +55,7 @@ class TaskState:
 
 
 class RequestLog:
-    """Small numbered records of the requests of a task instance, kept over its attempts.
+    """Small numbered records of the requests of a task instance, kept over its attempts. Threads may share it.
 
     The store has a journal. Each change of a record is a small value of its own, with its position; after some of
     them the store gets them again as one block, and the next changes replace the small values. So the bytes that
@@ -77,6 +78,7 @@ class RequestLog:
         self._blocks = 0
         #: number and record of each change since the last block
         self._changes: list[tuple[int, Any]] = []
+        self._lock = threading.RLock()
         if self._store and self.head:
             self._read()
 
@@ -108,24 +110,27 @@ class RequestLog:
 
     def add(self, record: Any) -> int:  # noqa: ANN401 -- any JSON
         """Append a record, plain JSON; return its number."""
-        if not self.head:
-            self.head = _new_head({})
-            self._write_head()
-        self.records.append(record)
-        self.update(len(self.records) - 1)
-        return len(self.records) - 1
+        with self._lock:
+            if not self.head:
+                self.head = _new_head({})
+                self._write_head()
+            self.records.append(record)
+            number = len(self.records) - 1
+            self.update(number)
+        return number
 
     def update(self, number: int) -> None:
         """Write the record of this number, which has changed."""
         if not self._store:
             return
-        if len(self._changes) == _CHANGES_PER_BLOCK:
-            block = [[each, record] for each, record in dict(self._changes).items()]
-            self._store.set(self._block_name(self._blocks), block)
-            self._blocks += 1
-            self._changes = []
-        self._store.set(self._name(len(self._changes)), [self._position, number, self.records[number]])
-        self._changes.append((number, self.records[number]))
+        with self._lock:
+            if len(self._changes) == _CHANGES_PER_BLOCK:
+                block = [[each, record] for each, record in dict(self._changes).items()]
+                self._store.set(self._block_name(self._blocks), block)
+                self._blocks += 1
+                self._changes = []
+            self._store.set(self._name(len(self._changes)), [self._position, number, self.records[number]])
+            self._changes.append((number, self.records[number]))
 
     def restart(self, records: list[Any], **head: object) -> None:
         """Begin a new generation of records and drop those so far.

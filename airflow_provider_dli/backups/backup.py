@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,9 @@ from airflow_provider_dli.formatting import format_ids, pluralize
 from airflow_provider_dli.lineage import Lineage, jobs_dataset, obs_dataset
 from airflow_provider_dli.parameters.models import BackupParameters, ExportParameters
 from airflow_provider_dli.services import export, verify
-from airflow_provider_dli.services.report import ArchiveReport, finding_line
+from airflow_provider_dli.services.concurrency import in_order
+from airflow_provider_dli.services.deadline import Deadline
+from airflow_provider_dli.services.report import ArchiveReport, finding_line, log_reports
 from airflow_provider_dli.services.selection import list_with_settings, matching_jobs
 from airflow_provider_dli.services.visibility import (
     SeenBefore,
@@ -360,7 +363,13 @@ class _Task:
                     "allow_partial": False,
                     **{
                         name: getattr(self.options, name)
-                        for name in ("if_empty", "batch_size", "dli_conn_id", "reconcile_timeout")
+                        for name in (
+                            "if_empty",
+                            "batch_size",
+                            "max_concurrency",
+                            "dli_conn_id",
+                            "reconcile_timeout",
+                        )
                     },
                 }
             )
@@ -414,22 +423,10 @@ class _Task:
             groups = [(names, (), ids) for names, _, ids in groups]
         if options.level == "exists":
             groups = [(names, (), ()) for names, _, _ in groups]
-        deadline = time.monotonic() + options.timeout
-        reports: list[ArchiveReport] = []
-        for names, expected, requested in groups:
-            reports += verify.verify_archives(
-                self.catalogue.obs,
-                [self.place.below(name) for name in names],
-                verify.VerifyOptions(
-                    options.level,
-                    tuple(expected),
-                    accepts_unexamined=wanted == "listed",
-                    other_jobs=tuple(requested),
-                ),
-                self.log,
-                timeout=max(0.0, deadline - time.monotonic()),
-                poll_interval=options.poll_interval,
-            )
+        began = time.monotonic()
+        read = partial(self._read_batch, Deadline.within(options.timeout, options.poll_interval, self.log))
+        reports = [report for group in in_order(read, groups, options.max_concurrency) for report in group]
+        log_reports(reports, time.monotonic() - began, self.log)
         self.outcome = replace(self.outcome, reports=reports)
         searched = {str(job) for _, expected, requested in groups for job in (*expected, *requested)}
         self.absent = {job for report in reports for job in report.absent}
@@ -447,6 +444,21 @@ class _Task:
             self._fail(failure, is_over=True)
             return False
         return True
+
+    def _read_batch(
+        self, deadline: Deadline, batch: tuple[Sequence[str], Sequence[int | str], Sequence[int]]
+    ) -> list[ArchiveReport]:
+        """Read the archives of a batch, in which the jobs of this batch must be."""
+        names, expected, requested = batch
+        required = verify.VerifyOptions(
+            self.options.level,
+            tuple(expected),
+            accepts_unexamined=self.options.expected_jobs == "listed",
+            other_jobs=tuple(requested),
+        )
+        return verify.read_archives(
+            self.catalogue.obs, [self.place.below(name) for name in names], required, deadline
+        )
 
     def _by_batch(
         self, wanted: Sequence[int | str], batches: Sequence[tuple[Sequence[str], Sequence[int]]]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -296,7 +297,7 @@ def _copy_archives(
             log.info("%s exists already.", place.url)
         else:
             origin, facts = backup.archive(archive), _facts(source.obs, backup, archive)
-            within = target.obs.copy_from(source.obs, origin, facts, place, progress.add)
+            within = target.obs.copy_from(source.obs, origin, facts, place, partial(progress.add, place))
             log.info(
                 "Copied %s, %.1f MB, %s.",
                 archive.name,
@@ -304,7 +305,7 @@ def _copy_archives(
                 "within OBS" if within else "through this machine",
             )
             yield archive.size
-        progress.finish(archive.size)
+        progress.finish(place, archive.size)
 
 
 def _other(place: ObsLocation, problem: str) -> DliFailException:

@@ -79,10 +79,10 @@ class RetryPolicy:
 class RateLimiter:
     """Has all calls of an account wait when DLI throttles one of them. Threads and event loops may share it.
 
-    What DLI permits is not documented, so it is found out. Until the first 429 no call waits. The call that gets it
-    waits as long as a :class:`RetryPolicy` has it, and the others until after its next attempt. Then they follow
-    one at a time: the interval between them doubles with each 429 that follows a success, and each success makes it
-    3 % shorter. The 429s of all calls in a row make the waits longer, as those of one call do.
+    What DLI permits is not documented, so it is found out. Until the first 429 no call waits. The call that gets
+    it waits as long as a :class:`RetryPolicy` has it, and the others until after its next attempt. Then they
+    follow one at a time: the interval between them doubles with each 429 that follows a success, and each success
+    makes it 3 % shorter. The 429s of all calls in a row make the waits longer, as those of one call do.
     """
 
     def __init__(self) -> None:
@@ -94,11 +94,13 @@ class RateLimiter:
         #: how often DLI has throttled, counting requests that were under way together as one
         self.throttled = 0
         self._in_a_row = 0
+        #: whether DLI has accepted a call, and so the credentials
+        self.has_succeeded = False
 
-    def wait(self, policy: RetryPolicy, clock: Clock) -> Flow[float]:
-        """Wait until it is the turn of a request, and no longer than the budget of a call; return the seconds."""
+    def wait(self, seconds: float, clock: Clock) -> Flow[float]:
+        """Wait until it is the turn of a request, or so many seconds have passed; return how many."""
         waited = 0.0
-        while waited < policy.budget:
+        while waited < seconds:
             with self._lock:
                 now, known = clock().timestamp(), self.throttled
                 # A clock that was set back stops nothing.
@@ -122,6 +124,7 @@ class RateLimiter:
         """
         with self._lock:
             if not isinstance(error, ThrottledError):
+                self.has_succeeded = self.has_succeeded or error is None
                 if error is None or not error.transient:
                     self._in_a_row = 0
                     self._interval *= _SHORTER if self._interval > _FIRST_INTERVAL / 10 else 0.0
@@ -219,7 +222,7 @@ def request_flow(call: Call[T], account: Account, clock: Clock = utc_now) -> Flo
         try:
             project_id = yield from account.project.id(clock)
             if known != limiter.throttled:
-                retries.extend((yield from limiter.wait(account.retry, clock)))
+                retries.extend((yield from limiter.wait(retries.patience, clock)))
                 known = limiter.throttled
             request = build_request(call, account.endpoint, project_id)
             sent = yield from account.credentials.authenticate(request, clock)
@@ -261,6 +264,8 @@ class Retries:
     def __init__(self, policy: RetryPolicy, started: datetime) -> None:
         self._policy = policy
         self._deadline = started + timedelta(seconds=policy.budget)
+        #: seconds that the call still waits for others
+        self.patience = policy.budget
         # Whatever the clock does meanwhile; the growing pauses leave room for far fewer.
         self._max_attempts = 10 + policy.budget / max(policy.first_pause, 0.001)
         self.attempts = 0
@@ -281,7 +286,8 @@ class Retries:
         return pause if now + timedelta(seconds=pause) < self._deadline else None
 
     def extend(self, seconds: float) -> None:
-        """Do not count a wait for other calls."""
+        """Do not count a wait for other calls against the budget."""
+        self.patience -= seconds
         self._deadline += timedelta(seconds=seconds)
 
 

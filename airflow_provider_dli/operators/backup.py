@@ -37,6 +37,7 @@ class DliBackupFlinkJobsOperator(DliBaseOperator):
     :param selection: instead of ``job_selected``, a mapping of filters that select the jobs when the task runs:
         those of :class:`~airflow_provider_dli.operators.jobs.DliListFlinkJobsOperator` (templated)
     :param batch_size: most jobs in one request, and so in one archive (templated)
+    :param max_concurrency: archives that are exported, and then verified, at a time: 1 to 32 (templated)
     :param expected_jobs: the jobs that the archives must have: ``listed``, each that was listed before the export
         and after it; ids or names; or ``none`` (templated). With ``listed`` an unknown layout of the archives is a
         warning and no failure
@@ -68,6 +69,7 @@ class DliBackupFlinkJobsOperator(DliBaseOperator):
         "job_selected",
         "selection",
         "batch_size",
+        "max_concurrency",
         "expected_jobs",
         "level",
         "keep_settings",
@@ -94,6 +96,7 @@ class DliBackupFlinkJobsOperator(DliBaseOperator):
         job_selected: Iterable[int | str] | int | str | XComArg | NotGiven | None = NOT_GIVEN,
         selection: Mapping[str, Any] | str | XComArg | NotGiven = NOT_GIVEN,
         batch_size: int | str = 100,
+        max_concurrency: int | str = 4,
         expected_jobs: Iterable[int | str] | int | str | XComArg = "listed",
         level: Level | str = "full",
         keep_settings: bool | str = True,
@@ -111,6 +114,7 @@ class DliBackupFlinkJobsOperator(DliBaseOperator):
         self.job_selected = value_of(job_selected)
         self.selection = value_of(selection)
         self.batch_size = number_of(batch_size)
+        self.max_concurrency = number_of(max_concurrency)
         self.expected_jobs = expected_jobs
         self.level = level
         self.keep_settings = keep_settings

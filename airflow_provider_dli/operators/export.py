@@ -46,6 +46,8 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
     :param if_empty: what to do if ``selection`` selects no job, or this key sees none: ``fail``, ``skip`` or
         ``succeed`` (templated)
     :param batch_size: most jobs in one request, if jobs are named or selected (templated)
+    :param max_concurrency: batches that are exported at a time, 1 to 32 (templated). When DLI throttles one, all
+        requests of the task wait
     :param allow_partial: True if the task succeeds as long as any job is exported; the log and the XCom ``failed``
         name the others (templated)
     :param expected_min_jobs: fewest jobs that this key must see, of those that are selected: with fewer the task
@@ -70,6 +72,7 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
         "selection",
         "if_empty",
         "batch_size",
+        "max_concurrency",
         "allow_partial",
         "expected_min_jobs",
         "max_missing",
@@ -93,6 +96,7 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
         selection: Mapping[str, Any] | str | XComArg | NotGiven = NOT_GIVEN,
         if_empty: IfEmpty | str = "fail",
         batch_size: int | str = _BATCH_SIZE,
+        max_concurrency: int | str = 4,
         allow_partial: bool | str = False,
         expected_min_jobs: int | str | NotGiven = NOT_GIVEN,
         max_missing: int | str | NotGiven = NOT_GIVEN,
@@ -107,6 +111,7 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
         self.selection = value_of(selection)
         self.if_empty = if_empty
         self.batch_size = number_of(batch_size)
+        self.max_concurrency = number_of(max_concurrency)
         self.allow_partial = allow_partial
         self.expected_min_jobs = number_of(value_of(expected_min_jobs))
         self.max_missing = number_of(value_of(max_missing))

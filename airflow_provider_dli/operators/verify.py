@@ -49,6 +49,7 @@ class DliVerifyFlinkExportOperator(DeferrableOperator):
         the page has a chart of the last ones
     :param timeout: seconds to wait, in all, for archives that do not exist yet (templated)
     :param poll_interval: seconds between two polls (templated)
+    :param max_concurrency: archives that are read at a time, 1 to 32 (templated)
     :param deferrable: wait on the triggerer, and take a worker only to read; by default Airflow's
         ``[operators] default_deferrable``
     :raises DliFailException: if an archive is damaged, or a parameter, the connection or the bucket cannot be
@@ -67,6 +68,7 @@ class DliVerifyFlinkExportOperator(DeferrableOperator):
         "report_dir",
         "timeout",
         "poll_interval",
+        "max_concurrency",
     )
     operator_extra_links = (ObsBucketLink(),)
     ui_color = "#d9ead3"
@@ -83,6 +85,7 @@ class DliVerifyFlinkExportOperator(DeferrableOperator):
         report_dir: str | XComArg | None = None,
         timeout: float | str | timedelta = 600,
         poll_interval: float | str | timedelta = 10,
+        max_concurrency: int | str = 4,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,  # noqa: ANN401 -- BaseOperator's
     ) -> None:
@@ -96,6 +99,7 @@ class DliVerifyFlinkExportOperator(DeferrableOperator):
         self.report_dir = report_dir
         self.timeout = number_of(timeout)
         self.poll_interval = number_of(poll_interval)
+        self.max_concurrency = number_of(max_concurrency)
         self.deferrable = deferrable
         # A template, XCom or row of a mapping that is None must not turn "these jobs" into "any jobs".
         self.given = names_of(expected_jobs=expected_jobs, max_age=max_age)
@@ -131,6 +135,7 @@ class DliVerifyFlinkExportOperator(DeferrableOperator):
             places,
             verify.VerifyOptions(options.level, options.expected_jobs, options.min_entries, options.max_age),
             self.log,
+            max_concurrency=options.max_concurrency,
             timeout=options.timeout if timeout is None else timeout,
             poll_interval=options.poll_interval,
         )

@@ -133,6 +133,7 @@ class JobsToExport(Parameters):
     selection: SelectionMapping = Selection()
     if_empty: types.EmptyChoice
     batch_size: types.PositiveInt
+    max_concurrency: types.Concurrency
     expected_min_jobs: types.PositiveInt = 0
     max_missing: types.Count = 1 << 31
     dli_conn_id: types.ConnId
@@ -208,6 +209,7 @@ class VerifyParameters(Parameters):
     report_dir: types.ReportDirectory = None
     timeout: types.Seconds
     poll_interval: types.PositiveSeconds
+    max_concurrency: types.Concurrency
 
     @model_validator(mode="after")
     def _readable(self) -> Self:

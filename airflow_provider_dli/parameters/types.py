@@ -458,6 +458,9 @@ OptionalFlag = Annotated[bool | None, Kind("optional flag", "give True or False"
 PositiveInt = Annotated[
     int, Field(ge=1, lt=1 << 31), Kind("whole number", "give a whole number, 1 or more", _count)
 ]
+Concurrency = Annotated[
+    int, Field(ge=1, le=32), Kind("number of threads", "give a whole number from 1 to 32", _count)
+]
 Count = Annotated[
     int,
     Field(ge=0, lt=1 << 31),

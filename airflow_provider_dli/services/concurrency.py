@@ -12,7 +12,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_order(work: Callable[[T], R], items: Sequence[T], max_concurrency: int) -> Iterator[R]:
+def in_order(
+    work: Callable[[T], R],
+    items: Sequence[T],
+    max_concurrency: int,
+    *,
+    is_ready: Callable[[], bool] = lambda: True,
+) -> Iterator[R]:
     """Yield the result of each item, in their order, while the work on later ones goes on.
 
     No work begins after an exception, which is raised in place of the result. Where Airflow ends the task, by its
@@ -20,15 +26,19 @@ def in_order(work: Callable[[T], R], items: Sequence[T], max_concurrency: int) -
 
     :param work: what is done for one item; in the caller's thread if only one is worked on at a time
     :param max_concurrency: items that are worked on at a time, at most
+    :param is_ready: until it returns True, they are worked on one after the other
     """
-    if min(max_concurrency, len(items)) <= 1:
-        yield from map(work, items)
+    done = 0
+    while done < len(items) and (min(max_concurrency, len(items) - done) == 1 or not is_ready()):
+        yield work(items[done])
+        done += 1
+    if done == len(items):
         return
-    pool = ThreadPoolExecutor(min(max_concurrency, len(items)), "dli")
+    pool = ThreadPoolExecutor(min(max_concurrency, len(items) - done), "dli")
     waits = False
     try:
         # Log lines of a thread are those of the task, which Airflow keeps in the context.
-        futures = deque(pool.submit(copy_context().run, work, item) for item in items)
+        futures = deque(pool.submit(copy_context().run, work, item) for item in items[done:])
         while futures:
             yield futures.popleft().result()
     except Exception:

@@ -1,7 +1,7 @@
 """The whole of an export, from its parameters to its result, in the order in which it happens.
 
 :func:`export_jobs` lists the jobs that this key sees (``visibility``), splits those that are selected into batches
-and exports each batch into a directory of its own.
+and exports each batch into a directory of its own, several at a time (``in_order`` in ``concurrency``).
 A batch is one request. DLI has no idempotency token for it: two requests make two archives. So a request whose
 response is lost, or whose task was killed, is reconciled before it is sent again:
 
@@ -45,6 +45,7 @@ from airflow_provider_dli.hooks.dli import DliHook
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.lineage import Lineage, jobs_dataset, obs_dataset
 from airflow_provider_dli.parameters.models import ExportParameters, JobsToExport
+from airflow_provider_dli.services.concurrency import in_order
 from airflow_provider_dli.services.export_recovery import ExportRecovery
 from airflow_provider_dli.services.export_requests import ExportRequests
 from airflow_provider_dli.services.late_archives import LOST_REQUESTS, lost_requests
@@ -115,22 +116,27 @@ def export_jobs(
     exporter = _Exporter(options, dli, obs, requests, recovery, visible, log)
     progress = _Progress(batches, log)
     outcomes: list[Batch] = []
-    places: set[tuple[ObsLocation, tuple[int, ...] | None]] = set()
-    for number, ids in enumerate(batches, 1):
-        directory = options.obs_dir if len(batches) == 1 else options.obs_dir.batch(number)
-        outcome = exporter.reuse_or_skip(directory, ids) or exporter.request(directory, ids)
-        if not exporter.refusal and outcome.cause and outcome.cause.refuses_identity:
-            exporter.refusal = number
-            # Refused keys are not sent to OBS either: more than five failures lock them.
-            recovery.is_refused = isinstance(outcome.cause.error, AuthenticationError)
-        outcomes.append(outcome)
-        places.add((directory, ids))
-        progress.log_batch(outcome)
+    places = [
+        (options.obs_dir if len(batches) == 1 else options.obs_dir.batch(number), ids)
+        for number, ids in enumerate(batches, 1)
+    ]
+    try:
+        for outcome in in_order(
+            exporter.export,
+            list(enumerate(places, 1)),
+            options.max_concurrency,
+            # Keys that are refused fail once, and not in several requests: more than five failures lock them.
+            is_ready=lambda: dli.account.limiter.has_succeeded,
+        ):
+            outcomes.append(outcome)
+            progress.log_batch(outcome)
+    finally:
+        exporter.has_ended = True
 
     archives = [archive for outcome in outcomes for archive in outcome.zip_file]
     progress.log_end(archives)
     is_complete = not any(outcome.is_failure for outcome in outcomes)
-    extra = superseded + _archives_of_other_batches(places, archives, requests, log)
+    extra = superseded + _archives_of_other_batches(set(places), archives, requests, log)
     lost = lost_requests(requests.unresolved())
     extra += recovery.extra_archives(is_final=is_complete)
     requests.end_attempt(archives, is_complete=is_complete)
@@ -210,7 +216,7 @@ def _log_start(dli: DliHook, ids: Sequence[int] | None, batches: int, log: Logge
 
 @dataclass(slots=True)
 class _Exporter:
-    """Exports one batch at a time."""
+    """Exports batches. Threads share it."""
 
     options: ExportParameters
     dli: DliHook
@@ -221,6 +227,18 @@ class _Exporter:
     log: Logger
     #: the number of the batch with which DLI has refused the identity itself
     refusal: int | None = None
+    #: whether the task has ended, perhaps before all batches: then nothing more is requested
+    has_ended: bool = False
+
+    def export(self, batch: tuple[int, tuple[ObsLocation, tuple[int, ...] | None]]) -> Batch:
+        """Export a batch, given by its number, directory and jobs, unless an earlier attempt has."""
+        number, (directory, job_ids) = batch
+        outcome = self.reuse_or_skip(directory, job_ids) or self.request(directory, job_ids)
+        if not self.refusal and outcome.cause and outcome.cause.refuses_identity:
+            self.refusal = number
+            # Refused keys are not sent to OBS either: more than five failures lock them.
+            self.recovery.is_refused = isinstance(outcome.cause.error, AuthenticationError)
+        return outcome
 
     def reuse_or_skip(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> Batch | None:
         """Return the outcome of a batch that an earlier attempt exported, or that would be refused, too."""
@@ -260,6 +278,8 @@ class _Exporter:
         self, directory: ObsLocation, job_ids: tuple[int, ...] | None
     ) -> tuple[Call[flink.ExportResult], ExportRequest, datetime | None]:
         """Record a request that is about to be sent, with what its directory holds before it."""
+        if self.has_ended:
+            raise DliException("the task has ended; retry it")
         with translated():
             call = flink.export_jobs(str(directory), job_ids)
         names, listed = self.recovery.list_before(directory) or (None, None)

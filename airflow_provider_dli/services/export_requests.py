@@ -125,9 +125,10 @@ class ExportRequests:
 
     def _end(self, request: ExportRequest, state: str, archives: Sequence[str] = ()) -> None:
         request.state, request.archives = state, list(archives)
-        record = self.log.records[request.number]
+        # A new one: another thread may be writing the old one.
+        record = self.log.records[request.number] | {"state": state, "archives": request.archives}
         record.pop("before", None)
-        record |= {"state": state, "archives": request.archives}
+        self.log.records[request.number] = record
         self.log.update(request.number)
 
     def end_attempt(self, archives: Sequence[str], *, is_complete: bool) -> None:

@@ -7,6 +7,7 @@ have damaged it, report, and fail the task if an archive is not all that was req
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from airflow_provider_dli.formatting import format_ids, pluralize
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.parameters import Level
 from airflow_provider_dli.parameters.models import ArchiveSensorParameters, VerifyParameters
+from airflow_provider_dli.services.concurrency import in_order
 from airflow_provider_dli.services.deadline import Deadline
 from airflow_provider_dli.services.expected_jobs import ExpectedJobs
 from airflow_provider_dli.services.report import ArchiveReport, log_reports, page_of_archives, write_page
@@ -84,17 +86,17 @@ class Search:
     What is called ``.zip`` is an archive, whether it exists yet or not; a slash at the end marks a directory.
     """
 
-    def __init__(self, hook: ObsHook, places: Sequence[ObsLocation]) -> None:
+    def __init__(self, hook: ObsHook, places: Sequence[ObsLocation], max_concurrency: int = 1) -> None:
         self._hook = hook
+        self._max_concurrency = max_concurrency
         self._places = tuple(dict.fromkeys(places))
         self._facts: dict[ObsLocation, ObjectFacts] = {}
         self._below: dict[ObsLocation, list[ObsLocation]] = {}
 
     def poll(self) -> None:
         """Look up the objects that are not found yet, and list every directory again: it may be filling."""
+        self._find([place for place in self._places if not place.is_directory])
         for place in self._places:
-            if not place.is_directory and place not in self._facts and (facts := self._hook.find(place)):
-                self._facts[place] = facts
             if not place.is_archive:
                 keys = sorted(self._hook.list_keys(place.directory))
                 self._below[place] = [ObsLocation(place.bucket, key) for key in keys]
@@ -115,9 +117,15 @@ class Search:
                 log.info("%s is %sa directory: verifying %s in it.", place.url, also, count)
         archives = dict.fromkeys(each for place in self._places for each in self._archives(place) or [place])
         listed = {each for below in self._below.values() for each in below if each.is_archive}
-        return {
-            each: self._facts.get(each) or (self._hook.find(each) if each in listed else None) for each in archives
-        }
+        self._find([each for each in archives if each in listed])
+        return {each: self._facts.get(each) for each in archives}
+
+    def _find(self, places: Sequence[ObsLocation]) -> None:
+        """Look up the objects that are not found yet."""
+        wanted = [place for place in places if place not in self._facts]
+        for place, facts in zip(wanted, in_order(self._hook.find, wanted, self._max_concurrency), strict=True):
+            if facts:
+                self._facts[place] = facts
 
     def others(self, place: ObsLocation) -> list[ObsLocation]:
         """Return the objects in a directory that are no archives, and do not stand for directories."""
@@ -150,32 +158,50 @@ def verify_archives(
     options: VerifyOptions,
     log: Logger,
     *,
+    max_concurrency: int = 4,
     timeout: float = 0,
     poll_interval: float = 1,
     log_interval: float = 10,
 ) -> list[ArchiveReport]:
-    """Wait for archives, then read one after the other.
+    """Wait for archives, read them, and log what was found.
 
+    :param max_concurrency: archives that are read at a time
     :param timeout: seconds to wait, in all, for archives that do not exist yet, or while OBS does not respond
     :param log_interval: seconds between two lines on the progress
+    :returns: the reports, in the order of the places
     :raises DliException: if OBS does not respond, or an archive is replaced again and again while it is read
     """
-    deadline = Deadline.within(timeout, poll_interval, log)
-    search = Search(hook, places)
+    began = time.monotonic()
+    reports = read_archives(
+        hook, places, options, Deadline.within(timeout, poll_interval, log), max_concurrency, log_interval
+    )
+    log_reports(reports, time.monotonic() - began, log)
+    return reports
+
+
+def read_archives(
+    hook: ObsHook,
+    places: Sequence[ObsLocation],
+    options: VerifyOptions,
+    deadline: Deadline,
+    max_concurrency: int = 1,
+    log_interval: float = 10,
+) -> list[ArchiveReport]:
+    """Do the same as :func:`verify_archives`, without the log of the reports."""
+    log = deadline.log
+    search = Search(hook, places, max_concurrency)
     _wait_for(search, deadline)
     found = deadline.poll(partial(search.found, log))
-    began = time.monotonic()
     sizes = [facts.size for facts in found.values() if facts]
     progress = Progress(log, len(sizes), sum(sizes), log_interval)
     jobs = ExpectedJobs(options.expected_jobs, options.other_jobs, accepts_unexamined=options.accepts_unexamined)
     expectation = jobs.expectation(options.min_entries)
-    reports = []
-    for place, facts in found.items():
-        report = _verify(hook, place, facts, options, expectation, progress, deadline=deadline)
-        reports.append(jobs.note(report) if report else _missing(place, options, search.others(place)))
-    reports = jobs.finish(reports)
-    log_reports(reports, time.monotonic() - began, log)
-    return reports
+    verify = partial(_verify, hook, options=options, expect=expectation, progress=progress, deadline=deadline)
+    reports = [
+        jobs.note(report) if report else _missing(place, options, search.others(place))
+        for place, report in zip(found, in_order(verify, list(found.items()), max_concurrency), strict=True)
+    ]
+    return jobs.finish(reports)
 
 
 def _wait_for(search: Search, deadline: Deadline) -> None:
@@ -195,18 +221,18 @@ def _wait_for(search: Search, deadline: Deadline) -> None:
 
 def _verify(
     hook: ObsHook,
-    place: ObsLocation,
-    facts: ObjectFacts | None,
+    archive: tuple[ObsLocation, ObjectFacts | None],
+    *,
     options: VerifyOptions,
     expect: Expectation,
     progress: Progress,
-    *,
     deadline: Deadline,
 ) -> ArchiveReport | None:
     """Read one archive: again if it was replaced or OBS failed meanwhile, a second time if it arrived damaged.
 
     :returns: None if there is none
     """
+    place, facts = archive
     log, attempts_left = deadline.log, _READ_ATTEMPTS
     first: Report | None = None
     while facts is not None:
@@ -227,7 +253,7 @@ def _verify(
             log.info("%s arrived damaged: %s. Reading it a second time.", place.url, _problems(report))
             first = report
             continue
-        progress.finish(facts.size)
+        progress.finish(place, facts.size)
         findings = [*_reading_findings(facts, report, first), *_age_findings(hook, facts, options.max_age)]
         return ArchiveReport(place, options.level, facts, report, tuple(findings))
     return None
@@ -255,7 +281,7 @@ def _read(
     """
     with translated(), hook.open(place, facts) as reader:
         report = inspect(
-            progress.count(reader),
+            progress.count(place, reader),
             level="full" if level == "full" else "directory",
             md5=facts.md5 is not None,
             expect=expect,
@@ -404,7 +430,7 @@ def find_changing(hook: ObsHook, places: Sequence[ObsLocation], inactivity_perio
 
 
 class Progress:
-    """Log from time to time how much has been read and how long the rest will take.
+    """Log from time to time how much has been read and how long the rest will take. Threads may share it.
 
     :param archives: how many there are to read
     :param size: bytes of all of them together
@@ -420,30 +446,38 @@ class Progress:
         self._interval = interval
         self._clock = clock
         self._began = self._logged = clock()
-        self._finished_archives = self._finished_bytes = self._read = 0
+        self._finished_archives = self._finished_bytes = 0
+        #: bytes of each archive that is being read, or was not read to its end
+        self._read: dict[ObsLocation, int] = {}
+        self._lock = threading.Lock()
 
-    def count(self, reader: Reader) -> Reader:
-        """Return a reader that counts the bytes of another."""
-        return _CountingReader(reader, self.add)
+    def count(self, place: ObsLocation, reader: Reader) -> Reader:
+        """Return a reader that counts the bytes of an archive from its start."""
+        with self._lock:
+            self._read[place] = 0
+        return _CountingReader(reader, partial(self.add, place))
 
-    def finish(self, size: int) -> None:
+    def finish(self, place: ObsLocation, size: int) -> None:
         """Count an archive as read, however much of it was read and how often."""
-        self._finished_archives += 1
-        self._finished_bytes += size
-        self._read = self._finished_bytes
+        with self._lock:
+            self._finished_archives += 1
+            self._finished_bytes += size
+            self._read.pop(place, None)
 
-    def add(self, size: int) -> None:
-        """Count bytes that were read."""
-        self._read += size
-        now = self._clock()
-        if now - self._logged < self._interval:
-            return
-        self._logged = now
-        rate = self._read / (now - self._began)
-        left = max(0, self._size - self._read) / rate if rate else 0.0
+    def add(self, place: ObsLocation, size: int) -> None:
+        """Count bytes of an archive that were read."""
+        with self._lock:
+            self._read[place] = self._read.get(place, 0) + size
+            now = self._clock()
+            if now - self._logged < self._interval:
+                return
+            self._logged = now
+            read = self._finished_bytes + sum(self._read.values())
+        rate = read / (now - self._began) if now > self._began else 0.0
+        left = max(0, self._size - read) / rate if rate else 0.0
         self._log.info(
             "Read %.0f of %.0f MB, finished %d of %s; %.1f MB/s, about %.0f s left.",
-            self._read / _MEGA,
+            read / _MEGA,
             self._size / _MEGA,
             self._finished_archives,
             pluralize(self._archives, "archive"),

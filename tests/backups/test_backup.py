@@ -114,7 +114,8 @@ def with_steps(emulator: Emulator, steps: Steps, instance: TaskInstance, **param
         def list_directory(self, directory: Any) -> Any:
             return steps.call("list_directory", super().list_directory, directory)
 
-    options, _, _ = backup.prepare(operator(emulator, **parameters))
+    # One batch after the other: then it is known which call is which.
+    options, _, _ = backup.prepare(operator(emulator, **{"max_concurrency": 1, **parameters}))
     outcome = backup.back_up(options, Dli(), Obs(), instance.context, logging.getLogger("backup"))
     backup.raise_for_failures(outcome, options)
     outcome.end()
@@ -517,7 +518,7 @@ def test_a_batch_that_fails_leaves_no_backup(emulator: Emulator) -> None:
     emulator.fault("ExportFlinkJobs", "slow", before=0)
     emulator.fault("ExportFlinkJobs", "throttled", retry_after=0)
     with pytest.raises(DliException, match=r"2 jobs not exported") as caught:
-        back_up(emulator, instance)
+        back_up(emulator, instance, max_concurrency=1)
     assert not isinstance(caught.value, AirflowFailException)
     assert (only(emulator).state, instance.pushed["failed"]) == ("incomplete", [102, 103])
     before = requests(emulator)

@@ -35,7 +35,7 @@ EXTRA = {
 
 
 # They change with every use, or are compared by their parts.
-_NOT_COMPARED = {"project", "credentials", "dli_clock", "obs_clock"}
+_NOT_COMPARED = {"project", "credentials", "dli_clock", "obs_clock", "limiter"}
 
 
 def read(connection: AirflowConnection) -> dict[str, Any]:

@@ -229,7 +229,7 @@ def test_batches_that_are_not_requested_are_named(
     instance = TaskInstance()
     emulator.fault("ExportFlinkJobs", "slow", before=0)
     emulator.fault("ExportFlinkJobs", "error", status=status, code=code)
-    parameters: dict[str, Any] = {"job_selected": range(100, 106), "batch_size": 2}
+    parameters: dict[str, Any] = {"job_selected": range(100, 106), "batch_size": 2, "max_concurrency": 1}
     if allow_partial:
         archives = export(emulator, instance, allow_partial=True, **parameters)
         assert jobs_in(emulator, archives) == [100, 101]

@@ -446,13 +446,14 @@ def test_a_long_verification_logs_its_progress() -> None:
     """A line now and then, with what is done, the rate and the time that is left."""
     log, now = Lines(), [0.0]
     progress = Progress(log, 20, 20_000_000, interval=10, clock=lambda: now[0])
-    for _ in range(20):
-        reader = progress.count(io.BytesIO(bytes(1_000_000)))
+    for number in range(20):
+        place = ObsLocation("bucket", f"{number}.zip")
+        reader = progress.count(place, io.BytesIO(bytes(1_000_000)))
         for _ in range(10):
             now[0] += 0.4
             assert len(reader.read(100_000)) == 100_000
         assert reader.tell() == 1_000_000
-        progress.finish(1_000_000)
+        progress.finish(place, 1_000_000)
     assert len(log.lines) == 7
     assert log.lines[0] == "Read 2 of 20 MB, finished 2 of 20 archives; 0.2 MB/s, about 70 s left."
     assert log.lines[-1].endswith("finished 17 of 20 archives; 0.3 MB/s, about 8 s left.")
