@@ -279,7 +279,7 @@ class _Exporter:
     ) -> tuple[Call[flink.ExportResult], ExportRequest, datetime | None]:
         """Record a request that is about to be sent, with what its directory holds before it."""
         if self.has_ended:
-            raise DliException("the task has ended; retry it")
+            raise DliException("The task has ended, and requests nothing more.", advice="Retry it.")
         with translated():
             call = flink.export_jobs(str(directory), job_ids)
         names, listed = self.recovery.list_before(directory) or (None, None)

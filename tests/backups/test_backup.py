@@ -39,8 +39,8 @@ def emulator(dli_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulato
 
 
 def operator(emulator: Emulator, **parameters: Any) -> DliBackupFlinkJobsOperator:
-    """Return an operator that makes three archives of six jobs."""
-    given = {"backup_dir": f"{emulator.bucket}/flink-backups", "batch_size": 2}
+    """Return an operator that makes three archives of six jobs, one after the other: each meets a known fault."""
+    given = {"backup_dir": f"{emulator.bucket}/flink-backups", "batch_size": 2, "max_concurrency": 1}
     waits = {"reconcile_timeout": 0.3, "timeout": 0.3, "poll_interval": 0.1}
     return DliBackupFlinkJobsOperator(task_id="backup", **{**given, **waits, **parameters})
 
@@ -114,8 +114,7 @@ def with_steps(emulator: Emulator, steps: Steps, instance: TaskInstance, **param
         def list_directory(self, directory: Any) -> Any:
             return steps.call("list_directory", super().list_directory, directory)
 
-    # One batch after the other: then it is known which call is which.
-    options, _, _ = backup.prepare(operator(emulator, **{"max_concurrency": 1, **parameters}))
+    options, _, _ = backup.prepare(operator(emulator, **parameters))
     outcome = backup.back_up(options, Dli(), Obs(), instance.context, logging.getLogger("backup"))
     backup.raise_for_failures(outcome, options)
     outcome.end()
@@ -518,7 +517,7 @@ def test_a_batch_that_fails_leaves_no_backup(emulator: Emulator) -> None:
     emulator.fault("ExportFlinkJobs", "slow", before=0)
     emulator.fault("ExportFlinkJobs", "throttled", retry_after=0)
     with pytest.raises(DliException, match=r"2 jobs not exported") as caught:
-        back_up(emulator, instance, max_concurrency=1)
+        back_up(emulator, instance)
     assert not isinstance(caught.value, AirflowFailException)
     assert (only(emulator).state, instance.pushed["failed"]) == ("incomplete", [102, 103])
     before = requests(emulator)

@@ -149,7 +149,7 @@ def test_calls_at_a_time_send_few_requests_more(name: str) -> None:
 
 def test_without_a_429_nothing_waits() -> None:
     """Eight calls at a time take an eighth of the time."""
-    service = Service(lambda now: SUCCESS).run(48, 8)
+    service = Service(outage(0, 0)).run(48, 8)
     assert (service.requests, service.now) == (48, 6 * SECONDS)
 
 
@@ -173,8 +173,8 @@ def test_a_clock_that_is_set_back_stops_nothing() -> None:
     policy = RetryPolicy(chance=lambda: 1.0)
     error = ThrottledError("ExportFlinkJobs", 429, None, "", None)
     assert limiter.observe(error, 0, policy, now.timestamp()) == 1.0
-    pauses = [step.seconds for step in limiter.wait(120, lambda: now - timedelta(hours=3))]
-    assert pauses == [60.0]
+    steps = list(limiter.wait(120, lambda: now - timedelta(hours=3)))
+    assert steps == [Pause(60.0)]
 
 
 def test_no_budget_is_no_wait() -> None:

@@ -28,6 +28,7 @@ EXPORT = {
     "obs_dir": "obs-test/night",
     "if_empty": "fail",
     "batch_size": 100,
+    "max_concurrency": 4,
     "allow_partial": False,
     "dli_conn_id": "dli_default",
     "reconcile_timeout": 30,
@@ -62,6 +63,7 @@ VERIFY = {
     "min_entries": 1,
     "timeout": 600,
     "poll_interval": 10,
+    "max_concurrency": 4,
 }
 
 

@@ -294,6 +294,7 @@ def two_batches(dli_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[
         parameters: dict[str, Any] = {
             "job_selected": [100, 101, 102, 103],
             "batch_size": 2,
+            "max_concurrency": 1,
             "reconcile_timeout": 1,
         }
         operator = DliExportFlinkJobsOperator(
