@@ -91,7 +91,7 @@ class RateLimiter:
         self._interval = 0.0
         #: when the next one is sent, in epoch seconds
         self._next = 0.0
-        #: how often DLI has throttled, counting requests that were under way together as one
+        #: how often DLI has throttled, counting requests that were in progress together as one
         self.throttled = 0
         self._in_a_row = 0
         #: whether DLI has accepted a call, and so the credentials
@@ -222,7 +222,7 @@ def request_flow(call: Call[T], account: Account, clock: Clock = utc_now) -> Flo
         try:
             project_id = yield from account.project.id(clock)
             if known != limiter.throttled:
-                retries.extend((yield from limiter.wait(retries.patience, clock)))
+                retries.extend((yield from limiter.wait(retries.turn_budget, clock)))
                 known = limiter.throttled
             request = build_request(call, account.endpoint, project_id)
             sent = yield from account.credentials.authenticate(request, clock)
@@ -265,7 +265,7 @@ class Retries:
         self._policy = policy
         self._deadline = started + timedelta(seconds=policy.budget)
         #: seconds that the call still waits for others
-        self.patience = policy.budget
+        self.turn_budget = policy.budget
         # Whatever the clock does meanwhile; the growing pauses leave room for far fewer.
         self._max_attempts = 10 + policy.budget / max(policy.first_pause, 0.001)
         self.attempts = 0
@@ -287,7 +287,7 @@ class Retries:
 
     def extend(self, seconds: float) -> None:
         """Do not count a wait for other calls against the budget."""
-        self.patience -= seconds
+        self.turn_budget -= seconds
         self._deadline += timedelta(seconds=seconds)
 
 

@@ -22,7 +22,7 @@ def in_order(
     """Yield the result of each item, in their order, while the work on later ones goes on.
 
     No work begins after an exception, which is raised in place of the result. Where Airflow ends the task, by its
-    timeout or by a signal, what is under way is not waited for: the process is about to end.
+    timeout or by a signal, what is in progress is not waited for: the process is about to end.
 
     :param work: what is done for one item; in the caller's thread if only one is worked on at a time
     :param max_concurrency: items that are worked on at a time, at most

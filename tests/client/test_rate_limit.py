@@ -177,7 +177,7 @@ def test_a_clock_that_is_set_back_stops_nothing() -> None:
     assert steps == [Pause(60.0)]
 
 
-def test_no_budget_is_no_wait() -> None:
+def test_nothing_waits_without_a_budget() -> None:
     """A connection with retry_budget=0 sends at once, and fails at once."""
     limiter = RateLimiter()
     service = Service(outage(0, 60), budget=0).run(3, 1, limiter)

@@ -199,7 +199,7 @@ def test_refused_keys_are_sent_few_times(emulator: Emulator, given: dict[str, An
 
 
 def test_keys_that_are_refused_midway(emulator: Emulator) -> None:
-    """Those under way fail; the others are not requested, and named."""
+    """Requests in progress fail; the others are not requested, and named."""
     instance = TaskInstance()
     emulator.fault("ExportFlinkJobs", "slow", before=0)
     emulator.fault("ExportFlinkJobs", "error", times=None, status=401, code="APIGW.0301")
