@@ -279,7 +279,9 @@ class _Exporter:
     ) -> tuple[Call[flink.ExportResult], ExportRequest, datetime | None]:
         """Record a request that is about to be sent, with what its directory holds before it."""
         if self.has_ended:
-            raise DliException("The task has ended, and requests nothing more.", advice="Retry it.")
+            raise DliException(
+                "The task has ended, and requests nothing more.", advice="Clear the task to export again."
+            )
         with translated():
             call = flink.export_jobs(str(directory), job_ids)
         names, listed = self.recovery.list_before(directory) or (None, None)
