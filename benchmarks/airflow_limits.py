@@ -15,23 +15,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import format_datetime
 from functools import cache
-from typing import Any, TypeVar
+from importlib import import_module
+from typing import Any, ClassVar, TypeVar
 
 from airflow.configuration import conf
 from airflow.models.trigger import Trigger
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
-from in_process import export_tasks
+from in_process import backup_task, export_tasks
 
 from airflow_provider_dli.client.call import Flow, Pause, Reply, Request
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.exchange import Account, Project, utc_now
 from airflow_provider_dli.client.flink.status import snapshot_of
-from airflow_provider_dli.client.obs import objects
+from airflow_provider_dli.client.obs.client import redact_logs
 from airflow_provider_dli.hooks.obs import ObsHook
 from airflow_provider_dli.operators.dli import DliBackupFlinkJobsOperator
 from airflow_provider_dli.services.export import Batch, ExportOutcome
 from airflow_provider_dli.services.visibility import VisibleJobs
+from airflow_provider_dli.triggers.base import _HEAVY
 from airflow_provider_dli.triggers.flink import FlinkJobsTrigger
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
 from dli_emulator.flink_job import FlinkJob
@@ -50,9 +52,7 @@ _MODIFIED = "Thu, 15 Jan 2026 01:00:00 GMT"
 def archive(number: int) -> str:
     """Return the name of an archive of a nightly export."""
     run = "scheduled__2026-01-15T01-00-00"
-    return (
-        f"flink-backups/nightly/{DEFAULT_PROJECT_ID}/{run}/batch-{number:04d}/aggregate_{1768438800000 + number}.zip"
-    )
+    return f"flink-backups/nightly/{DEFAULT_PROJECT_ID}/{run}/batch-{number:04d}/aggregate_{1768438800000 + number}.zip"
 
 
 def jobs(number: int) -> list[int]:
@@ -73,9 +73,15 @@ def of_export(number: int, batch_size: int) -> dict[str, Any]:
 
 
 def of_backup(number: int, batch_size: int) -> dict[str, Any]:
-    """Return the XComs of a backup of so many jobs, but its small summary."""
-    pushed = of_export(number, batch_size)
-    return {name: pushed[name] for name in pushed if name not in ("batches", "return_value")}
+    """Return the XComs of a backup of so many jobs."""
+    exported = of_export(number, batch_size)
+    return {name: exported[name] for name in exported if name not in ("batches", "return_value")} | _summary()
+
+
+@cache
+def _summary() -> dict[str, Any]:
+    pushed = backup_task(3, 3).xcoms
+    return {name: pushed[name] for name in ("return_value", "backup_id", "not_included")}
 
 
 def of_verification(archives: int) -> dict[str, Any]:
@@ -89,9 +95,14 @@ def _report() -> dict[str, Any]:
     return report
 
 
-def largest_xcom(xcoms: Mapping[str, Any]) -> int:
-    """Return the bytes of the largest of some XComs, as JSON."""
-    return max(len(json.dumps(value)) for value in xcoms.values())
+def sizes(xcoms: Mapping[str, Any]) -> list[int]:
+    """Return the bytes of XComs, as JSON."""
+    return [len(json.dumps(value)) for value in xcoms.values()]
+
+
+def largest(xcoms: Mapping[str, Any]) -> int:
+    """Return the bytes of the largest of some XComs."""
+    return max(sizes(xcoms))
 
 
 def waiting_for_archives(number: int) -> ArchivesTrigger:
@@ -102,7 +113,12 @@ def waiting_for_archives(number: int) -> ArchivesTrigger:
 
 def waiting_for_jobs(number: int) -> FlinkJobsTrigger:
     """Return the trigger of a sensor that waits for so many jobs."""
-    limits: dict[str, Any] = {"deadline": 1768438800.5, "timeout": 3600.0, "must_move": False, "requested_at": None}
+    limits: dict[str, Any] = {
+        "deadline": 1768438800.5,
+        "timeout": 3600.0,
+        "must_move": False,
+        "requested_at": None,
+    }
     return FlinkJobsTrigger(jobs(number), "running", dli_conn_id="dli_default", poll_interval=30.0, **limits)
 
 
@@ -134,7 +150,7 @@ def most(size: Callable[[int], int], limit: int) -> int:
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop on which no time passes but that which nobody works in."""
+    """An event loop whose time passes only while all its tasks wait."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -197,7 +213,7 @@ def polls(triggers: int, archives: int, seconds: int) -> Polls:
                 return result
 
     class Waiting(ArchivesTrigger):
-        hook_class = Hook
+        hook_class: ClassVar[Any] = Hook
 
     async def wait(number: int) -> None:
         names = [archive(each + 1) for each in range(archives)]
@@ -211,7 +227,10 @@ def polls(triggers: int, archives: int, seconds: int) -> Polls:
             each.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
 
-    objects.redact_logs()
+    # A trigger imports these in a thread, for which no virtual time would pass.
+    for module in _HEAVY:
+        import_module(module)
+    redact_logs()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(wait_all())
     # All have polled once after the interval; what they send before is not their usual.

@@ -1,17 +1,17 @@
 """The emulator without sockets: a task's requests, answered in this process and recorded.
 
-DLI is the emulator's handlers behind its gateway, OBS the emulator's other store, moto, as a function. The tasks are
-the provider's own: only what carries their bytes is another. So what is recorded is what a task sends.
+DLI is the emulator's handlers behind its gateway, OBS the emulator's other store, moto, as a function. The tasks
+are the provider's own: only what carries their bytes is another. So what is recorded is what a task sends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
-import json
 import logging
 import os
 import re
+import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -20,6 +20,7 @@ from itertools import groupby
 from types import SimpleNamespace
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
+from wsgiref.handlers import format_date_time
 
 from airflow_provider_dli.backups import backup
 from airflow_provider_dli.client.call import Reply, Request
@@ -149,7 +150,9 @@ class InProcess(SyncTransport):
     def serving(self) -> Iterator[None]:
         """Set the connection ``dli_default`` to this, and close it in the end."""
         before = os.environ.get(CONNECTION)
-        os.environ[CONNECTION] = connection(self.state, _DLI, _OBS, "access_key", agency=False, user=None, extra={})
+        os.environ[CONNECTION] = connection(
+            self.state, _DLI, _OBS, "access_key", agency=False, user=None, extra={}
+        )
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # moto's
@@ -192,19 +195,20 @@ class InProcess(SyncTransport):
         except wire.Refusal as refusal:
             reply = refusal.reply("0")
         body, kind = reply.payload()
-        return Reply(reply.status, {"content-type": kind, **reply.headers}, body)
+        return _reply(reply.status, {"content-type": kind, **reply.headers}, body)
 
     def _obs(self, request: Request, body: bytes) -> Reply:
         return self._s3(request.method, request.url.removeprefix(_OBS), dict(request.headers), body)
 
     def _s3(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Reply:
         # moto finds the service by the header, and checks no signature as long as it has no users.
-        given = {"Authorization": "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/s3/aws4_request", **(headers or {})}
+        given = {
+            "Authorization": "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/s3/aws4_request",
+            **(headers or {}),
+        }
         given.pop("Host", None)
         reply = self._store.open(path, method=method, base_url=_OBS, headers=given, data=body or None)
-        return Reply(
-            reply.status_code, {name.lower(): value for name, value in reply.headers.items()}, reply.get_data()
-        )
+        return _reply(reply.status_code, dict(reply.headers.items()), reply.get_data())
 
     # The store, as the emulator's handlers see it.
 
@@ -224,6 +228,18 @@ class InProcess(SyncTransport):
     def keys(self, bucket: str, prefix: str) -> list[str]:
         """Return the keys that begin so."""
         return re.findall("<Key>(.*?)</Key>", self._s3("GET", f"/{bucket}?prefix={prefix}").body.decode())
+
+
+def _reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+    """Return a response as it would arrive: with the time by the service's clock."""
+    now = time.time()
+    return Reply(
+        status,
+        {"date": format_date_time(now), **{name.lower(): headers[name] for name in headers}},
+        body,
+        now,
+        now,
+    )
 
 
 class _Raw(io.BytesIO):
@@ -283,9 +299,14 @@ def _serve(served: InProcess, *hooks: DliHook | ObsHook) -> None:
         hook._transport = served  # noqa: SLF001 -- the hooks' own place for what carries their bytes
 
 
-def _one_at_a_time() -> dict[str, int]:
-    """Return the parameters with which a task sends one request after the other, so that each is recorded."""
-    return {"max_concurrency": 1} if "max_concurrency" in DliBackupFlinkJobsOperator.template_fields else {}
+def _one_at_a_time() -> dict[str, Any]:
+    """Return the parameters with which a task sends one request after the other, so that all are in order."""
+    return {"max_concurrency": 1} if has_max_concurrency() else {}
+
+
+def has_max_concurrency() -> bool:
+    """Return whether exports and backups have the parameter ``max_concurrency``."""
+    return "max_concurrency" in DliBackupFlinkJobsOperator.template_fields
 
 
 def phases_of(sent: Iterable[Sent]) -> tuple[Phase, ...]:
@@ -303,11 +324,6 @@ def phases_of(sent: Iterable[Sent]) -> tuple[Phase, ...]:
             phases.append([part])
         last = number
     return tuple(Phase(tuple(parts)) for parts in phases)
-
-
-def xcom_sizes(xcoms: Mapping[str, Any]) -> dict[str, int]:
-    """Return the bytes of each XCom as Airflow writes it, largest last."""
-    return dict(sorted(((key, len(json.dumps(value))) for key, value in xcoms.items()), key=lambda each: each[1]))
 
 
 def operations(sent: Iterable[Sent]) -> dict[str, int]:

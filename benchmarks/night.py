@@ -1,7 +1,7 @@
 """A night of backups as discrete events, on a virtual clock: nothing sleeps, and nothing is sent.
 
-What decides is the provider's own code: the requests of each task are those that it was recorded with, and each
-request to DLI goes through the client's flow, which retries and pauses by its own rules. What takes time, and where
+What decides is the provider's own code: the requests of each task are those that it was recorded with, and those
+to DLI go through the client's flow, which retries and pauses by its own rules. What takes time, and where
 DLI throttles, are parameters: see :class:`Assumed`.
 """
 
@@ -15,15 +15,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any
-
-from in_process import Phase, Recorded, Sent
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Call, Clock, Flow, Pause, Reply, Request
 from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import DliClientError
 from airflow_provider_dli.client.exchange import Account, Project, RetryPolicy, request_flow
+
+if TYPE_CHECKING:
+    from in_process import Phase, Recorded, Sent
 
 _BEGIN = datetime(2026, 1, 15, 1, tzinfo=UTC)
 _ENVELOPE: dict[str, Any] = {"is_success": "true", "message": ""}
@@ -49,8 +50,9 @@ class Assumed:
     :param refused_seconds: of a response to a request that is throttled
     :param client_seconds: of the worker for each request: it builds, signs, parses
     :param bytes_per_second: at which a worker reads from OBS
-    :param start_seconds: from when Airflow's scheduler queues a task until its first request
+    :param start_seconds: of a core, until a task that was started sends its first request
     :param starts_per_second: of tasks, by the scheduler
+    :param cores: of all workers together
     :param quota: requests for one operation in a second, of all projects together; None for no limit
     """
 
@@ -61,6 +63,7 @@ class Assumed:
     bytes_per_second: float = 50e6
     start_seconds: float = 3.0
     starts_per_second: float = 5.0
+    cores: int = 16
     quota: int | None = 200
 
     def duration(self, sent: Sent) -> float:
@@ -75,7 +78,6 @@ class Outcome:
 
     :param seconds: until the last task has ended
     :param busy: seconds of slots with a task
-    :param client: seconds of the workers for requests
     :param sent: requests, by operation, those that are repeated too
     :param throttled: of them, those that DLI has refused
     :param failed: batches, and lists of jobs, that were given up
@@ -84,7 +86,6 @@ class Outcome:
 
     seconds: float = 0.0
     busy: float = 0.0
-    client: float = 0.0
     sent: Counter[str] = field(default_factory=Counter)
     throttled: int = 0
     failed: int = 0
@@ -191,6 +192,8 @@ class Night:
         self._events, self.outcome = Events(), Outcome()
         self._chance = random.Random(seed).random  # noqa: S311 -- no secret
         self._next_start = 0.0
+        #: when each core of the workers has begun its last task
+        self._cores = [0.0] * assumed.cores
         #: requests for each operation in the second that is counted
         self._second, self._counted = -1, Counter[str]()
 
@@ -209,7 +212,9 @@ class Night:
             self._next_start = at + 1 / self._assumed.starts_per_second
             yield at - self._events.now
             began = self._events.now
-            yield self._assumed.start_seconds
+            ready = max(began, heappop(self._cores)) + self._assumed.start_seconds
+            heappush(self._cores, ready)
+            yield ready - began
             for project in task:
                 yield from self._project(project)
             self.outcome.busy += self._events.now - began
@@ -291,7 +296,6 @@ class Night:
 
     def _count(self, service: str, operation: str, at: float) -> None:
         self.outcome.sent[operation] += 1
-        self.outcome.client += self._assumed.client_seconds
         self.outcome.rates[service][int(at)] += 1
 
     def _clock(self) -> datetime:

@@ -1,0 +1,150 @@
+"""The simulation against the emulator: the same tasks in a process of their own, with sockets and a real store.
+
+How long a request takes here is measured with two small backups. With these figures the simulation runs other
+tasks, and the emulator is sent the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from in_process import CONNECTION, Recorded, backup_task, export_tasks, has_max_concurrency, operations
+from night import Assumed, Night
+
+from dli_emulator import Emulator
+
+ROOT = Path(__file__).parents[1]
+BATCH, JOBS = 20, 1000
+#: jobs of the backups with which is measured how long requests take
+SMALL = (20, 200)
+REPEATS = 3
+#: seconds that each export is made to take
+SERVICE = 0.5
+#: executes an operator, and prints how long it took and what it has sent
+TASK = """
+import json, logging, sys, time
+from collections import Counter
+from airflow_provider_dli.client.transport.sync import SyncTransport
+from airflow_provider_dli.operators import dli
+
+counts, seconds = Counter(), Counter()
+
+def timed(send):
+    def sent(self, request, *others):
+        began = time.perf_counter()
+        try:
+            return send(self, request, *others)
+        finally:
+            counts[request.operation] += 1
+            seconds[request.operation] += time.perf_counter() - began
+    return sent
+
+SyncTransport.fetch, SyncTransport.stream = timed(SyncTransport.fetch), timed(SyncTransport.stream)
+given = json.load(sys.stdin)
+logging.disable()
+operator = getattr(dli, given["operator"])(task_id="task", **given["parameters"])
+started, began = time.process_time(), time.perf_counter()
+operator.execute({})
+wall = time.perf_counter() - began
+print(json.dumps({"start": started, "wall": wall, "counts": counts, "seconds": seconds}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A task, simulated and executed.
+
+    :param what: the task
+    :param simulated: seconds
+    :param measured: seconds
+    :param start: of CPU that the process took before the operator began
+    :param is_equal: whether both have sent the same requests, by number and operation
+    """
+
+    what: str
+    simulated: float
+    measured: float
+    start: float
+    is_equal: bool
+
+
+def execute(operator: str, **parameters: object) -> dict[str, Any]:
+    """Execute an operator in a process of its own; return what was measured."""
+    given = json.dumps({"operator": f"Dli{operator}FlinkJobsOperator", "parameters": parameters})
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", TASK], input=given, capture_output=True, text=True, check=False, env=environment
+    )
+    if done.returncode:
+        sys.exit(done.stderr)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def back_up(bucket: str, **parameters: object) -> dict[str, Any]:
+    """Back up all jobs several times; return what the fastest has measured: the machine does other things."""
+    # Each into a catalogue of its own: a backup reads the one before it.
+    places = [f"{bucket}/flink-backups-{number}" for number in range(REPEATS)]
+    found = [execute("Backup", backup_dir=place, **parameters) for place in places]
+    return min(found, key=lambda each: float(each["wall"]))
+
+
+def measured(small: Mapping[str, Any], large: Mapping[str, Any]) -> Assumed:
+    """Return how long requests take, of what two tasks of different sizes have measured."""
+    counts, seconds = large["counts"], large["seconds"]
+    means = {name: seconds[name] / counts[name] for name in counts}
+    # What is not spent on requests grows with their number, but for what every task does once.
+    own = [found["wall"] - sum(found["seconds"].values()) for found in (small, large)]
+    numbers = [sum(found["counts"].values()) for found in (small, large)]
+    client = (own[1] - own[0]) / (numbers[1] - numbers[0])
+    start = own[0] - client * numbers[0]
+    return Assumed(
+        seconds=means,
+        client_seconds=client,
+        bytes_per_second=inf,
+        start_seconds=start,
+        starts_per_second=inf,
+        quota=None,
+    )
+
+
+def compare() -> Iterator[Compared]:
+    """Execute tasks against the emulator, and simulate them."""
+    backing_up = backup_task(3 * BATCH, BATCH).scaled(JOBS, BATCH)
+    exporting = export_tasks(3 * BATCH, BATCH)[0].scaled(JOBS, BATCH)
+    given: dict[str, Any] = {"batch_size": BATCH, **({"max_concurrency": 1} if has_max_concurrency() else {})}
+    found = []
+    for jobs in SMALL:
+        with Emulator(jobs=jobs) as emulator:
+            os.environ[CONNECTION] = emulator.connection()
+            found.append(back_up(emulator.bucket, **given))
+    times = measured(*found)
+    with Emulator(jobs=JOBS) as emulator:
+        os.environ[CONNECTION] = emulator.connection()
+        done = back_up(emulator.bucket, **given)
+        yield _compared(f"a backup of {JOBS:,} jobs in batches of {BATCH}", backing_up, times, 1, done)
+        emulator.fault("ExportFlinkJobs", "slow", times=None, before=SERVICE)
+        exports = {**times.seconds, "ExportFlinkJobs": times.seconds["ExportFlinkJobs"] + SERVICE}
+        times = replace(times, seconds=exports)
+        for at_a_time in (1, 4, 8) if has_max_concurrency() else (1,):
+            given |= {"max_concurrency": at_a_time} if has_max_concurrency() else {}
+            obs_dir = f"{emulator.bucket}/flink/{at_a_time}"
+            done = execute("Export", obs_dir=obs_dir, selection={}, **given)
+            what = f"{JOBS // BATCH} exports of {SERVICE} s, {at_a_time} at a time"
+            yield _compared(what, exporting, times, at_a_time, done)
+
+
+def _compared(
+    what: str, task: Recorded, times: Assumed, max_concurrency: int, found: Mapping[str, Any]
+) -> Compared:
+    simulated = Night([[task]], 1, max_concurrency, times).run()
+    is_equal = operations(task.sent()) == dict(sorted(found["counts"].items()))
+    return Compared(what, simulated.seconds, found["wall"], found["start"], is_equal)
