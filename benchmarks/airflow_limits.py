@@ -52,7 +52,8 @@ _MODIFIED = "Thu, 15 Jan 2026 01:00:00 GMT"
 def archive(number: int) -> str:
     """Return the name of an archive of a nightly export."""
     run = "scheduled__2026-01-15T01-00-00"
-    return f"flink-backups/nightly/{DEFAULT_PROJECT_ID}/{run}/batch-{number:04d}/aggregate_{1768438800000 + number}.zip"
+    directory = f"flink-backups/nightly/{DEFAULT_PROJECT_ID}/{run}/batch-{number:04d}"
+    return f"{directory}/aggregate_{1768438800000 + number}.zip"
 
 
 def jobs(number: int) -> list[int]:

@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
-from itertools import count
+from itertools import count, groupby
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.client import flink
@@ -48,7 +48,7 @@ class Assumed:
     :param seconds: of a response, by operation
     :param other_seconds: of a response of any other operation, all of OBS
     :param refused_seconds: of a response to a request that is throttled
-    :param client_seconds: of the worker for each request: it builds, signs, parses
+    :param client_seconds: of a task's process for each request: it builds, signs, parses, one at a time
     :param bytes_per_second: at which a worker reads from OBS
     :param start_seconds: of a core, until a task that was started sends its first request
     :param starts_per_second: of tasks, by the scheduler
@@ -67,9 +67,8 @@ class Assumed:
     quota: int | None = 200
 
     def duration(self, sent: Sent) -> float:
-        """Return how long a request takes, its response read."""
-        service = self.seconds.get(sent.operation, self.other_seconds)
-        return service + self.client_seconds + sent.size / self.bytes_per_second
+        """Return how long the response to a request takes until it is read."""
+        return self.seconds.get(sent.operation, self.other_seconds) + sent.size / self.bytes_per_second
 
 
 @dataclass(slots=True)
@@ -146,6 +145,23 @@ class Events:
             self.begin(process, wait)
 
 
+@dataclass(slots=True)
+class Client:
+    """The process of a task: one connection, whose calls share what they know of DLI, and one thread at a time.
+
+    :param account: of the connection
+    :param free: when no other request is being built or parsed
+    """
+
+    account: Account
+    free: float = 0.0
+
+    def work(self, now: float, seconds: float) -> float:
+        """Return the seconds until the process has done some work, which begins when what it does now is done."""
+        self.free = max(now, self.free) + seconds
+        return self.free - now
+
+
 class Unsigned:
     """Credentials of a client that sends nothing: a signature would cost most of the simulation's time."""
 
@@ -220,7 +236,6 @@ class Night:
             self.outcome.busy += self._events.now - began
 
     def _project(self, project: Recorded) -> Process:
-        # One connection, whose calls share what they know of DLI.
         account = Account(
             region="cn-north-4",
             project=Project("0", "cn-north-4", "http://iam", Unsigned()),
@@ -230,52 +245,63 @@ class Night:
             iam_endpoint="http://iam",
             retry=RetryPolicy(chance=self._chance),
         )
+        client = Client(account)
         for phase in project.phases:
-            if not (yield from self._phase(phase, account)):
+            if not (yield from self._phase(phase, client)):
                 return
 
-    def _phase(self, phase: Phase, account: Account) -> Generator[Wait, None, bool]:
+    def _phase(self, phase: Phase, client: Client) -> Generator[Wait, None, bool]:
         """Send the requests of a phase; return whether the task goes on."""
         failures = self.outcome.failed
         parts = iter(phase.parts)
         lanes = min(self._max_concurrency, len(phase.parts))
         if lanes == 1:
-            yield from self._lane(parts, account)
+            yield from self._lane(parts, client)
         else:
-            yield [self._lane(parts, account) for _ in range(lanes)]
+            yield [self._lane(parts, client) for _ in range(lanes)]
         # Batches that fail do not stop the others; without the list there is nothing to do.
         return len(phase.parts) > 1 or failures == self.outcome.failed
 
-    def _lane(self, parts: Iterator[tuple[Sent, ...]], account: Account) -> Process:
+    def _lane(self, parts: Iterator[tuple[Sent, ...]], client: Client) -> Process:
         """Send the requests of one batch after the other."""
         for part in parts:
-            seconds = 0.0
-            for sent in part:
-                if sent.operation not in CALLS:
-                    self._count("OBS", sent.operation, self._events.now + seconds)
-                    seconds += self._assumed.duration(sent)
+            for is_call, group in groupby(part, key=lambda sent: sent.operation in CALLS):
+                if not is_call:
+                    yield self._obs(tuple(group), client)
                     continue
-                yield seconds
-                seconds = 0.0
-                if not (yield from self._call(sent, account)):
-                    self.outcome.failed += 1
-                    break
-            yield seconds
+                for sent in group:
+                    if not (yield from self._call(sent, client)):
+                        self.outcome.failed += 1
+                        break
+                else:
+                    continue
+                break
 
-    def _call(self, sent: Sent, account: Account) -> Generator[Wait, None, bool]:
+    def _obs(self, group: Sequence[Sent], client: Client) -> float:
+        """Count requests to OBS that follow each other; return how long they take."""
+        work = client.work(self._events.now, len(group) * self._assumed.client_seconds)
+        seconds = 0.0
+        for sent in group:
+            self._count("OBS", sent.operation, self._events.now + seconds)
+            seconds += self._assumed.duration(sent) + work / len(group)
+        return seconds
+
+    def _call(self, sent: Sent, client: Client) -> Generator[Wait, None, bool]:
         """Send a request to DLI as the client does; return whether it has succeeded."""
-        flow = request_flow(CALLS[sent.operation][0], account, self._clock)
+        flow = request_flow(CALLS[sent.operation][0], client.account, self._clock)
         try:
             step = next(flow)
             while True:
                 if isinstance(step, Pause):
                     yield step.seconds
                     step = flow.send(None)
-                elif self._is_admitted(sent.operation):
+                    continue
+                yield client.work(self._events.now, self._assumed.client_seconds)
+                if self._is_admitted(sent.operation):
                     yield self._assumed.duration(sent)
                     step = flow.send(_REPLIES[sent.operation])
                 else:
-                    yield self._assumed.refused_seconds + self._assumed.client_seconds
+                    yield self._assumed.refused_seconds
                     step = flow.send(_THROTTLED)
         except StopIteration:
             return True

@@ -314,7 +314,7 @@ def _row(*cells: object) -> str:
 def _time(found: Outcome) -> str:
     hours, minutes = found.seconds / 3600, found.seconds / 60
     shown = f"{hours:.1f} h" if hours >= 1 else f"{minutes:.1f} min"
-    throttled = f", {found.throttled:,} 429s" if found.throttled else ""
+    throttled = f", {found.throttled:,} throttled" if found.throttled else ""
     return f"{shown}{throttled}"
 
 
