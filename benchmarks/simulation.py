@@ -26,13 +26,16 @@ import airflow_limits as limits  # noqa: E402 -- imports what the path above has
 from in_process import Recorded, backup_task  # noqa: E402 -- likewise
 from night import CALLS, Assumed, Night, Outcome  # noqa: E402 -- likewise
 
+from airflow_provider_dli.triggers.flink import FlinkJobsTrigger  # noqa: E402 -- likewise
+from airflow_provider_dli.triggers.obs import ArchivesTrigger  # noqa: E402 -- likewise
+
 PAGE = Path(__file__).parents[1] / "docs" / "quality" / "scale.md"
 MARKS = ("<!-- simulation: begin -->\n", "<!-- simulation: end -->\n")
 #: projects by their number of jobs: a few have half of all jobs
 ESTATE = {4600: 10, 400: 90, 20: 900}
 BATCH_SIZES, CONCURRENCIES = (1, 20, 100), (1, 4, 8, 32)
 SLOTS, CORES = (8, 16, 32, 64), (4, 16, 64)
-QUOTAS = (200, 50, 20, 10, 5)
+QUOTAS = (200, 50, 20, 5)
 #: what most nights here have
 BATCH_SIZE, CONCURRENCY, POOL = 20, 4, 32
 HOURS, LARGEST = 8, max(ESTATE)
@@ -141,13 +144,13 @@ def by_batch_size(assumed: Assumed) -> Iterator[str]:
 
 
 def by_quota(assumed: Assumed) -> Iterator[str]:
-    """Yield what happens where DLI throttles."""
-    yield from _head("requests for an operation a second, at most", "the night", "requests to DLI", "given up")
-    for quota in (None, *QUOTAS):
-        found = night(Layout("", None, POOL), replace(assumed, quota=quota))
-        dli = sum(found.sent[name] for name in CALLS)
-        shown = "no limit" if quota is None else f"{quota}"
-        yield _row(shown, _time(found), f"{dli:,}", f"{found.failed:,}")
+    """Yield what happens where DLI throttles: more requests than without, and batches that are given up."""
+    yield from _head("DLI throttles above, for one operation", *(f"{each} at a time" for each in CONCURRENCIES))
+    for quota in QUOTAS:
+        found = [
+            night(Layout("", None, POOL), replace(assumed, quota=quota), at_a_time) for at_a_time in CONCURRENCIES
+        ]
+        yield _row(f"{quota} requests a second", *map(_time, found))
 
 
 def by_growth(assumed: Assumed) -> Iterator[str]:
@@ -169,55 +172,52 @@ def by_growth(assumed: Assumed) -> Iterator[str]:
 
 
 def breaks(assumed: Assumed) -> Iterator[str]:
-    """Yield what breaks, where, and by which limit."""
-    rows, xcoms, size = limits.LARGEST_ROW, limits.LARGEST_XCOM, limits.row_size
-    mysql, ours = f"row of a trigger above {rows:,} B (MySQL)", f"XCom above {xcoms:,} B"
-    in_jobs = {
-        "stop of jobs with savepoints, deferred": (limits.most(lambda n: size(limits.stopping(n)), rows), mysql),
-        "sensor of jobs, deferred": (limits.most(lambda n: size(limits.waiting_for_jobs(n)), rows), mysql),
-    }
-    for batch in BATCH_SIZES[1:]:
-        archives = limits.most(lambda n: size(limits.waiting_for_archives(n)), rows)
-        reports = limits.most(lambda n: limits.largest(limits.of_verification(n)), xcoms)
-        exported = limits.most(partial(_largest, limits.of_export, batch), xcoms)
-        backed_up = limits.most(partial(_largest, limits.of_backup, batch), xcoms)
-        in_jobs |= {
-            f"verification of batches of {batch}": (reports * batch, ours),
-            f"verification of batches of {batch}, deferred": (archives * batch, mysql),
-            f"export in batches of {batch}": (exported, ours),
-            f"backup in batches of {batch}": (backed_up, ours),
-        }
-    yield from _head("jobs of one task", "largest", "then")
-    for what, (largest, then) in sorted(in_jobs.items(), key=lambda each: each[1][0]):
-        yield _row(what, f"{largest:,}", then)
-    yield ""
-    yield from _head("projects", "largest", "then")
-    read = limits.dag_file(200)
-    timeout = limits.setting("core", "dagbag_import_timeout")
-    one = layouts()[0]
+    """Yield what breaks, in the order in which it does where all grows alike, and by which limit."""
+    yield from _head("what breaks, first above", "holds up to", "here", "the limit")
+    found = [*_by_jobs(), *_by_projects(assumed)]
+    for what, largest, here, noun, limit in sorted(found, key=lambda each: each[1] / each[2]):
+        verdict = "**breaks**" if here > largest else "holds"
+        yield _row(what, f"{largest:,.0f} {noun}", f"{here:,}: {verdict}", limit)
+
+
+def _by_jobs() -> Iterator[tuple[str, float, int, str, str]]:
+    """Yield the limits of one task, and the largest project."""
+    mysql, ours = limits.LARGEST_ROW, limits.LARGEST_XCOM
+    row, xcom = f"{mysql:,} B of a trigger in MySQL", f"{ours:,} B of an XCom"
+    for what, trigger in (
+        ("stop of running jobs, deferred", limits.stopping),
+        ("sensor of jobs, deferred", limits.waiting_for_jobs),
+    ):
+        yield what, limits.most(partial(_row_size, trigger), mysql), LARGEST, "jobs", row
+    for size in BATCH_SIZES[1:]:
+        batches = f"`batch_size` {size}"
+        archives = limits.most(partial(_row_size, limits.waiting_for_archives), mysql)
+        yield f"verification, deferred, {batches}", archives * size, LARGEST, "jobs", row
+        reports = limits.most(lambda number: limits.largest(limits.of_verification(number)), ours)
+        yield f"verification, {batches}", reports * size, LARGEST, "jobs", xcom
+        for what, xcoms in (("export", limits.of_export), ("backup", limits.of_backup)):
+            yield f"{what}, {batches}", limits.most(partial(_largest, xcoms, size), ours), LARGEST, "jobs", xcom
+
+
+def _by_projects(assumed: Assumed) -> Iterator[tuple[str, float, int, str, str]]:
+    """Yield the limits of all tasks together."""
+    here, one = len(projects()), layouts()[0]
     slow = replace(assumed, seconds={**assumed.seconds, "ExportFlinkJobs": SLOW})
-    each = [found.seconds / len(projects()) for found in (night(one, assumed), night(one, slow, 1))]
-    in_projects = {
-        "a mapped task": (limits.setting("core", "max_map_length"), "`max_map_length`: the run fails"),
-        "verifications that wait at once, one triggerer": (
-            limits.setting("triggerer", "capacity"),
-            "`capacity`: the others wait for it",
-        ),
-        f"one task for all, an export takes {assumed.seconds['ExportFlinkJobs']} s": (
-            HOURS * 3600 / each[0],
-            f"a night longer than {HOURS} h",
-        ),
-        f"one task for all, one batch at a time, an export takes {SLOW:.0f} s": (
-            HOURS * 3600 / each[1],
-            f"a night longer than {HOURS} h",
-        ),
-        f"DAGs of one file ({1000 * read.seconds:.1f} ms, {read.size:,} B each)": (
-            timeout / read.seconds,
-            f"`dagbag_import_timeout` of {timeout:.0f} s",
-        ),
-    }
-    for what, (number, then) in sorted(in_projects.items(), key=lambda each: each[1][0]):
-        yield _row(what, f"{number:,.0f}", then)
+    for times, at_a_time in ((assumed, CONCURRENCY), (slow, 1)):
+        exported = times.seconds["ExportFlinkJobs"]
+        what = f"one task for all, {at_a_time} at a time, an export takes {exported:g} s"
+        seconds = night(one, times, at_a_time).seconds
+        yield what, here * HOURS * 3600 / seconds, here, "projects", f"a night of {HOURS} h"
+    read, timeout = limits.dag_file(200), limits.setting("core", "dagbag_import_timeout")
+    file = f"DAGs of one file, {1000 * read.seconds:.1f} ms each"
+    yield file, timeout / read.seconds, here, "projects", f"`dagbag_import_timeout` of {timeout:.0f} s"
+    mapped, capacity = limits.setting("core", "max_map_length"), limits.setting("triggerer", "capacity")
+    yield "one DAG, a mapped task for each project", mapped, here, "projects", "`max_map_length`"
+    yield "a wait for each project, one triggerer", capacity, here, "projects", "`capacity`: others wait for it"
+
+
+def _row_size(trigger: Callable[[int], ArchivesTrigger | FlinkJobsTrigger], number: int) -> int:
+    return limits.row_size(trigger(number))
 
 
 def _largest(xcoms: Callable[[int, int], Mapping[str, Any]], batch_size: int, jobs: int) -> int:
@@ -315,7 +315,7 @@ def _time(found: Outcome) -> str:
     hours, minutes = found.seconds / 3600, found.seconds / 60
     shown = f"{hours:.1f} h" if hours >= 1 else f"{minutes:.1f} min"
     throttled = f", {found.throttled:,} throttled" if found.throttled else ""
-    return f"{shown}{throttled}"
+    return shown + throttled + (f", {found.failed:,} given up" if found.failed else "")
 
 
 def _rate(found: Outcome, service: str) -> str:
