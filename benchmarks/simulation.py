@@ -128,7 +128,7 @@ def by_slots(assumed: Assumed) -> Iterator[str]:
 def by_batch_size(assumed: Assumed) -> Iterator[str]:
     """Yield what the size of batches changes."""
     yield from _head(
-        *("`batch_size`", "the night", "requests to DLI", "peak a second", "to OBS"),
+        *("`batch_size`", "the night", "requests to DLI", "peak a second", "to OBS", "archives read"),
         *("XComs of all backups", f"largest, of {LARGEST:,} jobs", "row of a trigger for its archives"),
     )
     for size in BATCH_SIZES:
@@ -137,8 +137,15 @@ def by_batch_size(assumed: Assumed) -> Iterator[str]:
         pushed = {jobs: limits.sizes(limits.of_backup(jobs, size)) for jobs in ESTATE}
         xcoms = sum(sum(pushed[jobs]) * number for jobs, number in ESTATE.items())
         row = limits.row_size(limits.waiting_for_archives(-(-LARGEST // size)))
+        read = sum(
+            each.size
+            for jobs in projects()
+            for each in recorded(jobs, size).sent()
+            if each.operation == "GetObject"
+        )
         yield _row(
             *(f"{size}", _time(found), f"{dli:,}", f"{found.peak('DLI')}", f"{sum(found.sent.values()) - dli:,}"),
+            f"{read / 1e6:,.0f} MB",
             *(f"{xcoms / 1e6:.1f} MB", _kilobytes(max(pushed[LARGEST])), _kilobytes(row)),
         )
 
