@@ -119,6 +119,7 @@ def others(emulator: Emulator, ids: list[int]) -> Iterator[tuple[str, dict[str, 
         ),
     )
     yield "backup", task("BackupFlinkJobsOperator", backup_dir=place, batch_size=LARGE_BATCH)
+    yield "restore", task("RestoreFlinkJobsOperator", backup_dir=place)
     yield "verify the backup again", task("VerifyBackupsOperator", backup_dir=place)
     yield "coverage", task("CheckBackupCoverageOperator", backup_dir=place)
 

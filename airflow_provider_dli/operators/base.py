@@ -73,6 +73,15 @@ class DliBaseOperator(SafeLog, BaseOperator):
             for key, value in values.items():
                 task_instance.xcom_push(key=key, value=value)
 
+    def rows_for_xcom(self, rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+        """Return the XCom ``return_value``, by its key, with a row for each job; none if they are too large."""
+        from airflow_provider_dli.services.selection import fits_xcom
+
+        instead = (
+            "To have it, set an XCom backend for them (the page Large XComs of this provider's documentation)."
+        )
+        return {"return_value": rows} if fits_xcom("return_value", rows, self.log, instead) else {}
+
     def on_kill(self) -> None:
         """Log what goes on in the service: a request that was sent cannot be called back."""
         if self.on_kill_message:

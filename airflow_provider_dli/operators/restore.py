@@ -101,8 +101,8 @@ class DliImportFlinkJobsOperator(DliBaseOperator):
         # A template, XCom or row of a mapping that is None must not turn "these jobs" into "any jobs".
         self.given = names_of(expected_jobs=expected_jobs)
 
-    def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Import the jobs."""
+    def execute(self, context: Context) -> list[dict[str, Any]] | None:
+        """Import the jobs; return a row for each, None if they are too large for an XCom."""
         with observing(self, context):
             from airflow_provider_dli.services import restore
 
@@ -113,13 +113,13 @@ class DliImportFlinkJobsOperator(DliBaseOperator):
                 return []
             state = TaskState(context, "dli_import")
             outcome = restore.import_jobs(options, target, obs, state, self.log)
-            result = [asdict(job) for job in outcome.jobs]
+            result = self.rows_for_xcom([asdict(job) for job in outcome.jobs])
             mapping = {str(job.old_job_id): job.new_job_id for job in outcome.jobs if job.new_job_id}
             job_ids = list(mapping.values())
             count(context, "dli.import.jobs", len(job_ids))
             self.push_xcoms(
                 context,
-                return_value=result,
+                **result,
                 created=list(outcome.created),
                 job_ids=job_ids,
                 not_in_response=outcome.not_in_response,
@@ -136,7 +136,7 @@ class DliImportFlinkJobsOperator(DliBaseOperator):
                 },
             )
             restore.raise_for_failures(outcome, options, state)
-            return result
+            return result.get("return_value")
 
 
 class DliRestoreFlinkJobsOperator(DliBaseOperator):
@@ -235,8 +235,8 @@ class DliRestoreFlinkJobsOperator(DliBaseOperator):
         # A template, XCom or row of a mapping that is None must not turn "these jobs" into "all jobs".
         self.given = names_of(job_names=job_names, job_ids=job_ids)
 
-    def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Restore the jobs."""
+    def execute(self, context: Context) -> list[dict[str, Any]] | None:
+        """Restore the jobs; return a row for each, None if they are too large for an XCom."""
         with observing(self, context):
             from airflow_provider_dli.backups import restore, restore_plan
 
@@ -257,11 +257,12 @@ class DliRestoreFlinkJobsOperator(DliBaseOperator):
                     restoration = restore.apply(plan, progress, context, self.log)
                 finally:
                     self.push_xcoms(context, created=progress.created, deleted=progress.deleted)
-            result = restoration.rows()
+            rows = restoration.rows()
+            result = self.rows_for_xcom(rows)
             count(context, "dli.restore.jobs", restoration.restored)
             self.push_xcoms(
                 context,
-                return_value=result,
+                **result,
                 job_ids=restoration.job_ids,
                 comparison=restoration.comparison(),
             )
@@ -272,11 +273,11 @@ class DliRestoreFlinkJobsOperator(DliBaseOperator):
                     "region": target.account.region,
                     "projectId": target.project_id,
                     "jobIds": restoration.job_ids or None,
-                    "jobMapping": {str(each["old_job_id"]): each["new_job_id"] for each in result},
+                    "jobMapping": {str(each["old_job_id"]): each["new_job_id"] for each in rows},
                 },
             )
             restoration.raise_for_failures()
-            return result
+            return result.get("return_value")
 
 
 class DliCompareFlinkJobsOperator(DliBaseOperator):
@@ -326,8 +327,8 @@ class DliCompareFlinkJobsOperator(DliBaseOperator):
         self.report_dir = report_dir
         self.show_values = show_values
 
-    def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Compare the jobs."""
+    def execute(self, context: Context) -> list[dict[str, Any]] | None:
+        """Compare the jobs; return a row for each, None if they are too large for an XCom."""
         with observing(self, context):
             from airflow_provider_dli.services import compare
 
@@ -339,14 +340,14 @@ class DliCompareFlinkJobsOperator(DliBaseOperator):
             )
             inputs = [jobs_dataset(source), jobs_dataset(target)]
             self.lineage = Lineage(inputs)
-            result = [each.as_dict() for each in comparisons]
-            self.push_xcoms(context, return_value=result, report=compare.markdown(comparisons))
+            result = self.rows_for_xcom([each.as_dict() for each in comparisons])
+            self.push_xcoms(context, **result, report=compare.markdown(comparisons))
             file = compare.write_report(options, source, target, comparisons, context.get("run_id"), self.log)
             if file:
                 self.lineage = Lineage(inputs, [obs_dataset(file)])
             self.push_xcoms(context, report_file=file)
             compare.raise_for_failures(comparisons)
-            return result
+            return result.get("return_value")
 
 
 class DliPromoteFlinkJobsOperator(DliBaseOperator):
@@ -408,8 +409,8 @@ class DliPromoteFlinkJobsOperator(DliBaseOperator):
         # One that renders to None must not promote the settings of the source as they are.
         self.given = names_of(queues=queues, replacements=replacements)
 
-    def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Promote the jobs."""
+    def execute(self, context: Context) -> list[dict[str, Any]] | None:
+        """Promote the jobs; return a row for each, None if they are too large for an XCom."""
         with observing(self, context):
             from airflow_provider_dli.services import promote
 
@@ -425,4 +426,4 @@ class DliPromoteFlinkJobsOperator(DliBaseOperator):
             else:
                 result = promote.apply(target, steps, self.log)
             self.push_xcoms(context, job_ids=[each["job_id"] for each in result if each["job_id"]])
-            return result
+            return self.rows_for_xcom(result).get("return_value")

@@ -29,6 +29,8 @@ _LONGEST = 160
 #: seconds between two lines of progress
 _LOG_INTERVAL = 10.0
 _HEAD = ("old id", "new id", "name", "result")
+#: jobs in the XCom report
+_MOST_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +159,10 @@ def _failed_first(comparisons: Sequence[JobComparison]) -> list[JobComparison]:
 
 
 def markdown(comparisons: Sequence[JobComparison]) -> str:
-    """Return the result as Markdown."""
-    table = markdown_table(_HEAD, [each.row for each in _failed_first(comparisons)])
+    """Return the result as Markdown, with at most 200 jobs."""
+    table = markdown_table(_HEAD, [each.row for each in _failed_first(comparisons)[:_MOST_ROWS]])
+    if (omitted := len(comparisons) - _MOST_ROWS) > 0:
+        table += f"\n{pluralize(omitted, 'more job')}.\n"
     own = "Ids, people, times and state are a job's own and not compared."
     return f"# Restored Flink jobs\n\n**{_verdict(comparisons)}**\n\n{table}\n{own}\n"
 

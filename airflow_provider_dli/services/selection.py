@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dli.client.flink import FlinkJob, is_missing, job_pages
 from airflow_provider_dli.client.flink.pages import MAX_PAGE
 from airflow_provider_dli.client.flink.search import JobSearch, has_settings, is_unlisted
+from airflow_provider_dli.compat import conf
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters
 from airflow_provider_dli.formatting import format_ids, log_table, pluralize
 from airflow_provider_dli.hooks.dli import DliHook
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _CLOCK_MARGIN = 5.0
 #: jobs that are requested one by one at a time: a key is locked after more than five refusals
 _REQUESTS = 4
-#: bytes as JSON, at most, of the XCom ``jobs``
+#: bytes as JSON, at most, of an XCom in Airflow's database
 _LARGEST_XCOM = 64_000
 
 
@@ -210,14 +211,26 @@ def push_jobs(task: BaseOperator, context: Mapping[str, Any], jobs: list[dict[st
 
     :param jobs: a row for each
     """
-    if (size := len(json.dumps(jobs))) > _LARGEST_XCOM:
-        task.log.info(
-            "There is no XCom jobs: %s take %s bytes, and at most %s are pushed. The XCom return_value has their "
-            "ids; DliHook.list_flink_jobs reads them from DLI.",
-            pluralize(len(jobs), "job"),
-            f"{size:,}",
-            f"{_LARGEST_XCOM:,}",
-        )
-    elif task.do_xcom_push and (task_instance := context.get("ti")):
+    instead = "The XCom return_value has their ids; DliHook.list_flink_jobs reads them from DLI."
+    if fits_xcom("jobs", jobs, task.log, instead) and task.do_xcom_push and (task_instance := context.get("ti")):
         task_instance.xcom_push(key="jobs", value=jobs)
     return [job["job_id"] for job in jobs]
+
+
+def fits_xcom(key: str, jobs: Sequence[object], log: Any, instead: str) -> bool:  # noqa: ANN401 -- of either Airflow
+    """Return whether jobs may be pushed as an XCom, and log it if they are too large for Airflow's database.
+
+    Another XCom backend than Airflow's own may keep them elsewhere, whatever their size.
+
+    :param key: of the XCom
+    :param jobs: a row for each, plain JSON values
+    :param instead: a sentence on where they are
+    """
+    backend = conf.get("core", "xcom_backend", fallback="")
+    if (size := len(json.dumps(jobs))) <= _LARGEST_XCOM or not backend.endswith(".BaseXCom"):
+        return True
+    log.info(
+        "There is no XCom %s: %s take %s bytes, and at most %s are pushed. %s",
+        *(key, pluralize(len(jobs), "job"), f"{size:,}", f"{_LARGEST_XCOM:,}", instead),
+    )
+    return False

@@ -45,7 +45,7 @@ def catalogue(emulator: Emulator) -> Catalogue:
 def restore(catalogue: Catalogue, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
     given = {"backup_dir": str(catalogue.root), "reconcile_timeout": 1.5, **parameters}
     operator = DliRestoreFlinkJobsOperator(task_id="restore", **given)
-    return operator.execute((instance or TaskInstance()).context)
+    return operator.execute((instance or TaskInstance()).context) or []
 
 
 def names(emulator: Emulator) -> dict[str, int]:

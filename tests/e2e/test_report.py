@@ -84,7 +84,7 @@ def test_the_report_of_a_drill(page: Page, dli_emulator: Any, monkeypatch: pytes
         ).execute({})
         instance = TaskInstance()
         compare = DliCompareFlinkJobsOperator(
-            task_id="compare", job_mapping=mapping, dli_conn_id="dli_scratch", report_dir=f"{bucket}/reports"
+            task_id="compare", job_mapping=mapping or [], dli_conn_id="dli_scratch", report_dir=f"{bucket}/reports"
         )
         with suppress(DliFailException):
             compare.execute(instance.context)

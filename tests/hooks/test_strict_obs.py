@@ -85,7 +85,7 @@ def test_archives_are_verified_and_restored_whatever_their_etags(strict: Any, ki
     restore = DliImportFlinkJobsOperator(
         task_id="restore", zip_file=archives[0], is_cover=True, staging_dir=f"{strict.bucket}/staging"
     )
-    assert len(restore.execute({})) == 26
+    assert len(restore.execute({}) or ()) == 26
 
 
 @pytest.fixture

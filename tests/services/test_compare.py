@@ -260,3 +260,29 @@ def test_an_invalid_string_is_refused(emulator: Emulator, text: str) -> None:
     with pytest.raises(DliFailException, match=r"^job_mapping: .*; give the output of the import"):
         compare(text)
     assert len(emulator.requests) == 0
+
+
+def test_rows_that_are_too_large_for_the_database_are_not_pushed(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: Any
+) -> None:
+    """Neither by an import nor by a comparison; another XCom backend may keep them."""
+    caplog.set_level(logging.INFO)
+    for number in range(700):
+        emulator.state.add_job(name=f"many_{number}")
+    archive = exported(emulator)
+    imported, compared = TaskInstance(), TaskInstance()
+    assert restore(archive, imported) == []
+    assert "return_value" not in imported.pushed
+    assert len(imported.pushed["job_ids"]) == 726
+    assert "There is no XCom return_value: 726 jobs take" in caplog.text + capsys.readouterr().out
+    monkeypatch.setenv(
+        "AIRFLOW__CORE__XCOM_BACKEND", "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
+    )
+    rows = restore(archive, imported, on_conflict="keep")
+    assert len(rows) == 726
+    assert imported.pushed["return_value"] == rows
+    monkeypatch.delenv("AIRFLOW__CORE__XCOM_BACKEND")
+    assert compare(rows, compared) == []
+    assert "return_value" not in compared.pushed
+    assert compared.pushed["report"].count("\n| ") <= 202
+    assert "526 more jobs." in compared.pushed["report"]

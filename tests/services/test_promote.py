@@ -31,7 +31,7 @@ def promote(job_ids: Any, instance: TaskInstance | None = None, **parameters: An
     operator = DliPromoteFlinkJobsOperator(
         task_id="promote", job_ids=job_ids, **{"source_conn_id": "dli_test", **parameters}
     )
-    return operator.execute((instance or TaskInstance()).context)
+    return operator.execute((instance or TaskInstance()).context) or []
 
 
 def production(emulator: Emulator) -> dict[int, Any]:

@@ -51,13 +51,13 @@ def exported(emulator: Emulator, job_ids: Any = None, directory: str = "night") 
 def restore(zip_file: Any, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
     given = {"dli_conn_id": "dli_scratch", "reconcile_timeout": 1.5, **parameters}
     operator = DliImportFlinkJobsOperator(task_id="import", zip_file=zip_file, **given)
-    return operator.execute((instance or TaskInstance()).context)
+    return operator.execute((instance or TaskInstance()).context) or []
 
 
 def compare(mapping: Any, instance: TaskInstance | None = None, **parameters: Any) -> list[dict[str, Any]]:
     given = {"source_conn_id": "dli_default", "dli_conn_id": "dli_scratch", **parameters}
     operator = DliCompareFlinkJobsOperator(task_id="compare", job_mapping=mapping, **given)
-    return operator.execute((instance or TaskInstance()).context)
+    return operator.execute((instance or TaskInstance()).context) or []
 
 
 def count_requests(emulator: Emulator, operation: str) -> int:
