@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from airflow_provider_dli import __version__
 from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.choice import why_unusable
 from airflow_provider_dli.backups.diff import row_of
+from airflow_provider_dli.backups.incremental import unchanged_jobs, youngest_copies
 from airflow_provider_dli.backups.manifest import (
     ARCHIVES,
     JOBS,
@@ -87,8 +89,7 @@ def back_up(
         return made
     jobs = task.list_jobs()
     before = last_seen(options, dli.project_id, context, log) or task.last_backed_up()
-    ids = [job.job_id for job in jobs]
-    visible = checked_jobs(ids, options, dli, before, log, damaged=task.damaged)
+    visible = checked_jobs(task.listed, options, dli, before, log, damaged=task.damaged)
     task.outcome = replace(task.outcome, visible=visible)
     if jobs:
         task.write_list()
@@ -108,6 +109,7 @@ class BackupOutcome:
     :param visible: the jobs that were listed; None if an earlier attempt has made the backup
     :param zip_file: the archives, each as ``bucket/key``
     :param details: of the export, by XCom key: ``failed``, ``vanished``, ``extra_archives``
+    :param is_unchanged: whether there is nothing to back up, since backups have all jobs as they are
     :param reports: on the archives, as far as they were verified
     :param manifest: None if there is no backup, since there are no jobs or something failed
     :param failure: of the export or the verification
@@ -118,6 +120,7 @@ class BackupOutcome:
     visible: VisibleJobs | None = None
     zip_file: Sequence[str] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    is_unchanged: bool = False
     reports: Sequence[ArchiveReport] = ()
     manifest: Manifest | None = None
     failure: DliException | None = None
@@ -211,6 +214,12 @@ class _Task:
         #: what an earlier attempt has written
         self.begun: Backup | None = None
         self.jobs: list[Job] = []
+        #: ids of the jobs that are selected, also of those that have not changed since their last backup
+        self.listed: list[int] = []
+        #: of the latter, as far as they were listed by this attempt, their last backups
+        self.unchanged: dict[int, Backup] = {}
+        #: jobs as the last backups of each have them; None before they are needed
+        self.copies: dict[int, tuple[Job, Backup]] | None = None
         #: why newer backups, of all jobs, are not what the jobs are compared with
         self.damaged: list[str] = []
         #: jobs that were updated between the lists and have the same settings in both
@@ -256,6 +265,10 @@ class _Task:
         if self.begun and (listed := self.known.get("listed")):
             self.jobs = list(self.catalogue.lines(self.begun, LISTED, Content(**listed), Job))
             self.log.info("Continuing with the %s that were listed.", pluralize(len(self.jobs), "job"))
+            self.listed = [job.job_id for job in self.jobs]
+            if self.options.selection.is_incremental:
+                there = {job.job_id: job for job in list_with_settings(self.dli)}
+                self.listed = sorted({*self.listed, *self._selected(there)})
             return self.jobs
         there = {job.job_id: job for job in list_with_settings(self.dli)}
         if missing := sorted(set(self.options.job_selected or ()) - set(there)):
@@ -264,25 +277,46 @@ class _Task:
                 "Nothing was exported.",
                 advice="Name jobs that it sees.",
             )
-        self.seen = {job_id: there[job_id] for job_id in self._selected(there)}
-        self.jobs = [row_of(job) for job in self.seen.values()]
+        self.listed = self._selected(there)
+        rows = {job_id: row_of(there[job_id]) for job_id in self.listed}
+        self.unchanged = self._unchanged(rows)
+        self.jobs = [row for job_id, row in rows.items() if job_id not in self.unchanged]
+        self.seen = {job.job_id: there[job.job_id] for job in self.jobs}
         number, identity = pluralize(len(there), "Flink job"), self.dli.account.credentials.identity
         self.log.info(
             "This key (%s) sees %s. The task backs up %s.", identity, number, pluralize(len(self.jobs), "job")
         )
+        if self.unchanged:
+            backups = Counter(backup.backup_id for backup in self.unchanged.values())
+            self.log.info(
+                "%s unchanged since the last backup: %s.",
+                pluralize(len(self.unchanged), "selected Flink job is", "selected Flink jobs are"),
+                format_ids([f"{number:,} of {backup_id}" for backup_id, number in sorted(backups.items())]),
+            )
+            self.outcome = replace(self.outcome, is_unchanged=not self.jobs)
         return self.jobs
 
     def _selected(self, there: Mapping[int, FlinkJob]) -> list[int]:
         """Return the ids of the jobs that are selected, of those that are there."""
         if self.options.job_selected is not None:
             return sorted(set(self.options.job_selected) & set(there))
-        if not self.options.selection.used_filters():
+        selection = self.options.selection.of_project
+        if not selection.used_filters():
             return list(there)
-        return sorted({job.job_id for job in matching_jobs(self.dli, self.options.selection)} & set(there))
+        return sorted({job.job_id for job in matching_jobs(self.dli, selection)} & set(there))
+
+    def _unchanged(self, rows: Mapping[int, Job]) -> dict[int, Backup]:
+        """Return which jobs are omitted, since they are in a backup as they are: none of a full backup."""
+        if not self.options.selection.is_incremental:
+            return {}
+        if self.copies is None:
+            level, project_id = self.options.level, self.dli.project_id
+            self.copies = youngest_copies(self.catalogue, project_id, rows, level, self.log)
+        return unchanged_jobs(rows.values(), self.copies)
 
     def last_backed_up(self) -> SeenBefore | None:
         """Return the jobs of the newest backup of all jobs, for a task whose XComs have none: they may be lost."""
-        if not self.options.selects_all_jobs:
+        if not self.options.compares_all_jobs:
             return None
         run = Run.of(self.context)
         for backup in self.catalogue.newest_first(self.dli.project_id):
@@ -318,15 +352,17 @@ class _Task:
             kept = (JobSettings(job_id=job_id, detail=dict(job.raw)) for job_id, job in self.seen.items())
             settings = self.catalogue.write_content(self.place, SETTINGS, kept).model_dump()
         listed = self.catalogue.write_content(self.place, LISTED, self.jobs).model_dump()
-        self._keep(listed=listed, settings=settings)
+        bases = sorted({backup.backup_id for backup in self.unchanged.values()})
+        self._keep(listed=listed, settings=settings, bases=bases)
 
     def compare(self) -> None:
         """List the jobs again, and note which were deleted, changed or created since the first list."""
         there = {job.job_id: job for job in list_with_settings(self.dli)}
         listed = {job.job_id for job in self.jobs}
         # A job that is named is never another one.
-        created = [] if self.options.job_selected is not None else self._selected(there)
-        self.not_included = tuple(job_id for job_id in created if job_id not in listed)
+        selected = [] if self.options.job_selected is not None else self._selected(there)
+        others = {job_id: row_of(there[job_id]) for job_id in selected if job_id not in listed}
+        self.not_included = tuple(sorted(others.keys() - self._unchanged(others).keys()))
         self.deleted = listed - set(there)
         exported = {job_id for _, ids in self.known["exported"] for job_id in ids}
         self.jobs = [
@@ -341,7 +377,7 @@ class _Task:
             if not job.is_changed and job.job_id in there and job.update_time != there[job.job_id].update_time
         }
         for ids, what in (
-            (self.not_included, "created meanwhile, and not backed up"),
+            (self.not_included, "created or changed meanwhile, and not backed up"),
             (sorted(self.deleted), "deleted meanwhile, and perhaps not in the archive"),
             (changed, "changed meanwhile: the archive may have their settings before or after"),
             (sorted(self.touched), "updated meanwhile: the archive may have other settings than both lists"),
@@ -374,7 +410,8 @@ class _Task:
                 }
             )
             obs = self.catalogue.obs
-            result = export.export_jobs(options, self.dli, obs, self.context, self.log, visible)
+            chosen = replace(visible, job_ids=tuple(sorted(job.job_id for job in self.jobs)))
+            result = export.export_jobs(options, self.dli, obs, self.context, self.log, chosen)
             details = {key: result.xcoms[key] for key in ("failed", "vanished") if result.xcoms.get(key)}
             if extra := [archive for archive in result.extra if archive.startswith(f"{self.place}/")]:
                 details["extra_archives"] = extra
@@ -501,8 +538,10 @@ class _Task:
             started_at=datetime.fromisoformat(known["started_at"]),
             exported_at=datetime.fromisoformat(known["exported_at"]),
             completed_at=now,
-            is_all_jobs=options.selects_all_jobs,
+            # An incremental backup that omits none is a full one.
+            is_all_jobs=options.compares_all_jobs and not known.get("bases"),
             selection=options.selected,
+            bases=tuple(known.get("bases", ())),
             not_included=self.not_included,
             jobs=content,
             settings=known["settings"] and Content(**known["settings"]),

@@ -153,8 +153,15 @@ def _chosen(options: CopyParameters, source: Catalogue, log: Logger) -> tuple[li
         newest_first = usable(kept, level=options.level)
         if not newest_first:
             missing[project] = _reason(kept, options)
-        chosen += newest_first if options.newest == "all" else newest_first[: options.newest]
+        chosen += newest_first if options.newest == "all" else _with_bases(newest_first, options.newest)
     return chosen, missing
+
+
+def _with_bases(newest_first: Sequence[Backup], count: int) -> list[Backup]:
+    """Return the newest backups, and those that have the jobs which these omit."""
+    bases = {base for each in newest_first[:count] if each.manifest for base in each.manifest.bases}
+    others = (each for each in newest_first[count:] if each.backup_id in bases)
+    return [*newest_first[:count], *others]
 
 
 def _reason(kept: Sequence[Backup], options: CopyParameters) -> str:

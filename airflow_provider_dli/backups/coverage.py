@@ -187,7 +187,7 @@ def check_project(hook: DliHook, catalogue: Catalogue, options: CoverageParamete
     backups = catalogue.backups(hook.project_id)
     of_backups, warnings = check_backups(backups, now)
     problems = [*_of_project(hook, backups, is_any=bool(seen)), *of_backups]
-    newest_first = [each for each in usable(backups, level=options.level) if not _is_ahead(each, now)]
+    newest_first = [each for each in usable(backups, level=options.level) if not is_ahead(each, now)]
     found: dict[int, tuple[Job, Backup]] = {}
     of_all = next((each for each in newest_first if each.manifest and each.manifest.is_all_jobs), None)
     for backup in newest_first:
@@ -207,7 +207,7 @@ def check_project(hook: DliHook, catalogue: Catalogue, options: CoverageParamete
     if seen and not live:
         text = f"exclude leaves none of {pluralize(len(seen), 'job')} that this key sees, so nothing was compared"
         warnings.append(Problem(kind="no_jobs", message=text))
-    drills = _read_drills(catalogue, backups, found, live.keys(), now)
+    drills = read_drills(catalogue, backups, found, live.keys(), now)
     jobs = tuple(
         _coverage_of(live[job_id], found.get(job_id), drills.equal_at.get(job_id)) for job_id in sorted(live)
     )
@@ -233,7 +233,7 @@ def check_backups(backups: Sequence[Backup], now: datetime) -> tuple[list[Proble
 
     :param now: by the store's clock
     """
-    ahead = [_ahead(each) for each in backups if _is_ahead(each, now)]
+    ahead = [_ahead(each) for each in backups if is_ahead(each, now)]
     return [*_of_backups(backups), *ahead], list(_warnings(backups, now))
 
 
@@ -247,7 +247,7 @@ def check_jobs(catalogue: Catalogue, backup: Backup, now: datetime) -> tuple[lis
         return [_backup_problem("damaged", backup, why)], []
     listed = list(catalogue.listed_jobs(backup))
     found = {job.job_id: (job, backup) for job in listed if job.in_archive is not False}
-    drills = _read_drills(catalogue, [backup], found, (), now)
+    drills = read_drills(catalogue, [backup], found, (), now)
     warnings = list(_unproven(found.values(), drills.restored))
     # Whether such a job still exists only the project shows.
     for job in listed:
@@ -265,7 +265,7 @@ def _order(problem: Problem) -> tuple[int, str, int]:
     return _KINDS.index(problem.kind), problem.backup_id or "", problem.job_id or 0
 
 
-def _is_ahead(backup: Backup, now: datetime) -> bool:
+def is_ahead(backup: Backup, now: datetime) -> bool:
     """Return whether it claims to be of the future: it would be the youngest for ever."""
     return backup.state == "verified" and backup.exported_at > now + _MARGIN
 
@@ -290,7 +290,7 @@ class _Drills:
     restored: set[int] = field(default_factory=set)
 
 
-def _read_drills(
+def read_drills(
     catalogue: Catalogue,
     backups: Iterable[Backup],
     found: Mapping[int, tuple[Job, Backup]],

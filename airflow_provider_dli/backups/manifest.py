@@ -162,7 +162,10 @@ class Manifest(Document):
     :param completed_at: when this was written
     :param is_all_jobs: whether it has all jobs that the key could see
     :param selection: in words, which jobs were to be backed up
-    :param not_included: ids of jobs that the key could see after the export and not before
+    :param bases: ids of the backups that have the selected jobs which had not changed since, and are not in this
+        one
+    :param not_included: ids of jobs that the key could see after the export and not before, or that changed
+        meanwhile and would have been omitted
     :param region: of the project
     :param connection_id: that it was made with
     :param run: of the task that made it
@@ -187,6 +190,7 @@ class Manifest(Document):
     completed_at: AwareDatetime
     is_all_jobs: bool
     selection: Text
+    bases: tuple[str, ...] = ()
     not_included: tuple[int, ...] = ()
     jobs: Content
     settings: Content | None = None

@@ -14,7 +14,7 @@ from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.manifest import LEVELS, Job
 from airflow_provider_dli.backups.state import Backup, State
 from airflow_provider_dli.exceptions import DliFailException
-from airflow_provider_dli.formatting import pluralize
+from airflow_provider_dli.formatting import format_ids, pluralize
 
 if TYPE_CHECKING:
     from airflow_provider_dli.client.locations import ObsLocation
@@ -63,7 +63,7 @@ def plan(
 ) -> list[Decision]:
     """Decide for each backup whether it is kept; those of each project are decided by themselves.
 
-    A backup is kept if any rule keeps it. The rules are applied to the verified backups, and once more to these
+    A backup is kept if any rule keeps it, and so are the usable ones that have the jobs which it omits. The rules are applied to the verified backups, and once more to these
     and the damaged ones together, so that a damaged backup takes the place of no verified one. Whatever the rules,
     these are kept: what is held or read, the newest backup of every job at each level of verification, and what is
     not a backup that can be read. A backup replaces none that is surer to have a job, by :func:`proof`. A damaged
@@ -101,6 +101,7 @@ def _plan_project(
         for backup_id, rule in _by_rule(each, policy):
             if rule not in reasons[backup_id]:
                 reasons[backup_id].append(rule)
+    _keep_bases(newest_first, reasons)
     protectors = _protect(newest_first, jobs_of, reasons)
     return [
         Decision(backup, tuple(reasons[backup.backup_id]), protectors.get(backup.backup_id, ()))
@@ -146,6 +147,19 @@ def _by_rule(newest_first: Sequence[Backup], policy: Retention) -> Iterable[tupl
         for backup, at in zip(newest_first, local, strict=True):
             if at > since:
                 yield backup.backup_id, "keep_within"
+
+
+def _keep_bases(newest_first: Sequence[Backup], reasons: dict[str, list[str]]) -> None:
+    """Add why the backups are kept that have the jobs which an incremental backup omits, if that one is kept."""
+    kept = [backup for backup in newest_first if reasons[backup.backup_id]]
+    usable = {backup.backup_id for backup in newest_first if rank(backup) > 0}
+    of: dict[str, list[str]] = {}
+    for backup in kept:
+        for base in backup.manifest.bases if backup.manifest else ():
+            if base in usable:
+                of.setdefault(base, []).append(backup.backup_id)
+    for base, backups in of.items():
+        reasons[base].append(f"has unchanged jobs of {format_ids(backups[:_SHOWN])}")
 
 
 def _protect(

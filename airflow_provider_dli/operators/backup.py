@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dli.assets.obs import add_asset_events
 from airflow_provider_dli.links.dli import DliConsoleLink, ObsBucketLink
 from airflow_provider_dli.metrics import count, observing
-from airflow_provider_dli.operators.base import DliBaseOperator, apply_if_empty
+from airflow_provider_dli.operators.base import DliBaseOperator, apply_if_empty, skip_if_unchanged
 from airflow_provider_dli.parameters import DEFAULT_CONN_ID, NOT_GIVEN, NotGiven, names_of, number_of, value_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class DliBackupFlinkJobsOperator(DliBaseOperator):
         (templated). By default all jobs that this key sees. A selection that is given and turns out empty is an
         error, never "all jobs"
     :param selection: instead of ``job_selected``, a mapping of filters that select the jobs when the task runs:
-        those of :class:`~airflow_provider_dli.operators.jobs.DliListFlinkJobsOperator` (templated)
+        those of :class:`~airflow_provider_dli.operators.jobs.DliListFlinkJobsOperator` (templated).
+        ``changed_since`` may be ``last_backup``: jobs that no usable backup in ``backup_dir`` has as they are
     :param batch_size: most jobs in one request, and so in one archive (templated)
     :param max_concurrency: archives that are exported, and then verified, at a time: 1 to 32 (templated)
     :param expected_jobs: the jobs that the archives must have: ``listed``, each that was listed before the export
@@ -51,7 +52,8 @@ class DliBackupFlinkJobsOperator(DliBaseOperator):
         no longer sees: with more the task fails, after it has backed up the others (templated). By default any
         number, with a warning. For backups of all jobs only; needs ``do_xcom_push``
     :param if_empty: what to do if ``selection`` selects no job, or this key sees none: ``fail``, ``skip`` or
-        ``succeed``, without a backup (templated)
+        ``succeed``, without a backup (templated). If jobs are selected and none has changed since its last
+        backup, ``skip`` skips the task, and otherwise it succeeds
     :param dli_conn_id: connection of type ``dli`` (templated)
     :param timeout: seconds to wait, in all, for archives that do not exist yet (templated)
     :param poll_interval: seconds between two polls (templated)
@@ -150,6 +152,9 @@ class DliBackupFlinkJobsOperator(DliBaseOperator):
                 add_asset_events(context, self.outlets, result.proofs)
                 result.end()
             backup.raise_for_failures(result, options)
-            if not result.manifest:
+            if result.is_unchanged:
+                result.end()
+                skip_if_unchanged(options.if_empty, options.selected)
+            elif not result.manifest:
                 apply_if_empty(options.if_empty, options.selected)
             return result.summary

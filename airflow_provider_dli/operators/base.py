@@ -121,3 +121,13 @@ def apply_if_empty(if_empty: IfEmpty, selection: str) -> None:
         raise DliFailException(f"{message}. Correct the selection, or give if_empty='skip' or 'succeed'.")
     if if_empty == "skip":
         raise AirflowSkipException(escaped(message))
+
+
+def skip_if_unchanged(if_empty: IfEmpty, selection: str) -> None:
+    """Skip the task if ``if_empty`` is ``skip``: each selected job is backed up already, which is no failure.
+
+    :param selection: by which jobs are selected, for the message
+    :raises AirflowSkipException: for ``skip``
+    """
+    if if_empty == "skip":
+        raise AirflowSkipException(escaped(f"No Flink job has changed since its last backup: {selection}"))

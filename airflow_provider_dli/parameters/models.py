@@ -90,7 +90,7 @@ class Selection(Parameters):
     queue_name: types.String = None
     user_name: types.String = None
     tags: types.Tags = ()
-    changed_since: types.Moment = None
+    changed_since: types.ChangedSince = None
     exclude: types.Exclusions = ()
 
     @property
@@ -107,6 +107,25 @@ class Selection(Parameters):
         """Return the filters that filter, by name."""
         filters = {name: getattr(self, name) for name in Selection.model_fields}
         return {name: value for name, value in filters.items() if value not in (None, ())}
+
+    @property
+    def is_incremental(self) -> bool:
+        """Whether jobs are omitted that a backup has as they are."""
+        return self.changed_since == "last_backup"
+
+    @property
+    def of_project(self) -> Selection:
+        """The filters that need no catalogue of backups."""
+        return self.model_copy(update={"changed_since": None}) if self.is_incremental else self
+
+    def raise_without_catalogue(self, name: str) -> None:
+        """Raise if a filter needs a catalogue of backups.
+
+        :param name: of the parameter
+        """
+        if self.is_incremental:
+            remedy = "give a time, or let DliBackupFlinkJobsOperator select the jobs"
+            raise Refused("is 'last_backup', and there is no catalogue of backups", remedy, name)
 
 
 def _text(value: object) -> str:
@@ -149,11 +168,16 @@ class JobsToExport(Parameters):
         """Whether all jobs are meant, whether by one request or by their ids."""
         return self.job_selected is None and not self.selection.used_filters()
 
+    @property
+    def compares_all_jobs(self) -> bool:
+        """Whether all jobs are listed, to compare them with those of before, though perhaps not all are exported."""
+        return self.job_selected is None and not self.selection.of_project.used_filters()
+
     @model_validator(mode="after")
     def _compares(self) -> Self:
         if "expected_min_jobs" in self.model_fields_set and self.job_selected is not None:
             raise Refused("is given together with job_selected", "omit one of the two", "expected_min_jobs")
-        if "max_missing" in self.model_fields_set and not self.selects_all_jobs:
+        if "max_missing" in self.model_fields_set and not self.compares_all_jobs:
             remedy = "omit it, or job_selected and the filters of selection"
             raise Refused("compares exports of all jobs, and these are selected", remedy, "max_missing")
         return self
@@ -187,6 +211,7 @@ class ExportParameters(JobsToExport):
 
     @model_validator(mode="after")
     def _are_selected(self) -> Self:
+        self.selection.raise_without_catalogue("selection.changed_since")
         which = "selection" if self.chosen else "job_selected" if self.job_selected is not None else None
         if self.is_selected and not which:
             raise Refused(
@@ -367,6 +392,7 @@ class ListParameters(Selection):
 
     @model_validator(mode="after")
     def _filters(self) -> Self:
+        self.raise_without_catalogue("changed_since")
         if empty := self.empty:
             verb = "was given and filters" if len(empty) == 1 else "were given and filter"
             raise Refused(f"{verb} nothing", "fill one in; for all jobs omit every filter", ", ".join(empty))

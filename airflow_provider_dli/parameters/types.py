@@ -634,6 +634,10 @@ def _moment(value: object) -> datetime:
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
+def _changed_since(value: object) -> datetime | Literal["last_backup"]:
+    return "last_backup" if bare(value) == "last_backup" else _moment(value)
+
+
 def _matching(what: str, pattern: re.Pattern[str], value: object) -> str:
     text = bare(value)
     if not isinstance(text, str) or not pattern.fullmatch(text):
@@ -690,9 +694,9 @@ Tags = Annotated[
     tuple[tuple[str, str], ...],
     Kind("tags", "give a mapping, or a string key=value,key=value", _tags, _NO_FILTER, ()),
 ]
-Moment = Annotated[
-    datetime | None,
-    Kind("time", _MOMENT, _moment, _NO_FILTER, None),
+ChangedSince = Annotated[
+    datetime | Literal["last_backup"] | None,
+    Kind("time", _MOMENT, _changed_since, _NO_FILTER, None),
 ]
 Exclusions = Annotated[
     tuple[int | str, ...], Kind("ids or names", "give ids, or wildcards for names", _exclusions, _NO_FILTER, ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import partial
 from itertools import islice
@@ -60,6 +61,7 @@ def select_jobs(hook: DliHook, selection: Selection, log: Logger) -> list[FlinkJ
 def matching_jobs(hook: DliHook, selection: Selection) -> list[FlinkJob]:
     """Return the selected jobs, oldest first.
 
+    :param selection: filters, none of which needs a catalogue of backups
     :raises DliException: if DLI does not respond, or refuses
     """
     listed = list(hook.walk(job_pages(_query(selection))))
@@ -95,7 +97,7 @@ def _matches(selection: Selection, job: FlinkJob, clock_offset: float) -> bool:
         return False
     # When a job without these times was changed is not known: rather one too many than one too few.
     changed = max(job.create_time or 0, job.update_time) if job.update_time is not None else 0
-    if selection.changed_since and changed:
+    if isinstance(selection.changed_since, datetime) and changed:
         since = selection.changed_since.timestamp() + clock_offset - _CLOCK_MARGIN
         return changed >= since * 1000
     return True

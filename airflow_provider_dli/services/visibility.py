@@ -137,7 +137,7 @@ def checked_jobs(
     """
     ids = tuple(sorted(job_ids))
     if len(ids) < options.expected_min_jobs:
-        filters = "" if options.selects_all_jobs else f" by {options.selection}"
+        filters = "" if options.compares_all_jobs else f" by {options.selection.of_project}"
         raise DliFailException(
             f"expected_min_jobs: this key sees {pluralize(len(ids), 'Flink job')} of project {dli.project_id}"
             f"{filters}, and {options.expected_min_jobs:,} or more are expected. Nothing was exported.",
@@ -153,7 +153,7 @@ def checked_jobs(
             "Restore these objects from another copy or version of them.",
             format_ids(damaged),
         )
-    elif options.selects_all_jobs and "max_missing" in options.model_fields_set:
+    elif options.compares_all_jobs and "max_missing" in options.model_fields_set:
         log.warning(
             "max_missing: nothing to compare with, so no job counts as missing. No earlier run of this task "
             "(if mapped, with this map index) has recorded which jobs of project %s it saw.",
@@ -165,7 +165,7 @@ def checked_jobs(
         )
     is_accepted = len(missing) <= options.max_missing
     seen_by = before.by if before else ""
-    return VisibleJobs(dli.project_id, ids, options.selects_all_jobs, missing, seen_by, is_accepted)
+    return VisibleJobs(dli.project_id, ids, options.compares_all_jobs, missing, seen_by, is_accepted)
 
 
 def last_seen(
@@ -175,7 +175,7 @@ def last_seen(
 
     :raises DliException: if ``max_missing`` is given, and they cannot be read
     """
-    if not options.selects_all_jobs:
+    if not options.compares_all_jobs:
         return None
     instance: Any = context.get("ti")
     seen = None
