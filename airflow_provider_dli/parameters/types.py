@@ -696,7 +696,7 @@ Tags = Annotated[
 ]
 ChangedSince = Annotated[
     datetime | Literal["last_backup"] | None,
-    Kind("time", _MOMENT, _changed_since, _NO_FILTER, None),
+    Kind("time", f"{_MOMENT}, or 'last_backup'", _changed_since, _NO_FILTER, None),
 ]
 Exclusions = Annotated[
     tuple[int | str, ...], Kind("ids or names", "give ids, or wildcards for names", _exclusions, _NO_FILTER, ())
