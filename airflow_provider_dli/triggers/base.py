@@ -19,6 +19,7 @@ from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.formatting import SafeLog, format_ids
 from airflow_provider_dli.hooks.shared import shared_hook
 from airflow_provider_dli.triggers.deferral import LONG_POLL, raise_unless_transient
+from airflow_provider_dli.triggers.turns import repeat
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -95,6 +96,8 @@ class PollingTrigger(SafeLog, BaseTrigger):
         self.execution_left = execution_left
         self._began = time.monotonic()
         self._shared: SharedHook[Any] | None = None
+        #: of the last poll
+        self._failure: DliException | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what it takes to create it again on another triggerer."""
@@ -107,42 +110,39 @@ class PollingTrigger(SafeLog, BaseTrigger):
         await asyncio.sleep(min(self._left(), random.uniform(0, self.poll_interval)))  # noqa: S311 -- no secret
         await _load()
         try:
-            async with shared_hook(self.hook_class, self.dli_conn_id) as self._shared:
-                event = await self._wait(self._shared)
+            async with shared_hook(self.hook_class, self.dli_conn_id) as shared:
+                self._shared = shared
+                event = await repeat(lambda: self._attempt(shared), self._pause)
         except DliException as error:
             is_transient = not isinstance(error, DliFailException)
             event = {"status": "error", "message": str(error), "transient": is_transient}
         yield TriggerEvent({**event, **self._times()})  # type: ignore[no-untyped-call]  # likewise
 
-    async def _wait(self, shared: SharedHook[AccountHook]) -> dict[str, Any]:
-        """Poll until it is over, or time is up."""
-        failure: DliException | None = None
-        while True:
-            bound = self._bound()
-            try:
-                async with _bounded(bound, "the poll"):
-                    await shared.poll(self.poll)
-            except DliException as error:
-                # Cut off as it began, by the end of execution_timeout: what the poll before it found holds.
-                if (
-                    bound < LONG_POLL
-                    and isinstance(error.__cause__, TimeoutError)
-                    and self._left_of_execution() <= 0
-                ):
-                    if failure is None:
-                        return self._event("timeout")
-                    raise failure from failure.__cause__
-                raise_unless_transient(error, self._left())
-                failure = error
-                self.log.warning("%s Polling again in %.0f s.", error, self.poll_interval)
-            else:
-                failure = None
-                if self.is_over():
-                    return self._event("done")
-                if self._left() <= 0:
+    async def _attempt(self, shared: SharedHook[AccountHook]) -> dict[str, Any] | None:
+        """Poll once; return the event, None to poll again."""
+        bound = self._bound()
+        try:
+            async with _bounded(bound, "the poll"):
+                await shared.poll(self.poll)
+        except DliException as error:
+            # Cut off as it began, by the end of execution_timeout: what the poll before it found holds.
+            if bound < LONG_POLL and isinstance(error.__cause__, TimeoutError) and self._left_of_execution() <= 0:
+                if self._failure is None:
                     return self._event("timeout")
-            pause = max(self.poll_interval, _LEAST) * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 -- no secret
-            await asyncio.sleep(min(pause, self._left()))
+                raise self._failure from self._failure.__cause__
+            raise_unless_transient(error, self._left())
+            self._failure = error
+            self.log.warning("%s Polling again in %.0f s.", error, self.poll_interval)
+            return None
+        self._failure = None
+        if self.is_over():
+            return self._event("done")
+        return self._event("timeout") if self._left() <= 0 else None
+
+    def _pause(self) -> float:
+        """Return the seconds until the next poll."""
+        pause = max(self.poll_interval, _LEAST) * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 -- no secret
+        return min(pause, self._left())
 
     @abstractmethod
     async def poll(self, hook: Any) -> None:  # noqa: ANN401 -- of ``hook_class``
