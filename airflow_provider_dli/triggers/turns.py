@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: seconds: attempts begin at multiples of it, so that the timer is not set for each
-_TICK = 0.05
+#: seconds: attempts begin at multiples of it. Longer, and so many would begin at once that their objects alone make
+#: the garbage collector run
+_TICK = 0.005
 
 
 async def repeat(attempt: Callable[[], Coroutine[Any, Any, T | None]], pause: Callable[[], float]) -> T:
