@@ -34,7 +34,7 @@ Airflow is at  {url}
      is scheduled. Task verify, tab Storage, XCom: the report.
   3. dli_export_selected_flink_jobs, Trigger, Flink job ids: 100, 101
   4. dli_export_projects, Trigger, Connections: dli_default and dli_test, one a line
-     dli_export_changed_flink_jobs, Trigger: last night's run exports all jobs in batches; yours is
+     dli_back_up_changed_flink_jobs, Trigger: the last hour's run backs up all jobs in batches; yours is
      skipped, for none has changed since
   5. dli_restore_flink_jobs, Trigger, If jobs of the same names exist: keep
   6. dli_restore_drill, Trigger: jobs are restored into dli_scratch, compared and deleted

@@ -78,15 +78,19 @@ def test_a_wrong_connection_fails_the_task(run_dag: DagRunner, dli_emulator: Any
 
 
 def test_changed(run_dag: DagRunner, dli_emulator: Any) -> None:
-    """The jobs that changed are exported in batches of twenty, each archive is verified, each job in one."""
-    run = run_dag("dli_export_changed_flink_jobs")
-    assert run.states == {"changed": "success", "export": "success", "verify": "success"}, run.log
-    assert len(run.xcoms["export", "return_value"]) == 2
-    assert [report["entries"] for report in run.xcoms["verify", "return_value"]] == [20, 6]
+    """The jobs that no backup has as they are, in batches of twenty; without any the run is skipped."""
+    run = run_dag("dli_back_up_changed_flink_jobs")
+    assert run.states == {"backup": "success"}, run.log
+    made = run.xcoms["backup", "return_value"]
+    assert (made["jobs"], made["archives"]) == (26, 2)
     assert "Batch 2 of 2: 6 jobs -> " in run.log
-    dli_emulator.state.jobs.clear()
-    run = run_dag("dli_export_changed_flink_jobs")
-    assert run.states == {"changed": "skipped", "export": "skipped", "verify": "skipped"}, run.log
+    run = run_dag("dli_back_up_changed_flink_jobs")
+    assert run.states == {"backup": "skipped"}, run.log
+    assert "26 selected Flink jobs are unchanged since the last backup: 26 of 20" in run.log
+    dli_emulator.state.jobs[100].sql_body = "SELECT 2"
+    run = run_dag("dli_back_up_changed_flink_jobs")
+    assert run.states == {"backup": "success"}, run.log
+    assert run.xcoms["backup", "return_value"]["jobs"] == 1
 
 
 def test_drill_of_backups(run_dag: DagRunner, scratch: Scratch, dli_emulator: Any) -> None:

@@ -203,7 +203,7 @@ PREPARED: Mapping[str, Prepare] = {
     "dli_back_up_flink_jobs": _aged,
     "dli_export_flink_jobs": _nothing,
     "dli_export_projects": _nothing,
-    "dli_export_changed_flink_jobs": _changed,
+    "dli_back_up_changed_flink_jobs": _changed,
     "dli_export_selected_flink_jobs": _selected,
     "dli_verify_archives": _archives,
     "dli_check_flink_backups": _backed_up,

@@ -42,7 +42,7 @@ class DliListFlinkJobsOperator(DliBaseOperator):
     :param user_name: name of the user who created the jobs (templated)
     :param tags: a mapping, or ``key=value,key=value``; each must match (templated)
     :param changed_since: jobs created or changed since then: a datetime or ISO 8601, such as
-        ``{{ prev_start_date_success }}`` (templated)
+        ``2026-01-15T08:00Z`` (templated)
     :param exclude: ids, or wildcards for names, of jobs to skip (templated)
     :param if_empty: what to do if no job matches: ``fail``, ``skip`` or ``succeed`` (templated)
     :param dli_conn_id: connection of type ``dli`` (templated)

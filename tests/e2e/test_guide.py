@@ -27,7 +27,7 @@ FORMS: dict[str, dict[str, str]] = {
     "dli_restore_drill": {},
     "dli_promote_flink_jobs": {"job_ids": "126", "replacements": '{"source_0": "orders"}'},
     "dli_restart_flink_jobs": {"job_ids": "103"},
-    "dli_export_changed_flink_jobs": {},
+    "dli_back_up_changed_flink_jobs": {},
     "dli_restore_flink_jobs": {"on_conflict": "keep"},
     "dli_back_up_flink_jobs": {},
     "dli_restore_flink_backup": {},
@@ -95,13 +95,13 @@ def test_every_step_succeeds(dag_id: str, page: Page, guide: tuple[AirflowProces
     run = triggered(page, airflow, dag_id, **FORMS[dag_id])
     states = {task["task_id"]: task["state"] for task in airflow.finish(dag_id, run).values()}
     # Last night's run comes along, and is the first; after that, no job has changed.
-    ended = "skipped" if dag_id == "dli_export_changed_flink_jobs" else "success"
+    ended = "skipped" if dag_id == "dli_back_up_changed_flink_jobs" else "success"
     assert set(states.values()) == {ended}, states
     if dag_id == "dli_promote_flink_jobs":
         assert [each["action"] for each in airflow.xcom(dag_id, run, "promote")] == ["update"]
 
 
-@pytest.mark.parametrize("dag_id", ["dli_export_changed_flink_jobs", "dli_restore_drill"])
+@pytest.mark.parametrize("dag_id", ["dli_back_up_changed_flink_jobs", "dli_restore_drill"])
 def test_a_run_without_a_logical_date_succeeds(dag_id: str, guide: tuple[AirflowProcess, str]) -> None:
     """As ``airflow dags trigger`` starts it."""
     airflow, _ = guide
