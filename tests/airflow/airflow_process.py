@@ -87,10 +87,12 @@ class AirflowProcess:
         finally:
             self._api("PATCH", f"/dags/{dag_id}", {"is_paused": True})
 
-    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
-        """Return what a task pushed."""
+    def xcom(
+        self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1
+    ) -> Any:
+        """Return what a task, or an instance of a mapped one, pushed."""
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/xcomEntries/{key}?deserialize=true"
-        return self._api("GET", path)["value"]
+        return self._api("GET", f"{path}&map_index={map_index}")["value"]
 
     def link(self, dag_id: str, run_id: str, task_id: str, name: str) -> str:
         """Return the address of a task's link."""

@@ -80,3 +80,31 @@ def test_runs_without_a_logical_date_are_compared(airflow_process: AirflowProces
     assert airflow_process.xcom("undated", runs[2], "export", "missing_since_last") == [103]
     with pytest.raises(AssertionError, match="not found"):
         airflow_process.xcom("undated", runs[1], "export", "missing_since_last")
+
+
+def test_increments_need_no_logical_date(airflow_process: AirflowProcess, dli_emulator: Any) -> None:
+    """By hand, and on an event of an asset: a mapped task backs up what has changed since its last backup."""
+
+    def backed_up(run: str) -> list[int | str]:
+        """Return how many jobs each instance of a run has backed up, or its state."""
+        airflow_process.finish("increments", run)
+        instances = airflow_process.instances("increments", run, "backup")
+        return [
+            airflow_process.xcom("increments", run, "backup", map_index=each["map_index"])["jobs"]
+            if each["state"] == "success"
+            else each["state"]
+            for each in sorted(instances, key=lambda each: int(each["map_index"]))
+        ]
+
+    jobs = dli_emulator.state.jobs
+    orders = [job_id for job_id, job in jobs.items() if job.name.startswith("orders_")]
+    assert backed_up(airflow_process.trigger("increments")) == [len(jobs) - len(orders), len(orders)]
+    assert backed_up(airflow_process.trigger("increments")) == ["skipped", "skipped"]
+    jobs[orders[0]].desc = "changed"
+    before = set(airflow_process.runs("increments"))
+    airflow_process.finish("deployment", airflow_process.trigger("deployment"))
+    (run,) = until(lambda: set(airflow_process.runs("increments")) - before, 120)
+    assert backed_up(run) == ["skipped", 1]
+    described = {each["dag_run_id"]: each for each in airflow_process.described_runs("increments")}
+    assert described[run]["run_type"] == "asset_triggered"
+    assert {each["logical_date"] for each in described.values()} == {None}

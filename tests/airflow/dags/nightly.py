@@ -7,8 +7,13 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, task
 
-from airflow_provider_dli.operators.dli import DliExportFlinkJobsOperator, DliVerifyFlinkExportOperator
+from airflow_provider_dli.operators.dli import (
+    DliBackupFlinkJobsOperator,
+    DliExportFlinkJobsOperator,
+    DliVerifyFlinkExportOperator,
+)
 
+DEPLOYED = Asset(name="deployed_jobs")
 VERIFIED = Asset(name="verified_nights", uri="obs://obs-test/nightly_caught_up")
 RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=1)}
 FIRST = datetime(2026, 1, 1, 2, tzinfo=UTC)
@@ -38,6 +43,25 @@ with DAG("undated", schedule=None, params={"selection": {}}, default_args=RETRIE
     DliExportFlinkJobsOperator(
         task_id="export", obs_dir="obs-test/undated/{{ run_id }}", selection="{{ params.selection | tojson }}"
     )
+
+with DAG("increments", schedule=[DEPLOYED], params={"since": "last_backup"}, default_args=RETRIES):
+    # By a form, or after each deployment.
+    DliBackupFlinkJobsOperator.partial(
+        task_id="backup", backup_dir="obs-test/increments", if_empty="skip"
+    ).expand(
+        selection=[
+            "{'changed_since': '{{ params.since }}', 'exclude': 'orders_*'}",
+            {"changed_since": "{{ params.since }}", "name_pattern": "orders_*"},
+        ]
+    )
+
+with DAG("deployment", schedule=None):
+
+    @task(outlets=[DEPLOYED])
+    def deploy() -> None:
+        """Report that jobs were deployed."""
+
+    deploy()
 
 with DAG("after_the_nights", schedule=[VERIFIED], is_paused_upon_creation=True):
 
