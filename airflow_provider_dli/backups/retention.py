@@ -63,11 +63,12 @@ def plan(
 ) -> list[Decision]:
     """Decide for each backup whether it is kept; those of each project are decided by themselves.
 
-    A backup is kept if any rule keeps it, and so are the usable ones that have the jobs which it omits. The rules are applied to the verified backups, and once more to these
-    and the damaged ones together, so that a damaged backup takes the place of no verified one. Whatever the rules,
-    these are kept: what is held or read, the newest backup of every job at each level of verification, and what is
-    not a backup that can be read. A backup replaces none that is surer to have a job, by :func:`proof`. A damaged
-    backup is the newest of a job only until there is a newer one, and never instead of a verified one.
+    A backup is kept if any rule keeps it, and with it the usable ones that have the jobs which it omits. The rules
+    are applied to the verified backups, and once more to these and the damaged ones together, so that a damaged
+    backup takes the place of no verified one. Whatever the rules, these are kept: what is held or read, the newest
+    backup of every job at each level of verification, and what is not a backup that can be read. A backup replaces
+    none that is surer to have a job, by :func:`proof`. A damaged backup is the newest of a job only until there is
+    a newer one, and never instead of a verified one.
 
     :param backups: all of the catalogue, in any order, as one listing shows them
     :param jobs_of: returns the ids of the jobs that a backup has, and how sure each is, by :func:`proof`; of each

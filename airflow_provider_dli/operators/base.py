@@ -124,7 +124,7 @@ def apply_if_empty(if_empty: IfEmpty, selection: str) -> None:
 
 
 def skip_if_unchanged(if_empty: IfEmpty, selection: str) -> None:
-    """Skip the task if ``if_empty`` is ``skip``: each selected job is backed up already, which is no failure.
+    """Skip the task if ``if_empty`` is ``skip``: each selected job is backed up already.
 
     :param selection: by which jobs are selected, for the message
     :raises AirflowSkipException: for ``skip``

@@ -170,7 +170,7 @@ class JobsToExport(Parameters):
 
     @property
     def compares_all_jobs(self) -> bool:
-        """Whether all jobs are listed, to compare them with those of before, though perhaps not all are exported."""
+        """Whether all jobs are listed and compared with those of before, though perhaps not all are exported."""
         return self.job_selected is None and not self.selection.of_project.used_filters()
 
     @model_validator(mode="after")

@@ -1,9 +1,9 @@
 """The turns of the waits of an event loop: one timer for all, and a task of its own for each attempt.
 
 A thousand waits that each slept between two polls would leave as many timers, futures and frames behind every ten
-seconds, all of an age at which Python's garbage collector takes them for permanent: once a minute it would search
-everything that Airflow has imported, and stop the event loop for it. Between two attempts a wait here keeps what it
-had before, and nothing new.
+seconds. All live so long that Python's garbage collector takes them for permanent: once a minute it would search
+everything that Airflow has imported, and stop the event loop for that time. Between two attempts a wait here keeps
+what it had before, and nothing new.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: seconds: attempts begin at multiples of it. Longer, and so many would begin at once that their objects alone make
+#: seconds: attempts begin at multiples of it. With longer ones so many begin at once that their objects alone make
 #: the garbage collector run
 _TICK = 0.005
 

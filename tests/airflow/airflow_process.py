@@ -87,9 +87,7 @@ class AirflowProcess:
         finally:
             self._api("PATCH", f"/dags/{dag_id}", {"is_paused": True})
 
-    def xcom(
-        self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1
-    ) -> Any:
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """Return what a task, or an instance of a mapped one, pushed."""
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/xcomEntries/{key}?deserialize=true"
         return self._api("GET", f"{path}&map_index={map_index}")["value"]

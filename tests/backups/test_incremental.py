@@ -12,7 +12,7 @@ from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.manifest import JOBS, SETTINGS
 from airflow_provider_dli.backups.state import Backup
 from airflow_provider_dli.compat import AirflowSkipException
-from airflow_provider_dli.exceptions import DliFailException
+from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import (
     DliBackupFlinkJobsOperator,
     DliCheckBackupCoverageOperator,
@@ -54,7 +54,7 @@ def attempt(emulator: Emulator, instance: TaskInstance | None = None, **paramete
 
 
 def _wait_for_another_second(emulator: Emulator) -> None:
-    """Wait until a backup is younger than those that there are: their times are whole seconds."""
+    """Wait until a backup is younger than those that there are: their times have no fractions of seconds."""
     catalogue = catalogue_of(emulator)
     last = max((backup.exported_at for backup in catalogue.backups()), default=None)
     while last and catalogue.now() <= last:
@@ -95,7 +95,7 @@ def uncovered(emulator: Emulator, **parameters: Any) -> set[int]:
 
 
 def test_only_what_has_changed_is_backed_up(emulator: Emulator, catalogue: Catalogue) -> None:
-    """The first backup is one of all jobs; nothing changed is no backup, and no failure."""
+    """The first backup is one of all jobs; where nothing changed there is none, and no failure."""
     assert back_up(emulator) == [100, 101, 102, 103, 104, 105]
     assert back_up(emulator) == []
     change(emulator, 103)
@@ -226,7 +226,7 @@ def test_what_changes_meanwhile_and_was_omitted(emulator: Emulator, catalogue: C
     assert back_up(emulator) == [105]
 
 
-def test_a_backup_of_another_project_is_no_base(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backup_of_another_project_does_not_count(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even of one whose jobs have the same ids and settings, in the same catalogue."""
     back_up(emulator)
     other = emulator.state.add_project("cn-north-4_other")
@@ -237,7 +237,7 @@ def test_a_backup_of_another_project_is_no_base(emulator: Emulator, monkeypatch:
 
 
 def test_a_backup_must_be_verified_at_the_level_of_the_task(emulator: Emulator) -> None:
-    """One of which less was read is no base."""
+    """One of which less was read does not count."""
     back_up(emulator, level="directory")
     assert back_up(emulator, level="directory") == []
     assert back_up(emulator) == ALL
@@ -295,7 +295,7 @@ def test_a_later_attempt_continues(emulator: Emulator, catalogue: Catalogue) -> 
     change(emulator, 101)
     instance = TaskInstance()
     emulator.fault("ExportFlinkJobs", "archive_late", seconds=3)
-    with pytest.raises(Exception, match="timeout|did not appear|not exist"):
+    with pytest.raises(DliException, match="does not exist"):
         attempt(emulator, instance, max_missing=0)
     change(emulator, 102)
     summary = attempt(emulator, instance, max_missing=0, timeout=10)
@@ -318,7 +318,7 @@ def test_an_expiry_keeps_what_an_incremental_backup_omits(emulator: Emulator, ca
         back_up(emulator)
     back_up(emulator, selection={})
     full, first, second, last = catalogue.backups()
-    given = {"backup_dir": str(catalogue.root), }
+    given = {"backup_dir": str(catalogue.root)}
     expire = DliExpireBackupsOperator(task_id="expire", **given, keep_last=2)
     expire.execute(TaskInstance().context)
     kept = [backup.backup_id for backup in catalogue.backups() if not backup.is_deleted]
@@ -336,9 +336,9 @@ def test_a_copy_brings_what_an_incremental_backup_omits(emulator: Emulator, cata
     change(emulator, 100)
     back_up(emulator)
     copied = f"{emulator.bucket}/copies"
-    DliCopyBackupsOperator(
-        task_id="copy", backup_dir=str(catalogue.root), target_dir=copied, newest=1
-    ).execute(TaskInstance().context)
+    DliCopyBackupsOperator(task_id="copy", backup_dir=str(catalogue.root), target_dir=copied, newest=1).execute(
+        TaskInstance().context
+    )
     there = catalogue_of(emulator, "copies").backups()
     assert [each.backup_id for each in there] == [each.backup_id for each in catalogue.backups()]
 
@@ -350,6 +350,6 @@ def test_without_a_catalogue_it_is_refused(emulator: Emulator) -> None:
         DliExportFlinkJobsOperator(**given, selection=SINCE).execute(TaskInstance().context)
     with pytest.raises(DliFailException, match=r"^changed_since: is 'last_backup', .* DliBackupFlinkJobsOperator"):
         DliListFlinkJobsOperator(task_id="task", **SINCE).execute(TaskInstance().context)
-    with pytest.raises(DliFailException, match="'last_backups' is not a time; .*, or 'last_backup'"):
+    with pytest.raises(DliFailException, match=r"'last_backups' is not a time; .*, or 'last_backup'"):
         attempt(emulator, selection={"changed_since": "last_backups"})
     assert len(emulator.requests) == 0

@@ -46,9 +46,7 @@ with DAG("undated", schedule=None, params={"selection": {}}, default_args=RETRIE
 
 with DAG("increments", schedule=[DEPLOYED], params={"since": "last_backup"}, default_args=RETRIES):
     # By a form, or after each deployment.
-    DliBackupFlinkJobsOperator.partial(
-        task_id="backup", backup_dir="obs-test/increments", if_empty="skip"
-    ).expand(
+    DliBackupFlinkJobsOperator.partial(task_id="backup", backup_dir="obs-test/increments", if_empty="skip").expand(
         selection=[
             "{'changed_since': '{{ params.since }}', 'exclude': 'orders_*'}",
             {"changed_since": "{{ params.since }}", "name_pattern": "orders_*"},
