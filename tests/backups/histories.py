@@ -3,10 +3,11 @@
 ``python -m tests.backups.histories 1000`` runs a thousand, and prints what happened in them; with ``1 --seed 7``
 that of one seed.
 
-A history is some weeks of backups at three levels, of jobs that come and go; verifications that fail, and succeed
-again; archives that change or vanish; holds; restores; and expiries with changing rules. Tasks are killed before
-any of their requests, and two or three run at once, one request of either after the other in a seeded order. The
-clock of the store is months behind that of this machine, and each task knows it to two seconds.
+A history is some weeks of full and incremental backups at three levels, of jobs that come, change and go;
+verifications that fail, and succeed again; archives that change or vanish; holds; restores; and expiries with
+changing rules. Tasks are killed before any of their requests, and two or three run at once, one request of either
+after the other in a seeded order. The clock of the store is months behind that of this machine, and each task
+knows it to two seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,9 +28,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.expiry import Expiry
-from airflow_provider_dli.backups.manifest import EXPIRED, LEVELS, MANIFEST, RECORDS
+from airflow_provider_dli.backups.incremental import unchanged_jobs, youngest_copies
+from airflow_provider_dli.backups.manifest import EXPIRED, LEVELS, MANIFEST, RECORDS, Job, Level
 from airflow_provider_dli.backups.retention import hold, rank, release
-from airflow_provider_dli.backups.state import Backup, newest_usable
+from airflow_provider_dli.backups.state import Backup, newest_usable, usable
 from airflow_provider_dli.client.locations import ObsLocation
 from airflow_provider_dli.exceptions import DliFailException
 from dli_emulator import Emulator
@@ -148,6 +150,8 @@ class History:
     #: of each backup that was written to its end: its jobs, each whether it was found, and what its archives were
     jobs: dict[str, dict[int, bool | None]] = field(default_factory=dict)
     archives: dict[str, dict[str, str]] = field(default_factory=dict)
+    #: of each, the digests of the settings of its jobs
+    digests: dict[str, dict[int, str]] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -155,6 +159,8 @@ class History:
         self.now = _START
         self.root = ObsLocation(self.bucket, f"histories/{self.seed}")
         self.live = set(_JOBS[:3])
+        #: how often the settings of each job have changed
+        self.changes = Counter[int]()
         self._manifests: dict[Any, Any] = {}
         #: what each job could be restored from, at each level, after the last step
         self.before: dict[tuple[int, str], set[str]] = {}
@@ -173,7 +179,7 @@ class History:
             self.verify: 2,
             self.rot: 1,
             self.hold_or_release: 1,
-            self.change_jobs: 2,
+            self.change_jobs: 3,
         }
         self.night()
         self.check({})
@@ -204,6 +210,15 @@ class History:
                     for job, is_found in self.jobs[backup.backup_id].items():
                         for proof in (level, f"found, {level}") if is_found else (level,):
                             found.setdefault((job, proof), set()).add(backup.backup_id)
+        return found
+
+    def youngest(self) -> dict[tuple[int, str], tuple[datetime, str]]:
+        """Return the time and the id of the youngest usable backup of each job, at each level."""
+        found: dict[tuple[int, str], tuple[datetime, str]] = {}
+        for level in LEVELS:
+            for backup in usable(self.listed(), level=level):
+                for job in self.jobs[backup.backup_id]:
+                    found.setdefault((job, level), (backup.exported_at, backup.backup_id))
         return found
 
     def check(self, damaged: dict[str, int]) -> None:
@@ -286,14 +301,43 @@ class History:
 
     def back_up(self, catalogue: Catalogue) -> None:
         """Back up the jobs that there are, or some."""
-        jobs = sorted(self.live)
+        self.now += timedelta(seconds=1)
+        levels: tuple[Level, ...] = ("full", "full", "directory", "exists")
+        jobs, level = sorted(self.live), self.chance.choice(levels)
+        if self.chance.random() < 0.5:
+            self.changes[self.chance.choice(jobs)] += 1
+        if self.chance.random() < 0.4:
+            self.back_up_changed(catalogue, jobs, level)
+            return
         if self.chance.random() < 0.3:
             jobs = self.chance.sample(jobs, self.chance.randint(1, len(jobs)))
-        level = self.chance.choice(("full", "full", "directory", "exists"))
+        self.make(catalogue, jobs, level)
+
+    def back_up_changed(self, catalogue: Catalogue, jobs: list[int], level: Level) -> None:
+        """Back up what has changed: then every job could be brought back as it is."""
+        copies = youngest_copies(catalogue, PROJECT, jobs, level, _LOG)
+        rows = [
+            Job(job_id=job, name=f"job_{job}", job_type="", status="", digest=self.digest(job)) for job in jobs
+        ]
+        omitted = unchanged_jobs(rows, copies)
+        self.seen["omitted"] += len(omitted)
+        if changed := [job for job in jobs if job not in omitted]:
+            self.make(catalogue, changed, level, {backup.backup_id for backup in omitted.values()})
+        youngest = self.youngest()
+        for job in jobs:
+            _, key = youngest[job, level]
+            assert self.digests[key][job] == self.digest(job), (self.seed, "not as it is", job, key)
+
+    def digest(self, job: int) -> str:
+        return f"digest-{job}-{self.changes[job] % 2}"
+
+    def make(self, catalogue: Catalogue, jobs: Iterable[int], level: Level, bases: Iterable[str] = ()) -> None:
         found = {job: None if level == "exists" else self.chance.choice((True, True, True, None)) for job in jobs}
-        made = make_backup(catalogue, self.now, jobs, level=level, batch=2, with_settings=False, in_archive=found)
+        digests = {job: self.digest(job) for job in jobs}
+        kept: dict[str, Any] = {"with_settings": False, "in_archive": found, "bases": sorted(bases)}
+        made = make_backup(catalogue, self.now, digests, level=level, batch=2, **kept)
         assert made.manifest
-        self.jobs[made.backup_id] = found
+        self.jobs[made.backup_id], self.digests[made.backup_id] = found, digests
         self.archives[made.backup_id] = {
             each.name: made.objects[each.name].etag for each in made.manifest.archives
         }
@@ -305,17 +349,22 @@ class History:
         for backup in self.listed() if kill else ():
             # It was killed after it had written the manifest.
             if backup.manifest and backup.backup_id not in self.jobs:
-                self.jobs[backup.backup_id] = {job.job_id: job.in_archive for job in self.observer.jobs(backup)}
+                jobs = list(self.observer.jobs(backup))
+                self.jobs[backup.backup_id] = {job.job_id: job.in_archive for job in jobs}
+                self.digests[backup.backup_id] = {job.job_id: job.digest for job in jobs}
                 self.archives[backup.backup_id] = {each.name: each.etag for each in backup.manifest.archives}
 
     def expire(self) -> None:
         """Delete by some rules; killed, or to the end and then once more, which changes nothing."""
-        rules, kill = self.rules(), self.chance.random() < 0.5
+        rules, kill, before = self.rules(), self.chance.random() < 0.5, self.youngest()
         self.task(0, lambda it: self.delete(it, rules), kill=kill)
         if not kill:
             keys = sorted(self.workers[-1].list_keys(self.root))
             self.task(1, lambda it: self.delete(it, rules), kill=False)
             assert sorted(self.workers[-1].list_keys(self.root)) == keys, (self.seed, "expired twice")
+        after = self.youngest()
+        for job, copy in before.items():
+            assert after[job] >= copy, (self.seed, "not as it was backed up last", job, copy)
 
     def meet(self) -> dict[str, int]:
         """Let two or three tasks run at once, of which one or two delete."""
@@ -404,9 +453,11 @@ class History:
             self.task(0, self.holder, kill=False)
 
     def change_jobs(self) -> None:
-        """Create a job, or delete one for good."""
+        """Change a job, create one, or delete one for good."""
         job = self.chance.choice(_JOBS)
-        if job in self.live and len(self.live) > 1:
+        if self.chance.random() < 0.5:
+            self.changes[job] += 1
+        elif job in self.live and len(self.live) > 1:
             self.live.remove(job)
         else:
             self.live.add(job)

@@ -48,6 +48,7 @@ def make_backup(  # noqa: PLR0913 -- whatever a test varies
     in_archive: bool | Mapping[int, bool | None] | None = True,
     data: bytes | None = None,
     is_all_jobs: bool = True,
+    bases: Sequence[str] = (),
 ) -> Backup:
     """Write a backup that was exported at some time; return it.
 
@@ -111,6 +112,7 @@ def make_backup(  # noqa: PLR0913 -- whatever a test varies
         completed_at=at + timedelta(seconds=30),
         is_all_jobs=is_all_jobs,
         selection="all jobs" if is_all_jobs else "some jobs",
+        bases=tuple(bases),
         jobs=catalogue.write_content(place, JOBS, rows),
         settings=catalogue.write_content(place, SETTINGS, details) if with_settings else None,
         archives=tuple(archives),

@@ -295,7 +295,7 @@ def test_a_later_attempt_continues(emulator: Emulator, catalogue: Catalogue) -> 
     change(emulator, 101)
     instance = TaskInstance()
     emulator.fault("ExportFlinkJobs", "archive_late", seconds=3)
-    with pytest.raises(DliException, match="does not exist"):
+    with pytest.raises(DliException, match="missing: there is no such object"):
         attempt(emulator, instance, max_missing=0)
     change(emulator, 102)
     summary = attempt(emulator, instance, max_missing=0, timeout=10)
