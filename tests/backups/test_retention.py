@@ -53,6 +53,7 @@ def backup(
     records: Iterable[str] = (),
     number: int = 0,
     project_id: str = PROJECT,
+    bases: Iterable[str] = (),
 ) -> Backup:
     """Return a backup as a listing shows it.
 
@@ -72,6 +73,7 @@ def backup(
         completed_at=at,
         is_all_jobs=True,
         selection="all jobs",
+        bases=tuple(bases),
         jobs=Content(count=1, size=1, sha256="0" * 64, etag="e"),
         archives=(archive,),
         verification=Verification.model_validate({"level": level, "verified_at": at, "passed": True}),
@@ -213,6 +215,19 @@ def test_what_is_held_or_read_is_kept() -> None:
     assert decided[made[0].backup_id].reasons == ("held since 2026-11-02",)
     assert decided[made[1].backup_id].reasons == ("a task reads it",)
     assert kept(made, policy(keep_last=1)) == [made[0], made[2]]
+
+
+def test_what_an_incremental_backup_omits_is_kept_with_it() -> None:
+    """Of a day the last increment is kept, and with it the full backup; a damaged one is of no use to it."""
+    hour = timedelta(hours=1)
+    full, damaged = backup(NIGHT), backup(NIGHT + hour, "damaged")
+    bases = [full.backup_id, damaged.backup_id, "20260101T000000Z-00000000"]
+    held = backup(NIGHT + 3 * hour, records=["hold"], bases=[full.backup_id])
+    made = [full, damaged, backup(NIGHT + 2 * hour), held, backup(NIGHT + 4 * hour, bases=bases), NIGHTS[1]]
+    decided = decide(made, policy(keep_daily=2))
+    assert decided[full.backup_id].reasons == (f"has unchanged jobs of {made[4].backup_id}, {held.backup_id}",)
+    assert kept(made, policy(keep_daily=2)) == [full, held, made[4], NIGHTS[1]]
+    assert kept(made, policy(keep_daily=1)) == [full, held, NIGHTS[1]]
 
 
 def test_what_is_not_a_backup_is_left_alone() -> None:
