@@ -187,5 +187,10 @@ def usable(backups: Iterable[Backup], *, as_of: datetime | None = None, level: L
 def newest_usable(
     backups: Iterable[Backup], *, as_of: datetime | None = None, level: Level = "exists"
 ) -> Backup | None:
-    """Return the first of :func:`usable` backups; None if there is none."""
-    return next(iter(usable(backups, as_of=as_of, level=level)), None)
+    """Return the first of :func:`usable` backups, one of all jobs if there is any; None if there is none.
+
+    An incremental one, or one of a few jobs that was made by hand, is not what a project is restored from.
+    """
+    found = usable(backups, as_of=as_of, level=level)
+    of_all = (each for each in found if each.manifest and each.manifest.is_all_jobs)
+    return next(of_all, next(iter(found), None))

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.manifest import JOBS, SETTINGS
-from airflow_provider_dli.backups.state import Backup
+from airflow_provider_dli.backups.state import Backup, newest_usable
 from airflow_provider_dli.compat import AirflowSkipException
 from airflow_provider_dli.exceptions import DliException, DliFailException
 from airflow_provider_dli.operators.dli import (
@@ -20,6 +20,7 @@ from airflow_provider_dli.operators.dli import (
     DliExpireBackupsOperator,
     DliExportFlinkJobsOperator,
     DliListFlinkJobsOperator,
+    DliRestoreFlinkJobsOperator,
 )
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
@@ -341,6 +342,30 @@ def test_a_copy_brings_what_an_incremental_backup_omits(emulator: Emulator, cata
     )
     there = catalogue_of(emulator, "copies").backups()
     assert [each.backup_id for each in there] == [each.backup_id for each in catalogue.backups()]
+
+
+def test_a_restore_uses_the_newest_backup_of_all_jobs(
+    emulator: Emulator, catalogue: Catalogue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As all that shows or drills the newest does; its log names the increment, which brings the rest."""
+    back_up(emulator)
+    change(emulator, 100)
+    assert back_up(emulator) == [100]
+    full, increment = catalogue.backups()
+    assert (newest_usable([full, increment]), newest_usable([increment])) == (full, increment)
+    was = emulator.state.jobs[100].desc
+    emulator.state.jobs.clear()
+    given = {"task_id": "restore", "backup_dir": str(catalogue.root)}
+    instance = TaskInstance()
+    DliRestoreFlinkJobsOperator(**given).execute(instance.context)
+    assert instance.pushed["backup_id"] == full.backup_id
+    assert (
+        f"{increment.place.url} is newer and not used: it has a selection of the jobs" in capsys.readouterr().out
+    )
+    given["backup_id"] = increment.backup_id
+    DliRestoreFlinkJobsOperator(**given, on_conflict="replace").execute(TaskInstance().context)
+    assert len(emulator.state.jobs) == len(ALL)
+    assert was in {job.desc for job in emulator.state.jobs.values()}
 
 
 def test_without_a_catalogue_it_is_refused(emulator: Emulator) -> None:
