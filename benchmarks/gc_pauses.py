@@ -16,6 +16,8 @@ import time
 from importlib import import_module
 from typing import Any
 
+import greenback
+
 from airflow_provider_dli.triggers.obs import ArchivesTrigger
 from dli_emulator import Emulator
 
@@ -34,15 +36,18 @@ def main() -> int:
         return subprocess.run([sys.executable, __file__, "triggers"], env=environment, check=False).returncode
 
 
+async def wait(name: str) -> None:
+    """Let a trigger wait, as a triggerer does."""
+    await greenback.ensure_portal()
+    await anext(ArchivesTrigger([name], "dli_default", INTERVAL, time.time() + 3600).run())
+
+
 async def measure() -> None:
     """Let triggers wait, and time each collection."""
     import_module("airflow.jobs.triggerer_job_runner")
     gc.collect()
     report: dict[str, Any] = {"objects_of_airflow": len(gc.get_objects())}
-    waiting = [
-        asyncio.ensure_future(anext(ArchivesTrigger([name], "dli_default", INTERVAL, time.time() + 3600).run()))
-        for name in json.loads(os.environ["WAITS"])
-    ]
+    waiting = [asyncio.ensure_future(wait(name)) for name in json.loads(os.environ["WAITS"])]
     await asyncio.sleep(2.5 * INTERVAL)
     began, full = 0.0, []
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 from heapq import heapify, heappop, heappush
 from math import ceil
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -28,8 +29,9 @@ _TICK = 0.005
 async def repeat(attempt: Callable[[], Coroutine[Any, Any, T | None]], pause: Callable[[], float]) -> T:
     """Repeat an attempt, the first at once, until it returns something; return that.
 
-    Each runs in the context of the caller, for what is logged in it. If the caller is cancelled, so is an attempt
-    that is in progress.
+    Each runs in the context of the caller, for what is logged in it, and with a portal of greenback if the caller
+    has one: Airflow gives each trigger one, by which a secret is reported to the triggerer's supervisor. If the
+    caller is cancelled, so is an attempt that is in progress.
 
     :param pause: returns the seconds until the next attempt
     :raises BaseException: what an attempt raises
@@ -49,13 +51,16 @@ async def repeat(attempt: Callable[[], Coroutine[Any, Any, T | None]], pause: Ca
 class _Turn(Generic[T]):
     """A wait, and when its next attempt begins, by the clock of the event loop."""
 
-    __slots__ = ("_attempt", "_context", "_pause", "_turns", "at", "outcome", "task")
+    __slots__ = ("_attempt", "_context", "_pause", "_portals", "_turns", "at", "outcome", "task")
 
     def __init__(
         self, turns: _Turns, attempt: Callable[[], Coroutine[Any, Any, T | None]], pause: Callable[[], float]
     ) -> None:
         self._turns, self._attempt, self._pause = turns, attempt, pause
         self._context = contextvars.copy_context()
+        # Not imported: Airflow 2 does without it.
+        greenback: Any = sys.modules.get("greenback")
+        self._portals = greenback if greenback and greenback.has_portal() else None
         self.at = 0.0
         self.outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         #: the attempt that is in progress
@@ -66,8 +71,13 @@ class _Turn(Generic[T]):
 
     def begin(self) -> None:
         """Begin an attempt."""
-        self.task = asyncio.get_running_loop().create_task(self._attempt(), context=self._context)
+        self.task = asyncio.get_running_loop().create_task(self._run(), context=self._context)
         self.task.add_done_callback(self._end)
+
+    async def _run(self) -> T | None:
+        if self._portals:
+            await self._portals.ensure_portal()
+        return await self._attempt()
 
     def _end(self, task: asyncio.Task[T | None]) -> None:
         """Pass on what came of an attempt, or wait for the next."""

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import gc
 import time
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,18 @@ async def test_attempts_are_repeated_after_each_pause() -> None:
         assert second - first >= pause <= third - second
         assert found[name].names == [name] * 3
     assert found["fast"].began[-1] < found["slow"].began[-1]
+
+
+async def test_an_attempt_may_call_what_waits_for_the_supervisor() -> None:
+    """As a trigger may, which has a portal of greenback; without one nor has the attempt."""
+    greenback: Any = pytest.importorskip("greenback")
+
+    async def attempt() -> bool:
+        return bool(greenback.has_portal())
+
+    assert not await repeat(attempt, lambda: 0)
+    await greenback.ensure_portal()
+    assert await repeat(attempt, lambda: 0)
 
 
 async def test_what_an_attempt_raises_ends_the_wait() -> None:
