@@ -1,0 +1,109 @@
+"""What a run of the fleet has left, counted in DLI's record, the object store and Airflow's database; the verdict."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+EXPORT = "ExportFlinkJobs"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Figures of one run.
+
+    :param state: of the DAG run
+    :param requested: export requests that DLI got
+    :param acted: those that it carried out
+    :param archives: in the store, but for those that the waits wait for
+    :param orphans: archives that no task of the run names
+    :param lost: batches without an archive that is there, verified and named, by map index
+    :param states: of the task instances, how many of each
+    :param attempts: of all task instances together, beyond the first of each
+    :param seconds: from the trigger to the end of the run
+    """
+
+    state: str
+    requested: int
+    acted: int
+    archives: int
+    orphans: list[str] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
+    states: dict[str, int] = field(default_factory=dict)
+    attempts: int = 0
+    seconds: int = 0
+
+    @property
+    def problems(self) -> list[str]:
+        """What must hold and does not; empty if all is right."""
+        found = []
+        if self.lost:
+            found.append(f"lost: {len(self.lost)} batches have no archive that is verified and named: {self.lost}")
+        if self.orphans:
+            found.append(f"doubled without a name: {len(self.orphans)} archives: {', '.join(self.orphans[:5])}")
+        if self.state != "success" or set(self.states) != {"success"}:
+            found.append(f"the run has ended as {self.state}, with tasks {self.states}")
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all figures and problems by name."""
+        return {**asdict(self), "problems": self.problems}
+
+
+@dataclass(frozen=True)
+class Xcom:
+    """What a task instance has pushed.
+
+    :param task: its task
+    :param index: its map index
+    :param key: of the XCom
+    :param value: of it
+    """
+
+    task: str
+    index: int
+    key: str
+    value: Any
+
+
+def count(
+    run: Mapping[str, Any],
+    record: Iterable[Mapping[str, Any]],
+    archives: Iterable[str],
+    instances: Iterable[tuple[str, int]],
+    xcoms: Iterable[Xcom],
+) -> Counts:
+    """Count what a run has left.
+
+    :param run: its ``state``, ``seconds``, ``batches``, and the ``place`` in OBS that all its tasks write below
+    :param record: the requests that DLI got
+    :param archives: what the store has below that place, each as ``bucket/key``
+    :param instances: state and number of attempts of each task instance
+    :param xcoms: of all tasks
+    """
+    instances, xcoms = list(instances), list(xcoms)
+    there = {archive for archive in archives if not archive.startswith(f"{run['place']}/wait/")}
+    exports = [each for each in record if each["operation"] == EXPORT and f'"{run["place"]}/' in each["body"]]
+    named = "\n".join(json.dumps(each.value, ensure_ascii=False) for each in xcoms)
+    return Counts(
+        state=run["state"],
+        requested=len(exports),
+        acted=sum(each["acted"] for each in exports),
+        archives=len(there),
+        orphans=sorted(archive for archive in there if f'"{archive}"' not in named),
+        lost=_lost(run["batches"], there, xcoms),
+        states=dict(Counter(state for state, _ in instances)),
+        attempts=sum(max(0, attempts - 1) for _, attempts in instances),
+        seconds=run["seconds"],
+    )
+
+
+def _lost(batches: int, there: set[str], xcoms: list[Xcom]) -> list[int]:
+    """Return the batches without an archive that is in the store, and that a verification has found intact."""
+    reports = [report for each in xcoms if (each.task, each.key) == ("verify", "return_value") for report in each.value]
+    intact = {report["zip_file"] for report in reports if report["verified"]} & there
+    exported = {each.index: each.value for each in xcoms if (each.task, each.key) == ("export", "return_value")}
+    return [number for number in range(batches) if not set(exported.get(number) or ()) & intact]
