@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport AIRFLOW_HOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test quick coverage e2e pictures check conformance bench compare live matrix package audit mutants docs clean constraints
+.PHONY: help demo ui test quick coverage e2e pictures check conformance bench compare estate live matrix package audit mutants docs clean constraints
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -72,6 +72,10 @@ bench: $(VENV)/.installed-dev ## measure, each against its peers in one run; wri
 compare: $(VENV)/.installed-dev ## the nightly export in four ways, while things go wrong; half an hour, writes docs/quality/comparison.md
 	@$(BIN)/python comparison/compare.py $(WAYS)
 
+estate: $(VENV)/.installed-dev ## Celery, PostgreSQL, Redis and two triggerers while each is killed; 40 minutes, writes docs/estate.md (SCENARIOS="kill-worker …", JOBS=300)
+	@sh requirements/install.sh $(BIN) -r requirements/estate.txt
+	@$(BIN)/python estate/estate.py $(if $(JOBS),--jobs $(JOBS)) $(SCENARIOS)
+
 live: $(VENV)/.installed ## query your own account for what the manual leaves open; reads only by default (LIVE="--write --scratch …")
 	@$(BIN)/python live/live.py $(LIVE)
 
@@ -99,7 +103,8 @@ docs: $(VENV)/.installed-dev ## the site, into .cache/site; LINKS=1 checks the l
 
 constraints: $(VENV)/.installed-dev ## resolve the pinned versions again
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-		pyproject.toml dli_emulator/pyproject.toml requirements/dev.txt requirements/airflow.txt -o constraints.txt
+		pyproject.toml dli_emulator/pyproject.toml requirements/dev.txt requirements/airflow.txt \
+		requirements/estate.txt -o constraints.txt
 
 clean: ## remove everything the commands made
 	rm -rf $(VENV) .cache .demo .ui .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build

@@ -12,8 +12,7 @@ from typing import Any
 
 import psutil
 from environment import BIN, ROOT, airflow_environment
-from processes import Server, until
-
+from processes import Server, stop, until
 from services import Broker, Cloud, Database, listens
 
 from dli_emulator.child_process import free_ports
@@ -92,7 +91,7 @@ class Components:
             "api-server": ("api-server", "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1"),
             "scheduler": ("scheduler", "--skip-serve-logs"),
             "dag-processor": ("dag-processor",),
-            **{name: ("triggerer", "--skip-serve-logs") for name in TRIGGERERS},
+            **dict.fromkeys(TRIGGERERS, ("triggerer", "--skip-serve-logs")),
         }
         if executor == CELERY:
             quiet = ("--skip-serve-logs", "--without-gossip", "--without-mingle")
@@ -106,7 +105,7 @@ class Components:
     def _server(self, name: str, command: Sequence[str]) -> Server:
         pid = self._folder / f"{name}.pid"
         # A process that was killed leaves the file of its id.
-        arguments = [BIN / "airflow", *command, "--pid", pid]
+        arguments: list[str | Path] = [BIN / "airflow", *command, "--pid", pid]
         return Server(name, ["sh", "-c", 'rm -f "$0"; exec "$@"', pid, *arguments], self._folder, self.environment)
 
     def _is_up(self) -> bool:
@@ -115,10 +114,16 @@ class Components:
         rows = self.query("SELECT count(*) FROM dag WHERE dag_id = 'fleet'")
         return healthy and bool(rows[0][0]) and all(server.is_running for server in self.servers.values())
 
+    def start_ended(self) -> list[str]:
+        """Start again what has ended by itself, as systemd or Kubernetes does; return its names."""
+        ended = [name for name, server in self.servers.items() if not server.is_running]
+        for name in ended:
+            self.servers[name].start()
+        return ended
+
     def stop(self) -> None:
-        """Stop all components in order."""
-        for server in reversed(self.servers.values()):
-            server.stop()
+        """Stop all components, those first that have tasks."""
+        stop(reversed(self.servers.values()))
 
     def task_processes(self) -> list[psutil.Process]:
         """Return the processes in which tasks run: below a worker's pool or the scheduler."""

@@ -1,4 +1,4 @@
-"""What a run of the fleet has left, counted in DLI's record, the object store and Airflow's database; the verdict."""
+"""What a run of the fleet has left in DLI's record, the object store and Airflow's database, and the verdict."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Counts:
     :param states: of the task instances, how many of each
     :param attempts: of all task instances together, beyond the first of each
     :param seconds: from the trigger to the end of the run
+    :param ended: components of Airflow that ended by themselves
     """
 
     state: str
@@ -35,6 +36,7 @@ class Counts:
     states: dict[str, int] = field(default_factory=dict)
     attempts: int = 0
     seconds: int = 0
+    ended: list[str] = field(default_factory=list)
 
     @property
     def problems(self) -> list[str]:
@@ -78,7 +80,8 @@ def count(
 ) -> Counts:
     """Count what a run has left.
 
-    :param run: its ``state``, ``seconds``, ``batches``, and the ``place`` in OBS that all its tasks write below
+    :param run: its ``state``, ``seconds`` and ``batches``, what has ``ended``, and the ``place`` in OBS below
+        which all its tasks write
     :param record: the requests that DLI got
     :param archives: what the store has below that place, each as ``bucket/key``
     :param instances: state and number of attempts of each task instance
@@ -98,12 +101,14 @@ def count(
         states=dict(Counter(state for state, _ in instances)),
         attempts=sum(max(0, attempts - 1) for _, attempts in instances),
         seconds=run["seconds"],
+        ended=run["ended"],
     )
 
 
 def _lost(batches: int, there: set[str], xcoms: list[Xcom]) -> list[int]:
     """Return the batches without an archive that is in the store, and that a verification has found intact."""
-    reports = [report for each in xcoms if (each.task, each.key) == ("verify", "return_value") for report in each.value]
+    returned = [each for each in xcoms if each.key == "return_value"]
+    reports = [report for each in returned if each.task == "verify" for report in each.value]
     intact = {report["zip_file"] for report in reports if report["verified"]} & there
-    exported = {each.index: each.value for each in xcoms if (each.task, each.key) == ("export", "return_value")}
+    exported = {each.index: each.value for each in returned if each.task == "export"}
     return [number for number in range(batches) if not set(exported.get(number) or ()) & intact]

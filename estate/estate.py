@@ -16,18 +16,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "demo"))
+from chaos_table import RESULTS, write
 from components import Components
 from counts import Counts, Xcom, count
-from environment import end_as_interrupted
+from environment import ROOT, end_as_interrupted
 from needs import MissingError, Programs, find_programs
-from page import RESULTS, write
-from processes import NotInTimeError, kill, mark, still_running, until
+from processes import NotInTimeError, kill, mark, still_running, stop, until
 from scenarios import SCENARIOS, Scenario
-from services import ROOT, Broker, Cloud, Database, cloud
-
-
+from services import Broker, Cloud, Database, cloud
 
 FOLDER = ROOT / ".cache" / "estate"
 #: seconds that DLI takes for an export before and after it has written the archive: time to be killed in
@@ -55,9 +55,10 @@ def main() -> int:
         print(f"FAILED: {failure}; the logs are in {FOLDER.relative_to(ROOT)}", file=sys.stderr)
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
-    left = still_running()
-    kill(left)
-    print(f"still running: {', '.join(map(str, left)) or 'nothing'}", flush=True)
+    finally:
+        left = still_running()
+        kill(left)
+        print(f"still running: {', '.join(map(str, left)) or 'nothing'}", flush=True)
     return int(failed or bool(left))
 
 
@@ -65,10 +66,12 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenarios", nargs="*", default=[], metavar="SCENARIO", help=", ".join([*SCENARIOS, POD]))
     parser.add_argument("--jobs", type=int, default=300, help="jobs of the project; default %(default)s")
-    parser.add_argument("--batches", type=int, default=12, help="exports of one run; default %(default)s")
+    parser.add_argument("--batches", type=int, default=16, help="exports of one run; default %(default)s")
     options = parser.parse_args()
     if unknown := set(options.scenarios) - {*SCENARIOS, POD}:
-        parser.error(f"no scenario is called {', '.join(sorted(unknown))}; there are {', '.join([*SCENARIOS, POD])}")
+        parser.error(
+            f"no scenario is called {', '.join(sorted(unknown))}; there are {', '.join([*SCENARIOS, POD])}"
+        )
     options.scenarios = [name for name in (*SCENARIOS, POD) if name in (options.scenarios or (*SCENARIOS, POD))]
     return options
 
@@ -84,7 +87,12 @@ def _run_all(names: list[str], programs: Programs, fleet: tuple[int, int]) -> bo
                 raise NotInTimeError(f"not within {_ALL_SECONDS / 60:.0f} minutes: {name} and what comes after it")
             found = pod() if name == POD else made.run(SCENARIOS[name]).as_dict()
             right &= not found["problems"]
-            results[name] = {**found, "jobs": fleet[0], "batches": fleet[1], "when": f"{datetime.now(UTC):%Y-%m-%d}"}
+            results[name] = {
+                **found,
+                "jobs": fleet[0],
+                "batches": fleet[1],
+                "when": f"{datetime.now(UTC):%Y-%m-%d}",
+            }
             verdict = "; ".join(found["problems"]) or "right"
             print(f"[{time.monotonic() - began:5.0f} s] {name}: {verdict}, {found['seconds']} s", flush=True)
             write(results)
@@ -147,8 +155,8 @@ def estate(programs: Programs, fleet: tuple[int, int]) -> Iterator[Estate]:
             finally:
                 airflow.stop()
     finally:
-        broker.server.stop()
-        database.server.stop()
+        stop([broker.server])
+        stop([database.server])
 
 
 class Run:
@@ -160,6 +168,7 @@ class Run:
     def __init__(self, made: Estate) -> None:
         self._estate = made
         self._began = time.monotonic()
+        self._ended: list[str] = []
         self._id = str(made.airflow.api("POST", "/dags/fleet/dagRuns", {"logical_date": None})["dag_run_id"])
         self._folder = self._id.replace(":", "").replace("+", "_")
 
@@ -174,7 +183,9 @@ class Run:
     def let_the_waits_end(self) -> None:
         """Write the archives that the waits wait for."""
         bucket = self._estate.cloud.bucket
-        (source, *_) = until(lambda: self._estate.cloud.archives(f"{self._folder}/export/"), _RUN_SECONDS, "an export")
+        (source, *_) = until(
+            lambda: self._estate.cloud.archives(f"{self._folder}/export/"), _RUN_SECONDS, "an export"
+        )
         for number in range(_WAITS):
             copied = {"Bucket": bucket.name, "Key": source.partition("/")[2]}
             bucket.client.copy_object(
@@ -192,7 +203,8 @@ class Run:
         instances = airflow.query("SELECT state, try_number FROM task_instance WHERE run_id = %s", self._id)
         xcoms = airflow.query("SELECT task_id, map_index, key, value FROM xcom WHERE run_id = %s", self._id)
         place = f"{cloud.bucket.name}/{self._folder}"
-        run = {"state": state, "seconds": seconds, "batches": self._estate.batches, "place": place}
+        run: dict[str, Any] = {"state": state, "seconds": seconds, "batches": self._estate.batches, "place": place}
+        run["ended"] = sorted(set(self._ended))
         found = count(
             run,
             cloud.control("GET", "requests"),
@@ -205,6 +217,7 @@ class Run:
         return found
 
     def _end(self) -> str | None:
+        self._ended += self._estate.airflow.start_ended()
         ((state,),) = self._estate.airflow.query("SELECT state FROM dag_run WHERE run_id = %s", self._id)
         return state if state in ("success", "failed") else None
 

@@ -22,7 +22,7 @@ T = TypeVar("T")
 _sessions: set[int] = set()
 #: in the environment of every process of an estate, so that none is missed in the end
 MARK = "DLI_ESTATE"
-_STOP_SECONDS = 15
+_STOP_SECONDS = 10
 
 
 def mark() -> None:
@@ -98,34 +98,40 @@ class Server:
     def kill(self) -> None:
         """End it and all below it at once, as a machine that is lost does."""
         kill(self.family())
-        if self._process:
-            self._process.wait()
+        self.wait()
 
-    def stop(self) -> None:
-        """End it in order, and at once what has not ended after a while. Does nothing if it does not run."""
+    def end(self) -> list[psutil.Process]:
+        """Have it end in order; return its process and every process below it."""
         family = self.family()
-        for member in family:
-            with suppress(psutil.Error):
-                member.resume()
+        thaw(family)
         if self._process and family:
             self._process.send_signal(self._end)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_STOP_SECONDS)
-        kill(family)
-        if self._process:
-            self._process.wait()
+        return family
 
-    def restart(self) -> None:
-        """Stop it and start it again."""
-        self.stop()
-        self.start()
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until its process has ended, but no longer than so many seconds."""
+        if self._process:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+
+
+def stop(servers: Iterable[Server]) -> None:
+    """End servers in order, and at once what has not ended after a while."""
+    families = {server: server.end() for server in servers}
+    deadline = time.monotonic() + _STOP_SECONDS
+    for server, family in families.items():
+        server.wait(max(0.0, deadline - time.monotonic()))
+        kill(family)
+        server.wait()
 
 
 def kill(processes: Iterable[psutil.Process]) -> None:
-    """End processes at once."""
-    for process in processes:
+    """End processes at once; return when they have ended."""
+    killed = list(processes)
+    for process in killed:
         with suppress(psutil.Error):
             process.kill()
+    until(lambda: not any(map(is_alive, killed)), _STOP_SECONDS, "processes that were killed end", 0.05)
 
 
 def freeze(processes: Iterable[psutil.Process]) -> None:

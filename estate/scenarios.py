@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 from components import CELERY, LOCAL, TRIGGERERS
-from processes import freeze, kill, thaw, until
+from processes import freeze, kill, stop, thaw, until
 
 if TYPE_CHECKING:
     from estate import Estate, Run
@@ -74,7 +74,7 @@ def kill_server(*names: str) -> Callable[[Estate, Run], None]:
 def restart_database(estate: Estate, run: Run) -> None:
     """Restart PostgreSQL, which is away for a moment."""
     del run
-    estate.database.server.stop()
+    stop([estate.database.server])
     time.sleep(MOMENT)
     estate.database.start()
 
@@ -82,7 +82,7 @@ def restart_database(estate: Estate, run: Run) -> None:
 def restart_broker(estate: Estate, run: Run) -> None:
     """Restart Redis, which is away for a moment."""
     del run
-    estate.broker.server.stop()
+    stop([estate.broker.server])
     time.sleep(MOMENT)
     estate.broker.start()
 

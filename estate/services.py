@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import psutil
-from environment import ROOT, started
+from environment import started
 from needs import Programs, unprivileged
 from processes import Gate, Server, until
 
@@ -44,16 +43,25 @@ class Database:
             account = unprivileged()
             shutil.chown(data, account)
             # It may pass through every folder above its own, such as /root.
-            rights = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
-            as_account = ["setpriv", f"--reuid={account}", f"--init-groups", *rights, "--"]
+            capabilities = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+            as_account = ["setpriv", f"--reuid={account}", "--init-groups", *capabilities, "--"]
         # Whoever is on this machine may connect: there is nothing in it but the emulator's.
         options = ("--username=airflow", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
         subprocess.run(
-            [*as_account, programs.initdb, *options, "-D", data], check=True, capture_output=True, text=True, cwd="/"
+            [*as_account, programs.initdb, *options, "-D", data],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd="/",
         )
-        settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 200, "fsync": "off"}
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": 200,
+            "fsync": "off",
+        }
         given = [f"--{name}={value}" for name, value in settings.items()]
-        command = [*as_account, programs.postgres, "-D", data, "-p", str(self.port), *given]
+        command: list[str | Path] = [*as_account, programs.postgres, "-D", data, "-p", str(self.port), *given]
         self.server = Server("postgres", command, folder, end=signal.SIGINT)
 
     @property
@@ -144,7 +152,7 @@ class Cloud:
 @contextmanager
 def cloud(folder: Path, jobs: int) -> Iterator[Cloud]:
     """Run DLI with so many jobs, and its object store."""
-    access_key, secret_key = "ESTATE0ACCESS0KEY000", "estatesecretkeyestatesecretkeyestatesecr"  # noqa: S105 -- the emulator's
+    access_key, secret_key = "ESTATE0ACCESS0KEY000", "estatesecretkeyestatesecretkeyestatesecr"
     store = SeaweedFS(access_key, secret_key)
     bucket = store.start()
     obs = Gate(free_ports(1)[0], _port(store.endpoint))
@@ -174,6 +182,3 @@ def listens(port: int) -> bool:
 
 def _port(url: str) -> int:
     return int(url.rpartition(":")[2])
-
-
-__all__ = ["ROOT", "Broker", "Cloud", "Database", "cloud", "listens", "sys"]

@@ -6,6 +6,8 @@ not in that listing is *new*. While the outcome of a request is unknown, :class:
 polls its directory:
 
 - exactly one new archive, and certainly made by this request: it is the result;
+- several where nobody else writes, and no more than requests were sent for these jobs: the last is the result, and
+  the others are reported;
 - no new archive: the caller sends the request again;
 - anything else: the task fails, with a message that names the archives.
 
@@ -173,7 +175,7 @@ class ExportRecovery:
         if not found:
             self.log.info("No archive appeared in %s within %.0f s.", directory.url, time.monotonic() - began)
             return []
-        if len(found) > 1 or not self._is_certain(found[0], requests[-1]):
+        if not self._are_certain(found, requests):
             # This reports it, and whoever clears the task wants a new export.
             for request in requests:
                 self.requests.report(request, found)
@@ -184,10 +186,10 @@ class ExportRecovery:
                 advice=_ADVICE,
             )
         # Any of these requests may have made it, all for the same jobs. The others stay unresolved: their archives
-        # may yet appear.
-        self.requests.finish(requests[-1], found)
-        self.log.info("Recovered %s: it is new in %s since the export was requested.", found[0], directory.url)
-        return found
+        # may yet appear, or are there and are reported in the end.
+        self.requests.finish(requests[-1], found[-1:])
+        self.log.info("Recovered %s: it is new in %s since the export was requested.", found[-1], directory.url)
+        return found[-1:]
 
     def _candidates(self, requests: Sequence[ExportRequest]) -> list[str]:
         """Return the new archives of the directories of requests, without those that hold other jobs."""
@@ -234,11 +236,13 @@ class ExportRecovery:
             )
         return new
 
-    def _is_certain(self, archive: str, request: ExportRequest) -> bool:
-        """Whether only the request of this task can have made the one new archive."""
+    def _are_certain(self, archives: Sequence[str], requests: Sequence[ExportRequest]) -> bool:
+        """Whether only these requests of this task, all for the same jobs, can have made the new archives."""
+        request = requests[-1]
         if self._is_exclusive(request.directory):
-            return True
-        same_jobs = self._content(archive, request) is Content.SAME_JOBS
+            there = [each for each in self.requests.unresolved() if each.directory == request.directory]
+            return len(archives) == 1 or (len(archives) <= len(requests) == len(there))
+        same_jobs = len(archives) == 1 and self._content(archives[0], request) is Content.SAME_JOBS
         return same_jobs and not may_be_shared_within_dag(request.directory, self.context)
 
     def _is_exclusive(self, directory: ObsLocation) -> bool:

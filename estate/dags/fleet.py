@@ -22,7 +22,12 @@ IDS = [list(range(100 + number, 100 + JOBS, BATCHES)) for number in range(BATCHE
 WAITS = 4
 RUN = "{{ var.value.dli_backup_bucket }}/{{ run_id | replace(':', '') | replace('+', '_') }}"
 
-with DAG("fleet", default_args={"retries": 5, "retry_delay": timedelta(seconds=3)}, max_active_tasks=32):
+with DAG(
+    "fleet",
+    schedule=None,
+    default_args={"retries": 8, "retry_delay": timedelta(seconds=5)},
+    max_active_tasks=32,
+):
     # The timeouts are short so that what is frozen stays frozen for longer than all of them.
     export = DliExportFlinkJobsOperator.partial(
         task_id="export", obs_dir=RUN + "/{{ task.task_id }}/{{ ti.map_index }}", reconcile_timeout=5

@@ -320,6 +320,38 @@ def test_all_jobs_may_have_changed_since_they_were_exported(emulator: Emulator) 
     assert archives(emulator) == [ours]
 
 
+def send_late(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, task: Task, directory: str) -> None:
+    """Run an attempt that loses three responses; DLI acts on the requests later, as one that was frozen does."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(retry_budget=0, read_timeout=1))
+    for before in (5.5, 4, 2.5):
+        emulator.fault("ExportFlinkJobs", "slow", before=before)
+    with pytest.raises(DliException, match="lost the response"):
+        task.run(directory, job_selected=[100])
+    deadline = time.monotonic() + 10
+    while len(archives(emulator)) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_late_archives_of_several_requests(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody else writes, the next attempt returns one of them, and names the others."""
+    task, directory = Task(), f"{emulator.bucket}/{PATH}/export"
+    send_late(emulator, monkeypatch, task, directory)
+    (ours,) = task.run(directory, job_selected=[100])
+    assert sorted([ours, *task.extra]) == archives(emulator)
+    assert requests(emulator) == 3
+
+
+def test_more_late_archives_than_requests(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else does write there: which is whose is not certain, and all are named."""
+    task, directory = Task(), f"{emulator.bucket}/{PATH}/export"
+    send_late(emulator, monkeypatch, task, directory)
+    DliHook().export_flink_jobs(directory, [100])
+    with pytest.raises(DliFailException, match="several archives appeared") as caught:
+        task.run(directory, job_selected=[100])
+    assert all(archive in str(caught.value) for archive in archives(emulator))
+
+
 @pytest.mark.parametrize("directory", ["shared", f"{PATH}/export"])
 def test_a_key_that_may_not_list_jobs_finds_its_archive(emulator: Emulator, directory: str) -> None:
     """In a directory of its own; elsewhere its archive is named as uncertain."""

@@ -1,6 +1,6 @@
 """The chaos table of docs/estate.md, written from the results.
 
-``python estate/page.py`` writes it again.
+``python estate/chaos_table.py`` writes it again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 RESULTS = Path(__file__).with_name("results.json")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "estate.md"
 BEGIN, END = "<!-- estate: begin -->", "<!-- estate: end -->"
-_COLUMNS = ("what happens", "requests", "exported", "archives", "without a name", "lost", "retries", "run", "seconds")
+_COLUMNS = ("requests", "exported", "archives", "without a name", "lost", "retries", "ended by itself", "seconds")
 
 
 def write(results: Mapping[str, Any]) -> None:
@@ -40,7 +40,7 @@ def table(results: Mapping[str, Any]) -> str:
         names = [name for name in SCENARIOS if SCENARIOS[name].executor == executor and name in results]
         rows = [_row(SCENARIOS[name].title, results[name]) for name in names]
         if rows:
-            parts.append("\n".join([_line([executor, *_COLUMNS[1:]]), "|" + "---|" * len(_COLUMNS), *rows, ""]))
+            parts.append("\n".join([_line([executor, *_COLUMNS]), "|" + "---|" * (len(_COLUMNS) + 1), *rows, ""]))
     if found := results.get("pod"):
         parts.append(f"A backup in a locked pod: {found['outcome']}.\n")
     return "\n".join(parts)
@@ -48,8 +48,13 @@ def table(results: Mapping[str, Any]) -> str:
 
 def _row(title: str, found: Mapping[str, Any]) -> str:
     figures = [found["requested"], found["acted"], found["archives"], len(found["orphans"]), len(found["lost"])]
-    cells = [title, *figures, found["attempts"], found["state"], found["seconds"]]
+    cells = [title, *figures, found["attempts"], _names(found["ended"]), found["seconds"]]
     return _line([f"**{cell}**" if found["problems"] else cell for cell in cells])
+
+
+def _names(components: list[str]) -> str:
+    """Return components without their numbers."""
+    return ", ".join(dict.fromkeys(name.rstrip("-12") for name in components)) or "-"
 
 
 def _line(cells: list[Any]) -> str:
