@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 from environment import BIN, ROOT, airflow_environment
-from processes import Server, stop, until
+from processes import Server, is_alive, stop, until
 from services import Broker, Cloud, Database, listens
 
 from dli_emulator.child_process import free_ports
@@ -22,7 +22,7 @@ TRIGGERERS, WORKERS = ("triggerer-1", "triggerer-2"), ("worker-1", "worker-2")
 _START_SECONDS = 180
 #: of Airflow's settings: what is lost is found within half a minute, and 2 cores are enough
 _SETTINGS = {
-    "CORE__PARALLELISM": 8,
+    "CORE__PARALLELISM": 12,
     "CELERY__WORKER_CONCURRENCY": 4,
     "CELERY__WORKER_PREFETCH_MULTIPLIER": 1,
     "CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": 60,
@@ -127,7 +127,7 @@ class Components:
 
     def task_processes(self) -> list[psutil.Process]:
         """Return the processes in which tasks run: below a worker's pool or the scheduler."""
-        return [each for child in self.pool_processes() for each in child.children()]
+        return [each for child in self.pool_processes() for each in child.children() if is_alive(each)]
 
     def pool_processes(self) -> list[psutil.Process]:
         """Return the processes that supervise tasks, one at a time: the pool of a worker, or of LocalExecutor."""

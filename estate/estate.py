@@ -66,7 +66,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenarios", nargs="*", default=[], metavar="SCENARIO", help=", ".join([*SCENARIOS, POD]))
     parser.add_argument("--jobs", type=int, default=300, help="jobs of the project; default %(default)s")
-    parser.add_argument("--batches", type=int, default=16, help="exports of one run; default %(default)s")
+    parser.add_argument("--batches", type=int, default=12, help="exports of one run; default %(default)s")
     options = parser.parse_args()
     if unknown := set(options.scenarios) - {*SCENARIOS, POD}:
         parser.error(

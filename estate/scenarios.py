@@ -45,7 +45,7 @@ def nothing(estate: Estate, run: Run) -> None:
 def kill_tasks(estate: Estate, run: Run) -> None:
     """Kill processes in which exports run, while DLI acts on their requests; two times."""
     for _ in range(2):
-        kill(until(estate.airflow.task_processes, 60, "a task runs")[:2])
+        kill(until(lambda: estate.airflow.task_processes()[:2], 60, "a task runs"))
         run.wait_for_exports()
 
 
@@ -83,6 +83,14 @@ def restart_broker(estate: Estate, run: Run) -> None:
     """Restart Redis, which is away for a moment."""
     del run
     stop([estate.broker.server])
+    time.sleep(MOMENT)
+    estate.broker.start()
+
+
+def kill_broker(estate: Estate, run: Run) -> None:
+    """Kill Redis, which loses what is queued and what workers have not acknowledged."""
+    del run
+    estate.broker.server.kill()
     time.sleep(MOMENT)
     estate.broker.start()
 
@@ -132,6 +140,7 @@ SCENARIOS = {
     "kill-api-server": Scenario("the API server is killed", kill_server("api-server")),
     "postgres-restart": Scenario("PostgreSQL is restarted", restart_database),
     "redis-restart": Scenario("Redis is restarted", restart_broker),
+    "redis-kill": Scenario("Redis is killed, and loses its queues", kill_broker),
     "dli-stopped": Scenario(f"DLI refuses connections for {MOMENT} s", stop_cloud("dli", MOMENT)),
     "dli-stopped-long": Scenario(f"the same for {LONG} s", stop_cloud("dli", LONG)),
     "dli-frozen": Scenario(f"DLI is frozen for {MOMENT} s", freeze_cloud("dli", MOMENT)),
