@@ -111,7 +111,7 @@ class Components:
     def _is_up(self) -> bool:
         health = self.api("GET", "/monitor/health")
         healthy = all(health[name]["status"] == "healthy" for name in ("scheduler", "triggerer", "dag_processor"))
-        rows = self.query("SELECT count(*) FROM dag WHERE dag_id = 'fleet'")
+        rows = self._database.query("SELECT count(*) FROM dag WHERE dag_id = 'fleet'")
         return healthy and bool(rows[0][0]) and all(server.is_running for server in self.servers.values())
 
     def start_ended(self) -> list[str]:
@@ -134,18 +134,6 @@ class Components:
         names = [name for name in WORKERS if name in self.servers] or ["scheduler"]
         below = [each for name in names for each in self.servers[name].family()[:1]]
         return [child for each in below for child in each.children()]
-
-    def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401 -- any value
-        """Query Airflow's database."""
-        import psycopg2  # noqa: PLC0415 -- only make estate installs it
-
-        connection = psycopg2.connect(f"postgresql://{self._database.address}")
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(sql, values)
-                return list(cursor.fetchall())
-        finally:
-            connection.close()
 
     def api(self, method: str, path: str, body: Any = None) -> Any:  # noqa: ANN401 -- any JSON
         """Send a request to Airflow's API."""

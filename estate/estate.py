@@ -51,7 +51,7 @@ def main() -> int:
         failed = not _run_all(options.scenarios, find_programs(), (options.jobs, options.batches))
     except MissingError as missing:
         print(missing, file=sys.stderr)
-    except (NotInTimeError, OSError, subprocess.CalledProcessError) as failure:
+    except (NotInTimeError, OSError, subprocess.SubprocessError) as failure:
         print(f"FAILED: {failure}; the logs are in {FOLDER.relative_to(ROOT)}", file=sys.stderr)
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
@@ -200,8 +200,13 @@ class Run:
         except NotInTimeError:
             state = "running"
         seconds = round(time.monotonic() - self._began)
-        instances = airflow.query("SELECT state, try_number FROM task_instance WHERE run_id = %s", self._id)
-        xcoms = airflow.query("SELECT task_id, map_index, key, value FROM xcom WHERE run_id = %s", self._id)
+        until(lambda: not self._in_progress(), _RUN_SECONDS, "DLI has done all that was requested")
+        instances = self._estate.database.query(
+            "SELECT state, try_number FROM task_instance WHERE run_id = %s", self._id
+        )
+        xcoms = self._estate.database.query(
+            "SELECT task_id, map_index, key, value FROM xcom WHERE run_id = %s", self._id
+        )
         place = f"{cloud.bucket.name}/{self._folder}"
         run: dict[str, Any] = {"state": state, "seconds": seconds, "batches": self._estate.batches, "place": place}
         run["ended"] = sorted(set(self._ended))
@@ -218,7 +223,7 @@ class Run:
 
     def _end(self) -> str | None:
         self._ended += self._estate.airflow.start_ended()
-        ((state,),) = self._estate.airflow.query("SELECT state FROM dag_run WHERE run_id = %s", self._id)
+        ((state,),) = self._estate.database.query("SELECT state FROM dag_run WHERE run_id = %s", self._id)
         return state if state in ("success", "failed") else None
 
     def _in_progress(self) -> bool:
@@ -230,7 +235,9 @@ class Run:
 
     def _states(self, task: str, *states: str | None) -> list[Any]:
         sql = "SELECT coalesce(state, '') FROM task_instance WHERE run_id = %s AND task_id = %s"
-        return [state for (state,) in self._estate.airflow.query(sql, self._id, task) if (state or None) in states]
+        return [
+            state for (state,) in self._estate.database.query(sql, self._id, task) if (state or None) in states
+        ]
 
 
 def pod() -> dict[str, Any]:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +23,7 @@ from dli_emulator.child_process import free_ports
 from dli_emulator.stores import SeaweedFS
 
 _START_SECONDS = 60
-#: short, so that what is frozen for 40 seconds is frozen for longer than all of them together
+#: short, so that what is frozen for 45 seconds is frozen for longer than all of them together
 TIMEOUTS = {"connect_timeout": 2, "read_timeout": 4, "retry_budget": 5}
 
 
@@ -70,9 +70,28 @@ class Database:
         return f"airflow@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
-        """Start it; return when it takes connections."""
+        """Start it; return when it answers queries."""
         self.server.start()
-        until(lambda: listens(self.port), _START_SECONDS, "PostgreSQL takes connections")
+        until(self._responds, _START_SECONDS, "PostgreSQL responds")
+
+    def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401 -- any value
+        """Query it."""
+        import psycopg2  # noqa: PLC0415 -- only make estate installs it
+
+        with (
+            closing(psycopg2.connect(f"postgresql://{self.address}")) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(sql, values)
+            return list(cursor.fetchall())
+
+    def _responds(self) -> bool:
+        import psycopg2  # noqa: PLC0415 -- likewise
+
+        try:
+            return bool(self.query("SELECT 1"))
+        except psycopg2.OperationalError:
+            return False
 
 
 class Broker:
