@@ -66,7 +66,6 @@ def _facts(results: dict[str, Any]) -> dict[str, Any]:
         "huawei_version": ways["huawei-3"]["versions"]["apache-airflow-providers-huawei"],
         "sdk_version": ways["sdk"]["versions"]["huaweicloudsdkdli"],
         "http_version": ways["http"]["versions"]["apache-airflow-providers-http"],
-        "ours_version": ways["ours"]["versions"]["airflow-provider-dli"],
     }
     for name in ("ours", "sdk", "http"):
         known = ways[name]
