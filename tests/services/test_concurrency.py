@@ -20,6 +20,7 @@ from airflow_provider_dli.services.concurrency import in_order
 from airflow_provider_dli.task_state import RequestLog
 from dli_emulator import Emulator
 from tests.airflow.stores import TaskInstance
+from tests.connections import forget_filesystems
 
 #: seconds after which a test has hung
 LONG = 20
@@ -149,6 +150,51 @@ def test_records_of_many_threads_are_all_there() -> None:
     again = RequestLog(instance.context, "requests")
     assert again.records == log.records
     assert {each["item"]: each["state"] for each in again.records} == dict.fromkeys(range(300), "done")
+
+
+class StoreInObs:
+    """Airflow's task state store with its object storage backend, which keeps the values in OBS."""
+
+    def __init__(self) -> None:
+        from airflow.providers.common.io.state_store.backend import (  # noqa: PLC0415 -- Airflow 3.3
+            StateStoreObjectStorageBackend,
+        )
+        from airflow.sdk.state import TaskScope  # noqa: PLC0415 -- likewise
+
+        self._backend = StateStoreObjectStorageBackend()
+        self._scope = TaskScope(dag_id="nightly", run_id="manual__2026-01-01T00:00:00+00:00", task_id="export")
+        self.kept: dict[str, str] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._backend.deserialize_task_state_store_from_ref(self.kept[key]) if key in self.kept else default
+
+    def set(self, key: str, value: Any) -> None:
+        stored = self._backend.serialize_task_state_store_to_ref(value=value, key=key, scope=self._scope)
+        self.kept[key] = stored
+
+    def delete(self, key: str) -> None:
+        self._backend.delete(self._scope, key)
+        self.kept.pop(key, None)
+
+
+@pytest.mark.airflow
+def test_the_state_of_a_task_may_be_in_obs(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By obs:// and the connection of this provider, from several threads."""
+    pytest.importorskip("airflow.providers.common.io.state_store.backend")
+    place = f"obs://dli_default@{emulator.bucket}/state"
+    monkeypatch.setenv("AIRFLOW__COMMON_IO__STATE_STORE_OBJECTSTORAGE_PATH", place)
+    forget_filesystems()
+    instance = TaskInstance()
+    store: Any = StoreInObs()
+    instance.context["task_state_store"] = store
+    emulator.fault("ExportFlinkJobs", "error", status=400, code="DLI.0008")
+    with pytest.raises(DliFailException, match="2 jobs not exported"):
+        export(emulator, instance, selection={}, max_concurrency=8)
+    assert store.kept
+    assert all(value.startswith(place) for value in store.kept.values())
+    before = requests(emulator)
+    assert len(export(emulator, instance, selection={}, max_concurrency=8)) == 13
+    assert requests(emulator) == before + 1
 
 
 @pytest.mark.parametrize("at_a_time", [1, 4, 32])
