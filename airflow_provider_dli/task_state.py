@@ -79,6 +79,7 @@ class RequestLog:
         #: number and record of each change since the last block
         self._changes: list[tuple[int, Any]] = []
         self._lock = threading.RLock()
+        self._is_closed = False
         if self._store and self.head:
             self._read()
 
@@ -111,6 +112,8 @@ class RequestLog:
     def add(self, record: Any) -> int:  # noqa: ANN401 -- any JSON
         """Append a record, plain JSON; return its number."""
         with self._lock:
+            if self._is_closed:
+                raise RuntimeError("the task has ended: its records are those of the next attempt")
             if not self.head:
                 self.head = _new_head({})
                 self._write_head()
@@ -121,9 +124,9 @@ class RequestLog:
 
     def update(self, number: int) -> None:
         """Write the record of this number, which has changed."""
-        if not self._store:
-            return
         with self._lock:
+            if not self._store or self._is_closed:
+                return
             if len(self._changes) == _CHANGES_PER_BLOCK:
                 block = [[each, record] for each, record in dict(self._changes).items()]
                 self._store.set(self._block_name(self._blocks), block)
@@ -152,6 +155,11 @@ class RequestLog:
         if self.head:
             self._delete([self._key, *self._names()])
         self.head, self.records, self._blocks, self._changes = {}, [], 0, []
+
+    def close(self) -> None:
+        """Write nothing more, and add no record: the next attempt may write already."""
+        with self._lock:
+            self._is_closed = True
 
     def _write_head(self) -> None:
         if self._store:

@@ -94,8 +94,10 @@ class RateLimiter:
         #: how often DLI has throttled, counting requests that were in progress together as one
         self.throttled = 0
         self._in_a_row = 0
-        #: whether DLI has accepted a call, and so the credentials
-        self.has_succeeded = False
+        #: when the call that was throttled last tries again
+        self._until = 0.0
+        #: how many calls have succeeded, which shows that the credentials are right
+        self.succeeded = 0
 
     def wait(self, seconds: float, clock: Clock) -> Flow[float]:
         """Wait until it is the turn of a request, or so many seconds have passed; return how many."""
@@ -114,17 +116,19 @@ class RateLimiter:
                 break
         return waited
 
-    def observe(self, error: DliClientError | None, known: int, policy: RetryPolicy, now: float) -> float | None:
+    def observe(
+        self, error: DliClientError | None, known: int, policy: RetryPolicy, now: float
+    ) -> tuple[float, float] | None:
         """Note the outcome of a request.
 
         :param error: its error; None for a success
         :param known: what :attr:`throttled` was when it was sent
         :param now: epoch seconds
-        :returns: seconds until the next attempt of its call; None if it was not throttled
+        :returns: seconds to wait, and seconds more until it is the turn of its call; None if it was not throttled
         """
         with self._lock:
             if not isinstance(error, ThrottledError):
-                self.has_succeeded = self.has_succeeded or error is None
+                self.succeeded += error is None
                 if error is None or not error.transient:
                     self._in_a_row = 0
                     self._interval *= _SHORTER if self._interval > _FIRST_INTERVAL / 10 else 0.0
@@ -134,10 +138,11 @@ class RateLimiter:
                 self._in_a_row += 1
                 if self._in_a_row == 1:
                     self._interval = min(max(2 * self._interval, _FIRST_INTERVAL), _LONGEST_INTERVAL)
-                self._next = now + policy.pause(self._in_a_row, error)
-            moment = max(now, self._next)
+                self._next = self._until = now + policy.pause(self._in_a_row, error)
+            until = max(now, self._until)
+            moment = max(until, self._next)
             self._next = moment + self._interval
-            return moment - now
+            return until - now, moment - until
 
 
 class Project:
@@ -202,7 +207,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def request_flow(call: Call[T], account: Account, clock: Clock = utc_now) -> Flow[T]:
+def request_flow(
+    call: Call[T], account: Account, clock: Clock = utc_now, *, before_send: Callable[[], None] = lambda: None
+) -> Flow[T]:
     """Send a call until it succeeds or is not to be retried, and return its parsed result.
 
     A request that never took effect is retried; one that may have taken effect only if the call is repeatable; one
@@ -211,14 +218,16 @@ def request_flow(call: Call[T], account: Account, clock: Clock = utc_now) -> Flo
     :param call: what to request
     :param account: project, hosts and credentials, and when to retry
     :param clock: returns the current time, for the signature and the retry budget
+    :param before_send: is called before each request, and may raise
     :returns: through ``StopIteration``, the parsed result
     :raises DliClientError: the error of the last attempt
     """
     retries, limiter = Retries(account.retry, clock()), account.limiter
     reauthenticated = may_have_acted = False
     known: int | None = None
+    succeeded = limiter.succeeded
     while True:
-        sent, reply, pause = None, None, None
+        sent, reply, throttled = None, None, None
         try:
             project_id = yield from account.project.id(clock)
             if known != limiter.throttled:
@@ -226,14 +235,15 @@ def request_flow(call: Call[T], account: Account, clock: Clock = utc_now) -> Flo
                 known = limiter.throttled
             request = build_request(call, account.endpoint, project_id)
             sent = yield from account.credentials.authenticate(request, clock)
+            before_send()
             reply = yield from send(sent)
             account.dli_clock.observe(reply)
             result = parse_reply(call, reply)
             limiter.observe(None, known, account.retry, clock().timestamp())
         except DliClientError as error:
             if reply is not None and known is not None:
-                pause = limiter.observe(error, known, account.retry, clock().timestamp())
-            known = None if pause is None else limiter.throttled
+                throttled = limiter.observe(error, known, account.retry, clock().timestamp())
+            known = limiter.throttled if throttled else None
             _add_clocks(error, reply, clock())
             # Of what comes before a request, such as a token, nothing is left but what an earlier attempt did.
             may_have_acted = error.may_have_acted = may_have_acted or (sent is not None and error.may_have_acted)
@@ -246,9 +256,16 @@ def request_flow(call: Call[T], account: Account, clock: Clock = utc_now) -> Flo
                 reauthenticated = True
                 _log.info("%s Authenticating again once.", error)
                 continue
+            pause, turn = throttled or (None, 0.0)
+            if pause and succeeded != limiter.succeeded and retries.turn_budget > 0:
+                # Others go on: it waits for them, and not for a service in trouble.
+                retries.extend(pause)
+            succeeded = limiter.succeeded
             seconds = retries.pause_after(error, repeatable=call.repeatable, now=clock(), pause=pause)
             if seconds is None:
                 raise
+            retries.extend(turn)
+            seconds += turn
             _log.warning("%s Retrying in %.1f s (attempt %d).", error, seconds, retries.attempts + 1)
         else:
             if call.method != "GET":

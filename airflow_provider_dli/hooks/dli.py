@@ -65,6 +65,7 @@ class DliHook(AccountHook):
     """
 
     hook_name = "Huawei Cloud DLI"
+    _is_stopped = False
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -88,7 +89,15 @@ class DliHook(AccountHook):
         :raises DliException: if it failed and a retry may help
         :raises DliFailException: if it failed and no retry will help
         """
-        return self._run(request_flow(call, self.account))
+        return self._run(request_flow(call, self.account, before_send=self._raise_if_stopped))
+
+    def stop(self) -> None:
+        """Have :meth:`run` send no more requests, also of calls that wait: the task is over, or being killed."""
+        self._is_stopped = True
+
+    def _raise_if_stopped(self) -> None:
+        if self._is_stopped:
+            raise DliException("Not sent, since the task was killed or has ended.", advice="Clear the task.")
 
     async def arun(self, call: Call[T]) -> T:
         """Make a call without blocking the event loop; otherwise like :meth:`run`.

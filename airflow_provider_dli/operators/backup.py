@@ -142,6 +142,7 @@ class DliBackupFlinkJobsOperator(DliBaseOperator):
 
             options, dli, obs = backup.prepare(self)
             self.begin(context, dli, options.backup_dir.bucket)
+            self.stops_on_kill = dli
             result = backup.back_up(options, dli, obs, context, self.log)
             self.push_xcoms(context, **result.xcoms)
             self.lineage = result.lineage(dli)

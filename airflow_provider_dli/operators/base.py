@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dli.compat import Context
     from airflow_provider_dli.hooks.base import AccountHook
+    from airflow_provider_dli.hooks.dli import DliHook
     from airflow_provider_dli.lineage import Lineage
     from airflow_provider_dli.parameters import IfEmpty
 
@@ -31,6 +32,8 @@ class DliBaseOperator(SafeLog, BaseOperator):
     action: ClassVar[str]
     #: what a killed task leaves running or half done in the service, and what to do about it; None to log nothing
     on_kill_message: ClassVar[str | None] = None
+    #: hook of the task that sends nothing more once it is killed; None where what was begun is to be ended
+    stops_on_kill: DliHook | None = None
     #: what the task has read and written so far, for OpenLineage
     lineage: Lineage | None = None
 
@@ -83,7 +86,9 @@ class DliBaseOperator(SafeLog, BaseOperator):
         return {"return_value": rows} if fits_xcom("return_value", rows, self.log, instead) else {}
 
     def on_kill(self) -> None:
-        """Log what goes on in the service: a request that was sent cannot be called back."""
+        """Send nothing more, and log what goes on in the service: what was sent cannot be called back."""
+        if self.stops_on_kill:
+            self.stops_on_kill.stop()
         if self.on_kill_message:
             self.log.warning("The task was killed. %s", self.on_kill_message)
 

@@ -47,7 +47,7 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
         ``succeed`` (templated)
     :param batch_size: most jobs in one request, if jobs are named or selected (templated)
     :param max_concurrency: batches that are exported at a time, 1 to 32 (templated). When DLI throttles one, all
-        requests of the task wait
+        requests of the task wait. With more than 5, keys that are refused midway may be locked
     :param allow_partial: True if the task succeeds as long as any job is exported; the log and the XCom ``failed``
         name the others (templated)
     :param expected_min_jobs: fewest jobs that this key must see, of those that are selected: with fewer the task
@@ -133,6 +133,7 @@ class DliExportFlinkJobsOperator(DliBaseOperator):
 
             options, dli, obs = export.prepare(self, ExportParameters)
             self.begin(context, dli, options.obs_dir.bucket)
+            self.stops_on_kill = dli
             result = export.export_jobs(options, dli, obs, context, self.log)
             self.push_xcoms(context, **result.xcoms, return_value=result.archives)
             self.lineage = export.lineage_of(result, dli)

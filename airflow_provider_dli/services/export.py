@@ -17,6 +17,7 @@ response is lost, or whose task was killed, is reconciled before it is sent agai
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -113,31 +114,33 @@ def export_jobs(
     batches = [None] if job_ids is None else [job_ids[at : at + size] for at in range(0, len(job_ids), size)]
     _log_start(dli, job_ids, len(batches), log)
 
-    exporter = _Exporter(options, dli, obs, requests, recovery, visible, log)
     progress = _Progress(batches, log)
+    exporter = _Exporter(options, dli, obs, requests, recovery, visible, progress, log)
     outcomes: list[Batch] = []
     places = [
         (options.obs_dir if len(batches) == 1 else options.obs_dir.batch(number), ids)
         for number, ids in enumerate(batches, 1)
     ]
     try:
-        for outcome in in_order(
+        outcomes += in_order(
             exporter.export,
             list(enumerate(places, 1)),
             options.max_concurrency,
             # Keys that are refused fail once, and not in several requests: more than five failures lock them.
-            is_ready=lambda: dli.account.limiter.has_succeeded,
-        ):
-            outcomes.append(outcome)
-            progress.log_batch(outcome)
-    finally:
-        exporter.has_ended = True
+            is_ready=lambda: dli.account.limiter.succeeded > 0,
+        )
+    except BaseException:
+        # Airflow ends the task, and may begin the next attempt: the threads of this one do nothing more.
+        dli.stop()
+        requests.log.close()
+        raise
 
     archives = [archive for outcome in outcomes for archive in outcome.zip_file]
     progress.log_end(archives)
     is_complete = not any(outcome.is_failure for outcome in outcomes)
     extra = superseded + _archives_of_other_batches(set(places), archives, requests, log)
-    lost = lost_requests(requests.unresolved())
+    lost = lost_requests([*requests.unresolved(), *exporter.absent])
+    extra += recovery.there(archive for each in exporter.absent for archive in each.archives)
     extra += recovery.extra_archives(is_final=is_complete)
     requests.end_attempt(archives, is_complete=is_complete)
     extra = [each for each in dict.fromkeys(extra) if each not in archives]
@@ -224,11 +227,12 @@ class _Exporter:
     requests: ExportRequests
     recovery: ExportRecovery
     visible: VisibleJobs | None
+    progress: _Progress
     log: Logger
+    #: requests of earlier attempts whose archives DLI reported, and that are not there: they may come yet
+    absent: list[ExportRequest] = field(default_factory=list)
     #: the number of the batch with which DLI has refused the identity itself
     refusal: int | None = None
-    #: whether the task has ended, perhaps before all batches: then nothing more is requested
-    has_ended: bool = False
 
     def export(self, batch: tuple[int, tuple[ObsLocation, tuple[int, ...] | None]]) -> Batch:
         """Export a batch, given by its number, directory and jobs, unless an earlier attempt has."""
@@ -238,6 +242,7 @@ class _Exporter:
             self.refusal = number
             # Refused keys are not sent to OBS either: more than five failures lock them.
             self.recovery.is_refused = isinstance(outcome.cause.error, AuthenticationError)
+        self.progress.log_batch(number, outcome)
         return outcome
 
     def reuse_or_skip(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> Batch | None:
@@ -251,13 +256,25 @@ class _Exporter:
         return self._reuse(directory, job_ids) or skipped
 
     def _reuse(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> Batch | None:
-        """Return the outcome of a batch that an earlier attempt exported; None if its archives are not there."""
+        """Return the outcome of a batch that an earlier attempt exported; None if its archives are not there.
+
+        DLI may write them only after its response, so they are waited for.
+        """
         try:
             archives = self.requests.archives_of(directory, job_ids)
-            is_there = all(self.obs.find(archive) for archive in archives)
+            absent = self.recovery.wait_for(archives)
         except DliException as failure:
             return _failed_batch(job_ids, failure)
-        return Batch(job_ids, tuple(archives), is_requested=False) if archives and is_there else None
+        if archives and not absent:
+            return Batch(job_ids, tuple(archives), is_requested=False)
+        if absent:
+            self.absent += [each for each in self.requests.finished() if each.is_for(directory, job_ids)][-1:]
+            self.log.warning(
+                "%s is not there, although DLI reported it to an earlier attempt: exporting again. Should it come "
+                "yet, it is an extra archive.",
+                format_ids(absent),
+            )
+        return None
 
     def request(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> Batch:
         """Send the request for a batch until its outcome is known; without jobs that were deleted meanwhile."""
@@ -278,10 +295,6 @@ class _Exporter:
         self, directory: ObsLocation, job_ids: tuple[int, ...] | None
     ) -> tuple[Call[flink.ExportResult], ExportRequest, datetime | None]:
         """Record a request that is about to be sent, with what its directory holds before it."""
-        if self.has_ended:
-            raise DliException(
-                "The task has ended, and requests nothing more.", advice="Clear the task to export again."
-            )
         with translated():
             call = flink.export_jobs(str(directory), job_ids)
         names, listed = self.recovery.list_before(directory) or (None, None)
@@ -393,20 +406,24 @@ class Batch:
 
 
 class _Progress:
-    """Logs each batch, if there are several, and how long the others will take."""
+    """Logs each batch when it ends, if there are several, and how long the others will take. Threads share it."""
 
     def __init__(self, batches: Sequence[tuple[int, ...] | None], log: Logger) -> None:
         self._batches = len(batches)
         self._jobs = sum(len(job_ids or ()) for job_ids in batches)
         self._log = log
         self._began = time.monotonic()
-        self._number = self._done = self._requested = 0
+        self._done = self._requested = 0
         self._reasons: dict[str, int] = {}
+        self._lock = threading.Lock()
 
-    def log_batch(self, batch: Batch) -> None:
-        """Log the outcome of the next batch."""
+    def log_batch(self, number: int, batch: Batch) -> None:
+        """Log the outcome of a batch."""
+        with self._lock:
+            self._log_batch(number, batch)
+
+    def _log_batch(self, number: int, batch: Batch) -> None:
         jobs = len(batch.job_ids or ())
-        self._number += 1
         self._done += jobs
         self._requested += jobs if batch.is_requested else 0
         if self._batches == 1:
@@ -414,9 +431,9 @@ class _Progress:
         result = format_ids(batch.zip_file) or "NOT EXPORTED"
         if batch.error:
             # Each reason is logged once, with the number of the first batch that failed for it.
-            first = self._reasons.setdefault(without_numbers(batch.error), self._number)
-            result += f": {batch.error}" if first == self._number else f", for the reason of batch {first}"
-        self._log.info("Batch %d of %d: %s -> %s", self._number, self._batches, pluralize(jobs, "job"), result)
+            first = self._reasons.setdefault(without_numbers(batch.error), number)
+            result += f": {batch.error}" if first == number else f", for the reason of batch {first}"
+        self._log.info("Batch %d of %d: %s -> %s", number, self._batches, pluralize(jobs, "job"), result)
         seconds, left = time.monotonic() - self._began, self._jobs - self._done
         rest = ""
         if self._requested and left:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -132,6 +132,29 @@ class ExportRecovery:
             written_before = {f"{bucket}/{key}" for key, moment in objects if moment < listed}
             older += [archive for archive in archives if archive in written_before]
         return older
+
+    def there(self, archives: Iterable[str]) -> list[str]:
+        """Return those archives that are there, or may be where OBS does not respond."""
+        found = []
+        for archive in archives:
+            try:
+                is_there = self.obs.find(archive) is not None
+            except DliException as error:
+                self.log.warning("Whether %s is there is not known: %s", archive, error)
+                is_there = True
+            found += [archive] * is_there
+        return found
+
+    def wait_for(self, archives: Sequence[str]) -> list[str]:
+        """Return those archives that are not there, also after the time for what earlier attempts requested.
+
+        :raises DliException: if OBS refuses, or does not respond
+        """
+        deadline = Deadline(self._resume_until, _POLL_INTERVAL, self.log)
+        while absent := [archive for archive in archives if not self.obs.find(archive)]:
+            if not deadline.sleep():
+                break
+        return absent
 
     def resume(self, directory: ObsLocation, job_ids: tuple[int, ...] | None) -> list[str]:
         """Return the archive of a request whose outcome an earlier attempt did not learn; empty if there is none.

@@ -172,7 +172,7 @@ def test_a_clock_that_is_set_back_stops_nothing() -> None:
     limiter, now = RateLimiter(), datetime(2026, 1, 15, tzinfo=UTC)
     policy = RetryPolicy(chance=lambda: 1.0)
     error = ThrottledError("ExportFlinkJobs", 429, None, "", None)
-    assert limiter.observe(error, 0, policy, now.timestamp()) == 1.0
+    assert limiter.observe(error, 0, policy, now.timestamp()) == (1.0, 0.0)
     steps = list(limiter.wait(120, lambda: now - timedelta(hours=3)))
     assert steps == [Pause(60.0)]
 
@@ -183,3 +183,13 @@ def test_nothing_waits_without_a_budget() -> None:
     service = Service(outage(0, 60), budget=0).run(3, 1, limiter)
     assert (service.requests, len(service.errors)) == (3, 3)
     assert service.now < 1
+
+
+@pytest.mark.parametrize("at_a_time", [8, 16, 32])
+def test_nothing_fails_for_the_others(at_a_time: int) -> None:
+    """Where one after the other ends within its budget, so do many at a time: waits for others do not count."""
+    for seed in range(10):
+        one = Service(window(5, 5, retry_after=True), seed, budget=30).run(32, 1)
+        several = Service(window(5, 5, retry_after=True), seed, budget=30).run(32, at_a_time)
+        assert not one.errors
+        assert not several.errors

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
@@ -132,6 +134,76 @@ def test_nothing_begins_where_the_results_are_no_longer_taken() -> None:
     results.close()  # type: ignore[attr-defined]  # it is a generator
     goes_on.set()
     assert len(begun) < 10
+
+
+@pytest.mark.parametrize("at_a_time", [1, 8])
+def test_nothing_is_sent_after_the_end(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+) -> None:
+    """Neither what waits since DLI throttles nor the next batch; the records are those of the next attempt."""
+    monkeypatch.setenv("AIRFLOW_CONN_DLI_DEFAULT", emulator.connection(retry_budget=60))
+    emulator.fault("ExportFlinkJobs", "throttled", retry_after=3)
+    instance = TaskInstance()
+
+    def interrupt(*_: object) -> None:
+        raise TaskTimeout
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 1.5)
+    try:
+        with pytest.raises(TaskTimeout):
+            export(emulator, instance, selection={}, max_concurrency=at_a_time)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    sent, kept = requests(emulator), dict(instance.store.kept)
+    time.sleep(4)
+    assert (requests(emulator), instance.store.kept) == (sent, kept)
+    archives = export(emulator, instance, selection={}, max_concurrency=at_a_time)
+    there = emulator.s3.list_objects_v2(Bucket=emulator.bucket, Prefix="night/")["Contents"]
+    assert len(there) == len(archives) == 13
+
+
+@pytest.mark.parametrize("at_a_time", [1, 8])
+def test_a_killed_task_sends_nothing_more(emulator: Emulator, at_a_time: int) -> None:
+    """Airflow calls on_kill in a signal handler, and lets the task go on until it is killed for good."""
+    emulator.fault("ExportFlinkJobs", "slow", times=None, before=0.3)
+    instance = TaskInstance()
+    operator = DliExportFlinkJobsOperator(
+        task_id="export",
+        obs_dir=f"{emulator.bucket}/night",
+        selection={},
+        batch_size=1,
+        max_concurrency=at_a_time,
+        reconcile_timeout=0.3,
+    )
+    killer = threading.Timer(1.0, operator.on_kill)
+    killer.start()
+    with pytest.raises(DliException, match="killed or has ended"):
+        operator.execute(instance.context)
+    killer.join()
+    assert 0 < requests(emulator) < 26
+    assert len(instance.pushed["zip_file"]) == requests(emulator)
+
+
+@pytest.mark.parametrize("seconds", [0.6, 3.0])
+def test_an_archive_that_comes_after_its_response_is_named(emulator: Emulator, seconds: float) -> None:
+    """The next attempt waits for it; if it is later still, it is an extra one that a verification names."""
+    emulator.fault("ExportFlinkJobs", "archive_late", seconds=seconds)
+    emulator.fault("ExportFlinkJobs", "error", status=400, code="DLI.0008")
+    instance = TaskInstance()
+    parameters: dict[str, Any] = {"job_selected": [100, 101], "batch_size": 1, "max_concurrency": 1}
+    with pytest.raises(DliFailException):
+        export(emulator, instance, **parameters)
+    first = instance.pushed["zip_file"]
+    archives = export(emulator, instance, reconcile_timeout=1.5, **parameters)
+    assert len(archives) == 2
+    if seconds < 1:
+        assert first[0] in archives
+        assert "lost_requests" not in instance.pushed
+    else:
+        assert first[0] not in archives
+        assert [lost["obs_dir"] for lost in instance.pushed["lost_requests"]] == [first[0].rpartition("/")[0]]
 
 
 def test_records_of_many_threads_are_all_there() -> None:
