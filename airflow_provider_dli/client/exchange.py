@@ -94,7 +94,7 @@ class RateLimiter:
         #: how often DLI has throttled, counting requests that were in progress together as one
         self.throttled = 0
         self._in_a_row = 0
-        #: when the call that was throttled last tries again
+        #: when the next attempt begins of the call that was throttled last
         self._until = 0.0
         #: how many calls have succeeded, which shows that the credentials are right
         self.succeeded = 0
