@@ -157,14 +157,18 @@ def test_what_is_not_right_is_bold() -> None:
     )
 
 
+def begin(server: Server) -> None:
+    """Start a server, and wait for its child: one that comes later would outlive it."""
+    server.start()
+    until(lambda: len(server.family()) == 2, 10, "it has a child", 0.05)
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """Return a server that has a child, as Airflow's have."""
     mark()
-    script = 'sleep 300 & python3 -c "" ; wait'
-    made = Server("sleeper", ["sh", "-c", script], tmp_path)
-    made.start()
-    until(lambda: len(made.family()) == 2, 10, "it has a child", 0.05)
+    made = Server("sleeper", ["sh", "-c", "sleep 300 & wait"], tmp_path)
+    begin(made)
     yield made
     stop([made])
 
@@ -176,7 +180,7 @@ def test_a_server_is_killed_with_all_below_it(server: Server) -> None:
     server.kill()
     assert not any(map(is_alive, family))
     assert server.family() == []
-    server.start()
+    begin(server)
     assert server.is_running
 
 
