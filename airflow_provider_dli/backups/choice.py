@@ -51,7 +51,7 @@ def _newest(options: RestoreParameters, catalogue: Catalogue, project_id: str, l
     until = options.as_of
     found = usable(backups, as_of=until, level=options.level)
     # A backup of a few jobs, made by hand, is not what a project is restored from if there is another.
-    found.sort(key=lambda each: each.manifest is None or not each.manifest.is_all_jobs)
+    found.sort(key=lambda each: (each.manifest is None or not each.manifest.is_all_jobs, each.order[1]))
     unlisted: dict[ObsLocation, str] = {}
     chosen = None
     for each in found:
@@ -75,8 +75,15 @@ def _newest(options: RestoreParameters, catalogue: Catalogue, project_id: str, l
             f"as_of: project {project_id} has no usable backup{by} in {catalogue.root.url}: {'; '.join(parts)}.",
             advice="Give another as_of, or backup_id.",
         )
-    for newer in [each for each in earlier if each.exported_at > chosen.exported_at]:
-        reason = why_not(newer) or "it has a selection of the jobs; give backup_id to use it"
+    if bases := chosen.manifest.bases if chosen.manifest else ():
+        raise DliFailException(
+            f"Project {project_id} has no usable backup of all jobs in {catalogue.root.url}, and the newest, "
+            f"{chosen.backup_id}, is incremental: it lacks the jobs of {format_ids(bases)} that had not changed.",
+            advice="Restore these, oldest first, and then that one, each by its backup_id.",
+        )
+    for newer in [each for each in earlier if each.order > chosen.order]:
+        what = "is incremental" if newer.order[1] else "has a selection of the jobs"
+        reason = why_not(newer) or f"it {what}; give backup_id to use it"
         log.warning("%s is newer and not used: %s", newer.place.url, reason)
     return chosen
 
@@ -88,9 +95,8 @@ def older_jobs(
 
     :param known: ids of jobs that are omitted
     """
-    at = (backup.exported_at, backup.backup_id)
     backups = usable(catalogue.backups(backup.project_id), level=level)
-    older = [each for each in backups if (each.exported_at, each.backup_id) < at]
+    older = [each for each in backups if each.order < backup.order]
     for each in older[:_OLDER]:
         try:
             jobs = list(catalogue.jobs(each, AllBut(known)))

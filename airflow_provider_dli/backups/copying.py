@@ -23,7 +23,7 @@ from airflow_provider_dli.backups.manifest import (
     Run,
     Verification,
 )
-from airflow_provider_dli.backups.state import Backup, usable
+from airflow_provider_dli.backups.state import Backup, usable, with_bases
 from airflow_provider_dli.client.errors import PermissionDeniedError
 from airflow_provider_dli.exceptions import DliException, DliFailException, read_parameters, translated, worst
 from airflow_provider_dli.formatting import format_ids, pluralize
@@ -158,10 +158,9 @@ def _chosen(options: CopyParameters, source: Catalogue, log: Logger) -> tuple[li
 
 
 def _with_bases(newest_first: Sequence[Backup], count: int) -> list[Backup]:
-    """Return the newest backups, and those that have the jobs which these omit."""
-    bases = {base for each in newest_first[:count] if each.manifest for base in each.manifest.bases}
-    others = (each for each in newest_first[count:] if each.backup_id in bases)
-    return [*newest_first[:count], *others]
+    """Return the newest backups, the newest of all jobs, and those that have the jobs which these omit."""
+    full = [each for each in newest_first if each.manifest and each.manifest.is_all_jobs]
+    return with_bases([*newest_first[:count], *full[:1]], newest_first)
 
 
 def _reason(kept: Sequence[Backup], options: CopyParameters) -> str:

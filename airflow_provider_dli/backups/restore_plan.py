@@ -293,10 +293,12 @@ def _not_in_backup(
     if found:
         listed = format_ids([f"{each['job_id']} {each['name']} ({each['backup_id']})" for each in found], "; ")
         log.warning(
-            "Older backups have %s that this one lacks, deleted since or not visible to the key that made it "
+            "Older backups have %s that this one lacks, %sdeleted since or not visible to the key that made it "
             "(without dli:jobs:listAll a user sees only its own jobs): %s. They are not restored: to restore "
             "them, give backup_id, with job_names for these jobs only.",
-            *(pluralize(len(found), "job"), listed),
+            pluralize(len(found), "job"),
+            "unchanged, " if backup.manifest and backup.manifest.bases else "",
+            listed,
         )
     return tuple(found)
 

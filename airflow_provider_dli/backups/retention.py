@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dli.backups.catalogue import Catalogue
 from airflow_provider_dli.backups.manifest import LEVELS, Job
-from airflow_provider_dli.backups.state import Backup, State
+from airflow_provider_dli.backups.state import Backup, State, with_bases
 from airflow_provider_dli.exceptions import DliFailException
 from airflow_provider_dli.formatting import format_ids, pluralize
 
@@ -64,11 +64,11 @@ def plan(
     """Decide for each backup whether it is kept; those of each project are decided by themselves.
 
     A backup is kept if any rule keeps it, and with it the usable ones that have the jobs which it omits. The rules
-    are applied to the verified backups, and once more to these and the damaged ones together, so that a damaged
-    backup takes the place of no verified one. Whatever the rules, these are kept: what is held or read, the newest
-    backup of every job at each level of verification, and what is not a backup that can be read. A backup replaces
-    none that is surer to have a job, by :func:`proof`. A damaged backup is the newest of a job only until there is
-    a newer one, and never instead of a verified one.
+    are applied to the verified backups, once more to these and the damaged ones together, so that a damaged
+    backup takes the place of no verified one, and to the verified ones of all jobs. Whatever the rules, these are
+    kept: what is held or read, the newest backup of every job at each level of verification, and what is not a
+    backup that can be read. A backup replaces none that is surer to have a job, by :func:`proof`. A damaged backup
+    is the newest of a job only until there is a newer one, and never instead of a verified one.
 
     :param backups: all of the catalogue, in any order, as one listing shows them
     :param jobs_of: returns the ids of the jobs that a backup has, and how sure each is, by :func:`proof`; of each
@@ -94,11 +94,13 @@ def _plan_project(
     reasons = {backup.backup_id: _exemptions(backup, now) for backup in backups}
     newest_first = sorted(
         (backup for backup in backups if rank(backup) >= 0 and _is_timely(backup, now)),
-        key=lambda backup: (backup.exported_at, backup.backup_id),
+        key=lambda backup: backup.order,
         reverse=True,
     )
     verified = [backup for backup in newest_first if backup.state == "verified"]
-    for each in (verified, newest_first):
+    # Nor does a backup of some jobs take the place of one of all.
+    full = [backup for backup in verified if backup.manifest and backup.manifest.is_all_jobs]
+    for each in (verified, newest_first, full):
         for backup_id, rule in _by_rule(each, policy):
             if rule not in reasons[backup_id]:
                 reasons[backup_id].append(rule)
@@ -152,15 +154,15 @@ def _by_rule(newest_first: Sequence[Backup], policy: Retention) -> Iterable[tupl
 
 def _keep_bases(newest_first: Sequence[Backup], reasons: dict[str, list[str]]) -> None:
     """Add why the backups are kept that have the jobs which an incremental backup omits, if that one is kept."""
+    usable = [backup for backup in newest_first if rank(backup) > 0]
     kept = [backup for backup in newest_first if reasons[backup.backup_id]]
-    usable = {backup.backup_id for backup in newest_first if rank(backup) > 0}
     of: dict[str, list[str]] = {}
-    for backup in kept:
+    for backup in with_bases(kept, usable):
         for base in backup.manifest.bases if backup.manifest else ():
-            if base in usable:
-                of.setdefault(base, []).append(backup.backup_id)
-    for base, backups in of.items():
-        reasons[base].append(f"has unchanged jobs of {format_ids(backups[:_SHOWN])}")
+            of.setdefault(base, []).append(backup.backup_id)
+    for backup in usable:
+        if backups := of.get(backup.backup_id):
+            reasons[backup.backup_id].append(f"has unchanged jobs of {format_ids(backups[:_SHOWN])}")
 
 
 def _protect(

@@ -137,6 +137,11 @@ class Backup:
         return self.manifest.exported_at if self.manifest else began_at(self.backup_id) or _NEVER
 
     @property
+    def order(self) -> tuple[datetime, bool, str]:
+        """What backups are sorted by, the oldest first; of one second those last that have bases."""
+        return self.exported_at, bool(self.manifest and self.manifest.bases), self.backup_id
+
+    @property
     def is_deleted(self) -> bool:
         """Whether an expiry has deleted it, or is about to."""
         return self.state in ("expiring", "expired")
@@ -181,7 +186,7 @@ def usable(backups: Iterable[Backup], *, as_of: datetime | None = None, level: L
     :param level: that they must have been verified at
     """
     found = [each for each in backups if each.is_usable(level) and (as_of is None or each.exported_at <= as_of)]
-    return sorted(found, key=lambda each: (each.exported_at, each.backup_id), reverse=True)
+    return sorted(found, key=lambda each: each.order, reverse=True)
 
 
 def newest_usable(
@@ -194,3 +199,17 @@ def newest_usable(
     found = usable(backups, as_of=as_of, level=level)
     of_all = (each for each in found if each.manifest and each.manifest.is_all_jobs)
     return next(of_all, next(iter(found), None))
+
+
+def with_bases(backups: Iterable[Backup], among: Iterable[Backup]) -> list[Backup]:
+    """Return backups and, after them, those that have the jobs which they omit, and which these omit in turn."""
+    known = {each.backup_id: each for each in among}
+    found = {each.backup_id: each for each in backups}
+    left = [*found.values()]
+    while left:
+        made = left.pop().manifest
+        for base in made.bases if made else ():
+            if base in known and base not in found:
+                found[base] = known[base]
+                left.append(known[base])
+    return [*found.values()]

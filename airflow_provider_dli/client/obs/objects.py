@@ -411,6 +411,9 @@ def get_object(client: S3Client, place: ObsLocation, limit: int) -> bytes | None
             response = client.get_object(Bucket=place.bucket, Key=place.key)
             with response["Body"] as body:
                 data = body.read(limit + 1)
+                if len(data) <= limit:
+                    # At the end botocore compares the length with that of the header: a response may be cut.
+                    body.read(1)
     except MissingError:
         return None
     if len(data) > limit:
