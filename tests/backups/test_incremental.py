@@ -385,7 +385,7 @@ def test_a_restore_takes_no_increment_for_the_project(emulator: Emulator, catalo
 
 
 @pytest.mark.parametrize("which", range(1, 6))
-def test_a_response_that_is_cut_is_no_damage(
+def test_a_response_that_is_cut_can_be_retried(
     emulator: Emulator, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, which: int
 ) -> None:
     """Of any object of a backup: a retry may help, and no older backup is taken instead."""
