@@ -23,6 +23,7 @@ except ImportError:  # Airflow 2
 
 from airflow_provider_dli.operators.dli import (
     DliExportFlinkJobsOperator,
+    DliListFlinkJobsOperator,
     DliPromoteFlinkJobsOperator,
     DliRunFlinkJobsOperator,
     DliStopFlinkJobsOperator,
@@ -69,6 +70,8 @@ with DAG(
         ),
     },
 ) as dag:
+    # A record of production as it was: its log has each job with its status.
+    before = DliListFlinkJobsOperator(task_id="before", if_empty="succeed")
     backup = DliExportFlinkJobsOperator(
         task_id="backup",
         obs_dir="{{ var.value.dli_backup_bucket }}/promote"
@@ -88,4 +91,4 @@ with DAG(
         task_id="run", job_ids=XComArg(promote, key="job_ids"), resume_savepoint=True, poll_interval=5
     )
 
-    backup >> verify >> plan >> stop >> promote >> run
+    before >> backup >> verify >> plan >> stop >> promote >> run

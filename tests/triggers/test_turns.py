@@ -93,7 +93,7 @@ async def test_a_cancelled_wait_ends_at_once(*, is_in_progress: bool) -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert ended.is_set()
-    timers = [each for each in gc.get_objects() if isinstance(each, asyncio.TimerHandle)]
+    timers = [each for each in gc.get_objects() if type(each) is asyncio.TimerHandle]
     assert all(timer.cancelled() for timer in timers)
 
 
