@@ -84,7 +84,7 @@ def main() -> int:
     return int(
         measured.get("woken", waits) != waits
         or measured["core"] >= MOST_OF_A_CORE
-        or bool(measured["loop_warnings"]["wait"])
+        or any(measured["loop_warnings"][each] for each in ("wait", "wake"))
     )
 
 
