@@ -267,10 +267,10 @@ class _Task:
             self.log.info("Continuing with the %s that were listed.", pluralize(len(self.jobs), "job"))
             self.listed = [job.job_id for job in self.jobs]
             if self.options.selection.is_incremental:
-                there = {job.job_id: job for job in list_with_settings(self.dli)}
+                there = self._list()
                 self.listed = sorted({*self.listed, *self._selected(there)})
             return self.jobs
-        there = {job.job_id: job for job in list_with_settings(self.dli)}
+        there = self._list()
         if missing := sorted(set(self.options.job_selected or ()) - set(there)):
             raise DliFailException(
                 f"job_selected: this key sees no job {format_ids(missing)} in project {self.dli.project_id}. "
@@ -295,6 +295,10 @@ class _Task:
             )
             self.outcome = replace(self.outcome, is_unchanged=not self.jobs)
         return self.jobs
+
+    def _list(self) -> dict[int, FlinkJob]:
+        """List the jobs that the key sees now, with their settings; return them by their ids."""
+        return {job.job_id: job for job in list_with_settings(self.dli)}
 
     def _selected(self, there: Mapping[int, FlinkJob]) -> list[int]:
         """Return the ids of the jobs that are selected, of those that are there."""
@@ -357,7 +361,7 @@ class _Task:
 
     def compare(self) -> None:
         """List the jobs again, and note which were deleted, changed or created since the first list."""
-        there = {job.job_id: job for job in list_with_settings(self.dli)}
+        there = self._list()
         listed = {job.job_id for job in self.jobs}
         # A job that is named is never another one.
         selected = [] if self.options.job_selected is not None else self._selected(there)

@@ -125,7 +125,7 @@ def _newest(backups: Sequence[Backup], level: Level, now: datetime) -> tuple[Bac
 
     One of all jobs, if there is any: a newer one of some jobs shows nothing of the others.
     """
-    of_all = [backup for backup in backups if backup.manifest and backup.manifest.is_all_jobs]
+    of_all = [backup for backup in backups if backup.is_all_jobs]
     newest = newest_usable(of_all or backups, as_of=now + _MARGIN, level=level)
     if newest is None or newest.manifest is None:
         return None, None

@@ -51,7 +51,7 @@ def _newest(options: RestoreParameters, catalogue: Catalogue, project_id: str, l
     until = options.as_of
     found = usable(backups, as_of=until, level=options.level)
     # A backup of a few jobs, made by hand, is not what a project is restored from if there is another.
-    found.sort(key=lambda each: (each.manifest is None or not each.manifest.is_all_jobs, each.order[1]))
+    found.sort(key=lambda each: (not each.is_all_jobs, bool(each.bases)))
     unlisted: dict[ObsLocation, str] = {}
     chosen = None
     for each in found:
@@ -75,14 +75,15 @@ def _newest(options: RestoreParameters, catalogue: Catalogue, project_id: str, l
             f"as_of: project {project_id} has no usable backup{by} in {catalogue.root.url}: {'; '.join(parts)}.",
             advice="Give another as_of, or backup_id.",
         )
-    if bases := chosen.manifest.bases if chosen.manifest else ():
+    if chosen.bases:
         raise DliFailException(
             f"Project {project_id} has no usable backup of all jobs in {catalogue.root.url}, and the newest, "
-            f"{chosen.backup_id}, is incremental: it lacks the jobs of {format_ids(bases)} that had not changed.",
+            f"{chosen.backup_id}, is incremental: it lacks the jobs of {format_ids(chosen.bases)} that had not "
+            "changed.",
             advice="Restore these, oldest first, and then that one, each by its backup_id.",
         )
     for newer in [each for each in earlier if each.order > chosen.order]:
-        what = "is incremental" if newer.order[1] else "has a selection of the jobs"
+        what = "is incremental" if newer.bases else "has a selection of the jobs"
         reason = why_not(newer) or f"it {what}; give backup_id to use it"
         log.warning("%s is newer and not used: %s", newer.place.url, reason)
     return chosen

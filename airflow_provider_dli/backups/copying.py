@@ -159,7 +159,7 @@ def _chosen(options: CopyParameters, source: Catalogue, log: Logger) -> tuple[li
 
 def _with_bases(newest_first: Sequence[Backup], count: int) -> list[Backup]:
     """Return the newest backups, the newest of all jobs, and those that have the jobs which these omit."""
-    full = [each for each in newest_first if each.manifest and each.manifest.is_all_jobs]
+    full = [each for each in newest_first if each.is_all_jobs]
     return with_bases([*newest_first[:count], *full[:1]], newest_first)
 
 

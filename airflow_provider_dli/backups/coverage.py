@@ -189,7 +189,7 @@ def check_project(hook: DliHook, catalogue: Catalogue, options: CoverageParamete
     problems = [*_of_project(hook, backups, is_any=bool(seen)), *of_backups]
     newest_first = [each for each in usable(backups, level=options.level) if not is_ahead(each, now)]
     found: dict[int, tuple[Job, Backup]] = {}
-    of_all = next((each for each in newest_first if each.manifest and each.manifest.is_all_jobs), None)
+    of_all = next((each for each in newest_first if each.is_all_jobs), None)
     for backup in newest_first:
         missing = live.keys() - found.keys()
         if missing or backup is of_all:

@@ -297,7 +297,7 @@ def _not_in_backup(
             "(without dli:jobs:listAll a user sees only its own jobs): %s. They are not restored: to restore "
             "them, give backup_id, with job_names for these jobs only.",
             pluralize(len(found), "job"),
-            "unchanged, " if backup.manifest and backup.manifest.bases else "",
+            "unchanged, " if backup.bases else "",
             listed,
         )
     return tuple(found)

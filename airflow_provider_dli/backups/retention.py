@@ -99,7 +99,7 @@ def _plan_project(
     )
     verified = [backup for backup in newest_first if backup.state == "verified"]
     # Nor does a backup of some jobs take the place of one of all.
-    full = [backup for backup in verified if backup.manifest and backup.manifest.is_all_jobs]
+    full = [backup for backup in verified if backup.is_all_jobs]
     for each in (verified, newest_first, full):
         for backup_id, rule in _by_rule(each, policy):
             if rule not in reasons[backup_id]:
@@ -158,7 +158,7 @@ def _keep_bases(newest_first: Sequence[Backup], reasons: dict[str, list[str]]) -
     kept = [backup for backup in newest_first if reasons[backup.backup_id]]
     of: dict[str, list[str]] = {}
     for backup in with_bases(kept, usable):
-        for base in backup.manifest.bases if backup.manifest else ():
+        for base in backup.bases:
             of.setdefault(base, []).append(backup.backup_id)
     for backup in usable:
         if backups := of.get(backup.backup_id):

@@ -137,9 +137,19 @@ class Backup:
         return self.manifest.exported_at if self.manifest else began_at(self.backup_id) or _NEVER
 
     @property
+    def is_all_jobs(self) -> bool:
+        """Whether it has all jobs that its key could see, as far as is known."""
+        return self.manifest is not None and self.manifest.is_all_jobs
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """Ids of the backups that have the jobs which it omits: none of one that is not incremental."""
+        return self.manifest.bases if self.manifest else ()
+
+    @property
     def order(self) -> tuple[datetime, bool, str]:
         """What backups are sorted by, the oldest first; of one second those last that have bases."""
-        return self.exported_at, bool(self.manifest and self.manifest.bases), self.backup_id
+        return self.exported_at, bool(self.bases), self.backup_id
 
     @property
     def is_deleted(self) -> bool:
@@ -197,7 +207,7 @@ def newest_usable(
     An incremental one, or one of a few jobs that was made by hand, is not what a project is restored from.
     """
     found = usable(backups, as_of=as_of, level=level)
-    of_all = (each for each in found if each.manifest and each.manifest.is_all_jobs)
+    of_all = (each for each in found if each.is_all_jobs)
     return next(of_all, next(iter(found), None))
 
 
@@ -207,8 +217,7 @@ def with_bases(backups: Iterable[Backup], among: Iterable[Backup]) -> list[Backu
     found = {each.backup_id: each for each in backups}
     left = [*found.values()]
     while left:
-        made = left.pop().manifest
-        for base in made.bases if made else ():
+        for base in left.pop().bases:
             if base in known and base not in found:
                 found[base] = known[base]
                 left.append(known[base])
