@@ -6,23 +6,19 @@ tasks, and the emulator is sent the same.
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import inf
-from pathlib import Path
 from typing import Any
 
-from in_process import CONNECTION, Recorded, backup_task, export_tasks, has_max_concurrency, operations
+from figures import run
+from in_process import CONNECTION, Recorded, backup_task, export_tasks, operations
 from night import Assumed, Night
 
 from dli_emulator import Emulator
 
-ROOT = Path(__file__).parents[1]
 BATCH, JOBS = 20, 1000
 #: jobs of the backups with which is measured how long requests take
 SMALL = (20, 200)
@@ -79,15 +75,7 @@ class Compared:
 
 def execute(operator: str, **parameters: object) -> dict[str, Any]:
     """Execute an operator in a process of its own; return what was measured."""
-    given = json.dumps({"operator": f"Dli{operator}FlinkJobsOperator", "parameters": parameters})
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", TASK], input=given, capture_output=True, text=True, check=False, env=environment
-    )
-    if done.returncode:
-        sys.exit(done.stderr)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return run(TASK, operator=f"Dli{operator}FlinkJobsOperator", parameters=parameters)
 
 
 def back_up(emulator: Emulator, **parameters: object) -> list[dict[str, Any]]:
@@ -130,7 +118,7 @@ def compare() -> Iterator[Compared]:
     """Execute tasks against the emulator, and simulate them."""
     backing_up = backup_task(3 * BATCH, BATCH).scaled(JOBS, BATCH)
     exporting = export_tasks(3 * BATCH, BATCH)[0].scaled(JOBS, BATCH)
-    given: dict[str, Any] = {"batch_size": BATCH, **({"max_concurrency": 1} if has_max_concurrency() else {})}
+    given: dict[str, Any] = {"batch_size": BATCH, "max_concurrency": 1}
     with Emulator(jobs=JOBS) as emulator:
         os.environ[CONNECTION] = emulator.connection()
         small, large, done = back_up(emulator, **given)
@@ -139,8 +127,8 @@ def compare() -> Iterator[Compared]:
         emulator.fault("ExportFlinkJobs", "slow", times=None, before=SERVICE)
         exports = {**times.seconds, "ExportFlinkJobs": times.seconds["ExportFlinkJobs"] + SERVICE}
         times = replace(times, seconds=exports)
-        for at_a_time in (1, 4, 8) if has_max_concurrency() else (1,):
-            given |= {"max_concurrency": at_a_time} if has_max_concurrency() else {}
+        for at_a_time in (1, 4, 8):
+            given |= {"max_concurrency": at_a_time}
             places = [f"{emulator.bucket}/flink/{at_a_time}-{turn}" for turn in range(1 if at_a_time == 1 else 3)]
             exported = [execute("Export", obs_dir=place, selection={}, **given) for place in places]
             done = min(exported, key=lambda task: float(task["wall"]))

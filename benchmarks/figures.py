@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 #: where a script of ``make bench`` leaves its figures; nowhere if it is run alone
 VARIABLE = "DLI_BENCH_FIGURES"
@@ -21,6 +23,26 @@ def seconds(what: Callable[[], object]) -> float:
     began = time.perf_counter()
     what()
     return time.perf_counter() - began
+
+
+def run(script: str, **given: object) -> dict[str, Any]:
+    """Run a script in a process of its own; return what it has measured.
+
+    :param script: Python, which reads what is given as JSON from its input, and prints a JSON object last
+    """
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    if done.returncode:
+        sys.exit(done.stderr)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def note(name: str, ratio: float, *, of: str, higher_is_better: bool = False) -> None:

@@ -8,17 +8,15 @@ jobs, task state and each XCom with up to 5,000.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
+
+from figures import run
 
 from dli_emulator import Emulator
 
-ROOT = Path(__file__).parents[1]
 MOST_MEMORY, MOST_STATE, MOST_XCOM = 250_000_000, 1_000_000, 64_000
 #: bytes of the report on an archive, of which a verification pushes one each
 REPORT = 640
@@ -78,15 +76,7 @@ print(json.dumps({
 
 def task(operator: str, **parameters: object) -> dict[str, Any]:
     """Execute an operator in a process of its own; return what was measured."""
-    given = json.dumps({"operator": f"Dli{operator}", "parameters": parameters})
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", TASK], input=given, capture_output=True, text=True, check=False, env=environment
-    )
-    if done.returncode:
-        sys.exit(done.stderr)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return run(TASK, operator=f"Dli{operator}", parameters=parameters)
 
 
 def verifications(emulator: Emulator, ids: list[int]) -> Iterator[tuple[str, dict[str, Any]]]:

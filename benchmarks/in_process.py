@@ -260,7 +260,7 @@ def backup_task(jobs: int, batch_size: int) -> Recorded:
     served = InProcess(jobs)
     with served.serving():
         operator = DliBackupFlinkJobsOperator(
-            task_id="back_up", backup_dir=f"{BUCKET}/flink-backups", batch_size=batch_size, **_one_at_a_time()
+            task_id="back_up", backup_dir=f"{BUCKET}/flink-backups", batch_size=batch_size, max_concurrency=1
         )
         options, dli, obs = backup.prepare(operator)
         _serve(served, dli, obs)
@@ -278,7 +278,7 @@ def export_tasks(jobs: int, batch_size: int) -> tuple[Recorded, Recorded]:
             obs_dir=f"{BUCKET}/flink/night",
             selection={},
             batch_size=batch_size,
-            **_one_at_a_time(),
+            max_concurrency=1,  # so that all requests are in order
         )
         options, dli, obs = export.prepare(exporting, ExportParameters)
         _serve(served, dli, obs)
@@ -297,16 +297,6 @@ def export_tasks(jobs: int, batch_size: int) -> tuple[Recorded, Recorded]:
 def _serve(served: InProcess, *hooks: DliHook | ObsHook) -> None:
     for hook in hooks:
         hook._transport = served  # noqa: SLF001 -- the hooks' own place for what carries their bytes
-
-
-def _one_at_a_time() -> dict[str, Any]:
-    """Return the parameters with which a task sends one request after the other, so that all are in order."""
-    return {"max_concurrency": 1} if has_max_concurrency() else {}
-
-
-def has_max_concurrency() -> bool:
-    """Return whether exports and backups have the parameter ``max_concurrency``."""
-    return "max_concurrency" in DliBackupFlinkJobsOperator.template_fields
 
 
 def phases_of(sent: Iterable[Sent]) -> tuple[Phase, ...]:

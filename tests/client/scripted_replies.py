@@ -9,9 +9,30 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_dli.client.call import Pause, Reply, Request
+from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import DliClientError
+from airflow_provider_dli.client.exchange import Account, Project, RetryPolicy
 
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+
+
+def scripted_account(retry: RetryPolicy, credentials: Any = None, **others: Any) -> Account:
+    """Return an account whose hosts nothing is sent to.
+
+    :param credentials: an access key, if there are none
+    :param others: further fields
+    """
+    key = credentials or AccessKey("AK", "SK")
+    return Account(
+        region="r-1",
+        project=Project("p", "r-1", "http://iam", key),
+        credentials=key,
+        endpoint="http://dli",
+        obs_endpoint="http://obs",
+        iam_endpoint="http://iam",
+        retry=retry,
+        **others,
+    )
 
 
 def noon() -> datetime:

@@ -14,9 +14,9 @@ import pytest
 
 from airflow_provider_dli.client import flink
 from airflow_provider_dli.client.call import Pause, Reply
-from airflow_provider_dli.client.credentials import AccessKey
 from airflow_provider_dli.client.errors import ThrottledError
-from airflow_provider_dli.client.exchange import Account, Project, RateLimiter, RetryPolicy, request_flow
+from airflow_provider_dli.client.exchange import Account, RateLimiter, RetryPolicy, request_flow
+from tests.client.scripted_replies import scripted_account
 
 SECONDS = 0.5
 EXPORT = flink.export_jobs("bucket/night", (1,))
@@ -79,18 +79,8 @@ class Service:
 
     def run(self, calls: int, at_a_time: int, limiter: RateLimiter | None = None) -> Service:
         """Make calls, so many at a time; until all have ended."""
-        key = AccessKey("AK", "SK")
         policy = RetryPolicy(budget=self.budget, chance=random.Random(self.seed).random)
-        account = Account(
-            region="r-1",
-            project=Project("p", "r-1", "http://iam", key),
-            credentials=key,
-            endpoint="http://dli",
-            obs_endpoint="http://obs",
-            iam_endpoint="http://iam",
-            retry=policy,
-            limiter=limiter or RateLimiter(),
-        )
+        account = scripted_account(policy, limiter=limiter or RateLimiter())
         left, order = iter(range(calls)), count()
         due: list[tuple[float, int, Any, Reply | None]] = []
         for _ in range(at_a_time):

@@ -25,6 +25,7 @@ from airflow_provider_dli.client.errors import (
     UnavailableError,
 )
 from airflow_provider_dli.client.exchange import Account, Project, RetryPolicy, request_flow
+from tests.client.scripted_replies import scripted_account
 
 EXPORT = flink.export_jobs("obs-test")
 IMPORT = flink.import_jobs("obs-test/a.zip", is_cover=True)
@@ -73,16 +74,7 @@ class Stage:
         credentials: Any = None,
     ) -> Any:
         """Run the flow; return its result or raise what it raises."""
-        key = credentials or AccessKey("AK", "SK")
-        account = Account(
-            region="r-1",
-            project=Project("p", "r-1", "http://iam", key),
-            credentials=key,
-            endpoint="http://dli",
-            obs_endpoint="http://obs",
-            iam_endpoint="http://iam",
-            retry=RetryPolicy(budget=budget, chance=chance),
-        )
+        account = scripted_account(RetryPolicy(budget=budget, chance=chance), credentials)
         flow = request_flow(call, account, self.clock)
         try:
             step = next(flow)
